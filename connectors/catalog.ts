@@ -1,0 +1,143 @@
+/**
+ * A catalog describes one system to its connector. It is data with a schema: an unknown key is an error, never ignored.
+ *
+ * Names of tables are `schema.table`, names of columns are plain; both are resolved against the live database and quoted, never
+ * interpolated. Conditions are one boolean SQL expression each, written by operators like a migration: they use qualified names
+ * (`tasks.status <> 'done'`: the bare table name is the alias; other tables as `schema.table`) and only read.
+ */
+import { z } from 'zod';
+
+const name = z.string().regex(/^[a-z][a-z0-9_]*$/, 'allowed are lower-case letters, digits and _, starting with a letter');
+const table = z.string().regex(/^[^."\0]+\.[^."\0]+$/, 'a table is named as schema.table');
+const column = z.string().min(1).max(63);
+const condition = z.string().min(1);
+/** `$now` is the transaction's time, `$null` is NULL; everything else is bound as it stands. */
+const values = z.record(column, z.union([z.string(), z.number(), z.boolean()]));
+
+/** One way to recognise the directory's person here. A table of its own (e-mail addresses) is joined by `person`. */
+const match = z.strictObject({
+  by: z.enum(['email', 'login', 'id']),
+  column,
+  table: table.optional(),
+  /** The column of `table` that holds the person's key. */
+  person: column.optional(),
+  /** Compare without regard to upper and lower case. */
+  fold: z.enum(['lower', 'none']).default('lower'),
+});
+
+const people = z.strictObject({
+  table,
+  key: column,
+  name: column,
+  /** A column of the table, or of a table of its own. */
+  email: z.union([column, z.strictObject({ table, column, person: column, when: condition.optional() })]).optional(),
+  /** Which rows of the table are people at all. */
+  when: condition.optional(),
+  match: z.array(match).min(1),
+  /** True for people who can sign in (a blocked person is still active). */
+  active: condition,
+  /** True while our reversible block is in place. */
+  blocked: condition.optional(),
+  manager: column.optional(),
+  team: column.optional(),
+  /** Same value = same human being with several entries here. */
+  human: column.optional(),
+  /** What people may do in Handover, by the directory's own rights. */
+  roles: z.strictObject({ operator: condition.optional(), approver: condition.optional() }).optional(),
+});
+
+/** A further id of the same person: from a column of the people table, or from a table of its own. */
+const identity = z.union([
+  z.strictObject({ column }),
+  z.strictObject({ table, key: column, person: column, when: condition.optional() }),
+]);
+
+const mirror = z.strictObject({
+  table,
+  /** The owner column there. */
+  owner: column,
+  /** Column there → column of the category's table that it equals. */
+  join: z.record(column, column),
+});
+
+const category = z.strictObject({
+  title: z.string().min(1),
+  do: z.enum(['transfer', 'remove', 'revoke', 'clear', 'acknowledge', 'keep']),
+  table,
+  key: z.array(column).min(1),
+  owner: z.strictObject({ column, identity: name.default('user') }),
+  /** Which rows count. Rows that stop matching meanwhile are left alone. */
+  when: condition.optional(),
+  label: column.optional(),
+  /** `{column}` is replaced by the item's value; in lists of items. */
+  link: z.string().optional(),
+  /** Attribute name → column, for `match` rules and lists of items. */
+  attributes: z.record(name, column).default({}),
+  /** Incremented by one with every change. */
+  version: column.optional(),
+  /** Columns set with every change. */
+  touch: values.default({}),
+  /** May `successor.<identity>` own the row? e.g. `exists (select 1 from public.members m where m.user_id = successor."user" ...)`. */
+  successor_must: condition.optional(),
+  successor_must_says: z.string().optional(),
+  mirrors: z.array(mirror).default([]),
+  /** Other columns of a unique index: where the successor already has such a row, ours is removed instead of moved. */
+  unique: z.array(column).optional(),
+  /** For `remove` and `revoke`: columns to set instead of deleting the row. For `clear`: instead of NULL in the owner column. */
+  set: values.optional(),
+  /** Columns that never leave the database: not in before-images, lists or logs. */
+  secret: z.array(column).default([]),
+  /** The moment at which an item acts by itself. */
+  fires_at: column.optional(),
+  inflow: z.boolean().default(false),
+  after: z.array(z.string()).default([]),
+  /** Queue name → value written into the owner column. */
+  queues: z.record(name, z.union([z.string(), z.number()])).default({}),
+  unassigned: z.boolean().default(false),
+  reason: z.string().optional(),
+});
+
+/** Columns to set on the person's row, and the condition that proves it. */
+const switchSpec = z.strictObject({
+  set: values,
+  /** True on the person's row afterwards. */
+  verify: condition,
+  /** Rows to delete in the same transaction (sessions). Table → column that holds an identity. */
+  also_delete: z.array(z.strictObject({ table, column, identity: name.default('user') })).default([]),
+});
+
+export const catalogSchema = z.strictObject({
+  version: z.literal(1),
+  system: name,
+  title: z.string().min(1),
+  kind: z.literal('postgres'),
+  connect: z
+    .strictObject({
+      statement_timeout: z.string().default('60s'),
+      lock_timeout: z.string().default('5s'),
+    })
+    .prefault({}),
+  /** A person without an account here is normal. */
+  absence: z.enum(['acknowledge', 'expected']).default('acknowledge'),
+  people,
+  identities: z.record(name, identity).default({}),
+  guards: z
+    .strictObject({
+      /** True for owners/administrators of whom one must always be left active. */
+      last_owner: condition.optional(),
+      /** True for service, break-glass and integration accounts: never offboarded. */
+      protected: condition.optional(),
+    })
+    .prefault({}),
+  categories: z.record(name, category),
+  block: switchSpec.optional(),
+  unblock: switchSpec.optional(),
+  deactivate: switchSpec.optional(),
+  reactivate: switchSpec.optional(),
+  /** Columns that point at people and are deliberately in no category. */
+  acknowledged: z.array(z.strictObject({ table, column, reason: z.string().min(1) })).default([]),
+});
+
+export type Catalog = z.infer<typeof catalogSchema>;
+export type CategorySpec = Catalog['categories'][string];
+export type SwitchSpec = z.infer<typeof switchSpec>;

@@ -1,0 +1,143 @@
+/**
+ * The words of Handover, as types. One word for one thing, in code, tables, messages and docs:
+ *
+ *   offboarding   one run for one person: one `offboardUser` workflow with an offboarding id of its own
+ *   leaver        the person being offboarded (also when they only change role)
+ *   successor     the person, queue or "unassigned" that takes something over
+ *   system        one target application or database; the *directory* is the one that says who people are
+ *   account       what a person is in one system: one or several identities, or `absent`
+ *   category      one kind of thing a person can hold in a system; an *item* is one such thing, named by its key
+ *   disposition   what happens to a category: transfer, remove, revoke, clear, acknowledge, keep
+ *   inventory     what the leaver holds now: per category a count, a fingerprint and whether it is complete
+ *   manifest      the keys behind an approved inventory, in pages
+ *   plan          the ordered steps with successors; each revision has a digest
+ *   step          one category of one system, or one deactivation per system
+ *   batch         one manifest page, changed in one transaction of the target
+ *   decision      approve, reject, acknowledge, amend, retry, skip, ... by a person
+ *   ledger        our record of every effect: intent before, receipt after
+ *   certificate   the closing document
+ *
+ * Everything here is plain JSON: it travels through workflow histories and lies in the store for years.
+ */
+
+export type Disposition = 'transfer' | 'remove' | 'revoke' | 'clear' | 'acknowledge' | 'keep';
+
+/** How a run ends: `execute-and-deactivate` switches the leaver off, `execute-only` leaves the seat, `preview` only plans. */
+export type Mode = 'execute-and-deactivate' | 'execute-only' | 'preview';
+
+/** `unplanned` blocks sign-in first and cleans up afterwards. */
+export type Departure = 'planned' | 'unplanned';
+
+export type StepState = 'queued' | 'running' | 'completed' | 'failed' | 'skipped' | 'not-run';
+
+export type RunState =
+  | 'preparing'
+  | 'needs-correction'
+  | 'awaiting-approval'
+  | 'scheduled'
+  | 'executing'
+  | 'needs-attention'
+  | 'deactivating'
+  | 'closed';
+
+export type Outcome =
+  | 'completed'
+  | 'completed-partially'
+  | 'previewed'
+  | 'nothing-to-do'
+  | 'rejected'
+  | 'expired'
+  | 'cancelled'
+  | 'refused';
+
+/**
+ * An item's key as text: one column as PostgreSQL prints it (`4711`, a uuid, any text); several columns as a JSON array of those
+ * texts (`["4711","de"]`). Text, because keys beyond 2^53 are common and JavaScript numbers would change them.
+ */
+export type ItemKey = string;
+
+/** Someone in the directory. */
+export interface Person {
+  /** The directory's immutable id. */
+  id: string;
+  name: string;
+  email: string | null;
+  active: boolean;
+  managerId: string | null;
+  team: string | null;
+  /** What the directory's own roles allow here: `operator`, `approver`. */
+  roles: string[];
+  /** Same value = same human being behind two directory entries; the id itself where the catalog does not say. */
+  human: string;
+}
+
+/** What a leaver or successor is in one system. Pinned in the plan and never resolved again by e-mail. */
+export interface Account {
+  system: string;
+  status: 'found' | 'absent';
+  /** Identity name → id as text, e.g. `{ user: "17", employee: "903", email: "alice@example.com" }`. Empty when absent. */
+  identities: Record<string, string>;
+  /** False when the system says that this person is switched off already. Our own block does not count as inactive. */
+  active: boolean;
+  /** Blocked by us or by somebody else, but not deactivated. */
+  blocked: boolean;
+}
+
+/** What one category holds for one account, at one moment, taken by reading the system. */
+export interface CategoryInventory {
+  category: string;
+  count: number;
+  /** Order-independent hash over the keys, as text; "0" when there are none. */
+  fingerprint: string;
+  /** False when the enumeration failed or was cut short: then count and fingerprint mean nothing. */
+  complete: boolean;
+  /** Why it is not complete, as a sentence. */
+  problem: string | null;
+  /** The earliest moment at which one of the items acts by itself (ISO 8601), where the catalog knows. */
+  firesAt: string | null;
+}
+
+/** Who takes items over. `value` is what is written into the owner column of that system (null = unassigned). */
+export interface Successor {
+  kind: 'person' | 'queue' | 'unassigned';
+  /** The directory id of a person; null otherwise. */
+  personId: string | null;
+  /** How people call it: a name, "queue support", "nobody". */
+  label: string;
+  value: string | null;
+}
+
+/** Why an item of a batch was not changed. */
+export type ExceptionKind =
+  /** Somebody else owns it now: left alone. */
+  | 'taken'
+  /** It no longer exists, or no longer belongs to the category (closed in the meantime). */
+  | 'gone'
+  /** The system refused the change of this item. */
+  | 'failed'
+  /** The successor may not own this item. */
+  | 'ineligible';
+
+export interface ItemException {
+  key: ItemKey;
+  kind: ExceptionKind;
+  why: string;
+}
+
+/** What stands in the way of a plan or a step. `message` is a sentence that says what to do next. */
+export interface Finding {
+  code:
+    | 'account-ambiguous'
+    | 'account-missing'
+    | 'category-unreadable'
+    | 'successor-missing'
+    | 'successor-refused'
+    | 'leaver-protected'
+    | 'last-owner'
+    | 'system-unreachable'
+    | 'override-unknown'
+    | 'other-run';
+  system: string | null;
+  step: string | null;
+  message: string;
+}
