@@ -1,0 +1,48 @@
+// What a test file gets from the servers that global-setup.ts started: Temporal's address, and a database of its own.
+
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { inject } from 'vitest';
+
+/** Give every test file (or test) a task queue of its own on it: the server is shared. */
+export function temporalAddress(): string {
+  return inject('temporalAddress');
+}
+
+export interface TestDatabase {
+  name: string;
+  /** Connection string of a superuser. */
+  url: string;
+  /** Also ends connections that a test left open. */
+  drop(): Promise<void>;
+}
+
+/**
+ * A fresh database under a name that nobody else has.
+ * @param name readable beginning of the name
+ * @param template name of a database to copy; it must have no open connections
+ */
+export async function createTestDatabase(name = 'test', template?: string): Promise<TestDatabase> {
+  const unique = `${name}_${process.pid}_${randomBytes(4).toString('hex')}`;
+  await administer(client => {
+    const from = template ? ` TEMPLATE ${client.escapeIdentifier(template)}` : '';
+    return `CREATE DATABASE ${client.escapeIdentifier(unique)}${from}`;
+  });
+  const url = new URL(inject('postgresUrl'));
+  url.pathname = `/${unique}`;
+  return {
+    name: unique,
+    url: url.href,
+    drop: () => administer(client => `DROP DATABASE IF EXISTS ${client.escapeIdentifier(unique)} WITH (FORCE)`),
+  };
+}
+
+async function administer(statement: (client: pg.Client) => string): Promise<void> {
+  const client = new pg.Client({ connectionString: inject('postgresUrl') });
+  await client.connect();
+  try {
+    await client.query(statement(client));
+  } finally {
+    await client.end();
+  }
+}
