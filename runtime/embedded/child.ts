@@ -162,7 +162,8 @@ async function tail(file: string, start: number, lines = 15): Promise<string> {
   return bytes.subarray(start).toString('utf8').trimEnd().split('\n').slice(-lines).join('\n');
 }
 
-function signalQuietly(pid: number, signal: NodeJS.Signals): void {
+/** To a process that may be gone already. */
+export function signalQuietly(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {

@@ -41,6 +41,16 @@ export async function chooseUser(): Promise<RunAs> {
 /** Programs that were seen to run as `user`: the package's own, or else a copy of them in the cache. */
 export async function findPostgres(user: RunAs, say: (line: string) => void): Promise<PostgresPrograms> {
   const { native, packageVersion } = await platformPackage();
+  return preparePrograms(native, packageVersion, user, say);
+}
+
+/** @param native the directory with `bin`, `lib` and `share` as npm has unpacked it */
+export async function preparePrograms(
+  native: string,
+  packageVersion: string,
+  user: RunAs,
+  say: (line: string) => void,
+): Promise<PostgresPrograms> {
   await linkLibraries(native).catch(() => undefined);
   const own = await probe(native, user);
   if ('version' in own) return own;

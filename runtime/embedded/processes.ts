@@ -2,6 +2,7 @@
 // alone proves nothing, because ids are used again; together with the start it names one process for ever.
 
 import { readFile } from 'node:fs/promises';
+import { signalQuietly } from './child.js';
 import { run } from './run.js';
 
 export interface ProcessFacts {
@@ -15,6 +16,11 @@ export interface ProcessFacts {
 /** undefined: no such process (or only its remains, a zombie). */
 export async function processFacts(pid: number): Promise<ProcessFacts | undefined> {
   return process.platform === 'linux' ? fromProc(pid) : fromPs(pid);
+}
+
+/** The start of a living process, to be kept with its id; undefined when it is gone. */
+export async function processStart(pid: number): Promise<string | undefined> {
+  return (await processFacts(pid))?.start;
 }
 
 async function fromProc(pid: number): Promise<ProcessFacts | undefined> {
@@ -58,7 +64,7 @@ export async function clearOldServer(name: string, pid: number, mark: string, si
     }
     if (!owner.supervised && !signalled) {
       signalled = true;
-      process.kill(pid, signal);
+      signalQuietly(pid, signal);
     }
     if (Date.now() > deadline) {
       throw new Error(`An older ${name} (process ${pid}) still runs on ${mark} and does not end. End it with: kill -9 ${pid}`);

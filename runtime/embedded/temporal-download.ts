@@ -26,10 +26,10 @@ const DOWNLOAD_WITHIN_MS = 300_000;
  * version. Not through the SDK itself, which would start a server and load its native core into this process, before the
  * worker could configure it.
  */
-export const fromOfficialDownload: Way = async (program, into) => {
+export async function fromOfficialDownload(program: Program, into: string, base = 'https://temporal.download'): Promise<Fetched> {
   const from = "Temporal's download";
   try {
-    const { archiveUrl, fileToExtract } = await askForArchive(program);
+    const { archiveUrl, fileToExtract } = await askForArchive(program, base);
     return await install(program, into, from, async (temporary, target) => {
       const archive = join(temporary, 'archive');
       const response = await fetch(archiveUrl, { signal: AbortSignal.timeout(DOWNLOAD_WITHIN_MS) });
@@ -42,10 +42,10 @@ export const fromOfficialDownload: Way = async (program, into) => {
   } catch (error) {
     return { from, why: oneLine(error) };
   }
-};
+}
 
-async function askForArchive(program: Program): Promise<{ archiveUrl: string; fileToExtract: string }> {
-  const url = new URL(`https://temporal.download/${program.official.artifact}/${program.official.version}`);
+async function askForArchive(program: Program, base: string): Promise<{ archiveUrl: string; fileToExtract: string }> {
+  const url = new URL(`${base}/${program.official.artifact}/${program.official.version}`);
   url.searchParams.set('arch', process.arch === 'x64' ? 'amd64' : process.arch);
   url.searchParams.set('platform', process.platform === 'win32' ? 'windows' : process.platform);
   url.searchParams.set('format', 'tar.gz');
@@ -108,8 +108,8 @@ async function install(
   fill: (temporary: string, target: string) => Promise<void>,
 ): Promise<Fetched> {
   const path = join(into, program.command);
-  // A leftover that was found broken gives way; a good one would have been used.
-  await rm(into, { recursive: true, force: true });
+  // A leftover that is broken gives way. A good one was put there by another process just now, which may be running it.
+  if ('why' in (await program.recognise(path))) await rm(into, { recursive: true, force: true });
   await installAtomically(into, async temporary => {
     const target = join(temporary, program.command);
     await fill(temporary, target);
