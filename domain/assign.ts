@@ -1,0 +1,45 @@
+/**
+ * Which successor gets which item. A pure function of frozen data (the pool, the loads, the attribute values) and the item's place
+ * in key order, so that the review can show counts and a second run gives the same.
+ */
+import type { ItemKey, Successor } from './model.js';
+
+export type Assignment =
+  | { kind: 'one' }
+  | { kind: 'round-robin' }
+  /** How many items each successor held in this category when the plan was made. */
+  | { kind: 'least-loaded'; loads: number[] }
+  /** Attribute value → index of the successor; `otherwise` is -1 where the rule names nobody. */
+  | { kind: 'match'; attribute: string; map: Record<string, number>; otherwise: number };
+
+export interface Assigner {
+  /** Index of the successor of this item; -1 = the rule names nobody for it. Must be called in key order, once per item. */
+  next(key: ItemKey, attribute: string | null): number;
+}
+
+/** `overrides`: item key → index of its own successor. Overridden items do not use up a turn. */
+export function assigner(assignment: Assignment, successors: readonly Successor[], overrides: ReadonlyMap<ItemKey, number>): Assigner {
+  const rule = ruleOf(assignment, successors.length);
+  return { next: (key, attribute) => overrides.get(key) ?? rule(attribute) };
+}
+
+function ruleOf(assignment: Assignment, people: number): (attribute: string | null) => number {
+  switch (assignment.kind) {
+    case 'one':
+      return () => 0;
+    case 'round-robin': {
+      let turn = 0;
+      return () => turn++ % people;
+    }
+    case 'least-loaded': {
+      const loads = [...assignment.loads];
+      return () => {
+        const least = loads.indexOf(Math.min(...loads));
+        loads[least]!++;
+        return least;
+      };
+    }
+    case 'match':
+      return attribute => (attribute === null ? undefined : assignment.map[attribute]) ?? assignment.otherwise;
+  }
+}

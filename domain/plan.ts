@@ -1,0 +1,146 @@
+/** The plan: what will be done with what, in which order, for whom. Pure: the same facts give the same plan and the same digest. */
+import type { Account, Departure, Disposition, Mode, Successor } from './model.js';
+import type { Policy } from './policy.js';
+
+/** Phases give the order within a run; a catalog's `after` adds edges. Manual and kept categories have no effect of ours. */
+export const PHASES = ['inflow', 'transfer', 'membership', 'credential', 'manual', 'keep', 'deactivate'] as const;
+export type Phase = (typeof PHASES)[number];
+
+export interface PlanStep {
+  /** `system/category`, or `system/deactivate`. */
+  id: string;
+  system: string;
+  category: string;
+  title: string;
+  do: Disposition | 'deactivate';
+  phase: Phase;
+  /** Ids of steps that must be completed or skipped first. */
+  after: string[];
+  /** What the leaver held when the plan was made. */
+  baseline: { count: number; fingerprint: string };
+  /** How the successors were chosen, in words: "manager", "round-robin over 3 people". Null where nobody takes over. */
+  rule: string | null;
+  successors: Successor[];
+  /** Items per successor, same order. */
+  counts: number[];
+  /** Items with a successor of their own. */
+  overrides: number;
+  link: string | null;
+  /** When the first of these items acts by itself. */
+  firesAt: string | null;
+  /** Why a category is kept or left to people, where the catalog says. */
+  reason: string | null;
+}
+
+export interface Plan {
+  version: 1;
+  offboardingId: string;
+  revision: number;
+  /** The manifest that holds the keys behind the baselines. */
+  manifest: string;
+  leaver: { id: string; name: string };
+  mode: Mode;
+  /** Why the mode is not the one that was asked for. */
+  modeReason: string | null;
+  departure: Departure;
+  /** When access ends; null = as soon as approved. */
+  effectiveAt: string | null;
+  accounts: Account[];
+  /** Systems of this plan in order, with the digest of the catalog that was used. */
+  systems: { system: string; title: string; catalog: string; accountExpected: boolean }[];
+  steps: PlanStep[];
+  policy: Policy;
+  overridesDigest: string;
+  /** SHA-256 over the canonical JSON of everything above. Set once, by the store. */
+  digest: string;
+}
+
+/** The name under which an absent account is acknowledged. */
+export function accountSubject(system: string): string {
+  return `${system}/account`;
+}
+
+export function deactivateId(system: string): string {
+  return `${system}/deactivate`;
+}
+
+export function phaseOf(step: { do: Disposition; inflow: boolean }): Phase {
+  switch (step.do) {
+    case 'transfer':
+      return step.inflow ? 'inflow' : 'transfer';
+    case 'remove':
+      return step.inflow ? 'inflow' : 'membership';
+    case 'revoke':
+    case 'clear':
+      return step.inflow ? 'inflow' : 'credential';
+    case 'acknowledge':
+      return 'manual';
+    case 'keep':
+      return 'keep';
+  }
+}
+
+/** Does this step change something in a target system by our hand? */
+export function isEffect(step: PlanStep): boolean {
+  return step.phase !== 'manual' && step.phase !== 'keep' && step.phase !== 'deactivate';
+}
+
+/**
+ * Orders steps by phase, keeping the given order within one, and moves a step behind everything its `after` names.
+ * @throws Error naming the circle when the edges contradict each other (a configuration error).
+ */
+export function orderSteps<S extends Pick<PlanStep, 'id' | 'phase' | 'after'>>(steps: readonly S[]): S[] {
+  const byPhase = [...steps].sort((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase));
+  const known = new Map(byPhase.map(step => [step.id, step]));
+  const ordered: S[] = [];
+  const done = new Set<string>();
+  const visit = (step: S, path: string[]): void => {
+    if (done.has(step.id)) return;
+    if (path.includes(step.id)) {
+      throw new Error(`The catalogs' "after" rules go round in a circle: ${[...path.slice(path.indexOf(step.id)), step.id].join(' → ')}.`);
+    }
+    for (const id of step.after) {
+      const before = known.get(id);
+      if (before) visit(before, [...path, step.id]);
+    }
+    done.add(step.id);
+    ordered.push(step);
+  };
+  for (const step of byPhase) visit(step, []);
+  return ordered;
+}
+
+/** Removing memberships can cost the leaver's colleagues their view of things that are still to be moved: transfers first. */
+export function withMembershipEdges(steps: readonly PlanStep[]): PlanStep[] {
+  return steps.map(step =>
+    step.phase === 'membership'
+      ? {
+          ...step,
+          after: [...new Set([...step.after, ...steps.filter(s => s.system === step.system && s.phase === 'transfer').map(s => s.id)])],
+        }
+      : step,
+  );
+}
+
+/** Steps that a person must acknowledge before anything runs: manual categories that hold something, and absent accounts. */
+export function toAcknowledge(plan: Plan): { subject: string; title: string; count: number; link: string | null }[] {
+  const manual = plan.steps
+    .filter(step => step.phase === 'manual' && step.baseline.count > 0)
+    .map(step => ({ subject: step.id, title: step.title, count: step.baseline.count, link: step.link }));
+  const absent = plan.accounts
+    .filter(account => account.status === 'absent' && !plan.systems.find(s => s.system === account.system)?.accountExpected)
+    .map(account => ({ subject: accountSubject(account.system), title: 'no account here', count: 0, link: null }));
+  return [...manual, ...absent];
+}
+
+/** JSON with sorted keys and no white space: the same value always gives the same bytes. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(item => canonicalJson(item === undefined ? null : item)).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value)
+      .filter(([, item]) => item !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
+  }
+  return JSON.stringify(value) ?? 'null';
+}

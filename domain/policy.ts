@@ -1,0 +1,36 @@
+/**
+ * The policy: who must approve, and how far the world may move before people are asked again. It is read from the configuration
+ * when a plan is made and pinned in it, so that a later edit never changes what was approved.
+ */
+import { z } from 'zod';
+
+export const policySchema = z.strictObject({
+  /** How many different approvers a plan needs. */
+  approvals: z.number().int().min(1).max(10).default(1),
+  /** A second message, `execute`, after the approvals (the final confirmation of a wizard). */
+  confirmation: z.boolean().default(false),
+  /** May the person who asked for the run approve it as well? Four eyes say no. */
+  requesterMayApprove: z.boolean().default(false),
+  /** May somebody who gains items be the only approver? */
+  successorMayApproveAlone: z.boolean().default(false),
+  /** New items follow the approved rule while they stay under max(floor, percent of the baseline). */
+  drift: z
+    .strictObject({
+      floor: z.number().int().min(0).default(10),
+      percent: z.number().min(0).max(100).default(5),
+    })
+    .prefault({}),
+  /** Moves of a category's late arrivals before a step is parked. */
+  rounds: z.number().int().min(1).max(10).default(3),
+  /** Days after which a plan nobody decided on expires. Never a silent approval. */
+  expiresAfterDays: z.number().positive().default(90),
+  /** Keys of one batch, one transaction of the target. Measured: larger gains nothing, smaller pays more round trips. */
+  batch: z.number().int().min(1).max(10_000).default(10_000),
+});
+
+export type Policy = z.infer<typeof policySchema>;
+
+/** How many new items a category may gain before people are asked again. */
+export function driftLimit(policy: Policy, baseline: number): number {
+  return Math.max(policy.drift.floor, Math.floor((baseline * policy.drift.percent) / 100));
+}

@@ -1,0 +1,90 @@
+/**
+ * One file, `handover.yaml`, says it all: systems and their catalogs, which one is the directory, the store, standing successor
+ * rules, policy and roles. Connections and secrets are named here and come from the environment.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { policySchema } from '../domain/policy.js';
+import { standingRuleSchema } from '../domain/rules.js';
+
+/** The name of an environment variable that holds a connection URL. */
+const variable = z
+  .string()
+  .regex(/^[A-Z][A-Z0-9_]*$/, 'name an environment variable, e.g. CRM_URL; the URL itself never stands here');
+/** People by e-mail, or `directory`: whoever the directory's catalog gives the role. */
+const people = z.union([z.literal('directory'), z.array(z.string()).min(1)]);
+
+const configSchema = z.strictObject({
+  version: z.literal(1),
+  directory: z.string(),
+  systems: z.record(z.string().regex(/^[a-z][a-z0-9_]*$/), z.strictObject({ catalog: z.string(), connection: variable })),
+  store: z.strictObject({ connection: variable }),
+  temporal: z
+    .strictObject({
+      address: z.string().default('127.0.0.1:7233'),
+      namespace: z.string().default('default'),
+      taskQueue: z.string().default('handover'),
+      /** Where people open the Temporal UI. */
+      ui: z.string().optional(),
+    })
+    .prefault({}),
+  successors: z.array(standingRuleSchema).default([]),
+  policy: policySchema.prefault({}),
+  roles: z.strictObject({ operators: people.default('directory'), approvers: people.default('directory') }).prefault({}),
+});
+
+export type Config = z.infer<typeof configSchema> & {
+  /** The file it was read from, absolute. */
+  file: string;
+};
+
+/** Reads and checks the file. Throws an Error with one line per mistake: `file:line key: what is allowed`. */
+export function readConfig(file: string): Config {
+  const path = resolve(file);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    throw new Error(`There is no configuration at ${path}. Name one with --config, or start from examples/demo/handover.yaml.`);
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  if (document.errors.length > 0) throw new Error(document.errors.map(error => `${path}: ${error.message}`).join('\n'));
+  const result = configSchema.safeParse(document.toJS());
+  if (!result.success) {
+    const at = (keys: readonly PropertyKey[]): string => {
+      for (let depth = keys.length; depth >= 0; depth--) {
+        const node = document.getIn(keys.slice(0, depth), true) as { range?: [number, number, number] } | undefined;
+        if (node?.range) return `${path}:${lines.linePos(node.range[0]).line}`;
+      }
+      return path;
+    };
+    throw new Error(
+      result.error.issues.map(issue => `${at(issue.path)} ${issue.path.map(String).join('.')}: ${issue.message}`).join('\n'),
+    );
+  }
+  const config = { ...result.data, file: path };
+  if (!config.systems[config.directory]) {
+    throw new Error(
+      `${path} directory: "${config.directory}" is no system of this file; known are ${Object.keys(config.systems).join(', ')}.`,
+    );
+  }
+  return config;
+}
+
+/** The absolute path of a system's catalog file. */
+export function catalogPath(config: Config, system: string): string {
+  return resolve(dirname(config.file), config.systems[system]!.catalog);
+}
+
+/** The value of a named connection. Throws a sentence that names the variable and who needs it. */
+export function connectionUrl(name: string, purpose: string, env: NodeJS.ProcessEnv = process.env): string {
+  const url = env[name];
+  if (!url)
+    throw new Error(
+      `The environment variable ${name} is not set; it holds the connection of ${purpose}, e.g. postgresql://user:password@host/database.`,
+    );
+  return url;
+}

@@ -1,0 +1,53 @@
+/** Our own PostgreSQL: one pool, numbered SQL migrations, and digests in one place. */
+import { createHash } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { runner } from 'node-pg-migrate';
+import pg from 'pg';
+
+export type Pool = pg.Pool;
+/** A pool or a client inside a transaction: whatever can run a statement. */
+export type Queryable = Pick<pg.Pool, 'query'>;
+
+/** Opens a pool. Broken idle connections are dropped and replaced; only a statement that needs one fails. */
+export function openPool(url: string, max = 10): Pool {
+  const pool = new pg.Pool({ connectionString: url, max, application_name: 'handover-store' });
+  // Without a listener, a connection cut while idle would end the process.
+  pool.on('error', () => {});
+  return pool;
+}
+
+/** Brings the schema up to date; safe to run by several processes at once (an advisory lock makes them queue). */
+export async function migrate(url: string): Promise<void> {
+  await runner({
+    databaseUrl: url,
+    dir: fileURLToPath(new URL('./sql', import.meta.url)),
+    direction: 'up',
+    migrationsTable: 'migrations',
+    migrationsSchema: 'handover',
+    createMigrationsSchema: true,
+    advisoryLockMaxTimeout: 30_000,
+    log: () => {},
+  } as Parameters<typeof runner>[0]);
+}
+
+export async function inTransaction<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('begin');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(rollbackError => {
+      broken = rollbackError as Error;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+export function sha256(text: string | Buffer): string {
+  return createHash('sha256').update(text).digest('hex');
+}

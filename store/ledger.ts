@@ -1,0 +1,182 @@
+/**
+ * The ledger: a receipt per effect. It is stored as pending inside the target's transaction, with that transaction's id, and
+ * committed afterwards; whoever finds a pending receipt asks the target what became of it. So a lost answer is settled, not guessed.
+ */
+import type { ItemException } from '../domain/model.js';
+import { canonicalJson } from '../domain/plan.js';
+import { type Pool, sha256 } from './database.js';
+
+export interface ReceiptId {
+  manifest: string;
+  step: string;
+  page: number;
+}
+
+export interface NewReceipt extends ReceiptId {
+  offboarding: string;
+  transaction: string;
+  changed: number;
+  merged: number;
+  perTaker: number[];
+  takers: (string | null)[];
+  fromOwner: string | null;
+  exceptions: ItemException[];
+  before: unknown[] | null;
+}
+
+export interface Receipt extends NewReceipt {
+  state: 'pending' | 'committed';
+  at: string;
+  digest: string;
+}
+
+/** The same effect has a receipt already: another attempt was faster. Its transaction must be settled first. */
+export class ReceiptExists extends Error {
+  override readonly name = 'ReceiptExists';
+}
+
+/** What the receipts of one step add up to. */
+export interface StepTotals {
+  changed: number;
+  merged: number;
+  perTaker: Record<string, number>;
+  taken: number;
+  gone: number;
+  failed: number;
+  ineligible: number;
+  /** The first exceptions that need a person, failed and ineligible ones first. */
+  exceptions: ItemException[];
+}
+
+export interface Ledger {
+  /** Stores a pending receipt, and marks the given earlier transactions of the step as committed in the same breath. */
+  begin(receipt: NewReceipt, committed: readonly string[]): Promise<void>;
+  commit(id: Pick<ReceiptId, 'manifest' | 'step'>, transactions: readonly string[]): Promise<void>;
+  /** Forgets a pending receipt whose transaction was rolled back. */
+  abort(id: ReceiptId, transaction: string): Promise<void>;
+  pending(manifest: string, step: string): Promise<Receipt[]>;
+  find(id: ReceiptId): Promise<Receipt | null>;
+  /** All receipts of an offboarding, by step and page. */
+  all(offboarding: string): Promise<Receipt[]>;
+  /** Sums over committed receipts of one manifest. */
+  totals(manifest: string, step: string): Promise<StepTotals>;
+}
+
+export function ledgerOf(pool: Pool): Ledger {
+  return {
+    async begin(receipt, committed) {
+      const { rowCount } = await pool.query({
+        name: 'handover-begin',
+        text: `with settled as (
+                 update handover.receipts set state = 'committed' where manifest = $2 and step = $3 and transaction = any($14) and state = 'pending')
+               insert into handover.receipts
+                 (offboarding, manifest, step, page, state, transaction, changed, merged, per_taker, takers, from_owner, exceptions, before_images, digest)
+               values ($1, $2, $3, $4, 'pending', $5, $6, $7, $8, $9, $10, $11, $12, $13)
+               on conflict (manifest, step, page) do nothing`,
+        values: [
+          receipt.offboarding,
+          receipt.manifest,
+          receipt.step,
+          receipt.page,
+          receipt.transaction,
+          receipt.changed,
+          receipt.merged,
+          receipt.perTaker,
+          receipt.takers,
+          receipt.fromOwner,
+          canonicalJson(receipt.exceptions),
+          receipt.before === null ? null : canonicalJson(receipt.before),
+          receiptDigest(receipt),
+          committed,
+        ],
+      });
+      if (rowCount !== 1) throw new ReceiptExists(`${receipt.step} page ${receipt.page} has a receipt already.`);
+    },
+    async commit(id, transactions) {
+      if (transactions.length === 0) return;
+      await pool.query(
+        `update handover.receipts set state = 'committed' where manifest = $1 and step = $2 and transaction = any($3) and state = 'pending'`,
+        [id.manifest, id.step, transactions],
+      );
+    },
+    async abort(id, transaction) {
+      await pool.query(
+        `delete from handover.receipts where manifest = $1 and step = $2 and page = $3 and transaction = $4 and state = 'pending'`,
+        [id.manifest, id.step, id.page, transaction],
+      );
+    },
+    async pending(manifest, step) {
+      const { rows } = await pool.query(`select * from handover.receipts where manifest = $1 and step = $2 and state = 'pending' order by page`, [manifest, step]);
+      return rows.map(receiptOf);
+    },
+    async find(id) {
+      const { rows } = await pool.query('select * from handover.receipts where manifest = $1 and step = $2 and page = $3', [id.manifest, id.step, id.page]);
+      return rows[0] ? receiptOf(rows[0]) : null;
+    },
+    async all(offboarding) {
+      const { rows } = await pool.query('select * from handover.receipts where offboarding = $1 order by step, at, page', [offboarding]);
+      return rows.map(receiptOf);
+    },
+    async totals(manifest, step) {
+      const { rows } = await pool.query(
+        `select * from handover.receipts where manifest = $1 and step = $2 and state = 'committed' order by page`,
+        [manifest, step],
+      );
+      return sum(rows.map(receiptOf));
+    },
+  };
+}
+
+/** A later receipt's word on an item replaces an earlier one's: a failed item that was moved in a later round no longer counts. */
+function sum(receipts: Receipt[]): StepTotals {
+  const last = new Map<string, ItemException>();
+  const perTaker: Record<string, number> = {};
+  let changed = 0;
+  let merged = 0;
+  for (const receipt of receipts) {
+    changed += receipt.changed;
+    merged += receipt.merged;
+    receipt.takers.forEach((taker, n) => {
+      const key = taker ?? '';
+      perTaker[key] = (perTaker[key] ?? 0) + (receipt.perTaker[n] ?? 0);
+    });
+    for (const exception of receipt.exceptions) last.set(exception.key, exception);
+  }
+  const exceptions = [...last.values()];
+  const of = (kind: ItemException['kind']): ItemException[] => exceptions.filter(exception => exception.kind === kind);
+  return {
+    changed,
+    merged,
+    perTaker,
+    taken: of('taken').length,
+    gone: of('gone').length,
+    failed: of('failed').length,
+    ineligible: of('ineligible').length,
+    exceptions: [...of('failed'), ...of('ineligible'), ...of('taken'), ...of('gone')].slice(0, 10),
+  };
+}
+
+export function receiptDigest(receipt: NewReceipt): string {
+  const { offboarding, manifest, step, page, transaction, changed, merged, perTaker, takers, fromOwner, exceptions, before } = receipt;
+  return sha256(canonicalJson([offboarding, manifest, step, page, transaction, changed, merged, perTaker, takers, fromOwner, exceptions, before]));
+}
+
+function receiptOf(row: Record<string, unknown>): Receipt {
+  return {
+    offboarding: row.offboarding as string,
+    manifest: row.manifest as string,
+    step: row.step as string,
+    page: row.page as number,
+    state: row.state as Receipt['state'],
+    transaction: row.transaction as string,
+    changed: row.changed as number,
+    merged: row.merged as number,
+    perTaker: row.per_taker as number[],
+    takers: row.takers as (string | null)[],
+    fromOwner: row.from_owner as string | null,
+    exceptions: JSON.parse(row.exceptions as string) as ItemException[],
+    before: row.before_images === null ? null : (JSON.parse(row.before_images as string) as unknown[]),
+    digest: row.digest as string,
+    at: (row.at as Date).toISOString(),
+  };
+}

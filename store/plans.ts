@@ -1,0 +1,103 @@
+/** Plans by digest, and the register of open runs. */
+import { canonicalJson, type Plan } from '../domain/plan.js';
+import { inTransaction, type Pool, sha256 } from './database.js';
+
+export interface Plans {
+  /** Computes the digest, stores the plan and returns it complete. The same revision again replaces nothing: it must be the same. */
+  save(plan: Omit<Plan, 'digest'>): Promise<Plan>;
+  find(offboarding: string, revision: number): Promise<Plan | null>;
+  /** The newest revision. */
+  latest(offboarding: string): Promise<Plan | null>;
+}
+
+export function plansOf(pool: Pool): Plans {
+  return {
+    async save(plan) {
+      const body = canonicalJson(plan);
+      const digest = sha256(body);
+      await pool.query(
+        `insert into handover.plans (digest, offboarding, revision, body) values ($1, $2, $3, $4) on conflict (offboarding, revision) do nothing`,
+        [digest, plan.offboardingId, plan.revision, body],
+      );
+      // Two attempts can see different worlds; the first plan of a revision stands, and both attempts answer with it.
+      const stands = await this.find(plan.offboardingId, plan.revision);
+      if (!stands) throw new Error(`Plan ${plan.revision} of offboarding ${plan.offboardingId} was not stored.`);
+      return stands;
+    },
+    async find(offboarding, revision) {
+      const { rows } = await pool.query('select digest, body from handover.plans where offboarding = $1 and revision = $2', [offboarding, revision]);
+      return rows[0] ? planOf(rows[0]) : null;
+    },
+    async latest(offboarding) {
+      const { rows } = await pool.query('select digest, body from handover.plans where offboarding = $1 order by revision desc limit 1', [offboarding]);
+      return rows[0] ? planOf(rows[0]) : null;
+    },
+  };
+}
+
+function planOf(row: { digest: string; body: string }): Plan {
+  return { ...(JSON.parse(row.body) as Omit<Plan, 'digest'>), digest: row.digest };
+}
+
+export interface OpenRun {
+  leaver: string;
+  offboarding: string;
+  workflow: string;
+  successors: string[];
+  deactivating: boolean;
+}
+
+export interface Runs {
+  /** Registers an open run; a row left behind by a terminated run of the same leaver is replaced. */
+  open(run: { leaver: string; offboarding: string; workflow: string }): Promise<void>;
+  /** Who is to take over in steps that are not finished. */
+  setSuccessors(offboarding: string, successors: string[]): Promise<void>;
+  /** Marks the run as deactivating unless an open run of somebody else names its leaver as a successor: then that run is returned. */
+  claimDeactivation(offboarding: string): Promise<OpenRun | null>;
+  /** Which of these people are leaving themselves. */
+  leaving(people: string[], except: string): Promise<string[]>;
+  close(offboarding: string): Promise<void>;
+  all(): Promise<OpenRun[]>;
+}
+
+export function runsOf(pool: Pool): Runs {
+  return {
+    async open(run) {
+      await pool.query(
+        `insert into handover.open_runs (leaver, offboarding, workflow) values ($1, $2, $3)
+         on conflict (leaver) do update set offboarding = excluded.offboarding, workflow = excluded.workflow, opened = now(),
+           successors = case when open_runs.offboarding = excluded.offboarding then open_runs.successors else '{}' end,
+           deactivating = open_runs.deactivating and open_runs.offboarding = excluded.offboarding`,
+        [run.leaver, run.offboarding, run.workflow],
+      );
+    },
+    async setSuccessors(offboarding, successors) {
+      await pool.query('update handover.open_runs set successors = $2 where offboarding = $1', [offboarding, successors]);
+    },
+    claimDeactivation: offboarding =>
+      inTransaction(pool, async client => {
+        // One lock for all: of two runs that name each other exactly one sees the other first.
+        await client.query('lock table handover.open_runs in exclusive mode');
+        const { rows } = await client.query(
+          `select other.* from handover.open_runs mine
+             join handover.open_runs other on other.offboarding <> mine.offboarding and mine.leaver = any(other.successors)
+            where mine.offboarding = $1 order by other.opened limit 1`,
+          [offboarding],
+        );
+        if (rows[0]) return rows[0] as OpenRun;
+        await client.query('update handover.open_runs set deactivating = true where offboarding = $1', [offboarding]);
+        return null;
+      }),
+    async leaving(people, except) {
+      const { rows } = await pool.query('select leaver from handover.open_runs where leaver = any($1) and offboarding <> $2', [people, except]);
+      return rows.map(row => row.leaver as string);
+    },
+    async close(offboarding) {
+      await pool.query('delete from handover.open_runs where offboarding = $1', [offboarding]);
+    },
+    async all() {
+      const { rows } = await pool.query('select * from handover.open_runs order by opened');
+      return rows as OpenRun[];
+    },
+  };
+}
