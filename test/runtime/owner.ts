@@ -1,0 +1,28 @@
+// A process that owns servers, for tests that kill it. Started by tests with `node --import tsx`, told what to do by its
+// argument, and prints one JSON line when everything runs. It handles Ctrl-C the way a draining worker does: by going on.
+
+import { startChild } from '../../runtime/embedded/child.js';
+import { startEmbedded } from '../../runtime/embedded/index.js';
+import { searchAttributes } from '../../runtime/search-attributes.js';
+
+const [what, dir] = process.argv.slice(2);
+const say = (line: string): void => console.error(line);
+process.on('SIGINT', () => {});
+
+if (what === 'sleeper') {
+  const child = await startChild({ name: 'Sleeper', command: 'sleep', args: ['600'], logFile: `${dir}/sleeper.log`, stop: [] });
+  console.log(JSON.stringify({ pids: [child.pid] }));
+} else {
+  const ports = { temporal: undefined, temporalUi: undefined, postgres: undefined };
+  const options = {
+    stateDir: dir!,
+    say,
+    ui: false,
+    temporal: 'file',
+    searchAttributes,
+    postgresSettings: { fsync: 'off' },
+  } as const;
+  const embedded = await startEmbedded({ ...options, ...(what === 'first' ? { ports } : {}) });
+  await embedded.postgres.ensureDatabase('kept');
+  console.log(JSON.stringify({ temporal: embedded.temporal, postgres: embedded.postgres.url('kept') }));
+}
