@@ -49,14 +49,13 @@ export interface Child {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** What the supervisor is told, as JSON in its one argument. */
+/** What the supervisor is told, as JSON in its one argument. Every user can read arguments: nothing secret belongs here. */
 export interface SupervisorOrder {
   /** Process id of the owner: it also tells a later start whose server this is (processes.ts). */
   owner: number;
   command: string;
   args: string[];
   stop: StopStep[];
-  env?: NodeJS.ProcessEnv;
   cwd?: string;
   uid?: number;
   gid?: number;
@@ -119,7 +118,7 @@ interface Supervised {
 }
 
 function spawnSupervisor({ command, args, stop, env, cwd, uid, gid, logFile }: ChildOptions): Supervised {
-  const order: SupervisorOrder = { owner: process.pid, command, args, stop, env, cwd, uid, gid };
+  const order: SupervisorOrder = { owner: process.pid, command, args, stop, cwd, uid, gid };
   const log = openLog(logFile);
   const logStart = fstatSync(log).size;
   try {
@@ -127,7 +126,8 @@ function spawnSupervisor({ command, args, stop, env, cwd, uid, gid, logFile }: C
       detached: true,
       stdio: ['pipe', 'pipe', log],
       // Flags such as --import tsx or --inspect are the owner's business.
-      env: { ...process.env, NODE_OPTIONS: '' },
+      // The server inherits the rest.
+      env: { ...(env ?? process.env), NODE_OPTIONS: '' },
     });
     // Closing the lifeline of a supervisor that is already gone is not an error.
     supervisor.stdin!.on('error', () => {});

@@ -24,7 +24,6 @@ for (const signal of ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGPIPE']) process.on(sign
 
 const child = spawn(order.command, order.args, {
   cwd: order.cwd,
-  env: order.env,
   uid: order.uid,
   gid: order.gid,
   // A process group of its own, so that the last SIGKILL also reaches what the server started.

@@ -1,5 +1,6 @@
 // Servers as child processes: they end when they should, and never stay behind.
 
+import { readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Child, type ChildOptions, startChild } from '../../runtime/embedded/child.js';
@@ -67,13 +68,22 @@ test('a server that dies by itself is reported with the last lines of this run',
   expect(exit.lastLines).toBe('the disk is full');
 });
 
+test('the environment reaches the server and stays out of every command line, which all users can read', async () => {
+  const logFile = join(await temporaryDir(), 'server.log');
+  const env = { ...process.env, SECRET: 'hunter2' };
+  const child = await start('console.log(process.env.SECRET); setInterval(() => {}, 1000)', { logFile, env });
+  await eventually('the server has said it', async () => (await readFile(logFile, 'utf8')) === 'hunter2\n');
+  const server = await processFacts(child.pid);
+  expect(`${server!.command} ${(await processFacts(server!.parent))!.command}`).not.toContain('hunter2');
+  await child.stop();
+});
+
 test('a program that cannot be run is an error that names it', async () => {
   await expect(start('', { command: '/nowhere/server' })).rejects.toThrow(/Server could not be started from \/nowhere\/server/);
 });
 
 /** The script has printed something, so its signal handlers are in place. */
 async function untilLogged(child: Child): Promise<void> {
-  const { readlink, readFile } = await import('node:fs/promises');
   const log = await readlink(`/proc/${child.pid}/fd/1`).catch(() => undefined);
   if (!log) return new Promise(resolve => setTimeout(resolve, 1000)); // no /proc on this system
   await eventually('the server has started', async () => (await readFile(log, 'utf8')) !== '');

@@ -1,6 +1,6 @@
 // The whole embedded installation: both servers or none, one per directory, findable, and gone with its owner.
 
-import { stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -77,7 +77,6 @@ test('a server that dies by itself is told to the caller, and one that was stopp
 
 /** Temporal and PostgreSQL, from the files that they write themselves. */
 async function serverPids(stateDir: string): Promise<number[]> {
-  const { readFile } = await import('node:fs/promises');
   const files = ['temporal.db.pid', join('postgres', 'postmaster.pid')];
   return Promise.all(files.map(async file => Number.parseInt(await readFile(join(stateDir, file), 'utf8'), 10)));
 }
