@@ -1,0 +1,230 @@
+/**
+ * Decisions are judged here: may this person decide this now? Pure, one small rule per message; the unknown case is a refusal.
+ * An accepted decision says what changes in the run; a refused one says why, in a sentence that ends with what to do instead.
+ */
+import type { Decision, DecisionName, DecisionOf, Order } from './request.js';
+import {
+  type Decider,
+  failedSteps,
+  isAccountSubject,
+  openAcknowledgements,
+  type Participant,
+  quorum,
+  type Run,
+  stepOf,
+} from './run.js';
+
+export type Verdict = { accepted: true; sentence: string; changes: Partial<Run> } | { accepted: false; sentence: string };
+
+/** @param now ISO 8601 */
+export function judge(run: Run, decision: Decision, who: Decider, now: string): Verdict {
+  if (run.state === 'closed') return refuse(`The offboarding is closed (${run.outcome}); start a new one if something is left to do.`);
+  if (who.human === run.leaver.human) return refuse('Nobody decides anything about their own offboarding: ask a colleague to send it.');
+  if (!who.active) return refuse(`${who.name} is not active in the directory and cannot decide.`);
+  const role = ROLE[decision.name];
+  if (!who[role]) return refuse(`"${decision.name}" is for ${role}s; ${who.name} is not one. Ask somebody who is, or have the role given in the configuration.`);
+  const rule = RULES[decision.name] as (run: Run, decision: Decision, who: Decider, now: string) => Verdict;
+  return rule(run, decision, who, now);
+}
+
+const ROLE: Record<DecisionName, 'operator' | 'approver'> = {
+  approve: 'approver',
+  reject: 'approver',
+  acknowledge: 'operator',
+  amend: 'operator',
+  execute: 'operator',
+  pause: 'operator',
+  resume: 'operator',
+  retry: 'operator',
+  skip: 'operator',
+  finish: 'operator',
+  cancel: 'operator',
+};
+
+const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Decider, now: string) => Verdict } = {
+  approve(run, decision, who, now) {
+    if (decision.step) return approveSkip(run, { ...decision, step: decision.step }, who);
+    if (run.state !== 'awaiting-approval') return refuse(notNow(run, 'approve'));
+    const stale = stalePlan(run, decision.plan);
+    if (stale) return refuse(stale);
+    const { policy } = run.plan!;
+    if (who.human === run.requester.human && !policy.requesterMayApprove) {
+      return refuse('The person who asked for the offboarding does not approve it: somebody else must.');
+    }
+    if (run.approvals.some(approval => approval.by.human === who.human)) return refuse(`${who.name} has approved this plan already; one more person counts, the same one twice does not.`);
+    const approvals = [...run.approvals, { by: participant(who), at: now }];
+    const state = quorum({ ...run, approvals }, policy);
+    const left = openAcknowledgements(run).length;
+    return accept(
+      state.met
+        ? `Approved (${state.have} of ${state.need}).${left > 0 ? ` Still to be acknowledged: ${left}.` : ''}`
+        : `Approval ${state.have} of ${state.need} counted${state.missing ? `; ${state.missing}` : ''}.`,
+      { approvals },
+    );
+  },
+
+  reject(run, decision, who) {
+    if (run.state !== 'awaiting-approval' && run.state !== 'scheduled') return refuse(notNow(run, 'reject'));
+    const stale = stalePlan(run, decision.plan);
+    if (stale) return refuse(stale);
+    if (who.human === run.requester.human) return refuse('The person who asked for the offboarding takes it back with "cancel".');
+    return accept('Rejected: the offboarding closes without any change.', {
+      rejection: { by: participant(who), note: decision.note ?? null },
+    });
+  },
+
+  acknowledge(run, decision, who, now) {
+    if (!run.plan) return refuse(notNow(run, 'acknowledge'));
+    const subjects = [decision.category].flat();
+    const known = run.plan.steps.filter(step => step.phase === 'manual').map(step => step.id);
+    const unknown = subjects.filter(subject => !known.includes(subject) && !isAccountSubject(run, subject));
+    if (unknown.length > 0) {
+      const open = openAcknowledgements(run).map(item => item.subject);
+      return refuse(`There is nothing called ${quote(unknown)} to acknowledge; ${open.length > 0 ? `open are ${quote(open)}` : 'nothing is open'}.`);
+    }
+    const { manifest } = run.plan;
+    const given = subjects.map(subject => [
+      subject,
+      { by: participant(who), at: now, manifest, count: stepOf(run, subject)?.baseline.count ?? 0 },
+    ]);
+    const acknowledgements = { ...run.acknowledgements, ...Object.fromEntries(given) };
+    const left = openAcknowledgements({ ...run, acknowledgements }).map(item => item.subject);
+    return accept(`Acknowledged ${quote(subjects)}.${left.length > 0 ? ` Still open: ${quote(left)}.` : ''}`, { acknowledgements });
+  },
+
+  amend(run, decision) {
+    if (run.state === 'executing' || run.state === 'deactivating') {
+      return refuse('Execution has started and the plan is locked. Send "pause" or "cancel", or wait: a failed step can be amended.');
+    }
+    const { name: _name, by: _by, note: _note, ...changes } = decision;
+    const order = applyAmendment(run.order, changes);
+    const voided = run.approvals.length > 0 ? ` ${run.approvals.length} approval${run.approvals.length > 1 ? 's are' : ' is'} void.` : '';
+    return accept(`Amended; a new revision of the plan is being made.${voided}`, { order, replan: true, approvals: [], confirmedBy: null });
+  },
+
+  execute(run, decision, who) {
+    if (run.state !== 'awaiting-approval') return refuse(notNow(run, 'execute'));
+    const stale = stalePlan(run, decision.plan);
+    if (stale) return refuse(stale);
+    const { policy } = run.plan!;
+    if (!policy.confirmation) return refuse('This policy wants no second confirmation: the approvals start the run.');
+    if (!quorum(run, policy).met) return refuse('The plan is not approved yet: "execute" confirms an approved plan.');
+    const open = openAcknowledgements(run);
+    if (open.length > 0) return refuse(`Still to be acknowledged: ${quote(open.map(item => item.subject))}.`);
+    return accept('Confirmed.', { confirmedBy: participant(who) });
+  },
+
+  pause(run, _decision, who) {
+    if (run.pausedBy) return refuse(`${run.pausedBy.name} has paused the run already; "resume" goes on.`);
+    return accept('Paused: nothing more is changed after the current batch until "resume".', { pausedBy: participant(who) });
+  },
+
+  resume(run) {
+    if (!run.pausedBy) return refuse('The run is not paused.');
+    return accept('Resumed.', { pausedBy: null });
+  },
+
+  retry(run) {
+    if (run.state === 'needs-correction') return accept('Preparing again.', { replan: true });
+    if (run.state === 'needs-attention') {
+      return accept(`Trying again what is not done yet: ${quote(failedSteps(run))}.`, { retry: true });
+    }
+    return refuse(notNow(run, 'retry'));
+  },
+
+  skip(run, decision, who) {
+    if (run.state !== 'needs-attention') return refuse(notNow(run, 'skip'));
+    const step = stepOf(run, decision.step);
+    const progress = run.steps[decision.step];
+    if (!progress || (progress.state !== 'failed' && progress.state !== 'not-run') || !step) {
+      return refuse(`There is no failed step "${decision.step}"; failed are ${quote(failedSteps(run)) || 'none'}.`);
+    }
+    if (step.phase === 'deactivate') return refuse('A deactivation cannot be skipped: send "finish" to close the run with the account as it is.');
+    if (!progress.leftover) return refuse(`What is left of "${decision.step}" could not be read, and what nobody has seen cannot be waived. Mend the cause and send "retry".`);
+    const { digest, count } = progress.leftover;
+    const waiver = { step: step.id, reason: decision.reason, leftover: { digest, count }, proposedBy: participant(who), approvedBy: null };
+    return accept(`Skipping "${step.id}" would leave ${count} items with the leaver. It counts once an approver approves it.`, {
+      waivers: { ...run.waivers, [step.id]: waiver },
+    });
+  },
+
+  finish(run, decision, who) {
+    if (run.state !== 'needs-attention') return refuse(notNow(run, 'finish'));
+    return accept('Finishing as it is.', { finish: { by: participant(who), reason: decision.reason } });
+  },
+
+  cancel(run, decision, who) {
+    const blocked = Object.entries(run.access).filter(([, access]) => access === 'blocked');
+    if (blocked.length > 0 && !decision.access) {
+      return refuse(
+        `Sign-in is blocked in ${quote(blocked.map(([system]) => system))}. Say what becomes of it: "access": "keep" or "access": "restore".`,
+      );
+    }
+    return accept('Cancelling at the next safe boundary.', { cancellation: { by: participant(who), access: decision.access ?? 'keep' } });
+  },
+};
+
+function approveSkip(run: Run, decision: DecisionOf<'approve'> & { step: string }, who: Decider): Verdict {
+  const waiver = run.waivers[decision.step];
+  if (run.state !== 'needs-attention' || !waiver) return refuse(`Nobody has asked to skip "${decision.step}".`);
+  const stale = stalePlan(run, decision.plan);
+  if (stale) return refuse(stale);
+  if (waiver.approvedBy) return refuse(`Skipping "${decision.step}" is approved already, by ${waiver.approvedBy.name}.`);
+  if (waiver.proposedBy.human === who.human) return refuse('The person who asked for the skip does not approve it: somebody else must.');
+  if (who.human === run.requester.human && !run.plan!.policy.requesterMayApprove) {
+    return refuse('The person who asked for the offboarding does not approve a skip: somebody else must.');
+  }
+  return accept(`Skipping "${decision.step}" is approved; ${waiver.leftover.count} items stay with the leaver.`, {
+    waivers: { ...run.waivers, [decision.step]: { ...waiver, approvedBy: participant(who) } },
+    retry: true,
+  });
+}
+
+/** What an amendment leaves unsaid stays; successors, overrides and identities are merged, never dropped. */
+export function applyAmendment(order: Order, changes: Partial<Omit<DecisionOf<'amend'>, 'name' | 'by' | 'note'>>): Order {
+  const said = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) as typeof changes;
+  const nested = (a: Record<string, Record<string, string>> = {}, b: Record<string, Record<string, string>> = {}) =>
+    Object.fromEntries([...new Set([...Object.keys(a), ...Object.keys(b)])].map(key => [key, { ...a[key], ...b[key] }]));
+  const next: Order = { ...order, ...said, effectiveAt: said.effectiveAt === 'now' ? undefined : (said.effectiveAt ?? order.effectiveAt) };
+  if (said.successors) next.successors = { ...order.successors, ...said.successors };
+  if (said.overrides) next.overrides = nested(order.overrides, said.overrides);
+  if (said.identities) next.identities = nested(order.identities, said.identities);
+  return next;
+}
+
+function stalePlan(run: Run, digest: string): string | null {
+  if (!run.plan) return 'There is no plan yet.';
+  if (run.plan.digest.startsWith(digest)) return null;
+  return `That decision is for plan ${digest.slice(0, 12)}…; the plan is now revision ${run.plan.revision}, ${run.plan.digest.slice(0, 12)}…. Look at it and decide again.`;
+}
+
+const STATE_SAYS: Record<Run['state'], string> = {
+  preparing: 'the plan is still being made',
+  'needs-correction': 'something must be settled first: send "amend" or "retry"',
+  'awaiting-approval': 'the plan waits for acknowledgements and approval',
+  scheduled: 'the plan is approved and waits for its date',
+  executing: 'the steps are running',
+  'needs-attention': 'a step needs attention: "retry", "amend", "skip" or "finish"',
+  deactivating: 'the accounts are being switched off',
+  closed: 'the offboarding is closed',
+};
+
+function notNow(run: Run, name: DecisionName): string {
+  return `"${name}" does not fit now: ${STATE_SAYS[run.state]}.`;
+}
+
+function participant(who: Participant): Participant {
+  return { id: who.id, name: who.name, human: who.human };
+}
+
+function accept(sentence: string, changes: Partial<Run>): Verdict {
+  return { accepted: true, sentence, changes };
+}
+
+function refuse(sentence: string): Verdict {
+  return { accepted: false, sentence };
+}
+
+function quote(words: readonly string[]): string {
+  return words.map(word => `"${word}"`).join(', ');
+}

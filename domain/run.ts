@@ -1,0 +1,245 @@
+/** One offboarding as a value: everything that `status` shows and every decision is judged against. */
+import type { Departure, Finding, ItemException, Mode, Outcome, RunState, StepState } from './model.js';
+import { accountSubject, type Plan, type PlanStep, toAcknowledge } from './plan.js';
+import type { Policy } from './policy.js';
+import type { Order } from './request.js';
+
+/** Somebody who takes part in a run. `human` is the same for two directory entries of one human being. */
+export interface Participant {
+  id: string;
+  name: string;
+  human: string;
+}
+
+/** A decider as the directory knows them now. */
+export interface Decider extends Participant {
+  active: boolean;
+  operator: boolean;
+  approver: boolean;
+}
+
+export interface StepProgress {
+  state: StepState;
+  /** What is being done right now, or why the step failed: a sentence. */
+  message: string | null;
+  changed: number;
+  taken: number;
+  gone: number;
+  failed: number;
+  /** New items that came after the plan and followed its rule. */
+  arrived: number;
+  /** What was still there at the last look; null before the first. */
+  remaining: number | null;
+  /** The remaining keys that a `skip` would waive, frozen under this digest. */
+  leftover: { digest: string; count: number; sample: string[] } | null;
+  exceptions: ItemException[];
+}
+
+/** A skip: proposed by an operator, counts once an approver has approved it. Waives exactly the frozen keys. */
+export interface Waiver {
+  step: string;
+  reason: string;
+  leftover: { digest: string; count: number };
+  proposedBy: Participant;
+  approvedBy: Participant | null;
+}
+
+export interface Acknowledgement {
+  by: Participant;
+  at: string;
+  /** Manifest whose keys were seen. */
+  manifest: string;
+  count: number;
+}
+
+export interface Refusal {
+  at: string;
+  message: string;
+  by: string | null;
+  reason: string;
+}
+
+export type Access = 'unknown' | 'absent' | 'open' | 'blocked' | 'deactivated' | 'was-inactive';
+
+export interface Run {
+  offboardingId: string;
+  workflowId: string;
+  state: RunState;
+  outcome: Outcome | null;
+  /** What is going on, or how it ended, in one sentence. */
+  sentence: string;
+  leaver: Participant;
+  requester: Participant;
+  /** The request with every amendment applied. */
+  order: Order;
+  /** Counts plans; a new one voids approvals. */
+  revision: number;
+  plan: Plan | null;
+  findings: Finding[];
+  approvals: { by: Participant; at: string }[];
+  confirmedBy: Participant | null;
+  acknowledgements: Record<string, Acknowledgement>;
+  steps: Record<string, StepProgress>;
+  waivers: Record<string, Waiver>;
+  access: Record<string, Access>;
+  pausedBy: Participant | null;
+  rejection: { by: Participant; note: string | null } | null;
+  cancellation: { by: Participant | null; access: 'keep' | 'restore' } | null;
+  finish: { by: Participant; reason: string } | null;
+  /** An accepted `amend` or `retry` that the story has not taken up yet. */
+  replan: boolean;
+  retry: boolean;
+  /** Messages judged so far, accepted and refused. */
+  decided: number;
+  refused: Refusal[];
+  times: { requested: string; blocked: string | null; handedOver: string | null; deactivated: string | null };
+  certificate: string | null;
+}
+
+export function newRun(given: {
+  offboardingId: string;
+  workflowId: string;
+  order: Order;
+  leaver: Participant;
+  requester: Participant;
+  now: string;
+}): Run {
+  return {
+    offboardingId: given.offboardingId,
+    workflowId: given.workflowId,
+    state: 'preparing',
+    outcome: null,
+    sentence: 'Looking up accounts.',
+    leaver: given.leaver,
+    requester: given.requester,
+    order: given.order,
+    revision: 0,
+    plan: null,
+    findings: [],
+    approvals: [],
+    confirmedBy: null,
+    acknowledgements: {},
+    steps: {},
+    waivers: {},
+    access: {},
+    pausedBy: null,
+    rejection: null,
+    cancellation: null,
+    finish: null,
+    replan: false,
+    retry: false,
+    decided: 0,
+    refused: [],
+    times: { requested: given.now, blocked: null, handedOver: null, deactivated: null },
+    certificate: null,
+  };
+}
+
+export function queuedStep(): StepProgress {
+  return {
+    state: 'queued',
+    message: null,
+    changed: 0,
+    taken: 0,
+    gone: 0,
+    failed: 0,
+    arrived: 0,
+    remaining: null,
+    leftover: null,
+    exceptions: [],
+  };
+}
+
+export function mode(run: Run): Mode {
+  return run.plan?.mode ?? run.order.mode;
+}
+
+export function departure(run: Run): Departure {
+  return run.plan?.departure ?? run.order.departure;
+}
+
+/** Everyone who gains items by this plan. */
+export function successorIds(plan: Plan): Set<string> {
+  return new Set(plan.steps.flatMap(step => step.successors.flatMap(successor => successor.personId ?? [])));
+}
+
+export interface Quorum {
+  met: boolean;
+  have: number;
+  need: number;
+  /** What is missing although the number is reached. */
+  missing: string | null;
+}
+
+export function quorum(run: Pick<Run, 'plan' | 'approvals'>, policy: Policy): Quorum {
+  const have = new Set(run.approvals.map(approval => approval.by.human)).size;
+  const gains = run.plan ? successorIds(run.plan) : new Set<string>();
+  const onlySuccessors = !policy.successorMayApproveAlone && have > 0 && run.approvals.every(approval => gains.has(approval.by.id));
+  return {
+    met: have >= policy.approvals && !onlySuccessors,
+    have,
+    need: policy.approvals,
+    missing: have >= policy.approvals && onlySuccessors ? 'everyone who approved so far gains items by this plan: one more person must approve' : null,
+  };
+}
+
+/** What must still be acknowledged, by subject. */
+export function openAcknowledgements(run: Pick<Run, 'plan' | 'acknowledgements'>): ReturnType<typeof toAcknowledge> {
+  if (!run.plan) return [];
+  return toAcknowledge(run.plan).filter(item => !run.acknowledgements[item.subject]);
+}
+
+export function isAccountSubject(run: Pick<Run, 'plan'>, subject: string): boolean {
+  return run.plan?.accounts.some(account => accountSubject(account.system) === subject) ?? false;
+}
+
+export function stepOf(run: Pick<Run, 'plan'>, id: string): PlanStep | undefined {
+  return run.plan?.steps.find(step => step.id === id);
+}
+
+/** Skipped means: waived by an operator and approved by somebody else. */
+export function isWaived(run: Pick<Run, 'waivers'>, step: string): boolean {
+  return Boolean(run.waivers[step]?.approvedBy);
+}
+
+export function failedSteps(run: Pick<Run, 'steps'>): string[] {
+  return Object.entries(run.steps)
+    .filter(([, progress]) => progress.state === 'failed')
+    .map(([id]) => id);
+}
+
+/** Items that are still to be handed over by us, over all steps. */
+export function remainingItems(run: Run): number {
+  if (!run.plan) return 0;
+  return run.plan.steps.reduce((sum, step) => {
+    const progress = run.steps[step.id];
+    if (!progress || step.phase === 'manual' || step.phase === 'keep' || step.phase === 'deactivate') return sum;
+    if (progress.state === 'completed' || progress.state === 'skipped') return sum;
+    return sum + (progress.remaining ?? step.baseline.count);
+  }, 0);
+}
+
+export type WaitingOn = 'nobody' | 'correction' | 'acknowledgement' | 'approval' | 'confirmation' | 'date' | 'attention' | 'resume';
+
+/** Whom or what the run waits for now: one word, also a search attribute. */
+export function waitingOn(run: Run): WaitingOn {
+  if (run.pausedBy && run.state !== 'closed') return 'resume';
+  switch (run.state) {
+    case 'needs-correction':
+      return 'correction';
+    case 'needs-attention':
+      return 'attention';
+    case 'scheduled':
+      return 'date';
+    case 'awaiting-approval': {
+      if (openAcknowledgements(run).length > 0) return 'acknowledgement';
+      if (run.plan && !quorum(run, run.plan.policy).met) return 'approval';
+      return 'confirmation';
+    }
+    case 'preparing':
+    case 'executing':
+    case 'deactivating':
+    case 'closed':
+      return 'nobody';
+  }
+}
