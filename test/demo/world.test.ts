@@ -7,6 +7,7 @@ import type { Catalog, CategorySpec } from '../../connectors/catalog.js';
 import { loadCatalog } from '../../connectors/catalog-file.js';
 import { ALICE, ALICE_AGENT, BRUNO, BRUNO_AGENT } from '../../examples/demo/people.js';
 import { seedDemo } from '../../examples/demo/seed.js';
+import { readConfig } from '../../runtime/config.js';
 import { createTestDatabase, type TestDatabase } from '../support/servers.js';
 
 const load = async (system: string): Promise<Catalog> =>
@@ -112,6 +113,16 @@ describe('the characters of the demo', () => {
         [hers],
       );
       expect(refused.rowCount, id).toBe(0);
+    }
+  });
+
+  it('everyone whom a standing rule names is active, and has a helpdesk account where the rule is about the helpdesk', async () => {
+    const config = readConfig(fileURLToPath(new URL('../../examples/demo/handover.yaml', import.meta.url)));
+    for (const { category, rule } of config.successors) {
+      for (const address of JSON.stringify(rule).match(/[a-z.]+@demo\.example/g) ?? []) {
+        expect(await person(address.split('@')[0]!), address).toMatchObject({ status: 'active', kind: 'human', email: address });
+        if (category?.startsWith('helpdesk/')) expect(await agents(address), address).toBe(1);
+      }
     }
   });
 
