@@ -125,8 +125,7 @@ function spawnSupervisor({ command, args, stop, env, cwd, uid, gid, logFile }: C
     const supervisor = spawn(process.execPath, [SUPERVISOR, JSON.stringify(order)], {
       detached: true,
       stdio: ['pipe', 'pipe', log],
-      // Flags such as --import tsx or --inspect are the owner's business.
-      // The server inherits the rest.
+      // Inherited by the server. Flags such as --import tsx or --inspect are the owner's business alone.
       env: { ...(env ?? process.env), NODE_OPTIONS: '' },
     });
     // Closing the lifeline of a supervisor that is already gone is not an error.

@@ -49,10 +49,16 @@ test('a lock file that says nothing is taken over', async () => {
 });
 
 test('of many who find the same stale lock exactly one gets it', async () => {
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 30; round++) {
     const dir = await temporaryDir();
     await writeFile(join(dir, 'lock'), JSON.stringify({ pid: 999_999_999, start: '1', since }));
-    const takers = await Promise.allSettled(Array.from({ length: 8 }, () => takeLock(dir, silent)));
+    // Staggered, so that some look at the stale lock while another one is already replacing it.
+    const takers = await Promise.allSettled(
+      Array.from({ length: 12 }, async (_, index) => {
+        await new Promise(resolve => setTimeout(resolve, index / 3));
+        return takeLock(dir, silent);
+      }),
+    );
     expect(takers.filter(taker => taker.status === 'fulfilled')).toHaveLength(1);
     for (const taker of takers) if (taker.status === 'rejected') expect(taker.reason).toBeInstanceOf(LockHeld);
   }

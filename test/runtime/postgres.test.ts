@@ -1,5 +1,6 @@
 // The embedded PostgreSQL: it keeps its data, leaves no process, and lets in nobody without the password.
 
+import { spawn } from 'node:child_process';
 import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
@@ -46,8 +47,13 @@ test('stop() leaves no process', async () => {
 test('a postmaster.pid of a process that is not PostgreSQL does not stop a start', async () => {
   const dataDir = join(await temporaryDir(), 'data');
   await (await start(dataDir)).stop();
-  // The id lives, as it does when the system has given it to somebody else.
-  await writeFile(join(dataDir, 'postmaster.pid'), `${process.pid}\n${dataDir}\n`);
+  // The id lives and belongs to the same user, as when the system has given it to another program meanwhile.
+  const { uid, gid } = await chooseUser();
+  const other = spawn('sleep', ['60'], { uid, gid, stdio: 'ignore' });
+  onTestFinished(() => {
+    other.kill();
+  });
+  await writeFile(join(dataDir, 'postmaster.pid'), `${other.pid}\n${dataDir}\n`);
   await query((await start(dataDir)).superuserUrl, 'SELECT 1');
 });
 
