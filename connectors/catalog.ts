@@ -8,8 +8,19 @@
 import { z } from 'zod';
 
 const name = z.string().regex(/^[a-z][a-z0-9_]*$/, 'allowed are lower-case letters, digits and _, starting with a letter');
-const table = z.string().regex(/^[^."\0]+\.[^."\0]+$/, 'a table is named as schema.table');
-const column = z.string().min(1).max(63);
+/** PostgreSQL cuts longer names off in silence, and then two names may become one. Bytes, not characters. */
+const fits = (text: string): boolean => new TextEncoder().encode(text).length <= 63;
+const plain = (text: string): boolean => !/["\0]/.test(text);
+const table = z
+  .string()
+  .refine(t => /^[^.]+\.[^.]+$/.test(t) && plain(t), 'a table is named as schema.table, without quotes')
+  .refine(t => t.split('.').every(fits), 'PostgreSQL allows names of at most 63 bytes');
+const column = z
+  .string()
+  .min(1)
+  .refine(plain, 'a column is named without quotes')
+  .refine(fits, 'PostgreSQL allows names of at most 63 bytes');
+const duration = z.string().regex(/^[1-9][0-9]*(ms|s|min)$/, 'allowed are times like 500ms, 10s or 2min');
 const condition = z.string().min(1);
 /** `$now` is the transaction's time, `$null` is NULL; everything else is bound as it stands. */
 const values = z.record(column, z.union([z.string(), z.number(), z.boolean()]));
@@ -113,8 +124,8 @@ export const catalogSchema = z.strictObject({
   kind: z.literal('postgres'),
   connect: z
     .strictObject({
-      statement_timeout: z.string().default('60s'),
-      lock_timeout: z.string().default('5s'),
+      statement_timeout: duration.default('60s'),
+      lock_timeout: duration.default('5s'),
     })
     .prefault({}),
   /** A person without an account here is normal. */

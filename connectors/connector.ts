@@ -132,7 +132,11 @@ export interface Connector {
   /** At most one statement per category, all in one snapshot. A category that cannot be read comes back incomplete, by name. */
   inventory(account: Account, categories: readonly string[], signal?: AbortSignal): Promise<CategoryInventory[]>;
   /** Every key that the account holds now, in key order. `attribute` adds that attribute's value per key. */
-  pages(account: Account, category: string, options: { size: number; attribute?: string; signal?: AbortSignal }): AsyncIterable<KeyPage>;
+  pages(
+    account: Account,
+    category: string,
+    options: { size: number; attribute?: string; signal?: AbortSignal },
+  ): AsyncIterable<KeyPage>;
   /** A page of items for human eyes, after `after` in key order; `search` filters on label and key. */
   items(
     account: Account,

@@ -1,0 +1,216 @@
+/** Rules between the parts of one catalog that a schema cannot say. Everything that needs the live database is in `check()`. */
+import type { Catalog, CategorySpec, SwitchSpec } from './catalog.js';
+import type { Mistake } from './catalog-issues.js';
+import { didYouMean } from './nearest.js';
+import { mistakeIn } from './postgres/conditions.js';
+
+type Path = (string | number)[];
+type Report = (path: Path, says: string) => void;
+
+export function brokenRules(catalog: Catalog): Mistake[] {
+  const mistakes: Mistake[] = [];
+  const report: Report = (path, says) => mistakes.push({ path, says });
+  people(catalog, report);
+  for (const [name, spec] of Object.entries(catalog.categories)) category(catalog, name, spec, report);
+  switches(catalog, report);
+  for (const { path, condition } of conditionsOf(catalog)) {
+    const mistake = mistakeIn(condition);
+    if (mistake) report(path, `the condition cannot be used: ${mistake}`);
+  }
+  for (const { path, table } of tablesOf(catalog)) {
+    if (/^(pg_|information_schema\.)/i.test(table))
+      report(path, `${table} is a table of the database system itself, which is never touched`);
+  }
+  return mistakes;
+}
+
+function people(catalog: Catalog, report: Report): void {
+  const { people: spec } = catalog;
+  for (const [index, match] of spec.match.entries()) {
+    const path = ['people', 'match', index];
+    if (match.table && !match.person)
+      report(path, `the table ${match.table} needs person: the column in it that holds the person's key`);
+    if (!match.table && match.person) report([...path, 'person'], 'person is the column of a table of its own: table is missing');
+  }
+  if ('user' in catalog.identities) report(['identities', 'user'], 'user is always the key of people.table: choose another name');
+  if (typeof spec.email === 'string' && spec.email.includes('.'))
+    report(['people', 'email'], `${spec.email} was given, a column of ${spec.table} is needed (or table, column and person)`);
+}
+
+function category(catalog: Catalog, name: string, spec: CategorySpec, report: Report): void {
+  const at = (...keys: Path): Path => ['categories', name, ...keys];
+  const identities = ['user', ...Object.keys(catalog.identities)];
+  if (!identities.includes(spec.owner.identity)) {
+    report(
+      at('owner', 'identity'),
+      `there is no identity ${spec.owner.identity}${didYouMean(spec.owner.identity, identities)}; known are ${identities.join(', ')}`,
+    );
+  }
+  if (new Set(spec.key).size < spec.key.length) report(at('key'), 'a column is named twice');
+  for (const [index, after] of spec.after.entries()) {
+    if (after.includes('/') && !after.startsWith(`${catalog.system}/`)) continue;
+    const other = after.slice(after.indexOf('/') + 1);
+    const known = Object.keys(catalog.categories);
+    if (other === name) report(at('after', index), 'a category cannot come after itself');
+    else if (!known.includes(other))
+      report(at('after', index), `there is no category ${other}${didYouMean(other, known)}; known are ${known.join(', ')}`);
+  }
+  onlyFor(spec, ['transfer'], report, at, {
+    successor_must: spec.successor_must,
+    unique: spec.unique,
+    unassigned: spec.unassigned || undefined,
+    queues: Object.keys(spec.queues).length > 0 || undefined,
+  });
+  onlyFor(spec, ['transfer', 'clear'], report, at, { mirrors: spec.mirrors.length > 0 || undefined });
+  onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { set: spec.set });
+  if (spec.successor_must_says && !spec.successor_must)
+    report(at('successor_must_says'), 'it explains successor_must, which is missing');
+  if ((spec.do === 'remove' || spec.do === 'revoke') && spec.set && !spec.when && !(spec.owner.column in spec.set)) {
+    report(
+      at('set'),
+      `rows stay with the leaver after this set: say with when which rows still count, or set ${spec.owner.column} too`,
+    );
+  }
+  if (spec.do === 'keep' && !spec.reason) report(at(), 'keep needs a reason: why these items stay with the leaver');
+  reserved(spec, report, at);
+  secrets(spec, report, at);
+  if (spec.link && !/^https?:\/\//.test(spec.link))
+    report(at('link'), `${JSON.stringify(spec.link)} was given; a link starts with https:// or http://`);
+  if (spec.link && /[{}]/.test(spec.link.replace(/\{[^{}]+\}/g, '')))
+    report(at('link'), 'a { or } has no partner; columns stand in the link as {column}');
+}
+
+function onlyFor(
+  spec: CategorySpec,
+  dispositions: string[],
+  report: Report,
+  at: (...keys: Path) => Path,
+  given: Record<string, unknown>,
+): void {
+  if (dispositions.includes(spec.do)) return;
+  for (const [key, value] of Object.entries(given)) {
+    if (value !== undefined)
+      report(at(key), `${key} has no meaning with do: ${spec.do}; it belongs to ${dispositions.join(', ')}`);
+  }
+}
+
+/** Columns that a change writes by itself must not be written by `touch` or `set` as well. */
+function reserved(spec: CategorySpec, report: Report, at: (...keys: Path) => Path): void {
+  const taken = new Map([
+    ...spec.key.map(k => [k, 'the key'] as const),
+    ...(spec.version ? [[spec.version, 'the version'] as const] : []),
+  ]);
+  for (const column of Object.keys(spec.touch)) {
+    const what = column === spec.owner.column ? 'the owner' : taken.get(column);
+    if (what) report(at('touch', column), `${column} is ${what}, which touch cannot set`);
+    else if (spec.set && column in spec.set) report(at('touch', column), `${column} is in set already`);
+  }
+  for (const column of Object.keys(spec.set ?? {})) {
+    const what = taken.get(column);
+    if (what) report(at('set', column), `${column} is ${what}, which set cannot change`);
+  }
+}
+
+function secrets(spec: CategorySpec, report: Report, at: (...keys: Path) => Path): void {
+  const shown: [Path, string][] = [
+    ...spec.key.map((k, i): [Path, string] => [at('key', i), k]),
+    [at('owner', 'column'), spec.owner.column],
+    ...(spec.label ? [[at('label'), spec.label] as [Path, string]] : []),
+    ...Object.entries(spec.attributes).map(([a, c]): [Path, string] => [at('attributes', a), c]),
+    ...linkColumns(spec.link).map((c): [Path, string] => [at('link'), c]),
+  ];
+  for (const [path, column] of shown) {
+    if (spec.secret.includes(column)) report(path, `${column} is secret and would be shown here`);
+  }
+}
+
+function switches(catalog: Catalog, report: Report): void {
+  const identities = ['user', ...Object.keys(catalog.identities)];
+  for (const [name, spec] of switchesOf(catalog)) {
+    if (Object.keys(spec.set).length === 0) report([name, 'set'], 'at least one column is needed');
+    if (catalog.people.key in spec.set)
+      report([name, 'set', catalog.people.key], `${catalog.people.key} is the key of people, which is never changed`);
+    for (const [index, entry] of spec.also_delete.entries()) {
+      if (!identities.includes(entry.identity)) {
+        report(
+          [name, 'also_delete', index, 'identity'],
+          `there is no identity ${entry.identity}${didYouMean(entry.identity, identities)}; known are ${identities.join(', ')}`,
+        );
+      }
+    }
+  }
+  if (catalog.block && !catalog.unblock) report(['block'], 'a block must be reversible: unblock is missing');
+  if (catalog.block && !catalog.people.blocked)
+    report(['block'], 'people.blocked is missing: the condition that is true while the block is in place');
+  if (catalog.unblock && !catalog.block) report(['unblock'], 'there is no block to undo');
+  if (catalog.reactivate && !catalog.deactivate) report(['reactivate'], 'there is no deactivate to undo');
+}
+
+export function switchesOf(catalog: Catalog): [string, SwitchSpec][] {
+  return (['block', 'unblock', 'deactivate', 'reactivate'] as const).flatMap(name => {
+    const spec = catalog[name];
+    return spec ? [[name, spec] as [string, SwitchSpec]] : [];
+  });
+}
+
+/** Columns that a link names as {column}. */
+export const linkColumns = (link: string | undefined): string[] => [...(link ?? '').matchAll(/\{([^{}]+)\}/g)].map(m => m[1]!);
+
+export interface PlacedCondition {
+  path: Path;
+  condition: string;
+  /** The table whose bare name is the alias. */
+  table: string;
+  /** For `successor_must`: the identity that `successor` has as its column. */
+  successor?: { category: string; identity: string };
+}
+
+/** Every condition of a catalog with its place. */
+export function conditionsOf(catalog: Catalog): PlacedCondition[] {
+  const found: PlacedCondition[] = [];
+  const add = (path: Path, condition: string | undefined, table: string, successor?: PlacedCondition['successor']) => {
+    if (condition !== undefined) found.push(successor ? { path, condition, table, successor } : { path, condition, table });
+  };
+  const { people: p, guards } = catalog;
+  add(['people', 'when'], p.when, p.table);
+  add(['people', 'active'], p.active, p.table);
+  add(['people', 'blocked'], p.blocked, p.table);
+  add(['people', 'roles', 'operator'], p.roles?.operator, p.table);
+  add(['people', 'roles', 'approver'], p.roles?.approver, p.table);
+  if (typeof p.email === 'object') add(['people', 'email', 'when'], p.email.when, p.email.table);
+  for (const [name, spec] of Object.entries(catalog.identities))
+    if ('table' in spec) add(['identities', name, 'when'], spec.when, spec.table);
+  add(['guards', 'last_owner'], guards.last_owner, p.table);
+  add(['guards', 'protected'], guards.protected, p.table);
+  for (const [name, spec] of Object.entries(catalog.categories)) {
+    add(['categories', name, 'when'], spec.when, spec.table);
+    add(['categories', name, 'successor_must'], spec.successor_must, spec.table, {
+      category: name,
+      identity: spec.owner.identity,
+    });
+  }
+  for (const [name, spec] of switchesOf(catalog)) add([name, 'verify'], spec.verify, p.table);
+  return found;
+}
+
+/** Every table of a catalog with its place; one table may be named in several places. */
+export function tablesOf(catalog: Catalog): { path: Path; table: string }[] {
+  const found: { path: Path; table: string }[] = [{ path: ['people', 'table'], table: catalog.people.table }];
+  if (typeof catalog.people.email === 'object')
+    found.push({ path: ['people', 'email', 'table'], table: catalog.people.email.table });
+  for (const [i, match] of catalog.people.match.entries())
+    if (match.table) found.push({ path: ['people', 'match', i, 'table'], table: match.table });
+  for (const [name, spec] of Object.entries(catalog.identities))
+    if ('table' in spec) found.push({ path: ['identities', name, 'table'], table: spec.table });
+  for (const [name, spec] of Object.entries(catalog.categories)) {
+    found.push({ path: ['categories', name, 'table'], table: spec.table });
+    for (const [i, mirror] of spec.mirrors.entries())
+      found.push({ path: ['categories', name, 'mirrors', i, 'table'], table: mirror.table });
+  }
+  for (const [name, spec] of switchesOf(catalog)) {
+    for (const [i, entry] of spec.also_delete.entries())
+      found.push({ path: [name, 'also_delete', i, 'table'], table: entry.table });
+  }
+  for (const [i, entry] of catalog.acknowledged.entries()) found.push({ path: ['acknowledged', i, 'table'], table: entry.table });
+  return found;
+}

@@ -1,0 +1,255 @@
+/**
+ * The catalog bound to the live schema: for every name its table or column as found, or a problem that says where it is written,
+ * what is missing and what exists. Statements are built from bound parts only.
+ */
+import type { Catalog, CategorySpec } from '../catalog.js';
+import type { CatalogFile, KeyPath } from '../catalog-file.js';
+import { linkColumns } from '../catalog-rules.js';
+import type { Problem } from '../connector.js';
+import { didYouMean } from '../nearest.js';
+import { type KeyShape, keyShape } from './keys.js';
+import type { LiveColumn, LiveSchema, LiveTable } from './live.js';
+import { aliasOf, quote, quoteTable } from './names.js';
+
+/** A value of `touch` or `set`: `$now`, `$null`, or bound as it stands. */
+export interface Assignment {
+  column: LiveColumn;
+  value: string | number | boolean;
+}
+
+export interface BoundMirror {
+  table: LiveTable;
+  owner: LiveColumn;
+  /** Column of the mirror → column of the category's table. */
+  join: [there: LiveColumn, here: LiveColumn][];
+}
+
+export interface BoundCategory {
+  name: string;
+  spec: CategorySpec;
+  table: LiveTable;
+  /** `"public"."tasks" AS "tasks"` */
+  from: string;
+  alias: string;
+  key: KeyShape;
+  owner: LiveColumn;
+  /** Further columns, where the catalog names them. */
+  label: LiveColumn | null;
+  firesAt: LiveColumn | null;
+  version: LiveColumn | null;
+  attributes: [name: string, column: LiveColumn][];
+  link: LiveColumn[];
+  touch: Assignment[];
+  set: Assignment[] | null;
+  mirrors: BoundMirror[];
+  unique: LiveColumn[] | null;
+  /** Columns of a before-image: all but secret and generated ones. */
+  image: LiveColumn[];
+}
+
+export interface BoundPeople {
+  table: LiveTable;
+  from: string;
+  alias: string;
+  key: LiveColumn;
+  name: LiveColumn;
+  email:
+    | { column: LiveColumn }
+    | { table: string; alias: string; column: LiveColumn; person: LiveColumn; when: string | undefined }
+    | null;
+  match: {
+    by: 'email' | 'login' | 'id';
+    fold: 'lower' | 'none';
+    column: LiveColumn;
+    table: string | null;
+    alias: string;
+    person: LiveColumn | null;
+  }[];
+  manager: LiveColumn | null;
+  team: LiveColumn | null;
+  human: LiveColumn | null;
+}
+
+export type BoundIdentity =
+  | { name: string; column: LiveColumn }
+  | { name: string; table: string; alias: string; key: LiveColumn; person: LiveColumn; when: string | undefined };
+
+/** Looks names up and collects what is wrong, each under the part of the catalog that it spoils. */
+export class Binder {
+  readonly problems: (Problem & { path: KeyPath })[] = [];
+
+  constructor(
+    readonly catalog: Catalog,
+    readonly file: CatalogFile,
+    readonly schema: LiveSchema,
+  ) {}
+
+  report(path: KeyPath, message: string): void {
+    this.problems.push({ path, where: this.file.where(path), message });
+  }
+
+  table(name: string, path: KeyPath): LiveTable | null {
+    const table = this.schema.tables.get(name);
+    if (table) return table;
+    const schema = name.slice(0, name.indexOf('.'));
+    const says = this.schema.schemas.has(schema)
+      ? `there is no table ${name}${didYouMean(name, this.schema.known)}`
+      : `there is no schema ${schema}${didYouMean(schema, this.schema.schemas)}`;
+    this.report(path, `${says} in the database of ${this.catalog.system}`);
+    return null;
+  }
+
+  column(table: LiveTable | null, name: string, path: KeyPath): LiveColumn | null {
+    if (!table) return null;
+    const column = table.columns.get(name);
+    if (column) return column;
+    const names = [...table.columns.keys()];
+    const listed = names.length > 25 ? `${names.slice(0, 25).join(', ')}, ...` : names.join(', ');
+    this.report(path, `${table.name} has no column ${name}${didYouMean(name, names)}; its columns are ${listed}`);
+    return null;
+  }
+
+  maybe(table: LiveTable | null, name: string | undefined, path: KeyPath): LiveColumn | null {
+    return name === undefined ? null : this.column(table, name, path);
+  }
+
+  /** Null when something the category cannot do without is missing; the problems say what. */
+  category(name: string): BoundCategory | null {
+    const spec = this.catalog.categories[name];
+    if (!spec) return null;
+    const before = this.problems.length;
+    const at = (...keys: (string | number)[]): KeyPath => ['categories', name, ...keys];
+    const table = this.table(spec.table, at('table'));
+    const keyColumns = spec.key.map((column, i) => this.column(table, column, at('key', i)));
+    const owner = this.column(table, spec.owner.column, at('owner', 'column'));
+    const rest = {
+      label: this.maybe(table, spec.label, at('label')),
+      firesAt: this.maybe(table, spec.fires_at, at('fires_at')),
+      version: this.maybe(table, spec.version, at('version')),
+      attributes: Object.entries(spec.attributes).map(([a, c]) => [a, this.column(table, c, at('attributes', a))] as const),
+      link: linkColumns(spec.link).map(c => this.column(table, c, at('link'))),
+      touch: this.#assignments(table, spec.touch, at('touch')),
+      set: spec.set ? this.#assignments(table, spec.set, at('set')) : null,
+      unique: spec.unique?.map((c, i) => this.column(table, c, at('unique', i))) ?? null,
+      mirrors: spec.mirrors.map((mirror, i) => {
+        const other = this.table(mirror.table, at('mirrors', i, 'table'));
+        return {
+          table: other,
+          owner: this.column(other, mirror.owner, at('mirrors', i, 'owner')),
+          join: Object.entries(mirror.join).map(([there, here]) => {
+            const path = at('mirrors', i, 'join', there);
+            return [this.column(other, there, path), this.column(table, here, path)] as const;
+          }),
+        };
+      }),
+    };
+    for (const [i, secret] of spec.secret.entries()) this.column(table, secret, at('secret', i));
+    if (this.problems.length > before || !table || !owner) return null;
+    // No problem was reported: every column above was found.
+    return {
+      name,
+      spec,
+      table,
+      from: `${quoteTable(table.name)} AS ${aliasOf(table.name)}`,
+      alias: aliasOf(table.name),
+      key: keyShape(keyColumns as LiveColumn[]),
+      owner,
+      ...(rest as Pick<BoundCategory, 'label' | 'firesAt' | 'version' | 'link' | 'touch' | 'set' | 'unique' | 'mirrors'> & {
+        attributes: [string, LiveColumn][];
+      }),
+      image: [...table.columns.values()].filter(c => !c.generated && !spec.secret.includes(c.name)),
+    };
+  }
+
+  people(): BoundPeople | null {
+    const { people: spec } = this.catalog;
+    const before = this.problems.length;
+    const table = this.table(spec.table, ['people', 'table']);
+    const bound = {
+      key: this.column(table, spec.key, ['people', 'key']),
+      name: this.column(table, spec.name, ['people', 'name']),
+      email: this.#email(table),
+      match: spec.match.map((m, i) => {
+        const at = (key: string): KeyPath => ['people', 'match', i, key];
+        const other = m.table ? this.table(m.table, at('table')) : table;
+        return {
+          by: m.by,
+          fold: m.fold,
+          column: this.column(other, m.column, at('column')),
+          table: m.table ?? null,
+          alias: aliasOf(m.table ?? spec.table),
+          person: m.table ? this.maybe(other, m.person, at('person')) : null,
+        };
+      }),
+      manager: this.maybe(table, spec.manager, ['people', 'manager']),
+      team: this.maybe(table, spec.team, ['people', 'team']),
+      human: this.maybe(table, spec.human, ['people', 'human']),
+    };
+    if (this.problems.length > before || !table) return null;
+    return {
+      table,
+      from: `${quoteTable(table.name)} AS ${aliasOf(table.name)}`,
+      alias: aliasOf(table.name),
+      ...bound,
+    } as BoundPeople;
+  }
+
+  #email(table: LiveTable | null): unknown {
+    const spec = this.catalog.people.email;
+    if (spec === undefined) return null;
+    if (typeof spec === 'string') return { column: this.column(table, spec, ['people', 'email']) };
+    const at = (key: string): KeyPath => ['people', 'email', key];
+    const other = this.table(spec.table, at('table'));
+    return {
+      table: spec.table,
+      alias: aliasOf(spec.table),
+      column: this.column(other, spec.column, at('column')),
+      person: this.column(other, spec.person, at('person')),
+      when: spec.when,
+    };
+  }
+
+  identities(): BoundIdentity[] {
+    const people = this.schema.tables.get(this.catalog.people.table) ?? null;
+    return Object.entries(this.catalog.identities).flatMap(([name, spec]): BoundIdentity[] => {
+      const at = (key: string): KeyPath => ['identities', name, key];
+      if ('column' in spec) {
+        const column = this.column(people, spec.column, at('column'));
+        return column ? [{ name, column }] : [];
+      }
+      const table = this.table(spec.table, at('table'));
+      const key = this.column(table, spec.key, at('key'));
+      const person = this.column(table, spec.person, at('person'));
+      return key && person ? [{ name, table: spec.table, alias: aliasOf(spec.table), key, person, when: spec.when }] : [];
+    });
+  }
+
+  /** The type that values of an identity have, as far as it could be bound. */
+  identityColumn(name: string): LiveColumn | null {
+    const people = this.schema.tables.get(this.catalog.people.table);
+    if (name === 'user') return people?.columns.get(this.catalog.people.key) ?? null;
+    const spec = this.catalog.identities[name];
+    if (!spec) return null;
+    return 'column' in spec
+      ? (people?.columns.get(spec.column) ?? null)
+      : (this.schema.tables.get(spec.table)?.columns.get(spec.key) ?? null);
+  }
+
+  assignments(table: LiveTable | null, values: Record<string, string | number | boolean>, path: KeyPath): Assignment[] {
+    return this.#assignments(table, values, path);
+  }
+
+  #assignments(table: LiveTable | null, values: Record<string, string | number | boolean>, path: KeyPath): Assignment[] {
+    return Object.entries(values).flatMap(([name, value]) => {
+      const column = this.column(table, name, [...path, name]);
+      return column ? [{ column, value }] : [];
+    });
+  }
+}
+
+/** An owner column compared with a placeholder. */
+export const ownedBy = (category: Pick<BoundCategory, 'alias' | 'owner'>, placeholder: string): string =>
+  `${category.alias}.${quote(category.owner.name)} ${category.owner.equals} ${placeholder}`;
+
+/** ` AND (condition)` or nothing. The line break ends nothing: comments are refused when the catalog is loaded. */
+export const andWhen = (condition: string | undefined): string => (condition === undefined ? '' : ` AND (${condition})`);

@@ -1,0 +1,271 @@
+/**
+ * Changes one batch in one transaction.
+ *
+ *   fast path   one statement for all keys; when every key changed there is nothing else to do but the receipt and COMMIT
+ *   classify    keys that did not change are read once more: taken, gone, ineligible, or refused in silence
+ *   isolate     where the database refuses the whole because of single items, the transaction starts again and halves the batch
+ *               behind savepoints until the bad items stand alone: they become exceptions, the rest goes through
+ */
+import { HandoverFailure } from '../../domain/failure.js';
+import type { ItemException } from '../../domain/model.js';
+import type { BatchEffect, BatchRequest, BeforeCommit } from '../connector.js';
+import type { BoundCategory } from './binding.js';
+import { databaseSays, refusesItem, sqlState } from './failures.js';
+import { parseTexts, type Transaction } from './session.js';
+import { type Answer, type Batch, changeStatement, classifyStatement, verifyStatement } from './statements.js';
+import type { Target } from './target.js';
+
+export async function change(
+  target: Target,
+  request: BatchRequest,
+  beforeCommit: BeforeCommit,
+  signal?: AbortSignal,
+): Promise<BatchEffect> {
+  return target.bound(signal, async binding => {
+    const category = binding.category(request.category);
+    const batch = toBatch(target, category, request);
+    const doing = `changing ${request.count} items of ${category.name}`;
+    let receipted = false;
+    const attempt = (work: (tx: Transaction) => Promise<BatchEffect>) =>
+      target.session.transaction({ mode: 'write', doing, signal }, async tx => {
+        const effect = await work(tx);
+        receipted = true;
+        await beforeCommit(effect);
+        return effect;
+      });
+    try {
+      return await attempt(tx => whole(tx, category, batch));
+    } catch (error) {
+      if (receipted || !(error instanceof Rewritten || (error instanceof HandoverFailure && refusesItem(error.cause))))
+        throw error;
+      if (error instanceof HandoverFailure) await mustFitTypes(target, category, batch, error, signal);
+      return await attempt(tx => isolate(tx, category, batch));
+    }
+  });
+}
+
+/** A piece that was cut out of a batch: its keys one by one. */
+type Part = Omit<Batch, 'keys' | 'assignment'> & { keys: string[]; assignment: number[] | null };
+
+/** All keys at once; the exceptions, if any, are read afterwards. */
+async function whole(tx: Transaction, c: BoundCategory, batch: Batch): Promise<BatchEffect> {
+  const tally = new Tally(batch);
+  tally.add(await attempt(tx, c, batch));
+  return settleRest(tx, c, batch, tally);
+}
+
+/** Halves the batch until what the database refuses stands alone. */
+async function isolate(tx: Transaction, c: BoundCategory, batch: Batch): Promise<BatchEffect> {
+  const tally = new Tally(batch);
+  await bisect(tx, c, spread(batch), tally);
+  return settleRest(tx, c, batch, tally);
+}
+
+async function bisect(tx: Transaction, c: BoundCategory, part: Part, tally: Tally): Promise<void> {
+  await tx.query('SAVEPOINT part');
+  try {
+    const answer = await attempt(tx, c, part, true);
+    await tx.query('RELEASE SAVEPOINT part');
+    tally.add(answer);
+    return;
+  } catch (error) {
+    if (!(error instanceof Rewritten || refusesItem(error))) throw error;
+    await tx.query('ROLLBACK TO SAVEPOINT part');
+    await tx.query('RELEASE SAVEPOINT part');
+    if (part.keys.length === 1) {
+      const why = error instanceof Rewritten ? error.message : `the database refused it (${databaseSays(error)})`;
+      tally.exceptions.push({ key: part.keys[0]!, kind: 'failed', why });
+      return;
+    }
+  }
+  const middle = part.keys.length >> 1;
+  await bisect(tx, c, cut(part, 0, middle), tally);
+  await bisect(tx, c, cut(part, middle, part.keys.length), tally);
+}
+
+/** The statement, and everything that could still object to it before COMMIT. Throws `Rewritten` when a trigger changed our change. */
+async function attempt(tx: Transaction, c: BoundCategory, batch: Batch, needKeys = false): Promise<Answer> {
+  const tables = [c.table, ...c.mirrors.map(m => m.table)];
+  const statement = changeStatement(c, batch, needKeys || c.table.hasTriggers);
+  const [answer] = await tx.query<Answer>(statement.text, statement.values);
+  if (!answer!.honest) throw new Rewritten();
+  if (answer!.changed > batch.count) {
+    throw new HandoverFailure(
+      'configuration',
+      `${c.table.name}: ${batch.count} keys matched ${answer!.changed} rows: the columns ${c.spec.key.join(', ')} do not identify a row`,
+    );
+  }
+  if (tables.some(t => t.hasDeferred)) await tx.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
+  if (c.table.hasTriggers && answer!.changed > 0) {
+    const verify = verifyStatement(c, batch, answer!.keys ?? '{}');
+    const [{ wrong } = { wrong: 0 }] = await tx.query<{ wrong: number }>(verify.text, verify.values);
+    if (wrong > 0) throw new Rewritten();
+  }
+  return answer!;
+}
+
+/** Says of every key that was neither changed nor refused what became of it. */
+async function settleRest(tx: Transaction, c: BoundCategory, batch: Batch, tally: Tally): Promise<BatchEffect> {
+  for (const again of [true, false]) {
+    if (tally.changed + tally.exceptions.length >= batch.count) break;
+    const rest = classifyStatement(c, batch, tally.settled());
+    const rows = await tx.query<{ key: string; taker: number; fate: Fate }>(rest.text, rest.values);
+    const stays = rows.filter(r => r.fate === 'stays');
+    for (const { key, fate } of rows) {
+      if (fate !== 'stays' || !again)
+        tally.exceptions.push({ key, kind: KIND[fate], why: fate === 'ineligible' ? ineligible(c) : WHY[fate] });
+    }
+    if (stays.length === 0 || !again) break;
+    // It may have come back to the leaver between our two statements: once more for these, and then it is a refusal.
+    const part: Part = {
+      ...batch,
+      keys: stays.map(s => s.key),
+      count: stays.length,
+      assignment: batch.assignment === null ? null : stays.map(s => s.taker),
+    };
+    await bisect(tx, c, part, tally);
+  }
+  return tally.effect(await transactionId(tx, tally));
+}
+
+type Fate = 'gone' | 'taken' | 'closed' | 'ineligible' | 'stays';
+const KIND: Record<Fate, ItemException['kind']> = {
+  gone: 'gone',
+  taken: 'taken',
+  closed: 'gone',
+  ineligible: 'ineligible',
+  stays: 'failed',
+};
+const WHY: Record<Fate, string> = {
+  gone: 'it no longer exists',
+  taken: 'somebody else owns it now',
+  closed: "it no longer matches the category's condition",
+  ineligible: '',
+  stays: 'the database accepted the change, but the row is as before: a trigger or a rule suppresses it',
+};
+const ineligible = (c: BoundCategory): string => c.spec.successor_must_says ?? 'the successor may not own it (successor_must)';
+
+/** A row came back other than we wrote it. */
+class Rewritten extends Error {
+  constructor() {
+    super('the database accepted the change, but a trigger gave the row another owner or put it back');
+  }
+}
+
+/** What has been done so far, over the parts of a batch. */
+class Tally {
+  changed = 0;
+  merged = 0;
+  transaction: string | null = null;
+  readonly exceptions: ItemException[] = [];
+  readonly #perTaker: number[];
+  readonly #before: unknown[] = [];
+  readonly #keys: string[] = [];
+
+  constructor(batch: Batch) {
+    this.#perTaker = batch.takers.map(() => 0);
+  }
+
+  add(answer: Answer): void {
+    this.changed += answer.changed;
+    this.merged += answer.merged;
+    this.transaction = answer.transaction;
+    if (answer.per_taker) for (const [i, n] of Object.entries(answer.per_taker)) this.#perTaker[Number(i)]! += n;
+    else if (this.#perTaker.length > 0) this.#perTaker[0]! += answer.changed;
+    if (answer.before) this.#before.push(...answer.before);
+    if (answer.keys) this.#keys.push(...elements(answer.keys));
+  }
+
+  /** Changed or refused: nothing more needs to be said about these. */
+  settled(): string[] {
+    return [...this.#keys, ...this.exceptions.map(e => e.key)];
+  }
+
+  effect(transaction: string): BatchEffect {
+    const { changed, merged, exceptions } = this;
+    return {
+      transaction,
+      changed,
+      merged,
+      perTaker: this.#perTaker,
+      exceptions,
+      before: this.#before.length > 0 ? this.#before : null,
+    };
+  }
+}
+
+async function transactionId(tx: Transaction, tally: Tally): Promise<string> {
+  if (tally.transaction !== null) return tally.transaction;
+  const [row] = await tx.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id');
+  return row!.id;
+}
+
+function toBatch(target: Target, c: BoundCategory, request: BatchRequest): Batch {
+  const refuse = (why: string) => new HandoverFailure('rejected', `${target.system}: ${c.name}: ${why}`);
+  const owner = target.identityOf(request.account, c.spec.owner.identity);
+  if (owner === null) throw refuse(`the leaver has no identity ${c.spec.owner.identity} here, so no item can be theirs`);
+  const takers = request.do === 'transfer' ? request.takers : [];
+  if (request.do === 'transfer') {
+    if (takers.length === 0) throw refuse('a transfer needs at least one successor');
+    if (takers.includes(owner)) throw refuse('the successor is the leaver');
+    if (takers.includes(null) && !c.spec.unassigned)
+      throw refuse('items may not be left without an owner (unassigned is not true in the catalog)');
+  }
+  const queues = new Set(Object.values(c.spec.queues).map(String));
+  return {
+    do: request.do,
+    owner,
+    keys: request.keys,
+    count: request.count,
+    takers,
+    exempt: (request.assignment === null ? takers.slice(0, 1) : takers).map(t => t === null || queues.has(t)),
+    assignment: request.do === 'transfer' ? request.assignment : null,
+  };
+}
+
+/** A key or an id that the column's type cannot even hold is no item's fault: the column changed its type since the plan was made. */
+async function mustFitTypes(
+  target: Target,
+  c: BoundCategory,
+  batch: Batch,
+  error: HandoverFailure,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (!sqlState(error.cause)?.startsWith('22')) return;
+  try {
+    await target.session.transaction({ mode: 'read', doing: `checking the keys of ${c.name}`, signal }, tx =>
+      tx.query(
+        `SELECT count(*) FROM ${c.key.rows(`$1::${c.key.elementType}[]`, 'ho_batch')}
+          WHERE (ho_batch.*) IS NOT NULL AND ($2::${c.owner.type} IS NOT NULL OR $3::${c.owner.type}[] IS NOT NULL)`,
+        [batch.keys, batch.owner, batch.takers],
+      ),
+    );
+  } catch (misfit) {
+    if (!(misfit instanceof HandoverFailure) || !sqlState(misfit.cause)?.startsWith('22')) throw misfit;
+    const types = c.key.columns.map(k => `${k.name} ${k.shownType}`).join(', ');
+    throw new HandoverFailure(
+      'configuration',
+      `${target.system}: ${c.name}: the approved keys and owners do not fit the columns of ${c.table.name} (${types}; owner ${c.owner.name} ${c.owner.shownType}): a type was changed since the plan was made`,
+      { cause: error.cause },
+    );
+  }
+}
+
+/** Array literal → texts. Only ever needed where something went wrong with a batch. */
+function elements(literal: string): string[] {
+  return parseTexts(literal) as string[];
+}
+
+function spread(batch: Batch): Part {
+  const { keys, assignment } = batch;
+  return {
+    ...batch,
+    keys: typeof keys === 'string' ? elements(keys) : keys,
+    assignment: typeof assignment === 'string' ? elements(assignment).map(Number) : assignment,
+  };
+}
+
+function cut(part: Part, from: number, to: number): Part {
+  const assignment = Array.isArray(part.assignment) ? part.assignment.slice(from, to) : null;
+  return { ...part, keys: part.keys.slice(from, to), count: to - from, assignment };
+}

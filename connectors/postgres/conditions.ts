@@ -1,0 +1,154 @@
+/**
+ * Conditions that operators write: one boolean SQL expression each. They are code of the operator's, like a migration, and the
+ * database role is the real boundary; what is refused here are accidents and the ways out of the parentheses we put around them.
+ *
+ * Two looks: `mistakeIn` reads the text alone (when a catalog is loaded), `checkCondition` asks the live database in a READ ONLY
+ * transaction whether it means something, is boolean, and calls no volatile function.
+ */
+import { databaseSays, sqlState } from './failures.js';
+import type { Transaction } from './session.js';
+
+interface Token {
+  kind: 'word' | 'name' | 'string' | 'number' | 'sign';
+  text: string;
+}
+
+/** Words that begin something other than an expression. A subselect only reads; these do not. */
+const FORBIDDEN_WORDS = new Set([
+  'insert',
+  'update',
+  'delete',
+  'merge',
+  'into',
+  'truncate',
+  'copy',
+  'lock',
+  'grant',
+  'revoke',
+  'alter',
+  'drop',
+  'create',
+  'call',
+  'set',
+]);
+
+/** Says why `condition` cannot be one boolean expression, or null. */
+export function mistakeIn(condition: string): string | null {
+  const lexed = lex(condition);
+  if (typeof lexed === 'string') return lexed;
+  if (lexed.length === 0) return 'it is empty';
+  let depth = 0;
+  for (const [index, token] of lexed.entries()) {
+    if (token.kind === 'sign') {
+      if (token.text === ';') return 'a semicolon is not allowed: it must be one expression';
+      if (token.text === '(' || token.text === '[') depth++;
+      if (token.text === ')' || token.text === ']') depth--;
+      if (depth < 0) return `there is a ${token.text} without its opening bracket`;
+    }
+    if (token.kind === 'word') {
+      const word = token.text.toLowerCase();
+      const before = lexed[index - 1];
+      const afterDot = before?.kind === 'sign' && before.text === '.';
+      if (!afterDot && FORBIDDEN_WORDS.has(word))
+        return `the word ${word} is not allowed: a condition only reads (quote it if it is a column: "${word}")`;
+      const next = lexed[index + 1]?.text.toLowerCase();
+      if (word === 'for' && (next === 'update' || next === 'share' || next === 'no' || next === 'key'))
+        return 'row locks (FOR ...) are not allowed';
+    }
+  }
+  if (depth > 0) return 'a bracket is not closed';
+  return null;
+}
+
+export interface LiveCondition {
+  condition: string;
+  /** `FROM` list in which the condition stands, e.g. `"public"."tasks" AS "tasks"`. */
+  from: string;
+}
+
+/** Asks the live database about one condition; a sentence when it cannot be used, else null. Leaves the transaction usable. */
+export async function checkCondition(tx: Transaction, { condition, from }: LiveCondition): Promise<string | null> {
+  const volatile = await volatileFunctions(tx, condition);
+  if (volatile.length > 0) {
+    return `it calls ${volatile.join(', ')}, which may change data or give another answer every time: only immutable and stable functions are allowed`;
+  }
+  await tx.query('SAVEPOINT condition');
+  try {
+    await tx.query(`EXPLAIN SELECT FROM ${from} WHERE (${condition}\n) IS TRUE`);
+    return null;
+  } catch (error) {
+    const state = sqlState(error);
+    if (state === null) throw error;
+    await tx.query('ROLLBACK TO SAVEPOINT condition');
+    return `PostgreSQL refuses it (${databaseSays(error)})`;
+  } finally {
+    await tx.query('RELEASE SAVEPOINT condition').catch(() => {});
+  }
+}
+
+/** The functions and operators that a condition names, as far as their names tell: every overload counts. */
+async function volatileFunctions(tx: Transaction, condition: string): Promise<string[]> {
+  const lexed = lex(condition);
+  if (typeof lexed === 'string') return [];
+  const calls: { schema: string; name: string }[] = [];
+  for (const [index, token] of lexed.entries()) {
+    const opens = lexed[index + 1]?.text === '(';
+    if (!opens || (token.kind !== 'word' && token.kind !== 'name')) continue;
+    const qualified = lexed[index - 1]?.text === '.' ? lexed[index - 2] : undefined;
+    calls.push({ schema: qualified ? nameOf(qualified) : 'pg_catalog', name: nameOf(token) });
+  }
+  const signs = lexed.filter(t => t.kind === 'sign').map(t => t.text);
+  const rows = await tx.query<{ called: string }>(
+    `SELECT DISTINCT n.nspname || '.' || p.proname || '()' AS called
+       FROM unnest($1::text[], $2::text[]) AS w(schema, name)
+       JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
+       JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = w.name
+      WHERE p.provolatile = 'v'
+     UNION
+     SELECT DISTINCT 'the operator ' || n.nspname || '.' || o.oprname
+       FROM pg_catalog.pg_operator o
+       JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+       JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
+      WHERE o.oprname = ANY ($3::text[]) AND p.provolatile = 'v'
+      ORDER BY 1`,
+    [calls.map(c => c.schema), calls.map(c => c.name), signs],
+  );
+  return rows.map(r => r.called);
+}
+
+const nameOf = (token: Token): string =>
+  token.kind === 'name' ? token.text.slice(1, -1).replace(/""/g, '"') : token.text.toLowerCase();
+
+const TOKEN =
+  /(?<space>\s+)|(?<string>(?:[eEbBxXnN]|[uU]&)?'(?:[^']|'')*')|(?<name>(?:[uU]&)?"(?:[^"]|"")*")|(?<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?<word>[\p{L}_][\p{L}\p{N}_]*)|(?<sign>[()[\],.;:]|[-+*/<>=~!@#%^&|`?]+)/uy;
+
+/** Cuts the text into tokens; a string says what cannot be read. */
+function lex(text: string): Token[] | string {
+  if (text.includes('\0')) return 'it contains a NUL character';
+  const tokens: Token[] = [];
+  TOKEN.lastIndex = 0;
+  let at = 0;
+  while (at < text.length) {
+    TOKEN.lastIndex = at;
+    const groups = TOKEN.exec(text)?.groups;
+    if (!groups) return unreadable(text, at);
+    const found = Object.entries(groups).find(([, value]) => value !== undefined) as [string, string];
+    const [kind, value] = found;
+    if (kind === 'sign' && (value.includes('--') || value.includes('/*')))
+      return 'comments are not allowed in it (write them as # in the YAML file)';
+    // An escape string may hide its own end (E'\''): the plain form says the same.
+    if (kind === 'string' && /^e/i.test(value) && value.includes('\\'))
+      return `strings with backslash escapes (E'...') are not allowed`;
+    if (kind !== 'space') tokens.push({ kind: kind as Token['kind'], text: value });
+    at += value.length;
+  }
+  return tokens;
+}
+
+function unreadable(text: string, at: number): string {
+  const sign = text[at];
+  if (sign === "'") return 'a string is not closed';
+  if (sign === '"') return 'a quoted name is not closed';
+  if (sign === '$') return '$ is not allowed: there are no parameters and no dollar-quoted strings here';
+  return `the character ${JSON.stringify(sign)} cannot be read`;
+}

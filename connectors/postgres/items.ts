@@ -1,0 +1,145 @@
+/** Single items for human eyes, and the small questions about items that planning asks. */
+import { HandoverFailure } from '../../domain/failure.js';
+import type { Account, ItemKey } from '../../domain/model.js';
+import type { Item } from '../connector.js';
+import { andWhen, type BoundCategory, ownedBy } from './binding.js';
+import { isoTime } from './inventory.js';
+import { Bindings, escapeLike, quote } from './names.js';
+import type { Target } from './target.js';
+
+interface ItemRow {
+  [column: string]: unknown;
+  key: string;
+  label: string | null;
+  fires_at: string | null;
+  attributes: Record<string, string | null>;
+  link: Record<string, string | null>;
+}
+
+/** A page after `after` in key order, never by OFFSET; `search` looks in label and key, as plain text. */
+export function items(
+  target: Target,
+  account: Account,
+  category: string,
+  options: { after?: ItemKey; limit: number; search?: string },
+  signal?: AbortSignal,
+): Promise<{ items: Item[]; next: ItemKey | null }> {
+  return target.bound(signal, binding => {
+    const c = binding.category(category);
+    const id = target.identityOf(account, c.spec.owner.identity);
+    if (id === null) return Promise.resolve({ items: [], next: null });
+    const limit = Math.min(Math.max(1, Math.floor(options.limit)), 1_000);
+    const bind = new Bindings();
+    const text = (column: { name: string } | null) => (column ? `${c.alias}.${quote(column.name)}::text` : 'NULL::text');
+    const element = c.key.element(c.alias);
+    const where = [ownedBy(c, bind.add(id, c.owner.type))];
+    if (options.after !== undefined)
+      where.push(`${c.key.order(element)} > ${c.key.order(bind.add(options.after, c.key.elementType))}`);
+    if (options.search) {
+      const pattern = bind.add(`%${escapeLike(options.search)}%`, 'text');
+      where.push(`((${element})::text ILIKE ${pattern}${c.label ? ` OR ${text(c.label)} ILIKE ${pattern}` : ''})`);
+    }
+    const object = (pairs: [string, { name: string }][]) =>
+      pairs.length > 0
+        ? `json_build_object(${pairs.map(([n, col]) => `${bind.add(n, 'text')}, ${text(col)}`).join(', ')})`
+        : `'{}'::json`;
+    const statement = `
+      SELECT (${element})::text AS key, ${text(c.label)} AS label, ${c.firesAt ? isoTime(`${c.alias}.${quote(c.firesAt.name)}`) : 'NULL::text'} AS fires_at,
+             ${object(c.attributes)} AS attributes, ${object(c.link.map(col => [col.name, col]))} AS link
+        FROM ${c.from}
+       WHERE ${where.join(' AND ')}${andWhen(c.spec.when)}
+       ORDER BY ${c.key.order(element)}
+       LIMIT ${limit + 1}`;
+    return target.session.transaction({ mode: 'read', doing: `listing ${category}`, signal }, async tx => {
+      const rows = await tx.query<ItemRow>(statement, bind.values);
+      const shown = rows.slice(0, limit).map(row => toItem(c, row));
+      return { items: shown, next: rows.length > limit ? (shown.at(-1)?.key ?? null) : null };
+    });
+  });
+}
+
+function toItem(c: BoundCategory, row: ItemRow): Item {
+  const link = c.spec.link?.replace(/\{([^{}]+)\}/g, (_, column: string) => encodeURIComponent(row.link[column] ?? ''));
+  return { key: row.key, label: row.label, link: link ?? null, attributes: row.attributes, firesAt: row.fires_at };
+}
+
+export function load(target: Target, category: string, takers: string[], signal?: AbortSignal): Promise<number[]> {
+  return target.bound(signal, binding => {
+    const c = binding.category(category);
+    return target.session.transaction({ mode: 'read', doing: `counting who holds how many ${category}`, signal }, async tx => {
+      const rows = await tx.query<{ count: string }>(
+        `SELECT (SELECT count(*) FROM ${c.from} WHERE ${ownedBy(c, 'ho_taker.ho_id')}${andWhen(c.spec.when)})::text AS count
+           FROM unnest($1::${c.owner.type}[]) WITH ORDINALITY AS ho_taker(ho_id, ho_n) ORDER BY ho_taker.ho_n`,
+        [takers],
+      );
+      return rows.map(row => Number(row.count));
+    });
+  });
+}
+
+export async function ineligible(
+  target: Target,
+  account: Account,
+  category: string,
+  taker: Account,
+  signal?: AbortSignal,
+): Promise<{ count: number; sample: ItemKey[]; why: string | null }> {
+  return target.bound(signal, async binding => {
+    const c = binding.category(category);
+    const { identity } = c.spec.owner;
+    const id = target.identityOf(account, identity);
+    const must = c.spec.successor_must;
+    const successor = target.identityOf(taker, identity);
+    if (id === null || (must === undefined && successor !== null)) return { count: 0, sample: [], why: null };
+    const bind = new Bindings();
+    const held = `${ownedBy(c, bind.add(id, c.owner.type))}${andWhen(c.spec.when)}`;
+    // Somebody without such an identity here can own nothing of the kind.
+    const refused = must === undefined || successor === null ? '' : ` AND (${must}) IS NOT TRUE`;
+    const from = refused
+      ? `${c.from} CROSS JOIN (SELECT ${bind.add(successor, c.owner.type)} AS ${quote(identity)}) AS successor`
+      : c.from;
+    const element = c.key.element(c.alias);
+    const row = await target.session.transaction(
+      { mode: 'read', doing: `asking whether the successor may own ${category}`, signal },
+      async tx => {
+        const [answer] = await tx.query<{ count: string; sample: ItemKey[] }>(
+          `SELECT (SELECT count(*) FROM ${from} WHERE ${held}${refused})::text AS count,
+                ARRAY(SELECT (${element})::text FROM ${from} WHERE ${held}${refused} ORDER BY ${c.key.order(element)} LIMIT 5) AS sample`,
+          bind.values,
+        );
+        return answer!;
+      },
+    );
+    const count = Number(row.count);
+    const why =
+      successor === null
+        ? `the successor has no identity ${identity} in ${target.system}`
+        : (c.spec.successor_must_says ?? `the successor does not meet successor_must of ${category}`);
+    return { count, sample: row.sample, why: count > 0 ? why : null };
+  });
+}
+
+/** Which of `keys` this owner has now, as an array literal. */
+export function ownedKeys(
+  target: Target,
+  category: string,
+  keys: string,
+  owner: string | null,
+  signal?: AbortSignal,
+): Promise<string> {
+  return target.bound(signal, binding => {
+    const c = binding.category(category);
+    const column = `${c.alias}.${quote(c.owner.name)}`;
+    return target.session.transaction({ mode: 'read', doing: `asking who owns items of ${category}`, signal }, async tx => {
+      const [row] = await tx.query<{ keys: string }>(
+        `SELECT coalesce(array_agg(ho_batch.ho_key ORDER BY ho_batch.ho_n), '{}')::text AS keys
+           FROM ${c.key.rows(`$1::${c.key.elementType}[]`, 'ho_batch')}
+           JOIN ${c.from} ON ${c.key.joins(c.alias, 'ho_batch')}
+          WHERE ${owner === null ? `${column} IS NULL AND $2::text IS NULL` : `${column} ${c.owner.equals} $2::text::${c.owner.type}`}`,
+        [keys, owner],
+      );
+      if (!row) throw new HandoverFailure('transient', `${target.system}: no answer while asking who owns items of ${category}`);
+      return row.keys;
+    });
+  });
+}

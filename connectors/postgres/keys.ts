@@ -1,0 +1,92 @@
+/**
+ * Keys of items as text, as order, as fingerprint and as arrays, for any shape of key.
+ *
+ * A single whole number keeps its type all the way (`{1,2,3}` is a bigint[]): fast, and ordered as numbers. Every other single
+ * column, and every combination of columns, is handled by its text (model.ts, ItemKey) and ordered by it in the C collation, which
+ * is the same on every machine and in every version of the system's locale.
+ */
+import type { LiveColumn } from './live.js';
+import { quote } from './names.js';
+
+export interface KeyShape {
+  columns: readonly LiveColumn[];
+  /** The key of row `alias` as the elements of our arrays have it. */
+  element(alias: string): string;
+  /** Type of one element, and so (with []) of the array literals that travel. */
+  elementType: string;
+  /** What to sort by, over an element. */
+  order(element: string): string;
+  /** 64-bit hash of an element; a set's fingerprint is the XOR of these. */
+  hash(element: string): string;
+  /**
+   * A FROM item that turns an array parameter into rows (ho_key, ho_k1.. per column, position ho_n) under `alias`. `extra` is a
+   * second array that is unnested in parallel and comes out as ho_i. The odd names cannot collide with those of conditions.
+   */
+  rows(array: string, alias: string, extra?: string): string;
+  /** `alias`'s row is the one that row `rows` (made by `rows`) names. */
+  joins(alias: string, rows: string): string;
+  /** Condition that keeps only rows of the array, in a form that PostgreSQL answers from the key's index. Single columns only. */
+  among: ((alias: string, array: string) => string) | null;
+}
+
+export function keyShape(columns: readonly LiveColumn[]): KeyShape {
+  const [only] = columns;
+  if (columns.length === 1 && only)
+    return only.kind === 'integer' || only.kind === 'whole-number' ? numberKey(only) : textKey(only);
+  return compositeKey(columns);
+}
+
+function numberKey(column: LiveColumn): KeyShape {
+  const hash = column.kind === 'integer' ? (e: string) => `hashint8extended((${e})::bigint, 0)` : hashText;
+  return {
+    columns: [column],
+    element: alias => `${alias}.${quote(column.name)}::${column.type}`,
+    elementType: column.type,
+    order: element => element,
+    hash,
+    rows: (array, alias, extra) => unnest(array, alias, extra, `u.key AS ho_k1`),
+    joins: (alias, rows) => `${alias}.${quote(column.name)} = ${rows}.ho_k1`,
+    among: (alias, array) => `${alias}.${quote(column.name)} = ANY (${array})`,
+  };
+}
+
+function textKey(column: LiveColumn): KeyShape {
+  return {
+    columns: [column],
+    element: alias => `${alias}.${quote(column.name)}::text`,
+    elementType: 'text',
+    order: element => `${element} COLLATE "C"`,
+    hash: hashText,
+    rows: (array, alias, extra) => unnest(array, alias, extra, `u.key::${column.type} AS ho_k1`),
+    joins: (alias, rows) => `${alias}.${quote(column.name)} ${column.equals} ${rows}.ho_k1`,
+    among: (alias, array) => `${alias}.${quote(column.name)} ${column.equals} ANY (${array}::${column.type}[])`,
+  };
+}
+
+function compositeKey(columns: readonly LiveColumn[]): KeyShape {
+  // As JSON.stringify writes it: no blanks. json escapes exactly what JSON.stringify escapes.
+  const element = (alias: string) =>
+    `'[' || ${columns.map(c => `to_json(${alias}.${quote(c.name)}::text)::text`).join(` || ',' || `)} || ']'`;
+  const parts = columns.map((c, i) => `(u.key::json ->> ${i})::${c.type} AS ho_k${i + 1}`).join(', ');
+  const joins = (alias: string, rows: string) =>
+    columns.map((c, i) => `${alias}.${quote(c.name)} ${c.equals} ${rows}.ho_k${i + 1}`).join(' AND ');
+  return {
+    columns,
+    element: alias => `(${element(alias)})`,
+    elementType: 'text',
+    order: e => `${e} COLLATE "C"`,
+    hash: hashText,
+    rows: (array, alias, extra) => unnest(array, alias, extra, parts),
+    joins,
+    among: null,
+  };
+}
+
+const hashText = (element: string) => `hashtextextended((${element})::text COLLATE "C", 0)`;
+
+function unnest(array: string, alias: string, extra: string | undefined, columns: string): string {
+  const arrays = extra
+    ? `unnest(${array}, ${extra}) WITH ORDINALITY AS u(key, i, n)`
+    : `unnest(${array}) WITH ORDINALITY AS u(key, n)`;
+  return `(SELECT u.key AS ho_key, ${extra ? 'u.i AS ho_i, ' : ''}u.n AS ho_n, ${columns} FROM ${arrays}) AS ${alias}`;
+}

@@ -1,0 +1,210 @@
+/**
+ * The catalog's names, looked up in the live database: one statement reads every table it mentions with columns, types, unique
+ * indexes, triggers and our rights. All SQL of this connector is built from what is found here, so that a column that was renamed,
+ * dropped or changed its type becomes a sentence with file and line instead of garbage.
+ */
+
+import { quote, splitTable } from './names.js';
+import type { Transaction } from './session.js';
+
+export interface LiveColumn {
+  name: string;
+  number: number;
+  /** The type without its length, domains resolved to what they stand on: safe to cast a value of the column to. */
+  type: string;
+  /** What messages call the type. */
+  shownType: string;
+  kind: 'integer' | 'whole-number' | 'text' | 'time' | 'other';
+  /** False for arrays, composites, JSON, ranges and the like: nothing an owner or a key can be. */
+  scalar: boolean;
+  notNull: boolean;
+  generated: boolean;
+  /** `=` of the type, with its schema where that is not pg_catalog (citext): search_path is empty. */
+  equals: string;
+  maySelect: boolean;
+  mayUpdate: boolean;
+}
+
+export interface LiveTable {
+  /** As in the catalog: `schema.table`. */
+  name: string;
+  oid: string;
+  kind: 'table' | 'view' | 'materialized view' | 'foreign table' | 'other';
+  columns: Map<string, LiveColumn>;
+  /** Column sets of valid unique indexes; `where` is the predicate of a partial one. */
+  unique: { columns: string[]; where: string | null }[];
+  /** Triggers of the application on INSERT, UPDATE or DELETE of rows; their work is checked by reading. */
+  hasTriggers: boolean;
+  /** INSTEAD OF triggers or rewrite rules: what we write is not what happens. */
+  rewritten: boolean;
+  /** Constraints or triggers that wait for COMMIT: we make them speak before the receipt is written. */
+  hasDeferred: boolean;
+  rowSecurity: boolean;
+  mayDelete: boolean;
+}
+
+export interface LiveSchema {
+  tables: Map<string, LiveTable>;
+  /** Names of all tables in the schemas that the catalog mentions, for "did you mean". */
+  known: string[];
+  schemas: Set<string>;
+}
+
+interface FoundTable {
+  name: string;
+  oid: string | null;
+  relkind: string;
+  triggers: boolean;
+  rewritten: boolean;
+  deferred: boolean;
+  row_security: boolean;
+  may_delete: boolean;
+  columns: FoundColumn[];
+  unique: { columns: (string | null)[]; where: string | null }[];
+}
+
+interface FoundColumn {
+  name: string;
+  number: number;
+  type: string;
+  shown: string;
+  base: string;
+  category: string;
+  typtype: string;
+  typmod: number;
+  not_null: boolean;
+  generated: boolean;
+  equals: string | null;
+  equals_schema: string | null;
+  may_select: boolean;
+  may_update: boolean;
+}
+
+const RESOLVE = `
+SELECT w.schema || '.' || w.name AS name, c.oid::text AS oid, c.relkind::text AS relkind,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D') AS triggers,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 64 <> 0)
+         OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1') AS rewritten,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgdeferrable AND t.tgenabled <> 'D')
+         OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.condeferrable) AS deferred,
+       coalesce(pg_catalog.row_security_active(c.oid), false) AS row_security,
+       coalesce(pg_catalog.has_table_privilege(c.oid, 'DELETE'), false) AS may_delete,
+       coalesce(cols.list, '[]') AS columns,
+       coalesce(uniques.list, '[]') AS unique
+  FROM unnest($1::text[], $2::text[]) AS w(schema, name)
+  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
+  LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  LEFT JOIN LATERAL (
+    SELECT json_agg(json_build_object(
+             'name', a.attname, 'number', a.attnum,
+             'type', pg_catalog.format_type(base.oid, -1), 'shown', pg_catalog.format_type(a.atttypid, a.atttypmod),
+             'base', bt.typname, 'category', bt.typcategory, 'typtype', bt.typtype, 'typmod', a.atttypmod,
+             'not_null', a.attnotnull, 'generated', a.attgenerated <> '',
+             'equals', eq.oprname, 'equals_schema', eq.nspname,
+             'may_select', pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'),
+             'may_update', pg_catalog.has_column_privilege(c.oid, a.attnum, 'UPDATE')) ORDER BY a.attnum) AS list
+      FROM pg_catalog.pg_attribute a
+      CROSS JOIN LATERAL (
+        WITH RECURSIVE d(oid, depth) AS (
+          SELECT a.atttypid, 0
+          UNION ALL
+          SELECT t.typbasetype, d.depth + 1 FROM d JOIN pg_catalog.pg_type t ON t.oid = d.oid WHERE t.typtype = 'd')
+        SELECT d.oid FROM d ORDER BY d.depth DESC LIMIT 1) AS base
+      JOIN pg_catalog.pg_type bt ON bt.oid = base.oid
+      LEFT JOIN LATERAL (
+        SELECT o.oprname, s.nspname
+          FROM pg_catalog.pg_opclass oc
+          JOIN pg_catalog.pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amoplefttype = oc.opcintype
+                                    AND ao.amoprighttype = oc.opcintype AND ao.amopstrategy = 3
+          JOIN pg_catalog.pg_operator o ON o.oid = ao.amopopr
+          JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace
+         WHERE oc.opcmethod = 403 AND oc.opcdefault AND oc.opcintype = base.oid
+         LIMIT 1) AS eq ON true
+     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS cols ON true
+  LEFT JOIN LATERAL (
+    SELECT json_agg(json_build_object(
+             'columns', (SELECT json_agg(a.attname) FROM unnest(i.indkey[0:i.indnkeyatts - 1]) AS k(n)
+                           LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.n AND k.n <> 0),
+             'where', pg_catalog.pg_get_expr(i.indpred, i.indrelid))) AS list
+      FROM pg_catalog.pg_index i
+     WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid) AS uniques ON true`;
+
+/** Reads the live shape of `tables` (`schema.table`). Tables that do not exist are simply not in the result. */
+export async function readSchema(tx: Transaction, tables: readonly string[]): Promise<LiveSchema> {
+  const wanted = [...new Set(tables)].map(splitTable);
+  const found = await tx.query<FoundTable & { [column: string]: unknown }>(RESOLVE, [
+    wanted.map(w => w.schema),
+    wanted.map(w => w.name),
+  ]);
+  const schema: LiveSchema = { tables: new Map(), known: [], schemas: new Set() };
+  for (const table of found) {
+    if (table.oid !== null) schema.tables.set(table.name, toTable(table, table.oid));
+  }
+  if (schema.tables.size < wanted.length) {
+    const names = await tx.query<{ schema: string; name: string | null }>(
+      `SELECT n.nspname AS schema, n.nspname || '.' || c.relname AS name
+         FROM pg_catalog.pg_namespace n
+         LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v')
+        WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+        ORDER BY 2 LIMIT 2000`,
+    );
+    for (const { schema: name, name: table } of names) {
+      schema.schemas.add(name);
+      if (table) schema.known.push(table);
+    }
+  }
+  return schema;
+}
+
+const KINDS: Record<string, LiveTable['kind']> = {
+  r: 'table',
+  p: 'table',
+  v: 'view',
+  m: 'materialized view',
+  f: 'foreign table',
+};
+
+function toTable(t: FoundTable, oid: string): LiveTable {
+  return {
+    name: t.name,
+    oid,
+    kind: KINDS[t.relkind] ?? 'other',
+    columns: new Map(t.columns.map(c => [c.name, toColumn(c)])),
+    unique: t.unique.filter(u => !u.columns.includes(null)).map(u => ({ columns: u.columns as string[], where: u.where })),
+    hasTriggers: t.triggers,
+    rewritten: t.rewritten,
+    hasDeferred: t.deferred,
+    rowSecurity: t.row_security,
+    mayDelete: t.may_delete,
+  };
+}
+
+function toColumn(c: FoundColumn): LiveColumn {
+  const foreignOperator = c.equals !== null && c.equals_schema !== null && c.equals_schema !== 'pg_catalog';
+  return {
+    name: c.name,
+    number: c.number,
+    type: c.type,
+    shownType: c.shown,
+    kind: kindOf(c),
+    scalar:
+      (c.typtype === 'b' || c.typtype === 'e') &&
+      !['A', 'G', 'P', 'R', 'C'].includes(c.category) &&
+      !['json', 'jsonb', 'xml', 'tsvector', 'tsquery'].includes(c.base),
+    notNull: c.not_null,
+    generated: c.generated,
+    equals: foreignOperator ? `OPERATOR(${quote(c.equals_schema as string)}.${c.equals})` : '=',
+    maySelect: c.may_select,
+    mayUpdate: c.may_update,
+  };
+}
+
+function kindOf(c: FoundColumn): LiveColumn['kind'] {
+  if (['int2', 'int4', 'int8'].includes(c.base)) return 'integer';
+  // numeric(p, 0): the scale is in the low 16 bits of the type modifier, which starts at 4.
+  if (c.base === 'numeric' && c.typmod >= 4 && ((c.typmod - 4) & 0xffff) === 0) return 'whole-number';
+  if (c.category === 'S') return 'text';
+  if (['timestamptz', 'timestamp', 'date'].includes(c.base)) return 'time';
+  return 'other';
+}

@@ -1,0 +1,34 @@
+/**
+ * Names and values in SQL text. A name gets here only from the catalog and after it was found in the live database (live.ts);
+ * it is quoted all the same. A value never becomes part of the text: `Bindings` hands out placeholders with their type.
+ */
+import pg from 'pg';
+
+export const quote = (name: string): string => pg.escapeIdentifier(name);
+
+/** `schema.table` of the catalog as quoted SQL. */
+export function quoteTable(table: string): string {
+  const { schema, name } = splitTable(table);
+  return `${quote(schema)}.${quote(name)}`;
+}
+
+export function splitTable(table: string): { schema: string; name: string } {
+  const dot = table.indexOf('.');
+  return { schema: table.slice(0, dot), name: table.slice(dot + 1) };
+}
+
+/** The name under which conditions of the catalog know the table: the bare table name. */
+export const aliasOf = (table: string): string => quote(splitTable(table).name);
+
+export class Bindings {
+  readonly values: unknown[] = [];
+
+  /** `type` comes from the live database (format_type), never from the catalog. */
+  add(value: unknown, type: string): string {
+    this.values.push(value);
+    return `$${this.values.length}::${type}`;
+  }
+}
+
+/** For LIKE with `\` as its escape character. */
+export const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');

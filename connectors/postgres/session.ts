@@ -1,0 +1,212 @@
+/**
+ * Connections to one target database. Every statement of the connector runs in here: in an explicit transaction, under our
+ * settings, and cancelled in the database when the caller aborts, because a statement whose client died still commits.
+ *
+ *   search_path=''             a name without a schema resolves to nothing but pg_catalog
+ *   row_security=off           rows that a policy would hide raise an error instead of being silently missing (F-28)
+ *   statement/lock_timeout     from the catalog
+ *   idle_in_transaction_...    an attempt whose process was stopped loses its locks, and its COMMIT then fails: that is the fence
+ *   client_connection_check... a statement of a client that is gone is cancelled by the server itself
+ */
+import pg from 'pg';
+import { HandoverFailure } from '../../domain/failure.js';
+import type { Catalog } from '../catalog.js';
+import { toFailure } from './failures.js';
+
+export type Log = (message: string) => void;
+
+export interface Row {
+  [column: string]: unknown;
+}
+
+/** One open transaction. `doing` of the transaction is what failures say we were at. */
+export interface Transaction {
+  query<R extends Row = Row>(text: string, values?: unknown[]): Promise<R[]>;
+}
+
+export interface TransactionOptions {
+  /** `write` is READ COMMITTED, so that a compare-and-set sees what others committed; `read` is one frozen snapshot. */
+  mode: 'read' | 'write';
+  /** Continues "while ..." in failures. */
+  doing: string;
+  signal?: AbortSignal;
+  /** Milliseconds this transaction may sit idle, where a consumer works between our statements. */
+  idleMs?: number;
+}
+
+/** Long enough for a receipt to be stored on a busy day, short enough that a stopped worker frees its locks within a minute. */
+const IDLE_MS = 60_000;
+/** How long a cancelled statement may take to end before its socket is cut. */
+const CANCEL_GRACE_MS = 5_000;
+
+export class Session {
+  readonly #pool: pg.Pool;
+  readonly #config: pg.ClientConfig;
+  readonly #prepared = new WeakSet<object>();
+  /** Errors that our own statements threw: a callback's errors may look the same (it talks to a database, too) but are not ours. */
+  readonly #faults = new WeakSet<object>();
+
+  constructor(
+    private readonly catalog: Catalog,
+    url: string,
+    poolSize: number,
+    private readonly log: Log,
+  ) {
+    this.#config = {
+      connectionString: url,
+      application_name: 'handover',
+      connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+      // Everything that leaves the database is text or JSON text that our SQL shaped: no date or number is guessed at.
+      types: { getTypeParser: (oid: number) => parserOf(oid) } as pg.CustomTypesConfig,
+    };
+    this.#pool = new pg.Pool({ ...this.#config, max: poolSize, idleTimeoutMillis: 30_000, allowExitOnIdle: true });
+    // A connection that breaks while nobody uses it must not end the process; the next use opens a new one.
+    this.#pool.on('error', error => this.log(`${catalog.system}: an idle connection broke (${error.message})`));
+  }
+
+  /**
+   * Runs `work` between BEGIN and COMMIT. Whatever it throws rolls back; database errors come out as HandoverFailure, an abort as
+   * the signal's reason, and anything else as it is. From COMMIT on an abort is too late: the outcome is reported instead.
+   */
+  async transaction<T>(options: TransactionOptions, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const { signal, doing, mode } = options;
+    signal?.throwIfAborted();
+    const client = await this.#connect(doing);
+    let broken = false;
+    const onBreak = () => {
+      broken = true;
+    };
+    client.on('error', onBreak);
+    const run = <R extends Row>(text: string, values?: unknown[]) => this.#cancellable<R>(client, signal, text, values);
+    let reusable = false;
+    try {
+      const begin = mode === 'read' ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : 'BEGIN ISOLATION LEVEL READ COMMITTED';
+      const idle = options.idleMs ? `; SET LOCAL idle_in_transaction_session_timeout = ${Math.round(options.idleMs)}` : '';
+      await run(begin + idle);
+      const result = await work({ query: run });
+      signal?.throwIfAborted();
+      const end = await client.query('COMMIT').catch((error: unknown) => this.#fault(error));
+      reusable = true;
+      if (end.command !== 'COMMIT') throw this.#rolledBack(doing);
+      return result;
+    } catch (error) {
+      if (!signal?.aborted && !broken && !reusable) {
+        reusable = await client.query('ROLLBACK').then(
+          () => true,
+          () => false,
+        );
+      }
+      if (signal?.aborted) throw signal.reason;
+      throw this.#faults.has(error as object) ? toFailure(error, this.catalog.system, doing) : error;
+    } finally {
+      client.off('error', onBreak);
+      // After an abort a late cancel may still be on its way to this backend: the connection is not used again.
+      client.release(!reusable);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async #connect(doing: string): Promise<pg.PoolClient> {
+    try {
+      const client = await this.#pool.connect();
+      if (!this.#prepared.has(client)) {
+        try {
+          await client.query(settings(this.catalog));
+          this.#prepared.add(client);
+        } catch (error) {
+          client.release(true);
+          throw error;
+        }
+      }
+      return client;
+    } catch (error) {
+      throw toFailure(error, this.catalog.system, doing);
+    }
+  }
+
+  async #cancellable<R extends Row>(
+    client: pg.PoolClient,
+    signal: AbortSignal | undefined,
+    text: string,
+    values?: unknown[],
+  ): Promise<R[]> {
+    signal?.throwIfAborted();
+    const answer = client.query<R>(values ? { text, values } : { text });
+    if (!signal) return (await answer.catch((error: unknown) => this.#fault(error))).rows;
+    const onAbort = () => void this.#cancel(client, answer);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return (await answer.catch((error: unknown) => this.#fault(error))).rows;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #fault(error: unknown): never {
+    this.#faults.add(error as object);
+    throw error;
+  }
+
+  #rolledBack(doing: string): HandoverFailure {
+    return new HandoverFailure(
+      'transient',
+      `${this.catalog.system}: while ${doing}: the database rolled the transaction back instead of committing it`,
+    );
+  }
+
+  /** Asks the database to stop the statement, from a connection of its own: the pool may be exhausted. Cuts the socket if that fails. */
+  async #cancel(client: pg.PoolClient, answer: Promise<unknown>): Promise<void> {
+    const wire = client as unknown as { processID: number | null; connection: { stream: { destroy(): void } } };
+    const cut = setTimeout(() => wire.connection.stream.destroy(), CANCEL_GRACE_MS);
+    answer.then(
+      () => clearTimeout(cut),
+      () => clearTimeout(cut),
+    );
+    const other = new pg.Client({ ...this.#config, connectionTimeoutMillis: CANCEL_GRACE_MS });
+    other.on('error', () => {});
+    try {
+      await other.connect();
+      await other.query('SELECT pg_cancel_backend($1)', [wire.processID]);
+    } catch (error) {
+      this.log(
+        `${this.catalog.system}: a statement could not be cancelled (${(error as Error).message}); its connection is cut instead`,
+      );
+    } finally {
+      await other.end().catch(() => {});
+    }
+  }
+}
+
+function settings(catalog: Catalog): string {
+  const { statement_timeout, lock_timeout } = catalog.connect;
+  return [
+    `SET search_path = ''`,
+    'SET row_security = off',
+    `SET statement_timeout = ${pg.escapeLiteral(statement_timeout)}`,
+    `SET lock_timeout = ${pg.escapeLiteral(lock_timeout)}`,
+    `SET idle_in_transaction_session_timeout = ${IDLE_MS}`,
+    // Not in every PostgreSQL that we can speak to.
+    `SELECT set_config(name, '5s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'`,
+    // Keys and before-images are text: it must read the same in every session, whatever the role or the database prefer.
+    `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1`,
+    `SET standard_conforming_strings = on`,
+  ].join('; ');
+}
+
+/** Booleans, 32-bit integers and JSON are parsed; everything else stays the text that PostgreSQL sent. */
+function parserOf(oid: number): (text: string) => unknown {
+  if (oid === 16) return text => text === 't';
+  if (oid === 21 || oid === 23) return Number;
+  if (oid === 114 || oid === 3802) return text => JSON.parse(text) as unknown;
+  if (oid === 1009) return parseTexts;
+  return text => text;
+}
+
+/** A text[] literal as its elements. */
+export const parseTexts = pg.types.getTypeParser(1009 as Parameters<typeof pg.types.getTypeParser>[0]) as unknown as (
+  literal: string,
+) => (string | null)[];

@@ -1,0 +1,314 @@
+/**
+ * The SQL of a batch: one set-based statement per disposition, compare-and-set on the old owner and on the category's condition,
+ * with everything that belongs together in it (version, touch, mirrors, memberships that the successor has already). It answers
+ * with one row, `Answer`, whatever the disposition.
+ *
+ * What counts as ours is what the statement RETURNED. A row that belongs to the successor for whatever other reason is never ours.
+ */
+import type { BatchRequest } from '../connector.js';
+import { type Assignment, andWhen, type BoundCategory } from './binding.js';
+import { Bindings, quote, quoteTable } from './names.js';
+
+/** A batch or a part of one. Arrays are PostgreSQL array literals, or JavaScript arrays where a part was cut out. */
+export interface Batch {
+  do: BatchRequest['do'];
+  /** The leaver's id in the owner column. */
+  owner: string;
+  keys: string | string[];
+  count: number;
+  takers: (string | null)[];
+  /** Which takers are not asked for the successor's condition: nobody and queues. */
+  exempt: boolean[];
+  assignment: string | number[] | null;
+}
+
+export interface Answer {
+  [column: string]: unknown;
+  changed: number;
+  merged: number;
+  /** False when a row came back with another owner than the one we set: a trigger rewrote it. */
+  honest: boolean;
+  /** Index of taker → items, where there are several takers. */
+  per_taker: Record<string, number> | null;
+  /** Array literal of the keys changed; null when all were, and nobody needs them. */
+  keys: string | null;
+  before: unknown[] | null;
+  transaction: string;
+}
+
+export interface Statement {
+  text: string;
+  values: unknown[];
+}
+
+/** `needKeys`: the keys are wanted even when all of them changed. */
+export function changeStatement(c: BoundCategory, batch: Batch, needKeys: boolean): Statement {
+  const parts = new Parts(c, batch);
+  const work =
+    batch.do === 'transfer'
+      ? transfer(c, batch, parts)
+      : batch.do === 'clear' || c.set
+        ? overwrite(c, batch, parts)
+        : remove(c, parts);
+  const several = batch.assignment !== null;
+  const text = `${work},
+     done AS (SELECT * FROM changed${batch.do === 'transfer' && c.unique ? ' UNION ALL SELECT * FROM merged' : ''})
+SELECT count(*)::integer AS changed,
+       (count(*) FILTER (WHERE ho_merged))::integer AS merged,
+       coalesce(bool_and(ho_honest), true) AS honest,
+       ${several ? `(SELECT json_object_agg(g.i, g.n) FROM (SELECT ho_i AS i, count(*) AS n FROM done GROUP BY ho_i) AS g)` : 'NULL::json'} AS per_taker,
+       ${needKeys ? '' : `CASE WHEN count(*) < ${batch.count} THEN `}coalesce(array_agg(ho_key), '{}')::text${needKeys ? '' : ' END'} AS keys,
+       jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)) FILTER (WHERE ho_row IS NOT NULL) AS before,
+       pg_current_xact_id()::text AS transaction
+  FROM done`;
+  return { text, values: parts.bind.values };
+}
+
+function transfer(c: BoundCategory, batch: Batch, parts: Parts): string {
+  const { alias } = c;
+  const taker =
+    batch.assignment === null
+      ? parts.bind.add(batch.takers[0] ?? null, c.owner.type)
+      : `successor.${quote(c.spec.owner.identity)}`;
+  const mirrored = c.mirrors
+    .flatMap((m, i) => m.join.map(([, here], j) => `, ${alias}.${quote(here.name)} AS ho_m${i}_${j}`))
+    .join('');
+  // Another row of the taker with the same unique columns, whatever the category's condition says about it.
+  const held = c.unique
+    ? `EXISTS (SELECT FROM ${quoteTable(c.table.name)} AS ho_held
+                WHERE ho_held.${quote(c.owner.name)} ${c.owner.equals} ${taker}${c.unique.map(u => ` AND ho_held.${quote(u.name)} ${u.equals} ${alias}.${quote(u.name)}`).join('')})`
+    : null;
+  const lists = parts.from(taker);
+  const merged = held
+    ? `merged AS (
+       DELETE FROM ${c.from}${lists ? ` USING ${lists}` : ''}
+        WHERE ${parts.where()} AND ${held}
+       RETURNING ${parts.keyOfRow} AS ho_key, ${parts.index} AS ho_i, true AS ho_merged, true AS ho_honest, ${imageOf(c)} AS ho_row${mirrored}),
+     `
+    : '';
+  const changed = `changed AS (
+       UPDATE ${c.from}
+          SET ${[`${quote(c.owner.name)} = ${taker}`, ...parts.bookkeeping()].join(', ')}
+        ${lists ? `FROM ${lists}` : ''}
+        WHERE ${parts.where()}${held ? ` AND NOT ${held}` : ''}
+       RETURNING ${parts.keyOfRow} AS ho_key, ${parts.index} AS ho_i, false AS ho_merged,
+                 ${alias}.${quote(c.owner.name)} IS NOT DISTINCT FROM ${taker} AS ho_honest, NULL::jsonb AS ho_row${mirrored})`;
+  const takerOfRow = batch.assignment === null ? taker : `(${parts.takers})[done.ho_i + 1]`;
+  return `WITH ${merged}${changed}${mirrors(c, parts, takerOfRow, held !== null)}`;
+}
+
+/** `clear`, and `remove` or `revoke` with `set`: the row stays. The row as it was is read under the lock that the change needs. */
+function overwrite(c: BoundCategory, batch: Batch, parts: Parts): string {
+  const { alias } = c;
+  const assignments = c.set ?? [];
+  const sets = assignments.length > 0 ? assignments.map(a => parts.assign(a)) : [`${quote(c.owner.name)} = NULL`];
+  const honest = batch.do === 'clear' && assignments.length === 0 ? `${alias}.${quote(c.owner.name)} IS NULL` : 'true';
+  const columns = c.key.columns.map((k, i) => `${alias}.${quote(k.name)} AS ho_k${i + 1}`).join(', ');
+  const lists = parts.from(null);
+  const mirrored = c.mirrors
+    .flatMap((m, i) => m.join.map(([, here], j) => `, ${alias}.${quote(here.name)} AS ho_m${i}_${j}`))
+    .join('');
+  return `WITH before AS (
+       SELECT ${c.key.element(alias)} AS ho_key, ${columns}, ${imageOf(c)} AS ho_row
+         FROM ${c.from}${lists ? ` CROSS JOIN ${lists}` : ''}
+        WHERE ${parts.where()}
+          FOR UPDATE OF ${alias}),
+     changed AS (
+       UPDATE ${c.from}
+          SET ${[...sets, ...parts.bookkeeping()].join(', ')}
+         FROM before
+        WHERE ${c.key.joins(alias, 'before')}
+       RETURNING before.ho_key, 0 AS ho_i, false AS ho_merged, ${honest} AS ho_honest, before.ho_row${mirrored})${mirrors(c, parts, 'NULL', false)}`;
+}
+
+function remove(c: BoundCategory, parts: Parts): string {
+  const lists = parts.from(null);
+  return `WITH changed AS (
+       DELETE FROM ${c.from}${lists ? ` USING ${lists}` : ''}
+        WHERE ${parts.where()}
+       RETURNING ${parts.keyOfRow} AS ho_key, 0 AS ho_i, false AS ho_merged, true AS ho_honest, ${imageOf(c)} AS ho_row)`;
+}
+
+/** Each mirror follows the rows that moved, compare-and-set as well: one that names somebody else already is left alone. */
+function mirrors(c: BoundCategory, parts: Parts, taker: string, merging: boolean): string {
+  return c.mirrors
+    .map((m, i) => {
+      const source = merging ? `(SELECT * FROM changed UNION ALL SELECT * FROM merged)` : 'changed';
+      const join = m.join.map(([there], j) => `ho_mirror.${quote(there.name)} = done.ho_m${i}_${j}`).join(' AND ');
+      return `,
+     mirror_${i} AS (
+       UPDATE ${quoteTable(m.table.name)} AS ho_mirror
+          SET ${quote(m.owner.name)} = ${taker}::${m.owner.type}
+         FROM ${source} AS done
+        WHERE ${join} AND (ho_mirror.${quote(m.owner.name)} ${m.owner.equals} ${parts.owner}::${m.owner.type}) IS TRUE)`;
+    })
+    .join('');
+}
+
+/**
+ * What became of the keys that did not change: read in the same transaction, after the change. `stays` = everything fits and yet
+ * the row was not changed: it came back this very moment, or a trigger suppresses the change.
+ */
+export function classifyStatement(c: BoundCategory, batch: Batch, changed: string | string[]): Statement {
+  const parts = new Parts(c, batch);
+  const done = `${parts.bind.add(changed, `${c.key.elementType}[]`)}`;
+  const must = parts.successorMust();
+  // Only where it is needed, or the successor's row would be in the way of nothing.
+  const successor = must
+    ? ` CROSS JOIN ${parts.successor(batch.assignment === null ? parts.bind.add(batch.takers[0] ?? null, c.owner.type) : null)}`
+    : '';
+  return {
+    text: `SELECT ho_batch.ho_key::text AS key, ${batch.assignment === null ? '0' : 'ho_batch.ho_i'} AS taker,
+       CASE WHEN ${c.alias}.tableoid IS NULL THEN 'gone'
+            WHEN (${parts.ownedByLeaver()}) IS NOT TRUE THEN 'taken'
+            ${c.spec.when === undefined ? '' : `WHEN (${c.spec.when}) IS NOT TRUE THEN 'closed'`}
+            ${must ? `WHEN (${must}) IS NOT TRUE THEN 'ineligible'` : ''}
+            ELSE 'stays' END AS fate
+  FROM ${parts.rows()}${successor}
+  LEFT JOIN ${c.from} ON ${c.key.joins(c.alias, 'ho_batch')}
+ WHERE NOT EXISTS (SELECT FROM unnest(${done}) AS ho_done(k) WHERE ho_done.k = ho_batch.ho_key)
+ ORDER BY ho_batch.ho_n`,
+    values: parts.bind.values,
+  };
+}
+
+/** How many of these keys are not as the change left them: for tables whose triggers may work on the row afterwards. */
+export function verifyStatement(c: BoundCategory, batch: Batch, changed: string | string[]): Statement {
+  const parts = new Parts(c, { ...batch });
+  const done = parts.bind.add(changed, `${c.key.elementType}[]`);
+  const own = `${c.alias}.${quote(c.owner.name)}`;
+  const taker =
+    batch.assignment === null ? parts.bind.add(batch.takers[0] ?? null, c.owner.type) : `(${parts.takers})[ho_batch.ho_i + 1]`;
+  // A row removed for good, or merged into one of the successor's, is right when it is not there.
+  const wrong =
+    batch.do === 'transfer'
+      ? `${own} IS DISTINCT FROM ${taker}`
+      : batch.do === 'clear' && !c.set
+        ? `${own} IS NOT NULL`
+        : c.set
+          ? 'false'
+          : 'true';
+  return {
+    text: `SELECT count(*)::integer AS wrong
+  FROM ${parts.rows()}
+  JOIN ${c.from} ON ${c.key.joins(c.alias, 'ho_batch')}
+ WHERE ho_batch.ho_key = ANY (${done}) AND ${wrong}`,
+    values: parts.bind.values,
+  };
+}
+
+/** Pieces that the statements share, bound once each. */
+class Parts {
+  readonly bind = new Bindings();
+  readonly owner: string;
+  readonly #keys: string;
+  #assignment: string | undefined;
+  #takers: string | undefined;
+
+  constructor(
+    private readonly c: BoundCategory,
+    private readonly batch: Batch,
+  ) {
+    this.owner = this.bind.add(batch.owner, c.owner.type);
+    this.#keys = this.bind.add(batch.keys, `${c.key.elementType}[]`);
+  }
+
+  get takers(): string {
+    this.#takers ??= this.bind.add(this.batch.takers, `${this.c.owner.type}[]`);
+    return this.#takers;
+  }
+
+  /** True where the statement needs the batch as rows: an array alone cannot name them, or the change alters the key itself. */
+  get needsRows(): boolean {
+    const { key, owner } = this.c;
+    return this.batch.assignment !== null || key.columns.length > 1 || key.columns.some(k => k.name === owner.name);
+  }
+
+  /** The key by which the row was asked for: where the owner is part of the key, the row has another one afterwards. */
+  get keyOfRow(): string {
+    return this.needsRows ? 'ho_batch.ho_key' : this.c.key.element(this.c.alias);
+  }
+
+  /** The row's index into the takers. */
+  get index(): string {
+    return this.batch.assignment === null ? '0' : 'ho_batch.ho_i';
+  }
+
+  /** The batch as rows, where the statement cannot do with an array alone. */
+  rows(): string {
+    if (this.batch.assignment !== null) this.#assignment ??= this.bind.add(this.batch.assignment, 'integer[]');
+    return this.c.key.rows(this.#keys, 'ho_batch', this.#assignment);
+  }
+
+  /** What stands beside the table: the batch as rows, and the successor as conditions know it. */
+  from(taker: string | null): string {
+    const { batch } = this;
+    const several = batch.do === 'transfer' && batch.assignment !== null;
+    const lists: string[] = [];
+    if (this.needsRows) lists.push(this.rows());
+    if (several) lists.push(this.successor(null));
+    else if (taker !== null && this.successorMust()) lists.push(this.successor(taker));
+    return lists.join(' CROSS JOIN ');
+  }
+
+  successor(taker: string | null): string {
+    const value = taker ?? `(${this.takers})[ho_batch.ho_i + 1]`;
+    return `LATERAL (SELECT ${value} AS ${quote(this.c.spec.owner.identity)}) AS successor`;
+  }
+
+  /**
+   * The compare-and-set. `IS TRUE` keeps the owner's index out of the plan: the keys are few and known, while the owner's index
+   * would be walked from end to end for every batch, dead entries included.
+   */
+  where(): string {
+    const { c } = this;
+    const among = [
+      ...(c.key.among ? [c.key.among(c.alias, this.#keys)] : []),
+      ...(this.needsRows ? [c.key.joins(c.alias, 'ho_batch')] : []),
+    ];
+    const must = this.successorMust();
+    return `${among.join(' AND ')} AND (${this.ownedByLeaver()}) IS TRUE${andWhen(c.spec.when)}${must ? ` AND (${must})` : ''}`;
+  }
+
+  ownedByLeaver(): string {
+    return `${this.c.alias}.${quote(this.c.owner.name)} ${this.c.owner.equals} ${this.owner}`;
+  }
+
+  /** The successor's condition where it applies to at least one taker of this batch, else null. */
+  successorMust(): string | null {
+    const must = this.c.spec.successor_must;
+    if (this.batch.do !== 'transfer' || must === undefined || this.batch.exempt.every(Boolean)) return null;
+    const exempt = this.batch.exempt.flatMap((is, i) => (is ? [i] : []));
+    if (exempt.length === 0) return must;
+    return `ho_batch.ho_i IN (${exempt.join(', ')}) OR (${must})`;
+  }
+
+  /** Version and touch. */
+  bookkeeping(): string[] {
+    const { c } = this;
+    const version = c.version ? [`${quote(c.version.name)} = coalesce(${c.alias}.${quote(c.version.name)}, 0) + 1`] : [];
+    return [...version, ...c.touch.map(t => this.assign(t))];
+  }
+
+  assign(assignment: Assignment): string {
+    return assignmentSql(assignment, this.bind);
+  }
+}
+
+export function assignmentSql({ column, value }: Assignment, bind: Bindings): string {
+  if (value === '$now') return `${quote(column.name)} = now()`;
+  if (value === '$null') return `${quote(column.name)} = NULL`;
+  return `${quote(column.name)} = ${bind.add(String(value), column.type)}`;
+}
+
+/** A row as JSON of texts, so that no number or time is changed on its way; 40 columns a piece, because a call takes 100 arguments. */
+export function imageOf(c: Pick<BoundCategory, 'alias' | 'image'>): string {
+  const pieces: string[] = [];
+  for (let i = 0; i < c.image.length; i += 40) {
+    const pairs = c.image.slice(i, i + 40).map(column => `${literal(column.name)}, ${c.alias}.${quote(column.name)}::text`);
+    pieces.push(`jsonb_build_object(${pairs.join(', ')})`);
+  }
+  return pieces.length > 0 ? `(${pieces.join(' || ')})` : `'{}'::jsonb`;
+}
+
+const literal = (name: string): string => `'${name.replace(/'/g, "''")}'`;

@@ -1,0 +1,182 @@
+/**
+ * Switching an account: block and unblock, deactivate and reactivate. Each is one transaction on one row, under its lock, proved by
+ * the catalog's `verify` before COMMIT; an account that is in that state already is an effect with nothing changed.
+ */
+import { HandoverFailure } from '../../domain/failure.js';
+import type { Account } from '../../domain/model.js';
+import type { SwitchSpec } from '../catalog.js';
+import type { BatchEffect, BeforeCommit } from '../connector.js';
+import { readGuards, vanished } from './accounts.js';
+import { andWhen, type BoundPeople } from './binding.js';
+import { aliasOf, Bindings, quote, quoteTable } from './names.js';
+import type { Transaction } from './session.js';
+import { assignmentSql, imageOf } from './statements.js';
+import type { Binding, Target } from './target.js';
+
+export type SwitchName = 'block' | 'unblock' | 'deactivate' | 'reactivate';
+
+export async function flip(
+  target: Target,
+  name: SwitchName,
+  account: Account,
+  beforeCommit: BeforeCommit,
+  signal?: AbortSignal,
+): Promise<void> {
+  const spec = target.catalog[name];
+  if (!spec) throw new HandoverFailure('configuration', `${target.system}: the catalog does not say how to ${name} an account`);
+  if (account.status === 'absent' || account.identities.user === undefined) {
+    throw new HandoverFailure('rejected', `${target.system}: there is no account to ${name}`);
+  }
+  const user = account.identities.user;
+  await target.bound(signal, async binding => {
+    const people = binding.people();
+    await target.session.transaction({ mode: 'write', doing: DOING[name], signal }, async tx => {
+      await lockRows(target, tx, people, user, name === 'deactivate');
+      if (name === 'deactivate') await mustBeAllowed(target, tx, people, account);
+      const before: unknown[] = [];
+      const changed = await setColumns(target, tx, binding, people, account, name, spec, before);
+      await deleteRows(target, tx, binding, account, name, spec, before);
+      if (people.table.hasDeferred) await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
+      await mustVerify(target, tx, people, user, name, spec);
+      const [id] = await tx.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id');
+      const effect: BatchEffect = {
+        transaction: id!.id,
+        changed,
+        merged: 0,
+        perTaker: [],
+        exceptions: [],
+        before: before.length > 0 ? before : null,
+      };
+      await beforeCommit(effect);
+    });
+  });
+}
+
+const DOING: Record<SwitchName, string> = {
+  block: 'blocking an account',
+  unblock: 'unblocking an account',
+  deactivate: 'deactivating an account',
+  reactivate: 'reactivating an account',
+};
+
+/**
+ * Locks the person's row; for a deactivation the rows of all active owners with it, in one statement and in key order, so that of
+ * two administrators who are switched off at the same time one waits for the other and then sees that they are the last (F-21).
+ */
+async function lockRows(target: Target, tx: Transaction, people: BoundPeople, user: string, owners: boolean): Promise<void> {
+  const { guards, people: p } = target.catalog;
+  const key = `${people.alias}.${quote(people.key.name)}`;
+  const others =
+    owners && guards.last_owner !== undefined ? ` OR ((${guards.last_owner}) AND (${p.active})${andWhen(p.when)})` : '';
+  await tx.query(
+    `SELECT FROM ${people.from} WHERE ${key} ${people.key.equals} $1::text::${people.key.type}${others} ORDER BY ${key} FOR UPDATE OF ${people.alias}`,
+    [user],
+  );
+}
+
+async function mustBeAllowed(target: Target, tx: Transaction, people: BoundPeople, account: Account): Promise<void> {
+  const [already] = await tx.query<{ inactive: boolean }>(
+    `SELECT (${target.catalog.people.active}) IS NOT TRUE AS inactive FROM ${people.from}
+      WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
+    [account.identities.user],
+  );
+  const guards = already?.inactive ? [] : await readGuards(target, tx, people, account);
+  if (guards.length > 0) throw new HandoverFailure('rejected', guards.map(g => g.message).join('; '));
+}
+
+/** 1 when the row was changed, 0 when it was in that state already. */
+async function setColumns(
+  target: Target,
+  tx: Transaction,
+  binding: Binding,
+  people: BoundPeople,
+  account: Account,
+  name: SwitchName,
+  spec: SwitchSpec,
+  before: unknown[],
+): Promise<number> {
+  const bind = new Bindings();
+  const user = `${bind.add(account.identities.user, 'text')}::${people.key.type}`;
+  const isPerson = `${people.alias}.${quote(people.key.name)} ${people.key.equals} ${user}`;
+  const assignments = binding.binder.assignments(people.table, spec.set, [name, 'set']);
+  if (assignments.length < Object.keys(spec.set).length) {
+    throw new HandoverFailure(
+      'configuration',
+      `${target.system}: ${name}: ${binding.binder.problems
+        .filter(p => p.path[0] === name)
+        .map(p => `${p.where}: ${p.message}`)
+        .join('; ')}`,
+    );
+  }
+  // Only the columns that are about to change: a person's row holds what nobody needs to keep.
+  const image = imageOf({ alias: people.alias, image: assignments.map(a => a.column) });
+  const [old] = await tx.query<{ row: unknown; done: boolean }>(
+    `SELECT ${image} AS row, (${spec.verify}) IS TRUE AS done FROM ${people.from} WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
+    [account.identities.user],
+  );
+  if (!old) throw vanished(target, account);
+  if (old.done) return 0;
+  const rows = await tx.query(
+    `UPDATE ${people.from} SET ${assignments.map(a => assignmentSql(a, bind)).join(', ')} WHERE ${isPerson} RETURNING 1`,
+    bind.values,
+  );
+  if (rows.length !== 1) {
+    throw new HandoverFailure(
+      'rejected',
+      `${target.system}: to ${name} the account ${account.identities.user} must change exactly one row of ${people.table.name}, but it changed ${rows.length}: nothing was changed`,
+    );
+  }
+  before.push({ table: people.table.name, key: account.identities.user, row: old.row });
+  return 1;
+}
+
+async function deleteRows(
+  target: Target,
+  tx: Transaction,
+  binding: Binding,
+  account: Account,
+  name: SwitchName,
+  spec: SwitchSpec,
+  before: unknown[],
+): Promise<void> {
+  for (const [index, entry] of spec.also_delete.entries()) {
+    const id = account.identities[entry.identity];
+    if (id === undefined) continue;
+    const path = [name, 'also_delete', index];
+    const table = binding.binder.table(entry.table, [...path, 'table']);
+    const column = binding.binder.column(table, entry.column, [...path, 'column']);
+    if (!table || !column) {
+      throw new HandoverFailure(
+        'configuration',
+        `${target.system}: ${name}: ${target.file.where(path)}: ${entry.table}.${entry.column} does not exist any more`,
+      );
+    }
+    const alias = aliasOf(entry.table);
+    const rows = await tx.query(
+      `DELETE FROM ${quoteTable(entry.table)} AS ${alias} WHERE ${alias}.${quote(column.name)} ${column.equals} $1::text::${column.type} RETURNING 1`,
+      [id],
+    );
+    // Sessions and the like hold secrets: their number is kept, their content is not.
+    if (rows.length > 0) before.push({ table: entry.table, key: null, deleted: rows.length });
+  }
+}
+
+async function mustVerify(
+  target: Target,
+  tx: Transaction,
+  people: BoundPeople,
+  user: string,
+  name: SwitchName,
+  spec: SwitchSpec,
+): Promise<void> {
+  const [row] = await tx.query<{ holds: boolean }>(
+    `SELECT (${spec.verify}) IS TRUE AS holds FROM ${people.from} WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
+    [user],
+  );
+  if (!row?.holds) {
+    throw new HandoverFailure(
+      'rejected',
+      `${target.system}: the database accepted to ${name} the account ${user}, but the catalog's ${name}.verify is not true afterwards: nothing was changed`,
+    );
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * One target database as the connector's parts share it: session, catalog, and the binding of the two, which is renewed when it
+ * is old and whenever PostgreSQL says that a name or type no longer fits.
+ */
+import { HandoverFailure } from '../../domain/failure.js';
+import type { Account } from '../../domain/model.js';
+import type { Catalog } from '../catalog.js';
+import type { CatalogFile } from '../catalog-file.js';
+import { tablesOf } from '../catalog-rules.js';
+import { Binder, type BoundCategory, type BoundIdentity, type BoundPeople } from './binding.js';
+import { schemaMayHaveDrifted } from './failures.js';
+import { readSchema } from './live.js';
+import type { Session } from './session.js';
+
+/** A schema changes by migrations, not by the minute; errors renew the binding earlier. */
+const FRESH_MS = 60_000;
+
+export class Binding {
+  readonly #categories = new Map<string, BoundCategory | null>();
+  #people: BoundPeople | null | undefined;
+  #identities: BoundIdentity[] | undefined;
+
+  constructor(
+    readonly binder: Binder,
+    readonly readAt: number,
+  ) {}
+
+  /** Throws a `configuration` failure that lists what is wrong with this category. */
+  category(name: string): BoundCategory {
+    const { catalog } = this.binder;
+    if (!(name in catalog.categories)) {
+      throw new HandoverFailure(
+        'configuration',
+        `${catalog.system}: the catalog has no category ${name}; known are ${Object.keys(catalog.categories).join(', ')}`,
+      );
+    }
+    if (!this.#categories.has(name)) this.#categories.set(name, this.binder.category(name));
+    const bound = this.#categories.get(name);
+    if (!bound) throw this.#unfit(`the category ${name}`, ['categories', name]);
+    return bound;
+  }
+
+  people(): BoundPeople {
+    if (this.#people === undefined) this.#people = this.binder.people();
+    if (!this.#people) throw this.#unfit('people', ['people']);
+    return this.#people;
+  }
+
+  identities(): BoundIdentity[] {
+    this.#identities ??= this.binder.identities();
+    if (this.#identities.length < Object.keys(this.binder.catalog.identities).length)
+      throw this.#unfit('identities', ['identities']);
+    return this.#identities;
+  }
+
+  #unfit(subject: string, path: string[]): HandoverFailure {
+    const problems = this.binder.problems.filter(p => path.every((key, i) => p.path[i] === key));
+    const lines = [...new Set(problems.map(p => `${p.where}: ${p.message}`))].join('; ');
+    return new HandoverFailure(
+      'configuration',
+      `${this.binder.catalog.system}: ${subject} does not fit the live database: ${lines}`,
+    );
+  }
+}
+
+export class Target {
+  #binding: Promise<Binding> | null = null;
+  #readAt = 0;
+
+  constructor(
+    readonly catalog: Catalog,
+    readonly file: CatalogFile,
+    readonly session: Session,
+  ) {}
+
+  get system(): string {
+    return this.catalog.system;
+  }
+
+  /** The binding, read anew when it is older than a minute or `fresh` is asked for. */
+  async binding(fresh = false, signal?: AbortSignal): Promise<Binding> {
+    if (!fresh && this.#binding && Date.now() - this.#readAt < FRESH_MS) return this.#binding;
+    const reading = this.#read(signal);
+    this.#binding = reading;
+    this.#readAt = Date.now();
+    reading.catch(() => {
+      if (this.#binding === reading) this.#binding = null;
+    });
+    return reading;
+  }
+
+  async #read(signal?: AbortSignal): Promise<Binding> {
+    const tables = tablesOf(this.catalog).map(t => t.table);
+    const schema = await this.session.transaction({ mode: 'read', doing: 'reading the live schema', signal }, tx =>
+      readSchema(tx, tables),
+    );
+    return new Binding(new Binder(this.catalog, this.file, schema), Date.now());
+  }
+
+  /**
+   * Runs `work` with the binding at hand. Where PostgreSQL answers that a name or type does not fit, the binding is read anew: the
+   * catalog's problem is then said with file and line; where the catalog still fits, the work is done once more with fresh types.
+   */
+  async bound<T>(signal: AbortSignal | undefined, work: (binding: Binding) => Promise<T>): Promise<T> {
+    const binding = await this.binding(false, signal);
+    try {
+      return await work(binding);
+    } catch (error) {
+      if (!(error instanceof HandoverFailure) || !schemaMayHaveDrifted(error.cause)) throw error;
+      const fresh = await this.binding(true, signal);
+      return work(fresh);
+    }
+  }
+
+  /** The id of an account that an owner column of this identity holds; null when the account has none. */
+  identityOf(account: Account, identity: string): string | null {
+    return account.status === 'found' ? (account.identities[identity] ?? null) : null;
+  }
+}
