@@ -85,7 +85,13 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     const { manifest } = run.plan;
     const given = subjects.map(subject => [
       subject,
-      { by: participant(who), at: now, manifest, count: stepOf(run, subject)?.baseline.count ?? 0 },
+      {
+        by: participant(who),
+        at: now,
+        manifest,
+        frozen: run.shown[subject]?.frozen ?? null,
+        count: run.shown[subject]?.count ?? stepOf(run, subject)?.baseline.count ?? 0,
+      },
     ]);
     const acknowledgements = { ...run.acknowledgements, ...Object.fromEntries(given) };
     const left = openAcknowledgements({ ...run, acknowledgements }).map(item => item.subject);

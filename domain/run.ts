@@ -47,7 +47,8 @@ export interface Waiver {
 export interface Acknowledgement {
   by: Participant;
   at: string;
-  /** Manifest whose keys were seen. */
+  /** The keys that were shown: null = those of `manifest`, else a frozen set. Only keys beyond these re-open it. */
+  frozen: string | null;
   manifest: string;
   count: number;
 }
@@ -60,6 +61,12 @@ export interface Refusal {
 }
 
 export type Access = 'unknown' | 'absent' | 'open' | 'blocked' | 'deactivated' | 'was-inactive';
+
+export interface Proof {
+  at: string;
+  kept: { step: string; before: number; now: number; untouched: boolean }[];
+  after: { step: string; count: number }[];
+}
 
 export interface Run {
   offboardingId: string;
@@ -79,9 +86,13 @@ export interface Run {
   approvals: { by: Participant; at: string }[];
   confirmedBy: Participant | null;
   acknowledgements: Record<string, Acknowledgement>;
+  /** Manual categories that gained keys since they were acknowledged: what people are shown now. */
+  shown: Record<string, { frozen: string; count: number }>;
   steps: Record<string, StepProgress>;
   waivers: Record<string, Waiver>;
   access: Record<string, Access>;
+  /** What each system showed immediately before it switched the leaver off, and what landed there afterwards. */
+  proofs: Record<string, Proof>;
   pausedBy: Participant | null;
   rejection: { by: Participant; note: string | null } | null;
   cancellation: { by: Participant | null; access: 'keep' | 'restore' } | null;
@@ -119,9 +130,11 @@ export function newRun(given: {
     approvals: [],
     confirmedBy: null,
     acknowledgements: {},
+    shown: {},
     steps: {},
     waivers: {},
     access: {},
+    proofs: {},
     pausedBy: null,
     rejection: null,
     cancellation: null,

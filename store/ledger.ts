@@ -58,8 +58,8 @@ export interface Ledger {
   find(id: ReceiptId): Promise<Receipt | null>;
   /** All receipts of an offboarding, by step and page. */
   all(offboarding: string): Promise<Receipt[]>;
-  /** Sums over committed receipts of one manifest. */
-  totals(manifest: string, step: string): Promise<StepTotals>;
+  /** Sums over the committed receipts of one step, every revision of the plan included. */
+  totals(offboarding: string, step: string): Promise<StepTotals>;
 }
 
 export function ledgerOf(pool: Pool): Ledger {
@@ -117,10 +117,10 @@ export function ledgerOf(pool: Pool): Ledger {
       const { rows } = await pool.query('select * from handover.receipts where offboarding = $1 order by step, at, page', [offboarding]);
       return rows.map(receiptOf);
     },
-    async totals(manifest, step) {
+    async totals(offboarding, step) {
       const { rows } = await pool.query(
-        `select * from handover.receipts where manifest = $1 and step = $2 and state = 'committed' order by page`,
-        [manifest, step],
+        `select * from handover.receipts where offboarding = $1 and step = $2 and state = 'committed' order by at, page`,
+        [offboarding, step],
       );
       return sum(rows.map(receiptOf));
     },

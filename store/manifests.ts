@@ -2,6 +2,7 @@
  * Manifests: the keys behind an inventory, in pages. Keys travel as PostgreSQL array literals from the target to here and back, and
  * nobody parses them on the way: a million keys pass through in a few seconds and a few megabytes.
  */
+import { parse } from 'postgres-array';
 import type { ItemKey } from '../domain/model.js';
 import { inTransaction, type Pool, type Queryable } from './database.js';
 
@@ -29,19 +30,38 @@ export interface Drift {
   departed: number;
 }
 
+/** Which keys were shown: a step's pages in a manifest, or a set frozen under its digest. */
+export type Shown = { manifest: string; step: string } | { frozen: string };
+
+export interface Frozen {
+  digest: string;
+  count: number;
+  /** The first few keys. */
+  sample: ItemKey[];
+}
+
 export interface Manifests {
   write(manifest: string, step: string, page: number, content: NewPage): Promise<void>;
   /** Pages without a receipt, in order. */
   open(manifest: string, step: string): Promise<Page[]>;
-  rounds(manifest: string, step: string): Promise<number>;
+  /** How many rounds numbered `from` or higher, up to 99 more, were opened. */
+  roundsFrom(manifest: string, step: string, from: number): Promise<number>;
+  /** How many keys came after the plan was made and got pages. */
+  arrivedSoFar(manifest: string, step: string): Promise<number>;
+  /** The keys (array literal) that are not in a frozen set. */
+  beyond(keys: string, frozen: string): Promise<{ keys: string; count: number }>;
   /** Adds the pages of a further round; false when another attempt has opened that round already. */
   addRound(manifest: string, step: string, round: number, pages: (NewPage & { origin: Origin })[]): Promise<boolean>;
-  /** Compares the keys held now with all pages of a step. */
-  drift(manifest: string, step: string, now: AsyncIterable<{ keys: string }>): Promise<Drift>;
+  /** Compares the keys held now with the keys that somebody was shown: a step's pages, or a frozen set. */
+  drift(shown: Shown, now: AsyncIterable<{ keys: string }>): Promise<Drift>;
   /** Splits keys held now into those that a page of this step names already, with their successor, and those that are new. */
-  sort(manifest: string, step: string, keys: string): Promise<{ again: { keys: string; assignment: string | null; count: number }; arrived: { keys: string; count: number } }>;
-  /** Keys of `keys` (array literal) that are not in `minus`. */
-  without(keys: string, minus: readonly ItemKey[]): Promise<string[]>;
+  sort(
+    manifest: string,
+    step: string,
+    keys: string,
+  ): Promise<{ again: { keys: string; assignment: string; count: number }; arrived: { keys: string; count: number } }>;
+  /** Keeps a set of keys (array literal) under its digest. */
+  freeze(keys: string): Promise<Frozen>;
 }
 
 export function manifestsOf(pool: Pool): Manifests {
@@ -60,9 +80,28 @@ export function manifestsOf(pool: Pool): Manifests {
       );
       return rows as Page[];
     },
-    async rounds(manifest, step) {
-      const { rows } = await pool.query('select count(*)::int as n from handover.manifest_rounds where manifest = $1 and step = $2', [manifest, step]);
+    async roundsFrom(manifest, step, from) {
+      const { rows } = await pool.query(
+        'select count(*)::int as n from handover.manifest_rounds where manifest = $1 and step = $2 and round >= $3 and round < $3 + 100',
+        [manifest, step, from],
+      );
       return rows[0].n as number;
+    },
+    async arrivedSoFar(manifest, step) {
+      const { rows } = await pool.query(
+        `select coalesce(sum(count), 0)::int as n from handover.manifest_pages where manifest = $1 and step = $2 and origin = 'arrived'`,
+        [manifest, step],
+      );
+      return rows[0].n as number;
+    },
+    async beyond(keys, frozen) {
+      const { rows } = await pool.query(
+        `with waived as (select unnest(keys) as key from handover.frozen_keys where digest = $2)
+         select coalesce(array_agg(key order by n), '{}')::text as keys, count(*)::int as count
+           from unnest($1::text[]) with ordinality as held (key, n) where not exists (select from waived where waived.key = held.key)`,
+        [keys, frozen],
+      );
+      return rows[0] as { keys: string; count: number };
     },
     addRound: (manifest, step, round, pages) =>
       inTransaction(pool, async client => {
@@ -73,15 +112,18 @@ export function manifestsOf(pool: Pool): Manifests {
         for (const content of pages) await insertPage(client, manifest, step, { ...content, page: ++page, round });
         return true;
       }),
-    drift: (manifest, step, now) =>
+    drift: (shown, now) =>
       inTransaction(pool, async client => {
         await client.query('create temporary table held (key text) on commit drop');
         for await (const page of now) await client.query('insert into held select unnest($1::text[])', [page.keys]);
         const { rows } = await client.query(
-          `with known as (select distinct unnest(keys) as key from handover.manifest_pages where manifest = $1 and step = $2)
+          `with known as (
+             select distinct unnest(keys) as key from (
+               select keys from handover.manifest_pages where manifest = $1 and step = $2
+               union all select keys from handover.frozen_keys where digest = $3) as shown)
            select (select count(*) from held left join known using (key) where known.key is null)::int as arrived,
                   (select count(*) from known left join held using (key) where held.key is null)::int as departed`,
-          [manifest, step],
+          'frozen' in shown ? [null, null, shown.frozen] : [shown.manifest, shown.step, null],
         );
         return rows[0] as Drift;
       }),
@@ -107,11 +149,24 @@ export function manifestsOf(pool: Pool): Manifests {
         arrived: { keys: row.arrived, count: row.arrived_count },
       };
     },
-    async without(keys, minus) {
-      const { rows } = await pool.query('select key from unnest($1::text[]) as held (key) where key <> all($2::text[])', [keys, minus]);
-      return rows.map(row => row.key as string);
+    async freeze(keys) {
+      const { rows } = await pool.query(
+        `with given as (select $1::text[] as keys),
+              frozen as (
+                insert into handover.frozen_keys (digest, count, keys)
+                select encode(sha256(convert_to(keys::text, 'UTF8')), 'hex'), cardinality(keys), keys from given on conflict do nothing)
+         select encode(sha256(convert_to(keys::text, 'UTF8')), 'hex') as digest, cardinality(keys) as count, coalesce(keys[1:5], '{}') as sample
+           from given`,
+        [keys],
+      );
+      return rows[0] as Frozen;
     },
   };
+}
+
+/** The keys of an array literal, where they must be looked at one by one. */
+export function parseKeys(literal: string): ItemKey[] {
+  return parse(literal);
 }
 
 async function insertPage(to: Queryable, manifest: string, step: string, page: Page): Promise<void> {

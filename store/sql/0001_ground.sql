@@ -52,6 +52,15 @@ create table handover.manifest_rounds (
   primary key (manifest, step, round)
 );
 
+-- Sets of keys that somebody was shown: what a skip would waive, what an acknowledgement has seen. Named by their digest.
+create table handover.frozen_keys (
+  digest         text primary key,              -- SHA-256 over the keys
+  count          integer not null,
+  keys           text[] not null,
+  at             timestamptz not null default now()
+);
+alter table handover.frozen_keys alter column keys set storage external;
+
 -- Receipts: one per effect. Written as pending inside the target's transaction, settled after its COMMIT.
 create table handover.receipts (
   offboarding    uuid not null,

@@ -1,0 +1,28 @@
+/** What activities need from the outside. Wired once, in workers/. */
+import type { Client } from '@temporalio/client';
+import type { Connector } from '../connectors/connector.js';
+import type { FailureKind } from '../domain/failure.js';
+import type { Policy } from '../domain/policy.js';
+import type { StandingRule } from '../domain/rules.js';
+import type { Store } from '../store/store.js';
+
+export interface Systems {
+  /** All systems of the configuration, the directory included, in its order. */
+  names: readonly string[];
+  directory: string;
+  /** The connector of a system, by its catalog as it is now: a corrected file is taken up without a restart. */
+  get(system: string): Promise<Connector>;
+}
+
+export interface Deps {
+  store: Store;
+  systems: Systems;
+  policy: Policy;
+  standingRules: readonly StandingRule[];
+  /** E-mails (lower case) that hold a role, or `directory`: whoever the directory's catalog gives it. */
+  roles: { operators: readonly string[] | 'directory'; approvers: readonly string[] | 'directory' };
+  /** For the archive: reads histories of closed runs. */
+  temporal: Client;
+  /** How long each kind of failure is retried, in milliseconds since the activity was first scheduled. */
+  patience: Record<FailureKind, number>;
+}

@@ -1,0 +1,37 @@
+/** The verbs of the activities, with their dependencies bound. Workflows import the type alone. */
+import { blockAccess, deactivate, restoreAccess } from './access.js';
+import { resolveAccounts } from './accounts.js';
+import { archiveRuns } from './archive.js';
+import type { Deps } from './deps.js';
+import { guarded } from './guard.js';
+import { look } from './look.js';
+import { makePlan } from './make-plan.js';
+import { identify } from './people.js';
+import { closeRun, recordDecision } from './record.js';
+import { runSteps } from './run-steps.js';
+
+/** First argument bound. */
+function bind<I, O>(deps: Deps, verb: (deps: Deps, input: I) => Promise<O>): (input: I) => Promise<O> {
+  return input => verb(deps, input);
+}
+
+export function createActivities(deps: Deps) {
+  return guarded(
+    {
+      identify: bind(deps, identify),
+      resolveAccounts: bind(deps, resolveAccounts),
+      blockAccess: bind(deps, blockAccess),
+      restoreAccess: bind(deps, restoreAccess),
+      look: bind(deps, look),
+      makePlan: bind(deps, makePlan),
+      runSteps: bind(deps, runSteps),
+      deactivate: bind(deps, deactivate),
+      recordDecision: bind(deps, recordDecision),
+      closeRun: bind(deps, closeRun),
+      archiveRuns: bind(deps, archiveRuns),
+    },
+    deps.patience,
+  );
+}
+
+export type Activities = ReturnType<typeof createActivities>;

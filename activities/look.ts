@@ -1,0 +1,106 @@
+/**
+ * Looks at the world: what the leaver holds in one system now, compared with what people were shown. Only reads the target. Used for
+ * the first inventory, before execution, and as the proof before a deactivation.
+ */
+import type { Connector } from '../connectors/connector.js';
+import { HandoverFailure } from '../domain/failure.js';
+import type { Account, CategoryInventory } from '../domain/model.js';
+import type { Plan, PlanStep } from '../domain/plan.js';
+import type { Frozen, Shown } from '../store/manifests.js';
+import type { Deps } from './deps.js';
+import { signal } from './guard.js';
+import { refusedSuccessors } from './successors.js';
+
+export interface LookInput {
+  offboardingId: string;
+  account: Account;
+  /** Revision to compare with; null = a first look. */
+  revision: number | null;
+  /** Frozen keys that approved skips waive, by step. */
+  waived: Record<string, string>;
+  /** Keys that acknowledgements have seen, by step; a step that is not in here was seen as the plan shows it. */
+  seen: Record<string, string>;
+}
+
+/** A category as it is now, against the plan. */
+export interface StepLook {
+  step: string;
+  count: number;
+  /** Keys that nobody was shown. */
+  arrived: number;
+  /** Keys that were shown and are no longer the leaver's. */
+  departed: number;
+  /** Keys held now beyond those that an approved skip waives. */
+  unwaived: number;
+  /** For manual categories that gained keys: what is held now, frozen, so that it can be acknowledged. */
+  frozen: Frozen | null;
+}
+
+export interface Look {
+  system: string;
+  inventory: CategoryInventory[];
+  steps: StepLook[];
+  /** Successors that may no longer take over, as sentences with their step. */
+  refused: { step: string; sentence: string }[];
+  /** True when the catalog is not the one that the plan was made with. */
+  catalogChanged: boolean;
+  account: Account;
+}
+
+export async function look(deps: Deps, input: LookInput): Promise<Look> {
+  const connector = await deps.systems.get(input.account.system);
+  const plan = input.revision === null ? null : await planOf(deps, input.offboardingId, input.revision);
+  const steps = plan?.steps.filter(step => step.system === connector.system && step.phase !== 'deactivate') ?? [];
+  const known = new Set(connector.categories.map(category => category.category));
+  const wanted = plan ? steps.map(step => step.category).filter(category => known.has(category)) : [...known];
+  const inventory = await connector.inventory(input.account, wanted, signal());
+  const looks: StepLook[] = [];
+  for (const step of steps) {
+    const held = inventory.find(category => category.category === step.category);
+    if (!held?.complete) continue;
+    looks.push(await compare(deps, connector, input, plan!, step, held));
+  }
+  return {
+    system: connector.system,
+    inventory,
+    steps: looks,
+    refused: plan ? await refusedSuccessors(deps, connector, plan, input.account) : [],
+    catalogChanged: plan !== null && plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
+    account: await connector.readAccount(input.account, signal()),
+  };
+}
+
+export async function planOf(deps: Deps, offboardingId: string, revision: number): Promise<Plan> {
+  const plan = await deps.store.plans.find(offboardingId, revision);
+  if (!plan) throw new HandoverFailure('rejected', `The store has no plan ${revision} of offboarding ${offboardingId}.`);
+  return plan;
+}
+
+/** An equal fingerprint needs no second read of the keys. */
+async function compare(deps: Deps, connector: Connector, input: LookInput, plan: Plan, step: PlanStep, held: CategoryInventory): Promise<StepLook> {
+  const waived = input.waived[step.id];
+  const seen = input.seen[step.id];
+  const asPlanned = held.count === step.baseline.count && held.fingerprint === step.baseline.fingerprint;
+  const shown: Shown = seen ? { frozen: seen } : { manifest: plan.manifest, step: step.id };
+  const pages = () => connector.pages(input.account, step.category, { size: plan.policy.batch, signal: signal() });
+  const drift =
+    asPlanned && !seen
+      ? { arrived: 0, departed: 0 }
+      : held.count === 0
+        ? { arrived: 0, departed: step.baseline.count }
+        : await deps.store.manifests.drift(shown, pages());
+  const unwaived = waived && held.count > 0 ? (await deps.store.manifests.drift({ frozen: waived }, pages())).arrived : held.count;
+  const frozen = step.phase === 'manual' && drift.arrived > 0 ? await deps.store.manifests.freeze((await allKeys(pages())).keys) : null;
+  return { step: step.id, count: held.count, ...drift, unwaived, frozen };
+}
+
+/** All pages as one array literal. Literals are joined as text: nobody parses the keys. */
+export async function allKeys(pages: AsyncIterable<{ keys: string; count: number; fingerprint: string }>): Promise<{ keys: string; count: number }> {
+  const parts: string[] = [];
+  let count = 0;
+  for await (const page of pages) {
+    if (page.count > 0) parts.push(page.keys.slice(1, -1));
+    count += page.count;
+  }
+  return { keys: `{${parts.join(',')}}`, count };
+}
