@@ -68,6 +68,17 @@ export const COLLEAGUES: Colleague[] = [
       seat: 'light',
     },
     { id: 1008, name: 'Samuel Adeyemi', title: 'IT Administrator', login: 'samuel', role: 'admin' },
+    // Alice's second account, for administration: the same human being, who must not approve her own offboarding through it.
+    {
+      id: 1080,
+      name: 'Alice Moreno (admin)',
+      title: 'Workspace administration',
+      login: 'alice.admin',
+      role: 'admin',
+      reviews: true,
+      sender: false,
+      alsoKnownAs: ALICE,
+    },
     { id: 1041, name: 'Hana Suzuki', title: 'Operations Analyst' },
     { id: 1042, name: 'Leo Fischer', title: 'Operations Analyst' },
     { id: 1043, name: 'Grace Mwangi', title: 'Procurement' },
@@ -90,17 +101,6 @@ export const COLLEAGUES: Colleague[] = [
       voice: true,
     },
     { id: ALICE, name: 'Alice Moreno', title: 'Senior CSM', login: 'alice', approves: true, agent: ALICE_AGENT, voice: true },
-    // Alice's second account, for administration: the same human being, who must not approve her own offboarding through it.
-    {
-      id: 1080,
-      name: 'Alice Moreno (admin)',
-      title: 'Workspace administration',
-      login: 'alice.admin',
-      role: 'admin',
-      reviews: true,
-      sender: false,
-      alsoKnownAs: ALICE,
-    },
     // Chloe and Diego report to Alice.
     { id: 1018, name: 'Chloe Martin', title: 'Associate CSM', manager: ALICE, agent: 218 },
     { id: 1019, name: 'Diego Santos', title: 'Associate CSM', manager: ALICE, agent: 219 },
