@@ -174,7 +174,7 @@ export function classifyStatement(c: BoundCategory, batch: Batch, changed: strin
 
 /** How many of these keys are not as the change left them: for tables whose triggers may work on the row afterwards. */
 export function verifyStatement(c: BoundCategory, batch: Batch, changed: string | string[]): Statement {
-  const parts = new Parts(c, { ...batch });
+  const parts = new Parts(c, batch);
   const done = parts.bind.add(changed, `${c.key.elementType}[]`);
   const own = `${c.alias}.${quote(c.owner.name)}`;
   const taker =
@@ -200,17 +200,25 @@ export function verifyStatement(c: BoundCategory, batch: Batch, changed: string 
 /** Pieces that the statements share, bound once each. */
 class Parts {
   readonly bind = new Bindings();
-  readonly owner: string;
-  readonly #keys: string;
+  // Bound on first use: PostgreSQL refuses a parameter that the statement does not mention.
+  #owner: string | undefined;
+  #keys: string | undefined;
   #assignment: string | undefined;
   #takers: string | undefined;
 
   constructor(
     private readonly c: BoundCategory,
     private readonly batch: Batch,
-  ) {
-    this.owner = this.bind.add(batch.owner, c.owner.type);
-    this.#keys = this.bind.add(batch.keys, `${c.key.elementType}[]`);
+  ) {}
+
+  get owner(): string {
+    this.#owner ??= this.bind.add(this.batch.owner, this.c.owner.type);
+    return this.#owner;
+  }
+
+  get keys(): string {
+    this.#keys ??= this.bind.add(this.batch.keys, `${this.c.key.elementType}[]`);
+    return this.#keys;
   }
 
   get takers(): string {
@@ -237,7 +245,7 @@ class Parts {
   /** The batch as rows, where the statement cannot do with an array alone. */
   rows(): string {
     if (this.batch.assignment !== null) this.#assignment ??= this.bind.add(this.batch.assignment, 'integer[]');
-    return this.c.key.rows(this.#keys, 'ho_batch', this.#assignment);
+    return this.c.key.rows(this.keys, 'ho_batch', this.#assignment);
   }
 
   /** What stands beside the table: the batch as rows, and the successor as conditions know it. */
@@ -263,7 +271,7 @@ class Parts {
   where(): string {
     const { c } = this;
     const among = [
-      ...(c.key.among ? [c.key.among(c.alias, this.#keys)] : []),
+      ...(c.key.among ? [c.key.among(c.alias, this.keys)] : []),
       ...(this.needsRows ? [c.key.joins(c.alias, 'ho_batch')] : []),
     ];
     const must = this.successorMust();

@@ -1,0 +1,465 @@
+import net from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { BatchEffect, Connector } from '../../connectors/connector.js';
+import {
+  ALICE,
+  account,
+  allPages,
+  type Bench,
+  BOB,
+  batchOf,
+  CAROL,
+  changed,
+  createBench,
+  failureOf,
+  PEOPLE_YAML,
+  someoneWaits,
+} from './fixture.js';
+
+const YAML = `${PEOPLE_YAML}
+categories:
+  tasks: { title: Tasks, do: transfer, table: public.tasks, key: [id], owner: { column: owner_id }, when: tasks.status = 'open' }
+  plain: { title: Untouched by triggers, do: transfer, table: public.plain, key: [id], owner: { column: owner_id } }
+  members: { title: Members, do: remove, table: public.members, key: [project, user_id], owner: { column: user_id } }
+`;
+
+const SQL = `
+  CREATE TABLE tasks (id bigint PRIMARY KEY, owner_id bigint, status text NOT NULL DEFAULT 'open', title text, UNIQUE (owner_id, title), CHECK (owner_id <> 2 OR title <> 'forbidden'));
+  CREATE TABLE plain (id bigint PRIMARY KEY, owner_id bigint);
+  CREATE TABLE members (project text, user_id bigint, PRIMARY KEY (project, user_id));
+  -- Everything a trigger can do to us, chosen by the row's title.
+  CREATE FUNCTION misbehave() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    IF old.title LIKE 'poison%' THEN RAISE EXCEPTION 'will not give "%" of alice@example.com away', old.title; END IF;
+    IF old.title LIKE 'swallow%' THEN RETURN NULL; END IF;
+    IF old.title LIKE 'rewrite%' THEN new.owner_id := 3; END IF;
+    IF old.title LIKE 'restore%' THEN new.owner_id := old.owner_id; END IF;
+    RETURN new;
+  END $$;
+  CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    IF old.title LIKE 'after%' AND new.owner_id = 2 THEN UPDATE public.tasks SET owner_id = 3 WHERE id = new.id; END IF;
+    RETURN NULL;
+  END $$;`;
+
+const TRIGGERS = `
+  CREATE TRIGGER misbehave BEFORE UPDATE ON tasks FOR EACH ROW EXECUTE FUNCTION misbehave();
+  CREATE TRIGGER meddle AFTER UPDATE ON tasks FOR EACH ROW EXECUTE FUNCTION meddle()`;
+
+let bench: Bench;
+let connector: Connector;
+const alice = account(ALICE);
+
+beforeAll(async () => {
+  bench = await createBench('change', SQL);
+  connector = bench.connector(YAML);
+});
+afterAll(() => bench.drop());
+beforeEach(async () => {
+  await bench.db.query('TRUNCATE tasks, plain, members');
+  await bench.db.query(
+    'DROP TRIGGER IF EXISTS misbehave ON tasks; DROP TRIGGER IF EXISTS meddle ON tasks; DROP TRIGGER IF EXISTS late ON tasks',
+  );
+});
+
+/** `count` tasks of Alice's; the title of task n by `title`. */
+async function tasks(count: number, title: (n: number) => string = n => `task ${n}`): Promise<void> {
+  const numbers = Array.from({ length: count }, (_, i) => i + 1);
+  await bench.db.query(
+    'INSERT INTO tasks (id, owner_id, title) SELECT n, 1, t FROM unnest($1::bigint[], $2::text[]) AS u(n, t)',
+    [numbers, numbers.map(title)],
+  );
+}
+
+async function owners(): Promise<Record<string, number>> {
+  const { rows } = await bench.db.query('SELECT owner_id, count(*)::int AS n FROM tasks GROUP BY 1');
+  return Object.fromEntries(rows.map(r => [String(r.owner_id), r.n as number]));
+}
+
+describe('compare-and-set', () => {
+  test('items that somebody took, closed or deleted meanwhile are left alone and named, the rest moves', async () => {
+    await tasks(10);
+    const request = await batchOf(connector, alice, 'tasks');
+    await bench.db.query(
+      `UPDATE tasks SET owner_id = 3 WHERE id = 2; UPDATE tasks SET status = 'done' WHERE id = 3; DELETE FROM tasks WHERE id = 4; UPDATE tasks SET owner_id = NULL WHERE id = 5`,
+    );
+    const effect = await changed(connector, request);
+    expect(effect).toMatchObject({ changed: 6, perTaker: [6], merged: 0 });
+    expect(effect.exceptions).toEqual([
+      { key: '2', kind: 'taken', why: 'somebody else owns it now' },
+      { key: '3', kind: 'gone', why: "it no longer matches the category's condition" },
+      { key: '4', kind: 'gone', why: 'it no longer exists' },
+      { key: '5', kind: 'taken', why: 'somebody else owns it now' },
+    ]);
+    expect(await owners()).toEqual({ 1: 1, 2: 6, 3: 1, null: 1 });
+  });
+
+  test('an item that somebody else gave to the same successor is never counted as ours', async () => {
+    await tasks(3);
+    const request = await batchOf(connector, alice, 'tasks');
+    await bench.db.query('UPDATE tasks SET owner_id = 2 WHERE id = 2');
+    const effect = await changed(connector, request);
+    expect(effect).toMatchObject({ changed: 2, exceptions: [{ key: '2', kind: 'taken' }] });
+  });
+
+  test('a thief who commits while our statement waits for the row keeps it', async () => {
+    await tasks(5);
+    const request = await batchOf(connector, alice, 'tasks');
+    const thief = await bench.session();
+    await thief.query('BEGIN; UPDATE tasks SET owner_id = 3 WHERE id = 4');
+    const effect = changed(connector, request);
+    await someoneWaits(bench.db);
+    await thief.query('COMMIT');
+    expect(await effect).toMatchObject({ changed: 4, exceptions: [{ key: '4', kind: 'taken' }] });
+  });
+
+  test('a second attempt at the same batch changes nothing, and of two at once each item is changed by exactly one', async () => {
+    await tasks(200);
+    const request = await batchOf(connector, alice, 'tasks');
+    const [one, two] = await Promise.all([changed(connector, request), changed(connector, request)]);
+    expect(one.changed + two.changed).toBe(200);
+    expect(one.exceptions.length + two.exceptions.length).toBe(200);
+    const third = await changed(connector, request);
+    expect(third.changed).toBe(0);
+    expect(new Set(third.exceptions.map(e => e.kind))).toEqual(new Set(['taken']));
+    expect(await owners()).toEqual({ 2: 200 });
+  });
+
+  test('keys that contain the owner are reported by the name they were asked for', async () => {
+    const mover = bench.connector(YAML.replace('do: remove', 'do: transfer'));
+    await bench.db.query(`INSERT INTO members SELECT 'p' || g, 1 FROM generate_series(1, 3) g`);
+    const request = await batchOf(mover, alice, 'members');
+    await bench.db.query(`DELETE FROM members WHERE project = 'p2'`);
+    const effect = await changed(mover, request);
+    expect(effect).toMatchObject({ changed: 2, exceptions: [{ key: '["p2","1"]', kind: 'gone' }] });
+  });
+
+  test('an empty batch is an effect of nothing', async () => {
+    expect(await changed(connector, await batchOf(connector, alice, 'tasks'))).toMatchObject({
+      changed: 0,
+      exceptions: [],
+      perTaker: [0],
+    });
+  });
+});
+
+describe('poisoned rows (M12)', () => {
+  const poisoned = async (bad: Set<number>, count = 1000) => {
+    await tasks(count, n => (bad.has(n) ? `poison ${n}` : `task ${n}`));
+    await bench.db.query(TRIGGERS);
+    return changed(connector, await batchOf(connector, alice, 'tasks'));
+  };
+
+  for (const [name, bad] of [
+    ['none', new Set<number>()],
+    ['one', new Set([500])],
+    ['ten', new Set([1, 2, 3, 250, 251, 500, 777, 998, 999, 1000])],
+    ['one per cent', new Set(Array.from({ length: 10 }, (_, i) => i * 100 + 37))],
+  ] as const) {
+    test(`${name} of 1,000: the bad items are named with what the database said, the rest goes through`, async () => {
+      const effect = await poisoned(bad);
+      expect(effect.changed).toBe(1000 - bad.size);
+      expect(effect.perTaker).toEqual([1000 - bad.size]);
+      expect(effect.exceptions.map(e => Number(e.key))).toEqual([...bad].sort((a, b) => a - b));
+      expect(await owners()).toEqual(bad.size > 0 ? { 1: bad.size, 2: 1000 - bad.size } : { 2: 1000 });
+    });
+  }
+
+  test('every item poisoned is a batch of exceptions, not a failure', async () => {
+    expect(await poisoned(new Set(Array.from({ length: 20 }, (_, i) => i + 1)), 20)).toMatchObject({ changed: 0, perTaker: [0] });
+  });
+
+  test("the database's message is kept without values and addresses", async () => {
+    const effect = await poisoned(new Set([2]), 3);
+    expect(effect.exceptions).toEqual([
+      { key: '2', kind: 'failed', why: 'the database refused it (P0001: will not give "…" of … away)' },
+    ]);
+  });
+
+  test('checks, unique constraints and foreign keys are isolated in the same way', async () => {
+    await tasks(50, n => (n === 7 ? 'forbidden' : n === 9 ? 'twice' : `task ${n}`));
+    await bench.db.query(`INSERT INTO tasks (id, owner_id, title) VALUES (1000, 2, 'twice')`);
+    const effect = await changed(connector, await batchOf(connector, alice, 'tasks'));
+    expect(effect.changed).toBe(48);
+    expect(effect.exceptions).toEqual([
+      {
+        key: '7',
+        kind: 'failed',
+        why: 'the database refused it (23514, constraint tasks_check: new row for relation "tasks" violates check constraint "tasks_check")',
+      },
+      {
+        key: '9',
+        kind: 'failed',
+        why: 'the database refused it (23505, constraint tasks_owner_id_title_key: duplicate key value violates unique constraint "tasks_owner_id_title_key")',
+      },
+    ]);
+  });
+
+  test('a constraint that waits for COMMIT speaks before the receipt is written', async () => {
+    await tasks(20, n => (n === 13 ? 'late' : `task ${n}`));
+    await bench.db.query(`
+      CREATE OR REPLACE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF new.title = 'late' THEN RAISE EXCEPTION 'too late'; END IF; RETURN NULL; END $$;
+      CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON tasks DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late()`);
+    const fresh = bench.connector(YAML);
+    expect(await changed(fresh, await batchOf(fresh, alice, 'tasks'))).toMatchObject({
+      changed: 19,
+      exceptions: [{ key: '13', kind: 'failed' }],
+    });
+    expect(await owners()).toEqual({ 1: 1, 2: 19 });
+  });
+
+  test('exceptions keep their successors apart when a batch goes to several', async () => {
+    await tasks(10, n => (n % 3 === 0 ? `poison ${n}` : `task ${n}`));
+    await bench.db.query(TRIGGERS);
+    const request = await batchOf(connector, alice, 'tasks', { takers: [BOB, CAROL], assignment: '{0,1,0,1,0,1,0,1,0,1}' });
+    expect(await changed(connector, request)).toMatchObject({
+      changed: 7,
+      perTaker: [3, 4],
+      exceptions: [{ key: '3' }, { key: '6' }, { key: '9' }],
+    });
+  });
+});
+
+describe('lying triggers (F-1)', () => {
+  test('a trigger that swallows, rewrites or restores the change makes the item failed, before or after the row is written', async () => {
+    const lies: Record<number, string> = { 3: 'swallow', 5: 'rewrite', 7: 'restore', 9: 'after' };
+    await tasks(10, n => `${lies[n] ?? 'task'} ${n}`);
+    await bench.db.query(TRIGGERS);
+    // The shape of the table is read again when it is old; triggers made a moment ago are seen by a fresh connector.
+    const fresh = bench.connector(YAML);
+    const effect = await changed(fresh, await batchOf(fresh, alice, 'tasks'));
+    expect(effect.changed).toBe(6);
+    const why = Object.fromEntries(effect.exceptions.map(e => [e.key, `${e.kind}: ${e.why}`]));
+    const rewritten = 'failed: the database accepted the change, but a trigger gave the row another owner or put it back';
+    expect(why).toEqual({
+      3: 'failed: the database accepted the change, but the row is as before: a trigger or a rule suppresses it',
+      5: rewritten,
+      7: rewritten,
+      9: rewritten,
+    });
+    expect(await owners()).toEqual({ 1: 4, 2: 6 });
+  });
+});
+
+describe('locks (M11)', () => {
+  test('a row that is held longer than lock_timeout is `locked`, nothing is changed, and a retry finishes', async () => {
+    await tasks(10);
+    const request = await batchOf(connector, alice, 'tasks');
+    const holder = await bench.session();
+    await holder.query('BEGIN; SELECT FROM tasks WHERE id = 5 FOR UPDATE');
+    const failure = await failureOf(connector.change(request, async () => {}));
+    expect(failure.kind).toBe('locked');
+    expect(failure.message).toContain('crm: while changing 10 items of tasks: another session holds a lock');
+    expect(await owners()).toEqual({ 1: 10 });
+    await holder.query('ROLLBACK');
+    expect(await changed(connector, request)).toMatchObject({ changed: 10 });
+  });
+
+  test('a table that a migration has locked is `locked` too', async () => {
+    await tasks(1);
+    const request = await batchOf(connector, alice, 'tasks');
+    const migration = await bench.session();
+    await migration.query('BEGIN; LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE');
+    expect((await failureOf(connector.change(request, async () => {}))).kind).toBe('locked');
+    await migration.query('ROLLBACK');
+  });
+
+  test('a deadlock that ends us is `locked`, and a retry finishes', async () => {
+    await tasks(2);
+    await bench.db.query(`ALTER DATABASE ${bench.db.database} SET deadlock_timeout = '50ms'`);
+    const patient = bench.connector(YAML.replace('lock_timeout: 300ms', 'lock_timeout: 20s'));
+    const request = await batchOf(patient, alice, 'tasks');
+    const other = await bench.session();
+    // The other side looks for deadlocks later than we do: we are the one that the database ends.
+    await other.query(`SET deadlock_timeout = '10s'`);
+    await other.query('BEGIN; UPDATE tasks SET title = title WHERE id = 2');
+    const ours = failureOf(patient.change(request, async () => {}));
+    await someoneWaits(bench.db);
+    const theirs = other.query('UPDATE tasks SET title = title WHERE id = 1');
+    expect((await ours).message).toContain('deadlock');
+    await theirs;
+    await other.query('COMMIT');
+    expect(await changed(patient, request)).toMatchObject({ changed: 2 });
+    await bench.db.query(`ALTER DATABASE ${bench.db.database} RESET deadlock_timeout`);
+  });
+});
+
+describe('receipts', () => {
+  test('the callback runs inside the transaction and knows its id, which settles as committed afterwards', async () => {
+    await tasks(3);
+    let seen: BatchEffect | undefined;
+    await connector.change(await batchOf(connector, alice, 'tasks'), async effect => {
+      seen = effect;
+      expect(await owners()).toEqual({ 1: 3 });
+      expect(await connector.settle(effect.transaction)).toBe('in-progress');
+    });
+    expect(await connector.settle(seen!.transaction)).toBe('committed');
+  });
+
+  test('a callback that throws rolls back, its error comes out unchanged, and the transaction settles as aborted', async () => {
+    await tasks(3);
+    let id = '';
+    const boom = new Error('the store is gone');
+    const change = connector.change(await batchOf(connector, alice, 'tasks'), async effect => {
+      id = effect.transaction;
+      throw boom;
+    });
+    await expect(change).rejects.toBe(boom);
+    expect(await owners()).toEqual({ 1: 3 });
+    expect(await connector.settle(id)).toBe('aborted');
+  });
+
+  test('ids that this database never gave out, or that are none, settle as unknown', async () => {
+    expect(await connector.settle('99999999999')).toBe('unknown');
+    expect(await connector.settle('nonsense')).toBe('unknown');
+  });
+
+  test('a COMMIT whose answer is lost is a transient failure, and settling says that it was committed', async () => {
+    await tasks(3);
+    const proxy = await cutAfterCommit(bench.url);
+    const url = new URL(bench.url);
+    url.hostname = '127.0.0.1';
+    url.port = String(proxy.port);
+    const far = bench.connector(YAML, { url: url.href });
+    let id = '';
+    const request = await batchOf(far, alice, 'tasks');
+    const failure = await failureOf(
+      far.change(request, async effect => {
+        id = effect.transaction;
+        proxy.arm();
+      }),
+    );
+    expect(failure.kind).toBe('transient');
+    expect(proxy.fired()).toBe(true);
+    expect(await connector.settle(id)).toBe('committed');
+    expect(await owners()).toEqual({ 2: 3 });
+    proxy.close();
+  });
+
+  test('ownedBy says which keys an owner has now', async () => {
+    await tasks(4);
+    await bench.db.query('UPDATE tasks SET owner_id = 2 WHERE id IN (2, 4); UPDATE tasks SET owner_id = NULL WHERE id = 3');
+    expect(await connector.ownedBy('tasks', '{4,3,2,1}', BOB)).toBe('{4,2}');
+    expect(await connector.ownedBy('tasks', '{4,3,2,1}', null)).toBe('{3}');
+    expect(await connector.ownedBy('tasks', '{77}', BOB)).toBe('{}');
+  });
+});
+
+describe('aborts and broken connections', () => {
+  test('an abort cancels the statement in the database, rolls back and surfaces as the reason', async () => {
+    await tasks(3);
+    const patient = bench.connector(YAML.replace('lock_timeout: 300ms', 'lock_timeout: 60s'));
+    const request = await batchOf(patient, alice, 'tasks');
+    const holder = await bench.session();
+    await holder.query('BEGIN; SELECT FROM tasks WHERE id = 2 FOR UPDATE');
+    const controller = new AbortController();
+    const reason = new Error('the attempt timed out');
+    const change = patient.change(request, async () => {}, controller.signal);
+    await someoneWaits(bench.db);
+    controller.abort(reason);
+    await expect(change).rejects.toBe(reason);
+    await holder.query('COMMIT');
+    expect(await owners()).toEqual({ 1: 3 });
+    expect(await changed(patient, request)).toMatchObject({ changed: 3 });
+  });
+
+  test('an abort before the start touches nothing, one in the receipt rolls back', async () => {
+    await tasks(1);
+    const request = await batchOf(connector, alice, 'tasks');
+    await expect(connector.change(request, async () => {}, AbortSignal.abort('too late'))).rejects.toBe('too late');
+    const controller = new AbortController();
+    await expect(connector.change(request, async () => controller.abort('now'), controller.signal)).rejects.toBe('now');
+    expect(await owners()).toEqual({ 1: 1 });
+  });
+
+  test('a backend that is ended while the receipt is written is a transient failure, not a crash, and the next batch goes through', async () => {
+    await tasks(3);
+    const request = await batchOf(connector, alice, 'tasks');
+    const endOurs = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'handover' AND datname = current_database()`;
+    const failure = await failureOf(connector.change(request, async () => void (await bench.db.query(endOurs))));
+    expect(failure.kind).toBe('transient');
+    expect(await owners()).toEqual({ 1: 3 });
+    expect(await changed(connector, request)).toMatchObject({ changed: 3 });
+  });
+
+  test('idle connections that are ended do not end the process, and are said in the log', async () => {
+    const lines: string[] = [];
+    const quiet = bench.connector(YAML, { log: line => lines.push(line) });
+    await quiet.inventory(alice, ['tasks']);
+    await bench.db.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'handover' AND datname = current_database()`,
+    );
+    expect((await quiet.inventory(alice, ['tasks']).catch(() => quiet.inventory(alice, ['tasks'])))[0]).toMatchObject({
+      complete: true,
+    });
+  });
+
+  test('a stopped attempt loses its transaction after the idle time-out, so that its COMMIT cannot come late', async () => {
+    await tasks(1);
+    const request = await batchOf(connector, alice, 'tasks');
+    const failure = await failureOf(
+      connector.change(request, async effect => {
+        // What the server does by itself after a minute, at once.
+        await bench.db.query(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction' AND backend_xid = $1::xid`,
+          [effect.transaction],
+        );
+        await bench.db.query('UPDATE tasks SET owner_id = 3');
+      }),
+    );
+    expect(failure.kind).toBe('transient');
+    expect(await owners()).toEqual({ 3: 1 });
+  });
+
+  test('a server that cannot be reached is transient, a refused password or a missing database is a credential', async () => {
+    const at = (change: (url: URL) => void) => {
+      const url = new URL(bench.url);
+      change(url);
+      return failureOf(bench.connector(YAML, { url: url.href }).inventory(alice, ['tasks']));
+    };
+    expect((await at(url => (url.port = '1'))).kind).toBe('transient');
+    expect((await at(url => (url.pathname = '/nowhere'))).kind).toBe('credential');
+    expect((await at(url => (url.username = 'stranger'))).kind).toBe('credential');
+  });
+
+  test('nothing of ours stays open: no transaction, no lock', async () => {
+    await tasks(3);
+    await changed(connector, await batchOf(connector, alice, 'tasks'));
+    await allPages(connector, alice, 'tasks');
+    for await (const _page of connector.pages(account(BOB), 'tasks', { size: 1 })) break;
+    const { rows } = await bench.db.query(
+      `SELECT state FROM pg_stat_activity WHERE application_name = 'handover' AND datname = current_database() AND state <> 'idle'`,
+    );
+    expect(rows).toEqual([]);
+  });
+});
+
+/** A proxy that, once armed, forwards the next COMMIT to the server and cuts the line before its answer comes back. */
+async function cutAfterCommit(url: string): Promise<{ port: number; arm(): void; fired(): boolean; close(): void }> {
+  const { hostname, port } = new URL(url);
+  let armed = false;
+  let fired = false;
+  const server = net.createServer(client => {
+    const upstream = net.connect(Number(port), hostname);
+    let cutting = false;
+    client.on('data', data => {
+      if (armed && data.includes('COMMIT')) {
+        cutting = true;
+        fired = true;
+      }
+      upstream.write(data);
+    });
+    upstream.on('data', data => {
+      if (cutting) client.destroy();
+      else client.write(data);
+    });
+    for (const [a, b] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const)
+      a.on('error', () => b.destroy()).on('close', () => b.end());
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address() as net.AddressInfo;
+  return { port: address.port, arm: () => void (armed = true), fired: () => fired, close: () => void server.close() };
+}
