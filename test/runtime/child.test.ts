@@ -1,10 +1,12 @@
 // Servers as child processes: they end when they should, and never stay behind.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Child, type ChildOptions, startChild } from '../../runtime/embedded/child.js';
-import { processFacts } from '../../runtime/embedded/processes.js';
+import { clearOldServer, processFacts } from '../../runtime/embedded/processes.js';
 import { eventually, isAlive, startOwner, temporaryDir } from './processes.js';
 
 const DEAF = `process.on('SIGTERM', () => {}); console.log('deaf'); setInterval(() => {}, 1000)`;
@@ -21,6 +23,27 @@ test('a server does not outlive an owner that was killed with SIGKILL', async ()
   expect(await isAlive(pid!)).toBe(true);
   owner.kill('SIGKILL');
   await eventually('the server is gone', async () => !(await isAlive(pid!)));
+});
+
+test('who needs the files of a server whose owner was killed waits until its supervisor has ended it', async () => {
+  const { owner, said } = await startOwner('slow', await temporaryDir());
+  const [pid] = (said as { pids: number[] }).pids;
+  await expect(clearOldServer('Sleeper', pid!, 'sleep', 'SIGTERM'), 'while the owner lives').rejects.toThrow(
+    `process ${owner.pid} runs it as process ${pid}`,
+  );
+  owner.kill('SIGKILL');
+  await eventually('the owner is gone', async () => !(await isAlive(owner.pid!)));
+  await clearOldServer('Sleeper', pid!, 'sleep', 'SIGTERM');
+  expect(await isAlive(pid!)).toBe(false);
+});
+
+test('a server that nobody supervises any more is ended by who needs its files, and no other process is', async () => {
+  const orphan = spawn('sleep', ['601'], { stdio: 'ignore' });
+  const ended = once(orphan, 'exit');
+  await clearOldServer('Sleeper', orphan.pid!, 'sleep 999', 'SIGTERM');
+  expect(await isAlive(orphan.pid!), 'it is not the one that was meant').toBe(true);
+  await clearOldServer('Sleeper', orphan.pid!, 'sleep 601', 'SIGTERM');
+  expect(await ended).toEqual([null, 'SIGTERM']);
 });
 
 test("Ctrl-C in the owner's terminal reaches neither the server nor its supervisor", async () => {

@@ -9,8 +9,11 @@ const [what, dir] = process.argv.slice(2);
 const say = (line: string): void => console.error(line);
 process.on('SIGINT', () => {});
 
-if (what === 'sleeper') {
-  const child = await startChild({ name: 'Sleeper', command: 'sleep', args: ['600'], logFile: `${dir}/sleeper.log`, stop: [] });
+if (what === 'sleeper' || what === 'slow') {
+  // `slow` takes its time to end: it ignores the signal, and gets SIGKILL a second later.
+  const script = what === 'slow' ? `trap '' TERM; while :; do sleep 0.1; done` : 'exec sleep 600';
+  const stop = what === 'slow' ? [{ signal: 'SIGTERM', graceMs: 1000 } as const] : [];
+  const child = await startChild({ name: 'Sleeper', command: 'sh', args: ['-c', script], logFile: `${dir}/sleeper.log`, stop });
   console.log(JSON.stringify({ pids: [child.pid] }));
 } else {
   const ports = { temporal: undefined, temporalUi: undefined, postgres: undefined };

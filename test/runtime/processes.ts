@@ -19,7 +19,7 @@ export async function temporaryDir(): Promise<string> {
 
 /** Runs owner.ts in a process group of its own; `said` is its JSON line. */
 export async function startOwner(
-  what: 'sleeper' | 'first' | 'next',
+  what: 'sleeper' | 'slow' | 'first' | 'next',
   dir: string,
 ): Promise<{ owner: ChildProcess; said: unknown }> {
   const script = fileURLToPath(new URL('./owner.ts', import.meta.url));
