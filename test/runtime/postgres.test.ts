@@ -142,6 +142,7 @@ test.runIf(isRoot)('a state directory that only root may enter gets its data els
 test('programs without their library links, as npm leaves them without install scripts, are mended', async () => {
   const dir = await temporaryDir();
   await copyWithoutLinks(dir);
+  useCache(join(dir, 'cache'));
   const said: string[] = [];
   const programs = await preparePrograms(join(dir, 'native'), 'test', await chooseUser(), line => said.push(line));
   expect(programs).toMatchObject({ postgres: join(dir, 'native/bin/postgres'), version: expect.stringMatching(/^18\./) });
@@ -153,15 +154,20 @@ test.runIf(isRoot)('programs that the server user cannot reach are copied to whe
   const closed = join(dir, 'closed');
   await mkdir(closed, { mode: 0o700 });
   await copyWithoutLinks(closed);
-  vi.stubEnv('HANDOVER_CACHE', join(dir, 'cache'));
-  onTestFinished(() => {
-    vi.unstubAllEnvs();
-  });
+  useCache(join(dir, 'cache'));
   const said: string[] = [];
   const programs = await preparePrograms(join(closed, 'native'), 'test', await chooseUser(), line => said.push(line));
   expect(programs.postgres).toMatch(join(dir, 'cache'));
   expect(said).toEqual([expect.stringMatching(/do not run in .*closed.* as user (postgres|nobody)/)]);
 });
+
+/** Never the real cache, which other processes use. */
+function useCache(dir: string): void {
+  vi.stubEnv('HANDOVER_CACHE', dir);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+}
 
 /** The package's programs as they come out of the npm archive, which cannot hold links. */
 async function copyWithoutLinks(to: string): Promise<void> {
