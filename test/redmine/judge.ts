@@ -13,7 +13,7 @@ const issueShape = z.object({
   id: z.number(),
   project: ref,
   tracker: ref,
-  status: ref,
+  status: z.object({ is_closed: z.boolean() }),
   author: ref,
   assigned_to: ref.optional(),
   updated_on: z.string(),
@@ -42,9 +42,6 @@ export interface Snapshot {
 }
 
 export async function takeSnapshot(rest: Rest, leaver: number): Promise<Snapshot> {
-  const statuses = z.object({ issue_statuses: z.array(z.object({ id: z.number(), is_closed: z.boolean() })) });
-  const { issue_statuses } = await rest.get('/issue_statuses.json', statuses);
-  const closed = new Set(issue_statuses.filter(status => status.is_closed).map(status => status.id));
   const issues = await rest.list('/issues.json?status_id=*&sort=id', 'issues', issueShape);
   const entries = await rest.list(`/time_entries.json?user_id=${leaver}`, 'time_entries', ref);
   const news = await rest.list('/news.json', 'news', z.object({ id: z.number(), author: ref }));
@@ -59,7 +56,7 @@ export async function takeSnapshot(rest: Rest, leaver: number): Promise<Snapshot
           tracker: issue.tracker.id,
           author: issue.author.id,
           assignee: issue.assigned_to?.id ?? null,
-          closed: closed.has(issue.status.id),
+          closed: issue.status.is_closed,
           updatedOn: issue.updated_on,
         },
       ]),

@@ -125,7 +125,7 @@ SIZES = {
 }.freeze
 
 reviewer = IssueCustomField.create!(
-  name: 'Reviewer', field_format: 'user', is_for_all: true, is_filter: true, trackers: Tracker.all.to_a, format_store: { 'user_role' => [] }
+  name: 'Reviewer', field_format: 'user', is_filter: true, trackers: Tracker.all.to_a, projects: [projects.fetch('website')]
 )
 
 SIZES.each do |identifier, (open, closed, others)|
