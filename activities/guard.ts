@@ -44,15 +44,42 @@ export function report(details: unknown): void {
   context.heartbeat(details);
 }
 
-/** Aborted when the activity is cancelled, paused, reset, timed out or the worker shuts down. */
+/**
+ * Aborted when this attempt no longer counts (timed out, gone, reset): whatever it still has running is to be broken off. A
+ * cancellation by the workflow and a worker's shutdown do not abort: see `stopping`.
+ */
 export function signal(): AbortSignal {
-  return Context.current().cancellationSignal;
+  const { cancellationSignal } = Context.current();
+  let hard = signals.get(cancellationSignal);
+  if (!hard) {
+    const controller = new AbortController();
+    const pass = (): void => {
+      if (!isPolite(cancellationSignal)) controller.abort(cancellationSignal.reason);
+    };
+    if (cancellationSignal.aborted) pass();
+    else cancellationSignal.addEventListener('abort', pass, { once: true });
+    hard = controller.signal;
+    signals.set(cancellationSignal, hard);
+  }
+  return hard;
+}
+
+/** True when the workflow wants to pause or stop, or the worker shuts down: finish the batch in hand, then answer. */
+export function stopping(): boolean {
+  return Context.current().cancellationSignal.aborted;
+}
+
+const signals = new WeakMap<AbortSignal, AbortSignal>();
+
+function isPolite(cancellation: AbortSignal): boolean {
+  const reason = String((cancellation.reason as Error | undefined)?.message ?? cancellation.reason);
+  return reason.includes('CANCELLED') || reason.includes('WORKER_SHUTDOWN');
 }
 
 function failureOf(error: unknown, patience: Deps['patience']): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (signal().aborted) {
-    // Operators pause and reset activities, workers shut down: Temporal must see a cancellation, not a failure of the target.
+    // Operators pause and reset activities: Temporal must see a cancellation, not a failure of the target.
     return new CancelledFailure(`The activity was interrupted: ${String(signal().reason?.message ?? signal().reason)}`);
   }
   if (error instanceof HandoverFailure) return failure(error.kind, error.message, waited() > patience[error.kind], error.retryAfterMs);

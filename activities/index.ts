@@ -6,7 +6,7 @@ import type { Deps } from './deps.js';
 import { guarded } from './guard.js';
 import { look } from './look.js';
 import { makePlan } from './make-plan.js';
-import { identify } from './people.js';
+import { identify, openRequest } from './people.js';
 import { closeRun, recordDecision } from './record.js';
 import { runSteps } from './run-steps.js';
 
@@ -19,6 +19,7 @@ export function createActivities(deps: Deps) {
   return guarded(
     {
       identify: bind(deps, identify),
+      openRequest: bind(deps, openRequest),
       resolveAccounts: bind(deps, resolveAccounts),
       blockAccess: bind(deps, blockAccess),
       restoreAccess: bind(deps, restoreAccess),

@@ -14,7 +14,7 @@ import { ReceiptExists, type StepTotals } from '../store/ledger.js';
 import { type NewPage, type Origin, type Page, parseKeys } from '../store/manifests.js';
 import type { Deps } from './deps.js';
 import { receiptOf, settle } from './effects.js';
-import { report, signal } from './guard.js';
+import { report, signal, stopping } from './guard.js';
 import { allKeys, planOf } from './look.js';
 
 export interface RunStepsInput {
@@ -30,7 +30,7 @@ export interface RunStepsInput {
 }
 
 export interface StepResult {
-  state: 'completed' | 'failed' | 'unfinished';
+  state: 'completed' | 'failed' | 'not-run' | 'unfinished';
   message: string | null;
   changed: number;
   taken: number;
@@ -62,8 +62,9 @@ export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsR
     const step = plan.steps.find(one => one.id === id);
     if (!step) throw new HandoverFailure('rejected', `Plan ${input.revision} has no step "${id}".`);
     const running: Running = { deps, connector, plan, step, account, slice, retries: input.retries, waived: input.waived[id] ?? null };
+    const before = step.after.find(other => results[other] && results[other].state !== 'completed');
     try {
-      results[id] = await runStep(running);
+      results[id] = before ? await notRun(running, before) : await runStep(running);
     } catch (error) {
       if (!(error instanceof HandoverFailure) || deps.patience[error.kind] > 0) throw error;
       // One step's hopeless failure must not take its neighbours' results with it.
@@ -126,7 +127,7 @@ async function movePages(run: Running): Promise<boolean> {
   let stopped = false;
   const lane = async (): Promise<void> => {
     for (;;) {
-      if (signal().aborted || Date.now() > slice.deadline) stopped = pages.length > 0;
+      if (stopping() || Date.now() > slice.deadline) stopped = pages.length > 0;
       const page = stopped ? undefined : pages.shift();
       if (!page) return;
       total.changed += await movePage(run, page, committed);
@@ -277,6 +278,10 @@ async function failed(run: Running, message: string, left?: { keys: string; coun
   const held = left ?? (await leftKeys(run).catch(() => null));
   const leftover = held ? await run.deps.store.manifests.freeze(held.keys) : null;
   return { ...(await resultOf(run, 'failed', message)), remaining: held?.count ?? run.step.baseline.count, leftover };
+}
+
+async function notRun(run: Running, before: string): Promise<StepResult> {
+  return { ...(await resultOf(run, 'not-run', `Waits for "${before}".`)), remaining: run.step.baseline.count };
 }
 
 async function resultOf({ deps, plan, step }: Running, state: StepResult['state'], message: string | null): Promise<StepResult> {

@@ -100,6 +100,9 @@ export interface Run {
   /** An accepted `amend` or `retry` that the story has not taken up yet. */
   replan: boolean;
   retry: boolean;
+  /** How often failed steps were tried again, and how often a proof found something, in this run. */
+  retries: number;
+  failedProofs: number;
   /** Messages judged so far, accepted and refused. */
   decided: number;
   refused: Refusal[];
@@ -141,6 +144,8 @@ export function newRun(given: {
     finish: null,
     replan: false,
     retry: false,
+    retries: 0,
+    failedProofs: 0,
     decided: 0,
     refused: [],
     times: { requested: given.now, blocked: null, handedOver: null, deactivated: null },

@@ -1,0 +1,34 @@
+/** How far the world may move between approval and execution before people are asked again. Shrinking never asks. */
+import { isEffect, type Plan } from './plan.js';
+import { driftLimit } from './policy.js';
+
+export interface SeenWorld {
+  system: string;
+  inventory: readonly { category: string; complete: boolean; problem: string | null }[];
+  steps: readonly { step: string; count: number; arrived: number }[];
+  refused: readonly { step: string; sentence: string }[];
+  catalogChanged: boolean;
+}
+
+/** Why this plan needs a new approval, as sentences; empty = it stands. */
+export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): string[] {
+  return world.flatMap(system => {
+    const reasons: string[] = [];
+    if (system.catalogChanged) reasons.push(`The catalog of ${system.system} has changed since the plan was made.`);
+    for (const category of system.inventory) {
+      if (!category.complete) reasons.push(`${system.system}/${category.category} could not be read: ${category.problem ?? 'no answer'}`);
+    }
+    for (const look of system.steps) {
+      const step = plan.steps.find(one => one.id === look.step);
+      if (!step || !isEffect(step)) continue;
+      const limit = driftLimit(plan.policy, step.baseline.count);
+      if (look.arrived > limit) {
+        reasons.push(`${look.arrived} new ${step.title} (${step.id}) have come since the plan was made; up to ${limit} may follow it without asking.`);
+      } else if (look.arrived > 0 && step.do === 'transfer' && step.successors.length === 0) {
+        reasons.push(`${look.arrived} ${step.title} (${step.id}) have come and the plan names nobody to take them over.`);
+      }
+    }
+    for (const { step, sentence } of system.refused) reasons.push(`${step}: ${sentence}`);
+    return reasons;
+  });
+}

@@ -1,0 +1,185 @@
+/** How a run is shown to people: as a tree in a terminal, as Markdown in the Temporal UI. Pure text; the same words everywhere. */
+import type { StepState } from './model.js';
+import { isEffect, type PlanStep } from './plan.js';
+import type { DecisionName } from './request.js';
+import { failedSteps, isWaived, openAcknowledgements, quorum, type Run, type StepProgress } from './run.js';
+
+export const MARK: Record<StepState, string> = {
+  queued: '·',
+  running: '▸',
+  completed: '✓',
+  failed: '✗',
+  skipped: '–',
+  'not-run': '○',
+};
+
+export interface NextMessage {
+  message: DecisionName;
+  json: Record<string, unknown>;
+  why: string;
+}
+
+/** Messages that fit now, ready to paste: only `by` is left to fill in. */
+export function nextMessages(run: Run): NextMessage[] {
+  const by = '';
+  const plan = run.plan?.digest.slice(0, 12);
+  switch (run.state) {
+    case 'awaiting-approval': {
+      const open = openAcknowledgements(run).map(item => item.subject);
+      const messages: NextMessage[] = [];
+      if (open.length > 0) messages.push({ message: 'acknowledge', json: { by, category: open.length === 1 ? open[0] : open }, why: 'seen, and handled or left as it is' });
+      if (run.plan && !quorum(run, run.plan.policy).met) messages.push({ message: 'approve', json: { by, plan }, why: 'by an approver who neither asked for it nor leaves' });
+      else if (run.plan?.policy.confirmation && open.length === 0) messages.push({ message: 'execute', json: { by, plan }, why: 'the final confirmation' });
+      messages.push({ message: 'reject', json: { by, plan, note: '' }, why: 'closes the run without any change' });
+      return messages;
+    }
+    case 'scheduled':
+      return [
+        { message: 'amend', json: { by, effectiveAt: 'now' }, why: 'to run it now, or at another date' },
+        { message: 'cancel', json: { by }, why: 'the person stays' },
+      ];
+    case 'needs-correction':
+      return [
+        { message: 'amend', json: { by, successor: '' }, why: 'settle what is listed above' },
+        { message: 'retry', json: { by }, why: 'look again after mending it elsewhere' },
+      ];
+    case 'needs-attention': {
+      const open = openAcknowledgements(run).map(item => item.subject);
+      const waiting = Object.values(run.waivers).filter(waiver => !waiver.approvedBy);
+      const skippable = failedSteps(run).find(id => run.steps[id]?.leftover);
+      return [
+        ...(open.length > 0 ? [{ message: 'acknowledge' as const, json: { by, category: open }, why: 'new items came after it was acknowledged' }] : []),
+        ...waiting.map(waiver => ({ message: 'approve' as const, json: { by, plan, step: waiver.step }, why: `approves the skip: ${waiver.reason}` })),
+        { message: 'retry', json: { by }, why: 'runs again only what is not done yet' },
+        ...(skippable ? [{ message: 'skip' as const, json: { by, step: skippable, reason: '' }, why: `leaves ${run.steps[skippable]!.leftover!.count} items with the leaver, once approved` }] : []),
+        { message: 'amend', json: { by, successors: {} }, why: 'a new plan for what is left, to be approved again' },
+        { message: 'finish', json: { by, reason: '' }, why: 'closes the run as completed-partially' },
+      ];
+    }
+    case 'executing':
+    case 'deactivating':
+      return [run.pausedBy ? { message: 'resume', json: { by }, why: 'goes on' } : { message: 'pause', json: { by }, why: 'stops after the current batch' }];
+    case 'preparing':
+    case 'closed':
+      return [];
+  }
+}
+
+/** The run as a tree, one string per line, no colours. */
+export function tree(run: Run): string[] {
+  const lines = [`Offboarding of ${run.leaver.name}: ${run.state}${run.outcome ? ` (${run.outcome})` : ''}${planName(run)}`];
+  if (run.sentence) lines.push(`  ${run.sentence}`);
+  for (const finding of run.findings) lines.push(`  ! ${finding.message}`);
+  const systems = run.plan?.systems ?? [];
+  systems.forEach((system, n) => {
+    const last = n === systems.length - 1;
+    lines.push(`${last ? '└─' : '├─'} ${system.title}: ${accessWords(run, system.system)}`);
+    const steps = shownSteps(run, system.system);
+    steps.forEach((step, s) => {
+      lines.push(`${last ? '   ' : '│  '}${s === steps.length - 1 ? '└─' : '├─'} ${stepLine(run, step)}`);
+    });
+  });
+  return lines;
+}
+
+/** Steps worth a line: what holds or held something, what went wrong, and the deactivation. */
+function shownSteps(run: Run, system: string): PlanStep[] {
+  return (run.plan?.steps ?? []).filter(step => {
+    if (step.system !== system) return false;
+    const progress = run.steps[step.id];
+    return step.phase === 'deactivate' || step.baseline.count > 0 || (progress?.changed ?? 0) > 0 || progress?.state === 'failed';
+  });
+}
+
+function stepLine(run: Run, step: PlanStep): string {
+  const progress = run.steps[step.id];
+  if (step.phase === 'manual') {
+    const acknowledged = run.acknowledgements[step.id];
+    return `${acknowledged ? '✓' : '·'} ${number(step.baseline.count)} ${step.title}: ${acknowledged ? `acknowledged by ${acknowledged.by.name}` : 'to be acknowledged'}${due(step)}`;
+  }
+  if (step.phase === 'keep') return `  ${number(step.baseline.count)} ${step.title}: kept${step.reason ? ` (${step.reason})` : ''}`;
+  const state = progress?.state ?? 'queued';
+  const mark = MARK[state];
+  if (step.phase === 'deactivate') return `${mark} ${step.title}: ${state}${progress?.message ? ` (${progress.message})` : ''}`;
+  const what = `${number(step.baseline.count)} ${step.title}${takers(step)}`;
+  const counted = progress && isEffect(step) ? outcomeWords(progress) : '';
+  return `${mark} ${what}: ${state}${counted}${due(step)}${progress?.message ? `: ${progress.message}` : ''}`;
+}
+
+/** "→ Bob 12, Carol 11", or what is done where nobody takes over. */
+export function takers(step: PlanStep): string {
+  if (step.do !== 'transfer') return ` (${step.do})`;
+  const named = step.successors.map((successor, n) => ({ successor, count: step.counts[n] ?? 0 })).filter(one => one.count > 0);
+  if (named.length === 0) return '';
+  if (named.length === 1) return ` → ${named[0]!.successor.label}`;
+  const said = named.slice(0, 4).map(one => `${one.successor.label} ${number(one.count)}`);
+  return ` → ${said.join(', ')}${named.length > 4 ? ` and ${named.length - 4} more` : ''}`;
+}
+
+function outcomeWords(progress: StepProgress): string {
+  const words: string[] = [];
+  if (progress.changed > 0) words.push(`${number(progress.changed)} done`);
+  if (progress.arrived > 0) words.push(`${number(progress.arrived)} came later`);
+  if (progress.taken > 0) words.push(`${number(progress.taken)} taken by others`);
+  if (progress.gone > 0) words.push(`${number(progress.gone)} gone`);
+  if (progress.failed > 0) words.push(`${number(progress.failed)} refused`);
+  if (progress.remaining) words.push(`${number(progress.remaining)} left`);
+  return words.length > 0 ? ` (${words.join(', ')})` : '';
+}
+
+function due(step: PlanStep): string {
+  return step.firesAt ? `, first acts ${step.firesAt.slice(0, 16).replace('T', ' ')}` : '';
+}
+
+const ACCESS_WORDS: Record<Run['access'][string], string> = {
+  unknown: 'access not known yet',
+  absent: 'no account',
+  open: 'access open',
+  blocked: 'access blocked',
+  deactivated: 'switched off',
+  'was-inactive': 'inactive already',
+};
+
+export function accessWords(run: Run, system: string): string {
+  return ACCESS_WORDS[run.access[system] ?? 'unknown'];
+}
+
+function planName(run: Run): string {
+  return run.plan ? `, plan ${run.plan.revision} ${run.plan.digest.slice(0, 12)}` : '';
+}
+
+export function number(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** The operators' screen in the Temporal UI: Markdown, half a page wide, code blocks of one line. */
+export function details(run: Run): string {
+  const parts = [`### ${escape(run.leaver.name)}: ${run.state}${run.outcome ? ` (${run.outcome})` : ''}`, escape(run.sentence)];
+  if (run.pausedBy) parts.push(`**Paused** by ${escape(run.pausedBy.name)}.`);
+  if (run.findings.length > 0) parts.push(run.findings.map(finding => `- ⚠ ${escape(finding.message)}`).join('\n'));
+  const next = nextMessages(run);
+  if (next.length > 0) {
+    parts.push('**What fits now** (Send a Signal or Send an Update; fill in `by`):');
+    for (const message of next) parts.push(`\`${message.message}\`: ${escape(message.why)}\n\`\`\`json\n${JSON.stringify(message.json)}\n\`\`\``);
+  }
+  if (run.plan) {
+    parts.push(`**Plan ${run.plan.revision}** \`${run.plan.digest.slice(0, 12)}\` · ${run.plan.mode}${run.plan.modeReason ? ` (${escape(run.plan.modeReason)})` : ''} · ${run.plan.departure}${run.plan.effectiveAt ? ` · ${run.plan.effectiveAt}` : ''}`);
+    for (const system of run.plan.systems) {
+      parts.push(`**${escape(system.title)}**: ${accessWords(run, system.system)}`);
+      const steps = shownSteps(run, system.system);
+      if (steps.length > 0) parts.push(steps.map(step => `- ${escape(stepLine(run, step).trim())}${step.link && step.phase === 'manual' ? ` ([open](${step.link}))` : ''}`).join('\n'));
+    }
+    if (run.approvals.length > 0) parts.push(`Approved by ${run.approvals.map(approval => escape(approval.by.name)).join(', ')} (claimed, not verified).`);
+    const waived = Object.values(run.waivers);
+    if (waived.length > 0) parts.push(waived.map(waiver => `- skip ${waiver.step}: ${escape(waiver.reason)} (${isWaived(run, waiver.step) ? `approved by ${escape(waiver.approvedBy!.name)}` : 'not approved yet'})`).join('\n'));
+  }
+  if (run.refused.length > 0) {
+    parts.push(`**Refused messages**\n${run.refused.slice(-5).map(refusal => `- ${refusal.at.slice(0, 16).replace('T', ' ')} ${escape(refusal.message)}: ${escape(refusal.reason)}`).join('\n')}`);
+  }
+  return parts.join('\n\n');
+}
+
+/** Names and titles come from other systems: they must not become Markdown or HTML. */
+function escape(text: string): string {
+  return text.replace(/[\\`*_[\]<>#|]/g, character => `\\${character}`);
+}

@@ -1,0 +1,63 @@
+/**
+ * Keeps the history of one offboarding: an abandoned child that waits for the close, since no run can export its own. It is told when
+ * the run is about to close; once a day it looks by itself, because a terminated run tells nobody.
+ */
+import {
+  condition,
+  defineSignal,
+  getExternalWorkflowHandle,
+  ParentClosePolicy,
+  setHandler,
+  sleep,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ARCHIVE_RUN, archiveWorkflowId, CLOSING } from './messages.js';
+import { attempt, long } from './proxies.js';
+
+export interface ArchiveRunInput {
+  offboardingId: string;
+  workflowId: string;
+  runId: string;
+}
+
+export async function archiveRun(input: ArchiveRunInput): Promise<{ kind: string }> {
+  let told = false;
+  setHandler(defineSignal(CLOSING), () => {
+    told = true;
+  });
+  for (;;) {
+    await condition(() => told, '1 day', { summary: 'Waits for the offboarding to close' });
+    const archived = await attempt(() => long.archiveRuns.executeWithOptions({ summary: 'Keep the whole history' }, [input]));
+    if (archived.ok && archived.value.kind !== 'still-open') return archived.value;
+    // Told a moment before the close: it is a matter of a second.
+    if (told) await sleep('1 second');
+    if (told && !archived.ok) told = false;
+  }
+}
+
+export const archive = {
+  async start(offboardingId: string): Promise<string> {
+    const { workflowId, runId } = workflowInfo();
+    const id = archiveWorkflowId(offboardingId);
+    try {
+      await startChild(ARCHIVE_RUN, {
+        workflowId: id,
+        args: [{ offboardingId, workflowId, runId } satisfies ArchiveRunInput],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        staticSummary: 'Keeps the history once the offboarding is closed',
+      });
+    } catch (error) {
+      // After a reset the archiver of the first run is still waiting: it follows to this one.
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+    return id;
+  },
+  async tell(id: string): Promise<void> {
+    // The archiver looks once a day by itself; a run must not fail because it is gone.
+    await getExternalWorkflowHandle(id)
+      .signal(CLOSING)
+      .catch(() => {});
+  },
+};

@@ -1,0 +1,103 @@
+/** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
+import type { DeactivateResult } from '../../activities/access.js';
+import { deactivateId, isEffect } from '../../domain/plan.js';
+import type { Desk } from '../desk.js';
+import { attempt, long } from '../proxies.js';
+import { park, progress } from './execute.js';
+import { lookAtAll, reopen, seenKeys, waivedKeys } from './look-again.js';
+
+export async function deactivate(desk: Desk): Promise<void> {
+  const { run } = desk;
+  const plan = run.plan!;
+  if (run.pausedBy) await desk.wait(() => run.pausedBy === null);
+  if (desk.stopped()) return;
+  // Nobody is switched off anywhere while something is left somewhere.
+  if (!(await nothingLeft(desk)) || desk.stopped()) return;
+  for (const account of plan.accounts) {
+    const id = deactivateId(account.system);
+    if (run.steps[id] === undefined || run.steps[id].state === 'completed') continue;
+    if (desk.stopped()) return;
+    progress(desk, id, { state: 'running', message: null });
+    const done = await attempt(() =>
+      long.deactivate.executeWithOptions({ summary: `Prove that nothing is left in ${account.system}, then switch ${run.leaver.name} off` }, [
+        {
+          offboardingId: run.offboardingId,
+          revision: plan.revision,
+          system: account.system,
+          turn: run.retries,
+          waived: waivedKeys(run),
+          seen: seenKeys(run),
+        },
+      ]),
+    );
+    const result: DeactivateResult = done.ok ? done.value : { kind: 'refused', message: done.sentence };
+    if (result.kind !== 'deactivated') return notSwitchedOff(desk, id, result);
+    const landed = result.after.map(item => `${item.count} in ${item.step}`).join(', ');
+    progress(desk, id, {
+      state: 'completed',
+      message: [result.bySomebodyElse ? 'somebody else had switched it off' : '', landed ? `came after the switch: ${landed}` : ''].filter(Boolean).join('; ') || null,
+    });
+    desk.change({
+      access: { ...run.access, [account.system]: 'deactivated' },
+      proofs: { ...run.proofs, [account.system]: { ...result.proof, after: result.after } },
+    });
+  }
+  desk.change({ times: { ...run.times, deactivated: new Date().toISOString() } });
+  desk.change({ state: 'closed', outcome: 'completed', sentence: 'Everything is handed over, nothing is left, and the leaver is switched off.' });
+}
+
+async function nothingLeft(desk: Desk): Promise<boolean> {
+  const { run } = desk;
+  const effects = new Set(run.plan!.steps.filter(isEffect).map(step => step.id));
+  const { looks, unread } = await lookAtAll(run, 'Proof that nothing is left');
+  for (const look of looks) {
+    for (const category of look.inventory) {
+      if (!category.complete) unread.push(`${look.system}/${category.category} could not be read: ${category.problem ?? 'no answer'}`);
+    }
+  }
+  if (unread.length > 0) {
+    const first = run.plan!.steps.find(step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed')!;
+    progress(desk, first.id, { state: 'failed', message: unread.join(' ') });
+    park(desk);
+    return false;
+  }
+  const steps = looks.flatMap(look => look.steps);
+  const left = steps.filter(step => effects.has(step.step) && step.unwaived > 0).map(step => ({ step: step.step, count: step.unwaived }));
+  if (left.length > 0) {
+    again(desk, left);
+    return false;
+  }
+  if (reopen(desk, steps)) {
+    park(desk);
+    return false;
+  }
+  return true;
+}
+
+function notSwitchedOff(desk: Desk, id: string, result: Exclude<DeactivateResult, { kind: 'deactivated' }>): void {
+  switch (result.kind) {
+    case 'left':
+      progress(desk, id, { state: 'queued' });
+      return again(desk, result.steps);
+    case 'reopened':
+      progress(desk, id, { state: 'queued' });
+      reopen(desk, result.looks);
+      return park(desk);
+    case 'refused':
+      progress(desk, id, { state: 'failed', message: result.message });
+      return park(desk);
+  }
+}
+
+/** Something landed on the leaver between the steps and the proof: move it too, a few times, then ask people. */
+function again(desk: Desk, left: { step: string; count: number }[]): void {
+  const { run } = desk;
+  const proofs = run.failedProofs + 1;
+  desk.change({ failedProofs: proofs });
+  const tired = proofs > run.plan!.policy.rounds;
+  for (const { step, count } of left) {
+    progress(desk, step, tired ? { state: 'failed', message: `${count} items keep coming. Stop that, then send "retry".`, remaining: count } : { state: 'queued', remaining: count });
+  }
+  if (tired) return park(desk);
+  desk.enter('executing', `${left.reduce((sum, item) => sum + item.count, 0)} items came in the meantime: handing them over too.`);
+}

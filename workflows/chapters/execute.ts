@@ -1,0 +1,131 @@
+/** The steps in order. What fails stops only what depends on it; then the run parks and waits for people. */
+import type { StepResult } from '../../activities/run-steps.js';
+import { nextGroup, stuckSteps, type Group } from '../../domain/order.js';
+import { isEffect, type PlanStep } from '../../domain/plan.js';
+import { number, takers } from '../../domain/report.js';
+import { failedSteps, isWaived, openAcknowledgements, type Run, type StepProgress } from '../../domain/run.js';
+import type { Desk } from '../desk.js';
+import { attempt, long } from '../proxies.js';
+import { lookAgain, lookAtAll, waivedKeys } from './look-again.js';
+
+export async function execute(desk: Desk): Promise<void> {
+  const { run } = desk;
+  if (!hasStarted(run)) {
+    if (!(await lookAgain(desk))) return;
+  } else await refuseSuccessors(desk);
+  desk.enter('executing', 'Handing over.');
+  for (let group = nextGroup(run); group && !desk.stopped(); group = nextGroup(run)) {
+    if (run.pausedBy) await desk.wait(() => run.pausedBy === null);
+    else await runGroup(desk, group);
+  }
+  if (desk.stopped()) return;
+  for (const { step, waitsFor } of stuckSteps(run)) progress(desk, step, { state: 'not-run', message: `Waits for "${waitsFor}".` });
+  if (failedSteps(run).length > 0) return park(desk);
+  desk.change({ times: { ...run.times, handedOver: run.times.handedOver ?? new Date().toISOString() } });
+  if (run.plan!.steps.some(step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed')) {
+    return desk.enter('deactivating', 'Everything is handed over. Proving it before anybody is switched off.');
+  }
+  const stays = run.plan!.mode === 'execute-only' && Object.values(run.access).includes('open');
+  desk.change({
+    state: 'closed',
+    outcome: 'completed',
+    sentence: stays ? 'Everything is handed over. The person is still active; start a run with "execute-and-deactivate" to switch them off later.' : 'Everything is handed over.',
+  });
+}
+
+/** Did anything of this revision run already? Then the plan is locked, and a changed world parks steps instead of re-opening it. */
+function hasStarted(run: Run): boolean {
+  return run.retry || run.plan!.steps.some(step => isEffect(step) && run.steps[step.id]?.state !== 'queued');
+}
+
+/** A successor who stopped being eligible is never silently replaced: their unfinished steps fail with the reason. */
+async function refuseSuccessors(desk: Desk): Promise<void> {
+  const { run } = desk;
+  desk.change({ retry: false });
+  const { looks, unread } = await lookAtAll(run, 'May the successors still take over?');
+  for (const { step, sentence } of looks.flatMap(look => look.refused)) {
+    if (run.steps[step]?.state === 'queued') progress(desk, step, { state: 'failed', message: `${sentence} Send "amend" with another successor.` });
+  }
+  if (unread.length > 0) desk.enter('executing', unread.join(' '));
+}
+
+async function runGroup(desk: Desk, group: Group): Promise<void> {
+  const { run } = desk;
+  for (const step of group.steps) progress(desk, step.id, { state: 'running', message: null });
+  const ran = await desk.interruptible(() =>
+    attempt(() =>
+      long.runSteps.executeWithOptions({ summary: summaryOf(run, group) }, [
+        {
+          offboardingId: run.offboardingId,
+          revision: run.plan!.revision,
+          system: group.system,
+          steps: group.steps.map(step => step.id),
+          retries: run.retries,
+          waived: waivedKeys(run),
+        },
+      ]),
+    ),
+  );
+  for (const step of group.steps) {
+    if (!ran) progress(desk, step.id, { state: 'queued' });
+    else if (!ran.ok) progress(desk, step.id, { state: 'failed', message: ran.sentence });
+    else settle(desk, step.id, ran.value.steps[step.id]);
+  }
+}
+
+/** A step the activity did not get to is queued again: the slice was over, or the run is paused. */
+function settle(desk: Desk, id: string, result: StepResult | undefined): void {
+  if (!result) return progress(desk, id, { state: 'queued' });
+  const { state, ...counts } = result;
+  if (state === 'unfinished') return progress(desk, id, { ...counts, state: 'queued' });
+  progress(desk, id, { ...counts, state: state === 'completed' && isWaived(desk.run, id) ? 'skipped' : state });
+}
+
+export function progress(desk: Desk, id: string, changes: Partial<StepProgress>): void {
+  const { run } = desk;
+  desk.change({ steps: { ...run.steps, [id]: { ...run.steps[id]!, ...changes } } });
+}
+
+/** "Transfer 1,204 open tasks → Bob" */
+function summaryOf(run: Run, group: Group): string {
+  const [first, ...others] = group.steps as [PlanStep, ...PlanStep[]];
+  const what = `${first.do} ${number(first.baseline.count)} ${first.title}: ${run.leaver.name}${takers(first)}`;
+  const summary = others.length > 0 ? `${what}, and ${others.length} more steps of ${group.system}` : what;
+  return summary.length > 180 ? `${summary.slice(0, 180)}…` : summary;
+}
+
+/** Parks the run: nobody is switched off, everything that worked stays done. */
+export function park(desk: Desk): void {
+  const { run } = desk;
+  for (const step of run.plan!.steps) {
+    if (step.phase === 'deactivate' && run.steps[step.id]?.state === 'queued') progress(desk, step.id, { state: 'not-run', message: 'Not every step succeeded.' });
+  }
+  const failed = failedSteps(run);
+  const what = failed.length > 0 ? `${failed.length} step${failed.length === 1 ? '' : 's'} failed: ${failed.join(', ')}.` : `Acknowledge again: ${openAcknowledgements(run).map(item => item.subject).join(', ')}.`;
+  const open = Object.entries(run.access).filter(([, access]) => access === 'open').map(([system]) => system);
+  desk.enter('needs-attention', `${what}${open.length > 0 ? ` The leaver stays active in ${open.join(', ')}.` : ''}`);
+}
+
+export async function attention(desk: Desk): Promise<void> {
+  const { run } = desk;
+  await desk.wait(() => run.retry || run.replan || run.finish !== null || (failedSteps(run).length === 0 && openAcknowledgements(run).length === 0));
+  if (desk.stopped()) return;
+  if (run.finish) return finish(desk);
+  if (run.replan) return desk.enter('preparing', 'Making a plan for what is left.');
+  desk.change({ retry: true, retries: run.retries + 1 });
+  for (const [id, { state }] of Object.entries(run.steps)) {
+    if (state === 'failed' || state === 'not-run') progress(desk, id, { state: 'queued', message: null, leftover: null });
+  }
+  desk.enter('executing', 'Trying again what is not done yet.');
+}
+
+function finish(desk: Desk): void {
+  const { run } = desk;
+  const { by, reason } = run.finish!;
+  const active = Object.entries(run.access).filter(([, access]) => access === 'open' || access === 'blocked').map(([system, access]) => `${system} (${access})`);
+  desk.change({
+    state: 'closed',
+    outcome: 'completed-partially',
+    sentence: `Closed by ${by.name} with steps left: ${reason}. ${active.length > 0 ? `Not switched off: ${active.join(', ')}.` : 'The leaver is switched off everywhere.'}`,
+  });
+}

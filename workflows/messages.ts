@@ -1,0 +1,62 @@
+/** Names that workflows and callers share: workflow types, ids, messages, their answers. Import this, never the workflows themselves. */
+import type { Finding, Outcome, RunState, StepState } from '../domain/model.js';
+import type { DecisionName, Order } from '../domain/request.js';
+import type { Participant, Run, WaitingOn } from '../domain/run.js';
+
+export const REQUEST_OFFBOARDING = 'requestOffboarding';
+export const OFFBOARD_USER = 'offboardUser';
+export const ARCHIVE_RUN = 'archiveRun';
+
+export const STATUS = 'status';
+/** Told to the archiver by a run that is about to close. */
+export const CLOSING = 'closing';
+
+/** One open run per person: the id is the lock. */
+export function offboardingWorkflowId(directoryId: string): string {
+  return `offboarding/${directoryId}`;
+}
+
+export function archiveWorkflowId(offboardingId: string): string {
+  return `archive/${offboardingId}`;
+}
+
+/** What `requestOffboarding` answers. */
+export type RequestAnswer =
+  | { answer: 'started'; workflowId: string; offboardingId: string; leaver: string; next: string }
+  | { answer: 'already-running'; workflowId: string; leaver: string; differs: string[]; amend: Record<string, unknown> | null; next: string }
+  | { answer: 'not-started'; reason: string; next: string };
+
+/** The input of `offboardUser`; only `requestOffboarding` starts it. */
+export interface OffboardUserInput {
+  offboardingId: string;
+  order: Order;
+  leaver: Participant;
+  requester: Participant;
+}
+
+/** What an update answers, and what happened to a signal. */
+export interface DecisionAnswer {
+  verdict: 'accepted' | 'refused';
+  sentence: string;
+  state: RunState;
+  plan: string | null;
+}
+
+/** The result of `offboardUser`. */
+export interface Report {
+  outcome: Outcome;
+  sentence: string;
+  offboardingId: string | null;
+  certificate: string | null;
+  /** System → whether the leaver can still get in. */
+  access: Record<string, string>;
+  steps: { id: string; title: string; state: StepState; changed: number; remaining: number | null; message: string | null }[];
+  findings: Finding[];
+}
+
+/** What the query `status` answers: the whole run, and what it waits for. */
+export interface Status extends Run {
+  waitingOn: WaitingOn;
+  /** Messages that fit now, ready to paste, with `by` left blank. */
+  next: { message: DecisionName; json: Record<string, unknown>; why: string }[];
+}

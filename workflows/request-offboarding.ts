@@ -1,0 +1,92 @@
+/**
+ * The front door: for people in the Temporal UI, the CLI and other tools, under any workflow id. It checks the request, looks the
+ * people up, and starts the one offboarding of that person, or answers with the run that is open already.
+ */
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ParentClosePolicy, setCurrentDetails, startChild, uuid4 } from '@temporalio/workflow';
+import type { Identified } from '../activities/people.js';
+import { type Order, parseRequest } from '../domain/request.js';
+import type { Decider, Participant } from '../domain/run.js';
+import { OFFBOARD_USER, offboardingWorkflowId, type OffboardUserInput, type RequestAnswer } from './messages.js';
+import { attempt, quick } from './proxies.js';
+
+export async function requestOffboarding(request?: unknown): Promise<RequestAnswer> {
+  const answer = await answerTo(request);
+  setCurrentDetails(`### ${answer.answer}\n\n${answer.answer === 'not-started' ? `${answer.reason}\n\n${answer.next}` : `${answer.next}\n\nWorkflow \`${answer.workflowId}\``}`);
+  return answer;
+}
+
+async function answerTo(request: unknown): Promise<RequestAnswer> {
+  const parsed = parseRequest(request);
+  if (!parsed.ok) return notStarted(parsed.sentence);
+  const order = parsed.value;
+  const leaver = await look('user', order.user);
+  if ('sentence' in leaver) return notStarted(leaver.sentence);
+  const requester = await look('requestedBy', order.requestedBy);
+  if ('sentence' in requester) return notStarted(requester.sentence);
+  const objection = mayRequest(leaver, requester);
+  if (objection) return notStarted(objection);
+  return start(order, leaver, requester);
+}
+
+async function look(key: string, who: string): Promise<Decider | { sentence: string }> {
+  const found = await attempt<Identified>(() => quick.identify.executeWithOptions({ summary: `Who is "${key}"?` }, [{ who }]));
+  if (!found.ok) return { sentence: `"${key}" could not be looked up: ${found.sentence}` };
+  return found.value.kind === 'one' ? found.value.person : { sentence: `"${key}": ${found.value.sentence}` };
+}
+
+function mayRequest(leaver: Decider, requester: Decider): string | null {
+  if (leaver.human === requester.human) return 'Nobody offboards themselves: ask a colleague to send the request.';
+  if (!requester.active) return `${requester.name} is not active in the directory and cannot ask for an offboarding.`;
+  if (!requester.operator) return `${requester.name} may not ask for an offboarding: that is for operators.`;
+  return null;
+}
+
+async function start(order: Order, leaver: Decider, requester: Decider): Promise<RequestAnswer> {
+  const workflowId = offboardingWorkflowId(leaver.id);
+  const offboardingId = uuid4();
+  const input: OffboardUserInput = { offboardingId, order, leaver: participant(leaver), requester: participant(requester) };
+  try {
+    await startChild(OFFBOARD_USER, {
+      workflowId,
+      args: [input],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      memo: { offboardingId },
+      staticSummary: `Offboarding of ${leaver.name}`.slice(0, 180),
+      staticDetails: `Asked for by ${requester.name}. ${order.note ?? ''}`.slice(0, 1000),
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    return alreadyRunning(workflowId, leaver, order);
+  }
+  const next = order.mode === 'preview' ? 'It plans and closes; nobody is asked.' : 'It makes a plan and then waits for acknowledgements and approval: its current details show the messages to send.';
+  return { answer: 'started', workflowId, offboardingId, leaver: leaver.name, next };
+}
+
+/** Says how the new request differs and which `amend` would make the open run do it. Changes nothing by itself. */
+async function alreadyRunning(workflowId: string, leaver: Decider, order: Order): Promise<RequestAnswer> {
+  const open = await attempt(() => quick.openRequest.executeWithOptions({ summary: 'What does the open run do?' }, [{ leaverId: leaver.id }]));
+  const current = open.ok ? open.value.order : null;
+  const differs = current ? AMENDABLE.filter(key => order[key] !== undefined && JSON.stringify(order[key]) !== JSON.stringify(current[key])) : [];
+  const amend = differs.length > 0 ? { by: '', ...Object.fromEntries(differs.map(key => [key, order[key]])) } : null;
+  return {
+    answer: 'already-running',
+    workflowId,
+    leaver: leaver.name,
+    differs,
+    amend,
+    next: amend
+      ? `This person is being offboarded already. To change that run, send it the message "amend" with ${JSON.stringify(amend)} and your name in "by".`
+      : 'This person is being offboarded already, with the same request: look at that run.',
+  };
+}
+
+const AMENDABLE = ['successor', 'successors', 'overrides', 'identities', 'mode', 'departure', 'effectiveAt', 'systems'] as const satisfies (keyof Order)[];
+
+function participant(person: Decider): Participant {
+  return { id: person.id, name: person.name, human: person.human };
+}
+
+function notStarted(reason: string): RequestAnswer {
+  return { answer: 'not-started', reason, next: 'Nothing was started and nothing was changed. Mend the request and send it again.' };
+}
