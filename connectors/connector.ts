@@ -146,11 +146,15 @@ export interface Connector {
   ): Promise<{ items: Item[]; next: ItemKey | null }>;
   /** How many items each taker holds in a category already, for `least-loaded`; same order as `takers`. */
   load(category: string, takers: string[], signal?: AbortSignal): Promise<number[]>;
-  /** Items of the account that `taker` may not own by the catalog's successor conditions: how many, and the first few keys. */
+  /**
+   * Items of the account that `taker` may not own by the catalog's successor conditions: how many, and the first few keys. `keys`
+   * asks about these items only; null = about all.
+   */
   ineligible(
     account: Account,
     category: string,
     taker: Account,
+    keys: readonly ItemKey[] | null,
     signal?: AbortSignal,
   ): Promise<{ count: number; sample: ItemKey[]; why: string | null }>;
 

@@ -12,7 +12,15 @@ import type { BatchEffect, BatchRequest, BeforeCommit } from '../connector.js';
 import type { BoundCategory } from './binding.js';
 import { databaseSays, refusesItem, sqlState } from './failures.js';
 import { parseTexts, type Transaction } from './session.js';
-import { type Answer, type Batch, changeStatement, classifyStatement, verifyStatement } from './statements.js';
+import {
+  type Answer,
+  type Batch,
+  changedHereStatement,
+  changeStatement,
+  classifyStatement,
+  plainStatement,
+  verifyStatement,
+} from './statements.js';
 import type { Target } from './target.js';
 
 export async function change(
@@ -50,8 +58,23 @@ type Part = Omit<Batch, 'keys' | 'assignment'> & { keys: string[]; assignment: n
 /** All keys at once; the exceptions, if any, are read afterwards. */
 async function whole(tx: Transaction, c: BoundCategory, batch: Batch): Promise<BatchEffect> {
   const tally = new Tally(batch);
-  tally.add(await attempt(tx, c, batch));
+  tally.add((await plain(tx, c, batch)) ?? (await attempt(tx, c, batch)));
   return settleRest(tx, c, batch, tally);
+}
+
+/** The fast path: a row count, and the keys only where it is short. Null where the case is not plain. */
+async function plain(tx: Transaction, c: BoundCategory, batch: Batch): Promise<Answer | null> {
+  const statement = plainStatement(c, batch);
+  if (!statement) return null;
+  const changed = await tx.execute(statement.text, statement.values);
+  mustBeOneRowPerKey(c, batch, changed);
+  await speakBeforeCommit(tx, c);
+  let keys: string | null = null;
+  if (changed < batch.count) {
+    const here = changedHereStatement(c, batch);
+    keys = (await tx.query<{ keys: string }>(here.text, here.values))[0]!.keys;
+  }
+  return { changed, merged: 0, honest: true, per_taker: null, keys, before: null };
 }
 
 /** Halves the batch until what the database refuses stands alone. */
@@ -85,23 +108,29 @@ async function bisect(tx: Transaction, c: BoundCategory, part: Part, tally: Tall
 
 /** The statement, and everything that could still object to it before COMMIT. Throws `Rewritten` when a trigger changed our change. */
 async function attempt(tx: Transaction, c: BoundCategory, batch: Batch, needKeys = false): Promise<Answer> {
-  const tables = [c.table, ...c.mirrors.map(m => m.table)];
   const statement = changeStatement(c, batch, needKeys || c.table.hasTriggers);
   const [answer] = await tx.query<Answer>(statement.text, statement.values);
   if (!answer!.honest) throw new Rewritten();
-  if (answer!.changed > batch.count) {
-    throw new HandoverFailure(
-      'configuration',
-      `${c.table.name}: ${batch.count} keys matched ${answer!.changed} rows: the columns ${c.spec.key.join(', ')} do not identify a row`,
-    );
-  }
-  if (tables.some(t => t.hasDeferred)) await tx.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
+  mustBeOneRowPerKey(c, batch, answer!.changed);
+  await speakBeforeCommit(tx, c);
   if (c.table.hasTriggers && answer!.changed > 0) {
     const verify = verifyStatement(c, batch, answer!.keys ?? '{}');
     const [{ wrong } = { wrong: 0 }] = await tx.query<{ wrong: number }>(verify.text, verify.values);
     if (wrong > 0) throw new Rewritten();
   }
   return answer!;
+}
+
+function mustBeOneRowPerKey(c: BoundCategory, batch: Batch, changed: number): void {
+  if (changed <= batch.count) return;
+  const why = `${batch.count} keys matched ${changed} rows: the columns ${c.spec.key.join(', ')} do not identify a row`;
+  throw new HandoverFailure('configuration', `${c.table.name}: ${why}`);
+}
+
+/** Deferred constraints would object at COMMIT, when the receipt is written already and nobody can say which item it was. */
+async function speakBeforeCommit(tx: Transaction, c: BoundCategory): Promise<void> {
+  const tables = [c.table, ...c.mirrors.map(m => m.table)];
+  if (tables.some(t => t.hasDeferred)) await tx.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
 }
 
 /** Says of every key that was neither changed nor refused what became of it. */
@@ -125,7 +154,7 @@ async function settleRest(tx: Transaction, c: BoundCategory, batch: Batch, tally
     };
     await bisect(tx, c, part, tally);
   }
-  return tally.effect(await transactionId(tx, tally));
+  return tally.effect(tx.id);
 }
 
 type Fate = 'gone' | 'taken' | 'closed' | 'ineligible' | 'stays';
@@ -156,7 +185,6 @@ class Rewritten extends Error {
 class Tally {
   changed = 0;
   merged = 0;
-  transaction: string | null = null;
   readonly exceptions: ItemException[] = [];
   readonly #perTaker: number[];
   readonly #before: unknown[] = [];
@@ -169,7 +197,6 @@ class Tally {
   add(answer: Answer): void {
     this.changed += answer.changed;
     this.merged += answer.merged;
-    this.transaction = answer.transaction;
     if (answer.per_taker) for (const [i, n] of Object.entries(answer.per_taker)) this.#perTaker[Number(i)]! += n;
     else if (this.#perTaker.length > 0) this.#perTaker[0]! += answer.changed;
     if (answer.before) this.#before.push(...answer.before);
@@ -192,12 +219,6 @@ class Tally {
       before: this.#before.length > 0 ? this.#before : null,
     };
   }
-}
-
-async function transactionId(tx: Transaction, tally: Tally): Promise<string> {
-  if (tally.transaction !== null) return tally.transaction;
-  const [row] = await tx.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id');
-  return row!.id;
 }
 
 function toBatch(target: Target, c: BoundCategory, request: BatchRequest): Batch {

@@ -82,6 +82,7 @@ export async function ineligible(
   account: Account,
   category: string,
   taker: Account,
+  keys: readonly ItemKey[] | null,
   signal?: AbortSignal,
 ): Promise<{ count: number; sample: ItemKey[]; why: string | null }> {
   return target.bound(signal, async binding => {
@@ -92,13 +93,14 @@ export async function ineligible(
     const successor = target.identityOf(taker, identity);
     if (id === null || (must === undefined && successor !== null)) return { count: 0, sample: [], why: null };
     const bind = new Bindings();
-    const held = `${ownedBy(c, bind.add(id, c.owner.type))}${andWhen(c.spec.when)}`;
+    const element = c.key.element(c.alias);
+    const among = keys === null ? '' : ` AND (${element})::text = ANY(${bind.add(keys, 'text[]')})`;
+    const held = `${ownedBy(c, bind.add(id, c.owner.type))}${andWhen(c.spec.when)}${among}`;
     // Somebody without such an identity here can own nothing of the kind.
     const refused = must === undefined || successor === null ? '' : ` AND (${must}) IS NOT TRUE`;
     const from = refused
       ? `${c.from} CROSS JOIN (SELECT ${bind.add(successor, c.owner.type)} AS ${quote(identity)}) AS successor`
       : c.from;
-    const element = c.key.element(c.alias);
     const row = await target.session.transaction(
       { mode: 'read', doing: `asking whether the successor may own ${category}`, signal },
       async tx => {

@@ -19,8 +19,12 @@ export interface Row {
   [column: string]: unknown;
 }
 
-/** One open transaction. `doing` of the transaction is what failures say we were at. */
+/** One open transaction. */
 export interface Transaction {
+  /** The transaction's id as `settle` takes it; empty for readers, which have none. */
+  readonly id: string;
+  /** Runs a statement and says how many rows it changed. */
+  execute(text: string, values?: unknown[]): Promise<number>;
   query<R extends Row = Row>(text: string, values?: unknown[]): Promise<R[]>;
 }
 
@@ -70,7 +74,7 @@ export class Session {
    * the signal's reason, and anything else as it is. From COMMIT on an abort is too late: the outcome is reported instead.
    */
   async transaction<T>(options: TransactionOptions, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const { signal, doing, mode } = options;
+    const { signal, doing } = options;
     signal?.throwIfAborted();
     const client = await this.#connect(doing);
     let broken = false;
@@ -81,10 +85,12 @@ export class Session {
     const run = <R extends Row>(text: string, values?: unknown[]) => this.#cancellable<R>(client, signal, text, values);
     let reusable = false;
     try {
-      const begin = mode === 'read' ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : 'BEGIN ISOLATION LEVEL READ COMMITTED';
-      const idle = options.idleMs ? `; SET LOCAL idle_in_transaction_session_timeout = ${Math.round(options.idleMs)}` : '';
-      await run(begin + idle);
-      const result = await work({ query: run });
+      const id = await begin(run, options);
+      const result = await work({
+        id,
+        query: async <R extends Row>(text: string, values?: unknown[]) => (await run<R>(text, values)).rows,
+        execute: async (text, values) => (await run(text, values)).rowCount ?? 0,
+      });
       signal?.throwIfAborted();
       const end = await client.query('COMMIT').catch((error: unknown) => this.#fault(error));
       reusable = true;
@@ -133,14 +139,14 @@ export class Session {
     signal: AbortSignal | undefined,
     text: string,
     values?: unknown[],
-  ): Promise<R[]> {
+  ): Promise<pg.QueryResult<R>> {
     signal?.throwIfAborted();
     const answer = client.query<R>(values ? { text, values } : { text });
-    if (!signal) return (await answer.catch((error: unknown) => this.#fault(error))).rows;
+    if (!signal) return answer.catch((error: unknown) => this.#fault(error));
     const onAbort = () => void this.#cancel(client, answer);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      return (await answer.catch((error: unknown) => this.#fault(error))).rows;
+      return await answer.catch((error: unknown) => this.#fault(error));
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
@@ -179,6 +185,21 @@ export class Session {
       await other.end().catch(() => {});
     }
   }
+}
+
+type Run = (text: string) => Promise<pg.QueryResult<Row>>;
+
+/** One round trip. A writer learns its transaction id here, so that no statement has to ask for it. */
+async function begin(run: Run, { mode, idleMs }: TransactionOptions): Promise<string> {
+  const idle = idleMs ? `; SET LOCAL idle_in_transaction_session_timeout = ${Math.round(idleMs)}` : '';
+  if (mode === 'read') {
+    await run(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY${idle}`);
+    return '';
+  }
+  const results = await run(`BEGIN ISOLATION LEVEL READ COMMITTED${idle}; SELECT pg_current_xact_id()::text AS id`);
+  // Several statements in one text answer with a list, whatever the type says.
+  const last = (results as unknown as pg.QueryResult<Row>[]).at(-1);
+  return String(last?.rows[0]?.id);
 }
 
 function settings(catalog: Catalog): string {

@@ -33,7 +33,6 @@ export interface Answer {
   /** Array literal of the keys changed; null when all were, and nobody needs them. */
   keys: string | null;
   before: unknown[] | null;
-  transaction: string;
 }
 
 export interface Statement {
@@ -58,10 +57,39 @@ SELECT count(*)::integer AS changed,
        coalesce(bool_and(ho_honest), true) AS honest,
        ${several ? `(SELECT json_object_agg(g.i, g.n) FROM (SELECT ho_i AS i, count(*) AS n FROM done GROUP BY ho_i) AS g)` : 'NULL::json'} AS per_taker,
        ${needKeys ? '' : `CASE WHEN count(*) < ${batch.count} THEN `}coalesce(array_agg(ho_key), '{}')::text${needKeys ? '' : ' END'} AS keys,
-       jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)) FILTER (WHERE ho_row IS NOT NULL) AS before,
-       pg_current_xact_id()::text AS transaction
+       jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)) FILTER (WHERE ho_row IS NOT NULL) AS before
   FROM done`;
   return { text, values: parts.bind.values };
+}
+
+/**
+ * The plain UPDATE for the plain case (one successor, nothing to merge, mirror or distrust), which answers with a row count alone:
+ * collecting what a million rows RETURN costs an eighth of the time. Null where the case is not plain.
+ */
+export function plainStatement(c: BoundCategory, batch: Batch): Statement | null {
+  if (batch.do !== 'transfer' || batch.assignment !== null || c.unique || c.mirrors.length > 0 || c.table.hasTriggers)
+    return null;
+  const parts = new Parts(c, batch);
+  if (parts.needsRows) return null;
+  const taker = parts.bind.add(batch.takers[0] ?? null, c.owner.type);
+  const lists = parts.from(taker);
+  return {
+    text: `UPDATE ${c.from}
+   SET ${[`${quote(c.owner.name)} = ${taker}`, ...parts.bookkeeping()].join(', ')}
+ ${lists ? `FROM ${lists}` : ''}
+ WHERE ${parts.where()}`,
+    values: parts.bind.values,
+  };
+}
+
+/** The keys that the plain UPDATE of this very transaction changed: nobody else can have written a row in its name (xmin). */
+export function changedHereStatement(c: BoundCategory, batch: Batch): Statement {
+  const parts = new Parts(c, batch);
+  return {
+    text: `SELECT coalesce(array_agg(${c.key.element(c.alias)}), '{}')::text AS keys
+  FROM ${c.from} WHERE ${c.key.among?.(c.alias, parts.keys)} AND ${c.alias}.xmin = pg_current_xact_id()::xid`,
+    values: parts.bind.values,
+  };
 }
 
 function transfer(c: BoundCategory, batch: Batch, parts: Parts): string {

@@ -38,9 +38,8 @@ export async function flip(
       await deleteRows(target, tx, binding, account, name, spec, before);
       if (people.table.hasDeferred) await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
       await mustVerify(target, tx, people, user, name, spec);
-      const [id] = await tx.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id');
       const effect: BatchEffect = {
-        transaction: id!.id,
+        transaction: tx.id,
         changed,
         merged: 0,
         perTaker: [],

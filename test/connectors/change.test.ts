@@ -417,9 +417,27 @@ describe('aborts and broken connections', () => {
       change(url);
       return failureOf(bench.connector(YAML, { url: url.href }).inventory(alice, ['tasks']));
     };
-    expect((await at(url => (url.port = '1'))).kind).toBe('transient');
-    expect((await at(url => (url.pathname = '/nowhere'))).kind).toBe('credential');
-    expect((await at(url => (url.username = 'stranger'))).kind).toBe('credential');
+    expect(
+      (
+        await at(url => {
+          url.port = '1';
+        })
+      ).kind,
+    ).toBe('transient');
+    expect(
+      (
+        await at(url => {
+          url.pathname = '/nowhere';
+        })
+      ).kind,
+    ).toBe('credential');
+    expect(
+      (
+        await at(url => {
+          url.username = 'stranger';
+        })
+      ).kind,
+    ).toBe('credential');
   });
 
   test('nothing of ours stays open: no transaction, no lock', async () => {
@@ -461,5 +479,12 @@ async function cutAfterCommit(url: string): Promise<{ port: number; arm(): void;
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const address = server.address() as net.AddressInfo;
-  return { port: address.port, arm: () => void (armed = true), fired: () => fired, close: () => void server.close() };
+  return {
+    port: address.port,
+    arm: () => {
+      armed = true;
+    },
+    fired: () => fired,
+    close: () => void server.close(),
+  };
 }
