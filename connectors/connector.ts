@@ -154,7 +154,7 @@ export interface Connector {
     account: Account,
     category: string,
     taker: Account,
-    keys: readonly ItemKey[] | null,
+    keys?: readonly ItemKey[] | null,
     signal?: AbortSignal,
   ): Promise<{ count: number; sample: ItemKey[]; why: string | null }>;
 

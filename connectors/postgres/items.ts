@@ -82,7 +82,7 @@ export async function ineligible(
   account: Account,
   category: string,
   taker: Account,
-  keys: readonly ItemKey[] | null,
+  keys?: readonly ItemKey[] | null,
   signal?: AbortSignal,
 ): Promise<{ count: number; sample: ItemKey[]; why: string | null }> {
   return target.bound(signal, async binding => {
@@ -94,7 +94,7 @@ export async function ineligible(
     if (id === null || (must === undefined && successor !== null)) return { count: 0, sample: [], why: null };
     const bind = new Bindings();
     const element = c.key.element(c.alias);
-    const among = keys === null ? '' : ` AND (${element})::text = ANY(${bind.add(keys, 'text[]')})`;
+    const among = !keys ? '' : ` AND (${element})::text = ANY(${bind.add(keys, 'text[]')})`;
     const held = `${ownedBy(c, bind.add(id, c.owner.type))}${andWhen(c.spec.when)}${among}`;
     // Somebody without such an identity here can own nothing of the kind.
     const refused = must === undefined || successor === null ? '' : ` AND (${must}) IS NOT TRUE`;

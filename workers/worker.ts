@@ -1,0 +1,87 @@
+/** One worker: configuration in, a running worker out. `main.ts` and the embedded installation both start it here. */
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { reconcileArchive } from '../activities/archive.js';
+import type { Deps } from '../activities/deps.js';
+import { createActivities } from '../activities/index.js';
+import { PATIENCE_MS } from '../domain/failure.js';
+import { type Config, connectionUrl } from '../runtime/config.js';
+import { connectTemporal, payloadConverterPath } from '../runtime/temporal.js';
+import { openStore } from '../store/store.js';
+import { workflowBundle } from './bundle.js';
+import { openSystems } from './systems.js';
+
+export interface StartWorkerOptions {
+  config: Config;
+  /** Where the workflow bundle is kept between starts. */
+  cacheDir: string;
+  log: (message: string) => void;
+  env?: NodeJS.ProcessEnv;
+  /** Tests wait less long than operators do. */
+  patience?: Partial<Deps['patience']>;
+  worker?: Partial<WorkerOptions>;
+  /** Wraps the activities: fault tests lose results and crash in the middle. */
+  wrap?: (activities: ReturnType<typeof createActivities>) => object;
+}
+
+export interface RunningWorker {
+  deps: Deps;
+  /** Settles when the worker has stopped; rejects when it broke. */
+  stopped: Promise<void>;
+  /** Finishes batches in hand, then stops and closes every connection. */
+  stop(): Promise<void>;
+}
+
+export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
+  const { config, log } = options;
+  const env = options.env ?? process.env;
+  const { address, namespace, taskQueue } = config.temporal;
+  const temporal = await connectTemporal({ address, namespace });
+  const store = await openStore(connectionUrl(config.store.connection, 'our own store', env));
+  const systems = openSystems(config, log, env);
+  const connection = await NativeConnection.connect({ address });
+  const deps: Deps = {
+    store,
+    systems,
+    temporal,
+    policy: config.policy,
+    standingRules: config.successors,
+    roles: { operators: lowered(config.roles.operators), approvers: lowered(config.roles.approvers) },
+    patience: { ...PATIENCE_MS, ...options.patience },
+  };
+  const activities = createActivities(deps);
+  const worker = await Worker.create({
+    connection,
+    namespace,
+    taskQueue,
+    workflowBundle: { codePath: await workflowBundle(options.cacheDir) },
+    dataConverter: { payloadConverterPath },
+    activities: options.wrap?.(activities) ?? activities,
+    // A batch in hand takes seconds; a worker that must go at once is safe as well, only slower to recover.
+    shutdownGraceTime: '30s',
+    // A crash loses at most a second of progress reports.
+    maxHeartbeatThrottleInterval: '1s',
+    ...options.worker,
+  });
+  const running = worker.run();
+  reconcileArchive(deps).then(
+    archived => archived > 0 && log(`Archived ${archived} closed offboardings that had no archive yet.`),
+    error => log(`The archive could not be brought up to date: ${(error as Error).message}`),
+  );
+  const close = async (): Promise<void> => {
+    await Promise.allSettled([systems.close(), store.close(), connection.close(), temporal.connection.close()]);
+  };
+  const stopped = running.finally(close);
+  stopped.catch(() => {});
+  return {
+    deps,
+    stopped,
+    async stop() {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await stopped.catch(() => {});
+    },
+  };
+}
+
+function lowered(people: 'directory' | string[]): 'directory' | string[] {
+  return people === 'directory' ? people : people.map(person => person.toLowerCase());
+}
