@@ -9,23 +9,27 @@ import { createConnector } from '../../connectors/registry.js';
 import type { Account } from '../../domain/model.js';
 import { complaintsAfterOffboarding, issuesOf, refusedFor, type Snapshot, withEveryProjectOpen } from './judge.js';
 import { restAs } from './rest.js';
+import { type Role, roleFromTheDocs } from './role.js';
 import { type RedmineWorld, startRedmineWorld } from './world.js';
 
 const CATALOG = new URL('../../systems/redmine.yaml', import.meta.url).pathname;
 const { catalog, file } = await loadCatalog(CATALOG);
 
 let world: RedmineWorld;
+let role: Role;
 let redmine: Connector;
 /** With the closed and the archived project opened for the look. */
 let before: Snapshot;
 
 beforeAll(async () => {
   world = await startRedmineWorld();
-  redmine = createConnector({ catalog, file }, { url: world.databaseUrl });
+  role = await roleFromTheDocs(world.databaseUrl);
+  redmine = createConnector({ catalog, file }, { url: role.url });
   before = await withEveryProjectOpen(world, world.snapshot);
 });
 afterAll(async () => {
   await redmine?.close();
+  await role?.drop();
   await world?.stop();
 });
 
@@ -57,7 +61,7 @@ test('the world is as large as it claims', async () => {
 });
 
 describe('the catalog', () => {
-  test('fits a Redmine as Debian installs it', async () => {
+  test('fits a Redmine as Debian installs it, with the rights that the docs ask for', async () => {
     expect(await redmine.check()).toEqual([]);
   });
 
@@ -126,7 +130,7 @@ describe('the catalog', () => {
     'refuses %s exactly the issues that Redmine refuses',
     async login => {
       const refused = await withEveryProjectOpen(world, () => refusedFor(world, before, world.person(login).id));
-      const { count, sample } = await redmine.ineligible(await account('alice'), 'open_issues', await account(login));
+      const { count, sample } = await redmine.ineligible(await account('alice'), 'open_issues', await account(login), null);
       expect(count).toBe(refused.length);
       expect(refused.map(String)).toEqual(expect.arrayContaining(sample));
     },
