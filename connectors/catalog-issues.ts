@@ -22,9 +22,11 @@ function explain(issue: Issue, data: unknown, path: (string | number)[]): Mistak
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = knownKeys(path, given);
+      // What stands there already cannot have been meant.
+      const open = known.filter(key => !(key in (given as object)));
       return issue.keys.map(key => ({
         path: [...path, key],
-        says: `unknown key ${key}${didYouMean(key, known)}; known here are ${known.join(', ')}`,
+        says: `unknown key ${key}${didYouMean(key, open)}; known here are ${known.join(', ')}`,
       }));
     }
     case 'invalid_type':

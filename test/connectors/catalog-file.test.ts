@@ -1,0 +1,450 @@
+import { describe, expect, test } from 'vitest';
+import { catalogDigest, loadCatalog, readCatalog } from '../../connectors/catalog-file.js';
+import { failureOf } from './fixture.js';
+
+const GOOD = `version: 1
+system: crm
+title: CRM
+kind: postgres
+people:
+  table: public.users
+  key: id
+  name: name
+  match:
+    - { by: email, column: email }
+  active: users.active
+categories:
+  tasks:
+    title: Open tasks
+    do: transfer
+    table: public.tasks
+    key: [id]
+    owner:
+      column: owner_id
+    when: tasks.status <> 'done'
+`;
+
+/** Each case: what is put in the place of what, and every line that must be said. */
+const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][] = [
+  [
+    'an unknown key at the top',
+    'title: CRM',
+    'title: CRM\nsytem: x',
+    [
+      'crm.yaml:4:1 sytem: unknown key sytem; known here are version, system, title, kind, connect, absence, people, identities, guards, categories, block, unblock, deactivate, reactivate, acknowledged',
+    ],
+  ],
+  [
+    'an unknown key in people, with the nearest known one',
+    '  key: id\n',
+    '  key: id\n  mangaer: boss\n',
+    [
+      'crm.yaml:8:3 people.mangaer: unknown key mangaer (did you mean manager?); known here are table, key, name, email, when, match, active, blocked, manager, team, human, roles',
+    ],
+  ],
+  [
+    'an unknown key in a category',
+    '    key: [id]',
+    '    key: [id]\n    lable: title',
+    [
+      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, table, key, owner, when, label, link, attributes, version, touch, successor_must, successor_must_says, mirrors, unique, set, secret, fires_at, inflow, after, queues, unassigned, reason',
+    ],
+  ],
+  [
+    'an unknown key in an owner',
+    '      column: owner_id',
+    '      column: owner_id\n      colum: owner_id',
+    ['crm.yaml:20:7 categories.tasks.owner.colum: unknown key colum; known here are column, identity'],
+  ],
+  [
+    'an unknown key that is near to nothing',
+    '    key: [id]',
+    '    key: [id]\n    zzzzzz: 1',
+    [
+      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, table, key, owner, when, label, link, attributes, version, touch, successor_must, successor_must_says, mirrors, unique, set, secret, fires_at, inflow, after, queues, unassigned, reason',
+    ],
+  ],
+  ['a missing key', '  active: users.active\n', '', ['crm.yaml:5:1 people.active: is missing: a text is needed']],
+  ['a missing block', /people:[\s\S]*?(?=categories)/, '', ['crm.yaml:1:1 people: is missing: a block of keys is needed']],
+  ['a wrong version', 'version: 1', 'version: 2', ['crm.yaml:1:1 version: 2 was given, only 1 is allowed']],
+  ['a wrong kind', 'kind: postgres', 'kind: mysql', ['crm.yaml:4:1 kind: "mysql" was given, only postgres is allowed']],
+  [
+    'a system name with capitals',
+    'system: crm',
+    'system: CRM',
+    ['crm.yaml:2:1 system: "CRM" was given; allowed are lower-case letters, digits and _, starting with a letter'],
+  ],
+  ['a title that is a number', 'title: CRM', 'title: 7', ['crm.yaml:3:1 title: 7 was given, a text is needed']],
+  [
+    'an unknown disposition, with the nearest known one',
+    'do: transfer',
+    'do: tranfer',
+    [
+      'crm.yaml:15:5 categories.tasks.do: "tranfer" was given, allowed are transfer, remove, revoke, clear, acknowledge, keep (did you mean transfer?)',
+    ],
+  ],
+  [
+    'a disposition far from all',
+    'do: transfer',
+    'do: xyz',
+    ['crm.yaml:15:5 categories.tasks.do: "xyz" was given, allowed are transfer, remove, revoke, clear, acknowledge, keep'],
+  ],
+  [
+    'a category name with a blank',
+    '  tasks:',
+    '  open tasks:',
+    [
+      'crm.yaml:13:3 categories.open tasks: the name "open tasks" cannot be used; allowed are lower-case letters, digits and _, starting with a letter',
+    ],
+  ],
+  [
+    'a table without its schema',
+    'table: public.tasks',
+    'table: tasks',
+    ['crm.yaml:16:5 categories.tasks.table: "tasks" was given; a table is named as schema.table, without quotes'],
+  ],
+  [
+    'a table with a quote in its name',
+    'table: public.tasks',
+    'table: public.ta"sks',
+    ['crm.yaml:16:5 categories.tasks.table: "public.ta\\"sks" was given; a table is named as schema.table, without quotes'],
+  ],
+  [
+    'a table of the system',
+    'table: public.tasks',
+    'table: pg_catalog.pg_class',
+    [
+      'crm.yaml:16:5 categories.tasks.table: pg_catalog.pg_class is a table of the database system itself, which is never touched',
+    ],
+  ],
+  [
+    'a table of the information schema',
+    'table: public.tasks',
+    'table: information_schema.tables',
+    [
+      'crm.yaml:16:5 categories.tasks.table: information_schema.tables is a table of the database system itself, which is never touched',
+    ],
+  ],
+  [
+    'a table name of more than 63 bytes',
+    'table: public.tasks',
+    'table: public.ääääääääääääääääääääääääääääääää',
+    [
+      'crm.yaml:16:5 categories.tasks.table: "public.ääääääääääääääääääääääääääääääää" was given; PostgreSQL allows names of at most 63 bytes',
+    ],
+  ],
+  [
+    'a column with a quote',
+    'column: owner_id',
+    "column: 'owner\"; drop table users; --'",
+    ['crm.yaml:19:7 categories.tasks.owner.column: "owner\\"; drop table users; --" was given; a column is named without quotes'],
+  ],
+  [
+    'a column name of more than 63 bytes',
+    'column: owner_id',
+    'column: oooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooo',
+    [
+      'crm.yaml:19:7 categories.tasks.owner.column: "oooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooo" was given; PostgreSQL allows names of at most 63 bytes',
+    ],
+  ],
+  [
+    'an empty key',
+    'key: [id]',
+    'key: []',
+    ['crm.yaml:17:5 categories.tasks.key: the list is empty: at least one entry is needed'],
+  ],
+  ['a key that is no list', 'key: [id]', 'key: id', ['crm.yaml:17:5 categories.tasks.key: "id" was given, a list is needed']],
+  [
+    'a key with the same column twice',
+    'key: [id]',
+    'key: [id, id]',
+    ['crm.yaml:17:5 categories.tasks.key: a column is named twice'],
+  ],
+  [
+    'an owner that is a text',
+    /owner:\n\s+column: owner_id/,
+    'owner: owner_id',
+    ['crm.yaml:18:5 categories.tasks.owner: "owner_id" was given, a block of keys is needed'],
+  ],
+  [
+    'an owner identity that is not defined',
+    '      column: owner_id',
+    '      column: owner_id\n      identity: emploee',
+    ['crm.yaml:20:7 categories.tasks.owner.identity: there is no identity emploee; known are user'],
+  ],
+  ['an empty condition', "when: tasks.status <> 'done'", "when: ''", ['crm.yaml:20:5 categories.tasks.when: the text is empty']],
+  [
+    'a condition with a semicolon',
+    "when: tasks.status <> 'done'",
+    'when: "true; drop table tasks"',
+    ['crm.yaml:20:5 categories.tasks.when: the condition cannot be used: a semicolon is not allowed: it must be one expression'],
+  ],
+  [
+    'a condition with a comment',
+    "when: tasks.status <> 'done'",
+    'when: "true -- all"',
+    [
+      'crm.yaml:20:5 categories.tasks.when: the condition cannot be used: comments are not allowed in it (write them as # in the YAML file)',
+    ],
+  ],
+  [
+    'a condition that leaves its parentheses',
+    "when: tasks.status <> 'done'",
+    'when: "true) or (true"',
+    ['crm.yaml:20:5 categories.tasks.when: the condition cannot be used: there is a ) without its opening bracket'],
+  ],
+  [
+    'a condition with an open bracket',
+    "when: tasks.status <> 'done'",
+    'when: "(true"',
+    ['crm.yaml:20:5 categories.tasks.when: the condition cannot be used: a bracket is not closed'],
+  ],
+  [
+    'a condition with an open string',
+    "when: tasks.status <> 'done'",
+    'when: "tasks.status = \'done"',
+    ['crm.yaml:20:5 categories.tasks.when: the condition cannot be used: a string is not closed'],
+  ],
+  [
+    'a condition with a parameter',
+    "when: tasks.status <> 'done'",
+    'when: "tasks.id = $1"',
+    [
+      'crm.yaml:20:5 categories.tasks.when: the condition cannot be used: $ is not allowed: there are no parameters and no dollar-quoted strings here',
+    ],
+  ],
+  [
+    'a condition that writes',
+    "when: tasks.status <> 'done'",
+    'when: "exists (delete from public.tasks)"',
+    [
+      'crm.yaml:20:5 categories.tasks.when: the condition cannot be used: the word delete is not allowed: a condition only reads (quote it if it is a column: "delete")',
+    ],
+  ],
+  [
+    'a condition that locks',
+    "when: tasks.status <> 'done'",
+    'when: "exists (select from public.users for update)"',
+    ['crm.yaml:20:5 categories.tasks.when: the condition cannot be used: row locks (FOR ...) are not allowed'],
+  ],
+  [
+    'a match by something unknown',
+    'by: email',
+    'by: phone',
+    ['crm.yaml:10:9 people.match.0.by: "phone" was given, allowed are email, login, id'],
+  ],
+  [
+    'a match table without person',
+    '{ by: email, column: email }',
+    '{ by: email, column: address, table: public.emails }',
+    ["crm.yaml:10:7 people.match.0: the table public.emails needs person: the column in it that holds the person's key"],
+  ],
+  [
+    'an identity called user',
+    'categories:',
+    'identities: { user: { column: uid } }\ncategories:',
+    ['crm.yaml:12:15 identities.user: user is always the key of people.table: choose another name'],
+  ],
+  [
+    'an identity of neither shape',
+    'categories:',
+    'identities: { employee: { table: public.employees, key: id, persn: user_id } }\ncategories:',
+    [
+      'crm.yaml:12:15 identities.employee.person: is missing: a text is needed',
+      'crm.yaml:12:61 identities.employee.persn: unknown key persn (did you mean person?); known here are table, key, person, when',
+    ],
+  ],
+  [
+    'an e-mail of neither shape',
+    '  name: name',
+    '  name: name\n  email: 5',
+    ['crm.yaml:9:3 people.email: 5 was given, a text or a block of keys is needed'],
+  ],
+  [
+    'an after that names no category',
+    '    key: [id]',
+    '    key: [id]\n    after: [taks]',
+    ['crm.yaml:18:13 categories.tasks.after.0: there is no category taks (did you mean tasks?); known are tasks'],
+  ],
+  [
+    'an after that names itself',
+    '    key: [id]',
+    '    key: [id]\n    after: [crm/tasks]',
+    ['crm.yaml:18:13 categories.tasks.after.0: a category cannot come after itself'],
+  ],
+  [
+    'unique on a category that is not transferred',
+    'do: transfer',
+    'do: remove\n    unique: [project]',
+    ['crm.yaml:16:5 categories.tasks.unique: unique has no meaning with do: remove; it belongs to transfer'],
+  ],
+  [
+    'set on a category that is transferred',
+    '    key: [id]',
+    '    key: [id]\n    set: { status: x }',
+    ['crm.yaml:18:5 categories.tasks.set: set has no meaning with do: transfer; it belongs to remove, revoke, clear'],
+  ],
+  [
+    'mirrors on a category that is removed',
+    'do: transfer',
+    'do: remove\n    mirrors: [{ table: public.x, owner: y, join: { a: b } }]',
+    ['crm.yaml:16:5 categories.tasks.mirrors: mirrors has no meaning with do: remove; it belongs to transfer, clear'],
+  ],
+  [
+    'a set that leaves the rows with the leaver',
+    /do: transfer[\s\S]*$/,
+    'do: revoke\n    table: public.tokens\n    key: [id]\n    owner: { column: user_id }\n    set: { revoked: true }\n',
+    [
+      'crm.yaml:19:5 categories.tasks.set: rows stay with the leaver after this set: say with when which rows still count, or set user_id too',
+    ],
+  ],
+  [
+    'a keep without a reason',
+    'do: transfer',
+    'do: keep',
+    ['crm.yaml:13:3 categories.tasks: keep needs a reason: why these items stay with the leaver'],
+  ],
+  [
+    'touch of the owner',
+    '    key: [id]',
+    '    key: [id]\n    touch: { owner_id: 3 }',
+    ['crm.yaml:18:14 categories.tasks.touch.owner_id: owner_id is the owner, which touch cannot set'],
+  ],
+  [
+    'touch of a list',
+    '    key: [id]',
+    '    key: [id]\n    touch: { updated_at: [now] }',
+    ['crm.yaml:18:14 categories.tasks.touch.updated_at: a list was given, a text or a number or true or false is needed'],
+  ],
+  [
+    'a secret that would be shown',
+    '    key: [id]',
+    '    key: [id]\n    label: token\n    secret: [token]',
+    ['crm.yaml:18:5 categories.tasks.label: token is secret and would be shown here'],
+  ],
+  [
+    'a link with another scheme',
+    '    key: [id]',
+    '    key: [id]\n    link: javascript:alert(1)',
+    ['crm.yaml:18:5 categories.tasks.link: "javascript:alert(1)" was given; a link starts with https:// or http://'],
+  ],
+  [
+    'a link with an open brace',
+    '    key: [id]',
+    '    key: [id]\n    link: https://crm/{id',
+    ['crm.yaml:18:5 categories.tasks.link: a { or } has no partner; columns stand in the link as {column}'],
+  ],
+  [
+    'a block that cannot be undone',
+    'categories:',
+    'block: { set: { s: 2 }, verify: users.s = 2 }\ncategories:',
+    [
+      'crm.yaml:12:1 block: a block must be reversible: unblock is missing',
+      'crm.yaml:12:1 block: people.blocked is missing: the condition that is true while the block is in place',
+    ],
+  ],
+  [
+    'a switch that sets the key',
+    'categories:',
+    'deactivate: { set: { id: 2 }, verify: users.s = 2 }\ncategories:',
+    ['crm.yaml:12:22 deactivate.set.id: id is the key of people, which is never changed'],
+  ],
+  [
+    'a switch that sets nothing',
+    'categories:',
+    'deactivate: { set: {}, verify: users.s = 2 }\ncategories:',
+    ['crm.yaml:12:15 deactivate.set: at least one column is needed'],
+  ],
+  [
+    'sessions of an unknown identity',
+    'categories:',
+    'deactivate: { set: { s: 2 }, verify: users.s = 2, also_delete: [{ table: public.sessions, column: uid, identity: login }] }\ncategories:',
+    ['crm.yaml:12:104 deactivate.also_delete.0.identity: there is no identity login; known are user'],
+  ],
+  [
+    'a time-out without a unit',
+    'categories:',
+    'connect: { lock_timeout: 5 }\ncategories:',
+    ['crm.yaml:12:12 connect.lock_timeout: 5 was given, a text is needed'],
+  ],
+  [
+    'a time-out in an unknown unit',
+    'categories:',
+    'connect: { lock_timeout: 5 hours }\ncategories:',
+    ['crm.yaml:12:12 connect.lock_timeout: "5 hours" was given; allowed are times like 500ms, 10s or 2min'],
+  ],
+  ['a key that is written twice', 'title: CRM', 'title: CRM\ntitle: CRM again', ['crm.yaml:4:1 Map keys must be unique']],
+  [
+    'broken YAML',
+    'key: [id]',
+    'key: [id',
+    ['crm.yaml:18:5 Flow sequence in block collection must be sufficiently indented and end with a ]'],
+  ],
+  [
+    'a tab as indentation',
+    '  name: name',
+    '\tname: name',
+    [
+      'crm.yaml:8:1 Tabs are not allowed as indentation',
+      'crm.yaml:8:8 Nested mappings are not allowed in compact mappings',
+      'crm.yaml:8:8 Implicit keys need to be on a single line',
+      'crm.yaml:11:1 All mapping items must start at the same column',
+    ],
+  ],
+  ['a list instead of a catalog', /[\s\S]*/, '- 1\n', ['crm.yaml:1:1: a list was given, a block of keys is needed']],
+  ['an empty file', /[\s\S]*/, '\n', ['crm.yaml:1:1: nothing was given, a block of keys is needed']],
+  [
+    'an acknowledged column without a reason',
+    'categories:',
+    'acknowledged: [{ table: public.x, column: y }]\ncategories:',
+    ['crm.yaml:12:16 acknowledged.0.reason: is missing: a text is needed'],
+  ],
+];
+
+describe('a malformed catalog is refused with file, line, key and what is allowed', () => {
+  for (const [name, from, to, lines] of CASES) {
+    test(name, () => {
+      const text = GOOD.replace(from, to);
+      expect(text).not.toBe(GOOD);
+      const reading = readCatalog(text, 'crm.yaml');
+      expect(reading.ok ? 'no mistake' : reading.mistakes).toEqual(lines);
+    });
+  }
+
+  test('all mistakes are said at once, in one failure', async () => {
+    const { writeFile, mkdtemp, rm } = await import('node:fs/promises');
+    const { tmpdir } = await import('node:os');
+    const dir = await mkdtemp(`${tmpdir()}/catalog-`);
+    await writeFile(`${dir}/a.yaml`, GOOD.replace('title: CRM', 'tittle: CRM').replace('do: transfer', 'do: move'));
+    const failure = await failureOf(loadCatalog(`${dir}/a.yaml`));
+    expect(failure.kind).toBe('configuration');
+    expect(failure.message.split('\n')).toHaveLength(4);
+    expect((await failureOf(loadCatalog(`${dir}/b.yaml`))).message).toContain('cannot be read');
+    await rm(dir, { recursive: true });
+  });
+});
+
+describe('a good catalog', () => {
+  test('has a digest that order, comments and spelled-out defaults do not change, and any change of meaning does', () => {
+    const digest = (text: string) => {
+      const reading = readCatalog(text, 'crm.yaml');
+      if (!reading.ok) throw new Error(reading.mistakes.join('\n'));
+      expect(reading.file.digest).toBe(catalogDigest(reading.catalog));
+      return reading.file.digest;
+    };
+    expect(digest(GOOD)).toMatch(/^[0-9a-f]{64}$/);
+    expect(digest(GOOD.replace('title: CRM\nkind: postgres', 'kind: postgres # the CRM\ntitle: CRM'))).toBe(digest(GOOD));
+    expect(digest(GOOD.replace('    key: [id]', '    key: [id]\n    inflow: false'))).toBe(digest(GOOD));
+    expect(digest(GOOD.replace("'done'", "'closed'"))).not.toBe(digest(GOOD));
+  });
+
+  test('knows where its parts stand', () => {
+    const reading = readCatalog(GOOD, 'systems/crm.yaml');
+    if (!reading.ok) throw new Error(reading.mistakes.join('\n'));
+    expect(reading.file.where(['categories', 'tasks', 'owner', 'column'])).toBe(
+      'systems/crm.yaml:19:7 categories.tasks.owner.column',
+    );
+    expect(reading.file.where(['categories', 'tasks', 'label'])).toBe('systems/crm.yaml:13:3 categories.tasks.label');
+    expect(reading.file.where(['people', 'match', 0, 'column'])).toBe('systems/crm.yaml:10:20 people.match.0.column');
+  });
+});

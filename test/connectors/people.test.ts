@@ -1,0 +1,285 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { BatchEffect, Connector } from '../../connectors/connector.js';
+import type { Person } from '../../domain/model.js';
+import { ALICE, account, type Bench, BOB, CAROL, createBench, failureOf, PEOPLE_YAML, someoneWaits } from './fixture.js';
+
+const YAML = `${PEOPLE_YAML}
+identities:
+  employee: { table: public.employees, key: number, person: user_id, when: employees.valid }
+  badge: { column: badge }
+guards:
+  last_owner: users.admin
+  protected: users.login = 'root'
+categories: {}
+block: { set: { status: 2 }, verify: users.status = 2, also_delete: [{ table: public.sessions, column: user_id }] }
+unblock: { set: { status: 1 }, verify: users.status = 1 }
+deactivate: { set: { status: 3 }, verify: users.status = 3, also_delete: [{ table: public.sessions, column: user_id }] }
+reactivate: { set: { status: 1 }, verify: users.status = 1 }
+`;
+
+const SQL = `
+  CREATE TABLE employees (number bigint, user_id bigint, valid boolean DEFAULT true);
+  CREATE TABLE sessions (token text, user_id bigint);
+  CREATE TABLE addresses (address text, user_id bigint, main boolean)`;
+
+let bench: Bench;
+let connector: Connector;
+
+beforeAll(async () => {
+  bench = await createBench('people', SQL);
+  connector = bench.connector(YAML);
+});
+afterAll(() => bench.drop());
+beforeEach(async () => {
+  await bench.db.query(`
+    DROP TRIGGER IF EXISTS stubborn ON users;
+    TRUNCATE employees, sessions, addresses;
+    DELETE FROM users WHERE id > 3;
+    UPDATE users SET status = 1, admin = id < 3, badge = NULL, human = NULL, service = false`);
+});
+
+const person = (id: string, email: string | null): Person => ({
+  id,
+  name: 'x',
+  email,
+  active: true,
+  managerId: null,
+  team: null,
+  roles: [],
+  human: id,
+});
+const statusOf = async (id: string) => (await bench.db.query('SELECT status FROM users WHERE id = $1', [id])).rows[0]?.status;
+
+describe('people of the directory', () => {
+  test('are found by id, e-mail and login, whatever the case, with everything the directory says', async () => {
+    const alice = {
+      id: '1',
+      name: 'Alice',
+      email: 'Alice@example.com',
+      active: true,
+      managerId: '2',
+      team: 'sales',
+      roles: ['operator'],
+      human: '1',
+    };
+    expect(await connector.findPeople({ by: 'id', value: '1' })).toEqual([alice]);
+    expect(await connector.findPeople({ by: 'email', value: ' ALICE@Example.COM' })).toEqual([alice]);
+    expect(await connector.findPeople({ by: 'login', value: 'Alice' })).toEqual([alice]);
+  });
+
+  test('are found when they are inactive or blocked, and an e-mail is never tried as a login (F-14)', async () => {
+    await bench.db.query(
+      `UPDATE users SET status = 3 WHERE id = 1; INSERT INTO users (id, name, login) VALUES (4, 'Odd', 'carol@example.com')`,
+    );
+    expect(await connector.findPeople({ by: 'id', value: '1' })).toMatchObject([{ id: '1', active: false }]);
+    expect((await connector.findPeople({ by: 'email', value: 'carol@example.com' })).map(p => p.id)).toEqual(['3']);
+  });
+
+  test('two matches are both returned, none is an empty list, and rows that are no people are not found', async () => {
+    await bench.db.query(
+      `INSERT INTO users (id, name, email, service) VALUES (4, 'Second', 'ALICE@example.com', false), (5, 'Robot', 'alice@example.com', true)`,
+    );
+    expect((await connector.findPeople({ by: 'email', value: 'alice@example.com' })).map(p => p.id)).toEqual(['1', '4']);
+    expect(await connector.findPeople({ by: 'email', value: "x' OR true --" })).toEqual([]);
+    expect(await connector.findPeople({ by: 'id', value: 'no number' })).toEqual([]);
+  });
+
+  test('a team is its active members by id', async () => {
+    await bench.db.query(`UPDATE users SET status = 3 WHERE id = 2`);
+    expect((await connector.team('sales')).map(p => p.id)).toEqual(['1', '3']);
+    expect(await connector.team('nobody')).toEqual([]);
+  });
+
+  test('may be recognised by a table of e-mail addresses of its own', async () => {
+    const own = bench.connector(
+      YAML.replace(
+        '  email: email\n',
+        '  email: { table: public.addresses, column: address, person: user_id, when: addresses.main }\n',
+      ).replace('{ by: email, column: email }', '{ by: email, table: public.addresses, column: address, person: user_id }'),
+    );
+    await bench.db.query(`INSERT INTO addresses VALUES ('a@main', 1, true), ('a@other', 1, false), ('b@main', 2, true)`);
+    expect(await own.findPeople({ by: 'email', value: 'A@Other' })).toMatchObject([{ id: '1', email: 'a@main' }]);
+    expect(await own.findPeople({ by: 'email', value: 'alice@example.com' })).toEqual([]);
+    expect(await own.check()).toEqual([]);
+  });
+});
+
+describe('accounts', () => {
+  test('are resolved with every identity that exists', async () => {
+    await bench.db.query(
+      `INSERT INTO employees VALUES (903, 1, true), (904, 1, false), (905, 2, true); UPDATE users SET badge = 'B-1' WHERE id = 1`,
+    );
+    expect(await connector.resolveAccount(person('d1', 'alice@EXAMPLE.com'), {})).toEqual({
+      kind: 'found',
+      account: {
+        system: 'crm',
+        status: 'found',
+        identities: { user: '1', employee: '903', badge: 'B-1' },
+        active: true,
+        blocked: false,
+      },
+    });
+    expect(await connector.resolveAccount(person('d3', 'carol@example.com'), {})).toMatchObject({
+      account: { identities: { user: '3' } },
+    });
+  });
+
+  test('that nobody matches are absent, expected or not as the catalog says', async () => {
+    expect(await connector.resolveAccount(person('d', 'zoe@example.com'), {})).toEqual({ kind: 'absent', expected: false });
+    expect(await connector.resolveAccount(person('d', null), {})).toEqual({ kind: 'absent', expected: false });
+    const relaxed = bench.connector(YAML.replace('kind: postgres', 'kind: postgres\nabsence: expected'));
+    expect(await relaxed.resolveAccount(person('d', 'zoe@example.com'), {})).toEqual({ kind: 'absent', expected: true });
+  });
+
+  test('with two candidates, for the person or for a further identity, are ambiguous and name them', async () => {
+    await bench.db.query(`INSERT INTO users (id, name, email) VALUES (4, 'Second', 'alice@example.com')`);
+    expect(await connector.resolveAccount(person('d', 'alice@example.com'), {})).toEqual({
+      kind: 'ambiguous',
+      identity: 'user',
+      candidates: [
+        { id: '1', label: 'Alice (1)' },
+        { id: '4', label: 'Second (4)' },
+      ],
+    });
+    await bench.db.query('INSERT INTO employees VALUES (903, 2), (904, 2)');
+    expect(await connector.resolveAccount(person('d', 'bob@example.com'), {})).toMatchObject({
+      kind: 'ambiguous',
+      identity: 'employee',
+      candidates: [{ id: '903' }, { id: '904' }],
+    });
+  });
+
+  test('take what an operator settled, unless it does not fit', async () => {
+    await bench.db.query(`INSERT INTO employees VALUES (903, 2), (904, 2), (905, NULL), (906, 1)`);
+    const bob = (pinned: Record<string, string>) => connector.resolveAccount(person('d', 'bob@example.com'), pinned);
+    expect(await bob({ employee: '904' })).toMatchObject({
+      kind: 'found',
+      account: { identities: { user: '2', employee: '904' } },
+    });
+    expect(await bob({ employee: '905' })).toMatchObject({ kind: 'found', account: { identities: { employee: '905' } } });
+    expect(await bob({ employee: '906' })).toMatchObject({ kind: 'ambiguous', identity: 'employee' });
+    expect(await bob({ user: '3' })).toMatchObject({ kind: 'found', account: { identities: { user: '3' } } });
+    expect(await bob({ user: '77' })).toEqual({ kind: 'ambiguous', identity: 'user', candidates: [] });
+    expect(await bob({ user: '' })).toMatchObject({ kind: 'absent' });
+    expect(await failureOf(bob({ emploee: '1' }))).toEqual({
+      kind: 'configuration',
+      message: 'crm: there is no identity emploee; known are user, employee, badge',
+    });
+  });
+
+  test('are read as they are now; one that vanished is rejected', async () => {
+    await bench.db.query('UPDATE users SET status = 2 WHERE id = 3');
+    expect(await connector.readAccount(account(CAROL))).toMatchObject({ active: true, blocked: true });
+    await bench.db.query('UPDATE users SET status = 3 WHERE id = 3');
+    expect(await connector.readAccount(account(CAROL))).toMatchObject({ active: false, blocked: false });
+    expect(await failureOf(connector.readAccount(account('77')))).toEqual({
+      kind: 'rejected',
+      message: 'crm: the account 77 no longer exists in public.users',
+    });
+  });
+});
+
+describe('guards', () => {
+  test('name the last active owner and protected accounts, and nobody else', async () => {
+    const kinds = async (id: string) => (await connector.guards(account(id))).map(g => g.kind);
+    expect(await kinds(ALICE)).toEqual([]);
+    await bench.db.query('UPDATE users SET status = 3 WHERE id = 2');
+    expect(await kinds(ALICE)).toEqual(['last-owner']);
+    expect(await kinds(CAROL)).toEqual([]);
+    await bench.db.query(
+      `UPDATE users SET status = 2 WHERE id = 2; INSERT INTO users (id, name, login) VALUES (9, 'root', 'root')`,
+    );
+    expect(await kinds(ALICE)).toEqual(['last-owner']);
+    expect(await kinds('9')).toEqual(['protected']);
+  });
+});
+
+describe('switches', () => {
+  const flip = async (verb: 'block' | 'unblock' | 'deactivate' | 'reactivate', id: string): Promise<BatchEffect> => {
+    const effects: BatchEffect[] = [];
+    await connector[verb](account(id), async e => void effects.push(e));
+    expect(effects).toHaveLength(1);
+    return effects[0]!;
+  };
+
+  test('block and unblock, deactivate and reactivate change one row, keep how it was, and do nothing the second time', async () => {
+    await bench.db.query(`INSERT INTO sessions VALUES ('canary', 3), ('canary', 3), ('other', 2)`);
+    const blocked = await flip('block', CAROL);
+    expect(blocked).toMatchObject({ changed: 1, exceptions: [] });
+    expect(blocked.before).toEqual([
+      { table: 'public.users', key: '3', row: { status: '1' } },
+      { table: 'public.sessions', key: null, deleted: 2 },
+    ]);
+    expect(await flip('block', CAROL)).toMatchObject({ changed: 0, before: null });
+    expect(await flip('unblock', CAROL)).toMatchObject({ changed: 1 });
+    expect(await flip('deactivate', CAROL)).toMatchObject({ changed: 1 });
+    expect(await flip('deactivate', CAROL)).toMatchObject({ changed: 0 });
+    expect(await connector.settle((await flip('reactivate', CAROL)).transaction)).toBe('committed');
+    expect(await statusOf(CAROL)).toBe(1);
+    expect((await bench.db.query('SELECT token FROM sessions')).rows).toEqual([{ token: 'other' }]);
+  });
+
+  test('a receipt that cannot be stored rolls the switch back', async () => {
+    const boom = new Error('no store');
+    await expect(connector.deactivate(account(CAROL), () => Promise.reject(boom))).rejects.toBe(boom);
+    expect(await statusOf(CAROL)).toBe(1);
+  });
+
+  test('a switch that the database takes back is rejected, not believed (F-1)', async () => {
+    await bench.db.query(`
+      CREATE OR REPLACE FUNCTION stubborn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new.status := 1; RETURN new; END $$;
+      CREATE TRIGGER stubborn BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION stubborn()`);
+    const failure = await failureOf(connector.deactivate(account(CAROL), async () => {}));
+    expect(failure).toEqual({
+      kind: 'rejected',
+      message:
+        "crm: the database accepted to deactivate the account 3, but the catalog's deactivate.verify is not true afterwards: nothing was changed",
+    });
+    await bench.db.query(
+      `CREATE OR REPLACE FUNCTION stubborn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`,
+    );
+    expect((await failureOf(connector.deactivate(account(CAROL), async () => {}))).message).toContain(
+      'must change exactly one row of public.users, but it changed 0',
+    );
+  });
+
+  test('the last owner and a protected account are refused in the deactivating transaction itself', async () => {
+    await bench.db.query('UPDATE users SET status = 3 WHERE id = 2');
+    expect(await failureOf(connector.deactivate(account(ALICE), async () => {}))).toMatchObject({ kind: 'rejected' });
+    expect(await statusOf(ALICE)).toBe(1);
+  });
+
+  test('of two administrators who are deactivated at the same time exactly one is refused (F-21)', async () => {
+    for (let round = 0; round < 10; round++) {
+      await bench.db.query('UPDATE users SET status = 1');
+      const results = await Promise.allSettled([ALICE, BOB].map(id => connector.deactivate(account(id), async () => {})));
+      expect(results.map(r => r.status).sort()).toEqual(['fulfilled', 'rejected']);
+      const { rows } = await bench.db.query('SELECT count(*)::int AS n FROM users WHERE admin AND status = 1');
+      expect(rows[0].n).toBe(1);
+    }
+  });
+
+  test('the second of two administrators waits for the first and sees that they are the last (F-21)', async () => {
+    const patient = bench.connector(YAML.replace('lock_timeout: 300ms', 'lock_timeout: 20s'));
+    let second: Promise<{ kind: string; message: string }> | undefined;
+    await patient.deactivate(account(ALICE), async () => {
+      second = failureOf(patient.deactivate(account(BOB), async () => {}));
+      await someoneWaits(bench.db);
+    });
+    expect((await second!).message).toContain('the last active owner');
+    expect([await statusOf(ALICE), await statusOf(BOB)]).toEqual([3, 1]);
+  });
+
+  test('a verb that the catalog does not have, an absent account and one that vanished are said', async () => {
+    const bare = bench.connector(`${PEOPLE_YAML}\ncategories: {}\n`);
+    expect(bare.can).toEqual({ block: false, deactivate: false, reactivate: false });
+    expect(connector.can).toEqual({ block: true, deactivate: true, reactivate: true });
+    expect((await failureOf(bare.deactivate(account(CAROL), async () => {}))).message).toBe(
+      'crm: the catalog does not say how to deactivate an account',
+    );
+    expect((await failureOf(connector.block({ ...account(CAROL), status: 'absent', identities: {} }, async () => {}))).kind).toBe(
+      'rejected',
+    );
+    expect((await failureOf(connector.block(account('77'), async () => {}))).message).toContain('no longer exists');
+  });
+});
