@@ -19,7 +19,8 @@ export type AccessResult = { access: 'blocked' | 'open'; message: string | null 
 /** A block that cannot be done stops nothing; it stays visible as `access open` with its reason. */
 export async function blockAccess(deps: Deps, input: AccessInput): Promise<AccessResult> {
   const connector = await deps.systems.get(input.account.system);
-  if (!connector.can.block) return { access: 'open', message: `The catalog of ${connector.title} says no way to block sign-in: do it by hand.` };
+  if (!connector.can.block)
+    return { access: 'open', message: `The catalog of ${connector.title} says no way to block sign-in: do it by hand.` };
   try {
     await switchAccount(deps, { ...input, verb: 'block' });
   } catch (error) {
@@ -44,7 +45,11 @@ export async function restoreAccess(deps: Deps, input: AccessInput): Promise<Acc
 
 async function recordAccess(deps: Deps, input: AccessInput, access: string): Promise<void> {
   await deps.store.audit.append(input.offboardingId, [
-    { subject: `access ${input.account.system} ${access} ${input.turn}`, kind: 'access', body: { system: input.account.system, access } },
+    {
+      subject: `access ${input.account.system} ${access} ${input.turn}`,
+      kind: 'access',
+      body: { system: input.account.system, access },
+    },
   ]);
 }
 
@@ -80,31 +85,57 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
   const connector = await deps.systems.get(input.system);
   const inTheWay = await deps.store.runs.claimDeactivation(input.offboardingId);
   if (inTheWay) {
-    return { kind: 'refused', message: `Another offboarding (${inTheWay.workflow}) is still handing items over to this leaver. Amend that run's successors or let it finish, then send "retry".` };
+    return {
+      kind: 'refused',
+      message: `Another offboarding (${inTheWay.workflow}) is still handing items over to this leaver. Amend that run's successors or let it finish, then send "retry".`,
+    };
   }
   const proof = await look(deps, { ...input, account });
-  const unproven = provenEmpty(proof, plan.steps.filter(isEffect).map(step => step.id));
+  const unproven = provenEmpty(
+    proof,
+    plan.steps.filter(isEffect).map(step => step.id),
+  );
   if (unproven.kind !== 'proven') return unproven;
 
   const before = await connector.readAccount(account, signal());
   let changed = false;
   try {
-    ({ changed } = await switchAccount(deps, { offboardingId: input.offboardingId, account, verb: 'deactivate', turn: input.turn }));
+    ({ changed } = await switchAccount(deps, {
+      offboardingId: input.offboardingId,
+      account,
+      verb: 'deactivate',
+      turn: input.turn,
+    }));
   } catch (error) {
     if (!(error instanceof HandoverFailure) || deps.patience[error.kind] > 0) throw error;
     return { kind: 'refused', message: error.message };
   }
   const now = await connector.readAccount(account, signal());
-  if (now.active) return { kind: 'refused', message: `${connector.title} reported success, but reading shows that the account is still active. Look at it there, then send "retry".` };
+  if (now.active)
+    return {
+      kind: 'refused',
+      message: `${connector.title} reported success, but reading shows that the account is still active. Look at it there, then send "retry".`,
+    };
 
-  const after = (await connector.inventory(account, plan.steps.filter(step => step.system === input.system && isEffect(step)).map(step => step.category), signal()))
+  const after = (
+    await connector.inventory(
+      account,
+      plan.steps.filter(step => step.system === input.system && isEffect(step)).map(step => step.category),
+      signal(),
+    )
+  )
     .filter(category => category.count > 0 && !input.waived[`${input.system}/${category.category}`])
     .map(category => ({ step: `${input.system}/${category.category}`, count: category.count }));
   const kept = plan.steps
     .filter(step => step.system === input.system && step.phase === 'keep')
     .map(step => {
       const category = proof.inventory.find(one => one.category === step.category);
-      return { step: step.id, before: step.baseline.count, now: category?.count ?? 0, untouched: category?.fingerprint === step.baseline.fingerprint };
+      return {
+        step: step.id,
+        before: step.baseline.count,
+        now: category?.count ?? 0,
+        untouched: category?.fingerprint === step.baseline.fingerprint,
+      };
     });
   const result: DeactivateResult = {
     kind: 'deactivated',
@@ -119,10 +150,19 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
 }
 
 /** Nothing left but waived keys, every category read, and no manual item that nobody has seen. */
-export function provenEmpty(proof: Look, effects: readonly string[]): { kind: 'proven' } | Extract<DeactivateResult, { kind: 'left' | 'reopened' | 'refused' }> {
+export function provenEmpty(
+  proof: Look,
+  effects: readonly string[],
+): { kind: 'proven' } | Extract<DeactivateResult, { kind: 'left' | 'reopened' | 'refused' }> {
   const unread = proof.inventory.find(category => !category.complete);
-  if (unread) return { kind: 'refused', message: `${proof.system}/${unread.category} could not be read for the proof: ${unread.problem ?? 'no answer'} Mend it and send "retry".` };
-  const left = proof.steps.filter(step => effects.includes(step.step) && step.unwaived > 0).map(step => ({ step: step.step, count: step.unwaived }));
+  if (unread)
+    return {
+      kind: 'refused',
+      message: `${proof.system}/${unread.category} could not be read for the proof: ${unread.problem ?? 'no answer'} Mend it and send "retry".`,
+    };
+  const left = proof.steps
+    .filter(step => effects.includes(step.step) && step.unwaived > 0)
+    .map(step => ({ step: step.step, count: step.unwaived }));
   if (left.length > 0) return { kind: 'left', steps: left };
   const reopened = proof.steps.filter(step => step.frozen !== null);
   if (reopened.length > 0) return { kind: 'reopened', looks: reopened };

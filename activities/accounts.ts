@@ -23,7 +23,11 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
   if ('sentence' in found) throw new HandoverFailure('rejected', found.sentence);
   await deps.store.runs.open({ leaver: input.leaverId, offboarding: input.offboardingId, workflow: input.workflowId });
   await deps.store.audit.append(input.offboardingId, [
-    { subject: 'requested', kind: 'requested', body: { workflow: input.workflowId, leaver: input.leaverId, request: input.order } },
+    {
+      subject: 'requested',
+      kind: 'requested',
+      body: { workflow: input.workflowId, leaver: input.leaverId, request: input.order },
+    },
   ]);
   const unknown = (input.order.systems ?? []).filter(system => !deps.systems.names.includes(system));
   if (unknown.length > 0) {
@@ -43,7 +47,12 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
 }
 
 /** One system out of reach must not hide what the others say. */
-async function resolveIn(deps: Deps, system: string, person: Person, order: Order): Promise<{ account: Account | null; findings: Finding[] }> {
+async function resolveIn(
+  deps: Deps,
+  system: string,
+  person: Person,
+  order: Order,
+): Promise<{ account: Account | null; findings: Finding[] }> {
   const finding = (code: Finding['code'], message: string): Finding => ({ code, system, step: null, message });
   try {
     const connector = await deps.systems.get(system);
@@ -62,10 +71,17 @@ async function resolveIn(deps: Deps, system: string, person: Person, order: Orde
         return { account: { system, status: 'absent', identities: {}, active: false, blocked: false }, findings: [] };
       case 'ambiguous': {
         const candidates = resolution.candidates.map(candidate => `${candidate.label} (${candidate.id})`).join(', ');
-        const amend = JSON.stringify({ identities: { [system]: { [resolution.identity]: resolution.candidates[0]?.id ?? '<id>' } } });
+        const amend = JSON.stringify({
+          identities: { [system]: { [resolution.identity]: resolution.candidates[0]?.id ?? '<id>' } },
+        });
         return {
           account: null,
-          findings: [finding('account-ambiguous', `Several accounts fit in ${connector.title}: ${candidates}. Say which, e.g. amend with ${amend}.`)],
+          findings: [
+            finding(
+              'account-ambiguous',
+              `Several accounts fit in ${connector.title}: ${candidates}. Say which, e.g. amend with ${amend}.`,
+            ),
+          ],
         };
       }
     }

@@ -2,8 +2,9 @@
  * Keeps whole histories: Temporal forgets closed runs when the namespace's retention ends, a run cannot export its own close, and a
  * terminated run runs no code. So another workflow waits for the close, and workers look for closed runs without an archive.
  */
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+
 import { WorkflowNotFoundError } from '@temporalio/common';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { Deps } from './deps.js';
 
 export interface ArchiveInput {
@@ -32,7 +33,9 @@ export async function archiveRuns(deps: Deps, input: ArchiveInput): Promise<Arch
   if (status === 'RUNNING') return { kind: 'still-open' };
   // A reset leaves the old run terminated and opens a new one under the same offboarding: follow to it.
   runs += await archiveOne(deps, input, runId, status);
-  for await (const other of deps.temporal.workflow.list({ query: `WorkflowId = "${input.workflowId}" and WorkflowType = "offboardUser"` })) {
+  for await (const other of deps.temporal.workflow.list({
+    query: `WorkflowId = "${input.workflowId}" and WorkflowType = "offboardUser"`,
+  })) {
     if (other.runId === runId) continue;
     const offboarding = await offboardingOf(deps, input.workflowId, other.runId);
     if (offboarding !== input.offboardingId) continue;
@@ -65,11 +68,18 @@ async function offboardingOf(deps: Deps, workflowId: string, runId: string): Pro
 /** At a worker's start: closed runs without an archive (terminated, or their archiver died) are fetched. Returns how many. */
 export async function reconcileArchive(deps: Deps): Promise<number> {
   let archived = 0;
-  for await (const closed of deps.temporal.workflow.list({ query: `WorkflowType = "offboardUser" and ExecutionStatus != "Running"` })) {
+  for await (const closed of deps.temporal.workflow.list({
+    query: `WorkflowType = "offboardUser" and ExecutionStatus != "Running"`,
+  })) {
     if (await deps.store.archive.has(closed.runId)) continue;
     const offboarding = closed.memo?.offboardingId;
     if (typeof offboarding !== 'string') continue;
-    archived += await archiveOne(deps, { offboardingId: offboarding, workflowId: closed.workflowId }, closed.runId, closed.status.name);
+    archived += await archiveOne(
+      deps,
+      { offboardingId: offboarding, workflowId: closed.workflowId },
+      closed.runId,
+      closed.status.name,
+    );
   }
   for (const open of await deps.store.runs.all()) {
     const status = await deps.temporal.workflow

@@ -21,7 +21,10 @@ export async function settle(deps: Deps, connector: Connector, receipt: Receipt)
       await deps.store.ledger.abort(receipt, receipt.transaction);
       return false;
     case 'in-progress':
-      throw new HandoverFailure('locked', `Another attempt at ${receipt.step} is still in the middle of its transaction in ${connector.title}.`);
+      throw new HandoverFailure(
+        'locked',
+        `Another attempt at ${receipt.step} is still in the middle of its transaction in ${connector.title}.`,
+      );
     case 'unknown':
       throw new HandoverFailure(
         'rejected',

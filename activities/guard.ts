@@ -2,7 +2,7 @@
  * The one place where an error becomes a Temporal failure: its kind is the failure's type, its patience says whether Temporal tries
  * again. Also keeps long activities visibly alive, so that a dead worker is noticed within seconds.
  */
-import { activityInfo, ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, activityInfo, CancelledFailure, Context } from '@temporalio/activity';
 import { type FailureKind, HandoverFailure } from '../domain/failure.js';
 import type { Deps } from './deps.js';
 
@@ -20,7 +20,10 @@ export function guarded<T extends Record<string, Verb>>(verbs: T, patience: Deps
     Object.entries(verbs).map(([name, verb]) => [
       name,
       async (input: never) => {
-        const alive = setInterval(() => Context.current().heartbeat(progress.get(Context.current().info.base64TaskToken) ?? null), HEARTBEAT_MS);
+        const alive = setInterval(
+          () => Context.current().heartbeat(progress.get(Context.current().info.base64TaskToken) ?? null),
+          HEARTBEAT_MS,
+        );
         try {
           return await verb(input);
         } catch (error) {
@@ -82,10 +85,12 @@ function failureOf(error: unknown, patience: Deps['patience']): Error {
     // Operators pause and reset activities: Temporal must see a cancellation, not a failure of the target.
     return new CancelledFailure(`The activity was interrupted: ${String(signal().reason?.message ?? signal().reason)}`);
   }
-  if (error instanceof HandoverFailure) return failure(error.kind, error.message, waited() > patience[error.kind], error.retryAfterMs);
+  if (error instanceof HandoverFailure)
+    return failure(error.kind, error.message, waited() > patience[error.kind], error.retryAfterMs);
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : String(error);
-  if (code && PASSING.test(code)) return failure('transient', `Our own store is out of reach (${code}).`, waited() > patience.transient);
+  if (code && PASSING.test(code))
+    return failure('transient', `Our own store is out of reach (${code}).`, waited() > patience.transient);
   if (/Connection terminated|timeout exceeded when trying to connect/i.test(message)) {
     return failure('transient', 'Our own store closed the connection.', waited() > patience.transient);
   }

@@ -77,7 +77,14 @@ export async function planOf(deps: Deps, offboardingId: string, revision: number
 }
 
 /** An equal fingerprint needs no second read of the keys. */
-async function compare(deps: Deps, connector: Connector, input: LookInput, plan: Plan, step: PlanStep, held: CategoryInventory): Promise<StepLook> {
+async function compare(
+  deps: Deps,
+  connector: Connector,
+  input: LookInput,
+  plan: Plan,
+  step: PlanStep,
+  held: CategoryInventory,
+): Promise<StepLook> {
   const waived = input.waived[step.id];
   const seen = input.seen[step.id];
   const asPlanned = held.count === step.baseline.count && held.fingerprint === step.baseline.fingerprint;
@@ -89,13 +96,17 @@ async function compare(deps: Deps, connector: Connector, input: LookInput, plan:
       : held.count === 0
         ? { arrived: 0, departed: step.baseline.count }
         : await deps.store.manifests.drift(shown, pages());
-  const unwaived = waived && held.count > 0 ? (await deps.store.manifests.drift({ frozen: waived }, pages())).arrived : held.count;
-  const frozen = step.phase === 'manual' && drift.arrived > 0 ? await deps.store.manifests.freeze((await allKeys(pages())).keys) : null;
+  const unwaived =
+    waived && held.count > 0 ? (await deps.store.manifests.drift({ frozen: waived }, pages())).arrived : held.count;
+  const frozen =
+    step.phase === 'manual' && drift.arrived > 0 ? await deps.store.manifests.freeze((await allKeys(pages())).keys) : null;
   return { step: step.id, count: held.count, ...drift, unwaived, frozen };
 }
 
 /** All pages as one array literal. Literals are joined as text: nobody parses the keys. */
-export async function allKeys(pages: AsyncIterable<{ keys: string; count: number; fingerprint: string }>): Promise<{ keys: string; count: number }> {
+export async function allKeys(
+  pages: AsyncIterable<{ keys: string; count: number; fingerprint: string }>,
+): Promise<{ keys: string; count: number }> {
   const parts: string[] = [];
   let count = 0;
   for await (const page of pages) {

@@ -6,7 +6,16 @@ import { randomUUID } from 'node:crypto';
 import type { CategoryFacts, Connector } from '../connectors/connector.js';
 import { type Assignment, assigner } from '../domain/assign.js';
 import type { Account, CategoryInventory, Finding, Person } from '../domain/model.js';
-import { canonicalJson, deactivateId, isEffect, orderSteps, type Plan, type PlanStep, phaseOf, withMembershipEdges } from '../domain/plan.js';
+import {
+  canonicalJson,
+  deactivateId,
+  isEffect,
+  orderSteps,
+  type Plan,
+  type PlanStep,
+  phaseOf,
+  withMembershipEdges,
+} from '../domain/plan.js';
 import type { Order, SuccessorRule } from '../domain/request.js';
 import { ruleFor } from '../domain/rules.js';
 import type { Acknowledgement } from '../domain/run.js';
@@ -42,7 +51,8 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   if (made) return { plan: made, findings: [], reopened: await reopenedSubjects(deps, input, made) };
 
   const found = await findOne(deps, `id:${input.leaverId}`);
-  if ('sentence' in found) return { plan: null, findings: [finding('account-missing', null, null, found.sentence)], reopened: [] };
+  if ('sentence' in found)
+    return { plan: null, findings: [finding('account-missing', null, null, found.sentence)], reopened: [] };
   const leaver = found.person;
   const manifest = randomUUID();
   const findings: Finding[] = [];
@@ -55,7 +65,12 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
 
   for (const account of accounts) {
     const connector = await deps.systems.get(account.system);
-    systems.push({ system: connector.system, title: connector.title, catalog: connector.catalogDigest, accountExpected: await mayBeAbsent(connector, leaver, account) });
+    systems.push({
+      system: connector.system,
+      title: connector.title,
+      catalog: connector.catalogDigest,
+      accountExpected: await mayBeAbsent(connector, leaver, account),
+    });
     unusedRules.delete(connector.system);
     if (account.status === 'absent') {
       for (const facts of connector.categories) unusedRules.delete(`${connector.system}/${facts.category}`);
@@ -69,18 +84,33 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
       const inventory = held.find(one => one.category === facts.category);
       if (!inventory?.complete) {
         const why = inventory?.problem ?? 'It was not part of the inventory.';
-        findings.push(finding('category-unreadable', connector.system, id, `${facts.title} (${id}) could not be read: ${why} Mend it and send "retry".`));
+        findings.push(
+          finding(
+            'category-unreadable',
+            connector.system,
+            id,
+            `${facts.title} (${id}) could not be read: ${why} Mend it and send "retry".`,
+          ),
+        );
         continue;
       }
       const step = stepOf(connector, facts, inventory, input.order);
       steps.push(step);
-      if (step.phase !== 'keep') await fill(deps, { connector, facts, step, inventory, account, leaver, order: input.order, book, manifest, findings });
+      if (step.phase !== 'keep')
+        await fill(deps, { connector, facts, step, inventory, account, leaver, order: input.order, book, manifest, findings });
     }
     if (mode.mode === 'execute-and-deactivate' && account.active && connector.can.deactivate) steps.push(deactivation(connector));
   }
   for (const name of unusedRules) {
     const known = steps.filter(isEffect).map(step => step.id);
-    findings.push(finding('override-unknown', null, null, `"successors" or "overrides" name "${name}", which is no system or category of this run; known are ${known.join(', ')}.`));
+    findings.push(
+      finding(
+        'override-unknown',
+        null,
+        null,
+        `"successors" or "overrides" name "${name}", which is no system or category of this run; known are ${known.join(', ')}.`,
+      ),
+    );
   }
   if (findings.length > 0) return { plan: null, findings, reopened: [] };
 
@@ -103,30 +133,40 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   const gains = plan.steps.flatMap(step => step.successors.flatMap(successor => successor.personId ?? []));
   await deps.store.runs.setSuccessors(input.offboardingId, [...new Set(gains)]);
   await deps.store.audit.append(input.offboardingId, [
-    { subject: `plan ${plan.revision}`, kind: 'planned', body: { revision: plan.revision, digest: plan.digest, steps: plan.steps.length } },
+    {
+      subject: `plan ${plan.revision}`,
+      kind: 'planned',
+      body: { revision: plan.revision, digest: plan.digest, steps: plan.steps.length },
+    },
   ]);
   return { plan, findings: [], reopened: await reopenedSubjects(deps, input, plan) };
 }
 
 /** The directory last: it is what people sign in with, and what tells us who they are. */
 function inOrder(deps: Deps, accounts: readonly Account[]): Account[] {
-  const rank = (account: Account): number => (account.system === deps.systems.directory ? Number.MAX_SAFE_INTEGER : deps.systems.names.indexOf(account.system));
+  const rank = (account: Account): number =>
+    account.system === deps.systems.directory ? Number.MAX_SAFE_INTEGER : deps.systems.names.indexOf(account.system);
   return [...accounts].sort((a, b) => rank(a) - rank(b));
 }
 
 /** Whoever is switched off everywhere already cannot be deactivated any more; what they still own is handed over all the same. */
 function effectiveMode(order: Order, accounts: readonly Account[]): { mode: Order['mode']; reason: string | null } {
   const present = accounts.filter(account => account.status === 'found');
-  if (order.mode !== 'execute-and-deactivate' || present.some(account => account.active)) return { mode: order.mode, reason: null };
+  if (order.mode !== 'execute-and-deactivate' || present.some(account => account.active))
+    return { mode: order.mode, reason: null };
   return {
     mode: 'execute-only',
-    reason: present.length === 0 ? 'the leaver has no account in any of these systems' : 'every account of the leaver is inactive already',
+    reason:
+      present.length === 0
+        ? 'the leaver has no account in any of these systems'
+        : 'every account of the leaver is inactive already',
   };
 }
 
 function stepOf(connector: Connector, facts: CategoryFacts, inventory: CategoryInventory, order: Order): PlanStep {
   // Somebody who stays keeps groups and tokens; only what they own moves.
-  const stays = order.mode === 'execute-only' && (facts.do === 'remove' || facts.do === 'revoke' || facts.do === 'clear') && !facts.inflow;
+  const stays =
+    order.mode === 'execute-only' && (facts.do === 'remove' || facts.do === 'revoke' || facts.do === 'clear') && !facts.inflow;
   const disposition = stays ? 'keep' : facts.do;
   const qualified = facts.after.map(name => (name.includes('/') ? name : `${connector.system}/${name}`));
   return {
@@ -194,7 +234,8 @@ async function fill(deps: Deps, given: Filling): Promise<void> {
     } else {
       const resolved = await book.resolve(connector, facts, rule as SuccessorRule);
       if (resolved.refusals.length > 0 && !empty) {
-        for (const refusal of resolved.refusals) findings.push(finding('successor-refused', step.system, step.id, `${step.title} (${step.id}): ${refusal}`));
+        for (const refusal of resolved.refusals)
+          findings.push(finding('successor-refused', step.system, step.id, `${step.title} (${step.id}): ${refusal}`));
         return;
       }
       step.rule = resolved.rule;
@@ -205,7 +246,14 @@ async function fill(deps: Deps, given: Filling): Promise<void> {
   const overrides = await overridesOf(given);
   if (!empty) await writeManifest(deps, given, assignment, overrides);
   for (const key of overrides.keys()) {
-    findings.push(finding('override-unknown', step.system, step.id, `${step.title} (${step.id}): the leaver does not hold "${key}", which an override names.`));
+    findings.push(
+      finding(
+        'override-unknown',
+        step.system,
+        step.id,
+        `${step.title} (${step.id}): the leaver does not hold "${key}", which an override names.`,
+      ),
+    );
   }
 }
 
@@ -218,7 +266,14 @@ async function overridesOf({ connector, facts, step, order, book, findings }: Fi
   const overrides = new Map<string, number>();
   for (const [key, name] of Object.entries(order.overrides?.[step.id] ?? {})) {
     if (step.do !== 'transfer') {
-      findings.push(finding('override-unknown', step.system, step.id, `${step.title} (${step.id}) is not handed to anybody, so "${key}" cannot have a successor of its own.`));
+      findings.push(
+        finding(
+          'override-unknown',
+          step.system,
+          step.id,
+          `${step.title} (${step.id}) is not handed to anybody, so "${key}" cannot have a successor of its own.`,
+        ),
+      );
       continue;
     }
     const { successor, refusal } = await book.taker(connector, facts, name);
@@ -274,14 +329,20 @@ async function writeManifest(deps: Deps, given: Filling, assignment: Assignment,
   step.counts = counts;
   if (unnamed.length > 0) {
     given.findings.push(
-      finding('successor-missing', step.system, step.id, `${step.title} (${step.id}): the match rule names nobody for ${unnamed.length} items (${unnamed.slice(0, 5).join(', ')}); add "otherwise".`),
+      finding(
+        'successor-missing',
+        step.system,
+        step.id,
+        `${step.title} (${step.id}): the match rule names nobody for ${unnamed.length} items (${unnamed.slice(0, 5).join(', ')}); add "otherwise".`,
+      ),
     );
   }
   if (!transfers) return;
   for (const [n, successor] of step.successors.entries()) {
     if (counts[n] === 0) continue;
     const refusal = await book.ineligible(connector, account, step, successor, single ? null : perSuccessor[n]!);
-    if (refusal) given.findings.push(finding('successor-refused', step.system, step.id, `${step.title} (${step.id}): ${refusal}`));
+    if (refusal)
+      given.findings.push(finding('successor-refused', step.system, step.id, `${step.title} (${step.id}): ${refusal}`));
   }
 }
 
@@ -300,7 +361,10 @@ async function reopenedSubjects(deps: Deps, input: MakePlanInput, plan: Plan): P
     if (step.phase !== 'manual' || !acknowledged || !account || step.baseline.count === 0) continue;
     const connector = await deps.systems.get(step.system);
     const shown = acknowledged.frozen ? { frozen: acknowledged.frozen } : { manifest: acknowledged.manifest, step: step.id };
-    const { arrived } = await deps.store.manifests.drift(shown, connector.pages(account, step.category, { size: deps.policy.batch, signal: signal() }));
+    const { arrived } = await deps.store.manifests.drift(
+      shown,
+      connector.pages(account, step.category, { size: deps.policy.batch, signal: signal() }),
+    );
     if (arrived > 0) reopened.push(step.id);
   }
   return reopened;
@@ -309,4 +373,3 @@ async function reopenedSubjects(deps: Deps, input: MakePlanInput, plan: Plan): P
 function finding(code: Finding['code'], system: string | null, step: string | null, message: string): Finding {
   return { code, system, step, message };
 }
-

@@ -1,13 +1,16 @@
 /** Who somebody is: looked up in the directory, never guessed. Two matches are two matches. */
 import type { PersonQuery } from '../connectors/connector.js';
-import type { Person } from '../domain/model.js';
 import { applyAmendment } from '../domain/judge.js';
+import type { Person } from '../domain/model.js';
 import type { DecisionOf, Order } from '../domain/request.js';
 import type { Decider } from '../domain/run.js';
 import type { Deps } from './deps.js';
 import { signal } from './guard.js';
 
-export type Identified = { kind: 'one'; person: Decider } | { kind: 'none'; sentence: string } | { kind: 'many'; sentence: string };
+export type Identified =
+  | { kind: 'one'; person: Decider }
+  | { kind: 'none'; sentence: string }
+  | { kind: 'many'; sentence: string };
 
 /** `id:17`, an e-mail (anything with an @) or a login. */
 export function queryOf(who: string): PersonQuery {
@@ -22,10 +25,16 @@ export async function findOne(deps: Deps, who: string): Promise<{ person: Person
   if (found.length === 1) return { person: found[0]! };
   const how = { id: 'id', email: 'e-mail', login: 'login' }[query.by];
   if (found.length === 0) {
-    return { many: false, sentence: `Nobody in ${directory.title} has the ${how} "${query.value}". Check the spelling, or name the person as "id:<directory id>".` };
+    return {
+      many: false,
+      sentence: `Nobody in ${directory.title} has the ${how} "${query.value}". Check the spelling, or name the person as "id:<directory id>".`,
+    };
   }
   const candidates = found.map(person => `${person.name} (id:${person.id}${person.active ? '' : ', inactive'})`).join(', ');
-  return { many: true, sentence: `"${query.value}" fits ${found.length} people in ${directory.title}: ${candidates}. Name one of them by id.` };
+  return {
+    many: true,
+    sentence: `"${query.value}" fits ${found.length} people in ${directory.title}: ${candidates}. Name one of them by id.`,
+  };
 }
 
 /** Identifies a leaver, a requester or a decider, with what they may do. */
@@ -58,7 +67,8 @@ export async function openRequest(deps: Deps, input: { leaverId: string }): Prom
   for (const entry of entries) {
     if (entry.kind === 'requested') order = entry.body.request as Order;
     const payload = entry.body.payload as { name?: string } | undefined;
-    if (order && entry.kind === 'decision' && payload?.name === 'amend') order = applyAmendment(order, payload as Partial<DecisionOf<'amend'>>);
+    if (order && entry.kind === 'decision' && payload?.name === 'amend')
+      order = applyAmendment(order, payload as Partial<DecisionOf<'amend'>>);
   }
   return { order };
 }

@@ -42,7 +42,13 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
       body: {
         outcome: input.outcome,
         sentence: input.sentence,
-        receipts: receipts.map(receipt => ({ step: receipt.step, page: receipt.page, transaction: receipt.transaction, changed: receipt.changed, digest: receipt.digest })),
+        receipts: receipts.map(receipt => ({
+          step: receipt.step,
+          page: receipt.page,
+          transaction: receipt.transaction,
+          changed: receipt.changed,
+          digest: receipt.digest,
+        })),
       },
     },
   ]);
@@ -65,7 +71,11 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
       title: step.title,
       do: step.do,
       baseline: step.baseline,
-      successors: step.successors.map((successor, n) => ({ label: successor.label, personId: successor.personId, items: step.counts[n] ?? 0 })),
+      successors: step.successors.map((successor, n) => ({
+        label: successor.label,
+        personId: successor.personId,
+        items: step.counts[n] ?? 0,
+      })),
       ...run.steps[step.id],
     })),
     acknowledgements: run.acknowledgements,

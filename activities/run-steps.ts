@@ -61,7 +61,16 @@ export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsR
   for (const id of input.steps) {
     const step = plan.steps.find(one => one.id === id);
     if (!step) throw new HandoverFailure('rejected', `Plan ${input.revision} has no step "${id}".`);
-    const running: Running = { deps, connector, plan, step, account, slice, retries: input.retries, waived: input.waived[id] ?? null };
+    const running: Running = {
+      deps,
+      connector,
+      plan,
+      step,
+      account,
+      slice,
+      retries: input.retries,
+      waived: input.waived[id] ?? null,
+    };
     const before = step.after.find(other => results[other] && results[other].state !== 'completed');
     try {
       results[id] = before ? await notRun(running, before) : await runStep(running);
@@ -72,7 +81,11 @@ export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsR
     }
     if (results[id].state === 'unfinished') break;
     await deps.store.audit.append(input.offboardingId, [
-      { subject: `step ${id} ${input.revision}.${input.retries} ${results[id].state}`, kind: `step-${results[id].state}`, body: { step: id, ...results[id] } },
+      {
+        subject: `step ${id} ${input.revision}.${input.retries} ${results[id].state}`,
+        kind: `step-${results[id].state}`,
+        body: { step: id, ...results[id] },
+      },
     ]);
   }
   return { steps: results };
@@ -98,7 +111,10 @@ async function runStep(run: Running): Promise<StepResult> {
   const { connector, plan, step } = run;
   const pinned = plan.systems.find(one => one.system === step.system)?.catalog;
   if (pinned !== connector.catalogDigest) {
-    return failed(run, `The catalog of ${connector.title} has changed since this plan was made. Send "amend" to have a plan made with the new one.`);
+    return failed(
+      run,
+      `The catalog of ${connector.title} has changed since this plan was made. Send "amend" to have a plan made with the new one.`,
+    );
   }
   await settlePending(run);
   for (;;) {
@@ -167,7 +183,10 @@ async function movePage(run: Running, page: Page, committed: string[]): Promise<
       async given => {
         const settled = committed.splice(0);
         try {
-          await deps.store.ledger.begin(receiptOf(id, given, { takers, from: account.identities[facts.identity] ?? null }), settled);
+          await deps.store.ledger.begin(
+            receiptOf(id, given, { takers, from: account.identities[facts.identity] ?? null }),
+            settled,
+          );
         } catch (error) {
           committed.push(...settled);
           throw error;
@@ -187,7 +206,8 @@ async function movePage(run: Running, page: Page, committed: string[]): Promise<
     }
     // The answer to COMMIT may be lost: ask the target before anything is reported.
     const receipt = transaction ? await deps.store.ledger.find(id) : null;
-    if (receipt?.transaction === transaction && receipt && (await settle(deps, connector, receipt).catch(() => false))) return receipt.changed;
+    if (receipt?.transaction === transaction && receipt && (await settle(deps, connector, receipt).catch(() => false)))
+      return receipt.changed;
     throw error;
   }
 }
@@ -227,7 +247,13 @@ async function nextRound(run: Running, left: { keys: string; count: number }): P
     return `${arrived.count} new items have come and the plan names nobody to take them over. Send "amend" with a successor.`;
   }
   const pages: (NewPage & { origin: Origin })[] = [
-    ...pagesOf(again.keys, again.count, step.successors.length > 1 ? again.assignment : null, plan.policy.batch, 'again' as const),
+    ...pagesOf(
+      again.keys,
+      again.count,
+      step.successors.length > 1 ? again.assignment : null,
+      plan.policy.batch,
+      'again' as const,
+    ),
     ...pagesOf(arrived.keys, arrived.count, turns(step, arrived.count), plan.policy.batch, 'arrived' as const),
   ];
   await manifests.addRound(plan.manifest, step.id, retries * ROUNDS_PER_RETRY + opened + (retries > 0 ? 0 : 1), pages);
@@ -241,7 +267,13 @@ function turns(step: PlanStep, items: number): string | null {
   return `{${Array.from({ length: items }, (_, n) => n % byRule).join(',')}}`;
 }
 
-function pagesOf(keys: string, total: number, assignment: string | null, size: number, origin: Origin): (NewPage & { origin: Origin })[] {
+function pagesOf(
+  keys: string,
+  total: number,
+  assignment: string | null,
+  size: number,
+  origin: Origin,
+): (NewPage & { origin: Origin })[] {
   if (total === 0) return [];
   const all = parseKeys(keys);
   const takers = assignment === null ? null : parseKeys(assignment);

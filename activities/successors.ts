@@ -35,20 +35,37 @@ export class SuccessorBook {
     if (typeof rule === 'string') {
       const { successor, refusal } = await this.taker(connector, facts, rule);
       const said = rule === 'manager' || rule === 'unassigned' || rule.startsWith('queue:') ? rule : 'person';
-      return { successors: successor ? [successor] : [], assignment: { kind: 'one' }, rule: said, refusals: refusal ? [refusal] : [] };
+      return {
+        successors: successor ? [successor] : [],
+        assignment: { kind: 'one' },
+        rule: said,
+        refusals: refusal ? [refusal] : [],
+      };
     }
     if ('match' in rule) return this.resolveMatch(connector, facts, rule.match);
     const kind = 'round-robin' in rule ? 'round-robin' : 'least-loaded';
     const given = 'round-robin' in rule ? rule['round-robin'] : rule['least-loaded'];
     const pool = given === 'team' ? await this.teamOfLeaver() : given;
     if (pool.length === 0) {
-      return { successors: [], assignment: { kind: 'one' }, rule: kind, refusals: ['The leaver\'s team has no other active member: name a pool or a person.'] };
+      return {
+        successors: [],
+        assignment: { kind: 'one' },
+        rule: kind,
+        refusals: ["The leaver's team has no other active member: name a pool or a person."],
+      };
     }
     const people = await this.takersOf(connector, facts, [...new Set(pool)]);
     const assignment: Assignment =
       kind === 'round-robin' || people.successors.length === 0
         ? { kind: 'round-robin' }
-        : { kind, loads: await connector.load(facts.category, people.successors.map(successor => successor.value ?? ''), signal()) };
+        : {
+            kind,
+            loads: await connector.load(
+              facts.category,
+              people.successors.map(successor => successor.value ?? ''),
+              signal(),
+            ),
+          };
     return { ...people, assignment, rule: `${kind} over ${people.successors.length}` };
   }
 
@@ -60,7 +77,12 @@ export class SuccessorBook {
     const rule = `match on ${match.attribute}`;
     if (!facts.attributes.includes(match.attribute)) {
       const known = facts.attributes.length > 0 ? `known are ${facts.attributes.join(', ')}` : 'the catalog names none';
-      return { successors: [], assignment: { kind: 'one' }, rule, refusals: [`There is no attribute "${match.attribute}" to match on; ${known}.`] };
+      return {
+        successors: [],
+        assignment: { kind: 'one' },
+        rule,
+        refusals: [`There is no attribute "${match.attribute}" to match on; ${known}.`],
+      };
     }
     const names = [...new Set([...Object.values(match.map), ...(match.otherwise ? [match.otherwise] : [])])];
     const people = await this.takersOf(connector, facts, names);
@@ -77,7 +99,11 @@ export class SuccessorBook {
     };
   }
 
-  private async takersOf(connector: Connector, facts: CategoryFacts, names: readonly string[]): Promise<Pick<ResolvedRule, 'successors' | 'refusals'>> {
+  private async takersOf(
+    connector: Connector,
+    facts: CategoryFacts,
+    names: readonly string[],
+  ): Promise<Pick<ResolvedRule, 'successors' | 'refusals'>> {
     const each = await Promise.all(names.map(name => this.taker(connector, facts, name)));
     return { successors: each.flatMap(one => one.successor ?? []), refusals: each.flatMap(one => one.refusal ?? []) };
   }
@@ -93,7 +119,9 @@ export class SuccessorBook {
       const value = facts.queues[queue];
       if (value !== undefined) return { successor: { kind: 'queue', personId: null, label: `queue ${queue}`, value } };
       const known = Object.keys(facts.queues);
-      return { refusal: `There is no queue "${queue}"; ${known.length > 0 ? `known are ${known.join(', ')}` : 'the catalog names none'}.` };
+      return {
+        refusal: `There is no queue "${queue}"; ${known.length > 0 ? `known are ${known.join(', ')}` : 'the catalog names none'}.`,
+      };
     }
     const found = await this.person(name);
     if ('sentence' in found) return { refusal: found.sentence };
@@ -103,7 +131,8 @@ export class SuccessorBook {
     const account = await this.account(connector, person);
     if ('sentence' in account) return { refusal: account.sentence };
     const value = account.account.identities[facts.identity];
-    if (value === undefined) return { refusal: `${person.name} has no identity "${facts.identity}" in ${connector.title} and cannot own this.` };
+    if (value === undefined)
+      return { refusal: `${person.name} has no identity "${facts.identity}" in ${connector.title} and cannot own this.` };
     return { successor: { kind: 'person', personId: person.id, label: person.name, value } };
   }
 
@@ -126,9 +155,14 @@ export class SuccessorBook {
   private account(connector: Connector, person: Person): Promise<{ account: Account } | { sentence: string }> {
     return memo(this.accounts, `${connector.system} ${person.id}`, async () => {
       const resolution = await connector.resolveAccount(person, {}, signal());
-      if (resolution.kind === 'absent') return { sentence: `${person.name} has no account in ${connector.title} and cannot take over there.` };
-      if (resolution.kind === 'ambiguous') return { sentence: `${person.name} has several accounts in ${connector.title}: name the successor by one that is unique.` };
-      if (!resolution.account.active || resolution.account.blocked) return { sentence: `${person.name} is not active in ${connector.title} and cannot take over there.` };
+      if (resolution.kind === 'absent')
+        return { sentence: `${person.name} has no account in ${connector.title} and cannot take over there.` };
+      if (resolution.kind === 'ambiguous')
+        return {
+          sentence: `${person.name} has several accounts in ${connector.title}: name the successor by one that is unique.`,
+        };
+      if (!resolution.account.active || resolution.account.blocked)
+        return { sentence: `${person.name} is not active in ${connector.title} and cannot take over there.` };
       return { account: resolution.account };
     });
   }
@@ -138,7 +172,12 @@ export class SuccessorBook {
     const directory = await this.deps.systems.get(this.deps.systems.directory);
     const members = await directory.team(this.leaver.team, signal());
     const others = members.filter(member => member.human !== this.leaver.human);
-    const leaving = new Set(await this.deps.store.runs.leaving(others.map(member => member.id), this.offboardingId));
+    const leaving = new Set(
+      await this.deps.store.runs.leaving(
+        others.map(member => member.id),
+        this.offboardingId,
+      ),
+    );
     return others.filter(member => !leaving.has(member.id)).map(member => `id:${member.id}`);
   }
 
@@ -162,7 +201,12 @@ export class SuccessorBook {
 }
 
 /** Checks the plan's successors in one system again, now. */
-export async function refusedSuccessors(deps: Deps, connector: Connector, plan: Plan, leaver: Account): Promise<{ step: string; sentence: string }[]> {
+export async function refusedSuccessors(
+  deps: Deps,
+  connector: Connector,
+  plan: Plan,
+  leaver: Account,
+): Promise<{ step: string; sentence: string }[]> {
   const found = await findOne(deps, `id:${plan.leaver.id}`);
   if ('sentence' in found) return [];
   const book = new SuccessorBook(deps, found.person, plan.offboardingId);
@@ -174,7 +218,8 @@ export async function refusedSuccessors(deps: Deps, connector: Connector, plan: 
       if (successor.kind !== 'person' || !step.counts[n]) continue;
       const { successor: now, refusal } = await book.taker(connector, facts, `id:${successor.personId}`);
       if (refusal) refused.push({ step: step.id, sentence: refusal });
-      else if (now?.value !== successor.value) refused.push({ step: step.id, sentence: `${successor.label} has another account in ${connector.title} now.` });
+      else if (now?.value !== successor.value)
+        refused.push({ step: step.id, sentence: `${successor.label} has another account in ${connector.title} now.` });
     }
   }
   return refused;

@@ -18,7 +18,11 @@ export interface Assigner {
 }
 
 /** `overrides`: item key → index of its own successor. Overridden items do not use up a turn. */
-export function assigner(assignment: Assignment, successors: readonly Successor[], overrides: ReadonlyMap<ItemKey, number>): Assigner {
+export function assigner(
+  assignment: Assignment,
+  successors: readonly Successor[],
+  overrides: ReadonlyMap<ItemKey, number>,
+): Assigner {
   const rule = ruleOf(assignment, successors.length);
   return { next: (key, attribute) => overrides.get(key) ?? rule(attribute) };
 }

@@ -16,14 +16,17 @@ export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): stri
     const reasons: string[] = [];
     if (system.catalogChanged) reasons.push(`The catalog of ${system.system} has changed since the plan was made.`);
     for (const category of system.inventory) {
-      if (!category.complete) reasons.push(`${system.system}/${category.category} could not be read: ${category.problem ?? 'no answer'}`);
+      if (!category.complete)
+        reasons.push(`${system.system}/${category.category} could not be read: ${category.problem ?? 'no answer'}`);
     }
     for (const look of system.steps) {
       const step = plan.steps.find(one => one.id === look.step);
       if (!step || !isEffect(step)) continue;
       const limit = driftLimit(plan.policy, step.baseline.count);
       if (look.arrived > limit) {
-        reasons.push(`${look.arrived} new ${step.title} (${step.id}) have come since the plan was made; up to ${limit} may follow it without asking.`);
+        reasons.push(
+          `${look.arrived} new ${step.title} (${step.id}) have come since the plan was made; up to ${limit} may follow it without asking.`,
+        );
       } else if (look.arrived > 0 && step.do === 'transfer' && step.successors.length === 0) {
         reasons.push(`${look.arrived} ${step.title} (${step.id}) have come and the plan names nobody to take them over.`);
       }

@@ -34,7 +34,7 @@ export class HandoverFailure extends Error {
   constructor(
     readonly kind: FailureKind,
     message: string,
-    options: { cause?: unknown; /** Milliseconds after which the system wants to be asked again. */ retryAfterMs?: number } = {},
+    options: { cause?: unknown /** Milliseconds after which the system wants to be asked again. */; retryAfterMs?: number } = {},
   ) {
     super(message, { cause: options.cause });
     this.retryAfterMs = options.retryAfterMs;

@@ -18,11 +18,16 @@ export type Verdict = { accepted: true; sentence: string; changes: Partial<Run> 
 
 /** @param now ISO 8601 */
 export function judge(run: Run, decision: Decision, who: Decider, now: string): Verdict {
-  if (run.state === 'closed') return refuse(`The offboarding is closed (${run.outcome}); start a new one if something is left to do.`);
-  if (who.human === run.leaver.human) return refuse('Nobody decides anything about their own offboarding: ask a colleague to send it.');
+  if (run.state === 'closed')
+    return refuse(`The offboarding is closed (${run.outcome}); start a new one if something is left to do.`);
+  if (who.human === run.leaver.human)
+    return refuse('Nobody decides anything about their own offboarding: ask a colleague to send it.');
   if (!who.active) return refuse(`${who.name} is not active in the directory and cannot decide.`);
   const role = ROLE[decision.name];
-  if (!who[role]) return refuse(`"${decision.name}" is for ${role}s; ${who.name} is not one. Ask somebody who is, or have the role given in the configuration.`);
+  if (!who[role])
+    return refuse(
+      `"${decision.name}" is for ${role}s; ${who.name} is not one. Ask somebody who is, or have the role given in the configuration.`,
+    );
   const rule = RULES[decision.name] as (run: Run, decision: Decision, who: Decider, now: string) => Verdict;
   return rule(run, decision, who, now);
 }
@@ -51,7 +56,8 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     if (who.human === run.requester.human && !policy.requesterMayApprove) {
       return refuse('The person who asked for the offboarding does not approve it: somebody else must.');
     }
-    if (run.approvals.some(approval => approval.by.human === who.human)) return refuse(`${who.name} has approved this plan already; one more person counts, the same one twice does not.`);
+    if (run.approvals.some(approval => approval.by.human === who.human))
+      return refuse(`${who.name} has approved this plan already; one more person counts, the same one twice does not.`);
     const approvals = [...run.approvals, { by: participant(who), at: now }];
     const state = quorum({ ...run, approvals }, policy);
     const left = openAcknowledgements(run).length;
@@ -80,7 +86,9 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     const unknown = subjects.filter(subject => !known.includes(subject) && !isAccountSubject(run, subject));
     if (unknown.length > 0) {
       const open = openAcknowledgements(run).map(item => item.subject);
-      return refuse(`There is nothing called ${quote(unknown)} to acknowledge; ${open.length > 0 ? `open are ${quote(open)}` : 'nothing is open'}.`);
+      return refuse(
+        `There is nothing called ${quote(unknown)} to acknowledge; ${open.length > 0 ? `open are ${quote(open)}` : 'nothing is open'}.`,
+      );
     }
     const { manifest } = run.plan;
     const given = subjects.map(subject => [
@@ -95,17 +103,27 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     ]);
     const acknowledgements = { ...run.acknowledgements, ...Object.fromEntries(given) };
     const left = openAcknowledgements({ ...run, acknowledgements }).map(item => item.subject);
-    return accept(`Acknowledged ${quote(subjects)}.${left.length > 0 ? ` Still open: ${quote(left)}.` : ''}`, { acknowledgements });
+    return accept(`Acknowledged ${quote(subjects)}.${left.length > 0 ? ` Still open: ${quote(left)}.` : ''}`, {
+      acknowledgements,
+    });
   },
 
   amend(run, decision) {
     if (run.state === 'executing' || run.state === 'deactivating') {
-      return refuse('Execution has started and the plan is locked. Send "pause" or "cancel", or wait: a failed step can be amended.');
+      return refuse(
+        'Execution has started and the plan is locked. Send "pause" or "cancel", or wait: a failed step can be amended.',
+      );
     }
     const { name: _name, by: _by, note: _note, ...changes } = decision;
     const order = applyAmendment(run.order, changes);
-    const voided = run.approvals.length > 0 ? ` ${run.approvals.length} approval${run.approvals.length > 1 ? 's are' : ' is'} void.` : '';
-    return accept(`Amended; a new revision of the plan is being made.${voided}`, { order, replan: true, approvals: [], confirmedBy: null });
+    const voided =
+      run.approvals.length > 0 ? ` ${run.approvals.length} approval${run.approvals.length > 1 ? 's are' : ' is'} void.` : '';
+    return accept(`Amended; a new revision of the plan is being made.${voided}`, {
+      order,
+      replan: true,
+      approvals: [],
+      confirmedBy: null,
+    });
   },
 
   execute(run, decision, who) {
@@ -145,10 +163,20 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     if (!progress || (progress.state !== 'failed' && progress.state !== 'not-run') || !step) {
       return refuse(`There is no failed step "${decision.step}"; failed are ${quote(failedSteps(run)) || 'none'}.`);
     }
-    if (step.phase === 'deactivate') return refuse('A deactivation cannot be skipped: send "finish" to close the run with the account as it is.');
-    if (!progress.leftover) return refuse(`What is left of "${decision.step}" could not be read, and what nobody has seen cannot be waived. Mend the cause and send "retry".`);
+    if (step.phase === 'deactivate')
+      return refuse('A deactivation cannot be skipped: send "finish" to close the run with the account as it is.');
+    if (!progress.leftover)
+      return refuse(
+        `What is left of "${decision.step}" could not be read, and what nobody has seen cannot be waived. Mend the cause and send "retry".`,
+      );
     const { digest, count } = progress.leftover;
-    const waiver = { step: step.id, reason: decision.reason, leftover: { digest, count }, proposedBy: participant(who), approvedBy: null };
+    const waiver = {
+      step: step.id,
+      reason: decision.reason,
+      leftover: { digest, count },
+      proposedBy: participant(who),
+      approvedBy: null,
+    };
     return accept(`Skipping "${step.id}" would leave ${count} items with the leaver. It counts once an approver approves it.`, {
       waivers: { ...run.waivers, [step.id]: waiver },
     });
@@ -166,7 +194,9 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
         `Sign-in is blocked in ${quote(blocked.map(([system]) => system))}. Say what becomes of it: "access": "keep" or "access": "restore".`,
       );
     }
-    return accept('Cancelling at the next safe boundary.', { cancellation: { by: participant(who), access: decision.access ?? 'keep' } });
+    return accept('Cancelling at the next safe boundary.', {
+      cancellation: { by: participant(who), access: decision.access ?? 'keep' },
+    });
   },
 };
 
@@ -176,7 +206,8 @@ function approveSkip(run: Run, decision: DecisionOf<'approve'> & { step: string 
   const stale = stalePlan(run, decision.plan);
   if (stale) return refuse(stale);
   if (waiver.approvedBy) return refuse(`Skipping "${decision.step}" is approved already, by ${waiver.approvedBy.name}.`);
-  if (waiver.proposedBy.human === who.human) return refuse('The person who asked for the skip does not approve it: somebody else must.');
+  if (waiver.proposedBy.human === who.human)
+    return refuse('The person who asked for the skip does not approve it: somebody else must.');
   if (who.human === run.requester.human && !run.plan!.policy.requesterMayApprove) {
     return refuse('The person who asked for the offboarding does not approve a skip: somebody else must.');
   }
@@ -191,7 +222,11 @@ export function applyAmendment(order: Order, changes: Partial<Omit<DecisionOf<'a
   const said = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) as typeof changes;
   const nested = (a: Record<string, Record<string, string>> = {}, b: Record<string, Record<string, string>> = {}) =>
     Object.fromEntries([...new Set([...Object.keys(a), ...Object.keys(b)])].map(key => [key, { ...a[key], ...b[key] }]));
-  const next: Order = { ...order, ...said, effectiveAt: said.effectiveAt === 'now' ? undefined : (said.effectiveAt ?? order.effectiveAt) };
+  const next: Order = {
+    ...order,
+    ...said,
+    effectiveAt: said.effectiveAt === 'now' ? undefined : (said.effectiveAt ?? order.effectiveAt),
+  };
   if (said.successors) next.successors = { ...order.successors, ...said.successors };
   if (said.overrides) next.overrides = nested(order.overrides, said.overrides);
   if (said.identities) next.identities = nested(order.identities, said.identities);

@@ -97,7 +97,9 @@ export function orderSteps<S extends Pick<PlanStep, 'id' | 'phase' | 'after'>>(s
   const visit = (step: S, path: string[]): void => {
     if (done.has(step.id)) return;
     if (path.includes(step.id)) {
-      throw new Error(`The catalogs' "after" rules go round in a circle: ${[...path.slice(path.indexOf(step.id)), step.id].join(' → ')}.`);
+      throw new Error(
+        `The catalogs' "after" rules go round in a circle: ${[...path.slice(path.indexOf(step.id)), step.id].join(' → ')}.`,
+      );
     }
     for (const id of step.after) {
       const before = known.get(id);
@@ -116,7 +118,9 @@ export function withMembershipEdges(steps: readonly PlanStep[]): PlanStep[] {
     step.phase === 'membership'
       ? {
           ...step,
-          after: [...new Set([...step.after, ...steps.filter(s => s.system === step.system && s.phase === 'transfer').map(s => s.id)])],
+          after: [
+            ...new Set([...step.after, ...steps.filter(s => s.system === step.system && s.phase === 'transfer').map(s => s.id)]),
+          ],
         }
       : step,
   );

@@ -27,9 +27,16 @@ export function nextMessages(run: Run): NextMessage[] {
     case 'awaiting-approval': {
       const open = openAcknowledgements(run).map(item => item.subject);
       const messages: NextMessage[] = [];
-      if (open.length > 0) messages.push({ message: 'acknowledge', json: { by, category: open.length === 1 ? open[0] : open }, why: 'seen, and handled or left as it is' });
-      if (run.plan && !quorum(run, run.plan.policy).met) messages.push({ message: 'approve', json: { by, plan }, why: 'by an approver who neither asked for it nor leaves' });
-      else if (run.plan?.policy.confirmation && open.length === 0) messages.push({ message: 'execute', json: { by, plan }, why: 'the final confirmation' });
+      if (open.length > 0)
+        messages.push({
+          message: 'acknowledge',
+          json: { by, category: open.length === 1 ? open[0] : open },
+          why: 'seen, and handled or left as it is',
+        });
+      if (run.plan && !quorum(run, run.plan.policy).met)
+        messages.push({ message: 'approve', json: { by, plan }, why: 'by an approver who neither asked for it nor leaves' });
+      else if (run.plan?.policy.confirmation && open.length === 0)
+        messages.push({ message: 'execute', json: { by, plan }, why: 'the final confirmation' });
       messages.push({ message: 'reject', json: { by, plan, note: '' }, why: 'closes the run without any change' });
       return messages;
     }
@@ -48,17 +55,35 @@ export function nextMessages(run: Run): NextMessage[] {
       const waiting = Object.values(run.waivers).filter(waiver => !waiver.approvedBy);
       const skippable = failedSteps(run).find(id => run.steps[id]?.leftover);
       return [
-        ...(open.length > 0 ? [{ message: 'acknowledge' as const, json: { by, category: open }, why: 'new items came after it was acknowledged' }] : []),
-        ...waiting.map(waiver => ({ message: 'approve' as const, json: { by, plan, step: waiver.step }, why: `approves the skip: ${waiver.reason}` })),
+        ...(open.length > 0
+          ? [{ message: 'acknowledge' as const, json: { by, category: open }, why: 'new items came after it was acknowledged' }]
+          : []),
+        ...waiting.map(waiver => ({
+          message: 'approve' as const,
+          json: { by, plan, step: waiver.step },
+          why: `approves the skip: ${waiver.reason}`,
+        })),
         { message: 'retry', json: { by }, why: 'runs again only what is not done yet' },
-        ...(skippable ? [{ message: 'skip' as const, json: { by, step: skippable, reason: '' }, why: `leaves ${run.steps[skippable]!.leftover!.count} items with the leaver, once approved` }] : []),
+        ...(skippable
+          ? [
+              {
+                message: 'skip' as const,
+                json: { by, step: skippable, reason: '' },
+                why: `leaves ${run.steps[skippable]!.leftover!.count} items with the leaver, once approved`,
+              },
+            ]
+          : []),
         { message: 'amend', json: { by, successors: {} }, why: 'a new plan for what is left, to be approved again' },
         { message: 'finish', json: { by, reason: '' }, why: 'closes the run as completed-partially' },
       ];
     }
     case 'executing':
     case 'deactivating':
-      return [run.pausedBy ? { message: 'resume', json: { by }, why: 'goes on' } : { message: 'pause', json: { by }, why: 'stops after the current batch' }];
+      return [
+        run.pausedBy
+          ? { message: 'resume', json: { by }, why: 'goes on' }
+          : { message: 'pause', json: { by }, why: 'stops after the current batch' },
+      ];
     case 'preparing':
     case 'closed':
       return [];
@@ -97,7 +122,8 @@ function stepLine(run: Run, step: PlanStep): string {
     const acknowledged = run.acknowledgements[step.id];
     return `${acknowledged ? '✓' : '·'} ${number(step.baseline.count)} ${step.title}: ${acknowledged ? `acknowledged by ${acknowledged.by.name}` : 'to be acknowledged'}${due(step)}`;
   }
-  if (step.phase === 'keep') return `  ${number(step.baseline.count)} ${step.title}: kept${step.reason ? ` (${step.reason})` : ''}`;
+  if (step.phase === 'keep')
+    return `  ${number(step.baseline.count)} ${step.title}: kept${step.reason ? ` (${step.reason})` : ''}`;
   const state = progress?.state ?? 'queued';
   const mark = MARK[state];
   if (step.phase === 'deactivate') return `${mark} ${step.title}: ${state}${progress?.message ? ` (${progress.message})` : ''}`;
@@ -160,21 +186,46 @@ export function details(run: Run): string {
   const next = nextMessages(run);
   if (next.length > 0) {
     parts.push('**What fits now** (Send a Signal or Send an Update; fill in `by`):');
-    for (const message of next) parts.push(`\`${message.message}\`: ${escape(message.why)}\n\`\`\`json\n${JSON.stringify(message.json)}\n\`\`\``);
+    for (const message of next)
+      parts.push(`\`${message.message}\`: ${escape(message.why)}\n\`\`\`json\n${JSON.stringify(message.json)}\n\`\`\``);
   }
   if (run.plan) {
-    parts.push(`**Plan ${run.plan.revision}** \`${run.plan.digest.slice(0, 12)}\` · ${run.plan.mode}${run.plan.modeReason ? ` (${escape(run.plan.modeReason)})` : ''} · ${run.plan.departure}${run.plan.effectiveAt ? ` · ${run.plan.effectiveAt}` : ''}`);
+    parts.push(
+      `**Plan ${run.plan.revision}** \`${run.plan.digest.slice(0, 12)}\` · ${run.plan.mode}${run.plan.modeReason ? ` (${escape(run.plan.modeReason)})` : ''} · ${run.plan.departure}${run.plan.effectiveAt ? ` · ${run.plan.effectiveAt}` : ''}`,
+    );
     for (const system of run.plan.systems) {
       parts.push(`**${escape(system.title)}**: ${accessWords(run, system.system)}`);
       const steps = shownSteps(run, system.system);
-      if (steps.length > 0) parts.push(steps.map(step => `- ${escape(stepLine(run, step).trim())}${step.link && step.phase === 'manual' ? ` ([open](${step.link}))` : ''}`).join('\n'));
+      if (steps.length > 0)
+        parts.push(
+          steps
+            .map(
+              step =>
+                `- ${escape(stepLine(run, step).trim())}${step.link && step.phase === 'manual' ? ` ([open](${step.link}))` : ''}`,
+            )
+            .join('\n'),
+        );
     }
-    if (run.approvals.length > 0) parts.push(`Approved by ${run.approvals.map(approval => escape(approval.by.name)).join(', ')} (claimed, not verified).`);
+    if (run.approvals.length > 0)
+      parts.push(`Approved by ${run.approvals.map(approval => escape(approval.by.name)).join(', ')} (claimed, not verified).`);
     const waived = Object.values(run.waivers);
-    if (waived.length > 0) parts.push(waived.map(waiver => `- skip ${waiver.step}: ${escape(waiver.reason)} (${isWaived(run, waiver.step) ? `approved by ${escape(waiver.approvedBy!.name)}` : 'not approved yet'})`).join('\n'));
+    if (waived.length > 0)
+      parts.push(
+        waived
+          .map(
+            waiver =>
+              `- skip ${waiver.step}: ${escape(waiver.reason)} (${isWaived(run, waiver.step) ? `approved by ${escape(waiver.approvedBy!.name)}` : 'not approved yet'})`,
+          )
+          .join('\n'),
+      );
   }
   if (run.refused.length > 0) {
-    parts.push(`**Refused messages**\n${run.refused.slice(-5).map(refusal => `- ${refusal.at.slice(0, 16).replace('T', ' ')} ${escape(refusal.message)}: ${escape(refusal.reason)}`).join('\n')}`);
+    parts.push(
+      `**Refused messages**\n${run.refused
+        .slice(-5)
+        .map(refusal => `- ${refusal.at.slice(0, 16).replace('T', ' ')} ${escape(refusal.message)}: ${escape(refusal.reason)}`)
+        .join('\n')}`,
+    );
   }
   return parts.join('\n\n');
 }

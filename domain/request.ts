@@ -97,7 +97,8 @@ export type DecisionOf<N extends DecisionName> = Extract<Decision, { name: N }>;
 export type Parsed<T> = { ok: true; value: T } | { ok: false; sentence: string };
 
 export function parseRequest(given: unknown): Parsed<Order> {
-  if (!isObject(given)) return { ok: false, sentence: `A request is one JSON object such as ${EXAMPLE}; given was ${describe(given)}.` };
+  if (!isObject(given))
+    return { ok: false, sentence: `A request is one JSON object such as ${EXAMPLE}; given was ${describe(given)}.` };
   return parse(requestSchema, given, 'the request');
 }
 
@@ -106,7 +107,10 @@ export function parseDecision(name: string, given: unknown): Parsed<Decision> {
     return { ok: false, sentence: `There is no message "${clip(name)}". Known are: ${DECISIONS.join(', ')}.` };
   }
   if (isObject(given) && typeof given.undecodable === 'string') {
-    return { ok: false, sentence: `The payload of "${name}" could not be decoded (${clip(given.undecodable)}). Send it as json/plain.` };
+    return {
+      ok: false,
+      sentence: `The payload of "${name}" could not be decoded (${clip(given.undecodable)}). Send it as json/plain.`,
+    };
   }
   if (!isObject(given)) {
     return { ok: false, sentence: `"${name}" takes one JSON object such as ${EXAMPLES[name]}; given was ${describe(given)}.` };
@@ -144,9 +148,13 @@ function parse<S extends z.ZodType>(schema: S, given: Record<string, unknown>, w
 
 function sentenceOf(issue: z.core.$ZodIssue, given: unknown, schema: z.ZodType): string {
   const path = issue.path.map(String).join('.');
-  const value = issue.path.reduce<unknown>((at, key) => (isObject(at) || Array.isArray(at) ? at[key as never] : undefined), given);
+  const value = issue.path.reduce<unknown>(
+    (at, key) => (isObject(at) || Array.isArray(at) ? at[key as never] : undefined),
+    given,
+  );
   if (issue.code === 'unrecognized_keys') {
-    const known = issue.path.length === 0 && schema instanceof z.ZodObject ? `; known are ${Object.keys(schema.shape).join(', ')}` : '';
+    const known =
+      issue.path.length === 0 && schema instanceof z.ZodObject ? `; known are ${Object.keys(schema.shape).join(', ')}` : '';
     return `${path ? `${path} has` : 'there is'} no key ${issue.keys.map(key => `"${clip(key)}"`).join(', ')}${known}`;
   }
   if (value === undefined && issue.path.length > 0) return `"${path}" is missing`;

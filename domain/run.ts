@@ -192,12 +192,16 @@ export interface Quorum {
 export function quorum(run: Pick<Run, 'plan' | 'approvals'>, policy: Policy): Quorum {
   const have = new Set(run.approvals.map(approval => approval.by.human)).size;
   const gains = run.plan ? successorIds(run.plan) : new Set<string>();
-  const onlySuccessors = !policy.successorMayApproveAlone && have > 0 && run.approvals.every(approval => gains.has(approval.by.id));
+  const onlySuccessors =
+    !policy.successorMayApproveAlone && have > 0 && run.approvals.every(approval => gains.has(approval.by.id));
   return {
     met: have >= policy.approvals && !onlySuccessors,
     have,
     need: policy.approvals,
-    missing: have >= policy.approvals && onlySuccessors ? 'everyone who approved so far gains items by this plan: one more person must approve' : null,
+    missing:
+      have >= policy.approvals && onlySuccessors
+        ? 'everyone who approved so far gains items by this plan: one more person must approve'
+        : null,
   };
 }
 
@@ -237,7 +241,15 @@ export function remainingItems(run: Run): number {
   }, 0);
 }
 
-export type WaitingOn = 'nobody' | 'correction' | 'acknowledgement' | 'approval' | 'confirmation' | 'date' | 'attention' | 'resume';
+export type WaitingOn =
+  | 'nobody'
+  | 'correction'
+  | 'acknowledgement'
+  | 'approval'
+  | 'confirmation'
+  | 'date'
+  | 'attention'
+  | 'resume';
 
 /** Whom or what the run waits for now: one word, also a search attribute. */
 export function waitingOn(run: Run): WaitingOn {

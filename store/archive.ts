@@ -27,7 +27,14 @@ export interface Certificate {
 
 export interface Archive {
   /** Stores a closed run's history; false when it is there already (it is never overwritten). */
-  save(entry: { run: string; offboarding: string; workflow: string; status: string; events: number; history: unknown }): Promise<boolean>;
+  save(entry: {
+    run: string;
+    offboarding: string;
+    workflow: string;
+    status: string;
+    events: number;
+    history: unknown;
+  }): Promise<boolean>;
   has(run: string): Promise<boolean>;
   of(offboarding: string): Promise<ArchivedHistory[]>;
   /** Stores the certificate (0) once; a second, different one is refused, so that what was handed out stays true. */
@@ -56,16 +63,20 @@ export function archiveOf(pool: Pool): Archive {
       const { rows } = await pool.query('select * from handover.archives where offboarding = $1 order by at', [offboarding]);
       return rows.map(row => {
         const intact = sha256(row.history as Buffer) === row.digest;
-        return { ...row, at: (row.at as Date).toISOString(), intact, history: intact ? JSON.parse(gunzipSync(row.history as Buffer).toString()) : null };
+        return {
+          ...row,
+          at: (row.at as Date).toISOString(),
+          intact,
+          history: intact ? JSON.parse(gunzipSync(row.history as Buffer).toString()) : null,
+        };
       });
     },
     async certify(offboarding, body) {
       const text = canonicalJson(body);
-      await pool.query('insert into handover.certificates (offboarding, number, digest, body) values ($1, 0, $2, $3) on conflict do nothing', [
-        offboarding,
-        sha256(text),
-        text,
-      ]);
+      await pool.query(
+        'insert into handover.certificates (offboarding, number, digest, body) values ($1, 0, $2, $3) on conflict do nothing',
+        [offboarding, sha256(text), text],
+      );
       return (await this.certificates(offboarding))[0]!;
     },
     async addendum(offboarding, body) {
@@ -75,10 +86,19 @@ export function archiveOf(pool: Pool): Archive {
          select $1, coalesce(max(number), 0) + 1, $2, $3 from handover.certificates where offboarding = $1 returning number, at`,
         [offboarding, sha256(text), text],
       );
-      return { number: rows[0].number as number, digest: sha256(text), body, at: (rows[0].at as Date).toISOString(), intact: true };
+      return {
+        number: rows[0].number as number,
+        digest: sha256(text),
+        body,
+        at: (rows[0].at as Date).toISOString(),
+        intact: true,
+      };
     },
     async certificates(offboarding) {
-      const { rows } = await pool.query('select number, digest, body, at from handover.certificates where offboarding = $1 order by number', [offboarding]);
+      const { rows } = await pool.query(
+        'select number, digest, body, at from handover.certificates where offboarding = $1 order by number',
+        [offboarding],
+      );
       return rows.map(row => ({
         number: row.number as number,
         digest: row.digest as string,

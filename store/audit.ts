@@ -38,7 +38,9 @@ export function auditOf(pool: Pool): Audit {
       inTransaction(pool, async client => {
         // The head's row lock makes concurrent writers of one offboarding queue.
         await client.query('insert into handover.audit_heads values ($1, 0, $2) on conflict do nothing', [offboarding, GENESIS]);
-        const { rows } = await client.query('select seq, hash from handover.audit_heads where offboarding = $1 for update', [offboarding]);
+        const { rows } = await client.query('select seq, hash from handover.audit_heads where offboarding = $1 for update', [
+          offboarding,
+        ]);
         let { seq, hash } = rows[0] as { seq: number; hash: string };
         const known = await client.query('select subject from handover.audit where offboarding = $1 and subject = any($2)', [
           offboarding,
@@ -65,7 +67,11 @@ export function auditOf(pool: Pool): Audit {
           seq += 1;
           hash = next;
         }
-        await client.query('update handover.audit_heads set seq = $2, hash = $3 where offboarding = $1', [offboarding, seq, hash]);
+        await client.query('update handover.audit_heads set seq = $2, hash = $3 where offboarding = $1', [
+          offboarding,
+          seq,
+          hash,
+        ]);
       }),
 
     async read(offboarding) {
@@ -99,14 +105,24 @@ function verify(rows: Row[], head: { seq: number; hash: string } | null): Omit<C
     if (row.seq !== expected) breaks.push(`Entry ${expected} is missing: ${name} follows entry ${expected - 1}.`);
     if (sha256(row.body) !== row.body_digest) breaks.push(`${name} has a changed body.`);
     if (row.previous !== previous) breaks.push(`${name} does not follow from the entry before it.`);
-    const hash = link({ seq: row.seq, subject: row.subject, kind: row.kind, at, bodyDigest: row.body_digest, previous: row.previous });
-    if (hash !== row.hash) breaks.push(`${name} was changed: its hash is ${row.hash.slice(0, 12)}…, its content gives ${hash.slice(0, 12)}….`);
+    const hash = link({
+      seq: row.seq,
+      subject: row.subject,
+      kind: row.kind,
+      at,
+      bodyDigest: row.body_digest,
+      previous: row.previous,
+    });
+    if (hash !== row.hash)
+      breaks.push(`${name} was changed: its hash is ${row.hash.slice(0, 12)}…, its content gives ${hash.slice(0, 12)}….`);
     entries.push({ seq: row.seq, subject: row.subject, kind: row.kind, at, body: readBody(row.body) });
     previous = row.hash;
     expected = row.seq + 1;
   }
   if (head && (head.seq !== expected - 1 || head.hash !== previous)) {
-    breaks.push(`The chain ends at entry ${expected - 1}, but its checkpoint says ${head.seq}: entries were removed or changed at the end.`);
+    breaks.push(
+      `The chain ends at entry ${expected - 1}, but its checkpoint says ${head.seq}: entries were removed or changed at the end.`,
+    );
   }
   return { entries, breaks };
 }

@@ -106,15 +106,24 @@ export function ledgerOf(pool: Pool): Ledger {
       );
     },
     async pending(manifest, step) {
-      const { rows } = await pool.query(`select * from handover.receipts where manifest = $1 and step = $2 and state = 'pending' order by page`, [manifest, step]);
+      const { rows } = await pool.query(
+        `select * from handover.receipts where manifest = $1 and step = $2 and state = 'pending' order by page`,
+        [manifest, step],
+      );
       return rows.map(receiptOf);
     },
     async find(id) {
-      const { rows } = await pool.query('select * from handover.receipts where manifest = $1 and step = $2 and page = $3', [id.manifest, id.step, id.page]);
+      const { rows } = await pool.query('select * from handover.receipts where manifest = $1 and step = $2 and page = $3', [
+        id.manifest,
+        id.step,
+        id.page,
+      ]);
       return rows[0] ? receiptOf(rows[0]) : null;
     },
     async all(offboarding) {
-      const { rows } = await pool.query('select * from handover.receipts where offboarding = $1 order by step, at, page', [offboarding]);
+      const { rows } = await pool.query('select * from handover.receipts where offboarding = $1 order by step, at, page', [
+        offboarding,
+      ]);
       return rows.map(receiptOf);
     },
     async totals(offboarding, step) {
@@ -157,8 +166,24 @@ function sum(receipts: Receipt[]): StepTotals {
 }
 
 export function receiptDigest(receipt: NewReceipt): string {
-  const { offboarding, manifest, step, page, transaction, changed, merged, perTaker, takers, fromOwner, exceptions, before } = receipt;
-  return sha256(canonicalJson([offboarding, manifest, step, page, transaction, changed, merged, perTaker, takers, fromOwner, exceptions, before]));
+  const { offboarding, manifest, step, page, transaction, changed, merged, perTaker, takers, fromOwner, exceptions, before } =
+    receipt;
+  return sha256(
+    canonicalJson([
+      offboarding,
+      manifest,
+      step,
+      page,
+      transaction,
+      changed,
+      merged,
+      perTaker,
+      takers,
+      fromOwner,
+      exceptions,
+      before,
+    ]),
+  );
 }
 
 function receiptOf(row: Record<string, unknown>): Receipt {

@@ -105,9 +105,16 @@ export function manifestsOf(pool: Pool): Manifests {
     },
     addRound: (manifest, step, round, pages) =>
       inTransaction(pool, async client => {
-        const opened = await client.query('insert into handover.manifest_rounds values ($1, $2, $3) on conflict do nothing', [manifest, step, round]);
+        const opened = await client.query('insert into handover.manifest_rounds values ($1, $2, $3) on conflict do nothing', [
+          manifest,
+          step,
+          round,
+        ]);
         if (opened.rowCount === 0) return false;
-        const { rows } = await client.query('select coalesce(max(page), 0) as last from handover.manifest_pages where manifest = $1 and step = $2', [manifest, step]);
+        const { rows } = await client.query(
+          'select coalesce(max(page), 0) as last from handover.manifest_pages where manifest = $1 and step = $2',
+          [manifest, step],
+        );
         let page = rows[0].last as number;
         for (const content of pages) await insertPage(client, manifest, step, { ...content, page: ++page, round });
         return true;
@@ -174,6 +181,18 @@ async function insertPage(to: Queryable, manifest: string, step: string, page: P
     `insert into handover.manifest_pages (manifest, step, page, round, origin, count, low, high, keys, assignment, fingerprint, digest)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text[], $10::smallint[], $11,
              encode(sha256(convert_to($9::text[]::text || coalesce($10::smallint[]::text, ''), 'UTF8')), 'hex'))`,
-    [manifest, step, page.page, page.round, page.origin, page.count, page.low, page.high, page.keys, page.assignment, page.fingerprint],
+    [
+      manifest,
+      step,
+      page.page,
+      page.round,
+      page.origin,
+      page.count,
+      page.low,
+      page.high,
+      page.keys,
+      page.assignment,
+      page.fingerprint,
+    ],
   );
 }

@@ -25,11 +25,17 @@ export function plansOf(pool: Pool): Plans {
       return stands;
     },
     async find(offboarding, revision) {
-      const { rows } = await pool.query('select digest, body from handover.plans where offboarding = $1 and revision = $2', [offboarding, revision]);
+      const { rows } = await pool.query('select digest, body from handover.plans where offboarding = $1 and revision = $2', [
+        offboarding,
+        revision,
+      ]);
       return rows[0] ? planOf(rows[0]) : null;
     },
     async latest(offboarding) {
-      const { rows } = await pool.query('select digest, body from handover.plans where offboarding = $1 order by revision desc limit 1', [offboarding]);
+      const { rows } = await pool.query(
+        'select digest, body from handover.plans where offboarding = $1 order by revision desc limit 1',
+        [offboarding],
+      );
       return rows[0] ? planOf(rows[0]) : null;
     },
   };
@@ -89,7 +95,10 @@ export function runsOf(pool: Pool): Runs {
         return null;
       }),
     async leaving(people, except) {
-      const { rows } = await pool.query('select leaver from handover.open_runs where leaver = any($1) and offboarding <> $2', [people, except]);
+      const { rows } = await pool.query('select leaver from handover.open_runs where leaver = any($1) and offboarding <> $2', [
+        people,
+        except,
+      ]);
       return rows.map(row => row.leaver as string);
     },
     async close(offboarding) {

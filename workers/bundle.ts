@@ -8,7 +8,7 @@ import { payloadConverterPath } from '../runtime/temporal.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Everything the bundle can contain. */
-const SOURCES = ['workflows', 'domain', 'runtime/payload-converter.ts', 'package-lock.json'];
+const SOURCES = ['workflows', 'domain', 'runtime/payload-converter.cjs', 'package-lock.json'];
 
 /** Returns the path of the bundle in `cacheDir`, built if needed (about 3 s). Several processes may ask at once. */
 export async function workflowBundle(cacheDir: string, logger?: Logger): Promise<string> {
@@ -40,5 +40,8 @@ async function digest(): Promise<string> {
 async function filesOf(path: string): Promise<string[]> {
   if (/\.\w+$/.test(path)) return [path];
   const entries = await readdir(path, { recursive: true });
-  return entries.filter(name => name.endsWith('.ts')).sort().map(name => join(path, name));
+  return entries
+    .filter(name => name.endsWith('.ts'))
+    .sort()
+    .map(name => join(path, name));
 }

@@ -26,14 +26,19 @@ export function openSystems(config: Config, log: (message: string) => void, env:
     const url = connectionUrl(config.systems[system]!.connection, `system "${system}"`, env);
     const loaded = await loadCatalog(catalogPath(config, system));
     if (loaded.catalog.system !== system) {
-      throw new Error(`${catalogPath(config, system)} describes "${loaded.catalog.system}", but ${config.file} uses it for "${system}": the two names must be the same.`);
+      throw new Error(
+        `${catalogPath(config, system)} describes "${loaded.catalog.system}", but ${config.file} uses it for "${system}": the two names must be the same.`,
+      );
     }
     return { version, connector: createConnector(loaded, { url, log }) };
   };
 
   const get = async (system: string): Promise<Connector> => {
     if (!config.systems[system]) {
-      throw new HandoverFailure('configuration', `There is no system "${system}"; configured are ${Object.keys(config.systems).join(', ')}.`);
+      throw new HandoverFailure(
+        'configuration',
+        `There is no system "${system}"; configured are ${Object.keys(config.systems).join(', ')}.`,
+      );
     }
     const version = await versionOf(catalogPath(config, system));
     const known = opened.get(system);
@@ -58,7 +63,9 @@ export function openSystems(config: Config, log: (message: string) => void, env:
     get,
     async close() {
       const current = await Promise.allSettled(opened.values());
-      await Promise.allSettled([...retired, ...current.flatMap(one => (one.status === 'fulfilled' ? one.value.connector : []))].map(one => one.close()));
+      await Promise.allSettled(
+        [...retired, ...current.flatMap(one => (one.status === 'fulfilled' ? one.value.connector : []))].map(one => one.close()),
+      );
     },
   };
 }

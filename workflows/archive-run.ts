@@ -2,6 +2,8 @@
  * Keeps the history of one offboarding: an abandoned child that waits for the close, since no run can export its own. It is told when
  * the run is about to close; once a day it looks by itself, because a terminated run tells nobody.
  */
+
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   condition,
   defineSignal,
@@ -12,7 +14,6 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ARCHIVE_RUN, archiveWorkflowId, CLOSING } from './messages.js';
 import { attempt, long } from './proxies.js';
 

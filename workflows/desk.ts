@@ -19,7 +19,7 @@ import { judge } from '../domain/judge.js';
 import type { RunState } from '../domain/model.js';
 import { details, nextMessages } from '../domain/report.js';
 import { DECISIONS, type DecisionName, parseDecision } from '../domain/request.js';
-import { mode, remainingItems, type Run, waitingOn } from '../domain/run.js';
+import { mode, type Run, remainingItems, waitingOn } from '../domain/run.js';
 import { type DecisionAnswer, STATUS, type Status } from './messages.js';
 import { attempt, quick } from './proxies.js';
 
@@ -96,7 +96,9 @@ export function openDesk(run: Run): Desk {
     });
   for (const name of DECISIONS) {
     setHandler(defineSignal<[unknown?]>(name), payload => enqueue(name, payload), { description: DESCRIPTIONS[name] });
-    setHandler(defineUpdate<DecisionAnswer, [unknown?]>(name), payload => enqueueAndAnswer(name, payload), { description: DESCRIPTIONS[name] });
+    setHandler(defineUpdate<DecisionAnswer, [unknown?]>(name), payload => enqueueAndAnswer(name, payload), {
+      description: DESCRIPTIONS[name],
+    });
   }
   setDefaultSignalHandler((name, ...payload) => enqueue(name, payload[0]));
   setDefaultUpdateHandler((name, ...payload) => enqueueAndAnswer(name, payload[0]));

@@ -23,7 +23,14 @@ export function archiveWorkflowId(offboardingId: string): string {
 /** What `requestOffboarding` answers. */
 export type RequestAnswer =
   | { answer: 'started'; workflowId: string; offboardingId: string; leaver: string; next: string }
-  | { answer: 'already-running'; workflowId: string; leaver: string; differs: string[]; amend: Record<string, unknown> | null; next: string }
+  | {
+      answer: 'already-running';
+      workflowId: string;
+      leaver: string;
+      differs: string[];
+      amend: Record<string, unknown> | null;
+      next: string;
+    }
   | { answer: 'not-started'; reason: string; next: string };
 
 /** The input of `offboardUser`; only `requestOffboarding` starts it. */

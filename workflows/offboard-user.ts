@@ -12,7 +12,7 @@ import { attention, execute } from './chapters/execute.js';
 import { approval, correction, date } from './chapters/gates.js';
 import { prepare } from './chapters/prepare.js';
 import { type Desk, openDesk } from './desk.js';
-import { offboardingWorkflowId, type OffboardUserInput, type Report } from './messages.js';
+import { type OffboardUserInput, offboardingWorkflowId, type Report } from './messages.js';
 
 export async function offboardUser(input?: OffboardUserInput): Promise<Report> {
   const { workflowId } = workflowInfo();
@@ -51,10 +51,13 @@ async function live(desk: Desk): Promise<void> {
 
 /** Somebody may start this type by hand in the Temporal UI: say what to do instead, and change nothing. */
 function misused(input: OffboardUserInput | undefined, workflowId: string): string | null {
-  const instead = 'Start "requestOffboarding" with {"user": "...", "requestedBy": "..."}: it looks the person up and starts this workflow under the right id.';
-  if (!input?.offboardingId || !input.leaver?.id || !input.order || !input.requester?.id) return `This workflow is not started by hand. ${instead}`;
+  const instead =
+    'Start "requestOffboarding" with {"user": "...", "requestedBy": "..."}: it looks the person up and starts this workflow under the right id.';
+  if (!input?.offboardingId || !input.leaver?.id || !input.order || !input.requester?.id)
+    return `This workflow is not started by hand. ${instead}`;
   const expected = offboardingWorkflowId(input.leaver.id);
-  if (workflowId !== expected) return `The offboarding of this person runs under the id "${expected}", so that there is only one; this one was started as "${workflowId}". ${instead}`;
+  if (workflowId !== expected)
+    return `The offboarding of this person runs under the id "${expected}", so that there is only one; this one was started as "${workflowId}". ${instead}`;
   return null;
 }
 

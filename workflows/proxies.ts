@@ -1,5 +1,12 @@
 /** How workflows call activities: timeouts with their reasons, and failures as values. */
-import { ActivityCancellationType, ActivityFailure, type ActivityOptions, ApplicationFailure, proxyActivities, TimeoutFailure } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  ActivityFailure,
+  type ActivityOptions,
+  ApplicationFailure,
+  proxyActivities,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 import type { Activities } from '../activities/index.js';
 
 const retry: ActivityOptions['retry'] = {
@@ -37,7 +44,8 @@ export async function attempt<T>(call: () => Promise<T>): Promise<Attempt<T>> {
     if (!(error instanceof ActivityFailure)) throw error;
     const { cause } = error;
     if (cause instanceof ApplicationFailure) return { ok: false, sentence: cause.message };
-    if (cause instanceof TimeoutFailure) return { ok: false, sentence: `No worker finished "${error.activityType}" in time (${cause.timeoutType}).` };
+    if (cause instanceof TimeoutFailure)
+      return { ok: false, sentence: `No worker finished "${error.activityType}" in time (${cause.timeoutType}).` };
     return { ok: false, sentence: cause?.message ?? error.message };
   }
 }

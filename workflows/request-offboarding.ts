@@ -7,12 +7,14 @@ import { ParentClosePolicy, setCurrentDetails, startChild, uuid4 } from '@tempor
 import type { Identified } from '../activities/people.js';
 import { type Order, parseRequest } from '../domain/request.js';
 import type { Decider, Participant } from '../domain/run.js';
-import { OFFBOARD_USER, offboardingWorkflowId, type OffboardUserInput, type RequestAnswer } from './messages.js';
+import { OFFBOARD_USER, type OffboardUserInput, offboardingWorkflowId, type RequestAnswer } from './messages.js';
 import { attempt, quick } from './proxies.js';
 
 export async function requestOffboarding(request?: unknown): Promise<RequestAnswer> {
   const answer = await answerTo(request);
-  setCurrentDetails(`### ${answer.answer}\n\n${answer.answer === 'not-started' ? `${answer.reason}\n\n${answer.next}` : `${answer.next}\n\nWorkflow \`${answer.workflowId}\``}`);
+  setCurrentDetails(
+    `### ${answer.answer}\n\n${answer.answer === 'not-started' ? `${answer.reason}\n\n${answer.next}` : `${answer.next}\n\nWorkflow \`${answer.workflowId}\``}`,
+  );
   return answer;
 }
 
@@ -59,15 +61,22 @@ async function start(order: Order, leaver: Decider, requester: Decider): Promise
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     return alreadyRunning(workflowId, leaver, order);
   }
-  const next = order.mode === 'preview' ? 'It plans and closes; nobody is asked.' : 'It makes a plan and then waits for acknowledgements and approval: its current details show the messages to send.';
+  const next =
+    order.mode === 'preview'
+      ? 'It plans and closes; nobody is asked.'
+      : 'It makes a plan and then waits for acknowledgements and approval: its current details show the messages to send.';
   return { answer: 'started', workflowId, offboardingId, leaver: leaver.name, next };
 }
 
 /** Says how the new request differs and which `amend` would make the open run do it. Changes nothing by itself. */
 async function alreadyRunning(workflowId: string, leaver: Decider, order: Order): Promise<RequestAnswer> {
-  const open = await attempt(() => quick.openRequest.executeWithOptions({ summary: 'What does the open run do?' }, [{ leaverId: leaver.id }]));
+  const open = await attempt(() =>
+    quick.openRequest.executeWithOptions({ summary: 'What does the open run do?' }, [{ leaverId: leaver.id }]),
+  );
   const current = open.ok ? open.value.order : null;
-  const differs = current ? AMENDABLE.filter(key => order[key] !== undefined && JSON.stringify(order[key]) !== JSON.stringify(current[key])) : [];
+  const differs = current
+    ? AMENDABLE.filter(key => order[key] !== undefined && JSON.stringify(order[key]) !== JSON.stringify(current[key]))
+    : [];
   const amend = differs.length > 0 ? { by: '', ...Object.fromEntries(differs.map(key => [key, order[key]])) } : null;
   return {
     answer: 'already-running',
@@ -81,12 +90,25 @@ async function alreadyRunning(workflowId: string, leaver: Decider, order: Order)
   };
 }
 
-const AMENDABLE = ['successor', 'successors', 'overrides', 'identities', 'mode', 'departure', 'effectiveAt', 'systems'] as const satisfies (keyof Order)[];
+const AMENDABLE = [
+  'successor',
+  'successors',
+  'overrides',
+  'identities',
+  'mode',
+  'departure',
+  'effectiveAt',
+  'systems',
+] as const satisfies (keyof Order)[];
 
 function participant(person: Decider): Participant {
   return { id: person.id, name: person.name, human: person.human };
 }
 
 function notStarted(reason: string): RequestAnswer {
-  return { answer: 'not-started', reason, next: 'Nothing was started and nothing was changed. Mend the request and send it again.' };
+  return {
+    answer: 'not-started',
+    reason,
+    next: 'Nothing was started and nothing was changed. Mend the request and send it again.',
+  };
 }

@@ -9,10 +9,13 @@ export async function close(desk: Desk): Promise<Report> {
   const { run } = desk;
   if (run.outcome === 'cancelled') await endCancelled(desk);
   for (const [id, progress] of Object.entries(run.steps)) {
-    if (progress.state === 'queued' || progress.state === 'running') desk.change({ steps: { ...run.steps, [id]: { ...progress, state: 'not-run' } } });
+    if (progress.state === 'queued' || progress.state === 'running')
+      desk.change({ steps: { ...run.steps, [id]: { ...progress, state: 'not-run' } } });
   }
   const closed = await attempt(() =>
-    quick.closeRun.executeWithOptions({ summary: `Certificate: ${run.outcome}` }, [{ run, outcome: run.outcome!, sentence: run.sentence }]),
+    quick.closeRun.executeWithOptions({ summary: `Certificate: ${run.outcome}` }, [
+      { run, outcome: run.outcome!, sentence: run.sentence },
+    ]),
   );
   if (closed.ok) desk.change({ certificate: closed.value.certificate });
   else desk.change({ sentence: `${run.sentence} The certificate could not be written: ${closed.sentence}` });
@@ -26,7 +29,9 @@ async function endCancelled(desk: Desk): Promise<void> {
     for (const account of run.plan?.accounts ?? []) {
       if (run.access[account.system] !== 'blocked') continue;
       const restored = await attempt(() =>
-        quick.restoreAccess.executeWithOptions({ summary: `Give sign-in back in ${account.system}` }, [{ offboardingId: run.offboardingId, account, turn: 1 }]),
+        quick.restoreAccess.executeWithOptions({ summary: `Give sign-in back in ${account.system}` }, [
+          { offboardingId: run.offboardingId, account, turn: 1 },
+        ]),
       );
       if (restored.ok && restored.value.access === 'open') desk.change({ access: { ...run.access, [account.system]: 'open' } });
     }
@@ -47,7 +52,16 @@ function reportOf(run: Run): Report {
     access: run.access,
     steps: (run.plan?.steps ?? []).flatMap(step => {
       const progress = run.steps[step.id];
-      return progress ? { id: step.id, title: step.title, state: progress.state, changed: progress.changed, remaining: progress.remaining, message: progress.message } : [];
+      return progress
+        ? {
+            id: step.id,
+            title: step.title,
+            state: progress.state,
+            changed: progress.changed,
+            remaining: progress.remaining,
+            message: progress.message,
+          }
+        : [];
     }),
     findings: run.findings,
   };

@@ -19,23 +19,29 @@ export async function deactivate(desk: Desk): Promise<void> {
     if (desk.stopped()) return;
     progress(desk, id, { state: 'running', message: null });
     const done = await attempt(() =>
-      long.deactivate.executeWithOptions({ summary: `Prove that nothing is left in ${account.system}, then switch ${run.leaver.name} off` }, [
-        {
-          offboardingId: run.offboardingId,
-          revision: plan.revision,
-          system: account.system,
-          turn: run.retries,
-          waived: waivedKeys(run),
-          seen: seenKeys(run),
-        },
-      ]),
+      long.deactivate.executeWithOptions(
+        { summary: `Prove that nothing is left in ${account.system}, then switch ${run.leaver.name} off` },
+        [
+          {
+            offboardingId: run.offboardingId,
+            revision: plan.revision,
+            system: account.system,
+            turn: run.retries,
+            waived: waivedKeys(run),
+            seen: seenKeys(run),
+          },
+        ],
+      ),
     );
     const result: DeactivateResult = done.ok ? done.value : { kind: 'refused', message: done.sentence };
     if (result.kind !== 'deactivated') return notSwitchedOff(desk, id, result);
     const landed = result.after.map(item => `${item.count} in ${item.step}`).join(', ');
     progress(desk, id, {
       state: 'completed',
-      message: [result.bySomebodyElse ? 'somebody else had switched it off' : '', landed ? `came after the switch: ${landed}` : ''].filter(Boolean).join('; ') || null,
+      message:
+        [result.bySomebodyElse ? 'somebody else had switched it off' : '', landed ? `came after the switch: ${landed}` : '']
+          .filter(Boolean)
+          .join('; ') || null,
     });
     desk.change({
       access: { ...run.access, [account.system]: 'deactivated' },
@@ -43,7 +49,11 @@ export async function deactivate(desk: Desk): Promise<void> {
     });
   }
   desk.change({ times: { ...run.times, deactivated: new Date().toISOString() } });
-  desk.change({ state: 'closed', outcome: 'completed', sentence: 'Everything is handed over, nothing is left, and the leaver is switched off.' });
+  desk.change({
+    state: 'closed',
+    outcome: 'completed',
+    sentence: 'Everything is handed over, nothing is left, and the leaver is switched off.',
+  });
 }
 
 async function nothingLeft(desk: Desk): Promise<boolean> {
@@ -52,7 +62,8 @@ async function nothingLeft(desk: Desk): Promise<boolean> {
   const { looks, unread } = await lookAtAll(run, 'Proof that nothing is left');
   for (const look of looks) {
     for (const category of look.inventory) {
-      if (!category.complete) unread.push(`${look.system}/${category.category} could not be read: ${category.problem ?? 'no answer'}`);
+      if (!category.complete)
+        unread.push(`${look.system}/${category.category} could not be read: ${category.problem ?? 'no answer'}`);
     }
   }
   if (unread.length > 0) {
@@ -62,7 +73,9 @@ async function nothingLeft(desk: Desk): Promise<boolean> {
     return false;
   }
   const steps = looks.flatMap(look => look.steps);
-  const left = steps.filter(step => effects.has(step.step) && step.unwaived > 0).map(step => ({ step: step.step, count: step.unwaived }));
+  const left = steps
+    .filter(step => effects.has(step.step) && step.unwaived > 0)
+    .map(step => ({ step: step.step, count: step.unwaived }));
   if (left.length > 0) {
     again(desk, left);
     return false;
@@ -96,8 +109,17 @@ function again(desk: Desk, left: { step: string; count: number }[]): void {
   desk.change({ failedProofs: proofs });
   const tired = proofs > run.plan!.policy.rounds;
   for (const { step, count } of left) {
-    progress(desk, step, tired ? { state: 'failed', message: `${count} items keep coming. Stop that, then send "retry".`, remaining: count } : { state: 'queued', remaining: count });
+    progress(
+      desk,
+      step,
+      tired
+        ? { state: 'failed', message: `${count} items keep coming. Stop that, then send "retry".`, remaining: count }
+        : { state: 'queued', remaining: count },
+    );
   }
   if (tired) return park(desk);
-  desk.enter('executing', `${left.reduce((sum, item) => sum + item.count, 0)} items came in the meantime: handing them over too.`);
+  desk.enter(
+    'executing',
+    `${left.reduce((sum, item) => sum + item.count, 0)} items came in the meantime: handing them over too.`,
+  );
 }

@@ -1,6 +1,6 @@
 /** The steps in order. What fails stops only what depends on it; then the run parks and waits for people. */
 import type { StepResult } from '../../activities/run-steps.js';
-import { nextGroup, stuckSteps, type Group } from '../../domain/order.js';
+import { type Group, nextGroup, stuckSteps } from '../../domain/order.js';
 import { isEffect, type PlanStep } from '../../domain/plan.js';
 import { number, takers } from '../../domain/report.js';
 import { failedSteps, isWaived, openAcknowledgements, type Run, type StepProgress } from '../../domain/run.js';
@@ -19,7 +19,8 @@ export async function execute(desk: Desk): Promise<void> {
     else await runGroup(desk, group);
   }
   if (desk.stopped()) return;
-  for (const { step, waitsFor } of stuckSteps(run)) progress(desk, step, { state: 'not-run', message: `Waits for "${waitsFor}".` });
+  for (const { step, waitsFor } of stuckSteps(run))
+    progress(desk, step, { state: 'not-run', message: `Waits for "${waitsFor}".` });
   if (failedSteps(run).length > 0) return park(desk);
   desk.change({ times: { ...run.times, handedOver: run.times.handedOver ?? new Date().toISOString() } });
   if (run.plan!.steps.some(step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed')) {
@@ -29,7 +30,9 @@ export async function execute(desk: Desk): Promise<void> {
   desk.change({
     state: 'closed',
     outcome: 'completed',
-    sentence: stays ? 'Everything is handed over. The person is still active; start a run with "execute-and-deactivate" to switch them off later.' : 'Everything is handed over.',
+    sentence: stays
+      ? 'Everything is handed over. The person is still active; start a run with "execute-and-deactivate" to switch them off later.'
+      : 'Everything is handed over.',
   });
 }
 
@@ -44,7 +47,8 @@ async function refuseSuccessors(desk: Desk): Promise<void> {
   desk.change({ retry: false });
   const { looks, unread } = await lookAtAll(run, 'May the successors still take over?');
   for (const { step, sentence } of looks.flatMap(look => look.refused)) {
-    if (run.steps[step]?.state === 'queued') progress(desk, step, { state: 'failed', message: `${sentence} Send "amend" with another successor.` });
+    if (run.steps[step]?.state === 'queued')
+      progress(desk, step, { state: 'failed', message: `${sentence} Send "amend" with another successor.` });
   }
   if (unread.length > 0) desk.enter('executing', unread.join(' '));
 }
@@ -98,17 +102,28 @@ function summaryOf(run: Run, group: Group): string {
 export function park(desk: Desk): void {
   const { run } = desk;
   for (const step of run.plan!.steps) {
-    if (step.phase === 'deactivate' && run.steps[step.id]?.state === 'queued') progress(desk, step.id, { state: 'not-run', message: 'Not every step succeeded.' });
+    if (step.phase === 'deactivate' && run.steps[step.id]?.state === 'queued')
+      progress(desk, step.id, { state: 'not-run', message: 'Not every step succeeded.' });
   }
   const failed = failedSteps(run);
-  const what = failed.length > 0 ? `${failed.length} step${failed.length === 1 ? '' : 's'} failed: ${failed.join(', ')}.` : `Acknowledge again: ${openAcknowledgements(run).map(item => item.subject).join(', ')}.`;
-  const open = Object.entries(run.access).filter(([, access]) => access === 'open').map(([system]) => system);
+  const what =
+    failed.length > 0
+      ? `${failed.length} step${failed.length === 1 ? '' : 's'} failed: ${failed.join(', ')}.`
+      : `Acknowledge again: ${openAcknowledgements(run)
+          .map(item => item.subject)
+          .join(', ')}.`;
+  const open = Object.entries(run.access)
+    .filter(([, access]) => access === 'open')
+    .map(([system]) => system);
   desk.enter('needs-attention', `${what}${open.length > 0 ? ` The leaver stays active in ${open.join(', ')}.` : ''}`);
 }
 
 export async function attention(desk: Desk): Promise<void> {
   const { run } = desk;
-  await desk.wait(() => run.retry || run.replan || run.finish !== null || (failedSteps(run).length === 0 && openAcknowledgements(run).length === 0));
+  await desk.wait(
+    () =>
+      run.retry || run.replan || run.finish !== null || (failedSteps(run).length === 0 && openAcknowledgements(run).length === 0),
+  );
   if (desk.stopped()) return;
   if (run.finish) return finish(desk);
   if (run.replan) return desk.enter('preparing', 'Making a plan for what is left.');
@@ -122,7 +137,9 @@ export async function attention(desk: Desk): Promise<void> {
 function finish(desk: Desk): void {
   const { run } = desk;
   const { by, reason } = run.finish!;
-  const active = Object.entries(run.access).filter(([, access]) => access === 'open' || access === 'blocked').map(([system, access]) => `${system} (${access})`);
+  const active = Object.entries(run.access)
+    .filter(([, access]) => access === 'open' || access === 'blocked')
+    .map(([system, access]) => `${system} (${access})`);
   desk.change({
     state: 'closed',
     outcome: 'completed-partially',

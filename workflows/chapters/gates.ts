@@ -21,7 +21,9 @@ export async function approval(desk: Desk): Promise<void> {
   const { run } = desk;
   const plan = run.plan!;
   const ready = (): boolean =>
-    quorum(run, plan.policy).met && openAcknowledgements(run).length === 0 && (!plan.policy.confirmation || run.confirmedBy !== null);
+    quorum(run, plan.policy).met &&
+    openAcknowledgements(run).length === 0 &&
+    (!plan.policy.confirmation || run.confirmedBy !== null);
   const answered = await desk.wait(() => run.replan || run.rejection !== null || ready(), {
     ms: plan.policy.expiresAfterDays * DAY_MS,
     summary: 'The plan expires if nobody decides',
@@ -30,7 +32,11 @@ export async function approval(desk: Desk): Promise<void> {
   if (run.rejection) return rejected(desk);
   if (run.replan) return desk.enter('preparing', 'Making a new revision of the plan.');
   if (!answered) {
-    return desk.change({ state: 'closed', outcome: 'expired', sentence: `Nobody decided within ${plan.policy.expiresAfterDays} days. Nothing was handed over.${blockNote(desk)}` });
+    return desk.change({
+      state: 'closed',
+      outcome: 'expired',
+      sentence: `Nobody decided within ${plan.policy.expiresAfterDays} days. Nothing was handed over.${blockNote(desk)}`,
+    });
   }
   if (isLater(desk)) return desk.enter('scheduled', `Approved; access ends ${plan.effectiveAt}.`);
   desk.enter('executing', 'Approved. Looking once more before anything is changed.');
@@ -68,7 +74,11 @@ function isLater(desk: Desk): boolean {
 
 function rejected(desk: Desk): void {
   const { by, note } = desk.run.rejection!;
-  desk.change({ state: 'closed', outcome: 'rejected', sentence: `Rejected by ${by.name}${note ? `: ${note}` : ''}. Nothing was handed over.${blockNote(desk)}` });
+  desk.change({
+    state: 'closed',
+    outcome: 'rejected',
+    sentence: `Rejected by ${by.name}${note ? `: ${note}` : ''}. Nothing was handed over.${blockNote(desk)}`,
+  });
 }
 
 /** Rejection and expiry keep a block, and say so. */

@@ -34,7 +34,12 @@ export async function lookAgain(desk: Desk): Promise<boolean> {
     desk.enter('preparing', `The approval is open again. ${reasons.join(' ')}`);
     return false;
   }
-  if (reopen(desk, looks.flatMap(look => look.steps))) {
+  if (
+    reopen(
+      desk,
+      looks.flatMap(look => look.steps),
+    )
+  ) {
     desk.enter('awaiting-approval', 'New items came after they were acknowledged: look at them again.');
     return false;
   }

@@ -16,7 +16,10 @@ export async function prepare(desk: Desk): Promise<void> {
   if (interrupted(desk)) return;
   if (accounts.findings.length > 0) return correct(desk, accounts.findings);
 
-  desk.enter('preparing', `Looking at what the leaver owns in ${accounts.accounts.filter(one => one.status === 'found').length} systems.`);
+  desk.enter(
+    'preparing',
+    `Looking at what the leaver owns in ${accounts.accounts.filter(one => one.status === 'found').length} systems.`,
+  );
   const present = accounts.accounts.filter(account => account.status === 'found');
   const looks = await Promise.all(
     present.map(account =>
@@ -29,7 +32,16 @@ export async function prepare(desk: Desk): Promise<void> {
   );
   if (interrupted(desk)) return;
   const unread = looks.flatMap((look, n): Finding[] =>
-    look.ok ? [] : [{ code: 'system-unreachable', system: present[n]!.system, step: null, message: `${present[n]!.system} could not be read: ${look.sentence} Mend it and send "retry".` }],
+    look.ok
+      ? []
+      : [
+          {
+            code: 'system-unreachable',
+            system: present[n]!.system,
+            step: null,
+            message: `${present[n]!.system} could not be read: ${look.sentence} Mend it and send "retry".`,
+          },
+        ],
   );
   if (unread.length > 0) return correct(desk, unread);
 
@@ -48,7 +60,15 @@ export async function prepare(desk: Desk): Promise<void> {
     ]),
   );
   desk.change({ revision });
-  if (!made.ok) return correct(desk, [{ code: 'system-unreachable', system: null, step: null, message: `The plan could not be made: ${made.sentence} Send "retry" once it is mended.` }]);
+  if (!made.ok)
+    return correct(desk, [
+      {
+        code: 'system-unreachable',
+        system: null,
+        step: null,
+        message: `The plan could not be made: ${made.sentence} Send "retry" once it is mended.`,
+      },
+    ]);
   if (!made.value.plan) return correct(desk, made.value.findings);
   adopt(desk, made.value.plan, made.value.reopened);
 }
@@ -61,11 +81,16 @@ async function resolveAccounts(desk: Desk): Promise<ResolvedAccounts | null> {
     ]),
   );
   if (!resolved.ok) {
-    correct(desk, [{ code: 'system-unreachable', system: null, step: null, message: `${resolved.sentence} Mend it and send "retry".` }]);
+    correct(desk, [
+      { code: 'system-unreachable', system: null, step: null, message: `${resolved.sentence} Mend it and send "retry".` },
+    ]);
     return null;
   }
   const access = Object.fromEntries(
-    resolved.value.accounts.map((account): [string, Access] => [account.system, run.access[account.system] === 'blocked' ? 'blocked' : accessOf(account)]),
+    resolved.value.accounts.map((account): [string, Access] => [
+      account.system,
+      run.access[account.system] === 'blocked' ? 'blocked' : accessOf(account),
+    ]),
   );
   desk.change({ access: { ...run.access, ...access } });
   return resolved.value;
@@ -84,9 +109,12 @@ async function blockAll(desk: Desk, accounts: readonly Account[]): Promise<void>
       .filter(account => account.status === 'found' && run.access[account.system] === 'open')
       .map(async account => {
         const blocked = await attempt(() =>
-          quick.blockAccess.executeWithOptions({ summary: `Block sign-in in ${account.system}` }, [{ offboardingId: run.offboardingId, account, turn: 1 }]),
+          quick.blockAccess.executeWithOptions({ summary: `Block sign-in in ${account.system}` }, [
+            { offboardingId: run.offboardingId, account, turn: 1 },
+          ]),
         );
-        if (blocked.ok && blocked.value.access === 'blocked') desk.change({ access: { ...run.access, [account.system]: 'blocked' } });
+        if (blocked.ok && blocked.value.access === 'blocked')
+          desk.change({ access: { ...run.access, [account.system]: 'blocked' } });
       }),
   );
   const open = Object.values(run.access).filter(access => access === 'open').length;
@@ -101,25 +129,40 @@ function interrupted(desk: Desk): boolean {
 function correct(desk: Desk, findings: Finding[]): void {
   if (interrupted(desk)) return;
   desk.change({ findings });
-  desk.enter('needs-correction', `${findings.length} thing${findings.length === 1 ? '' : 's'} must be settled before there is a plan. Nothing but a block was written yet.`);
+  desk.enter(
+    'needs-correction',
+    `${findings.length} thing${findings.length === 1 ? '' : 's'} must be settled before there is a plan. Nothing but a block was written yet.`,
+  );
 }
 
 /** A new revision: approvals were voided, acknowledgements survive unless there is something nobody has seen. */
 function adopt(desk: Desk, plan: Plan, reopened: readonly string[]): void {
   const { run } = desk;
-  const acknowledgements = Object.fromEntries(Object.entries(run.acknowledgements).filter(([subject]) => !reopened.includes(subject)));
+  const acknowledgements = Object.fromEntries(
+    Object.entries(run.acknowledgements).filter(([subject]) => !reopened.includes(subject)),
+  );
   const steps = Object.fromEntries(
-    plan.steps.filter(step => isEffect(step) || step.phase === 'deactivate').map(step => [step.id, carried(run, step.id, step.baseline.count)]),
+    plan.steps
+      .filter(step => isEffect(step) || step.phase === 'deactivate')
+      .map(step => [step.id, carried(run, step.id, step.baseline.count)]),
   );
   desk.change({ plan, steps, acknowledgements, shown: {} });
   if (interrupted(desk)) return;
   if (plan.mode === 'preview') {
-    return desk.change({ state: 'closed', outcome: 'previewed', sentence: 'This was a preview: nobody was asked and nothing was changed.' });
+    return desk.change({
+      state: 'closed',
+      outcome: 'previewed',
+      sentence: 'This was a preview: nobody was asked and nothing was changed.',
+    });
   }
   const items = plan.steps.filter(isEffect).reduce((sum, step) => sum + step.baseline.count, 0);
   const switches = plan.steps.some(step => step.phase === 'deactivate');
   if (items === 0 && !switches && toAcknowledge(plan).length === 0) {
-    return desk.change({ state: 'closed', outcome: 'nothing-to-do', sentence: 'There is nothing to hand over and nobody to switch off.' });
+    return desk.change({
+      state: 'closed',
+      outcome: 'nothing-to-do',
+      sentence: 'There is nothing to hand over and nobody to switch off.',
+    });
   }
   desk.enter('awaiting-approval', `${number(items)} items are to be handed over; the plan waits for people.`);
 }

@@ -1,0 +1,173 @@
+/** Offboardings as a typed client: what the CLI, tests and other programs use. Everything here can also be done in the Temporal UI. */
+import { randomUUID } from 'node:crypto';
+import {
+  type Client,
+  WorkflowIdConflictPolicy,
+  WorkflowNotFoundError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+import type { DecisionName, OffboardingRequest } from '../domain/request.js';
+import {
+  type DecisionAnswer,
+  OFFBOARD_USER,
+  offboardingWorkflowId,
+  REQUEST_OFFBOARDING,
+  type Report,
+  type RequestAnswer,
+  STATUS,
+  type Status,
+} from '../workflows/messages.js';
+
+export interface Listed {
+  workflowId: string;
+  runId: string;
+  state: string;
+  outcome: string | null;
+  waitingOn: string;
+  mode: string;
+  remaining: number;
+  due: string | null;
+  started: string;
+  closed: string | null;
+}
+
+/** An answer that did not come in time. The decision may still be applied: ask again with the same `id`. */
+export interface Unanswered {
+  verdict: 'unknown';
+  sentence: string;
+  id: string;
+}
+
+/** Says what the Temporal UI's pending activities show: how far the running steps are. */
+export interface LiveProgress {
+  steps: Record<string, { changed: number; of: number }>;
+  current: string;
+}
+
+export class Offboardings {
+  constructor(
+    private readonly temporal: Client,
+    private readonly taskQueue: string,
+  ) {}
+
+  /** Sends a request through the front door and waits for its answer. */
+  async request(request: OffboardingRequest | unknown): Promise<RequestAnswer> {
+    return this.temporal.workflow.execute(REQUEST_OFFBOARDING, {
+      taskQueue: this.taskQueue,
+      workflowId: `request/${randomUUID()}`,
+      workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
+      args: [request],
+    }) as Promise<RequestAnswer>;
+  }
+
+  /** `run` is a workflow id (`offboarding/17`) or a directory id. */
+  handle(run: string, runId?: string) {
+    return this.temporal.workflow.getHandle(run.includes('/') ? run : offboardingWorkflowId(run), runId);
+  }
+
+  /**
+   * Sends one decision as an update and waits for its verdict. With nobody there to judge it (no worker), the answer is `unknown`
+   * after `timeoutMs`; asking again with the same `id` never decides twice.
+   */
+  async decide(
+    run: string,
+    name: DecisionName | string,
+    payload: unknown,
+    options: { id?: string; timeoutMs?: number } = {},
+  ): Promise<DecisionAnswer | Unanswered> {
+    const id = options.id ?? randomUUID();
+    const timeoutMs = options.timeoutMs ?? 20_000;
+    try {
+      return await this.temporal.connection.withDeadline(Date.now() + timeoutMs, () =>
+        this.handle(run).executeUpdate<DecisionAnswer, [unknown]>(name, { args: [payload], updateId: id }),
+      );
+    } catch (error) {
+      if (!(error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)) throw error;
+      const sentence = `No answer within ${timeoutMs / 1000} s: perhaps no worker is running. The decision may still be applied; ask again with the same id ${id}.`;
+      return { verdict: 'unknown', sentence, id };
+    }
+  }
+
+  /** The same as a signal: fire and forget. */
+  async tell(run: string, name: DecisionName | string, ...payload: unknown[]): Promise<void> {
+    await this.handle(run).signal(name, ...payload);
+  }
+
+  async status(run: string, runId?: string): Promise<Status> {
+    return this.handle(run, runId).query<Status>(STATUS);
+  }
+
+  /** The report of a closed run; waits for the close. */
+  async result(run: string): Promise<Report> {
+    return this.handle(run).result() as Promise<Report>;
+  }
+
+  /** What the running activities have reported; null when nothing is running. */
+  async live(run: string): Promise<LiveProgress | null> {
+    const { raw } = await this.handle(run).describe();
+    for (const activity of raw.pendingActivities ?? []) {
+      const data = activity.heartbeatDetails?.payloads?.[0]?.data;
+      const details: unknown = data ? parse(Buffer.from(data).toString()) : null;
+      if (isLive(details)) return details;
+    }
+    return null;
+  }
+
+  /** Offboardings by a visibility query on the search attributes, newest first. */
+  async *list(query = ''): AsyncIterable<Listed> {
+    const where = `WorkflowType = "${OFFBOARD_USER}"${query ? ` and (${query})` : ''}`;
+    for await (const run of this.temporal.workflow.list({ query: where })) {
+      const attribute = (name: string): unknown => (run.searchAttributes as Record<string, unknown[] | undefined>)[name]?.[0];
+      const due = attribute('OffboardingDue');
+      yield {
+        workflowId: run.workflowId,
+        runId: run.runId,
+        state:
+          run.status.name === 'RUNNING' || run.status.name === 'COMPLETED'
+            ? String(attribute('OffboardingState') ?? 'preparing')
+            : run.status.name.toLowerCase(),
+        outcome: (attribute('OffboardingOutcome') as string | undefined) ?? null,
+        waitingOn: run.status.name === 'RUNNING' ? String(attribute('OffboardingWaitingOn') ?? 'nobody') : 'nobody',
+        mode: String(attribute('OffboardingMode') ?? ''),
+        remaining: Number(attribute('OffboardingRemaining') ?? 0),
+        due: due instanceof Date ? due.toISOString() : null,
+        started: run.startTime.toISOString(),
+        closed: run.closeTime?.toISOString() ?? null,
+      };
+    }
+  }
+
+  /** Waits until `until` holds for the status; polls, since a run may wait for weeks between two changes. */
+  async waitFor(
+    run: string,
+    until: (status: Status) => boolean,
+    options: { timeoutMs?: number; everyMs?: number } = {},
+  ): Promise<Status> {
+    const deadline = Date.now() + (options.timeoutMs ?? 30_000);
+    for (;;) {
+      const status = await this.status(run).catch((error: unknown) => {
+        if (error instanceof WorkflowNotFoundError) return null;
+        throw error;
+      });
+      if (status && until(status)) return status;
+      if (Date.now() > deadline) {
+        throw new Error(
+          `${run} did not get there in time; it is in "${status?.state ?? 'no state'}": ${status?.sentence ?? 'no such run'}`,
+        );
+      }
+      await new Promise(resolve => setTimeout(resolve, options.everyMs ?? 100));
+    }
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function isLive(details: unknown): details is LiveProgress {
+  return typeof details === 'object' && details !== null && 'steps' in details && 'current' in details;
+}

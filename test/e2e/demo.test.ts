@@ -1,0 +1,37 @@
+/** The main job on the demo workspace: one person handed over and switched off. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { seedDemo } from '../../examples/demo/seed.js';
+import { startWorld, type World } from '../support/world.js';
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({
+    config: 'examples/demo/handover.yaml',
+    seed: urls => seedDemo({ workspaceUrl: urls.workspace!, helpdeskUrl: urls.helpdesk! }),
+  });
+});
+afterAll(() => world?.stop());
+
+test('a leaver is handed over and switched off, and nothing is left', async () => {
+  const { offboardings } = world;
+  const answer = await offboardings.request({ user: 'alice@demo.example', requestedBy: 'olivia@demo.example' });
+  expect(answer).toMatchObject({ answer: 'started' });
+  if (answer.answer !== 'started') return;
+  const run = answer.workflowId;
+  const planned = await offboardings.waitFor(run, status => status.state !== 'preparing', { timeoutMs: 60_000 });
+  expect(planned.findings).toEqual([]);
+  expect(planned.state).toBe('awaiting-approval');
+  const { category } = planned.next[0]!.json;
+  expect(await offboardings.decide(run, 'acknowledge', { by: 'olivia@demo.example', category })).toMatchObject({
+    verdict: 'accepted',
+  });
+  expect(await offboardings.decide(run, 'approve', { by: 'priya@demo.example', plan: planned.plan!.digest })).toMatchObject({
+    verdict: 'accepted',
+  });
+  const done = await offboardings.waitFor(run, status => ['closed', 'needs-attention'].includes(status.state), {
+    timeoutMs: 60_000,
+  });
+  expect(done).toMatchObject({ outcome: 'completed', access: { workspace: 'deactivated', helpdesk: 'deactivated' } });
+  const { rows } = await world.db.workspace!.query("select status from public.users where login = 'alice'");
+  expect(rows).toEqual([{ status: 'inactive' }]);
+});

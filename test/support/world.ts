@@ -1,0 +1,101 @@
+/**
+ * A whole Handover for one test file: the demo workspace in databases of its own, a store, and a worker on a task queue of its own,
+ * all against the real servers that the test run started.
+ */
+import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { Offboardings } from '../../client/offboardings.js';
+import { type Config, readConfig } from '../../runtime/config.js';
+import { connectTemporal } from '../../runtime/temporal.js';
+import { type RunningWorker, type StartWorkerOptions, startWorker } from '../../workers/worker.js';
+import { createTestDatabase, type TestDatabase, temporalAddress } from './servers.js';
+
+export interface WorldOptions extends Partial<Pick<StartWorkerOptions, 'patience' | 'wrap' | 'worker'>> {
+  /** Fills the databases; gets their URLs by system. */
+  seed: (urls: Record<string, string>) => Promise<unknown>;
+  /** The configuration file; its connections become the test's databases. */
+  config: string;
+  /** Changes the configuration before anything starts. */
+  change?: (config: Config) => void;
+}
+
+export interface World {
+  config: Config;
+  offboardings: Offboardings;
+  worker: RunningWorker;
+  /** One connection per system for the test's own questions and mischief, and `store`. */
+  db: Record<string, pg.Pool>;
+  urls: Record<string, string>;
+  restartWorker(options?: Partial<StartWorkerOptions>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Where test workers keep their bundle: shared, because it is built from the sources alone. */
+export const bundleCache = join(tmpdir(), 'handover-test-bundles');
+
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const config = readConfig(options.config);
+  const databases: Record<string, TestDatabase> = {};
+  const env: Record<string, string> = {};
+  for (const [system, { connection }] of Object.entries(config.systems)) {
+    databases[system] = await createTestDatabase(system);
+    env[connection] = databases[system].url;
+  }
+  databases.store = await createTestDatabase('store');
+  env[config.store.connection] = databases.store.url;
+  const urls = Object.fromEntries(Object.entries(databases).map(([name, { url }]) => [name, url]));
+  config.temporal = { ...config.temporal, address: temporalAddress(), taskQueue: `test-${randomBytes(6).toString('hex')}` };
+  options.change?.(config);
+  await options.seed(urls);
+  const start = (more: Partial<StartWorkerOptions> = {}): Promise<RunningWorker> =>
+    startWorker({
+      config,
+      env,
+      cacheDir: bundleCache,
+      log: () => {},
+      patience: options.patience,
+      wrap: options.wrap,
+      worker: options.worker,
+      ...more,
+    });
+  const temporal = await connectTemporal(config.temporal);
+  const db = Object.fromEntries(Object.entries(urls).map(([name, url]) => [name, poolOf(url)]));
+  const world: World = {
+    config,
+    offboardings: new Offboardings(temporal, config.temporal.taskQueue),
+    worker: await start(),
+    db,
+    urls,
+    async restartWorker(more) {
+      await world.worker.stop();
+      world.worker = await start(more);
+    },
+    async stop() {
+      await endRuns(world, temporal);
+      await world.worker.stop();
+      await Promise.all(Object.values(db).map(pool => pool.end()));
+      await temporal.connection.close();
+      await Promise.all(Object.values(databases).map(database => database.drop()));
+    },
+  };
+  return world;
+}
+
+/** Runs that a failed test left open would keep asking a worker that is gone. */
+async function endRuns(world: World, temporal: Awaited<ReturnType<typeof connectTemporal>>): Promise<void> {
+  const query = `TaskQueue = "${world.config.temporal.taskQueue}" and ExecutionStatus = "Running"`;
+  for await (const run of temporal.workflow.list({ query })) {
+    await temporal.workflow
+      .getHandle(run.workflowId, run.runId)
+      .terminate('the test is over')
+      .catch(() => {});
+  }
+}
+
+function poolOf(url: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url, max: 4 });
+  pool.on('error', () => {});
+  return pool;
+}
