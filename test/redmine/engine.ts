@@ -7,6 +7,7 @@ import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../../activities/index.js';
 import type { Connector } from '../../connectors/connector.js';
 import { PATIENCE_MS } from '../../domain/failure.js';
+import type { RunState } from '../../domain/model.js';
 import { policySchema } from '../../domain/policy.js';
 import type { DecisionName, OffboardingRequest } from '../../domain/request.js';
 import { openStore } from '../../store/store.js';
@@ -20,6 +21,11 @@ import {
 } from '../../workflows/messages.js';
 import { createTestDatabase, temporalAddress } from '../support/servers.js';
 
+/** States in which people must say something. */
+const WAITING: RunState[] = ['needs-correction', 'awaiting-approval'];
+// Every phase takes a second or two here.
+const SETTLES_WITHIN_MS = 60_000;
+
 export interface Engine {
   /** Asks for an offboarding and gives back the run that was started. */
   request(request: OffboardingRequest): Promise<OffboardingRun>;
@@ -27,8 +33,8 @@ export interface Engine {
 }
 
 export interface OffboardingRun {
-  /** The state of the run once it waits for people or has closed. */
-  settled(): Promise<Status>;
+  /** The state of the run once it waits for people or has closed; with `state`, once it is in that one (or parked, or closed). */
+  settled(state?: RunState): Promise<Status>;
   decide(name: DecisionName, decision: Record<string, unknown>): Promise<DecisionAnswer>;
   report(): Promise<Report>;
 }
@@ -81,10 +87,16 @@ export async function startEngine(redmine: Connector): Promise<Engine> {
 
 function runOf(handle: WorkflowHandle): OffboardingRun {
   return {
-    settled: async () => {
+    settled: async state => {
+      const ends: RunState[] = [...(state ? [state] : WAITING), 'needs-attention', 'closed'];
+      const deadline = Date.now() + SETTLES_WITHIN_MS;
       for (;;) {
         const status = await handle.query<Status>(STATUS);
-        if (['needs-correction', 'awaiting-approval', 'needs-attention', 'closed'].includes(status.state)) return status;
+        if (ends.includes(status.state)) return status;
+        if (Date.now() > deadline) {
+          const { state: is, sentence, findings } = status;
+          throw new Error(`The run is still "${is}" (${sentence}) ${findings.map(({ message }) => message).join(' ')}`);
+        }
         await new Promise(resolve => setTimeout(resolve, 100));
       }
     },

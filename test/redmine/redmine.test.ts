@@ -7,6 +7,7 @@ import { loadCatalog } from '../../connectors/catalog-file.js';
 import type { Connector } from '../../connectors/connector.js';
 import { createConnector } from '../../connectors/registry.js';
 import type { Account } from '../../domain/model.js';
+import { startEngine } from './engine.js';
 import { complaintsAfterOffboarding, issuesOf, refusedFor, type Snapshot, withEveryProjectOpen } from './judge.js';
 import { restAs } from './rest.js';
 import { type Role, roleFromTheDocs } from './role.js';
@@ -150,26 +151,63 @@ describe('the catalog', () => {
   });
 });
 
-describe('a leaver handed over through the database', () => {
-  test('Redmine itself confirms: nothing open is left, every assignee is valid, access is gone, history is untouched', async () => {
-    const [seen] = issuesOf(before, false);
-    const version = await lockVersion(seen!.id);
-    await handOverByConnector();
-    // Whoever had the issue open in a browser is stopped from saving the old assignee again (Redmine answers 422 and says nothing).
-    const stale = { issue: { subject: 'Saved from an old page', lock_version: version } };
-    expect(await world.rest.send('PUT', `/issues/${seen!.id}.json`, stale)).toEqual({ status: 422, body: { errors: [] } });
-    expect(await complaintsAfterOffboarding(world, before)).toEqual([]);
-    const { tokens, watchers, groups, open_issues, category_assignees, project_default_assignee } = await counts();
-    expect({ tokens, watchers, groups, open_issues, category_assignees, project_default_assignee }).toEqual({
-      tokens: 0,
-      watchers: 0,
-      groups: 0,
-      open_issues: 0,
-      category_assignees: 0,
-      project_default_assignee: 0,
+test('one leaver is offboarded through the database, and Redmine itself confirms every part of it', async () => {
+  const [seen] = issuesOf(before, false);
+  const version = await lockVersion(seen!.id);
+  const engine = await startEngine(redmine);
+  try {
+    const run = await engine.request({
+      user: world.leaver.email,
+      requestedBy: 'olivia@example.com',
+      successor: 'bob@example.com',
     });
+    // One successor for everything: Bob may not have most of it, and nothing was written.
+    const refused = await run.settled();
+    expect(refused.state).toBe('needs-correction');
+    const mayNot = refused.findings.filter(({ code }) => code === 'successor-refused');
+    expect(mayNot.map(({ step }) => step).sort()).toEqual([
+      'redmine/category_assignees',
+      'redmine/open_issues',
+      'redmine/project_default_assignee',
+    ]);
+    expect((await counts()).open_issues).toBe(issuesOf(before, false).length);
+
+    const byProject = { match: { attribute: 'project', map: successorsByProject() } };
+    const successors = Object.fromEntries(mayNot.map(({ step }) => [step, byProject]));
+    expect(await run.decide('amend', { by: 'olivia@example.com', successors })).toMatchObject({ verdict: 'accepted' });
+    const planned = await run.settled('awaiting-approval');
+    expect(planned.findings).toEqual([]);
+    const fields = await run.decide('acknowledge', { by: 'olivia@example.com', category: 'redmine/custom_fields' });
+    expect(fields).toMatchObject({ verdict: 'accepted' });
+    // Victor approves because Redmine says that he is in the group "Offboarding approvers".
+    const approval = await run.decide('approve', { by: 'victor@example.com', plan: planned.plan!.digest });
+    expect(approval).toMatchObject({ verdict: 'accepted' });
+    const closed = await run.settled('closed');
+    expect(closed).toMatchObject({ state: 'closed', outcome: 'completed', access: { redmine: 'deactivated' } });
+    expect(await run.report()).toMatchObject({ outcome: 'completed' });
+  } finally {
+    await engine.stop();
+  }
+
+  // Whoever had an issue open in a browser is stopped from saving the old assignee again: Redmine answers 422, and no word.
+  const stale = { issue: { subject: 'Saved from an old page', lock_version: version } };
+  expect(await world.rest.send('PUT', `/issues/${seen!.id}.json`, stale)).toEqual({ status: 422, body: { errors: [] } });
+  expect(await complaintsAfterOffboarding(world, before)).toEqual([]);
+  expect(await counts()).toMatchObject({
+    open_issues: 0,
+    category_assignees: 0,
+    project_default_assignee: 0,
+    shared_queries: 0,
+    watchers: 0,
+    groups: 0,
+    tokens: 0,
+    private_queries: 2,
+    closed_issues: issuesOf(before, true).length,
   });
 });
+
+const successorsByProject = (): Record<string, string> =>
+  Object.fromEntries(Object.entries(world.successorsPerProject).map(([project, { email }]) => [project, email]));
 
 /** REST does not tell it; the page that a browser shows does, in a hidden field. */
 async function lockVersion(issue: number): Promise<number> {
@@ -185,24 +223,4 @@ async function query<Row extends pg.QueryResultRow>(sql: string, values: unknown
   } finally {
     await client.end();
   }
-}
-
-/** Every category by the catalog's own disposition, in the engine's order, without the engine. */
-async function handOverByConnector(): Promise<void> {
-  const alice = await account('alice');
-  const pending = async () => {};
-  for (const { category, do: disposition, attributes } of redmine.categories) {
-    if (disposition === 'keep' || disposition === 'acknowledge') continue;
-    const attribute = attributes.includes('project') && disposition === 'transfer' ? 'project' : undefined;
-    for await (const page of redmine.pages(alice, category, { size: 100, attribute })) {
-      const { keys, count } = page;
-      const projects = [...new Set(page.attributes)];
-      const takers = projects.map(project => String((world.successorsPerProject[project ?? ''] ?? world.person('bob')).id));
-      const assignment = page.attributes && `{${page.attributes.map(project => projects.indexOf(project)).join(',')}}`;
-      const request = { category, do: disposition, account: alice, keys, count, takers: attribute ? takers : [], assignment };
-      const effect = await redmine.change(request, pending);
-      expect(effect).toMatchObject({ changed: count, exceptions: [] });
-    }
-  }
-  await redmine.deactivate(alice, pending);
 }
