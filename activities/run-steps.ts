@@ -138,7 +138,8 @@ async function movePages(run: Running): Promise<boolean> {
   const { deps, plan, step, slice } = run;
   const pages = await deps.store.manifests.open(plan.manifest, step.id);
   const committed: string[] = [];
-  const total = (slice.totals[step.id] ??= { changed: 0, of: 0 });
+  slice.totals[step.id] ??= { changed: 0, of: 0 };
+  const total = slice.totals[step.id]!;
   total.of += pages.reduce((sum, page) => sum + page.count, 0);
   let stopped = false;
   const lane = async (): Promise<void> => {

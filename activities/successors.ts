@@ -226,7 +226,7 @@ export async function refusedSuccessors(
 }
 
 function memo<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
-  let value = known.get(key);
-  if (!value) known.set(key, (value = make()));
+  const value = known.get(key) ?? make();
+  known.set(key, value);
   return value;
 }

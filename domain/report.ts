@@ -180,41 +180,41 @@ export function number(value: number): string {
 
 /** The operators' screen in the Temporal UI: Markdown, half a page wide, code blocks of one line. */
 export function details(run: Run): string {
-  const parts = [`### ${escape(run.leaver.name)}: ${run.state}${run.outcome ? ` (${run.outcome})` : ''}`, escape(run.sentence)];
-  if (run.pausedBy) parts.push(`**Paused** by ${escape(run.pausedBy.name)}.`);
-  if (run.findings.length > 0) parts.push(run.findings.map(finding => `- ⚠ ${escape(finding.message)}`).join('\n'));
+  const parts = [`### ${plain(run.leaver.name)}: ${run.state}${run.outcome ? ` (${run.outcome})` : ''}`, plain(run.sentence)];
+  if (run.pausedBy) parts.push(`**Paused** by ${plain(run.pausedBy.name)}.`);
+  if (run.findings.length > 0) parts.push(run.findings.map(finding => `- ⚠ ${plain(finding.message)}`).join('\n'));
   const next = nextMessages(run);
   if (next.length > 0) {
     parts.push('**What fits now** (Send a Signal or Send an Update; fill in `by`):');
     for (const message of next)
-      parts.push(`\`${message.message}\`: ${escape(message.why)}\n\`\`\`json\n${JSON.stringify(message.json)}\n\`\`\``);
+      parts.push(`\`${message.message}\`: ${plain(message.why)}\n\`\`\`json\n${JSON.stringify(message.json)}\n\`\`\``);
   }
   if (run.plan) {
     parts.push(
-      `**Plan ${run.plan.revision}** \`${run.plan.digest.slice(0, 12)}\` · ${run.plan.mode}${run.plan.modeReason ? ` (${escape(run.plan.modeReason)})` : ''} · ${run.plan.departure}${run.plan.effectiveAt ? ` · ${run.plan.effectiveAt}` : ''}`,
+      `**Plan ${run.plan.revision}** \`${run.plan.digest.slice(0, 12)}\` · ${run.plan.mode}${run.plan.modeReason ? ` (${plain(run.plan.modeReason)})` : ''} · ${run.plan.departure}${run.plan.effectiveAt ? ` · ${run.plan.effectiveAt}` : ''}`,
     );
     for (const system of run.plan.systems) {
-      parts.push(`**${escape(system.title)}**: ${accessWords(run, system.system)}`);
+      parts.push(`**${plain(system.title)}**: ${accessWords(run, system.system)}`);
       const steps = shownSteps(run, system.system);
       if (steps.length > 0)
         parts.push(
           steps
             .map(
               step =>
-                `- ${escape(stepLine(run, step).trim())}${step.link && step.phase === 'manual' ? ` ([open](${step.link}))` : ''}`,
+                `- ${plain(stepLine(run, step).trim())}${step.link && step.phase === 'manual' ? ` ([open](${step.link}))` : ''}`,
             )
             .join('\n'),
         );
     }
     if (run.approvals.length > 0)
-      parts.push(`Approved by ${run.approvals.map(approval => escape(approval.by.name)).join(', ')} (claimed, not verified).`);
+      parts.push(`Approved by ${run.approvals.map(approval => plain(approval.by.name)).join(', ')} (claimed, not verified).`);
     const waived = Object.values(run.waivers);
     if (waived.length > 0)
       parts.push(
         waived
           .map(
             waiver =>
-              `- skip ${waiver.step}: ${escape(waiver.reason)} (${isWaived(run, waiver.step) ? `approved by ${escape(waiver.approvedBy!.name)}` : 'not approved yet'})`,
+              `- skip ${waiver.step}: ${plain(waiver.reason)} (${isWaived(run, waiver.step) ? `approved by ${plain(waiver.approvedBy!.name)}` : 'not approved yet'})`,
           )
           .join('\n'),
       );
@@ -223,7 +223,7 @@ export function details(run: Run): string {
     parts.push(
       `**Refused messages**\n${run.refused
         .slice(-5)
-        .map(refusal => `- ${refusal.at.slice(0, 16).replace('T', ' ')} ${escape(refusal.message)}: ${escape(refusal.reason)}`)
+        .map(refusal => `- ${refusal.at.slice(0, 16).replace('T', ' ')} ${plain(refusal.message)}: ${plain(refusal.reason)}`)
         .join('\n')}`,
     );
   }
@@ -231,6 +231,6 @@ export function details(run: Run): string {
 }
 
 /** Names and titles come from other systems: they must not become Markdown or HTML. */
-function escape(text: string): string {
+function plain(text: string): string {
   return text.replace(/[\\`*_[\]<>#|]/g, character => `\\${character}`);
 }
