@@ -1,0 +1,93 @@
+/**
+ * Who may import whom, as data. imports.test.ts checks every import of the tree against it, and ARCHITECTURE.md prints it.
+ *
+ *   workers → activities → {connectors, store} → domain ← workflows      client → {workflows/messages, store, domain, runtime}
+ *
+ * What a row does not name is forbidden: a new folder, or a new package in a pure folder, is a decision and not an accident.
+ */
+
+export interface Row {
+  folder: string;
+  /** Folders or files of ours, besides the folder itself. */
+  ours: readonly string[];
+  /** The same, but only as `import type`: nothing of them may end up in what runs. */
+  typesOnly?: readonly string[];
+  /** Packages from npm: a closed list for the pure folders, or everything but some. */
+  packages: { only: readonly string[] } | { not: readonly string[] };
+  /** Node's own modules. */
+  node: boolean;
+  /** Globals and calls that this folder does without, each as it is written in code. */
+  without?: readonly string[];
+}
+
+/** Every package of Temporal's. */
+const TEMPORAL = '@temporalio/*';
+/** What Node adds to JavaScript; Temporal's sandbox has none of it. */
+const NODE_GLOBALS = ['process', 'Buffer', '__dirname', '__filename', 'global', 'setImmediate'];
+
+export const TABLE: readonly Row[] = [
+  {
+    folder: 'domain',
+    ours: [],
+    packages: { only: ['zod'] },
+    node: false,
+    // Values in, values out: no I/O, clock or randomness. The time is an argument.
+    without: [...NODE_GLOBALS, 'Date.now', 'new Date()', 'Math.random', 'fetch', 'console', 'crypto', 'performance'],
+  },
+  {
+    folder: 'workflows',
+    ours: ['domain'],
+    typesOnly: ['activities'],
+    packages: { only: ['@temporalio/workflow', '@temporalio/common'] },
+    node: false,
+    // Date and Math.random are Temporal's own in the sandbox and replay.
+    without: [...NODE_GLOBALS, 'fetch', 'console', 'performance'],
+  },
+  {
+    folder: 'activities',
+    ours: ['connectors', 'store', 'domain'],
+    packages: { not: ['pg', '@temporalio/worker', '@temporalio/workflow'] },
+    node: true,
+    without: ['process.env'],
+  },
+  { folder: 'connectors', ours: ['domain'], packages: { not: [TEMPORAL] }, node: true, without: ['process.env'] },
+  { folder: 'store', ours: ['domain'], packages: { not: [TEMPORAL] }, node: true, without: ['process.env'] },
+  { folder: 'runtime', ours: ['domain'], packages: { not: ['@temporalio/worker', '@temporalio/workflow'] }, node: true },
+  {
+    folder: 'client',
+    ours: ['workflows/messages', 'store', 'domain', 'runtime'],
+    packages: { not: ['@temporalio/worker', '@temporalio/workflow', '@temporalio/activity'] },
+    node: true,
+  },
+  {
+    folder: 'workers',
+    ours: ['activities', 'connectors', 'store', 'runtime', 'domain'],
+    typesOnly: ['workflows'],
+    packages: { not: [] },
+    node: true,
+  },
+];
+
+/** Files that wire a whole program together and may import anything of ours: the commands' entries, scripts, tests. */
+export const COMPOSITION_ROOTS: readonly RegExp[] = [/^client\/cli\//, /^client\/cli\.ts$/, /^(bin|bench|examples|test)\//];
+
+/** The table as ARCHITECTURE.md shows it. */
+export function asMarkdown(table: readonly Row[] = TABLE): string[] {
+  const code = (names: readonly string[]): string => names.map(name => `\`${name}\``).join(', ');
+  return [
+    '| folder | may import of ours | from outside |',
+    '|---|---|---|',
+    ...table.map(row => {
+      const types = row.typesOnly ? `${row.ours.length > 0 ? '; ' : ''}as \`import type\` only: ${code(row.typesOnly)}` : '';
+      const ours = `${code(row.ours)}${types}` || 'nothing';
+      const packages =
+        'only' in row.packages
+          ? `only ${code(row.packages.only)}`
+          : row.packages.not.length > 0
+            ? `anything but ${code(row.packages.not)}`
+            : 'anything';
+      const without = row.without?.includes('process.env') ? '; no `process.env`' : '';
+      return `| \`${row.folder}\` | ${ours} | ${packages}${row.node ? '' : '; no Node'}${without} |`;
+    }),
+  ];
+}
