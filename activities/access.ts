@@ -4,7 +4,7 @@ import type { Account } from '../domain/model.js';
 import { isEffect } from '../domain/plan.js';
 import type { Deps } from './deps.js';
 import { switchAccount } from './effects.js';
-import { signal } from './guard.js';
+import { outOfPatience, signal } from './guard.js';
 import { type Look, look, planOf, type StepLook } from './look.js';
 
 export interface AccessInput {
@@ -24,7 +24,7 @@ export async function blockAccess(deps: Deps, input: AccessInput): Promise<Acces
   try {
     await switchAccount(deps, { ...input, verb: 'block' });
   } catch (error) {
-    if (!(error instanceof HandoverFailure) || deps.patience[error.kind] > 0) throw error;
+    if (!(error instanceof HandoverFailure) || !outOfPatience(error.kind, deps.patience)) throw error;
     return { access: 'open', message: error.message };
   }
   await recordAccess(deps, input, 'blocked');
@@ -36,7 +36,7 @@ export async function restoreAccess(deps: Deps, input: AccessInput): Promise<Acc
   try {
     await switchAccount(deps, { ...input, verb: 'unblock' });
   } catch (error) {
-    if (!(error instanceof HandoverFailure) || deps.patience[error.kind] > 0) throw error;
+    if (!(error instanceof HandoverFailure) || !outOfPatience(error.kind, deps.patience)) throw error;
     return { access: 'blocked', message: error.message };
   }
   await recordAccess(deps, input, 'open');
@@ -55,7 +55,8 @@ async function recordAccess(deps: Deps, input: AccessInput, access: string): Pro
 
 export interface DeactivateInput {
   offboardingId: string;
-  revision: number;
+  /** Digest of the approved plan. */
+  plan: string;
   system: string;
   /** Counts attempts by operators, so that a retry after a refusal is a new effect. */
   turn: number;
@@ -80,7 +81,7 @@ export interface ProofOfSystem {
 
 /** The last effect on a system, and only with proof: a fresh look immediately before it. */
 export async function deactivate(deps: Deps, input: DeactivateInput): Promise<DeactivateResult> {
-  const plan = await planOf(deps, input.offboardingId, input.revision);
+  const plan = await planOf(deps, input.plan);
   const account = plan.accounts.find(one => one.system === input.system)!;
   const connector = await deps.systems.get(input.system);
   const inTheWay = await deps.store.runs.claimDeactivation(input.offboardingId);
@@ -107,7 +108,7 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
       turn: input.turn,
     }));
   } catch (error) {
-    if (!(error instanceof HandoverFailure) || deps.patience[error.kind] > 0) throw error;
+    if (!(error instanceof HandoverFailure) || !outOfPatience(error.kind, deps.patience)) throw error;
     return { kind: 'refused', message: error.message };
   }
   const now = await connector.readAccount(account, signal());

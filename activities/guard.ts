@@ -85,14 +85,15 @@ function failureOf(error: unknown, patience: Deps['patience']): Error {
     // Operators pause and reset activities: Temporal must see a cancellation, not a failure of the target.
     return new CancelledFailure(`The activity was interrupted: ${String(signal().reason?.message ?? signal().reason)}`);
   }
-  if (error instanceof HandoverFailure)
-    return failure(error.kind, error.message, waited() > patience[error.kind], error.retryAfterMs);
+  if (error instanceof HandoverFailure) {
+    return failure(error.kind, error.message, outOfPatience(error.kind, patience), error.retryAfterMs);
+  }
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : String(error);
   if (code && PASSING.test(code))
-    return failure('transient', `Our own store is out of reach (${code}).`, waited() > patience.transient);
+    return failure('transient', `Our own store is out of reach (${code}).`, outOfPatience('transient', patience));
   if (/Connection terminated|timeout exceeded when trying to connect/i.test(message)) {
-    return failure('transient', 'Our own store closed the connection.', waited() > patience.transient);
+    return failure('transient', 'Our own store closed the connection.', outOfPatience('transient', patience));
   }
   const failed = failure('bug', `Handover met something it does not know: ${message}`, waited() > BUG_PATIENCE_MS);
   if (error instanceof Error) failed.stack = error.stack ?? '';
@@ -101,6 +102,11 @@ function failureOf(error: unknown, patience: Deps['patience']): Error {
 
 function failure(kind: FailureKind | 'bug', message: string, final: boolean, retryAfterMs?: number): ApplicationFailure {
   return ApplicationFailure.create({ type: kind, message, nonRetryable: final, nextRetryDelay: retryAfterMs });
+}
+
+/** True when a failure of this kind is no longer tried again. */
+export function outOfPatience(kind: FailureKind, patience: Deps['patience']): boolean {
+  return patience[kind] === 0 || waited() > patience[kind];
 }
 
 /** Milliseconds since the activity was first scheduled. */

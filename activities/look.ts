@@ -14,8 +14,8 @@ import { refusedSuccessors } from './successors.js';
 export interface LookInput {
   offboardingId: string;
   account: Account;
-  /** Revision to compare with; null = a first look. */
-  revision: number | null;
+  /** Digest of the plan to compare with; null = a first look. */
+  plan: string | null;
   /** Frozen keys that approved skips waive, by step. */
   waived: Record<string, string>;
   /** Keys that acknowledgements have seen, by step; a step that is not in here was seen as the plan shows it. */
@@ -49,7 +49,7 @@ export interface Look {
 
 export async function look(deps: Deps, input: LookInput): Promise<Look> {
   const connector = await deps.systems.get(input.account.system);
-  const plan = input.revision === null ? null : await planOf(deps, input.offboardingId, input.revision);
+  const plan = input.plan === null ? null : await planOf(deps, input.plan);
   const steps = plan?.steps.filter(step => step.system === connector.system && step.phase !== 'deactivate') ?? [];
   const known = new Set(connector.categories.map(category => category.category));
   const wanted = plan ? steps.map(step => step.category).filter(category => known.has(category)) : [...known];
@@ -70,9 +70,9 @@ export async function look(deps: Deps, input: LookInput): Promise<Look> {
   };
 }
 
-export async function planOf(deps: Deps, offboardingId: string, revision: number): Promise<Plan> {
-  const plan = await deps.store.plans.find(offboardingId, revision);
-  if (!plan) throw new HandoverFailure('rejected', `The store has no plan ${revision} of offboarding ${offboardingId}.`);
+export async function planOf(deps: Deps, digest: string): Promise<Plan> {
+  const plan = await deps.store.plans.find(digest);
+  if (!plan) throw new HandoverFailure('rejected', `The store has no plan ${digest.slice(0, 12)}.`);
   return plan;
 }
 

@@ -28,6 +28,8 @@ import { SuccessorBook } from './successors.js';
 
 export interface MakePlanInput {
   offboardingId: string;
+  /** Temporal run id: a reset run makes plans of its own. */
+  runId: string;
   revision: number;
   leaverId: string;
   order: Order;
@@ -47,7 +49,7 @@ export interface MadePlan {
 
 export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePlan> {
   // A second attempt answers with the plan that the first one stored, whatever the world looks like by now.
-  const made = await deps.store.plans.find(input.offboardingId, input.revision);
+  const made = await deps.store.plans.made(input.offboardingId, input.runId, input.revision);
   if (made) return { plan: made, findings: [], reopened: await reopenedSubjects(deps, input, made) };
 
   const found = await findOne(deps, `id:${input.leaverId}`);
@@ -114,27 +116,30 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   }
   if (findings.length > 0) return { plan: null, findings, reopened: [] };
 
-  const plan = await deps.store.plans.save({
-    version: 1,
-    offboardingId: input.offboardingId,
-    revision: input.revision,
-    manifest,
-    leaver: { id: leaver.id, name: leaver.name },
-    mode: mode.mode,
-    modeReason: mode.reason,
-    departure: input.order.departure,
-    effectiveAt: input.order.effectiveAt ?? null,
-    accounts,
-    systems,
-    steps: orderSteps(withMembershipEdges(steps)),
-    policy: deps.policy,
-    overridesDigest: sha256(canonicalJson(input.order.overrides ?? {})),
-  });
+  const plan = await deps.store.plans.save(
+    {
+      version: 1,
+      offboardingId: input.offboardingId,
+      revision: input.revision,
+      manifest,
+      leaver: { id: leaver.id, name: leaver.name },
+      mode: mode.mode,
+      modeReason: mode.reason,
+      departure: input.order.departure,
+      effectiveAt: input.order.effectiveAt ?? null,
+      accounts,
+      systems,
+      steps: orderSteps(withMembershipEdges(steps)),
+      policy: deps.policy,
+      overridesDigest: sha256(canonicalJson(input.order.overrides ?? {})),
+    },
+    input.runId,
+  );
   const gains = plan.steps.flatMap(step => step.successors.flatMap(successor => successor.personId ?? []));
   await deps.store.runs.setSuccessors(input.offboardingId, [...new Set(gains)]);
   await deps.store.audit.append(input.offboardingId, [
     {
-      subject: `plan ${plan.revision}`,
+      subject: `plan ${plan.digest}`,
       kind: 'planned',
       body: { revision: plan.revision, digest: plan.digest, steps: plan.steps.length },
     },

@@ -5,7 +5,8 @@ import type { Deps } from './deps.js';
 
 export interface RecordDecisionInput {
   offboardingId: string;
-  /** Counts messages of the run, refused ones included. */
+  /** Temporal run id and the number of the message in it: what a reset re-applies is judged, and recorded, again. */
+  runId: string;
   number: number;
   message: string;
   /** Who said they sent it; nobody proved it. */
@@ -18,9 +19,13 @@ export interface RecordDecisionInput {
 }
 
 export async function recordDecision(deps: Deps, input: RecordDecisionInput): Promise<void> {
-  const { offboardingId, number, ...body } = input;
+  const { offboardingId, runId, number, ...body } = input;
   await deps.store.audit.append(offboardingId, [
-    { subject: `decision ${number}`, kind: input.accepted ? 'decision' : 'refusal', body: { ...body, identity: 'claimed' } },
+    {
+      subject: `decision ${runId} ${number}`,
+      kind: input.accepted ? 'decision' : 'refusal',
+      body: { ...body, identity: 'claimed' },
+    },
   ]);
 }
 

@@ -14,16 +14,17 @@ import { ReceiptExists, type StepTotals } from '../store/ledger.js';
 import { type NewPage, type Origin, type Page, parseKeys } from '../store/manifests.js';
 import type { Deps } from './deps.js';
 import { receiptOf, settle } from './effects.js';
-import { report, signal, stopping } from './guard.js';
+import { outOfPatience, report, signal, stopping } from './guard.js';
 import { allKeys, planOf } from './look.js';
 
 export interface RunStepsInput {
   offboardingId: string;
-  revision: number;
+  /** Digest of the approved plan. */
+  plan: string;
   system: string;
   /** Step ids, in order. */
   steps: string[];
-  /** How often an operator has sent `retry` for this revision. */
+  /** How often an operator has sent `retry` for this plan. */
   retries: number;
   /** Frozen keys that approved skips waive, by step. */
   waived: Record<string, string>;
@@ -53,14 +54,14 @@ const SLICE_MS = 3 * 60_000;
 const ROUNDS_PER_RETRY = 100;
 
 export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsResult> {
-  const plan = await planOf(deps, input.offboardingId, input.revision);
+  const plan = await planOf(deps, input.plan);
   const connector = await deps.systems.get(input.system);
   const account = plan.accounts.find(one => one.system === input.system)!;
   const slice: Slice = { deadline: Date.now() + SLICE_MS, totals: {} };
   const results: Record<string, StepResult> = {};
   for (const id of input.steps) {
     const step = plan.steps.find(one => one.id === id);
-    if (!step) throw new HandoverFailure('rejected', `Plan ${input.revision} has no step "${id}".`);
+    if (!step) throw new HandoverFailure('rejected', `Plan ${plan.revision} has no step "${id}".`);
     const running: Running = {
       deps,
       connector,
@@ -75,14 +76,14 @@ export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsR
     try {
       results[id] = before ? await notRun(running, before) : await runStep(running);
     } catch (error) {
-      if (!(error instanceof HandoverFailure) || deps.patience[error.kind] > 0) throw error;
+      if (!(error instanceof HandoverFailure) || !outOfPatience(error.kind, deps.patience)) throw error;
       // One step's hopeless failure must not take its neighbours' results with it.
       results[id] = await failed(running, error.message);
     }
     if (results[id].state === 'unfinished') break;
     await deps.store.audit.append(input.offboardingId, [
       {
-        subject: `step ${id} ${input.revision}.${input.retries} ${results[id].state}`,
+        subject: `step ${id} ${plan.digest.slice(0, 12)}.${input.retries} ${results[id].state}`,
         kind: `step-${results[id].state}`,
         body: { step: id, ...results[id] },
       },

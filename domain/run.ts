@@ -100,6 +100,8 @@ export interface Run {
   /** An accepted `amend` or `retry` that the story has not taken up yet. */
   replan: boolean;
   retry: boolean;
+  /** True once execution of this plan has begun: from then on it is locked. */
+  started: boolean;
   /** How often failed steps were tried again, and how often a proof found something, in this run. */
   retries: number;
   failedProofs: number;
@@ -144,6 +146,7 @@ export function newRun(given: {
     finish: null,
     replan: false,
     retry: false,
+    started: false,
     retries: 0,
     failedProofs: 0,
     decided: 0,

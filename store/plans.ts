@@ -3,41 +3,36 @@ import { canonicalJson, type Plan } from '../domain/plan.js';
 import { inTransaction, type Pool, sha256 } from './database.js';
 
 export interface Plans {
-  /** Computes the digest, stores the plan and returns it complete. The same revision again replaces nothing: it must be the same. */
-  save(plan: Omit<Plan, 'digest'>): Promise<Plan>;
-  find(offboarding: string, revision: number): Promise<Plan | null>;
-  /** The newest revision. */
+  /** Computes the digest, stores the plan and returns it complete. Of two plans for one revision of a run the first one stands. */
+  save(plan: Omit<Plan, 'digest'>, run: string): Promise<Plan>;
+  /** The plan that a run has for a revision. */
+  made(offboarding: string, run: string, revision: number): Promise<Plan | null>;
+  find(digest: string): Promise<Plan | null>;
+  /** The newest plan of an offboarding. */
   latest(offboarding: string): Promise<Plan | null>;
 }
 
 export function plansOf(pool: Pool): Plans {
+  const first = async (where: string, values: unknown[]): Promise<Plan | null> => {
+    const { rows } = await pool.query(`select digest, body from handover.plans where ${where} limit 1`, values);
+    return rows[0] ? planOf(rows[0]) : null;
+  };
   return {
-    async save(plan) {
+    async save(plan, run) {
       const body = canonicalJson(plan);
-      const digest = sha256(body);
       await pool.query(
-        `insert into handover.plans (digest, offboarding, revision, body) values ($1, $2, $3, $4) on conflict (offboarding, revision) do nothing`,
-        [digest, plan.offboardingId, plan.revision, body],
+        `insert into handover.plans (digest, offboarding, run, revision, body) values ($1, $2, $3, $4, $5)
+         on conflict (offboarding, run, revision) do nothing`,
+        [sha256(body), plan.offboardingId, run, plan.revision, body],
       );
-      // Two attempts can see different worlds; the first plan of a revision stands, and both attempts answer with it.
-      const stands = await this.find(plan.offboardingId, plan.revision);
+      // Two attempts can see different worlds; both answer with the plan that stands.
+      const stands = await this.made(plan.offboardingId, run, plan.revision);
       if (!stands) throw new Error(`Plan ${plan.revision} of offboarding ${plan.offboardingId} was not stored.`);
       return stands;
     },
-    async find(offboarding, revision) {
-      const { rows } = await pool.query('select digest, body from handover.plans where offboarding = $1 and revision = $2', [
-        offboarding,
-        revision,
-      ]);
-      return rows[0] ? planOf(rows[0]) : null;
-    },
-    async latest(offboarding) {
-      const { rows } = await pool.query(
-        'select digest, body from handover.plans where offboarding = $1 order by revision desc limit 1',
-        [offboarding],
-      );
-      return rows[0] ? planOf(rows[0]) : null;
-    },
+    made: (offboarding, run, revision) => first('offboarding = $1 and run = $2 and revision = $3', [offboarding, run, revision]),
+    find: digest => first('digest = $1', [digest]),
+    latest: offboarding => first('offboarding = $1 order by made desc', [offboarding]),
   };
 }
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, type Logger } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { payloadConverterPath } from '../runtime/temporal.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -11,13 +11,13 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SOURCES = ['workflows', 'domain', 'runtime/payload-converter.cjs', 'package-lock.json'];
 
 /** Returns the path of the bundle in `cacheDir`, built if needed (about 3 s). Several processes may ask at once. */
-export async function workflowBundle(cacheDir: string, logger?: Logger): Promise<string> {
+export async function workflowBundle(cacheDir: string): Promise<string> {
   const path = join(cacheDir, `workflows-${await digest()}.js`);
   if (await readFile(path).catch(() => null)) return path;
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(ROOT, 'workflows/index.ts'),
     payloadConverterPath,
-    logger,
+    logger: new DefaultLogger('WARN'),
   });
   await mkdir(cacheDir, { recursive: true });
   const draft = `${path}.${process.pid}`;

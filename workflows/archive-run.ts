@@ -10,7 +10,6 @@ import {
   getExternalWorkflowHandle,
   ParentClosePolicy,
   setHandler,
-  sleep,
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -28,15 +27,19 @@ export async function archiveRun(input: ArchiveRunInput): Promise<{ kind: string
   setHandler(defineSignal(CLOSING), () => {
     told = true;
   });
+  let heard = false;
+  let patience = DAY_MS;
   for (;;) {
-    await condition(() => told, '1 day', { summary: 'Waits for the offboarding to close' });
+    await condition(() => told !== heard, patience, { summary: 'Waits for the offboarding to close' });
+    // Told a moment before the close, it is a matter of a second; after that it asks ever more rarely.
+    patience = told === heard ? Math.min(patience * 2, DAY_MS) : 1000;
+    heard = told;
     const archived = await attempt(() => long.archiveRuns.executeWithOptions({ summary: 'Keep the whole history' }, [input]));
     if (archived.ok && archived.value.kind !== 'still-open') return archived.value;
-    // Told a moment before the close: it is a matter of a second.
-    if (told) await sleep('1 second');
-    if (told && !archived.ok) told = false;
   }
 }
+
+const DAY_MS = 86_400_000;
 
 export const archive = {
   async start(offboardingId: string): Promise<string> {

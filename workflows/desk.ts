@@ -3,6 +3,7 @@
  * sole consumer and runs beside every phase; the story waits on what the loop changes.
  */
 import {
+  allHandlersFinished,
   CancellationScope,
   condition,
   defineQuery,
@@ -14,6 +15,7 @@ import {
   setDefaultUpdateHandler,
   setHandler,
   upsertSearchAttributes,
+  workflowInfo,
 } from '@temporalio/workflow';
 import { judge } from '../domain/judge.js';
 import type { RunState } from '../domain/model.js';
@@ -40,8 +42,8 @@ export interface Desk {
   /** Runs something that a pause or a cancellation asks to stop at its next boundary. Null = it was stopped before it answered. */
   interruptible<T>(work: () => Promise<T>): Promise<T | null>;
   stopped(): boolean;
-  /** Judges what is still in the inbox, then refuses whatever comes. */
-  close(): Promise<void>;
+  /** Waits until every message that came has been judged. */
+  settled(): Promise<void>;
 }
 
 const DESCRIPTIONS: Record<DecisionName, string> = {
@@ -62,7 +64,6 @@ const DESCRIPTIONS: Record<DecisionName, string> = {
 export function openDesk(run: Run): Desk {
   const inbox: Letter[] = [];
   const shown = { attributes: '', details: '' };
-  let closed = false;
   let judging = false;
   let scope: CancellationScope | null = null;
 
@@ -81,7 +82,7 @@ export function openDesk(run: Run): Desk {
 
   // Temporal's own cancel is a decision too; it names nobody, and keeps a block in place because nobody said otherwise.
   CancellationScope.current().cancelRequested.catch(() => {
-    if (!closed) change({ cancellation: run.cancellation ?? { by: null, access: 'keep' } });
+    change({ cancellation: run.cancellation ?? { by: null, access: 'keep' } });
   });
 
   setHandler(defineQuery<Status>(STATUS), () => ({ ...run, waitingOn: waitingOn(run), next: nextMessages(run) }), {
@@ -105,16 +106,16 @@ export function openDesk(run: Run): Desk {
 
   const loop = async (): Promise<void> => {
     for (;;) {
-      await condition(() => inbox.length > 0 || closed);
-      const letter = inbox.shift();
-      if (!letter) return;
+      await condition(() => inbox.length > 0);
+      const letter = inbox.shift()!;
       judging = true;
       const answer = await decide(run, letter, change);
       letter.answer?.(answer);
       judging = false;
     }
   };
-  const looping = CancellationScope.nonCancellable(loop);
+  // Runs until the workflow completes: a message that comes while it closes is still judged and answered.
+  void CancellationScope.nonCancellable(loop);
   show();
 
   return {
@@ -143,11 +144,7 @@ export function openDesk(run: Run): Desk {
       }
     },
     stopped: () => run.cancellation !== null,
-    async close() {
-      await condition(() => inbox.length === 0 && !judging);
-      closed = true;
-      await looping;
-    },
+    settled: () => condition(() => inbox.length === 0 && !judging && allHandlersFinished()),
   };
 }
 
@@ -186,6 +183,7 @@ async function decide(run: Run, letter: Letter, change: (changes: Partial<Run>) 
     quick.recordDecision.executeWithOptions({ summary: `${accepted ? 'Accepted' : 'Refused'}: ${clip(letter.name, 40)}` }, [
       {
         offboardingId: run.offboardingId,
+        runId: workflowInfo().runId,
         number,
         message: clip(letter.name, 200),
         by,

@@ -3,7 +3,7 @@
  * chapter ends in a named state; decisions reach it through the desk. Nothing is deactivated unless every step succeeded and a fresh
  * look shows that nothing is left; a failure parks the run and keeps its history.
  */
-import { allHandlersFinished, CancellationScope, condition, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import { newRun } from '../domain/run.js';
 import { archive } from './archive-run.js';
 import { close } from './chapters/close.js';
@@ -24,10 +24,9 @@ export async function offboardUser(input?: OffboardUserInput): Promise<Report> {
   return CancellationScope.nonCancellable(async () => {
     const archiver = await archive.start(offboardingId);
     await live(desk);
-    await desk.close();
     const report = await close(desk);
     await archive.tell(archiver);
-    await condition(allHandlersFinished);
+    await desk.settled();
     return report;
   });
 }

@@ -18,10 +18,11 @@ create table handover.open_runs (
 create table handover.plans (
   digest         text primary key,
   offboarding    uuid not null,
+  run            text not null,                 -- Temporal run id: a reset run makes plans of its own
   revision       integer not null,
   body           text not null,
   made           timestamptz not null default now(),
-  unique (offboarding, revision)
+  unique (offboarding, run, revision)
 );
 
 -- Manifests: the keys behind an inventory, a page per batch. A page is the intent of one effect. Every attempt at a plan writes a

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import pg from 'pg';
 import { Offboardings } from '../../client/offboardings.js';
 import { type Config, readConfig } from '../../runtime/config.js';
@@ -34,6 +35,9 @@ export interface World {
 
 /** Where test workers keep their bundle: shared, because it is built from the sources alone. */
 export const bundleCache = join(tmpdir(), 'handover-test-bundles');
+
+// Quiet unless something fails: what workers say about starting and stopping is no part of a claim.
+Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'OFF' } } });
 
 export async function startWorld(options: WorldOptions): Promise<World> {
   const config = readConfig(options.config);

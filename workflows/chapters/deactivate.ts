@@ -24,7 +24,7 @@ export async function deactivate(desk: Desk): Promise<void> {
         [
           {
             offboardingId: run.offboardingId,
-            revision: plan.revision,
+            plan: plan.digest,
             system: account.system,
             turn: run.retries,
             waived: waivedKeys(run),

@@ -1,18 +1,19 @@
 /** The steps in order. What fails stops only what depends on it; then the run parks and waits for people. */
-import type { StepResult } from '../../activities/run-steps.js';
+import type { StepsResult } from '../../activities/run-steps.js';
 import { type Group, nextGroup, stuckSteps } from '../../domain/order.js';
-import { isEffect, type PlanStep } from '../../domain/plan.js';
+import type { PlanStep } from '../../domain/plan.js';
 import { number, takers } from '../../domain/report.js';
 import { failedSteps, isWaived, openAcknowledgements, type Run, type StepProgress } from '../../domain/run.js';
 import type { Desk } from '../desk.js';
-import { attempt, long } from '../proxies.js';
+import { type Attempt, attempt, long } from '../proxies.js';
 import { lookAgain, lookAtAll, waivedKeys } from './look-again.js';
 
 export async function execute(desk: Desk): Promise<void> {
   const { run } = desk;
-  if (!hasStarted(run)) {
-    if (!(await lookAgain(desk))) return;
-  } else await refuseSuccessors(desk);
+  // Before the first step the world may re-open the approval; from then on the plan is locked, and what moved parks its step.
+  if (run.started) await refuseSuccessors(desk);
+  else if (!(await lookAgain(desk))) return;
+  desk.change({ started: true, retry: false });
   desk.enter('executing', 'Handing over.');
   for (let group = nextGroup(run); group && !desk.stopped(); group = nextGroup(run)) {
     if (run.pausedBy) await desk.wait(() => run.pausedBy === null);
@@ -36,15 +37,9 @@ export async function execute(desk: Desk): Promise<void> {
   });
 }
 
-/** Did anything of this revision run already? Then the plan is locked, and a changed world parks steps instead of re-opening it. */
-function hasStarted(run: Run): boolean {
-  return run.retry || run.plan!.steps.some(step => isEffect(step) && run.steps[step.id]?.state !== 'queued');
-}
-
 /** A successor who stopped being eligible is never silently replaced: their unfinished steps fail with the reason. */
 async function refuseSuccessors(desk: Desk): Promise<void> {
   const { run } = desk;
-  desk.change({ retry: false });
   const { looks, unread } = await lookAtAll(run, 'May the successors still take over?');
   for (const { step, sentence } of looks.flatMap(look => look.refused)) {
     if (run.steps[step]?.state === 'queued')
@@ -55,13 +50,13 @@ async function refuseSuccessors(desk: Desk): Promise<void> {
 
 async function runGroup(desk: Desk, group: Group): Promise<void> {
   const { run } = desk;
-  for (const step of group.steps) progress(desk, step.id, { state: 'running', message: null });
+  progressAll(desk, Object.fromEntries(group.steps.map(step => [step.id, { state: 'running', message: null }])));
   const ran = await desk.interruptible(() =>
     attempt(() =>
       long.runSteps.executeWithOptions({ summary: summaryOf(run, group) }, [
         {
           offboardingId: run.offboardingId,
-          revision: run.plan!.revision,
+          plan: run.plan!.digest,
           system: group.system,
           steps: group.steps.map(step => step.id),
           retries: run.retries,
@@ -70,24 +65,28 @@ async function runGroup(desk: Desk, group: Group): Promise<void> {
       ]),
     ),
   );
-  for (const step of group.steps) {
-    if (!ran) progress(desk, step.id, { state: 'queued' });
-    else if (!ran.ok) progress(desk, step.id, { state: 'failed', message: ran.sentence });
-    else settle(desk, step.id, ran.value.steps[step.id]);
-  }
+  progressAll(desk, Object.fromEntries(group.steps.map(step => [step.id, outcomeOf(run, step.id, ran)])));
 }
 
 /** A step the activity did not get to is queued again: the slice was over, or the run is paused. */
-function settle(desk: Desk, id: string, result: StepResult | undefined): void {
-  if (!result) return progress(desk, id, { state: 'queued' });
+function outcomeOf(run: Run, id: string, ran: Attempt<StepsResult> | null): Partial<StepProgress> {
+  if (ran && !ran.ok) return { state: 'failed', message: ran.sentence };
+  const result = ran?.value.steps[id];
+  if (!result) return { state: 'queued' };
   const { state, ...counts } = result;
-  if (state === 'unfinished') return progress(desk, id, { ...counts, state: 'queued' });
-  progress(desk, id, { ...counts, state: state === 'completed' && isWaived(desk.run, id) ? 'skipped' : state });
+  if (state === 'unfinished') return { ...counts, state: 'queued' };
+  return { ...counts, state: state === 'completed' && isWaived(run, id) ? 'skipped' : state };
 }
 
 export function progress(desk: Desk, id: string, changes: Partial<StepProgress>): void {
+  progressAll(desk, { [id]: changes });
+}
+
+/** All at once: every change of the remaining items is an event of its own in the history. */
+function progressAll(desk: Desk, changes: Record<string, Partial<StepProgress>>): void {
   const { run } = desk;
-  desk.change({ steps: { ...run.steps, [id]: { ...run.steps[id]!, ...changes } } });
+  const changed = Object.entries(changes).map(([id, change]) => [id, { ...run.steps[id]!, ...change }]);
+  desk.change({ steps: { ...run.steps, ...Object.fromEntries(changed) } });
 }
 
 /** "Transfer 1,204 open tasks → Bob" */
@@ -128,9 +127,8 @@ export async function attention(desk: Desk): Promise<void> {
   if (run.finish) return finish(desk);
   if (run.replan) return desk.enter('preparing', 'Making a plan for what is left.');
   desk.change({ retry: true, retries: run.retries + 1 });
-  for (const [id, { state }] of Object.entries(run.steps)) {
-    if (state === 'failed' || state === 'not-run') progress(desk, id, { state: 'queued', message: null, leftover: null });
-  }
+  const open = Object.entries(run.steps).filter(([, { state }]) => state === 'failed' || state === 'not-run');
+  progressAll(desk, Object.fromEntries(open.map(([id]) => [id, { state: 'queued', message: null, leftover: null }])));
   desk.enter('executing', 'Trying again what is not done yet.');
 }
 

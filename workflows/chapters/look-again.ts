@@ -13,7 +13,7 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
     present.map(account =>
       attempt(() =>
         long.look.executeWithOptions({ summary: `${purpose}: ${account.system}` }, [
-          { offboardingId: run.offboardingId, account, revision: plan.revision, waived: waivedKeys(run), seen: seenKeys(run) },
+          { offboardingId: run.offboardingId, account, plan: plan.digest, waived: waivedKeys(run), seen: seenKeys(run) },
         ]),
       ),
     ),

@@ -1,4 +1,5 @@
 /** Accounts, guards, the block of an unplanned departure, the first inventory, and one revision of the plan. */
+import { workflowInfo } from '@temporalio/workflow';
 import type { ResolvedAccounts } from '../../activities/accounts.js';
 import type { Account, Finding } from '../../domain/model.js';
 import { isEffect, type Plan, toAcknowledge } from '../../domain/plan.js';
@@ -25,7 +26,7 @@ export async function prepare(desk: Desk): Promise<void> {
     present.map(account =>
       attempt(() =>
         long.look.executeWithOptions({ summary: `Inventory of ${account.system}` }, [
-          { offboardingId: run.offboardingId, account, revision: null, waived: {}, seen: {} },
+          { offboardingId: run.offboardingId, account, plan: null, waived: {}, seen: {} },
         ]),
       ),
     ),
@@ -50,6 +51,7 @@ export async function prepare(desk: Desk): Promise<void> {
     long.makePlan.executeWithOptions({ summary: `Plan, revision ${revision}` }, [
       {
         offboardingId: run.offboardingId,
+        runId: workflowInfo().runId,
         revision,
         leaverId: run.leaver.id,
         order: run.order,
@@ -146,7 +148,7 @@ function adopt(desk: Desk, plan: Plan, reopened: readonly string[]): void {
       .filter(step => isEffect(step) || step.phase === 'deactivate')
       .map(step => [step.id, carried(run, step.id, step.baseline.count)]),
   );
-  desk.change({ plan, steps, acknowledgements, shown: {} });
+  desk.change({ plan, steps, acknowledgements, shown: {}, retries: 0, started: false });
   if (interrupted(desk)) return;
   if (plan.mode === 'preview') {
     return desk.change({
