@@ -187,7 +187,7 @@ function stepOf(connector: Connector, facts: CategoryFacts, inventory: CategoryI
     successors: [],
     counts: [],
     overrides: 0,
-    link: facts.link,
+    page: facts.page,
     firesAt: inventory.firesAt,
     reason: stays ? 'the person stays and keeps it' : facts.reason,
   };
@@ -207,7 +207,7 @@ function deactivation(connector: Connector): PlanStep {
     successors: [],
     counts: [],
     overrides: 0,
-    link: null,
+    page: null,
     firesAt: null,
     reason: null,
   };

@@ -80,8 +80,10 @@ const category = z.strictObject({
   /** Which rows count. Rows that stop matching meanwhile are left alone. */
   when: condition.optional(),
   label: column.optional(),
-  /** `{column}` is replaced by the item's value; in lists of items. */
+  /** One item in the application: `{column}` is replaced by the item's value. */
   link: z.string().optional(),
+  /** The whole category in the application, where people settle it by hand. */
+  page: z.url({ protocol: /^https?$/ }).optional(),
   /** Attribute name → column, for `match` rules and lists of items. */
   attributes: z.record(name, column).default({}),
   /** Incremented by one with every change. */

@@ -19,7 +19,7 @@ export interface CategoryFacts {
   /** Categories (`system/category`, or a category of this system) whose steps must be finished before this one starts. */
   after: string[];
   /** Where a person looks at the category in the application, if the catalog says. */
-  link: string | null;
+  page: string | null;
   /** Names of item attributes that a `match` rule may use. */
   attributes: string[];
   /** Named queues that may take items over → the value written into the owner column. */

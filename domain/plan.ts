@@ -25,7 +25,8 @@ export interface PlanStep {
   counts: number[];
   /** Items with a successor of their own. */
   overrides: number;
-  link: string | null;
+  /** Where people settle the category by hand. */
+  page: string | null;
   /** When the first of these items acts by itself. */
   firesAt: string | null;
   /** Why a category is kept or left to people, where the catalog says. */
@@ -127,13 +128,13 @@ export function withMembershipEdges(steps: readonly PlanStep[]): PlanStep[] {
 }
 
 /** Steps that a person must acknowledge before anything runs: manual categories that hold something, and absent accounts. */
-export function toAcknowledge(plan: Plan): { subject: string; title: string; count: number; link: string | null }[] {
+export function toAcknowledge(plan: Plan): { subject: string; title: string; count: number; page: string | null }[] {
   const manual = plan.steps
     .filter(step => step.phase === 'manual' && step.baseline.count > 0)
-    .map(step => ({ subject: step.id, title: step.title, count: step.baseline.count, link: step.link }));
+    .map(step => ({ subject: step.id, title: step.title, count: step.baseline.count, page: step.page }));
   const absent = plan.accounts
     .filter(account => account.status === 'absent' && !plan.systems.find(s => s.system === account.system)?.accountExpected)
-    .map(account => ({ subject: accountSubject(account.system), title: 'no account here', count: 0, link: null }));
+    .map(account => ({ subject: accountSubject(account.system), title: 'no account here', count: 0, page: null }));
   return [...manual, ...absent];
 }
 

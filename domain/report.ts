@@ -201,7 +201,7 @@ export function details(run: Run): string {
           steps
             .map(
               step =>
-                `- ${plain(stepLine(run, step).trim())}${step.link && step.phase === 'manual' ? ` ([open](${step.link}))` : ''}`,
+                `- ${plain(stepLine(run, step).trim())}${step.page && step.phase === 'manual' ? ` ([open](${step.page}))` : ''}`,
             )
             .join('\n'),
         );

@@ -39,7 +39,7 @@ export function createPostgresConnector({ catalog, file, url, poolSize = 6, log 
         do: spec.do,
         inflow: spec.inflow,
         after: spec.after,
-        link: spec.link ?? null,
+        page: spec.page ?? null,
         attributes: Object.keys(spec.attributes),
         queues: Object.fromEntries(Object.entries(spec.queues).map(([queue, value]) => [queue, String(value)])),
         mayBeUnassigned: spec.unassigned,
