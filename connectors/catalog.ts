@@ -83,7 +83,7 @@ const category = z.strictObject({
   /** One item in the application: `{column}` is replaced by the item's value. */
   link: z.string().optional(),
   /** The whole category in the application, where people settle it by hand. */
-  page: z.url({ protocol: /^https?$/ }).optional(),
+  page: z.url({ protocol: /^https?$/, error: 'an address that starts with https:// or http:// is needed' }).optional(),
   /** Attribute name → column, for `match` rules and lists of items. */
   attributes: z.record(name, column).default({}),
   /** Incremented by one with every change. */

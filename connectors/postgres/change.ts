@@ -74,7 +74,7 @@ async function plain(tx: Transaction, c: BoundCategory, batch: Batch): Promise<A
     const here = changedHereStatement(c, batch);
     keys = (await tx.query<{ keys: string }>(here.text, here.values))[0]!.keys;
   }
-  return { changed, merged: 0, honest: true, per_taker: null, keys, before: null };
+  return { changed, merged: 0, per_taker: null, keys, before: null };
 }
 
 /** Halves the batch until what the database refuses stands alone. */
@@ -110,7 +110,6 @@ async function bisect(tx: Transaction, c: BoundCategory, part: Part, tally: Tall
 async function attempt(tx: Transaction, c: BoundCategory, batch: Batch, needKeys = false): Promise<Answer> {
   const statement = changeStatement(c, batch, needKeys || c.table.hasTriggers);
   const [answer] = await tx.query<Answer>(statement.text, statement.values);
-  if (!answer!.honest) throw new Rewritten();
   mustBeOneRowPerKey(c, batch, answer!.changed);
   await speakBeforeCommit(tx, c);
   if (c.table.hasTriggers && answer!.changed > 0) {

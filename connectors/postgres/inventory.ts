@@ -8,7 +8,7 @@ import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, CategoryInventory } from '../../domain/model.js';
 import type { KeyPage } from '../connector.js';
 import { andWhen, type BoundCategory, ownedBy } from './binding.js';
-import { toFailure } from './failures.js';
+import { schemaMayHaveDrifted, toFailure } from './failures.js';
 import { Bindings, quote } from './names.js';
 import type { Transaction } from './session.js';
 import type { Binding, Target } from './target.js';
@@ -19,13 +19,19 @@ export async function inventory(
   categories: readonly string[],
   signal?: AbortSignal,
 ): Promise<CategoryInventory[]> {
-  // An inventory is rare and everything rests on it: it always looks at the live schema first.
-  const binding = await target.binding(true, signal);
-  return target.session.transaction({ mode: 'read', doing: 'taking the inventory', signal }, async tx => {
-    const found: CategoryInventory[] = [];
-    for (const category of categories) found.push(await readOne(target, tx, binding, account, category));
-    return found;
-  });
+  let drifted = false;
+  const onDrift = () => {
+    drifted = true;
+  };
+  const take = (binding: Binding) =>
+    target.session.transaction({ mode: 'read', doing: 'taking the inventory', signal }, async tx => {
+      const found: CategoryInventory[] = [];
+      for (const category of categories) found.push(await readOne(target, tx, binding, account, category, onDrift));
+      return found;
+    });
+  const found = await take(await target.binding(false, signal));
+  // A name that no longer fits is said with file and line by the second look; the schema is not read again without need.
+  return drifted ? take(await target.binding(true, signal)) : found;
 }
 
 async function readOne(
@@ -34,6 +40,7 @@ async function readOne(
   binding: Binding,
   account: Account,
   category: string,
+  onDrift: () => void,
 ): Promise<CategoryInventory> {
   const incomplete = (failure: HandoverFailure): CategoryInventory => ({
     category,
@@ -47,8 +54,9 @@ async function readOne(
   try {
     bound = binding.category(category);
   } catch (error) {
-    if (error instanceof HandoverFailure && error.kind === 'configuration') return incomplete(error);
-    throw error;
+    if (!(error instanceof HandoverFailure) || error.kind !== 'configuration') throw error;
+    onDrift();
+    return incomplete(error);
   }
   const id = target.identityOf(account, bound.spec.owner.identity);
   // Without such an identity (no employee record, say) there is nothing that the column could name.
@@ -74,6 +82,7 @@ async function readOne(
     const failure = toFailure(error, target.system, `reading ${category}`);
     // A dead connection answers nothing any more, and then the whole inventory is retried; this throws in that case.
     await tx.query('ROLLBACK TO SAVEPOINT category');
+    if (schemaMayHaveDrifted(error)) onDrift();
     return incomplete(failure);
   }
 }
@@ -171,7 +180,7 @@ function pagesStatement(
   };
 }
 
-/** PostgreSQL's time as ISO 8601; columns without a zone are read as UTC, which every session of ours is in. */
+/** PostgreSQL's time as ISO 8601; columns without a zone are read in the time zone of our database role. */
 export const isoTime = (expression: string): string =>
   `to_char(((${expression})::timestamptz) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 

@@ -59,7 +59,8 @@ export class Session {
     this.#config = {
       connectionString: url,
       application_name: 'handover',
-      connectionTimeoutMillis: 10_000,
+      // Waiting for a free connection of the pool counts as well, and many runs may share it.
+      connectionTimeoutMillis: 30_000,
       keepAlive: true,
       // Everything that leaves the database is text or JSON text that our SQL shaped: no date or number is guessed at.
       types: { getTypeParser: (oid: number) => parserOf(oid) } as pg.CustomTypesConfig,
@@ -212,8 +213,9 @@ function settings(catalog: Catalog): string {
     `SET idle_in_transaction_session_timeout = ${IDLE_MS}`,
     // Not in every PostgreSQL that we can speak to.
     `SELECT set_config(name, '5s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'`,
-    // Keys and before-images are text: it must read the same in every session, whatever the role or the database prefer.
-    `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1`,
+    // Keys and before-images are text: it must read the same in every session, whatever the role or the database prefer. The time
+    // zone stays the role's: where an application keeps local times without a zone, it is the only way to say which.
+    `SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1`,
     `SET standard_conforming_strings = on`,
   ].join('; ');
 }

@@ -26,8 +26,6 @@ export interface Answer {
   [column: string]: unknown;
   changed: number;
   merged: number;
-  /** False when a row came back with another owner than the one we set: a trigger rewrote it. */
-  honest: boolean;
   /** Index of taker → items, where there are several takers. */
   per_taker: Record<string, number> | null;
   /** Array literal of the keys changed; null when all were, and nobody needs them. */
@@ -44,17 +42,12 @@ export interface Statement {
 export function changeStatement(c: BoundCategory, batch: Batch, needKeys: boolean): Statement {
   const parts = new Parts(c, batch);
   const work =
-    batch.do === 'transfer'
-      ? transfer(c, batch, parts)
-      : batch.do === 'clear' || c.set
-        ? overwrite(c, batch, parts)
-        : remove(c, parts);
+    batch.do === 'transfer' ? transfer(c, batch, parts) : batch.do === 'clear' || c.set ? overwrite(c, parts) : remove(c, parts);
   const several = batch.assignment !== null;
   const text = `${work},
      done AS (SELECT * FROM changed${batch.do === 'transfer' && c.unique ? ' UNION ALL SELECT * FROM merged' : ''})
 SELECT count(*)::integer AS changed,
        (count(*) FILTER (WHERE ho_merged))::integer AS merged,
-       coalesce(bool_and(ho_honest), true) AS honest,
        ${several ? `(SELECT json_object_agg(g.i, g.n) FROM (SELECT ho_i AS i, count(*) AS n FROM done GROUP BY ho_i) AS g)` : 'NULL::json'} AS per_taker,
        ${needKeys ? '' : `CASE WHEN count(*) < ${batch.count} THEN `}coalesce(array_agg(ho_key), '{}')::text${needKeys ? '' : ' END'} AS keys,
        jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)) FILTER (WHERE ho_row IS NOT NULL) AS before
@@ -111,7 +104,7 @@ function transfer(c: BoundCategory, batch: Batch, parts: Parts): string {
     ? `merged AS (
        DELETE FROM ${c.from}${lists ? ` USING ${lists}` : ''}
         WHERE ${parts.where()} AND ${held}
-       RETURNING ${parts.keyOfRow} AS ho_key, ${parts.index} AS ho_i, true AS ho_merged, true AS ho_honest, ${imageOf(c)} AS ho_row${mirrored}),
+       RETURNING ${parts.keyOfRow} AS ho_key, ${parts.index} AS ho_i, true AS ho_merged, ${imageOf(c)} AS ho_row${mirrored}),
      `
     : '';
   const changed = `changed AS (
@@ -119,18 +112,16 @@ function transfer(c: BoundCategory, batch: Batch, parts: Parts): string {
           SET ${[`${quote(c.owner.name)} = ${taker}`, ...parts.bookkeeping()].join(', ')}
         ${lists ? `FROM ${lists}` : ''}
         WHERE ${parts.where()}${held ? ` AND NOT ${held}` : ''}
-       RETURNING ${parts.keyOfRow} AS ho_key, ${parts.index} AS ho_i, false AS ho_merged,
-                 ${alias}.${quote(c.owner.name)} IS NOT DISTINCT FROM ${taker} AS ho_honest, NULL::jsonb AS ho_row${mirrored})`;
+       RETURNING ${parts.keyOfRow} AS ho_key, ${parts.index} AS ho_i, false AS ho_merged, NULL::jsonb AS ho_row${mirrored})`;
   const takerOfRow = batch.assignment === null ? taker : `(${parts.takers})[done.ho_i + 1]`;
   return `WITH ${merged}${changed}${mirrors(c, parts, takerOfRow, held !== null)}`;
 }
 
 /** `clear`, and `remove` or `revoke` with `set`: the row stays. The row as it was is read under the lock that the change needs. */
-function overwrite(c: BoundCategory, batch: Batch, parts: Parts): string {
+function overwrite(c: BoundCategory, parts: Parts): string {
   const { alias } = c;
   const assignments = c.set ?? [];
   const sets = assignments.length > 0 ? assignments.map(a => parts.assign(a)) : [`${quote(c.owner.name)} = NULL`];
-  const honest = batch.do === 'clear' && assignments.length === 0 ? `${alias}.${quote(c.owner.name)} IS NULL` : 'true';
   const columns = c.key.columns.map((k, i) => `${alias}.${quote(k.name)} AS ho_k${i + 1}`).join(', ');
   const lists = parts.from(null);
   const mirrored = c.mirrors
@@ -146,7 +137,7 @@ function overwrite(c: BoundCategory, batch: Batch, parts: Parts): string {
           SET ${[...sets, ...parts.bookkeeping()].join(', ')}
          FROM before
         WHERE ${c.key.joins(alias, 'before')}
-       RETURNING before.ho_key, 0 AS ho_i, false AS ho_merged, ${honest} AS ho_honest, before.ho_row${mirrored})${mirrors(c, parts, 'NULL', false)}`;
+       RETURNING before.ho_key, 0 AS ho_i, false AS ho_merged, before.ho_row${mirrored})${mirrors(c, parts, 'NULL', false)}`;
 }
 
 function remove(c: BoundCategory, parts: Parts): string {
@@ -154,7 +145,7 @@ function remove(c: BoundCategory, parts: Parts): string {
   return `WITH changed AS (
        DELETE FROM ${c.from}${lists ? ` USING ${lists}` : ''}
         WHERE ${parts.where()}
-       RETURNING ${parts.keyOfRow} AS ho_key, 0 AS ho_i, false AS ho_merged, true AS ho_honest, ${imageOf(c)} AS ho_row)`;
+       RETURNING ${parts.keyOfRow} AS ho_key, 0 AS ho_i, false AS ho_merged, ${imageOf(c)} AS ho_row)`;
 }
 
 /** Each mirror follows the rows that moved, compare-and-set as well: one that names somebody else already is left alone. */

@@ -47,7 +47,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '    key: [id]',
     '    key: [id]\n    lable: title',
     [
-      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, table, key, owner, when, label, link, attributes, version, touch, successor_must, successor_must_says, mirrors, unique, set, secret, fires_at, inflow, after, queues, unassigned, reason',
+      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, table, key, owner, when, label, link, page, attributes, version, touch, successor_must, successor_must_says, mirrors, unique, set, secret, fires_at, inflow, after, queues, unassigned, reason',
     ],
   ],
   [
@@ -61,7 +61,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '    key: [id]',
     '    key: [id]\n    zzzzzz: 1',
     [
-      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, table, key, owner, when, label, link, attributes, version, touch, successor_must, successor_must_says, mirrors, unique, set, secret, fires_at, inflow, after, queues, unassigned, reason',
+      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, table, key, owner, when, label, link, page, attributes, version, touch, successor_must, successor_must_says, mirrors, unique, set, secret, fires_at, inflow, after, queues, unassigned, reason',
     ],
   ],
   ['a missing key', '  active: users.active\n', '', ['crm.yaml:5:1 people.active: is missing: a text is needed']],
@@ -327,6 +327,12 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '    key: [id]',
     '    key: [id]\n    link: javascript:alert(1)',
     ['crm.yaml:18:5 categories.tasks.link: "javascript:alert(1)" was given; a link starts with https:// or http://'],
+  ],
+  [
+    'a page that is no address',
+    '    key: [id]',
+    '    key: [id]\n    page: crm/tasks',
+    ['crm.yaml:18:5 categories.tasks.page: "crm/tasks" was given; an address that starts with https:// or http:// is needed'],
   ],
   [
     'a link with an open brace',

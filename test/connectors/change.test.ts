@@ -348,7 +348,9 @@ describe('receipts', () => {
 describe('aborts and broken connections', () => {
   test('an abort cancels the statement in the database, rolls back and surfaces as the reason', async () => {
     await tasks(3);
-    const patient = bench.connector(YAML.replace('lock_timeout: 300ms', 'lock_timeout: 60s'));
+    const patient = bench.connector(
+      YAML.replace('statement_timeout: 5s, lock_timeout: 300ms', 'statement_timeout: 60s, lock_timeout: 60s'),
+    );
     const request = await batchOf(patient, alice, 'tasks');
     const holder = await bench.session();
     await holder.query('BEGIN; SELECT FROM tasks WHERE id = 2 FOR UPDATE');
@@ -358,6 +360,8 @@ describe('aborts and broken connections', () => {
     await someoneWaits(bench.db);
     controller.abort(reason);
     await expect(change).rejects.toBe(reason);
+    const stillThere = `SELECT FROM pg_stat_activity WHERE application_name = 'handover' AND wait_event_type = 'Lock' AND datname = current_database()`;
+    expect((await bench.db.query(stillThere)).rowCount).toBe(0);
     await holder.query('COMMIT');
     expect(await owners()).toEqual({ 1: 3 });
     expect(await changed(patient, request)).toMatchObject({ changed: 3 });

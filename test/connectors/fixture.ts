@@ -69,7 +69,7 @@ export async function createBench(name: string, sql = ''): Promise<Bench> {
     return client;
   };
   const db = await session();
-  await db.query(`${PEOPLE_SQL};${sql}`);
+  await db.query(`SET timezone = 'UTC'; ALTER DATABASE ${database.name} SET timezone = 'UTC'; ${PEOPLE_SQL};${sql}`);
   return {
     url: database.url,
     db,
