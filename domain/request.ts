@@ -5,23 +5,42 @@
 import { z } from 'zod';
 import type { ItemKey } from './model.js';
 
-/** A single taker: `manager`, `unassigned`, `queue:<name>`, an e-mail, a login, or `id:<directory id>`. */
-const taker = z.string().trim().min(1, 'say who: an e-mail, "manager", "unassigned", "queue:<name>" or "id:<directory id>"');
-/** A pool of people, or `team`: the active members of the leaver's team. */
-const pool = z.union([z.literal('team'), z.array(taker).min(1, 'a pool needs at least one person').max(500)]);
+/** Longest name of a person, system, category or item key. Payloads stay in a history for good. */
+const LONGEST_NAME = 320;
+const text = z.string().max(LONGEST_NAME, `at most ${LONGEST_NAME} characters are allowed`);
+const PERSON = 'say who: an e-mail, a login or "id:<directory id>"';
+const person = z
+  .string({ error: PERSON })
+  .trim()
+  .min(1, PERSON)
+  .max(LONGEST_NAME, `at most ${LONGEST_NAME} characters are allowed`);
 
-export const successorRule = z.union([
-  taker,
-  z.strictObject({ 'round-robin': pool }),
-  z.strictObject({ 'least-loaded': pool }),
-  z.strictObject({
-    match: z.strictObject({
-      attribute: z.string().min(1),
-      map: z.record(z.string(), taker),
-      otherwise: taker.optional(),
+const WHO = 'an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned"';
+/** A single taker: `manager`, `unassigned`, `queue:<name>`, an e-mail, a login, or `id:<directory id>`. */
+const taker = text.trim().min(1, `say who: ${WHO}`);
+/** A pool of people, or `team`: the active members of the leaver's team. */
+const pool = z.union(
+  [z.literal('team'), z.array(taker).min(1, 'a pool needs at least one person').max(500, 'a pool has at most 500 people')],
+  { error: 'a pool is a list of people such as ["bob@example.com"], or "team"' },
+);
+
+export const successorRule = z.union(
+  [
+    taker,
+    z.strictObject({ 'round-robin': pool }),
+    z.strictObject({ 'least-loaded': pool }),
+    z.strictObject({
+      match: z.strictObject({
+        attribute: text.min(1, 'name the attribute of the items'),
+        map: z.record(text, taker),
+        otherwise: taker.optional(),
+      }),
     }),
-  }),
-]);
+  ],
+  {
+    error: `a successor is ${WHO}, or one of {"round-robin": ["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}`,
+  },
+);
 export type SuccessorRule = z.infer<typeof successorRule>;
 
 /** `2026-12-24` (its first moment in UTC), or a date with time and zone. */
@@ -31,43 +50,54 @@ const moment = z.union([z.iso.date(), z.iso.datetime({ offset: true })], {
 
 const mode = z.enum(['execute-and-deactivate', 'execute-only', 'preview']);
 const departure = z.enum(['planned', 'unplanned']);
-const byCategory = z.record(z.string(), successorRule);
+const byCategory = z.record(text, successorRule);
+const note = z.string().max(2000, 'at most 2,000 characters are allowed').optional();
 /** Step → item key → taker. More than 200 would swell the history. */
 const overrides = z
-  .record(z.string(), z.record(z.string(), taker))
+  .record(text, z.record(text, taker))
   .refine(all => Object.values(all).reduce((n, items) => n + Object.keys(items).length, 0) <= 200, {
     error: 'at most 200 overrides travel inline: use a match rule, or split by category',
   });
-const identities = z.record(z.string(), z.record(z.string(), z.string()));
+const identities = z.record(text, z.record(text, text.min(1, 'an id is never empty')));
+const systems = z.array(text.min(1, 'name a system')).min(1, 'name at least one system, or leave the key out for all of them');
 
 export const requestSchema = z.strictObject({
-  user: z.string().trim().min(1),
-  requestedBy: z.string().trim().min(1),
+  user: person,
+  requestedBy: person,
   successor: successorRule.optional(),
   successors: byCategory.optional(),
   overrides: overrides.optional(),
   mode: mode.default('execute-and-deactivate'),
   departure: departure.default('planned'),
   effectiveAt: moment.optional(),
-  systems: z.array(z.string()).min(1).optional(),
+  systems: systems.optional(),
   /** System → identity → id, where a person has several accounts or none that can be recognised. */
   identities: identities.optional(),
-  note: z.string().max(2000).optional(),
+  note,
 });
 /** What a caller sends. */
 export type OffboardingRequest = z.input<typeof requestSchema>;
 /** The same with its defaults filled in. */
 export type Order = z.infer<typeof requestSchema>;
 
-const by = z.string().trim().min(1);
-const note = z.string().max(2000).optional();
-const plan = z.string().regex(/^[0-9a-f]{12,64}$/, 'the plan digest as the status shows it (at least its first 12 characters)');
+const by = person;
+const PLAN = "give the plan's digest as the status shows it, at least its first 12 characters";
+const plan = z.string({ error: PLAN }).regex(/^[0-9a-f]{12,64}$/, PLAN);
+const STEP = 'name the step, such as "crm/open_tasks"';
+const step = z.string({ error: STEP }).min(1, STEP).max(LONGEST_NAME, `at most ${LONGEST_NAME} characters are allowed`);
+const reason = (says: string) => z.string({ error: says }).trim().min(3, says).max(2000, 'at most 2,000 characters are allowed');
 
 /** Every decision, by the name under which it exists as a signal and as an update. */
 export const decisionSchemas = {
-  approve: z.strictObject({ by, plan, step: z.string().optional(), note }),
+  approve: z.strictObject({ by, plan, step: step.optional(), note }),
   reject: z.strictObject({ by, plan, note }),
-  acknowledge: z.strictObject({ by, category: z.union([z.string(), z.array(z.string()).min(1)]), note }),
+  acknowledge: z.strictObject({
+    by,
+    category: z.union([step, z.array(step).min(1, 'name at least one category').max(500, 'at most 500 are allowed')], {
+      error: 'name a category such as "crm/mailbox", or a list of them',
+    }),
+    note,
+  }),
   amend: z.strictObject({
     by,
     successor: successorRule.optional(),
@@ -76,16 +106,20 @@ export const decisionSchemas = {
     identities: identities.optional(),
     mode: mode.optional(),
     departure: departure.optional(),
-    effectiveAt: z.union([moment, z.literal('now')]).optional(),
-    systems: z.array(z.string()).min(1).optional(),
+    effectiveAt: z
+      .union([moment, z.literal('now')], {
+        error: 'write a date like 2026-12-24, a moment like 2026-12-24T18:00:00+01:00, or "now"',
+      })
+      .optional(),
+    systems: systems.optional(),
     note,
   }),
   execute: z.strictObject({ by, plan, note }),
   pause: z.strictObject({ by, note }),
   resume: z.strictObject({ by, note }),
   retry: z.strictObject({ by, note }),
-  skip: z.strictObject({ by, step: z.string().min(1), reason: z.string().trim().min(3, 'say why the items may stay'), note }),
-  finish: z.strictObject({ by, reason: z.string().trim().min(3, 'say why the run ends here'), note }),
+  skip: z.strictObject({ by, step, reason: reason('say why the items may stay'), note }),
+  finish: z.strictObject({ by, reason: reason('say why the run ends here'), note }),
   cancel: z.strictObject({ by, access: z.enum(['keep', 'restore']).optional(), note }),
 } as const;
 
@@ -138,27 +172,71 @@ const EXAMPLES: Record<DecisionName, string> = {
   cancel: '{"by": "you@example.com"}',
 };
 
+/** A request with 200 overrides is far smaller. */
+const LONGEST_JSON = 100_000;
+/** More mistakes than this are counted, not listed. */
+const MOST_MISTAKES = 5;
+
 /** One sentence per mistake: where, what was given, what is allowed. */
-function parse<S extends z.ZodType>(schema: S, given: Record<string, unknown>, what: string): Parsed<z.infer<S>> {
+function parse<S extends z.ZodObject>(schema: S, given: Record<string, unknown>, what: string): Parsed<z.infer<S>> {
+  const size = JSON.stringify(given).length;
+  if (size > LONGEST_JSON)
+    return {
+      ok: false,
+      sentence: `Cannot read ${what}: it has ${size.toLocaleString('en-US')} characters, at most ${LONGEST_JSON.toLocaleString('en-US')} travel inline.`,
+    };
   const result = schema.safeParse(given);
   if (result.success) return { ok: true, value: result.data };
-  const sentences = result.error.issues.map(issue => sentenceOf(issue, given, schema));
-  return { ok: false, sentence: `Cannot read ${what}: ${sentences.join('; ')}.` };
+  const mistakes = result.error.issues.map(issue => mistakeOf(issue, given, schema));
+  const more = mistakes.length - MOST_MISTAKES;
+  const said = mistakes.slice(0, MOST_MISTAKES).join('; ');
+  return { ok: false, sentence: `Cannot read ${what}: ${said}${more > 0 ? `; and ${more} more` : ''}.` };
 }
 
-function sentenceOf(issue: z.core.$ZodIssue, given: unknown, schema: z.ZodType): string {
-  const path = issue.path.map(String).join('.');
-  const value = issue.path.reduce<unknown>(
-    (at, key) => (isObject(at) || Array.isArray(at) ? at[key as never] : undefined),
-    given,
-  );
+type Issue = z.core.$ZodIssue;
+
+function mistakeOf(issue: Issue, given: unknown, schema: z.ZodObject, above: readonly PropertyKey[] = []): string {
+  const path = [...above, ...issue.path];
+  const where = `"${clip(path.map(String).join('.'))}"`;
+  const value = valueAt(given, path);
   if (issue.code === 'unrecognized_keys') {
-    const known =
-      issue.path.length === 0 && schema instanceof z.ZodObject ? `; known are ${Object.keys(schema.shape).join(', ')}` : '';
-    return `${path ? `${path} has` : 'there is'} no key ${issue.keys.map(key => `"${clip(key)}"`).join(', ')}${known}`;
+    const keys = issue.keys.slice(0, MOST_MISTAKES).map(key => `"${clip(key)}"`);
+    const known = path.length === 0 ? `; known are ${Object.keys(schema.shape).join(', ')}` : '';
+    const more = issue.keys.length - keys.length;
+    return `${path.length > 0 ? `${where} has` : 'there is'} no key ${keys.join(', ')}${more > 0 ? ` and ${more} more` : ''}${known}`;
   }
-  if (value === undefined && issue.path.length > 0) return `"${path}" is missing`;
-  return `"${path}" cannot be ${describe(value)}: ${lower(issue.message)}`;
+  if (issue.code === 'invalid_union') {
+    const [meant, ...others] = issue.errors.filter(errors => errors.length > 0 && errors.every(error => isDeeper(error, value)));
+    if (meant && others.length === 0) return mistakeOf(meant[0]!, given, schema, path);
+  }
+  if (value === undefined) return `${where} is missing: ${allowed(issue)}`;
+  return `${where} cannot be ${describe(value)}: ${allowed(issue)}`;
+}
+
+/** Of several shapes that were possible, this one was meant: the mistake is further inside. */
+function isDeeper(issue: Issue, value: unknown): boolean {
+  return issue.path.length > 0 && valueAt(value, issue.path.slice(0, 1)) !== undefined;
+}
+
+const KINDS: Record<string, string> = {
+  string: 'it is a text in quotes',
+  object: 'it is an object in {}',
+  record: 'it is an object in {}',
+  array: 'it is a list in []',
+};
+
+function allowed(issue: Issue): string {
+  if (issue.code === 'invalid_value') return `allowed are ${issue.values.map(value => JSON.stringify(value)).join(', ')}`;
+  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) return KINDS[issue.expected] ?? issue.message;
+  if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
+  return issue.message;
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (at, key) => ((isObject(at) || Array.isArray(at)) && Object.hasOwn(at, key) ? at[key as never] : undefined),
+    value,
+  );
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -172,10 +250,6 @@ function describe(value: unknown): string {
 
 function clip(text: string, length = 80): string {
   return text.length > length ? `${text.slice(0, length)}…` : text;
-}
-
-function lower(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 /** The moment a date or date-time stands for, in milliseconds since 1970. */
