@@ -44,6 +44,8 @@ function ruleOf(assignment: Assignment, people: number): (attribute: string | nu
       };
     }
     case 'match':
-      return attribute => (attribute === null ? undefined : assignment.map[attribute]) ?? assignment.otherwise;
+      // An item's attribute may be any text, "constructor" as well.
+      return attribute =>
+        attribute !== null && Object.hasOwn(assignment.map, attribute) ? assignment.map[attribute]! : assignment.otherwise;
   }
 }

@@ -23,7 +23,8 @@ export function ruleFor(
   team: string | null,
 ): SuccessorRule | null {
   const id = `${step.system}/${step.category}`;
-  const asked = order.successors?.[id] ?? order.successors?.[step.system] ?? order.successor;
+  const said = new Map(Object.entries(order.successors ?? {}));
+  const asked = said.get(id) ?? said.get(step.system) ?? order.successor;
   if (asked !== undefined) return asked;
   const fits = standing.find(
     rule =>
