@@ -80,7 +80,8 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
   },
 
   acknowledge(run, decision, who, now) {
-    if (!run.plan) return refuse(notNow(run, 'acknowledge'));
+    // While a new revision is being made, nobody can have seen what it will show.
+    if (!run.plan || run.state === 'preparing') return refuse(notNow(run, 'acknowledge'));
     const subjects = [decision.category].flat();
     const known = run.plan.steps.filter(step => step.phase === 'manual').map(step => step.id);
     const unknown = subjects.filter(subject => !known.includes(subject) && !isAccountSubject(run, subject));
@@ -151,7 +152,8 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
   retry(run) {
     if (run.state === 'needs-correction') return accept('Preparing again.', { replan: true });
     if (run.state === 'needs-attention') {
-      return accept(`Trying again what is not done yet: ${quote(failedSteps(run))}.`, { retry: true });
+      const failed = quote(failedSteps(run));
+      return accept(`Trying again what is not done yet${failed ? `: ${failed}` : ''}.`, { retry: true });
     }
     return refuse(notNow(run, 'retry'));
   },
