@@ -1,4 +1,5 @@
 /** The plan: what will be done with what, in which order, for whom. Pure: the same facts give the same plan and the same digest. */
+import { HandoverFailure } from './failure.js';
 import type { Account, Departure, Disposition, Mode, Successor } from './model.js';
 import type { Policy } from './policy.js';
 
@@ -88,7 +89,7 @@ export function isEffect(step: PlanStep): boolean {
 
 /**
  * Orders steps by phase, keeping the given order within one, and moves a step behind everything its `after` names.
- * @throws Error naming the circle when the edges contradict each other (a configuration error).
+ * @throws HandoverFailure (`configuration`) naming the circle when the edges contradict each other.
  */
 export function orderSteps<S extends Pick<PlanStep, 'id' | 'phase' | 'after'>>(steps: readonly S[]): S[] {
   const byPhase = [...steps].sort((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase));
@@ -98,7 +99,8 @@ export function orderSteps<S extends Pick<PlanStep, 'id' | 'phase' | 'after'>>(s
   const visit = (step: S, path: string[]): void => {
     if (done.has(step.id)) return;
     if (path.includes(step.id)) {
-      throw new Error(
+      throw new HandoverFailure(
+        'configuration',
         `The catalogs' "after" rules go round in a circle: ${[...path.slice(path.indexOf(step.id)), step.id].join(' → ')}.`,
       );
     }
