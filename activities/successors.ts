@@ -111,13 +111,15 @@ export class SuccessorBook {
   /** One taker by name. The refusal names who was given and what to do. */
   async taker(connector: Connector, facts: CategoryFacts, name: string): Promise<{ successor?: Successor; refusal?: string }> {
     if (name === 'unassigned') {
-      if (facts.mayBeUnassigned) return { successor: { kind: 'unassigned', personId: null, label: 'nobody', value: null } };
+      if (facts.mayBeUnassigned)
+        return { successor: { kind: 'unassigned', personId: null, human: null, label: 'nobody', value: null } };
       return { refusal: `"unassigned" is not possible here: the catalog does not allow items without an owner. Name a person.` };
     }
     if (name.startsWith('queue:')) {
       const queue = name.slice('queue:'.length);
       const value = facts.queues[queue];
-      if (value !== undefined) return { successor: { kind: 'queue', personId: null, label: `queue ${queue}`, value } };
+      if (value !== undefined)
+        return { successor: { kind: 'queue', personId: null, human: null, label: `queue ${queue}`, value } };
       const known = Object.keys(facts.queues);
       return {
         refusal: `There is no queue "${queue}"; ${known.length > 0 ? `known are ${known.join(', ')}` : 'the catalog names none'}.`,
@@ -133,7 +135,7 @@ export class SuccessorBook {
     const value = account.account.identities[facts.identity];
     if (value === undefined)
       return { refusal: `${person.name} has no identity "${facts.identity}" in ${connector.title} and cannot own this.` };
-    return { successor: { kind: 'person', personId: person.id, label: person.name, value } };
+    return { successor: { kind: 'person', personId: person.id, human: person.human, label: person.name, value } };
   }
 
   private person(name: string): Promise<{ person: Person } | { sentence: string }> {

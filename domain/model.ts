@@ -102,6 +102,8 @@ export interface Successor {
   kind: 'person' | 'queue' | 'unassigned';
   /** The directory id of a person; null otherwise. */
   personId: string | null;
+  /** The human being behind that directory entry; null where nobody is a person. */
+  human: string | null;
   /** How people call it: a name, "queue support", "nobody". */
   label: string;
   value: string | null;

@@ -179,9 +179,9 @@ export function departure(run: Run): Departure {
   return run.plan?.departure ?? run.order.departure;
 }
 
-/** Everyone who gains items by this plan. */
-export function successorIds(plan: Plan): Set<string> {
-  return new Set(plan.steps.flatMap(step => step.successors.flatMap(successor => successor.personId ?? [])));
+/** Every human being who gains items by this plan, under whatever directory entry. */
+export function successorHumans(plan: Plan): Set<string> {
+  return new Set(plan.steps.flatMap(step => step.successors.flatMap(successor => successor.human ?? [])));
 }
 
 export interface Quorum {
@@ -194,9 +194,9 @@ export interface Quorum {
 
 export function quorum(run: Pick<Run, 'plan' | 'approvals'>, policy: Policy): Quorum {
   const have = new Set(run.approvals.map(approval => approval.by.human)).size;
-  const gains = run.plan ? successorIds(run.plan) : new Set<string>();
+  const gains = run.plan ? successorHumans(run.plan) : new Set<string>();
   const onlySuccessors =
-    !policy.successorMayApproveAlone && have > 0 && run.approvals.every(approval => gains.has(approval.by.id));
+    !policy.successorMayApproveAlone && have > 0 && run.approvals.every(approval => gains.has(approval.by.human));
   return {
     met: have >= policy.approvals && !onlySuccessors,
     have,
