@@ -43,6 +43,8 @@ export interface BoundCategory {
   set: Assignment[] | null;
   mirrors: BoundMirror[];
   unique: LiveColumn[] | null;
+  /** Predicate of the unique index behind `unique`, where it is a partial one: only rows in it collide. */
+  uniqueWhere: string | null;
   /** Columns of a before-image: all but secret and generated ones. */
   image: LiveColumn[];
 }
@@ -157,6 +159,7 @@ export class Binder {
       ...(rest as Pick<BoundCategory, 'label' | 'firesAt' | 'version' | 'link' | 'touch' | 'set' | 'unique' | 'mirrors'> & {
         attributes: [string, LiveColumn][];
       }),
+      uniqueWhere: spec.unique ? predicateOf(table, [spec.owner.column, ...spec.unique]) : null,
       image: [...table.columns.values()].filter(c => !c.generated && !spec.secret.includes(c.name)),
     };
   }
@@ -246,6 +249,13 @@ export class Binder {
     });
   }
 }
+
+function predicateOf(table: LiveTable, columns: string[]): string | null {
+  const indexes = table.unique.filter(u => sameSet(u.columns, columns));
+  return indexes.some(u => u.where === null) ? null : (indexes[0]?.where ?? null);
+}
+
+export const sameSet = (a: string[], b: string[]): boolean => a.length === b.length && a.every(x => b.includes(x));
 
 /** An owner column compared with a placeholder. */
 export const ownedBy = (category: Pick<BoundCategory, 'alias' | 'owner'>, placeholder: string): string =>

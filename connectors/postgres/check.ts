@@ -6,7 +6,7 @@ import type { CategorySpec } from '../catalog.js';
 import type { KeyPath } from '../catalog-file.js';
 import { conditionsOf, switchesOf } from '../catalog-rules.js';
 import type { Problem } from '../connector.js';
-import type { Binder, BoundCategory, BoundPeople } from './binding.js';
+import { type Binder, type BoundCategory, type BoundPeople, sameSet } from './binding.js';
 import { checkCondition } from './conditions.js';
 import { toFailure } from './failures.js';
 import type { LiveColumn, LiveTable } from './live.js';
@@ -233,8 +233,6 @@ function updatable(binder: Binder, table: LiveTable, path: KeyPath, columns: (Li
 /** Some unique index without a predicate covers no more than these columns. */
 const isUnique = (table: LiveTable, columns: CategorySpec['key']): boolean =>
   table.unique.some(u => u.where === null && u.columns.every(c => columns.includes(c)));
-
-const sameSet = (a: string[], b: string[]): boolean => a.length === b.length && a.every(x => b.includes(x));
 
 const family = (column: LiveColumn): string =>
   column.kind === 'integer' || column.kind === 'whole-number' || column.type === 'numeric'

@@ -94,10 +94,11 @@ function transfer(c: BoundCategory, batch: Batch, parts: Parts): string {
   const mirrored = c.mirrors
     .flatMap((m, i) => m.join.map(([, here], j) => `, ${alias}.${quote(here.name)} AS ho_m${i}_${j}`))
     .join('');
-  // Another row of the taker with the same unique columns, whatever the category's condition says about it.
+  // Another row of the taker with the same unique columns, whatever the category's condition says about it. The predicate of a
+  // partial index names columns without a table: inside, they are those of the other row.
   const held = c.unique
     ? `EXISTS (SELECT FROM ${quoteTable(c.table.name)} AS ho_held
-                WHERE ho_held.${quote(c.owner.name)} ${c.owner.equals} ${taker}${c.unique.map(u => ` AND ho_held.${quote(u.name)} ${u.equals} ${alias}.${quote(u.name)}`).join('')})`
+                WHERE ho_held.${quote(c.owner.name)} ${c.owner.equals} ${taker}${c.unique.map(u => ` AND ho_held.${quote(u.name)} ${u.equals} ${alias}.${quote(u.name)}`).join('')}${andWhen(c.uniqueWhere ?? undefined)})`
     : null;
   const lists = parts.from(taker);
   const merged = held

@@ -209,6 +209,26 @@ describe('unique memberships', () => {
   });
 });
 
+describe('unique memberships under a partial index', () => {
+  test('a membership that the successor once had and that no longer counts is not in the way', async () => {
+    await bench.db.query(`
+      CREATE TABLE IF NOT EXISTS seats (id int PRIMARY KEY, user_id bigint, room text, left_at timestamptz);
+      CREATE UNIQUE INDEX IF NOT EXISTS seats_now ON seats (user_id, room) WHERE left_at IS NULL;
+      INSERT INTO seats VALUES (1, 1, 'a', NULL), (2, 1, 'b', NULL), (3, 2, 'a', now()), (4, 2, 'b', NULL)`);
+    const seats = bench.connector(`${PEOPLE_YAML}
+categories:
+  seats: { title: Seats, do: transfer, table: public.seats, key: [id], owner: { column: user_id }, when: seats.left_at is null, unique: [room] }
+`);
+    expect(await seats.check()).toEqual([]);
+    expect(await changed(seats, await batchOf(seats, alice, 'seats'))).toMatchObject({
+      changed: 2,
+      merged: 1,
+      before: [{ key: '2' }],
+    });
+    expect(await column('SELECT user_id || room FROM seats ORDER BY id')).toEqual(['2a', '2a', '2b']);
+  });
+});
+
 describe('remove, revoke and clear', () => {
   test('removed rows are gone and their before-images hold every column as text', async () => {
     await bench.db.query(`INSERT INTO members VALUES (1, 1, 'a', 'lead'), (2, 1, 'b', NULL), (4, 2, 'a', NULL)`);

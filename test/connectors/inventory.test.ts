@@ -63,6 +63,23 @@ describe('an inventory', () => {
     expect(await connector.items(account(ALICE), 'documents', { limit: 5 })).toEqual({ items: [], next: null });
   });
 
+  test('an owner column whose type ignores case is compared by that type, also when it changes', async () => {
+    await bench.db.query(`
+      CREATE EXTENSION IF NOT EXISTS citext;
+      CREATE TABLE IF NOT EXISTS companies (id int PRIMARY KEY, manager citext);
+      INSERT INTO companies VALUES (1, 'ALICE@example.com'), (2, 'alice@EXAMPLE.com'), (3, 'bob@example.com')`);
+    const byMail = bench.connector(`${PEOPLE_YAML}
+identities: { email: { column: email } }
+categories:
+  companies: { title: Companies, do: transfer, table: public.companies, key: [id], owner: { column: manager, identity: email } }
+`);
+    expect(await byMail.check()).toEqual([]);
+    const byAddress = account(ALICE, { email: 'Alice@example.com' });
+    expect((await byMail.inventory(byAddress, ['companies']))[0]).toMatchObject({ count: 2 });
+    const request = await batchOf(byMail, byAddress, 'companies', { takers: ['bob@example.com'] });
+    expect(await changed(byMail, request)).toMatchObject({ changed: 2, exceptions: [] });
+  });
+
   test('is one snapshot: what is given away while it is taken counts once', async () => {
     const before = (await connector.inventory(alice, ['notes']))[0]!.fingerprint;
     await bench.db.query('UPDATE notes SET id = id + 1000');
