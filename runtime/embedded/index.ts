@@ -39,6 +39,8 @@ export interface EmbeddedOptions {
   postgresSettings?: Readonly<Record<string, string>>;
   /** A server died by itself; the sentence says which and what it said last. */
   onDeath?: (sentence: string) => void;
+  /** Calls the start off, also in the middle of a download; what was started is stopped. */
+  signal?: AbortSignal;
 }
 
 export interface Embedded {
@@ -84,9 +86,10 @@ interface Servers {
 }
 
 async function startBoth(stateDir: string, options: EmbeddedOptions, ports: EmbeddedPorts): Promise<Servers> {
-  const { say, searchAttributes } = options;
+  const { say, searchAttributes, signal } = options;
   const startTemporal = async (): Promise<TemporalServer> => {
-    const { path } = await findTemporalCli({ say });
+    const { path } = await findTemporalCli({ say, signal });
+    signal?.throwIfAborted();
     return startTemporalServer({
       cli: path,
       dbFile: options.temporal === 'file' ? join(stateDir, 'temporal.db') : undefined,
@@ -106,6 +109,7 @@ async function startBoth(stateDir: string, options: EmbeddedOptions, ports: Embe
       settings: options.postgresSettings,
       logFile: join(stateDir, 'postgres.log'),
       say,
+      signal,
     }),
   ]);
   if (temporal.status === 'fulfilled' && postgres.status === 'fulfilled') {

@@ -22,6 +22,8 @@ export interface PostgresOptions {
   /** Default: `<dataDir>.log`. */
   logFile?: string;
   say: (line: string) => void;
+  /** Calls the first initialisation off. */
+  signal?: AbortSignal;
 }
 
 export interface Postgres {
@@ -56,7 +58,8 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const programs = await findPostgres(user, say);
   const place = await placeData(resolve(options.dataDir), user, say);
   const logFile = options.logFile ?? `${resolve(options.dataDir)}.log`;
-  if (!(await isCluster(place.dir))) await initialise(place, programs, settings);
+  if (!(await isCluster(place.dir))) await initialise(place, programs, settings, options.signal);
+  options.signal?.throwIfAborted();
   await checkVersion(place.dir, programs);
   await clearOldPostmaster(place.dir);
   const password = await readPassword(place.dir);
@@ -129,7 +132,12 @@ async function isCluster(dir: string): Promise<boolean> {
 }
 
 /** Beside the final place and then renamed: an interrupted start is never taken for a database. */
-async function initialise(place: Place, programs: PostgresPrograms, settings: Readonly<Record<string, string>>): Promise<void> {
+async function initialise(
+  place: Place,
+  programs: PostgresPrograms,
+  settings: Readonly<Record<string, string>>,
+  signal?: AbortSignal,
+): Promise<void> {
   const { dir, uid, gid } = place;
   const fresh = `${dir}.initialising`;
   const secrets = await mkdtemp(join(tmpdir(), 'handover-'));
@@ -150,6 +158,7 @@ async function initialise(place: Place, programs: PostgresPrograms, settings: Re
       gid,
       cwd: '/',
       env: serverEnvironment(),
+      signal,
     });
     if (!result.ok) throw new Error(`PostgreSQL could not create a database in ${dir}: ${result.stderr.trim() || result.why}`);
     const kept = join(fresh, PASSWORD_FILE);

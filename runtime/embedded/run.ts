@@ -19,10 +19,13 @@ export interface RunOptions {
   cwd?: string;
   uid?: number;
   gid?: number;
+  /** Ends the command, and lets no other begin. */
+  signal?: AbortSignal;
 }
 
 export function run(command: string, args: string[], options: RunOptions): Promise<RunResult> {
-  const { timeoutMs, ...spawnOptions } = options;
+  const { timeoutMs, signal, ...spawnOptions } = options;
+  if (signal?.aborted) return Promise.resolve({ ok: false, code: null, stdout: '', stderr: '', why: 'it was called off' });
   return new Promise(resolve => {
     let stdout = '';
     let stderr = '';
@@ -32,6 +35,11 @@ export function run(command: string, args: string[], options: RunOptions): Promi
       failure = `no end after ${timeoutMs / 1000} s`;
       child.kill('SIGKILL');
     }, timeoutMs);
+    const callOff = (): void => {
+      failure = 'it was called off';
+      child.kill('SIGKILL');
+    };
+    signal?.addEventListener('abort', callOff, { once: true });
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
     });
@@ -40,12 +48,14 @@ export function run(command: string, args: string[], options: RunOptions): Promi
     });
     child.once('error', error => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', callOff);
       resolve({ ok: false, code: null, stdout, stderr, why: error.message });
     });
-    child.once('close', (code, signal) => {
+    child.once('close', (code, endedBy) => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', callOff);
       const ok = code === 0;
-      const why = ok ? '' : failure || lastLine(stderr) || lastLine(stdout) || `ended with ${signal ?? `exit code ${code}`}`;
+      const why = ok ? '' : failure || lastLine(stderr) || lastLine(stdout) || `ended with ${endedBy ?? `exit code ${code}`}`;
       resolve({ ok, code, stdout, stderr, why });
     });
   });

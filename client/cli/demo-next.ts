@@ -1,0 +1,96 @@
+/** What to look at and to try when the story is over: links and commands that work as they stand. */
+import { COLLEAGUES, emailOf } from '../../examples/demo/people.js';
+import { REQUEST_OFFBOARDING } from '../../workflows/messages.js';
+import { type Installation, shown } from './demo-installation.js';
+import { indented, type Screen } from './demo-screen.js';
+import type { Cast, Told } from './demo-story.js';
+
+interface WhatNext {
+  installation: Installation;
+  told: Told;
+  cast: Cast;
+  screen: Screen;
+  /** False when the servers end with this text: then links are of no use yet. */
+  staysUp: boolean;
+}
+
+/** Offboarded by hand after Alice; the table in examples/demo/README.md says why each of them is interesting. */
+const NEXT = ['tomas', 'henrik.sato', 'victor'];
+
+export async function whatNext({ installation, told, cast, screen, staysUp }: WhatNext): Promise<void> {
+  const c = screen.colours;
+  const { temporal } = installation;
+  const row = (what: string, how: string): void => screen.line(indented(`${what.padEnd(24)} ${how}`));
+  if (!staysUp) {
+    row('Temporal UI', c.cyan(runLink(temporal, told)));
+    screen.note(
+      `It answers while the demo runs: "npm run demo" starts it again with everything that is in ${shown(installation.stateDir)}.`,
+    );
+    return;
+  }
+  screen.line(c.bold('Look around') + c.dim(' (in a second terminal)'));
+  row('This run in Temporal', c.cyan(runLink(temporal, told)));
+  if (told.workflowId) row('Every change, verified', command(`audit ${told.workflowId}`));
+  const item = await anItem(installation, told);
+  if (item) row('Who had this item?', command(`who-owned ${item}`));
+  screen.line();
+
+  const next = await nextPerson(installation, cast);
+  if (next) {
+    const request = { user: emailOf(next), requestedBy: emailOf(cast.operator) };
+    screen.line(
+      c.bold(`Offboard ${next.name}, ${next.title}, yourself`) +
+        c.dim(" (you decide; what to send next stands in the run's details)"),
+    );
+    row('In the Temporal UI', c.cyan(startLink(temporal)));
+    row('  paste as input', JSON.stringify(request));
+    row('Or by command', command(`start ${request.user} --by ${request.requestedBy}`));
+    row('', command(`status ${request.user} --watch`));
+    row('Or watch it played', `npm run demo -- --user ${request.user}`);
+  }
+  screen.line();
+  screen.line(
+    c.dim(
+      `Everything stays up until Ctrl-C; what happened is kept in ${shown(installation.stateDir)} for the next start (--fresh forgets it).`,
+    ),
+  );
+}
+
+function command(words: string): string {
+  return `npm run handover -- ${words}`;
+}
+
+/** A workflow id has a slash, which the UI wants encoded. */
+export function runLink({ uiUrl, namespace }: Installation['temporal'], told: Pick<Told, 'workflowId' | 'runId'>): string {
+  const workflows = `${uiUrl}/namespaces/${namespace}/workflows`;
+  if (!told.workflowId) return workflows;
+  return `${workflows}/${encodeURIComponent(told.workflowId)}${told.runId ? `/${told.runId}/timeline` : ''}`;
+}
+
+function startLink({ uiUrl, namespace, taskQueue }: Installation['temporal']): string {
+  const query = new URLSearchParams({ workflowType: REQUEST_OFFBOARDING, taskQueue });
+  return `${uiUrl}/namespaces/${namespace}/workflows/start-workflow?${query}`;
+}
+
+/** The first item of the largest step, as `who-owned` takes it. */
+async function anItem({ store }: Installation, told: Told): Promise<string | null> {
+  const plan = told.status?.plan;
+  const [largest] = (plan?.steps ?? [])
+    .filter(step => step.do === 'transfer')
+    .sort((a, b) => b.baseline.count - a.baseline.count);
+  if (!plan || !largest || largest.baseline.count === 0) return null;
+  const { rows } = await store.pool.query<{ low: string }>(
+    'select low from handover.manifest_pages where manifest = $1 and step = $2 order by page limit 1',
+    [plan.manifest, largest.id],
+  );
+  return rows[0] ? `${largest.id}/${rows[0].low}` : null;
+}
+
+/** Somebody of the list whom nobody has asked to offboard yet. */
+async function nextPerson({ offboardings }: Installation, cast: Cast) {
+  const asked = new Set<string>();
+  for await (const run of offboardings.list()) asked.add(run.workflowId);
+  return NEXT.map(login => COLLEAGUES.find(person => emailOf(person) === `${login}@demo.example`)!).find(
+    person => person !== cast.leaver && !asked.has(`offboarding/${person.id}`),
+  );
+}

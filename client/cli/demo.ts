@@ -1,0 +1,99 @@
+/** `handover demo`: everything on this machine, and one person handed over and switched off before your eyes. */
+import { resolve } from 'node:path';
+import type { Command } from '@commander-js/extra-typings';
+import { readEmbedded } from '../../runtime/embedded/index.js';
+import { removeEmbedded } from '../../runtime/embedded/remove.js';
+import { DEMO_CONFIG, shown, startInstallation } from './demo-installation.js';
+import { type Life, live } from './demo-lifetime.js';
+import { whatNext } from './demo-next.js';
+import { indented, type Screen, screenOn } from './demo-screen.js';
+import { type Cast, castFor, condensedTree, type Told, tell } from './demo-story.js';
+
+interface DemoOptions {
+  once?: true;
+  fresh?: true;
+  stateDir: string;
+  user: string;
+}
+
+const ALICE = 'alice@demo.example';
+
+export function registerDemo(program: Command): void {
+  program
+    .command('demo')
+    .description('start everything on this machine and offboard Alice, step by step; a second start goes on from there')
+    .option('--once', 'end when the run is over: exit code 0 if it completed')
+    .option('--fresh', 'forget an earlier demo first')
+    .option('--user <email>', 'offboard somebody else of the demo (examples/demo/README.md)', ALICE)
+    .option('--state-dir <dir>', 'where everything is kept', process.env.HANDOVER_STATE ?? '.handover')
+    .addHelpText(
+      'after',
+      `
+Ctrl-C ends it at any moment, with everything that it started. A run that was cut short goes on at the next start.
+
+Exit codes: 0 when the run completed (or, without --once, when you ended the demo after it), 1 when something failed or the run
+waits for people, 130 when you ended it in the middle.`,
+    )
+    .action(async options => {
+      const screen = screenOn();
+      await live(life => demo(options, life, screen), {
+        say: line => screen.line(screen.colours.dim(line)),
+        cry: sentence => screen.line(`\n${screen.colours.red(sentence)}`),
+      });
+    });
+}
+
+async function demo(options: DemoOptions, life: Life, screen: Screen): Promise<number> {
+  const c = screen.colours;
+  const cast = castFor(options.user);
+  const started = Date.now();
+  const stateDir = resolve(options.stateDir);
+  screen.line(`${c.bold('Handover')} finds everything a leaver owns, hands it over, proves that nothing is left, and only then`);
+  screen.line('switches the person off. Every step is durable: it survives crashes, and people decide.');
+  screen.line();
+  if (options.fresh) await forget(stateDir, screen);
+
+  const installation = await startInstallation({ stateDir, config: DEMO_CONFIG, life, screen });
+  const told = await tell(installation, cast, screen, life.signal);
+  showRun(told, cast, screen);
+  screen.line(c.dim(`${((Date.now() - started) / 1000).toFixed(0)} s after the start.`));
+  if (options.once) {
+    await whatNext({ installation, told, cast, screen, staysUp: false });
+    if (!told.done) screen.line(`\n${c.red(unfinished(told, cast))}`);
+    return told.done ? 0 : 1;
+  }
+  await whatNext({ installation, told, cast, screen, staysUp: true });
+  life.atRest();
+  await life.ended;
+  return 0;
+}
+
+function showRun(told: Told, cast: Cast, screen: Screen): void {
+  const c = screen.colours;
+  screen.line();
+  if (told.before) {
+    screen.line(c.bold(`${cast.leaver.name} was handed over and switched off by an earlier start. Here is how it ended:`));
+    screen.line(indented(`certificate ${told.status?.certificate ?? 'none'}`));
+    screen.line();
+  }
+  if (told.status?.plan) for (const line of condensedTree(told.status, screen)) screen.line(line);
+  else screen.line(c.red(told.sentence));
+  screen.line();
+}
+
+/** Why there is no completed run, and what helps. */
+function unfinished(told: Told, cast: Cast): string {
+  if (!told.status) return `${cast.leaver.name} is not being offboarded: ${told.sentence}`;
+  const findings = told.status.findings.map(finding => finding.message).join(' ');
+  return `The offboarding of ${cast.leaver.name} did not complete, it is ${told.status.state}: ${told.sentence} ${findings}`.trim();
+}
+
+async function forget(stateDir: string, screen: Screen): Promise<void> {
+  const running = await readEmbedded(stateDir);
+  if (running) {
+    throw new Error(
+      `The demo runs in ${stateDir} right now, as process ${running.pid}. End it first (Ctrl-C there, or: kill ${running.pid}).`,
+    );
+  }
+  if (await removeEmbedded(stateDir, screen.note)) screen.note(`Forgot the earlier demo in ${shown(stateDir)}.`);
+}
