@@ -197,12 +197,13 @@ export function verifyStatement(c: BoundCategory, batch: Batch, changed: string 
   const parts = new Parts(c, batch);
   const done = parts.bind.add(changed, `${c.key.elementType}[]`);
   const own = `${c.alias}.${quote(c.owner.name)}`;
-  const taker =
+  // Bound only where it is mentioned: PostgreSQL refuses a parameter without a place.
+  const taker = (): string =>
     batch.assignment === null ? parts.bind.add(batch.takers[0] ?? null, c.owner.type) : `(${parts.takers})[ho_batch.ho_i + 1]`;
   // A row removed for good, or merged into one of the successor's, is right when it is not there.
   const wrong =
     batch.do === 'transfer'
-      ? `${own} IS DISTINCT FROM ${taker}`
+      ? `${own} IS DISTINCT FROM ${taker()}`
       : batch.do === 'clear' && !c.set
         ? `${own} IS NOT NULL`
         : c.set
