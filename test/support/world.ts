@@ -20,6 +20,8 @@ export interface WorldOptions extends Partial<Pick<StartWorkerOptions, 'patience
   config: string;
   /** Changes the configuration before anything starts. */
   change?: (config: Config) => void;
+  /** With which rights the worker connects to a system; without it, as the superuser that the test uses. */
+  connectAs?: (system: string, url: string) => string;
 }
 
 export interface World {
@@ -45,7 +47,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const env: Record<string, string> = {};
   for (const [system, { connection }] of Object.entries(config.systems)) {
     databases[system] = await createTestDatabase(system);
-    env[connection] = databases[system].url;
+    env[connection] = options.connectAs?.(system, databases[system].url) ?? databases[system].url;
   }
   databases.store = await createTestDatabase('store');
   env[config.store.connection] = databases.store.url;

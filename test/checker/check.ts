@@ -1,0 +1,31 @@
+/**
+ * The independent checker: invariants I1-I10 and I15 of the list of failures, over two databases and a store. It knows the small world
+ * by its own description (ground.ts), sees every change through the witness, and shares no code with the engine.
+ */
+import type { Db } from './evidence.js';
+import { type Before, gather } from './evidence.js';
+import { checkDeactivation, checkKept, checkMoves, checkRows } from './reality.js';
+import { checkApprovedSet, checkAudit, checkLedger } from './record.js';
+import { tie } from './tie.js';
+
+export interface Violation {
+  invariant: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'I9' | 'I10' | 'I15';
+  message: string;
+}
+
+export type Say = (invariant: Violation['invariant'], message: string) => void;
+
+/** The run must be at rest: closed, parked, or waiting for people. */
+export async function checkInvariants(db: Db, before: Before): Promise<Violation[]> {
+  const violations: Violation[] = [];
+  const say: Say = (invariant, message) => violations.push({ invariant, message });
+  const tied = tie(await gather(db, before), say);
+  checkRows(tied, say);
+  checkMoves(tied, say);
+  checkKept(tied, say);
+  checkLedger(tied, say);
+  checkApprovedSet(tied, say);
+  checkDeactivation(tied, say);
+  checkAudit(tied, say);
+  return violations;
+}

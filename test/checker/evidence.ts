@@ -1,0 +1,190 @@
+/**
+ * What the checker looks at, read with its own SQL: the targets before and after, everything the witness saw in between, and what our
+ * store claims. Nothing here is shared with the engine; numbers stay texts.
+ */
+import type pg from 'pg';
+import { keyOf, PEOPLE, SYSTEMS, type SystemName, TABLES, type TextRow } from '../small-world/ground.js';
+
+export type Db = Record<SystemName | 'store', Pick<pg.Pool, 'query'>>;
+
+/** Table → key → row. */
+export type Rows = Record<string, Map<string, TextRow>>;
+export type Before = Record<SystemName, Rows>;
+
+/** One change of one row, as the witness saw it. */
+export interface Event {
+  system: SystemName;
+  seq: number;
+  table: string;
+  op: 'insert' | 'update' | 'delete';
+  key: string;
+  old: TextRow | null;
+  new: TextRow | null;
+  /** Grows over all databases of the cluster. */
+  txid: bigint;
+  engine: boolean;
+  at: Date;
+}
+
+export interface PlanRow {
+  digest: string;
+  body: string;
+  plan: {
+    manifest: string;
+    revision: number;
+    leaver: { id: string };
+    mode: string;
+    accounts: { system: string; status: string; identities: Record<string, string> }[];
+    steps: {
+      id: string;
+      system: string;
+      do: string;
+      phase: string;
+      baseline: { count: number };
+      successors: { value: string | null; personId: string | null }[];
+      counts: number[];
+    }[];
+    policy: { approvals: number; drift: { floor: number; percent: number } };
+  };
+}
+
+export interface PageRow {
+  manifest: string;
+  step: string;
+  page: number;
+  round: number;
+  origin: 'approved' | 'arrived' | 'again';
+  count: number;
+  keys: string[];
+  assignment: number[] | null;
+}
+
+export interface ReceiptRow {
+  offboarding: string;
+  manifest: string;
+  step: string;
+  page: number;
+  state: string;
+  transaction: string;
+  changed: number;
+  merged: number;
+  per_taker: number[];
+  takers: (string | null)[];
+  from_owner: string | null;
+  exceptions: string;
+  before_images: string | null;
+  digest: string;
+}
+
+export interface AuditRow {
+  seq: number;
+  subject: string;
+  kind: string;
+  at: Date;
+  body: string;
+  body_digest: string;
+  previous: string;
+  hash: string;
+}
+
+/** One offboarding as the store tells it. */
+export interface Told {
+  offboarding: string;
+  leaver: string;
+  plans: PlanRow[];
+  pages: PageRow[];
+  receipts: ReceiptRow[];
+  audit: AuditRow[];
+  head: { seq: number; hash: string } | null;
+  certificates: { number: number; digest: string; body: string }[];
+}
+
+export interface Evidence {
+  before: Before;
+  now: Before;
+  events: Event[];
+  runs: Told[];
+  /** Frozen sets of keys by digest. */
+  frozen: Map<string, string[]>;
+}
+
+export async function snapshot(db: Pick<Db, SystemName>): Promise<Before> {
+  const all = {} as Before;
+  for (const system of SYSTEMS) {
+    all[system] = {};
+    for (const table of Object.keys(TABLES[system])) {
+      const { rows } = await db[system].query(`select public.as_texts(to_jsonb(t)) as row from public.${table} t`);
+      all[system][table] = new Map(rows.map(({ row }) => [keyOf(system, table, row as TextRow), row as TextRow]));
+    }
+  }
+  return all;
+}
+
+export async function gather(db: Db, before: Before): Promise<Evidence> {
+  const events: Event[] = [];
+  for (const system of SYSTEMS) {
+    const { rows } = await db[system].query('select * from public.moves_seen order by seq');
+    for (const row of rows) {
+      const whole = (row.old_row ?? row.new_row) as TextRow;
+      events.push({
+        system,
+        seq: Number(row.seq),
+        table: row.tbl,
+        op: row.op,
+        key: keyOf(system, row.tbl, whole),
+        old: row.old_row,
+        new: row.new_row,
+        txid: BigInt(row.txid),
+        engine: row.app === 'handover',
+        at: row.at,
+      });
+    }
+  }
+  const { rows: frozen } = await db.store.query('select digest, keys from handover.frozen_keys');
+  return {
+    before,
+    now: await snapshot(db),
+    events,
+    runs: await told(db.store, [...before.crm[PEOPLE.crm.table]!.keys()]),
+    frozen: new Map(frozen.map(row => [row.digest as string, row.keys as string[]])),
+  };
+}
+
+/** Every offboarding of these people. */
+async function told(store: Pick<pg.Pool, 'query'>, people: string[]): Promise<Told[]> {
+  const { rows: requested } = await store.query(
+    `select offboarding, body::json ->> 'leaver' as leaver from handover.audit
+      where kind = 'requested' and body::json ->> 'leaver' = any($1)`,
+    [people],
+  );
+  const all = async <R>(sql: string, values: unknown[]): Promise<R[]> => (await store.query(sql, values)).rows as R[];
+  return Promise.all(
+    requested.map(async ({ offboarding, leaver }): Promise<Told> => {
+      const of = [offboarding];
+      const plans = await all<{ digest: string; body: string }>(
+        'select digest, body from handover.plans where offboarding = $1 order by made',
+        of,
+      );
+      const parsed = plans.map(row => ({ ...row, plan: JSON.parse(row.body) as PlanRow['plan'] }));
+      return {
+        offboarding,
+        leaver,
+        plans: parsed,
+        pages: await all<PageRow>(
+          'select manifest, step, page, round, origin, count, keys, assignment from handover.manifest_pages where manifest = any($1) order by step, page',
+          [parsed.map(row => row.plan.manifest)],
+        ),
+        receipts: await all<ReceiptRow>('select * from handover.receipts where offboarding = $1 order by at, step, page', of),
+        audit: await all<AuditRow>('select * from handover.audit where offboarding = $1 order by seq', of),
+        head:
+          (
+            await all<{ seq: number; hash: string }>('select seq, hash from handover.audit_heads where offboarding = $1', of)
+          )[0] ?? null,
+        certificates: await all(
+          'select number, digest, body from handover.certificates where offboarding = $1 order by number',
+          of,
+        ),
+      };
+    }),
+  );
+}

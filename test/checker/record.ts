@@ -1,0 +1,217 @@
+/** Invariants that the store must keep: the ledger says what happened item by item, only what was approved moved, the chain holds. */
+import { createHash } from 'node:crypto';
+import { GROUND } from '../small-world/ground.js';
+import type { Say } from './check.js';
+import type { AuditRow, PageRow, ReceiptRow, Told } from './evidence.js';
+import { plainKey, reportOf } from './reality.js';
+import { leaverIn, nameOf, type Tied } from './tie.js';
+
+/** I6: what the witness saw of a transaction is exactly the page's keys without the receipt's exceptions, both ways. */
+export function checkLedger({ effects, runs }: Tied, say: Say): void {
+  for (const run of runs) {
+    for (const receipt of run.receipts) {
+      const name = `the receipt of ${receipt.step} page ${receipt.page}`;
+      if (receipt.state !== 'committed') say('I6', `${name} is still ${receipt.state}`);
+      if (receipt.digest !== receiptDigest(receipt)) say('I9', `${name} does not give its digest`);
+      const seen = effects.filter(effect => effect.receipt === receipt);
+      if (receipt.manifest === receipt.offboarding) {
+        const people = seen.filter(effect => effect.event.table === 'people' || effect.event.table === 'agents');
+        if (people.length !== receipt.changed)
+          say('I6', `${name} says ${receipt.changed} accounts, the witness saw ${people.length}`);
+        continue;
+      }
+      const page = run.pages.find(
+        one => one.manifest === receipt.manifest && one.step === receipt.step && one.page === receipt.page,
+      );
+      if (!page) {
+        say('I6', `${name} has no page in the manifest`);
+        continue;
+      }
+      checkReceipt(run, receipt, page, seen, name, say);
+    }
+    const report = reportOf(run);
+    for (const step of report?.steps ?? []) {
+      const moved = effects.filter(effect => effect.run === run && effect.ground?.step === step.id).length;
+      if (step.changed !== undefined && step.changed !== moved && !step.id.endsWith('/deactivate'))
+        say('I6', `the certificate says ${step.changed} of ${step.id}, the witness saw ${moved}`);
+    }
+  }
+}
+
+function checkReceipt(run: Told, receipt: ReceiptRow, page: PageRow, seen: Tied['effects'], name: string, say: Say): void {
+  const exceptions = JSON.parse(receipt.exceptions) as { key: string; kind: string; why: string }[];
+  const excepted = new Set(exceptions.map(exception => plainKey(exception.key)));
+  const keys = page.keys.map(plainKey);
+  const claimed = new Set(keys.filter(key => !excepted.has(key)));
+  const moved = new Set(seen.map(effect => plainKey(effect.event.key)));
+  for (const key of claimed) if (!moved.has(key)) say('I6', `${name} claims ${key}, and nobody saw it move`);
+  for (const effect of seen)
+    if (!claimed.has(plainKey(effect.event.key))) say('I6', `${nameOf(effect.event)} moved, and ${name} does not claim it`);
+  for (const key of excepted) if (!keys.includes(key)) say('I6', `${name} excepts ${key}, which is not on its page`);
+  for (const exception of exceptions) if (!exception.why) say('I6', `${name} excepts ${exception.key} without a reason`);
+  if (receipt.changed !== moved.size) say('I6', `${name} counts ${receipt.changed}, the witness saw ${moved.size}`);
+  if (receipt.merged !== seen.filter(effect => effect.event.op === 'delete' && effect.ground?.do === 'transfer').length)
+    say('I6', `${name} counts ${receipt.merged} merged, the witness saw another number`);
+  if (receipt.per_taker.length > 0 && receipt.per_taker.reduce((sum, n) => sum + n, 0) !== receipt.changed)
+    say('I6', `${name}: its items per successor do not add up to ${receipt.changed}`);
+  receipt.takers.forEach((taker, n) => {
+    const went = seen.filter(({ event, ground }) => event.op === 'update' && event.new![ground!.owner] === taker).length;
+    if (receipt.merged === 0 && GROUND.find(one => one.step === receipt.step)?.do === 'transfer' && receipt.per_taker[n] !== went)
+      say('I6', `${name} says ${receipt.per_taker[n]} for ${taker}, the witness saw ${went}`);
+  });
+  if (receipt.from_owner !== leaverIn(run, receipt.step.split('/')[0]!))
+    say('I6', `${name} says they were ${receipt.from_owner}'s`);
+}
+
+/** I8: what moved stood in an approved manifest, or came later under the limit and is reported; and I7: somebody approved that plan. */
+export function checkApprovedSet({ effects, runs, before, events }: Tied, say: Say): void {
+  for (const run of runs) {
+    for (const { digest, plan, body } of run.plans) {
+      if (sha256(body) !== digest) say('I9', `plan ${digest.slice(0, 12)} does not give its digest`);
+      const mine = effects.filter(effect => effect.plan?.digest === digest);
+      for (const step of plan.steps) {
+        const pages = run.pages.filter(page => page.manifest === plan.manifest && page.step === step.id);
+        const approved = pages.filter(page => page.origin === 'approved');
+        const known = new Set(approved.flatMap(page => page.keys.map(plainKey)));
+        if (step.do !== 'keep' && step.phase !== 'deactivate' && known.size !== step.baseline.count)
+          say('I8', `${step.id}: the plan says ${step.baseline.count}, its manifest holds ${known.size}`);
+        const ground = GROUND.find(one => one.step === step.id);
+        if (ground)
+          for (const key of known) {
+            const row = before[ground.system][ground.table]!;
+            const was = [...row.keys()].map(plainKey).includes(key);
+            const came = events.some(event => !event.engine && event.table === ground.table && plainKey(event.key) === key);
+            if (!was && !came) say('I8', `${step.id}: the manifest names ${key}, which never was`);
+          }
+        const arrived = new Set(pages.filter(page => page.origin === 'arrived').flatMap(page => page.keys.map(plainKey)));
+        const limit = Math.max(plan.policy.drift.floor, Math.floor((step.baseline.count * plan.policy.drift.percent) / 100));
+        if (arrived.size > limit) say('I8', `${step.id}: ${arrived.size} came later and were moved; the policy allows ${limit}`);
+        for (const page of pages.filter(one => one.origin === 'again'))
+          for (const key of page.keys.map(plainKey))
+            if (!known.has(key) && !arrived.has(key)) say('I8', `${step.id}: ${key} is tried again, but nobody ever approved it`);
+        for (const { event, ground: moved } of mine)
+          if (moved?.step === step.id && !known.has(plainKey(event.key)) && !arrived.has(plainKey(event.key)))
+            say('I8', `${nameOf(event)} moved, but it is not in the manifest`);
+        const told = reportOf(run)?.steps.find(one => one.id === step.id);
+        if (told && run.plans.at(-1)!.digest === digest && (told.arrived ?? 0) !== arrived.size)
+          say('I8', `${step.id}: ${arrived.size} came later, the report says ${told.arrived ?? 0}`);
+      }
+      if (mine.length > 0) checkApprovals(run, digest, plan.policy.approvals, say);
+    }
+    const switched = effects.filter(effect => effect.run === run && effect.verb === 'deactivate');
+    if (switched.length > 0) checkApprovals(run, run.plans.at(-1)!.digest, run.plans.at(-1)!.plan.policy.approvals, say);
+  }
+}
+
+function checkApprovals(run: Told, digest: string, needed: number, say: Say): void {
+  const approvals = run.audit
+    .filter(row => row.kind === 'decision')
+    .map(
+      row =>
+        JSON.parse(row.body) as {
+          message: string;
+          accepted: boolean;
+          plan: string | null;
+          decider: { id: string } | null;
+          payload: { step?: string };
+        },
+    )
+    .filter(body => body.message === 'approve' && body.accepted && body.plan === digest && !body.payload.step);
+  const people = new Set(approvals.map(body => body.decider?.id));
+  if (people.size < needed)
+    say('I7', `plan ${digest.slice(0, 12)} was carried out with ${people.size} of ${needed} recorded approvals`);
+  if (people.has(run.leaver)) say('I7', `plan ${digest.slice(0, 12)} was approved by the leaver`);
+}
+
+const GENESIS = '0'.repeat(64);
+
+/** I9: the chain holds, every effect is in the trail, and the trail names no effect that was not. */
+export function checkAudit({ runs, effects }: Tied, say: Say): void {
+  for (const run of runs) {
+    checkChain(run, say);
+    const bodies = (kind: string): Record<string, unknown>[] =>
+      run.audit.filter(row => row.kind === kind).map(row => JSON.parse(row.body) as Record<string, unknown>);
+    for (const { digest } of run.plans)
+      if (!bodies('planned').some(body => body.digest === digest)) say('I9', `plan ${digest.slice(0, 12)} is not in the trail`);
+    const steps = new Set(
+      run.audit.filter(row => row.kind.startsWith('step-')).map(row => (JSON.parse(row.body) as { step: string }).step),
+    );
+    for (const effect of effects.filter(one => one.run === run && one.ground))
+      if (!steps.has(effect.ground!.step))
+        say('I9', `${nameOf(effect.event)} moved, and the trail does not know ${effect.ground!.step}`);
+    for (const system of new Set(
+      effects.filter(one => one.run === run && one.verb === 'deactivate').map(one => one.event.system),
+    ))
+      if (!bodies('deactivated').some(body => body.system === system))
+        say('I9', `the leaver was switched off in ${system}, and the trail does not know it`);
+    for (const body of bodies('deactivated'))
+      if (body.changed && !effects.some(one => one.run === run && one.verb === 'deactivate' && one.event.system === body.system))
+        say('I9', `the trail says that the leaver was switched off in ${body.system}, and nobody saw it`);
+    for (const closed of bodies('closed')) {
+      const listed = closed.receipts as { step: string; page: number; transaction: string; changed: number; digest: string }[];
+      const same = (a: (typeof listed)[number], b: ReceiptRow): boolean =>
+        a.step === b.step &&
+        a.page === b.page &&
+        a.transaction === b.transaction &&
+        a.changed === b.changed &&
+        a.digest === b.digest;
+      for (const receipt of run.receipts)
+        if (!listed.some(one => same(one, receipt)))
+          say('I9', `the closing entry does not list the receipt of ${receipt.step} page ${receipt.page}`);
+      for (const one of listed)
+        if (!run.receipts.some(receipt => same(one, receipt)))
+          say('I9', `the closing entry lists ${one.step} page ${one.page}, and there is no such receipt`);
+    }
+    for (const certificate of run.certificates)
+      if (sha256(certificate.body) !== certificate.digest)
+        say('I9', `certificate ${certificate.number} does not give its digest`);
+  }
+}
+
+function checkChain(run: Told, say: Say): void {
+  let previous = GENESIS;
+  run.audit.forEach((row: AuditRow, n) => {
+    const name = `entry ${row.seq} (${row.subject})`;
+    if (row.seq !== n + 1) say('I9', `${name} stands where entry ${n + 1} should`);
+    if (sha256(row.body) !== row.body_digest) say('I9', `the body of ${name} was changed`);
+    if (row.previous !== previous) say('I9', `${name} does not follow from the one before`);
+    if (
+      sha256(JSON.stringify([row.seq, row.subject, row.kind, row.at.toISOString(), row.body_digest, row.previous])) !== row.hash
+    )
+      say('I9', `${name} does not give its hash`);
+    previous = row.hash;
+  });
+  if (run.head?.seq !== run.audit.length || run.head.hash !== previous) say('I9', 'the chain does not end where its head says');
+}
+
+function receiptDigest(r: ReceiptRow): string {
+  const before = r.before_images === null ? null : (JSON.parse(r.before_images) as unknown);
+  return sha256(
+    canonical([
+      r.offboarding,
+      r.manifest,
+      r.step,
+      r.page,
+      r.transaction,
+      r.changed,
+      r.merged,
+      r.per_taker,
+      r.takers,
+      r.from_owner,
+      JSON.parse(r.exceptions) as unknown,
+      before,
+    ]),
+  );
+}
+
+/** JSON with sorted keys and without blanks. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,69 @@
+/** Ties what the witness saw to what the ledger says, by transaction id: which run changed this row, in which step, by which page. */
+import { GROUND, type Ground, PEOPLE } from '../small-world/ground.js';
+import type { Say } from './check.js';
+import type { Event, Evidence, PageRow, PlanRow, ReceiptRow, Told } from './evidence.js';
+
+export interface Effect {
+  event: Event;
+  run: Told;
+  receipt: ReceiptRow;
+  /** The category that was changed; null for a switch of an account. */
+  ground: Ground | null;
+  /** `block`, `unblock`, `deactivate`, `reactivate`; null for items. */
+  verb: string | null;
+  plan: PlanRow | null;
+  page: PageRow | null;
+}
+
+export interface Tied extends Evidence {
+  effects: Effect[];
+}
+
+export function tie(evidence: Evidence, say: Say): Tied {
+  const byTransaction = new Map<bigint, { run: Told; receipt: ReceiptRow }[]>();
+  for (const run of evidence.runs)
+    for (const receipt of run.receipts) {
+      const txid = BigInt(receipt.transaction);
+      byTransaction.set(txid, [...(byTransaction.get(txid) ?? []), { run, receipt }]);
+    }
+  for (const [txid, receipts] of byTransaction)
+    if (receipts.length > 1) say('I6', `transaction ${txid} stands in ${receipts.length} receipts`);
+  const effects: Effect[] = [];
+  for (const event of evidence.events.filter(one => one.engine)) {
+    const found = byTransaction.get(event.txid)?.[0];
+    if (!found || found.receipt.step.split('/')[0] !== event.system) {
+      say('I6', `${nameOf(event)} was changed by the engine, and no receipt says so`);
+      continue;
+    }
+    const { run, receipt } = found;
+    const verb = receipt.manifest === receipt.offboarding ? receipt.step.split('/')[1]! : null;
+    const ground = verb === null ? (GROUND.find(one => one.step === receipt.step) ?? null) : null;
+    const tables = verb === null ? [ground?.table] : [PEOPLE[event.system].table, ...PEOPLE[event.system].alsoDeletes];
+    if (!tables.includes(event.table)) {
+      say('I15', `${nameOf(event)} was changed in the transaction of ${receipt.step}, which has no business there`);
+      continue;
+    }
+    effects.push({
+      event,
+      run,
+      receipt,
+      ground,
+      verb,
+      plan: run.plans.find(one => one.plan.manifest === receipt.manifest) ?? null,
+      page:
+        run.pages.find(one => one.manifest === receipt.manifest && one.step === receipt.step && one.page === receipt.page) ??
+        null,
+    });
+  }
+  return { ...evidence, effects };
+}
+
+export function nameOf(event: Event): string {
+  return `${event.system}.${event.table} ${event.key}`;
+}
+
+/** The value that stands for this run's leaver in the owner columns of a system. */
+export function leaverIn(run: Told, system: string): string | null {
+  const account = run.plans.at(-1)?.plan.accounts.find(one => one.system === system);
+  return account?.identities.user ?? null;
+}
