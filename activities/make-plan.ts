@@ -135,8 +135,8 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     },
     input.runId,
   );
-  const gains = plan.steps.flatMap(step => step.successors.flatMap(successor => successor.personId ?? []));
-  await deps.store.runs.setSuccessors(input.offboardingId, [...new Set(gains)]);
+  const gains = plan.steps.map(step => [step.id, step.successors.flatMap(successor => successor.personId ?? [])] as const);
+  await deps.store.runs.setSuccessors(input.offboardingId, Object.fromEntries(gains.filter(([, people]) => people.length > 0)));
   await deps.store.audit.append(input.offboardingId, [
     {
       subject: `plan ${plan.digest}`,

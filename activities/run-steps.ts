@@ -81,6 +81,7 @@ export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsR
       results[id] = await failed(running, error.message);
     }
     if (results[id].state === 'unfinished') break;
+    if (results[id].state === 'completed') await deps.store.runs.finishStep(input.offboardingId, id);
     await deps.store.audit.append(input.offboardingId, [
       {
         subject: `step ${id} ${plan.digest.slice(0, 12)}.${input.retries} ${results[id].state}`,

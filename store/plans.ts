@@ -44,7 +44,8 @@ export interface OpenRun {
   leaver: string;
   offboarding: string;
   workflow: string;
-  successors: string[];
+  /** Unfinished step → directory ids of those who take over. */
+  successors: Record<string, string[]>;
   deactivating: boolean;
 }
 
@@ -52,7 +53,9 @@ export interface Runs {
   /** Registers an open run; a row left behind by a terminated run of the same leaver is replaced. */
   open(run: { leaver: string; offboarding: string; workflow: string }): Promise<void>;
   /** Who is to take over in steps that are not finished. */
-  setSuccessors(offboarding: string, successors: string[]): Promise<void>;
+  setSuccessors(offboarding: string, successors: Record<string, string[]>): Promise<void>;
+  /** Its successors are no longer waited for. */
+  finishStep(offboarding: string, step: string): Promise<void>;
   /** Marks the run as deactivating unless an open run of somebody else names its leaver as a successor: then that run is returned. */
   claimDeactivation(offboarding: string): Promise<OpenRun | null>;
   /** Which of these people are leaving themselves. */
@@ -73,7 +76,10 @@ export function runsOf(pool: Pool): Runs {
       );
     },
     async setSuccessors(offboarding, successors) {
-      await pool.query('update handover.open_runs set successors = $2 where offboarding = $1', [offboarding, successors]);
+      await pool.query('update handover.open_runs set successors = $2 where offboarding = $1', [offboarding, JSON.stringify(successors)]);
+    },
+    async finishStep(offboarding, step) {
+      await pool.query('update handover.open_runs set successors = successors - $2 where offboarding = $1', [offboarding, step]);
     },
     claimDeactivation: offboarding =>
       inTransaction(pool, async client => {
@@ -81,7 +87,7 @@ export function runsOf(pool: Pool): Runs {
         await client.query('lock table handover.open_runs in exclusive mode');
         const { rows } = await client.query(
           `select other.* from handover.open_runs mine
-             join handover.open_runs other on other.offboarding <> mine.offboarding and mine.leaver = any(other.successors)
+             join handover.open_runs other on other.offboarding <> mine.offboarding and exists (select from jsonb_each(other.successors) as step where step.value ? mine.leaver)
             where mine.offboarding = $1 order by other.opened limit 1`,
           [offboarding],
         );

@@ -9,7 +9,7 @@ create table handover.open_runs (
   leaver         text primary key,              -- directory id
   offboarding    uuid not null unique,
   workflow       text not null,                 -- Temporal workflow id
-  successors     text[] not null default '{}',  -- directory ids in unfinished steps
+  successors     jsonb not null default '{}',   -- unfinished step → directory ids of those who take over
   deactivating   boolean not null default false,
   opened         timestamptz not null default now()
 );
