@@ -256,6 +256,18 @@ describe('schema drift between approval and execution (M20)', () => {
     });
   });
 
+  test('an inventory that finds the drift first says it with file and line as well', async () => {
+    const fresh = bench.connector(YAML);
+    expect((await fresh.inventory(alice, ['tasks']))[0]).toMatchObject({ complete: true });
+    await bench.db.query('ALTER TABLE tasks RENAME owner_id TO ownerid');
+    const [tasks, notes] = await fresh.inventory(alice, ['tasks', 'notes']);
+    await bench.db.query('ALTER TABLE tasks RENAME ownerid TO owner_id');
+    expect(tasks!.problem).toContain(
+      'crm.yaml:29:14 categories.tasks.owner.column: public.tasks has no column owner_id (did you mean ownerid?)',
+    );
+    expect(notes).toMatchObject({ complete: true });
+  });
+
   test('a dropped table is one too', async () => {
     const says = await drifted('ALTER TABLE tasks RENAME TO taskz', 'ALTER TABLE taskz RENAME TO tasks');
     expect(says).toMatchObject({ kind: 'configuration' });
