@@ -19,8 +19,13 @@ export interface NextMessage {
   why: string;
 }
 
-/** Messages that fit now, ready to paste: only `by` is left to fill in. */
+/** Messages that fit now, ready to paste: `by` and what else is empty is left to fill in. */
 export function nextMessages(run: Run): NextMessage[] {
+  const resume: NextMessage = { message: 'resume', json: { by: '' }, why: 'goes on' };
+  return run.pausedBy && run.state !== 'closed' ? [resume, ...fitting(run)] : fitting(run);
+}
+
+function fitting(run: Run): NextMessage[] {
   const by = '';
   const plan = run.plan?.digest.slice(0, 12);
   switch (run.state) {
@@ -43,7 +48,13 @@ export function nextMessages(run: Run): NextMessage[] {
     case 'scheduled':
       return [
         { message: 'amend', json: { by, effectiveAt: 'now' }, why: 'to run it now, or at another date' },
-        { message: 'cancel', json: { by }, why: 'the person stays' },
+        Object.values(run.access).includes('blocked')
+          ? {
+              message: 'cancel',
+              json: { by, access: 'restore' },
+              why: 'the person stays and may sign in again ("keep" leaves the block)',
+            }
+          : { message: 'cancel', json: { by }, why: 'the person stays' },
       ];
     case 'needs-correction':
       return [
@@ -73,25 +84,31 @@ export function nextMessages(run: Run): NextMessage[] {
               },
             ]
           : []),
-        { message: 'amend', json: { by, successors: {} }, why: 'a new plan for what is left, to be approved again' },
+        { message: 'amend', json: { by, ...amendable(run) }, why: 'a new plan for what is left, to be approved again' },
         { message: 'finish', json: { by, reason: '' }, why: 'closes the run as completed-partially' },
       ];
     }
     case 'executing':
     case 'deactivating':
-      return [
-        run.pausedBy
-          ? { message: 'resume', json: { by }, why: 'goes on' }
-          : { message: 'pause', json: { by }, why: 'stops after the current batch' },
-      ];
+      return run.pausedBy ? [] : [{ message: 'pause', json: { by }, why: 'stops after the current batch' }];
     case 'preparing':
     case 'closed':
       return [];
   }
 }
 
-/** The run as a tree, one string per line, no colours. */
+/** The transfer that failed, with its successor left blank; any other trouble may need any other change. */
+function amendable(run: Run): Record<string, unknown> {
+  const failed = run.plan?.steps.find(step => step.do === 'transfer' && run.steps[step.id]?.state === 'failed');
+  return failed ? { successors: { [failed.id]: '' } } : { successor: '' };
+}
+
+/** The run as a tree, one string per line, no colours. Texts from other systems cannot steer the terminal. */
 export function tree(run: Run): string[] {
+  return treeOf(run).map(oneLine);
+}
+
+function treeOf(run: Run): string[] {
   const lines = [`Offboarding of ${run.leaver.name}: ${run.state}${run.outcome ? ` (${run.outcome})` : ''}${planName(run)}`];
   if (run.sentence) lines.push(`  ${run.sentence}`);
   for (const finding of run.findings) lines.push(`  ! ${finding.message}`);
@@ -232,5 +249,9 @@ export function details(run: Run): string {
 
 /** Names and titles come from other systems: they must not become Markdown or HTML. */
 function plain(text: string): string {
-  return text.replace(/[\\`*_[\]<>#|]/g, character => `\\${character}`);
+  return oneLine(text).replace(/[\\`*_[\]<>#|~&]/g, character => `\\${character}`);
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, ' ');
 }
