@@ -1,6 +1,6 @@
 /**
  * The connector for PostgreSQL databases: any schema, described by a catalog. This file ties the parts to the port; each part is
- * one idea: session (connections), live and binding (the catalog against the live schema), keys, inventory, items, people,
+ * one idea: session (connections), live and binding (the catalog against the live schema), keys, inventory, pages, items, people,
  * accounts, statements and change (batches), switches, check, failures.
  */
 import type { LoadedCatalog } from '../catalog-file.js';
@@ -9,8 +9,9 @@ import { guards, readAccount, resolveAccount } from './accounts.js';
 import { change } from './change.js';
 import { check } from './check.js';
 import { sqlState } from './failures.js';
-import { inventory, pages } from './inventory.js';
+import { inventory } from './inventory.js';
 import { ineligible, items, load, ownedKeys } from './items.js';
+import { pages } from './pages.js';
 import { findPeople, team } from './people.js';
 import { Session } from './session.js';
 import { flip } from './switches.js';
