@@ -17,6 +17,8 @@ export interface SmallWorldOptions extends Partial<Pick<WorldOptions, 'wrap' | '
   change?: (config: Config) => void;
   /** False where a test file tampers on purpose. */
   check?: boolean;
+  /** Fills the world once for the whole file instead of anew for every test. */
+  once?: boolean;
 }
 
 export interface SmallWorld {
@@ -68,7 +70,7 @@ export function useSmallWorld(options: SmallWorldOptions = {}): SmallWorld {
     await fill(small.db, small.cast, { ...SIZES, ...options.sizes, ...sizes });
     small.before = await snapshot(small.db);
   };
-  beforeEach(async () => {
+  (options.once ? beforeAll : beforeEach)(async () => {
     small.started = new Set();
     await small.refill({});
   });

@@ -1,0 +1,267 @@
+/** The checker is believed only because it catches lies: each of them told once, in a transaction that is rolled back. */
+import type pg from 'pg';
+import { beforeAll, expect, test } from 'vitest';
+import { handOver } from '../small-world/drive.js';
+import { useSmallWorld } from '../small-world/world.js';
+import { checkInvariants, type Violation } from './check.js';
+import type { Db } from './evidence.js';
+
+const small = useSmallWorld({ once: true, check: false });
+beforeAll(async () => {
+  const { status } = await handOver(small);
+  expect(status.outcome).toBe('completed');
+});
+
+/** Behind the witness' back. */
+const unseen = (table: string, sql: string): string =>
+  `alter table public.${table} disable trigger zz_witness; ${sql}; alter table public.${table} enable trigger zz_witness`;
+const asEngine = (sql: string): string => `set local application_name = 'handover'; ${sql}`;
+/** Our own trail refuses changes; who has the database has them all the same. */
+const rewritten = (table: string, sql: string): string =>
+  `alter table handover.${table} disable trigger append_only; ${sql}; alter table handover.${table} enable trigger append_only`;
+const moved = (table: string): string =>
+  `(select min(seq) from moves_seen where app = 'handover' and tbl = '${table}' and op = 'update')`;
+
+type Lie = [invariant: Violation['invariant'], says: RegExp, what: string, where: keyof Db, sql: string];
+
+const LIES: Lie[] = [
+  ['I1', /is gone/, 'a row vanishes unseen', 'crm', unseen('accounts', `delete from accounts where name = 'Bob''s 0'`)],
+  ['I1', /out of nothing/, 'a row appears unseen', 'crm', unseen('remarks', `insert into remarks values (1, 2, 'hi')`)],
+  [
+    'I1',
+    /may not remove/,
+    'a transfer deletes the row',
+    'crm',
+    `${unseen('fields', `delete from fields using moves_seen where seq = ${moved('fields')} and account_id::text = old_row ->> 'account_id' and field = old_row ->> 'field'`)};
+     update moves_seen set op = 'delete', new_row = null where seq = ${moved('fields')}`,
+  ],
+  [
+    'I2',
+    /reported as completed/,
+    'an item lies with the leaver again',
+    'desk',
+    unseen('tickets', `update tickets set assignee_id = 17 where number = 3`),
+  ],
+  [
+    'I3',
+    /not to the leaver/,
+    'the engine moved what was somebody else’s',
+    'desk',
+    `update moves_seen set old_row = old_row || '{"assignee_id": "19"}' where seq = ${moved('tickets')}`,
+  ],
+  [
+    'I4',
+    /changed twice/,
+    'an item was moved twice',
+    'desk',
+    `insert into moves_seen (tbl, op, old_row, new_row, txid, app) select tbl, op, old_row, new_row, txid, app from moves_seen where seq = ${moved('tickets')}`,
+  ],
+  [
+    'I5',
+    /the plan says/,
+    'an item went to somebody else',
+    'desk',
+    `update moves_seen set new_row = new_row || '{"assignee_id": "20"}' where seq = ${moved('tickets')}`,
+  ],
+  [
+    'I6',
+    /nobody saw it move/,
+    'the ledger claims what never happened',
+    'desk',
+    `delete from moves_seen where seq = ${moved('tickets')}`,
+  ],
+  [
+    'I6',
+    /no receipt says so/,
+    'the engine changes something without a receipt',
+    'crm',
+    asEngine(`update accounts set owner_id = 1 where name = 'Bob''s 1'`),
+  ],
+  [
+    'I6',
+    /counts/,
+    'a receipt counts wrongly',
+    'store',
+    `update handover.receipts set changed = changed + 1 where step = 'desk/tickets' and page = 1`,
+  ],
+  [
+    'I6',
+    /still pending/,
+    'a receipt is left pending',
+    'store',
+    `update handover.receipts set state = 'pending' where step = 'desk/tickets' and page = 1`,
+  ],
+  [
+    'I6',
+    /without a reason|excepts/,
+    'a receipt excuses an item that is not on its page',
+    'store',
+    `update handover.receipts set exceptions = '[{"key":"1","kind":"gone","why":"x"}]' where step = 'crm/rules'`,
+  ],
+  [
+    'I6',
+    /certificate says/,
+    'the certificate counts wrongly',
+    'store',
+    rewritten('certificates', `update handover.certificates set body = regexp_replace(body, '"changed":9', '"changed":8')`),
+  ],
+  [
+    'I7',
+    /still holds/,
+    'the leaver is switched off and holds something',
+    'crm',
+    unseen('tokens', `update tokens set revoked_at = null where name = 'token 1'`),
+  ],
+  [
+    'I7',
+    /0 of 1 recorded approvals/,
+    'the approval is missing from the trail',
+    'store',
+    rewritten('audit', `delete from handover.audit where body like '%"message":"approve"%'`),
+  ],
+  [
+    'I7',
+    /has not ended well/,
+    'a step had not ended well',
+    'store',
+    rewritten('audit', `update handover.audit set kind = 'step-failed' where subject like 'step crm/fields %'`),
+  ],
+  [
+    'I8',
+    /not in the manifest|does not claim/,
+    'something moved that nobody approved',
+    'store',
+    `update handover.manifest_pages set keys = keys[2:] where step = 'crm/fields' and page = 1`,
+  ],
+  [
+    'I8',
+    /its manifest holds/,
+    'the manifest is not what the plan says',
+    'store',
+    `delete from handover.manifest_pages where step = 'crm/approvals'`,
+  ],
+  [
+    'I8',
+    /the policy allows/,
+    'more came later than the policy allows',
+    'store',
+    `update handover.manifest_pages set origin = 'arrived' where step = 'desk/tickets'`,
+  ],
+  [
+    'I9',
+    /body of entry 3/,
+    'a byte of the trail is changed',
+    'store',
+    rewritten('audit', `update handover.audit set body = replace(body, '"accepted":true', '"accepted":false') where seq = 3`),
+  ],
+  [
+    'I9',
+    /does not give its hash/,
+    'a moment of the trail is changed',
+    'store',
+    rewritten('audit', `update handover.audit set at = at + interval '1 ms' where seq = 2`),
+  ],
+  [
+    'I9',
+    /does not end where its head says/,
+    'the end of the trail is cut off',
+    'store',
+    rewritten('audit', `delete from handover.audit where kind = 'closed'`),
+  ],
+  [
+    'I9',
+    /does not know it/,
+    'a deactivation is missing from the trail',
+    'store',
+    rewritten('audit', `delete from handover.audit where subject = 'deactivated desk'`),
+  ],
+  [
+    'I9',
+    /plan .* does not give its digest/,
+    'a plan is changed',
+    'store',
+    rewritten('plans', `update handover.plans set body = replace(body, 'Open tickets', 'Open t1ckets')`),
+  ],
+  [
+    'I9',
+    /receipt of .* does not give its digest/,
+    'a receipt is changed',
+    'store',
+    `update handover.receipts set before_images = '[]' where step = 'crm/rules'`,
+  ],
+  ['I9', /closing entry/, 'a receipt disappears', 'store', `delete from handover.receipts where step = 'crm/tokens'`],
+  [
+    'I10',
+    /is not there any more/,
+    'somebody else’s word is overwritten',
+    'crm',
+    `update remarks set said = 'mine' where said = 'remark 1'; ${unseen('remarks', `update remarks set said = 'yours' where said = 'mine'`)}`,
+  ],
+  [
+    'I15',
+    /is not as before/,
+    'something kept is changed unseen',
+    'crm',
+    unseen('accounts', `update accounts set name = 'Rewritten' where name = 'Gone 1'`),
+  ],
+  [
+    'I15',
+    /also changed subject/,
+    'a change touches a column it has no business with',
+    'desk',
+    `update moves_seen set new_row = new_row || '{"subject": "x"}' where seq = ${moved('tickets')}`,
+  ],
+  [
+    'I15',
+    /is kept/,
+    'the engine moves something kept',
+    'desk',
+    `update moves_seen set old_row = old_row || '{"status": "closed"}' where seq = ${moved('tickets')}`,
+  ],
+];
+
+test('a run that went well has nothing to be said against it', async () => {
+  expect(await checkInvariants(small.db, small.before)).toEqual([]);
+});
+
+test.each(LIES.map(([invariant, says, what, where, sql]) => [invariant, what, says, where, sql] as const))(
+  '%s: %s',
+  async (invariant, _what, says, where, sql) => {
+    const violations = await withLie(where, sql);
+    expect(violations.filter(one => one.invariant === invariant).map(one => one.message)).toContainEqual(
+      expect.stringMatching(says),
+    );
+  },
+);
+
+test('I7: the order of effects is read from transaction ids, over all databases', async () => {
+  // The last move of tickets gets the number of a transaction that began after everything.
+  const [{ last }] = (
+    await small.db.desk.query(`select max(txid) as last from moves_seen where app = 'handover' and tbl = 'tickets'`)
+  ).rows;
+  const violations = await withLie('desk', `update moves_seen set txid = '9999999999' where txid = '${last}'`, {
+    store: `update handover.receipts set transaction = '9999999999' where transaction = '${last}'`,
+  });
+  expect(violations).toContainEqual({
+    invariant: 'I7',
+    message: expect.stringMatching(/was moved after the leaver had been switched off/),
+  });
+});
+
+async function withLie(where: keyof Db, sql: string, more: Partial<Record<keyof Db, string>> = {}): Promise<Violation[]> {
+  const clients = {} as Record<keyof Db, pg.PoolClient>;
+  for (const name of ['crm', 'desk', 'store'] as const) clients[name] = await small.db[name].connect();
+  try {
+    for (const client of Object.values(clients)) await client.query('begin');
+    for (const [name, lie] of Object.entries({ ...more, [where]: sql })) {
+      await clients[name as keyof Db].query(lie);
+      await clients[name as keyof Db].query(`set local application_name = 'checker'`);
+    }
+    return await checkInvariants(clients, small.before);
+  } finally {
+    for (const client of Object.values(clients)) {
+      await client.query('rollback');
+      client.release();
+    }
+  }
+}
