@@ -13,7 +13,7 @@ export async function prepare(desk: Desk): Promise<void> {
   desk.change({ replan: false, findings: [], approvals: [], confirmedBy: null, waivers: {} });
   const accounts = await resolveAccounts(desk);
   if (!accounts) return;
-  if (run.order.departure === 'unplanned') await blockAll(desk, accounts.accounts);
+  if (run.order.departure === 'unplanned') await blockAll(desk, blockable(accounts));
   if (interrupted(desk)) return;
   if (accounts.findings.length > 0) return correct(desk, accounts.findings);
 
@@ -101,6 +101,13 @@ async function resolveAccounts(desk: Desk): Promise<ResolvedAccounts | null> {
 function accessOf(account: Account): Access {
   if (account.status === 'absent') return 'absent';
   return account.active ? 'open' : 'was-inactive';
+}
+
+/** Guards come before the block: a protected account is never touched, the last owner of a system keeps access to it. */
+function blockable({ accounts, findings }: ResolvedAccounts): Account[] {
+  if (findings.some(finding => finding.code === 'leaver-protected')) return [];
+  const guarded = findings.filter(finding => finding.code === 'last-owner').map(finding => finding.system);
+  return accounts.filter(account => !guarded.includes(account.system));
 }
 
 /** The one effect before approval: reversible, as soon as an account is known. A failed block stops nothing and stays visible. */
