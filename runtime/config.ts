@@ -74,6 +74,15 @@ export function readConfig(file: string): Config {
   return config;
 }
 
+/** Where Temporal is, as the environment says it: TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE win over the file. */
+export function temporalFrom(config: Config, env: NodeJS.ProcessEnv): Config['temporal'] {
+  return {
+    ...config.temporal,
+    ...(env.TEMPORAL_ADDRESS ? { address: env.TEMPORAL_ADDRESS } : {}),
+    ...(env.TEMPORAL_NAMESPACE ? { namespace: env.TEMPORAL_NAMESPACE } : {}),
+  };
+}
+
 /** The absolute path of a system's catalog file. */
 export function catalogPath(config: Config, system: string): string {
   return resolve(dirname(config.file), config.systems[system]!.catalog);

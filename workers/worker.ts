@@ -27,18 +27,44 @@ export interface RunningWorker {
   deps: Deps;
   /** Settles when the worker has stopped; rejects when it broke. */
   stopped: Promise<void>;
+  /** True while it takes work. */
+  isRunning(): boolean;
   /** Finishes batches in hand, then stops and closes every connection. */
   stop(): Promise<void>;
 }
 
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
+  // What is open so far: a worker that cannot start leaves nothing behind that would keep its process alive.
+  const open: (() => Promise<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.allSettled(open.map(one => one()));
+  };
+  try {
+    return await start(options, close, one => open.push(one));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function start(
+  options: StartWorkerOptions,
+  close: () => Promise<void>,
+  closer: (close: () => Promise<unknown>) => void,
+): Promise<RunningWorker> {
   const { config, log } = options;
   const env = options.env ?? process.env;
   const { address, namespace, taskQueue } = config.temporal;
   const temporal = await connectTemporal({ address, namespace });
-  const store = await openStore(connectionUrl(config.store.connection, 'our own store', env));
+  closer(() => temporal.connection.close());
+  const store = await openStore(connectionUrl(config.store.connection, 'our own store', env)).catch((error: Error) => {
+    throw new Error(`Our own store, named by ${config.store.connection}, could not be opened: ${error.message}`, { cause: error });
+  });
+  closer(() => store.close());
   const systems = openSystems(config, log, env);
+  closer(() => systems.close());
   const connection = await NativeConnection.connect({ address });
+  closer(() => connection.close());
   const deps: Deps = {
     store,
     systems,
@@ -67,14 +93,12 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     archived => archived > 0 && log(`Archived ${archived} closed offboardings that had no archive yet.`),
     error => log(`The archive could not be brought up to date: ${(error as Error).message}`),
   );
-  const close = async (): Promise<void> => {
-    await Promise.allSettled([systems.close(), store.close(), connection.close(), temporal.connection.close()]);
-  };
   const stopped = running.finally(close);
   stopped.catch(() => {});
   return {
     deps,
     stopped,
+    isRunning: () => worker.getState() === 'RUNNING',
     async stop() {
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await stopped.catch(() => {});

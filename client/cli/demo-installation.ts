@@ -41,7 +41,7 @@ export interface Installation {
 // How long closed runs stay in the Temporal UI. A dev server forgets after a day, and people come back after a weekend.
 const RETENTION_DAYS = 90;
 // Ctrl-C is to end this within a few seconds; batches are repeatable, so that a worker that goes in the middle of one is safe.
-const GRACE = { shutdownGraceTime: '2s', shutdownForceTime: '6s' } as const;
+const GRACE = { shutdownGraceTime: '1s', shutdownForceTime: '4s' } as const;
 
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
   const { life, screen } = options;

@@ -9,8 +9,8 @@
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 // npm hands Ctrl-C on although the terminal has already sent it to us: a second one within this time is the same one.
 const SAME_KEYPRESS_MS = 800;
-// Servers end in about a second; the supervisors end them without us if we must go before that.
-const CLOSE_WITHIN_MS = 12_000;
+// Each: a worker and servers end in about a second, and supervisors end the servers without us if we must go before that.
+const CLOSE_WITHIN_MS = 5_000;
 
 export interface Life {
   /** Aborted when it is time to end, whatever the reason. */
@@ -77,12 +77,12 @@ export async function live(
   const { code, sentence } = ending!;
   if (sentence) cry(sentence);
   say(resting || code === 0 ? 'Stopping the worker and the servers.' : 'Ending: stopping what was started.');
-  await Promise.race([closeAll(closers), new Promise(resolve => setTimeout(resolve, CLOSE_WITHIN_MS))]);
+  for (const close of closers) await within(CLOSE_WITHIN_MS, close());
   process.exit(code);
 }
 
-async function closeAll(closers: (() => Promise<unknown>)[]): Promise<void> {
-  for (const close of closers) await close().catch(() => {});
+async function within(ms: number, closing: Promise<unknown>): Promise<void> {
+  await Promise.race([closing.catch(() => {}), new Promise(resolve => setTimeout(resolve, ms))]);
 }
 
 /** What people should read of an error: its message, and the stack only where nobody wrote a sentence. */

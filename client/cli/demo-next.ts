@@ -46,7 +46,7 @@ export async function whatNext({ installation, told, cast, screen, staysUp }: Wh
     row('  paste as input', JSON.stringify(request));
     row('Or by command', command(`start ${request.user} --by ${request.requestedBy}`));
     row('', command(`status ${request.user} --watch`));
-    row('Or watch it played', `npm run demo -- --user ${request.user}`);
+    row('Or watch it played', `npm run demo -- --user ${request.user} ${c.dim('(here, after Ctrl-C)')}`);
   }
   screen.line();
   screen.line(
@@ -67,7 +67,7 @@ export function runLink({ uiUrl, namespace }: Installation['temporal'], told: Pi
   return `${workflows}/${encodeURIComponent(told.workflowId)}${told.runId ? `/${told.runId}/timeline` : ''}`;
 }
 
-function startLink({ uiUrl, namespace, taskQueue }: Installation['temporal']): string {
+export function startLink({ uiUrl, namespace, taskQueue }: Installation['temporal']): string {
   const query = new URLSearchParams({ workflowType: REQUEST_OFFBOARDING, taskQueue });
   return `${uiUrl}/namespaces/${namespace}/workflows/start-workflow?${query}`;
 }
@@ -83,7 +83,7 @@ async function anItem({ store }: Installation, told: Told): Promise<string | nul
     'select low from handover.manifest_pages where manifest = $1 and step = $2 order by page limit 1',
     [plan.manifest, largest.id],
   );
-  return rows[0] ? `${largest.id}/${rows[0].low}` : null;
+  return rows[0] ? `${rows[0].low} --category ${largest.id}` : null;
 }
 
 /** Somebody of the list whom nobody has asked to offboard yet. */

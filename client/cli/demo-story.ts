@@ -6,7 +6,7 @@
  */
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { isEffect, type Plan, type PlanStep } from '../../domain/plan.js';
-import { accessWords, number, takers, tree } from '../../domain/report.js';
+import { number, takers, tree } from '../../domain/report.js';
 import { openAcknowledgements } from '../../domain/run.js';
 import { COLLEAGUES, type Colleague, emailOf } from '../../examples/demo/people.js';
 import { offboardingWorkflowId, type Status } from '../../workflows/messages.js';
@@ -125,7 +125,7 @@ class Story {
       if (description.status.name === 'RUNNING') return 'open';
       if (description.status.name !== 'COMPLETED') return null;
       const status = await this.offboardings.status(this.run, description.runId);
-      return status.outcome === 'completed' ? status : null;
+      return isDone(status) ? status : null;
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return null;
       throw error;
@@ -223,7 +223,10 @@ class Story {
   private verdict(what: string, answer: { verdict: string; sentence: string }): void {
     const c = this.screen.colours;
     if (answer.verdict === 'accepted') this.screen.line(indented(`${c.green('✓')} ${what}.`));
-    else this.screen.line(indented(`${c.red('✗')} ${what}: ${c.red(answer.verdict)}. ${c.dim(answer.sentence)}`));
+    else {
+      this.screen.line(indented(`${c.red('✗')} ${what}: ${c.red(answer.verdict)}.`));
+      this.screen.line(indented(c.dim(`  "${answer.sentence}"`)));
+    }
   }
 
   private async execution(status: Status): Promise<void> {
@@ -234,7 +237,7 @@ class Story {
 
   /** What the run wrote down when it proved that nothing is left. */
   private async proof(status: Status): Promise<void> {
-    if (status.outcome !== 'completed') return;
+    if (!isDone(status)) return;
     const { screen } = this;
     const c = screen.colours;
     const plan = status.plan!;
@@ -242,29 +245,27 @@ class Story {
     const kept = Object.values(status.proofs).flatMap(proof => proof.kept);
     const untouched = kept.filter(one => one.untouched);
     const off = plan.systems.filter(system => status.access[system.system] === 'deactivated');
-    if (off.length === 0) return;
-    screen.title(5, 'Proof first, then the switch');
-    screen.line(
-      indented(
-        `${c.green('✓')} Every system was read again: ${c.bold('0')} of ${number(sum(effects))} items are left with the leaver; ${number(total(untouched))} of ${number(total(kept))} kept records are untouched.`,
-      ),
-    );
-    screen.line(
-      indented(
-        `${c.green('✓')} Only then switched off: ${off.map(system => system.title).join(', then ')} (the directory comes last).`,
-      ),
-    );
-    screen.line(
-      indented(
-        `${c.green('✓')} Certificate ${c.bold(status.certificate?.slice(0, 12) ?? '')} closes a chain of every decision and every receipt.`,
-      ),
-    );
+    const check = (text: string): void => screen.line(indented(`${c.green('✓')} ${text}`));
+    screen.title(5, off.length > 0 ? 'Proof first, then the switch' : 'The end');
+    if (off.length > 0) {
+      check(
+        `Every system was read again: ${c.bold('0')} of ${number(sum(effects))} items are left with the leaver${kept.length > 0 ? `; ${number(total(untouched))} of ${number(total(kept))} kept records are untouched` : ''}.`,
+      );
+      check(
+        `Only then switched off: ${off.map(system => system.title).join(', then ')}${off.length > 1 ? ' (the directory comes last)' : ''}.`,
+      );
+    } else check(status.sentence);
+    check(`Certificate ${c.bold(status.certificate?.slice(0, 12) ?? '')} closes a chain of every decision and every receipt.`);
   }
 
   private ending(status: Status, before: boolean): Told {
-    const done = status.state === 'closed' && status.outcome === 'completed';
-    return { workflowId: this.run, runId: this.runId, status, done, before, sentence: status.sentence };
+    return { workflowId: this.run, runId: this.runId, status, done: isDone(status), before, sentence: status.sentence };
   }
+}
+
+/** Nothing is left to do: also for somebody who had nothing and was switched off before. */
+function isDone({ state, outcome }: Status): boolean {
+  return state === 'closed' && (outcome === 'completed' || outcome === 'nothing-to-do');
 }
 
 const LARGEST = 6;
@@ -337,9 +338,4 @@ export function condensedTree(status: Status, screen: Screen): string[] {
       .replace(/: completed \([^)]*\)/, words => c.dim(words))
       .replace(/ {2}[\d,]+ .*: kept .*/, c.dim),
   );
-}
-
-/** "Demo helpdesk: switched off, Demo workspace: switched off" */
-export function accessSentence(status: Status): string {
-  return (status.plan?.systems ?? []).map(({ system, title }) => `${title}: ${accessWords(status, system)}`).join(', ');
 }

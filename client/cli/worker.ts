@@ -1,0 +1,25 @@
+/** `handover worker`: a worker for a deployed installation. */
+import type { Command } from '@commander-js/extra-typings';
+import { prepareWorker, runWorker } from '../../workers/main.js';
+
+export function registerWorker(program: Command): void {
+  program
+    .command('worker')
+    .description('run a worker for a Temporal server and a PostgreSQL of your own; start as many as you like')
+    .option('--config <file>', 'the configuration (default: HANDOVER_CONFIG, then ./handover.yaml)')
+    .option('--prepare', 'only build the workflow bundle for later starts, as container images do')
+    .addHelpText(
+      'after',
+      `
+Logs are JSON lines, or readable ones on a terminal. SIGTERM or Ctrl-C: no new work, up to 30 s for what is in hand, exit code 0;
+a second one leaves at once. Exit code 1: it could not start, or broke. Read from the environment: TEMPORAL_ADDRESS,
+TEMPORAL_NAMESPACE, HANDOVER_LOG_LEVEL, HANDOVER_HEALTH_FILE, HANDOVER_CACHE, and the connections that the configuration names.`,
+    )
+    .action(async options => {
+      if (options.prepare) {
+        console.log(await prepareWorker());
+        return;
+      }
+      process.exit(await runWorker({ config: options.config }));
+    });
+}
