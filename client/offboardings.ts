@@ -2,7 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import {
   type Client,
+  isGrpcServiceError,
+  WorkflowExecutionAlreadyStartedError,
   WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
   WorkflowNotFoundError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
@@ -58,6 +61,40 @@ export class Offboardings {
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
       args: [request],
     }) as Promise<RequestAnswer>;
+  }
+
+  /**
+   * The same with a deadline. Without an answer in time the request still stands and is worked on once there is a worker; asking
+   * again with the same `id` sends nothing twice and answers what became of it.
+   */
+  async ask(
+    request: OffboardingRequest | unknown,
+    options: { id?: string; timeoutMs?: number } = {},
+  ): Promise<RequestAnswer | Unanswered> {
+    const id = options.id ?? randomUUID();
+    const timeoutMs = options.timeoutMs ?? 30_000;
+    const workflowId = `request/${id}`;
+    try {
+      await this.temporal.workflow.start(REQUEST_OFFBOARDING, {
+        taskQueue: this.taskQueue,
+        workflowId,
+        workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+        workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+        args: [request],
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+    try {
+      return await this.temporal.connection.withDeadline(
+        Date.now() + timeoutMs,
+        () => this.temporal.workflow.getHandle(workflowId).result() as Promise<RequestAnswer>,
+      );
+    } catch (error) {
+      if (!isDeadline(error)) throw error;
+      const sentence = `No answer within ${timeoutMs / 1000} s: perhaps no worker is running. The request stands and is worked on once there is one; ask again with the same id ${id}.`;
+      return { verdict: 'unknown', sentence, id };
+    }
   }
 
   /** `run` is a workflow id (`offboarding/17`) or a directory id. */
@@ -158,6 +195,12 @@ export class Offboardings {
       await new Promise(resolve => setTimeout(resolve, options.everyMs ?? 100));
     }
   }
+}
+
+/** gRPC 4: the deadline passed before there was an answer. */
+function isDeadline(error: unknown): boolean {
+  const cause = isGrpcServiceError(error) ? error : (error as { cause?: unknown }).cause;
+  return isGrpcServiceError(cause) && Number(cause.code) === 4;
 }
 
 function parse(text: string): unknown {

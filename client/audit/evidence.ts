@@ -1,0 +1,148 @@
+/**
+ * Everything that is known about one offboarding, from wherever it lies: chain, plans, manifests, receipts, certificates and
+ * archived histories in the store; the live history in Temporal while there is no archive. Only reads.
+ */
+import { gunzipSync } from 'node:zlib';
+import type { Client } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import type { ChainVerdict } from '../../store/audit.js';
+import { sha256 } from '../../store/database.js';
+import type { Store } from '../../store/store.js';
+import {
+  type ArchiveRow,
+  type CertificateRow,
+  type FrozenRow,
+  type KnownOffboarding,
+  type PageRow,
+  type PlanRow,
+  type ReceiptRow,
+  trailOf,
+} from '../../store/trail.js';
+import { History } from './history.js';
+
+export interface Evidence {
+  offboarding: string;
+  workflow: string | null;
+  /** Other offboardings of the same person, newest first. */
+  others: KnownOffboarding[];
+  chain: ChainVerdict;
+  links: { seq: number; hash: string }[];
+  plans: (PlanRow & { parsed: PlanBody | null })[];
+  receipts: ReceiptRow[];
+  pages: PageRow[];
+  rounds: { manifest: string; step: string; round: number }[];
+  frozen: FrozenRow[];
+  /** Digests of sets of keys that somebody was shown. */
+  shown: string[];
+  certificates: (CertificateRow & { parsed: Record<string, unknown> | null })[];
+  archives: (Omit<ArchiveRow, 'history'> & { actual: string; history: History | null })[];
+  /** Not archived (yet). */
+  live: { run: string; history: History }[];
+  /** Why there is no history, where there is none. */
+  missing: string | null;
+}
+
+/** The parts of a plan that an audit reads. */
+export interface PlanBody {
+  offboardingId: string;
+  revision: number;
+  manifest: string;
+  leaver: { id: string; name: string };
+  steps: { id: string; phase: string; title: string; baseline: { count: number; fingerprint: string } }[];
+}
+
+/** @param temporal asked only when no archive holds the history; a rejection is no reason not to tell the rest */
+export async function gather(store: Store, known: KnownOffboarding, temporal: () => Promise<Client>): Promise<Evidence> {
+  const trail = trailOf(store.pool);
+  const { offboarding, workflow } = known;
+  const [chain, links, plans, receipts, certificates, archives, others] = await Promise.all([
+    store.audit.read(offboarding),
+    trail.links(offboarding),
+    trail.plans(offboarding),
+    trail.receipts(offboarding),
+    trail.certificates(offboarding),
+    trail.archives(offboarding, workflow),
+    workflow ? trail.ofWorkflow(workflow) : [],
+  ]);
+  const parsedPlans = plans.map(plan => ({ ...plan, parsed: parse<PlanBody>(plan.body) }));
+  const manifests = parsedPlans.flatMap(plan => plan.parsed?.manifest ?? []);
+  const parsedCertificates = certificates.map(row => ({ ...row, parsed: parse<Record<string, unknown>>(row.body) }));
+  const shown = shownKeys(chain, parsedCertificates);
+  const kept = archives.map(({ history, ...row }) => ({ ...row, actual: sha256(history), history: unpack(history) }));
+  const ours = kept.filter(row => row.offboarding === offboarding || row.history?.offboarding === offboarding);
+  const live = ours.length === 0 ? await liveHistory(temporal, known) : { histories: [], missing: null };
+  return {
+    offboarding,
+    workflow,
+    others: others.filter(other => other.offboarding !== offboarding),
+    chain,
+    links,
+    plans: parsedPlans,
+    receipts,
+    pages: await trail.pages(manifests),
+    rounds: await trail.rounds(manifests),
+    frozen: await trail.frozen(shown),
+    shown,
+    certificates: parsedCertificates,
+    archives: ours,
+    live: live.histories,
+    missing: live.missing,
+  };
+}
+
+async function liveHistory(
+  temporal: () => Promise<Client>,
+  { offboarding, workflow }: KnownOffboarding,
+): Promise<{ histories: Evidence['live']; missing: string | null }> {
+  if (!workflow) return { histories: [], missing: 'Nothing says under which workflow id it ran.' };
+  try {
+    const client = await temporal();
+    const histories: Evidence['live'] = [];
+    for await (const run of client.workflow.list({ query: `WorkflowId = "${workflow}" and WorkflowType = "offboardUser"` })) {
+      if (run.memo?.offboardingId !== offboarding) continue;
+      const history = await client.workflow.getHandle(workflow, run.runId).fetchHistory();
+      histories.push({ run: run.runId, history: new History(historyToJSON(history)) });
+    }
+    return {
+      histories,
+      missing: histories.length > 0 ? null : 'Temporal no longer has the history, and there is no archive of it.',
+    };
+  } catch (error) {
+    return { histories: [], missing: `The live history could not be read: ${(error as Error).message}` };
+  }
+}
+
+/** Digests of frozen keys that steps, acknowledgements and skips of this offboarding name. */
+function shownKeys(chain: ChainVerdict, certificates: readonly { parsed: Record<string, unknown> | null }[]): string[] {
+  const digests = new Set<string>();
+  for (const { body } of chain.entries) {
+    const { leftover } = body as { leftover?: { digest?: string } | null };
+    if (leftover?.digest) digests.add(leftover.digest);
+  }
+  for (const { parsed } of certificates) {
+    const { acknowledgements, waivers } = (parsed ?? {}) as {
+      acknowledgements?: Record<string, { frozen?: string | null }>;
+      waivers?: Record<string, { leftover?: { digest?: string } }>;
+    };
+    for (const one of Object.values(acknowledgements ?? {})) if (one.frozen) digests.add(one.frozen);
+    for (const one of Object.values(waivers ?? {})) if (one.leftover?.digest) digests.add(one.leftover.digest);
+  }
+  return [...digests];
+}
+
+function parse<T>(text: string): T | null {
+  try {
+    const value = JSON.parse(text) as unknown;
+    return typeof value === 'object' && value !== null ? (value as T) : null;
+  } catch {
+    return null;
+  }
+}
+
+function unpack(bytes: Buffer): History | null {
+  try {
+    return new History(JSON.parse(gunzipSync(bytes).toString()));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,98 @@
+/** Who owned one item: every manifest page that names it, with the receipt of its move and the decisions behind the plan. */
+import type { ItemException } from '../../domain/model.js';
+import type { Plan } from '../../domain/plan.js';
+import type { Store } from '../../store/store.js';
+import { type ItemTrace, trailOf } from '../../store/trail.js';
+
+export interface Passage {
+  step: string;
+  key: string;
+  offboarding: string;
+  workflow: string | null;
+  from: { id: string; name: string };
+  /** Null where nobody takes over. */
+  to: { personId: string | null; label: string } | null;
+  /** When it moved; null when it did not. */
+  at: string | null;
+  fate: 'moved' | 'removed' | 'planned' | 'unsettled' | 'not-moved' | 'acknowledged';
+  /** Why it was not moved. */
+  why: string | null;
+  plan: {
+    digest: string;
+    revision: number;
+    made: string;
+    approvedBy: { name: string; id: string | null; at: string; identity: string }[];
+  };
+  /** The owner column before and after, as the system stores it. */
+  receipt: { page: number; transaction: string; from: string | null; to: string | null; digest: string } | null;
+}
+
+/** @param step `system/category`, or `system/` for a whole system; null = everywhere */
+export async function ownersOf(store: Store, key: string, step: string | null): Promise<Passage[]> {
+  const trail = trailOf(store.pool);
+  const passages: Passage[] = [];
+  for (const trace of await trail.item(key, step)) {
+    const row = await trail.planOf(trace.manifest);
+    // Two attempts at a plan write two manifests; only one of them is ever carried out.
+    if (!row) continue;
+    const plan = JSON.parse(row.body) as Plan;
+    const known = await trail.known(row.offboarding);
+    const approvedBy = await approvalsOf(store, row.offboarding, row.digest);
+    passages.push({
+      ...passageOf(key, trace, plan),
+      offboarding: row.offboarding,
+      workflow: known?.workflow ?? null,
+      plan: { digest: row.digest, revision: row.revision, made: row.made, approvedBy },
+    });
+  }
+  return passages;
+}
+
+function passageOf(key: string, trace: ItemTrace, plan: Plan): Omit<Passage, 'offboarding' | 'workflow' | 'plan'> {
+  const step = plan.steps.find(one => one.id === trace.step);
+  const { receipt } = trace;
+  const successor = step?.do === 'transfer' ? step.successors[trace.taker] : undefined;
+  const exception = receipt ? exceptionOf(receipt.exceptions, key) : undefined;
+  const fate = ((): Passage['fate'] => {
+    if (!receipt) return step?.phase === 'manual' ? 'acknowledged' : 'planned';
+    if (receipt.state === 'pending') return 'unsettled';
+    if (exception) return 'not-moved';
+    return step?.do === 'transfer' ? 'moved' : 'removed';
+  })();
+  return {
+    step: trace.step,
+    key,
+    from: plan.leaver,
+    to: successor ? { personId: successor.personId, label: successor.label } : null,
+    at: receipt?.at ?? null,
+    fate,
+    why: exception ? `${exception.kind}: ${exception.why}` : null,
+    receipt: receipt
+      ? {
+          page: receipt.page,
+          transaction: receipt.transaction,
+          from: receipt.from_owner,
+          to: receipt.takers[trace.taker] ?? null,
+          digest: receipt.digest,
+        }
+      : null,
+  };
+}
+
+function exceptionOf(text: string, key: string): ItemException | undefined {
+  return (JSON.parse(text) as ItemException[]).find(exception => exception.key === key);
+}
+
+async function approvalsOf(store: Store, offboarding: string, plan: string): Promise<Passage['plan']['approvedBy']> {
+  const { entries } = await store.audit.read(offboarding);
+  return entries.flatMap(({ kind, at, body }) => {
+    const { message, decider, payload, identity } = body as {
+      message?: string;
+      decider?: { id: string; name: string } | null;
+      payload?: { step?: string };
+      identity?: string;
+    };
+    if (kind !== 'decision' || message !== 'approve' || payload?.step || body.plan !== plan) return [];
+    return [{ name: decider?.name ?? String(body.by), id: decider?.id ?? null, at, identity: identity ?? 'claimed' }];
+  });
+}

@@ -1,0 +1,173 @@
+/** The evidence in order of time, as sentences for people and as values for programs. */
+import { number } from '../../domain/report.js';
+import type { AuditEntry } from '../../store/audit.js';
+import type { ReceiptRow } from '../../store/trail.js';
+import type { Evidence } from './evidence.js';
+import type { Happening } from './history.js';
+
+/** Every single thing that was recorded, oldest first. */
+export function timeline(evidence: Evidence): Happening[] {
+  const all = [
+    ...evidence.chain.entries.map(entry => fromChain(entry)),
+    ...evidence.receipts.map(fromReceipt),
+    ...evidence.archives.flatMap(row => row.history?.happenings(row.run) ?? []),
+    ...evidence.live.flatMap(one => one.history.happenings(one.run)),
+    ...evidence.archives.map(
+      (row): Happening => ({
+        at: row.at,
+        kind: 'archived',
+        source: 'archive',
+        sentence: `the history of run ${row.run} is kept: ${row.events} events, ${row.status.toLowerCase()}, digest ${row.digest.slice(0, 12)}`,
+        details: { run: row.run, events: row.events, status: row.status, digest: row.digest },
+      }),
+    ),
+    ...evidence.certificates.map(
+      (row): Happening => ({
+        at: row.at,
+        kind: 'certificate',
+        source: 'archive',
+        sentence: `${row.number === 0 ? 'certificate' : `addendum ${row.number}`} ${row.digest}`,
+        details: { number: row.number, digest: row.digest },
+      }),
+    ),
+  ];
+  return all.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+}
+
+/** For reading: receipts of one step become one line, and Temporal's bookkeeping is left out. */
+export function condensed(happenings: readonly Happening[]): Happening[] {
+  const shown: Happening[] = [];
+  const batches = new Map<string, Happening>();
+  for (const one of happenings) {
+    if (one.kind === 'receipt') {
+      const step = String(one.details.step);
+      const earlier = batches.get(step);
+      if (earlier) {
+        add(earlier, one);
+        continue;
+      }
+      const line = { ...one, details: { ...one.details, batches: 1 } };
+      batches.set(step, line);
+      shown.push(line);
+      continue;
+    }
+    // What comes after a step's verdict is another turn of it.
+    if (one.kind.startsWith('step-')) batches.delete(String(one.details.step));
+    if (one.kind === 'message' || (one.kind === 'work' && BOOKKEEPING.has(String(one.details.activity)))) continue;
+    shown.push(one);
+  }
+  return shown;
+}
+
+const BOOKKEEPING = new Set(['identify', 'recordDecision', 'closeRun', 'openRequest']);
+
+function add(line: Happening, receipt: Happening): void {
+  const { details } = line;
+  details.changed = Number(details.changed) + Number(receipt.details.changed);
+  details.exceptions = Number(details.exceptions) + Number(receipt.details.exceptions);
+  details.batches = Number(details.batches) + 1;
+  if (receipt.details.state === 'pending') details.state = 'pending';
+  line.sentence = receiptWords(details as unknown as Batch, String(details.transaction), String(receipt.details.transaction));
+}
+
+interface Batch {
+  step: string;
+  changed: number;
+  exceptions: number;
+  batches: number;
+  state: string;
+}
+
+function fromReceipt(row: ReceiptRow): Happening {
+  let exceptions = 0;
+  try {
+    exceptions = (JSON.parse(row.exceptions) as unknown[]).length;
+  } catch {
+    // The verification says that it cannot be read.
+  }
+  const details = {
+    step: row.step,
+    page: row.page,
+    manifest: row.manifest,
+    state: row.state,
+    transaction: row.transaction,
+    changed: row.changed,
+    merged: row.merged,
+    exceptions,
+    digest: row.digest,
+    batches: 1,
+  };
+  return {
+    at: row.at,
+    kind: 'receipt',
+    source: 'ledger',
+    sentence: receiptWords(details, row.transaction, row.transaction),
+    details,
+  };
+}
+
+function receiptWords(batch: Batch, first: string, last: string): string {
+  const transactions = first === last ? `transaction ${first}` : `transactions ${first} to ${last}`;
+  const batches = batch.batches === 1 ? '1 batch' : `${number(batch.batches)} batches`;
+  const notes = [
+    batch.exceptions > 0 ? `${number(batch.exceptions)} not changed` : '',
+    batch.state === 'pending' ? 'not settled yet' : '',
+  ];
+  return `${batch.step}: ${[`${number(batch.changed)} changed in ${batches}`, transactions, ...notes].filter(Boolean).join(', ')}`;
+}
+
+function fromChain(entry: AuditEntry): Happening {
+  return {
+    at: entry.at,
+    kind: entry.kind,
+    source: 'trail',
+    sentence: chainWords(entry),
+    details: { seq: entry.seq, subject: entry.subject, ...entry.body },
+  };
+}
+
+/** Bodies are read with care: one that was tampered with is still told. */
+function chainWords({ kind, subject, body }: AuditEntry): string {
+  const text = (key: string): string => (body[key] === undefined || body[key] === null ? '' : String(body[key]));
+  switch (kind) {
+    case 'requested': {
+      const request = (body.request ?? {}) as Record<string, unknown>;
+      const when = request.effectiveAt ? `, access ends ${String(request.effectiveAt)}` : '';
+      return `asked for by ${String(request.requestedBy)} (claimed) for ${String(request.user)}: ${String(request.mode)}, ${String(request.departure)}${when}`;
+    }
+    case 'planned':
+      return `plan ${text('revision')} ${text('digest').slice(0, 12)} with ${text('steps')} steps`;
+    case 'decision':
+    case 'refusal': {
+      const decider = body.decider as { id: string; name: string } | null | undefined;
+      const who = decider ? `${decider.name} (id:${decider.id})` : text('by') || 'nobody';
+      const { note, reason } = (body.payload ?? {}) as { note?: string; reason?: string };
+      const plan = text('plan') ? ` on plan ${text('plan').slice(0, 12)}` : '';
+      const why = note || reason ? ` Said: ${note ?? reason}` : '';
+      const verdict = kind === 'refusal' ? 'refused: ' : '';
+      return `${who}, ${text('identity') || 'claimed'}: ${text('message')}${plan}. ${verdict}${text('sentence')}${why}`;
+    }
+    case 'access':
+      return `access in ${text('system')}: ${text('access')}`;
+    case 'deactivated': {
+      const kept = (body.kept ?? []) as { untouched?: boolean }[];
+      const after = (body.after ?? []) as { step: string; count: number }[];
+      const landed =
+        after.length > 0 ? `; came after the switch: ${after.map(one => `${one.count} in ${one.step}`).join(', ')}` : '';
+      return `${text('system')}: proven empty and switched off${body.changed === false ? ' (it was already)' : ''}; ${kept.filter(one => one.untouched).length} of ${kept.length} kept categories untouched${landed}`;
+    }
+    case 'closed':
+      return `closed as ${text('outcome')}: ${text('sentence')}`;
+    default:
+      if (kind.startsWith('step-')) return stepWords(kind.slice('step-'.length), body);
+      return subject;
+  }
+}
+
+function stepWords(state: string, body: Record<string, unknown>): string {
+  const counted = (['changed', 'arrived', 'taken', 'gone', 'failed', 'remaining'] as const)
+    .filter(key => Number(body[key] ?? 0) > 0)
+    .map(key => `${number(Number(body[key]))} ${key}`);
+  const message = typeof body.message === 'string' ? `: ${body.message}` : '';
+  return `${String(body.step)}: ${state}${counted.length > 0 ? ` (${counted.join(', ')})` : ''}${message}`;
+}

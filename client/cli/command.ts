@@ -1,0 +1,54 @@
+/** What every command has: where it reads its configuration, how it writes, and that it closes what it opened. */
+import { Command, Option } from '@commander-js/extra-typings';
+import type { Context } from './main.js';
+import { Reach } from './reach.js';
+import { Terminal } from './terminal.js';
+
+export interface SharedOptions {
+  json?: true | undefined;
+  config?: string | undefined;
+  address?: string | undefined;
+  namespace?: string | undefined;
+}
+
+/** A command with the options that all of them take. */
+export function newCommand(name: string, description: string) {
+  return new Command(name)
+    .description(description)
+    .option('--json', 'JSON on stdout, nothing else')
+    .option('--config <file>', 'the configuration (default: HANDOVER_CONFIG, ./handover.yaml, or what runs embedded here)')
+    .option('--address <host:port>', "Temporal's address, instead of the configuration's")
+    .option('--namespace <name>', "Temporal's namespace, instead of the configuration's")
+    .option('--debug', 'show where an unexpected error comes from');
+}
+
+/** The person on whose word something is decided. Claimed, not proved: the audit says so. */
+export function byOption() {
+  return new Option('--by <you>', 'who decides: your e-mail, login or id:<directory id>')
+    .env('HANDOVER_BY')
+    .makeOptionMandatory();
+}
+
+export interface Session {
+  reach: Reach;
+  terminal: Terminal;
+}
+
+/** Runs the body of a command; the exit code is what it returns. */
+export async function inSession(
+  context: Context,
+  options: SharedOptions,
+  body: (session: Session) => Promise<number>,
+): Promise<void> {
+  const terminal = new Terminal(context.io, options.json === true);
+  const reach = new Reach(terminal, options);
+  try {
+    context.exit = await body({ reach, terminal });
+  } finally {
+    await reach.close();
+  }
+}
+
+export function collect(value: string, earlier: string[] | undefined): string[] {
+  return [...(earlier ?? []), value];
+}

@@ -1,0 +1,139 @@
+/** `handover items`: what a person holds in one category, page by page, with the successor of each item where a plan knows it. */
+import type { Command } from '@commander-js/extra-typings';
+import Table from 'cli-table3';
+import type { Plan } from '../../domain/plan.js';
+import { trailOf } from '../../store/trail.js';
+import { inSession, newCommand, type Session } from './command.js';
+import { EXIT, Problem } from './exit.js';
+import { NO_LINES, wholeNumber } from './list.js';
+import type { Context } from './main.js';
+import type { Account, Connector } from './reach.js';
+import { describe, findRun, isOffboardingId, onePerson, workflowOf } from './runs.js';
+import { readStatus } from './status.js';
+import { clean, shorten } from './terminal.js';
+
+export function registerItems(program: Command, context: Context): void {
+  program.addCommand(
+    newCommand('items', 'what a person holds in one category now, with the successor of each item')
+      .argument('<run|user>', 'a run, or anybody in the directory')
+      .argument('<category>', 'system/category, such as workspace/open_tasks')
+      .option('--search <text>', 'only items with this in their label or key')
+      .option('--after <key>', 'go on behind this item')
+      .option('--limit <n>', 'items per page, up to 1000', '25')
+      .action((who, category, options) => inSession(context, options, session => items(session, who, category, options))),
+  );
+}
+
+interface ItemsOptions {
+  search?: string | undefined;
+  after?: string | undefined;
+  limit: string;
+}
+
+async function items(session: Session, who: string, category: string, options: ItemsOptions): Promise<number> {
+  const { terminal } = session;
+  const limit = wholeNumber(options.limit, '--limit', 1_000);
+  const { connector, name } = await categoryOf(session, category);
+  const { account, plan } = await accountOf(session, who, connector);
+  const page = await connector.items(account, name, { after: options.after, limit, search: options.search });
+  const successors = plan
+    ? await successorsOf(
+        session,
+        plan,
+        category,
+        page.items.map(item => item.key),
+      )
+    : null;
+  for (const item of page.items) terminal.json({ ...item, successor: successors?.get(item.key) ?? null });
+  if (page.items.length === 0) terminal.say('No items.');
+  else if (!terminal.wantsJson) {
+    const rows = new Table({
+      head: ['KEY', 'ITEM', ...(successors ? ['SUCCESSOR'] : []), 'ACTS', 'LINK'],
+      chars: NO_LINES,
+      style: { 'padding-left': 0, 'padding-right': 2, head: terminal.isTTY ? ['bold'] : [], border: [] },
+    });
+    for (const item of page.items) {
+      rows.push([
+        clean(item.key),
+        shorten(clean(item.label ?? ''), 60),
+        ...(successors ? [clean(successors.get(item.key)?.label ?? '')] : []),
+        item.firesAt?.slice(0, 16).replace('T', ' ') ?? '',
+        clean(item.link ?? ''),
+      ]);
+    }
+    for (const line of rows.toString().split('\n')) terminal.say(line.trimEnd());
+  }
+  if (page.next !== null) {
+    const more = `There are more: --after ${quoted(clean(page.next))}`;
+    if (terminal.wantsJson) terminal.json({ next: page.next });
+    else terminal.say(more);
+  }
+  return EXIT.done;
+}
+
+/** For a shell: keys may be JSON arrays or hold blanks. */
+function quoted(key: string): string {
+  return /^[\w.-]+$/.test(key) ? key : `'${key.replaceAll("'", `'\\''`)}'`;
+}
+
+async function categoryOf({ reach }: Session, given: string): Promise<{ connector: Connector; name: string }> {
+  const [system = '', name = '', more] = given.split('/');
+  if (!system || !name || more !== undefined)
+    throw new Problem(EXIT.usage, `A category is named system/category, such as workspace/open_tasks; given was "${given}".`);
+  const { names } = await reach.systems();
+  if (!names.includes(system))
+    throw new Problem(EXIT.notFound, `There is no system "${system}"; configured are ${names.join(', ')}.`);
+  const connector = await reach.system(system);
+  if (!connector.categories.some(one => one.category === name)) {
+    throw new Problem(
+      EXIT.notFound,
+      `${connector.title} has no category "${name}"; its catalog knows ${connector.categories.map(one => one.category).join(', ')}.`,
+    );
+  }
+  return { connector, name };
+}
+
+/** The account that the plan has pinned; for somebody without a run, whoever the system recognises now. */
+async function accountOf(session: Session, who: string, connector: Connector): Promise<{ account: Account; plan: Plan | null }> {
+  const { reach } = session;
+  const { system, title } = connector;
+  const workflow = isOffboardingId(who) ? null : await workflowOf(reach, who);
+  const run = workflow ? await describe(reach, workflow.workflowId) : await findRun(reach, who);
+  const plan = run?.status === 'RUNNING' || (run && isOffboardingId(who)) ? (await readStatus(reach, run)).plan : null;
+  const pinned = plan?.accounts.find(account => account.system === system);
+  if (pinned?.status === 'found') return { account: pinned, plan };
+  if (pinned) throw new Problem(EXIT.notFound, `By its plan this person has no account in ${title}.`);
+  const id = workflow?.workflowId.match(/^offboarding\/(.+)$/)?.[1] ?? run?.workflowId.replace('offboarding/', '') ?? '';
+  const person = await onePerson(reach, `id:${id}`);
+  const resolution = await connector.resolveAccount(person, {});
+  switch (resolution.kind) {
+    case 'found':
+      return { account: resolution.account, plan: null };
+    case 'absent':
+      throw new Problem(EXIT.notFound, `${clean(person.name)} has no account in ${title}.`);
+    case 'ambiguous': {
+      const candidates = resolution.candidates.map(one => `${one.label} (${one.id})`).join(', ');
+      throw new Problem(
+        EXIT.usage,
+        `${clean(person.name)} may be several accounts in ${title}: ${clean(candidates)}. A run's plan says which: "handover amend --identity ${system}:${resolution.identity}=<id>".`,
+      );
+    }
+  }
+}
+
+/** Item key → its successor by the plan's manifest. */
+async function successorsOf(
+  { reach }: Session,
+  plan: Plan,
+  step: string,
+  keys: string[],
+): Promise<Map<string, { personId: string | null; label: string }>> {
+  const successors = plan.steps.find(one => one.id === step)?.successors ?? [];
+  const takers = await trailOf((await reach.store()).pool).takers(plan.manifest, step, keys);
+  return new Map(
+    [...takers].flatMap(([key, index]) => {
+      const successor = successors[index];
+      return successor ? [[key, { personId: successor.personId, label: successor.label }] as const] : [];
+    }),
+  );
+}

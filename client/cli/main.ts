@@ -1,0 +1,104 @@
+/**
+ * The command line: `handover <command>`. Every command is a file beside this one; this one puts them together, and turns whatever
+ * goes wrong into an exit code and a sentence. Whatever can be decided here can be decided in the Temporal UI too.
+ */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from '@commander-js/extra-typings';
+import { registerAudit } from './audit.js';
+import { registerCheck } from './check.js';
+import { registerDecisions } from './decisions.js';
+import { EXIT, EXIT_WORDS, problemOf } from './exit.js';
+import { registerItems } from './items.js';
+import { registerList } from './list.js';
+import { registerStart } from './start.js';
+import { registerStatus } from './status.js';
+import { clean, type Io, Terminal } from './terminal.js';
+import { registerWhoOwned } from './who-owned.js';
+
+/** Runs one command line; resolves with the exit code and never throws. */
+export async function main(args: readonly string[], given: Partial<Io> = {}): Promise<number> {
+  const io: Io = { stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: process.cwd(), ...given };
+  if (io.stdout === process.stdout) endWithThePipe();
+  const context: Context = { io, exit: EXIT.done };
+  try {
+    const program = await createProgram(context);
+    await program.parseAsync([...args], { from: 'user' });
+    return context.exit;
+  } catch (error) {
+    return failed(error, args, io);
+  }
+}
+
+/** What commands share: where they write, and how the command line ends if nothing is thrown. */
+export interface Context {
+  io: Io;
+  exit: number;
+}
+
+export type Program = Command;
+
+async function createProgram(context: Context): Promise<Command> {
+  const { io } = context;
+  const program = new Command('handover')
+    .description(
+      'Durable user offboarding: hand over everything a person owns, prove that nothing is left, then switch them off.',
+    )
+    .version(version())
+    .option('--debug', 'show where an unexpected error comes from')
+    .showSuggestionAfterError()
+    .configureHelp({ sortSubcommands: false, helpWidth: Math.min(io.stdout.columns ?? 110, 110) })
+    .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
+    .exitOverride()
+    .addHelpText('after', HELP);
+  registerStart(program, context);
+  registerList(program, context);
+  registerStatus(program, context);
+  registerItems(program, context);
+  registerDecisions(program, context);
+  registerAudit(program, context);
+  registerWhoOwned(program, context);
+  registerCheck(program, context);
+  return program;
+}
+
+const HELP = `
+A <run> is a workflow id (offboarding/1017), a directory id (id:1017), an offboarding id (a uuid), or the leaver's e-mail or login.
+The configuration is --config, else HANDOVER_CONFIG, else ./handover.yaml, else the installation that "demo" or "dev" runs here.
+With --json, stdout carries JSON and nothing else: one object, or one object per line.
+
+Exit codes:
+${Object.entries(EXIT_WORDS)
+  .map(([code, words]) => `  ${code}  ${words}`)
+  .join('\n')}`;
+
+function failed(error: unknown, args: readonly string[], io: Io): number {
+  const terminal = new Terminal(io, args.includes('--json'));
+  if (error instanceof CommanderError) {
+    // Commander has said what is wrong already; help and version are no mistakes.
+    if (error.exitCode === 0) return EXIT.done;
+    terminal.json({ error: error.message, exit: EXIT.usage });
+    return EXIT.usage;
+  }
+  const problem = problemOf(error);
+  terminal.json({ error: problem.message, exit: problem.exit });
+  for (const line of problem.message.split('\n')) terminal.warn(clean(line));
+  if (args.includes('--debug')) terminal.warn(stackOf(problem));
+  return problem.exit;
+}
+
+function stackOf(error: unknown): string {
+  const { stack, cause } = error as { stack?: string; cause?: unknown };
+  return `${stack ?? String(error)}${cause instanceof Error ? `\ncaused by ${stackOf(cause)}` : ''}`;
+}
+
+/** `handover list | head` closes the pipe early: that is no error. */
+function endWithThePipe(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
+
+function version(): string {
+  return (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+}

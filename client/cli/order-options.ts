@@ -1,0 +1,102 @@
+/** Successors, overrides and the rest of a request as options: what `start` and `amend` share. */
+import type { Command } from '@commander-js/extra-typings';
+import { collect } from './command.js';
+import { EXIT, Problem } from './exit.js';
+
+export interface OrderOptions {
+  successor?: string | undefined;
+  successors?: string[] | undefined;
+  override?: string[] | undefined;
+  identity?: string[] | undefined;
+  mode?: string | undefined;
+  unplanned?: true | undefined;
+  planned?: true | undefined;
+  at?: string | undefined;
+  system?: string[] | undefined;
+  note?: string | undefined;
+}
+
+export function withOrderOptions<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
+  return command
+    .option(
+      '--successor <who>',
+      'who takes over: an e-mail, "manager", "unassigned", "queue:<name>", "id:<id>", or a rule as JSON',
+    )
+    .option('--successors <step=who>', 'per system or system/category, repeatable; or all of them as one JSON object', collect)
+    .option(
+      '--override <step:key=who>',
+      'a successor for one item, repeatable: workspace/open_tasks:4711=bob@example.com',
+      collect,
+    )
+    .option('--identity <system:name=id>', 'which account is meant where several fit, repeatable: helpdesk:agent=17', collect)
+    .option('--mode <mode>', 'execute-and-deactivate, execute-only or preview')
+    .option('--unplanned', 'block sign-in first, clean up afterwards')
+    .option('--planned', 'the opposite of --unplanned')
+    .option('--at <when>', 'when access ends: 2026-12-24, or a moment with its zone; "now" in amend')
+    .option('--system <name>', 'only this system, repeatable', collect)
+    .option('--note <text>', 'what others should know');
+}
+
+/** The keys of a request or an amendment; what was not said is left out. Values are judged by the request's own rules. */
+export function orderOf(options: OrderOptions): Record<string, unknown> {
+  if (options.planned && options.unplanned) throw new Problem(EXIT.usage, 'Say either --planned or --unplanned.');
+  const departure = options.unplanned ? 'unplanned' : options.planned ? 'planned' : undefined;
+  const order = {
+    successor: options.successor === undefined ? undefined : ruleOf(options.successor, '--successor'),
+    successors: options.successors && successorsOf(options.successors),
+    overrides: options.override && nested(options.override, '--override', 'system/category:key=who'),
+    identities: options.identity && nested(options.identity, '--identity', 'system:identity=id'),
+    mode: options.mode,
+    departure,
+    effectiveAt: options.at,
+    systems: options.system,
+    note: options.note,
+  };
+  return Object.fromEntries(Object.entries(order).filter(([, value]) => value !== undefined));
+}
+
+function successorsOf(given: string[]): Record<string, unknown> {
+  const all: Record<string, unknown> = {};
+  for (const one of given) {
+    if (one.trimStart().startsWith('{')) Object.assign(all, json(one, '--successors'));
+    else {
+      const equals = one.indexOf('=');
+      if (equals < 1) {
+        throw new Problem(
+          EXIT.usage,
+          `--successors takes "system/category=who" or a JSON object; given was "${one}". With JSON, put it in single quotes.`,
+        );
+      }
+      all[one.slice(0, equals).trim()] = ruleOf(one.slice(equals + 1).trim(), '--successors');
+    }
+  }
+  return all;
+}
+
+/** `first:second=value`, where `second` may hold anything: item keys contain colons and equals signs. */
+function nested(given: string[], option: string, form: string): Record<string, Record<string, string>> {
+  const all: Record<string, Record<string, string>> = {};
+  for (const one of given) {
+    const colon = one.indexOf(':');
+    const equals = one.lastIndexOf('=');
+    const value = one.slice(equals + 1).trim();
+    if (colon < 1 || equals <= colon + 1 || value === '')
+      throw new Problem(EXIT.usage, `${option} takes "${form}"; given was "${one}".`);
+    const first = one.slice(0, colon).trim();
+    all[first] = { ...all[first], [one.slice(colon + 1, equals)]: value };
+  }
+  return all;
+}
+
+/** A person by name, or a rule such as {"round-robin": "team"}. */
+function ruleOf(text: string, option: string): unknown {
+  return text.startsWith('{') ? json(text, option) : text;
+}
+
+function json(text: string, option: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw new Problem(EXIT.usage, `The JSON of ${option} cannot be read: ${(error as Error).message}.`);
+  }
+}

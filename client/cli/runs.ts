@@ -1,0 +1,131 @@
+/** What people call a run: a workflow id, a directory id, an offboarding id, or the leaver's e-mail or login. */
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Person } from '../../domain/model.js';
+import { trailOf } from '../../store/trail.js';
+import { OFFBOARD_USER, offboardingWorkflowId } from '../../workflows/messages.js';
+import { EXIT, Problem } from './exit.js';
+import { queryOf, type Reach } from './reach.js';
+import { clean } from './terminal.js';
+
+/** A run as Temporal knows it. */
+export interface LiveRun {
+  workflowId: string;
+  runId: string;
+  /** RUNNING, COMPLETED, TERMINATED, ... */
+  status: string;
+  offboardingId: string | null;
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export function isOffboardingId(given: string): boolean {
+  return UUID.test(given);
+}
+
+/** The run that is meant, as Temporal has it now. */
+export async function findRun(reach: Reach, given: string): Promise<LiveRun> {
+  if (isOffboardingId(given)) return byOffboardingId(reach, given.toLowerCase());
+  const { workflowId, who } = await workflowOf(reach, given);
+  const run = await describe(reach, workflowId);
+  if (run) return run;
+  throw new Problem(
+    EXIT.notFound,
+    `There is no offboarding of ${who}${who.includes(workflowId) ? '' : ` (${workflowId})`}. Start one with "handover start", look with "handover list", or ask the archive with "handover audit".`,
+  );
+}
+
+/** The workflow id that is meant; says nothing about whether it runs. */
+export async function workflowOf(reach: Reach, given: string): Promise<{ workflowId: string; who: string }> {
+  if (given.includes('/')) return { workflowId: given, who: given };
+  if (given.startsWith('id:')) return { workflowId: offboardingWorkflowId(given.slice(3)), who: given };
+  if (given.includes('@')) {
+    const person = await onePerson(reach, given);
+    return { workflowId: offboardingWorkflowId(person.id), who: `${clean(person.name)} (id:${person.id})` };
+  }
+  return byWord(reach, given);
+}
+
+/** A bare word is a directory id or a login. Where it is one person's id and another one's login, nobody guesses. */
+async function byWord(reach: Reach, word: string): Promise<{ workflowId: string; who: string }> {
+  const asId = { workflowId: offboardingWorkflowId(word), who: `"${word}"` };
+  let found: Person[];
+  try {
+    const people = await Promise.all([
+      reach.findPeople({ by: 'id', value: word }),
+      reach.findPeople({ by: 'login', value: word }),
+    ]);
+    found = [...new Map(people.flat().map(person => [person.id, person])).values()];
+  } catch (error) {
+    // Without its directory an id still names its run; a login cannot be looked up then.
+    if (await describe(reach, asId.workflowId)) return asId;
+    throw error;
+  }
+  if (found.length > 1) {
+    throw new Problem(
+      EXIT.usage,
+      `"${word}" may be ${found.map(person => `${clean(person.name)} (id:${person.id})`).join(' or ')}. Say which: id:<directory id>.`,
+    );
+  }
+  const [person] = found;
+  if (!person) return asId;
+  return { workflowId: offboardingWorkflowId(person.id), who: `${clean(person.name)} (id:${person.id})` };
+}
+
+export async function onePerson(reach: Reach, who: string): Promise<Person> {
+  const found = await reach.findPeople(queryOf(who));
+  if (found.length === 1) return found[0]!;
+  if (found.length === 0)
+    throw new Problem(
+      EXIT.notFound,
+      `Nobody in the directory is "${who}". Check the spelling, or name the person as id:<directory id>.`,
+    );
+  throw new Problem(
+    EXIT.usage,
+    `"${who}" fits ${found.length} people: ${found.map(person => `${clean(person.name)} (id:${person.id})`).join(', ')}. Name one of them by id.`,
+  );
+}
+
+async function byOffboardingId(reach: Reach, offboarding: string): Promise<LiveRun> {
+  const known = await trailOf((await reach.store()).pool).known(offboarding);
+  if (!known?.workflow) {
+    throw new Problem(
+      EXIT.notFound,
+      `The store knows no offboarding ${offboarding}. "handover list" shows the runs; name one as offboarding/<directory id>.`,
+    );
+  }
+  const newest = await describe(reach, known.workflow);
+  if (newest?.offboardingId === offboarding) return newest;
+  const temporal = await reach.temporal();
+  const query = `WorkflowId = "${known.workflow}" and WorkflowType = "${OFFBOARD_USER}"`;
+  for await (const run of temporal.workflow.list({ query })) {
+    if (run.memo?.offboardingId === offboarding)
+      return { workflowId: run.workflowId, runId: run.runId, status: run.status.name, offboardingId: offboarding };
+  }
+  throw new Problem(
+    EXIT.notFound,
+    `Temporal no longer knows offboarding ${offboarding}: its retention is over. Ask the archive with "handover audit ${offboarding}".`,
+  );
+}
+
+/** The newest run under a workflow id; null when Temporal knows none. */
+export async function describe(reach: Reach, workflowId: string): Promise<LiveRun | null> {
+  const temporal = await reach.temporal();
+  try {
+    const run = await reach.ask(() => temporal.workflow.getHandle(workflowId).describe());
+    if (run.type !== OFFBOARD_USER) {
+      throw new Problem(
+        EXIT.usage,
+        `${workflowId} is a "${run.type}", not an offboarding: name it as offboarding/<directory id>.`,
+      );
+    }
+    return {
+      workflowId,
+      runId: run.runId,
+      status: run.status.name,
+      offboardingId: typeof run.memo?.offboardingId === 'string' ? run.memo.offboardingId : null,
+    };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,58 @@
+/** `handover start`: a request through the front door, as the Temporal UI would send it. */
+import type { Command } from '@commander-js/extra-typings';
+import { parseRequest } from '../../domain/request.js';
+import { byOption, inSession, newCommand, type Session } from './command.js';
+import { EXIT, Problem } from './exit.js';
+import type { Context } from './main.js';
+import { orderOf, withOrderOptions } from './order-options.js';
+import { findRun } from './runs.js';
+import { clean } from './terminal.js';
+import { watch } from './watch.js';
+
+export function registerStart(program: Command, context: Context): void {
+  const command = withOrderOptions(
+    newCommand('start', 'ask for the offboarding of a person').argument('<user>', 'e-mail, login or id:<directory id>'),
+  )
+    .addOption(byOption())
+    .option('--wait', 'stay and show what happens until the run waits for people or closes')
+    .option('--id <id>', 'ask again after an unknown answer')
+    .action((user, options) =>
+      inSession(context, options, async session => {
+        const request = { user, requestedBy: options.by, ...orderOf(options) };
+        // The same rules as at the front door: a mistake is told at once, also while no worker runs.
+        const parsed = parseRequest(request);
+        if (!parsed.ok) throw new Problem(EXIT.usage, parsed.sentence);
+        return start(session, request, options);
+      }),
+    );
+  program.addCommand(command);
+}
+
+async function start(
+  session: Session,
+  request: Record<string, unknown>,
+  options: { id?: string | undefined; wait?: true | undefined },
+): Promise<number> {
+  const { reach, terminal } = session;
+  const offboardings = await reach.offboardings();
+  const answer = await offboardings.ask(request, { id: options.id });
+  terminal.json(answer);
+  if ('verdict' in answer) {
+    terminal.warn(`${answer.sentence} That is: the same command with --id ${answer.id}`);
+    return EXIT.outOfReach;
+  }
+  switch (answer.answer) {
+    case 'not-started':
+      terminal.warn(clean(`${answer.reason} ${answer.next}`));
+      return EXIT.refused;
+    case 'already-running':
+      terminal.warn(clean(answer.next));
+      terminal.warn(`It is ${answer.workflowId}: handover status ${answer.workflowId}`);
+      return EXIT.refused;
+    case 'started':
+      terminal.say(`Started ${answer.workflowId} for ${clean(answer.leaver)} (offboarding ${answer.offboardingId}).`);
+      if (options.wait) return watch(session, await findRun(reach, answer.workflowId));
+      terminal.say(`${clean(answer.next)} Look with: handover status ${answer.workflowId}`);
+      return EXIT.done;
+  }
+}

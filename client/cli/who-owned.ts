@@ -1,0 +1,79 @@
+/** `handover who-owned`: one item's past. Who held it, when it moved, to whom, and on whose word. */
+import type { Command } from '@commander-js/extra-typings';
+import type { Store } from '../../store/store.js';
+import { ownersOf, type Passage } from '../audit/owners.js';
+import { inSession, newCommand } from './command.js';
+import { EXIT, Problem } from './exit.js';
+import type { Context } from './main.js';
+import { clean } from './terminal.js';
+
+export function registerWhoOwned(program: Command, context: Context): void {
+  program.addCommand(
+    newCommand('who-owned', 'who owned an item, when it moved, to whom, and who decided it')
+      .argument('<item>', 'its key (several columns as JSON: \'["4711","de"]\'), or system/category/key')
+      .option('--system <name>', 'only in this system')
+      .option('--category <system/category>', 'only in this category')
+      .action((key, options) =>
+        inSession(context, options, async ({ reach, terminal }) => {
+          const step = stepFilter(options.system, options.category);
+          const passages = await search(await reach.store(), key, step);
+          if (passages.length === 0) {
+            throw new Problem(
+              EXIT.notFound,
+              `No plan ever named an item "${clean(key)}"${step ? ` in ${step}` : ''}. Keys are written as the system writes them; "handover items" shows them.`,
+            );
+          }
+          for (const passage of passages) terminal.json(passage);
+          for (const passage of passages) for (const line of tell(passage)) terminal.say(clean(line));
+          return EXIT.done;
+        }),
+      ),
+  );
+}
+
+/** `workspace/open_tasks/4711` says all three; a key with slashes of its own is tried as it is, too. */
+async function search(store: Store, given: string, step: string | null): Promise<Passage[]> {
+  const [, category, key] = given.match(/^([a-z][a-z0-9_]*\/[a-z][a-z0-9_]*)\/(.+)$/s) ?? [];
+  const found = step === null && category && key ? await ownersOf(store, key, category) : [];
+  return found.length > 0 ? found : ownersOf(store, given, step);
+}
+
+function stepFilter(system: string | undefined, category: string | undefined): string | null {
+  if (category?.includes('/')) {
+    if (system && !category.startsWith(`${system}/`))
+      throw new Problem(EXIT.usage, `--category ${category} is not in --system ${system}: name one of them.`);
+    return category;
+  }
+  if (category && !system) throw new Problem(EXIT.usage, 'Name the category with its system: --category workspace/open_tasks.');
+  if (category) return `${system}/${category}`;
+  return system ? `${system}/` : null;
+}
+
+function tell(passage: Passage): string[] {
+  const { step, key, from, to, at, fate, plan, why } = passage;
+  const target = to ? `${to.label}${to.personId ? ` (id:${to.personId})` : ''}` : 'nobody';
+  const WORDS: Record<Passage['fate'], string> = {
+    moved: `${time(at)} from ${from.name} (id:${from.id}) to ${target}`,
+    removed: `${time(at)} taken from ${from.name} (id:${from.id}), who held it until then`,
+    planned: `held by ${from.name} (id:${from.id}) on ${time(plan.made)}; planned for ${target}, not moved`,
+    unsettled: `${time(at)} from ${from.name} (id:${from.id}) to ${target}: sent, but nobody has settled yet whether it happened`,
+    'not-moved': `${time(at)} not moved from ${from.name} (id:${from.id}): ${why ?? 'no reason recorded'}`,
+    acknowledged: `held by ${from.name} (id:${from.id}) on ${time(plan.made)}; left to people, not moved by Handover`,
+  };
+  const approvals = plan.approvedBy.map(one => `${one.name} ${time(one.at)} (${one.identity})`);
+  return [
+    `${step} ${key}`,
+    `  ${WORDS[fate]}`,
+    `  by plan ${plan.revision} ${plan.digest.slice(0, 12)} of offboarding ${passage.offboarding}${passage.workflow ? ` (${passage.workflow})` : ''}`,
+    `  ${approvals.length > 0 ? `approved by ${approvals.join(', ')}` : 'approved by nobody'}`,
+    ...(passage.receipt
+      ? [
+          `  receipt: page ${passage.receipt.page}, transaction ${passage.receipt.transaction}, owner column ${passage.receipt.from ?? 'nobody'} → ${passage.receipt.to ?? 'nobody'}`,
+        ]
+      : []),
+  ];
+}
+
+function time(iso: string | null): string {
+  return iso ? `${iso.slice(0, 19).replace('T', ' ')} UTC` : '';
+}

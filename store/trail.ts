@@ -1,0 +1,238 @@
+/**
+ * Questions about the past, for auditors: reads only, and as raw as possible, since what was tampered with must still be readable
+ * enough to be named. Nothing here trusts that a body parses.
+ */
+import type { Pool } from './database.js';
+
+/** One offboarding that the store knows of. */
+export interface KnownOffboarding {
+  offboarding: string;
+  workflow: string | null;
+  at: string;
+}
+
+export interface PlanRow {
+  digest: string;
+  offboarding: string;
+  /** Temporal run id. */
+  run: string;
+  revision: number;
+  body: string;
+  made: string;
+}
+
+export interface ReceiptRow {
+  offboarding: string;
+  manifest: string;
+  step: string;
+  page: number;
+  state: string;
+  transaction: string;
+  changed: number;
+  merged: number;
+  per_taker: number[];
+  takers: (string | null)[];
+  from_owner: string | null;
+  exceptions: string;
+  before_images: string | null;
+  digest: string;
+  at: string;
+}
+
+/** A manifest page without its keys, and whether its keys give what stands beside them. */
+export interface PageRow {
+  manifest: string;
+  step: string;
+  page: number;
+  round: number;
+  origin: string;
+  count: number;
+  low: string;
+  high: string;
+  fingerprint: string;
+  digest: string;
+  /** SHA-256 over keys and assignment as they are now. */
+  actual: string;
+  keys: number;
+  assigned: number | null;
+  /** Are `low` and `high` among the keys, and are they the first and the last one? */
+  holds: boolean;
+  spans: boolean;
+}
+
+export interface FrozenRow {
+  digest: string;
+  count: number;
+  actual: string;
+  keys: number;
+}
+
+export interface CertificateRow {
+  number: number;
+  digest: string;
+  body: string;
+  at: string;
+}
+
+export interface ArchiveRow {
+  run: string;
+  offboarding: string;
+  workflow: string;
+  status: string;
+  events: number;
+  digest: string;
+  history: Buffer;
+  at: string;
+}
+
+/** One manifest page that names an item, and what became of it. */
+export interface ItemTrace {
+  manifest: string;
+  step: string;
+  page: number;
+  round: number;
+  origin: string;
+  /** Index into the step's successors. */
+  taker: number;
+  receipt: ReceiptRow | null;
+}
+
+export interface Trail {
+  /** Does the schema exist? */
+  ready(): Promise<boolean>;
+  known(offboarding: string): Promise<KnownOffboarding | null>;
+  /** The offboardings of one workflow id, newest first. */
+  ofWorkflow(workflow: string): Promise<KnownOffboarding[]>;
+  /** Hash of one entry of the chain. */
+  links(offboarding: string): Promise<{ seq: number; hash: string }[]>;
+  plans(offboarding: string): Promise<PlanRow[]>;
+  /** The plan that a manifest belongs to; null for a manifest of an attempt that did not count. */
+  planOf(manifest: string): Promise<PlanRow | null>;
+  receipts(offboarding: string): Promise<ReceiptRow[]>;
+  /** Pages of these manifests, their digests computed anew in the database. */
+  pages(manifests: readonly string[]): Promise<PageRow[]>;
+  rounds(manifests: readonly string[]): Promise<{ manifest: string; step: string; round: number }[]>;
+  frozen(digests: readonly string[]): Promise<FrozenRow[]>;
+  certificates(offboarding: string): Promise<CertificateRow[]>;
+  /** Also those of the same workflow id that are filed under another offboarding. */
+  archives(offboarding: string, workflow: string | null): Promise<ArchiveRow[]>;
+  /** Every page that names the item, oldest receipt first. `step`: `system/category`, or a system followed by a slash. */
+  item(key: string, step: string | null): Promise<ItemTrace[]>;
+  /** Successor indexes of these keys in a plan's manifest; keys that no page names are left out. The newest round counts. */
+  takers(manifest: string, step: string, keys: readonly string[]): Promise<Map<string, number>>;
+}
+
+const RECEIPT = `r.offboarding::text, r.manifest::text, r.step, r.page, r.state, r.transaction, r.changed, r.merged, r.per_taker, r.takers,
+                 r.from_owner, r.exceptions, r.before_images, r.digest, r.at`;
+
+/**
+ * Pages that may name the key in parameter $1 ($3: the same as a number, or null), without reading their keys. `low` and `high` are in the order of the pages: as numbers
+ * for whole-number keys, as bytes for all others. A page may be in either order, so it is left out only when both say no; pages of
+ * later rounds were sorted elsewhere and are never left out.
+ */
+const MAY_HOLD = `(p.round > 0 or (p.low <= $1 and $1 <= p.high)
+                   or case when p.low ~ '^-?[0-9]+$' and p.high ~ '^-?[0-9]+$'
+                           then $3::numeric between p.low::numeric and p.high::numeric else false end)`;
+
+export function trailOf(pool: Pool): Trail {
+  const select = async <T>(text: string, values: unknown[] = []): Promise<T[]> =>
+    (await pool.query(text, values)).rows.map(iso) as T[];
+  return {
+    async ready() {
+      const [row] = await select<{ there: boolean }>(`select to_regclass('handover.audit') is not null as there`);
+      return row!.there;
+    },
+    async known(offboarding) {
+      const [row] = await select<KnownOffboarding>(`${KNOWN} where offboarding = $1 ${GROUPED}`, [offboarding]);
+      return row ?? null;
+    },
+    ofWorkflow: workflow =>
+      select<KnownOffboarding>(`${KNOWN} where offboarding in (select offboarding from known where workflow = $1) ${GROUPED}`, [
+        workflow,
+      ]),
+    links: offboarding => select('select seq, hash from handover.audit where offboarding = $1 order by seq', [offboarding]),
+    plans: offboarding =>
+      select(
+        'select digest, offboarding::text, run, revision, body, made from handover.plans where offboarding = $1 order by made, revision',
+        [offboarding],
+      ),
+    async planOf(manifest) {
+      const [row] = await select<PlanRow>(
+        'select digest, offboarding::text, run, revision, body, made from handover.plans where position($1 in body) > 0',
+        [`"manifest":"${manifest}"`],
+      );
+      return row ?? null;
+    },
+    receipts: offboarding =>
+      select(`select ${RECEIPT} from handover.receipts r where offboarding = $1 order by at, step, page`, [offboarding]),
+    pages: manifests =>
+      select(
+        `select manifest::text, step, page, round, origin, count, low, high, fingerprint, digest,
+                encode(sha256(convert_to(keys::text || coalesce(assignment::text, ''), 'UTF8')), 'hex') as actual,
+                cardinality(keys) as keys, cardinality(assignment) as assigned,
+                coalesce(low = any(keys) and high = any(keys), false) as holds,
+                coalesce(low = keys[1] and high = keys[cardinality(keys)], false) as spans
+           from handover.manifest_pages where manifest = any($1) order by manifest, step, page`,
+        [manifests],
+      ),
+    rounds: manifests =>
+      select('select manifest::text, step, round from handover.manifest_rounds where manifest = any($1)', [manifests]),
+    frozen: digests =>
+      select(
+        `select digest, count, encode(sha256(convert_to(keys::text, 'UTF8')), 'hex') as actual, cardinality(keys) as keys
+           from handover.frozen_keys where digest = any($1)`,
+        [digests],
+      ),
+    certificates: offboarding =>
+      select('select number, digest, body, at from handover.certificates where offboarding = $1 order by number', [offboarding]),
+    archives: (offboarding, workflow) =>
+      select(
+        `select run, offboarding::text, workflow, status, events, digest, history, at
+           from handover.archives where offboarding = $1 or workflow = $2 order by at`,
+        [offboarding, workflow],
+      ),
+    async item(key, step) {
+      const rows = await select<Record<string, unknown>>(
+        `select p.manifest::text as p_manifest, p.step as p_step, p.page as p_page, p.round, p.origin,
+                coalesce(p.assignment[array_position(p.keys, $1)], 0)::int as taker, ${RECEIPT}
+           from handover.manifest_pages p left join handover.receipts r using (manifest, step, page)
+          where ${MAY_HOLD} and ($2::text is null or p.step = $2 or (right($2, 1) = '/' and starts_with(p.step, $2))) and $1 = any(p.keys)
+          order by r.at nulls last, p.manifest, p.page`,
+        [key, step, /^-?\d+$/.test(key) ? key : null],
+      );
+      return rows.map(row => ({
+        manifest: row.p_manifest as string,
+        step: row.p_step as string,
+        page: row.p_page as number,
+        round: row.round as number,
+        origin: row.origin as string,
+        taker: row.taker as number,
+        receipt: row.state === null ? null : (row as unknown as ReceiptRow),
+      }));
+    },
+    async takers(manifest, step, keys) {
+      const rows = await select<{ key: string; taker: number }>(
+        `select held.key, coalesce(p.assignment[held.n], 0)::int as taker
+           from handover.manifest_pages p cross join lateral unnest(p.keys) with ordinality as held (key, n)
+          where p.manifest = $1 and p.step = $2 and held.key = any($3) order by p.page`,
+        [manifest, step, keys],
+      );
+      return new Map(rows.map(row => [row.key, row.taker]));
+    },
+  };
+}
+
+/** Every place that names an offboarding and its workflow. Bodies are searched as text: one that was damaged must not hide the rest. */
+const KNOWN = `
+  with known as (
+    select offboarding, substring(body from '"workflow":"([^"]*)"') as workflow, at from handover.audit where kind = 'requested'
+    union all select offboarding, null, at from handover.audit where seq = 1
+    union all select offboarding, workflow, at from handover.archives
+    union all select offboarding, workflow, opened from handover.open_runs)
+  select offboarding::text, max(workflow) as workflow, min(at) as at from known`;
+const GROUPED = 'group by offboarding order by min(at) desc';
+
+function iso(row: Record<string, unknown>): Record<string, unknown> {
+  for (const [key, value] of Object.entries(row)) if (value instanceof Date) row[key] = value.toISOString();
+  return row;
+}
