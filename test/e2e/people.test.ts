@@ -1,0 +1,395 @@
+/** Who is who, who may take over, and who may decide: nobody is guessed, nobody decides about themselves. */
+import { expect, test } from 'vitest';
+import type { Who } from '../small-world/cast.js';
+import {
+  acknowledgeAll,
+  agree,
+  atRest,
+  decide,
+  ended,
+  handOver,
+  mail,
+  must,
+  planned,
+  start,
+  waitFor,
+} from '../small-world/drive.js';
+import { useSmallWorld } from '../small-world/world.js';
+
+const small = useSmallWorld();
+
+const codes = (status: { findings: { code: string; step: string | null }[] }): string[] =>
+  status.findings.map(finding => finding.code);
+const request = (more: Record<string, unknown>): Promise<{ answer: string; reason?: string }> =>
+  small.world.offboardings.request({
+    user: mail(small, 'alice'),
+    requestedBy: mail(small, 'olivia'),
+    successor: 'manager',
+    ...more,
+  });
+
+/** How many items each desk id holds among those that the engine moved. */
+async function desk(table = 'tickets', owner = 'assignee_id'): Promise<Record<string, number>> {
+  const { rows } = await small.db.desk.query(
+    `select coalesce(new_row ->> $2, 'nobody') as who, count(*)::int as n from moves_seen where tbl = $1 and app = 'handover' and op = 'update' group by 1`,
+    [table, owner],
+  );
+  return Object.fromEntries(rows.map(row => [row.who, row.n]));
+}
+
+// --- F-14: names and addresses -----------------------------------------------------------------------------------------------
+test('F-14: an e-mail is an e-mail, although it is somebody else’s login', async () => {
+  const run = await start(small);
+  expect(run.run).toBe(`offboarding/${small.cast.alice.id}`);
+  expect((await planned(small, run)).leaver.id).toBe(small.cast.alice.id);
+});
+
+test.each([
+  ['a misspelt address', 'alise@small.example', /Nobody in Small CRM has the e-mail/],
+  ['a name', 'Alice Anders', /Nobody in Small CRM has the login/],
+  ['an id that nobody has', 'id:17', /Nobody in Small CRM has the id/],
+])('F-14: %s is not taken for somebody who is nearly called that', async (_what, user, says) => {
+  expect(await request({ user })).toMatchObject({ answer: 'not-started', reason: expect.stringMatching(says) });
+});
+
+test('F-14: two people with one address: both are named, none is chosen', async () => {
+  await small.db.crm.query('update people set email = $1 where id = $2', [
+    mail(small, 'alice').toUpperCase(),
+    small.cast.alicia.id,
+  ]);
+  const answer = await request({});
+  expect(answer).toMatchObject({ answer: 'not-started' });
+  expect(answer.reason).toContain(small.cast.alice.id);
+  expect(answer.reason).toContain(small.cast.alicia.id);
+});
+
+test('F-14: two accounts in another system: a person says which, and only that one is touched', async () => {
+  await small.db.desk.query(`insert into agents (id, name, email) values (99, 'Alice A.', $1)`, [mail(small, 'alice')]);
+  await small.db.desk.query(`update tickets set assignee_id = 99 where number in (1, 2)`);
+  const run = await start(small);
+  const status = await planned(small, run);
+  expect(status.state).toBe('needs-correction');
+  expect(codes(status)).toEqual(['account-ambiguous']);
+  expect(status.findings[0]!.message).toMatch(/17.*99/);
+  await must(small, run, 'amend', 'olivia', { identities: { desk: { user: '17' } } });
+  expect(await waitFor(small, run, ({ state }) => state === 'awaiting-approval')).toMatchObject({ findings: [] });
+  await agree(small, run);
+  expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+  const { rows } = await small.db.desk.query(
+    'select status, (select count(*)::int from tickets where assignee_id = 99) as n from agents where id = 99',
+  );
+  expect(rows).toEqual([{ status: 'active', n: 2 }]);
+});
+
+// --- F-17: successors ---------------------------------------------------------------------------------------------------------
+test('F-17, Z-07: whoever cannot take over is refused when the plan is made, each with the reason', async () => {
+  const leaving = await start(small, { user: mail(small, 'carol') });
+  await planned(small, leaving);
+  await small.db.desk.query(`update agents set status = 'locked' where id = 25`);
+  await small.db.crm.query(`insert into accounts (id, name, owner_id, region) values (1, 'Secret', $1, 'restricted')`, [
+    small.cast.alice.id,
+  ]);
+  const cases: [successors: Record<string, string>, says: RegExp][] = [
+    [{ 'desk/tickets': mail(small, 'ines') }, /Ines Idle is not active/],
+    [{ 'desk/tickets': mail(small, 'alice') }, /is the leaver/],
+    [{ 'desk/tickets': mail(small, 'alias') }, /is the leaver/],
+    [{ 'desk/tickets': mail(small, 'carol') }, /Carol Cole is being offboarded too/],
+    [{ 'desk/tickets': mail(small, 'lara') }, /light agents cannot be given tickets/],
+    [{ 'desk/tickets': mail(small, 'dora') }, /Dora Deskless has no account in Small desk/],
+    [{ 'desk/tickets': mail(small, 'daniel') }, /Daniel Approver is not active in Small desk/],
+    [{ 'desk/tickets': 'nobody@small.example' }, /Nobody in Small CRM has the e-mail/],
+    [{ 'desk/tickets': 'queue:third' }, /There is no queue "third"; known are second/],
+    [{ 'desk/watchers': 'unassigned', 'desk/tickets': 'manager' }, /the catalog does not allow items without an owner/],
+    [
+      { 'crm/accounts': mail(small, 'bob'), 'desk/watchers': 'manager' },
+      /Bob Brook may not own 1 of these items.*restricted accounts are for administrators/,
+    ],
+  ];
+  const run = await start(small, { successors: { 'crm/accounts': mail(small, 'olivia') } });
+  await planned(small, run);
+  for (const [successors, says] of cases) {
+    await must(small, run, 'amend', 'olivia', { successors });
+    const status = await waitFor(
+      small,
+      run,
+      one => one.state === 'needs-correction' && one.findings.some(finding => says.test(finding.message)),
+    );
+    expect(codes(status), String(says)).toEqual(['successor-refused']);
+    expect(await decide(small, run, 'approve', 'priya', { plan: '0'.repeat(12) })).toMatchObject({ verdict: 'refused' });
+  }
+  await must(small, run, 'amend', 'olivia', { successors: { 'crm/accounts': mail(small, 'oscar') } });
+  await waitFor(small, run, ({ state }) => state === 'awaiting-approval');
+});
+
+test.each<[string, () => Promise<unknown>, RegExp]>([
+  [
+    'is inactive',
+    () => small.db.crm.query(`update people set status = 'inactive' where id = $1`, [small.cast.maya.id]),
+    /Maya Manager is not active/,
+  ],
+  [
+    'is leaving',
+    async () => planned(small, await start(small, { user: mail(small, 'maya'), successor: mail(small, 'bob') })),
+    /is being offboarded too/,
+  ],
+  [
+    'has lost the account',
+    () => small.db.desk.query(`update agents set email = 'x' where id = 18`),
+    /has no account in Small desk/,
+  ],
+  [
+    'is locked out',
+    () => small.db.desk.query(`update agents set status = 'locked' where id = 18`),
+    /is not active in Small desk/,
+  ],
+  [
+    'has another account',
+    () =>
+      small.db.desk.query(
+        `update agents set email = 'x' where id = 18; update agents set email = 'maya@small.example' where id = 21`,
+      ),
+    /Maya Manager has another account|light agents/,
+  ],
+])(
+  'F-17: a successor who %s by the time of the execution is not given anything: the approval is open again',
+  async (_what, change, says) => {
+    const run = await start(small);
+    const { plan } = await planned(small, run);
+    await must(small, run, 'approve', 'priya', { plan: plan!.digest });
+    await change();
+    await acknowledgeAll(small, run);
+    const status = await waitFor(small, run, one => one.revision > 1 || one.state === 'needs-attention');
+    const again = await atRest(small, run);
+    expect(again.approvals).toEqual([]);
+    if (again.state === 'needs-correction') expect(again.findings.map(finding => finding.message).join()).toMatch(says);
+    else expect(again.state).toBe('awaiting-approval');
+    expect(status.outcome).toBeNull();
+    expect(await desk()).toEqual({});
+  },
+);
+
+test('F-17, F-6: a successor who has lost the right to own an item meanwhile is not given it: the step parks with the reason', async () => {
+  const run = await start(small);
+  const { plan } = await planned(small, run);
+  await must(small, run, 'approve', 'priya', { plan: plan!.digest });
+  await small.db.desk.query(`update agents set seat = 'light' where id = 18`);
+  await acknowledgeAll(small, run);
+  const status = await ended(small, run);
+  expect(status.steps['desk/tickets']).toMatchObject({
+    state: 'failed',
+    failed: 9,
+    message: expect.stringMatching(/light agents cannot be given tickets/),
+  });
+  expect(status.access).toMatchObject({ crm: 'open', desk: 'open' });
+  expect(await desk()).toEqual({});
+  // Amending what is left is a new plan that has to be approved.
+  await must(small, run, 'amend', 'olivia', { successors: { 'desk/tickets': mail(small, 'bob') } });
+  await waitFor(small, run, ({ state }) => state === 'awaiting-approval');
+  await agree(small, run);
+  expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+  expect(await desk()).toEqual({ '19': 9 });
+});
+
+// --- F-19, C-19: nobody decides about themselves ------------------------------------------------------------------------------
+test.each<Who>(['alice', 'alias'])('F-19, C-19: the leaver cannot ask for their own offboarding, not even as %s', async who => {
+  await small.db.crm.query(`update people set role = 'admin' where id = $1`, [small.cast.alice.id]);
+  expect(await request({ requestedBy: mail(small, who) })).toMatchObject({
+    answer: 'not-started',
+    reason: expect.stringMatching(/Nobody offboards themselves/),
+  });
+});
+
+test.each<Who>(['alice', 'alias'])(
+  'F-19: the leaver cannot approve, acknowledge or steer their own run, not even as %s',
+  async who => {
+    await small.db.crm.query(`update people set role = 'admin', reviews = true where id = $1`, [small.cast.alice.id]);
+    const run = await start(small);
+    const { plan } = await planned(small, run);
+    const digest = plan!.digest;
+    const messages = [
+      ['approve', { plan: digest }],
+      ['reject', { plan: digest }],
+      ['acknowledge', { category: 'crm/approvals' }],
+      ['amend', { successor: mail(small, 'bob') }],
+      ['cancel', {}],
+      ['pause', {}],
+    ] as const;
+    for (const [name, more] of messages)
+      expect(await decide(small, run, name, who, more), name).toMatchObject({
+        verdict: 'refused',
+        sentence: expect.stringMatching(/their own offboarding/),
+      });
+    const status = await small.world.offboardings.status(run.run);
+    expect(status).toMatchObject({ state: 'awaiting-approval', approvals: [], acknowledgements: {}, revision: 1 });
+    expect(status.refused).toHaveLength(messages.length);
+  },
+);
+
+test('F-19: whoever asked does not approve, and whoever gains is not the only one to approve', async () => {
+  await small.db.crm.query(`update people set reviews = true where id = any($1)`, [[small.cast.olivia.id, small.cast.maya.id]]);
+  const run = await start(small);
+  const { plan } = await planned(small, run);
+  expect(await decide(small, run, 'approve', 'olivia', { plan: plan!.digest })).toMatchObject({ verdict: 'refused' });
+  await acknowledgeAll(small, run);
+  expect(await decide(small, run, 'approve', 'maya', { plan: plan!.digest })).toMatchObject({
+    verdict: 'accepted',
+    sentence: expect.stringMatching(/one more person must approve/),
+  });
+  expect((await small.world.offboardings.status(run.run)).state).toBe('awaiting-approval');
+  await must(small, run, 'approve', 'priya', { plan: plan!.digest });
+  expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+});
+
+test('F-19: a successor’s second account does not make them a second approver', async () => {
+  await small.db.crm.query(`update people set person_no = 'P3' where id = $1`, [small.cast.daniel.id]);
+  const run = await start(small);
+  const { plan } = await planned(small, run);
+  await acknowledgeAll(small, run);
+  await must(small, run, 'approve', 'daniel', { plan: plan!.digest });
+  // Daniel is Maya, who takes everything over.
+  expect((await small.world.offboardings.status(run.run)).state).toBe('awaiting-approval');
+});
+
+test.each<[Who, RegExp]>([
+  ['bob', /may not ask/],
+  ['ines', /is not active/],
+])('C-58: %s may not ask for an offboarding', async (who, says) => {
+  expect(await request({ requestedBy: mail(small, who) })).toMatchObject({
+    answer: 'not-started',
+    reason: expect.stringMatching(says),
+  });
+});
+
+// --- F-20, A-14: accounts that must stay --------------------------------------------------------------------------------------
+test.each(['planned', 'unplanned'] as const)('F-20: a service account is refused and not even blocked (%s)', async departure => {
+  const run = await start(small, { user: mail(small, 'robot'), successor: mail(small, 'bob'), departure });
+  const status = await planned(small, run);
+  expect(status.state).toBe('needs-correction');
+  expect(codes(status)).toContain('leaver-protected');
+  await must(small, run, 'retry', 'olivia');
+  await waitFor(small, run, one => one.state === 'needs-correction' && one.decided > 0);
+  const { rows } = await small.db.crm.query('select status from people where id = $1', [small.cast.robot.id]);
+  expect(rows).toEqual([{ status: 'active' }]);
+  const bot = await small.db.desk.query('select status from agents where id = 24');
+  expect(bot.rows).toEqual([{ status: 'active' }]);
+});
+
+test.each(['planned', 'unplanned'] as const)(
+  'A-14: the last owner is refused before anything is written (%s), and may go once there is another',
+  async departure => {
+    const run = await start(small, {
+      user: mail(small, 'olivia'),
+      requestedBy: mail(small, 'oscar'),
+      successor: mail(small, 'bob'),
+      departure,
+    });
+    const status = await planned(small, run);
+    expect(codes(status)).toEqual(['last-owner']);
+    expect(status.access.crm).toBe('open');
+    const { rows } = await small.db.crm.query('select status from people where id = $1', [small.cast.olivia.id]);
+    expect(rows).toEqual([{ status: 'active' }]);
+    await small.db.crm.query(`update people set role = 'owner' where id = $1`, [small.cast.oscar.id]);
+    await must(small, run, 'retry', 'oscar');
+    await waitFor(small, run, ({ state }) => state === 'awaiting-approval');
+    await agree(small, run);
+    expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+  },
+);
+
+test('A-14: whoever has become the last owner meanwhile is not switched off', async () => {
+  await small.db.crm.query(`update people set role = 'owner' where id = $1`, [small.cast.alice.id]);
+  const run = await start(small);
+  const { plan } = await planned(small, run);
+  await must(small, run, 'approve', 'priya', { plan: plan!.digest });
+  await small.db.crm.query(`update people set role = 'admin' where id = $1`, [small.cast.olivia.id]);
+  await acknowledgeAll(small, run, 'oscar');
+  const status = await ended(small, run);
+  expect(status.steps['crm/deactivate']).toMatchObject({ state: 'failed', message: expect.stringMatching(/last active owner/) });
+  expect(status.access.crm).toBe('open');
+});
+
+// --- Successor rules ----------------------------------------------------------------------------------------------------------
+test('L-09: round-robin among the team gives everybody active the same, and nobody else anything', async () => {
+  const { status } = await handOver(small, { successors: { 'desk/tickets': { 'round-robin': 'team' } } });
+  expect(status.outcome).toBe('completed');
+  expect(await desk()).toEqual({ '18': 3, '19': 3, '20': 3 });
+});
+
+test('L-09: the least loaded gets the next one', async () => {
+  const pool = [mail(small, 'bob'), mail(small, 'carol')];
+  await handOver(small, { successors: { 'desk/tickets': { 'least-loaded': pool } } });
+  // Bob had two, Carol none: eleven are shared as six and five.
+  const { rows } = await small.db.desk.query(
+    `select count(*)::int as n from tickets where status = 'open' and assignee_id = any('{19,20}') group by assignee_id order by 1`,
+  );
+  expect(rows).toEqual([{ n: 5 }, { n: 6 }]);
+});
+
+test('C-18: a match rule, a default per category, one for the rest, and single items of their own', async () => {
+  const [first] = (
+    await small.db.crm.query('select id::text from accounts where owner_id = $1 and status = $2 order by id limit 1', [
+      small.cast.alice.id,
+      'active',
+    ])
+  ).rows;
+  const { status } = await handOver(small, {
+    successors: {
+      'desk/tickets': { match: { attribute: 'language', map: { en: mail(small, 'bob') }, otherwise: mail(small, 'carol') } },
+      'desk/watchers': mail(small, 'carol'),
+      crm: mail(small, 'bob'),
+    },
+    overrides: { 'crm/accounts': { [first.id]: mail(small, 'dora') } },
+  });
+  expect(status.outcome).toBe('completed');
+  expect(await desk()).toEqual({ '19': 5, '20': 4 });
+  expect(await desk('watchers', 'agent_id')).toEqual({ '20': 6 });
+  const { rows } = await small.db.crm.query(
+    `select new_row ->> 'id' as id, new_row ->> 'owner_id' as owner from moves_seen where tbl = 'accounts' and app = 'handover'`,
+  );
+  for (const { id, owner } of rows) expect(owner).toBe(id === first.id ? small.cast.dora.id : small.cast.bob.id);
+  expect(rows).toHaveLength(9);
+});
+
+test('C-18: an override for an item that the leaver does not hold is refused, by name', async () => {
+  const run = await start(small, { overrides: { 'crm/accounts': { '4711': mail(small, 'bob') } } });
+  const status = await planned(small, run);
+  expect(codes(status)).toEqual(['override-unknown']);
+  expect(status.findings[0]!.message).toMatch(/"4711"/);
+});
+
+test('A-11: conversations can be left unassigned, or given to a queue', async () => {
+  await handOver(small, { successors: { 'desk/tickets': 'unassigned' } });
+  expect(await desk()).toEqual({ nobody: 9 });
+  await small.refill({});
+  await handOver(small, { successors: { 'desk/tickets': 'queue:second' } });
+  expect(await desk()).toEqual({ '902': 9 });
+});
+
+// --- Two runs at once ---------------------------------------------------------------------------------------------------------
+test('C-49: a second request is shown the open run, and how to change it', async () => {
+  const run = await start(small);
+  await planned(small, run);
+  expect(await request({})).toMatchObject({ answer: 'already-running', workflowId: run.run, differs: [], amend: null });
+  expect(await request({ successor: mail(small, 'bob'), requestedBy: mail(small, 'oscar') })).toMatchObject({
+    answer: 'already-running',
+    workflowId: run.run,
+    differs: ['successor'],
+    amend: { successor: mail(small, 'bob') },
+  });
+  expect((await small.world.offboardings.status(run.run)).revision).toBe(1);
+});
+
+test('nobody is switched off while another run is still handing things over to them', async () => {
+  const first = await start(small, { successor: mail(small, 'bob') });
+  await planned(small, first);
+  const second = await handOver(small, { user: mail(small, 'bob') });
+  expect(second.status.steps['desk/deactivate']).toMatchObject({
+    state: 'failed',
+    message: expect.stringMatching(/still handing items over to this leaver/),
+  });
+  expect(second.status.access).toMatchObject({ crm: 'open', desk: 'open' });
+  await must(small, first, 'amend', 'olivia', { successor: mail(small, 'carol') });
+  await waitFor(small, first, ({ revision, state }) => revision === 2 && state === 'awaiting-approval');
+  await must(small, second, 'retry', 'olivia');
+  expect(await ended(small, second)).toMatchObject({ outcome: 'completed' });
+});
