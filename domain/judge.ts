@@ -7,6 +7,7 @@ import {
   type Decider,
   failedSteps,
   isAccountSubject,
+  items,
   openAcknowledgements,
   type Participant,
   quorum,
@@ -179,7 +180,7 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
       proposedBy: participant(who),
       approvedBy: null,
     };
-    return accept(`Skipping "${step.id}" would leave ${count} items with the leaver. It counts once an approver approves it.`, {
+    return accept(`Skipping "${step.id}" would leave ${items(count)} with the leaver. It counts once an approver approves it.`, {
       waivers: { ...run.waivers, [step.id]: waiver },
     });
   },
@@ -213,7 +214,7 @@ function approveSkip(run: Run, decision: DecisionOf<'approve'> & { step: string 
   if (who.human === run.requester.human && !run.plan!.policy.requesterMayApprove) {
     return refuse('The person who asked for the offboarding does not approve a skip: somebody else must.');
   }
-  return accept(`Skipping "${decision.step}" is approved; ${waiver.leftover.count} items stay with the leaver.`, {
+  return accept(`Skipping "${decision.step}" is approved; what stays with the leaver: ${items(waiver.leftover.count)}.`, {
     waivers: { ...run.waivers, [decision.step]: { ...waiver, approvedBy: participant(who) } },
     retry: true,
   });

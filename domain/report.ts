@@ -2,7 +2,7 @@
 import type { StepState } from './model.js';
 import { isEffect, type PlanStep } from './plan.js';
 import type { DecisionName } from './request.js';
-import { failedSteps, isWaived, openAcknowledgements, quorum, type Run, type StepProgress } from './run.js';
+import { failedSteps, isWaived, items, openAcknowledgements, quorum, type Run, type StepProgress } from './run.js';
 
 export const MARK: Record<StepState, string> = {
   queued: '·',
@@ -80,7 +80,7 @@ function fitting(run: Run): NextMessage[] {
               {
                 message: 'skip' as const,
                 json: { by, step: skippable, reason: '' },
-                why: `leaves ${run.steps[skippable]!.leftover!.count} items with the leaver, once approved`,
+                why: `leaves ${items(run.steps[skippable]!.leftover!.count)} with the leaver, once approved`,
               },
             ]
           : []),
@@ -111,6 +111,7 @@ export function tree(run: Run): string[] {
 function treeOf(run: Run): string[] {
   const lines = [`Offboarding of ${run.leaver.name}: ${run.state}${run.outcome ? ` (${run.outcome})` : ''}${planName(run)}`];
   if (run.sentence) lines.push(`  ${run.sentence}`);
+  if (run.pausedBy) lines.push(`  Paused by ${run.pausedBy.name}.`);
   for (const finding of run.findings) lines.push(`  ! ${finding.message}`);
   const systems = run.plan?.systems ?? [];
   systems.forEach((system, n) => {
@@ -146,7 +147,11 @@ function stepLine(run: Run, step: PlanStep): string {
   if (step.phase === 'deactivate') return `${mark} ${step.title}: ${state}${progress?.message ? ` (${progress.message})` : ''}`;
   const what = `${number(step.baseline.count)} ${step.title}${takers(step)}`;
   const counted = progress && isEffect(step) ? outcomeWords(progress) : '';
-  return `${mark} ${what}: ${state}${counted}${due(step)}${progress?.message ? `: ${progress.message}` : ''}`;
+  const waiver = state === 'skipped' ? run.waivers[step.id] : undefined;
+  const says = waiver
+    ? `${items(waiver.leftover.count)} left with the leaver, approved by ${waiver.approvedBy?.name}: ${waiver.reason}`
+    : progress?.message;
+  return `${mark} ${what}: ${state}${counted}${due(step)}${says ? `: ${says}` : ''}`;
 }
 
 /** "→ Bob 12, Carol 11", or what is done where nobody takes over. */
@@ -165,7 +170,8 @@ function outcomeWords(progress: StepProgress): string {
   if (progress.arrived > 0) words.push(`${number(progress.arrived)} came later`);
   if (progress.taken > 0) words.push(`${number(progress.taken)} taken by others`);
   if (progress.gone > 0) words.push(`${number(progress.gone)} gone`);
-  if (progress.failed > 0) words.push(`${number(progress.failed)} refused`);
+  // What was refused at first and then went through is done.
+  if (progress.failed > 0 && progress.state !== 'completed') words.push(`${number(progress.failed)} refused`);
   if (progress.remaining) words.push(`${number(progress.remaining)} left`);
   return words.length > 0 ? ` (${words.join(', ')})` : '';
 }

@@ -233,6 +233,22 @@ export function failedSteps(run: Pick<Run, 'steps'>): string[] {
     .map(([id]) => id);
 }
 
+/** "1 item", "1,204 items". */
+export function items(count: number): string {
+  return `${count.toLocaleString('en-US')} item${count === 1 ? '' : 's'}`;
+}
+
+/** Items that approved skips leave with the leaver. */
+export function waivedItems(run: Pick<Run, 'waivers'>): number {
+  return Object.values(run.waivers).reduce((sum, waiver) => sum + (waiver.approvedBy ? waiver.leftover.count : 0), 0);
+}
+
+/** What can be said once every step is completed or skipped: a skip is never "everything". No full stop. */
+export function handedOver(run: Pick<Run, 'waivers'>): string {
+  const left = waivedItems(run);
+  return left > 0 ? `Everything is handed over except ${items(left)}, left by approved skips` : 'Everything is handed over';
+}
+
 /** Items that are still to be handed over by us, over all steps. */
 export function remainingItems(run: Run): number {
   if (!run.plan) return 0;

@@ -1,6 +1,7 @@
 /** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
 import type { DeactivateResult } from '../../activities/access.js';
 import { deactivateId, isEffect } from '../../domain/plan.js';
+import { handedOver, waivedItems } from '../../domain/run.js';
 import type { Desk } from '../desk.js';
 import { attempt, long } from '../proxies.js';
 import { park, progress } from './execute.js';
@@ -52,7 +53,7 @@ export async function deactivate(desk: Desk): Promise<void> {
   desk.change({
     state: 'closed',
     outcome: 'completed',
-    sentence: 'Everything is handed over, nothing is left, and the leaver is switched off.',
+    sentence: `${handedOver(run)}${waivedItems(run) > 0 ? '' : ', nothing is left'}, and the leaver is switched off.`,
   });
 }
 

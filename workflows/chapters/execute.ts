@@ -3,7 +3,7 @@ import type { StepsResult } from '../../activities/run-steps.js';
 import { type Group, nextGroup, stuckSteps } from '../../domain/order.js';
 import type { PlanStep } from '../../domain/plan.js';
 import { number, takers } from '../../domain/report.js';
-import { failedSteps, isWaived, openAcknowledgements, type Run, type StepProgress } from '../../domain/run.js';
+import { failedSteps, handedOver, isWaived, openAcknowledgements, type Run, type StepProgress } from '../../domain/run.js';
 import type { Desk } from '../desk.js';
 import { type Attempt, attempt, long } from '../proxies.js';
 import { lookAgain, lookAtAll, waivedKeys } from './look-again.js';
@@ -25,15 +25,15 @@ export async function execute(desk: Desk): Promise<void> {
   if (failedSteps(run).length > 0) return park(desk);
   desk.change({ times: { ...run.times, handedOver: run.times.handedOver ?? new Date().toISOString() } });
   if (run.plan!.steps.some(step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed')) {
-    return desk.enter('deactivating', 'Everything is handed over. Proving it before anybody is switched off.');
+    return desk.enter('deactivating', `${handedOver(run)}. Proving it before anybody is switched off.`);
   }
   const stays = run.plan!.mode === 'execute-only' && Object.values(run.access).includes('open');
   desk.change({
     state: 'closed',
     outcome: 'completed',
     sentence: stays
-      ? 'Everything is handed over. The person is still active; start a run with "execute-and-deactivate" to switch them off later.'
-      : 'Everything is handed over.',
+      ? `${handedOver(run)}. The person is still active; start a run with "execute-and-deactivate" to switch them off later.`
+      : `${handedOver(run)}.`,
   });
 }
 
