@@ -217,7 +217,7 @@ describe('skips', () => {
     const approved = verdictOf(asked, 'approve', priya, { step: 'crm/tasks' });
     expect(approved).toMatchObject({
       accepted: true,
-      sentence: 'Skipping "crm/tasks" is approved; 2 items stay with the leaver.',
+      sentence: 'Skipping "crm/tasks" is approved; what stays with the leaver: 2 items.',
       changes: { retry: true, waivers: { 'crm/tasks': { approvedBy: { name: 'Priya' } } } },
     });
     const both = { ...asked, ...changesOf(approved) };

@@ -202,6 +202,23 @@ describe('the tree', () => {
     expect(tree(run)[0]).toBe('Offboarding of A [31mB C D: executing, plan 1 a1b2c3d4e5f6');
   });
 
+  test('says that it is paused, and what an approved skip leaves', () => {
+    const steps = { 'crm/tasks': progress({ state: 'skipped', changed: 1, failed: 2 }) };
+    const waivers = { 'crm/tasks': { ...waiver, approvedBy: priya } };
+    const lines = tree(runIn('executing', { pausedBy: olivia, steps, waivers, plan: plan({ steps: [tasks] }) }));
+    expect(lines[2]).toBe('  Paused by Olivia.');
+    expect(lines.at(-1)).toBe(
+      '   └─ – 3 open tasks → Bob: skipped (1 done, 2 refused): 2 items left with the leaver, approved by Priya: they are done',
+    );
+  });
+
+  test('what was refused at first and then went through is done', () => {
+    const steps = { 'crm/tasks': progress({ state: 'completed', changed: 3, failed: 1 }) };
+    expect(tree(runIn('executing', { steps, plan: plan({ steps: [tasks] }) })).at(-1)).toBe(
+      '   └─ ✓ 3 open tasks → Bob: completed (3 done)',
+    );
+  });
+
   test('says when the first item acts by itself', () => {
     const run = runIn('executing', { plan: plan({ steps: [{ ...tasks, firesAt: '2026-12-01T08:30:00.000Z' }] }) });
     expect(tree(run).at(-1)).toBe('   └─ · 3 open tasks → Bob: queued, first acts 2026-12-01 08:30');

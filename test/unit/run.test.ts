@@ -4,7 +4,9 @@ import { type Policy, policySchema } from '../../domain/policy.js';
 import {
   departure,
   failedSteps,
+  handedOver,
   isAccountSubject,
+  items,
   mode,
   openAcknowledgements,
   quorum,
@@ -12,6 +14,7 @@ import {
   remainingItems,
   stepOf,
   waitingOn,
+  waivedItems,
 } from '../../domain/run.js';
 import { bob, decider, NOW, olivia, order, plan, priya, progress, runIn, STATES, tasks } from './made-up.js';
 
@@ -63,6 +66,23 @@ describe('what is left', () => {
     expect(stepOf(runIn('preparing'), 'crm/tasks')).toBeUndefined();
     expect(isAccountSubject(runIn('scheduled'), 'crm/account')).toBe(true);
     expect(isAccountSubject(runIn('preparing'), 'crm/account')).toBe(false);
+  });
+});
+
+describe('what an approved skip leaves', () => {
+  const waiver = { step: 'crm/tasks', reason: 'r', leftover: { digest: 'd', count: 1200 }, proposedBy: olivia, approvedBy: null };
+
+  test('is counted once it is approved, and "everything" is said of nothing less', () => {
+    expect([handedOver({ waivers: {} }), handedOver({ waivers: { 'crm/tasks': waiver } })]).toEqual(
+      Array(2).fill('Everything is handed over'),
+    );
+    const waivers = {
+      'crm/tasks': { ...waiver, approvedBy: priya },
+      'crm/x': { ...waiver, leftover: { digest: 'd', count: 1 }, approvedBy: priya },
+    };
+    expect(waivedItems({ waivers })).toBe(1201);
+    expect(handedOver({ waivers })).toBe('Everything is handed over except 1,201 items, left by approved skips');
+    expect([items(0), items(1), items(2)]).toEqual(['0 items', '1 item', '2 items']);
   });
 });
 

@@ -1,0 +1,48 @@
+/**
+ * Golden pictures of whole runs: what a terminal and the Temporal UI show at each rest, as text files to be read in reviews.
+ *
+ *   HANDOVER_UPDATE_GOLDEN=1 npx vitest run test/golden      draws them anew; read the difference before it is committed
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { details, tree } from '../../domain/report.js';
+import type { Run } from '../../domain/run.js';
+
+const FOLDER = fileURLToPath(new URL('./pictures/', import.meta.url));
+
+export class Album {
+  private readonly pages: string[] = [];
+
+  constructor(readonly name: string) {}
+
+  /** Draws the run as it is at this moment. */
+  add(title: string, run: Run): void {
+    const rule = '─'.repeat(Math.max(3, 100 - title.length));
+    this.pages.push(`── ${title} ${rule}\n\n${tree(run).join('\n')}\n\n${details(run).replace(/^/gm, '    ').trimEnd()}`);
+  }
+
+  /** Compares with what is kept, or keeps it where the flag says so. */
+  compare(): void {
+    const drawn = `${stable(this.pages.join('\n\n'))}\n`;
+    const file = `${FOLDER}${this.name}.txt`;
+    if (process.env.HANDOVER_UPDATE_GOLDEN) {
+      mkdirSync(FOLDER, { recursive: true });
+      writeFileSync(file, drawn);
+      return;
+    }
+    expect(drawn, `${this.name}: if this is as it should be, draw it anew (see test/golden/pictures.ts)`).toBe(
+      readFileSync(file, 'utf8'),
+    );
+  }
+}
+
+/** Ids, digests and moments differ from run to run; nothing else may. */
+export function stable(text: string): string {
+  return text
+    .replace(/[ \t]+$/gm, '')
+    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uuid>')
+    .replace(/\b202\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?/g, '<time>')
+    .replace(/\b\d{12,}\b/g, '<id>')
+    .replace(/\b[0-9a-f]{12}(?=[`"…]|\b)/g, '<digest>');
+}
