@@ -21,7 +21,11 @@ export async function main(args: readonly string[], given: Partial<Io> = {}): Pr
   if (io.stdout === process.stdout) endWithThePipe();
   const context: Context = { io, exit: EXIT.done };
   try {
-    const program = await createProgram(context);
+    const program = createProgram(context);
+    // These bring a whole worker with them: a second that no other command needs to wait for.
+    if (!isOneOf(program, args[0])) {
+      for (const register of await ownServers()) register(program);
+    }
     await program.parseAsync([...args], { from: 'user' });
     return context.exit;
   } catch (error) {
@@ -35,9 +39,7 @@ export interface Context {
   exit: number;
 }
 
-export type Program = Command;
-
-async function createProgram(context: Context): Promise<Command> {
+function createProgram(context: Context): Command {
   const { io } = context;
   const program = new Command('handover')
     .description(
@@ -58,7 +60,22 @@ async function createProgram(context: Context): Promise<Command> {
   registerAudit(program, context);
   registerWhoOwned(program, context);
   registerCheck(program, context);
+  // Commands that were made elsewhere write where this one writes, and throw where they would end the process.
+  for (const command of program.commands) command.copyInheritedSettings(program);
   return program;
+}
+
+function isOneOf(program: Command, name: string | undefined): boolean {
+  return program.commands.some(command => command.name() === name);
+}
+
+async function ownServers(): Promise<((program: Command) => void)[]> {
+  const [{ registerWorker }, { registerDev }, { registerDemo }] = await Promise.all([
+    import('./worker.js'),
+    import('./dev.js'),
+    import('./demo.js'),
+  ]);
+  return [registerWorker, registerDev, registerDemo];
 }
 
 const HELP = `
