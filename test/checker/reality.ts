@@ -219,11 +219,12 @@ function heldBy(now: Tied['now'], ground: Ground, owner: string | null): string[
     .map(row => keyOf(ground.system, ground.table, row));
 }
 
-/** Somebody else put it there after `mark`. */
+/** Somebody else put it there after `mark`, perhaps in the same breath. */
 function landedLater(events: Event[], ground: Ground, key: string, mark: Event | null): boolean {
   if (!mark) return false;
+  const later = (one: Event): boolean => (one.system === mark.system ? one.seq > mark.seq : one.txid > mark.txid);
   return events.some(
-    one => !one.engine && one.system === ground.system && one.table === ground.table && one.key === key && one.txid > mark.txid,
+    one => !one.engine && one.system === ground.system && one.table === ground.table && one.key === key && later(one),
   );
 }
 

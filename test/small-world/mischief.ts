@@ -33,3 +33,13 @@ export async function trap(
 export function refuse(db: pg.Pool, table: string, when?: string): Promise<Mischief> {
   return trap(db, table, `raise exception 'not today';`, { when });
 }
+
+/** Wraps a statement inside a trap's body so that the witness sees somebody else doing it. */
+export function byOthers(statement: string): string {
+  return `perform set_config('application_name', 'other', true); ${statement}; perform set_config('application_name', 'handover', true);`;
+}
+
+/** SQL that gives the leaver another open ticket. */
+export function newTicket(number: number | string, subject = 'late'): string {
+  return `insert into public.tickets (id, number, subject, assignee_id, status, language) values (gen_random_uuid(), ${number}, '${subject}', 17, 'open', 'en')`;
+}
