@@ -5,6 +5,7 @@
 import { createWriteStream } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Client } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { type Seeded, seedDemo } from '../../examples/demo/seed.js';
@@ -31,6 +32,7 @@ export interface InstallationOptions {
 export interface Installation {
   config: Config;
   stateDir: string;
+  client: Client;
   offboardings: Offboardings;
   temporal: { address: string; namespace: string; uiUrl: string; taskQueue: string };
   store: RunningWorker['deps']['store'];
@@ -88,6 +90,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     stateDir,
     temporal,
     seeded,
+    client,
     store: worker.deps.store,
     offboardings: new Offboardings(client, temporal.taskQueue),
   };
@@ -168,7 +171,7 @@ function logTo(file: string): void {
   });
 }
 
-async function keepClosedRuns(client: Awaited<ReturnType<typeof connectTemporal>>, namespace: string): Promise<void> {
+async function keepClosedRuns(client: Client, namespace: string): Promise<void> {
   await client.workflowService.updateNamespace({
     namespace,
     config: { workflowExecutionRetentionTtl: msToTs(RETENTION_DAYS * 86_400_000) },

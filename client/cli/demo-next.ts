@@ -28,6 +28,7 @@ export async function whatNext({ installation, told, cast, screen, staysUp }: Wh
     );
     return;
   }
+  fitting(told, screen);
   screen.line(c.bold('Look around') + c.dim(' (in a second terminal)'));
   row('This run in Temporal', c.cyan(runLink(temporal, told)));
   if (told.workflowId) row('Every change, verified', command(`audit ${told.workflowId}`));
@@ -54,6 +55,18 @@ export async function whatNext({ installation, told, cast, screen, staysUp }: Wh
       `Everything stays up until Ctrl-C; what happened is kept in ${shown(installation.stateDir)} for the next start (--fresh forgets it).`,
     ),
   );
+}
+
+/** A run that waits for people: what they can send, as the Temporal UI takes it. */
+function fitting({ status, done }: Told, screen: Screen): void {
+  const next = done ? [] : (status?.next ?? []);
+  if (next.length === 0) return;
+  screen.line(
+    screen.colours.bold('What fits now') + screen.colours.dim(' (in the Temporal UI: Send an Update, with your address in "by")'),
+  );
+  for (const { message, json, why } of next)
+    screen.line(indented(`${message.padEnd(12)} ${JSON.stringify(json)}  ${screen.colours.dim(why)}`));
+  screen.line();
 }
 
 function command(words: string): string {

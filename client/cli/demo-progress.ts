@@ -3,7 +3,7 @@ import { MultiBar, type SingleBar } from 'cli-progress';
 import { isEffect, type PlanStep } from '../../domain/plan.js';
 import { number, takers } from '../../domain/report.js';
 import type { Status } from '../../workflows/messages.js';
-import type { LiveProgress, Offboardings } from '../offboardings.js';
+import type { LiveProgress } from '../offboardings.js';
 import { indented, type Screen } from './demo-screen.js';
 
 const EVERY_MS = 150;
@@ -12,18 +12,17 @@ const LINE_EVERY_MS = 1000;
 
 /** Returns when the steps are over: the run is closed, or waits for people. */
 export async function watchSteps(
-  offboardings: Offboardings,
-  run: string,
+  run: { status(): Promise<Status>; live(): Promise<LiveProgress | null> },
   first: Status,
   screen: Screen,
   signal: AbortSignal,
 ): Promise<Status> {
   const display = screen.live ? bars(first, screen) : lines(screen);
   try {
-    for (let status = first; ; status = await offboardings.status(run)) {
+    for (let status = first; ; status = await run.status()) {
       signal.throwIfAborted();
       const moving = status.state === 'executing' || status.state === 'deactivating';
-      const live = moving ? await offboardings.live(run).catch(() => null) : null;
+      const live = moving ? await run.live().catch(() => null) : null;
       display.show(progressOf(status, live), status);
       if (!moving) return status;
       await new Promise(resolve => setTimeout(resolve, EVERY_MS));

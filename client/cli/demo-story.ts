@@ -4,13 +4,14 @@
  *
  * It goes on from wherever the run is, so that a start after Ctrl-C or a crash finishes what the last one began.
  */
+import { join } from 'node:path';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { isEffect, type Plan, type PlanStep } from '../../domain/plan.js';
 import { number, takers, tree } from '../../domain/report.js';
 import { openAcknowledgements } from '../../domain/run.js';
 import { COLLEAGUES, type Colleague, emailOf } from '../../examples/demo/people.js';
-import { offboardingWorkflowId, type Status } from '../../workflows/messages.js';
-import type { Installation } from './demo-installation.js';
+import { offboardingWorkflowId, type Report, type Status } from '../../workflows/messages.js';
+import { type Installation, shown } from './demo-installation.js';
 import { watchSteps } from './demo-progress.js';
 import { columns, indented, type Screen } from './demo-screen.js';
 
@@ -19,6 +20,8 @@ export interface Told {
   workflowId: string | null;
   runId: string | null;
   status: Status | null;
+  /** Of a run that closed long ago, where its whole state cannot be read any more. */
+  report: Report | null;
   /** True when the person is handed over; else `sentence` says why not. */
   done: boolean;
   /** It was so already when this start began. */
@@ -86,14 +89,14 @@ class Story {
         c.bold(`${cast.leaver.name} is being offboarded: the last start was interrupted, and the run goes on where it was.`),
       );
     } else if (found) {
-      return this.ending(found, true);
+      return found;
     } else {
       const refusal = await this.ask();
-      if (refusal) return { workflowId: null, runId: null, status: null, done: false, before: false, sentence: refusal };
+      if (refusal) return { ...NOBODY, done: false, before: false, sentence: refusal };
     }
     for (;;) {
       this.signal.throwIfAborted();
-      const status = await this.offboardings.waitFor(this.run, status => status.state !== 'preparing', { timeoutMs: 120_000 });
+      const status = await this.status();
       this.runId ??= (await this.offboardings.handle(this.run).describe()).runId;
       if (status.plan) this.inventoryAndPlan(status.plan);
       switch (status.state) {
@@ -105,6 +108,7 @@ class Story {
           await this.execution(status);
           break;
         case 'preparing':
+          await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS));
           break;
         case 'closed':
           await this.proof(status);
@@ -118,18 +122,46 @@ class Story {
   }
 
   /** The last run of this person: open, or completed (then everything is done), or none that counts. */
-  private async find(): Promise<Status | 'open' | null> {
+  private async find(): Promise<Told | 'open' | null> {
     try {
       const description = await this.offboardings.handle(this.run).describe();
       this.runId = description.runId;
       if (description.status.name === 'RUNNING') return 'open';
       if (description.status.name !== 'COMPLETED') return null;
-      const status = await this.offboardings.status(this.run, description.runId);
-      return isDone(status) ? status : null;
+      const status = await this.answer().catch(() => null);
+      if (status) return isDone(status) ? this.ending(status, true) : null;
+      // Newer code may be unable to read an old run; what it reported at its end stays.
+      const report = (await this.offboardings.result(this.run)) as Report;
+      if (!isDone({ state: 'closed', outcome: report.outcome })) return null;
+      return { ...NOBODY, workflowId: this.run, runId: this.runId, report, done: true, before: true, sentence: report.sentence };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return null;
       throw error;
     }
+  }
+
+  /** The run's state now. Right after a start that follows a crash it takes some seconds; without an end, somebody must look. */
+  private async status(): Promise<Status> {
+    const deadline = Date.now() + ANSWERS_WITHIN_MS;
+    for (;;) {
+      this.signal.throwIfAborted();
+      try {
+        return await this.answer();
+      } catch (error) {
+        if (Date.now() < deadline) {
+          await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS));
+          continue;
+        }
+        throw new Error(
+          `${this.run} does not answer (${(error as Error).message}). If Handover was updated in the middle of this run, go back to the earlier version or start over with --fresh; ${shown(join(this.installation.stateDir, 'worker.log'))} says more.`,
+        );
+      }
+    }
+  }
+
+  private answer(): Promise<Status> {
+    const { client, offboardings } = this.installation;
+    return client.connection.withDeadline(Date.now() + ASK_FOR_MS, () => offboardings.status(this.run, this.runId ?? undefined));
   }
 
   // ---- the chapters
@@ -232,7 +264,8 @@ class Story {
   private async execution(status: Status): Promise<void> {
     if (this.once('execution'))
       this.screen.title(4, 'Execution: step by step, each change only if the leaver still owns the item');
-    await watchSteps(this.offboardings, this.run, status, this.screen, this.signal);
+    const run = { status: () => this.status(), live: () => this.offboardings.live(this.run) };
+    await watchSteps(run, status, this.screen, this.signal);
   }
 
   /** What the run wrote down when it proved that nothing is left. */
@@ -259,14 +292,30 @@ class Story {
   }
 
   private ending(status: Status, before: boolean): Told {
-    return { workflowId: this.run, runId: this.runId, status, done: isDone(status), before, sentence: status.sentence };
+    return {
+      workflowId: this.run,
+      runId: this.runId,
+      status,
+      report: null,
+      done: isDone(status),
+      before,
+      sentence: status.sentence,
+    };
   }
 }
 
 /** Nothing is left to do: also for somebody who had nothing and was switched off before. */
-function isDone({ state, outcome }: Status): boolean {
+function isDone({ state, outcome }: Pick<Status, 'state' | 'outcome'>): boolean {
   return state === 'closed' && (outcome === 'completed' || outcome === 'nothing-to-do');
 }
+
+const NOBODY = { workflowId: null, runId: null, status: null, report: null };
+
+const LOOK_EVERY_MS = 100;
+// One question: with a worker there, an answer takes milliseconds.
+const ASK_FOR_MS = 10_000;
+// After a crash the workflow's tasks first go to the worker that died, for some ten seconds.
+const ANSWERS_WITHIN_MS = 45_000;
 
 const LARGEST = 6;
 
@@ -338,4 +387,19 @@ export function condensedTree(status: Status, screen: Screen): string[] {
       .replace(/: completed \([^)]*\)/, words => c.dim(words))
       .replace(/ {2}[\d,]+ .*: kept .*/, c.dim),
   );
+}
+
+/** The same from a closing report, which knows less. */
+export function reportTree({ steps, access, certificate }: Report, screen: Screen): string[] {
+  const c = screen.colours;
+  return [
+    ...Object.entries(access).map(([system, words]) => `${c.dim('├─')} ${system}: ${words}`),
+    ...steps
+      .filter(step => step.changed > 0)
+      .map(
+        step =>
+          `${c.dim('├─')} ${step.state === 'completed' ? c.green('✓') : c.red('✗')} ${number(step.changed)} ${step.title}: ${step.state}`,
+      ),
+    `${c.dim('└─')} certificate ${certificate ?? 'none'}`,
+  ];
 }

@@ -7,7 +7,7 @@ import { DEMO_CONFIG, shown, startInstallation } from './demo-installation.js';
 import { type Life, live } from './demo-lifetime.js';
 import { whatNext } from './demo-next.js';
 import { indented, type Screen, screenOn } from './demo-screen.js';
-import { type Cast, castFor, condensedTree, type Told, tell } from './demo-story.js';
+import { type Cast, castFor, condensedTree, reportTree, type Told, tell } from './demo-story.js';
 
 interface DemoOptions {
   once?: true;
@@ -57,12 +57,10 @@ async function demo(options: DemoOptions, life: Life, screen: Screen): Promise<n
   const told = await tell(installation, cast, screen, life.signal);
   showRun(told, cast, screen);
   screen.line(c.dim(`${((Date.now() - started) / 1000).toFixed(0)} s after the start.`));
-  if (options.once) {
-    await whatNext({ installation, told, cast, screen, staysUp: false });
-    if (!told.done) screen.line(`\n${c.red(unfinished(told, cast))}`);
-    return told.done ? 0 : 1;
-  }
-  await whatNext({ installation, told, cast, screen, staysUp: true });
+  if (!told.done) screen.line(`\n${c.red(unfinished(told, cast))}`);
+  screen.line();
+  await whatNext({ installation, told, cast, screen, staysUp: !options.once });
+  if (options.once) return told.done ? 0 : 1;
   life.atRest();
   await life.ended;
   return 0;
@@ -73,19 +71,17 @@ function showRun(told: Told, cast: Cast, screen: Screen): void {
   screen.line();
   if (told.before) {
     screen.line(c.bold(`${cast.leaver.name} was handed over and switched off by an earlier start. Here is how it ended:`));
-    screen.line(indented(`certificate ${told.status?.certificate ?? 'none'}`));
+    screen.line(indented(`certificate ${told.status?.certificate ?? told.report?.certificate ?? 'none'}`));
     screen.line();
   }
-  if (told.status?.plan) for (const line of condensedTree(told.status, screen)) screen.line(line);
-  else screen.line(c.red(told.sentence));
+  if (told.status) for (const line of condensedTree(told.status, screen)) screen.line(line);
+  if (told.report) for (const line of reportTree(told.report, screen)) screen.line(line);
   screen.line();
 }
 
-/** Why there is no completed run, and what helps. */
-function unfinished(told: Told, cast: Cast): string {
-  if (!told.status) return `${cast.leaver.name} is not being offboarded: ${told.sentence}`;
-  const findings = told.status.findings.map(finding => finding.message).join(' ');
-  return `The offboarding of ${cast.leaver.name} did not complete, it is ${told.status.state}: ${told.sentence} ${findings}`.trim();
+function unfinished({ status, sentence }: Told, cast: Cast): string {
+  if (!status) return `${cast.leaver.name} is not being offboarded: ${sentence}`;
+  return `The offboarding of ${cast.leaver.name} did not complete: it is ${status.outcome ?? status.state}.`;
 }
 
 async function forget(stateDir: string, screen: Screen): Promise<void> {

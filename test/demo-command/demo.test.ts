@@ -1,0 +1,108 @@
+/**
+ * `handover demo` as a person meets it: real processes, real servers, one state directory that the tests use one after the other, as
+ * somebody would who starts the demo again and again.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { type Demo, keepStateDir, listenOn, processesOf, startDemo } from './demo-process.js';
+
+let dir: string;
+beforeAll(async () => {
+  dir = await keepStateDir();
+});
+
+test('the demo ends by itself with exit code 0, and has shown the tree, the proof and where to look', async () => {
+  const demo = await startDemo(['--once'], dir);
+  const { code, output } = await demo.end();
+  expect(output).toContain('Offboarding of Alice Moreno: closed (completed)');
+  expect(output).toContain('switch the account off in Demo workspace: completed');
+  expect(output).toMatch(/0 of 15,\d{3} items are left with the leaver/);
+  expect(output).toMatch(/second account, alice\.admin@demo\.example: refused/);
+  expect(output).toMatch(/http:\/\/127\.0\.0\.1:\d+\/namespaces\/default\/workflows\/offboarding%2F1017/);
+  expect(output).not.toContain('[INFO]');
+  expect(code).toBe(0);
+  expect(await processesOf(dir)).toEqual([]);
+});
+
+test('a second start goes on from what is there, on other ports where its own are taken, and stays up until Ctrl-C', async () => {
+  const { ports } = JSON.parse(await readFile(join(dir, 'embedded.json'), 'utf8')) as { ports: Record<string, number> };
+  const taken = await Promise.all([listenOn(ports.temporal!), listenOn(ports.temporalUi!), listenOn(ports.postgres!)]);
+  try {
+    const demo = await startDemo([], dir);
+    await demo.says('Everything stays up until Ctrl-C');
+    expect(demo.output()).toContain('Alice Moreno was handed over and switched off by an earlier start');
+    expect(demo.output()).toMatch(/certificate [0-9a-f]{64}/);
+    expect(demo.output()).toContain('Offboarding of Alice Moreno: closed (completed)');
+    expect(demo.output()).toContain('{"user":"tomas@demo.example","requestedBy":"olivia@demo.example"}');
+    for (const port of Object.values(ports)) expect(demo.output()).toContain(`Port ${port} is taken`);
+    expect(await environmentOf(dir)).toMatchObject({ env: { HANDOVER_STORE_URL: expect.stringContaining('postgres://') } });
+
+    // A demo beside it on the same state is told who runs it, and forgets nothing.
+    const [second, fresh] = await Promise.all([['--once'], ['--fresh']].map(async args => (await startDemo(args, dir)).end()));
+    expect(second).toMatchObject({ code: 1, output: expect.stringContaining(`kill ${demo.pid}`) });
+    expect(fresh).toMatchObject({ code: 1, output: expect.stringContaining('End it first') });
+
+    demo.interrupt();
+    expect((await demo.end()).code).toBe(0);
+    expect(await processesOf(dir)).toEqual([]);
+    await expect(environmentOf(dir)).rejects.toThrow('ENOENT');
+  } finally {
+    for (const server of taken) server.close();
+  }
+});
+
+test('Ctrl-C in the middle of a run leaves no process behind, and the next start finishes that run', async () => {
+  const first = await startDemo(['--once', '--user', 'tomas@demo.example'], dir);
+  await first.says('4  Execution');
+  const asked = Date.now();
+  first.interrupt();
+  const ended = await first.end();
+  expect(ended.code).toBe(130);
+  expect(ended.output).not.toContain('switched off: Demo workspace');
+  expect(Date.now() - asked).toBeLessThan(10_000);
+  expect(await processesOf(dir)).toEqual([]);
+
+  const next = await startDemo(['--once', '--user', 'tomas@demo.example'], dir);
+  const { code, output } = await next.end();
+  expect(output).toContain('the last start was interrupted');
+  expect(output).toContain('Offboarding of Tomás Lindqvist: closed (completed)');
+  expect(code).toBe(0);
+});
+
+test('a demo that is killed outright takes its servers with it, and the next start finishes its run', async () => {
+  const first = await startDemo(['--once', '--user', 'yuki.mori@demo.example'], dir);
+  await first.says('3  People decide');
+  const before = await processesOf(dir);
+  expect(before.length).toBeGreaterThanOrEqual(3);
+  first.kill();
+  await gone(first);
+
+  const next = await startDemo(['--once', '--user', 'yuki.mori@demo.example'], dir);
+  const { code, output } = await next.end();
+  expect(output).toContain('the last start was interrupted');
+  expect(output).toContain('Offboarding of Yuki Mori: closed (completed)');
+  expect(code).toBe(0);
+});
+
+test('a person who must not be switched off is refused with the reason, and the exit code says so', async () => {
+  const demo = await startDemo(['--once', '--user', 'victor@demo.example'], dir);
+  const { code, output } = await demo.end();
+  expect(output).toContain('The offboarding of Victor Almeida did not complete: it is needs-correction');
+  expect(output).toContain('the last active owner');
+  expect(code).toBe(1);
+  expect(await processesOf(dir)).toEqual([]);
+});
+
+async function environmentOf(stateDir: string): Promise<unknown> {
+  return JSON.parse(await readFile(join(stateDir, 'environment.json'), 'utf8'));
+}
+
+async function gone(demo: Demo): Promise<void> {
+  await demo.end();
+  const deadline = Date.now() + 15_000;
+  while ((await processesOf(dir)).length > 0) {
+    if (Date.now() > deadline) expect(await processesOf(dir)).toEqual([]);
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+}
