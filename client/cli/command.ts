@@ -1,5 +1,6 @@
 /** What every command has: where it reads its configuration, how it writes, and that it closes what it opened. */
 import { Command, Option } from '@commander-js/extra-typings';
+import { EXIT, Problem } from './exit.js';
 import type { Context } from './main.js';
 import { Reach } from './reach.js';
 import { Terminal } from './terminal.js';
@@ -9,6 +10,7 @@ export interface SharedOptions {
   config?: string | undefined;
   address?: string | undefined;
   namespace?: string | undefined;
+  timeout?: string | undefined;
 }
 
 /** A command with the options that all of them take. */
@@ -19,6 +21,7 @@ export function newCommand(name: string, description: string) {
     .option('--config <file>', 'the configuration (default: HANDOVER_CONFIG, ./handover.yaml, or what runs embedded here)')
     .option('--address <host:port>', "Temporal's address, instead of the configuration's")
     .option('--namespace <name>', "Temporal's namespace, instead of the configuration's")
+    .option('--timeout <seconds>', 'how long to wait for one answer of Temporal or a worker', '20')
     .option('--debug', 'show where an unexpected error comes from');
 }
 
@@ -41,12 +44,19 @@ export async function inSession(
   body: (session: Session) => Promise<number>,
 ): Promise<void> {
   const terminal = new Terminal(context.io, options.json === true);
-  const reach = new Reach(terminal, options);
+  const reach = new Reach(terminal, options, wholeNumber(options.timeout ?? '20', '--timeout', 3_600) * 1_000);
   try {
     context.exit = await body({ reach, terminal });
   } finally {
     await reach.close();
   }
+}
+
+export function wholeNumber(given: string, option: string, most: number): number {
+  const value = Number(given);
+  if (!Number.isInteger(value) || value < 1 || value > most)
+    throw new Problem(EXIT.usage, `${option} takes a whole number from 1 to ${most}; given was "${given}".`);
+  return value;
 }
 
 export function collect(value: string, earlier: string[] | undefined): string[] {

@@ -148,7 +148,7 @@ async function decide(
   const offboardings = await reach.offboardings();
   let answer: Awaited<ReturnType<typeof offboardings.decide>>;
   try {
-    answer = await offboardings.decide(run.workflowId, name, said, { id: options.id });
+    answer = await offboardings.decide(run.workflowId, name, said, { id: options.id, timeoutMs: reach.patienceMs });
   } catch (error) {
     // It closed between our look and our message.
     if (error instanceof WorkflowNotFoundError) return closed({ reach, terminal }, run);

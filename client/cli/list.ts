@@ -4,7 +4,7 @@ import Table from 'cli-table3';
 import type { RunState } from '../../domain/model.js';
 import type { WaitingOn } from '../../domain/run.js';
 import type { Listed } from '../offboardings.js';
-import { inSession, newCommand, type Session } from './command.js';
+import { inSession, newCommand, type Session, wholeNumber } from './command.js';
 import { EXIT, Problem } from './exit.js';
 import type { Context } from './main.js';
 import { onePerson } from './runs.js';
@@ -131,13 +131,6 @@ export const NO_LINES = {
 
 function minute(iso: string | null): string {
   return iso ? iso.slice(0, 16).replace('T', ' ') : '';
-}
-
-export function wholeNumber(given: string, option: string, most: number): number {
-  const value = Number(given);
-  if (!Number.isInteger(value) || value < 1 || value > most)
-    throw new Problem(EXIT.usage, `${option} takes a whole number from 1 to ${most}; given was "${given}".`);
-  return value;
 }
 
 function oneOf<T extends string>(given: string, allowed: readonly T[], option: string): T {

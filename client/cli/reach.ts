@@ -17,9 +17,6 @@ import type { Terminal } from './terminal.js';
 
 export type { Account, Connector, Person };
 
-/** How long a person waits for one answer of Temporal or a worker. */
-const ANSWER_MS = 15_000;
-
 export class Reach {
   #installation?: Promise<Installation>;
   #temporal?: Promise<Client>;
@@ -29,6 +26,8 @@ export class Reach {
   constructor(
     readonly terminal: Terminal,
     private readonly which: WhichInstallation,
+    /** How long a person waits for one answer of Temporal or a worker. */
+    readonly patienceMs: number,
   ) {}
 
   installation(): Promise<Installation> {
@@ -54,7 +53,7 @@ export class Reach {
   }
 
   /** Asks Temporal with a deadline: without a worker a query would wait for very long. */
-  async ask<T>(question: () => Promise<T>, ms = ANSWER_MS): Promise<T> {
+  async ask<T>(question: () => Promise<T>, ms = this.patienceMs): Promise<T> {
     const { connection } = await this.temporal();
     return connection.withDeadline(Date.now() + ms, question);
   }

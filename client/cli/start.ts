@@ -35,7 +35,7 @@ async function start(
 ): Promise<number> {
   const { reach, terminal } = session;
   const offboardings = await reach.offboardings();
-  const answer = await offboardings.ask(request, { id: options.id });
+  const answer = await offboardings.ask(request, { id: options.id, timeoutMs: reach.patienceMs });
   terminal.json(answer);
   if ('verdict' in answer) {
     terminal.warn(`${answer.sentence} That is: the same command with --id ${answer.id}`);

@@ -1,0 +1,449 @@
+/** An auditor's questions: what happened, was anything changed since, and who owned this item. One finished run, tampered with in turn. */
+import { gunzipSync, gzipSync } from 'node:zlib';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { archiveWorkflowId } from '../../workflows/messages.js';
+import { acknowledgeAll, ended, handOver, mail, must, planned, type Started, start, waitFor } from '../small-world/drive.js';
+import { refuse } from '../small-world/mischief.js';
+import { useSmallWorld } from '../small-world/world.js';
+import { type Cli, cliOf } from './cli.js';
+
+const small = useSmallWorld({ once: true, check: false });
+let cli: Cli;
+let run: Started;
+let key: (n: number) => string;
+
+// A run with everything in it: several batches, a refused item, a skip, an override, a block, a keep and a certificate.
+beforeAll(async () => {
+  cli = await cliOf(small);
+  key = n => String(BigInt(small.cast.alice.id) * 100n + BigInt(n));
+  const mischief = await refuse(small.db.crm, 'accounts', `old.name = 'Account 5'`);
+  run = await start(small, {
+    departure: 'unplanned',
+    successor: mail(small, 'bob'),
+    overrides: { 'crm/accounts': { [key(3)]: mail(small, 'carol') } },
+  });
+  const { plan } = await planned(small, run);
+  await small.world.offboardings.decide(run.run, 'approve', { by: mail(small, 'bob'), plan: plan!.digest });
+  await acknowledgeAll(small, run);
+  await must(small, run, 'approve', 'priya', { plan: plan!.digest });
+  await waitFor(small, run, status => status.state === 'needs-attention');
+  await must(small, run, 'skip', 'olivia', { step: 'crm/accounts', reason: 'sold next week' });
+  await must(small, run, 'approve', 'daniel', { step: 'crm/accounts', plan: plan!.digest });
+  await waitFor(small, run, status => status.state === 'closed');
+  await ended(small, run);
+  await mischief.mend();
+  await small.world.offboardings.handle(archiveWorkflowId(run.offboardingId)).result();
+});
+afterAll(() => cli?.remove());
+
+/** A superuser who knows how to get round the triggers; afterwards everything is put back as it was. */
+async function tampered(statements: string | [string, unknown[]][], look: () => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: small.world.urls.store });
+  await client.connect();
+  const tables = [
+    'audit',
+    'audit_heads',
+    'plans',
+    'manifest_pages',
+    'manifest_rounds',
+    'receipts',
+    'frozen_keys',
+    'archives',
+    'certificates',
+  ];
+  try {
+    await client.query(`set session_replication_role = replica`);
+    for (const table of tables) await client.query(`create table public.kept_${table} as table handover.${table}`);
+    for (const [text, values] of typeof statements === 'string' ? [[statements, []] as [string, unknown[]]] : statements) {
+      const { rowCount } = await client.query(text, values);
+      expect(rowCount, text).toBeGreaterThan(0);
+    }
+    await look();
+  } finally {
+    for (const table of tables) {
+      await client.query(`delete from handover.${table}`);
+      await client.query(`insert into handover.${table} table public.kept_${table}`);
+      await client.query(`drop table public.kept_${table}`);
+    }
+    await client.end();
+  }
+}
+
+test('the timeline tells who asked, who decided what on whose claim, what moved and how it ended', async () => {
+  const { code, out, err } = await cli('audit', run.run);
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  const lines = [
+    /requested .*asked for by olivia@small.example \(claimed\) for alice@small.example: execute-and-deactivate, unplanned/,
+    /access .*access in crm: blocked/,
+    /planned .*plan 1 [0-9a-f]{12} with \d+ steps/,
+    /refusal .*Bob Brook \(id:\d+\), claimed: approve on plan [0-9a-f]{12}\. refused: /,
+    /decision .*Olivia Owner \(id:\d+\), claimed: acknowledge/,
+    /decision .*Priya Approver \(id:\d+\), claimed: approve on plan [0-9a-f]{12}\. Approved/,
+    /receipt .*crm\/accounts: 8 changed in 3 batches, transactions \d+ to \d+, 1 not changed/,
+    /step-failed .*crm\/accounts: failed \(8 changed, 1 failed, 1 remaining\): 1 item was refused/,
+    /decision .*Olivia Owner .*: skip on plan .* Said: sold next week/,
+    /deactivated .*crm: proven empty and switched off; 1 of 1 kept categories untouched/,
+    /closed .*closed as completed/,
+    /run-ended .*completed/,
+    /certificate .*certificate [0-9a-f]{64}/,
+    /archived .*is kept: \d+ events, completed/,
+    /✓ Verified, nothing was changed: .*chained entries, 1 plans, .*manifest pages, .*receipts, .*shown keys, 1 certificates, 1 archived histories/,
+  ];
+  let from = 0;
+  for (const line of lines) {
+    expect(out, String(line)).toMatch(line);
+    from = Math.max(from, out.search(line));
+  }
+  expect(from).toBeGreaterThan(0);
+});
+
+test('the same as JSON lines, in order of time, with the verdict last', async () => {
+  const ran = await cli('audit', run.offboardingId, '--json');
+  expect(ran).toMatchObject({ code: 0, err: '' });
+  const lines = ran.json();
+  const verdict = lines.pop();
+  expect(verdict).toMatchObject({ kind: 'verification', ok: true, breaks: [] });
+  const times = lines.map(line => String(line.at));
+  expect(times).toEqual([...times].sort());
+  expect(new Set(lines.map(line => line.source))).toEqual(new Set(['trail', 'ledger', 'history', 'archive']));
+  expect(lines.filter(line => line.kind === 'receipt')).toHaveLength(Number((verdict!.checked as { receipts: number }).receipts));
+  expect(lines.every(line => line.offboarding === run.offboardingId)).toBe(true);
+});
+
+test('a run that nobody knows is not found', async () => {
+  expect(await cli('audit', '00000000-0000-4000-8000-000000000000')).toMatchObject({ code: 4, out: '' });
+  expect(await cli('audit', 'offboarding/none')).toMatchObject({ code: 4, err: expect.stringContaining('handover list') });
+});
+
+describe('a changed byte is named', () => {
+  const where = `offboarding = '`;
+  const cases: [what: string, change: (id: string) => string, names: RegExp][] = [
+    [
+      'a body in the trail',
+      id => `update handover.audit set body = replace(body, 'alice', 'alicf') where ${where}${id}' and seq = 1`,
+      /handover\.audit: Entry 1 \(requested\) has a changed body/,
+    ],
+    [
+      'a body that is no JSON any more',
+      id => `update handover.audit set body = 'x' where ${where}${id}' and kind = 'planned'`,
+      /handover\.audit: Entry \d+ \(plan .*\) has a changed body/,
+    ],
+    [
+      'a time in the trail',
+      id => `update handover.audit set at = at - interval '1 ms' where ${where}${id}' and kind = 'closed'`,
+      /handover\.audit: Entry \d+ \(closed\) was changed/,
+    ],
+    [
+      'a kind in the trail',
+      id => `update handover.audit set kind = 'decision' where ${where}${id}' and kind = 'refusal'`,
+      /handover\.audit: Entry \d+ \(decision .*\) was changed/,
+    ],
+    [
+      'a subject in the trail',
+      id => `update handover.audit set subject = 'requested!' where ${where}${id}' and seq = 1`,
+      /Entry 1 \(requested!\) was changed/,
+    ],
+    ['an entry that was removed', id => `delete from handover.audit where ${where}${id}' and seq = 3`, /Entry 3 is missing/],
+    [
+      'the last entry',
+      id => `delete from handover.audit where ${where}${id}' and kind = 'closed'`,
+      /entries were removed or changed at the end/,
+    ],
+    ['the checkpoint', id => `update handover.audit_heads set hash = reverse(hash) where ${where}${id}'`, /its checkpoint says/],
+    [
+      'the checkpoint that is gone',
+      id => `delete from handover.audit_heads where ${where}${id}'`,
+      /handover\.audit_heads: the checkpoint of this chain is missing/,
+    ],
+    [
+      'a body of the plan',
+      id => `update handover.plans set body = replace(body, 'Bob Brook', 'Rob Brook') where ${where}${id}'`,
+      /handover\.plans [0-9a-f]{12}… \(revision 1\): its body gives the digest/,
+    ],
+    [
+      'a plan with a digest of its own',
+      id =>
+        `update handover.plans set body = body || ' ', digest = encode(sha256(convert_to(body || ' ', 'UTF8')), 'hex') where ${where}${id}'`,
+      /handover\.plans: the plan [0-9a-f]{12}… of entry \d+ is missing or has another digest/,
+    ],
+    [
+      'the revision of a plan',
+      id => `update handover.plans set revision = 2 where ${where}${id}'`,
+      /handover\.plans .* \(revision 2\): the row says another/,
+    ],
+    ['a plan that is gone', id => `delete from handover.plans where ${where}${id}'`, /handover\.plans: the plan .* is missing/],
+    [
+      'a key of the manifest',
+      () => `update handover.manifest_pages set keys[1] = keys[1] || '0' where step = 'crm/accounts' and page = 1`,
+      /handover\.manifest_pages crm\/accounts page 1 .*: its keys and successors give the digest/,
+    ],
+    [
+      'a successor in the manifest',
+      () => `update handover.manifest_pages set assignment[1] = 1 - assignment[1] where step = 'crm/accounts' and page = 2`,
+      /handover\.manifest_pages crm\/accounts page 2 .*: its keys and successors give the digest/,
+    ],
+    [
+      'the count of a page',
+      () => `update handover.manifest_pages set count = count + 1 where step = 'crm/fields' and page = 1`,
+      /handover\.manifest_pages crm\/fields page 1 .*: it holds 4 keys, the row says 5/,
+    ],
+    [
+      'the range of a page',
+      () => `update handover.manifest_pages set high = low where step = 'crm/fields' and page = 1`,
+      /crm\/fields page 1 .*: "low" and "high" do not fit/,
+    ],
+    [
+      'the fingerprint of a page',
+      () => `update handover.manifest_pages set fingerprint = '5' where step = 'crm/fields' and page = 1`,
+      /handover\.manifest_pages crm\/fields .*: the fingerprints of its pages give/,
+    ],
+    [
+      'a page that is gone',
+      () => `delete from handover.manifest_pages where step = 'crm/accounts' and page = 2`,
+      /handover\.manifest_pages crm\/accounts .*: its pages hold 5 keys, plan .* says 9/,
+    ],
+    [
+      'the round of a page',
+      () => `update handover.manifest_pages set round = 1, origin = 'again' where step = 'crm/fields' and page = 2`,
+      /handover\.manifest_rounds crm\/fields round 1 .* is missing/,
+    ],
+    [
+      'the count of a receipt',
+      () => `update handover.receipts set changed = changed + 1 where step = 'crm/fields' and page = 1`,
+      /handover\.receipts crm\/fields page 1 \(transaction \d+\): its content gives the digest/,
+    ],
+    [
+      'the successor of a receipt',
+      () => `update handover.receipts set takers[1] = '1' where step = 'crm/fields' and page = 1`,
+      /handover\.receipts crm\/fields page 1 .*: its content/,
+    ],
+    [
+      'the exceptions of a receipt',
+      () => `update handover.receipts set exceptions = '[' where step = 'crm/accounts' and page = 2`,
+      /handover\.receipts crm\/accounts page 2 .*: its content gives the digest of nothing/,
+    ],
+    [
+      'the before-images of a receipt',
+      () => `update handover.receipts set before_images = '[]' where step = 'desk/watchers' and page = 1`,
+      /handover\.receipts desk\/watchers page 1 .*: its content/,
+    ],
+    [
+      'the state of a receipt',
+      () => `update handover.receipts set state = 'pending' where step = 'crm/fields' and page = 1`,
+      /handover\.receipts crm\/fields page 1 .*: it is still pending/,
+    ],
+    [
+      'a receipt that is gone',
+      () => `delete from handover.receipts where step = 'crm/fields' and page = 2`,
+      /handover\.receipts crm\/fields page 2 \(transaction \d+\): the receipt .* is missing/,
+    ],
+    [
+      'a receipt that was made up',
+      id =>
+        `insert into handover.receipts select offboarding, manifest, step, 99, state, transaction, changed, merged, per_taker, takers, from_owner, exceptions, before_images, digest || '0', (select min(at) from handover.receipts where ${where}${id}') from handover.receipts where step = 'crm/fields' and page = 1`,
+      /handover\.receipts crm\/fields page 99 .*: entry \d+, which lists all receipts, does not know it/,
+    ],
+    [
+      'the keys that a skip waives',
+      () => `update handover.frozen_keys set keys[1] = '1'`,
+      /handover\.frozen_keys [0-9a-f]{12}…: its keys give the digest/,
+    ],
+    [
+      'the keys that are gone',
+      () => `delete from handover.frozen_keys`,
+      /handover\.frozen_keys .*: the keys that people were shown are missing/,
+    ],
+    [
+      'the certificate',
+      id => `update handover.certificates set body = replace(body, '"completed"', '"complete!"') where ${where}${id}'`,
+      /handover\.certificates number 0: its body gives the digest/,
+    ],
+    [
+      'a certificate with a digest of its own',
+      id =>
+        `update handover.certificates set body = body || ' ', digest = encode(sha256(convert_to(body || ' ', 'UTF8')), 'hex') where ${where}${id}'`,
+      /handover\.certificates number 0: the run's own result names/,
+    ],
+    [
+      'the certificate that is gone',
+      id => `delete from handover.certificates where ${where}${id}'`,
+      /handover\.certificates number 0: the run's own result names .* the row is missing/,
+    ],
+    [
+      'a byte of the history',
+      id => `update handover.archives set history = set_byte(history, 100, get_byte(history, 100) # 1) where ${where}${id}'`,
+      /handover\.archives run .*: the stored history gives the digest/,
+    ],
+    [
+      'the status of a history',
+      id => `update handover.archives set status = 'TERMINATED' where ${where}${id}'`,
+      /handover\.archives run .*: by its history the run is COMPLETED, the row says TERMINATED/,
+    ],
+    [
+      'the number of events of a history',
+      id => `update handover.archives set events = events - 1 where ${where}${id}'`,
+      /handover\.archives run .*: the history has \d+ events, the row says/,
+    ],
+    [
+      'whose history it is',
+      id => `update handover.archives set offboarding = gen_random_uuid() where ${where}${id}'`,
+      /handover\.archives run .*: the history is of offboarding/,
+    ],
+  ];
+  test.each(cases)('%s', async (_, change, names) => {
+    await tampered(change(run.offboardingId), async () => {
+      const ran = await cli('audit', run.offboardingId, '--verify');
+      expect(ran).toMatchObject({ code: 7, err: '' });
+      expect(ran.out).toMatch(names);
+      const [verdict] = (await cli('audit', run.offboardingId, '--verify', '--json')).json();
+      expect(verdict).toMatchObject({ ok: false });
+      // The timeline is told all the same.
+      expect(await cli('audit', run.offboardingId)).toMatchObject({ code: 7, out: expect.stringContaining('do') });
+    });
+    expect(await cli('audit', run.offboardingId, '--verify')).toMatchObject({ code: 0 });
+  });
+
+  test('a chain that was written anew from end to end, with its checkpoint', async () => {
+    const { rows } = await small.db.store.query('select * from handover.audit where offboarding = $1 order by seq', [
+      run.offboardingId,
+    ]);
+    await tampered(
+      [
+        ['delete from handover.audit where offboarding = $1', [run.offboardingId]],
+        ['delete from handover.audit_heads where offboarding = $1', [run.offboardingId]],
+      ],
+      async () => {
+        const { store } = small.world.worker.deps;
+        await store.audit.append(
+          run.offboardingId,
+          rows
+            .filter(row => row.kind !== 'refusal')
+            .map(row => ({ subject: row.subject, kind: row.kind, body: JSON.parse(row.body) })),
+        );
+        const ran = await cli('audit', run.offboardingId, '--verify');
+        expect(ran.code).toBe(7);
+        expect(ran.out).toMatch(/handover\.audit: entry \d+ .*, but certificate 0 names it with/);
+      },
+    );
+  });
+
+  test('a history that was packed anew with a digest of its own', async () => {
+    const { rows } = await small.db.store.query('select history from handover.archives where offboarding = $1', [
+      run.offboardingId,
+    ]);
+    const packed = JSON.parse(gunzipSync(rows[0].history).toString());
+    const history = typeof packed === 'string' ? JSON.parse(packed) : packed;
+    history.events.splice(5, 1);
+    const bytes = gzipSync(JSON.stringify(history));
+    await tampered(
+      [
+        [
+          `update handover.archives set history = $2, digest = encode(sha256($2), 'hex') where offboarding = $1`,
+          [run.offboardingId, bytes],
+        ],
+      ],
+      async () => {
+        expect(await cli('audit', run.offboardingId, '--verify')).toMatchObject({
+          code: 7,
+          out: expect.stringContaining('events, the row says'),
+        });
+      },
+    );
+  });
+});
+
+test('who owned an item, when it moved, to whom, and on whose word', async () => {
+  const moved = await cli('who-owned', key(4), '--category', 'crm/accounts');
+  expect(moved.code).toBe(0);
+  expect(moved.out).toMatch(/UTC from Alice Anders \(id:\d+\) to Bob Brook \(id:\d+\)/);
+  expect(moved.out).toContain('approved by Priya Approver');
+  expect(moved.out).toContain(`(${run.run})`);
+  const [overridden] = (await cli('who-owned', `crm/accounts/${key(3)}`, '--json')).json();
+  expect(overridden).toMatchObject({
+    step: 'crm/accounts',
+    fate: 'moved',
+    from: { id: small.cast.alice.id },
+    to: { personId: small.cast.carol.id },
+    offboarding: run.offboardingId,
+    plan: { revision: 1, approvedBy: [{ name: 'Priya Approver', identity: 'claimed' }] },
+    receipt: { from: small.cast.alice.id, to: small.cast.carol.id },
+  });
+  const refused = (await cli('who-owned', key(5), '--category', 'crm/accounts', '--json')).json();
+  expect(refused.every(line => line.fate === 'not-moved' && String(line.why).startsWith('failed: '))).toBe(true);
+  const pending = (await cli('who-owned', key(0), '--system', 'crm', '--json')).json();
+  expect(pending.map(line => [line.step, line.fate]).sort()).toEqual([
+    ['crm/accounts', 'moved'],
+    ['crm/approvals', 'acknowledged'],
+    ['crm/rules', 'moved'],
+  ]);
+  // Composite and uuid keys.
+  const field = JSON.stringify([key(1), '"odd", {field} \\ 1']);
+  expect((await cli('who-owned', field, '--json')).json()).toMatchObject([{ step: 'crm/fields', fate: 'moved' }]);
+  const { rows } = await small.db.crm.query("select id from tokens where revoked_at > now() - interval '1 hour' limit 1");
+  expect((await cli('who-owned', rows[0].id, '--json')).json()).toMatchObject([
+    { step: 'crm/tokens', fate: 'removed', to: null },
+  ]);
+});
+
+test('an item that no plan names, or a filter that cannot be, is said', async () => {
+  expect(await cli('who-owned', 'no-such-item')).toMatchObject({ code: 4, out: '' });
+  expect(await cli('who-owned', key(4), '--system', 'desk')).toMatchObject({ code: 4 });
+  expect(await cli('who-owned', key(4), '--category', 'accounts')).toMatchObject({ code: 2 });
+  expect(await cli('who-owned', key(4), '--category', 'crm/accounts', '--system', 'desk')).toMatchObject({ code: 2 });
+});
+
+test('no page that holds an item is passed over, whatever the order of its keys', async () => {
+  const manifest = '00000000-0000-4000-8000-000000000001';
+  const keysets = [
+    ['9', '10', '100'],
+    ['-5', '3'],
+    ['Zebra', 'apple'],
+    ['a/b', 'é', '中'],
+    ['["1","x"]', '["10","a"]'],
+    ['7', 'x7'],
+  ];
+  const client = new pg.Client({ connectionString: small.world.urls.store });
+  await client.connect();
+  for (const [n, keys] of keysets.entries()) {
+    await client.query(
+      `insert into handover.manifest_pages values ($1, 'crm/accounts', $2, 0, 'approved', $3, $4, $5, $6, null, '0', '')`,
+      [manifest, n, keys.length, keys[0], keys.at(-1), keys],
+    );
+  }
+  await client.query(`set session_replication_role = replica`);
+  await client.query(
+    `insert into handover.plans select $1, offboarding, run || 'x', revision, replace(body, (body::json ->> 'manifest'), $2) from handover.plans where offboarding = $3`,
+    ['x', manifest, run.offboardingId],
+  );
+  try {
+    for (const one of keysets.flat()) {
+      const found = (await cli('who-owned', one, '--category', 'crm/accounts', '--json')).json();
+      expect(found, one).toMatchObject([{ fate: 'planned' }]);
+    }
+  } finally {
+    await client.query(`delete from handover.plans where digest = 'x'`);
+    await client.query('delete from handover.manifest_pages where manifest = $1', [manifest]);
+    await client.end();
+  }
+});
+
+test('the trail is told from the live history while a run is open, and after its termination', async () => {
+  const other = await start(small, { user: mail(small, 'carol'), successor: mail(small, 'maya') });
+  await planned(small, other);
+  const open = await cli('audit', other.run);
+  expect(open).toMatchObject({ code: 0 });
+  expect(open.out).toMatch(/run-started +the run started in Temporal/);
+  expect(open.out).not.toContain('archived');
+  await small.world.offboardings.handle(other.run).terminate('by mistake');
+  const gone = await cli('audit', 'carol');
+  expect(gone).toMatchObject({ code: 0, out: expect.stringContaining('terminated in Temporal: by mistake') });
+  const status = await cli('status', 'carol');
+  expect(status).toMatchObject({ code: 0, out: expect.stringContaining('was ended in Temporal (terminated)') });
+  expect(await cli('status', 'carol', '--watch')).toMatchObject({ code: 8 });
+  // A later offboarding of the same person stands beside the earlier one.
+  const again = await handOver(small, { user: mail(small, 'carol'), successor: mail(small, 'maya') });
+  const newest = await cli('audit', 'carol');
+  expect(newest.out).toContain(`Offboarding ${again.offboardingId}`);
+  expect(newest.out).toContain(`handover audit ${other.offboardingId}`);
+});

@@ -1,0 +1,177 @@
+/** `handover check` tries everything that the configuration names, all at once, and says how to mend what is wrong. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Finding } from '../../client/cli/check.js';
+import { mail, planned } from '../small-world/drive.js';
+import { useSmallWorld } from '../small-world/world.js';
+import { createTestDatabase } from '../support/servers.js';
+import { type Cli, cliOf } from './cli.js';
+
+const small = useSmallWorld({ once: true });
+let cli: Cli;
+beforeAll(async () => {
+  cli = await cliOf(small);
+});
+afterAll(() => cli?.remove());
+
+async function check(...args: string[]): Promise<{ code: number; ok: boolean; problems: string[]; warnings: string[] }> {
+  const ran = await cli('check', '--json', ...args);
+  expect(ran.err).toBe('');
+  const [{ ok, findings } = { ok: false, findings: [] }] = ran.json() as { ok: boolean; findings: Finding[] }[];
+  const of = (state: Finding['state']): string[] =>
+    findings.filter(one => one.state === state).map(one => `${one.what}: ${one.says} ${one.mend ?? ''}`);
+  return { code: ran.code, ok, problems: of('problem'), warnings: of('warning') };
+}
+
+test('a sound installation passes, and what could be better is said', async () => {
+  expect(await check()).toMatchObject({ code: 0, ok: true, problems: [] });
+  const { code, out } = await cli('check');
+  expect(code).toBe(0);
+  for (const said of [
+    '✓ store',
+    '✓ crm',
+    '✓ desk',
+    '✓ roles',
+    '✓ successors',
+    '✓ temporal',
+    '✓ worker',
+    'Nothing stands in the way.',
+  ])
+    expect(out).toContain(said);
+});
+
+test('everything that is wrong is told in one go', async () => {
+  const file = await cli.writeConfig('wrong.yaml', config => {
+    config.roles = { operators: 'directory', approvers: ['priya@small.example', 'nobody@small.example'] };
+    config.policy.approvals = 3;
+    config.successors = [
+      { category: 'crm/cars', rule: 'manager' },
+      { system: 'erp', rule: 'manager' },
+      {
+        category: 'crm/accounts',
+        rule: { match: { attribute: 'colour', map: { red: 'ghost@small.example' }, otherwise: 'ines@small.example' } },
+      },
+      { category: 'desk/tickets', rule: 'queue:nowhere' },
+      { rule: { 'round-robin': ['alice@small.example', 'bob@small.example'] } },
+    ];
+  });
+  const { code, problems, warnings } = await check('--config', file);
+  expect(code).toBe(7);
+  for (const [n, says] of [
+    'roles.approvers: nobody in Small CRM is "nobody@small.example"',
+    'roles: The policy asks for 3 approvals, but only 2 may approve',
+    'successors[0]: "crm" has no category "cars"',
+    'successors[1]: there is no system "erp"',
+    'successors[2]: nobody in Small CRM is "ghost@small.example"',
+    'successors[2]: crm/accounts has no attribute "colour". Its catalog knows region',
+    'successors[3]: desk/tickets has no queue "nowhere"',
+  ].entries())
+    expect(problems[n]).toContain(says);
+  expect(problems).toHaveLength(7);
+  expect(warnings.join()).toContain('"ines@small.example" is not active');
+});
+
+test('a catalog that does not fit the live system is told with its place in the file', async () => {
+  await small.db.crm.query('alter table accounts rename column name to title');
+  const { code, problems } = await check();
+  await small.db.crm.query('alter table accounts rename column title to name');
+  expect(code).toBe(7);
+  expect(problems.join('\n')).toMatch(/crm\.yaml:\d+.*name/);
+});
+
+test('what is out of reach is told beside what is fine', async () => {
+  const elsewhere = await createTestDatabase('empty');
+  const env = { ...cli.env };
+  const [crm, store] = [small.world.config.systems.crm!.connection, small.world.config.store.connection];
+  try {
+    delete cli.env[crm];
+    cli.env[store] = elsewhere.url;
+    const { code, problems, warnings } = await check('--namespace', 'nowhere');
+    expect(code).toBe(7);
+    expect(problems).toEqual([
+      expect.stringContaining(`crm: The environment variable ${crm} is not set`),
+      expect.stringContaining('temporal operator namespace create --namespace nowhere'),
+    ]);
+    expect(warnings.join('\n')).toContain('It has no tables of Handover yet');
+    expect(await cli('audit', 'id:1')).toMatchObject({ code: 6, err: expect.stringContaining('handover worker') });
+    expect(await cli('who-owned', '1')).toMatchObject({ code: 6, err: expect.stringContaining('handover worker') });
+    cli.env[store] = elsewhere.url.replace(/:\d+\//, ':1/');
+    expect((await check()).problems.join('\n')).toMatch(/store: .*does not answer/);
+    expect(await cli('audit', 'id:1')).toMatchObject({ code: 6, err: expect.stringContaining('handover check') });
+  } finally {
+    Object.assign(cli.env, env);
+    await elsewhere.drop();
+  }
+});
+
+test('no password is ever printed', async () => {
+  const env = { ...cli.env };
+  const store = small.world.config.store.connection;
+  cli.env[store] = 'postgresql://somebody:hunter2@127.0.0.1:1/x';
+  for (const args of [['check'], ['check', '--json'], ['audit', 'id:1', '--debug'], ['who-owned', '1']]) {
+    const { out, err } = await cli(...args);
+    expect(out + err).not.toContain('hunter2');
+    expect(out + err).not.toContain(small.password);
+  }
+  Object.assign(cli.env, env);
+});
+
+test('a configuration that cannot be read is bad usage, with the line', async () => {
+  await writeFile(join(cli.dir, 'broken.yaml'), 'version: 1\ndirectory: crm\nsystems: {}\nstore: { connection: postgres://x }\n');
+  const ran = await cli('check', '--config', 'broken.yaml');
+  expect(ran).toMatchObject({ code: 2, out: '' });
+  expect(ran.err).toMatch(/broken\.yaml:4 store\.connection: .*name an environment variable/);
+  expect(await cli('list', '--config', 'missing.yaml')).toMatchObject({ code: 2, err: expect.stringContaining('missing.yaml') });
+  expect((await cli('list', '--config', 'missing.yaml', '--json')).json()).toMatchObject([{ exit: 2 }]);
+});
+
+test('without a Temporal server every command says so and ends with its own code', async () => {
+  const ran = await cli('list', '--address', '127.0.0.1:1');
+  expect(ran).toMatchObject({ code: 6, out: '' });
+  expect(ran.err).toContain('No Temporal server answers at 127.0.0.1:1');
+});
+
+test('without a worker nobody waits for ever, and the answer can be asked for again', async () => {
+  const run = `offboarding/${small.cast.alice.id}`;
+  const request = ['start', mail(small, 'alice'), '--by', mail(small, 'olivia'), '--successor', 'manager'];
+  const decision = ['pause', run, '--by', mail(small, 'olivia')];
+  const ids = { request: `late-${small.cast.alice.id}`, decision: `late-pause-${small.cast.alice.id}` };
+  small.started.add(run);
+  await small.world.worker.stop();
+  const unanswered = await cli(...request, '--timeout', '1', '--json', '--id', ids.request);
+  expect(unanswered.code).toBe(6);
+  expect(unanswered.json()).toMatchObject([{ verdict: 'unknown', id: ids.request }]);
+  expect(unanswered.err).toContain(`--id ${ids.request}`);
+  await small.world.restartWorker();
+  expect((await cli(...request, '--json', '--id', ids.request)).json()).toMatchObject([{ answer: 'started', workflowId: run }]);
+  await planned(small, { run, offboardingId: '' });
+
+  await small.world.worker.stop();
+  expect(await cli('status', run, '--timeout', '1')).toMatchObject({ code: 6, err: expect.stringContaining('handover worker') });
+  expect(await cli(...decision, '--timeout', '1', '--id', ids.decision)).toMatchObject({
+    code: 6,
+    out: '',
+    err: expect.stringContaining(`--id ${ids.decision}`),
+  });
+  await small.world.restartWorker();
+  expect(await cli(...decision, '--id', ids.decision)).toMatchObject({ code: 0 });
+  expect((await small.world.offboardings.status(run)).decided).toBe(1);
+  expect(await cli('list', '--timeout', 'soon')).toMatchObject({ code: 2 });
+});
+
+test('a preview is waited for to its end', async () => {
+  small.started.add(`offboarding/${small.cast.bob.id}`);
+  const ran = await cli(
+    'start',
+    mail(small, 'bob'),
+    '--by',
+    mail(small, 'olivia'),
+    '--successor',
+    'manager',
+    '--mode',
+    'preview',
+    '--wait',
+  );
+  expect(ran).toMatchObject({ code: 0, out: expect.stringContaining('closed (previewed)') });
+});
