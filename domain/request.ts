@@ -3,6 +3,7 @@
  * Everything that enters is parsed here once; what comes out is trusted inside.
  */
 import { z } from 'zod';
+import { clip, describe, mistakesOf } from './mistake.js';
 import type { ItemKey } from './model.js';
 
 /** Longest name of a person, system, category or item key. Payloads stay in a history for good. */
@@ -187,69 +188,16 @@ function parse<S extends z.ZodObject>(schema: S, given: Record<string, unknown>,
     };
   const result = schema.safeParse(given);
   if (result.success) return { ok: true, value: result.data };
-  const mistakes = result.error.issues.map(issue => mistakeOf(issue, given, schema));
-  const more = mistakes.length - MOST_MISTAKES;
-  const said = mistakes.slice(0, MOST_MISTAKES).join('; ');
-  return { ok: false, sentence: `Cannot read ${what}: ${said}${more > 0 ? `; and ${more} more` : ''}.` };
-}
-
-type Issue = z.core.$ZodIssue;
-
-function mistakeOf(issue: Issue, given: unknown, schema: z.ZodObject, above: readonly PropertyKey[] = []): string {
-  const path = [...above, ...issue.path];
-  const where = `"${clip(path.map(String).join('.'))}"`;
-  const value = valueAt(given, path);
-  if (issue.code === 'unrecognized_keys') {
-    const keys = issue.keys.slice(0, MOST_MISTAKES).map(key => `"${clip(key)}"`);
-    const known = path.length === 0 ? `; known are ${Object.keys(schema.shape).join(', ')}` : '';
-    const more = issue.keys.length - keys.length;
-    return `${path.length > 0 ? `${where} has` : 'there is'} no key ${keys.join(', ')}${more > 0 ? ` and ${more} more` : ''}${known}`;
-  }
-  if (issue.code === 'invalid_union') {
-    const [meant, ...others] = issue.errors.filter(errors => errors.length > 0 && errors.every(error => isDeeper(error, value)));
-    if (meant && others.length === 0) return mistakeOf(meant[0]!, given, schema, path);
-  }
-  if (value === undefined) return `${where} is missing: ${allowed(issue)}`;
-  return `${where} cannot be ${describe(value)}: ${allowed(issue)}`;
-}
-
-/** Of several shapes that were possible, this one was meant: the mistake is further inside. */
-function isDeeper(issue: Issue, value: unknown): boolean {
-  return issue.path.length > 0 && valueAt(value, issue.path.slice(0, 1)) !== undefined;
-}
-
-const KINDS: Record<string, string> = {
-  string: 'it is a text in quotes',
-  object: 'it is an object in {}',
-  record: 'it is an object in {}',
-  array: 'it is a list in []',
-};
-
-function allowed(issue: Issue): string {
-  if (issue.code === 'invalid_value') return `allowed are ${issue.values.map(value => JSON.stringify(value)).join(', ')}`;
-  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) return KINDS[issue.expected] ?? issue.message;
-  if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
-  return issue.message;
-}
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (at, key) => ((isObject(at) || Array.isArray(at)) && Object.hasOwn(at, key) ? at[key as never] : undefined),
-    value,
-  );
+  const mistakes = mistakesOf(result.error.issues, given, schema);
+  const said = mistakes.slice(0, MOST_MISTAKES).map(({ path, says }) => {
+    return path.length > 0 ? `"${clip(path.map(String).join('.'))}" ${says}` : `it ${says}`;
+  });
+  const more = mistakes.length - said.length;
+  return { ok: false, sentence: `Cannot read ${what}: ${said.join('; ')}${more > 0 ? `; and ${more} more` : ''}.` };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function describe(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  return clip(JSON.stringify(value) ?? String(value));
-}
-
-function clip(text: string, length = 80): string {
-  return text.length > length ? `${text.slice(0, length)}…` : text;
 }
 
 /** The moment a date or date-time stands for, in milliseconds since 1970. */
