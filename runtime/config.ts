@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { mistakesOf } from '../domain/mistake.js';
 import { policySchema } from '../domain/policy.js';
 import { standingRuleSchema } from '../domain/rules.js';
 
@@ -14,7 +15,9 @@ const variable = z
   .string()
   .regex(/^[A-Z][A-Z0-9_]*$/, 'name an environment variable, e.g. CRM_URL; the URL itself never stands here');
 /** People by e-mail, or `directory`: whoever the directory's catalog gives the role. */
-const people = z.union([z.literal('directory'), z.array(z.string()).min(1)]);
+const people = z.union([z.literal('directory'), z.array(z.string()).min(1, 'name at least one person')], {
+  error: 'it is "directory", or a list of e-mail addresses',
+});
 
 const configSchema = z.strictObject({
   version: z.literal(1),
@@ -40,8 +43,11 @@ export type Config = z.infer<typeof configSchema> & {
   file: string;
 };
 
-/** Reads and checks the file. Throws an Error with one line per mistake: `file:line key: what is allowed`. */
-export function readConfig(file: string): Config {
+/**
+ * Reads and checks the file. TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE win over what it says, so that one file serves several places.
+ * Throws an Error with one line per mistake: `file:line key: what is allowed`.
+ */
+export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): Config {
   const path = resolve(file);
   let text: string;
   try {
@@ -52,7 +58,8 @@ export function readConfig(file: string): Config {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   if (document.errors.length > 0) throw new Error(document.errors.map(error => `${path}: ${error.message}`).join('\n'));
-  const result = configSchema.safeParse(document.toJS());
+  const given: unknown = document.toJS();
+  const result = configSchema.safeParse(given);
   if (!result.success) {
     const at = (keys: readonly PropertyKey[]): string => {
       for (let depth = keys.length; depth >= 0; depth--) {
@@ -62,25 +69,20 @@ export function readConfig(file: string): Config {
       return path;
     };
     throw new Error(
-      result.error.issues.map(issue => `${at(issue.path)} ${issue.path.map(String).join('.')}: ${issue.message}`).join('\n'),
+      mistakesOf(result.error.issues, given, configSchema)
+        .map(({ path: keys, says }) => `${[at(keys), keys.map(String).join('.')].filter(Boolean).join(' ')}: ${says}`)
+        .join('\n'),
     );
   }
   const config = { ...result.data, file: path };
+  if (env.TEMPORAL_ADDRESS) config.temporal.address = env.TEMPORAL_ADDRESS;
+  if (env.TEMPORAL_NAMESPACE) config.temporal.namespace = env.TEMPORAL_NAMESPACE;
   if (!config.systems[config.directory]) {
     throw new Error(
       `${path} directory: "${config.directory}" is no system of this file; known are ${Object.keys(config.systems).join(', ')}.`,
     );
   }
   return config;
-}
-
-/** Where Temporal is, as the environment says it: TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE win over the file. */
-export function temporalFrom(config: Config, env: NodeJS.ProcessEnv): Config['temporal'] {
-  return {
-    ...config.temporal,
-    ...(env.TEMPORAL_ADDRESS ? { address: env.TEMPORAL_ADDRESS } : {}),
-    ...(env.TEMPORAL_NAMESPACE ? { namespace: env.TEMPORAL_NAMESPACE } : {}),
-  };
 }
 
 /** The absolute path of a system's catalog file. */

@@ -12,7 +12,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DefaultLogger, type LogEntry, type LogLevel, Runtime } from '@temporalio/worker';
-import { type Config, readConfig, temporalFrom } from '../runtime/config.js';
+import { type Config, readConfig } from '../runtime/config.js';
 import { cacheDir } from '../runtime/embedded/cache.js';
 import { type Logger, openLog, withoutPasswords } from '../runtime/log.js';
 import { workflowBundle } from './bundle.js';
@@ -30,8 +30,7 @@ export async function runWorker(options: WorkerProcess = {}): Promise<number> {
   const env = options.env ?? process.env;
   const log = options.log ?? openLog(process.stdout, env.HANDOVER_LOG_LEVEL);
   try {
-    const config = readConfig(options.config ?? env.HANDOVER_CONFIG ?? 'handover.yaml');
-    config.temporal = temporalFrom(config, env);
+    const config = readConfig(options.config ?? env.HANDOVER_CONFIG ?? 'handover.yaml', env);
     sdkLogsTo(log);
     const worker = await startWorker({ config, env, cacheDir: bundleDir(env), log: message => log.info(message) });
     log.info(serving(config, env), 'This worker takes work.');
