@@ -222,7 +222,8 @@ function heldBy(now: Tied['now'], ground: Ground, owner: string | null): string[
 /** Somebody else put it there after `mark`, perhaps in the same breath. */
 function landedLater(events: Event[], ground: Ground, key: string, mark: Event | null): boolean {
   if (!mark) return false;
-  const later = (one: Event): boolean => (one.system === mark.system ? one.seq > mark.seq : one.txid > mark.txid);
+  const later = (one: Event): boolean =>
+    one.txid === mark.txid || (one.system === mark.system ? one.seq > mark.seq : one.txid > mark.txid);
   return events.some(
     one => !one.engine && one.system === ground.system && one.table === ground.table && one.key === key && later(one),
   );
