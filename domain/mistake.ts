@@ -97,10 +97,10 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   );
 }
 
-/** A value as it is quoted in a sentence. */
+/** A value as it is quoted in a sentence; the password of a URL that stands in the wrong place is not repeated. */
 export function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
-  return clip(JSON.stringify(value) ?? String(value));
+  return clip((JSON.stringify(value) ?? String(value)).replace(/:\/\/[^@\s"]*@/g, '://…@'));
 }
 
 export function clip(text: string, length = 80): string {

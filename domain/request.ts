@@ -18,7 +18,11 @@ const person = z
 
 const WHO = 'an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned"';
 /** A single taker: `manager`, `unassigned`, `queue:<name>`, an e-mail, a login, or `id:<directory id>`. */
-const taker = text.trim().min(1, `say who: ${WHO}`);
+const taker = z
+  .string({ error: `say who: ${WHO}` })
+  .trim()
+  .min(1, `say who: ${WHO}`)
+  .max(LONGEST_NAME, `at most ${LONGEST_NAME} characters are allowed`);
 /** A pool of people, or `team`: the active members of the leaver's team. */
 const pool = z.union(
   [z.literal('team'), z.array(taker).min(1, 'a pool needs at least one person').max(500, 'a pool has at most 500 people')],
@@ -33,7 +37,7 @@ export const successorRule = z.union(
     z.strictObject({
       match: z.strictObject({
         attribute: text.min(1, 'name the attribute of the items'),
-        map: z.record(text, taker),
+        map: z.record(text, taker, { error: 'say who takes which value: {"emea": "bob@example.com"}' }),
         otherwise: taker.optional(),
       }),
     }),
@@ -51,15 +55,24 @@ const moment = z.union([z.iso.date(), z.iso.datetime({ offset: true })], {
 
 const mode = z.enum(['execute-and-deactivate', 'execute-only', 'preview']);
 const departure = z.enum(['planned', 'unplanned']);
-const byCategory = z.record(text, successorRule);
+const byCategory = z.record(text, successorRule, {
+  error: 'name a successor per category or system: {"crm/open_tasks": "bob@example.com"}',
+});
 const note = z.string().max(2000, 'at most 2,000 characters are allowed').optional();
 /** Step → item key → taker. More than 200 would swell the history. */
 const overrides = z
-  .record(text, z.record(text, taker))
+  .record(text, z.record(text, taker, { error: 'name a successor per item: {"4711": "bob@example.com"}' }), {
+    error: 'name a successor per category and item: {"crm/open_tasks": {"4711": "bob@example.com"}}',
+  })
   .refine(all => Object.values(all).reduce((n, items) => n + Object.keys(items).length, 0) <= 200, {
     error: 'at most 200 overrides travel inline: use a match rule, or split by category',
   });
-const identities = z.record(text, z.record(text, text.min(1, 'an id is never empty')));
+const IDENTITIES = 'give ids as texts, per system and identity: {"crm": {"user": "17"}}';
+const identities = z.record(
+  text,
+  z.record(text, z.string({ error: IDENTITIES }).min(1, IDENTITIES).max(LONGEST_NAME), { error: IDENTITIES }),
+  { error: IDENTITIES },
+);
 const systems = z.array(text.min(1, 'name a system')).min(1, 'name at least one system, or leave the key out for all of them');
 
 export const requestSchema = z.strictObject({
@@ -82,7 +95,7 @@ export type OffboardingRequest = z.input<typeof requestSchema>;
 export type Order = z.infer<typeof requestSchema>;
 
 const by = person;
-const PLAN = "give the plan's digest as the status shows it, at least its first 12 characters";
+const PLAN = "give the plan's digest as the status shows it (digits and a-f), at least its first 12 characters";
 const plan = z.string({ error: PLAN }).regex(/^[0-9a-f]{12,64}$/, PLAN);
 const STEP = 'name the step, such as "crm/open_tasks"';
 const step = z.string({ error: STEP }).min(1, STEP).max(LONGEST_NAME, `at most ${LONGEST_NAME} characters are allowed`);
@@ -119,8 +132,8 @@ export const decisionSchemas = {
   pause: z.strictObject({ by, note }),
   resume: z.strictObject({ by, note }),
   retry: z.strictObject({ by, note }),
-  skip: z.strictObject({ by, step, reason: reason('say why the items may stay'), note }),
-  finish: z.strictObject({ by, reason: reason('say why the run ends here'), note }),
+  skip: z.strictObject({ by, step, reason: reason('say in a few words why the items may stay'), note }),
+  finish: z.strictObject({ by, reason: reason('say in a few words why the run ends here'), note }),
   cancel: z.strictObject({ by, access: z.enum(['keep', 'restore']).optional(), note }),
 } as const;
 
