@@ -14,6 +14,12 @@ import { standingRuleSchema } from '../domain/rules.js';
 const variable = z
   .string()
   .regex(/^[A-Z][A-Z0-9_]*$/, 'name an environment variable, e.g. CRM_URL; the URL itself never stands here');
+const systemName = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9_]*$/,
+    'a system is named with lower-case letters, digits and _, starting with a letter, as its catalog is',
+  );
 /** People by e-mail, or `directory`: whoever the directory's catalog gives the role. */
 const people = z.union([z.literal('directory'), z.array(z.string()).min(1, 'name at least one person')], {
   error: 'it is "directory", or a list of e-mail addresses',
@@ -22,7 +28,7 @@ const people = z.union([z.literal('directory'), z.array(z.string()).min(1, 'name
 const configSchema = z.strictObject({
   version: z.literal(1),
   directory: z.string(),
-  systems: z.record(z.string().regex(/^[a-z][a-z0-9_]*$/), z.strictObject({ catalog: z.string(), connection: variable })),
+  systems: z.record(systemName, z.strictObject({ catalog: z.string(), connection: variable })),
   store: z.strictObject({ connection: variable }),
   temporal: z
     .strictObject({
