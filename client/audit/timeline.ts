@@ -59,7 +59,8 @@ export function condensed(happenings: readonly Happening[]): Happening[] {
   return shown;
 }
 
-const BOOKKEEPING = new Set(['identify', 'recordDecision', 'closeRun', 'openRequest']);
+/** Activities whose result the chain tells in its own words. */
+const BOOKKEEPING = new Set(['identify', 'recordDecision', 'closeRun', 'openRequest', 'makePlan', 'runSteps', 'deactivate']);
 
 function add(line: Happening, receipt: Happening): void {
   const { details } = line;

@@ -83,14 +83,14 @@ function tell(terminal: Terminal, evidence: Evidence): void {
   terminal.say();
 }
 
-const COUNTED: Record<keyof Verdict['checked'], string> = {
-  entries: 'chained entries',
-  plans: 'plans',
-  pages: 'manifest pages',
-  receipts: 'receipts',
-  keySets: 'sets of shown keys',
-  certificates: 'certificates',
-  histories: 'archived histories',
+const COUNTED: Record<keyof Verdict['checked'], [one: string, many: string]> = {
+  entries: ['chained entry', 'chained entries'],
+  plans: ['plan', 'plans'],
+  pages: ['manifest page', 'manifest pages'],
+  receipts: ['receipt', 'receipts'],
+  keySets: ['set of shown keys', 'sets of shown keys'],
+  certificates: ['certificate', 'certificates'],
+  histories: ['archived history', 'archived histories'],
 };
 
 function conclude(terminal: Terminal, verdict: Verdict): void {
@@ -98,7 +98,7 @@ function conclude(terminal: Terminal, verdict: Verdict): void {
   const { colours } = terminal;
   const checked = Object.entries(verdict.checked)
     .filter(([, count]) => count > 0)
-    .map(([what, count]) => `${count} ${COUNTED[what as keyof Verdict['checked']]}`)
+    .map(([what, count]) => `${count} ${COUNTED[what as keyof Verdict['checked']][count === 1 ? 0 : 1]}`)
     .join(', ');
   if (verdict.ok) return terminal.say(`${colours.green('✓')} Verified, nothing was changed: ${checked}.`);
   terminal.say(

@@ -28,6 +28,7 @@ export async function watch({ reach, terminal }: Session, started: LiveRun): Pro
   const offboardings = await reach.offboardings();
   let run = started;
   let answered = Date.now();
+  let seen = false;
   try {
     for (;;) {
       try {
@@ -35,8 +36,10 @@ export async function watch({ reach, terminal }: Session, started: LiveRun): Pro
         const live = working(status) ? await reach.ask(() => offboardings.live(run.workflowId)) : null;
         answered = Date.now();
         run = await sameOffboarding(reach, run);
-        screen.show(status, live);
         const exit = exitOf(status, run);
+        // What was over before we came is in the tree; programs get it as the one object there is.
+        if (exit === null || seen || terminal.wantsJson) screen.show(status, live);
+        seen = true;
         if (exit !== null) {
           screen.end();
           terminal.say();
@@ -156,7 +159,8 @@ function changes(status: Status): [string, string][] {
     ['run', `${status.state}${status.outcome ? ` (${status.outcome})` : ''}: ${status.sentence}`],
   ];
   for (const [id, step] of Object.entries(status.steps)) {
-    if (step.state === 'queued') continue;
+    const nothing = step.state === 'completed' && step.changed === 0 && !id.endsWith('/deactivate');
+    if (step.state === 'queued' || nothing) continue;
     const done = step.changed > 0 && step.state !== 'running' ? `, ${number(step.changed)} done` : '';
     lines.push([id, `${MARK[step.state]} ${id}: ${step.state}${done}${step.message ? `: ${step.message}` : ''}`]);
   }

@@ -88,7 +88,7 @@ test('the timeline tells who asked, who decided what on whose claim, what moved 
     /run-ended .*completed/,
     /certificate .*certificate [0-9a-f]{64}/,
     /archived .*is kept: \d+ events, completed/,
-    /✓ Verified, nothing was changed: .*chained entries, 1 plans, .*manifest pages, .*receipts, .*shown keys, 1 certificates, 1 archived histories/,
+    /✓ Verified, nothing was changed: .*chained entries, 1 plan, .*manifest pages, .*receipts, .*shown keys, 1 certificate, 1 archived history/,
   ];
   let from = 0;
   for (const line of lines) {
