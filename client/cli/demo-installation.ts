@@ -139,15 +139,15 @@ async function startTheWorker(
   life: Life,
   screen: Screen,
 ): Promise<RunningWorker> {
-  const starting = startWorker({
+  const worker = await startWorker({
     config,
     env,
     cacheDir: stateDir,
     log: message => Runtime.instance().logger.info(message),
     worker: GRACE,
   });
-  life.closer(async () => (await starting.catch(() => undefined))?.stop());
-  const worker = await starting;
+  // One that is still starting has nothing in hand and is not waited for.
+  life.closer(() => worker.stop());
   worker.stopped.then(
     () => {},
     (error: Error) => life.fail(`The worker broke: ${error.message} ${join(stateDir, 'worker.log')} says more.`),

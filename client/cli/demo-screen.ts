@@ -13,6 +13,8 @@ export interface Screen {
   flash(text: string): void;
   title(number: number, text: string): void;
   colours: typeof pc;
+  /** The last word has been said: what was under way says no more. */
+  hush(): void;
 }
 
 const INDENT = '   ';
@@ -20,6 +22,7 @@ const INDENT = '   ';
 export function screenOn(out: Writable & { isTTY?: boolean; columns?: number } = process.stdout): Screen {
   const live = Boolean(out.isTTY);
   let flashed = '';
+  let silent = false;
   const width = (): number => out.columns ?? 100;
   const clear = (): void => {
     if (flashed) out.write('\r\x1b[2K');
@@ -28,12 +31,13 @@ export function screenOn(out: Writable & { isTTY?: boolean; columns?: number } =
     if (flashed) out.write(pc.dim(flashed.slice(0, width() - 1)));
   };
   const line = (text = ''): void => {
+    if (silent) return;
     clear();
     out.write(`${text}\n`);
     redraw();
   };
   const flash = (text: string): void => {
-    if (!live) return;
+    if (!live || silent) return;
     clear();
     flashed = text;
     redraw();
@@ -60,6 +64,10 @@ export function screenOn(out: Writable & { isTTY?: boolean; columns?: number } =
       line(`${pc.cyan(pc.bold(String(number)))}  ${pc.bold(text)}`);
     },
     colours: pc,
+    hush() {
+      flash('');
+      silent = true;
+    },
   };
 }
 

@@ -37,7 +37,10 @@ waits for people, 130 when you ended it in the middle.`,
     .action(async options => {
       const screen = screenOn();
       await live(life => demo(options, life, screen), {
-        say: line => screen.line(screen.colours.dim(line)),
+        say: line => {
+          screen.line(screen.colours.dim(line));
+          screen.hush();
+        },
         cry: sentence => screen.line(`\n${screen.colours.red(sentence)}`),
       });
     });

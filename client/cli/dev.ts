@@ -22,7 +22,10 @@ the environment. Stays up until Ctrl-C (exit code 0; 130 while it is still start
     .action(async options => {
       const screen = screenOn();
       await live(life => dev(options, life, screen), {
-        say: line => screen.line(screen.colours.dim(line)),
+        say: line => {
+          screen.line(screen.colours.dim(line));
+          screen.hush();
+        },
         cry: sentence => screen.line(`\n${screen.colours.red(sentence)}`),
       });
     });

@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { run } from '../../runtime/embedded/run.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -23,12 +23,11 @@ export interface Demo {
   end(): Promise<{ code: number | null; output: string }>;
 }
 
-/** A directory that other users may pass through, gone after the file. */
-export async function keepStateDir(): Promise<string> {
+/** A directory that other users may pass through, for all tests of a file. */
+export async function keepStateDir(): Promise<{ dir: string; remove(): Promise<void> }> {
   const dir = await mkdtemp(join(tmpdir(), 'handover-demo-'));
   await chmod(dir, 0o755);
-  afterAll(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
-  return dir;
+  return { dir, remove: () => rm(dir, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
 export async function startDemo(args: string[], stateDir: string): Promise<Demo> {

@@ -9,7 +9,9 @@ import { type Demo, keepStateDir, listenOn, processesOf, startDemo } from './dem
 
 let dir: string;
 beforeAll(async () => {
-  dir = await keepStateDir();
+  const kept = await keepStateDir();
+  dir = kept.dir;
+  return kept.remove;
 });
 
 test('the demo ends by itself with exit code 0, and has shown the tree, the proof and where to look', async () => {
