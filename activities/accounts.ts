@@ -2,36 +2,51 @@
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account, Finding, Person } from '../domain/model.js';
 import type { Order } from '../domain/request.js';
+import { mayRequest, type Participant } from '../domain/run.js';
 import type { Deps } from './deps.js';
-import { signal } from './guard.js';
-import { findOne } from './people.js';
+import { outOfPatience, signal, waited } from './guard.js';
+import { findOne, identify } from './people.js';
+
+const OUTAGE_MS = 30_000;
 
 export interface ResolveAccountsInput {
   offboardingId: string;
   workflowId: string;
-  leaverId: string;
+  leaver: Participant;
+  requester: Participant;
   order: Order;
 }
 
 export interface ResolvedAccounts {
+  /** Why this offboarding may not be at all; then nothing was looked up. */
+  objection: string | null;
   accounts: Account[];
   findings: Finding[];
 }
 
 export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): Promise<ResolvedAccounts> {
-  const found = await findOne(deps, `id:${input.leaverId}`);
+  const found = await findOne(deps, `id:${input.leaver.id}`);
   if ('sentence' in found) throw new HandoverFailure('rejected', found.sentence);
-  await deps.store.runs.open({ leaver: input.leaverId, offboarding: input.offboardingId, workflow: input.workflowId });
+  const objection = await objectionTo(deps, input, found.person);
+  if (objection) return { objection, accounts: [], findings: [] };
+  await deps.store.runs.open({
+    leaver: input.leaver.id,
+    human: found.person.human,
+    offboarding: input.offboardingId,
+    workflow: input.workflowId,
+    preview: input.order.mode === 'preview',
+  });
   await deps.store.audit.append(input.offboardingId, [
     {
       subject: 'requested',
       kind: 'requested',
-      body: { workflow: input.workflowId, leaver: input.leaverId, request: input.order },
+      body: { workflow: input.workflowId, leaver: input.leaver.id, request: input.order },
     },
   ]);
   const unknown = (input.order.systems ?? []).filter(system => !deps.systems.names.includes(system));
   if (unknown.length > 0) {
     return {
+      objection: null,
       accounts: [],
       findings: unknown.map(system => ({
         code: 'system-unreachable',
@@ -43,7 +58,16 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
   }
   const systems = input.order.systems ?? deps.systems.names;
   const each = await Promise.all(systems.map(system => resolveIn(deps, system, found.person, input.order)));
-  return { accounts: each.flatMap(one => one.account ?? []), findings: each.flatMap(one => one.findings) };
+  return { objection: null, accounts: each.flatMap(one => one.account ?? []), findings: each.flatMap(one => one.findings) };
+}
+
+/** Who somebody is may have been settled late, or told by nobody but the workflow's input: asked again before anything is done. */
+async function objectionTo(deps: Deps, input: ResolveAccountsInput, leaver: Person): Promise<string | null> {
+  const requester = await identify(deps, { who: `id:${input.requester.id}` });
+  if (requester.kind !== 'one') return requester.sentence;
+  if (leaver.human !== input.leaver.human)
+    return 'The directory no longer says that the leaver is who was asked about: start again.';
+  return mayRequest({ ...input.leaver, human: leaver.human }, requester.person);
 }
 
 /** One system out of reach must not hide what the others say. */
@@ -63,7 +87,9 @@ async function resolveIn(
         return {
           account: resolution.account,
           findings: guards
-            .filter(guard => guard.kind !== 'last-owner' || order.mode === 'execute-and-deactivate')
+            .filter(
+              guard => guard.kind !== 'last-owner' || order.mode === 'execute-and-deactivate' || order.departure === 'unplanned',
+            )
             .map(guard => finding(guard.kind === 'last-owner' ? 'last-owner' : 'leaver-protected', guard.message)),
         };
       }
@@ -86,7 +112,8 @@ async function resolveIn(
       }
     }
   } catch (error) {
-    if (error instanceof HandoverFailure && error.kind !== 'transient' && error.kind !== 'throttled') {
+    // A passing fault is given half a minute; then the other systems, and whoever must be blocked in them, wait no longer.
+    if (error instanceof HandoverFailure && (outOfPatience(error.kind, deps.patience) || waited() > OUTAGE_MS)) {
       return { account: null, findings: [finding('system-unreachable', `${error.message} Mend it and send "retry".`)] };
     }
     throw error;

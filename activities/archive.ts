@@ -55,7 +55,8 @@ async function archiveOne(deps: Deps, input: Omit<ArchiveInput, 'runId'>, runId:
     workflow: input.workflowId,
     status,
     events: history.events?.length ?? 0,
-    history: historyToJSON(history),
+    // As text it would be JSON inside JSON, which nobody can read who unpacks an archive by hand.
+    history: JSON.parse(historyToJSON(history)) as unknown,
   });
   return saved ? 1 : 0;
 }

@@ -6,8 +6,17 @@ import type { BatchEffect, BeforeCommit, Connector } from '../connectors/connect
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account } from '../domain/model.js';
 import { type NewReceipt, type Receipt, ReceiptExists, type ReceiptId } from '../store/ledger.js';
+import { parseKeys } from '../store/manifests.js';
 import type { Deps } from './deps.js';
 import { signal } from './guard.js';
+
+/** Settles every pending receipt of an offboarding, also those of plans that were replaced and of answers that were lost. */
+export async function settleAll(deps: Deps, offboardingId: string): Promise<void> {
+  for (const receipt of await deps.store.ledger.unsettled(offboardingId)) {
+    const [system] = receipt.step.split('/');
+    await settle(deps, await deps.systems.get(system!), receipt);
+  }
+}
 
 /** Settles one receipt: true when its effect happened, false when it was rolled back and may be tried again. */
 export async function settle(deps: Deps, connector: Connector, receipt: Receipt): Promise<boolean> {
@@ -26,11 +35,32 @@ export async function settle(deps: Deps, connector: Connector, receipt: Receipt)
         `Another attempt at ${receipt.step} is still in the middle of its transaction in ${connector.title}.`,
       );
     case 'unknown':
-      throw new HandoverFailure(
-        'rejected',
-        `${connector.title} no longer knows transaction ${receipt.transaction} of ${receipt.step} (page ${receipt.page}): compare the receipt with the rows by hand.`,
-      );
+      return settleByReading(deps, connector, receipt);
   }
+}
+
+/** The target has forgotten the transaction (it is very old): the rows are all that is left to ask. */
+async function settleByReading(deps: Deps, connector: Connector, receipt: Receipt): Promise<boolean> {
+  const page = await deps.store.manifests.page(receipt.manifest, receipt.step, receipt.page);
+  const category = receipt.step.slice(receipt.step.indexOf('/') + 1);
+  if (page && receipt.takers.length > 0) {
+    let found = 0;
+    for (const taker of new Set(receipt.takers)) {
+      found += parseKeys(await connector.ownedBy(category, page.keys, taker, signal())).length;
+    }
+    if (found === 0) {
+      await deps.store.ledger.abort(receipt, receipt.transaction);
+      return false;
+    }
+    if (found >= receipt.changed) {
+      await deps.store.ledger.commit(receipt, [receipt.transaction]);
+      return true;
+    }
+  }
+  throw new HandoverFailure(
+    'rejected',
+    `${connector.title} no longer knows transaction ${receipt.transaction} of ${receipt.step} (page ${receipt.page}), and the rows do not tell what became of it: compare them with the receipt by hand.`,
+  );
 }
 
 export function receiptOf(
@@ -53,15 +83,29 @@ export function receiptOf(
 
 export type Switch = 'block' | 'unblock' | 'deactivate' | 'reactivate';
 
+/** Did an earlier attempt at this very effect happen, although its answer was lost? */
+export async function switchedBefore(deps: Deps, input: SwitchInput): Promise<boolean> {
+  const earlier = await deps.store.ledger.find(switchId(input));
+  return earlier !== null && (await settle(deps, await deps.systems.get(input.account.system), earlier));
+}
+
+interface SwitchInput {
+  offboardingId: string;
+  account: Account;
+  verb: Switch;
+  turn: number;
+}
+
+/** Effects on accounts have no keys: the offboarding's own id stands in for a manifest. */
+function switchId({ offboardingId, account, verb, turn }: SwitchInput): ReceiptId & { offboarding: string } {
+  return { offboarding: offboardingId, manifest: offboardingId, step: `${account.system}/${verb}`, page: turn };
+}
+
 /** Blocks, unblocks, deactivates or reactivates an account exactly once per offboarding and turn, with a receipt. */
-export async function switchAccount(
-  deps: Deps,
-  input: { offboardingId: string; account: Account; verb: Switch; turn: number },
-): Promise<{ changed: boolean }> {
-  const { offboardingId, account, verb, turn } = input;
+export async function switchAccount(deps: Deps, input: SwitchInput): Promise<{ changed: boolean }> {
+  const { account, verb } = input;
   const connector = await deps.systems.get(account.system);
-  // Effects on accounts have no keys: the offboarding's own id stands in for a manifest.
-  const id = { offboarding: offboardingId, manifest: offboardingId, step: `${account.system}/${verb}`, page: turn };
+  const id = switchId(input);
   const earlier = await deps.store.ledger.find(id);
   if (earlier && (await settle(deps, connector, earlier))) return { changed: earlier.changed > 0 };
   let effect: BatchEffect | undefined;

@@ -110,7 +110,7 @@ export function outOfPatience(kind: FailureKind, patience: Deps['patience']): bo
 }
 
 /** Milliseconds since the activity was first scheduled. */
-function waited(): number {
+export function waited(): number {
   return Date.now() - activityInfo().scheduledTimestampMs;
 }
 

@@ -1,13 +1,14 @@
 /** The verbs of the activities, with their dependencies bound. Workflows import the type alone. */
-import { blockAccess, deactivate, restoreAccess } from './access.js';
+import { blockAccess, restoreAccess } from './access.js';
 import { resolveAccounts } from './accounts.js';
 import { archiveRuns } from './archive.js';
+import { deactivate } from './deactivate.js';
 import type { Deps } from './deps.js';
 import { guarded } from './guard.js';
 import { look } from './look.js';
 import { makePlan } from './make-plan.js';
 import { identify, openRequest } from './people.js';
-import { closeRun, recordDecision } from './record.js';
+import { closeRun, recordDecision, settleLedger } from './record.js';
 import { runSteps } from './run-steps.js';
 
 /** First argument bound. */
@@ -28,6 +29,7 @@ export function createActivities(deps: Deps) {
       runSteps: bind(deps, runSteps),
       deactivate: bind(deps, deactivate),
       recordDecision: bind(deps, recordDecision),
+      settleLedger: bind(deps, settleLedger),
       closeRun: bind(deps, closeRun),
       archiveRuns: bind(deps, archiveRuns),
     },

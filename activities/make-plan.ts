@@ -50,7 +50,7 @@ export interface MadePlan {
 export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePlan> {
   // A second attempt answers with the plan that the first one stored, whatever the world looks like by now.
   const made = await deps.store.plans.made(input.offboardingId, input.runId, input.revision);
-  if (made) return { plan: made, findings: [], reopened: await reopenedSubjects(deps, input, made) };
+  if (made) return announce(deps, input, made);
 
   const found = await findOne(deps, `id:${input.leaverId}`);
   if ('sentence' in found)
@@ -72,6 +72,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
       title: connector.title,
       catalog: connector.catalogDigest,
       accountExpected: await mayBeAbsent(connector, leaver, account),
+      switchOff: switchOffOf(connector, account, mode.mode),
     });
     unusedRules.delete(connector.system);
     if (account.status === 'absent') {
@@ -99,9 +100,21 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
       const step = stepOf(connector, facts, inventory, input.order);
       steps.push(step);
       if (step.phase !== 'keep')
-        await fill(deps, { connector, facts, step, inventory, account, leaver, order: input.order, book, manifest, findings });
+        await fill(deps, {
+          offboardingId: input.offboardingId,
+          connector,
+          facts,
+          step,
+          inventory,
+          account,
+          leaver,
+          order: input.order,
+          book,
+          manifest,
+          findings,
+        });
     }
-    if (mode.mode === 'execute-and-deactivate' && account.active && connector.can.deactivate) steps.push(deactivation(connector));
+    if (switchOffOf(connector, account, mode.mode) === 'api') steps.push(deactivation(connector));
   }
   for (const name of unusedRules) {
     const known = steps.filter(isEffect).map(step => step.id);
@@ -122,7 +135,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
       offboardingId: input.offboardingId,
       revision: input.revision,
       manifest,
-      leaver: { id: leaver.id, name: leaver.name },
+      leaver: { id: leaver.id, name: leaver.name, human: leaver.human },
       mode: mode.mode,
       modeReason: mode.reason,
       departure: input.order.departure,
@@ -135,6 +148,11 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     },
     input.runId,
   );
+  return announce(deps, input, plan);
+}
+
+/** Says of a stored plan who takes over and that it was made; a second attempt says the same again. */
+async function announce(deps: Deps, input: MakePlanInput, plan: Plan): Promise<MadePlan> {
   const gains = plan.steps.map(step => [step.id, step.successors.flatMap(successor => successor.personId ?? [])] as const);
   await deps.store.runs.setSuccessors(input.offboardingId, Object.fromEntries(gains.filter(([, people]) => people.length > 0)));
   await deps.store.audit.append(input.offboardingId, [
@@ -168,6 +186,12 @@ function effectiveMode(order: Order, accounts: readonly Account[]): { mode: Orde
   };
 }
 
+/** A plan never promises what the system cannot do: without a way to switch somebody off it is a thing for people. */
+function switchOffOf(connector: Connector, account: Account, mode: Order['mode']): Plan['systems'][number]['switchOff'] {
+  if (mode !== 'execute-and-deactivate' || account.status === 'absent' || !account.active) return 'never';
+  return connector.can.deactivate ? 'api' : 'by-hand';
+}
+
 function stepOf(connector: Connector, facts: CategoryFacts, inventory: CategoryInventory, order: Order): PlanStep {
   // Somebody who stays keeps groups and tokens; only what they own moves.
   const stays =
@@ -185,6 +209,8 @@ function stepOf(connector: Connector, facts: CategoryFacts, inventory: CategoryI
     baseline: { count: inventory.count, fingerprint: inventory.fingerprint },
     rule: null,
     successors: [],
+    assignment: { kind: 'one' },
+    pool: 0,
     counts: [],
     overrides: 0,
     page: facts.page,
@@ -205,6 +231,8 @@ function deactivation(connector: Connector): PlanStep {
     baseline: { count: 0, fingerprint: '0' },
     rule: null,
     successors: [],
+    assignment: { kind: 'one' },
+    pool: 0,
     counts: [],
     overrides: 0,
     page: null,
@@ -214,6 +242,7 @@ function deactivation(connector: Connector): PlanStep {
 }
 
 interface Filling {
+  offboardingId: string;
   connector: Connector;
   facts: CategoryFacts;
   step: PlanStep;
@@ -230,7 +259,6 @@ interface Filling {
 async function fill(deps: Deps, given: Filling): Promise<void> {
   const { connector, facts, step, book, findings } = given;
   const empty = given.inventory.count === 0;
-  let assignment: Assignment = { kind: 'one' };
   if (step.do === 'transfer') {
     const rule = ruleFor(step, given.order, deps.standingRules, given.leaver.team);
     if (rule === null) {
@@ -244,13 +272,18 @@ async function fill(deps: Deps, given: Filling): Promise<void> {
         return;
       }
       step.rule = resolved.rule;
+      step.assignment = resolved.assignment;
       step.successors = resolved.refusals.length > 0 ? [] : resolved.successors;
-      assignment = resolved.assignment;
     }
   }
+  step.pool = step.successors.length;
   const overrides = await overridesOf(given);
-  if (!empty) await writeManifest(deps, given, assignment, overrides);
-  for (const key of overrides.keys()) {
+  if (!empty) await writeManifest(deps, given, step.assignment, overrides);
+  // An override that an earlier plan has carried out is done, not a mistake.
+  const done = new Set(
+    overrides.size > 0 ? await deps.store.manifests.everShown(given.offboardingId, step.id, [...overrides.keys()]) : [],
+  );
+  for (const key of [...overrides.keys()].filter(key => !done.has(key))) {
     findings.push(
       finding(
         'override-unknown',
@@ -305,7 +338,7 @@ async function writeManifest(deps: Deps, given: Filling, assignment: Assignment,
   const counts: number[] = step.successors.map(() => 0);
   const perSuccessor: string[][] = step.successors.map(() => []);
   const unnamed: string[] = [];
-  const assign = assigner(assignment, step.successors.slice(), new Map(overrides));
+  const assign = assigner(assignment, step.pool, new Map(overrides));
   const attribute = assignment.kind === 'match' ? assignment.attribute : undefined;
   let page = 0;
   let count = 0;

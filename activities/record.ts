@@ -2,6 +2,7 @@
 import type { Outcome } from '../domain/model.js';
 import type { Run } from '../domain/run.js';
 import type { Deps } from './deps.js';
+import { settleAll } from './effects.js';
 
 export interface RecordDecisionInput {
   offboardingId: string;
@@ -29,8 +30,16 @@ export async function recordDecision(deps: Deps, input: RecordDecisionInput): Pr
   ]);
 }
 
+/** Settles what nobody saw end, and says how many items each step really changed. */
+export async function settleLedger(deps: Deps, input: { offboardingId: string }): Promise<{ changed: Record<string, number> }> {
+  await settleAll(deps, input.offboardingId);
+  return { changed: await deps.store.ledger.changed(input.offboardingId) };
+}
+
 export interface CloseRunInput {
   run: Run;
+  /** Temporal run id: a run that was reset after its end closes a second time, and says so in an addendum. */
+  runId: string;
   outcome: Outcome;
   sentence: string;
 }
@@ -42,7 +51,7 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
   const receipts = await store.ledger.all(run.offboardingId);
   await store.audit.append(run.offboardingId, [
     {
-      subject: 'closed',
+      subject: `closed ${input.runId}`,
       kind: 'closed',
       body: {
         outcome: input.outcome,
@@ -59,7 +68,8 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
   ]);
   const chain = await store.audit.read(run.offboardingId);
   const earlier = await store.plans.latest(run.offboardingId);
-  const certificate = await store.archive.certify(run.offboardingId, {
+  const certificate = await certify(deps, run.offboardingId, input.runId, {
+    run: input.runId,
     offboarding: run.offboardingId,
     workflow: run.workflowId,
     leaver: run.leaver,
@@ -94,4 +104,19 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
   });
   await store.runs.close(run.offboardingId);
   return { certificate: certificate.digest };
+}
+
+/** Once per Temporal run: the first ending is the certificate, one after a reset an addendum that cites it. */
+async function certify(
+  deps: Deps,
+  offboarding: string,
+  runId: string,
+  body: Record<string, unknown>,
+): Promise<{ digest: string }> {
+  const { archive } = deps.store;
+  const given = await archive.certificates(offboarding);
+  const mine = given.find(certificate => certificate.body.run === runId);
+  if (mine) return mine;
+  if (given.length === 0) return archive.certify(offboarding, body);
+  return archive.addendum(offboarding, { ...body, certificate: given[0]!.digest });
 }

@@ -6,6 +6,7 @@
  * fails and names what is left. Every `retry` by an operator opens a hundred rounds of its own (100, 101, ...).
  */
 import type { BatchRequest, Connector } from '../connectors/connector.js';
+import { assigner, continued } from '../domain/assign.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account, Disposition, ItemException } from '../domain/model.js';
 import type { Plan, PlanStep } from '../domain/plan.js';
@@ -111,6 +112,8 @@ interface Running {
 
 async function runStep(run: Running): Promise<StepResult> {
   const { connector, plan, step } = run;
+  await settlePending(run);
+  if (run.waived) return leave(run);
   const pinned = plan.systems.find(one => one.system === step.system)?.catalog;
   if (pinned !== connector.catalogDigest) {
     return failed(
@@ -118,16 +121,26 @@ async function runStep(run: Running): Promise<StepResult> {
       `The catalog of ${connector.title} has changed since this plan was made. Send "amend" to have a plan made with the new one.`,
     );
   }
-  await settlePending(run);
   for (;;) {
     if (!(await movePages(run))) return { ...(await resultOf(run, 'unfinished', null)), remaining: await count(run) };
-    const held = await count(run);
-    if (held === 0) return resultOf(run, 'completed', null);
+    if ((await count(run)) === 0) return resultOf(run, 'completed', null);
+    // Another attempt may have moved some of what a look a moment ago still showed.
+    await settlePending(run);
     const left = await leftKeys(run);
     if (left.count === 0) return resultOf(run, 'completed', null);
     const problem = await nextRound(run, left);
     if (problem) return failed(run, problem, left);
   }
+}
+
+/** An approved skip leaves its items where they are: it is done when nothing but them is there. */
+async function leave(run: Running): Promise<StepResult> {
+  const left = await leftKeys(run);
+  if (left.count === 0) return resultOf(run, 'completed', null);
+  return failed(
+    run,
+    `${left.count} items are there that the approved skip does not cover. Send "skip" again, or "amend" for a new plan.`,
+  );
 }
 
 /** Whoever finds a pending receipt settles it before anything else is done to the step. */
@@ -238,7 +251,8 @@ async function nextRound(run: Running, left: { keys: string; count: number }): P
   const totals = await ledger.totals(plan.offboardingId, step.id);
   const { again, arrived } = await manifests.sort(plan.manifest, step.id, left.keys);
   if (!byOperator && totals.failed + totals.ineligible > 0) return refusedItems(totals);
-  if (opened > plan.policy.rounds) {
+  // An operator's retry has a round of its own before the automatic ones.
+  if (opened >= plan.policy.rounds + (retries > 0 ? 1 : 0)) {
     return `${left.count} items are still there after ${opened} rounds: something keeps giving them to the leaver. Stop that, then send "retry".`;
   }
   const known = await manifests.arrivedSoFar(plan.manifest, step.id);
@@ -249,6 +263,8 @@ async function nextRound(run: Running, left: { keys: string; count: number }): P
   if (arrived.count > 0 && step.do === 'transfer' && step.successors.length === 0) {
     return `${arrived.count} new items have come and the plan names nobody to take them over. Send "amend" with a successor.`;
   }
+  const shares = await sharesOfArrived(run, arrived);
+  if ('problem' in shares) return shares.problem;
   const pages: (NewPage & { origin: Origin })[] = [
     ...pagesOf(
       again.keys,
@@ -257,17 +273,39 @@ async function nextRound(run: Running, left: { keys: string; count: number }): P
       plan.policy.batch,
       'again' as const,
     ),
-    ...pagesOf(arrived.keys, arrived.count, turns(step, arrived.count), plan.policy.batch, 'arrived' as const),
+    ...pagesOf(arrived.keys, arrived.count, shares.assignment, plan.policy.batch, 'arrived' as const),
   ];
   await manifests.addRound(plan.manifest, step.id, retries * ROUNDS_PER_RETRY + opened + (retries > 0 ? 0 : 1), pages);
   return null;
 }
 
-/** New items take turns among the successors that the rule chose; a rule on attributes has to be asked again by a new plan. */
-function turns(step: PlanStep, items: number): string | null {
-  if (step.do !== 'transfer' || step.successors.length < 2) return null;
-  const byRule = step.rule === 'person' || step.rule === 'manager' ? 1 : step.successors.length;
-  return `{${Array.from({ length: items }, (_, n) => n % byRule).join(',')}}`;
+/** New items follow the approved rule: the same shares, the same attribute map. Nobody whom only an override named gets any. */
+async function sharesOfArrived(
+  run: Running,
+  arrived: { keys: string; count: number },
+): Promise<{ assignment: string | null } | { problem: string }> {
+  const { step, account, connector, plan } = run;
+  if (step.do !== 'transfer' || arrived.count === 0 || step.successors.length < 2) return { assignment: null };
+  const keys = parseKeys(arrived.keys);
+  const attributes = new Map<string, string | null>();
+  if (step.assignment.kind === 'match') {
+    const { attribute } = step.assignment;
+    const wanted = new Set(keys);
+    for await (const page of connector.pages(account, step.category, { size: plan.policy.batch, attribute, signal: signal() })) {
+      parseKeys(page.keys).forEach((key, n) => {
+        if (wanted.has(key)) attributes.set(key, page.attributes?.[n] ?? null);
+      });
+    }
+  }
+  const share = assigner(continued(step.assignment, step.counts), step.pool, new Map());
+  const takers = keys.map(key => share.next(key, attributes.get(key) ?? null));
+  const nobody = keys.filter((_, n) => takers[n]! < 0);
+  if (nobody.length > 0) {
+    return {
+      problem: `${nobody.length} new items have come for which the match rule names nobody (${nobody.slice(0, 3).join(', ')}). Send "amend" with a successor for them.`,
+    };
+  }
+  return { assignment: literal(takers.map(String)) };
 }
 
 function pagesOf(

@@ -149,7 +149,7 @@ export class SuccessorBook {
   private async personRefusal(person: Person): Promise<string | null> {
     if (person.human === this.leaver.human) return `${person.name} is the leaver and cannot take over their own items.`;
     if (!person.active) return `${person.name} is not active and cannot take over: name somebody who is.`;
-    const [leaving] = await this.deps.store.runs.leaving([person.id], this.offboardingId);
+    const [leaving] = await this.deps.store.runs.leaving([person.human], this.offboardingId);
     if (leaving) return `${person.name} is being offboarded too and cannot take over: name somebody who stays.`;
     return null;
   }
@@ -176,11 +176,11 @@ export class SuccessorBook {
     const others = members.filter(member => member.human !== this.leaver.human);
     const leaving = new Set(
       await this.deps.store.runs.leaving(
-        others.map(member => member.id),
+        others.map(member => member.human),
         this.offboardingId,
       ),
     );
-    return others.filter(member => !leaving.has(member.id)).map(member => `id:${member.id}`);
+    return others.filter(member => !leaving.has(member.human)).map(member => `id:${member.id}`);
   }
 
   /** Items of the leaver that these successors may not own, as sentences with the first keys. */
@@ -217,7 +217,8 @@ export async function refusedSuccessors(
     const facts = connector.categories.find(category => category.category === step.category);
     if (step.system !== connector.system || !facts || leaver.status === 'absent') continue;
     for (const [n, successor] of step.successors.entries()) {
-      if (successor.kind !== 'person' || !step.counts[n]) continue;
+      // What comes later may go to anybody the rule names; somebody with nothing in a category that holds something gets nothing.
+      if (successor.kind !== 'person' || (step.baseline.count > 0 && !step.counts[n])) continue;
       const { successor: now, refusal } = await book.taker(connector, facts, `id:${successor.personId}`);
       if (refusal) refused.push({ step: step.id, sentence: refusal });
       else if (now?.value !== successor.value)

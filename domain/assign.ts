@@ -2,7 +2,7 @@
  * Which successor gets which item. A pure function of frozen data (the pool, the loads, the attribute values) and the item's place
  * in key order, so that the review can show counts and a second run gives the same.
  */
-import type { ItemKey, Successor } from './model.js';
+import type { ItemKey } from './model.js';
 
 export type Assignment =
   | { kind: 'one' }
@@ -20,10 +20,11 @@ export interface Assigner {
 /** `overrides`: item key → index of its own successor. Overridden items do not use up a turn. */
 export function assigner(
   assignment: Assignment,
-  successors: readonly Successor[],
+  /** How many successors the rule shares items among. */
+  pool: number,
   overrides: ReadonlyMap<ItemKey, number>,
 ): Assigner {
-  const rule = ruleOf(assignment, successors.length);
+  const rule = ruleOf(assignment, pool);
   return { next: (key, attribute) => overrides.get(key) ?? rule(attribute) };
 }
 
@@ -47,5 +48,21 @@ function ruleOf(assignment: Assignment, people: number): (attribute: string | nu
       // An item's attribute may be any text, "constructor" as well.
       return attribute =>
         attribute !== null && Object.hasOwn(assignment.map, attribute) ? assignment.map[attribute]! : assignment.otherwise;
+  }
+}
+
+/**
+ * The rule for items that came after the plan: shares go on where the plan left them, so that late items even things out.
+ * @param counts what the plan gave each successor
+ */
+export function continued(assignment: Assignment, counts: readonly number[]): Assignment {
+  switch (assignment.kind) {
+    case 'one':
+    case 'match':
+      return assignment;
+    case 'round-robin':
+      return { kind: 'least-loaded', loads: [...counts] };
+    case 'least-loaded':
+      return { kind: 'least-loaded', loads: assignment.loads.map((load, n) => load + (counts[n] ?? 0)) };
   }
 }

@@ -1,4 +1,5 @@
 /** How far the world may move between approval and execution before people are asked again. Shrinking never asks. */
+import type { Account } from './model.js';
 import { isEffect, type Plan } from './plan.js';
 import { driftLimit } from './policy.js';
 
@@ -8,6 +9,7 @@ export interface SeenWorld {
   steps: readonly { step: string; count: number; arrived: number }[];
   refused: readonly { step: string; sentence: string }[];
   catalogChanged: boolean;
+  account?: Pick<Account, 'active'>;
 }
 
 /** Why this plan needs a new approval, as sentences; empty = it stands. */
@@ -15,6 +17,10 @@ export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): stri
   return world.flatMap(system => {
     const reasons: string[] = [];
     if (system.catalogChanged) reasons.push(`The catalog of ${system.system} has changed since the plan was made.`);
+    // Nobody was to be switched off, because everybody's account was off: that is no longer so.
+    const planned = plan.accounts.find(account => account.system === system.system);
+    if (plan.modeReason !== null && system.account?.active && planned?.status === 'found' && !planned.active)
+      reasons.push(`The account in ${system.system} was inactive when the plan was made and is active again.`);
     for (const category of system.inventory) {
       if (!category.complete)
         reasons.push(`${system.system}/${category.category} could not be read: ${category.problem ?? 'no answer'}`);

@@ -4,9 +4,11 @@
  */
 import type { Decision, DecisionName, DecisionOf, Order } from './request.js';
 import {
+  acknowledgeable,
+  changedItems,
   type Decider,
+  doneSoFar,
   failedSteps,
-  isAccountSubject,
   items,
   openAcknowledgements,
   type Participant,
@@ -57,6 +59,9 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     if (who.human === run.requester.human && !policy.requesterMayApprove) {
       return refuse('The person who asked for the offboarding does not approve it: somebody else must.');
     }
+    if (run.amendedBy.some(earlier => earlier.human === who.human) && !policy.requesterMayApprove) {
+      return refuse('Whoever amended the plan does not approve it: somebody else must.');
+    }
     if (run.approvals.some(approval => approval.by.human === who.human))
       return refuse(`${who.name} has approved this plan already; one more person counts, the same one twice does not.`);
     const approvals = [...run.approvals, { by: participant(who), at: now }];
@@ -75,7 +80,7 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     const stale = stalePlan(run, decision.plan);
     if (stale) return refuse(stale);
     if (who.human === run.requester.human) return refuse('The person who asked for the offboarding takes it back with "cancel".');
-    return accept('Rejected: the offboarding closes without any change.', {
+    return accept(`Rejected: the offboarding closes. ${doneSoFar(run)}`, {
       rejection: { by: participant(who), note: decision.note ?? null },
     });
   },
@@ -84,8 +89,11 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     // While a new revision is being made, nobody can have seen what it will show.
     if (!run.plan || run.state === 'preparing') return refuse(notNow(run, 'acknowledge'));
     const subjects = [decision.category].flat();
-    const known = run.plan.steps.filter(step => step.phase === 'manual').map(step => step.id);
-    const unknown = subjects.filter(subject => !known.includes(subject) && !isAccountSubject(run, subject));
+    const known = [
+      ...acknowledgeable(run).map(item => item.subject),
+      ...run.plan.steps.filter(step => step.phase === 'manual').map(step => step.id),
+    ];
+    const unknown = subjects.filter(subject => !known.includes(subject));
     if (unknown.length > 0) {
       const open = openAcknowledgements(run).map(item => item.subject);
       return refuse(
@@ -110,7 +118,10 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     });
   },
 
-  amend(run, decision) {
+  amend(run, decision, who) {
+    if (decision.mode === 'preview' && (changedItems(run) > 0 || Object.values(run.access).includes('blocked'))) {
+      return refuse('This run has changed something already and cannot become a preview: send "cancel" to end it.');
+    }
     if (run.state === 'executing' || run.state === 'deactivating') {
       return refuse(
         'Execution has started and the plan is locked. Send "pause" or "cancel", or wait: a failed step can be amended.',
@@ -125,6 +136,7 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
       replan: true,
       approvals: [],
       confirmedBy: null,
+      amendedBy: [...run.amendedBy.filter(earlier => earlier.human !== who.human), participant(who)],
     });
   },
 
@@ -162,7 +174,7 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
   skip(run, decision, who) {
     if (run.state !== 'needs-attention') return refuse(notNow(run, 'skip'));
     const step = stepOf(run, decision.step);
-    const progress = run.steps[decision.step];
+    const progress = Object.hasOwn(run.steps, decision.step) ? run.steps[decision.step] : undefined;
     if (!progress || (progress.state !== 'failed' && progress.state !== 'not-run') || !step) {
       return refuse(`There is no failed step "${decision.step}"; failed are ${quote(failedSteps(run)) || 'none'}.`);
     }
@@ -204,10 +216,15 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
 };
 
 function approveSkip(run: Run, decision: DecisionOf<'approve'> & { step: string }, who: Decider): Verdict {
-  const waiver = run.waivers[decision.step];
+  const waiver = Object.hasOwn(run.waivers, decision.step) ? run.waivers[decision.step] : undefined;
   if (run.state !== 'needs-attention' || !waiver) return refuse(`Nobody has asked to skip "${decision.step}".`);
   const stale = stalePlan(run, decision.plan);
   if (stale) return refuse(stale);
+  if (!decision.keys || !waiver.leftover.digest.startsWith(decision.keys)) {
+    return refuse(
+      `The skip of "${decision.step}" now leaves ${items(waiver.leftover.count)}, keys ${waiver.leftover.digest.slice(0, 12)}; ${decision.keys ? `the approval is for ${decision.keys.slice(0, 12)}` : 'the approval names none'}. Look at them and approve with "keys": "${waiver.leftover.digest.slice(0, 12)}".`,
+    );
+  }
   if (waiver.approvedBy) return refuse(`Skipping "${decision.step}" is approved already, by ${waiver.approvedBy.name}.`);
   if (waiver.proposedBy.human === who.human)
     return refuse('The person who asked for the skip does not approve it: somebody else must.');

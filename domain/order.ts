@@ -1,6 +1,6 @@
 /** What may run next: edges decide what must wait, and small neighbours of one system share an activity. */
 import { isEffect, type Plan, type PlanStep } from './plan.js';
-import type { Run } from './run.js';
+import { openAcknowledgements, type Run } from './run.js';
 
 /** Items that steps of one activity may hold together: an activity is the price of a run on Temporal, and small steps are quick. */
 const SHARED_ITEMS = 5_000;
@@ -11,7 +11,7 @@ export interface Group {
 }
 
 /** The next steps to run together; null when nothing that is queued may run. */
-export function nextGroup(run: Pick<Run, 'plan' | 'steps' | 'acknowledgements'>): Group | null {
+export function nextGroup(run: Pick<Run, 'plan' | 'steps' | 'acknowledgements' | 'shown'>): Group | null {
   const { plan } = run;
   if (!plan) return null;
   const queued = plan.steps.filter(step => isEffect(step) && run.steps[step.id]?.state === 'queued');
@@ -29,7 +29,9 @@ export function nextGroup(run: Pick<Run, 'plan' | 'steps' | 'acknowledgements'>)
 }
 
 /** Queued steps that can never run now, because something they wait for failed or was not run; with what they wait for. */
-export function stuckSteps(run: Pick<Run, 'plan' | 'steps' | 'acknowledgements'>): { step: string; waitsFor: string }[] {
+export function stuckSteps(
+  run: Pick<Run, 'plan' | 'steps' | 'acknowledgements' | 'shown'>,
+): { step: string; waitsFor: string }[] {
   const { plan } = run;
   if (!plan) return [];
   return plan.steps
@@ -41,10 +43,10 @@ export function stuckSteps(run: Pick<Run, 'plan' | 'steps' | 'acknowledgements'>
 }
 
 /** Completed, skipped, or (for a manual category) acknowledged; an edge to something that is not in this plan is satisfied. */
-function isSettled(run: Pick<Run, 'steps' | 'acknowledgements'>, plan: Plan, id: string): boolean {
+function isSettled(run: Pick<Run, 'plan' | 'steps' | 'acknowledgements' | 'shown'>, plan: Plan, id: string): boolean {
   const step = plan.steps.find(one => one.id === id);
   if (!step) return true;
-  if (step.phase === 'manual') return step.baseline.count === 0 || Boolean(run.acknowledgements[id]);
+  if (step.phase === 'manual') return !openAcknowledgements(run).some(item => item.subject === id);
   if (step.phase === 'keep') return true;
   const state = run.steps[id]?.state;
   return state === 'completed' || state === 'skipped';

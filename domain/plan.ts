@@ -1,4 +1,6 @@
 /** The plan: what will be done with what, in which order, for whom. Pure: the same facts give the same plan and the same digest. */
+
+import type { Assignment } from './assign.js';
 import { HandoverFailure } from './failure.js';
 import type { Account, Departure, Disposition, Mode, Successor } from './model.js';
 import type { Policy } from './policy.js';
@@ -22,6 +24,9 @@ export interface PlanStep {
   /** How the successors were chosen, in words: "manager", "round-robin over 3 people". Null where nobody takes over. */
   rule: string | null;
   successors: Successor[];
+  /** How the rule shares items out among the first `pool` successors, frozen; what comes later follows it. */
+  assignment: Assignment;
+  pool: number;
   /** Items per successor, same order. */
   counts: number[];
   /** Items with a successor of their own. */
@@ -40,7 +45,7 @@ export interface Plan {
   revision: number;
   /** The manifest that holds the keys behind the baselines. */
   manifest: string;
-  leaver: { id: string; name: string };
+  leaver: { id: string; name: string; human: string };
   mode: Mode;
   /** Why the mode is not the one that was asked for. */
   modeReason: string | null;
@@ -49,7 +54,14 @@ export interface Plan {
   effectiveAt: string | null;
   accounts: Account[];
   /** Systems of this plan in order, with the digest of the catalog that was used. */
-  systems: { system: string; title: string; catalog: string; accountExpected: boolean }[];
+  systems: {
+    system: string;
+    title: string;
+    catalog: string;
+    accountExpected: boolean;
+    /** How the account is switched off there; `never` where this run does not. */
+    switchOff: 'api' | 'by-hand' | 'never';
+  }[];
   steps: PlanStep[];
   policy: Policy;
   overridesDigest: string;
@@ -129,7 +141,7 @@ export function withMembershipEdges(steps: readonly PlanStep[]): PlanStep[] {
   );
 }
 
-/** Steps that a person must acknowledge before anything runs: manual categories that hold something, and absent accounts. */
+/** What a person must acknowledge: manual categories that hold something, absent accounts, and what must be switched off by hand. */
 export function toAcknowledge(plan: Plan): { subject: string; title: string; count: number; page: string | null }[] {
   const manual = plan.steps
     .filter(step => step.phase === 'manual' && step.baseline.count > 0)
@@ -137,7 +149,10 @@ export function toAcknowledge(plan: Plan): { subject: string; title: string; cou
   const absent = plan.accounts
     .filter(account => account.status === 'absent' && !plan.systems.find(s => s.system === account.system)?.accountExpected)
     .map(account => ({ subject: accountSubject(account.system), title: 'no account here', count: 0, page: null }));
-  return [...manual, ...absent];
+  const byHand = plan.systems
+    .filter(system => system.switchOff === 'by-hand')
+    .map(system => ({ subject: deactivateId(system.system), title: 'switch the account off by hand', count: 1, page: null }));
+  return [...manual, ...absent, ...byHand];
 }
 
 /** JSON with sorted keys and no white space: the same value always gives the same bytes. */

@@ -71,8 +71,8 @@ function fitting(run: Run): NextMessage[] {
           : []),
         ...waiting.map(waiver => ({
           message: 'approve' as const,
-          json: { by, plan, step: waiver.step },
-          why: `approves the skip: ${waiver.reason}`,
+          json: { by, plan, step: waiver.step, keys: waiver.leftover.digest.slice(0, 12) },
+          why: `approves the skip, which leaves ${items(waiver.leftover.count)}: ${waiver.reason}`,
         })),
         { message: 'retry', json: { by }, why: 'runs again only what is not done yet' },
         ...(skippable
@@ -130,6 +130,7 @@ function shownSteps(run: Run, system: string): PlanStep[] {
   return (run.plan?.steps ?? []).filter(step => {
     if (step.system !== system) return false;
     const progress = run.steps[step.id];
+    if (run.shown[step.id]) return true;
     return step.phase === 'deactivate' || step.baseline.count > 0 || (progress?.changed ?? 0) > 0 || progress?.state === 'failed';
   });
 }
@@ -138,7 +139,7 @@ function stepLine(run: Run, step: PlanStep): string {
   const progress = run.steps[step.id];
   if (step.phase === 'manual') {
     const acknowledged = run.acknowledgements[step.id];
-    return `${acknowledged ? '✓' : '·'} ${number(step.baseline.count)} ${step.title}: ${acknowledged ? `acknowledged by ${acknowledged.by.name}` : 'to be acknowledged'}${due(step)}`;
+    return `${acknowledged ? '✓' : '·'} ${number(run.shown[step.id]?.count ?? step.baseline.count)} ${step.title}: ${acknowledged ? `acknowledged by ${acknowledged.by.name}` : 'to be acknowledged'}${due(step)}`;
   }
   if (step.phase === 'keep')
     return `  ${number(step.baseline.count)} ${step.title}: kept${step.reason ? ` (${step.reason})` : ''}`;
@@ -190,7 +191,9 @@ const ACCESS_WORDS: Record<Run['access'][string], string> = {
 };
 
 export function accessWords(run: Run, system: string): string {
-  return ACCESS_WORDS[run.access[system] ?? 'unknown'];
+  const words = ACCESS_WORDS[run.access[system] ?? 'unknown'];
+  const problem = run.access[system] === 'open' ? run.blockProblems[system] : undefined;
+  return problem ? `${words}, could not be blocked: ${problem}` : words;
 }
 
 function planName(run: Run): string {
@@ -201,34 +204,27 @@ export function number(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-/** The operators' screen in the Temporal UI: Markdown, half a page wide, code blocks of one line. */
+/**
+ * The operators' screen in the Temporal UI: Markdown, half a page wide, where a new line within a paragraph is a new line and blocks
+ * stand far apart. What to send comes first. The JSON of a message is a line of its own: it wraps, and three clicks select it whole.
+ */
 export function details(run: Run): string {
   const parts = [`### ${plain(run.leaver.name)}: ${run.state}${run.outcome ? ` (${run.outcome})` : ''}`, plain(run.sentence)];
   if (run.pausedBy) parts.push(`**Paused** by ${plain(run.pausedBy.name)}.`);
+  // Whoever has just sent it looks here: the UI says "successful" when a message was delivered, not when it was accepted.
+  const [refusal, ...earlier] = run.refused.slice(-5).reverse();
+  if (refusal) parts.push(`**Refused** ${refused(refusal)}`);
   if (run.findings.length > 0) parts.push(run.findings.map(finding => `- ⚠ ${plain(finding.message)}`).join('\n'));
   const next = nextMessages(run);
   if (next.length > 0) {
-    parts.push('**What fits now** (Send a Signal or Send an Update; fill in `by`):');
-    for (const message of next)
-      parts.push(`\`${message.message}\`: ${plain(message.why)}\n\`\`\`json\n${JSON.stringify(message.json)}\n\`\`\``);
+    parts.push('**What to send now**, with *More Actions*, *Send an Update* or *Send a Signal*, and your e-mail in `by`:');
+    for (const message of next) parts.push(`**${message.message}**: ${plain(message.why)}\n${code(toPaste(message.json))}`);
   }
   if (run.plan) {
     parts.push(
       `**Plan ${run.plan.revision}** \`${run.plan.digest.slice(0, 12)}\` · ${run.plan.mode}${run.plan.modeReason ? ` (${plain(run.plan.modeReason)})` : ''} · ${run.plan.departure}${run.plan.effectiveAt ? ` · ${run.plan.effectiveAt}` : ''}`,
     );
-    for (const system of run.plan.systems) {
-      parts.push(`**${plain(system.title)}**: ${accessWords(run, system.system)}`);
-      const steps = shownSteps(run, system.system);
-      if (steps.length > 0)
-        parts.push(
-          steps
-            .map(
-              step =>
-                `- ${plain(stepLine(run, step).trim())}${step.page && step.phase === 'manual' ? ` ([open](${step.page}))` : ''}`,
-            )
-            .join('\n'),
-        );
-    }
+    for (const system of run.plan.systems) parts.push(...systemDetails(run, system));
     if (run.approvals.length > 0)
       parts.push(`Approved by ${run.approvals.map(approval => plain(approval.by.name)).join(', ')} (claimed, not verified).`);
     const waived = Object.values(run.waivers);
@@ -242,15 +238,52 @@ export function details(run: Run): string {
           .join('\n'),
       );
   }
-  if (run.refused.length > 0) {
-    parts.push(
-      `**Refused messages**\n${run.refused
-        .slice(-5)
-        .map(refusal => `- ${refusal.at.slice(0, 16).replace('T', ' ')} ${plain(refusal.message)}: ${plain(refusal.reason)}`)
-        .join('\n')}`,
-    );
-  }
+  if (earlier.length > 0) parts.push('**Refused earlier**', earlier.map(refusal => `- ${refused(refusal)}`).join('\n'));
   return parts.join('\n\n');
+}
+
+/** Where a hand is needed, then the steps in their order, then what stays as it is, in one line. */
+function systemDetails(run: Run, system: { system: string; title: string }): string[] {
+  const shown = shownSteps(run, system.system);
+  const manual = shown.filter(step => step.phase === 'manual');
+  const kept = shown.filter(step => step.phase === 'keep');
+  const steps = shown.filter(step => step.phase !== 'manual' && step.phase !== 'keep');
+  const lines = [
+    ...manual.map(step => `${plain(unmarked(stepLine(run, step)))}${step.page ? ` ([open](${step.page}))` : ''}`),
+    ...steps.map(step => plain(unmarked(stepLine(run, step)))),
+    ...(kept.length > 0
+      ? [
+          `kept: ${kept.map(step => plain(`${number(step.baseline.count)} ${step.title}${step.reason ? ` (${step.reason})` : ''}`)).join(', ')}`,
+        ]
+      : []),
+  ];
+  const heading = `**${plain(system.title)}**: ${plain(accessWords(run, system.system))}`;
+  return lines.length > 0 ? [heading, lines.map(line => `- ${line}`).join('\n')] : [heading];
+}
+
+/** A list has marks of its own: one for "queued" as well would only be in the way, and nearly every line begins as that. */
+function unmarked(line: string): string {
+  return line
+    .replace(/^· /, '')
+    .replace(/: queued(?=$|, first acts)/, '')
+    .trim();
+}
+
+function refused(refusal: Run['refused'][number]): string {
+  const when = refusal.at.slice(0, 16).replace('T', ' ');
+  return `${when} ${plain(refusal.message)}${refusal.by ? ` by ${plain(refusal.by)}` : ''}: ${plain(refusal.reason)}`;
+}
+
+/** One line that may break after its commas and nowhere else. */
+function toPaste(json: Record<string, unknown>): string {
+  return JSON.stringify(json, null, 1)
+    .replace(/(?<=[{[])\n\s*|\n\s*(?=[}\]])/g, '')
+    .replace(/\n\s*/g, ' ');
+}
+
+function code(text: string): string {
+  const fence = '`'.repeat(1 + Math.max(0, ...(text.match(/`+/g) ?? []).map(ticks => ticks.length)));
+  return `${fence}${text}${fence}`;
 }
 
 /** Names and titles come from other systems: they must not become Markdown or HTML. */

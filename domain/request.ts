@@ -101,9 +101,14 @@ const STEP = 'name the step, such as "crm/open_tasks"';
 const step = z.string({ error: STEP }).min(1, STEP).max(LONGEST_NAME, `at most ${LONGEST_NAME} characters are allowed`);
 const reason = (says: string) => z.string({ error: says }).trim().min(3, says).max(2000, 'at most 2,000 characters are allowed');
 
+/** The frozen keys that a skip leaves with the leaver. */
+const keys = z
+  .string()
+  .regex(/^[0-9a-f]{12,64}$/, 'the digest of the keys as the status shows it (at least its first 12 characters)');
+
 /** Every decision, by the name under which it exists as a signal and as an update. */
 export const decisionSchemas = {
-  approve: z.strictObject({ by, plan, step: step.optional(), note }),
+  approve: z.strictObject({ by, plan, step: step.optional(), keys: keys.optional(), note }),
   reject: z.strictObject({ by, plan, note }),
   acknowledge: z.strictObject({
     by,

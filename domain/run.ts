@@ -1,6 +1,6 @@
 /** One offboarding as a value: everything that `status` shows and every decision is judged against. */
-import type { Departure, Finding, ItemException, Mode, Outcome, RunState, StepState } from './model.js';
-import { accountSubject, type Plan, type PlanStep, toAcknowledge } from './plan.js';
+import type { Account, Departure, Finding, ItemException, Mode, Outcome, RunState, StepState } from './model.js';
+import { type Plan, type PlanStep, toAcknowledge } from './plan.js';
 import type { Policy } from './policy.js';
 import type { Order } from './request.js';
 
@@ -16,6 +16,14 @@ export interface Decider extends Participant {
   active: boolean;
   operator: boolean;
   approver: boolean;
+}
+
+/** Why this person may not ask for this offboarding; null = they may. */
+export function mayRequest(leaver: Participant, requester: Decider): string | null {
+  if (leaver.human === requester.human) return 'Nobody offboards themselves: ask a colleague to send the request.';
+  if (!requester.active) return `${requester.name} is not active in the directory and cannot ask for an offboarding.`;
+  if (!requester.operator) return `${requester.name} may not ask for an offboarding: that is for operators.`;
+  return null;
 }
 
 export interface StepProgress {
@@ -65,7 +73,7 @@ export type Access = 'unknown' | 'absent' | 'open' | 'blocked' | 'deactivated' |
 export interface Proof {
   at: string;
   kept: { step: string; before: number; now: number; untouched: boolean }[];
-  after: { step: string; count: number }[];
+  after: { step: string; count: number | null }[];
 }
 
 export interface Run {
@@ -91,6 +99,12 @@ export interface Run {
   steps: Record<string, StepProgress>;
   waivers: Record<string, Waiver>;
   access: Record<string, Access>;
+  /** The accounts as they were resolved last, also before there is a plan. */
+  accounts: Account[];
+  /** Systems in which this run itself blocked sign-in: only these are given back. */
+  blockedByUs: string[];
+  /** Why sign-in could not be blocked, by system. */
+  blockProblems: Record<string, string>;
   /** What each system showed immediately before it switched the leaver off, and what landed there afterwards. */
   proofs: Record<string, Proof>;
   pausedBy: Participant | null;
@@ -105,6 +119,10 @@ export interface Run {
   /** How often failed steps were tried again, and how often a proof found something, in this run. */
   retries: number;
   failedProofs: number;
+  /** Counts effects on accounts over the whole run, so that each has a receipt of its own. */
+  turns: number;
+  /** Who changed the order since the request: they asked for what the plan does, so they do not approve it. */
+  amendedBy: Participant[];
   /** Messages judged so far, accepted and refused. */
   decided: number;
   refused: Refusal[];
@@ -139,6 +157,9 @@ export function newRun(given: {
     steps: {},
     waivers: {},
     access: {},
+    accounts: [],
+    blockedByUs: [],
+    blockProblems: {},
     proofs: {},
     pausedBy: null,
     rejection: null,
@@ -149,6 +170,8 @@ export function newRun(given: {
     started: false,
     retries: 0,
     failedProofs: 0,
+    turns: 0,
+    amendedBy: [],
     decided: 0,
     refused: [],
     times: { requested: given.now, blocked: null, handedOver: null, deactivated: null },
@@ -208,14 +231,37 @@ export function quorum(run: Pick<Run, 'plan' | 'approvals'>, policy: Policy): Qu
   };
 }
 
-/** What must still be acknowledged, by subject. */
-export function openAcknowledgements(run: Pick<Run, 'plan' | 'acknowledgements'>): ReturnType<typeof toAcknowledge> {
+/** What people must look at: what the plan shows, and manual categories that gained items since. */
+export function acknowledgeable(run: Pick<Run, 'plan' | 'shown'>): ReturnType<typeof toAcknowledge> {
   if (!run.plan) return [];
-  return toAcknowledge(run.plan).filter(item => !run.acknowledgements[item.subject]);
+  const planned = toAcknowledge(run.plan).map(item => ({ ...item, count: run.shown[item.subject]?.count ?? item.count }));
+  const late = run.plan.steps
+    .filter(step => run.shown[step.id] && !planned.some(item => item.subject === step.id))
+    .map(step => ({ subject: step.id, title: step.title, count: run.shown[step.id]!.count, page: step.page }));
+  return [...planned, ...late];
 }
 
-export function isAccountSubject(run: Pick<Run, 'plan'>, subject: string): boolean {
-  return run.plan?.accounts.some(account => accountSubject(account.system) === subject) ?? false;
+/** What must still be acknowledged, by subject. */
+export function openAcknowledgements(run: Pick<Run, 'plan' | 'acknowledgements' | 'shown'>): ReturnType<typeof toAcknowledge> {
+  return acknowledgeable(run).filter(item => !run.acknowledgements[item.subject]);
+}
+
+/** Items that were handed over, removed or revoked so far. */
+export function changedItems(run: Pick<Run, 'steps'>): number {
+  return Object.values(run.steps).reduce((sum, step) => sum + step.changed, 0);
+}
+
+/** For endings before everything is done: never "nothing" when something moved. */
+export function doneSoFar(run: Pick<Run, 'steps'>): string {
+  const done = changedItems(run);
+  return done > 0 ? `${items(done)} had been handed over and stay there.` : 'Nothing was handed over.';
+}
+
+/** Systems in which the leaver can still be signed in or switched on again, in words. */
+export function notSwitchedOff(run: Pick<Run, 'access'>): string[] {
+  return Object.entries(run.access)
+    .filter(([, access]) => access === 'open' || access === 'blocked')
+    .map(([system, access]) => `${system} (${access})`);
 }
 
 export function stepOf(run: Pick<Run, 'plan'>, id: string): PlanStep | undefined {

@@ -55,9 +55,13 @@ export interface Ledger {
   /** Forgets a pending receipt whose transaction was rolled back. */
   abort(id: ReceiptId, transaction: string): Promise<void>;
   pending(manifest: string, step: string): Promise<Receipt[]>;
+  /** Pending receipts of a whole offboarding. */
+  unsettled(offboarding: string): Promise<Receipt[]>;
   find(id: ReceiptId): Promise<Receipt | null>;
   /** All receipts of an offboarding, by step and page. */
   all(offboarding: string): Promise<Receipt[]>;
+  /** Items changed per step, over the committed receipts of an offboarding. */
+  changed(offboarding: string): Promise<Record<string, number>>;
   /** Sums over the committed receipts of one step, every revision of the plan included. */
   totals(offboarding: string, step: string): Promise<StepTotals>;
 }
@@ -112,6 +116,13 @@ export function ledgerOf(pool: Pool): Ledger {
       );
       return rows.map(receiptOf);
     },
+    async unsettled(offboarding) {
+      const { rows } = await pool.query(
+        `select * from handover.receipts where offboarding = $1 and state = 'pending' order by at`,
+        [offboarding],
+      );
+      return rows.map(receiptOf);
+    },
     async find(id) {
       const { rows } = await pool.query('select * from handover.receipts where manifest = $1 and step = $2 and page = $3', [
         id.manifest,
@@ -125,6 +136,13 @@ export function ledgerOf(pool: Pool): Ledger {
         offboarding,
       ]);
       return rows.map(receiptOf);
+    },
+    async changed(offboarding) {
+      const { rows } = await pool.query(
+        `select step, sum(changed)::int as changed from handover.receipts where offboarding = $1 and state = 'committed' group by step`,
+        [offboarding],
+      );
+      return Object.fromEntries(rows.map(row => [row.step as string, row.changed as number]));
     },
     async totals(offboarding, step) {
       const { rows } = await pool.query(

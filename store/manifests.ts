@@ -44,6 +44,9 @@ export interface Manifests {
   write(manifest: string, step: string, page: number, content: NewPage): Promise<void>;
   /** Pages without a receipt, in order. */
   open(manifest: string, step: string): Promise<Page[]>;
+  page(manifest: string, step: string, page: number): Promise<{ keys: string } | null>;
+  /** Which of these keys any plan of the offboarding has shown in this step. */
+  everShown(offboarding: string, step: string, keys: readonly ItemKey[]): Promise<string[]>;
   /** How many rounds numbered `from` or higher, up to 99 more, were opened. */
   roundsFrom(manifest: string, step: string, from: number): Promise<number>;
   /** How many keys came after the plan was made and got pages. */
@@ -79,6 +82,21 @@ export function manifestsOf(pool: Pool): Manifests {
         [manifest, step],
       );
       return rows as Page[];
+    },
+    async page(manifest, step, page) {
+      const { rows } = await pool.query(
+        'select keys::text as keys from handover.manifest_pages where manifest = $1 and step = $2 and page = $3',
+        [manifest, step, page],
+      );
+      return (rows[0] as { keys: string } | undefined) ?? null;
+    },
+    async everShown(offboarding, step, keys) {
+      const { rows } = await pool.query(
+        `select distinct key from unnest($3::text[]) as key, handover.plans l, handover.manifest_pages p
+          where l.offboarding = $1 and p.manifest = (l.body::jsonb->>'manifest')::uuid and p.step = $2 and key = any(p.keys)`,
+        [offboarding, step, keys],
+      );
+      return rows.map(row => row.key as string);
     },
     async roundsFrom(manifest, step, from) {
       const { rows } = await pool.query(

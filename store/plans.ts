@@ -42,6 +42,10 @@ function planOf(row: { digest: string; body: string }): Plan {
 
 export interface OpenRun {
   leaver: string;
+  /** Same value = same human being. */
+  human: string;
+  /** A preview plans and closes: its leaver stays. */
+  preview: boolean;
   offboarding: string;
   workflow: string;
   /** Unfinished step → directory ids of those who take over. */
@@ -51,15 +55,15 @@ export interface OpenRun {
 
 export interface Runs {
   /** Registers an open run; a row left behind by a terminated run of the same leaver is replaced. */
-  open(run: { leaver: string; offboarding: string; workflow: string }): Promise<void>;
+  open(run: Pick<OpenRun, 'leaver' | 'human' | 'offboarding' | 'workflow' | 'preview'>): Promise<void>;
   /** Who is to take over in steps that are not finished. */
   setSuccessors(offboarding: string, successors: Record<string, string[]>): Promise<void>;
   /** Its successors are no longer waited for. */
   finishStep(offboarding: string, step: string): Promise<void>;
   /** Marks the run as deactivating unless an open run of somebody else names its leaver as a successor: then that run is returned. */
   claimDeactivation(offboarding: string): Promise<OpenRun | null>;
-  /** Which of these people are leaving themselves. */
-  leaving(people: string[], except: string): Promise<string[]>;
+  /** Which of these human beings are leaving themselves. */
+  leaving(humans: string[], except: string): Promise<string[]>;
   close(offboarding: string): Promise<void>;
   all(): Promise<OpenRun[]>;
 }
@@ -68,15 +72,19 @@ export function runsOf(pool: Pool): Runs {
   return {
     async open(run) {
       await pool.query(
-        `insert into handover.open_runs (leaver, offboarding, workflow) values ($1, $2, $3)
-         on conflict (leaver) do update set offboarding = excluded.offboarding, workflow = excluded.workflow, opened = now(),
+        `insert into handover.open_runs (leaver, human, offboarding, workflow, preview) values ($1, $2, $3, $4, $5)
+         on conflict (leaver) do update set human = excluded.human, offboarding = excluded.offboarding, workflow = excluded.workflow,
+           preview = excluded.preview, opened = now(),
            successors = case when open_runs.offboarding = excluded.offboarding then open_runs.successors else '{}' end,
            deactivating = open_runs.deactivating and open_runs.offboarding = excluded.offboarding`,
-        [run.leaver, run.offboarding, run.workflow],
+        [run.leaver, run.human, run.offboarding, run.workflow, run.preview],
       );
     },
     async setSuccessors(offboarding, successors) {
-      await pool.query('update handover.open_runs set successors = $2 where offboarding = $1', [offboarding, JSON.stringify(successors)]);
+      await pool.query('update handover.open_runs set successors = $2 where offboarding = $1', [
+        offboarding,
+        JSON.stringify(successors),
+      ]);
     },
     async finishStep(offboarding, step) {
       await pool.query('update handover.open_runs set successors = successors - $2 where offboarding = $1', [offboarding, step]);
@@ -95,12 +103,12 @@ export function runsOf(pool: Pool): Runs {
         await client.query('update handover.open_runs set deactivating = true where offboarding = $1', [offboarding]);
         return null;
       }),
-    async leaving(people, except) {
-      const { rows } = await pool.query('select leaver from handover.open_runs where leaver = any($1) and offboarding <> $2', [
-        people,
-        except,
-      ]);
-      return rows.map(row => row.leaver as string);
+    async leaving(humans, except) {
+      const { rows } = await pool.query(
+        'select human from handover.open_runs where human = any($1) and offboarding <> $2 and not preview',
+        [humans, except],
+      );
+      return rows.map(row => row.human as string);
     },
     async close(offboarding) {
       await pool.query('delete from handover.open_runs where offboarding = $1', [offboarding]);

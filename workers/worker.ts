@@ -58,7 +58,9 @@ async function start(
   const temporal = await connectTemporal({ address, namespace });
   closer(() => temporal.connection.close());
   const store = await openStore(connectionUrl(config.store.connection, 'our own store', env)).catch((error: Error) => {
-    throw new Error(`Our own store, named by ${config.store.connection}, could not be opened: ${error.message}`, { cause: error });
+    throw new Error(`Our own store, named by ${config.store.connection}, could not be opened: ${error.message}`, {
+      cause: error,
+    });
   });
   closer(() => store.close());
   const systems = openSystems(config, log, env);

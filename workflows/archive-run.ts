@@ -42,12 +42,11 @@ export async function archiveRun(input: ArchiveRunInput): Promise<{ kind: string
 const DAY_MS = 86_400_000;
 
 export const archive = {
-  async start(offboardingId: string): Promise<string> {
+  async start(offboardingId: string): Promise<void> {
     const { workflowId, runId } = workflowInfo();
-    const id = archiveWorkflowId(offboardingId);
     try {
       await startChild(ARCHIVE_RUN, {
-        workflowId: id,
+        workflowId: archiveWorkflowId(offboardingId),
         args: [{ offboardingId, workflowId, runId } satisfies ArchiveRunInput],
         parentClosePolicy: ParentClosePolicy.ABANDON,
         staticSummary: 'Keeps the history once the offboarding is closed',
@@ -56,12 +55,15 @@ export const archive = {
       // After a reset the archiver of the first run is still waiting: it follows to this one.
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
-    return id;
   },
-  async tell(id: string): Promise<void> {
-    // The archiver looks once a day by itself; a run must not fail because it is gone.
-    await getExternalWorkflowHandle(id)
-      .signal(CLOSING)
+  async tell(offboardingId: string): Promise<void> {
+    const closing = (): Promise<void> => getExternalWorkflowHandle(archiveWorkflowId(offboardingId)).signal(CLOSING);
+    // A run that was reset after its end finds its archiver gone. Should both fail, workers still look for closed runs.
+    await closing()
+      .catch(async () => {
+        await archive.start(offboardingId);
+        await closing();
+      })
       .catch(() => {});
   },
 };

@@ -3,6 +3,7 @@
  * sole consumer and runs beside every phase; the story waits on what the loop changes.
  */
 import {
+  ActivityFailure,
   allHandlersFinished,
   CancellationScope,
   condition,
@@ -17,13 +18,14 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { judge } from '../domain/judge.js';
+import type { RecordDecisionInput } from '../activities/record.js';
+import { judge, type Verdict } from '../domain/judge.js';
 import type { RunState } from '../domain/model.js';
 import { details, nextMessages } from '../domain/report.js';
-import { DECISIONS, type DecisionName, parseDecision } from '../domain/request.js';
-import { mode, type Run, remainingItems, waitingOn } from '../domain/run.js';
+import { DECISIONS, type Decision, type DecisionName, parseDecision } from '../domain/request.js';
+import { type Decider, mode, type Run, remainingItems, waitingOn } from '../domain/run.js';
 import { type DecisionAnswer, STATUS, type Status } from './messages.js';
-import { attempt, quick } from './proxies.js';
+import { attempt, prompt, quick } from './proxies.js';
 
 interface Letter {
   name: string;
@@ -64,7 +66,9 @@ const DESCRIPTIONS: Record<DecisionName, string> = {
 export function openDesk(run: Run): Desk {
   const inbox: Letter[] = [];
   const shown = { attributes: '', details: '' };
+  const unrecorded: RecordDecisionInput[] = [];
   let judging = false;
+  let recording = false;
   let scope: CancellationScope | null = null;
 
   const show = (): void => {
@@ -109,11 +113,23 @@ export function openDesk(run: Run): Desk {
       await condition(() => inbox.length > 0);
       const letter = inbox.shift()!;
       judging = true;
-      const answer = await decide(run, letter, change);
+      const answer = await decide(run, letter, change, entry => unrecorded.push(entry));
       letter.answer?.(answer);
       judging = false;
     }
   };
+  // Beside the loop: a store that is out of reach delays the trail, never the next decision.
+  const recorder = async (): Promise<void> => {
+    for (;;) {
+      await condition(() => unrecorded.length > 0);
+      recording = true;
+      const entry = unrecorded.shift()!;
+      const summary = `${entry.accepted ? 'Accepted' : 'Refused'}: ${clip(entry.message, 40)}`;
+      await attempt(() => quick.recordDecision.executeWithOptions({ summary }, [entry]));
+      recording = false;
+    }
+  };
+  void CancellationScope.nonCancellable(recorder);
   // Runs until the workflow completes: a message that comes while it closes is still judged and answered.
   void CancellationScope.nonCancellable(loop);
   show();
@@ -137,23 +153,30 @@ export function openDesk(run: Run): Desk {
           return work();
         });
       } catch (error) {
-        if (isCancellation(error)) return null;
+        // An attempt that failed while it was asked to stop is not retried any more: it was stopped, it did not fail.
+        if (isCancellation(error) || (error instanceof ActivityFailure && error.retryState === 'CANCEL_REQUESTED')) return null;
         throw error;
       } finally {
         scope = null;
       }
     },
     stopped: () => run.cancellation !== null,
-    settled: () => condition(() => inbox.length === 0 && !judging && allHandlersFinished()),
+    settled: () =>
+      condition(() => inbox.length === 0 && !judging && unrecorded.length === 0 && !recording && allHandlersFinished()),
   };
 }
 
 function wantsToStop(run: Run): boolean {
-  return run.pausedBy !== null || run.cancellation !== null;
+  return run.pausedBy !== null || run.cancellation !== null || (run.state === 'preparing' && run.replan);
 }
 
 /** Judges one message; whatever comes of it is recorded, a refusal as well. */
-async function decide(run: Run, letter: Letter, change: (changes: Partial<Run>) => void): Promise<DecisionAnswer> {
+async function decide(
+  run: Run,
+  letter: Letter,
+  change: (changes: Partial<Run>) => void,
+  record: (entry: RecordDecisionInput) => void,
+): Promise<DecisionAnswer> {
   const number = run.decided + 1;
   change({ decided: number });
   const parsed = parseDecision(letter.name, letter.payload);
@@ -163,12 +186,14 @@ async function decide(run: Run, letter: Letter, change: (changes: Partial<Run>) 
   if (!parsed.ok) sentence = parsed.sentence;
   else {
     const { by } = parsed.value;
-    const who = await attempt(() => quick.identify.executeWithOptions({ summary: `Who sends "${letter.name}"?` }, [{ who: by }]));
+    const who = await attempt(() =>
+      prompt.identify.executeWithOptions({ summary: `Who sends "${letter.name}"?` }, [{ who: by }]),
+    );
     if (!who.ok) sentence = `The directory could not say who "${by}" is: ${who.sentence} Send it again.`;
     else if (who.value.kind !== 'one') sentence = who.value.sentence;
     else {
       decider = { id: who.value.person.id, name: who.value.person.name };
-      const verdict = judge(run, parsed.value, who.value.person, new Date().toISOString());
+      const verdict = judgeSafely(run, parsed.value, who.value.person);
       ({ sentence, accepted } = verdict);
       if (verdict.accepted) change(verdict.changes);
     }
@@ -178,24 +203,31 @@ async function decide(run: Run, letter: Letter, change: (changes: Partial<Run>) 
     const refusal = { at: new Date().toISOString(), message: clip(letter.name, 40), by, reason: sentence };
     change({ refused: [...run.refused, refusal].slice(-20) });
   }
-  // The trail must not stop a run: a store that is out of reach for days parks the effects, not the people.
-  await attempt(() =>
-    quick.recordDecision.executeWithOptions({ summary: `${accepted ? 'Accepted' : 'Refused'}: ${clip(letter.name, 40)}` }, [
-      {
-        offboardingId: run.offboardingId,
-        runId: workflowInfo().runId,
-        number,
-        message: clip(letter.name, 200),
-        by,
-        decider,
-        accepted,
-        sentence,
-        plan: run.plan?.digest ?? null,
-        payload: parsed.ok ? parsed.value : clip(JSON.stringify(letter.payload) ?? 'nothing', 2000),
-      },
-    ]),
-  );
+  record({
+    offboardingId: run.offboardingId,
+    runId: workflowInfo().runId,
+    number,
+    message: clip(letter.name, 200),
+    by,
+    decider,
+    accepted,
+    sentence,
+    plan: run.plan?.digest ?? null,
+    payload: parsed.ok ? parsed.value : clip(JSON.stringify(letter.payload) ?? 'nothing', 2000),
+  });
   return { verdict: accepted ? 'accepted' : 'refused', sentence, state: run.state, plan: run.plan?.digest ?? null };
+}
+
+/** A message must never stop a run, whatever it makes a rule stumble over. */
+function judgeSafely(run: Run, decision: Decision, who: Decider): Verdict {
+  try {
+    return judge(run, decision, who, new Date().toISOString());
+  } catch (error) {
+    return {
+      accepted: false,
+      sentence: `"${decision.name}" could not be judged (${(error as Error).message}); nothing was changed.`,
+    };
+  }
 }
 
 function claimedBy(payload: unknown): string | null {

@@ -4,7 +4,8 @@
  * look shows that nothing is left; a failure parks the run and keeps its history.
  */
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
-import { newRun } from '../domain/run.js';
+import { parseRequest } from '../domain/request.js';
+import { newRun, type Participant } from '../domain/run.js';
 import { archive } from './archive-run.js';
 import { close } from './chapters/close.js';
 import { deactivate } from './chapters/deactivate.js';
@@ -22,10 +23,10 @@ export async function offboardUser(input?: OffboardUserInput): Promise<Report> {
   const desk = openDesk(newRun({ offboardingId, workflowId, order, leaver, requester, now: new Date().toISOString() }));
   // A cancellation is noted by the desk and ends the story at its next safe boundary, with a report.
   return CancellationScope.nonCancellable(async () => {
-    const archiver = await archive.start(offboardingId);
+    await archive.start(offboardingId);
     await live(desk);
     const report = await close(desk);
-    await archive.tell(archiver);
+    await archive.tell(offboardingId);
     await desk.settled();
     return report;
   });
@@ -52,12 +53,21 @@ async function live(desk: Desk): Promise<void> {
 function misused(input: OffboardUserInput | undefined, workflowId: string): string | null {
   const instead =
     'Start "requestOffboarding" with {"user": "...", "requestedBy": "..."}: it looks the person up and starts this workflow under the right id.';
-  if (!input?.offboardingId || !input.leaver?.id || !input.order || !input.requester?.id)
+  if (!UUID.test(String(input?.offboardingId)) || !isParticipant(input?.leaver) || !isParticipant(input?.requester))
     return `This workflow is not started by hand. ${instead}`;
-  const expected = offboardingWorkflowId(input.leaver.id);
+  const order = parseRequest(input?.order);
+  if (!order.ok) return `${order.sentence} ${instead}`;
+  const expected = offboardingWorkflowId(input!.leaver.id);
   if (workflowId !== expected)
     return `The offboarding of this person runs under the id "${expected}", so that there is only one; this one was started as "${workflowId}". ${instead}`;
   return null;
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function isParticipant(given: unknown): given is Participant {
+  const { id, name, human } = (given ?? {}) as Record<string, unknown>;
+  return [id, name, human].every(value => typeof value === 'string' && value !== '');
 }
 
 function refused(sentence: string): Report {

@@ -34,6 +34,13 @@ export const long = proxyActivities<Activities>({
   retry,
 });
 
+/** Who sends a message: a person waits for the answer, and the messages behind it wait as well. */
+export const prompt = proxyActivities<Activities>({
+  startToCloseTimeout: '10 seconds',
+  scheduleToCloseTimeout: '30 seconds',
+  retry,
+});
+
 export type Attempt<T> = { ok: true; value: T } | { ok: false; sentence: string };
 
 /** An activity that failed for good is something to tell people, not a failed workflow. */

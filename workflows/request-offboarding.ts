@@ -6,7 +6,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, setCurrentDetails, startChild, uuid4 } from '@temporalio/workflow';
 import type { Identified } from '../activities/people.js';
 import { type Order, parseRequest } from '../domain/request.js';
-import type { Decider, Participant } from '../domain/run.js';
+import { type Decider, mayRequest, type Participant } from '../domain/run.js';
 import { OFFBOARD_USER, type OffboardUserInput, offboardingWorkflowId, type RequestAnswer } from './messages.js';
 import { attempt, quick } from './proxies.js';
 
@@ -35,13 +35,6 @@ async function look(key: string, who: string): Promise<Decider | { sentence: str
   const found = await attempt<Identified>(() => quick.identify.executeWithOptions({ summary: `Who is "${key}"?` }, [{ who }]));
   if (!found.ok) return { sentence: `"${key}" could not be looked up: ${found.sentence}` };
   return found.value.kind === 'one' ? found.value.person : { sentence: `"${key}": ${found.value.sentence}` };
-}
-
-function mayRequest(leaver: Decider, requester: Decider): string | null {
-  if (leaver.human === requester.human) return 'Nobody offboards themselves: ask a colleague to send the request.';
-  if (!requester.active) return `${requester.name} is not active in the directory and cannot ask for an offboarding.`;
-  if (!requester.operator) return `${requester.name} may not ask for an offboarding: that is for operators.`;
-  return null;
 }
 
 async function start(order: Order, leaver: Decider, requester: Decider): Promise<RequestAnswer> {

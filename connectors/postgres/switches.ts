@@ -31,8 +31,9 @@ export async function flip(
   await target.bound(signal, async binding => {
     const people = binding.people();
     await target.session.transaction({ mode: 'write', doing: DOING[name], signal }, async tx => {
-      await lockRows(target, tx, people, user, name === 'deactivate');
-      if (name === 'deactivate') await mustBeAllowed(target, tx, people, account);
+      const cutsAccess = name === 'deactivate' || name === 'block';
+      await lockRows(target, tx, people, user, cutsAccess);
+      if (cutsAccess) await mustBeAllowed(target, tx, people, account);
       const before: unknown[] = [];
       const changed = await setColumns(target, tx, binding, people, account, name, spec, before);
       await deleteRows(target, tx, binding, account, name, spec, before);

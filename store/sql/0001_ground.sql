@@ -7,8 +7,10 @@ create schema if not exists handover;
 -- Open runs: who is leaving and who is to take over, so that two runs never work against each other.
 create table handover.open_runs (
   leaver         text primary key,              -- directory id
+  human          text not null,                 -- the same for two directory entries of one human being
   offboarding    uuid not null unique,
   workflow       text not null,                 -- Temporal workflow id
+  preview        boolean not null,              -- its leaver stays
   successors     jsonb not null default '{}',   -- unfinished step → directory ids of those who take over
   deactivating   boolean not null default false,
   opened         timestamptz not null default now()

@@ -1,5 +1,6 @@
 /** The end of every run: access as it was asked for, the certificate, the report. */
-import type { Run } from '../../domain/run.js';
+import { workflowInfo } from '@temporalio/workflow';
+import { doneSoFar, type Run } from '../../domain/run.js';
 import type { Desk } from '../desk.js';
 import type { Report } from '../messages.js';
 import { attempt, quick } from '../proxies.js';
@@ -7,6 +8,7 @@ import { blockNote } from './gates.js';
 
 export async function close(desk: Desk): Promise<Report> {
   const { run } = desk;
+  if (run.outcome !== 'completed') await settle(desk);
   if (run.outcome === 'cancelled') await endCancelled(desk);
   for (const [id, progress] of Object.entries(run.steps)) {
     if (progress.state === 'queued' || progress.state === 'running')
@@ -14,7 +16,7 @@ export async function close(desk: Desk): Promise<Report> {
   }
   const closed = await attempt(() =>
     quick.closeRun.executeWithOptions({ summary: `Certificate: ${run.outcome}` }, [
-      { run, outcome: run.outcome!, sentence: run.sentence },
+      { run, runId: workflowInfo().runId, outcome: run.outcome!, sentence: run.sentence },
     ]),
   );
   if (closed.ok) desk.change({ certificate: closed.value.certificate });
@@ -25,22 +27,39 @@ export async function close(desk: Desk): Promise<Report> {
 async function endCancelled(desk: Desk): Promise<void> {
   const { run } = desk;
   const { by, access } = run.cancellation!;
-  if (access === 'restore') {
-    for (const account of run.plan?.accounts ?? []) {
-      if (run.access[account.system] !== 'blocked') continue;
-      const restored = await attempt(() =>
-        quick.restoreAccess.executeWithOptions({ summary: `Give sign-in back in ${account.system}` }, [
-          { offboardingId: run.offboardingId, account, turn: 1 },
-        ]),
-      );
-      if (restored.ok && restored.value.access === 'open') desk.change({ access: { ...run.access, [account.system]: 'open' } });
-    }
-  }
-  const done = Object.values(run.steps).reduce((sum, step) => sum + step.changed, 0);
+  if (access === 'restore') await restore(desk);
   const who = by ? `by ${by.name}` : 'in Temporal';
-  desk.change({
-    sentence: `Cancelled ${who}. ${done > 0 ? `${done} items had been handed over and stay there.` : 'Nothing was handed over.'}${blockNote(desk)}`,
-  });
+  desk.change({ sentence: `Cancelled ${who}. ${doneSoFar(run)}${blockNote(desk)}` });
+}
+
+/** Gives back only what this run took: an account that others had blocked stays blocked. */
+async function restore(desk: Desk): Promise<void> {
+  const { run } = desk;
+  desk.change({ turns: run.turns + 1 });
+  for (const account of run.accounts) {
+    const { system } = account;
+    if (run.access[system] !== 'blocked' || !run.blockedByUs.includes(system)) continue;
+    const restored = await attempt(() =>
+      quick.restoreAccess.executeWithOptions({ summary: `Give sign-in back in ${system}` }, [
+        { offboardingId: run.offboardingId, account, turn: run.turns },
+      ]),
+    );
+    if (restored.ok && restored.value.access === 'open') desk.change({ access: { ...run.access, [system]: 'open' } });
+  }
+}
+
+/** What the ledger says, also of an activity whose answer never came. */
+async function settle(desk: Desk): Promise<void> {
+  const { run } = desk;
+  const settled = await attempt(() =>
+    quick.settleLedger.executeWithOptions({ summary: 'What was really done' }, [{ offboardingId: run.offboardingId }]),
+  );
+  if (!settled.ok) return;
+  const steps = Object.entries(run.steps).map(([id, step]) => [
+    id,
+    { ...step, changed: settled.value.changed[id] ?? step.changed },
+  ]);
+  desk.change({ steps: Object.fromEntries(steps) });
 }
 
 function reportOf(run: Run): Report {

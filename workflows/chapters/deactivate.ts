@@ -1,7 +1,7 @@
 /** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
-import type { DeactivateResult } from '../../activities/access.js';
+import type { DeactivateResult } from '../../activities/deactivate.js';
 import { deactivateId, isEffect } from '../../domain/plan.js';
-import { handedOver, waivedItems } from '../../domain/run.js';
+import { handedOver, notSwitchedOff, type Run, waivedItems } from '../../domain/run.js';
 import type { Desk } from '../desk.js';
 import { attempt, long } from '../proxies.js';
 import { park, progress } from './execute.js';
@@ -17,17 +17,20 @@ export async function deactivate(desk: Desk): Promise<void> {
   for (const account of plan.accounts) {
     const id = deactivateId(account.system);
     if (run.steps[id] === undefined || run.steps[id].state === 'completed') continue;
+    if (run.pausedBy) await desk.wait(() => run.pausedBy === null);
     if (desk.stopped()) return;
     progress(desk, id, { state: 'running', message: null });
+    desk.change({ turns: run.turns + 1 });
     const done = await attempt(() =>
       long.deactivate.executeWithOptions(
         { summary: `Prove that nothing is left in ${account.system}, then switch ${run.leaver.name} off` },
         [
           {
             offboardingId: run.offboardingId,
+            workflowId: run.workflowId,
             plan: plan.digest,
             system: account.system,
-            turn: run.retries,
+            turn: run.turns,
             waived: waivedKeys(run),
             seen: seenKeys(run),
           },
@@ -35,8 +38,8 @@ export async function deactivate(desk: Desk): Promise<void> {
       ),
     );
     const result: DeactivateResult = done.ok ? done.value : { kind: 'refused', message: done.sentence };
-    if (result.kind !== 'deactivated') return notSwitchedOff(desk, id, result);
-    const landed = result.after.map(item => `${item.count} in ${item.step}`).join(', ');
+    if (result.kind !== 'deactivated') return setBack(desk, id, result);
+    const landed = result.after.map(item => `${item.count ?? 'unread'} in ${item.step}`).join(', ');
     progress(desk, id, {
       state: 'completed',
       message:
@@ -53,15 +56,30 @@ export async function deactivate(desk: Desk): Promise<void> {
   desk.change({
     state: 'closed',
     outcome: 'completed',
-    sentence: `${handedOver(run)}${waivedItems(run) > 0 ? '' : ', nothing is left'}, and the leaver is switched off.`,
+    sentence: `${handedOver(run)}${waivedItems(run) > 0 ? '' : ', nothing is left'}, and the leaver is switched off.${stillOn(run)}`,
   });
 }
+
+/** Systems that only people can switch somebody off in. */
+function stillOn(run: Run): string {
+  const systems = notSwitchedOff(run);
+  return systems.length > 0 ? ` To be switched off by hand: ${systems.join(', ')}.` : '';
+}
+
+const CATALOG_CHANGED = (system: string): string =>
+  `The catalog of ${system} has changed since the plan was made: what nobody approved proves nothing. Send "amend" to have a new plan made.`;
 
 async function nothingLeft(desk: Desk): Promise<boolean> {
   const { run } = desk;
   const effects = new Set(run.plan!.steps.filter(isEffect).map(step => step.id));
   const { looks, unread } = await lookAtAll(run, 'Proof that nothing is left');
   for (const look of looks) {
+    if (look.catalogChanged) unread.push(CATALOG_CHANGED(look.system));
+    // Somebody switched the account on again while the run was parked.
+    if (look.account.active && run.steps[deactivateId(look.system)]?.state === 'completed') {
+      progress(desk, deactivateId(look.system), { state: 'queued', message: null });
+      desk.change({ access: { ...run.access, [look.system]: 'open' } });
+    }
     for (const category of look.inventory) {
       if (!category.complete)
         unread.push(`${look.system}/${category.category} could not be read: ${category.problem ?? 'no answer'}`);
@@ -88,7 +106,7 @@ async function nothingLeft(desk: Desk): Promise<boolean> {
   return true;
 }
 
-function notSwitchedOff(desk: Desk, id: string, result: Exclude<DeactivateResult, { kind: 'deactivated' }>): void {
+function setBack(desk: Desk, id: string, result: Exclude<DeactivateResult, { kind: 'deactivated' }>): void {
   switch (result.kind) {
     case 'left':
       progress(desk, id, { state: 'queued' });

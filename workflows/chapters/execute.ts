@@ -3,7 +3,15 @@ import type { StepsResult } from '../../activities/run-steps.js';
 import { type Group, nextGroup, stuckSteps } from '../../domain/order.js';
 import type { PlanStep } from '../../domain/plan.js';
 import { number, takers } from '../../domain/report.js';
-import { failedSteps, handedOver, isWaived, openAcknowledgements, type Run, type StepProgress } from '../../domain/run.js';
+import {
+  failedSteps,
+  handedOver,
+  isWaived,
+  notSwitchedOff,
+  openAcknowledgements,
+  type Run,
+  type StepProgress,
+} from '../../domain/run.js';
 import type { Desk } from '../desk.js';
 import { type Attempt, attempt, long } from '../proxies.js';
 import { lookAgain, lookAtAll, waivedKeys } from './look-again.js';
@@ -27,14 +35,9 @@ export async function execute(desk: Desk): Promise<void> {
   if (run.plan!.steps.some(step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed')) {
     return desk.enter('deactivating', `${handedOver(run)}. Proving it before anybody is switched off.`);
   }
-  const stays = run.plan!.mode === 'execute-only' && Object.values(run.access).includes('open');
-  desk.change({
-    state: 'closed',
-    outcome: 'completed',
-    sentence: stays
-      ? `${handedOver(run)}. The person is still active; start a run with "execute-and-deactivate" to switch them off later.`
-      : `${handedOver(run)}.`,
-  });
+  const active = notSwitchedOff(run);
+  const reminder = ` The person is still active in ${active.join(', ')}; start a run with "execute-and-deactivate" to switch them off later.`;
+  desk.change({ state: 'closed', outcome: 'completed', sentence: `${handedOver(run)}.${active.length > 0 ? reminder : ''}` });
 }
 
 /** A successor who stopped being eligible is never silently replaced: their unfinished steps fail with the reason. */
@@ -51,8 +54,8 @@ async function refuseSuccessors(desk: Desk): Promise<void> {
 async function runGroup(desk: Desk, group: Group): Promise<void> {
   const { run } = desk;
   progressAll(desk, Object.fromEntries(group.steps.map(step => [step.id, { state: 'running', message: null }])));
-  const ran = await desk.interruptible(() =>
-    attempt(() =>
+  const ran = await attempt(() =>
+    desk.interruptible(() =>
       long.runSteps.executeWithOptions({ summary: summaryOf(run, group) }, [
         {
           offboardingId: run.offboardingId,
@@ -69,9 +72,9 @@ async function runGroup(desk: Desk, group: Group): Promise<void> {
 }
 
 /** A step the activity did not get to is queued again: the slice was over, or the run is paused. */
-function outcomeOf(run: Run, id: string, ran: Attempt<StepsResult> | null): Partial<StepProgress> {
-  if (ran && !ran.ok) return { state: 'failed', message: ran.sentence };
-  const result = ran?.value.steps[id];
+function outcomeOf(run: Run, id: string, ran: Attempt<StepsResult | null>): Partial<StepProgress> {
+  if (!ran.ok) return { state: 'failed', message: ran.sentence };
+  const result = ran.value?.steps[id];
   if (!result) return { state: 'queued' };
   const { state, ...counts } = result;
   if (state === 'unfinished') return { ...counts, state: 'queued' };
@@ -126,7 +129,7 @@ export async function attention(desk: Desk): Promise<void> {
   if (desk.stopped()) return;
   if (run.finish) return finish(desk);
   if (run.replan) return desk.enter('preparing', 'Making a plan for what is left.');
-  desk.change({ retry: true, retries: run.retries + 1 });
+  desk.change({ retry: true, retries: run.retries + 1, failedProofs: 0 });
   const open = Object.entries(run.steps).filter(([, { state }]) => state === 'failed' || state === 'not-run');
   progressAll(desk, Object.fromEntries(open.map(([id]) => [id, { state: 'queued', message: null, leftover: null }])));
   desk.enter('executing', 'Trying again what is not done yet.');
@@ -135,9 +138,7 @@ export async function attention(desk: Desk): Promise<void> {
 function finish(desk: Desk): void {
   const { run } = desk;
   const { by, reason } = run.finish!;
-  const active = Object.entries(run.access)
-    .filter(([, access]) => access === 'open' || access === 'blocked')
-    .map(([system, access]) => `${system} (${access})`);
+  const active = notSwitchedOff(run);
   desk.change({
     state: 'closed',
     outcome: 'completed-partially',

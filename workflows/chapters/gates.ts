@@ -1,6 +1,6 @@
 /** What waits for people and for the date: corrections, acknowledgements, approvals, the second confirmation, `effectiveAt`. */
 import { instant } from '../../domain/request.js';
-import { openAcknowledgements, quorum } from '../../domain/run.js';
+import { doneSoFar, openAcknowledgements, quorum } from '../../domain/run.js';
 import type { Desk } from '../desk.js';
 import { lookAgain } from './look-again.js';
 
@@ -35,7 +35,7 @@ export async function approval(desk: Desk): Promise<void> {
     return desk.change({
       state: 'closed',
       outcome: 'expired',
-      sentence: `Nobody decided within ${plan.policy.expiresAfterDays} days. Nothing was handed over.${blockNote(desk)}`,
+      sentence: `Nobody decided within ${plan.policy.expiresAfterDays} days. ${doneSoFar(run)}${blockNote(desk)}`,
     });
   }
   if (isLater(desk)) return desk.enter('scheduled', `Approved; access ends ${plan.effectiveAt}.`);
@@ -57,9 +57,12 @@ export async function date(desk: Desk): Promise<void> {
     if (run.replan) return desk.enter('preparing', 'Making a new revision of the plan.');
     if (!woken && !looked && left(desk) <= LOOK_AHEAD_MS) {
       looked = true;
-      if (!(await lookAgain(desk))) return;
+      if (!(await lookAgain(desk)) && run.state !== 'scheduled') return;
     }
   }
+  // What was decided while nobody was there to take it up counts, although the date has come.
+  if (run.rejection) return rejected(desk);
+  if (run.replan) return desk.enter('preparing', 'Making a new revision of the plan.');
   desk.enter('executing', 'The date has come. Looking once more before anything is changed.');
 }
 
@@ -77,7 +80,7 @@ function rejected(desk: Desk): void {
   desk.change({
     state: 'closed',
     outcome: 'rejected',
-    sentence: `Rejected by ${by.name}${note ? `: ${note}` : ''}. Nothing was handed over.${blockNote(desk)}`,
+    sentence: `Rejected by ${by.name}${note ? `: ${note}` : ''}. ${doneSoFar(desk.run)}${blockNote(desk)}`,
   });
 }
 

@@ -28,7 +28,11 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
 export async function lookAgain(desk: Desk): Promise<boolean> {
   const { run } = desk;
   const { looks, unread } = await lookAtAll(run, 'Has anything changed since the approval?');
-  if (desk.stopped()) return false;
+  if (desk.stopped() || run.rejection) return false;
+  if (run.replan) {
+    desk.enter('preparing', 'Making a new revision of the plan.');
+    return false;
+  }
   const reasons = [...unread, ...reasonsToAskAgain(run.plan!, looks)];
   if (reasons.length > 0) {
     desk.enter('preparing', `The approval is open again. ${reasons.join(' ')}`);

@@ -4,7 +4,7 @@ import type { ResolvedAccounts } from '../../activities/accounts.js';
 import type { Account, Finding } from '../../domain/model.js';
 import { isEffect, type Plan, toAcknowledge } from '../../domain/plan.js';
 import { number } from '../../domain/report.js';
-import { type Access, queuedStep, type Run } from '../../domain/run.js';
+import { type Access, changedItems, doneSoFar, queuedStep, type Run } from '../../domain/run.js';
 import type { Desk } from '../desk.js';
 import { attempt, long, quick } from '../proxies.js';
 
@@ -13,7 +13,7 @@ export async function prepare(desk: Desk): Promise<void> {
   desk.change({ replan: false, findings: [], approvals: [], confirmedBy: null, waivers: {} });
   const accounts = await resolveAccounts(desk);
   if (!accounts) return;
-  if (run.order.departure === 'unplanned') await blockAll(desk, blockable(accounts));
+  if (run.order.departure === 'unplanned' && run.order.mode !== 'preview') await blockAll(desk, blockable(accounts));
   if (interrupted(desk)) return;
   if (accounts.findings.length > 0) return correct(desk, accounts.findings);
 
@@ -22,16 +22,20 @@ export async function prepare(desk: Desk): Promise<void> {
     `Looking at what the leaver owns in ${accounts.accounts.filter(one => one.status === 'found').length} systems.`,
   );
   const present = accounts.accounts.filter(account => account.status === 'found');
-  const looks = await Promise.all(
-    present.map(account =>
-      attempt(() =>
-        long.look.executeWithOptions({ summary: `Inventory of ${account.system}` }, [
-          { offboardingId: run.offboardingId, account, plan: null, waived: {}, seen: {} },
-        ]),
+  // A system that is out of reach for hours must not keep an amendment or a cancellation waiting.
+  const looks = await desk.interruptible(() =>
+    Promise.all(
+      present.map(account =>
+        attempt(() =>
+          long.look.executeWithOptions({ summary: `Inventory of ${account.system}` }, [
+            { offboardingId: run.offboardingId, account, plan: null, waived: {}, seen: {} },
+          ]),
+        ),
       ),
     ),
   );
   if (interrupted(desk)) return;
+  if (!looks) return void (await desk.wait(() => run.pausedBy === null || run.replan));
   const unread = looks.flatMap((look, n): Finding[] =>
     look.ok
       ? []
@@ -79,7 +83,13 @@ async function resolveAccounts(desk: Desk): Promise<ResolvedAccounts | null> {
   const { run } = desk;
   const resolved = await attempt(() =>
     quick.resolveAccounts.executeWithOptions({ summary: 'Accounts of the leaver, and whether they may be switched off' }, [
-      { offboardingId: run.offboardingId, workflowId: run.workflowId, leaverId: run.leaver.id, order: run.order },
+      {
+        offboardingId: run.offboardingId,
+        workflowId: run.workflowId,
+        leaver: run.leaver,
+        requester: run.requester,
+        order: run.order,
+      },
     ]),
   );
   if (!resolved.ok) {
@@ -88,19 +98,21 @@ async function resolveAccounts(desk: Desk): Promise<ResolvedAccounts | null> {
     ]);
     return null;
   }
-  const access = Object.fromEntries(
-    resolved.value.accounts.map((account): [string, Access] => [
-      account.system,
-      run.access[account.system] === 'blocked' ? 'blocked' : accessOf(account),
-    ]),
-  );
-  desk.change({ access: { ...run.access, ...access } });
+  const { objection, accounts } = resolved.value;
+  if (objection) {
+    desk.change({ state: 'closed', outcome: 'refused', sentence: objection });
+    return null;
+  }
+  const access = Object.fromEntries(accounts.map((account): [string, Access] => [account.system, accessOf(run, account)]));
+  desk.change({ access: { ...run.access, ...access }, accounts });
   return resolved.value;
 }
 
-function accessOf(account: Account): Access {
+/** As it was read now: a block that somebody lifted is no block any more. */
+function accessOf(run: Run, account: Account): Access {
   if (account.status === 'absent') return 'absent';
-  return account.active ? 'open' : 'was-inactive';
+  if (!account.active) return run.access[account.system] === 'deactivated' ? 'deactivated' : 'was-inactive';
+  return account.blocked ? 'blocked' : 'open';
 }
 
 /** Guards come before the block: a protected account is never touched, the last owner of a system keeps access to it. */
@@ -113,17 +125,24 @@ function blockable({ accounts, findings }: ResolvedAccounts): Account[] {
 /** The one effect before approval: reversible, as soon as an account is known. A failed block stops nothing and stays visible. */
 async function blockAll(desk: Desk, accounts: readonly Account[]): Promise<void> {
   const { run } = desk;
+  const turn = run.turns + 1;
+  desk.change({ turns: turn });
   await Promise.all(
     accounts
       .filter(account => account.status === 'found' && run.access[account.system] === 'open')
       .map(async account => {
+        const { system } = account;
         const blocked = await attempt(() =>
-          quick.blockAccess.executeWithOptions({ summary: `Block sign-in in ${account.system}` }, [
-            { offboardingId: run.offboardingId, account, turn: 1 },
+          quick.blockAccess.executeWithOptions({ summary: `Block sign-in in ${system}` }, [
+            { offboardingId: run.offboardingId, account, turn },
           ]),
         );
-        if (blocked.ok && blocked.value.access === 'blocked')
-          desk.change({ access: { ...run.access, [account.system]: 'blocked' } });
+        const problem = blocked.ok ? blocked.value.message : blocked.sentence;
+        if (problem) return desk.change({ blockProblems: { ...run.blockProblems, [system]: problem } });
+        desk.change({
+          access: { ...run.access, [system]: 'blocked' },
+          blockedByUs: blocked.ok && blocked.value.ours ? [...run.blockedByUs, system] : run.blockedByUs,
+        });
       }),
   );
   const open = Object.values(run.access).filter(access => access === 'open').length;
@@ -132,7 +151,7 @@ async function blockAll(desk: Desk, accounts: readonly Account[]): Promise<void>
 
 /** An amendment or a cancellation that came meanwhile makes this round moot. */
 function interrupted(desk: Desk): boolean {
-  return desk.stopped() || desk.run.replan;
+  return desk.stopped() || desk.run.replan || desk.run.state === 'closed';
 }
 
 function correct(desk: Desk, findings: Finding[]): void {
@@ -140,7 +159,7 @@ function correct(desk: Desk, findings: Finding[]): void {
   desk.change({ findings });
   desk.enter(
     'needs-correction',
-    `${findings.length} thing${findings.length === 1 ? '' : 's'} must be settled before there is a plan. Nothing but a block was written yet.`,
+    `${findings.length} thing${findings.length === 1 ? '' : 's'} must be settled before there is a plan. ${changedItems(desk.run) > 0 ? doneSoFar(desk.run) : 'Nothing but a block was written yet.'}`,
   );
 }
 
@@ -155,7 +174,7 @@ function adopt(desk: Desk, plan: Plan, reopened: readonly string[]): void {
       .filter(step => isEffect(step) || step.phase === 'deactivate')
       .map(step => [step.id, carried(run, step.id, step.baseline.count)]),
   );
-  desk.change({ plan, steps, acknowledgements, shown: {}, retries: 0, started: false });
+  desk.change({ plan, steps, acknowledgements, shown: {}, retries: 0, started: false, failedProofs: 0 });
   if (interrupted(desk)) return;
   if (plan.mode === 'preview') {
     return desk.change({
@@ -166,7 +185,7 @@ function adopt(desk: Desk, plan: Plan, reopened: readonly string[]): void {
   }
   const items = plan.steps.filter(isEffect).reduce((sum, step) => sum + step.baseline.count, 0);
   const switches = plan.steps.some(step => step.phase === 'deactivate');
-  if (items === 0 && !switches && toAcknowledge(plan).length === 0) {
+  if (items === 0 && !switches && toAcknowledge(plan).length === 0 && changedItems(run) === 0) {
     return desk.change({
       state: 'closed',
       outcome: 'nothing-to-do',
@@ -180,6 +199,7 @@ function adopt(desk: Desk, plan: Plan, reopened: readonly string[]): void {
 function carried(run: Run, id: string, baseline: number): Run['steps'][string] {
   const earlier = run.steps[id];
   if (!earlier) return queuedStep();
-  if (earlier.state === 'completed' && (baseline === 0 || id.endsWith('/deactivate'))) return earlier;
+  // A deactivation that the new plan names again is to be done again: somebody switched the account back on.
+  if (earlier.state === 'completed' && baseline === 0 && !id.endsWith('/deactivate')) return earlier;
   return { ...earlier, state: 'queued', message: null, remaining: null, leftover: null };
 }
