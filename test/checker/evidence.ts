@@ -91,6 +91,8 @@ export interface AuditRow {
 export interface Told {
   offboarding: string;
   leaver: string;
+  /** Who the leaver is in each system, for a run that never got as far as a plan. */
+  known: Record<SystemName, string | null>;
   plans: PlanRow[];
   pages: PageRow[];
   receipts: ReceiptRow[];
@@ -145,13 +147,14 @@ export async function gather(db: Db, before: Before): Promise<Evidence> {
     before,
     now: await snapshot(db),
     events,
-    runs: await told(db.store, [...before.crm[PEOPLE.crm.table]!.keys()]),
+    runs: await told(db.store, before),
     frozen: new Map(frozen.map(row => [row.digest as string, row.keys as string[]])),
   };
 }
 
-/** Every offboarding of these people. */
-async function told(store: Pick<pg.Pool, 'query'>, people: string[]): Promise<Told[]> {
+/** Every offboarding of the people that lived here before. */
+async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told[]> {
+  const people = [...before.crm[PEOPLE.crm.table]!.keys()];
   const { rows: requested } = await store.query(
     `select offboarding, body::json ->> 'leaver' as leaver from handover.audit
       where kind = 'requested' and body::json ->> 'leaver' = any($1)`,
@@ -169,6 +172,7 @@ async function told(store: Pick<pg.Pool, 'query'>, people: string[]): Promise<To
       return {
         offboarding,
         leaver,
+        known: { crm: leaver, desk: agentOf(before, leaver) },
         plans: parsed,
         pages: await all<PageRow>(
           'select manifest, step, page, round, origin, count, keys, assignment from handover.manifest_pages where manifest = any($1) order by step, page',
@@ -187,4 +191,11 @@ async function told(store: Pick<pg.Pool, 'query'>, people: string[]): Promise<To
       };
     }),
   );
+}
+
+/** By e-mail, as people know each other. */
+function agentOf(before: Before, person: string): string | null {
+  const email = before.crm.people!.get(person)?.email?.toLowerCase();
+  const agents = [...before.desk.agents!.values()].filter(agent => agent.email?.toLowerCase() === email);
+  return agents[0]?.id ?? null;
 }

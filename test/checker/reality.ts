@@ -98,7 +98,7 @@ export function checkMoves({ effects, events, now }: Tied, say: Say): void {
 
 function checkSwitch({ event, run, verb }: Effect, say: Say): void {
   const { table, switches } = PEOPLE[event.system];
-  const leaver = leaverIn(run, event.system) ?? run.leaver;
+  const leaver = leaverIn(run, event.system);
   if (event.table !== table) {
     if (event.op !== 'delete' || event.old!.person_id !== leaver) say('I15', `${nameOf(event)} was changed by ${verb}`);
     return;

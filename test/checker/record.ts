@@ -1,6 +1,6 @@
 /** Invariants that the store must keep: the ledger says what happened item by item, only what was approved moved, the chain holds. */
 import { createHash } from 'node:crypto';
-import { GROUND } from '../small-world/ground.js';
+import { GROUND, type SystemName } from '../small-world/ground.js';
 import type { Say } from './check.js';
 import type { AuditRow, PageRow, ReceiptRow, Told } from './evidence.js';
 import { plainKey, reportOf } from './reality.js';
@@ -59,7 +59,7 @@ function checkReceipt(run: Told, receipt: ReceiptRow, page: PageRow, seen: Tied[
     if (receipt.merged === 0 && GROUND.find(one => one.step === receipt.step)?.do === 'transfer' && receipt.per_taker[n] !== went)
       say('I6', `${name} says ${receipt.per_taker[n]} for ${taker}, the witness saw ${went}`);
   });
-  if (receipt.from_owner !== leaverIn(run, receipt.step.split('/')[0]!))
+  if (receipt.from_owner !== leaverIn(run, receipt.step.split('/')[0] as SystemName))
     say('I6', `${name} says they were ${receipt.from_owner}'s`);
 }
 

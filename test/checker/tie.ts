@@ -1,5 +1,5 @@
 /** Ties what the witness saw to what the ledger says, by transaction id: which run changed this row, in which step, by which page. */
-import { GROUND, type Ground, PEOPLE } from '../small-world/ground.js';
+import { GROUND, type Ground, PEOPLE, type SystemName } from '../small-world/ground.js';
 import type { Say } from './check.js';
 import type { Event, Evidence, PageRow, PlanRow, ReceiptRow, Told } from './evidence.js';
 
@@ -63,7 +63,7 @@ export function nameOf(event: Event): string {
 }
 
 /** The value that stands for this run's leaver in the owner columns of a system. */
-export function leaverIn(run: Told, system: string): string | null {
+export function leaverIn(run: Told, system: SystemName): string | null {
   const account = run.plans.at(-1)?.plan.accounts.find(one => one.system === system);
-  return account?.identities.user ?? null;
+  return account ? (account.identities.user ?? null) : run.known[system];
 }

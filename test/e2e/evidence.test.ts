@@ -1,0 +1,187 @@
+/** F-40 and F-41: no secret and no name where it does not belong, and a record that is written once and verifies. */
+import { createHash } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { agree, decide, handOver, mail, must, planned, start } from '../small-world/drive.js';
+import { refuse } from '../small-world/mischief.js';
+import { CANARY } from '../small-world/seed.js';
+import { useSmallWorld } from '../small-world/world.js';
+
+interface Payload {
+  metadata?: Record<string, string>;
+  data?: string;
+}
+
+/** A history as text, with every payload decoded. */
+function readable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(readable);
+  if (typeof value !== 'object' || value === null) return value;
+  const { metadata, data } = value as Payload;
+  if (metadata && typeof data === 'string') return Buffer.from(data, 'base64').toString();
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, readable(item)]));
+}
+
+/** Everything under keys of this name, anywhere. */
+function under(value: unknown, name: RegExp): unknown[] {
+  if (Array.isArray(value)) return value.flatMap(item => under(item, name));
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => [...(name.test(key) ? [item] : []), ...under(item, name)]);
+}
+
+describe('F-40: secrets and names', () => {
+  const small = useSmallWorld({ once: true, check: false });
+  const logged: string[] = [];
+  const histories: unknown[] = [];
+  let run: { run: string; offboardingId: string };
+
+  beforeAll(async () => {
+    await small.world.restartWorker({ log: line => logged.push(line) });
+    // Things go wrong on the way, in words that quote what they should not.
+    const mischief = await refuse(small.db.desk, 'tickets', 'old.number = 3');
+    await small.db.desk.query(`create or replace function public.aa_tickets_trap() returns trigger language plpgsql as $$
+      begin if old.number = 3 then raise exception 'alice@small.example may not: "Alice Anders" ${CANARY}' using detail = '${CANARY}'; end if; return new; end $$`);
+    const first = await handOver(small);
+    run = first;
+    await mischief.mend();
+    // A failure that reaches Temporal: the directory cannot be read while somebody decides.
+    await small.db.crm.query(`revoke select on people from ${small.role}`);
+    await decide(small, first, 'retry', 'olivia');
+    await small.db.crm.query(`grant select on people to ${small.role}`);
+    await must(small, first, 'retry', 'olivia');
+    expect(await small.world.offboardings.result(first.run)).toMatchObject({ outcome: 'completed' });
+    const { temporal } = small.world.worker.deps;
+    const archiver = temporal.workflow.getHandle(`archive/${first.offboardingId}`);
+    await archiver.result();
+    const requests = temporal.workflow.list({ query: `TaskQueue = "${small.world.config.temporal.taskQueue}"` });
+    // Visibility follows a moment later: the request, the offboarding and the archiver.
+    for (const deadline = Date.now() + 20_000; histories.length < 3 && Date.now() < deadline; ) {
+      histories.length = 0;
+      for await (const one of requests)
+        histories.push(JSON.parse(historyToJSON(await temporal.workflow.getHandle(one.workflowId, one.runId).fetchHistory())));
+    }
+    expect(histories.length).toBeGreaterThanOrEqual(3);
+  });
+
+  test('a token’s secret and a connection’s password are nowhere: not in a history, not in our store, not in a log', async () => {
+    const { rows } = await small.db.store.query(`select tablename from pg_tables where schemaname = 'handover'`);
+    const tables = await Promise.all(
+      rows.map(async ({ tablename }) => (await small.db.store.query(`select t::text as row from handover.${tablename} t`)).rows),
+    );
+    const archives = (await small.db.store.query('select history from handover.archives')).rows.map(row =>
+      gunzipSync(row.history).toString(),
+    );
+    const everything = [
+      JSON.stringify(readable(histories)),
+      JSON.stringify(tables),
+      JSON.stringify(readable(archives.map(text => JSON.parse(text)))),
+      logged.join('\n'),
+    ].join('\n');
+    // The trap's own sentence is scrubbed of values, but it is somebody else's sentence: only quoted ones can be told apart.
+    expect(everything.split(`${CANARY}-`)).toHaveLength(1);
+    expect(everything).not.toContain(small.password);
+    expect(everything).toContain(run.offboardingId);
+  });
+
+  test('names and e-mail addresses are in no id, search attribute, memo or failure', () => {
+    const names = Object.values(small.cast).flatMap(one => [
+      one.name,
+      one.email,
+      one.login === one.who ? `"${one.login}"` : one.login,
+    ]);
+    const places = {
+      ids: under(histories, /^(workflowId|activityId|timerId|updateId|requestId|originalExecutionRunId)$/).filter(
+        id => typeof id === 'string',
+      ),
+      attributes: under(histories, /^searchAttributes$/),
+      memos: under(histories, /^memo$/),
+      failures: under(histories, /^failure$/),
+    };
+    for (const [place, found] of Object.entries(places)) {
+      expect(found.length, place).toBeGreaterThan(0);
+      const text = JSON.stringify(readable(found)).toLowerCase();
+      for (const name of names) expect(text, `${place} contain ${name}`).not.toContain(name.toLowerCase());
+    }
+  });
+
+  test('history stays small: no lists of items travel', () => {
+    for (const history of histories) {
+      const events = (history as { events: unknown[] }).events;
+      for (const event of events) expect(JSON.stringify(event).length).toBeLessThan(64_000);
+      expect(events.length).toBeLessThan(600);
+    }
+  });
+});
+
+describe('F-41: the record', () => {
+  const small = useSmallWorld();
+  const archives = async (offboardingId: string) =>
+    (await small.db.store.query('select * from handover.archives where offboarding = $1', [offboardingId])).rows;
+
+  test('a closed run leaves its whole history, under a digest that verifies, and it cannot be overwritten', async () => {
+    const run = await handOver(small);
+    await expect.poll(async () => (await archives(run.offboardingId)).length, { timeout: 15_000, interval: 100 }).toBe(1);
+    const [archive] = await archives(run.offboardingId);
+    expect(createHash('sha256').update(archive.history).digest('hex')).toBe(archive.digest);
+    const history = JSON.parse(gunzipSync(archive.history).toString()) as { events: { eventType: string }[] };
+    expect(history.events).toHaveLength(archive.events);
+    expect(history.events.at(-1)!.eventType).toMatch(/WORKFLOW_EXECUTION_COMPLETED/);
+    expect(archive.status).toBe('COMPLETED');
+    for (const table of ['archives', 'certificates', 'audit', 'plans'])
+      for (const statement of [`update handover.${table} set offboarding = offboarding`, `delete from handover.${table}`])
+        await expect(small.db.store.query(`${statement} where offboarding = $1`, [run.offboardingId])).rejects.toThrow(
+          /append-only/,
+        );
+    const { deps } = small.world.worker;
+    expect(await deps.store.archive.save({ ...archive, history: { events: [] } })).toBe(false);
+    expect((await archives(run.offboardingId))[0].digest).toBe(archive.digest);
+    const [certificate] = await deps.store.archive.certificates(run.offboardingId);
+    const again = await deps.store.archive.certify(run.offboardingId, { outcome: 'something else' });
+    expect(again.digest).toBe(certificate!.digest);
+  });
+
+  test('a terminated run leaves its history as well: a worker that starts fetches it', async () => {
+    const run = await start(small);
+    await planned(small, run);
+    await agree(small, run);
+    await small.world.offboardings.handle(run.run).terminate('in a hurry');
+    const { temporal } = small.world.worker.deps;
+    // Visibility follows a moment later.
+    await expect
+      .poll(
+        async () => {
+          const query = `WorkflowId = "${run.run}" and ExecutionStatus = "Terminated"`;
+          for await (const _ of temporal.workflow.list({ query })) return true;
+          return false;
+        },
+        { timeout: 15_000, interval: 200 },
+      )
+      .toBe(true);
+    await small.world.restartWorker();
+    await expect.poll(async () => (await archives(run.offboardingId)).length, { timeout: 20_000, interval: 200 }).toBe(1);
+    expect((await archives(run.offboardingId))[0]).toMatchObject({ status: 'TERMINATED' });
+    // And the register forgets it, so that it stands in nobody's way.
+    const open = () => small.db.store.query('select 1 from handover.open_runs where offboarding = $1', [run.offboardingId]);
+    await expect.poll(async () => (await open()).rowCount, { timeout: 20_000, interval: 100 }).toBe(0);
+  });
+
+  test('a changed byte of the trail is named', async () => {
+    const { offboardingId } = await handOver(small, { requestedBy: mail(small, 'oscar') });
+    const client = await small.db.store.connect();
+    await client.query('begin');
+    await client.query('alter table handover.audit disable trigger append_only');
+    await client.query(
+      `update handover.audit set body = replace(body, 'approve', 'reject ') where offboarding = $1 and body like '%"message":"approve"%'`,
+      [offboardingId],
+    );
+    await client.query('commit');
+    const { breaks } = await small.world.worker.deps.store.audit.read(offboardingId);
+    expect(breaks).toEqual([expect.stringMatching(/Entry \d+ \(decision .*\) has a changed body/)]);
+    await client.query(
+      `update handover.audit set body = replace(body, 'reject ', 'approve') where offboarding = $1 and body like '%"message":"reject "%'`,
+      [offboardingId],
+    );
+    await client.query('alter table handover.audit enable trigger append_only');
+    client.release();
+  });
+});

@@ -1,0 +1,206 @@
+/** The ways a departure can go: role change, preview, unplanned, scheduled; and what each leaves behind. */
+import { afterEach, expect, test } from 'vitest';
+import {
+  acknowledgeAll,
+  agree,
+  atRest,
+  decide,
+  ended,
+  handOver,
+  mail,
+  must,
+  planned,
+  start,
+  statesOf,
+  waitFor,
+} from '../small-world/drive.js';
+import { refuse } from '../small-world/mischief.js';
+import { useSmallWorld } from '../small-world/world.js';
+
+const small = useSmallWorld();
+afterEach(() => {
+  small.world.config.policy.expiresAfterDays = 90;
+});
+const desk = (sql: string) => small.db.desk.query(sql);
+const crm = (sql: string, values: unknown[] = []) => small.db.crm.query(sql, values);
+const result = (run: { run: string }) => small.world.offboardings.result(run.run);
+const statusOf = async (): Promise<string[]> => [
+  (await crm('select status from people where id = $1', [small.cast.alice.id])).rows[0]?.status,
+  (await desk('select status from agents where id = 17')).rows[0]?.status,
+];
+const engineChanges = async (): Promise<number> => {
+  const counts = await Promise.all(
+    [small.db.crm, small.db.desk].map(db => db.query(`select count(*)::int as n from moves_seen where app = 'handover'`)),
+  );
+  return counts.reduce((sum, { rows }) => sum + (rows[0].n as number), 0);
+};
+
+// --- Role change, preview -----------------------------------------------------------------------------------------------------
+test('C-52, C-53: execute-only moves what they own, leaves groups and tokens, and reminds that they are still active', async () => {
+  const { status } = await handOver(small, { mode: 'execute-only' });
+  expect(status).toMatchObject({ outcome: 'completed', access: { crm: 'open', desk: 'open' } });
+  expect(status.sentence).toMatch(/still active.*execute-and-deactivate/);
+  expect(status.steps['desk/tickets']!.changed).toBe(9);
+  const kept = status.plan!.steps.filter(step => step.do === 'keep').map(step => step.id);
+  expect(kept).toEqual(expect.arrayContaining(['desk/teams', 'crm/tokens']));
+  expect(await statusOf()).toEqual(['active', 'active']);
+  const { rows } = await crm(`select count(*)::int as n from tokens where person_id = $1 and revoked_at is null`, [
+    small.cast.alice.id,
+  ]);
+  expect(rows).toEqual([{ n: 3 }]);
+});
+
+test.each(['planned', 'unplanned'])('a preview plans, closes, and changes nothing at all (%s)', async departure => {
+  const run = await start(small, { mode: 'preview', departure });
+  expect(await result(run)).toMatchObject({ outcome: 'previewed', access: { crm: 'open', desk: 'open' } });
+  expect(await engineChanges()).toBe(0);
+});
+
+test('C-50, C-51: execute-and-deactivate switches off in every system, the directory last', async () => {
+  const { status } = await handOver(small);
+  expect(status.times.deactivated).not.toBeNull();
+  expect(await statusOf()).toEqual(['inactive', 'inactive']);
+  const { rows } = await crm('select count(*)::int as n from sessions where person_id = $1', [small.cast.alice.id]);
+  expect(rows).toEqual([{ n: 0 }]);
+});
+
+test('a person without an account in a system is acknowledged, and handed over in the others', async () => {
+  const run = await start(small, { user: mail(small, 'dora'), successor: mail(small, 'bob') });
+  const status = await planned(small, run);
+  expect(status).toMatchObject({ waitingOn: 'acknowledgement', access: { desk: 'absent' } });
+  expect(status.next[0]!.json.category).toBe('desk/account');
+  await agree(small, run);
+  expect(await ended(small, run)).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'absent' } });
+});
+
+test('only the systems that were asked for are touched', async () => {
+  const { status } = await handOver(small, { systems: ['desk'] });
+  expect(status).toMatchObject({ outcome: 'completed', access: { desk: 'deactivated' } });
+  expect(await statusOf()).toEqual(['active', 'inactive']);
+});
+
+// --- Unplanned ----------------------------------------------------------------------------------------------------------------
+test('A-16: an unplanned departure is blocked before anything else, and the block is not the deactivation', async () => {
+  const run = await start(small, { departure: 'unplanned' });
+  const status = await planned(small, run);
+  expect(status).toMatchObject({
+    state: 'awaiting-approval',
+    access: { crm: 'blocked', desk: 'blocked' },
+    plan: { mode: 'execute-and-deactivate' },
+  });
+  expect(status.times.blocked).not.toBeNull();
+  expect(await statusOf()).toEqual(['suspended', 'locked']);
+  expect((await crm('select count(*)::int as n from sessions where person_id = $1', [small.cast.alice.id])).rows).toEqual([
+    { n: 0 },
+  ]);
+  await agree(small, run);
+  expect(await ended(small, run)).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'deactivated' } });
+  expect(await statusOf()).toEqual(['inactive', 'inactive']);
+});
+
+test('A-16: a block that fails stops nothing and stays visible', async () => {
+  const mischief = await refuse(small.db.desk, 'agents', `new.status = 'locked'`);
+  const run = await start(small, { departure: 'unplanned' });
+  const status = await planned(small, run);
+  await mischief.mend();
+  expect(status).toMatchObject({ state: 'awaiting-approval', access: { crm: 'blocked', desk: 'open' } });
+  await agree(small, run);
+  expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+});
+
+test('A-16: a planned departure becomes unplanned by an amendment', async () => {
+  const run = await start(small);
+  expect(await planned(small, run)).toMatchObject({ access: { crm: 'open', desk: 'open' } });
+  await must(small, run, 'amend', 'olivia', { departure: 'unplanned' });
+  const status = await waitFor(small, run, ({ revision, state }) => revision === 2 && state === 'awaiting-approval');
+  expect(status).toMatchObject({ access: { crm: 'blocked', desk: 'blocked' } });
+});
+
+test('A-16: rejection keeps the block, and says so', async () => {
+  const run = await start(small, { departure: 'unplanned' });
+  const { plan } = await planned(small, run);
+  await must(small, run, 'reject', 'priya', { plan: plan!.digest, note: 'wrong person' });
+  expect(await result(run)).toMatchObject({ outcome: 'rejected', sentence: expect.stringMatching(/stays blocked in .*crm/) });
+  expect(await statusOf()).toEqual(['suspended', 'locked']);
+});
+
+test('A-16, F-32: expiry keeps the block, says so, and approves nothing', async () => {
+  small.world.config.policy.expiresAfterDays = 2 / 86_400;
+  const run = await start(small, { departure: 'unplanned' });
+  const report = await result(run);
+  expect(report).toMatchObject({ outcome: 'expired', sentence: expect.stringMatching(/stays blocked in .*crm/) });
+  expect(await statusOf()).toEqual(['suspended', 'locked']);
+});
+
+test.each([
+  ['keep', ['suspended', 'locked']],
+  ['restore', ['active', 'active']],
+])('A-16: cancelling a blocked departure must say what becomes of the block: %s', async (access, expected) => {
+  const run = await start(small, { departure: 'unplanned' });
+  await planned(small, run);
+  expect(await decide(small, run, 'cancel', 'olivia')).toMatchObject({
+    verdict: 'refused',
+    sentence: expect.stringMatching(/"keep".*"restore"/),
+  });
+  await must(small, run, 'cancel', 'olivia', { access });
+  const report = await result(run);
+  expect(report.outcome).toBe('cancelled');
+  expect(report.access).toEqual(access === 'keep' ? { crm: 'blocked', desk: 'blocked' } : { crm: 'open', desk: 'open' });
+  expect(await statusOf()).toEqual(expected);
+});
+
+test('A-16: sign-in is given back although there never was a plan', async () => {
+  const run = await start(small, { departure: 'unplanned', successor: mail(small, 'ines') });
+  expect(await planned(small, run)).toMatchObject({
+    state: 'needs-correction',
+    plan: null,
+    access: { crm: 'blocked', desk: 'blocked' },
+  });
+  await must(small, run, 'cancel', 'olivia', { access: 'restore' });
+  expect(await result(run)).toMatchObject({ outcome: 'cancelled', access: { crm: 'open', desk: 'open' } });
+  expect(await statusOf()).toEqual(['active', 'active']);
+});
+
+// --- Dates --------------------------------------------------------------------------------------------------------------------
+test('F-35: an approved run waits for its date and starts by itself', async () => {
+  const at = new Date(Date.now() + 3_000);
+  const run = await start(small, { effectiveAt: at.toISOString() });
+  await planned(small, run);
+  await agree(small, run);
+  expect(await waitFor(small, run, ({ state }) => state !== 'awaiting-approval')).toMatchObject({
+    state: 'scheduled',
+    waitingOn: 'date',
+  });
+  expect(await engineChanges()).toBe(0);
+  expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+  const { rows } = await crm(`select min(at) >= $1 as later from moves_seen where app = 'handover'`, [at]);
+  expect(rows).toEqual([{ later: true }]);
+});
+
+test('F-35: a date can be brought forward to now, and back again; each time the plan is approved anew', async () => {
+  const run = await start(small, { effectiveAt: '2090-01-01' });
+  await planned(small, run);
+  await agree(small, run);
+  await waitFor(small, run, ({ state }) => state === 'scheduled');
+  await must(small, run, 'amend', 'olivia', { effectiveAt: '2091-02-28T23:30:00+01:00' });
+  const later = await waitFor(small, run, ({ revision, state }) => revision === 2 && state === 'awaiting-approval');
+  expect(later).toMatchObject({ approvals: [], plan: { effectiveAt: '2091-02-28T23:30:00+01:00' } });
+  await must(small, run, 'amend', 'olivia', { effectiveAt: 'now' });
+  const now = await waitFor(small, run, ({ revision, state }) => revision === 3 && state === 'awaiting-approval');
+  expect(now.plan!.effectiveAt).toBeNull();
+  await agree(small, run);
+  const status = await ended(small, run);
+  expect(status).toMatchObject({ outcome: 'completed', revision: 3 });
+  expect(new Set(Object.values(statesOf(status)))).toEqual(new Set(['completed']));
+});
+
+test('a scheduled run can still be rejected', async () => {
+  const run = await start(small, { effectiveAt: '2090-01-01' });
+  const { plan } = await planned(small, run);
+  await acknowledgeAll(small, run);
+  await must(small, run, 'approve', 'priya', { plan: plan!.digest });
+  await waitFor(small, run, ({ state }) => state === 'scheduled');
+  await must(small, run, 'reject', 'daniel', { plan: plan!.digest });
+  expect(await atRest(small, run)).toMatchObject({ outcome: 'rejected' });
+  await result(run);
+});
