@@ -65,6 +65,7 @@ class Story {
   private readonly run: string;
   private runId: string | null = null;
   private readonly told = new Set<string>();
+  private troubleAt = Date.now();
 
   constructor(
     private readonly installation: Installation,
@@ -146,7 +147,9 @@ class Story {
     for (;;) {
       this.signal.throwIfAborted();
       try {
-        return await this.answer();
+        const status = await this.answer();
+        if (status.waitingOn === 'nobody' && status.state !== 'closed') await this.showTrouble();
+        return status;
       } catch (error) {
         if (Date.now() < deadline) {
           await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS));
@@ -156,6 +159,17 @@ class Story {
           `${this.run} does not answer (${(error as Error).message}). If Handover was updated in the middle of this run, go back to the earlier version or start over with --fresh; ${shown(join(this.installation.stateDir, 'worker.log'))} says more.`,
         );
       }
+    }
+  }
+
+  /** What is being tried again, so that nobody stares at a screen that does not move. Each reason once. */
+  private async showTrouble(): Promise<void> {
+    if (Date.now() - this.troubleAt < TROUBLE_EVERY_MS) return;
+    this.troubleAt = Date.now();
+    const { raw } = await this.offboardings.handle(this.run).describe();
+    for (const { attempt, lastFailure, activityType } of raw.pendingActivities ?? []) {
+      if (!lastFailure?.message || (attempt ?? 0) < 3 || !this.once(lastFailure.message)) continue;
+      this.screen.note(`${activityType?.name} is tried again (attempt ${attempt}): ${lastFailure.message}`);
     }
   }
 
@@ -312,6 +326,7 @@ function isDone({ state, outcome }: Pick<Status, 'state' | 'outcome'>): boolean 
 const NOBODY = { workflowId: null, runId: null, status: null, report: null };
 
 const LOOK_EVERY_MS = 100;
+const TROUBLE_EVERY_MS = 3_000;
 // One question: with a worker there, an answer takes milliseconds.
 const ASK_FOR_MS = 10_000;
 // After a crash the workflow's tasks first go to the worker that died, for some ten seconds.
