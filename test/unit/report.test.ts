@@ -12,7 +12,7 @@ const decided = runIn('scheduled');
 const waiver = {
   step: 'crm/tasks',
   reason: 'they are done',
-  leftover: { digest: 'left-1', count: 2 },
+  leftover: { digest: '0f1e2d3c4b5a6978', count: 2 },
   proposedBy: olivia,
   approvedBy: null,
 };
@@ -73,13 +73,14 @@ describe('the messages to paste', () => {
 });
 
 describe("details, the operators' screen", () => {
-  test.each(RUNS)('%s: every block of JSON is one line that can be pasted', (_name, run) => {
-    const blocks = [...details(run).matchAll(/```json\n(.*?)\n```/gs)].map(match => match[1]!);
-    expect(blocks).toHaveLength(nextMessages(run).length);
-    for (const block of blocks) {
-      expect(block).not.toContain('\n');
-      expect(JSON.parse(block)).toHaveProperty('by', '');
-    }
+  test.each(RUNS)('%s: the JSON of every message is a line of its own that can be pasted', (_name, run) => {
+    const lines = [...details(run).matchAll(/^`(\{.*\})`$/gm)].map(match => JSON.parse(match[1]!));
+    expect(lines).toEqual(nextMessages(run).map(({ json }) => json));
+  });
+
+  test('a backtick in what is to be pasted does not end it', () => {
+    const run = runIn('needs-attention', { waivers: { '`odd`': { ...waiver, step: '`odd`' } } });
+    expect(details(run)).toMatch(/^``\{"by": "", "plan": "a1b2c3d4e5f6", "step": "`odd`",.*\}``$/m);
   });
 
   test('no text of another system becomes Markdown, HTML or a line of its own', () => {
@@ -108,7 +109,7 @@ describe("details, the operators' screen", () => {
         const screen = details(run);
         // As many lines as with a harmless text, and no mark of Markdown that is not ours or escaped.
         expect(screen.split('\n').length).toBe(details(harmless).split('\n').length);
-        const unescaped = (all: string) => all.replace(/\\[\\`*_[\]<>#|~&]/g, '').replace(/```json\n.*?\n```/gs, '');
+        const unescaped = (all: string) => all.replace(/\\[\\`*_[\]<>#|~&]/g, '').replace(/^`\{.*\}`$/gm, '');
         for (const mark of ['<', '>', '[', '#', '|', '~', '&', '*', '`', '_'])
           expect(unescaped(screen).split(mark).length).toBe(unescaped(details(harmless)).split(mark).length);
       }),
@@ -121,7 +122,7 @@ describe("details, the operators' screen", () => {
       runIn('needs-attention', {
         pausedBy: olivia,
         waivers: { 'crm/tasks': waiver },
-        refused: Array.from({ length: 7 }, (_, n) => ({ at: NOW, message: 'approve', by: null, reason: `reason ${n}` })),
+        refused: Array.from({ length: 7 }, (_, n) => ({ at: NOW, message: 'approve', by: 'bruno', reason: `reason ${n}` })),
         plan: plan({ effectiveAt: '2026-12-24', modeReason: 'every account is inactive already', mode: 'execute-only' }),
       }),
     );
@@ -131,7 +132,9 @@ describe("details, the operators' screen", () => {
     );
     expect(screen).toContain('Approved by Priya (claimed, not verified).');
     expect(screen).toContain('- skip crm/tasks: they are done (not approved yet)');
-    expect(screen).toContain('- 2026-11-20 10:00 approve: reason 6');
+    expect(screen).toContain('**Refused** 2026-11-20 10:00 approve by bruno: reason 6');
+    expect(screen.indexOf('reason 6')).toBeLessThan(screen.indexOf('What to send now'));
+    expect(screen).toContain('- 2026-11-20 10:00 approve by bruno: reason 5');
     expect(screen).not.toContain('reason 1');
     expect(screen).toContain('acknowledged by Olivia ([open](https://crm.example/mailboxes))');
   });
