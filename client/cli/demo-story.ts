@@ -112,8 +112,7 @@ class Story {
           await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS));
           break;
         case 'closed':
-          await this.proof(status);
-          return this.ending(status, false);
+          return this.close();
         case 'scheduled':
         case 'needs-correction':
         case 'needs-attention':
@@ -190,6 +189,14 @@ class Story {
       .finally(() => done());
     if (answer.answer === 'not-started') return `${answer.reason} ${answer.next}`;
     return null;
+  }
+
+  /** The state is "closed" a moment before the certificate is written and the run itself ends. */
+  private async close(): Promise<Told> {
+    await this.offboardings.handle(this.run, this.runId ?? undefined).result();
+    const status = await this.status();
+    await this.proof(status);
+    return this.ending(status, false);
   }
 
   private once(chapter: string): boolean {

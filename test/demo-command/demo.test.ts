@@ -4,8 +4,11 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { type Demo, keepStateDir, listenOn, processesOf, startDemo } from './demo-process.js';
+
+// Two starts of everything take 15 s on an idle machine; a busy one needs several times that, and says nothing wrong.
+vi.setConfig({ testTimeout: 240_000 });
 
 let dir: string;
 beforeAll(async () => {

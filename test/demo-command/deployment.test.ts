@@ -121,7 +121,7 @@ test('a worker whose sign of life is missing or old is ill', async () => {
   writeFileSync(file, '');
   await check();
   utimesSync(file, new Date(), new Date(Date.now() - 60_000));
-  await expect(check()).rejects.toThrow('60 s old');
+  await expect(check()).rejects.toThrow(/6\d s old/);
 });
 
 test('the shell scripts are valid POSIX shell', async () => {
