@@ -114,7 +114,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
           findings,
         });
     }
-    if (switchOffOf(connector, account, mode.mode) === 'api') steps.push(deactivation(connector));
+    if (switchOffOf(connector, account, mode.mode) === 'api') steps.push(deactivation(connector, account));
   }
   for (const name of unusedRules) {
     const known = steps.filter(isEffect).map(step => step.id);
@@ -188,8 +188,10 @@ function effectiveMode(order: Order, accounts: readonly Account[]): { mode: Orde
 
 /** A plan never promises what the system cannot do: without a way to switch somebody off it is a thing for people. */
 function switchOffOf(connector: Connector, account: Account, mode: Order['mode']): Plan['systems'][number]['switchOff'] {
-  if (mode !== 'execute-and-deactivate' || account.status === 'absent' || !account.active) return 'never';
-  return connector.can.deactivate ? 'api' : 'by-hand';
+  if (mode !== 'execute-and-deactivate' || account.status === 'absent') return 'never';
+  // An account that is off already may be on again by then: the last step makes sure of it.
+  if (connector.can.deactivate) return 'api';
+  return account.active ? 'by-hand' : 'never';
 }
 
 function stepOf(connector: Connector, facts: CategoryFacts, inventory: CategoryInventory, order: Order): PlanStep {
@@ -219,12 +221,12 @@ function stepOf(connector: Connector, facts: CategoryFacts, inventory: CategoryI
   };
 }
 
-function deactivation(connector: Connector): PlanStep {
+function deactivation(connector: Connector, account: Account): PlanStep {
   return {
     id: deactivateId(connector.system),
     system: connector.system,
     category: 'deactivate',
-    title: `switch the account off in ${connector.title}`,
+    title: `${account.active ? 'switch the account off' : 'make sure that the account stays off'} in ${connector.title}`,
     do: 'deactivate',
     phase: 'deactivate',
     after: [],
