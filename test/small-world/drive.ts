@@ -68,7 +68,7 @@ export async function decide(
   return answer;
 }
 
-/** The same, and it must be accepted. */
+/** The same, and it must be accepted. What starts a parked run again is awaited, so that nobody takes the old state for the new one. */
 export async function must(
   small: SmallWorld,
   started: Started,
@@ -76,8 +76,11 @@ export async function must(
   by: Who,
   more: Record<string, unknown> = {},
 ): Promise<DecisionAnswer> {
+  const { state, retries } = await small.world.offboardings.status(started.run);
   const answer = await decide(small, started, name, by, more);
   expect(answer).toMatchObject({ verdict: 'accepted' });
+  const again = name === 'retry' || (name === 'approve' && more.step !== undefined);
+  if (state === 'needs-attention' && again) await waitFor(small, started, status => status.retries > retries);
   return answer;
 }
 
