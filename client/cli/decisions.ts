@@ -28,11 +28,12 @@ export function registerDecisions(program: Command, context: Context): void {
       .argument('[digest]', 'the digest of the plan that you looked at, at least its first 12 characters')
       .option('--plan <digest>', 'the same')
       .option('--step <id>', 'approve: the skip of this step')
+      .option('--keys <digest>', 'with --step: the digest of the keys that it leaves, as the status shows it')
       .action((run, digest, options) =>
         inSession(context, options, async session => {
           const found = await findRun(session.reach, run);
           const plan = digest ?? options.plan ?? (await refuseToGuess(session, found, name, options.step));
-          return decide(session, found, name, { ...spoken(options), plan, step: options.step }, options);
+          return decide(session, found, name, { ...spoken(options), plan, step: options.step, keys: options.keys }, options);
         }),
       );
     program.addCommand(command);
@@ -194,7 +195,7 @@ async function refuseToGuess(
     );
   showRun(terminal, run, status);
   const digest = status.plan.digest.slice(0, 12);
-  const again = `handover ${name} ${run.workflowId} ${digest}${step ? ` --step ${step}` : ''} --by …`;
+  const again = `handover ${name} ${run.workflowId} ${digest}${step ? ` --step ${step} --keys …` : ''} --by …`;
   throw new Problem(
     EXIT.usage,
     `"${name}" is for one plan, and yours was not named. The plan is now revision ${status.plan.revision}, ${digest}. If that is the one you looked at, repeat: ${again}`,

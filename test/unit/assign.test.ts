@@ -1,11 +1,7 @@
 /** Who gets which item: even, exact, and the same every time. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Assignment, assigner } from '../../domain/assign.js';
-import type { Successor } from '../../domain/model.js';
-
-const people = (n: number): Successor[] =>
-  Array.from({ length: n }, (_, i) => ({ kind: 'person', personId: `${i}`, human: `${i}`, label: `P${i}`, value: `${i}` }));
+import { type Assignment, assigner, continued } from '../../domain/assign.js';
 
 interface Item {
   key: string;
@@ -13,7 +9,7 @@ interface Item {
 }
 
 function assigned(assignment: Assignment, pool: number, items: readonly Item[], overrides = new Map<string, number>()): number[] {
-  const assign = assigner(assignment, people(pool), overrides);
+  const assign = assigner(assignment, pool, overrides);
   return items.map(item => assign.next(item.key, item.attribute));
 }
 
@@ -138,4 +134,13 @@ describe('match', () => {
   test('without a fallback it names nobody for what it does not know', () => {
     expect(assigned({ ...rule, otherwise: -1 }, 3, [{ key: '1', attribute: 'apac' }])).toEqual([-1]);
   });
+});
+
+test('what comes after the plan goes on where the plan left its shares', () => {
+  const late = (assignment: Assignment, counts: number[], n: number) =>
+    assigned(continued(assignment, counts), counts.length, items(n));
+  expect(late({ kind: 'round-robin' }, [2, 1, 1], 2)).toEqual([1, 2]);
+  expect(late({ kind: 'least-loaded', loads: [5, 0] }, [0, 4], 2)).toEqual([1, 0]);
+  const match: Assignment = { kind: 'match', attribute: 'territory', map: { emea: 1 }, otherwise: -1 };
+  expect(continued(match, [3, 3])).toEqual(match);
 });

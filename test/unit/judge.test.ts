@@ -4,7 +4,7 @@ import { applyAmendment, judge, type Verdict } from '../../domain/judge.js';
 import type { RunState } from '../../domain/model.js';
 import { DECISIONS, type Decision, type DecisionName } from '../../domain/request.js';
 import { type Decider, isWaived, type Run } from '../../domain/run.js';
-import { alice, bob, DIGEST, dan, decider, NOW, olivia, order, plan, priya, runIn, STATES } from './made-up.js';
+import { alice, bob, DIGEST, dan, decider, LEFT, NOW, olivia, order, plan, priya, runIn, STATES } from './made-up.js';
 
 const by = 'somebody';
 const SENT: Record<DecisionName, { who: Decider; decision: Decision }> = {
@@ -35,8 +35,8 @@ const NOT_NOW: Record<Exclude<RunState, 'closed'>, string> = {
 const TABLE: Record<DecisionName, Partial<Record<RunState, string>>> = {
   approve: { 'awaiting-approval': 'Approved (1 of 1). Still to be acknowledged: 1.' },
   reject: {
-    'awaiting-approval': 'Rejected: the offboarding closes without any change.',
-    scheduled: 'Rejected: the offboarding closes without any change.',
+    'awaiting-approval': 'Rejected: the offboarding closes. Nothing was handed over.',
+    scheduled: 'Rejected: the offboarding closes. Nothing was handed over.',
   },
   acknowledge: Object.fromEntries(
     ['awaiting-approval', 'scheduled', 'executing', 'needs-attention', 'deactivating'].map(state => [
@@ -212,9 +212,9 @@ describe('skips', () => {
   const asked = { ...parked, ...changesOf(verdictOf(parked, 'skip')) };
 
   test('a skip waives exactly the frozen keys, and only once somebody else has approved it', () => {
-    expect(asked.waivers['crm/tasks']).toMatchObject({ leftover: { digest: 'left-1', count: 2 }, approvedBy: null });
+    expect(asked.waivers['crm/tasks']).toMatchObject({ leftover: { digest: LEFT, count: 2 }, approvedBy: null });
     expect(isWaived(asked, 'crm/tasks')).toBe(false);
-    const approved = verdictOf(asked, 'approve', priya, { step: 'crm/tasks' });
+    const approved = verdictOf(asked, 'approve', priya, { step: 'crm/tasks', keys: LEFT });
     expect(approved).toMatchObject({
       accepted: true,
       sentence: 'Skipping "crm/tasks" is approved; what stays with the leaver: 2 items.',
@@ -222,23 +222,37 @@ describe('skips', () => {
     });
     const both = { ...asked, ...changesOf(approved) };
     expect(isWaived(both, 'crm/tasks')).toBe(true);
-    expect(verdictOf(both, 'approve', dan, { step: 'crm/tasks' })).toEqual(
+    expect(verdictOf(both, 'approve', dan, { step: 'crm/tasks', keys: LEFT })).toEqual(
       refusal('Skipping "crm/tasks" is approved already, by Priya.'),
     );
   });
 
+  test('an approval of a skip is for the keys that were shown, and says which they are now', () => {
+    const sentence = (given: string): string =>
+      `The skip of "crm/tasks" now leaves 2 items, keys ${LEFT.slice(0, 12)}; ${given}. Look at them and approve with "keys": "${LEFT.slice(0, 12)}".`;
+    expect(verdictOf(asked, 'approve', priya, { step: 'crm/tasks' })).toEqual(refusal(sentence('the approval names none')));
+    expect(verdictOf(asked, 'approve', priya, { step: 'crm/tasks', keys: 'ffffffffffff' })).toEqual(
+      refusal(sentence('the approval is for ffffffffffff')),
+    );
+    expect(verdictOf(asked, 'approve', priya, { step: 'constructor', keys: LEFT })).toEqual(
+      refusal('Nobody has asked to skip "constructor".'),
+    );
+  });
+
   test('whoever asked for the skip, or for the offboarding, does not approve it', () => {
-    expect(verdictOf(asked, 'approve', decider('Olivia'), { step: 'crm/tasks' })).toEqual(
+    expect(verdictOf(asked, 'approve', decider('Olivia'), { step: 'crm/tasks', keys: LEFT })).toEqual(
       refusal('The person who asked for the skip does not approve it: somebody else must.'),
     );
     const byBob = { ...asked, waivers: { 'crm/tasks': { ...asked.waivers['crm/tasks']!, proposedBy: bob } } };
-    expect(verdictOf(byBob, 'approve', decider('Olivia'), { step: 'crm/tasks' })).toEqual(
+    expect(verdictOf(byBob, 'approve', decider('Olivia'), { step: 'crm/tasks', keys: LEFT })).toEqual(
       refusal('The person who asked for the offboarding does not approve a skip: somebody else must.'),
     );
   });
 
   test('nobody approves a skip that nobody asked for, or one of another plan', () => {
-    expect(verdictOf(parked, 'approve', priya, { step: 'crm/tasks' })).toEqual(refusal('Nobody has asked to skip "crm/tasks".'));
+    expect(verdictOf(parked, 'approve', priya, { step: 'crm/tasks', keys: LEFT })).toEqual(
+      refusal('Nobody has asked to skip "crm/tasks".'),
+    );
     expect(verdictOf(asked, 'approve', priya, { step: 'crm/tasks', plan: 'ffffffffffff' }).accepted).toBe(false);
   });
 
@@ -332,7 +346,13 @@ describe('amendments', () => {
     expect(verdict).toEqual({
       accepted: true,
       sentence: 'Amended; a new revision of the plan is being made. 2 approvals are void.',
-      changes: { order: { ...order, successor: 'bob' }, replan: true, approvals: [], confirmedBy: null },
+      changes: {
+        order: { ...order, successor: 'bob' },
+        replan: true,
+        approvals: [],
+        confirmedBy: null,
+        amendedBy: [{ id: 'olivia', name: 'Olivia', human: 'olivia' }],
+      },
     });
   });
 });

@@ -7,6 +7,8 @@ import { type Decider, newRun, queuedStep, type Run, type StepProgress } from '.
 
 export const NOW = '2026-11-20T10:00:00.000Z';
 export const DIGEST = 'a1b2c3d4e5f6'.padEnd(64, '0');
+/** Of the keys that a skip would leave. */
+export const LEFT = 'feed00c0ffee'.padEnd(64, '0');
 
 export function decider(name: string, more: Partial<Decider> = {}): Decider {
   return { id: name.toLowerCase(), name, human: name.toLowerCase(), active: true, operator: true, approver: true, ...more };
@@ -38,6 +40,8 @@ export function step(id: string, more: Partial<PlanStep> = {}): PlanStep {
     baseline: { count: 3, fingerprint: '7' },
     rule: 'person',
     successors: [{ kind: 'person', personId: 'bob', human: 'bob', label: 'Bob', value: '2' }],
+    assignment: { kind: 'one' },
+    pool: 1,
     counts: [3],
     overrides: 0,
     page: null,
@@ -74,13 +78,13 @@ export function plan(more: Partial<Plan> = {}): Plan {
     offboardingId: 'o-1',
     revision: 1,
     manifest: 'm-1',
-    leaver: { id: alice.id, name: alice.name },
+    leaver: { id: alice.id, name: alice.name, human: alice.human },
     mode: 'execute-and-deactivate',
     modeReason: null,
     departure: 'planned',
     effectiveAt: null,
     accounts: [{ system: 'crm', status: 'found', identities: { user: '1' }, active: true, blocked: false }],
-    systems: [{ system: 'crm', title: 'CRM', catalog: 'c-1', accountExpected: false }],
+    systems: [{ system: 'crm', title: 'CRM', catalog: 'c-1', accountExpected: false, switchOff: 'api' }],
     steps: [tasks, teams, mailbox, closedTasks, off],
     policy: policySchema.parse({}),
     overridesDigest: 'none',
@@ -112,7 +116,7 @@ export function runIn(state: RunState, more: Partial<Run> = {}): Run {
       changed: 1,
       failed: 2,
       remaining: 2,
-      leftover: { digest: 'left-1', count: 2, sample: ['4', '5'] },
+      leftover: { digest: LEFT, count: 2, sample: ['4', '5'] },
     }),
     'crm/teams': progress({ state: 'not-run', message: 'Waits for "crm/tasks".' }),
     'crm/deactivate': progress({ state: 'not-run', message: 'Not every step succeeded.' }),

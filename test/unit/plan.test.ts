@@ -113,6 +113,7 @@ describe('what may run next', () => {
       plan: plan({ steps }),
       steps: Object.fromEntries(steps.map(one => [one.id, progress({ state: states[one.id] ?? 'queued' })])),
       acknowledgements: {},
+      shown: {},
     };
     return { group: ids(nextGroup(run)?.steps ?? []), stuck: stuckSteps(run) };
   };
@@ -148,6 +149,7 @@ describe('what may run next', () => {
       plan: plan({ steps: [behind, { ...mailbox, baseline: { count: held, fingerprint: '1' } }, closedTasks] }),
       steps: { 'crm/deals': progress() },
       acknowledgements: acknowledged ? runIn('executing').acknowledgements : {},
+      shown: {},
     });
     expect(nextGroup(run(false))).toBeNull();
     expect(stuckSteps(run(false))).toEqual([{ step: 'crm/deals', waitsFor: 'crm/mailbox' }]);
@@ -173,6 +175,7 @@ describe('what may run next', () => {
             plan: plan({ steps }),
             steps: Object.fromEntries(steps.map(one => [one.id, progress()])),
             acknowledgements: {},
+            shown: {},
           };
           let turns = 0;
           for (let group = nextGroup(run); group; group = nextGroup(run)) {
@@ -204,13 +207,14 @@ describe('what must be acknowledged', () => {
       accounts: [...plan().accounts, absent('hr'), absent('chat')],
       systems: [
         ...plan().systems,
-        { system: 'hr', title: 'HR', catalog: 'c', accountExpected: false },
-        { system: 'chat', title: 'Chat', catalog: 'c', accountExpected: true },
+        { system: 'hr', title: 'HR', catalog: 'c', accountExpected: false, switchOff: 'never' },
+        { system: 'chat', title: 'Chat', catalog: 'c', accountExpected: true, switchOff: 'by-hand' },
       ],
     });
     expect(toAcknowledge(given)).toEqual([
       { subject: 'crm/mailbox', title: 'shared mailboxes', count: 3, page: 'https://crm.example/mailboxes' },
       { subject: accountSubject('hr'), title: 'no account here', count: 0, page: null },
+      { subject: 'chat/deactivate', title: 'switch the account off by hand', count: 1, page: null },
     ]);
   });
 });

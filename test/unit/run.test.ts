@@ -5,7 +5,6 @@ import {
   departure,
   failedSteps,
   handedOver,
-  isAccountSubject,
   items,
   mode,
   openAcknowledgements,
@@ -64,8 +63,6 @@ describe('what is left', () => {
     expect(openAcknowledgements(runIn('scheduled'))).toEqual([]);
     expect(stepOf(runIn('scheduled'), 'crm/tasks')).toBe(tasks);
     expect(stepOf(runIn('preparing'), 'crm/tasks')).toBeUndefined();
-    expect(isAccountSubject(runIn('scheduled'), 'crm/account')).toBe(true);
-    expect(isAccountSubject(runIn('preparing'), 'crm/account')).toBe(false);
   });
 });
 
