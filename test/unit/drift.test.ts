@@ -67,6 +67,16 @@ describe('reasons to ask again', () => {
     ).toEqual([]);
   });
 
+  test('an account that was inactive and is active again asks, where that was why nobody is switched off', () => {
+    const accounts = [{ ...plan().accounts[0]!, active: false }];
+    const active = world({ account: { active: true } });
+    expect(reasonsToAskAgain(plan({ accounts, modeReason: 'every account is inactive already' }), [active])).toEqual([
+      'The account in crm was inactive when the plan was made and is active again.',
+    ]);
+    expect(reasonsToAskAgain(plan({ accounts }), [active])).toEqual([]);
+    expect(reasonsToAskAgain(plan({ modeReason: 'x' }), [active])).toEqual([]);
+  });
+
   test('what could not be read, a changed catalog and a refused successor each ask, in words', () => {
     expect(
       reasonsToAskAgain(plan({ steps: [step('crm/tasks')] }), [

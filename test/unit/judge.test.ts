@@ -135,6 +135,21 @@ describe('one plan, one approval', () => {
     );
   });
 
+  test('a digest that only begins like the plan is another plan', () => {
+    const other = `${DIGEST.slice(0, 20)}${'f'.repeat(44)}`;
+    expect(verdictOf(open, 'approve', priya, { plan: other }).accepted).toBe(false);
+  });
+
+  test('whoever amended the plan does not approve it, unless the policy trusts requesters', () => {
+    const amended = { ...open, amendedBy: [priya] };
+    expect(verdictOf(amended, 'approve', decider('Priya K', { human: 'priya' }))).toEqual(
+      refusal('Whoever amended the plan does not approve it: somebody else must.'),
+    );
+    expect(verdictOf(amended, 'approve', dan).accepted).toBe(true);
+    const trusting = { ...amended, plan: plan({ policy: { ...plan().policy, requesterMayApprove: true } }) };
+    expect(verdictOf(trusting, 'approve').accepted).toBe(true);
+  });
+
   test('the first twelve characters of a digest are enough', () => {
     expect(verdictOf(open, 'approve', priya, { plan: DIGEST.slice(0, 12) }).accepted).toBe(true);
   });
@@ -297,6 +312,20 @@ describe('pause, cancel, retry', () => {
 });
 
 describe('amendments', () => {
+  test('a run that has changed something cannot become a preview', () => {
+    const words = 'This run has changed something already and cannot become a preview: send "cancel" to end it.';
+    expect(verdictOf(runIn('needs-attention'), 'amend', olivia, { mode: 'preview' })).toEqual(refusal(words));
+    expect(verdictOf(runIn('scheduled', { access: { crm: 'blocked' } }), 'amend', olivia, { mode: 'preview' })).toEqual(
+      refusal(words),
+    );
+    expect(verdictOf(runIn('scheduled'), 'amend', olivia, { mode: 'preview' }).accepted).toBe(true);
+  });
+
+  test('everybody who amended is remembered once', () => {
+    const twice = runIn('scheduled', { amendedBy: [bob, olivia] });
+    expect(verdictOf(twice, 'amend', bob)).toMatchObject({ changes: { amendedBy: [{ human: 'olivia' }, { human: 'bob' }] } });
+  });
+
   test('what is left unsaid stays; successors, overrides and identities are merged', () => {
     const before = {
       ...order,

@@ -134,6 +134,8 @@ describe("details, the operators' screen", () => {
     expect(screen).toContain('- skip crm/tasks: they are done (not approved yet)');
     expect(screen).toContain('**Refused** 2026-11-20 10:00 approve by bruno: reason 6');
     expect(screen.indexOf('reason 6')).toBeLessThan(screen.indexOf('What to send now'));
+    const closed = details(runIn('closed', { refused: [{ at: NOW, message: 'approve', by: null, reason: 'too late' }] }));
+    expect(closed.indexOf('too late')).toBeGreaterThan(closed.indexOf('Approved by'));
     expect(screen).toContain('- 2026-11-20 10:00 approve by bruno: reason 5');
     expect(screen).not.toContain('reason 1');
     expect(screen).toContain('acknowledged by Olivia ([open](https://crm.example/mailboxes))');

@@ -2,11 +2,16 @@
 import { describe, expect, test } from 'vitest';
 import { type Policy, policySchema } from '../../domain/policy.js';
 import {
+  acknowledgeable,
+  changedItems,
   departure,
+  doneSoFar,
   failedSteps,
   handedOver,
   items,
+  mayRequest,
   mode,
+  notSwitchedOff,
   openAcknowledgements,
   quorum,
   type Run,
@@ -15,7 +20,7 @@ import {
   waitingOn,
   waivedItems,
 } from '../../domain/run.js';
-import { bob, decider, NOW, olivia, order, plan, priya, progress, runIn, STATES, tasks } from './made-up.js';
+import { alice, bob, decider, NOW, olivia, order, plan, priya, progress, runIn, STATES, step, tasks } from './made-up.js';
 
 const policy = (more: Partial<Policy> = {}): Policy => policySchema.parse(more);
 const approvedBy = (...people: Run['approvals'][number]['by'][]) => people.map(by => ({ by, at: NOW }));
@@ -64,6 +69,43 @@ describe('what is left', () => {
     expect(stepOf(runIn('scheduled'), 'crm/tasks')).toBe(tasks);
     expect(stepOf(runIn('preparing'), 'crm/tasks')).toBeUndefined();
   });
+});
+
+describe('what people must look at', () => {
+  const gained = { 'crm/mailbox': { frozen: 'f', count: 5 }, 'crm/late': { frozen: 'g', count: 2 } };
+  const late = step('crm/late', { title: 'late things', phase: 'manual', baseline: { count: 0, fingerprint: '0' } });
+
+  test('is what the plan shows, with what came since, also where there was nothing', () => {
+    const run = runIn('scheduled', { shown: gained, plan: plan({ steps: [...plan().steps, late] }) });
+    expect(acknowledgeable(run).map(({ subject, count }) => [subject, count])).toEqual([
+      ['crm/mailbox', 5],
+      ['crm/late', 2],
+    ]);
+    expect(openAcknowledgements(run).map(({ subject }) => subject)).toEqual(['crm/late']);
+    expect(acknowledgeable(runIn('preparing'))).toEqual([]);
+  });
+});
+
+describe('what has been done', () => {
+  test('is counted over all steps, and never "nothing" when something moved', () => {
+    expect(changedItems(runIn('needs-attention'))).toBe(1);
+    expect(doneSoFar(runIn('needs-attention'))).toBe('1 item had been handed over and stay there.');
+    expect(doneSoFar(runIn('scheduled'))).toBe('Nothing was handed over.');
+  });
+
+  test('who is not switched off is named with how far they get', () => {
+    const access = { a: 'open', b: 'blocked', c: 'deactivated', d: 'was-inactive', e: 'absent', f: 'unknown' } as const;
+    expect(notSwitchedOff({ access })).toEqual(['a (open)', 'b (blocked)']);
+  });
+});
+
+test('an offboarding is asked for by an active operator who is somebody else', () => {
+  expect(mayRequest(alice, olivia)).toBeNull();
+  expect(mayRequest(alice, decider('Alice B', { human: 'alice' }))).toMatch(/^Nobody offboards themselves/);
+  expect(mayRequest(alice, { ...olivia, active: false })).toBe(
+    'Olivia is not active in the directory and cannot ask for an offboarding.',
+  );
+  expect(mayRequest(alice, priya)).toBe('Priya may not ask for an offboarding: that is for operators.');
 });
 
 describe('what an approved skip leaves', () => {
