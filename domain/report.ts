@@ -212,8 +212,8 @@ export function details(run: Run): string {
   const parts = [`### ${plain(run.leaver.name)}: ${run.state}${run.outcome ? ` (${run.outcome})` : ''}`, plain(run.sentence)];
   if (run.pausedBy) parts.push(`**Paused** by ${plain(run.pausedBy.name)}.`);
   // Whoever has just sent it looks here: the UI says "successful" when a message was delivered, not when it was accepted.
-  const [refusal, ...earlier] = run.refused.slice(-5).reverse();
-  if (refusal) parts.push(`**Refused** ${refused(refusal)}`);
+  const [last, ...earlier] = run.refused.slice(-5).reverse();
+  if (last && run.state !== 'closed') parts.push(`**Refused** ${refused(last)}`);
   if (run.findings.length > 0) parts.push(run.findings.map(finding => `- ⚠ ${plain(finding.message)}`).join('\n'));
   const next = nextMessages(run);
   if (next.length > 0) {
@@ -238,7 +238,8 @@ export function details(run: Run): string {
           .join('\n'),
       );
   }
-  if (earlier.length > 0) parts.push('**Refused earlier**', earlier.map(refusal => `- ${refused(refusal)}`).join('\n'));
+  const below = run.state === 'closed' && last ? [last, ...earlier] : earlier;
+  if (below.length > 0) parts.push('**Refused earlier**', below.map(refusal => `- ${refused(refusal)}`).join('\n'));
   return parts.join('\n\n');
 }
 
