@@ -5,7 +5,7 @@
 import type { Connector } from '../connectors/connector.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account, CategoryInventory } from '../domain/model.js';
-import type { Plan, PlanStep } from '../domain/plan.js';
+import { canonicalJson, type Plan, type PlanStep } from '../domain/plan.js';
 import type { Frozen, Shown } from '../store/manifests.js';
 import type { Deps } from './deps.js';
 import { signal } from './guard.js';
@@ -42,8 +42,9 @@ export interface Look {
   steps: StepLook[];
   /** Successors that may no longer take over, as sentences with their step. */
   refused: { step: string; sentence: string }[];
-  /** True when the catalog is not the one that the plan was made with. */
+  /** True when the catalog, or the policy, is not the one that the plan was made with. */
   catalogChanged: boolean;
+  policyChanged: boolean;
   account: Account;
 }
 
@@ -66,6 +67,7 @@ export async function look(deps: Deps, input: LookInput): Promise<Look> {
     steps: looks,
     refused: plan ? await refusedSuccessors(deps, connector, plan, input.account) : [],
     catalogChanged: plan !== null && plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
+    policyChanged: plan !== null && canonicalJson(plan.policy) !== canonicalJson(deps.policy),
     account: await connector.readAccount(input.account, signal()),
   };
 }

@@ -9,12 +9,13 @@ export interface SeenWorld {
   steps: readonly { step: string; count: number; arrived: number }[];
   refused: readonly { step: string; sentence: string }[];
   catalogChanged: boolean;
+  policyChanged?: boolean;
   account?: Pick<Account, 'active'>;
 }
 
 /** Why this plan needs a new approval, as sentences; empty = it stands. */
 export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): string[] {
-  return world.flatMap(system => {
+  const perSystem = world.flatMap(system => {
     const reasons: string[] = [];
     if (system.catalogChanged) reasons.push(`The catalog of ${system.system} has changed since the plan was made.`);
     // Nobody was to be switched off, because everybody's account was off: that is no longer so.
@@ -40,4 +41,7 @@ export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): stri
     for (const { step, sentence } of system.refused) reasons.push(`${step}: ${sentence}`);
     return reasons;
   });
+  return world.some(system => system.policyChanged)
+    ? ['The policy has changed since the plan was made.', ...perSystem]
+    : perSystem;
 }

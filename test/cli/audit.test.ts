@@ -134,7 +134,7 @@ describe('a changed byte is named', () => {
     [
       'a time in the trail',
       id => `update handover.audit set at = at - interval '1 ms' where ${where}${id}' and kind = 'closed'`,
-      /handover\.audit: Entry \d+ \(closed\) was changed/,
+      /handover\.audit: Entry \d+ \(closed [0-9a-f-]+\) was changed/,
     ],
     [
       'a kind in the trail',

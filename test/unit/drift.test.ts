@@ -96,4 +96,10 @@ describe('reasons to ask again', () => {
       'crm/tasks: Bob is not active.',
     ]);
   });
+
+  test('a policy that changed asks once, not once per system', () => {
+    expect(reasonsToAskAgain(plan(), [world({ policyChanged: true }), world({ policyChanged: true })])).toEqual([
+      'The policy has changed since the plan was made.',
+    ]);
+  });
 });
