@@ -173,7 +173,7 @@ const LIES: Lie[] = [
     /does not know it/,
     'a deactivation is missing from the trail',
     'store',
-    rewritten('audit', `delete from handover.audit where subject = 'deactivated desk'`),
+    rewritten('audit', `delete from handover.audit where kind = 'deactivated' and body like '%"system":"desk"%'`),
   ],
   [
     'I9',

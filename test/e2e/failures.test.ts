@@ -258,11 +258,15 @@ test('a skip waives what was shown and nothing that comes later', async () => {
   const status = await waitFor(small, run, one => one.state === 'closed' || (one.state === 'needs-attention' && one.retries > 0));
   expect(status).toMatchObject({ state: 'needs-attention', steps: { 'desk/tickets': { state: 'failed', remaining: 1 } } });
   expect(await statusOf()).toEqual(['active', 'active']);
+  expect(status.steps['desk/tickets']!.message).toMatch(/does not cover/);
   await mischief.mend();
-  await must(small, run, 'retry', 'olivia');
+  // A new plan asks again about everything that is left.
+  await must(small, run, 'amend', 'olivia', {});
+  await waitFor(small, run, ({ state, revision }) => state === 'awaiting-approval' && revision === 2);
+  await agree(small, run);
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
   expect((await desk(`select count(*)::int as n from tickets where assignee_id = 17 and status = 'open'`)).rows).toEqual([
-    { n: 2 },
+    { n: 0 },
   ]);
 });
 

@@ -214,11 +214,11 @@ test('F-30: ten signals in one batch are judged one after the other', async () =
   ]);
   const status = await waitFor(small, run, one => one.decided === 10 && one.refused.length === 9);
   expect(status.approvals).toHaveLength(1);
-  const { rows } = await small.db.store.query(
-    `select count(*)::int as n from handover.audit where offboarding = $1 and kind in ('decision', 'refusal')`,
-    [run.offboardingId],
-  );
-  await expect.poll(async () => rows[0].n).toBe(10);
+  const recorded = () =>
+    small.db.store.query(`select 1 from handover.audit where offboarding = $1 and kind in ('decision', 'refusal')`, [
+      run.offboardingId,
+    ]);
+  await expect.poll(async () => (await recorded()).rowCount, { timeout: 10_000, interval: 50 }).toBe(10);
 });
 
 test('F-30: a decision after the close is refused by Temporal, and changes nothing', async () => {

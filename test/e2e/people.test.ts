@@ -241,7 +241,7 @@ test('F-19: whoever asked does not approve, and whoever gains is not the only on
 });
 
 test('F-19: a successor’s second account does not make them a second approver', async () => {
-  await small.db.crm.query(`update people set person_no = 'P3' where id = $1`, [small.cast.daniel.id]);
+  await small.db.crm.query(`update people set person_no = $2 where id = $1`, [small.cast.daniel.id, small.cast.maya.person]);
   const run = await start(small);
   const { plan } = await planned(small, run);
   await acknowledgeAll(small, run);

@@ -88,6 +88,9 @@ export type Cast = Record<Who, Member>;
 export function newCast(): Cast {
   const base = 9_007_199_254_740_993n + BigInt(randomInt(2 ** 40)) * 1_000n;
   return Object.fromEntries(
-    Object.entries(ROLES).map(([who, role], n) => [who, { ...role, who, id: String(base + BigInt(n)) } as Member]),
+    Object.entries(ROLES).map(([who, role], n) => [
+      who,
+      { ...role, who, id: String(base + BigInt(n)), person: `${role.person}-${base}` } as Member,
+    ]),
   ) as Cast;
 }
