@@ -74,12 +74,15 @@ export function auditOf(pool: Pool): Audit {
         ]);
       }),
 
-    async read(offboarding) {
-      const { rows } = await pool.query('select * from handover.audit where offboarding = $1 order by seq', [offboarding]);
-      const heads = await pool.query('select seq, hash from handover.audit_heads where offboarding = $1', [offboarding]);
-      const head = (heads.rows[0] as { seq: number; hash: string } | undefined) ?? null;
-      return { ...verify(rows as Row[], head), head };
-    },
+    read: offboarding =>
+      inTransaction(pool, async client => {
+        // One moment for both reads: between two, an entry may come, and a chain that only grew would look cut.
+        await client.query('set transaction isolation level repeatable read, read only');
+        const { rows } = await client.query('select * from handover.audit where offboarding = $1 order by seq', [offboarding]);
+        const heads = await client.query('select seq, hash from handover.audit_heads where offboarding = $1', [offboarding]);
+        const head = (heads.rows[0] as { seq: number; hash: string } | undefined) ?? null;
+        return { ...verify(rows as Row[], head), head };
+      }),
   };
 }
 
