@@ -115,6 +115,16 @@ describe('to a real run', () => {
     return (await small.world.offboardings.decide(started.run, 'approve', undefined)).sentence;
   }
 
+  /** Waits until the trail has them all: it is written beside the run, which does not wait for it. */
+  async function written(): Promise<void> {
+    const { audit } = small.world.worker.deps.store;
+    const { decided } = await status();
+    const refusals = async () =>
+      (await audit.read(started.offboardingId)).entries.filter(entry => entry.kind === 'refusal').length;
+    while ((await refusals()) < decided) await new Promise(resolve => setTimeout(resolve, 50));
+    expect(await refusals()).toBe(decided);
+  }
+
   const forRun = (given: unknown): unknown => JSON.parse((JSON.stringify(given) ?? 'null').replaceAll(PLAN, plan.slice(0, 12)));
 
   test('requests: each is answered by the front door, none starts anything', async () => {
@@ -144,6 +154,7 @@ describe('to a real run', () => {
       expect(said, `${name}: ${title}`).toEqual({ verdict: 'refused', sentence: stable(sentence) });
     }
     expect((await status()).decided).toBe(decided + DECISIONS.length + REFUSALS.length);
+    await written();
     expect(await untouched()).toEqual(before);
   });
 
@@ -152,7 +163,17 @@ describe('to a real run', () => {
     const { decided } = await status();
     const all = [...DECISIONS, ...REFUSALS];
     for (const [name, , given] of all) await small.world.offboardings.tell(started.run, name, forRun(given));
+    // Whoever reads the trail while it grows never sees a broken chain.
+    const breaks: string[] = [];
+    let reading = true;
+    const reader = (async () => {
+      while (reading) breaks.push(...(await small.world.worker.deps.store.audit.read(started.offboardingId)).breaks);
+    })();
     const last = await judged();
+    await written();
+    reading = false;
+    await reader;
+    expect(breaks).toEqual([]);
     const after = await status();
     expect(after.decided).toBe(decided + all.length + 1);
     const reasons = all.slice(-19).map(([, , , sentence]) => stable(sentence));
@@ -183,6 +204,7 @@ describe('to a real run', () => {
       input: { payloads: [{ metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('{"by": ') }] },
     });
     await judged();
+    await written();
     const after = await status();
     expect(after.decided).toBe(decided + 6);
     expect(after.refused.slice(-6, -1).map(({ reason }) => reason)).toEqual([
@@ -204,12 +226,11 @@ describe('to a real run', () => {
     const { events } = await handle.fetchHistory();
     expect(events!.filter(event => event.workflowTaskFailedEventAttributes)).toEqual([]);
     await expect(handle.executeUpdate('approve', { args: [] })).resolves.toMatchObject({ verdict: 'refused' });
+    await written();
   });
 
   test('every refusal is in the trail, and the history stays small', async () => {
-    const { entries } = await small.world.worker.deps.store.audit.read(started.offboardingId);
-    const refusals = entries.filter(entry => entry.kind === 'refusal');
-    expect(refusals).toHaveLength((await status()).decided);
+    await written();
     const history = await small.world.offboardings.handle(started.run).describe();
     // A megabyte twice as a message, once as an update and once as a signal; we never copy it.
     expect(Number(history.raw.workflowExecutionInfo?.historySizeBytes)).toBeLessThan(3_000_000);

@@ -71,7 +71,7 @@ export const DECISIONS: [name: string, title: string, given: unknown, sentence: 
     'approve',
     'the revision instead of the digest',
     { by: 'priya', plan: PLAN, revision: 1 },
-    'Cannot read "approve": it has no key "revision"; known are by, plan, step, note.',
+    'Cannot read "approve": it has no key "revision"; known are by, plan, step, keys, note.',
   ],
   [
     'approve',
