@@ -114,7 +114,7 @@ const CHANGES: { name: string; file: string; from: RegExp; to: string; breaks: s
   {
     name: 'two calls in another order',
     file: 'workflows/offboard-user.ts',
-    from: /(const archiver = await archive\.start\(offboardingId\);)\s*(await live\(desk\);)/,
+    from: /(await archive\.start\(offboardingId\);)\s*(await live\(desk\);)/,
     to: '$2 $1',
     breaks: 'rejected',
   },
