@@ -123,12 +123,16 @@ async function runStep(run: Running): Promise<StepResult> {
   }
   for (;;) {
     if (!(await movePages(run))) return { ...(await resultOf(run, 'unfinished', null)), remaining: await count(run) };
-    if ((await count(run)) === 0) return resultOf(run, 'completed', null);
-    // Another attempt may have moved some of what a look a moment ago still showed.
+    const held = await count(run);
+    // What another attempt has done up to here is settled before anything is said about it.
     await settlePending(run);
+    if (held === 0) return resultOf(run, 'completed', null);
+    const opened = await openedRounds(run);
+    // Another attempt has opened a round and is still at it: join in, and judge when it is done.
+    if (await underWay(run)) continue;
     const left = await leftKeys(run);
     if (left.count === 0) return resultOf(run, 'completed', null);
-    const problem = await nextRound(run, left);
+    const problem = await nextRound(run, left, opened);
     if (problem) return failed(run, problem, left);
   }
 }
@@ -236,6 +240,16 @@ async function count({ connector, account, step }: Running): Promise<number> {
   return held.count;
 }
 
+/** How many rounds this plan, or this retry of it, has had. Asked before the look: a round that opens meanwhile is then not opened twice. */
+function openedRounds({ deps, plan, step, retries }: Running): Promise<number> {
+  return deps.store.manifests.roundsFrom(plan.manifest, step.id, retries * ROUNDS_PER_RETRY);
+}
+
+async function underWay({ deps, plan, step }: Running): Promise<boolean> {
+  const pages = await deps.store.manifests.open(plan.manifest, step.id);
+  return pages.length > 0 || (await deps.store.ledger.pending(plan.manifest, step.id)).length > 0;
+}
+
 /** What the leaver still holds, but for the keys that an approved skip waives. */
 async function leftKeys({ deps, connector, account, step, plan, waived }: Running): Promise<{ keys: string; count: number }> {
   const held = await allKeys(connector.pages(account, step.category, { size: plan.policy.batch, signal: signal() }));
@@ -243,10 +257,9 @@ async function leftKeys({ deps, connector, account, step, plan, waived }: Runnin
 }
 
 /** Opens pages for what is still there, or says in a sentence why not. */
-async function nextRound(run: Running, left: { keys: string; count: number }): Promise<string | null> {
+async function nextRound(run: Running, left: { keys: string; count: number }, opened: number): Promise<string | null> {
   const { deps, plan, step, retries } = run;
   const { manifests, ledger } = deps.store;
-  const opened = await manifests.roundsFrom(plan.manifest, step.id, retries * ROUNDS_PER_RETRY);
   const byOperator = retries > 0 && opened === 0;
   const totals = await ledger.totals(plan.offboardingId, step.id);
   const { again, arrived } = await manifests.sort(plan.manifest, step.id, left.keys);
