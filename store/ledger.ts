@@ -66,7 +66,21 @@ export interface Ledger {
   totals(offboarding: string, step: string): Promise<StepTotals>;
 }
 
+function pageOf(receipt: Pick<ReceiptId, 'manifest' | 'page'>): string {
+  return `${receipt.manifest} ${receipt.page}`;
+}
+
 export function ledgerOf(pool: Pool): Ledger {
+  /** Page → which of these keys stood on it. A key on a later page without an exception there was changed after all. */
+  const triedAgain = async (offboarding: string, step: string, keys: string[]): Promise<Map<string, string[]>> => {
+    const { rows } = await pool.query(
+      `select manifest, page, array(select key from unnest(p.keys) as key where key = any($3)) as keys
+         from handover.receipts r join handover.manifest_pages p using (manifest, step, page)
+        where r.offboarding = $1 and step = $2 and r.state = 'committed' and p.keys && $3::text[]`,
+      [offboarding, step, keys],
+    );
+    return new Map(rows.map(row => [pageOf(row as ReceiptId), row.keys as string[]]));
+  };
   return {
     async begin(receipt, committed) {
       const { rowCount } = await pool.query({
@@ -149,13 +163,16 @@ export function ledgerOf(pool: Pool): Ledger {
         `select * from handover.receipts where offboarding = $1 and step = $2 and state = 'committed' order by at, page`,
         [offboarding, step],
       );
-      return sum(rows.map(receiptOf));
+      const receipts = rows.map(receiptOf);
+      const excepted = new Set(receipts.flatMap(receipt => receipt.exceptions.map(exception => exception.key)));
+      return sum(receipts, excepted.size > 0 ? await triedAgain(offboarding, step, [...excepted]) : new Map());
     },
   };
 }
 
 /** A later receipt's word on an item replaces an earlier one's: a failed item that was moved in a later round no longer counts. */
-function sum(receipts: Receipt[]): StepTotals {
+/** `touched`: which of the excepted keys stood on a receipt's page. */
+function sum(receipts: Receipt[], touched: ReadonlyMap<string, string[]>): StepTotals {
   const last = new Map<string, ItemException>();
   const perTaker: Record<string, number> = {};
   let changed = 0;
@@ -167,6 +184,7 @@ function sum(receipts: Receipt[]): StepTotals {
       const key = taker ?? '';
       perTaker[key] = (perTaker[key] ?? 0) + (receipt.perTaker[n] ?? 0);
     });
+    for (const key of touched.get(pageOf(receipt)) ?? []) last.delete(key);
     for (const exception of receipt.exceptions) last.set(exception.key, exception);
   }
   const exceptions = [...last.values()];
