@@ -13,6 +13,9 @@ const MENU: Record<Way, string> = { signal: 'Send a Signal', update: 'Send an Up
 /** The UI asks again every few seconds by itself; two busy cores make it slower. */
 export const PATIENT = { timeout: 30_000, interval: 500 };
 
+/** The page without what surrounds every page of the UI; for a window of 1440 x 960. */
+const BESIDE_THE_MENU = { x: 256, y: 48, width: 1184, height: 912 };
+
 export class Operator {
   constructor(
     readonly page: Page,
@@ -89,10 +92,10 @@ export class Operator {
     await this.page.getByRole('menuitem', { name: MENU[way] }).click();
     const dialog = this.page.getByRole('dialog', { name: MENU[way] });
     await dialog.getByRole('button', { name: /^Select an? / }).click();
-    await this.picture(pictures.list);
+    await this.picture(pictures.list, dialog);
     await dialog.getByRole('option', { name: new RegExp(`^${name} `) }).click();
     await this.paste(dialog, json);
-    await this.picture(pictures.filled);
+    await this.picture(pictures.filled, dialog);
     await dialog.getByRole('button', { name: 'Submit' }).click();
     await this.page.getByText(SENT[way]).first().waitFor();
     await dialog.waitFor({ state: 'hidden' });
@@ -117,11 +120,14 @@ export class Operator {
   }
 
   /** Only when somebody asked for pictures: a normal run leaves the tree as it is. */
-  async picture(name: string | undefined): Promise<void> {
+  async picture(name: string | undefined, of?: Locator): Promise<void> {
     if (!name || !this.album) return;
     await mkdir(this.album, { recursive: true });
+    // A narrow page scrolls sideways to what is clicked; people would scroll back to read.
+    await this.page.evaluate('document.querySelectorAll("*").forEach(one => { one.scrollLeft = 0 })');
     await this.page.waitForTimeout(600);
-    await this.page.screenshot({ path: join(this.album, `${name}.png`) });
+    const path = join(this.album, `${name}.png`);
+    await (of ? of.screenshot({ path }) : this.page.screenshot({ path, clip: BESIDE_THE_MENU }));
   }
 
   private get currentDetails(): FrameLocator {

@@ -50,7 +50,7 @@ describe.skipIf(!chromium)(chromium ? 'the Temporal UI' : NO_CHROMIUM, () => {
         config.temporal = { ...config.temporal, address: temporal.address, taskQueue: TASK_QUEUE };
       },
     });
-    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    const page = await browser.newPage({ viewport: { width: 1440, height: 960 } });
     operator = new Operator(page, temporal.uiUrl!, album);
   });
   afterEach(async ({ task }) => {
