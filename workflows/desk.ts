@@ -49,7 +49,7 @@ export interface Desk {
 }
 
 const DESCRIPTIONS: Record<DecisionName, string> = {
-  approve: 'An approver agrees with one plan: {"by", "plan"}; with "step" it approves a skip',
+  approve: 'An approver agrees with one plan: {"by", "plan"}; with "step" and "keys" it approves a skip',
   reject: 'An approver closes the run without any change: {"by", "plan", "note"}',
   acknowledge: 'An operator has seen what must be done by hand: {"by", "category"}',
   amend: 'An operator changes successors, overrides, identities, mode, departure or date: a new plan, approvals void',
