@@ -302,7 +302,7 @@ test('a blocked leaver is given back their sign-in only when that is said', asyn
 });
 
 test('on a terminal there are bars and colours, in a pipe there are neither', async () => {
-  const slow = await trap(small.db.crm, 'accounts', 'perform pg_sleep(0.15);');
+  const slow = await trap(small.db.crm, 'accounts', 'perform pg_sleep(0.7);');
   const started = await start(small);
   await planned(small, started);
   await agree(small, started);
