@@ -39,10 +39,13 @@ export class Album {
 
 /** Ids, digests and moments differ from run to run; nothing else may. */
 export function stable(text: string): string {
-  return text
-    .replace(/[ \t]+$/gm, '')
-    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uuid>')
-    .replace(/\b202\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?/g, '<time>')
-    .replace(/\b\d{12,}\b/g, '<id>')
-    .replace(/\b[0-9a-f]{12}(?=[`"…]|\b)/g, '<digest>');
+  return (
+    text
+      .replace(/[ \t]+$/gm, '')
+      .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uuid>')
+      .replace(/\b202\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?/g, '<time>')
+      // A digest may happen to be all digits; ids are longer.
+      .replace(/\b[0-9a-f]{12}\b/g, '<digest>')
+      .replace(/\b\d{13,}\b/g, '<id>')
+  );
 }
