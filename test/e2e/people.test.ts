@@ -85,12 +85,14 @@ test('F-14: two accounts in another system: a person says which, and only that o
 test('F-17, Z-07: whoever cannot take over is refused when the plan is made, each with the reason', async () => {
   const leaving = await start(small, { user: mail(small, 'carol') });
   await planned(small, leaving);
-  await small.db.desk.query(`update agents set status = 'locked' where id = 25`);
+  await small.db.desk.query(
+    `update agents set status = 'locked' where id = 25; update agents set status = 'active' where id = 23`,
+  );
   await small.db.crm.query(`insert into accounts (id, name, owner_id, region) values (1, 'Secret', $1, 'restricted')`, [
     small.cast.alice.id,
   ]);
   const cases: [successors: Record<string, string>, says: RegExp][] = [
-    [{ 'desk/tickets': mail(small, 'ines') }, /Ines Idle is not active/],
+    [{ 'desk/tickets': mail(small, 'ines') }, /Ines Idle is not active and cannot take over/],
     [{ 'desk/tickets': mail(small, 'alice') }, /is the leaver/],
     [{ 'desk/tickets': mail(small, 'alias') }, /is the leaver/],
     [{ 'desk/tickets': mail(small, 'carol') }, /Carol Cole is being offboarded too/],
