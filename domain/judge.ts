@@ -129,6 +129,12 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     }
     const { name: _name, by: _by, note: _note, ...changes } = decision;
     const order = applyAmendment(run.order, changes);
+    const overrides = Object.values(order.overrides ?? {}).reduce((sum, items) => sum + Object.keys(items).length, 0);
+    if (overrides > 200) {
+      return refuse(
+        `With these the run would have ${overrides} overrides, and at most 200 travel inline: use a "match" rule instead.`,
+      );
+    }
     const voided =
       run.approvals.length > 0 ? ` ${run.approvals.length} approval${run.approvals.length > 1 ? 's are' : ' is'} void.` : '';
     return accept(`Amended; a new revision of the plan is being made.${voided}`, {
@@ -180,6 +186,8 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     }
     if (step.phase === 'deactivate')
       return refuse('A deactivation cannot be skipped: send "finish" to close the run with the account as it is.');
+    if (progress.state === 'not-run' && !progress.leftover)
+      return refuse(`"${decision.step}" has not been tried yet, so nobody has seen what it would leave: send "retry" first.`);
     if (!progress.leftover)
       return refuse(
         `What is left of "${decision.step}" could not be read, and what nobody has seen cannot be waived. Mend the cause and send "retry".`,

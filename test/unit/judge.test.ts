@@ -279,6 +279,9 @@ describe('skips', () => {
       refusal('A deactivation cannot be skipped: send "finish" to close the run with the account as it is.'),
     );
     const unread = { ...parked, steps: { ...parked.steps, 'crm/tasks': { ...parked.steps['crm/tasks']!, leftover: null } } };
+    expect(verdictOf(parked, 'skip', olivia, { step: 'crm/teams' })).toEqual(
+      refusal('"crm/teams" has not been tried yet, so nobody has seen what it would leave: send "retry" first.'),
+    );
     expect(verdictOf(unread, 'skip')).toEqual(
       refusal(
         'What is left of "crm/tasks" could not be read, and what nobody has seen cannot be waived. Mend the cause and send "retry".',
@@ -357,6 +360,17 @@ describe('amendments', () => {
     expect(applyAmendment(dated, { effectiveAt: 'now' }).effectiveAt).toBeUndefined();
     expect(applyAmendment(dated, { effectiveAt: '2027-01-01' }).effectiveAt).toBe('2027-01-01');
     expect(applyAmendment(dated, {}).effectiveAt).toBe('2026-12-24');
+  });
+
+  test('amendments cannot pile up more overrides than one request may have', () => {
+    const many = (from: number) => ({
+      'crm/tasks': Object.fromEntries(Array.from({ length: 150 }, (_, n) => [`${from + n}`, 'bob'])),
+    });
+    const run = runIn('awaiting-approval', { order: { ...order, overrides: many(0) } });
+    expect(verdictOf(run, 'amend', olivia, { overrides: many(0) }).accepted).toBe(true);
+    expect(verdictOf(run, 'amend', olivia, { overrides: many(100) })).toEqual(
+      refusal('With these the run would have 250 overrides, and at most 200 travel inline: use a "match" rule instead.'),
+    );
   });
 
   test('an amendment voids every approval and the confirmation, and leaves the plan to be made again', () => {
