@@ -96,9 +96,19 @@ export class Operator {
     await dialog.getByRole('option', { name: new RegExp(`^${name} `) }).click();
     await this.paste(dialog, json);
     await this.picture(pictures.filled, dialog);
-    await dialog.getByRole('button', { name: 'Submit' }).click();
+    // Leaving the JSON box makes the UI lay it out anew under the mouse: a click can miss the button, as a hand's can.
+    const submit = dialog.getByRole('button', { name: 'Submit' });
+    await expect
+      .poll(async () => {
+        if (await submit.isVisible()) await submit.click({ timeout: 2_000 }).catch(() => {});
+        // An update takes its time to be answered: a second click while it is under way would send it twice.
+        return dialog.waitFor({ state: 'hidden', timeout: 10_000 }).then(
+          () => true,
+          () => false,
+        );
+      }, PATIENT)
+      .toBe(true);
     await this.page.getByText(SENT[way]).first().waitFor();
-    await dialog.waitFor({ state: 'hidden' });
   }
 
   /** The word beside the run's id. */
