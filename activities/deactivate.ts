@@ -90,7 +90,7 @@ async function claim(deps: Deps, input: DeactivateInput, plan: Plan): Promise<st
 }
 
 /** Nothing left but waived keys, every category of the plan read by the approved catalog, and no manual item that nobody has seen. */
-export function provenEmpty(
+function provenEmpty(
   proof: Look,
   plan: Pick<Plan, 'steps'>,
 ): { kind: 'proven' } | Extract<DeactivateResult, { kind: 'left' | 'reopened' | 'refused' }> {

@@ -1,6 +1,6 @@
 /** Writes down what people decided and how a run ended. */
 import type { Outcome } from '../domain/model.js';
-import type { Run } from '../domain/run.js';
+import { departure, mode, type Run } from '../domain/run.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
 
@@ -67,7 +67,6 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
     },
   ]);
   const chain = await store.audit.read(run.offboardingId);
-  const earlier = await store.plans.latest(run.offboardingId);
   const certificate = await certify(deps, run.offboardingId, input.runId, {
     run: input.runId,
     offboarding: run.offboardingId,
@@ -76,9 +75,9 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
     requester: run.requester,
     outcome: input.outcome,
     sentence: input.sentence,
-    mode: run.plan?.mode ?? run.order.mode,
-    departure: run.plan?.departure ?? run.order.departure,
-    plan: earlier ? { revision: earlier.revision, digest: earlier.digest } : null,
+    mode: mode(run),
+    departure: departure(run),
+    plan: run.plan ? { revision: run.plan.revision, digest: run.plan.digest } : null,
     accounts: run.plan?.accounts ?? [],
     access: run.access,
     steps: (run.plan?.steps ?? []).map(step => ({

@@ -4,7 +4,6 @@
  */
 import { z } from 'zod';
 import { clip, describe, mistakesOf } from './mistake.js';
-import type { ItemKey } from './model.js';
 
 /** Longest name of a person, system, category or item key. Payloads stay in a history for good. */
 const LONGEST_NAME = 320;
@@ -222,5 +221,3 @@ function isObject(value: unknown): value is Record<string, unknown> {
 export function instant(moment: string): number {
   return Date.parse(moment);
 }
-
-export type Overrides = Record<string, Record<ItemKey, string>>;

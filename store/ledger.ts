@@ -38,8 +38,6 @@ export class ReceiptExists extends Error {
 /** What the receipts of one step add up to. */
 export interface StepTotals {
   changed: number;
-  merged: number;
-  perTaker: Record<string, number>;
   taken: number;
   gone: number;
   failed: number;
@@ -170,20 +168,15 @@ export function ledgerOf(pool: Pool): Ledger {
   };
 }
 
-/** A later receipt's word on an item replaces an earlier one's: a failed item that was moved in a later round no longer counts. */
-/** `touched`: which of the excepted keys stood on a receipt's page. */
+/**
+ * A later receipt's word on an item replaces an earlier one's: a failed item that was moved in a later round no longer counts.
+ * `touched`: which of the excepted keys stood on a receipt's page.
+ */
 function sum(receipts: Receipt[], touched: ReadonlyMap<string, string[]>): StepTotals {
   const last = new Map<string, ItemException>();
-  const perTaker: Record<string, number> = {};
   let changed = 0;
-  let merged = 0;
   for (const receipt of receipts) {
     changed += receipt.changed;
-    merged += receipt.merged;
-    receipt.takers.forEach((taker, n) => {
-      const key = taker ?? '';
-      perTaker[key] = (perTaker[key] ?? 0) + (receipt.perTaker[n] ?? 0);
-    });
     for (const key of touched.get(pageOf(receipt)) ?? []) last.delete(key);
     for (const exception of receipt.exceptions) last.set(exception.key, exception);
   }
@@ -191,8 +184,6 @@ function sum(receipts: Receipt[], touched: ReadonlyMap<string, string[]>): StepT
   const of = (kind: ItemException['kind']): ItemException[] => exceptions.filter(exception => exception.kind === kind);
   return {
     changed,
-    merged,
-    perTaker,
     taken: of('taken').length,
     gone: of('gone').length,
     failed: of('failed').length,

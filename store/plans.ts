@@ -8,8 +8,6 @@ export interface Plans {
   /** The plan that a run has for a revision. */
   made(offboarding: string, run: string, revision: number): Promise<Plan | null>;
   find(digest: string): Promise<Plan | null>;
-  /** The newest plan of an offboarding. */
-  latest(offboarding: string): Promise<Plan | null>;
 }
 
 export function plansOf(pool: Pool): Plans {
@@ -32,7 +30,6 @@ export function plansOf(pool: Pool): Plans {
     },
     made: (offboarding, run, revision) => first('offboarding = $1 and run = $2 and revision = $3', [offboarding, run, revision]),
     find: digest => first('digest = $1', [digest]),
-    latest: offboarding => first('offboarding = $1 order by made desc', [offboarding]),
   };
 }
 
