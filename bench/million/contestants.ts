@@ -12,7 +12,10 @@ export async function bareUpdate(url: string): Promise<number> {
   });
 }
 
-/** Two connections, batches of 10,000 keys in key order, no record of anything: the limit. Milliseconds. */
+/**
+ * Two connections, batches of 10,000 keys in key order, one from the front and one from the back, no record of anything: the
+ * fastest that we know, and so the limit. `is true` keeps the planner away from the owner's index, as in the engine. Milliseconds.
+ */
 export async function handWritten(url: string, items: number): Promise<number> {
   const pool = new pg.Pool({ connectionString: url, max: 3 });
   const started = performance.now();
@@ -23,16 +26,16 @@ export async function handWritten(url: string, items: number): Promise<number> {
   });
   const pages = rows.map(row => row.keys as string);
   let changed = 0;
-  const lane = async (): Promise<void> => {
-    for (let keys = pages.shift(); keys; keys = pages.shift()) {
+  const lane = async (next: () => string | undefined): Promise<void> => {
+    for (let keys = next(); keys; keys = next()) {
       const { rowCount } = await pool.query(
-        'update public.items set owner_id = 2 where id = any($1::bigint[]) and owner_id = 1',
+        'update public.items set owner_id = 2 where id = any($1::bigint[]) and (owner_id = 1) is true',
         [keys],
       );
       changed += rowCount ?? 0;
     }
   };
-  await Promise.all([lane(), lane()]);
+  await Promise.all([lane(() => pages.shift()), lane(() => pages.pop())]);
   const ms = performance.now() - started;
   await pool.end();
   if (changed !== items) throw new Error(`The hand-written batches changed ${changed} of ${items} items.`);
