@@ -2,7 +2,7 @@
  * What an account holds: counts and fingerprints in one frozen snapshot.
  *
  * A category that cannot be read comes back incomplete, by name, and never as "nothing" (F-2, F-28); the others go on behind a
- * savepoint. Only a lost connection spoils them all.
+ * savepoint. Only a lost connection spoils them all, and a lock: both pass, and are tried again.
  */
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, CategoryInventory } from '../../domain/model.js';
@@ -79,6 +79,8 @@ async function readOne(
     };
   } catch (error) {
     const failure = toFailure(error, target.system, `reading ${category}`);
+    // A lock passes: it is waited for like any other (PATIENCE_MS), instead of asking people about a category nobody can read.
+    if (failure.kind === 'locked') throw failure;
     // A dead connection answers nothing any more, and then the whole inventory is retried; this throws in that case.
     await tx.query('ROLLBACK TO SAVEPOINT category');
     if (schemaMayHaveDrifted(error)) onDrift();
