@@ -6,6 +6,7 @@
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { Deps } from './deps.js';
+import { reconcileRegister } from './open-runs.js';
 
 export interface ArchiveInput {
   offboardingId: string;
@@ -82,15 +83,6 @@ export async function reconcileArchive(deps: Deps): Promise<number> {
       closed.status.name,
     );
   }
-  for (const open of await deps.store.runs.all()) {
-    const status = await deps.temporal.workflow
-      .getHandle(open.workflow)
-      .describe()
-      .then(
-        description => description.status.name,
-        error => (error instanceof WorkflowNotFoundError ? 'FORGOTTEN' : Promise.reject(error)),
-      );
-    if (status !== 'RUNNING') await deps.store.runs.close(open.offboarding);
-  }
+  await reconcileRegister(deps);
   return archived;
 }

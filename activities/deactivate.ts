@@ -7,6 +7,7 @@ import type { Deps } from './deps.js';
 import { switchAccount, switchedBefore } from './effects.js';
 import { outOfPatience, signal } from './guard.js';
 import { type Look, look, planOf, type StepLook } from './look.js';
+import { claimDeactivation } from './open-runs.js';
 
 export interface DeactivateInput {
   offboardingId: string;
@@ -84,7 +85,7 @@ async function claim(deps: Deps, input: DeactivateInput, plan: Plan): Promise<st
   const { id, human } = plan.leaver;
   // A run that was reset after its end has no row of its own any more.
   await deps.store.runs.open({ leaver: id, human, offboarding: input.offboardingId, workflow: input.workflowId, preview: false });
-  const inTheWay = await deps.store.runs.claimDeactivation(input.offboardingId);
+  const inTheWay = await claimDeactivation(deps, input.offboardingId);
   if (!inTheWay) return null;
   return `Another offboarding (${inTheWay.workflow}) is still handing items over to this leaver. Amend that run's successors or let it finish, then send "retry".`;
 }

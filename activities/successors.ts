@@ -9,6 +9,7 @@ import type { Plan } from '../domain/plan.js';
 import type { SuccessorRule } from '../domain/request.js';
 import type { Deps } from './deps.js';
 import { signal } from './guard.js';
+import { leaving } from './open-runs.js';
 import { findOne } from './people.js';
 
 export interface ResolvedRule {
@@ -149,8 +150,8 @@ export class SuccessorBook {
   private async personRefusal(person: Person): Promise<string | null> {
     if (person.human === this.leaver.human) return `${person.name} is the leaver and cannot take over their own items.`;
     if (!person.active) return `${person.name} is not active and cannot take over: name somebody who is.`;
-    const [leaving] = await this.deps.store.runs.leaving([person.human], this.offboardingId);
-    if (leaving) return `${person.name} is being offboarded too and cannot take over: name somebody who stays.`;
+    if ((await leaving(this.deps, [person.human], this.offboardingId)).size > 0)
+      return `${person.name} is being offboarded too and cannot take over: name somebody who stays.`;
     return null;
   }
 
@@ -174,13 +175,12 @@ export class SuccessorBook {
     const directory = await this.deps.systems.get(this.deps.systems.directory);
     const members = await directory.team(this.leaver.team, signal());
     const others = members.filter(member => member.human !== this.leaver.human);
-    const leaving = new Set(
-      await this.deps.store.runs.leaving(
-        others.map(member => member.human),
-        this.offboardingId,
-      ),
+    const gone = await leaving(
+      this.deps,
+      others.map(member => member.human),
+      this.offboardingId,
     );
-    return others.filter(member => !leaving.has(member.human)).map(member => `id:${member.id}`);
+    return others.filter(member => !gone.has(member.human)).map(member => `id:${member.id}`);
   }
 
   /** Items of the leaver that these successors may not own, as sentences with the first keys. */

@@ -59,8 +59,8 @@ export interface Runs {
   finishStep(offboarding: string, step: string): Promise<void>;
   /** Marks the run as deactivating unless an open run of somebody else names its leaver as a successor: then that run is returned. */
   claimDeactivation(offboarding: string): Promise<OpenRun | null>;
-  /** Which of these human beings are leaving themselves. */
-  leaving(humans: string[], except: string): Promise<string[]>;
+  /** Runs by which these human beings are leaving themselves. */
+  leaving(humans: string[], except: string): Promise<OpenRun[]>;
   close(offboarding: string): Promise<void>;
   all(): Promise<OpenRun[]>;
 }
@@ -102,10 +102,10 @@ export function runsOf(pool: Pool): Runs {
       }),
     async leaving(humans, except) {
       const { rows } = await pool.query(
-        'select human from handover.open_runs where human = any($1) and offboarding <> $2 and not preview',
+        'select * from handover.open_runs where human = any($1) and offboarding <> $2 and not preview',
         [humans, except],
       );
-      return rows.map(row => row.human as string);
+      return rows as OpenRun[];
     },
     async close(offboarding) {
       await pool.query('delete from handover.open_runs where offboarding = $1', [offboarding]);

@@ -395,3 +395,22 @@ test('nobody is switched off while another run is still handing things over to t
   await must(small, second, 'retry', 'olivia');
   expect(await ended(small, second)).toMatchObject({ outcome: 'completed' });
 });
+
+test('F-33: a terminated run stands in nobody’s way, although it could not say that it is over', async () => {
+  const first = await start(small, { successor: mail(small, 'bob') });
+  await planned(small, first);
+  await small.world.offboardings.handle(first.run).terminate('in a hurry');
+  // Bob leaves, and Alice, whose own run is over, takes over from him.
+  const second = await handOver(small, { user: mail(small, 'bob'), successor: mail(small, 'alice') });
+  expect(second.status).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'deactivated' } });
+});
+
+test('F-33: a run that is terminated while another waits for it no longer holds it up', async () => {
+  const first = await start(small, { successor: mail(small, 'bob') });
+  await planned(small, first);
+  const second = await handOver(small, { user: mail(small, 'bob') });
+  expect(second.status.steps['desk/deactivate']).toMatchObject({ state: 'failed' });
+  await small.world.offboardings.handle(first.run).terminate('in a hurry');
+  await must(small, second, 'retry', 'olivia');
+  expect(await ended(small, second)).toMatchObject({ outcome: 'completed' });
+});

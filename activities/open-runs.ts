@@ -1,0 +1,44 @@
+/**
+ * The register of open runs is a memory, and a run that was terminated could not strike itself off. So whoever meets an entry that
+ * stands in somebody's way asks Temporal whether that run is open at all, and strikes it off when it is not.
+ */
+import { WorkflowNotFoundError } from '@temporalio/common';
+import type { OpenRun } from '../store/plans.js';
+import type { Deps } from './deps.js';
+
+/** Which of these human beings are leaving themselves, by open runs other than `except` (an offboarding id). */
+export async function leaving(deps: Deps, humans: string[], except: string): Promise<Set<string>> {
+  const open = new Set<string>();
+  for (const run of await deps.store.runs.leaving(humans, except)) if (await isOpen(deps, run)) open.add(run.human);
+  return open;
+}
+
+/**
+ * Claims the right to switch the leaver off: two runs never work against each other. Returns the open run that still hands items
+ * over to this leaver, or null when the claim stands.
+ */
+export async function claimDeactivation(deps: Deps, offboardingId: string): Promise<OpenRun | null> {
+  for (;;) {
+    const inTheWay = await deps.store.runs.claimDeactivation(offboardingId);
+    if (!inTheWay || (await isOpen(deps, inTheWay))) return inTheWay;
+  }
+}
+
+/** Strikes off every run that has closed without saying so. */
+export async function reconcileRegister(deps: Deps): Promise<void> {
+  for (const run of await deps.store.runs.all()) await isOpen(deps, run);
+}
+
+/** False: the run has closed, and is no longer in the register. */
+async function isOpen(deps: Deps, run: OpenRun): Promise<boolean> {
+  const status = await deps.temporal.workflow
+    .getHandle(run.workflow)
+    .describe()
+    .then(
+      description => description.status.name,
+      error => (error instanceof WorkflowNotFoundError ? 'FORGOTTEN' : Promise.reject(error)),
+    );
+  if (status === 'RUNNING') return true;
+  await deps.store.runs.close(run.offboarding);
+  return false;
+}
