@@ -31,6 +31,8 @@ export interface World {
   /** One connection per system for the test's own questions and mischief, and `store`. */
   db: Record<string, pg.Pool>;
   urls: Record<string, string>;
+  /** The connections as the worker knows them, by the names in the configuration: for workers in processes of their own. */
+  env: Record<string, string>;
   restartWorker(options?: Partial<StartWorkerOptions>): Promise<void>;
   stop(): Promise<void>;
 }
@@ -74,6 +76,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     worker: await start(),
     db,
     urls,
+    env,
     async restartWorker(more) {
       await world.worker.stop();
       world.worker = await start(more);
