@@ -1,0 +1,86 @@
+/** The engine for a figure: a worker process, a client, and one offboarding from the request to the close. */
+import type { Client } from '@temporalio/client';
+import { Offboardings } from '../../client/offboardings.js';
+import { connectTemporal } from '../../runtime/temporal.js';
+import { archiveWorkflowId } from '../../workflows/messages.js';
+import type { History } from './history.js';
+import { type BenchWorker, startBenchWorker } from './worker.js';
+
+export interface Engine {
+  worker: BenchWorker;
+  client: Client;
+  offboardings: Offboardings;
+  stop(): Promise<void>;
+}
+
+export interface EngineOrder {
+  address: string;
+  taskQueue: string;
+  config: URL;
+  env: Record<string, string>;
+}
+
+export async function startEngine({ address, taskQueue, config, env }: EngineOrder): Promise<Engine> {
+  const worker = await startBenchWorker({ kind: 'engine', address, taskQueue, config: config.pathname, env });
+  const client = await connectTemporal({ address, namespace: 'default' });
+  return {
+    worker,
+    client,
+    offboardings: new Offboardings(client, taskQueue),
+    async stop() {
+      await worker.stop();
+      await client.connection.close();
+    },
+  };
+}
+
+export interface People {
+  user: string;
+  requestedBy: string;
+  approver: string;
+  /** Steps to be acknowledged, if any. */
+  manual?: string[];
+}
+
+export interface EngineRun {
+  offboardingId: string;
+  /** From the request to the report. */
+  ms: number;
+  /** From the request to the plan, from the approval to the end of the hand-over, from there to the report. */
+  phases: { plan: number; handOver: number; close: number };
+  history: History;
+  historyBytes: number;
+}
+
+/** One offboarding whose gates are answered at once. Throws unless it completed and moved exactly `items`. */
+export async function offboard({ offboardings }: Engine, people: People, items: number): Promise<EngineRun> {
+  const started = performance.now();
+  const answer = await offboardings.request({ user: people.user, requestedBy: people.requestedBy });
+  if (answer.answer !== 'started') throw new Error(`Not started: ${JSON.stringify(answer)}`);
+  const run = answer.workflowId;
+  const planned = await offboardings.waitFor(run, status => status.state !== 'preparing', { timeoutMs: 600_000, everyMs: 20 });
+  if (planned.state !== 'awaiting-approval') throw new Error(`${planned.state}: ${planned.sentence}`);
+  const plan = performance.now() - started;
+  if (people.manual) await offboardings.decide(run, 'acknowledge', { by: people.requestedBy, category: people.manual });
+  await offboardings.decide(run, 'approve', { by: people.approver, plan: planned.plan!.digest });
+  const report = await offboardings.result(run);
+  const ms = performance.now() - started;
+  const moved = report.steps.reduce((sum, step) => sum + step.changed, 0);
+  if (report.outcome !== 'completed' || moved !== items)
+    throw new Error(`The engine moved ${moved} of ${items} and ended as ${report.outcome}: ${report.sentence}`);
+  const { times } = await offboardings.status(run);
+  const handedOver = Date.parse(times.handedOver!) - Date.parse(times.requested);
+  const handle = offboardings.handle(run);
+  return {
+    offboardingId: answer.offboardingId,
+    ms,
+    phases: { plan, handOver: handedOver - plan, close: ms - handedOver },
+    history: await handle.fetchHistory(),
+    historyBytes: Number((await handle.describe()).raw.workflowExecutionInfo?.historySizeBytes ?? 0),
+  };
+}
+
+/** Waits until the history of a closed run is archived: work of the last run is no part of the next. */
+export async function archived({ client }: Engine, { offboardingId }: EngineRun): Promise<void> {
+  await client.workflow.getHandle(archiveWorkflowId(offboardingId)).result();
+}

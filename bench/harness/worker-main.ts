@@ -1,0 +1,45 @@
+/** The process behind worker.ts: one worker, until whoever started it lets go. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { readConfig } from '../../runtime/config.js';
+import { payloadConverterPath } from '../../runtime/temporal.js';
+import { startWorker } from '../../workers/worker.js';
+import type { WorkerOrder } from './worker.js';
+
+const order = JSON.parse(process.argv[2]!) as WorkerOrder;
+Runtime.install({
+  logger: new DefaultLogger('ERROR'),
+  shutdownSignals: [],
+  telemetryOptions: { logging: { filter: 'OFF' } },
+});
+const stop = order.kind === 'engine' ? await engine() : await noop();
+process.once('disconnect', () => void stop().then(() => process.exit(0)));
+process.send!('ready');
+
+async function engine(): Promise<() => Promise<void>> {
+  const config = readConfig(order.config!);
+  config.temporal = { ...config.temporal, address: order.address, taskQueue: order.taskQueue };
+  const worker = await startWorker({ config, cacheDir: join(tmpdir(), 'handover-bench-bundles'), log: () => {} });
+  return worker.stop;
+}
+
+/** The same settings as workers/worker.ts, and activities that do nothing. */
+async function noop(): Promise<() => Promise<void>> {
+  const connection = await NativeConnection.connect({ address: order.address });
+  const worker = await Worker.create({
+    connection,
+    taskQueue: order.taskQueue,
+    workflowsPath: new URL('../noop/workflow.ts', import.meta.url).pathname,
+    dataConverter: { payloadConverterPath },
+    activities: { nothing: async () => {} },
+    shutdownGraceTime: '30s',
+    maxHeartbeatThrottleInterval: '1s',
+  });
+  const running = worker.run();
+  return async () => {
+    worker.shutdown();
+    await running;
+    await connection.close();
+  };
+}

@@ -1,0 +1,55 @@
+/**
+ * A worker in a process of its own, as an installation has it: the engine's, or the one of no-op workflows with the same settings.
+ * Its memory and processor time are its own and can be told from those of whoever measures.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export interface WorkerOrder {
+  kind: 'engine' | 'noop';
+  address: string;
+  taskQueue: string;
+  /** The configuration file; the engine's worker only. */
+  config?: string;
+  /** Connections that the configuration names. */
+  env?: Record<string, string>;
+}
+
+export interface BenchWorker {
+  pid: number;
+  taskQueue: string;
+  stop(): Promise<void>;
+}
+
+const MAIN = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
+
+/** Resolves when the worker takes work. It ends with the process that started it. */
+export async function startBenchWorker(order: WorkerOrder): Promise<BenchWorker> {
+  const child = spawn(
+    process.execPath,
+    ['--import', import.meta.resolve('tsx'), MAIN, JSON.stringify({ ...order, env: undefined })],
+    {
+      env: { ...process.env, ...order.env },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    },
+  );
+  await ready(child);
+  return {
+    pid: child.pid!,
+    taskQueue: order.taskQueue,
+    async stop() {
+      const gone = new Promise<void>(resolve => child.once('exit', () => resolve()));
+      if (child.exitCode !== null) return;
+      child.disconnect();
+      await gone;
+    },
+  };
+}
+
+function ready(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once('message', () => resolve());
+    child.once('error', reject);
+    child.once('exit', code => reject(new Error(`The worker ended with code ${code} before it took work.`)));
+  });
+}

@@ -1,0 +1,32 @@
+/** The two figures of run.ts, which is a program of its own so that it can be run alone while the engine is being tuned. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Effort, Line, Measured } from '../harness/figure.js';
+
+export function million(effort: Effort): Promise<Measured> {
+  return run(effort, 0);
+}
+
+/** Four rows of others between two of the leaver's: five million rows, and never two of the leaver's side by side. */
+export function scattered(effort: Effort): Promise<Measured> {
+  return run(effort, 4);
+}
+
+async function run({ rounds, quick, say }: Effort, between: number): Promise<Measured> {
+  const args = ['--items', quick ? '20000' : '1000000', '--between', String(between), '--rounds', String(rounds), '--json'];
+  const program = fileURLToPath(new URL('./run.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), program, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const lines: Line[] = [];
+  const profile: string[] = [];
+  createInterface({ input: child.stdout }).on('line', line => lines.push(JSON.parse(line) as Line));
+  createInterface({ input: child.stderr }).on('line', line => {
+    profile.push(line);
+    say(line);
+  });
+  const code = await new Promise(done => child.once('close', done));
+  if (code !== 0) throw new Error(`bench/million/run.ts ended with code ${code}`);
+  return { lines, profile: [] };
+}
