@@ -1,0 +1,76 @@
+import { Context } from '@temporalio/activity';
+import { expect } from 'vitest';
+
+/** Doors before and behind activities: a test closes one, waits until somebody stands at it, does its mischief, and opens it again. */
+type Verb = (input: never) => Promise<unknown>;
+export type Side = 'before' | 'after';
+
+export interface Gate {
+  /** Settles when an activity has come to the door. */
+  arrived: Promise<void>;
+  open(): void;
+}
+
+export class Gates {
+  #closed: { name: string; side: Side; passing: number; arrive: () => void; opened: Promise<void> }[] = [];
+  #open: (() => void)[] = [];
+  #inside = 0;
+
+  /** For a worker's `wrap`. `after`: the effect is done and recorded, Temporal does not know yet. */
+  readonly wrap = (activities: object): object =>
+    Object.fromEntries(
+      Object.entries(activities as Record<string, Verb>).map(([name, verb]) => [
+        name,
+        async (input: never) => {
+          this.#inside++;
+          try {
+            await this.#pass(name, 'before');
+            const result = await verb(input);
+            await this.#pass(name, 'after');
+            return result;
+          } finally {
+            this.#inside--;
+          }
+        },
+      ]),
+    );
+
+  /** Holds the `nth` activity of this name from now on; earlier and later ones pass. */
+  close(name: string, side: Side, nth = 1): Gate {
+    let arrive!: () => void;
+    let open!: () => void;
+    const arrived = new Promise<void>(resolve => {
+      arrive = resolve;
+    });
+    const opened = new Promise<void>(resolve => {
+      open = resolve;
+    });
+    this.#closed.push({ name, side, passing: nth - 1, arrive, opened });
+    this.#open.push(open);
+    return { arrived, open };
+  }
+
+  /** Nobody is held any more. */
+  openAll(): void {
+    this.#closed = [];
+    for (const open of this.#open.splice(0)) open();
+  }
+
+  /** Until no activity is under way any more, neither a held one nor any other. */
+  async quiet(): Promise<void> {
+    await expect.poll(() => this.#inside, { timeout: 30_000, interval: 50 }).toBe(0);
+  }
+
+  async #pass(name: string, side: Side): Promise<void> {
+    const gate = this.#closed.find(one => one.name === name && one.side === side);
+    if (!gate) return;
+    if (gate.passing-- > 0) return;
+    this.#closed = this.#closed.filter(one => one !== gate);
+    gate.arrive();
+    // Whoever is held is alive: Temporal tells them with a heartbeat's answer that they no longer count.
+    const context = Context.current();
+    const alive = setInterval(() => context.heartbeat(), 200);
+    await gate.opened;
+    clearInterval(alive);
+  }
+}
