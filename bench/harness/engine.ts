@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import { Offboardings } from '../../client/offboardings.js';
 import { connectTemporal } from '../../runtime/temporal.js';
 import { archiveWorkflowId } from '../../workflows/messages.js';
-import type { History } from './history.js';
+import { type History, type HistoryEvent, timeOf } from './history.js';
 import { type BenchWorker, startBenchWorker } from './worker.js';
 
 export interface Engine {
@@ -46,7 +46,7 @@ export interface EngineRun {
   offboardingId: string;
   /** From the request to the report. */
   ms: number;
-  /** From the request to the plan, from the approval to the end of the hand-over, from there to the report. */
+  /** From the run's start to its plan, from the approval to the last step's end, from there to the close. */
   phases: { plan: number; handOver: number; close: number };
   history: History;
   historyBytes: number;
@@ -60,7 +60,6 @@ export async function offboard({ offboardings }: Engine, people: People, items: 
   const run = answer.workflowId;
   const planned = await offboardings.waitFor(run, status => status.state !== 'preparing', { timeoutMs: 600_000, everyMs: 20 });
   if (planned.state !== 'awaiting-approval') throw new Error(`${planned.state}: ${planned.sentence}`);
-  const plan = performance.now() - started;
   if (people.manual) await offboardings.decide(run, 'acknowledge', { by: people.requestedBy, category: people.manual });
   await offboardings.decide(run, 'approve', { by: people.approver, plan: planned.plan!.digest });
   const report = await offboardings.result(run);
@@ -68,16 +67,28 @@ export async function offboard({ offboardings }: Engine, people: People, items: 
   const moved = report.steps.reduce((sum, step) => sum + step.changed, 0);
   if (report.outcome !== 'completed' || moved !== items)
     throw new Error(`The engine moved ${moved} of ${items} and ended as ${report.outcome}: ${report.sentence}`);
-  const { times } = await offboardings.status(run);
-  const handedOver = Date.parse(times.handedOver!) - Date.parse(times.requested);
   const handle = offboardings.handle(run);
+  const history = await handle.fetchHistory();
   return {
     offboardingId: answer.offboardingId,
     ms,
-    phases: { plan, handOver: handedOver - plan, close: ms - handedOver },
-    history: await handle.fetchHistory(),
+    phases: phasesOf(history),
+    history,
     historyBytes: Number((await handle.describe()).raw.workflowExecutionInfo?.historySizeBytes ?? 0),
   };
+}
+
+function phasesOf({ events }: History): EngineRun['phases'] {
+  const all = events ?? [];
+  const names = new Map(
+    all.map(event => [String(event.eventId), event.activityTaskScheduledEventAttributes?.activityType?.name]),
+  );
+  const ended = (name: string) => (event: HistoryEvent) =>
+    names.get(String(event.activityTaskCompletedEventAttributes?.scheduledEventId)) === name;
+  const planned = timeOf(all.find(ended('makePlan'))!);
+  const approved = timeOf(all.findLast(event => event.workflowExecutionUpdateAcceptedEventAttributes)!);
+  const handedOver = timeOf(all.findLast(ended('runSteps'))!);
+  return { plan: planned - timeOf(all[0]!), handOver: handedOver - approved, close: timeOf(all.at(-1)!) - handedOver };
 }
 
 /** Waits until the history of a closed run is archived: work of the last run is no part of the next. */
