@@ -13,25 +13,33 @@ async function workerThatDies(crashAt?: string): Promise<WorkerProcess> {
 }
 
 const receipts = async (): Promise<{ state: string; page: number }[]> =>
-  (await small.db.store.query(`select state, page from handover.receipts where step = 'desk/tickets' and from_owner = '17' order by at`)).rows;
+  (
+    await small.db.store.query(
+      `select state, page from handover.receipts where step = 'desk/tickets' and from_owner = '17' order by at`,
+    )
+  ).rows;
 
 test.each([
   ['batch:r:3', 'its receipt is durable and pending, and its batch is not committed'],
   ['runSteps:b:1', 'its steps are done, and nobody heard of it'],
-])('a worker that dies at %s: %s; another one brings the run to its end', async crashAt => {
-  await small.world.worker.stop();
-  const first = await workerThatDies(crashAt);
-  const run = await start(small);
-  await planned(small, run);
-  await agree(small, run);
-  expect(await first.exited).toEqual({ code: null, signal: 'SIGKILL' });
-  expect(first.peakMemory()).toBeGreaterThan(20);
-  const second = await workerThatDies();
-  // The dead worker's activity is noticed by its missing heartbeats.
-  const status = await waitFor(small, run, ({ state }) => state === 'closed', 60_000);
-  await small.world.offboardings.result(run.run);
-  expect(status).toMatchObject({ state: 'closed', outcome: 'completed' });
-  expect(await second.stop()).toEqual({ code: 0, signal: null });
-  expect((await receipts()).every(receipt => receipt.state === 'committed')).toBe(true);
-  await small.world.restartWorker();
-}, 120_000);
+])(
+  'a worker that dies at %s: %s; another one brings the run to its end',
+  async crashAt => {
+    await small.world.worker.stop();
+    const first = await workerThatDies(crashAt);
+    const run = await start(small);
+    await planned(small, run);
+    await agree(small, run);
+    expect(await first.exited).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(first.peakMemory()).toBeGreaterThan(20);
+    const second = await workerThatDies();
+    // The dead worker's activity is noticed by its missing heartbeats.
+    const status = await waitFor(small, run, ({ state }) => state === 'closed', 60_000);
+    await small.world.offboardings.result(run.run);
+    expect(status).toMatchObject({ state: 'closed', outcome: 'completed' });
+    expect(await second.stop()).toEqual({ code: 0, signal: null });
+    expect((await receipts()).every(receipt => receipt.state === 'committed')).toBe(true);
+    await small.world.restartWorker();
+  },
+  120_000,
+);

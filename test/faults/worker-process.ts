@@ -83,10 +83,16 @@ function watch(child: ChildProcess): WorkerProcess {
   let output = '';
   let exit: WorkerExit | null = null;
   let peak = 0;
+  const sample = (): void => {
+    peak = memoryOf(child.pid!) ?? peak;
+  };
+  // Who kills itself cannot be asked afterwards.
+  const sampling = setInterval(sample, 500).unref();
   for (const stream of [child.stdout!, child.stderr!]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   child.stdin!.on('error', () => {});
   const exited = new Promise<WorkerExit>(resolve => {
     child.once('exit', (code, signal) => {
+      clearInterval(sampling);
       exit = { code, signal };
       resolve(exit);
     });
@@ -94,18 +100,15 @@ function watch(child: ChildProcess): WorkerProcess {
   return {
     pid: child.pid!,
     kill: signal => {
-      peak = memoryOf(child.pid!) ?? peak;
+      sample();
       child.kill(signal);
     },
     exited,
     exit: () => exit,
     output: () => output,
-    peakMemory: () => {
-      peak = (exit === null && memoryOf(child.pid!)) || peak;
-      return peak;
-    },
+    peakMemory: () => peak,
     async stop(graceMs = 40_000) {
-      peak = memoryOf(child.pid!) ?? peak;
+      sample();
       // Stopped processes hear nothing but SIGKILL.
       child.kill('SIGCONT');
       child.kill('SIGTERM');

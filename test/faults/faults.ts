@@ -1,0 +1,143 @@
+/** Does what a schedule says to the world, and brings home the proof that it really happened (I14). */
+import pg from 'pg';
+import type { Fault } from './schedule.js';
+import type { DatabaseName, FaultWorld } from './world.js';
+
+/** What was seen of a fault. */
+export interface Proof {
+  happened: boolean;
+  /** Figures behind the verdict. */
+  seen: Record<string, unknown>;
+}
+
+export async function strike(world: FaultWorld, fault: Fault, run: string): Promise<Proof> {
+  switch (fault.kind) {
+    case 'kill-worker':
+      return killWorker(world, fault.downMs);
+    case 'stop-worker':
+      return stopWorker(world, fault.extraMs, run);
+    case 'kill-postgres':
+    case 'restart-postgres':
+      return killPostgres(world, fault.downMs, fault.kind === 'kill-postgres');
+    case 'kill-temporal':
+      return killTemporal(world, fault.downMs);
+    case 'cut-commit':
+      return cutCommit(world, fault);
+    case 'hold-link': {
+      const link = world.links[fault.link];
+      const held = link.hold();
+      await pause(fault.ms);
+      const bytes = link.release();
+      return { happened: held > 0 && bytes > 0, seen: { held, bytes } };
+    }
+    case 'reset-link': {
+      const broken = world.links[fault.link].reset();
+      return { happened: broken > 0, seen: { broken } };
+    }
+    case 'terminate-sessions':
+      return terminateSessions(world);
+  }
+}
+
+async function killWorker({ fleet }: FaultWorld, downMs: number): Promise<Proof> {
+  const exits = await fleet.killAll();
+  await pause(downMs);
+  await fleet.start();
+  return { happened: exits.length > 0 && exits.every(exit => exit.signal === 'SIGKILL'), seen: { killed: exits.length } };
+}
+
+/** The stopped worker's activity is given to another one while the first still holds its transactions; then both are at it. */
+async function stopWorker(world: FaultWorld, extraMs: number, run: string): Promise<Proof> {
+  const { fleet } = world;
+  const [victim] = fleet.living();
+  if (!victim) return { happened: false, seen: { why: 'no worker was alive' } };
+  const before = await attemptsOf(world, run);
+  victim.kill('SIGSTOP');
+  const started = Date.now();
+  await fleet.start();
+  // Until Temporal has given the silent attempt up, and a second one has begun.
+  let attempts = before;
+  while (Date.now() - started < 40_000) {
+    attempts = await attemptsOf(world, run);
+    if (attempts.state === 'none' || attempts.attempt > before.attempt || attempts.id !== before.id) break;
+    await pause(50);
+  }
+  const outlived = victim.exit() === null;
+  await pause(extraMs);
+  victim.kill('SIGCONT');
+  const takenOver = attempts.attempt > before.attempt || attempts.id !== before.id;
+  return { happened: outlived && takenOver, seen: { stoppedMs: Date.now() - started, before, attempts } };
+}
+
+interface Attempts {
+  id: string;
+  attempt: number;
+  state: 'none' | 'pending';
+}
+
+async function attemptsOf({ offboardings }: FaultWorld, run: string): Promise<Attempts> {
+  const none: Attempts = { id: '', attempt: 0, state: 'none' };
+  try {
+    const { raw } = await offboardings.handle(run).describe();
+    const [activity] = raw.pendingActivities ?? [];
+    return activity ? { id: activity.activityId ?? '', attempt: activity.attempt ?? 0, state: 'pending' } : none;
+  } catch {
+    return none;
+  }
+}
+
+async function killPostgres({ servers }: FaultWorld, downMs: number, hard: boolean): Promise<Proof> {
+  const { postgres } = servers;
+  const before = postgres.pid();
+  await (hard ? postgres.kill() : postgres.shutDown());
+  await pause(downMs);
+  const after = await postgres.start();
+  const started = await once(postgres.url('postgres'), 'select pg_postmaster_start_time() as at');
+  return { happened: after !== before, seen: { before, after, started: started[0]?.at } };
+}
+
+async function killTemporal({ servers }: FaultWorld, downMs: number): Promise<Proof> {
+  const { temporal } = servers;
+  const before = temporal.pid();
+  await temporal.kill();
+  await pause(downMs);
+  const after = await temporal.start();
+  return { happened: after !== before, seen: { before, after } };
+}
+
+async function cutCommit({ links }: FaultWorld, fault: Fault & { kind: 'cut-commit' }): Promise<Proof> {
+  const cuts = [];
+  for (let n = 0; n < fault.times; n++) {
+    // A run that is over says COMMIT no more.
+    const cut = await Promise.race([links[fault.link].cut(n === 0 ? fault.nth : 1, fault.answered), pause(30_000)]);
+    if (cut) cuts.push({ answered: cut.answered, statement: cut.statement.trim().slice(0, 30) });
+  }
+  const answered = cuts.filter(cut => cut.answered).length;
+  return {
+    happened: fault.answered ? answered > 0 : cuts.length > 0,
+    seen: { cuts: cuts.length, answered, statement: cuts[0]?.statement },
+  };
+}
+
+async function terminateSessions({ urls }: FaultWorld): Promise<Proof> {
+  let ended = 0;
+  for (const name of ['crm', 'desk', 'store'] satisfies DatabaseName[])
+    ended += (
+      await once(
+        urls[name],
+        `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like 'handover%'`,
+      )
+    ).length;
+  return { happened: ended > 0, seen: { ended } };
+}
+
+async function once(connectionString: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString, application_name: 'observer', connectionTimeoutMillis: 10_000 });
+  client.on('error', () => {});
+  await client.connect();
+  return (await client.query(sql).finally(() => client.end())).rows;
+}
+
+export function pause(ms: number): Promise<undefined> {
+  return new Promise(resolve => setTimeout(() => resolve(undefined), ms));
+}

@@ -1,0 +1,222 @@
+/** One schedule from the first request to the verdict: a run of the small world under faults, and everything that can be said about it. */
+import pg from 'pg';
+import { checkInvariants } from '../checker/check.js';
+import {
+  checkAcknowledged,
+  checkAtRest,
+  checkLiveness,
+  checkSecrets,
+  checkStopped,
+  checkVacuity,
+  type Finding,
+  type Struck,
+} from './checks.js';
+import { dice } from './dice.js';
+import { pause, strike } from './faults.js';
+import { HEARTBEAT_TIMEOUT_MS } from './impatient-interceptor.js';
+import { operate, type Parking, request, statusOf } from './operator.js';
+import { describe, type Fault, type Schedule } from './schedule.js';
+import type { FaultServers } from './servers.js';
+import { type FaultWorld, openFaultWorld } from './world.js';
+import { type Deed, startWriters } from './writers.js';
+
+export interface Outcome {
+  seed: number;
+  items: number;
+  batches: number;
+  faults: Struck[];
+  /** Worker processes that were killed. */
+  kills: number;
+  /** Worker processes in all. */
+  workers: number;
+  peakMemoryMiB: number;
+  writes: Partial<Record<Deed, number>>;
+  unanswered: number;
+  moved: number;
+  parked: Parking[];
+  /** Pieces of text searched for canaries, in characters. */
+  searched: number;
+  seconds: number;
+  /** From the last fault healed to the close. */
+  endedAfterMs: number;
+  findings: Finding[];
+}
+
+const DEEDS: readonly Deed[] = ['take', 'take-for-successor', 'steal-from-successor', 'give', 'give-back', 'delete', 'edit'];
+/** As workflows/proxies.ts says. */
+const SHIPPED_HEARTBEAT_TIMEOUT_MS = 15_000;
+
+export interface RunOptions {
+  servers: FaultServers;
+  /** Milliseconds after which a run that has not ended counts as stuck. */
+  withinMs?: number;
+  /** Does something to the world before it is judged: proofs of the judges. */
+  tamper?: (world: FaultWorld) => Promise<void>;
+}
+
+export async function runSchedule(schedule: Schedule, options: RunOptions): Promise<Outcome> {
+  const began = Date.now();
+  const deadline = began + (options.withinMs ?? 240_000);
+  const world = await openFaultWorld(options.servers, schedule);
+  const batches = Math.ceil(schedule.items / schedule.batch);
+  const progress = watchReceipts(world.urls.store);
+  const findings: Finding[] = [];
+  const writers = startWriters({
+    url: world.urls.crm,
+    cast: world.cast,
+    keys: [...world.before.crm.accounts!].filter(([, row]) => row.owner_id === world.cast.alice.id).map(([key]) => key),
+    count: schedule.writers,
+    dice: dice(schedule.seed).fork(1_000),
+    gifts: 300,
+    pauseMs: 60,
+  });
+  try {
+    await world.fleet.start();
+    const started = await request(world, deadline);
+    let atRest = false;
+    const storm = strikeAll(world, schedule.faults, started.run, progress, batches, deadline).then(async struck => {
+      // Gifts may reach the leaver until the approved items are done; from then on the world calms down.
+      while (progress.receipts() < batches && Date.now() < deadline) await pause(20);
+      await writers.stopGiving();
+      atRest = true;
+      return { ...struck, healed: Date.now() };
+    });
+    const operated = await operate(world, started, deadline, () => atRest).catch(async (error: Error) => {
+      const status = await statusOf(world, started.run).catch(() => null);
+      const outputs = world.fleet.all.map(
+        (worker, n) => `worker ${n} ${JSON.stringify(worker.exit())}: ${worker.output().slice(-1_500)}`,
+      );
+      throw new Error(
+        `${error.message}; ${JSON.stringify({ state: status?.state, steps: status?.steps })}; ${outputs.join('\n')}`,
+      );
+    });
+    const { struck, healed } = await storm;
+    await writers.stop();
+    const receipts = progress.receipts();
+    for (const one of struck) one.receipts[1] = receipts;
+    if (operated.status.outcome !== 'completed')
+      findings.push({ invariant: 'I12', message: `the run closed as ${operated.status.outcome}: ${operated.status.sentence}` });
+    findings.push(
+      ...checkLiveness(operated, healed, schedule.patient ? SHIPPED_HEARTBEAT_TIMEOUT_MS : HEARTBEAT_TIMEOUT_MS),
+      ...(await checkAtRest(world)),
+    );
+    await options.tamper?.(world);
+    const secrets = await checkSecrets(world);
+    findings.push(...secrets.findings, ...(await checkStopped(world)));
+    findings.push(...(await checkInvariants(world.db, world.before)));
+    findings.push(...(await checkAcknowledged(world, writers.acknowledged)));
+    const writes: Outcome['writes'] = {};
+    for (const { deed } of writers.acknowledged) writes[deed] = (writes[deed] ?? 0) + 1;
+    findings.push(...checkVacuity(struck, writes, DEEDS));
+    return {
+      seed: schedule.seed,
+      items: schedule.items,
+      batches: receipts,
+      faults: struck,
+      kills: world.fleet.all.filter(worker => worker.exit()?.signal === 'SIGKILL').length,
+      workers: world.fleet.all.length,
+      peakMemoryMiB: Math.max(...world.fleet.all.map(worker => worker.peakMemory())),
+      writes,
+      unanswered: writers.unanswered(),
+      moved: progress.changed(),
+      parked: operated.parked,
+      searched: secrets.searched,
+      seconds: Math.round((Date.now() - began) / 100) / 10,
+      endedAfterMs: operated.closedAt - healed,
+      findings,
+    };
+  } finally {
+    await writers.stop();
+    progress.stop();
+    await world.stop();
+  }
+}
+
+/**
+ * Strikes where the schedule says. A fault does not wait for the one before it to heal, unless both need the same hands: a dead
+ * database cannot be killed, and a worker that is being started cannot be stopped.
+ */
+async function strikeAll(
+  world: FaultWorld,
+  faults: readonly Fault[],
+  run: string,
+  progress: Progress,
+  batches: number,
+  deadline: number,
+): Promise<{ struck: Struck[] }> {
+  const hands = new Map<string, Promise<unknown>>();
+  const struck: Promise<Struck>[] = [];
+  for (const fault of faults) {
+    const hand = HANDS[fault.kind] ?? `link ${'link' in fault ? fault.link : ''}`;
+    await hands.get(hand);
+    while (progress.receipts() < Math.max(1, fault.at * batches) && Date.now() < deadline) await pause(10);
+    const receipts = progress.receipts();
+    const doing = strike(world, fault, run).then(
+      proof => ({ fault: describe(fault), receipts: [receipts, 0] as [number, number], ...proof }),
+      (error: Error) => ({
+        fault: describe(fault),
+        receipts: [receipts, 0] as [number, number],
+        happened: false,
+        seen: { error: error.message },
+      }),
+    );
+    struck.push(doing);
+    hands.set(hand, doing);
+  }
+  return { struck: await Promise.all(struck) };
+}
+
+const HANDS: Partial<Record<Fault['kind'], string>> = {
+  'kill-worker': 'workers',
+  'stop-worker': 'workers',
+  'kill-postgres': 'postgres',
+  'restart-postgres': 'postgres',
+  'terminate-sessions': 'postgres',
+  'kill-temporal': 'temporal',
+};
+
+interface Progress {
+  /** Committed or pending receipts of the big category. */
+  receipts(): number;
+  changed(): number;
+  stop(): void;
+}
+
+/** The newest known state of the ledger; while the store is down, the last one. */
+function watchReceipts(connectionString: string): Progress {
+  let receipts = 0;
+  let changed = 0;
+  let stopped = false;
+  const look = async (): Promise<void> => {
+    let client: pg.Client | null = null;
+    while (!stopped) {
+      try {
+        if (!client) {
+          client = new pg.Client({ connectionString, application_name: 'observer', connectionTimeoutMillis: 2_000 });
+          client.on('error', () => {});
+          await client.connect();
+        }
+        const { rows } = await client.query(
+          `select count(*)::int as n, coalesce(sum(changed), 0)::int as changed from handover.receipts where step = 'crm/accounts'`,
+        );
+        receipts = Math.max(receipts, rows[0].n);
+        changed = Math.max(changed, rows[0].changed);
+        await pause(15);
+      } catch {
+        // Down, or not migrated yet.
+        await client?.end().catch(() => {});
+        client = null;
+        await pause(50);
+      }
+    }
+    await client?.end().catch(() => {});
+  };
+  void look();
+  return {
+    receipts: () => receipts,
+    changed: () => changed,
+    stop: () => {
+      stopped = true;
+    },
+  };
+}
