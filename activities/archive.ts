@@ -6,6 +6,7 @@
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { Deps } from './deps.js';
+import { settleAll } from './effects.js';
 import { reconcileRegister } from './open-runs.js';
 
 export interface ArchiveInput {
@@ -43,6 +44,8 @@ export async function archiveRuns(deps: Deps, input: ArchiveInput): Promise<Arch
     if (other.status.name === 'RUNNING') return { kind: 'still-open' };
     runs += await archiveOne(deps, input, other.runId, other.status.name);
   }
+  // A run that was terminated in the middle of a batch has nobody else who would ask what became of it.
+  await settleAll(deps, input.offboardingId);
   await deps.store.runs.close(input.offboardingId);
   return { kind: 'archived', runs };
 }
@@ -82,6 +85,8 @@ export async function reconcileArchive(deps: Deps): Promise<number> {
       closed.runId,
       closed.status.name,
     );
+    // Where a target does not answer, the run's archiver asks again.
+    await settleAll(deps, offboarding).catch(() => {});
   }
   await reconcileRegister(deps);
   return archived;

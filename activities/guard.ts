@@ -2,7 +2,7 @@
  * The one place where an error becomes a Temporal failure: its kind is the failure's type, its patience says whether Temporal tries
  * again. Also keeps long activities visibly alive, so that a dead worker is noticed within seconds.
  */
-import { ApplicationFailure, activityInfo, CancelledFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, activityInfo, asyncLocalStorage, CancelledFailure, Context } from '@temporalio/activity';
 import { type FailureKind, HandoverFailure } from '../domain/failure.js';
 import type { Deps } from './deps.js';
 
@@ -52,6 +52,8 @@ export function report(details: unknown): void {
  * cancellation by the workflow and a worker's shutdown do not abort: see `stopping`.
  */
 export function signal(): AbortSignal {
+  // A worker that starts asks targets as well, outside any activity: nobody cancels that.
+  if (!asyncLocalStorage.getStore()) return NEVER;
   const { cancellationSignal } = Context.current();
   let hard = signals.get(cancellationSignal);
   if (!hard) {
@@ -72,6 +74,7 @@ export function stopping(): boolean {
   return Context.current().cancellationSignal.aborted;
 }
 
+const NEVER = new AbortController().signal;
 const signals = new WeakMap<AbortSignal, AbortSignal>();
 
 function isPolite(cancellation: AbortSignal): boolean {
