@@ -10,7 +10,8 @@ export interface Proof {
   seen: Record<string, unknown>;
 }
 
-export async function strike(world: FaultWorld, fault: Fault, run: string): Promise<Proof> {
+/** `over`: the run has ended, and what has not struck by now never will. */
+export async function strike(world: FaultWorld, fault: Fault, run: string, over: () => boolean): Promise<Proof> {
   switch (fault.kind) {
     case 'kill-worker':
       return killWorker(world, fault.downMs);
@@ -22,7 +23,7 @@ export async function strike(world: FaultWorld, fault: Fault, run: string): Prom
     case 'kill-temporal':
       return killTemporal(world, fault.downMs);
     case 'cut-commit':
-      return cutCommit(world, fault);
+      return cutCommit(world, fault, over);
     case 'hold-link': {
       const link = world.links[fault.link];
       const held = link.hold();
@@ -105,11 +106,12 @@ async function killTemporal({ servers }: FaultWorld, downMs: number): Promise<Pr
   return { happened: after !== before, seen: { before, after } };
 }
 
-async function cutCommit({ links }: FaultWorld, fault: Fault & { kind: 'cut-commit' }): Promise<Proof> {
+async function cutCommit({ links }: FaultWorld, fault: Fault & { kind: 'cut-commit' }, over: () => boolean): Promise<Proof> {
   const cuts = [];
   for (let n = 0; n < fault.times; n++) {
-    // A run that is over says COMMIT no more.
-    const cut = await Promise.race([links[fault.link].cut(n === 0 ? fault.nth : 1, fault.answered), pause(30_000)]);
+    const cutting = links[fault.link].cut(n === 0 ? fault.nth : 1, fault.answered);
+    let cut = await Promise.race([cutting, pause(50)]);
+    while (!cut && !over()) cut = await Promise.race([cutting, pause(50)]);
     if (cut) cuts.push({ answered: cut.answered, statement: cut.statement.trim().slice(0, 30) });
   }
   const answered = cuts.filter(cut => cut.answered).length;

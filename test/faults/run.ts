@@ -39,6 +39,8 @@ export interface Outcome {
   seconds: number;
   /** From the last fault healed to the close. */
   endedAfterMs: number;
+  /** Milliseconds of building the world, of the run, of judging it. */
+  spent: [number, number, number];
   findings: Finding[];
 }
 
@@ -58,7 +60,6 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
   const began = Date.now();
   const deadline = began + (options.withinMs ?? 240_000);
   const world = await openFaultWorld(options.servers, schedule);
-  const batches = Math.ceil(schedule.items / schedule.batch);
   const progress = watchReceipts(world.urls.store);
   const findings: Finding[] = [];
   const writers = startWriters({
@@ -67,16 +68,18 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
     keys: [...world.before.crm.accounts!].filter(([, row]) => row.owner_id === world.cast.alice.id).map(([key]) => key),
     count: schedule.writers,
     dice: dice(schedule.seed).fork(1_000),
-    gifts: 300,
-    pauseMs: 60,
+    pauseMs: 80,
   });
   try {
     await world.fleet.start();
     const started = await request(world, deadline);
+    const ready = Date.now();
     let atRest = false;
-    const storm = strikeAll(world, schedule.faults, started.run, progress, batches, deadline).then(async struck => {
+    let closed = false;
+    const over = (): boolean => closed || Date.now() > deadline;
+    const storm = strikeAll(world, schedule.faults, started.run, progress, over).then(async struck => {
       // Gifts may reach the leaver until the approved items are done; from then on the world calms down.
-      while (progress.receipts() < batches && Date.now() < deadline) await pause(20);
+      while (progress.share() < 1 && !over()) await pause(20);
       await writers.stopGiving();
       atRest = true;
       return { ...struck, healed: Date.now() };
@@ -90,6 +93,7 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
         `${error.message}; ${JSON.stringify({ state: status?.state, steps: status?.steps })}; ${outputs.join('\n')}`,
       );
     });
+    closed = true;
     const { struck, healed } = await storm;
     await writers.stop();
     const receipts = progress.receipts();
@@ -123,6 +127,7 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
       searched: secrets.searched,
       seconds: Math.round((Date.now() - began) / 100) / 10,
       endedAfterMs: operated.closedAt - healed,
+      spent: [ready - began, operated.closedAt - ready, Date.now() - operated.closedAt],
       findings,
     };
   } finally {
@@ -141,17 +146,16 @@ async function strikeAll(
   faults: readonly Fault[],
   run: string,
   progress: Progress,
-  batches: number,
-  deadline: number,
+  over: () => boolean,
 ): Promise<{ struck: Struck[] }> {
   const hands = new Map<string, Promise<unknown>>();
   const struck: Promise<Struck>[] = [];
   for (const fault of faults) {
     const hand = HANDS[fault.kind] ?? `link ${'link' in fault ? fault.link : ''}`;
     await hands.get(hand);
-    while (progress.receipts() < Math.max(1, fault.at * batches) && Date.now() < deadline) await pause(10);
+    while ((progress.receipts() === 0 || progress.share() < fault.at) && !over()) await pause(10);
     const receipts = progress.receipts();
-    const doing = strike(world, fault, run).then(
+    const doing = strike(world, fault, run, over).then(
       proof => ({ fault: describe(fault), receipts: [receipts, 0] as [number, number], ...proof }),
       (error: Error) => ({
         fault: describe(fault),
@@ -178,6 +182,8 @@ const HANDS: Partial<Record<Fault['kind'], string>> = {
 interface Progress {
   /** Committed or pending receipts of the big category. */
   receipts(): number;
+  /** Of the approved batches, how many have a receipt. */
+  share(): number;
   changed(): number;
   stop(): void;
 }
@@ -186,6 +192,7 @@ interface Progress {
 function watchReceipts(connectionString: string): Progress {
   let receipts = 0;
   let changed = 0;
+  let pages = 0;
   let stopped = false;
   const look = async (): Promise<void> => {
     let client: pg.Client | null = null;
@@ -197,8 +204,11 @@ function watchReceipts(connectionString: string): Progress {
           await client.connect();
         }
         const { rows } = await client.query(
-          `select count(*)::int as n, coalesce(sum(changed), 0)::int as changed from handover.receipts where step = 'crm/accounts'`,
+          `select count(*)::int as n, coalesce(sum(changed), 0)::int as changed,
+                  (select coalesce(max(page) + 1, 0)::int from handover.manifest_pages where step = 'crm/accounts' and round = 0) as pages
+             from handover.receipts where step = 'crm/accounts'`,
         );
+        pages = rows[0].pages;
         receipts = Math.max(receipts, rows[0].n);
         changed = Math.max(changed, rows[0].changed);
         await pause(15);
@@ -214,6 +224,7 @@ function watchReceipts(connectionString: string): Progress {
   void look();
   return {
     receipts: () => receipts,
+    share: () => (pages === 0 ? 0 : Math.min(1, receipts / pages)),
     changed: () => changed,
     stop: () => {
       stopped = true;

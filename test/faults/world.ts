@@ -37,7 +37,7 @@ export interface FaultWorld {
   stop(): Promise<void>;
 }
 
-const CACHE = join(tmpdir(), 'handover-test-bundles');
+const CACHE = join(tmpdir(), 'handover-fault-bundles');
 /** COMMITs, and for the store also the statement that makes a receipt durable. */
 const WATCHED: Record<DatabaseName, RegExp> = {
   crm: /^\s*commit\b/i,

@@ -33,8 +33,6 @@ export interface WritersOptions {
   keys: readonly string[];
   count: number;
   dice: Dice;
-  /** How many items they give to the leaver in all. */
-  gifts: number;
   /** Between two statements of one writer. */
   pauseMs: number;
 }
@@ -51,7 +49,17 @@ export function startWriters(options: WritersOptions): Writers {
   const acknowledged: Acknowledged[] = [];
   let unanswered = 0;
   let stopped = false;
-  let gifts = options.gifts;
+  // Enough of the leaver's items must stay for the run: a world of writers alone would empty the table.
+  const share = (part: number): number => Math.ceil(keys.length * part);
+  const left = {
+    take: share(0.1),
+    'take-for-successor': share(0.1),
+    'steal-from-successor': share(0.1),
+    delete: share(0.05),
+    give: share(0.04),
+    'give-back': share(0.04),
+  };
+  const may = (deed: keyof typeof left): boolean => left[deed] > 0;
   let next = 0;
   const { alice, maya, bob, carol } = cast;
   const pass = 'update public.accounts set owner_id = $2 where id = $1 and owner_id = $3 returning id::text as key';
@@ -59,19 +67,22 @@ export function startWriters(options: WritersOptions): Writers {
   const draw = (d: Dice): Work => {
     const key = d.pick(keys);
     const dish = d.next();
-    if (dish < 0.2) return { deed: 'take', op: 'update', sql: pass, values: [key, d.pick([bob, carol]).id, alice.id] };
-    if (dish < 0.35) return { deed: 'take-for-successor', op: 'update', sql: pass, values: [key, maya.id, alice.id] };
-    if (dish < 0.45) return { deed: 'steal-from-successor', op: 'update', sql: pass, values: [key, carol.id, maya.id] };
-    if (dish < 0.55)
+    if (dish < 0.2 && may('take'))
+      return { deed: 'take', op: 'update', sql: pass, values: [key, d.pick([bob, carol]).id, alice.id] };
+    if (dish < 0.4 && may('take-for-successor'))
+      return { deed: 'take-for-successor', op: 'update', sql: pass, values: [key, maya.id, alice.id] };
+    if (dish < 0.5 && may('steal-from-successor'))
+      return { deed: 'steal-from-successor', op: 'update', sql: pass, values: [key, carol.id, maya.id] };
+    if (dish < 0.58 && may('delete'))
       return {
         deed: 'delete',
         op: 'delete',
         sql: 'delete from public.accounts where id = $1 returning id::text as key',
         values: [key],
       };
-    if (dish < 0.7 && gifts > 0) {
-      gifts--;
-      if (d.chance(0.5)) return { deed: 'give-back', op: 'update', sql: pass, values: [key, alice.id, maya.id] };
+    if (dish < 0.68 && may('give-back')) return { deed: 'give-back', op: 'update', sql: pass, values: [key, alice.id, maya.id] };
+    if (dish < 0.73 && may('give')) {
+      left.give--;
       const id = String(BigInt(alice.id) * 100n + 50_000_000n + BigInt(next++));
       const sql = `insert into public.accounts (id, name, owner_id, region) values ($1, 'A gift', $2, 'emea') returning id::text as key`;
       return { deed: 'give', op: 'insert', sql, values: [id, alice.id] };
@@ -92,7 +103,10 @@ export function startWriters(options: WritersOptions): Writers {
         const asked = client.query<{ key: string }>(sql, values);
         inHand.add(asked);
         const { rows } = await asked.finally(() => inHand.delete(asked));
-        if (rows[0]) acknowledged.push({ by, table: 'accounts', op, deed, key: rows[0].key, at: Date.now() });
+        if (rows[0]) {
+          acknowledged.push({ by, table: 'accounts', op, deed, key: rows[0].key, at: Date.now() });
+          if (deed !== 'edit' && deed !== 'give') left[deed]--;
+        }
         await pause(options.pauseMs * (0.5 + d.next()));
       } catch {
         if (client) unanswered++;
@@ -108,7 +122,8 @@ export function startWriters(options: WritersOptions): Writers {
     acknowledged,
     unanswered: () => unanswered,
     async stopGiving() {
-      gifts = 0;
+      left.give = 0;
+      left['give-back'] = 0;
       await Promise.allSettled([...inHand]);
     },
     async stop() {
