@@ -25,14 +25,11 @@ const MAIN = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
 
 /** Resolves when the worker takes work. It ends with the process that started it. */
 export async function startBenchWorker(order: WorkerOrder): Promise<BenchWorker> {
-  const child = spawn(
-    process.execPath,
-    ['--import', import.meta.resolve('tsx'), MAIN, JSON.stringify({ ...order, env: undefined })],
-    {
-      env: { ...process.env, ...order.env },
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    },
-  );
+  const given = JSON.stringify({ ...order, env: undefined });
+  const child = spawn(process.execPath, [...profiling(), '--import', import.meta.resolve('tsx'), MAIN, given], {
+    env: { ...process.env, ...order.env },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   await ready(child);
   return {
     pid: child.pid!,
@@ -44,6 +41,12 @@ export async function startBenchWorker(order: WorkerOrder): Promise<BenchWorker>
       await gone;
     },
   };
+}
+
+/** With BENCH_PROFILE=<directory>, Node writes there where each thread of each worker spent its processor time. */
+function profiling(): string[] {
+  const dir = process.env.BENCH_PROFILE;
+  return dir ? ['--cpu-prof', '--cpu-prof-dir', dir] : [];
 }
 
 function ready(child: ChildProcess): Promise<void> {
