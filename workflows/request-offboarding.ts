@@ -7,6 +7,7 @@ import { ParentClosePolicy, setCurrentDetails, startChild, uuid4 } from '@tempor
 import type { Identified } from '../activities/people.js';
 import { type Order, parseRequest } from '../domain/request.js';
 import { type Decider, mayRequest, type Participant } from '../domain/run.js';
+import { summary } from '../domain/summary.js';
 import { OFFBOARD_USER, type OffboardUserInput, offboardingWorkflowId, type RequestAnswer } from './messages.js';
 import { attempt, quick } from './proxies.js';
 
@@ -47,7 +48,7 @@ async function start(order: Order, leaver: Decider, requester: Decider): Promise
       args: [input],
       parentClosePolicy: ParentClosePolicy.ABANDON,
       memo: { offboardingId },
-      staticSummary: `Offboarding of ${leaver.name}`.slice(0, 180),
+      staticSummary: summary(`Offboarding of ${leaver.name}`),
       staticDetails: `Asked for by ${requester.name}. ${order.note ?? ''}`.slice(0, 1000),
     });
   } catch (error) {

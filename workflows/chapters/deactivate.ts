@@ -2,6 +2,7 @@
 import type { DeactivateResult } from '../../activities/deactivate.js';
 import { deactivateId, isEffect } from '../../domain/plan.js';
 import { handedOver, notSwitchedOff, type Run, waivedItems } from '../../domain/run.js';
+import { summary } from '../../domain/summary.js';
 import type { Desk } from '../desk.js';
 import { attempt, long } from '../proxies.js';
 import { park, progress } from './execute.js';
@@ -23,7 +24,7 @@ export async function deactivate(desk: Desk): Promise<void> {
     desk.change({ turns: run.turns + 1 });
     const done = await attempt(() =>
       long.deactivate.executeWithOptions(
-        { summary: `Prove that nothing is left in ${account.system}, then switch ${run.leaver.name} off` },
+        { summary: summary(`Prove that nothing is left in ${account.system}, then switch ${run.leaver.name} off`) },
         [
           {
             offboardingId: run.offboardingId,

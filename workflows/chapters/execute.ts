@@ -12,6 +12,7 @@ import {
   type Run,
   type StepProgress,
 } from '../../domain/run.js';
+import { summary } from '../../domain/summary.js';
 import type { Desk } from '../desk.js';
 import { type Attempt, attempt, long } from '../proxies.js';
 import { lookAgain, lookAtAll, waivedKeys } from './look-again.js';
@@ -96,8 +97,7 @@ function progressAll(desk: Desk, changes: Record<string, Partial<StepProgress>>)
 function summaryOf(run: Run, group: Group): string {
   const [first, ...others] = group.steps as [PlanStep, ...PlanStep[]];
   const what = `${first.do} ${number(first.baseline.count)} ${first.title}: ${run.leaver.name}${takers(first)}`;
-  const summary = others.length > 0 ? `${what}, and ${others.length} more steps of ${group.system}` : what;
-  return summary.length > 180 ? `${summary.slice(0, 180)}…` : summary;
+  return summary(others.length > 0 ? `${what}, and ${others.length} more steps of ${group.system}` : what);
 }
 
 /** Parks the run: nobody is switched off, everything that worked stays done. */
