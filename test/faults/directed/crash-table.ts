@@ -1,0 +1,69 @@
+/**
+ * M1 as data: where a worker dies. Every activity, before its effect (a), after it (b) and after its report (c); every batch and every
+ * switch before its transaction (a), with its receipt stored and COMMIT not sent (r), and after COMMIT (b); each at its first, a middle
+ * and its last turn.
+ */
+import type { Deps } from '../../../activities/deps.js';
+import { createActivities } from '../../../activities/index.js';
+
+/** What people do meanwhile. Each story passes other activities. */
+export type Story = 'handed over' | 'blocked and given back' | 'asked for twice';
+
+interface Turns {
+  story: Story;
+  /** Which turns of the story: the first, one in the middle, the last. */
+  at: number[];
+}
+
+/** Activity → the turns at which to die. An activity that is missing here fails the test. */
+export const TURNS: Record<string, Turns> = {
+  // Leaver and requester at the front door; then whoever acknowledges, and whoever approves.
+  identify: { story: 'handed over', at: [1, 2, 4] },
+  openRequest: { story: 'asked for twice', at: [1] },
+  resolveAccounts: { story: 'handed over', at: [1] },
+  blockAccess: { story: 'blocked and given back', at: [1, 2] },
+  restoreAccess: { story: 'blocked and given back', at: [1, 2] },
+  // Two systems: inventory, once more before anything is changed, and the proof.
+  look: { story: 'handed over', at: [1, 3, 6] },
+  makePlan: { story: 'handed over', at: [1] },
+  runSteps: { story: 'handed over', at: [1, 3, 5] },
+  deactivate: { story: 'handed over', at: [1, 2] },
+  recordDecision: { story: 'handed over', at: [1, 2] },
+  settleLedger: { story: 'blocked and given back', at: [1] },
+  closeRun: { story: 'handed over', at: [1] },
+  archiveRuns: { story: 'handed over', at: [1] },
+};
+
+const BATCHES: Turns = { story: 'handed over', at: [1, 7, 13] };
+const SWITCHES: Turns[] = [
+  { story: 'handed over', at: [1, 2] },
+  // Two blocks, then two unblocks.
+  { story: 'blocked and given back', at: [1, 2, 3, 4] },
+];
+
+export interface Crash {
+  /** For HANDOVER_CRASH_AT: `runSteps:b:3`. */
+  at: string;
+  story: Story;
+}
+
+export const activityNames = Object.keys(createActivities({ patience: {} } as Deps));
+
+export const CRASHES: Crash[] = [
+  ...Object.entries(TURNS).flatMap(([name, turns]) => crashes(name, ['a', 'b', 'c'], turns)),
+  ...crashes('batch', ['a', 'r', 'b'], BATCHES),
+  ...SWITCHES.flatMap(turns => crashes('switch', ['a', 'r', 'b'], turns)),
+];
+
+function crashes(name: string, points: string[], { story, at }: Turns): Crash[] {
+  return points.flatMap(point => at.map(turn => ({ at: `${name}:${point}:${turn}`, story })));
+}
+
+/** One of each name: points and turns alternate. */
+export function oneOfEach(all: Crash[]): Crash[] {
+  const names = [...new Set(all.map(crash => `${crash.at.split(':')[0]} ${crash.story}`))];
+  return names.flatMap((name, n) => {
+    const mine = all.filter(crash => `${crash.at.split(':')[0]} ${crash.story}` === name);
+    return name.startsWith('batch') ? mine.filter((_, m) => m % 4 === 0) : [mine[(n * 4 + 1) % mine.length]!];
+  });
+}

@@ -1,0 +1,122 @@
+/**
+ * M1: a worker is killed before an effect, after it and after its report, at the first, a middle and the last turn of every activity,
+ * batch and switch. Another worker brings the run to its end; the checker finds each item moved once and each effect receipted.
+ */
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { acknowledgeAll, mail, must, planned, type Started, start, waitFor } from '../../small-world/drive.js';
+import { useSmallWorld } from '../../small-world/world.js';
+import { startWorkerProcess, type WorkerProcess } from '../worker-process.js';
+import { activityNames, CRASHES, oneOfEach, type Story, TURNS } from './crash-table.js';
+import { LONG } from './long.js';
+import { leaverIs, moves } from './scenes.js';
+import { shortBundle } from './short-bundle.js';
+import { stillHeld } from './states.js';
+
+const small = useSmallWorld();
+const KILLED = { code: null, signal: 'SIGKILL' };
+let bundle: string;
+let mortal: WorkerProcess | null = null;
+
+beforeAll(async () => {
+  bundle = await shortBundle();
+  await small.world.worker.stop();
+});
+afterEach(async () => {
+  await mortal?.stop(5_000);
+  mortal = null;
+  // The next test begins without a worker.
+  await small.world.worker.stop();
+});
+
+/** Starts a worker that will die, and another one once it has. */
+async function mortalWorker(
+  crashAt: string,
+  kind: { shipped: boolean } = { shipped: false },
+): Promise<{ death: Promise<unknown> }> {
+  const { config, env } = small.world;
+  // A task that was meant for a dead worker's cache is given to another one after 10 s otherwise.
+  const quick = { bundle, worker: { stickyQueueScheduleToStartTimeout: '1s' as const } };
+  mortal = await startWorkerProcess({ config, env, crashAt, ...(kind.shipped ? {} : quick) });
+  const death = mortal.exited.then(async exit => {
+    await small.world.restartWorker();
+    return exit;
+  });
+  return { death };
+}
+
+const STORIES: Record<Story, () => Promise<Started>> = {
+  async 'handed over'() {
+    const run = await start(small);
+    await agreePatiently(run);
+    await small.world.offboardings.result(run.run);
+    return run;
+  },
+  async 'blocked and given back'() {
+    const run = await start(small, { departure: 'unplanned' });
+    expect(await planned(small, run)).toMatchObject({ access: { crm: 'blocked', desk: 'blocked' } });
+    await must(small, run, 'cancel', 'olivia', { access: 'restore' });
+    await small.world.offboardings.result(run.run);
+    return run;
+  },
+  async 'asked for twice'() {
+    const run = await start(small);
+    const again = { user: mail(small, 'alice'), requestedBy: mail(small, 'oscar'), successor: mail(small, 'bob') };
+    expect(await small.world.offboardings.request(again)).toMatchObject({ answer: 'already-running', differs: ['successor'] });
+    await agreePatiently(run);
+    await small.world.offboardings.result(run.run);
+    return run;
+  },
+};
+
+async function agreePatiently(run: Started): Promise<void> {
+  expect(await planned(small, run)).toMatchObject({ state: 'awaiting-approval' });
+  await acknowledgeAll(small, run);
+  const { plan } = await small.world.offboardings.status(run.run);
+  await must(small, run, 'approve', 'priya', { plan: plan!.digest });
+}
+
+test('M1: every activity that there is stands in the table', () => {
+  expect(Object.keys(TURNS).sort()).toEqual([...activityNames].sort());
+});
+
+describe('M1: a worker dies, and another one goes on', () => {
+  test.each((LONG ? CRASHES : oneOfEach(CRASHES)).map(crash => [crash.at, crash.story] as const))(
+    'at %s, while somebody is %s',
+    async (at, story) => {
+      const { death } = await mortalWorker(at);
+      const run = await STORIES[story]();
+      expect(await death).toEqual(KILLED);
+      const report = await small.world.offboardings.result(run.run);
+      if (story === 'blocked and given back') {
+        expect(report).toMatchObject({ outcome: 'cancelled', access: { crm: 'open', desk: 'open' } });
+        expect(await leaverIs(small)).toEqual(['active', 'active']);
+        // Two blocks, two unblocks, and two sessions ended: each once.
+        expect(await moves(small)).toBe(6);
+      } else {
+        expect(report).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'deactivated' } });
+        expect(await stillHeld(small)).toBe(0);
+        expect(await leaverIs(small)).toEqual(['inactive', 'inactive']);
+      }
+      await archived(run);
+    },
+  );
+});
+
+async function archived({ offboardingId }: Started): Promise<void> {
+  const find = () => small.db.store.query('select 1 from handover.archives where offboarding = $1', [offboardingId]);
+  await expect.poll(async () => (await find()).rowCount, { timeout: 20_000, interval: 100 }).toBe(1);
+}
+
+test.runIf(LONG).each([
+  ['runSteps:b:1', 30_000],
+  ['closeRun:b:1', 75_000],
+])('M1, the shipped timeouts: after a crash at %s the run goes on within %i ms', { timeout: 180_000 }, async (at, within) => {
+  const { death } = await mortalWorker(at, { shipped: true });
+  const run = await start(small);
+  await agreePatiently(run);
+  expect(await death).toEqual(KILLED);
+  const began = Date.now();
+  await waitFor(small, run, one => one.state === 'closed', 120_000);
+  await small.world.offboardings.result(run.run);
+  expect(Date.now() - began).toBeLessThan(within);
+});
