@@ -7,13 +7,16 @@ import {
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
   WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import type { DecisionName, OffboardingRequest } from '../domain/request.js';
 import {
   type DecisionAnswer,
   OFFBOARD_USER,
   offboardingWorkflowId,
+  REFUSED,
   REQUEST_OFFBOARDING,
   type Report,
   type RequestAnswer,
@@ -45,6 +48,12 @@ export interface Unanswered {
 export interface LiveProgress {
   steps: Record<string, { changed: number; of: number }>;
   current: string;
+}
+
+/** The answer inside the failure of a refused update; null for every other error. */
+export function refusedAnswer(error: unknown): DecisionAnswer | null {
+  const cause = error instanceof WorkflowUpdateFailedError ? error.cause : null;
+  return cause instanceof ApplicationFailure && cause.type === REFUSED ? (cause.details?.[0] as DecisionAnswer) : null;
 }
 
 export class Offboardings {
@@ -119,6 +128,8 @@ export class Offboardings {
         this.handle(run).executeUpdate<DecisionAnswer, [unknown]>(name, { args: [payload], updateId: id }),
       );
     } catch (error) {
+      const refused = refusedAnswer(error);
+      if (refused) return refused;
       if (!(error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)) throw error;
       const sentence = `No answer within ${timeoutMs / 1000} s: perhaps no worker is running. The decision may still be applied; ask again with the same id ${id}.`;
       return { verdict: 'unknown', sentence, id };

@@ -4,6 +4,7 @@
  */
 import {
   ActivityFailure,
+  ApplicationFailure,
   allHandlersFinished,
   CancellationScope,
   condition,
@@ -24,7 +25,7 @@ import type { RunState } from '../domain/model.js';
 import { details, nextMessages } from '../domain/report.js';
 import { DECISIONS, type Decision, type DecisionName, parseDecision } from '../domain/request.js';
 import { type Decider, mode, type Run, remainingItems, waitingOn } from '../domain/run.js';
-import { type DecisionAnswer, STATUS, type Status } from './messages.js';
+import { type DecisionAnswer, REFUSED, STATUS, type Status } from './messages.js';
 import { attempt, prompt, quick } from './proxies.js';
 
 interface Letter {
@@ -96,7 +97,8 @@ export function openDesk(run: Run): Desk {
     inbox.push({ name, payload });
   };
   const enqueueAndAnswer = (name: string, payload: unknown): Promise<DecisionAnswer> =>
-    new Promise(answer => {
+    new Promise((accept, refuse) => {
+      const answer = (given: DecisionAnswer): void => (given.verdict === 'accepted' ? accept(given) : refuse(refusal(given)));
       inbox.push({ name, payload, answer });
     });
   for (const name of DECISIONS) {
@@ -216,6 +218,13 @@ async function decide(
     payload: parsed.ok ? parsed.value : clip(JSON.stringify(letter.payload) ?? 'nothing', 2000),
   });
   return { verdict: accepted ? 'accepted' : 'refused', sentence, state: run.state, plan: run.plan?.digest ?? null };
+}
+
+/** It fails the update, never the run. Whoever sent it sees the sentence, and no stack trace, where the answer would stand. */
+function refusal(answer: DecisionAnswer): ApplicationFailure {
+  const failure = ApplicationFailure.create({ type: REFUSED, message: answer.sentence, nonRetryable: true, details: [answer] });
+  failure.stack = '';
+  return failure;
 }
 
 /** A message must never stop a run, whatever it makes a rule stumble over. */

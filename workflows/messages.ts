@@ -41,7 +41,10 @@ export interface OffboardUserInput {
   requester: Participant;
 }
 
-/** What an update answers, and what happened to a signal. */
+/** Type of the failure that a refused update ends with; the whole answer is its one detail. */
+export const REFUSED = 'refused';
+
+/** What an update answers, and what happened to a signal. A refused update fails with the sentence, so that nobody takes it for done. */
 export interface DecisionAnswer {
   verdict: 'accepted' | 'refused';
   sentence: string;

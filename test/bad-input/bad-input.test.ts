@@ -225,7 +225,7 @@ describe('to a real run', () => {
     expect(raw.pendingActivities ?? []).toEqual([]);
     const { events } = await handle.fetchHistory();
     expect(events!.filter(event => event.workflowTaskFailedEventAttributes)).toEqual([]);
-    await expect(handle.executeUpdate('approve', { args: [] })).resolves.toMatchObject({ verdict: 'refused' });
+    await expect(handle.executeUpdate('approve', { args: [] })).rejects.toMatchObject({ cause: { type: 'refused' } });
     await written();
   });
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../../activities/index.js';
+import { refusedAnswer } from '../../client/offboardings.js';
 import type { Connector } from '../../connectors/connector.js';
 import { PATIENCE_MS } from '../../domain/failure.js';
 import type { RunState } from '../../domain/model.js';
@@ -100,7 +101,10 @@ function runOf(handle: WorkflowHandle): OffboardingRun {
         await new Promise(resolve => setTimeout(resolve, 100));
       }
     },
-    decide: (name, decision) => handle.executeUpdate<DecisionAnswer, [unknown]>(name, { args: [decision] }),
+    decide: (name, decision) =>
+      handle
+        .executeUpdate<DecisionAnswer, [unknown]>(name, { args: [decision] })
+        .catch((error: unknown) => refusedAnswer(error) ?? Promise.reject(error)),
     report: () => handle.result() as Promise<Report>,
   };
 }

@@ -7,6 +7,13 @@ import type { DecisionName } from '../../domain/request.js';
 
 export type Way = 'signal' | 'update';
 
+/** Which pictures of the dialog to take, by name. */
+interface Pictures {
+  list?: string;
+  filled?: string;
+  objection?: string;
+}
+
 /** What the UI says when it has sent something; it says the same whether the run accepted or refused it. */
 const MENU: Record<Way, string> = { signal: 'Send a Signal', update: 'Send an Update' };
 /** The UI asks again every few seconds by itself; two busy cores make it slower. */
@@ -85,22 +92,18 @@ export class Operator {
     return JSON.stringify({ ...JSON.parse(selected), by });
   }
 
-  /** More Actions, Send a Signal or Send an Update, the message, its JSON, Submit. */
-  async send(way: Way, name: DecisionName, json: string, pictures: { list?: string; filled?: string } = {}): Promise<void> {
+  /** More Actions, Send a Signal or Send an Update, the message, its JSON, Submit. Returns what the dialog objects, if it does. */
+  async send(way: Way, name: DecisionName, json: string, pictures: Pictures = {}): Promise<string | null> {
     // On a busy machine the UI lays the dialog out anew under the mouse and a click gets lost: as a hand would, begin again.
     for (let left = 3; left > 0; left--) {
-      if (await this.tryToSend(way, name, json, pictures).catch(() => false)) return;
+      const answer = await this.tryToSend(way, name, json, pictures).catch(() => undefined);
+      if (answer !== undefined) return answer;
       await this.page.reload();
     }
     throw new Error(`The Temporal UI did not send "${name}" in three attempts.`);
   }
 
-  private async tryToSend(
-    way: Way,
-    name: DecisionName,
-    json: string,
-    pictures: { list?: string; filled?: string },
-  ): Promise<boolean> {
+  private async tryToSend(way: Way, name: DecisionName, json: string, pictures: Pictures): Promise<string | null> {
     await this.page.getByRole('button', { name: 'More Actions' }).click();
     await this.page.getByRole('menuitem', { name: MENU[way] }).click();
     const dialog = this.page.getByRole('dialog', { name: MENU[way] });
@@ -110,11 +113,15 @@ export class Operator {
     await this.paste(dialog, json);
     await this.picture(pictures.filled, dialog);
     await dialog.getByRole('button', { name: 'Submit' }).click();
-    // An update takes its time to be answered: the dialog closes when it is.
-    return dialog.waitFor({ state: 'hidden', timeout: 20_000 }).then(
-      () => true,
-      () => false,
-    );
+    // An update takes its time to be answered: the dialog closes when it is, or says what is wrong with it.
+    const objection = dialog.getByRole('alert').filter({ hasText: /\S/, hasNotText: 'In Progress' });
+    const closed = dialog.waitFor({ state: 'hidden', timeout: 20_000 }).then(() => null);
+    const answer = await Promise.any([closed, objection.innerText({ timeout: 20_000 })]);
+    if (answer === null) return null;
+    await this.picture(pictures.objection, dialog);
+    await dialog.getByText('Cancel', { exact: true }).click();
+    await closed;
+    return answer;
   }
 
   /** The word beside the run's id. */

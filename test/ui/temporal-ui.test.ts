@@ -106,7 +106,12 @@ describe.skipIf(!chromium)(chromium ? 'the Temporal UI' : NO_CHROMIUM, () => {
       await operator.seesInDetails(/to be acknowledged/);
       await operator.picture(picture('details'));
 
-      await operator.send(person.way, 'approve', await operator.copy('approve', person.refused));
+      const objection = await operator.send(person.way, 'approve', await operator.copy('approve', person.refused), {
+        objection: person.way === 'update' ? 'refused-update' : undefined,
+      });
+      // An update is answered in its dialog; a signal has nobody to answer, and the details tell.
+      if (person.way === 'update') expect(objection).toContain(person.because);
+      else expect(objection).toBeNull();
       await operator.seesInDetails(`Refused .* approve by ${person.refused}: .*${person.because}`);
       await operator.picture(picture('refused'));
       expect((await world.offboardings.status(run)).approvals).toEqual([]);
