@@ -43,9 +43,18 @@ export function takerOf(
   page: { keys: string[]; assignment: number[] | null },
   key: string,
 ): string | null | undefined {
-  const index = page.assignment?.[page.keys.map(plainKey).indexOf(plainKey(key))] ?? 0;
+  const index = page.assignment?.[placesOn(page).get(plainKey(key)) ?? -1] ?? 0;
   return steps.find(step => step.id === ground.step)?.successors[index]?.value;
 }
+
+/** Key → place. */
+function placesOn(page: { keys: string[] }): Map<string, number> {
+  const known = places.get(page) ?? new Map(page.keys.map((key, n) => [plainKey(key), n]));
+  places.set(page, known);
+  return known;
+}
+
+const places = new WeakMap<object, Map<string, number>>();
 
 /** A composite key however it is spaced. */
 export function plainKey(key: string): string {
@@ -86,12 +95,11 @@ export function checkMoves({ effects, events, now }: Tied, say: Say): void {
       if (touched.length > 0) say('I15', `${nameOf(event)}: ${receipt.step} also changed ${touched.join(', ')}`);
     }
   }
+  const newest = new Map(events.map(event => [nameOf(event), event]));
   for (const event of events.filter(one => !one.engine && one.op === 'update')) {
-    const later = events.filter(
-      one => one.system === event.system && one.table === event.table && one.key === event.key && one.seq > event.seq,
-    );
+    if (newest.get(nameOf(event)) !== event) continue;
     const row = now[event.system][event.table]!.get(event.key);
-    const lost = changedColumns(event).filter(column => row && later.length === 0 && row[column] !== event.new![column]);
+    const lost = changedColumns(event).filter(column => row && row[column] !== event.new![column]);
     if (lost.length > 0) say('I10', `${nameOf(event)}: what somebody else wrote into ${lost.join(', ')} is not there any more`);
   }
 }

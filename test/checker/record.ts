@@ -8,12 +8,18 @@ import { leaverIn, nameOf, type Tied } from './tie.js';
 
 /** I6: what the witness saw of a transaction is exactly the page's keys without the receipt's exceptions, both ways. */
 export function checkLedger({ effects, runs }: Tied, say: Say): void {
+  const byReceipt = new Map<ReceiptRow, Tied['effects']>();
+  for (const effect of effects)
+    byReceipt
+      .set(effect.receipt, byReceipt.get(effect.receipt) ?? [])
+      .get(effect.receipt)!
+      .push(effect);
   for (const run of runs) {
     for (const receipt of run.receipts) {
       const name = `the receipt of ${receipt.step} page ${receipt.page}`;
       if (receipt.state !== 'committed') say('I6', `${name} is still ${receipt.state}`);
       if (receipt.digest !== receiptDigest(receipt)) say('I9', `${name} does not give its digest`);
-      const seen = effects.filter(effect => effect.receipt === receipt);
+      const seen = byReceipt.get(receipt) ?? [];
       if (receipt.manifest === receipt.offboarding) {
         const people = seen.filter(effect => effect.event.table === 'people' || effect.event.table === 'agents');
         if (people.length !== receipt.changed)
@@ -47,7 +53,8 @@ function checkReceipt(run: Told, receipt: ReceiptRow, page: PageRow, seen: Tied[
   for (const key of claimed) if (!moved.has(key)) say('I6', `${name} claims ${key}, and nobody saw it move`);
   for (const effect of seen)
     if (!claimed.has(plainKey(effect.event.key))) say('I6', `${nameOf(effect.event)} moved, and ${name} does not claim it`);
-  for (const key of excepted) if (!keys.includes(key)) say('I6', `${name} excepts ${key}, which is not on its page`);
+  const onPage = new Set(keys);
+  for (const key of excepted) if (!onPage.has(key)) say('I6', `${name} excepts ${key}, which is not on its page`);
   for (const exception of exceptions) if (!exception.why) say('I6', `${name} excepts ${exception.key} without a reason`);
   if (receipt.changed !== moved.size) say('I6', `${name} counts ${receipt.changed}, the witness saw ${moved.size}`);
   if (receipt.merged !== seen.filter(effect => effect.event.op === 'delete' && effect.ground?.do === 'transfer').length)
@@ -76,13 +83,14 @@ export function checkApprovedSet({ effects, runs, before, events }: Tied, say: S
         if (step.do !== 'keep' && step.phase !== 'deactivate' && known.size !== step.baseline.count)
           say('I8', `${step.id}: the plan says ${step.baseline.count}, its manifest holds ${known.size}`);
         const ground = GROUND.find(one => one.step === step.id);
-        if (ground)
-          for (const key of known) {
-            const row = before[ground.system][ground.table]!;
-            const was = [...row.keys()].map(plainKey).includes(key);
-            const came = events.some(event => !event.engine && event.table === ground.table && plainKey(event.key) === key);
-            if (!was && !came) say('I8', `${step.id}: the manifest names ${key}, which never was`);
-          }
+        if (ground) {
+          const was = new Set([...before[ground.system][ground.table]!.keys()].map(plainKey));
+          const came = new Set(
+            events.filter(event => !event.engine && event.table === ground.table).map(event => plainKey(event.key)),
+          );
+          for (const key of known)
+            if (!was.has(key) && !came.has(key)) say('I8', `${step.id}: the manifest names ${key}, which never was`);
+        }
         const arrived = new Set(pages.filter(page => page.origin === 'arrived').flatMap(page => page.keys.map(plainKey)));
         const limit = Math.max(plan.policy.drift.floor, Math.floor((step.baseline.count * plan.policy.drift.percent) / 100));
         if (arrived.size > limit) say('I8', `${step.id}: ${arrived.size} came later and were moved; the policy allows ${limit}`);
@@ -147,8 +155,9 @@ export function checkAudit({ runs, effects }: Tied, say: Say): void {
     const steps = new Set(
       run.audit.filter(row => row.kind.startsWith('step-')).map(row => (JSON.parse(row.body) as { step: string }).step),
     );
+    const isClosed = bodies('closed').length > 0;
     for (const effect of effects.filter(one => one.run === run && one.ground))
-      if (bodies('closed').length > 0 && !steps.has(effect.ground!.step) && !ends.has(effect.receipt.digest))
+      if (isClosed && !steps.has(effect.ground!.step) && !ends.has(effect.receipt.digest))
         say('I9', `${nameOf(effect.event)} moved, and the trail does not know ${effect.ground!.step}`);
     for (const system of new Set(
       effects.filter(one => one.run === run && one.verb === 'deactivate').map(one => one.event.system),

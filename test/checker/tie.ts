@@ -28,6 +28,7 @@ export function tie(evidence: Evidence, say: Say): Tied {
     }
   for (const [txid, receipts] of byTransaction)
     if (receipts.length > 1) say('I6', `transaction ${txid} stands in ${receipts.length} receipts`);
+  const pages = new Map(evidence.runs.flatMap(run => run.pages.map(page => [pageName(run.offboarding, page), page])));
   const effects: Effect[] = [];
   for (const event of evidence.events.filter(one => one.engine)) {
     const found = byTransaction.get(event.txid)?.[0];
@@ -50,9 +51,7 @@ export function tie(evidence: Evidence, say: Say): Tied {
       ground,
       verb,
       plan: run.plans.find(one => one.plan.manifest === receipt.manifest) ?? null,
-      page:
-        run.pages.find(one => one.manifest === receipt.manifest && one.step === receipt.step && one.page === receipt.page) ??
-        null,
+      page: pages.get(pageName(run.offboarding, receipt)) ?? null,
     });
   }
   return { ...evidence, effects };
@@ -66,4 +65,8 @@ export function nameOf(event: Event): string {
 export function leaverIn(run: Told, system: SystemName): string | null {
   const account = run.plans.at(-1)?.plan.accounts.find(one => one.system === system);
   return account ? (account.identities.user ?? null) : run.known[system];
+}
+
+function pageName(offboarding: string, page: { manifest: string; step: string; page: number }): string {
+  return [offboarding, page.manifest, page.step, page.page].join(' ');
 }

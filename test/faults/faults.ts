@@ -1,6 +1,7 @@
 /** Does what a schedule says to the world, and brings home the proof that it really happened (I14). */
 import pg from 'pg';
-import type { Fault } from './schedule.js';
+import type { Link } from './link.js';
+import type { Fault, LinkName } from './schedule.js';
 import type { DatabaseName, FaultWorld } from './world.js';
 
 /** What was seen of a fault. */
@@ -25,19 +26,25 @@ export async function strike(world: FaultWorld, fault: Fault, run: string, over:
     case 'cut-commit':
       return cutCommit(world, fault, over);
     case 'hold-link': {
-      const link = world.links[fault.link];
+      const link = await inUse(world, fault.link, over);
       const held = link.hold();
       await pause(fault.ms);
       const bytes = link.release();
       return { happened: held > 0 && bytes > 0, seen: { held, bytes } };
     }
     case 'reset-link': {
-      const broken = world.links[fault.link].reset();
+      const broken = (await inUse(world, fault.link, over)).reset();
       return { happened: broken > 0, seen: { broken } };
     }
     case 'terminate-sessions':
       return terminateSessions(world);
   }
+}
+
+/** A link with connections: whoever just lost a server has none for a moment, and nothing could be taken from them. */
+async function inUse({ links }: FaultWorld, name: LinkName, over: () => boolean): Promise<Link> {
+  while (links[name].connections() === 0 && !over()) await pause(10);
+  return links[name];
 }
 
 async function killWorker({ fleet }: FaultWorld, downMs: number): Promise<Proof> {
