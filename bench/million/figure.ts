@@ -20,12 +20,8 @@ async function run({ rounds, quick, say }: Effort, between: number): Promise<Mea
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const lines: Line[] = [];
-  const profile: string[] = [];
   createInterface({ input: child.stdout }).on('line', line => lines.push(JSON.parse(line) as Line));
-  createInterface({ input: child.stderr }).on('line', line => {
-    profile.push(line);
-    say(line);
-  });
+  createInterface({ input: child.stderr }).on('line', say);
   const code = await new Promise(done => child.once('close', done));
   if (code !== 0) throw new Error(`bench/million/run.ts ended with code ${code}`);
   return { lines, profile: [] };

@@ -48,14 +48,14 @@ try {
     times.limit.push(await handWritten(await freshCopy(server, 'hand', 'template_items'), items));
     times.ours.push(await engineRound(round));
     const ours = times.ours.at(-1)!;
-    if (!values.json)
-      console.error(
-        `round ${round + 1}: bare ${s(times.bare.at(-1)!)} limit ${s(times.limit.at(-1)!)} ours ${s(ours.ms)}`,
-        ours.phases,
-        ours.activities.filter(a => a.ms > 100),
-        ours.events,
-        ours.historyBytes,
-      );
+    // On standard error: standard output may be read by a program.
+    console.error(
+      `round ${round + 1}: bare ${s(times.bare.at(-1)!)} limit ${s(times.limit.at(-1)!)} ours ${s(ours.ms)}`,
+      JSON.stringify(ours.phases, (_, value) => (typeof value === 'number' ? Math.round(value) : value)),
+      JSON.stringify(ours.activities.filter(a => a.ms > 100)),
+      ours.events,
+      ours.historyBytes,
+    );
   }
   const name = between === 0 ? 'million' : 'million-scattered';
   const ours = median(times.ours.map(run => run.ms));
