@@ -116,7 +116,7 @@ async function killTemporal({ servers }: FaultWorld, downMs: number): Promise<Pr
 async function cutCommit({ links }: FaultWorld, fault: Fault & { kind: 'cut-commit' }, over: () => boolean): Promise<Proof> {
   const cuts = [];
   for (let n = 0; n < fault.times; n++) {
-    const cutting = links[fault.link].cut(n === 0 ? fault.nth : 1, fault.answered);
+    const cutting = links[fault.link].cut(n === 0 ? fault.nth : 1, fault.answered ? 'swallow' : 'break');
     let cut = await Promise.race([cutting, pause(50)]);
     while (!cut && !over()) cut = await Promise.race([cutting, pause(50)]);
     if (cut) cuts.push({ answered: cut.answered, statement: cut.statement.trim().slice(0, 30) });

@@ -19,16 +19,22 @@ export interface Cut {
   answered: boolean;
 }
 
+/**
+ * `swallow`: the statement is carried out, and its answer is thrown away. `break`: the connection breaks as soon as it was forwarded,
+ * so that nobody knows. `withhold`: it never reaches the server.
+ */
+export type CutHow = 'swallow' | 'break' | 'withhold';
+
 export interface Link {
   port: number;
   /** Watched statements that have passed so far. */
   watched(): number;
   connections(): number;
   /**
-   * Loses the answer of the `nth` watched statement from now on. `answered`: waits for the answer and swallows it; otherwise the
-   * connection breaks as soon as the statement was forwarded. Resolves when it has happened.
+   * Cuts the connection at the `nth` watched statement from now on; `after` counts only those that follow such a statement in their
+   * transaction. Resolves when it has happened.
    */
-  cut(nth: number, answered: boolean): Promise<Cut>;
+  cut(nth: number, how: CutHow, after?: RegExp): Promise<Cut>;
   /** Nothing gets through in either direction, and nothing is refused either. Answers how many connections were held. */
   hold(): number;
   /** How many bytes waited. */
@@ -46,7 +52,7 @@ interface Pair {
 
 export async function openLink(options: LinkOptions): Promise<Link> {
   const pairs = new Set<Pair>();
-  const waiting: { nth: number; answered: boolean; done: (cut: Cut) => void }[] = [];
+  const waiting: { nth: number; how: CutHow; after?: RegExp; done: (cut: Cut) => void }[] = [];
   let watched = 0;
   let held = false;
   let heldBytes = 0;
@@ -74,7 +80,8 @@ export async function openLink(options: LinkOptions): Promise<Link> {
     const server = connect({ host, port, noDelay: true });
     const pair: Pair = { client, server, broken: false };
     pairs.add(pair);
-    let cutting: { cut: Cut; wanted: boolean; done: (cut: Cut) => void } | null = null;
+    let cutting: { cut: Cut; how: CutHow; done: (cut: Cut) => void } | null = null;
+    let transaction: string[] = [];
     const breakOff = (): void => {
       pair.broken = true;
       pairs.delete(pair);
@@ -86,16 +93,22 @@ export async function openLink(options: LinkOptions): Promise<Link> {
     const reader = options.watch ? statements() : null;
     client.on('data', (bytes: Buffer) => {
       if (pair.broken) return;
-      const found = reader?.(bytes).filter(text => options.watch!.test(text)) ?? [];
-      for (const statement of found) {
+      for (const statement of reader?.(bytes) ?? []) {
+        if (/^\s*begin\b/i.test(statement)) transaction = [];
+        transaction.push(statement);
+        if (!options.watch!.test(statement)) continue;
         watched++;
         const next = cutting ? undefined : waiting[0];
-        if (!next || --next.nth > 0) continue;
+        if (!next || (next.after && !transaction.some(one => next.after!.test(one))) || --next.nth > 0) continue;
         waiting.shift();
-        cutting = { cut: { statement, answered: false }, wanted: next.answered, done: next.done };
+        cutting = { cut: { statement, answered: false }, how: next.how, done: next.done };
+      }
+      if (cutting?.how === 'withhold') {
+        breakOff();
+        return cutting.done(cutting.cut);
       }
       toServer(bytes);
-      if (cutting && !cutting.wanted) {
+      if (cutting?.how === 'break') {
         const { cut, done } = cutting;
         // Once it is on its way: what PostgreSQL makes of it, nobody knows.
         setTimeout(
@@ -112,7 +125,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       if (pair.broken) return;
       if (!cutting) return toClient(bytes);
       // ReadyForQuery: the answer is complete.
-      if (cutting.wanted && endsReady(bytes)) {
+      if (cutting.how === 'swallow' && endsReady(bytes)) {
         cutting.cut.answered = true;
         const { cut, done } = cutting;
         breakOff();
@@ -141,7 +154,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
     port: (listener.address() as { port: number }).port,
     watched: () => watched,
     connections: () => pairs.size,
-    cut: (nth, answered) => new Promise(done => waiting.push({ nth, answered, done })),
+    cut: (nth, how, after) => new Promise(done => waiting.push({ nth, how, after, done })),
     hold() {
       held = true;
       heldBytes = 0;

@@ -17,6 +17,8 @@ export interface SmallWorldOptions extends Partial<Pick<WorldOptions, 'wrap' | '
   change?: (config: Config) => void;
   /** False where a test file tampers on purpose. */
   check?: boolean;
+  /** A port of this machine through which the worker reaches the crm and the desk, instead of the server's own. */
+  through?: number;
   /** Fills the world once for the whole file instead of anew for every test. */
   once?: boolean;
 }
@@ -56,6 +58,7 @@ export function useSmallWorld(options: SmallWorldOptions = {}): SmallWorld {
         const limited = new URL(url);
         limited.username = small.role;
         limited.password = small.password;
+        if (options.through) limited.port = String(options.through);
         return limited.href;
       },
       patience: { ...PATIENCE, ...options.patience },
