@@ -29,6 +29,8 @@ export async function strike(world: FaultWorld, fault: Fault, run: string, over:
       const link = await inUse(world, fault.link, over);
       const held = link.hold();
       await pause(fault.ms);
+      // Holding what nobody sends proves nothing: the worker may be dead just now.
+      while (link.held() === 0 && !over()) await pause(10);
       const bytes = link.release();
       return { happened: held > 0 && bytes > 0, seen: { held, bytes } };
     }

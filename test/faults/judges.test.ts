@@ -21,7 +21,7 @@ async function lies({ db, cast }: FaultWorld): Promise<void> {
   await db.crm.query(
     `delete from public.moves_seen where seq = (select min(seq) from public.moves_seen where app like 'writer-%')`,
   );
-  await db.store.query(`update handover.receipts set changed = changed + 1 where step = 'crm/accounts' and page = 0`);
+  await db.store.query(`update handover.receipts set changed = changed + 1 where step = 'crm/accounts'`);
   await db.store.query('insert into handover.frozen_keys (digest, count, keys) values ($1, 1, $2)', [cast.alice.id, [CANARY]]);
 }
 
@@ -30,7 +30,7 @@ test('I1, I6, I10, I13: what is done to the world after the run does not go unno
   const { findings } = await runSchedule(schedule, { servers, tamper: lies });
   const said = (invariant: string): string[] => findings.filter(one => one.invariant === invariant).map(one => one.message);
   expect(said('I1')).toContainEqual(expect.stringMatching(/is gone, and nobody was seen removing it/));
-  expect(said('I6')).toContainEqual(expect.stringMatching(/the receipt of crm\/accounts page 0 counts/));
+  expect(said('I6')).toContainEqual(expect.stringMatching(/the receipt of crm\/accounts page \d+ counts/));
   expect(said('I10')).toContainEqual(expect.stringMatching(/was told that .* is done, and nobody saw it/));
   expect(said('I13')).toContainEqual(expect.stringMatching(/handover\.frozen_keys holds/));
   expect(new Set(findings.map(one => one.invariant))).not.toContain('I12');

@@ -37,7 +37,8 @@ export interface Link {
   cut(nth: number, how: CutHow, after?: RegExp): Promise<Cut>;
   /** Nothing gets through in either direction, and nothing is refused either. Answers how many connections were held. */
   hold(): number;
-  /** How many bytes waited. */
+  /** Bytes that wait. */
+  held(): number;
   release(): number;
   /** Breaks every connection. Answers how many there were. */
   reset(): number;
@@ -160,6 +161,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       heldBytes = 0;
       return pairs.size;
     },
+    held: () => heldBytes,
     release() {
       held = false;
       for (const go of later.splice(0)) go();
