@@ -220,9 +220,14 @@ async function decide(
   return { verdict: accepted ? 'accepted' : 'refused', sentence, state: run.state, plan: run.plan?.digest ?? null };
 }
 
-/** It fails the update, never the run. Whoever sent it sees the sentence, and no stack trace, where the answer would stand. */
+/**
+ * It fails the update, never the run: the Temporal UI would call an ordinary answer successful. The sentence may name people, and no
+ * codec encrypts a failure's message, so it stays in the detail, a payload like every answer. No stack trace: nothing went wrong here.
+ */
 function refusal(answer: DecisionAnswer): ApplicationFailure {
-  const failure = ApplicationFailure.create({ type: REFUSED, message: answer.sentence, nonRetryable: true, details: [answer] });
+  const message =
+    'Refused, and nothing was changed. The reason stands at the top of the current details: press R in User Metadata.';
+  const failure = ApplicationFailure.create({ type: REFUSED, message, nonRetryable: true, details: [answer] });
   failure.stack = '';
   return failure;
 }

@@ -44,7 +44,7 @@ export interface OffboardUserInput {
 /** Type of the failure that a refused update ends with; the whole answer is its one detail. */
 export const REFUSED = 'refused';
 
-/** What an update answers, and what happened to a signal. A refused update fails with the sentence, so that nobody takes it for done. */
+/** What an update answers, and what happened to a signal. A refused update fails with this as its detail, so that nobody takes it for done. */
 export interface DecisionAnswer {
   verdict: 'accepted' | 'refused';
   sentence: string;

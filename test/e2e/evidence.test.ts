@@ -29,6 +29,13 @@ function under(value: unknown, name: RegExp): unknown[] {
   return Object.entries(value).flatMap(([key, item]) => [...(name.test(key) ? [item] : []), ...under(item, name)]);
 }
 
+/** The same without what stands under keys of this name. */
+function without(value: unknown, name: RegExp): unknown {
+  if (Array.isArray(value)) return value.map(item => without(item, name));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).flatMap(([key, item]) => (name.test(key) ? [] : [[key, without(item, name)]])));
+}
+
 describe('F-40: secrets and names', () => {
   const small = useSmallWorld({ once: true, check: false });
   const logged: string[] = [];
@@ -95,7 +102,8 @@ describe('F-40: secrets and names', () => {
       ),
       attributes: under(histories, /^searchAttributes$/),
       memos: under(histories, /^memo$/),
-      failures: under(histories, /^failure$/),
+      // What a codec cannot encrypt: a failure's message and stack, not its details.
+      failures: under(histories, /^failure$/).map(failure => without(failure, /^details$/)),
     };
     for (const [place, found] of Object.entries(places)) {
       expect(found.length, place).toBeGreaterThan(0);
