@@ -38,6 +38,7 @@ export async function change(
       target.session.transaction({ mode: 'write', doing, signal }, async tx => {
         const effect = await work(tx);
         receipted = true;
+        await tx.flush();
         await beforeCommit(effect);
         return effect;
       });

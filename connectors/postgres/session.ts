@@ -26,6 +26,11 @@ export interface Transaction {
   /** Runs a statement and says how many rows it changed. */
   execute(text: string, values?: unknown[]): Promise<number>;
   query<R extends Row = Row>(text: string, values?: unknown[]): Promise<R[]>;
+  /**
+   * Brings what this transaction has written so far into the database's log on disk. Before a receipt names the transaction, or a crash
+   * of the server could lose every trace of it and give its id to somebody else, whose COMMIT would then be taken for ours.
+   */
+  flush(): Promise<void>;
 }
 
 export interface TransactionOptions {
@@ -86,9 +91,10 @@ export class Session {
     const run = <R extends Row>(text: string, values?: unknown[]) => this.#cancellable<R>(client, signal, text, values);
     let reusable = false;
     try {
-      const id = await begin(run, options);
+      const { id, version } = await begin(run, options);
       const result = await work({
         id,
+        flush: () => (version >= 170_000 ? run(FLUSH) : this.#flushBeside(signal)).then(() => {}),
         query: async <R extends Row>(text: string, values?: unknown[]) => (await run<R>(text, values)).rows,
         execute: async (text, values) => (await run(text, values)).rowCount ?? 0,
       });
@@ -153,6 +159,21 @@ export class Session {
     }
   }
 
+  /** Before PostgreSQL 17 only a commit flushes: one of another transaction's, which writes a message that nobody reads. */
+  async #flushBeside(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    const other = new pg.Client(this.#config);
+    other.on('error', () => {});
+    try {
+      await other.connect();
+      await other.query(`SET synchronous_commit = on; SELECT pg_catalog.pg_logical_emit_message(true, 'handover', '')`);
+    } catch (error) {
+      this.#fault(error);
+    } finally {
+      await other.end().catch(() => {});
+    }
+  }
+
   #fault(error: unknown): never {
     this.#faults.add(error as object);
     throw error;
@@ -190,17 +211,21 @@ export class Session {
 
 type Run = (text: string) => Promise<pg.QueryResult<Row>>;
 
-/** One round trip. A writer learns its transaction id here, so that no statement has to ask for it. */
-async function begin(run: Run, { mode, idleMs }: TransactionOptions): Promise<string> {
+const FLUSH = `SELECT pg_catalog.pg_logical_emit_message(false, 'handover', '', true)`;
+
+/** One round trip. A writer learns its transaction id and the server's version here, so that no statement has to ask for them. */
+async function begin(run: Run, { mode, idleMs }: TransactionOptions): Promise<{ id: string; version: number }> {
   const idle = idleMs ? `; SET LOCAL idle_in_transaction_session_timeout = ${Math.round(idleMs)}` : '';
   if (mode === 'read') {
     await run(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY${idle}`);
-    return '';
+    return { id: '', version: 0 };
   }
-  const results = await run(`BEGIN ISOLATION LEVEL READ COMMITTED${idle}; SELECT pg_current_xact_id()::text AS id`);
+  const results = await run(
+    `BEGIN ISOLATION LEVEL READ COMMITTED${idle}; SELECT pg_current_xact_id()::text AS id, current_setting('server_version_num') AS version`,
+  );
   // Several statements in one text answer with a list, whatever the type says.
   const last = (results as unknown as pg.QueryResult<Row>[]).at(-1);
-  return String(last?.rows[0]?.id);
+  return { id: String(last?.rows[0]?.id), version: Number(last?.rows[0]?.version) };
 }
 
 function settings(catalog: Catalog): string {

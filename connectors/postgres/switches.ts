@@ -47,6 +47,7 @@ export async function flip(
         exceptions: [],
         before: before.length > 0 ? before : null,
       };
+      await tx.flush();
       await beforeCommit(effect);
     });
   });

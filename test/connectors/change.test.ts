@@ -76,6 +76,28 @@ async function owners(): Promise<Record<string, number>> {
   return Object.fromEntries(rows.map(r => [String(r.owner_id), r.n as number]));
 }
 
+describe('a receipt is about a transaction that a crash cannot undo without a trace', () => {
+  /** A sequence forgets nothing when a transaction rolls back: it keeps the place in the log up to which our change has written. */
+  const WATCH = `
+    CREATE SEQUENCE place;
+    CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN PERFORM setval('public.place', (pg_current_wal_insert_lsn() - '0/0')::bigint); RETURN NULL; END $$;
+    CREATE TRIGGER watch AFTER UPDATE ON plain FOR EACH STATEMENT EXECUTE FUNCTION watch()`;
+  const flushedPast = `SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint >= last_value AS flushed FROM place`;
+
+  test('what it has written is in the log on disk before the receipt names it', async () => {
+    await bench.db.query(WATCH);
+    await bench.db.query('INSERT INTO plain SELECT n, 1 FROM generate_series(1, 500) AS n');
+    const request = await batchOf(connector, alice, 'plain');
+    let flushed: unknown;
+    await connector.change(request, async () => {
+      flushed = (await bench.db.query(flushedPast)).rows[0].flushed;
+    });
+    await bench.db.query('DROP TRIGGER watch ON plain; DROP FUNCTION watch; DROP SEQUENCE place');
+    expect(flushed).toBe(true);
+  });
+});
+
 describe('compare-and-set', () => {
   test('items that somebody took, closed or deleted meanwhile are left alone and named, the rest moves', async () => {
     await tasks(10);
