@@ -12,6 +12,9 @@ import { Bindings, quote } from './names.js';
 import type { Transaction } from './session.js';
 import type { Binding, Target } from './target.js';
 
+/** Categories that are counted by one statement: round trips cost more than most counts. */
+const TOGETHER = 25;
+
 export async function inventory(
   target: Target,
   account: Account,
@@ -24,82 +27,121 @@ export async function inventory(
   };
   const take = (binding: Binding) =>
     target.session.transaction({ mode: 'read', doing: 'taking the inventory', signal }, async tx => {
-      const found: CategoryInventory[] = [];
-      for (const category of categories) found.push(await readOne(target, tx, binding, account, category, onDrift));
-      return found;
+      const found = new Map<string, CategoryInventory>();
+      const readable: Countable[] = [];
+      for (const category of categories) {
+        const prepared = prepare(target, binding, account, category, onDrift);
+        if ('inventory' in prepared) found.set(category, prepared.inventory);
+        else readable.push(prepared);
+      }
+      for (let from = 0; from < readable.length; from += TOGETHER)
+        for (const one of await readTogether(target, tx, readable.slice(from, from + TOGETHER), onDrift))
+          found.set(one.category, one);
+      return categories.map(category => found.get(category)!);
     });
   const found = await take(await target.binding(false, signal));
   // A name that no longer fits is said with file and line by the second look; the schema is not read again without need.
   return drifted ? take(await target.binding(true, signal)) : found;
 }
 
-async function readOne(
+/** A category and the value by which its owner column names the account. */
+interface Countable {
+  category: string;
+  bound: BoundCategory;
+  owner: string;
+}
+
+interface Counted {
+  [column: string]: unknown;
+  count: string;
+  keyless: string;
+  fingerprint: string;
+  fires_at: string | null;
+}
+
+function prepare(
   target: Target,
-  tx: Transaction,
   binding: Binding,
   account: Account,
   category: string,
   onDrift: () => void,
-): Promise<CategoryInventory> {
-  const incomplete = (failure: HandoverFailure): CategoryInventory => ({
-    category,
-    count: 0,
-    fingerprint: '0',
-    complete: false,
-    problem: failure.message,
-    firesAt: null,
-  });
+): Countable | { inventory: CategoryInventory } {
   let bound: BoundCategory;
   try {
     bound = binding.category(category);
   } catch (error) {
     if (!(error instanceof HandoverFailure) || error.kind !== 'configuration') throw error;
     onDrift();
-    return incomplete(error);
+    return { inventory: incomplete(category, error) };
   }
-  const id = target.identityOf(account, bound.spec.owner.identity);
+  const owner = target.identityOf(account, bound.spec.owner.identity);
+  if (owner !== null) return { category, bound, owner };
   // Without such an identity (no employee record, say) there is nothing that the column could name.
-  if (id === null) return { category, count: 0, fingerprint: '0', complete: true, problem: null, firesAt: null };
-  await tx.query('SAVEPOINT category');
+  return { inventory: { category, count: 0, fingerprint: '0', complete: true, problem: null, firesAt: null } };
+}
+
+/** All of them at once; where one of them cannot be read, each by itself, so that the failure names the one. */
+async function readTogether(
+  target: Target,
+  tx: Transaction,
+  some: readonly Countable[],
+  onDrift: () => void,
+): Promise<CategoryInventory[]> {
+  const rows = await tryCount(target, tx, some);
+  if (!(rows instanceof HandoverFailure)) return some.map((one, n) => inventoryOf(target, one, rows[n]!));
+  const [first, ...others] = some;
+  if (others.length === 0) {
+    if (schemaMayHaveDrifted(rows.cause)) onDrift();
+    return [incomplete(first!.category, rows)];
+  }
+  const found: CategoryInventory[] = [];
+  for (const one of some) found.push(...(await readTogether(target, tx, [one], onDrift)));
+  return found;
+}
+
+/** Behind a savepoint: a row per category, or why there is none. */
+async function tryCount(target: Target, tx: Transaction, some: readonly Countable[]): Promise<Counted[] | HandoverFailure> {
+  await tx.query('SAVEPOINT categories');
   try {
-    const { text, values } = countStatement(bound, id);
-    const [row] = await tx.query<{ count: string; keyless: string; fingerprint: string; fires_at: string | null }>(text, values);
-    await tx.query('RELEASE SAVEPOINT category');
-    if (row!.keyless !== '0') {
-      const says = `${row!.keyless} rows of ${bound.table.name} have no key (NULL in ${bound.spec.key.join(', ')}) and cannot be handed over by name`;
-      return incomplete(new HandoverFailure('configuration', `${target.system}: ${category} cannot be read completely: ${says}`));
-    }
-    return {
-      category,
-      count: Number(row!.count),
-      fingerprint: row!.fingerprint,
-      complete: true,
-      problem: null,
-      firesAt: row!.fires_at,
-    };
+    const bind = new Bindings();
+    const text = some.map((one, n) => countStatement(one, n, bind)).join('\nUNION ALL\n');
+    const rows = await tx.query<Counted>(some.length > 1 ? `${text}\nORDER BY n` : text, bind.values);
+    await tx.query('RELEASE SAVEPOINT categories');
+    return rows;
   } catch (error) {
-    const failure = toFailure(error, target.system, `reading ${category}`);
+    const failure = toFailure(error, target.system, `reading ${some.map(one => one.category).join(', ')}`);
     // A lock passes: it is waited for like any other (PATIENCE_MS), instead of asking people about a category nobody can read.
     if (failure.kind === 'locked') throw failure;
     // A dead connection answers nothing any more, and then the whole inventory is retried; this throws in that case.
-    await tx.query('ROLLBACK TO SAVEPOINT category');
-    if (schemaMayHaveDrifted(error)) onDrift();
-    return incomplete(failure);
+    await tx.query('ROLLBACK TO SAVEPOINT categories');
+    return failure;
   }
 }
 
-function countStatement(c: BoundCategory, id: string): { text: string; values: unknown[] } {
-  const bind = new Bindings();
+function inventoryOf(target: Target, { category, bound }: Countable, row: Counted): CategoryInventory {
+  if (row.keyless !== '0') {
+    const says = `${row.keyless} rows of ${bound.table.name} have no key (NULL in ${bound.spec.key.join(', ')}) and cannot be handed over by name`;
+    return incomplete(
+      category,
+      new HandoverFailure('configuration', `${target.system}: ${category} cannot be read completely: ${says}`),
+    );
+  }
+  const { count, fingerprint, fires_at } = row;
+  return { category, count: Number(count), fingerprint, complete: true, problem: null, firesAt: fires_at };
+}
+
+function incomplete(category: string, failure: HandoverFailure): CategoryInventory {
+  return { category, count: 0, fingerprint: '0', complete: false, problem: failure.message, firesAt: null };
+}
+
+function countStatement({ bound: c, owner }: Countable, n: number, bind: Bindings): string {
   const element = c.key.element(c.alias);
   const nullable = c.key.columns.some(k => !k.notNull);
-  const fires = c.firesAt ? isoTime(`min(${c.alias}.${quote(c.firesAt.name)})`) : 'NULL';
-  return {
-    text: `SELECT count(*)::text AS count, ${nullable ? `(count(*) - count(${element}))::text` : `'0'`} AS keyless,
-                  coalesce(bit_xor(${c.key.hash(element)}), 0)::text AS fingerprint, ${fires} AS fires_at
-             FROM ${c.from}
-            WHERE ${ownedBy(c, bind.add(id, c.owner.type))}${andWhen(c.spec.when)}`,
-    values: bind.values,
-  };
+  const fires = c.firesAt ? isoTime(`min(${c.alias}.${quote(c.firesAt.name)})`) : 'NULL::text';
+  return `SELECT ${n} AS n, count(*)::text AS count, ${nullable ? `(count(*) - count(${element}))::text` : `'0'`} AS keyless,
+                 coalesce(bit_xor(${c.key.hash(element)}), 0)::text AS fingerprint, ${fires} AS fires_at
+            FROM ${c.from}
+           WHERE ${ownedBy(c, bind.add(owner, c.owner.type))}${andWhen(c.spec.when)}`;
 }
 
 /** PostgreSQL's time as ISO 8601; columns without a zone are read in the time zone of our database role. */
