@@ -13,6 +13,8 @@ export function openPool(url: string, max = 10): Pool {
   const pool = new pg.Pool({ connectionString: url, max, application_name: 'handover-store' });
   // Without a listener, a connection cut while idle would end the process.
   pool.on('error', () => {});
+  // The same for one that somebody has in hand: the statement it was for, or the next one, fails.
+  pool.on('connect', client => void client.on('error', () => {}));
   return pool;
 }
 

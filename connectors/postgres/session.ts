@@ -73,6 +73,8 @@ export class Session {
     this.#pool = new pg.Pool({ ...this.#config, max: poolSize, idleTimeoutMillis: 30_000, allowExitOnIdle: true });
     // A connection that breaks while nobody uses it must not end the process; the next use opens a new one.
     this.#pool.on('error', error => this.log(`${catalog.system}: an idle connection broke (${error.message})`));
+    // Nor one that breaks in somebody's hands before a transaction listens: the statement it was for fails.
+    this.#pool.on('connect', client => void client.on('error', () => {}));
   }
 
   /**
