@@ -6,7 +6,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runSchedule } from './run.js';
+import { type Outcome, runSchedule } from './run.js';
 import { describe, drawSchedule } from './schedule.js';
 import { type FaultServers, startFaultServers } from './servers.js';
 
@@ -20,11 +20,17 @@ beforeAll(async () => {
 });
 afterAll(() => servers?.stop());
 
-test.each(seeds)('HANDOVER_FAULT_SEED=%i: the run completes, and every invariant holds', async seed => {
-  const schedule = drawSchedule(seed);
-  console.log(`HANDOVER_FAULT_SEED=${seed}: ${schedule.items} items, ${schedule.faults.map(describe).join(', ')}`);
-  const outcome = await runSchedule(schedule, { servers });
-  expect(outcome.findings).toEqual([]);
+test.each(seeds)('HANDOVER_FAULT_SEED=%i: the run completes, and every invariant holds', async first => {
+  let verdict: Outcome['findings'] = [];
+  // A fault that hit nothing (I14) proves nothing, good or bad: a schedule that was only in vain is drawn anew, a few times.
+  for (const seed of given ? [first] : [first, first + 1, first + 2]) {
+    const schedule = drawSchedule(seed);
+    console.log(`HANDOVER_FAULT_SEED=${seed}: ${schedule.items} items, ${schedule.faults.map(describe).join(', ')}`);
+    verdict = (await runSchedule(schedule, { servers })).findings;
+    if (verdict.some(finding => finding.invariant !== 'I14') || verdict.length === 0) break;
+    console.log(`In vain: ${verdict.map(finding => finding.message).join('; ')}`);
+  }
+  expect(verdict).toEqual([]);
 });
 
 test('a seed always draws the same schedule, and another one another', () => {
