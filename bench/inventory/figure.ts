@@ -1,11 +1,12 @@
 /**
  * What a look at one system costs: a hundred categories, ten million rows in all, five thousand of the leaver's. The reference is the best
- * hand-written SQL that counts and fingerprints the same: one statement for all tables, on one connection. Both read the same warm
- * database, in turns; the answers must be the same to the digit. What is measured is the connector's inventory, without the activity
- * around it, since the SQL has none either.
+ * hand-written SQL that counts and fingerprints the same, on one connection: of several ways to cut it into statements the fastest, with
+ * the trick that made ours fast (no helper processes of PostgreSQL's). All read the same warm database, in turns; the answers must be the
+ * same to the digit. What is measured is the connector's inventory, without the activity around it, since the SQL has none either.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Client } from 'pg';
 import { loadCatalog } from '../../connectors/catalog-file.js';
 import { createConnector } from '../../connectors/registry.js';
 import type { Account, CategoryInventory } from '../../domain/model.js';
@@ -17,6 +18,8 @@ const LIMIT = 1.3;
 const LEAVER = 1;
 /** One look takes a fraction of a second: a round is many. */
 const LOOKS_PER_ROUND = 20;
+/** How many tables a hand-written statement names. */
+const CUTS = [100, 25, 10];
 
 export async function inventoryFigure({ rounds, quick, say }: Effort): Promise<Measured> {
   const categories = 100;
@@ -39,21 +42,27 @@ export async function inventoryFigure({ rounds, quick, say }: Effort): Promise<M
     };
     try {
       return await withClient(url, async client => {
-        const text = byHand(categories);
-        const hand = async (): Promise<Counted[]> => (await client.query(text, [LEAVER])).rows;
+        const asTyped = byHand(categories, categories)[0]!;
+        const shared = await explain(client, asTyped);
+        await client.query('set max_parallel_workers_per_gather = 0');
+        const alone = await explain(client, asTyped);
+        const ways = CUTS.map(size => ({ size, statements: byHand(categories, size), ms: [] as number[] }));
         const ours: number[] = [];
-        const reference: number[] = [];
-        same(await connector.inventory(account, names), await hand());
+        for (const { statements } of ways) same(await connector.inventory(account, names), await ask(client, statements));
         for (let look = 0; look < rounds * LOOKS_PER_ROUND; look++) {
-          reference.push(await timed(hand));
-          ours.push(await timed(() => connector.inventory(account, names)));
+          for (const { statements, ms } of ways) {
+            // Whoever asks right after another way would find this connection's process awake and its memory warm: ours goes between.
+            ms.push(await timed(() => ask(client, statements)));
+            ours.push(await timed(() => connector.inventory(account, names)));
+          }
         }
-        const line = compared('inventory', ours, reference, LIMIT, { looks: ours.length });
+        const best = ways.reduce((a, b) => (median(b.ms) < median(a.ms) ? b : a));
+        const line = compared('inventory', ours, best.ms, LIMIT, { looks: ours.length, tables_per_statement_by_hand: best.size });
         return {
           lines: [line],
           profile: [
-            await explain(client, text),
-            `fastest of each: ours ${seconds(Math.min(...ours))}, by hand ${seconds(Math.min(...reference))}; medians ${seconds(median(ours))}, ${seconds(median(reference))}.`,
+            `One statement by hand with helper processes: ${shared}; without: ${alone}.`,
+            `By hand, tables per statement: ${ways.map(({ size, ms }) => `${size} ${seconds(median(ms))}`).join(', ')}; ours ${seconds(median(ours))}, fastest ${seconds(Math.min(...ours))}.`,
           ],
         };
       });
@@ -69,13 +78,24 @@ interface Counted {
   fingerprint: string;
 }
 
-function byHand(categories: number): string {
-  return tables(categories)
-    .map(
-      table => `select '${table}' as category, count(*)::text as count, coalesce(bit_xor(hashint8extended(id, 0)), 0)::text as fingerprint
-           from public.${table} where owner_id = $1::bigint`,
-    )
-    .join('\nunion all\n');
+/** One text per `size` tables. */
+function byHand(categories: number, size: number): string[] {
+  const counts = tables(categories).map(
+    table => `select '${table}' as category, count(*)::text as count, coalesce(bit_xor(hashint8extended(id, 0)), 0)::text as fingerprint
+         from public.${table} where owner_id = $1::bigint`,
+  );
+  return Array.from({ length: Math.ceil(categories / size) }, (_, n) =>
+    counts.slice(n * size, (n + 1) * size).join('\nunion all\n'),
+  );
+}
+
+/** In one snapshot, as ours. */
+async function ask(client: Client, statements: readonly string[]): Promise<Counted[]> {
+  if (statements.length > 1) await client.query('begin isolation level repeatable read read only');
+  const rows: Counted[] = [];
+  for (const text of statements) rows.push(...(await client.query<Counted>(text, [LEAVER])).rows);
+  if (statements.length > 1) await client.query('commit');
+  return rows;
 }
 
 function same(ours: CategoryInventory[], reference: Counted[]): void {
@@ -93,11 +113,11 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - started;
 }
 
-/** How much of the hand-written statement is planning and how much is reading. */
-async function explain(client: import('pg').Client, text: string): Promise<string> {
+/** How much of a statement is planning and how much is reading. */
+async function explain(client: Client, text: string): Promise<string> {
   const { rows } = await client.query(`explain (analyze, format json) ${text.replaceAll('$1', String(LEAVER))}`);
   const [plan] = rows[0]['QUERY PLAN'] as [{ 'Planning Time': number; 'Execution Time': number }];
-  return `By hand, one statement: planning ${seconds(plan['Planning Time'])}, execution ${seconds(plan['Execution Time'])}.`;
+  return `planning ${seconds(plan['Planning Time'])}, execution ${seconds(plan['Execution Time'])}`;
 }
 
 function tables(categories: number): string[] {

@@ -1,8 +1,8 @@
 /**
  * What an account holds: counts and fingerprints in one frozen snapshot.
  *
- * A category that cannot be read comes back incomplete, by name, and never as "nothing" (F-2, F-28); the others go on behind a
- * savepoint. Only a lost connection spoils them all, and a lock: both pass, and are tried again.
+ * A category that cannot be read comes back incomplete, by name, and never as "nothing" (F-2, F-28); the others go on in the same
+ * snapshot. Only a lost connection spoils them all, and a lock: both pass, and are tried again.
  */
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, CategoryInventory } from '../../domain/model.js';
@@ -99,21 +99,18 @@ async function readTogether(
   return found;
 }
 
-/** Behind a savepoint: a row per category, or why there is none. */
+/** A row per category, or why there is none. */
 async function tryCount(target: Target, tx: Transaction, some: readonly Countable[]): Promise<Counted[] | HandoverFailure> {
-  await tx.query('SAVEPOINT categories');
   try {
     const bind = new Bindings();
     const text = some.map((one, n) => countStatement(one, n, bind)).join('\nUNION ALL\n');
-    const rows = await tx.query<Counted>(some.length > 1 ? `${text}\nORDER BY n` : text, bind.values);
-    await tx.query('RELEASE SAVEPOINT categories');
-    return rows;
+    return await tx.repeated<Counted>(some.length > 1 ? `${text}\nORDER BY n` : text, bind.values);
   } catch (error) {
     const failure = toFailure(error, target.system, `reading ${some.map(one => one.category).join(', ')}`);
     // A lock passes: it is waited for like any other (PATIENCE_MS), instead of asking people about a category nobody can read.
     if (failure.kind === 'locked') throw failure;
     // A dead connection answers nothing any more, and then the whole inventory is retried; this throws in that case.
-    await tx.query('ROLLBACK TO SAVEPOINT categories');
+    await tx.recover();
     return failure;
   }
 }

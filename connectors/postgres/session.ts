@@ -7,7 +7,9 @@
  *   statement/lock_timeout     from the catalog
  *   idle_in_transaction_...    an attempt whose process was stopped loses its locks, and its COMMIT then fails: that is the fence
  *   client_connection_check... a statement of a client that is gone is cancelled by the server itself
+ *   parallel_setup_cost        a look at many small tables is over before PostgreSQL's helper processes have started
  */
+import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Catalog } from '../catalog.js';
@@ -27,10 +29,17 @@ export interface Transaction {
   execute(text: string, values?: unknown[]): Promise<number>;
   query<R extends Row = Row>(text: string, values?: unknown[]): Promise<R[]>;
   /**
+   * The same for a text that comes again and again and whose columns are all text, whatever becomes of the tables: the database reads
+   * and checks it once per connection, and plans it for the values of each time.
+   */
+  repeated<R extends Row = Row>(text: string, values: unknown[]): Promise<R[]>;
+  /**
    * Brings what this transaction has written so far into the database's log on disk. Before a receipt names the transaction, or a crash
    * of the server could lose every trace of it and give its id to somebody else, whose COMMIT would then be taken for ours.
    */
   flush(): Promise<void>;
+  /** Readers only: goes on after a statement that failed, in the same snapshot. Throws when the connection is gone. */
+  recover(): Promise<void>;
 }
 
 export interface TransactionOptions {
@@ -45,6 +54,11 @@ export interface TransactionOptions {
 
 /** Long enough for a receipt to be stored on a busy day, short enough that a stopped worker frees its locks within a minute. */
 const IDLE_MS = 60_000;
+/**
+ * What PostgreSQL reckons for starting helper processes, ten times its default: they take 5 ms, in which one process alone counts fifty
+ * small tables (measured, bench/README.md). A count over a million rows is still shared out.
+ */
+const PARALLEL_SETUP_COST = 10_000;
 /** How long a cancelled statement may take to end before its socket is cut. */
 const CANCEL_GRACE_MS = 5_000;
 
@@ -90,14 +104,17 @@ export class Session {
       broken = true;
     };
     client.on('error', onBreak);
-    const run = <R extends Row>(text: string, values?: unknown[]) => this.#cancellable<R>(client, signal, text, values);
+    const run = <R extends Row>(text: string, values?: unknown[]) => this.#cancellable<R>(client, signal, { text, values });
     let reusable = false;
     try {
       const { id, version } = await begin(run, options);
       const result = await work({
         id,
+        recover: () => run('ROLLBACK TO SAVEPOINT beginning').then(() => {}),
         flush: () => (version >= 170_000 ? run(FLUSH) : this.#flushBeside(signal)).then(() => {}),
         query: async <R extends Row>(text: string, values?: unknown[]) => (await run<R>(text, values)).rows,
+        repeated: async <R extends Row>(text: string, values: unknown[]) =>
+          (await this.#cancellable<R>(client, signal, { name: nameOf(text), text, values })).rows,
         execute: async (text, values) => (await run(text, values)).rowCount ?? 0,
       });
       signal?.throwIfAborted();
@@ -146,11 +163,10 @@ export class Session {
   async #cancellable<R extends Row>(
     client: pg.PoolClient,
     signal: AbortSignal | undefined,
-    text: string,
-    values?: unknown[],
+    statement: pg.QueryConfig,
   ): Promise<pg.QueryResult<R>> {
     signal?.throwIfAborted();
-    const answer = client.query<R>(values ? { text, values } : { text });
+    const answer = client.query<R>(statement);
     if (!signal) return answer.catch((error: unknown) => this.#fault(error));
     const onAbort = () => void this.#cancel(client, answer);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -219,7 +235,7 @@ const FLUSH = `SELECT pg_catalog.pg_logical_emit_message(false, 'handover', '', 
 async function begin(run: Run, { mode, idleMs }: TransactionOptions): Promise<{ id: string; version: number }> {
   const idle = idleMs ? `; SET LOCAL idle_in_transaction_session_timeout = ${Math.round(idleMs)}` : '';
   if (mode === 'read') {
-    await run(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY${idle}`);
+    await run(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY${idle}; SAVEPOINT beginning`);
     return { id: '', version: 0 };
   }
   const results = await run(
@@ -228,6 +244,11 @@ async function begin(run: Run, { mode, idleMs }: TransactionOptions): Promise<{ 
   // Several statements in one text answer with a list, whatever the type says.
   const last = (results as unknown as pg.QueryResult<Row>[]).at(-1);
   return { id: String(last?.rows[0]?.id), version: Number(last?.rows[0]?.version) };
+}
+
+/** PostgreSQL cuts names at 63 bytes. */
+function nameOf(text: string): string {
+  return `handover-${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
 }
 
 function settings(catalog: Catalog): string {
@@ -240,6 +261,9 @@ function settings(catalog: Catalog): string {
     `SET idle_in_transaction_session_timeout = ${IDLE_MS}`,
     // Not in every PostgreSQL that we can speak to.
     `SELECT set_config(name, '5s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'`,
+    `SELECT set_config(name, greatest(setting::float, ${PARALLEL_SETUP_COST})::text, false) FROM pg_catalog.pg_settings WHERE name = 'parallel_setup_cost'`,
+    // A leaver owns one row or a million: a plan made for nobody in particular would be wrong for one of them.
+    `SET plan_cache_mode = force_custom_plan`,
     // Keys and before-images are text: it must read the same in every session, whatever the role or the database prefer. The time
     // zone stays the role's: where an application keeps local times without a zone, it is the only way to say which.
     `SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1`,
