@@ -24,6 +24,7 @@ export interface ResolvedRule {
 /** Looks people up once per plan, not once per category. */
 export class SuccessorBook {
   private readonly takers = new Map<string, Promise<{ person: Person } | { sentence: string }>>();
+  private readonly refusals = new Map<string, Promise<string | null>>();
   private readonly accounts = new Map<string, Promise<{ account: Account } | { sentence: string }>>();
 
   constructor(
@@ -147,7 +148,11 @@ export class SuccessorBook {
     });
   }
 
-  private async personRefusal(person: Person): Promise<string | null> {
+  private personRefusal(person: Person): Promise<string | null> {
+    return memo(this.refusals, person.id, () => this.refusalOf(person));
+  }
+
+  private async refusalOf(person: Person): Promise<string | null> {
     if (person.human === this.leaver.human) return `${person.name} is the leaver and cannot take over their own items.`;
     if (!person.active) return `${person.name} is not active and cannot take over: name somebody who is.`;
     if ((await leaving(this.deps, [person.human], this.offboardingId)).size > 0)

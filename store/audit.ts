@@ -24,7 +24,7 @@ export interface ChainVerdict {
 }
 
 export interface Audit {
-  /** Appends what is not there yet (by subject), in one transaction. */
+  /** Appends what is not there yet (by subject), all of it or nothing. */
   append(offboarding: string, entries: NewEntry[]): Promise<void>;
   /** Reads and verifies the whole chain. */
   read(offboarding: string): Promise<ChainVerdict>;
@@ -34,45 +34,14 @@ const GENESIS = '0'.repeat(64);
 
 export function auditOf(pool: Pool): Audit {
   return {
-    append: (offboarding, entries) =>
-      inTransaction(pool, async client => {
-        // The head's row lock makes concurrent writers of one offboarding queue.
-        await client.query('insert into handover.audit_heads values ($1, 0, $2) on conflict do nothing', [offboarding, GENESIS]);
-        const { rows } = await client.query('select seq, hash from handover.audit_heads where offboarding = $1 for update', [
-          offboarding,
-        ]);
-        let { seq, hash } = rows[0] as { seq: number; hash: string };
-        const known = await client.query('select subject from handover.audit where offboarding = $1 and subject = any($2)', [
-          offboarding,
-          entries.map(entry => entry.subject),
-        ]);
-        const seen = new Set(known.rows.map(row => row.subject as string));
-        for (const entry of entries) {
-          if (seen.has(entry.subject)) continue;
-          seen.add(entry.subject);
-          const at = new Date().toISOString();
-          const body = canonicalJson(entry.body);
-          const next = link({ ...entry, seq: seq + 1, at, bodyDigest: sha256(body), previous: hash });
-          await client.query('insert into handover.audit values ($1, $2, $3, $4, $5, $6, $7, $8, $9)', [
-            offboarding,
-            seq + 1,
-            entry.subject,
-            entry.kind,
-            at,
-            body,
-            sha256(body),
-            hash,
-            next,
-          ]);
-          seq += 1;
-          hash = next;
-        }
-        await client.query('update handover.audit_heads set seq = $2, hash = $3 where offboarding = $1', [
-          offboarding,
-          seq,
-          hash,
-        ]);
-      }),
+    async append(offboarding, entries) {
+      // Somebody else may append between the two statements: then the second changes nothing, and what they wrote is read first.
+      for (;;) {
+        const { seq, hash, known } = await headOf(pool, offboarding, entries);
+        const fresh = chained(entries, known, { seq, hash });
+        if (fresh.length === 0 || (await advance(pool, offboarding, { seq, hash }, fresh))) return;
+      }
+    },
 
     read: offboarding =>
       inTransaction(pool, async client => {
@@ -84,6 +53,72 @@ export function auditOf(pool: Pool): Audit {
         return { ...verify(rows as Row[], head), head };
       }),
   };
+}
+
+interface Head {
+  seq: number;
+  hash: string;
+}
+
+/** Where the chain ends, and which of these entries it has already: both as of one moment. */
+async function headOf(pool: Pool, offboarding: string, entries: readonly NewEntry[]): Promise<Head & { known: string[] }> {
+  const { rows } = await pool.query(
+    `select coalesce(head.seq, 0) as seq, coalesce(head.hash, $3) as hash,
+            array(select subject from handover.audit where offboarding = $1 and subject = any($2)) as known
+       from (select $1::uuid as offboarding) as one left join handover.audit_heads as head using (offboarding)`,
+    [offboarding, entries.map(entry => entry.subject), GENESIS],
+  );
+  return rows[0] as Head & { known: string[] };
+}
+
+/** The entries that are not there yet, as rows that follow the head. */
+function chained(entries: readonly NewEntry[], known: readonly string[], head: Head): Row[] {
+  const seen = new Set(known);
+  const rows: Row[] = [];
+  let { seq, hash: previous } = head;
+  for (const { subject, kind, body: given } of entries) {
+    if (seen.has(subject)) continue;
+    seen.add(subject);
+    const at = new Date();
+    const body = canonicalJson(given);
+    const body_digest = sha256(body);
+    seq += 1;
+    const hash = link({ seq, subject, kind, at: at.toISOString(), bodyDigest: body_digest, previous });
+    rows.push({ seq, subject, kind, at, body, body_digest, previous, hash });
+    previous = hash;
+  }
+  return rows;
+}
+
+/** Writes the rows and moves the head, in one statement; false when the head is no longer where it was. */
+async function advance(pool: Pool, offboarding: string, from: Head, rows: readonly Row[]): Promise<boolean> {
+  const { seq, hash } = rows.at(-1)!;
+  const column = <K extends keyof Row>(name: K): Row[K][] => rows.map(row => row[name]);
+  const { rowCount } = await pool.query(
+    `with head as (
+       insert into handover.audit_heads as h values ($1, $2, $3)
+       on conflict (offboarding) do update set seq = excluded.seq, hash = excluded.hash where h.seq = $4 and h.hash = $5
+       returning offboarding)
+     insert into handover.audit
+     select head.offboarding, entry.*
+       from head, unnest($6::int[], $7::text[], $8::text[], $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[]) as entry`,
+    [
+      offboarding,
+      seq,
+      hash,
+      from.seq,
+      from.hash,
+      column('seq'),
+      column('subject'),
+      column('kind'),
+      column('at'),
+      column('body'),
+      column('body_digest'),
+      column('previous'),
+      column('hash'),
+    ],
+  );
+  return rowCount === rows.length;
 }
 
 interface Row {

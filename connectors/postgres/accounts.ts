@@ -135,7 +135,7 @@ export function readAccount(target: Target, account: Account, signal?: AbortSign
   if (account.status === 'absent') return Promise.resolve(account);
   return target.bound(signal, binding => {
     const people = binding.people();
-    return target.session.transaction({ mode: 'read', doing: 'reading an account', signal }, tx =>
+    return target.session.transaction({ mode: 'glance', doing: 'reading an account', signal }, tx =>
       readState(target, tx, people, account),
     );
   });
@@ -144,7 +144,7 @@ export function readAccount(target: Target, account: Account, signal?: AbortSign
 /** Active and blocked as the live row says. Throws `rejected` when the row has vanished. */
 export async function readState(target: Target, tx: Transaction, people: BoundPeople, account: Account): Promise<Account> {
   const { active, blocked } = target.catalog.people;
-  const [row] = await tx.query<{ active: boolean; blocked: boolean }>(
+  const [row] = await tx.repeated<{ active: boolean; blocked: boolean }>(
     `SELECT (${active}) IS TRUE AS active, ${blocked === undefined ? 'false' : `(${blocked}) IS TRUE`} AS blocked
        FROM ${people.from} WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
     [account.identities.user],

@@ -254,7 +254,7 @@ async function mustFitTypes(
 ): Promise<void> {
   if (!sqlState(error.cause)?.startsWith('22')) return;
   try {
-    await target.session.transaction({ mode: 'read', doing: `checking the keys of ${c.name}`, signal }, tx =>
+    await target.session.transaction({ mode: 'glance', doing: `checking the keys of ${c.name}`, signal }, tx =>
       tx.query(
         `SELECT count(*) FROM ${c.key.rows(`$1::${c.key.elementType}[]`, 'ho_batch')}
           WHERE (ho_batch.*) IS NOT NULL AND ($2::${c.owner.type} IS NOT NULL OR $3::${c.owner.type}[] IS NOT NULL)`,

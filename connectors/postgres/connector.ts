@@ -80,7 +80,7 @@ const FATES: Record<string, TransactionFate> = { committed: 'committed', aborted
 /** `unknown`: so old that the database forgot it, or from another database (restored from a backup, say). */
 async function settle(session: Session, transaction: string, signal?: AbortSignal): Promise<TransactionFate> {
   try {
-    const rows = await session.transaction({ mode: 'read', doing: 'settling a transaction', signal }, tx =>
+    const rows = await session.transaction({ mode: 'glance', doing: 'settling a transaction', signal }, tx =>
       tx.query<{ fate: string | null }>('SELECT pg_xact_status($1::xid8) AS fate', [transaction]),
     );
     return FATES[rows[0]?.fate ?? ''] ?? 'unknown';

@@ -25,20 +25,17 @@ export async function inventory(
   const onDrift = () => {
     drifted = true;
   };
-  const take = (binding: Binding) =>
-    target.session.transaction({ mode: 'read', doing: 'taking the inventory', signal }, async tx => {
-      const found = new Map<string, CategoryInventory>();
-      const readable: Countable[] = [];
-      for (const category of categories) {
-        const prepared = prepare(target, binding, account, category, onDrift);
-        if ('inventory' in prepared) found.set(category, prepared.inventory);
-        else readable.push(prepared);
-      }
-      for (let from = 0; from < readable.length; from += TOGETHER)
-        for (const one of await readTogether(target, tx, readable.slice(from, from + TOGETHER), onDrift))
-          found.set(one.category, one);
-      return categories.map(category => found.get(category)!);
-    });
+  const take = async (binding: Binding) => {
+    const found = new Map<string, CategoryInventory>();
+    const readable: Countable[] = [];
+    for (const category of categories) {
+      const prepared = prepare(target, binding, account, category, onDrift);
+      if ('inventory' in prepared) found.set(category, prepared.inventory);
+      else readable.push(prepared);
+    }
+    for (const one of await readAll(target, readable, onDrift, signal)) found.set(one.category, one);
+    return categories.map(category => found.get(category)!);
+  };
   const found = await take(await target.binding(false, signal));
   // A name that no longer fits is said with file and line by the second look; the schema is not read again without need.
   return drifted ? take(await target.binding(true, signal)) : found;
@@ -78,6 +75,27 @@ function prepare(
   if (owner !== null) return { category, bound, owner };
   // Without such an identity (no employee record, say) there is nothing that the column could name.
   return { inventory: { category, count: 0, fingerprint: '0', complete: true, problem: null, firesAt: null } };
+}
+
+/** In one snapshot: what one statement can count is one by itself. */
+async function readAll(
+  target: Target,
+  all: readonly Countable[],
+  onDrift: () => void,
+  signal: AbortSignal | undefined,
+): Promise<CategoryInventory[]> {
+  if (all.length === 0) return [];
+  const options = { doing: 'taking the inventory', signal };
+  if (all.length <= TOGETHER) {
+    const rows = await target.session.transaction({ mode: 'glance', ...options }, tx => tryCount(target, tx, all));
+    if (!(rows instanceof HandoverFailure)) return all.map((one, n) => inventoryOf(target, one, rows[n]!));
+  }
+  return target.session.transaction({ mode: 'read', ...options }, async tx => {
+    const found: CategoryInventory[] = [];
+    for (let from = 0; from < all.length; from += TOGETHER)
+      found.push(...(await readTogether(target, tx, all.slice(from, from + TOGETHER), onDrift)));
+    return found;
+  });
 }
 
 /** All of them at once; where one of them cannot be read, each by itself, so that the failure names the one. */

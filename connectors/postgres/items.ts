@@ -50,7 +50,7 @@ export function items(
        WHERE ${where.join(' AND ')}${andWhen(c.spec.when)}
        ORDER BY ${c.key.order(element)}
        LIMIT ${limit + 1}`;
-    return target.session.transaction({ mode: 'read', doing: `listing ${category}`, signal }, async tx => {
+    return target.session.transaction({ mode: 'glance', doing: `listing ${category}`, signal }, async tx => {
       const rows = await tx.query<ItemRow>(statement, bind.values);
       const shown = rows.slice(0, limit).map(row => toItem(c, row));
       return { items: shown, next: rows.length > limit ? (shown.at(-1)?.key ?? null) : null };
@@ -66,7 +66,7 @@ function toItem(c: BoundCategory, row: ItemRow): Item {
 export function load(target: Target, category: string, takers: string[], signal?: AbortSignal): Promise<number[]> {
   return target.bound(signal, binding => {
     const c = binding.category(category);
-    return target.session.transaction({ mode: 'read', doing: `counting who holds how many ${category}`, signal }, async tx => {
+    return target.session.transaction({ mode: 'glance', doing: `counting who holds how many ${category}`, signal }, async tx => {
       const rows = await tx.query<{ count: string }>(
         `SELECT (SELECT count(*) FROM ${c.from} WHERE ${ownedBy(c, 'ho_taker.ho_id')}${andWhen(c.spec.when)})::text AS count
            FROM unnest($1::${c.owner.type}[]) WITH ORDINALITY AS ho_taker(ho_id, ho_n) ORDER BY ho_taker.ho_n`,
@@ -102,7 +102,7 @@ export async function ineligible(
       ? `${c.from} CROSS JOIN (SELECT ${bind.add(successor, c.owner.type)} AS ${quote(identity)}) AS successor`
       : c.from;
     const row = await target.session.transaction(
-      { mode: 'read', doing: `asking whether the successor may own ${category}`, signal },
+      { mode: 'glance', doing: `asking whether the successor may own ${category}`, signal },
       async tx => {
         const [answer] = await tx.query<{ count: string; sample: ItemKey[] }>(
           `SELECT (SELECT count(*) FROM ${from} WHERE ${held}${refused})::text AS count,
@@ -132,7 +132,7 @@ export function ownedKeys(
   return target.bound(signal, binding => {
     const c = binding.category(category);
     const column = `${c.alias}.${quote(c.owner.name)}`;
-    return target.session.transaction({ mode: 'read', doing: `asking who owns items of ${category}`, signal }, async tx => {
+    return target.session.transaction({ mode: 'glance', doing: `asking who owns items of ${category}`, signal }, async tx => {
       const [row] = await tx.query<{ keys: string }>(
         `SELECT coalesce(array_agg(ho_batch.ho_key ORDER BY ho_batch.ho_n), '{}')::text AS keys
            FROM ${c.key.rows(`$1::${c.key.elementType}[]`, 'ho_batch')}

@@ -33,7 +33,7 @@ export async function* pages(
       await tx.query(`DECLARE handover_pages NO SCROLL CURSOR FOR ${text}`, values);
       for (;;) {
         const [page] = await tx.query<KeyPage & { [column: string]: unknown }>('FETCH NEXT FROM handover_pages');
-        if (!page || !(await queue.put(page))) return;
+        if (!page || !(await queue.put(page)) || page.count < size) return;
       }
     },
   );

@@ -29,8 +29,8 @@ export interface Transaction {
   execute(text: string, values?: unknown[]): Promise<number>;
   query<R extends Row = Row>(text: string, values?: unknown[]): Promise<R[]>;
   /**
-   * The same for a text that comes again and again and whose columns are all text, whatever becomes of the tables: the database reads
-   * and checks it once per connection, and plans it for the values of each time.
+   * The same for a text that comes again and again and whose columns keep their types whatever becomes of the tables: the database
+   * reads and checks it once per connection, and plans it for the values of each time.
    */
   repeated<R extends Row = Row>(text: string, values: unknown[]): Promise<R[]>;
   /**
@@ -38,13 +38,16 @@ export interface Transaction {
    * of the server could lose every trace of it and give its id to somebody else, whose COMMIT would then be taken for ours.
    */
   flush(): Promise<void>;
-  /** Readers only: goes on after a statement that failed, in the same snapshot. Throws when the connection is gone. */
+  /** Readers only: goes on after a statement that failed, in the same snapshot if it is one. */
   recover(): Promise<void>;
 }
 
 export interface TransactionOptions {
-  /** `write` is READ COMMITTED, so that a compare-and-set sees what others committed; `read` is one frozen snapshot. */
-  mode: 'read' | 'write';
+  /**
+   * `write` is READ COMMITTED, so that a compare-and-set sees what others committed; `read` is one frozen snapshot; `glance` is for one
+   * statement that reads, which is a frozen snapshot by itself and needs no BEGIN and COMMIT around it.
+   */
+  mode: 'glance' | 'read' | 'write';
   /** Continues "while ..." in failures. */
   doing: string;
   signal?: AbortSignal;
@@ -110,7 +113,9 @@ export class Session {
       const { id, version } = await begin(run, options);
       const result = await work({
         id,
-        recover: () => run('ROLLBACK TO SAVEPOINT beginning').then(() => {}),
+        recover: async () => {
+          if (options.mode === 'read') await run('ROLLBACK TO SAVEPOINT beginning');
+        },
         flush: () => (version >= 170_000 ? run(FLUSH) : this.#flushBeside(signal)).then(() => {}),
         query: async <R extends Row>(text: string, values?: unknown[]) => (await run<R>(text, values)).rows,
         repeated: async <R extends Row>(text: string, values: unknown[]) =>
@@ -118,9 +123,11 @@ export class Session {
         execute: async (text, values) => (await run(text, values)).rowCount ?? 0,
       });
       signal?.throwIfAborted();
-      const end = await client.query('COMMIT').catch((error: unknown) => this.#fault(error));
+      if (options.mode !== 'glance') {
+        const end = await client.query('COMMIT').catch((error: unknown) => this.#fault(error));
+        if (end.command !== 'COMMIT') throw this.#rolledBack(doing);
+      }
       reusable = true;
-      if (end.command !== 'COMMIT') throw this.#rolledBack(doing);
       return result;
     } catch (error) {
       if (!signal?.aborted && !broken && !reusable) {
@@ -231,15 +238,16 @@ type Run = (text: string) => Promise<pg.QueryResult<Row>>;
 
 const FLUSH = `SELECT pg_catalog.pg_logical_emit_message(false, 'handover', '', true)`;
 
-/** One round trip. A writer learns its transaction id and the server's version here, so that no statement has to ask for them. */
+/** At most one round trip. A writer learns its transaction id and the server's version here, so that no statement has to ask for them. */
 async function begin(run: Run, { mode, idleMs }: TransactionOptions): Promise<{ id: string; version: number }> {
+  if (mode === 'glance') return { id: '', version: 0 };
   const idle = idleMs ? `; SET LOCAL idle_in_transaction_session_timeout = ${Math.round(idleMs)}` : '';
   if (mode === 'read') {
     await run(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY${idle}; SAVEPOINT beginning`);
     return { id: '', version: 0 };
   }
   const results = await run(
-    `BEGIN ISOLATION LEVEL READ COMMITTED${idle}; SELECT pg_current_xact_id()::text AS id, current_setting('server_version_num') AS version`,
+    `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE${idle}; SELECT pg_current_xact_id()::text AS id, current_setting('server_version_num') AS version`,
   );
   // Several statements in one text answer with a list, whatever the type says.
   const last = (results as unknown as pg.QueryResult<Row>[]).at(-1);
@@ -256,6 +264,8 @@ function settings(catalog: Catalog): string {
   return [
     `SET search_path = ''`,
     'SET row_security = off',
+    // Only a transaction that says so writes.
+    'SET default_transaction_read_only = on',
     `SET statement_timeout = ${pg.escapeLiteral(statement_timeout)}`,
     `SET lock_timeout = ${pg.escapeLiteral(lock_timeout)}`,
     `SET idle_in_transaction_session_timeout = ${IDLE_MS}`,
