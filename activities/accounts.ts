@@ -4,7 +4,7 @@ import type { Account, Finding, Person } from '../domain/model.js';
 import type { Order } from '../domain/request.js';
 import { mayRequest, type Participant } from '../domain/run.js';
 import type { Deps } from './deps.js';
-import { outOfPatience, signal, waited } from './guard.js';
+import { outOfPatience, scheduled, signal, waited } from './guard.js';
 import { findOne, identify } from './people.js';
 
 const OUTAGE_MS = 30_000;
@@ -29,13 +29,15 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
   if ('sentence' in found) throw new HandoverFailure('rejected', found.sentence);
   const objection = await objectionTo(deps, input, found.person);
   if (objection) return { objection, accounts: [], findings: [] };
-  await deps.store.runs.open({
+  const terminated = await deps.store.runs.open({
     leaver: input.leaver.id,
     human: found.person.human,
     offboarding: input.offboardingId,
     workflow: input.workflowId,
     preview: input.order.mode === 'preview',
   });
+  // There is one open run per person: what the last one left behind is over.
+  if (terminated) await deps.store.ledger.fence(terminated, scheduled());
   await deps.store.audit.append(input.offboardingId, [
     {
       subject: 'requested',

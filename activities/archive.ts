@@ -24,10 +24,12 @@ export async function archiveRuns(deps: Deps, input: ArchiveInput): Promise<Arch
   let runs = 0;
   const handle = deps.temporal.workflow.getHandle(input.workflowId, runId);
   let status: string;
+  const closed: Date[] = [];
   try {
     const description = await handle.describe();
     status = description.status.name;
     runId = description.runId;
+    if (description.closeTime) closed.push(description.closeTime);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { kind: 'forgotten' };
     throw error;
@@ -43,8 +45,10 @@ export async function archiveRuns(deps: Deps, input: ArchiveInput): Promise<Arch
     if (offboarding !== input.offboardingId) continue;
     if (other.status.name === 'RUNNING') return { kind: 'still-open' };
     runs += await archiveOne(deps, input, other.runId, other.status.name);
+    if (other.closeTime) closed.push(other.closeTime);
   }
-  // A run that was terminated in the middle of a batch has nobody else who would ask what became of it.
+  // A terminated run closes nothing itself, and nobody else would ask what became of the batch that it was in the middle of.
+  for (const time of closed) await deps.store.ledger.fence(input.offboardingId, time);
   await settleAll(deps, input.offboardingId);
   await deps.store.runs.close(input.offboardingId);
   return { kind: 'archived', runs };

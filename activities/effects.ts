@@ -8,7 +8,7 @@ import type { Account } from '../domain/model.js';
 import { type NewReceipt, type Receipt, ReceiptExists, type ReceiptId } from '../store/ledger.js';
 import { parseKeys } from '../store/manifests.js';
 import type { Deps } from './deps.js';
-import { signal } from './guard.js';
+import { scheduled, signal } from './guard.js';
 
 /** Settles every pending receipt of an offboarding, also those of plans that were replaced and of answers that were lost. */
 export async function settleAll(deps: Deps, offboardingId: string): Promise<void> {
@@ -111,7 +111,7 @@ export async function switchAccount(deps: Deps, input: SwitchInput): Promise<{ c
   let effect: BatchEffect | undefined;
   const beforeCommit: BeforeCommit = async given => {
     effect = given;
-    await deps.store.ledger.begin(receiptOf(id, given, { takers: [], from: null }), []);
+    await deps.store.ledger.begin(receiptOf(id, given, { takers: [], from: null }), [], scheduled());
   };
   try {
     await connector[verb](account, beforeCommit, signal());

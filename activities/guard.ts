@@ -4,6 +4,7 @@
  */
 import { ApplicationFailure, activityInfo, asyncLocalStorage, CancelledFailure, Context } from '@temporalio/activity';
 import { type FailureKind, HandoverFailure } from '../domain/failure.js';
+import { LeftBehind } from '../store/ledger.js';
 import type { Deps } from './deps.js';
 
 /** Errors of our own store while it restarts or is out of reach: Node's and PostgreSQL's codes. */
@@ -88,6 +89,8 @@ function failureOf(error: unknown, patience: Deps['patience']): Error {
     // Operators pause and reset activities: Temporal must see a cancellation, not a failure of the target.
     return new CancelledFailure(`The activity was interrupted: ${String(signal().reason?.message ?? signal().reason)}`);
   }
+  // Nobody waits for its answer any more.
+  if (error instanceof LeftBehind) return failure('rejected', error.message, true);
   if (error instanceof HandoverFailure) {
     return failure(error.kind, error.message, outOfPatience(error.kind, patience), error.retryAfterMs);
   }
@@ -110,6 +113,11 @@ function failure(kind: FailureKind | 'bug', message: string, final: boolean, ret
 /** True when a failure of this kind is no longer tried again. */
 export function outOfPatience(kind: FailureKind, patience: Deps['patience']): boolean {
   return patience[kind] === 0 || waited() > patience[kind];
+}
+
+/** When this attempt was scheduled, by Temporal's clock: what a reset takes over from the old run is scheduled by the reset. */
+export function scheduled(): Date {
+  return new Date(activityInfo().currentAttemptScheduledTimestampMs);
 }
 
 /** Milliseconds since the activity was first scheduled. */

@@ -31,14 +31,12 @@ export async function reconcileRegister(deps: Deps): Promise<void> {
 
 /** False: the run has closed, and is no longer in the register. */
 async function isOpen(deps: Deps, run: OpenRun): Promise<boolean> {
-  const status = await deps.temporal.workflow
+  const description = await deps.temporal.workflow
     .getHandle(run.workflow)
     .describe()
-    .then(
-      description => description.status.name,
-      error => (error instanceof WorkflowNotFoundError ? 'FORGOTTEN' : Promise.reject(error)),
-    );
-  if (status === 'RUNNING') return true;
+    .catch(error => (error instanceof WorkflowNotFoundError ? null : Promise.reject(error)));
+  if (description?.status.name === 'RUNNING') return true;
+  if (description?.closeTime) await deps.store.ledger.fence(run.offboarding, description.closeTime);
   await deps.store.runs.close(run.offboarding);
   return false;
 }

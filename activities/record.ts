@@ -3,6 +3,7 @@ import type { Outcome } from '../domain/model.js';
 import { departure, mode, type Run } from '../domain/run.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
+import { scheduled } from './guard.js';
 
 export interface RecordDecisionInput {
   offboardingId: string;
@@ -48,6 +49,9 @@ export interface CloseRunInput {
 export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ certificate: string }> {
   const { run } = input;
   const { store } = deps;
+  // What the closing entry lists is all there is: an attempt that was left behind gets no receipt from here on.
+  await store.ledger.fence(run.offboardingId, scheduled());
+  await settleAll(deps, run.offboardingId);
   const receipts = await store.ledger.all(run.offboardingId);
   await store.audit.append(run.offboardingId, [
     {

@@ -15,7 +15,7 @@ import { ReceiptExists, type StepTotals } from '../store/ledger.js';
 import { type NewPage, type Origin, type Page, parseKeys } from '../store/manifests.js';
 import type { Deps } from './deps.js';
 import { receiptOf, settle } from './effects.js';
-import { outOfPatience, report, signal, stopping } from './guard.js';
+import { outOfPatience, report, scheduled, signal, stopping } from './guard.js';
 import { allKeys, planOf } from './look.js';
 
 export interface RunStepsInput {
@@ -210,6 +210,7 @@ async function movePage(run: Running, page: Page, committed: string[]): Promise<
           await deps.store.ledger.begin(
             receiptOf(id, given, { takers, from: account.identities[facts.identity] ?? null }),
             settled,
+            scheduled(),
           );
         } catch (error) {
           committed.push(...settled);

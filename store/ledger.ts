@@ -35,6 +35,11 @@ export class ReceiptExists extends Error {
   override readonly name = 'ReceiptExists';
 }
 
+/** The offboarding was closed after the attempt that wants this effect was scheduled: it was left behind. */
+export class LeftBehind extends Error {
+  override readonly name = 'LeftBehind';
+}
+
 /** What the receipts of one step add up to. */
 export interface StepTotals {
   changed: number;
@@ -47,8 +52,13 @@ export interface StepTotals {
 }
 
 export interface Ledger {
-  /** Stores a pending receipt, and marks the given earlier transactions of the step as committed in the same breath. */
-  begin(receipt: NewReceipt, committed: readonly string[]): Promise<void>;
+  /**
+   * Stores a pending receipt, and marks the given earlier transactions of the step as committed in the same breath. `scheduled`: when
+   * the attempt was, by Temporal's clock. Throws ReceiptExists, or LeftBehind.
+   */
+  begin(receipt: NewReceipt, committed: readonly string[], scheduled: Date): Promise<void>;
+  /** From now on nothing that was scheduled before this moment of Temporal's clock gets a receipt; those under way are waited for. */
+  fence(offboarding: string, before: Date): Promise<void>;
   commit(id: Pick<ReceiptId, 'manifest' | 'step'>, transactions: readonly string[]): Promise<void>;
   /** Forgets a pending receipt whose transaction was rolled back. */
   abort(id: ReceiptId, transaction: string): Promise<void>;
@@ -80,14 +90,17 @@ export function ledgerOf(pool: Pool): Ledger {
     return new Map(rows.map(row => [pageOf(row as ReceiptId), row.keys as string[]]));
   };
   return {
-    async begin(receipt, committed) {
+    async begin(receipt, committed, scheduled) {
       const { rowCount } = await pool.query({
         name: 'handover-begin',
-        text: `with settled as (
+        // Whoever raises the fence waits for this lock, and is waited for.
+        text: `with head as (
+                 select from handover.audit_heads where offboarding = $1 and (fence is null or fence <= $15) for share),
+               settled as (
                  update handover.receipts set state = 'committed' where manifest = $2 and step = $3 and transaction = any($14) and state = 'pending')
                insert into handover.receipts
                  (offboarding, manifest, step, page, state, transaction, changed, merged, per_taker, takers, from_owner, exceptions, before_images, digest)
-               values ($1, $2, $3, $4, 'pending', $5, $6, $7, $8, $9, $10, $11, $12, $13)
+               select $1, $2, $3, $4, 'pending', $5, $6, $7, $8, $9, $10, $11, $12, $13 from head
                on conflict (manifest, step, page) do nothing`,
         values: [
           receipt.offboarding,
@@ -104,9 +117,25 @@ export function ledgerOf(pool: Pool): Ledger {
           receipt.before === null ? null : canonicalJson(receipt.before),
           receiptDigest(receipt),
           committed,
+          scheduled,
         ],
       });
-      if (rowCount !== 1) throw new ReceiptExists(`${receipt.step} page ${receipt.page} has a receipt already.`);
+      if (rowCount === 1) return;
+      const { rows } = await pool.query('select fence > $2 as fenced from handover.audit_heads where offboarding = $1', [
+        receipt.offboarding,
+        scheduled,
+      ]);
+      if (!rows[0])
+        throw new Error(`${receipt.step}: offboarding ${receipt.offboarding} has no trail yet, so it has no effects.`);
+      if (rows[0].fenced)
+        throw new LeftBehind(`This offboarding was closed while an attempt at ${receipt.step} was out of reach.`);
+      throw new ReceiptExists(`${receipt.step} page ${receipt.page} has a receipt already.`);
+    },
+    async fence(offboarding, before) {
+      await pool.query('update handover.audit_heads set fence = greatest(fence, $2) where offboarding = $1', [
+        offboarding,
+        before,
+      ]);
     },
     async commit(id, transactions) {
       if (transactions.length === 0) return;

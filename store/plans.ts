@@ -51,8 +51,8 @@ export interface OpenRun {
 }
 
 export interface Runs {
-  /** Registers an open run; a row left behind by a terminated run of the same leaver is replaced. */
-  open(run: Pick<OpenRun, 'leaver' | 'human' | 'offboarding' | 'workflow' | 'preview'>): Promise<void>;
+  /** Registers an open run. A row left behind by a terminated run of the same leaver is replaced, and that offboarding returned. */
+  open(run: Pick<OpenRun, 'leaver' | 'human' | 'offboarding' | 'workflow' | 'preview'>): Promise<string | null>;
   /** Who is to take over in steps that are not finished. */
   setSuccessors(offboarding: string, successors: Record<string, string[]>): Promise<void>;
   /** Its successors are no longer waited for. */
@@ -68,14 +68,17 @@ export interface Runs {
 export function runsOf(pool: Pool): Runs {
   return {
     async open(run) {
-      await pool.query(
-        `insert into handover.open_runs (leaver, human, offboarding, workflow, preview) values ($1, $2, $3, $4, $5)
+      const { rows } = await pool.query(
+        `with replaced as (select offboarding from handover.open_runs where leaver = $1 and offboarding <> $3)
+         insert into handover.open_runs (leaver, human, offboarding, workflow, preview) values ($1, $2, $3, $4, $5)
          on conflict (leaver) do update set human = excluded.human, offboarding = excluded.offboarding, workflow = excluded.workflow,
            preview = excluded.preview, opened = now(),
            successors = case when open_runs.offboarding = excluded.offboarding then open_runs.successors else '{}' end,
-           deactivating = open_runs.deactivating and open_runs.offboarding = excluded.offboarding`,
+           deactivating = open_runs.deactivating and open_runs.offboarding = excluded.offboarding
+         returning (select offboarding from replaced)`,
         [run.leaver, run.human, run.offboarding, run.workflow, run.preview],
       );
+      return rows[0].offboarding as string | null;
     },
     async setSuccessors(offboarding, successors) {
       await pool.query('update handover.open_runs set successors = $2 where offboarding = $1', [

@@ -15,6 +15,8 @@ export class Gates {
   #closed: { name: string; side: Side; passing: number; arrive: () => void; opened: Promise<void> }[] = [];
   #open: (() => void)[] = [];
   #inside = 0;
+  /** True: whoever is held lies still, as under SIGSTOP. */
+  frozen = false;
 
   /** For a worker's `wrap`. `after`: the effect is done and recorded, Temporal does not know yet. */
   readonly wrap = (activities: object): object =>
@@ -67,9 +69,11 @@ export class Gates {
     if (gate.passing-- > 0) return;
     this.#closed = this.#closed.filter(one => one !== gate);
     gate.arrive();
-    // Whoever is held is alive: Temporal tells them with a heartbeat's answer that they no longer count.
+    // Whoever is held is alive, and Temporal tells them with a heartbeat's answer that they no longer count; the frozen hear nothing.
     const context = Context.current();
-    const alive = setInterval(() => context.heartbeat(), 200);
+    const alive = setInterval(() => {
+      if (!this.frozen) context.heartbeat();
+    }, 200);
     await gate.opened;
     clearInterval(alive);
   }

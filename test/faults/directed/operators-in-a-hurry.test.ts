@@ -13,7 +13,10 @@ import { driveToEnd, type Reached, STATES, type StateName, stillHeld } from './s
 
 const gates = new Gates();
 const small = useSmallWorld({ wrap: gates.wrap });
-afterEach(() => gates.openAll());
+afterEach(() => {
+  gates.openAll();
+  gates.frozen = false;
+});
 
 const reach = (state: StateName): Promise<Reached> => (STATES[state] as (typeof STATES)['preparing'])(small, gates);
 const names = Object.keys(STATES) as StateName[];
@@ -66,10 +69,17 @@ describe('F-33: cancel', () => {
   });
 });
 
-describe('F-33: terminate', () => {
+/** What a run leaves behind: attempts that are told that they no longer count, and attempts that lay frozen and were told nothing. */
+const LEFT_BEHIND = [
+  ['told', false],
+  ['frozen', true],
+] as const;
+
+describe.each(LEFT_BEHIND)('F-33: terminate, attempts %s', (_, frozen) => {
   test.each(names)(
     'while %s: a new run picks up from the world, and what the old one left behind wakes up after it',
     async state => {
+      gates.frozen = frozen;
       const { run, mend } = await reach(state);
       await handle(run).terminate('an operator in a hurry');
       await mend();
@@ -86,7 +96,7 @@ describe('F-33: terminate', () => {
   );
 });
 
-describe('F-33: reset', () => {
+describe.each(LEFT_BEHIND)('F-33: reset, attempts %s', (_, frozen) => {
   test.each(
     names.flatMap(state => [
       [state, 'its first task', 0],
@@ -96,6 +106,7 @@ describe('F-33: reset', () => {
   )(
     'while %s, to %s: what was done is not done again, and what the old attempt still does counts once',
     async (state, _to, part) => {
+      gates.frozen = frozen;
       const { run, mend } = await reach(state);
       const tasks = await finishedTasks(run);
       const old = await resetTo(run, tasks[Math.round((tasks.length - 1) * part)]!);
@@ -108,7 +119,9 @@ describe('F-33: reset', () => {
       expect((await small.world.offboardings.handle(run.run, old).describe()).status.name).toBe('TERMINATED');
     },
   );
+});
 
+describe('F-33: reset', () => {
   /** Tasks of a run that parks half-way; their number is the same in every run of the test below, give or take a few. */
   const PLACES = Array.from({ length: 24 }, (_, n) => n);
 
