@@ -45,8 +45,9 @@ export async function change(
     try {
       return await attempt(tx => whole(tx, category, batch));
     } catch (error) {
-      if (receipted || !(error instanceof Rewritten || (error instanceof HandoverFailure && refusesItem(error.cause))))
-        throw error;
+      const refused = error instanceof HandoverFailure && refusesItem(error.cause);
+      if (receipted && refused) await mustSpeakBeforeCommit(target, category, doing, error, signal);
+      if (receipted || !(error instanceof Rewritten || refused)) throw error;
       if (error instanceof HandoverFailure) await mustFitTypes(target, category, batch, error, signal);
       return await attempt(tx => isolate(tx, category, batch));
     }
@@ -129,8 +130,24 @@ function mustBeOneRowPerKey(c: BoundCategory, batch: Batch, changed: number): vo
 
 /** Deferred constraints would object at COMMIT, when the receipt is written already and nobody can say which item it was. */
 async function speakBeforeCommit(tx: Transaction, c: BoundCategory): Promise<void> {
-  const tables = [c.table, ...c.mirrors.map(m => m.table)];
-  if (tables.some(t => t.hasDeferred)) await tx.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
+  if (hasDeferred(c)) await tx.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
+}
+
+function hasDeferred(c: BoundCategory): boolean {
+  return [c.table, ...c.mirrors.map(m => m.table)].some(table => table.hasDeferred);
+}
+
+/** Where the one that objected at COMMIT is younger than our reading of the schema, the batch passes: the next attempt knows it. */
+async function mustSpeakBeforeCommit(
+  target: Target,
+  c: BoundCategory,
+  doing: string,
+  error: HandoverFailure,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (hasDeferred(c) || !hasDeferred((await target.binding(true, signal)).category(c.name))) return;
+  const why = 'a constraint that is checked at COMMIT came after the schema was read; the schema has been read again';
+  throw new HandoverFailure('transient', `${target.system}: while ${doing}: ${why}`, { cause: error.cause });
 }
 
 /** Says of every key that was neither changed nor refused what became of it. */

@@ -57,7 +57,7 @@ export async function deactivate(desk: Desk): Promise<void> {
   desk.change({
     state: 'closed',
     outcome: 'completed',
-    sentence: `${handedOver(run)}${waivedItems(run) > 0 ? '' : ', nothing is left'}, and the leaver is switched off.${stillOn(run)}`,
+    sentence: `${handedOver(run)}${waivedItems(run) > 0 ? '' : ', nothing is left'}, and the leaver is switched off.${stillOn(run)}${tooLate(run)}`,
   });
 }
 
@@ -65,6 +65,11 @@ export async function deactivate(desk: Desk): Promise<void> {
 function stillOn(run: Run): string {
   const systems = notSwitchedOff(run);
   return systems.length > 0 ? ` To be switched off by hand: ${systems.join(', ')}.` : '';
+}
+
+/** The last switch is not taken back half-way: whoever cancelled during it is told what became of it. */
+function tooLate(run: Run): string {
+  return run.cancellation ? ' The cancellation came while the last account was being switched off, too late to stop it.' : '';
 }
 
 const CATALOG_CHANGED = (system: string): string =>

@@ -50,6 +50,7 @@ describe('F-33: cancel', () => {
     // The last switch was in hand: the boundary after it is the end.
     if (closing || state === 'deactivating, before the last switch') {
       expect(report.outcome).toBe('completed');
+      if (!closing) expect(report.sentence).toMatch(/The cancellation came .* too late to stop it\.$/);
       return everythingIsDone();
     }
     expect(report).toMatchObject({

@@ -194,7 +194,7 @@ test('M12: row-level security that hides everything after the last move proves n
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
 });
 
-test('M12: a constraint that speaks at COMMIT, younger than our reading of the schema: nothing moves, and the step says why', async () => {
+test('M12: a constraint that speaks at COMMIT, younger than our reading of the schema: only what it refuses stays', async () => {
   const slow = await trap(small.db.crm, 'assignment_rules', 'perform pg_sleep(0.3);');
   const run = await agreed(small);
   await waitFor(small, run, one => one.steps['crm/rules']?.state === 'running');
@@ -203,6 +203,8 @@ test('M12: a constraint that speaks at COMMIT, younger than our reading of the s
   const status = await ended(small, run);
   expect(status.steps['desk/tickets']).toMatchObject({
     state: 'failed',
+    changed: TICKETS - 1,
+    failed: 1,
     message: expect.stringMatching(/23503.*allowed_agents/),
   });
   expect(statesOf(status)).toMatchObject({ 'crm/accounts': 'completed', 'desk/deactivate': 'not-run' });
