@@ -1,5 +1,5 @@
 /**
- * Connections to one target database. Every statement of the connector runs in here: in an explicit transaction, under our
+ * Connections to one target database. Every statement of the connector runs in here: what writes in an explicit transaction, under our
  * settings, and cancelled in the database when the caller aborts, because a statement whose client died still commits.
  *
  *   search_path=''             a name without a schema resolves to nothing but pg_catalog

@@ -90,6 +90,37 @@ categories:
     expect((await connector.inventory(alice, ['notes']))[0]!.fingerprint).toBe(before);
   });
 
+  test('is never a write, whatever a condition calls', async () => {
+    await bench.db.query(`CREATE TABLE written (id bigint);
+      CREATE FUNCTION sneak(id bigint) RETURNS boolean LANGUAGE sql AS 'INSERT INTO public.written VALUES (id) RETURNING true'`);
+    const sneaky = bench.connector(YAML.replace("tasks.status = 'open'", 'public.sneak(tasks.id)'));
+    try {
+      const [tasks] = await sneaky.inventory(alice, ['tasks', 'notes']);
+      expect(tasks).toMatchObject({ complete: false, problem: expect.stringContaining('25006') });
+      expect((await bench.db.query('SELECT * FROM written')).rowCount).toBe(0);
+    } finally {
+      await sneaky.close();
+      await bench.db.query('DROP FUNCTION sneak; DROP TABLE written');
+    }
+  });
+
+  test('a table that changed between two looks of one connection is read as it is now', async () => {
+    const one = bench.connector(YAML, { poolSize: 1 });
+    const notes = async () => (await one.inventory(alice, ['notes']))[0];
+    try {
+      const before = await notes();
+      await bench.db.query('ALTER TABLE notes ALTER id TYPE bigint, ADD COLUMN colour text');
+      expect(await notes()).toEqual(before);
+      await bench.db.query(
+        'DROP TABLE notes; CREATE TABLE notes (id int PRIMARY KEY, owner_id bigint); INSERT INTO notes VALUES (7, 1)',
+      );
+      expect(await notes()).toMatchObject({ count: 1, complete: true });
+    } finally {
+      await one.close();
+      await bench.db.query('DELETE FROM notes; INSERT INTO notes SELECT g, 1 FROM generate_series(1, 5) g');
+    }
+  });
+
   test('pages carry attributes in the order of their keys, and lists carry labels, links and fire times', async () => {
     const [page] = await allPages(connector, alice, 'tasks', 4, 'region');
     expect(page).toMatchObject({ keys: '{2,4,6,8}', count: 4, low: '2', high: '8', attributes: [null, 'emea', null, 'emea'] });
