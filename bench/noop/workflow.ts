@@ -1,8 +1,18 @@
 /**
- * The reference for everything that is about Temporal and not about our work: a workflow of the shape of an offboarding whose
- * activities do nothing. What the engine takes beyond it is ours.
+ * The reference for everything that is about Temporal and not about our work: workflows of the shape of an offboarding whose activities
+ * do nothing. What the engine takes beyond them is ours. `noop` is one workflow; `noopDoor` starts it as the front door starts a run, and
+ * then it has an archiver as well.
  */
-import { condition, defineSignal, proxyActivities, setHandler } from '@temporalio/workflow';
+import {
+  condition,
+  defineSignal,
+  getExternalWorkflowHandle,
+  ParentClosePolicy,
+  proxyActivities,
+  setHandler,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { Move } from './shape.js';
 
 // As workflows/proxies.ts calls quick activities.
@@ -12,19 +22,47 @@ const { nothing } = proxyActivities<{ nothing(): Promise<void> }>({
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
 });
 
-export async function noop({ shape }: { shape: Move[] }): Promise<void> {
+const PASS = 'pass';
+
+export interface Parts {
+  door: Move[];
+  run: Move[];
+  archiver: Move[];
+}
+
+export async function noop({ shape, archiver }: { shape: Move[]; archiver?: Move[] }): Promise<void> {
+  const go = player();
+  const workflowId = `${workflowInfo().workflowId}/archiver`;
+  if (archiver) await start('noop', workflowId, { shape: ['gate', ...archiver] });
+  await go(shape);
+  if (archiver) await getExternalWorkflowHandle(workflowId).signal(PASS);
+}
+
+export async function noopDoor({ door, run, archiver }: Parts): Promise<void> {
+  await player()(door);
+  await start('noop', workflowInfo().workflowId.replace('door', 'run'), { shape: run, archiver });
+}
+
+async function start(type: string, workflowId: string, input: unknown): Promise<void> {
+  await startChild(type, { workflowId, args: [input], parentClosePolicy: ParentClosePolicy.ABANDON });
+}
+
+/** Installs the signal, and answers what goes through a shape. */
+function player(): (shape: Move[]) => Promise<void> {
   let arrived = 0;
   let passed = 0;
-  setHandler(defineSignal<[unknown?]>('pass'), () => {
+  setHandler(defineSignal<[unknown?]>(PASS), () => {
     arrived++;
   });
-  for (const move of shape) {
-    if (move === 'gate') {
-      passed++;
-      await condition(() => arrived >= passed);
-    } else {
-      // Activities that the engine starts in one breath are started in one breath here.
-      await Promise.all(Array.from({ length: move }, () => nothing()));
+  return async shape => {
+    for (const move of shape) {
+      if (move === 'gate') {
+        passed++;
+        await condition(() => arrived >= passed);
+      } else {
+        // Activities that the engine starts in one breath are started in one breath here.
+        await Promise.all(Array.from({ length: move }, () => nothing()));
+      }
     }
-  }
+  };
 }
