@@ -29,15 +29,16 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
   if ('sentence' in found) throw new HandoverFailure('rejected', found.sentence);
   const objection = await objectionTo(deps, input, found.person);
   if (objection) return { objection, accounts: [], findings: [] };
-  const terminated = await deps.store.runs.open({
-    leaver: input.leaver.id,
-    human: found.person.human,
-    offboarding: input.offboardingId,
-    workflow: input.workflowId,
-    preview: input.order.mode === 'preview',
-  });
-  // There is one open run per person: what the last one left behind is over.
-  if (terminated) await deps.store.ledger.fence(terminated, scheduled());
+  await deps.store.runs.open(
+    {
+      leaver: input.leaver.id,
+      human: found.person.human,
+      offboarding: input.offboardingId,
+      workflow: input.workflowId,
+      preview: input.order.mode === 'preview',
+    },
+    scheduled(),
+  );
   await deps.store.audit.append(input.offboardingId, [
     {
       subject: 'requested',

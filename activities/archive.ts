@@ -89,6 +89,7 @@ export async function reconcileArchive(deps: Deps): Promise<number> {
       closed.runId,
       closed.status.name,
     );
+    if (closed.closeTime) await deps.store.ledger.fence(offboarding, closed.closeTime);
     // Where a target does not answer, the run's archiver asks again.
     await settleAll(deps, offboarding).catch(() => {});
   }

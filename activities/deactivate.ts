@@ -5,7 +5,7 @@ import type { Account } from '../domain/model.js';
 import { isEffect, type Plan } from '../domain/plan.js';
 import type { Deps } from './deps.js';
 import { switchAccount, switchedBefore } from './effects.js';
-import { outOfPatience, signal } from './guard.js';
+import { outOfPatience, scheduled, signal } from './guard.js';
 import { type Look, look, planOf, type StepLook } from './look.js';
 import { claimDeactivation } from './open-runs.js';
 
@@ -84,7 +84,11 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
 async function claim(deps: Deps, input: DeactivateInput, plan: Plan): Promise<string | null> {
   const { id, human } = plan.leaver;
   // A run that was reset after its end has no row of its own any more.
-  await deps.store.runs.open({ leaver: id, human, offboarding: input.offboardingId, workflow: input.workflowId, preview: false });
+  const { offboardingId, workflowId } = input;
+  await deps.store.runs.open(
+    { leaver: id, human, offboarding: offboardingId, workflow: workflowId, preview: false },
+    scheduled(),
+  );
   const inTheWay = await claimDeactivation(deps, input.offboardingId);
   if (!inTheWay) return null;
   return `Another offboarding (${inTheWay.workflow}) is still handing items over to this leaver. Amend that run's successors or let it finish, then send "retry".`;

@@ -10,12 +10,20 @@ import { parseKeys } from '../store/manifests.js';
 import type { Deps } from './deps.js';
 import { scheduled, signal } from './guard.js';
 
-/** Settles every pending receipt of an offboarding, also those of plans that were replaced and of answers that were lost. */
+/**
+ * Settles every pending receipt of an offboarding, also those of plans that were replaced and of answers that were lost. Throws what
+ * kept the first one from being settled, after it has tried them all.
+ */
 export async function settleAll(deps: Deps, offboardingId: string): Promise<void> {
+  const failures: unknown[] = [];
   for (const receipt of await deps.store.ledger.unsettled(offboardingId)) {
     const [system] = receipt.step.split('/');
-    await settle(deps, await deps.systems.get(system!), receipt);
+    await deps.systems
+      .get(system!)
+      .then(connector => settle(deps, connector, receipt))
+      .catch(error => failures.push(error));
   }
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Settles one receipt: true when its effect happened, false when it was rolled back and may be tried again. */

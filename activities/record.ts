@@ -1,9 +1,10 @@
 /** Writes down what people decided and how a run ended. */
+import { HandoverFailure } from '../domain/failure.js';
 import type { Outcome } from '../domain/model.js';
 import { departure, mode, type Run } from '../domain/run.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
-import { scheduled } from './guard.js';
+import { scheduled, waited } from './guard.js';
 
 export interface RecordDecisionInput {
   offboardingId: string;
@@ -51,7 +52,7 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
   const { store } = deps;
   // What the closing entry lists is all there is: an attempt that was left behind gets no receipt from here on.
   await store.ledger.fence(run.offboardingId, scheduled());
-  await settleAll(deps, run.offboardingId);
+  await settleAll(deps, run.offboardingId).catch(leavePending);
   const receipts = await store.ledger.all(run.offboardingId);
   await store.audit.append(run.offboardingId, [
     {
@@ -63,6 +64,7 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
         receipts: receipts.map(receipt => ({
           step: receipt.step,
           page: receipt.page,
+          state: receipt.state,
           transaction: receipt.transaction,
           changed: receipt.changed,
           digest: receipt.digest,
@@ -107,6 +109,13 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
   });
   await store.runs.close(run.offboardingId);
   return { certificate: certificate.digest };
+}
+
+/** An attempt in the middle of its transaction is waited for; a system that is out of reach must not keep the run from its closing. */
+const MIDDLE_OF_A_TRANSACTION_MS = 2 * 60_000;
+
+function leavePending(error: unknown): void {
+  if (!(error instanceof HandoverFailure) || (error.kind === 'locked' && waited() < MIDDLE_OF_A_TRANSACTION_MS)) throw error;
 }
 
 /** Once per Temporal run: the first ending is the certificate, one after a reset an addendum that cites it. */

@@ -35,7 +35,7 @@ export class ReceiptExists extends Error {
   override readonly name = 'ReceiptExists';
 }
 
-/** The offboarding was closed after the attempt that wants this effect was scheduled: it was left behind. */
+/** The offboarding has ended since the attempt that wants this effect was scheduled: it was left behind. */
 export class LeftBehind extends Error {
   override readonly name = 'LeftBehind';
 }
@@ -128,7 +128,9 @@ export function ledgerOf(pool: Pool): Ledger {
       if (!rows[0])
         throw new Error(`${receipt.step}: offboarding ${receipt.offboarding} has no trail yet, so it has no effects.`);
       if (rows[0].fenced)
-        throw new LeftBehind(`This offboarding was closed while an attempt at ${receipt.step} was out of reach.`);
+        throw new LeftBehind(
+          `This offboarding has ended while an attempt at ${receipt.step} was out of reach: nothing more is changed.`,
+        );
       throw new ReceiptExists(`${receipt.step} page ${receipt.page} has a receipt already.`);
     },
     async fence(offboarding, before) {

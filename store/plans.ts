@@ -51,8 +51,11 @@ export interface OpenRun {
 }
 
 export interface Runs {
-  /** Registers an open run. A row left behind by a terminated run of the same leaver is replaced, and that offboarding returned. */
-  open(run: Pick<OpenRun, 'leaver' | 'human' | 'offboarding' | 'workflow' | 'preview'>): Promise<string | null>;
+  /**
+   * Registers an open run. A row left behind by a terminated run of the same leaver is replaced, and whatever that run had under way
+   * `now` (by Temporal's clock) gets no receipt any more (`Ledger.fence`).
+   */
+  open(run: Pick<OpenRun, 'leaver' | 'human' | 'offboarding' | 'workflow' | 'preview'>, now: Date): Promise<void>;
   /** Who is to take over in steps that are not finished. */
   setSuccessors(offboarding: string, successors: Record<string, string[]>): Promise<void>;
   /** Its successors are no longer waited for. */
@@ -67,18 +70,18 @@ export interface Runs {
 
 export function runsOf(pool: Pool): Runs {
   return {
-    async open(run) {
-      const { rows } = await pool.query(
-        `with replaced as (select offboarding from handover.open_runs where leaver = $1 and offboarding <> $3)
+    async open(run, now) {
+      await pool.query(
+        `with replaced as (
+           update handover.audit_heads set fence = greatest(fence, $6)
+            where offboarding in (select offboarding from handover.open_runs where leaver = $1 and offboarding <> $3))
          insert into handover.open_runs (leaver, human, offboarding, workflow, preview) values ($1, $2, $3, $4, $5)
          on conflict (leaver) do update set human = excluded.human, offboarding = excluded.offboarding, workflow = excluded.workflow,
            preview = excluded.preview, opened = now(),
            successors = case when open_runs.offboarding = excluded.offboarding then open_runs.successors else '{}' end,
-           deactivating = open_runs.deactivating and open_runs.offboarding = excluded.offboarding
-         returning (select offboarding from replaced)`,
-        [run.leaver, run.human, run.offboarding, run.workflow, run.preview],
+           deactivating = open_runs.deactivating and open_runs.offboarding = excluded.offboarding`,
+        [run.leaver, run.human, run.offboarding, run.workflow, run.preview, now],
       );
-      return rows[0].offboarding as string | null;
     },
     async setSuccessors(offboarding, successors) {
       await pool.query('update handover.open_runs set successors = $2 where offboarding = $1', [

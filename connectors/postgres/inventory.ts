@@ -7,7 +7,7 @@
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, CategoryInventory } from '../../domain/model.js';
 import { andWhen, type BoundCategory, ownedBy } from './binding.js';
-import { schemaMayHaveDrifted, toFailure } from './failures.js';
+import { schemaMayHaveDrifted, sqlState, toFailure } from './failures.js';
 import { Bindings, quote } from './names.js';
 import type { Transaction } from './session.js';
 import type { Binding, Target } from './target.js';
@@ -84,16 +84,21 @@ async function readAll(
   onDrift: () => void,
   signal: AbortSignal | undefined,
 ): Promise<CategoryInventory[]> {
-  if (all.length === 0) return [];
+  const [first, ...others] = all;
+  if (!first) return [];
   const options = { doing: 'taking the inventory', signal };
+  let size = TOGETHER;
   if (all.length <= TOGETHER) {
     const rows = await target.session.transaction({ mode: 'glance', ...options }, tx => tryCount(target, tx, all));
     if (!(rows instanceof HandoverFailure)) return all.map((one, n) => inventoryOf(target, one, rows[n]!));
+    // What the database said of one category is about that one; a connection that broke has said nothing.
+    if (others.length === 0 && sqlState(rows.cause) !== null) return [unread(first, rows, onDrift)];
+    size = 1;
   }
   return target.session.transaction({ mode: 'read', ...options }, async tx => {
     const found: CategoryInventory[] = [];
-    for (let from = 0; from < all.length; from += TOGETHER)
-      found.push(...(await readTogether(target, tx, all.slice(from, from + TOGETHER), onDrift)));
+    for (let from = 0; from < all.length; from += size)
+      found.push(...(await readTogether(target, tx, all.slice(from, from + size), onDrift)));
     return found;
   });
 }
@@ -108,10 +113,7 @@ async function readTogether(
   const rows = await tryCount(target, tx, some);
   if (!(rows instanceof HandoverFailure)) return some.map((one, n) => inventoryOf(target, one, rows[n]!));
   const [first, ...others] = some;
-  if (others.length === 0) {
-    if (schemaMayHaveDrifted(rows.cause)) onDrift();
-    return [incomplete(first!.category, rows)];
-  }
+  if (others.length === 0) return [unread(first!, rows, onDrift)];
   const found: CategoryInventory[] = [];
   for (const one of some) found.push(...(await readTogether(target, tx, [one], onDrift)));
   return found;
@@ -127,7 +129,7 @@ async function tryCount(target: Target, tx: Transaction, some: readonly Countabl
     const failure = toFailure(error, target.system, `reading ${some.map(one => one.category).join(', ')}`);
     // A lock passes: it is waited for like any other (PATIENCE_MS), instead of asking people about a category nobody can read.
     if (failure.kind === 'locked') throw failure;
-    // A dead connection answers nothing any more, and then the whole inventory is retried; this throws in that case.
+    // In a snapshot of several statements a dead connection answers nothing any more: this throws, and the whole inventory is retried.
     await tx.recover();
     return failure;
   }
@@ -143,6 +145,11 @@ function inventoryOf(target: Target, { category, bound }: Countable, row: Counte
   }
   const { count, fingerprint, fires_at } = row;
   return { category, count: Number(count), fingerprint, complete: true, problem: null, firesAt: fires_at };
+}
+
+function unread({ category }: Countable, failure: HandoverFailure, onDrift: () => void): CategoryInventory {
+  if (schemaMayHaveDrifted(failure.cause)) onDrift();
+  return incomplete(category, failure);
 }
 
 function incomplete(category: string, failure: HandoverFailure): CategoryInventory {

@@ -81,7 +81,7 @@ function selectPeople(
      ORDER BY ${people.key.kind === 'integer' ? 'ho_person.ho_key' : 'ho_person.ho_key::text COLLATE "C"'}
      LIMIT ${MOST_PEOPLE}`;
   return target.session.transaction({ mode: 'glance', doing: 'looking people up', signal }, async tx => {
-    const rows = await tx.repeated<PersonRow>(statement, bind.values);
+    const rows = await tx.query<PersonRow>(statement, bind.values);
     return rows.map(row => toPerson(row, catalog));
   });
 }

@@ -5,7 +5,7 @@
  *   search_path=''             a name without a schema resolves to nothing but pg_catalog
  *   row_security=off           rows that a policy would hide raise an error instead of being silently missing (F-28)
  *   statement/lock_timeout     from the catalog
- *   idle_in_transaction_...    an attempt whose process was stopped loses its locks, and its COMMIT then fails: that is the fence
+ *   idle_in_transaction_...    an attempt whose process was stopped loses its locks, and its COMMIT then fails
  *   client_connection_check... a statement of a client that is gone is cancelled by the server itself
  *   parallel_setup_cost        a look at many small tables is over before PostgreSQL's helper processes have started
  */
@@ -13,7 +13,7 @@ import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Catalog } from '../catalog.js';
-import { toFailure } from './failures.js';
+import { sqlState, toFailure } from './failures.js';
 
 export type Log = (message: string) => void;
 
@@ -21,7 +21,7 @@ export interface Row {
   [column: string]: unknown;
 }
 
-/** One open transaction. */
+/** One open transaction; in a glance, every statement is one by itself. */
 export interface Transaction {
   /** The transaction's id as `settle` takes it; empty for readers, which have none. */
   readonly id: string;
@@ -29,8 +29,8 @@ export interface Transaction {
   execute(text: string, values?: unknown[]): Promise<number>;
   query<R extends Row = Row>(text: string, values?: unknown[]): Promise<R[]>;
   /**
-   * The same for a text that comes again and again and whose columns keep their types whatever becomes of the tables: the database
-   * reads and checks it once per connection, and plans it for the values of each time.
+   * The same for a text that comes again and again and whose columns keep their types and collations whatever becomes of the tables:
+   * the database reads and checks it once per connection, and plans it for the values of each time.
    */
   repeated<R extends Row = Row>(text: string, values: unknown[]): Promise<R[]>;
   /**
@@ -62,13 +62,16 @@ const IDLE_MS = 60_000;
  * small tables (measured, bench/README.md). A count over a million rows is still shared out.
  */
 const PARALLEL_SETUP_COST = 10_000;
+/** What a connection has prepared goes with it. */
+const LIFETIME_S = 3_600;
 /** How long a cancelled statement may take to end before its socket is cut. */
 const CANCEL_GRACE_MS = 5_000;
 
 export class Session {
   readonly #pool: pg.Pool;
   readonly #config: pg.ClientConfig;
-  readonly #prepared = new WeakSet<object>();
+  /** Connections under our settings, and how a writer begins there. */
+  readonly #prepared = new WeakMap<object, Beginning>();
   /** Errors that our own statements threw: a callback's errors may look the same (it talks to a database, too) but are not ours. */
   readonly #faults = new WeakSet<object>();
 
@@ -87,7 +90,13 @@ export class Session {
       // Everything that leaves the database is text or JSON text that our SQL shaped: no date or number is guessed at.
       types: { getTypeParser: (oid: number) => parserOf(oid) } as pg.CustomTypesConfig,
     };
-    this.#pool = new pg.Pool({ ...this.#config, max: poolSize, idleTimeoutMillis: 30_000, allowExitOnIdle: true });
+    this.#pool = new pg.Pool({
+      ...this.#config,
+      max: poolSize,
+      idleTimeoutMillis: 30_000,
+      maxLifetimeSeconds: LIFETIME_S,
+      allowExitOnIdle: true,
+    });
     // A connection that breaks while nobody uses it must not end the process; the next use opens a new one.
     this.#pool.on('error', error => this.log(`${catalog.system}: an idle connection broke (${error.message})`));
     // Nor one that breaks in somebody's hands before a transaction listens: the statement it was for fails.
@@ -95,7 +104,7 @@ export class Session {
   }
 
   /**
-   * Runs `work` between BEGIN and COMMIT. Whatever it throws rolls back; database errors come out as HandoverFailure, an abort as
+   * Runs `work` between BEGIN and COMMIT (a glance needs neither). Whatever it throws rolls back; database errors come out as HandoverFailure, an abort as
    * the signal's reason, and anything else as it is. From COMMIT on an abort is too late: the outcome is reported instead.
    */
   async transaction<T>(options: TransactionOptions, work: (tx: Transaction) => Promise<T>): Promise<T> {
@@ -110,7 +119,7 @@ export class Session {
     const run = <R extends Row>(text: string, values?: unknown[]) => this.#cancellable<R>(client, signal, { text, values });
     let reusable = false;
     try {
-      const { id, version } = await begin(run, options);
+      const { id, version } = await begin(run, options, { system: this.catalog.system, as: this.#prepared.get(client)! });
       const result = await work({
         id,
         recover: async () => {
@@ -154,8 +163,7 @@ export class Session {
       const client = await this.#pool.connect();
       if (!this.#prepared.has(client)) {
         try {
-          await client.query(settings(this.catalog));
-          this.#prepared.add(client);
+          this.#prepared.set(client, await prepare(client, this.catalog));
         } catch (error) {
           client.release(true);
           throw error;
@@ -238,8 +246,23 @@ type Run = (text: string) => Promise<pg.QueryResult<Row>>;
 
 const FLUSH = `SELECT pg_catalog.pg_logical_emit_message(false, 'handover', '', true)`;
 
+/** READ WRITE, or nothing where whoever runs the database has made it read-only: that is theirs to lift. */
+type Beginning = 'READ WRITE' | '';
+
+async function prepare(client: pg.PoolClient, catalog: Catalog): Promise<Beginning> {
+  await client.query(settings(catalog));
+  const { rows } = await client.query(
+    `SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only'`,
+  );
+  return rows[0]?.reset_val === 'on' ? '' : 'READ WRITE';
+}
+
 /** At most one round trip. A writer learns its transaction id and the server's version here, so that no statement has to ask for them. */
-async function begin(run: Run, { mode, idleMs }: TransactionOptions): Promise<{ id: string; version: number }> {
+async function begin(
+  run: Run,
+  { mode, idleMs, doing }: TransactionOptions,
+  writer: { system: string; as: Beginning },
+): Promise<{ id: string; version: number }> {
   if (mode === 'glance') return { id: '', version: 0 };
   const idle = idleMs ? `; SET LOCAL idle_in_transaction_session_timeout = ${Math.round(idleMs)}` : '';
   if (mode === 'read') {
@@ -247,8 +270,13 @@ async function begin(run: Run, { mode, idleMs }: TransactionOptions): Promise<{ 
     return { id: '', version: 0 };
   }
   const results = await run(
-    `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE${idle}; SELECT pg_current_xact_id()::text AS id, current_setting('server_version_num') AS version`,
-  );
+    `BEGIN ISOLATION LEVEL READ COMMITTED ${writer.as}${idle}; SELECT pg_current_xact_id()::text AS id, current_setting('server_version_num') AS version`,
+  ).catch((error: unknown) => {
+    // The only thing that BEGIN can object to: 0A000 where every other statement that writes says 25006.
+    if (sqlState(error) !== '0A000') throw error;
+    const why = 'the database is read-only at the moment (a standby, or a failover is under way)';
+    throw new HandoverFailure('transient', `${writer.system}: while ${doing}: ${why}`, { cause: error });
+  });
   // Several statements in one text answer with a list, whatever the type says.
   const last = (results as unknown as pg.QueryResult<Row>[]).at(-1);
   return { id: String(last?.rows[0]?.id), version: Number(last?.rows[0]?.version) };
@@ -266,6 +294,7 @@ function settings(catalog: Catalog): string {
     'SET row_security = off',
     // Only a transaction that says so writes.
     'SET default_transaction_read_only = on',
+    `SET default_transaction_isolation = 'read committed'`,
     `SET statement_timeout = ${pg.escapeLiteral(statement_timeout)}`,
     `SET lock_timeout = ${pg.escapeLiteral(lock_timeout)}`,
     `SET idle_in_transaction_session_timeout = ${IDLE_MS}`,

@@ -98,6 +98,25 @@ describe('a receipt is about a transaction that a crash cannot undo without a tr
   });
 });
 
+describe('a database that is read-only', () => {
+  test('because its administrators said so, is not written to behind their backs: it is waited for', async () => {
+    await tasks(3);
+    const request = await batchOf(connector, alice, 'tasks');
+    const { rows } = await bench.db.query('SELECT current_database() AS name');
+    const name = `"${rows[0].name}"`;
+    await bench.db.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+    const late = bench.connector(YAML);
+    try {
+      const failure = await failureOf(late.change(request, async () => {}));
+      expect(failure).toMatchObject({ kind: 'transient', message: expect.stringContaining('25006') });
+      expect(await owners()).toEqual({ 1: 3 });
+    } finally {
+      await late.close();
+      await bench.db.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
+    }
+  });
+});
+
 describe('compare-and-set', () => {
   test('items that somebody took, closed or deleted meanwhile are left alone and named, the rest moves', async () => {
     await tasks(10);
