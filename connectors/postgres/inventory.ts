@@ -14,6 +14,7 @@ import type { Binding, Target } from './target.js';
 
 /** Categories that are counted by one statement: round trips cost more than most counts. */
 const TOGETHER = 25;
+const TOOK_TOO_LONG = '57014';
 
 export async function inventory(
   target: Target,
@@ -91,8 +92,9 @@ async function readAll(
   if (all.length <= TOGETHER) {
     const rows = await target.session.transaction({ mode: 'glance', ...options }, tx => tryCount(target, tx, all));
     if (!(rows instanceof HandoverFailure)) return all.map((one, n) => inventoryOf(target, one, rows[n]!));
-    // What the database said of one category is about that one; a connection that broke has said nothing.
-    if (others.length === 0 && sqlState(rows.cause) !== null) return [unread(first, rows, onDrift)];
+    // A connection that broke says nothing about the category; a statement that took too long does, and is not tried again.
+    const passing = rows.kind === 'transient' && sqlState(rows.cause) !== TOOK_TOO_LONG;
+    if (others.length === 0 && !passing) return [unread(first, rows, onDrift)];
     size = 1;
   }
   return target.session.transaction({ mode: 'read', ...options }, async tx => {
