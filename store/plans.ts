@@ -1,6 +1,7 @@
 /** Plans by digest, and the register of open runs. */
 import { canonicalJson, type Plan } from '../domain/plan.js';
 import { inTransaction, type Pool, sha256 } from './database.js';
+import { LeftBehind } from './ledger.js';
 
 export interface Plans {
   /** Computes the digest, stores the plan and returns it complete. Of two plans for one revision of a run the first one stands. */
@@ -53,7 +54,7 @@ export interface OpenRun {
 export interface Runs {
   /**
    * Registers an open run. A row left behind by a terminated run of the same leaver is replaced, and whatever that run had under way
-   * `now` (by Temporal's clock) gets no receipt any more (`Ledger.fence`).
+   * `now` (by Temporal's clock) gets no receipt any more (`Ledger.fence`). Throws LeftBehind where this run is the one that was.
    */
   open(run: Pick<OpenRun, 'leaver' | 'human' | 'offboarding' | 'workflow' | 'preview'>, now: Date): Promise<void>;
   /** Who is to take over in steps that are not finished. */
@@ -71,17 +72,21 @@ export interface Runs {
 export function runsOf(pool: Pool): Runs {
   return {
     async open(run, now) {
-      await pool.query(
-        `with replaced as (
-           update handover.audit_heads set fence = greatest(fence, $6)
-            where offboarding in (select offboarding from handover.open_runs where leaver = $1 and offboarding <> $3))
-         insert into handover.open_runs (leaver, human, offboarding, workflow, preview) values ($1, $2, $3, $4, $5)
+      const { rowCount } = await pool.query(
+        `with behind as (select from handover.audit_heads where offboarding = $3 and fence > $6),
+              replaced as (
+                update handover.audit_heads set fence = greatest(fence, $6)
+                 where not exists (select from behind)
+                   and offboarding in (select offboarding from handover.open_runs where leaver = $1 and offboarding <> $3))
+         insert into handover.open_runs (leaver, human, offboarding, workflow, preview)
+         select $1, $2, $3, $4, $5 where not exists (select from behind)
          on conflict (leaver) do update set human = excluded.human, offboarding = excluded.offboarding, workflow = excluded.workflow,
            preview = excluded.preview, opened = now(),
            successors = case when open_runs.offboarding = excluded.offboarding then open_runs.successors else '{}' end,
            deactivating = open_runs.deactivating and open_runs.offboarding = excluded.offboarding`,
         [run.leaver, run.human, run.offboarding, run.workflow, run.preview, now],
       );
+      if (rowCount === 0) throw new LeftBehind('This offboarding has ended while an attempt of it was out of reach.');
     },
     async setSuccessors(offboarding, successors) {
       await pool.query('update handover.open_runs set successors = $2 where offboarding = $1', [

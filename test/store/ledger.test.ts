@@ -85,6 +85,9 @@ describe('a fence', () => {
     await store.ledger.begin(receipt(1), [], at(1));
     await store.runs.open({ ...run, offboarding: randomUUID() }, at(10));
     await expect(store.ledger.begin(receipt(2), [], at(5))).rejects.toThrow(LeftBehind);
+    // Nor does what it left behind put itself into the register again.
+    await expect(store.runs.open({ ...run, offboarding }, at(5))).rejects.toThrow(LeftBehind);
+    expect((await store.runs.all()).map(one => one.offboarding)).not.toContain(offboarding);
   });
 });
 

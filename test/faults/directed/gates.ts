@@ -9,6 +9,8 @@ export interface Gate {
   /** Settles when an activity has come to the door. */
   arrived: Promise<void>;
   open(): void;
+  /** Opens it, and whoever stood there fails: what they have done is done, and nobody gets to know. */
+  lose(): void;
 }
 
 export class Gates {
@@ -41,15 +43,17 @@ export class Gates {
   close(name: string, side: Side, nth = 1): Gate {
     let arrive!: () => void;
     let open!: () => void;
+    let lose!: () => void;
     const arrived = new Promise<void>(resolve => {
       arrive = resolve;
     });
-    const opened = new Promise<void>(resolve => {
+    const opened = new Promise<void>((resolve, reject) => {
       open = resolve;
+      lose = () => reject(new Error('the answer was lost'));
     });
     this.#closed.push({ name, side, passing: nth - 1, arrive, opened });
     this.#open.push(open);
-    return { arrived, open };
+    return { arrived, open, lose };
   }
 
   /** Nobody is held any more. */
@@ -74,7 +78,6 @@ export class Gates {
     const alive = setInterval(() => {
       if (!this.frozen) context.heartbeat();
     }, 200);
-    await gate.opened;
-    clearInterval(alive);
+    await gate.opened.finally(() => clearInterval(alive));
   }
 }

@@ -42,7 +42,8 @@ describe('M8: hostile messages', () => {
         const before = await offboardings().status(run.run);
         const moved = await moves(small);
         await sendAll(run, messages, before);
-        const after = await judged(run, before.decided + messages.length);
+        await recorded(run, before.decided + messages.length);
+        const after = await offboardings().status(run.run);
         expect(kept(after)).toEqual(kept(before));
         expect(await moves(small)).toBe(moved);
         await mend();
@@ -72,7 +73,7 @@ describe('M8: right messages from anybody, in any order, mixed with hostile ones
           await mend();
           gates.openAll();
           // What is judged late would change the run under the hands of those who bring it to its end.
-          await waitFor(small, run, one => one.state === 'closed' || one.decided >= before.decided + messages.length, 60_000);
+          await recorded(run, before.decided + messages.length);
           const status = await driveOn(run);
           const accepted = await acceptedApprovals(run);
           // What moved beyond the start was agreed on by somebody who may, and never by the leaver.
@@ -213,6 +214,20 @@ function unlessClosed(error: Error): void {
 
 function judged(run: Started, count: number): Promise<Status> {
   return waitFor(small, run, one => one.decided >= count, 60_000);
+}
+
+/** Until every message is judged to its end and stands in the trail, exactly once; a run that has closed judges no more. */
+async function recorded({ run, offboardingId }: Started, count: number): Promise<void> {
+  const seen = async (): Promise<number | 'closed'> => {
+    if ((await offboardings().status(run)).state === 'closed') return 'closed';
+    const { rows } = await small.db.store.query(
+      `select count(*)::int as n from handover.audit where offboarding = $1 and kind in ('decision', 'refusal')`,
+      [offboardingId],
+    );
+    return rows[0].n as number;
+  };
+  await expect.poll(seen, { timeout: 60_000, interval: 25 }).toSatisfy(n => n === 'closed' || n >= count);
+  expect(['closed', count]).toContain(await seen());
 }
 
 /** What no refused message may change. */

@@ -8,7 +8,7 @@ import { decide, type Started, start } from '../../small-world/drive.js';
 import { useSmallWorld } from '../../small-world/world.js';
 import { Gates } from './gates.js';
 import { sample } from './long.js';
-import { leaverIs, moves } from './scenes.js';
+import { agreed, leaverIs, moves } from './scenes.js';
 import { driveToEnd, type Reached, STATES, type StateName, stillHeld } from './states.js';
 
 const gates = new Gates();
@@ -35,6 +35,7 @@ describe('F-33: cancel', () => {
     ]) as [StateName, string][],
   )('while %s, by %s', async (state, way) => {
     const { run, mend } = await reach(state);
+    const begun = (await small.world.offboardings.status(run.run)).steps;
     const closing = state.startsWith('closing');
     if (way === 'the message') {
       const answer = await decide(small, run, 'cancel', 'oscar');
@@ -58,6 +59,12 @@ describe('F-33: cancel', () => {
       sentence: expect.stringMatching(/^Cancelled (by Oscar Operator|in Temporal)/),
     });
     for (const step of report.steps) expect(['completed', 'failed', 'not-run']).toContain(step.state);
+    // What nobody had begun when the cancel came is not begun any more.
+    for (const step of report.steps) {
+      const was = begun[step.id]!;
+      if (was.state === 'running' || was.state === 'completed') continue;
+      expect(step).toMatchObject({ state: was.state === 'queued' ? 'not-run' : was.state, changed: was.changed });
+    }
     // The report says of every account what it is.
     const [crm, desk] = await leaverIs(small);
     if (report.access.crm) expect(report.access.crm).toBe(crm === 'active' ? 'open' : 'deactivated');
@@ -67,6 +74,27 @@ describe('F-33: cancel', () => {
     // And the next run does the rest.
     await driveToEnd(small, await start(small));
     await everythingIsDone();
+  });
+
+  test('while the answer of a group that is done gets lost: the report counts what it did', async () => {
+    const before = await moves(small);
+    const gate = gates.close('runSteps', 'after', 2);
+    const run = await agreed(small);
+    await gate.arrived;
+    const moved = await moves(small);
+    expect(moved).toBeGreaterThan(before);
+    expect(await decide(small, run, 'cancel', 'oscar')).toMatchObject({ verdict: 'accepted' });
+    gate.lose();
+    const report = await small.world.offboardings.result(run.run);
+    await gates.quiet();
+    expect(report.outcome).toBe('cancelled');
+    // Item by item against the witness: the checker's I6 afterwards.
+    const { rows } = await small.db.store.query(
+      `select step as id, sum(changed)::int as changed from handover.receipts where offboarding = $1 and state = 'committed' group by step`,
+      [run.offboardingId],
+    );
+    for (const { id, changed } of rows) expect(report.steps.find(step => step.id === id)).toMatchObject({ changed });
+    expect(await moves(small)).toBe(moved);
   });
 });
 
@@ -93,6 +121,9 @@ describe.each(LEFT_BEHIND)('F-33: terminate, attempts %s', (_, frozen) => {
       await gates.quiet();
       expect(await moves(small)).toBe(moved);
       await everythingIsDone();
+      // Nor does it put itself back into the register, where it would stand in other people's way.
+      const { rows } = await small.db.store.query('select offboarding from handover.open_runs where workflow = $1', [run.run]);
+      expect(rows).toEqual([]);
     },
   );
 });

@@ -43,10 +43,13 @@ const small = useSmallWorld({
 });
 afterEach(() => gates.openAll());
 
-test.each(sample(Object.keys(STATES) as StateName[], 3))(
-  'F-38: the server is killed while a run is %s',
+/** The worker that stays goes on from what it remembers; a new one has nothing but the file, and replays it. */
+const WORKERS = ['stays', 'is a new one, too'] as const;
+
+test.each(sample(Object.keys(STATES) as StateName[], 3).flatMap(state => WORKERS.map(worker => [state, worker] as const)))(
+  'F-38: the server is killed while a run is %s, and the worker %s',
   { timeout: 120_000 },
-  async state => {
+  async (state, worker) => {
     const { run, mend } = await (STATES[state] as (typeof STATES)['preparing'])(small, gates);
     const { port, pid } = server;
     server.kill('SIGKILL');
@@ -59,6 +62,7 @@ test.each(sample(Object.keys(STATES) as StateName[], 3))(
     await startServer(port);
     expect(server.port).toBe(port);
     expect(server.pid).not.toBe(pid);
+    if (worker !== 'stays') await small.world.restartWorker();
     await driveToEnd(small, run);
     expect(await stillHeld(small)).toBe(0);
     expect(await leaverIs(small)).toEqual(['inactive', 'inactive']);
