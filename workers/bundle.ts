@@ -1,6 +1,6 @@
 /** The workflows as one file for Temporal's sandbox, built once and kept while the sources stay the same. */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
@@ -23,10 +23,20 @@ export async function workflowBundle(cacheDir: string): Promise<string> {
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, code);
   await rename(draft, path);
-  for (const old of await readdir(cacheDir)) {
-    if (/^workflows-.*\.js$/.test(old) && join(cacheDir, old) !== path) await rm(join(cacheDir, old), { force: true });
-  }
+  await forgetOld(cacheDir, path);
   return path;
+}
+
+const DAY_MS = 86_400_000;
+
+/** Of earlier sources; younger ones may be another version's, whose worker is about to load it. */
+async function forgetOld(cacheDir: string, current: string): Promise<void> {
+  for (const name of await readdir(cacheDir)) {
+    const path = join(cacheDir, name);
+    if (!/^workflows-.*\.js$/.test(name) || path === current) continue;
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs > DAY_MS) await rm(path, { force: true });
+  }
 }
 
 async function digest(): Promise<string> {
