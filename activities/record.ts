@@ -4,7 +4,7 @@ import type { Outcome } from '../domain/model.js';
 import { departure, mode, type Run } from '../domain/run.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
-import { scheduled, waited } from './guard.js';
+import { outOfPatience, scheduled, waited } from './guard.js';
 
 export interface RecordDecisionInput {
   offboardingId: string;
@@ -52,7 +52,7 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
   const { store } = deps;
   // What the closing entry lists is all there is: an attempt that was left behind gets no receipt from here on.
   await store.ledger.fence(run.offboardingId, scheduled());
-  await settleAll(deps, run.offboardingId).catch(leavePending);
+  await settleAll(deps, run.offboardingId).catch(error => leavePending(deps, error));
   const receipts = await store.ledger.all(run.offboardingId);
   await store.audit.append(run.offboardingId, [
     {
@@ -111,11 +111,13 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
   return { certificate: certificate.digest };
 }
 
-/** An attempt in the middle of its transaction is waited for; a system that is out of reach must not keep the run from its closing. */
-const MIDDLE_OF_A_TRANSACTION_MS = 2 * 60_000;
+/** Longer than a transaction may sit idle: an attempt in the middle of one is waited for, as is a restart of its system. */
+const SETTLE_MS = 2 * 60_000;
 
-function leavePending(error: unknown): void {
-  if (!(error instanceof HandoverFailure) || (error.kind === 'locked' && waited() < MIDDLE_OF_A_TRANSACTION_MS)) throw error;
+/** A system that is out of reach for longer must not keep the run from its closing. */
+function leavePending(deps: Deps, error: unknown): void {
+  const final = error instanceof HandoverFailure && (outOfPatience(error.kind, deps.patience) || waited() > SETTLE_MS);
+  if (!final) throw error;
 }
 
 /** Once per Temporal run: the first ending is the certificate, one after a reset an addendum that cites it. */
