@@ -3,7 +3,7 @@
  * no answer grows with them, and the history stays far below the level at which Temporal warns.
  */
 import { expect, test } from 'vitest';
-import { agree, ended, handOver, must, planned, start, waitFor } from '../../small-world/drive.js';
+import { agree, must, planned, start, waitFor } from '../../small-world/drive.js';
 import { refuse } from '../../small-world/mischief.js';
 import { useSmallWorld } from '../../small-world/world.js';
 import { LONG } from './long.js';
@@ -36,7 +36,10 @@ test(`F-36: ${ITEMS} items`, { timeout: 170_000 }, async () => {
 test(`F-36: ${REFUSED} refused items are counted in the run and named in the ledger`, { timeout: 170_000 }, async () => {
   await small.refill({ tickets: REFUSED });
   const mischief = await refuse(small.db.desk, 'tickets');
-  const { status, ...run } = await handOver(small);
+  const run = await start(small);
+  await planned(small, run);
+  await agree(small, run);
+  const status = await waitFor(small, run, one => one.state === 'needs-attention', 120_000);
   await mischief.mend();
   expect(status.steps['desk/tickets']).toMatchObject({ state: 'failed', failed: REFUSED, remaining: REFUSED });
   expect(status.steps['desk/tickets']!.exceptions.length).toBeLessThanOrEqual(10);
@@ -47,7 +50,9 @@ test(`F-36: ${REFUSED} refused items are counted in the run and named in the led
   expect(rows[0].n).toBe(REFUSED);
   await staysSmall(run.run, status);
   await must(small, run, 'retry', 'olivia');
-  expect(await ended(small, run)).toMatchObject({ outcome: 'completed', steps: { 'desk/tickets': { changed: REFUSED } } });
+  const done = await waitFor(small, run, one => one.state === 'closed', 120_000);
+  expect(done).toMatchObject({ outcome: 'completed', steps: { 'desk/tickets': { changed: REFUSED } } });
+  await small.world.offboardings.result(run.run);
   await staysSmall(run.run, status);
 });
 
