@@ -15,6 +15,7 @@
  *   batch         one manifest page, changed in one transaction of the target
  *   decision      approve, reject, acknowledge, amend, retry, skip, ... by a person
  *   ledger        our record of every effect: intent before, receipt after
+ *   fence         raised when an offboarding ends: an attempt scheduled before it is *left behind* and gets no receipt any more
  *   certificate   the closing document
  *
  * Everything here is plain JSON: it travels through workflow histories and lies in the store for years.

@@ -2,7 +2,8 @@
  * What a look at one system costs: a hundred categories, ten million rows in all, five thousand of the leaver's. The reference is the best
  * hand-written SQL that counts and fingerprints the same, on one connection: of several ways to cut it into statements the fastest, with
  * the tricks that made ours fast (no helper processes of PostgreSQL's, statements that it has read before). All read the same warm database,
- * in turns; the answers must be the same to the digit. What is measured is the connector's inventory, without the activity around it, since the SQL has none either.
+ * in turns; the answers must be the same to the digit. What is measured is the connector's inventory, without the activity around it,
+ * since the SQL has none either.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

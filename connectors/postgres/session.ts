@@ -104,8 +104,9 @@ export class Session {
   }
 
   /**
-   * Runs `work` between BEGIN and COMMIT (a glance needs neither). Whatever it throws rolls back; database errors come out as HandoverFailure, an abort as
-   * the signal's reason, and anything else as it is. From COMMIT on an abort is too late: the outcome is reported instead.
+   * Runs `work` between BEGIN and COMMIT; a glance needs neither. Whatever it throws rolls back; database errors come out as
+   * HandoverFailure, an abort as the signal's reason, and anything else as it is. From COMMIT on an abort is too late: the outcome is
+   * reported instead.
    */
   async transaction<T>(options: TransactionOptions, work: (tx: Transaction) => Promise<T>): Promise<T> {
     const { signal, doing } = options;
