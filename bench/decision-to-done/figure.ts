@@ -10,7 +10,7 @@ import { type History, spentInWords, timeOf } from '../harness/history.js';
 import { withServers } from '../harness/servers.js';
 import { startBenchWorker } from '../harness/worker.js';
 import { shapeOf } from '../noop/shape.js';
-import { APPROVER, buildTeam, leaver, MANUAL, moved, OPERATOR } from '../team/world.js';
+import { APPROVER, buildTeam, leaver, MANUAL, moved, OPERATOR } from '../team/team.js';
 
 export async function decisionToDone({ rounds, quick, say }: Effort): Promise<Measured> {
   // So many that a 95th percentile means something.

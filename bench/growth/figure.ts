@@ -6,8 +6,8 @@
 import { compared, type Effort, type Line, type Measured, median, seconds } from '../harness/figure.js';
 import { spentInWords } from '../harness/history.js';
 import { withServers } from '../harness/servers.js';
+import { buildTemplate } from '../million/databases.js';
 import { type BigOwnerRun, bigOwner } from '../million/engine.js';
-import { buildTemplate } from '../million/world.js';
 
 /** Over exactly linear: what a database's caches and checkpoints may add to ten times the work. */
 const LINEAR = 1.25;

@@ -13,7 +13,7 @@ import { createConnector } from '../../connectors/registry.js';
 import type { Account, CategoryInventory } from '../../domain/model.js';
 import { compared, type Effort, type Measured, median, seconds } from '../harness/figure.js';
 import { withServers } from '../harness/servers.js';
-import { withClient } from '../million/world.js';
+import { withClient } from '../million/databases.js';
 
 const LIMIT = 1.3;
 const LEAVER = 1;

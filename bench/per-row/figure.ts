@@ -6,8 +6,8 @@
 import { compared, type Effort, type Measured, seconds } from '../harness/figure.js';
 import { withServers } from '../harness/servers.js';
 import { rowByRow } from '../million/contestants.js';
+import { buildTemplate, freshCopy } from '../million/databases.js';
 import { bigOwner } from '../million/engine.js';
-import { buildTemplate, freshCopy } from '../million/world.js';
 
 /** At least thirty times as fast. */
 const LIMIT = 1 / 30;

@@ -15,10 +15,10 @@ import { whileCounting } from '../harness/process.js';
 import { type Servers, withServers } from '../harness/servers.js';
 import { everyoneClosed, span } from '../harness/visibility.js';
 import { startBenchWorker } from '../harness/worker.js';
-import { withClient } from '../million/world.js';
+import { withClient } from '../million/databases.js';
 import { activitiesIn, type Move, shapeOf } from '../noop/shape.js';
 import type { Parts } from '../noop/workflow.js';
-import { APPROVER, buildTeam, FIRST_LEAVER, leaver, MANUAL, moved, OPERATOR } from '../team/world.js';
+import { APPROVER, buildTeam, FIRST_LEAVER, leaver, MANUAL, moved, OPERATOR } from '../team/team.js';
 
 const LIMIT = 1.3;
 const MOST = { activities: 30, events: 250 };

@@ -4,7 +4,7 @@
  *   node --import tsx test/faults/summary.ts <results.jsonl>...
  */
 import { readFile } from 'node:fs/promises';
-import type { Outcome } from './run.js';
+import type { Outcome } from './run-schedule.js';
 import type { Schedule } from './schedule.js';
 
 type Line = Partial<Outcome> & { seed: number; schedule: Schedule; error?: string };

@@ -1,6 +1,6 @@
 /** A company in which many people leave at once: two systems, twelve categories, three of which only people can hand over. */
 import type { Postgres } from '../../runtime/embedded/postgres.js';
-import { withClient } from '../million/world.js';
+import { withClient } from '../million/databases.js';
 
 const TABLES = {
   office: ['accounts', 'contacts', 'deals', 'reports', 'tasks', 'contracts'],
