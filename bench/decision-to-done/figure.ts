@@ -4,7 +4,8 @@
  * same order and in the same breaths, as no-ops: what Temporal itself takes to carry them.
  */
 import { connectTemporal } from '../../runtime/temporal.js';
-import { archived, offboard, startEngine } from '../harness/engine.js';
+import { archived } from '../harness/archive.js';
+import { offboard, startEngine } from '../harness/engine.js';
 import { compared, type Effort, type Measured, median, quantile, seconds } from '../harness/figure.js';
 import { type History, spentInWords, timeOf } from '../harness/history.js';
 import { withServers } from '../harness/servers.js';

@@ -35,6 +35,7 @@ export function leaver(n: number): string {
 }
 
 export const OPERATOR = 'olga@bench.example';
+export const MANAGER = 'mark@bench.example';
 export const APPROVER = 'anna@bench.example';
 
 /** Directory ids of leavers begin here. */
@@ -70,7 +71,7 @@ export async function buildTeam(postgres: Postgres, name: string, size: TeamSize
 const PEOPLE = `
   create table public.people (id bigint primary key, name text not null, email text not null unique, active boolean not null, manager_id bigint, role text not null);
   insert into public.people values
-    (2, 'Mark Manager', 'mark@bench.example', true, null, 'member'),
+    (2, 'Mark Manager', '${MANAGER}', true, null, 'member'),
     (3, 'Olga Operator', '${OPERATOR}', true, 2, 'operator'),
     (4, 'Anna Approver', '${APPROVER}', true, 2, 'approver')`;
 const LEAVERS = `
