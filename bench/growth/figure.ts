@@ -70,7 +70,8 @@ function describe(items: number, runs: BigOwnerRun[]): string {
   const of = (pick: (run: BigOwnerRun) => number): string => seconds(median(runs.map(pick)));
   const used = Object.keys(runs[0]!.used).map(name => `${name} ${of(run => run.used[name]!)}`);
   return (
-    `${items} items: plan ${of(run => run.phases.plan)}, hand-over ${of(run => run.phases.handOver)}, proof and close ${of(run => run.phases.close)}; ` +
+    `${items} items: plan ${of(run => run.phases.plan)}, hand-over ${of(run => run.phases.handOver)}, ` +
+    `proof and close ${of(run => run.phases.close)}; ` +
     `processor time ${used.join(', ')}; ms at work + on the queue: ${spentInWords(
       runs.map(run => run.history),
       5,

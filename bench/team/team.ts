@@ -54,7 +54,9 @@ export async function buildTeam(postgres: Postgres, name: string, size: TeamSize
       for (const table of tables) {
         await client.query(`create table public.${table} (id bigint primary key, owner_id bigint not null, title text not null)`);
         await client.query(
-          `insert into public.${table} select l * 100000 + n, $1 + l, 'Number ' || n from generate_series(1, $2::int) as l, generate_series(1, $3::int) as n`,
+          `insert into public.${table}
+           select l * 100000 + n, $1 + l, 'Number ' || n
+             from generate_series(1, $2::int) as l, generate_series(1, $3::int) as n`,
           [FIRST_LEAVER, size.leavers, itemsIn(size.items, `${system}/${table}`)],
         );
         await client.query(`create index on public.${table} (owner_id)`);
@@ -69,7 +71,9 @@ export async function buildTeam(postgres: Postgres, name: string, size: TeamSize
 }
 
 const PEOPLE = `
-  create table public.people (id bigint primary key, name text not null, email text not null unique, active boolean not null, manager_id bigint, role text not null);
+  create table public.people (
+    id bigint primary key, name text not null, email text not null unique, active boolean not null,
+    manager_id bigint, role text not null);
   insert into public.people values
     (2, 'Mark Manager', '${MANAGER}', true, null, 'member'),
     (3, 'Olga Operator', '${OPERATOR}', true, 2, 'operator'),

@@ -60,7 +60,8 @@ describe('in the middle of the steps', () => {
     ],
     [
       'a key changes its type so that the approved keys no longer fit',
-      `create table numbered as select id, row_number() over () as n from tickets; create function n_of(uuid) returns bigint language sql as 'select n from public.numbered where id = $1';
+      `create table numbered as select id, row_number() over () as n from tickets;
+      create function n_of(uuid) returns bigint language sql as 'select n from public.numbered where id = $1';
        create function id_of(bigint) returns uuid language sql as 'select id from public.numbered where n = $1';
        alter table tickets alter id type bigint using n_of(id)`,
       'alter table tickets alter id type uuid using id_of(id); drop function n_of; drop function id_of; drop table numbered',
