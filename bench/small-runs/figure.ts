@@ -57,6 +57,9 @@ export async function smallRuns({ rounds, quick, say }: Effort): Promise<Measure
         compared('small-runs-by-hand', perRun(ours, runs), perRun(hand, runs), LIMIT_BY_HAND, {
           runs,
           wall_clock: ratioOf(times(ours), times(hand)),
+          // What nothing of ours can get below: workflows of this shape whose activities cost nothing.
+          floor_one_workflow: ratioOf(perRun(noops, runs), perRun(hand, runs)),
+          floor_three_workflows: ratioOf(perRun(three, runs), perRun(hand, runs)),
         }),
         ...besideNoops(ours, noops, three, { runs, parts }),
       ],
