@@ -6,6 +6,18 @@ import { parse } from 'postgres-array';
 import type { Keys, Shares } from '../domain/keys.js';
 import type { ItemKey } from '../domain/model.js';
 
+/** As a parameter for PostgreSQL: an array, or the text of one. */
+export function parameterOf(keys: Keys): string | string[];
+export function parameterOf(shares: Shares): string | number[];
+export function parameterOf(sealed: Keys | Shares): string | string[] | number[] {
+  return sealed as unknown as string | string[];
+}
+
+/** Seals the text in which PostgreSQL writes an array of keys. */
+export function keysAsWritten(text: string): Keys {
+  return text as unknown as Keys;
+}
+
 /** Seals a list of keys. */
 export function keysOf(list: readonly ItemKey[]): Keys {
   return list as unknown as Keys;
