@@ -12,10 +12,10 @@ async function workerThatDies(crashAt?: string): Promise<WorkerProcess> {
   return worker;
 }
 
-const receipts = async (): Promise<{ state: string; page: number }[]> =>
+const receipts = async (): Promise<{ state: string; page: string }[]> =>
   (
     await small.db.store.query(
-      `select state, page from handover.receipts where step = 'desk/tickets' and owners[1] = '17' order by at`,
+      `select state, manifest || ' ' || page as page from handover.receipts where step = 'desk/tickets' and owners[1] = '17' order by at`,
     )
   ).rows;
 
