@@ -4,13 +4,14 @@
  * same order and in the same breaths, as no-ops: what Temporal itself takes to carry them.
  */
 import { connectTemporal } from '../../runtime/temporal.js';
-import { archived, offboard, startEngine } from '../harness/engine.js';
+import { archived } from '../harness/archive.js';
+import { offboard, startEngine } from '../harness/engine.js';
 import { compared, type Effort, type Measured, median, quantile, seconds } from '../harness/figure.js';
 import { type History, spentInWords, timeOf } from '../harness/history.js';
 import { withServers } from '../harness/servers.js';
 import { startBenchWorker } from '../harness/worker.js';
 import { shapeOf } from '../noop/shape.js';
-import { APPROVER, buildTeam, leaver, MANUAL, moved, OPERATOR } from '../team/world.js';
+import { APPROVER, buildTeam, leaver, MANUAL, moved, OPERATOR } from '../team/team.js';
 
 export async function decisionToDone({ rounds, quick, say }: Effort): Promise<Measured> {
   // So many that a 95th percentile means something.

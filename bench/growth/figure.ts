@@ -6,8 +6,8 @@
 import { compared, type Effort, type Line, type Measured, median, seconds } from '../harness/figure.js';
 import { spentInWords } from '../harness/history.js';
 import { withServers } from '../harness/servers.js';
+import { buildTemplate } from '../million/databases.js';
 import { type BigOwnerRun, bigOwner } from '../million/engine.js';
-import { buildTemplate } from '../million/world.js';
 
 /** Over exactly linear: what a database's caches and checkpoints may add to ten times the work. */
 const LINEAR = 1.25;
@@ -70,7 +70,8 @@ function describe(items: number, runs: BigOwnerRun[]): string {
   const of = (pick: (run: BigOwnerRun) => number): string => seconds(median(runs.map(pick)));
   const used = Object.keys(runs[0]!.used).map(name => `${name} ${of(run => run.used[name]!)}`);
   return (
-    `${items} items: plan ${of(run => run.phases.plan)}, hand-over ${of(run => run.phases.handOver)}, proof and close ${of(run => run.phases.close)}; ` +
+    `${items} items: plan ${of(run => run.phases.plan)}, hand-over ${of(run => run.phases.handOver)}, ` +
+    `proof and close ${of(run => run.phases.close)}; ` +
     `processor time ${used.join(', ')}; ms at work + on the queue: ${spentInWords(
       runs.map(run => run.history),
       5,

@@ -2,7 +2,6 @@
 import type { Client } from '@temporalio/client';
 import { Offboardings } from '../../client/runs.js';
 import { connectTemporal } from '../../runtime/temporal.js';
-import { archiveWorkflowId } from '../../workflows/messages.js';
 import { type History, type HistoryEvent, timeOf } from './history.js';
 import { type BenchWorker, startBenchWorker } from './worker.js';
 
@@ -89,9 +88,4 @@ function phasesOf({ events }: History): EngineRun['phases'] {
   const approved = timeOf(all.findLast(event => event.workflowExecutionUpdateAcceptedEventAttributes)!);
   const handedOver = timeOf(all.findLast(ended('runSteps'))!);
   return { plan: planned - timeOf(all[0]!), handOver: handedOver - approved, close: timeOf(all.at(-1)!) - handedOver };
-}
-
-/** Waits until the history of a closed run is archived: work of the last run is no part of the next. */
-export async function archived({ client }: Engine, { offboardingId }: EngineRun): Promise<void> {
-  await client.workflow.getHandle(archiveWorkflowId(offboardingId)).result();
 }

@@ -6,7 +6,7 @@ import type { Postgres } from '../../runtime/embedded/postgres.js';
 import { findTemporalCli } from '../../runtime/embedded/temporal-cli.js';
 import { startTemporalServer, type TemporalServer } from '../../runtime/embedded/temporal-server.js';
 import { searchAttributes } from '../../runtime/search-attributes.js';
-import { openServer } from '../million/world.js';
+import { openServer } from '../million/databases.js';
 
 export interface Servers {
   postgres: Postgres;

@@ -3,13 +3,20 @@ import type { Client } from '@temporalio/client';
 
 const WITHIN_MS = 600_000;
 
+/** The workflows of a task queue, or those of one type in it. */
+export interface Everyone {
+  taskQueue: string;
+  type?: string;
+}
+
 /** Waits until `expected` workflows have closed. Asks rarely: counting is work for the server that is being measured. */
-export async function everyoneClosed(client: Client, taskQueue: string, expected: number): Promise<void> {
+export async function everyoneClosed(client: Client, { taskQueue, type }: Everyone, expected: number): Promise<void> {
+  const which = `TaskQueue = "${taskQueue}"${type ? ` and WorkflowType = "${type}"` : ''}`;
   const deadline = Date.now() + WITHIN_MS;
   for (;;) {
-    const { count } = await client.workflow.count(`TaskQueue = "${taskQueue}" and ExecutionStatus = "Completed"`);
+    const { count } = await client.workflow.count(`${which} and ExecutionStatus = "Completed"`);
     if (Number(count) >= expected) return;
-    if (Date.now() > deadline) throw new Error(`Only ${count} of ${expected} workflows of ${taskQueue} have completed.`);
+    if (Date.now() > deadline) throw new Error(`Only ${count} of ${expected} workflows have completed: ${which}.`);
     await new Promise(done => setTimeout(done, 250));
   }
 }

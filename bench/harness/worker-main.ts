@@ -5,6 +5,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import { readConfig } from '../../runtime/config.js';
 import { payloadConverterPath } from '../../runtime/temporal.js';
 import { startWorker } from '../../workers/worker.js';
+import { startByHandWorker } from '../by-hand/worker.js';
 import type { WorkerOrder } from './worker.js';
 
 const order = JSON.parse(process.argv[2]!) as WorkerOrder;
@@ -13,7 +14,7 @@ Runtime.install({
   shutdownSignals: [],
   telemetryOptions: { logging: { filter: 'OFF' } },
 });
-const stop = order.kind === 'engine' ? await engine() : await noop();
+const stop = await { engine, noop, 'by-hand': byHand }[order.kind]();
 process.once('disconnect', () => void stop().then(() => process.exit(0)));
 process.send!('ready');
 
@@ -42,4 +43,9 @@ async function noop(): Promise<() => Promise<void>> {
     await running;
     await connection.close();
   };
+}
+
+function byHand(): Promise<() => Promise<void>> {
+  const { BENCH_OFFICE_URL: office, BENCH_DESK_URL: desk } = process.env;
+  return startByHandWorker({ address: order.address, taskQueue: order.taskQueue, office: office!, desk: desk! });
 }

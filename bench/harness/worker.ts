@@ -1,17 +1,18 @@
 /**
- * A worker in a process of its own, as an installation has it: the engine's, or the one of no-op workflows with the same settings.
+ * A worker in a process of its own, as an installation has it: the engine's, the one of no-op
+ * workflows with the same settings, or the one written by hand.
  * Its memory and processor time are its own and can be told from those of whoever measures.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 export interface WorkerOrder {
-  kind: 'engine' | 'noop';
+  kind: 'engine' | 'noop' | 'by-hand';
   address: string;
   taskQueue: string;
   /** The configuration file; the engine's worker only. */
   config?: string;
-  /** Connections that the configuration names. */
+  /** Connections: those that the configuration names, or the ones of bench/team. */
   env?: Record<string, string>;
 }
 

@@ -13,7 +13,7 @@ import { createConnector } from '../../connectors/registry.js';
 import type { Account, CategoryInventory } from '../../domain/model.js';
 import { compared, type Effort, type Measured, median, seconds } from '../harness/figure.js';
 import { withServers } from '../harness/servers.js';
-import { withClient } from '../million/world.js';
+import { withClient } from '../million/databases.js';
 
 const LIMIT = 1.3;
 const LEAVER = 1;
@@ -63,7 +63,8 @@ export async function inventoryFigure({ rounds, quick, say }: Effort): Promise<M
           lines: [line],
           profile: [
             `One statement by hand with helper processes: ${shared}; without: ${alone}.`,
-            `By hand, tables per statement: ${ways.map(({ size, ms }) => `${size} ${seconds(median(ms))}`).join(', ')}; ours ${seconds(median(ours))}, fastest ${seconds(Math.min(...ours))}.`,
+            `By hand, tables per statement: ${ways.map(({ size, ms }) => `${size} ${seconds(median(ms))}`).join(', ')}; ` +
+              `ours ${seconds(median(ours))}, fastest ${seconds(Math.min(...ours))}.`,
           ],
         };
       });
@@ -138,7 +139,9 @@ async function fill(url: string, categories: number, rows: number): Promise<void
     for (const table of tables(categories)) {
       await client.query(`create table public.${table} (id bigint primary key, owner_id bigint not null, title text not null)`);
       await client.query(
-        `insert into public.${table} select n, case when n % ($1::int / 50) = 0 then ${LEAVER} else 10 + n % 997 end, 'Number ' || n from generate_series(1, $1::int) as n`,
+        `insert into public.${table}
+         select n, case when n % ($1::int / 50) = 0 then ${LEAVER} else 10 + n % 997 end, 'Number ' || n
+           from generate_series(1, $1::int) as n`,
         [rows],
       );
       await client.query(`create index on public.${table} (owner_id)`);

@@ -1,7 +1,7 @@
 /** Who competes: the statement an engineer would type, the fastest hand-written batches, the loop people write today, and the engine. */
 import pg from 'pg';
 import type { Offboardings } from '../../client/runs.js';
-import { withClient } from './world.js';
+import { withClient } from './databases.js';
 
 /** `UPDATE ... SET owner WHERE owner`. Milliseconds. */
 export async function bareUpdate(url: string): Promise<number> {

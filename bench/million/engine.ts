@@ -1,8 +1,9 @@
 /** The big owner through the engine, with the worker in a process of its own: for the figures about rows, memory and growth. */
-import { archived, type Engine, type EngineRun, offboard, startEngine } from '../harness/engine.js';
+import { archived } from '../harness/archive.js';
+import { type Engine, type EngineRun, offboard, startEngine } from '../harness/engine.js';
 import { watchMemory, whileCounting } from '../harness/process.js';
 import type { Servers } from '../harness/servers.js';
-import { freshCopy, withClient } from './world.js';
+import { freshCopy, withClient } from './databases.js';
 
 const GATES = { requestedBy: 'olga@bench.example', approver: 'anna@bench.example' };
 const WARM_UP_ITEMS = 100;

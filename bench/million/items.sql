@@ -1,5 +1,7 @@
 -- One table with one big owner: rows of about 200 bytes, the owner's index and three more.
-create table public.people (id bigint primary key, name text not null, email text not null unique, active boolean not null, manager_id bigint, role text not null);
+create table public.people (
+  id bigint primary key, name text not null, email text not null unique, active boolean not null,
+  manager_id bigint, role text not null);
 insert into public.people values
   (1, 'Lena Leaver', 'lena@bench.example', true, 2, 'member'),
   (2, 'Mark Manager', 'mark@bench.example', true, null, 'member'),

@@ -6,8 +6,8 @@
 import { compared, type Effort, type Measured, seconds } from '../harness/figure.js';
 import { withServers } from '../harness/servers.js';
 import { rowByRow } from '../million/contestants.js';
+import { buildTemplate, freshCopy } from '../million/databases.js';
 import { bigOwner } from '../million/engine.js';
-import { buildTemplate, freshCopy } from '../million/world.js';
 
 /** At least thirty times as fast. */
 const LIMIT = 1 / 30;
@@ -33,7 +33,8 @@ export async function perRow({ rounds, quick, say }: Effort): Promise<Measured> 
     return {
       lines: [line],
       profile: [
-        `The loop needs ${(line.reference_ms! / items).toFixed(3)} ms a row: a round trip, a commit and its flush to disk each time. It would take ${seconds(line.reference_ms!)} for ${items} rows (measured over ${sample}).`,
+        `The loop needs ${(line.reference_ms! / items).toFixed(3)} ms a row: a round trip, a commit and its flush to disk ` +
+          `each time. It would take ${seconds(line.reference_ms!)} for ${items} rows (measured over ${sample}).`,
       ],
     };
   });

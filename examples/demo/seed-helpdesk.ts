@@ -86,7 +86,9 @@ async function routing({ fill }: Filler, volumes: Volumes): Promise<void> {
     `insert into public.triggers
      select 'trg_' || substr(md5('trigger' || k), 1, 10), 'Route ' || word || ' (' || k || ')', 'subject contains "' || word || '"',
        case lot when 1 then $2 else pg_temp.pick($3::int[], k, 1) end, true, pg_temp.today() - interval '1 day' * pg_temp.dice(k, 2, 300)
-     from (select k, lot, pg_temp.pick(array['invoice', 'renewal', 'export', 'sign-on', 'webhook', 'cancel'], k, 3) as word from pg_temp.deal($1, 21)) as dealt`,
+     from (
+       select k, lot, pg_temp.pick(array['invoice', 'renewal', 'export', 'sign-on', 'webhook', 'cancel'], k, 3) as word
+         from pg_temp.deal($1, 21)) as dealt`,
     [volumes.triggers, ALICE_AGENT, OTHERS],
   );
 }
@@ -133,7 +135,8 @@ async function onConversations(client: Client, { fill }: Filler, volumes: Volume
 
   await fill(
     `insert into public.callbacks
-     select 80000 + k, places.id, pg_temp.pick(array['callback', 'callback', 'follow-up'], k, 1), '+49 30 5550' || lpad(pg_temp.dice(k, 2, 1000)::text, 3, '0'),
+     select 80000 + k, places.id, pg_temp.pick(array['callback', 'callback', 'follow-up'], k, 1),
+       '+49 30 5550' || lpad(pg_temp.dice(k, 2, 1000)::text, 3, '0'),
        case when lot in (1, 3) then $2 else pg_temp.pick($3::int[], k, 3) end, case when lot <= 2 then 'scheduled' else 'done' end,
        pg_temp.today() + interval '30 minutes' * case when lot <= 2 then 60 + pg_temp.dice(k, 4, 1000) else -20 - pg_temp.dice(k, 4, 9000) end,
        pg_temp.today() - interval '1 hour' * pg_temp.dice(k, 5, 500)
@@ -151,7 +154,8 @@ async function onConversations(client: Client, { fill }: Filler, volumes: Volume
   await fill(
     `insert into public.mentions
      select 400000 + k, places.id, case when lot in (1, 3) then $2 else pg_temp.pick($3::int[], k, 1) end, pg_temp.pick($3::int[], k, 2),
-       'Can you take a look? ' || pg_temp.pick($4::text[], k, 3), case when lot > 2 then pg_temp.today() - interval '1 hour' * pg_temp.dice(k, 4, 200) end,
+       'Can you take a look? ' || pg_temp.pick($4::text[], k, 3),
+       case when lot > 2 then pg_temp.today() - interval '1 hour' * pg_temp.dice(k, 4, 200) end,
        pg_temp.today() - interval '1 hour' * (200 + pg_temp.dice(k, 5, 500))
      ${on('$1', 25, '1, 3')}`,
     [[...volumes.unreadMentions, ...volumes.readMentions], ALICE_AGENT, OTHERS, WORDS.note2],

@@ -120,7 +120,8 @@ async function customers({ fill }: Filler, volumes: Volumes): Promise<number> {
     `insert into public.companies
      select 100000 + k,
        case k when 1 then 'Norrland Steel' when 2 then 'Brightwater Foods' else one || ' ' || two || ' ' || pg_temp.pick($4::text[], k, 1) end,
-       case k when 1 then 'norrland-steel' when 2 then 'brightwater-foods' else lower(one || '-' || two) || coalesce('-' || nullif((k - 1) / 3600, 0), '') end
+       case k when 1 then 'norrland-steel' when 2 then 'brightwater-foods'
+         else lower(one || '-' || two) || coalesce('-' || nullif((k - 1) / 3600, 0), '') end
          || '.example',
        pg_temp.pick(array['emea', 'emea', 'emea', 'amer', 'amer', 'apac'], k, 2),
        pg_temp.pick(array['enterprise', 'mid-market', 'mid-market', 'startup'], k, 3),
@@ -174,7 +175,8 @@ async function customers({ fill }: Filler, volumes: Volumes): Promise<number> {
   // Alice follows some, Bruno some of the same (he must not follow them twice afterwards), others what they like.
   await fill(
     `insert into public.company_followers
-     select 700000 + row_number() over (order by company_id, user_id), company_id, user_id, pg_temp.today() - interval '1 day' * pg_temp.dice(company_id, user_id, 500)
+     select 700000 + row_number() over (order by company_id, user_id), company_id, user_id,
+       pg_temp.today() - interval '1 day' * pg_temp.dice(company_id, user_id, 500)
      from (
        (select id as company_id, $1::bigint as user_id from public.companies order by hashint8extended(id, 1) limit $2)
        union
@@ -258,7 +260,9 @@ async function work({ fill }: Filler, volumes: Volumes, companies: number): Prom
   );
   await fill(
     `insert into public.automations
-     select k, pg_temp.pick(array['Warn on low health', 'Welcome new contacts', 'Close stale tasks', 'Tag renewals', 'Copy to the data lake'], k, 1) || ' ' || k,
+     select k,
+       pg_temp.pick(
+         array['Warn on low health', 'Welcome new contacts', 'Close stale tasks', 'Tag renewals', 'Copy to the data lake'], k, 1) || ' ' || k,
        pg_temp.pick(array['every night', 'on company change', 'on new contact', 'on stage change'], k, 2), lot <= 2,
        case when lot in (1, 3) then $2 else pg_temp.pick($3::bigint[], k, 3) end, pg_temp.today() - interval '1 day' * pg_temp.dice(k, 4, 300)
      from pg_temp.deal($1, 9)`,
@@ -272,7 +276,8 @@ async function sales({ fill }: Filler, volumes: Volumes, companies: number): Pro
      select 600000 + k, company, title || ' · ' || companies.name, companies.territory, stage, amount, closes, owner, updated, 1
      from (
        select k, 100001 + pg_temp.dice(k, 1, $3) as company, pg_temp.pick($4::text[], k, 2) as title,
-         case when lot <= 2 then pg_temp.pick(array['discovery', 'proposal', 'negotiation'], k, 3) else pg_temp.pick(array['won', 'lost'], k, 3) end as stage,
+         case when lot <= 2 then pg_temp.pick(array['discovery', 'proposal', 'negotiation'], k, 3)
+           else pg_temp.pick(array['won', 'lost'], k, 3) end as stage,
          900 + 50 * pg_temp.dice(k, 4, 1500) as amount,
          pg_temp.today()::date + case when lot <= 2 then pg_temp.dice(k, 5, 180) else -1 - pg_temp.dice(k, 5, 700) end as closes,
          case when lot in (1, 3) then $2::bigint else pg_temp.pick($5::bigint[], k, 6) end as owner,
@@ -389,7 +394,8 @@ async function mail({ fill }: Filler, volumes: Volumes, companies: number): Prom
   });
   await fill(
     `insert into public.connected_mailboxes
-     select id, "user", provider, address, status, case status when 'connected' then 'rt_' || md5(id) end, pg_temp.today() - interval '1 day' * pg_temp.dice("user", 1, 600)
+     select id, "user", provider, address, status, case status when 'connected' then 'rt_' || md5(id) end,
+       pg_temp.today() - interval '1 day' * pg_temp.dice("user", 1, 600)
      from json_to_recordset($1) as m (id text, "user" bigint, provider text, address text, status text)`,
     [JSON.stringify(mailboxes)],
   );
@@ -403,7 +409,8 @@ async function mail({ fill }: Filler, volumes: Volumes, companies: number): Prom
   await fill(
     `insert into public.scheduled_emails
      select pg_temp.uuid('scheduled', k), case lot when 1 then $2 else pg_temp.pick($3::bigint[], k, 1) end,
-       100001 + pg_temp.dice(k, 2, $4), pg_temp.pick($5::text[], k, 3), 'queued', pg_temp.today() + interval '1 hour' * (30 + pg_temp.dice(k, 4, 1000))
+       100001 + pg_temp.dice(k, 2, $4), pg_temp.pick($5::text[], k, 3), 'queued',
+       pg_temp.today() + interval '1 hour' * (30 + pg_temp.dice(k, 4, 1000))
      from pg_temp.deal($1, 15)`,
     [volumes.scheduledEmails, ALICE, SENDERS, companies, WORDS.scheduled],
   );
@@ -437,7 +444,8 @@ async function personal({ fill }: Filler, volumes: Volumes): Promise<void> {
   await fill(
     `insert into public.api_tokens
      select 'tok_' || substr(md5(users.id || '/' || n), 1, 20), users.id,
-       (array['Spreadsheet sync', 'Laptop scripts', 'Slide export', 'Old laptop'])[n], case when n < 4 then 'wsk_' || md5('secret' || users.id || n) end,
+       (array['Spreadsheet sync', 'Laptop scripts', 'Slide export', 'Old laptop'])[n],
+       case when n < 4 then 'wsk_' || md5('secret' || users.id || n) end,
        case n when 1 then array['read', 'write'] else array['read'] end, pg_temp.today() - interval '1 hour' * pg_temp.dice(users.id, n, 900),
        case when n = 4 then pg_temp.today() - interval '90 days' end
      from public.users, generate_series(1, 4) as n

@@ -1,23 +1,33 @@
 /** What names, titles and subjects of the demo world are put together from. */
 
 export const WORDS = {
-  companyFirst:
-    'Aldgate,Amber,Arctic,Atlas,Baltic,Beacon,Birch,Bluewater,Boreal,Bright,Cedar,Civic,Clearwater,Cobalt,Copper,Coral,Delta,Eastgate,Ember,Evergreen,Fairway,Falcon,Fjord,Foxglove,Gable,Granite,Harbour,Hazel,Helix,Highland,Indigo,Ironwood,Juniper,Keystone,Lakeside,Larch,Lumen,Maple,Meridian,Monarch,Nordic,Oakfield,Orchard,Osprey,Pacific,Pinnacle,Quarry,Redwood,Riverside,Saffron,Sierra,Silver,Solstice,Summit,Tideway,Umber,Vantage,Westbrook,Willow,Zephyr'.split(
-      ',',
-    ),
-  companySecond:
-    'Analytics,Aviation,Beverages,Biotech,Capital,Ceramics,Clinics,Components,Consulting,Dairy,Dental,Design,Education,Energy,Fabrics,Farms,Finance,Foods,Freight,Furniture,Gardens,Glass,Health,Homes,Hotels,Imaging,Insurance,Labs,Legal,Logistics,Machines,Marine,Media,Mobility,Networks,Optics,Outdoors,Paper,Pharma,Plastics,Power,Press,Print,Properties,Retail,Robotics,Schools,Security,Shipping,Software,Solar,Sports,Steel,Studios,Textiles,Timber,Tools,Travel,Water,Works'.split(
-      ',',
-    ),
+  companyFirst: (
+    'Aldgate,Amber,Arctic,Atlas,Baltic,Beacon,Birch,Bluewater,Boreal,Bright,Cedar,Civic,Clearwater,' +
+    'Cobalt,Copper,Coral,Delta,Eastgate,Ember,Evergreen,Fairway,Falcon,Fjord,Foxglove,Gable,Granite,' +
+    'Harbour,Hazel,Helix,Highland,Indigo,Ironwood,Juniper,Keystone,Lakeside,Larch,Lumen,Maple,' +
+    'Meridian,Monarch,Nordic,Oakfield,Orchard,Osprey,Pacific,Pinnacle,Quarry,Redwood,Riverside,' +
+    'Saffron,Sierra,Silver,Solstice,Summit,Tideway,Umber,Vantage,Westbrook,Willow,Zephyr'
+  ).split(','),
+  companySecond: (
+    'Analytics,Aviation,Beverages,Biotech,Capital,Ceramics,Clinics,Components,Consulting,Dairy,' +
+    'Dental,Design,Education,Energy,Fabrics,Farms,Finance,Foods,Freight,Furniture,Gardens,Glass,' +
+    'Health,Homes,Hotels,Imaging,Insurance,Labs,Legal,Logistics,Machines,Marine,Media,Mobility,' +
+    'Networks,Optics,Outdoors,Paper,Pharma,Plastics,Power,Press,Print,Properties,Retail,Robotics,' +
+    'Schools,Security,Shipping,Software,Solar,Sports,Steel,Studios,Textiles,Timber,Tools,Travel,' +
+    'Water,Works'
+  ).split(','),
   companyForm: ['GmbH', 'AB', 'Ltd', 'Inc', 'SA', 'BV', 'Oy', 'SpA', 'Pty', 'AG'],
-  firstName:
-    'Adam,Ada,Bela,Bianca,Carl,Clara,David,Dora,Emil,Eva,Frank,Flora,Georg,Gina,Hans,Helen,Ivan,Iris,Jakob,Jane,Karl,Kira,Lars,Lena,Max,Mona,Niko,Nora,Otto,Olga,Paul,Petra,Rolf,Rosa,Sven,Stella,Theo,Tara,Uwe,Uma,Viktor,Wanda,Yann,Zara'.split(
-      ',',
-    ),
-  lastName:
-    'Abel,Arnold,Bauer,Berg,Bianchi,Carlsen,Costa,Dietz,Duarte,Eklund,Evans,Ferrari,Fuchs,Gomez,Gruber,Hansen,Hoffmann,Ito,Jansen,Jung,Kaya,Keane,Kim,Lang,Lopez,Maier,Marin,Meyer,Moore,Nagy,Olsen,Ortiz,Park,Peters,Quinn,Reed,Ricci,Rossi,Ruiz,Sanchez,Schmidt,Silva,Singh,Stone,Tan,Turner,Vogel,Walsh,Weiss,Yilmaz,Young,Zhang'.split(
-      ',',
-    ),
+  firstName: (
+    'Adam,Ada,Bela,Bianca,Carl,Clara,David,Dora,Emil,Eva,Frank,Flora,Georg,Gina,Hans,Helen,Ivan,Iris,' +
+    'Jakob,Jane,Karl,Kira,Lars,Lena,Max,Mona,Niko,Nora,Otto,Olga,Paul,Petra,Rolf,Rosa,Sven,Stella,' +
+    'Theo,Tara,Uwe,Uma,Viktor,Wanda,Yann,Zara'
+  ).split(','),
+  lastName: (
+    'Abel,Arnold,Bauer,Berg,Bianchi,Carlsen,Costa,Dietz,Duarte,Eklund,Evans,Ferrari,Fuchs,Gomez,' +
+    'Gruber,Hansen,Hoffmann,Ito,Jansen,Jung,Kaya,Keane,Kim,Lang,Lopez,Maier,Marin,Meyer,Moore,Nagy,' +
+    'Olsen,Ortiz,Park,Peters,Quinn,Reed,Ricci,Rossi,Ruiz,Sanchez,Schmidt,Silva,Singh,Stone,Tan,' +
+    'Turner,Vogel,Walsh,Weiss,Yilmaz,Young,Zhang'
+  ).split(','),
   task: [
     'Prepare the quarterly review',
     'Send the renewal quote',

@@ -41,7 +41,9 @@ export const DECISIONS: [name: string, title: string, given: unknown, sentence: 
     'approve',
     'an empty object',
     {},
-    'Cannot read "approve": "by" is missing: say who: an e-mail, a login or "id:<directory id>"; "plan" is missing: give the plan\'s digest as the status shows it (digits and a-f), at least its first 12 characters.',
+    'Cannot read "approve": "by" is missing: say who: an e-mail, a login or "id:<directory id>"; ' +
+      '"plan" is missing: give the plan\'s digest as the status shows it (digits and a-f), at least its ' +
+      'first 12 characters.',
   ],
   [
     'approve',
@@ -53,19 +55,22 @@ export const DECISIONS: [name: string, title: string, given: unknown, sentence: 
     'approve',
     'a short plan',
     { by: 'priya', plan: 'abc' },
-    'Cannot read "approve": "plan" cannot be "abc": give the plan\'s digest as the status shows it (digits and a-f), at least its first 12 characters.',
+    'Cannot read "approve": "plan" cannot be "abc": give the plan\'s digest as the status shows it ' +
+      '(digits and a-f), at least its first 12 characters.',
   ],
   [
     'approve',
     'a plan in capitals',
     { by: 'priya', plan: 'A1B2C3D4E5F6' },
-    'Cannot read "approve": "plan" cannot be "A1B2C3D4E5F6": give the plan\'s digest as the status shows it (digits and a-f), at least its first 12 characters.',
+    'Cannot read "approve": "plan" cannot be "A1B2C3D4E5F6": give the plan\'s digest as the status ' +
+      'shows it (digits and a-f), at least its first 12 characters.',
   ],
   [
     'approve',
     'a plan that is a number',
     { by: 'priya', plan: 123456789012 },
-    'Cannot read "approve": "plan" cannot be 123456789012: give the plan\'s digest as the status shows it (digits and a-f), at least its first 12 characters.',
+    'Cannot read "approve": "plan" cannot be 123456789012: give the plan\'s digest as the status shows ' +
+      'it (digits and a-f), at least its first 12 characters.',
   ],
   [
     'approve',
@@ -131,7 +136,8 @@ export const DECISIONS: [name: string, title: string, given: unknown, sentence: 
     'acknowledge',
     'categories by another name',
     { by: 'olivia', categories: ['crm/approvals'] },
-    'Cannot read "acknowledge": "category" is missing: name a category such as "crm/mailbox", or a list of them; it has no key "categories"; known are by, category, note.',
+    'Cannot read "acknowledge": "category" is missing: name a category such as "crm/mailbox", or a ' +
+      'list of them; it has no key "categories"; known are by, category, note.',
   ],
   [
     'amend',
@@ -143,7 +149,8 @@ export const DECISIONS: [name: string, title: string, given: unknown, sentence: 
     'amend',
     'a key of the request that cannot be amended',
     { by: 'olivia', user: 'bob' },
-    'Cannot read "amend": it has no key "user"; known are by, successor, successors, overrides, identities, mode, departure, effectiveAt, systems, note.',
+    'Cannot read "amend": it has no key "user"; known are by, successor, successors, overrides, ' +
+      'identities, mode, departure, effectiveAt, systems, note.',
   ],
   [
     'amend',
@@ -173,7 +180,8 @@ export const DECISIONS: [name: string, title: string, given: unknown, sentence: 
     'execute',
     'a plan that is null',
     { by: 'olivia', plan: null },
-    'Cannot read "execute": "plan" cannot be null: give the plan\'s digest as the status shows it (digits and a-f), at least its first 12 characters.',
+    'Cannot read "execute": "plan" cannot be null: give the plan\'s digest as the status shows it ' +
+      '(digits and a-f), at least its first 12 characters.',
   ],
   [
     'pause',
@@ -186,7 +194,9 @@ export const DECISIONS: [name: string, title: string, given: unknown, sentence: 
     'retry',
     'a name of 400 letters',
     { by: long(400) },
-    'Cannot read "retry": "by" cannot be "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…: at most 320 characters are allowed.',
+    'Cannot read "retry": "by" cannot be ' +
+      '"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…: at most 320 ' +
+      'characters are allowed.',
   ],
   [
     'retry',

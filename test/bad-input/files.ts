@@ -59,7 +59,9 @@ export const CATALOGS: [title: string, from: string, to: string, says: string][]
     'a key by another name',
     '    when: tokens.revoked_at is null',
     '    where: tokens.revoked_at is null',
-    'crm.yaml:71:5 categories.tokens.where: unknown key where; known here are title, do, table, key, owner, when, label, link, page, attributes, version, touch, successor_must, successor_must_says, mirrors, unique, set, secret, fires_at, inflow, after, queues, unassigned, reason',
+    'crm.yaml:71:5 categories.tokens.where: unknown key where; known here are title, do, table, key, ' +
+      'owner, when, label, link, page, attributes, version, touch, successor_must, successor_must_says, ' +
+      'mirrors, unique, set, secret, fires_at, inflow, after, queues, unassigned, reason',
   ],
   [
     'a reason that is missing',
@@ -127,7 +129,8 @@ export const CONFIGURATIONS: [title: string, from: string, to: string, says: str
     'a password instead of a name',
     'crm: { catalog: crm.yaml, connection: SMALL_CRM_URL }',
     'crm: { catalog: crm.yaml, connection: "postgresql://u:secret@db/crm" }',
-    'handover.yaml:6 systems.crm.connection: cannot be "postgresql://…@db/crm": name an environment variable, e.g. CRM_URL; the URL itself never stands here',
+    'handover.yaml:6 systems.crm.connection: cannot be "postgresql://…@db/crm": name an environment ' +
+      'variable, e.g. CRM_URL; the URL itself never stands here',
   ],
   [
     'a system without its catalog',
@@ -139,7 +142,8 @@ export const CONFIGURATIONS: [title: string, from: string, to: string, says: str
     'a system with a blank in its name',
     '  crm: {',
     '  "CRM 1": {',
-    'handover.yaml:6 systems.CRM 1: cannot be {"catalog":"crm.yaml","connection":"SMALL_CRM_URL"}: a system is named with lower-case letters, digits and _, starting with a letter, as its catalog is',
+    'handover.yaml:6 systems.CRM 1: cannot be {"catalog":"crm.yaml","connection":"SMALL_CRM_URL"}: a ' +
+      'system is named with lower-case letters, digits and _, starting with a letter, as its catalog is',
   ],
   ['batches of nothing', '  batch: 4', '  batch: 0', 'handover.yaml:10 policy.batch: cannot be 0: at least 1 is allowed'],
   ['batches of a word', '  batch: 4', '  batch: many', 'handover.yaml:10 policy.batch: cannot be "many": a number is needed'],
@@ -147,7 +151,8 @@ export const CONFIGURATIONS: [title: string, from: string, to: string, says: str
     'a policy by another name',
     '  batch: 4',
     '  batches: 4',
-    'handover.yaml:10 policy: has no key "batches"; known are approvals, confirmation, requesterMayApprove, successorMayApproveAlone, drift, rounds, expiresAfterDays, batch',
+    'handover.yaml:10 policy: has no key "batches"; known are approvals, confirmation, ' +
+      'requesterMayApprove, successorMayApproveAlone, drift, rounds, expiresAfterDays, batch',
   ],
   [
     'more than everything',

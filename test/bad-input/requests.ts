@@ -11,17 +11,20 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
   [
     'nothing',
     undefined,
-    'A request is one JSON object such as {"user": "alice@example.com", "requestedBy": "olivia@example.com", "successor": "manager"}; given was nothing.',
+    'A request is one JSON object such as {"user": "alice@example.com", "requestedBy": ' +
+      '"olivia@example.com", "successor": "manager"}; given was nothing.',
   ],
   [
     'null',
     null,
-    'A request is one JSON object such as {"user": "alice@example.com", "requestedBy": "olivia@example.com", "successor": "manager"}; given was null.',
+    'A request is one JSON object such as {"user": "alice@example.com", "requestedBy": ' +
+      '"olivia@example.com", "successor": "manager"}; given was null.',
   ],
   [
     'a text',
     'alice',
-    'A request is one JSON object such as {"user": "alice@example.com", "requestedBy": "olivia@example.com", "successor": "manager"}; given was "alice".',
+    'A request is one JSON object such as {"user": "alice@example.com", "requestedBy": ' +
+      '"olivia@example.com", "successor": "manager"}; given was "alice".',
   ],
   [
     'a number',
@@ -31,22 +34,28 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
   [
     'a list',
     [ok],
-    'A request is one JSON object such as {"user": "alice@example.com", "requestedBy": "olivia@example.com", "successor": "manager"}; given was [{"user":"alice","requestedBy":"olivia"}].',
+    'A request is one JSON object such as {"user": "alice@example.com", "requestedBy": ' +
+      '"olivia@example.com", "successor": "manager"}; given was ' +
+      '[{"user":"alice","requestedBy":"olivia"}].',
   ],
   [
     'true',
     true,
-    'A request is one JSON object such as {"user": "alice@example.com", "requestedBy": "olivia@example.com", "successor": "manager"}; given was true.',
+    'A request is one JSON object such as {"user": "alice@example.com", "requestedBy": ' +
+      '"olivia@example.com", "successor": "manager"}; given was true.',
   ],
   [
     'a text that holds JSON',
     JSON.stringify(ok),
-    'A request is one JSON object such as {"user": "alice@example.com", "requestedBy": "olivia@example.com", "successor": "manager"}; given was "{\\"user\\":\\"alice\\",\\"requestedBy\\":\\"olivia\\"}".',
+    'A request is one JSON object such as {"user": "alice@example.com", "requestedBy": ' +
+      '"olivia@example.com", "successor": "manager"}; given was ' +
+      '"{\\"user\\":\\"alice\\",\\"requestedBy\\":\\"olivia\\"}".',
   ],
   [
     'an empty object',
     {},
-    'Cannot read the request: "user" is missing: say who: an e-mail, a login or "id:<directory id>"; "requestedBy" is missing: say who: an e-mail, a login or "id:<directory id>".',
+    'Cannot read the request: "user" is missing: say who: an e-mail, a login or "id:<directory id>"; ' +
+      '"requestedBy" is missing: say who: an e-mail, a login or "id:<directory id>".',
   ],
   [
     'no user',
@@ -86,27 +95,35 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
   [
     'a user of 400 letters',
     { ...ok, user: long(400) },
-    'Cannot read the request: "user" cannot be "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…: at most 320 characters are allowed.',
+    'Cannot read the request: "user" cannot be ' +
+      '"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…: at most 320 ' +
+      'characters are allowed.',
   ],
   [
     'a key with a slip of the pen',
     { ...ok, sucessor: 'bob' },
-    'Cannot read the request: it has no key "sucessor"; known are user, requestedBy, successor, successors, overrides, mode, departure, effectiveAt, systems, identities, note.',
+    'Cannot read the request: it has no key "sucessor"; known are user, requestedBy, successor, ' +
+      'successors, overrides, mode, departure, effectiveAt, systems, identities, note.',
   ],
   [
     'keys of another tool',
     { ...ok, email: 'a@x', dry_run: true, transferTo: 'bob' },
-    'Cannot read the request: it has no key "email", "dry_run", "transferTo"; known are user, requestedBy, successor, successors, overrides, mode, departure, effectiveAt, systems, identities, note.',
+    'Cannot read the request: it has no key "email", "dry_run", "transferTo"; known are user, ' +
+      'requestedBy, successor, successors, overrides, mode, departure, effectiveAt, systems, identities, ' +
+      'note.',
   ],
   [
     'seven unknown keys',
     { ...ok, a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7 },
-    'Cannot read the request: it has no key "a", "b", "c", "d", "e" and 2 more; known are user, requestedBy, successor, successors, overrides, mode, departure, effectiveAt, systems, identities, note.',
+    'Cannot read the request: it has no key "a", "b", "c", "d", "e" and 2 more; known are user, ' +
+      'requestedBy, successor, successors, overrides, mode, departure, effectiveAt, systems, identities, ' +
+      'note.',
   ],
   [
     'a key that every object has',
     JSON.parse('{"user":"alice","requestedBy":"olivia","__proto__":{"mode":"preview"}}'),
-    'Cannot read the request: it has no key "__proto__"; known are user, requestedBy, successor, successors, overrides, mode, departure, effectiveAt, systems, identities, note.',
+    'Cannot read the request: it has no key "__proto__"; known are user, requestedBy, successor, ' +
+      'successors, overrides, mode, departure, effectiveAt, systems, identities, note.',
   ],
   [
     'an unknown mode',
@@ -151,7 +168,8 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
   [
     'a moment without its zone',
     { ...ok, effectiveAt: '2026-12-24T18:00:00' },
-    'Cannot read the request: "effectiveAt" cannot be "2026-12-24T18:00:00": write a date like 2026-12-24 or a moment like 2026-12-24T18:00:00+01:00.',
+    'Cannot read the request: "effectiveAt" cannot be "2026-12-24T18:00:00": write a date like ' +
+      '2026-12-24 or a moment like 2026-12-24T18:00:00+01:00.',
   ],
   [
     'a moment in seconds',
@@ -171,22 +189,31 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
   [
     'a successor that is null',
     { ...ok, successor: null },
-    'Cannot read the request: "successor" cannot be null: a successor is an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}.',
+    'Cannot read the request: "successor" cannot be null: a successor is an e-mail, a login, ' +
+      '"id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ' +
+      '["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}.',
   ],
   [
     'two successors',
     { ...ok, successor: ['bob', 'carol'] },
-    'Cannot read the request: "successor" cannot be ["bob","carol"]: a successor is an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}.',
+    'Cannot read the request: "successor" cannot be ["bob","carol"]: a successor is an e-mail, a ' +
+      'login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ' +
+      '["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}.',
   ],
   [
     'a rule that is not known',
     { ...ok, successor: { random: ['bob'] } },
-    'Cannot read the request: "successor" cannot be {"random":["bob"]}: a successor is an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}.',
+    'Cannot read the request: "successor" cannot be {"random":["bob"]}: a successor is an e-mail, a ' +
+      'login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ' +
+      '["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}.',
   ],
   [
     'two rules at once',
     { ...ok, successor: { 'round-robin': ['bob'], 'least-loaded': ['bob'] } },
-    'Cannot read the request: "successor" cannot be {"round-robin":["bob"],"least-loaded":["bob"]}: a successor is an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}.',
+    'Cannot read the request: "successor" cannot be {"round-robin":["bob"],"least-loaded":["bob"]}: a ' +
+      'successor is an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", ' +
+      'or one of {"round-robin": ["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", ' +
+      '"map": {"...": "..."}}}.',
   ],
   [
     'an empty pool',
@@ -201,7 +228,8 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
   [
     'a pool with a number in it',
     { ...ok, successor: { 'round-robin': ['bob', 7] } },
-    'Cannot read the request: "successor.round-robin.1" cannot be 7: say who: an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned".',
+    'Cannot read the request: "successor.round-robin.1" cannot be 7: say who: an e-mail, a login, ' +
+      '"id:<directory id>", "manager", "queue:<name>" or "unassigned".',
   ],
   [
     'a match without a map',
@@ -211,7 +239,8 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
   [
     'a match to a number',
     { ...ok, successor: { match: { attribute: 'region', map: { emea: 1 } } } },
-    'Cannot read the request: "successor.match.map.emea" cannot be 1: say who: an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned".',
+    'Cannot read the request: "successor.match.map.emea" cannot be 1: say who: an e-mail, a login, ' +
+      '"id:<directory id>", "manager", "queue:<name>" or "unassigned".',
   ],
   [
     'a match with a slip of the pen',
@@ -231,7 +260,9 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
   [
     'a category without a successor',
     { ...ok, successors: { 'crm/accounts': {} } },
-    'Cannot read the request: "successors.crm/accounts" cannot be {}: a successor is an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}.',
+    'Cannot read the request: "successors.crm/accounts" cannot be {}: a successor is an e-mail, a ' +
+      'login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ' +
+      '["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}.',
   ],
   [
     'overrides without a step',
@@ -241,12 +272,15 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
   [
     'an override to nobody',
     { ...ok, overrides: { 'crm/accounts': { '1': '' } } },
-    'Cannot read the request: "overrides.crm/accounts.1" cannot be "": say who: an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned".',
+    'Cannot read the request: "overrides.crm/accounts.1" cannot be "": say who: an e-mail, a login, ' +
+      '"id:<directory id>", "manager", "queue:<name>" or "unassigned".',
   ],
   [
     '201 overrides',
     { ...ok, overrides: { 'crm/accounts': items(201) } },
-    'Cannot read the request: "overrides" cannot be {"crm/accounts":{"0":"bob","1":"bob","2":"bob","3":"bob","4":"bob","5":"bob","6"…: at most 200 overrides travel inline: use a match rule, or split by category.',
+    'Cannot read the request: "overrides" cannot be ' +
+      '{"crm/accounts":{"0":"bob","1":"bob","2":"bob","3":"bob","4":"bob","5":"bob","6"…: at most 200 ' +
+      'overrides travel inline: use a match rule, or split by category.',
   ],
   [
     'no systems',
@@ -286,7 +320,9 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
   [
     'a note of 3,000 letters',
     { ...ok, note: long(3000) },
-    'Cannot read the request: "note" cannot be "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…: at most 2,000 characters are allowed.',
+    'Cannot read the request: "note" cannot be ' +
+      '"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…: at most 2,000 ' +
+      'characters are allowed.',
   ],
   [
     'a megabyte',

@@ -1,5 +1,5 @@
 /**
- * The independent checker: invariants I1-I10 and I15 of the list of failures, over two databases and a store. It knows the small world
+ * The independent checker: invariants I1-I10 and I15 (test/README.md says them in words), over two databases and a store. It knows the small world
  * by its own description (ground.ts), sees every change through the witness, and shares no code with the engine.
  */
 import type { Db } from './evidence.js';

@@ -32,7 +32,11 @@ const LIES: Lie[] = [
     /may not remove/,
     'a transfer deletes the row',
     'crm',
-    `${unseen('fields', `delete from fields using moves_seen where seq = ${moved('fields')} and account_id::text = old_row ->> 'account_id' and field = old_row ->> 'field'`)};
+    `${unseen(
+      'fields',
+      `delete from fields using moves_seen
+        where seq = ${moved('fields')} and account_id::text = old_row ->> 'account_id' and field = old_row ->> 'field'`,
+    )};
      update moves_seen set op = 'delete', new_row = null where seq = ${moved('fields')}`,
   ],
   [
@@ -54,7 +58,8 @@ const LIES: Lie[] = [
     /changed twice/,
     'an item was moved twice',
     'desk',
-    `insert into moves_seen (tbl, op, old_row, new_row, txid, app) select tbl, op, old_row, new_row, txid, app from moves_seen where seq = ${moved('tickets')}`,
+    `insert into moves_seen (tbl, op, old_row, new_row, txid, app)
+     select tbl, op, old_row, new_row, txid, app from moves_seen where seq = ${moved('tickets')}`,
   ],
   [
     'I5',

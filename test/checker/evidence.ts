@@ -175,7 +175,8 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
         known: { crm: leaver, desk: agentOf(before, leaver) },
         plans: parsed,
         pages: await all<PageRow>(
-          'select manifest, step, page, round, origin, count, keys, assignment from handover.manifest_pages where manifest = any($1) order by step, page',
+          `select manifest, step, page, round, origin, count, keys, assignment
+             from handover.manifest_pages where manifest = any($1) order by step, page`,
           [parsed.map(row => row.plan.manifest)],
         ),
         receipts: await all<ReceiptRow>('select * from handover.receipts where offboarding = $1 order by at, step, page', of),

@@ -184,7 +184,7 @@ describe('compare-and-set', () => {
   });
 });
 
-describe('poisoned rows (M12)', () => {
+describe('poisoned rows', () => {
   const poisoned = async (bad: Set<number>, count = 1000) => {
     await tasks(count, n => (bad.has(n) ? `poison ${n}` : `task ${n}`));
     await bench.db.query(TRIGGERS);
@@ -261,7 +261,7 @@ describe('poisoned rows (M12)', () => {
   });
 });
 
-describe('lying triggers (F-1)', () => {
+describe('lying triggers', () => {
   test('a trigger that swallows, rewrites or restores the change makes the item failed, before or after the row is written', async () => {
     const lies: Record<number, string> = { 3: 'swallow', 5: 'rewrite', 7: 'restore', 9: 'after' };
     await tasks(10, n => `${lies[n] ?? 'task'} ${n}`);
@@ -282,7 +282,7 @@ describe('lying triggers (F-1)', () => {
   });
 });
 
-describe('locks (M11)', () => {
+describe('locks', () => {
   test('a row that is held longer than lock_timeout is `locked`, nothing is changed, and a retry finishes', async () => {
     await tasks(10);
     const request = await batchOf(connector, alice, 'tasks');

@@ -143,7 +143,7 @@ categories:
   });
 });
 
-describe('what cannot be read is never "owns nothing" (F-2, F-28)', () => {
+describe('what cannot be read is never "owns nothing"', () => {
   let role: string;
   let reader: Connector;
   beforeAll(async () => {
@@ -252,7 +252,7 @@ describe('what cannot be read is never "owns nothing" (F-2, F-28)', () => {
   });
 });
 
-describe('schema drift between approval and execution (M20)', () => {
+describe('schema drift between approval and execution', () => {
   const drifted = async (
     ddl: string,
     undo: string,

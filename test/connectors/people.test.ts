@@ -67,7 +67,7 @@ describe('people of the directory', () => {
     expect(await connector.findPeople({ by: 'login', value: 'Alice' })).toEqual([alice]);
   });
 
-  test('are found when they are inactive or blocked, and an e-mail is never tried as a login (F-14)', async () => {
+  test('are found when they are inactive or blocked, and an e-mail is never tried as a login', async () => {
     await bench.db.query(
       `UPDATE users SET status = 3 WHERE id = 1; INSERT INTO users (id, name, login) VALUES (4, 'Odd', 'carol@example.com')`,
     );
@@ -225,7 +225,7 @@ describe('switches', () => {
     expect(await statusOf(CAROL)).toBe(1);
   });
 
-  test('a switch that the database takes back is rejected, not believed (F-1)', async () => {
+  test('a switch that the database takes back is rejected, not believed', async () => {
     await bench.db.query(`
       CREATE OR REPLACE FUNCTION stubborn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new.status := 1; RETURN new; END $$;
       CREATE TRIGGER stubborn BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION stubborn()`);
@@ -249,7 +249,7 @@ describe('switches', () => {
     expect(await statusOf(ALICE)).toBe(1);
   });
 
-  test('of two administrators who are deactivated at the same time exactly one is refused (F-21)', async () => {
+  test('of two administrators who are deactivated at the same time exactly one is refused', async () => {
     for (let round = 0; round < 10; round++) {
       await bench.db.query('UPDATE users SET status = 1');
       const results = await Promise.allSettled([ALICE, BOB].map(id => connector.deactivate(account(id), async () => {})));
@@ -259,7 +259,7 @@ describe('switches', () => {
     }
   });
 
-  test('the second of two administrators waits for the first and sees that they are the last (F-21)', async () => {
+  test('the second of two administrators waits for the first and sees that they are the last', async () => {
     const patient = bench.connector(YAML.replace('lock_timeout: 300ms', 'lock_timeout: 20s'));
     let second: Promise<{ kind: string; message: string }> | undefined;
     await patient.deactivate(account(ALICE), async () => {

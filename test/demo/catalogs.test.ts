@@ -1,10 +1,10 @@
-// The catalogs of the demo as data: what they say about every feature, without a database.
+// The catalogs of the demo as data: what they say about every promise, without a database.
 
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadCatalog } from '../../connectors/catalog-file.js';
 import { catalogPath, readConfig } from '../../runtime/config.js';
-import { CATEGORIES_BY_FEATURE } from './coverage.js';
+import { CATEGORIES_BY_PROMISE } from './coverage.js';
 
 const config = readConfig(fileURLToPath(new URL('../../examples/demo/handover.yaml', import.meta.url)));
 const workspace = (await loadCatalog(catalogPath(config, 'workspace'))).catalog;
@@ -21,12 +21,12 @@ describe('the demo catalogs', () => {
     expect(config.directory).toBe(workspace.system);
   });
 
-  it.each(Object.entries(CATEGORIES_BY_FEATURE))('cover %s', (_feature, needed) => {
+  it.each(Object.entries(CATEGORIES_BY_PROMISE))('cover %s', (_promise, needed) => {
     expect(needed.filter(category => !categories.has(category))).toEqual([]);
   });
 
-  it('have no category that no feature asked for', () => {
-    const asked = new Set(Object.values(CATEGORIES_BY_FEATURE).flat());
+  it('have no category that nobody asked for', () => {
+    const asked = new Set(Object.values(CATEGORIES_BY_PROMISE).flat());
     expect([...categories.keys()].filter(category => !asked.has(category))).toEqual([]);
   });
 
@@ -55,7 +55,7 @@ describe('the demo catalogs', () => {
     expect(Object.values(helpdesk.categories).some(spec => spec.inflow)).toBe(true);
   });
 
-  it('block, deactivate and give back, and guard the last owner (A-14) and service accounts', () => {
+  it('block, deactivate and give back, and guard the last owner and service accounts', () => {
     for (const catalog of [workspace, helpdesk]) {
       expect(catalog).toMatchObject({
         block: expect.anything(),
@@ -67,7 +67,7 @@ describe('the demo catalogs', () => {
     }
   });
 
-  it('link every item that a person must deal with (C-35)', () => {
+  it('link every item that a person must deal with', () => {
     expect([...categories].filter(([, spec]) => spec.do !== 'keep' && spec.link === undefined).map(([id]) => id)).toEqual([]);
   });
 

@@ -56,7 +56,7 @@ describe('the connector', () => {
     expect(await guards(workspace, 'alice@demo.example')).toEqual([]);
   });
 
-  it('refuses Nina as a sender (C-27), Olivia for conversations and nobody’s own report as their manager', async () => {
+  it('refuses Nina as a sender, Olivia for conversations and nobody’s own report as their manager', async () => {
     const alice = await person('alice@demo.example');
     const ineligible = async (connector: Connector, category: string, email: string): Promise<number> =>
       (await connector.ineligible(await account(connector, alice), category, await account(connector, await person(email))))

@@ -138,7 +138,7 @@ describe('the characters of the demo', () => {
     ]);
   });
 
-  it('both systems have exactly one owner (A-14)', async () => {
+  it('both systems have exactly one owner', async () => {
     expect(await number(workspace, `select count(*) from public.users where role = 'owner' and status = 'active'`)).toBe(1);
     expect(await number(helpdesk, `select count(*) from public.agents where role = 'owner' and status = 'active'`)).toBe(1);
   });
@@ -149,14 +149,14 @@ describe('the characters of the demo', () => {
     );
   });
 
-  it('Henrik is inactive and still owns work (C-54)', async () => {
+  it('Henrik is inactive and still owns work', async () => {
     expect(await person('henrik.sato')).toMatchObject({ status: 'inactive' });
     expect(
       await number(workspace, `select count(*) from public.tasks where assignee_id = 1033 and status <> 'done'`),
     ).toBeGreaterThan(0);
   });
 
-  it('Nina cannot send e-mail (C-27), Caleb has no helpdesk account, and two people are called Jonas Web(b)er', async () => {
+  it('Nina cannot send e-mail, Caleb has no helpdesk account, and two people are called Jonas Web(b)er', async () => {
     expect(
       await number(workspace, `select count(*) from public.connected_mailboxes where user_id = 1036 and status = 'connected'`),
     ).toBe(0);

@@ -34,8 +34,8 @@ async function approvedButHeld(request: Record<string, unknown> = {}): Promise<S
   return run;
 }
 
-// --- F-8: late arrivals -------------------------------------------------------------------------------------------------------
-test('F-8: what is assigned to the leaver after the scan follows the approved rule, and is reported', async () => {
+// --- late arrivals ------------------------------------------------------------------------------------------------------------
+test('what is assigned to the leaver after the scan follows the approved rule, and is reported', async () => {
   const run = await start(small);
   await planned(small, run);
   await desk(newTicket(700));
@@ -46,7 +46,7 @@ test('F-8: what is assigned to the leaver after the scan follows the approved ru
   expect(await ticketsOf(18)).toBe(10);
 });
 
-test('F-8: what is assigned to the leaver after the approval follows it while it is little', async () => {
+test('what is assigned to the leaver after the approval follows it while it is little', async () => {
   const run = await approvedButHeld();
   await desk(`${newTicket(700)}; ${newTicket(701)}; ${newTicket(702)}`);
   await acknowledgeAll(small, run);
@@ -55,7 +55,7 @@ test('F-8: what is assigned to the leaver after the approval follows it while it
   expect(status.steps['desk/tickets']).toMatchObject({ changed: 12, arrived: 3 });
 });
 
-test('F-8: more than the policy allows after the approval opens it again', async () => {
+test('more than the policy allows after the approval opens it again', async () => {
   const run = await approvedButHeld();
   await desk([700, 701, 702, 703].map(number => newTicket(number)).join(';'));
   await acknowledgeAll(small, run);
@@ -67,7 +67,7 @@ test('F-8: more than the policy allows after the approval opens it again', async
   expect((await ended(small, run)).steps['desk/tickets']).toMatchObject({ changed: 13, arrived: 0 });
 });
 
-test('F-8: shrinking never asks again', async () => {
+test('shrinking never asks again', async () => {
   const run = await approvedButHeld();
   await desk(`update tickets set assignee_id = 19 where assignee_id = 17 and number < 8 and status = 'open'`);
   await acknowledgeAll(small, run);
@@ -76,7 +76,7 @@ test('F-8: shrinking never asks again', async () => {
   expect(status.steps['desk/tickets']).toMatchObject({ changed: 1, taken: 8 });
 });
 
-test('F-8: what is assigned to the leaver while the step runs, or after it, is moved too', async () => {
+test('what is assigned to the leaver while the step runs, or after it, is moved too', async () => {
   // One while tickets move; another while the next step of the same system runs, when the tickets are done.
   const during = await trap(small.db.desk, 'tickets', byOthers(newTicket(700)), { when: 'old.number = 5', timing: 'after' });
   const after = await trap(small.db.desk, 'watchers', byOthers(newTicket(701)), { when: `old.ticket = 'T-3'`, timing: 'after' });
@@ -87,7 +87,7 @@ test('F-8: what is assigned to the leaver while the step runs, or after it, is m
   expect(await ticketsOf(17)).toBe(0);
 });
 
-test('F-8: more than the policy allows during the execution parks the step', async () => {
+test('more than the policy allows during the execution parks the step', async () => {
   const mischief = await trap(small.db.desk, 'tickets', byOthers(newTicket('old.number + 100')), {
     when: 'old.number < 4',
     timing: 'after',
@@ -107,7 +107,7 @@ test('F-8: more than the policy allows during the execution parks the step', asy
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
 });
 
-test('F-8: what lands on the leaver in the very moment of the switch is reported', async () => {
+test('what lands on the leaver in the very moment of the switch is reported', async () => {
   const mischief = await trap(small.db.desk, 'agents', byOthers(newTicket(700)), {
     when: `new.status = 'inactive'`,
     timing: 'after',
@@ -121,8 +121,8 @@ test('F-8: what lands on the leaver in the very moment of the switch is reported
   expect(JSON.parse(rows[0].body).proofs.desk.after).toEqual([{ step: 'desk/tickets', count: 1 }]);
 });
 
-// --- F-7, F-9: what others do -------------------------------------------------------------------------------------------------
-test('F-7, F-9: taken, vanished and closed items are told apart and left alone, the rest goes through', async () => {
+// --- what others do -----------------------------------------------------------------------------------------------------------
+test('taken, vanished and closed items are told apart and left alone, the rest goes through', async () => {
   const run = await approvedButHeld();
   await desk(`update tickets set assignee_id = 19 where assignee_id = 17 and number in (1, 2)`);
   await desk(`delete from tickets where assignee_id = 17 and number = 3`);
@@ -143,7 +143,7 @@ test('F-7, F-9: taken, vanished and closed items are told apart and left alone, 
   );
 });
 
-test('F-9: somebody takes an item while its batch is under way, and keeps it', async () => {
+test('somebody takes an item while its batch is under way, and keeps it', async () => {
   const run = await approvedButHeld();
   const thief = await small.db.desk.connect();
   await thief.query('begin');
@@ -162,7 +162,7 @@ test('F-9: somebody takes an item while its batch is under way, and keeps it', a
   expect(await ticketsOf(20)).toBe(1);
 });
 
-test('F-9: what was handed over and given back by somebody is moved once more', async () => {
+test('what was handed over and given back by somebody is moved once more', async () => {
   const mischief = await trap(
     small.db.desk,
     'watchers',
@@ -178,8 +178,8 @@ test('F-9: what was handed over and given back by somebody is moved once more', 
   expect(await ticketsOf(17)).toBe(0);
 });
 
-// --- F-11, F-12: the inflow ---------------------------------------------------------------------------------------------------
-test('F-11: whatever hands out work stops first, and then nothing new lands on the leaver', async () => {
+// --- the inflow ---------------------------------------------------------------------------------------------------------------
+test('whatever hands out work stops first, and then nothing new lands on the leaver', async () => {
   // Every account that changes hands brings a new one, for whomever the first active rule names.
   const mischief = await trap(
     small.db.crm,
@@ -200,7 +200,7 @@ test('F-11: whatever hands out work stops first, and then nothing new lands on t
   expect(fresh.rows).toEqual([{ n: 9 }]);
 });
 
-test('F-12: items that grow as fast as they are moved park the run; retry goes on when it is over', async () => {
+test('items that grow as fast as they are moved park the run; retry goes on when it is over', async () => {
   // A ticket brings a watcher, a watcher brings a ticket, for ever.
   const watcher = `insert into public.watchers (ticket, agent_id) values (gen_random_uuid()::text, 17)`;
   const tickets = await trap(small.db.desk, 'tickets', byOthers(watcher), {
@@ -222,11 +222,11 @@ test('F-12: items that grow as fast as they are moved park the run; retry goes o
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
 });
 
-// --- C-29 ... C-38: acknowledgements ------------------------------------------------------------------------------------------
+// --- acknowledgements ---------------------------------------------------------------------------------------------------------
 const addApproval = (id: number): Promise<unknown> =>
   crm(`insert into approvals (id, approver_id, subject) values ($1, $2, 'late')`, [id, small.cast.alice.id]);
 
-test('C-36: an acknowledgement survives a new revision, and fewer items', async () => {
+test('an acknowledgement survives a new revision, and fewer items', async () => {
   const run = await start(small);
   await planned(small, run);
   await acknowledgeAll(small, run);
@@ -238,7 +238,7 @@ test('C-36: an acknowledgement survives a new revision, and fewer items', async 
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
 });
 
-test('C-37: an item that nobody has seen opens the acknowledgement again, with a new revision', async () => {
+test('an item that nobody has seen opens the acknowledgement again, with a new revision', async () => {
   const run = await start(small);
   await planned(small, run);
   await acknowledgeAll(small, run);
@@ -250,7 +250,7 @@ test('C-37: an item that nobody has seen opens the acknowledgement again, with a
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
 });
 
-test('C-37: an item that came after the acknowledgement is shown again before anything runs; the approval stands', async () => {
+test('an item that came after the acknowledgement is shown again before anything runs; the approval stands', async () => {
   const run = await start(small);
   const { plan } = await planned(small, run);
   await acknowledgeAll(small, run);
@@ -269,7 +269,7 @@ test('C-37: an item that came after the acknowledgement is shown again before an
   expect(done.acknowledgements['crm/approvals']).toMatchObject({ count: 3 });
 });
 
-test('C-37: an item that came during the execution is acknowledged before anybody is switched off', async () => {
+test('an item that came during the execution is acknowledged before anybody is switched off', async () => {
   const mischief = await trap(
     small.db.crm,
     'tokens',

@@ -1,4 +1,4 @@
-/** F-22, C-51: whichever step fails for good, the leaver stays active, the rest is done, and `retry` finishes it once it is mended. */
+/** Whichever step fails for good, the leaver stays active, the rest is done, and `retry` finishes it once it is mended. */
 import { expect, test } from 'vitest';
 import type { Status } from '../../workflows/messages.js';
 import { ended, handOver, must, statesOf } from '../small-world/drive.js';
@@ -15,7 +15,7 @@ const WAITS: Record<string, string[]> = {
   'desk/watchers': ['desk/teams'],
 };
 
-test.each(EFFECTS)('F-22: %s fails for good: nobody is switched off, all else is done, and retry finishes it', async failing => {
+test.each(EFFECTS)('%s fails for good: nobody is switched off, all else is done, and retry finishes it', async failing => {
   const ground = GROUND.find(one => one.step === failing)!;
   const mischief = await refuse(small.db[ground.system], ground.table);
   try {
@@ -38,7 +38,7 @@ test.each(EFFECTS)('F-22: %s fails for good: nobody is switched off, all else is
   }
 });
 
-test.each(SYSTEMS)('F-22, F-23: switching off in %s is refused: the run parks, and retry finishes it', async system => {
+test.each(SYSTEMS)('switching off in %s is refused: the run parks, and retry finishes it', async system => {
   const mischief = await refuse(small.db[system], PEOPLE[system].table, `new.status = 'inactive'`);
   try {
     const run = await handOver(small);

@@ -1,4 +1,4 @@
-/** F-3: every activity runs twice with its first result lost, or twice at once. Database and ledger end as after one run. */
+/** Every activity runs twice with its first result lost, or twice at once. Database and ledger end as after one run. */
 import { describe, expect, test } from 'vitest';
 import { atRest, ended, handOver, must, planned, start, statesOf } from '../small-world/drive.js';
 import { refuse } from '../small-world/mischief.js';
@@ -31,7 +31,7 @@ const DONE = {
   'desk/teams': SIZES.teams,
 };
 
-describe.each(Object.entries(WAYS))('F-3: every activity runs %s', (_way, repeated) => {
+describe.each(Object.entries(WAYS))('every activity runs %s', (_way, repeated) => {
   const ran = new Map<string, number>();
   const small = useSmallWorld({
     // Two attempts that meet in one transaction wait for each other.

@@ -1,4 +1,4 @@
-/** F-40 and F-41: no secret and no name where it does not belong, and a record that is written once and verifies. */
+/** No secret and no name where it does not belong, and a record that is written once and verifies. */
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
@@ -36,7 +36,7 @@ function without(value: unknown, name: RegExp): unknown {
   return Object.fromEntries(Object.entries(value).flatMap(([key, item]) => (name.test(key) ? [] : [[key, without(item, name)]])));
 }
 
-describe('F-40: secrets and names', () => {
+describe('secrets and names', () => {
   const small = useSmallWorld({ once: true, check: false });
   const logged: string[] = [];
   const histories: unknown[] = [];
@@ -121,7 +121,7 @@ describe('F-40: secrets and names', () => {
   });
 });
 
-describe('F-41: the record', () => {
+describe('the record', () => {
   const small = useSmallWorld();
   const archives = async (offboardingId: string) =>
     (await small.db.store.query('select * from handover.archives where offboarding = $1', [offboardingId])).rows;

@@ -55,8 +55,8 @@ async function approvedButHeld(request: Record<string, unknown> = {}): Promise<S
   return run;
 }
 
-// --- F-1: false success -------------------------------------------------------------------------------------------------------
-test('F-1: a target that accepts a change and does not make it is caught at the item', async () => {
+// --- false success ------------------------------------------------------------------------------------------------------------
+test('a target that accepts a change and does not make it is caught at the item', async () => {
   const mischief = await trap(small.db.desk, 'tickets', 'new.assignee_id := old.assignee_id;', {
     when: 'old.number = 3',
     on: 'update',
@@ -83,7 +83,7 @@ test('items that come after a refusal was mended are moved like others', async (
   expect(done).toMatchObject({ outcome: 'completed', steps: { 'desk/tickets': { changed: 10, failed: 0, arrived: 1 } } });
 });
 
-test('F-1: a step that says "done" and has done nothing is caught by the proof, and nobody is switched off', async () => {
+test('a step that says "done" and has done nothing is caught by the proof, and nobody is switched off', async () => {
   lying = 'desk/tickets';
   const run = await handOver(small);
   lying = null;
@@ -94,7 +94,7 @@ test('F-1: a step that says "done" and has done nothing is caught by the proof, 
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
 });
 
-test('F-1: a deactivation that is accepted and not made is caught', async () => {
+test('a deactivation that is accepted and not made is caught', async () => {
   const mischief = await trap(small.db.desk, 'agents', `new.status := 'active';`, {
     when: `new.status = 'inactive'`,
     on: 'update',
@@ -108,31 +108,31 @@ test('F-1: a deactivation that is accepted and not made is caught', async () => 
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
 });
 
-// --- F-2, F-28: what cannot be read is never "nothing" ------------------------------------------------------------------------
+// --- what cannot be read is never "nothing" -----------------------------------------------------------------------------------
 const HIDINGS: [what: string, hide: () => string, show: () => string, step: string, says: RegExp][] = [
   [
-    'F-2: a column is gone',
+    'a column is gone',
     () => 'alter table watchers rename column agent_id to agent',
     () => 'alter table watchers rename column agent to agent_id',
     'desk/watchers',
     /agent_id/,
   ],
   [
-    'F-2: a table is gone',
+    'a table is gone',
     () => 'alter table team_members rename to members_of_teams',
     () => 'alter table members_of_teams rename to team_members',
     'desk/teams',
     /team_members/,
   ],
   [
-    'F-28: row-level security hides some rows',
+    'row-level security hides some rows',
     () => `alter table tickets enable row level security; create policy only_english on tickets using (language = 'en')`,
     () => 'drop policy only_english on tickets; alter table tickets disable row level security',
     'desk/tickets',
     /row-level security/,
   ],
   [
-    'F-28: the right to read is missing',
+    'the right to read is missing',
     () => `revoke select on watchers from ${small.role}`,
     () => `grant select on watchers to ${small.role}`,
     'desk/watchers',
@@ -170,7 +170,7 @@ test.each(HIDINGS)('%s after the approval: it is open again, by name', async (_w
   }
 });
 
-test('F-2: a category that cannot be read for the proof keeps the leaver active', async () => {
+test('a category that cannot be read for the proof keeps the leaver active', async () => {
   const mischief = await trap(small.db.desk, 'team_members', `revoke select on public.tickets from ${small.role};`, {
     on: 'delete',
   });
@@ -188,7 +188,7 @@ test('F-2: a category that cannot be read for the proof keeps the leaver active'
 test.each([
   ['to move', 'tickets', 'desk/tickets'],
   ['to switch off', 'agents', 'desk/deactivate'],
-])('F-28: the right %s is missing: the step says so, and retry finishes once it is given', async (_what, table, step) => {
+])('the right %s is missing: the step says so, and retry finishes once it is given', async (_what, table, step) => {
   await desk(`revoke update on ${table} from ${small.role}`);
   try {
     const run = await handOver(small);
@@ -202,8 +202,8 @@ test.each([
   }
 });
 
-// --- F-4, finish, F-6 and skip ------------------------------------------------------------------------------------------------
-test('F-4: a run that was finished half-way leaves its record, and the next one does the other half', async () => {
+// --- finish, and skip ---------------------------------------------------------------------------------------------------------
+test('a run that was finished half-way leaves its record, and the next one does the other half', async () => {
   const mischief = await refuse(small.db.crm, 'fields');
   const first = await handOver(small);
   expect(first.status.state).toBe('needs-attention');
@@ -223,7 +223,7 @@ test('F-4: a run that was finished half-way leaves its record, and the next one 
   expect(second.status.steps['desk/tickets']!.changed).toBe(0);
 });
 
-test('F-6: refused items are shown with the reason; skipping them counts once somebody else approves, and waives exactly them', async () => {
+test('refused items are shown with the reason; skipping them counts once somebody else approves, and waives exactly them', async () => {
   const mischief = await refuse(small.db.desk, 'tickets', 'old.number in (2, 3)');
   const run = await handOver(small);
   await mischief.mend();
@@ -283,8 +283,8 @@ test('a skip waives what was shown and nothing that comes later', async () => {
   ]);
 });
 
-// --- F-29: accounts that others switch ----------------------------------------------------------------------------------------
-test('F-29, C-54: inactive everywhere already: the mode says so, and what they still own is handed over', async () => {
+// --- accounts that others switch ----------------------------------------------------------------------------------------------
+test('inactive everywhere already: the mode says so, and what they still own is handed over', async () => {
   await crm(`update people set status = 'inactive' where id = $1`, [small.cast.alice.id]);
   await desk(`update agents set status = 'inactive' where id = 17`);
   const { status } = await handOver(small);
@@ -295,7 +295,7 @@ test('F-29, C-54: inactive everywhere already: the mode says so, and what they s
   expect(statesOf(status)).not.toHaveProperty('crm/deactivate');
 });
 
-test('F-29: inactive in one system already: the plan only makes sure that it stays so', async () => {
+test('inactive in one system already: the plan only makes sure that it stays so', async () => {
   await desk(`update agents set status = 'inactive' where id = 17`);
   const { status } = await handOver(small);
   expect(status).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated' } });
@@ -306,7 +306,7 @@ test('F-29: inactive in one system already: the plan only makes sure that it sta
   expect(await statusOf()).toEqual(['inactive', 'inactive']);
 });
 
-test('F-29: switched off by somebody else in the middle: the rest is done, and the report says who did not do it', async () => {
+test('switched off by somebody else in the middle: the rest is done, and the report says who did not do it', async () => {
   const mischief = await trap(small.db.desk, 'tickets', byOthers(`update public.agents set status = 'inactive' where id = 17`), {
     when: 'old.number = 4',
     timing: 'after',
@@ -317,7 +317,7 @@ test('F-29: switched off by somebody else in the middle: the rest is done, and t
   expect(status.steps['desk/deactivate']!.message).toMatch(/somebody else had switched it off/);
 });
 
-test('F-29: switched on again in one system, while the plan waits or in the middle: it is off at the end', async () => {
+test('switched on again in one system, while the plan waits or in the middle: it is off at the end', async () => {
   await desk(`update agents set status = 'inactive' where id = 17`);
   const mischief = await trap(small.db.desk, 'tickets', byOthers(`update public.agents set status = 'active' where id = 17`), {
     when: 'old.number = 4',
@@ -329,7 +329,7 @@ test('F-29: switched on again in one system, while the plan waits or in the midd
   expect(await statusOf()).toEqual(['inactive', 'inactive']);
 });
 
-test('F-29: switched on again after it was off everywhere: the plan that switches nobody off is open again', async () => {
+test('switched on again after it was off everywhere: the plan that switches nobody off is open again', async () => {
   await crm(`update people set status = 'inactive' where id = $1`, [small.cast.alice.id]);
   await desk(`update agents set status = 'inactive' where id = 17`);
   const run = await approvedButHeld();
@@ -346,7 +346,7 @@ test('F-29: switched on again after it was off everywhere: the plan that switche
   expect(await statusOf()).toEqual(['inactive', 'inactive']);
 });
 
-test('F-29: deleted in the middle: the run parks and says so, and can be finished', async () => {
+test('deleted in the middle: the run parks and says so, and can be finished', async () => {
   const mischief = await trap(small.db.crm, 'tokens', byOthers(`delete from public.people where id = ${small.cast.alice.id}`), {
     timing: 'after',
   });
@@ -358,7 +358,7 @@ test('F-29: deleted in the middle: the run parks and says so, and can be finishe
   expect(await small.world.offboardings.result(run.run)).toMatchObject({ outcome: 'completed-partially' });
 });
 
-test('F-29: deleted while the plan waits: a person without an account is acknowledged', async () => {
+test('deleted while the plan waits: a person without an account is acknowledged', async () => {
   await desk(
     `delete from watchers where agent_id = 17; delete from team_members where agent_id = 17; update tickets set assignee_id = null where assignee_id = 17`,
   );
@@ -371,19 +371,19 @@ test('F-29: deleted while the plan waits: a person without an account is acknowl
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
 });
 
-test('F-5: whoever has nothing and stays is told so, and nothing is called a success', async () => {
+test('whoever has nothing and stays is told so, and nothing is called a success', async () => {
   const run = await start(small, { user: mail(small, 'daniel'), mode: 'execute-only' });
   expect(await atRest(small, run)).toMatchObject({ state: 'closed', outcome: 'nothing-to-do' });
   await small.world.offboardings.result(run.run);
 });
 
-test('F-5: whoever has nothing and leaves is switched off all the same, once that is approved', async () => {
+test('whoever has nothing and leaves is switched off all the same, once that is approved', async () => {
   const { status } = await handOver(small, { user: mail(small, 'daniel') });
   expect(status).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'deactivated' } });
 });
 
-// --- F-41: the record of a run does not depend on what can still be asked -------------------------------------------------------
-test('F-41: a receipt that nobody can settle is listed as pending, and the run closes with its certificate all the same', async () => {
+// --- the record of a run does not depend on what can still be asked -------------------------------------------------------------
+test('a receipt that nobody can settle is listed as pending, and the run closes with its certificate all the same', async () => {
   const mischief = await refuse(small.db.desk, 'tickets');
   const { status, ...run } = await handOver(small);
   expect(status.state).toBe('needs-attention');

@@ -47,7 +47,7 @@ const WAYS = {
       .catch((error: unknown) => refusedAnswer(error) ?? Promise.reject(error)),
 };
 
-describe.each(Object.entries(WAYS))('F-30, by %s', (way, send) => {
+describe.each(Object.entries(WAYS))('messages that are early, late, stale or odd, by %s', (way, send) => {
   const by = (who: Parameters<typeof mail>[1], more: Record<string, unknown> = {}): Record<string, unknown> => ({
     by: mail(small, who),
     ...more,
@@ -195,7 +195,7 @@ describe.each(Object.entries(WAYS))('F-30, by %s', (way, send) => {
   });
 });
 
-test('F-30: approving before there is a plan is refused, and does not count later', async () => {
+test('approving before there is a plan is refused, and does not count later', async () => {
   const run = await start(small);
   // The plan is still being made, or has just been made: either way this digest is not its.
   const answer = await decide(small, run, 'approve', 'priya', { plan: '0'.repeat(64) });
@@ -203,7 +203,7 @@ test('F-30: approving before there is a plan is refused, and does not count late
   expect(await planned(small, run)).toMatchObject({ state: 'awaiting-approval', approvals: [] });
 });
 
-test('F-30: ten signals in one batch are judged one after the other', async () => {
+test('ten signals in one batch are judged one after the other', async () => {
   const run = await start(small);
   const plan = (await planned(small, run)).plan!.digest;
   const send = (name: DecisionName, who: Parameters<typeof mail>[1], more: Record<string, unknown>): Promise<void> =>
@@ -223,13 +223,13 @@ test('F-30: ten signals in one batch are judged one after the other', async () =
   await expect.poll(async () => (await recorded()).rowCount, { timeout: 10_000, interval: 50 }).toBe(10);
 });
 
-test('F-30: a decision after the close is refused by Temporal, and changes nothing', async () => {
+test('a decision after the close is refused by Temporal, and changes nothing', async () => {
   const run = await start(small, { mode: 'preview' });
   expect(await offboardings().result(run.run)).toMatchObject({ outcome: 'previewed' });
   await expect(decide(small, run, 'approve', 'priya', { plan: '0'.repeat(64) })).rejects.toThrow();
 });
 
-test('F-34: twenty requests at once start one run', async () => {
+test('twenty requests at once start one run', async () => {
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, n) =>
       offboardings().request({
@@ -244,8 +244,8 @@ test('F-34: twenty requests at once start one run', async () => {
   expect(answers.filter(answer => answer.answer === 'already-running')).toHaveLength(19);
 });
 
-// --- C-20: back and forth until it starts -------------------------------------------------------------------------------------
-test('C-20: everything can be revised until execution starts; each revision voids the approvals, and then it is locked', async () => {
+// --- back and forth until it starts -------------------------------------------------------------------------------------------
+test('everything can be revised until execution starts; each revision voids the approvals, and then it is locked', async () => {
   const run = await start(small);
   const first = await planned(small, run);
   await must(small, run, 'approve', 'priya', { plan: first.plan!.digest });
@@ -323,7 +323,7 @@ test('cancel in the middle of a step stops at a batch boundary and reports what 
   expect(report.steps.find(step => step.id === 'crm/deactivate')!.state).toBe('not-run');
 });
 
-test('F-33: Temporal’s own cancel in the middle of a step ends in the same way', async () => {
+test('Temporal’s own cancel in the middle of a step ends in the same way', async () => {
   const slow = await slowTickets();
   const run = await start(small);
   await planned(small, run);
@@ -342,7 +342,7 @@ test('F-33: Temporal’s own cancel in the middle of a step ends in the same way
 });
 
 test.each(['awaiting-approval', 'needs-correction', 'scheduled'] as const)(
-  'F-33: cancel ends a run that is %s, and nothing was changed',
+  'cancel ends a run that is %s, and nothing was changed',
   async state => {
     const request = {
       'awaiting-approval': {},
@@ -361,7 +361,7 @@ test.each(['awaiting-approval', 'needs-correction', 'scheduled'] as const)(
   },
 );
 
-test('F-33: after terminate a new run picks up from the world, not from lost memory', async () => {
+test('after terminate a new run picks up from the world, not from lost memory', async () => {
   const slow = await slowTickets();
   const run = await start(small);
   await planned(small, run);
@@ -394,7 +394,7 @@ test('F-33: after terminate a new run picks up from the world, not from lost mem
 });
 
 // --- Quorum and the second confirmation ---------------------------------------------------------------------------------------
-describe('C-41, C-42: with two approvals and a final confirmation', () => {
+describe('with two approvals and a final confirmation', () => {
   const strict = useSmallWorld({
     change: config => {
       config.policy = { ...config.policy, approvals: 2, confirmation: true };

@@ -36,7 +36,7 @@ const engineChanges = async (): Promise<number> => {
 };
 
 // --- Role change, preview -----------------------------------------------------------------------------------------------------
-test('C-52, C-53: execute-only moves what they own, leaves groups and tokens, and reminds that they are still active', async () => {
+test('execute-only moves what they own, leaves groups and tokens, and reminds that they are still active', async () => {
   const { status } = await handOver(small, { mode: 'execute-only' });
   expect(status).toMatchObject({ outcome: 'completed', access: { crm: 'open', desk: 'open' } });
   expect(status.sentence).toMatch(/still active.*execute-and-deactivate/);
@@ -56,7 +56,7 @@ test.each(['planned', 'unplanned'])('a preview plans, closes, and changes nothin
   expect(await engineChanges()).toBe(0);
 });
 
-test('C-50, C-51: execute-and-deactivate switches off in every system, the directory last', async () => {
+test('execute-and-deactivate switches off in every system, the directory last', async () => {
   const { status } = await handOver(small);
   expect(status.times.deactivated).not.toBeNull();
   expect(await statusOf()).toEqual(['inactive', 'inactive']);
@@ -80,7 +80,7 @@ test('only the systems that were asked for are touched', async () => {
 });
 
 // --- Unplanned ----------------------------------------------------------------------------------------------------------------
-test('A-16: an unplanned departure is blocked before anything else, and the block is not the deactivation', async () => {
+test('an unplanned departure is blocked before anything else, and the block is not the deactivation', async () => {
   const run = await start(small, { departure: 'unplanned' });
   const status = await planned(small, run);
   expect(status).toMatchObject({
@@ -98,7 +98,7 @@ test('A-16: an unplanned departure is blocked before anything else, and the bloc
   expect(await statusOf()).toEqual(['inactive', 'inactive']);
 });
 
-test('A-16: a block that fails stops nothing and stays visible', async () => {
+test('a block that fails stops nothing and stays visible', async () => {
   const mischief = await refuse(small.db.desk, 'agents', `new.status = 'locked'`);
   const run = await start(small, { departure: 'unplanned' });
   const status = await planned(small, run);
@@ -108,7 +108,7 @@ test('A-16: a block that fails stops nothing and stays visible', async () => {
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
 });
 
-test('A-16: a planned departure becomes unplanned by an amendment', async () => {
+test('a planned departure becomes unplanned by an amendment', async () => {
   const run = await start(small);
   expect(await planned(small, run)).toMatchObject({ access: { crm: 'open', desk: 'open' } });
   await must(small, run, 'amend', 'olivia', { departure: 'unplanned' });
@@ -116,7 +116,7 @@ test('A-16: a planned departure becomes unplanned by an amendment', async () => 
   expect(status).toMatchObject({ access: { crm: 'blocked', desk: 'blocked' } });
 });
 
-test('A-16: rejection keeps the block, and says so', async () => {
+test('rejection keeps the block, and says so', async () => {
   const run = await start(small, { departure: 'unplanned' });
   const { plan } = await planned(small, run);
   await must(small, run, 'reject', 'priya', { plan: plan!.digest, note: 'wrong person' });
@@ -124,7 +124,7 @@ test('A-16: rejection keeps the block, and says so', async () => {
   expect(await statusOf()).toEqual(['suspended', 'locked']);
 });
 
-test('A-16, F-32: expiry keeps the block, says so, and approves nothing', async () => {
+test('expiry keeps the block, says so, and approves nothing', async () => {
   small.world.config.policy.expiresAfterDays = 2 / 86_400;
   const run = await start(small, { departure: 'unplanned' });
   const report = await result(run);
@@ -135,7 +135,7 @@ test('A-16, F-32: expiry keeps the block, says so, and approves nothing', async 
 test.each([
   ['keep', ['suspended', 'locked']],
   ['restore', ['active', 'active']],
-])('A-16: cancelling a blocked departure must say what becomes of the block: %s', async (access, expected) => {
+])('cancelling a blocked departure must say what becomes of the block: %s', async (access, expected) => {
   const run = await start(small, { departure: 'unplanned' });
   await planned(small, run);
   expect(await decide(small, run, 'cancel', 'olivia')).toMatchObject({
@@ -149,7 +149,7 @@ test.each([
   expect(await statusOf()).toEqual(expected);
 });
 
-test('A-16: sign-in is given back although there never was a plan', async () => {
+test('sign-in is given back although there never was a plan', async () => {
   const run = await start(small, { departure: 'unplanned', successor: mail(small, 'ines') });
   expect(await planned(small, run)).toMatchObject({
     state: 'needs-correction',
@@ -162,7 +162,7 @@ test('A-16: sign-in is given back although there never was a plan', async () => 
 });
 
 // --- Dates --------------------------------------------------------------------------------------------------------------------
-test('F-35: an approved run waits for its date and starts by itself', async () => {
+test('an approved run waits for its date and starts by itself', async () => {
   const at = new Date(Date.now() + 3_000);
   const run = await start(small, { effectiveAt: at.toISOString() });
   await planned(small, run);
@@ -177,7 +177,7 @@ test('F-35: an approved run waits for its date and starts by itself', async () =
   expect(rows).toEqual([{ later: true }]);
 });
 
-test('F-35: a date can be brought forward to now, and back again; each time the plan is approved anew', async () => {
+test('a date can be brought forward to now, and back again; each time the plan is approved anew', async () => {
   const run = await start(small, { effectiveAt: '2090-01-01' });
   await planned(small, run);
   await agree(small, run);

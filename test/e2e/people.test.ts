@@ -37,8 +37,8 @@ async function desk(table = 'tickets', owner = 'assignee_id'): Promise<Record<st
   return Object.fromEntries(rows.map(row => [row.who, row.n]));
 }
 
-// --- F-14: names and addresses -----------------------------------------------------------------------------------------------
-test('F-14: an e-mail is an e-mail, although it is somebody else’s login', async () => {
+// --- names and addresses -----------------------------------------------------------------------------------------------------
+test('an e-mail is an e-mail, although it is somebody else’s login', async () => {
   const run = await start(small);
   expect(run.run).toBe(`offboarding/${small.cast.alice.id}`);
   expect((await planned(small, run)).leaver.id).toBe(small.cast.alice.id);
@@ -48,11 +48,11 @@ test.each([
   ['a misspelt address', 'alise@small.example', /Nobody in Small CRM has the e-mail/],
   ['a name', 'Alice Anders', /Nobody in Small CRM has the login/],
   ['an id that nobody has', 'id:17', /Nobody in Small CRM has the id/],
-])('F-14: %s is not taken for somebody who is nearly called that', async (_what, user, says) => {
+])('%s is not taken for somebody who is nearly called that', async (_what, user, says) => {
   expect(await request({ user })).toMatchObject({ answer: 'not-started', reason: expect.stringMatching(says) });
 });
 
-test('F-14: two people with one address: both are named, none is chosen', async () => {
+test('two people with one address: both are named, none is chosen', async () => {
   await small.db.crm.query('update people set email = $1 where id = $2', [
     mail(small, 'alice').toUpperCase(),
     small.cast.alicia.id,
@@ -63,7 +63,7 @@ test('F-14: two people with one address: both are named, none is chosen', async 
   expect(answer.reason).toContain(small.cast.alicia.id);
 });
 
-test('F-14: two accounts in another system: a person says which, and only that one is touched', async () => {
+test('two accounts in another system: a person says which, and only that one is touched', async () => {
   await small.db.desk.query(`insert into agents (id, name, email) values (99, 'Alice A.', $1)`, [mail(small, 'alice')]);
   await small.db.desk.query(`update tickets set assignee_id = 99 where number in (1, 2)`);
   const run = await start(small);
@@ -81,8 +81,8 @@ test('F-14: two accounts in another system: a person says which, and only that o
   expect(rows).toEqual([{ status: 'active', n: 2 }]);
 });
 
-// --- F-17: successors ---------------------------------------------------------------------------------------------------------
-test('F-17, Z-07: whoever cannot take over is refused when the plan is made, each with the reason', async () => {
+// --- successors ---------------------------------------------------------------------------------------------------------------
+test('whoever cannot take over is refused when the plan is made, each with the reason', async () => {
   const leaving = await start(small, { user: mail(small, 'carol') });
   await planned(small, leaving);
   await small.db.desk.query(
@@ -153,7 +153,7 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
     /Maya Manager has another account|light agents/,
   ],
 ])(
-  'F-17: a successor who %s by the time of the execution is not given anything: the approval is open again',
+  'a successor who %s by the time of the execution is not given anything: the approval is open again',
   async (_what, change, says) => {
     const run = await start(small);
     const { plan } = await planned(small, run);
@@ -170,7 +170,7 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   },
 );
 
-test('F-17, F-6: a successor who has lost the right to own an item meanwhile is not given it: the step parks with the reason', async () => {
+test('a successor who has lost the right to own an item meanwhile is not given it: the step parks with the reason', async () => {
   const run = await start(small);
   const { plan } = await planned(small, run);
   await must(small, run, 'approve', 'priya', { plan: plan!.digest });
@@ -192,8 +192,8 @@ test('F-17, F-6: a successor who has lost the right to own an item meanwhile is 
   expect(await desk()).toEqual({ '19': 9 });
 });
 
-// --- F-19, C-19: nobody decides about themselves ------------------------------------------------------------------------------
-test.each<Who>(['alice', 'alias'])('F-19, C-19: the leaver cannot ask for their own offboarding, not even as %s', async who => {
+// --- nobody decides about themselves ------------------------------------------------------------------------------------------
+test.each<Who>(['alice', 'alias'])('the leaver cannot ask for their own offboarding, not even as %s', async who => {
   await small.db.crm.query(`update people set role = 'admin' where id = $1`, [small.cast.alice.id]);
   expect(await request({ requestedBy: mail(small, who) })).toMatchObject({
     answer: 'not-started',
@@ -201,33 +201,30 @@ test.each<Who>(['alice', 'alias'])('F-19, C-19: the leaver cannot ask for their 
   });
 });
 
-test.each<Who>(['alice', 'alias'])(
-  'F-19: the leaver cannot approve, acknowledge or steer their own run, not even as %s',
-  async who => {
-    await small.db.crm.query(`update people set role = 'admin', reviews = true where id = $1`, [small.cast.alice.id]);
-    const run = await start(small);
-    const { plan } = await planned(small, run);
-    const digest = plan!.digest;
-    const messages = [
-      ['approve', { plan: digest }],
-      ['reject', { plan: digest }],
-      ['acknowledge', { category: 'crm/approvals' }],
-      ['amend', { successor: mail(small, 'bob') }],
-      ['cancel', {}],
-      ['pause', {}],
-    ] as const;
-    for (const [name, more] of messages)
-      expect(await decide(small, run, name, who, more), name).toMatchObject({
-        verdict: 'refused',
-        sentence: expect.stringMatching(/their own offboarding/),
-      });
-    const status = await small.world.offboardings.status(run.run);
-    expect(status).toMatchObject({ state: 'awaiting-approval', approvals: [], acknowledgements: {}, revision: 1 });
-    expect(status.refused).toHaveLength(messages.length);
-  },
-);
+test.each<Who>(['alice', 'alias'])('the leaver cannot approve, acknowledge or steer their own run, not even as %s', async who => {
+  await small.db.crm.query(`update people set role = 'admin', reviews = true where id = $1`, [small.cast.alice.id]);
+  const run = await start(small);
+  const { plan } = await planned(small, run);
+  const digest = plan!.digest;
+  const messages = [
+    ['approve', { plan: digest }],
+    ['reject', { plan: digest }],
+    ['acknowledge', { category: 'crm/approvals' }],
+    ['amend', { successor: mail(small, 'bob') }],
+    ['cancel', {}],
+    ['pause', {}],
+  ] as const;
+  for (const [name, more] of messages)
+    expect(await decide(small, run, name, who, more), name).toMatchObject({
+      verdict: 'refused',
+      sentence: expect.stringMatching(/their own offboarding/),
+    });
+  const status = await small.world.offboardings.status(run.run);
+  expect(status).toMatchObject({ state: 'awaiting-approval', approvals: [], acknowledgements: {}, revision: 1 });
+  expect(status.refused).toHaveLength(messages.length);
+});
 
-test('F-19: whoever asked does not approve, and whoever gains is not the only one to approve', async () => {
+test('whoever asked does not approve, and whoever gains is not the only one to approve', async () => {
   await small.db.crm.query(`update people set reviews = true where id = any($1)`, [[small.cast.olivia.id, small.cast.maya.id]]);
   const run = await start(small);
   const { plan } = await planned(small, run);
@@ -242,7 +239,7 @@ test('F-19: whoever asked does not approve, and whoever gains is not the only on
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
 });
 
-test('F-19: a successor’s second account does not make them a second approver', async () => {
+test('a successor’s second account does not make them a second approver', async () => {
   await small.db.crm.query(`update people set person_no = $2 where id = $1`, [small.cast.daniel.id, small.cast.maya.person]);
   const run = await start(small);
   const { plan } = await planned(small, run);
@@ -255,15 +252,15 @@ test('F-19: a successor’s second account does not make them a second approver'
 test.each<[Who, RegExp]>([
   ['bob', /may not ask/],
   ['ines', /is not active/],
-])('C-58: %s may not ask for an offboarding', async (who, says) => {
+])('%s may not ask for an offboarding', async (who, says) => {
   expect(await request({ requestedBy: mail(small, who) })).toMatchObject({
     answer: 'not-started',
     reason: expect.stringMatching(says),
   });
 });
 
-// --- F-20, A-14: accounts that must stay --------------------------------------------------------------------------------------
-test.each(['planned', 'unplanned'] as const)('F-20: a service account is refused and not even blocked (%s)', async departure => {
+// --- accounts that must stay --------------------------------------------------------------------------------------------------
+test.each(['planned', 'unplanned'] as const)('a service account is refused and not even blocked (%s)', async departure => {
   const run = await start(small, { user: mail(small, 'robot'), successor: mail(small, 'bob'), departure });
   const status = await planned(small, run);
   expect(status.state).toBe('needs-correction');
@@ -277,7 +274,7 @@ test.each(['planned', 'unplanned'] as const)('F-20: a service account is refused
 });
 
 test.each(['planned', 'unplanned'] as const)(
-  'A-14: the last owner is refused before anything is written (%s), and may go once there is another',
+  'the last owner is refused before anything is written (%s), and may go once there is another',
   async departure => {
     const run = await start(small, {
       user: mail(small, 'olivia'),
@@ -298,7 +295,7 @@ test.each(['planned', 'unplanned'] as const)(
   },
 );
 
-test('A-14: whoever has become the last owner meanwhile is not switched off', async () => {
+test('whoever has become the last owner meanwhile is not switched off', async () => {
   await small.db.crm.query(`update people set role = 'owner' where id = $1`, [small.cast.alice.id]);
   const run = await start(small);
   const { plan } = await planned(small, run);
@@ -311,13 +308,13 @@ test('A-14: whoever has become the last owner meanwhile is not switched off', as
 });
 
 // --- Successor rules ----------------------------------------------------------------------------------------------------------
-test('L-09: round-robin among the team gives everybody active the same, and nobody else anything', async () => {
+test('round-robin among the team gives everybody active the same, and nobody else anything', async () => {
   const { status } = await handOver(small, { successors: { 'desk/tickets': { 'round-robin': 'team' } } });
   expect(status.outcome).toBe('completed');
   expect(await desk()).toEqual({ '18': 3, '19': 3, '20': 3 });
 });
 
-test('L-09: the least loaded gets the next one', async () => {
+test('the least loaded gets the next one', async () => {
   const pool = [mail(small, 'bob'), mail(small, 'carol')];
   await handOver(small, { successors: { 'desk/tickets': { 'least-loaded': pool } } });
   // Bob had two, Carol none: eleven are shared as six and five.
@@ -327,7 +324,7 @@ test('L-09: the least loaded gets the next one', async () => {
   expect(rows).toEqual([{ n: 5 }, { n: 6 }]);
 });
 
-test('C-18: a match rule, a default per category, one for the rest, and single items of their own', async () => {
+test('a match rule, a default per category, one for the rest, and single items of their own', async () => {
   const [first] = (
     await small.db.crm.query('select id::text from accounts where owner_id = $1 and status = $2 order by id limit 1', [
       small.cast.alice.id,
@@ -352,14 +349,14 @@ test('C-18: a match rule, a default per category, one for the rest, and single i
   expect(rows).toHaveLength(9);
 });
 
-test('C-18: an override for an item that the leaver does not hold is refused, by name', async () => {
+test('an override for an item that the leaver does not hold is refused, by name', async () => {
   const run = await start(small, { overrides: { 'crm/accounts': { '4711': mail(small, 'bob') } } });
   const status = await planned(small, run);
   expect(codes(status)).toEqual(['override-unknown']);
   expect(status.findings[0]!.message).toMatch(/"4711"/);
 });
 
-test('A-11: conversations can be left unassigned, or given to a queue', async () => {
+test('conversations can be left unassigned, or given to a queue', async () => {
   await handOver(small, { successors: { 'desk/tickets': 'unassigned' } });
   expect(await desk()).toEqual({ nobody: 9 });
   await small.refill({});
@@ -368,7 +365,7 @@ test('A-11: conversations can be left unassigned, or given to a queue', async ()
 });
 
 // --- Two runs at once ---------------------------------------------------------------------------------------------------------
-test('C-49: a second request is shown the open run, and how to change it', async () => {
+test('a second request is shown the open run, and how to change it', async () => {
   const run = await start(small);
   await planned(small, run);
   expect(await request({})).toMatchObject({ answer: 'already-running', workflowId: run.run, differs: [], amend: null });
@@ -396,7 +393,7 @@ test('nobody is switched off while another run is still handing things over to t
   expect(await ended(small, second)).toMatchObject({ outcome: 'completed' });
 });
 
-test('F-33: a terminated run stands in nobody’s way, although it could not say that it is over', async () => {
+test('a terminated run stands in nobody’s way, although it could not say that it is over', async () => {
   const first = await start(small, { successor: mail(small, 'bob') });
   await planned(small, first);
   await small.world.offboardings.handle(first.run).terminate('in a hurry');
@@ -405,7 +402,7 @@ test('F-33: a terminated run stands in nobody’s way, although it could not say
   expect(second.status).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'deactivated' } });
 });
 
-test('F-33: a run that is terminated while another waits for it no longer holds it up', async () => {
+test('a run that is terminated while another waits for it no longer holds it up', async () => {
   const first = await start(small, { successor: mail(small, 'bob') });
   await planned(small, first);
   const second = await handOver(small, { user: mail(small, 'bob') });

@@ -5,8 +5,8 @@
 import { gunzipSync } from 'node:zlib';
 import type pg from 'pg';
 import { CANARY } from '../small-world/seed.js';
+import type { FaultWorld } from './fault-world.js';
 import { insist, type Operated } from './operator.js';
-import type { FaultWorld } from './world.js';
 import type { Acknowledged, Deed } from './writers.js';
 
 export interface Finding {

@@ -1,8 +1,8 @@
 /** Does what a schedule says to the world, and brings home the proof that it really happened (I14). */
 import pg from 'pg';
+import type { DatabaseName, FaultWorld } from './fault-world.js';
 import type { Link } from './link.js';
 import type { Fault, LinkName } from './schedule.js';
-import type { DatabaseName, FaultWorld } from './world.js';
 
 /** What was seen of a fault. */
 export interface Proof {

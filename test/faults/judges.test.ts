@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CANARY } from '../small-world/seed.js';
 import { checkLiveness, checkVacuity, type Struck } from './checks.js';
+import type { FaultWorld } from './fault-world.js';
 import type { Operated } from './operator.js';
-import { runSchedule } from './run.js';
+import { runSchedule } from './run-schedule.js';
 import { drawSchedule } from './schedule.js';
 import { type FaultServers, startFaultServers } from './servers.js';
-import type { FaultWorld } from './world.js';
 
 let servers: FaultServers;
 beforeAll(async () => {

@@ -4,7 +4,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runSchedule } from './run.js';
+import { runSchedule } from './run-schedule.js';
 import { describe, longSchedule } from './schedule.js';
 import { type FaultServers, startFaultServers } from './servers.js';
 

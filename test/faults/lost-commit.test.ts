@@ -1,5 +1,5 @@
 /**
- * The answer to COMMIT is lost while somebody else moves the same rows to the same successor (F-3, M5). Looking at the rows cannot tell
+ * The answer to COMMIT is lost while somebody else moves the same rows to the same successor. Looking at the rows cannot tell
  * whose move it was; the receipts still say it exactly, and the checker compares them with the witness row by row.
  */
 import { afterAll, expect, inject, test } from 'vitest';

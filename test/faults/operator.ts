@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Status } from '../../workflows/messages.js';
 import type { Cast, Who } from '../small-world/cast.js';
+import type { FaultWorld } from './fault-world.js';
 import { pause } from './faults.js';
-import type { FaultWorld } from './world.js';
 
 export interface Parking {
   at: number;

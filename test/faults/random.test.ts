@@ -6,7 +6,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Outcome, runSchedule } from './run.js';
+import { type Outcome, runSchedule } from './run-schedule.js';
 import { describe, drawSchedule } from './schedule.js';
 import { type FaultServers, startFaultServers } from './servers.js';
 

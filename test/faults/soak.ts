@@ -5,7 +5,7 @@
  *   node --import tsx test/faults/soak.ts <results.jsonl> <first seed> <how many>
  */
 import { appendFile, readFile } from 'node:fs/promises';
-import { runSchedule } from './run.js';
+import { runSchedule } from './run-schedule.js';
 import { describe, drawSchedule } from './schedule.js';
 import { startFaultServers } from './servers.js';
 

@@ -4,7 +4,7 @@
  *   node --import tsx test/faults/summary.ts <results.jsonl>...
  */
 import { readFile } from 'node:fs/promises';
-import type { Outcome } from './run.js';
+import type { Outcome } from './run-schedule.js';
 import type { Schedule } from './schedule.js';
 
 type Line = Partial<Outcome> & { seed: number; schedule: Schedule; error?: string };
@@ -27,11 +27,12 @@ const held = lines.filter(line => line.findings?.length === 0);
 console.log(`| fault | drawn | really happened |\n|---|---|---|`);
 for (const [name, { drawn, happened }] of [...counts].sort()) console.log(`| ${name} | ${drawn} | ${happened} |`);
 const cuts = sum(line => line.faults?.reduce((all, fault) => all + Number(fault.seen.cuts ?? 0), 0));
+const written = sum(line => Object.values(line.writes ?? {}).reduce((all, n) => all + n, 0));
 console.log(`
 schedules ${lines.length}, held ${held.length}, store on a server of its own ${lines.filter(line => line.schedule.storeApart).length}
 items ${sum(line => line.items)}, moved by us ${sum(line => line.moved)}, batches ${sum(line => line.batches)}
 workers killed ${sum(line => line.kills)} of ${sum(line => line.workers)}, COMMIT answers lost ${cuts}
-writes of others ${sum(line => Object.values(line.writes ?? {}).reduce((all, n) => all + n, 0))} acknowledged, ${sum(line => line.unanswered)} unanswered
+writes of others ${written} acknowledged, ${sum(line => line.unanswered)} unanswered
 parked and brought to the end by "retry" ${sum(line => line.parked?.length)}
 longest from the last fault healed to the close: ${Math.max(...lines.map(line => line.endedAfterMs ?? 0)) / 1000} s
 most memory of a worker: ${Math.max(...lines.map(line => line.peakMemoryMiB ?? 0))} MiB`);

@@ -5,8 +5,8 @@
 // who reads `GET /users/{id}` makes Redmine create an API key for that user: the judge never does, or it would find what it made.
 
 import { z } from 'zod';
+import type { RedmineWorld } from './redmine-world.js';
 import { fewAtATime, type Rest, restAs } from './rest.js';
-import type { RedmineWorld } from './world.js';
 
 const ref = z.object({ id: z.number() });
 const issueShape = z.object({

@@ -41,5 +41,6 @@ export function byOthers(statement: string): string {
 
 /** SQL that gives the leaver another open ticket. */
 export function newTicket(number: number | string, subject = 'late'): string {
-  return `insert into public.tickets (id, number, subject, assignee_id, status, language) values (gen_random_uuid(), ${number}, '${subject}', 17, 'open', 'en')`;
+  return `insert into public.tickets (id, number, subject, assignee_id, status, language)
+    values (gen_random_uuid(), ${number}, '${subject}', 17, 'open', 'en')`;
 }

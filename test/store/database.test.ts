@@ -15,7 +15,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-test('F-38: a connection that breaks between two statements fails its transaction, not the process', async () => {
+test('a connection that breaks between two statements fails its transaction, not the process', async () => {
   const thrown: unknown[] = [];
   const onThrown = (error: unknown): void => void thrown.push(error);
   process.on('uncaughtException', onThrown);

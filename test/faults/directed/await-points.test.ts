@@ -1,5 +1,5 @@
 /**
- * F-38: a worker is killed after every event of a run's history, wherever the story happens to wait: for an activity, a timer, a
+ * A worker is killed after every event of a run's history, wherever the story happens to wait: for an activity, a timer, a
  * message, a child. Another worker replays what there is and goes on; it never objects to what it finds, and nothing is done twice.
  */
 import { afterEach, beforeAll, expect, test } from 'vitest';
@@ -28,7 +28,7 @@ afterEach(async () => {
 const EVENTS = Array.from({ length: 40 }, (_, n) => 3 + n * 3);
 const SOME = [6, 30, 54, 78, 102];
 
-test.each(LONG ? EVENTS : SOME)('F-38: the worker is killed once there are %i events', async events => {
+test.each(LONG ? EVENTS : SOME)('the worker is killed once there are %i events', async events => {
   const { config, env } = small.world;
   mortal = await startWorkerProcess({ config, env, bundle, worker: { stickyQueueScheduleToStartTimeout: '1s' } });
   const workflowId = `offboarding/${small.cast.alice.id}`;

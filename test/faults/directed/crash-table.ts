@@ -1,5 +1,5 @@
 /**
- * M1 as data: where a worker dies. Every activity, before its effect (a), after it (b) and after its report (c); every batch and every
+ * Where a worker dies, as data. Every activity, before its effect (a), after it (b) and after its report (c); every batch and every
  * switch before its transaction (a), with its receipt stored and COMMIT not sent (r), and after COMMIT (b); each at its first, a middle
  * and its last turn.
  */

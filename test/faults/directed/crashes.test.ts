@@ -1,5 +1,5 @@
 /**
- * M1: a worker is killed before an effect, after it and after its report, at the first, a middle and the last turn of every activity,
+ * A worker is killed before an effect, after it and after its report, at the first, a middle and the last turn of every activity,
  * batch and switch. Another worker brings the run to its end; the checker finds each item moved once and each effect receipted.
  */
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -75,11 +75,11 @@ async function agreePatiently(run: Started): Promise<void> {
   await must(small, run, 'approve', 'priya', { plan: plan!.digest });
 }
 
-test('M1: every activity that there is stands in the table', () => {
+test('every activity that there is stands in the table', () => {
   expect(Object.keys(TURNS).sort()).toEqual([...activityNames].sort());
 });
 
-describe('M1: a worker dies, and another one goes on', () => {
+describe('a worker dies, and another one goes on', () => {
   test.each((LONG ? CRASHES : oneOfEach(CRASHES)).map(crash => [crash.at, crash.story] as const))(
     'at %s, while somebody is %s',
     async (at, story) => {
@@ -110,7 +110,7 @@ async function archived({ offboardingId }: Started): Promise<void> {
 test.runIf(LONG).each([
   ['runSteps:b:1', 30_000],
   ['closeRun:b:1', 75_000],
-])('M1, the shipped timeouts: after a crash at %s the run goes on within %i ms', { timeout: 180_000 }, async (at, within) => {
+])('the shipped timeouts: after a crash at %s the run goes on within %i ms', { timeout: 180_000 }, async (at, within) => {
   const { death } = await mortalWorker(at, { shipped: true });
   const run = await start(small);
   await agreePatiently(run);

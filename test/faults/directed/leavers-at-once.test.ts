@@ -1,5 +1,5 @@
 /**
- * F-18, F-21: people who leave together. Leavers who name each other as successors, in pairs and in a ring; and the last two owners,
+ * People who leave together. Leavers who name each other as successors, in pairs and in a ring; and the last two owners,
  * each of whom was not the last one when they were looked at.
  */
 import { expect, test } from 'vitest';
@@ -47,7 +47,7 @@ test.each([
   ['two leavers name each other', { alice: 'bob', bob: 'alice' }],
   ['three leavers name each other in a ring', { alice: 'bob', bob: 'carol', carol: 'alice' }],
 ] as [string, Partial<Record<Who, Who>>][])(
-  'F-18: %s: nobody gets anything from anybody who leaves, until somebody who stays is named',
+  '%s: nobody gets anything from anybody who leaves, until somebody who stays is named',
   async (_what, heirs) => {
     const runs = await startAll(heirs);
     const all = Object.values(runs);
@@ -81,7 +81,7 @@ test.each([
   },
 );
 
-test('F-18: two leavers who came to name each other while both were at work: nobody is switched off holding what the other gave', async () => {
+test('two leavers who came to name each other while both were at work: nobody is switched off holding what the other gave', async () => {
   // Both are planned before either knows: the register is blind for a moment, as after a restore of the store.
   const [alice, bob] = Object.values(await startAll({ alice: 'maya', bob: 'maya' })) as [Started, Started];
   await Promise.all([planned(small, alice), planned(small, bob)]);
@@ -102,7 +102,7 @@ test('F-18: two leavers who came to name each other while both were at work: nob
   if (other.outcome !== 'completed') expect(off).toEqual([]);
 });
 
-test('F-21: the last two owners are switched off at once, and neither was the last when they were looked at: one stays', async () => {
+test('the last two owners are switched off at once, and neither was the last when they were looked at: one stays', async () => {
   const { cast, db } = small;
   await db.crm.query(`update people set role = 'owner' where id = $1`, [cast.oscar.id]);
   const off = (user: Who) =>

@@ -1,5 +1,5 @@
 /**
- * F-33, F-38 together: a worker dies in the middle of a batch, and before there is another one an operator terminates the run. Nobody
+ * A worker dies in the middle of a batch, and before there is another one an operator terminates the run. Nobody
  * is left who would ask what became of that transaction but the archiver: the ledger says it all the same, and the next run goes on
  * from the world.
  */

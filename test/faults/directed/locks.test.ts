@@ -1,5 +1,5 @@
 /**
- * M11: locks. Whoever holds a row, a table or half of a deadlock delays the run; nobody is hurt, nothing is lost and nothing is done
+ * Locks. Whoever holds a row, a table or half of a deadlock delays the run; nobody is hurt, nothing is lost and nothing is done
  * twice. The catalogs' `lock_timeout` is 300 ms, so a second of holding is three refusals: what minutes are in production, shrunk. The
  * long form holds one row for 70 real seconds.
  */
@@ -33,7 +33,7 @@ describe('a run that is patient', () => {
     ['crm/rules', 'crm', 'assignment_rules'],
     ['desk/tickets', 'desk', 'tickets'],
     ['crm/tokens', 'crm', 'tokens'],
-  ] as const)('M11: one row of %s is held for long: it is waited for, and everything moves once', async (step, system, table) => {
+  ] as const)('one row of %s is held for long: it is waited for, and everything moves once', async (step, system, table) => {
     const owner = { assignment_rules: 'assignee_id', tickets: 'assignee_id', tokens: 'person_id' }[table];
     const id = system === 'crm' ? small.cast.alice.id : 17;
     const holder = await hold(
@@ -50,7 +50,7 @@ describe('a run that is patient', () => {
     expect(await ended(small, run)).toMatchObject({ outcome: 'completed', steps: { [step]: { failed: 0 } } });
   });
 
-  test('M11: the leaver’s own row is held while they are to be switched off', async () => {
+  test('the leaver’s own row is held while they are to be switched off', async () => {
     const holder = await hold('desk', 'select from agents where id = 17 for update');
     const run = await agreed(small);
     await waitFor(small, run, one => one.state === 'deactivating');
@@ -61,7 +61,7 @@ describe('a run that is patient', () => {
     expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
   });
 
-  test('M11: a migration holds a whole table while the approved world is looked at again', async () => {
+  test('a migration holds a whole table while the approved world is looked at again', async () => {
     const run = await approvedButHeld(small);
     const holder = await hold('desk', 'lock table tickets in access exclusive mode');
     await release(small, run);
@@ -72,7 +72,7 @@ describe('a run that is patient', () => {
     expect(await atRest(small, run)).toMatchObject({ state: 'closed', outcome: 'completed', revision: 1 });
   });
 
-  test('M11: a migration holds a whole table before there is a plan', async () => {
+  test('a migration holds a whole table before there is a plan', async () => {
     const holder = await hold('desk', 'lock table watchers in access exclusive mode');
     const run = await start(small);
     await waitsForLock(small.db.desk);
@@ -82,7 +82,7 @@ describe('a run that is patient', () => {
     expect(await atRest(small, run)).toMatchObject({ state: 'awaiting-approval', revision: 1 });
   });
 
-  test('M11: a migration takes a whole table in the middle of the steps', async () => {
+  test('a migration takes a whole table in the middle of the steps', async () => {
     const slow = await trap(small.db.crm, 'assignment_rules', 'perform pg_sleep(0.4);');
     const run = await agreed(small);
     await waitFor(small, run, one => one.steps['crm/rules']?.state === 'running');
@@ -95,7 +95,7 @@ describe('a run that is patient', () => {
     await slow.mend();
   });
 
-  test('M11: a migration takes a whole table between the move and the proof', async () => {
+  test('a migration takes a whole table between the move and the proof', async () => {
     // The last step of the desk sleeps before its rows go; its neighbours are done by then.
     const slow = await trap(small.db.crm, 'tokens', 'perform pg_sleep(0.4);');
     const run = await agreed(small);
@@ -109,7 +109,7 @@ describe('a run that is patient', () => {
     await slow.mend();
   });
 
-  test.runIf(LONG)(`M11: one row is held for ${LONG_MS / 1000} seconds`, { timeout: 180_000 }, async () => {
+  test.runIf(LONG)(`one row is held for ${LONG_MS / 1000} seconds`, { timeout: 180_000 }, async () => {
     const holder = await hold('desk', 'select from tickets where number = 3 for update');
     const run = await agreed(small);
     await waitsForLock(small.db.desk);
@@ -134,7 +134,7 @@ describe('a run that is patient', () => {
       ['us', '10s'],
       ['them', '10ms'],
     ])(
-      'M11: another transaction takes the same rows in the opposite order, and the database ends %s',
+      'another transaction takes the same rows in the opposite order, and the database ends %s',
       async (victim, theirTimeout) => {
         const { rows } = await small.db.crm.query(
           `select id::text from accounts where owner_id = $1 and status = 'active' order by id`,
@@ -166,7 +166,7 @@ describe('a run that is patient', () => {
 describe('a run that loses its patience', () => {
   const small = useSmallWorld();
 
-  test('M11: a row that stays held fails its step by name, stops only what depends on it, and retry finishes', async () => {
+  test('a row that stays held fails its step by name, stops only what depends on it, and retry finishes', async () => {
     const holder = await small.db.desk.connect();
     let run: Started;
     try {

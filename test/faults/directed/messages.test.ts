@@ -1,5 +1,5 @@
 /**
- * M8: messages of every kind in every state that waits: hostile, doubled a hundred times, early, late, out of order, from anybody. The
+ * Messages of every kind in every state that waits: hostile, doubled a hundred times, early, late, out of order, from anybody. The
  * run neither fails nor gets stuck, every message is judged and recorded, and nothing moves that was not approved (the checker's I7, I8).
  * Single odd payloads, and what cannot be decoded: test/e2e/messages.test.ts and test/bad-input.
  */
@@ -33,7 +33,7 @@ const WAITING: StateName[] = [
   'deactivating, before the first switch',
 ];
 
-describe('M8: hostile messages', () => {
+describe('hostile messages', () => {
   test.each(WAITING)('while %s: all are judged and refused, nothing changes, and the run goes on', async state => {
     await fc.assert(
       fc.asyncProperty(fc.array(hostile, { minLength: 1, maxLength: 12 }), async messages => {
@@ -58,7 +58,7 @@ describe('M8: hostile messages', () => {
   });
 });
 
-describe('M8: right messages from anybody, in any order, mixed with hostile ones', () => {
+describe('right messages from anybody, in any order, mixed with hostile ones', () => {
   test.each(WAITING)('while %s: only what the rules allow comes of them', async state => {
     await fc.assert(
       fc.asyncProperty(
@@ -88,7 +88,7 @@ describe('M8: right messages from anybody, in any order, mixed with hostile ones
   });
 });
 
-test('M8: everything a hundred times: it is done once', async () => {
+test('everything a hundred times: it is done once', async () => {
   const run = await start(small);
   const { plan } = await planned(small, run);
   const hundred = (name: string, payload: Record<string, unknown>): Promise<unknown> =>
@@ -107,7 +107,7 @@ test('M8: everything a hundred times: it is done once', async () => {
   expect(await stillHeld(small)).toBe(0);
 }, 180_000);
 
-test('M8: the same update a hundred times under one id is one decision', async () => {
+test('the same update a hundred times under one id is one decision', async () => {
   const run = await start(small);
   const { plan, decided } = await planned(small, run);
   const payload = { by: mail(small, 'priya'), plan: plan!.digest };
@@ -121,7 +121,7 @@ test('M8: the same update a hundred times under one id is one decision', async (
   expect((await offboardings().status(run.run)).decided).toBe(decided + 1);
 });
 
-test('M8: early: a message that starts the run by itself starts nothing, and does not stand in the way', async () => {
+test('early: a message that starts the run by itself starts nothing, and does not stand in the way', async () => {
   const { temporal } = small.world.worker.deps;
   const workflowId = `offboarding/${small.cast.alice.id}`;
   for (const args of [[], [{ offboardingId: 'x' }], [null]] as unknown[][]) {
@@ -139,7 +139,7 @@ test('M8: early: a message that starts the run by itself starts nothing, and doe
   expect(await moves(small)).toBe(0);
 });
 
-test('M8: early: an approval that comes while the plan is made does not count for it', async () => {
+test('early: an approval that comes while the plan is made does not count for it', async () => {
   const gate = gates.close('makePlan', 'after');
   const run = await start(small);
   await gate.arrived;
@@ -152,7 +152,7 @@ test('M8: early: an approval that comes while the plan is made does not count fo
   expect(await planned(small, run)).toMatchObject({ state: 'awaiting-approval', approvals: [], acknowledgements: {} });
 });
 
-test('M8: late: messages while the run closes are answered, and after that Temporal refuses them', async () => {
+test('late: messages while the run closes are answered, and after that Temporal refuses them', async () => {
   const gate = gates.close('closeRun', 'after');
   const run = await start(small);
   const { plan } = await planned(small, run);
@@ -171,7 +171,7 @@ test('M8: late: messages while the run closes are answered, and after that Tempo
 });
 
 test.each(Array.from({ length: LONG ? 20 : 4 }, (_, n) => n))(
-  'M8: approve and reject race (%i): one of them wins, and all goes its way',
+  'approve and reject race (%i): one of them wins, and all goes its way',
   async n => {
     const run = await start(small);
     const { plan } = await planned(small, run);

@@ -1,7 +1,7 @@
 /**
- * M18: worlds at the edge of what there is. Names of 10,000 characters, names and keys in every script, items without an owner, and a
+ * Worlds at the edge of what there is. Names of 10,000 characters, names and keys in every script, items without an owner, and a
  * system with 500 categories. Keys of every type, beyond 2^53, composite: test/connectors/keys.test.ts, and the small world itself,
- * whose keys are beyond 2^53, uuids and composite in every run; nothing to hand over: F-5 in test/e2e/failures.test.ts.
+ * whose keys are beyond 2^53, uuids and composite in every run; nothing to hand over: test/e2e/failures.test.ts.
  */
 import { cpSync, mkdtempSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
@@ -23,7 +23,7 @@ describe('names and keys', () => {
     'Markdown and HTML': '# [x](javascript:alert(1)) <script>alert(1)</script> | a | `b` ```\n\n---\n'.repeat(10),
   };
 
-  test.each(Object.entries(NAMES))('M18: everybody and everything is called %s', async (_what, name) => {
+  test.each(Object.entries(NAMES))('everybody and everything is called %s', async (_what, name) => {
     const { crm, desk } = small.db;
     await crm.query(`update people set full_name = $1 where id = any ($2)`, [
       name,
@@ -41,7 +41,7 @@ describe('names and keys', () => {
     expect(await stillHeld(small)).toBe(0);
   });
 
-  test('M18: keys of any text there is, and items without an owner beside those of the leaver', async () => {
+  test('keys of any text there is, and items without an owner beside those of the leaver', async () => {
     const odd = [
       '',
       ' ',
@@ -90,7 +90,7 @@ describe('a system with 500 categories', () => {
   });
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
-  test('M18: 500 categories, most of them with something in them: one run, every one of them a step of its own', {
+  test('500 categories, most of them with something in them: one run, every one of them a step of its own', {
     timeout: 170_000,
   }, async () => {
     await small.db.desk.query(`create table things (id bigint primary key, kind integer not null, agent_id integer not null);

@@ -1,5 +1,5 @@
 /**
- * F-33: cancel, terminate and reset in every state. Cancel ends at a safe boundary with a report; after terminate a new run picks up
+ * Cancel, terminate and reset in every state. Cancel ends at a safe boundary with a report; after terminate a new run picks up
  * from the world; a reset repeats no write (the checker's I4). Attempts that are left behind by a terminate or a reset wake up at the
  * worst moment: when the next run is done. The message `cancel` and Temporal's own in states that hold still: test/e2e/messages.test.ts.
  */
@@ -27,7 +27,7 @@ async function everythingIsDone(): Promise<void> {
   expect(await leaverIs(small)).toEqual(['inactive', 'inactive']);
 }
 
-describe('F-33: cancel', () => {
+describe('cancel', () => {
   test.each(
     names.flatMap(state => [
       [state, 'the message'],
@@ -104,7 +104,7 @@ const LEFT_BEHIND = [
   ['frozen', true],
 ] as const;
 
-describe.each(LEFT_BEHIND)('F-33: terminate, attempts %s', (_, frozen) => {
+describe.each(LEFT_BEHIND)('terminate, attempts %s', (_, frozen) => {
   test.each(names)(
     'while %s: a new run picks up from the world, and what the old one left behind wakes up after it',
     async state => {
@@ -128,7 +128,7 @@ describe.each(LEFT_BEHIND)('F-33: terminate, attempts %s', (_, frozen) => {
   );
 });
 
-describe.each(LEFT_BEHIND)('F-33: reset, attempts %s', (_, frozen) => {
+describe.each(LEFT_BEHIND)('reset, attempts %s', (_, frozen) => {
   test.each(
     names.flatMap(state => [
       [state, 'its first task', 0],
@@ -153,7 +153,7 @@ describe.each(LEFT_BEHIND)('F-33: reset, attempts %s', (_, frozen) => {
   );
 });
 
-describe('F-33: reset', () => {
+describe('reset', () => {
   /** Tasks of a run that parks half-way; their number is the same in every run of the test below, give or take a few. */
   const PLACES = Array.from({ length: 24 }, (_, n) => n);
 

@@ -1,5 +1,5 @@
 /**
- * M12: rows that the database will not let go. Whatever refuses them, everything else moves, the bad ones are named one by one in the
+ * Rows that the database will not let go. Whatever refuses them, everything else moves, the bad ones are named one by one in the
  * ledger (and the first ten on the operators' screen), nobody is switched off, and once it is mended `retry` moves exactly the rest.
  */
 import { describe, expect, test } from 'vitest';
@@ -80,8 +80,8 @@ const REASONS: Record<
   },
 };
 
-describe.each(SHARES)('M12: %s of 300', (_share, bad) => {
-  test.each(Object.entries(REASONS))('M12: %s', async (_name, { poison, says }) => {
+describe.each(SHARES)('%s of 300', (_share, bad) => {
+  test.each(Object.entries(REASONS))('%s', async (_name, { poison, says }) => {
     const mend = await poison(bad);
     let run: Started;
     try {
@@ -117,7 +117,7 @@ describe.each(SHARES)('M12: %s of 300', (_share, bad) => {
   });
 });
 
-test('M12: rows that cannot be serialised twice and then can: the batch is tried again, and nobody notices', async () => {
+test('rows that cannot be serialised twice and then can: the batch is tried again, and nobody notices', async () => {
   await desk('create sequence refusals');
   const mischief = await trap(
     small.db.desk,
@@ -133,7 +133,7 @@ test('M12: rows that cannot be serialised twice and then can: the batch is tried
   expect(status).toMatchObject({ outcome: 'completed', steps: { 'desk/tickets': { changed: TICKETS, failed: 0 } } });
 });
 
-test('M12: a row that can never be serialised holds back its batch alone, and the step says why', async () => {
+test('a row that can never be serialised holds back its batch alone, and the step says why', async () => {
   const mischief = await trap(small.db.desk, 'tickets', `raise exception 'could not serialize access' using errcode = '40001';`, {
     when: 'old.number = 140',
   });
@@ -152,7 +152,7 @@ test.each([
   ['one per cent', 'number not in (40, 140, 240)'],
   ['all rows', 'false'],
 ])(
-  'M12: row-level security begins to hide %s in the middle of the run: it is said, and never "nothing left"',
+  'row-level security begins to hide %s in the middle of the run: it is said, and never "nothing left"',
   async (_what, visible) => {
     const slow = await trap(small.db.crm, 'assignment_rules', 'perform pg_sleep(0.3);');
     const run = await agreed(small);
@@ -176,7 +176,7 @@ test.each([
   },
 );
 
-test('M12: row-level security that hides everything after the last move proves nothing', async () => {
+test('row-level security that hides everything after the last move proves nothing', async () => {
   const slow = await trap(small.db.crm, 'tokens', 'perform pg_sleep(0.3);');
   const run = await agreed(small);
   await waitFor(small, run, one => one.steps['crm/tokens']?.state === 'running');
@@ -194,7 +194,7 @@ test('M12: row-level security that hides everything after the last move proves n
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
 });
 
-test('M12: a constraint that speaks at COMMIT, younger than our reading of the schema: only what it refuses stays', async () => {
+test('a constraint that speaks at COMMIT, younger than our reading of the schema: only what it refuses stays', async () => {
   const slow = await trap(small.db.crm, 'assignment_rules', 'perform pg_sleep(0.3);');
   const run = await agreed(small);
   await waitFor(small, run, one => one.steps['crm/rules']?.state === 'running');

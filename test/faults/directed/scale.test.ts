@@ -1,5 +1,5 @@
 /**
- * F-36: a hundred thousand items, and ten thousand that are refused. Item lists are nowhere but in the store: no event, no state and
+ * A hundred thousand items, and ten thousand that are refused. Item lists are nowhere but in the store: no event, no state and
  * no answer grows with them, and the history stays far below the level at which Temporal warns.
  */
 import { expect, test } from 'vitest';
@@ -21,7 +21,7 @@ const small = useSmallWorld({
   },
 });
 
-test(`F-36: ${ITEMS} items`, { timeout: 170_000 }, async () => {
+test(`${ITEMS} items`, { timeout: 170_000 }, async () => {
   await small.refill({ tickets: ITEMS });
   const run = await start(small);
   await waitFor(small, run, one => one.state !== 'preparing', 90_000);
@@ -33,7 +33,7 @@ test(`F-36: ${ITEMS} items`, { timeout: 170_000 }, async () => {
   await staysSmall(run.run, status);
 });
 
-test(`F-36: ${REFUSED} refused items are counted in the run and named in the ledger`, { timeout: 170_000 }, async () => {
+test(`${REFUSED} refused items are counted in the run and named in the ledger`, { timeout: 170_000 }, async () => {
   await small.refill({ tickets: REFUSED });
   const mischief = await refuse(small.db.desk, 'tickets');
   const run = await start(small);

@@ -1,7 +1,7 @@
 /**
- * M20: the schema changes between approval and execution, or in the middle of it. What no longer fits fails by name and stops only
+ * The schema changes between approval and execution, or in the middle of it. What no longer fits fails by name and stops only
  * what depends on it; what still fits goes on; and what nobody approved is never taken along in silence. Columns and tables that
- * vanish before the plan or right after the approval: test/e2e/failures.test.ts (F-2).
+ * vanish before the plan or right after the approval: test/e2e/failures.test.ts.
  */
 import { cpSync, mkdtempSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
@@ -60,7 +60,8 @@ describe('in the middle of the steps', () => {
     ],
     [
       'a key changes its type so that the approved keys no longer fit',
-      `create table numbered as select id, row_number() over () as n from tickets; create function n_of(uuid) returns bigint language sql as 'select n from public.numbered where id = $1';
+      `create table numbered as select id, row_number() over () as n from tickets;
+      create function n_of(uuid) returns bigint language sql as 'select n from public.numbered where id = $1';
        create function id_of(bigint) returns uuid language sql as 'select id from public.numbered where n = $1';
        alter table tickets alter id type bigint using n_of(id)`,
       'alter table tickets alter id type uuid using id_of(id); drop function n_of; drop function id_of; drop table numbered',
@@ -76,31 +77,28 @@ describe('in the middle of the steps', () => {
     ],
   ];
 
-  test.each(BREAKS)(
-    'M20: %s: its step fails by name, all else is done, and retry finishes once it is mended',
-    async (...given) => {
-      const [, drift, mend, step, says] = given;
-      const run = await changedMidway(drift);
-      try {
-        const status = await ended(small, run);
-        expect(status.state).toBe('needs-attention');
-        expect(status.steps[step]).toMatchObject({ state: 'failed', changed: 0, message: expect.stringMatching(says) });
-        expect(statesOf(status)).toMatchObject({
-          'crm/accounts': 'completed',
-          'crm/fields': 'completed',
-          'crm/tokens': 'completed',
-          'desk/deactivate': 'not-run',
-          'crm/deactivate': 'not-run',
-        });
-        expect(await leaverIs(small)).toEqual(['active', 'active']);
-      } finally {
-        await desk(mend);
-        await desk(`grant select, update, delete on team_members to ${small.role}`);
-      }
-      await must(small, run, 'retry', 'olivia');
-      expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
-    },
-  );
+  test.each(BREAKS)('%s: its step fails by name, all else is done, and retry finishes once it is mended', async (...given) => {
+    const [, drift, mend, step, says] = given;
+    const run = await changedMidway(drift);
+    try {
+      const status = await ended(small, run);
+      expect(status.state).toBe('needs-attention');
+      expect(status.steps[step]).toMatchObject({ state: 'failed', changed: 0, message: expect.stringMatching(says) });
+      expect(statesOf(status)).toMatchObject({
+        'crm/accounts': 'completed',
+        'crm/fields': 'completed',
+        'crm/tokens': 'completed',
+        'desk/deactivate': 'not-run',
+        'crm/deactivate': 'not-run',
+      });
+      expect(await leaverIs(small)).toEqual(['active', 'active']);
+    } finally {
+      await desk(mend);
+      await desk(`grant select, update, delete on team_members to ${small.role}`);
+    }
+    await must(small, run, 'retry', 'olivia');
+    expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+  });
 
   const HARMLESS: [what: string, drift: string, mend: string][] = [
     [
@@ -126,7 +124,7 @@ describe('in the middle of the steps', () => {
     ],
   ];
 
-  test.each(HARMLESS)('M20: %s: what was approved is done all the same', async (what, drift, mend) => {
+  test.each(HARMLESS)('%s: what was approved is done all the same', async (what, drift, mend) => {
     const run = await changedMidway(drift);
     try {
       const status = await ended(small, run);
@@ -156,7 +154,7 @@ describe('the catalog, too', () => {
   afterAll(() => rm(dir, { recursive: true, force: true }));
   const catalog = () => join(dir, 'desk.yaml');
 
-  test('M20: a category that is added after the approval opens it again, and is in the next plan', async () => {
+  test('a category that is added after the approval opens it again, and is in the next plan', async () => {
     const run = await approvedButHeld(small);
     const before = await readFile(catalog(), 'utf8');
     await writeFile(
@@ -187,7 +185,7 @@ describe('the catalog, too', () => {
     }
   });
 
-  test('M20: a catalog that is corrected in the middle parks the run: nobody approved it, and nobody is switched off', async () => {
+  test('a catalog that is corrected in the middle parks the run: nobody approved it, and nobody is switched off', async () => {
     const slow = await trap(small.db.crm, 'assignment_rules', 'perform pg_sleep(0.3);');
     const run = await agreed(small);
     await waitFor(small, run, one => one.steps['crm/rules']?.state === 'running');

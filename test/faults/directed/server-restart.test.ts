@@ -1,5 +1,5 @@
 /**
- * F-38: Temporal's server is killed in every state and starts again on the same file. The worker stays and finds it by itself; what was
+ * Temporal's server is killed in every state and starts again on the same file. The worker stays and finds it by itself; what was
  * held in its hands at that moment is finished, and counts once.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -47,7 +47,7 @@ afterEach(() => gates.openAll());
 const WORKERS = ['stays', 'is a new one, too'] as const;
 
 test.each(sample(Object.keys(STATES) as StateName[], 3).flatMap(state => WORKERS.map(worker => [state, worker] as const)))(
-  'F-38: the server is killed while a run is %s, and the worker %s',
+  'the server is killed while a run is %s, and the worker %s',
   { timeout: 120_000 },
   async (state, worker) => {
     const { run, mend } = await (STATES[state] as (typeof STATES)['preparing'])(small, gates);

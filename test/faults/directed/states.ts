@@ -114,7 +114,8 @@ export async function stillHeld(small: SmallWorld): Promise<number> {
   const { crm, desk } = small.db;
   const id = small.cast.alice.id;
   const one = await crm.query(
-    `select (select count(*) from assignment_rules where assignee_id = $1 and active) + (select count(*) from accounts where owner_id = $1 and status = 'active')
+    `select (select count(*) from assignment_rules where assignee_id = $1 and active)
+          + (select count(*) from accounts where owner_id = $1 and status = 'active')
           + (select count(*) from fields where person_id = $1) + (select count(*) from tokens where person_id = $1 and revoked_at is null) as n`,
     [id],
   );

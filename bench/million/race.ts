@@ -1,6 +1,6 @@
 /**
  * A leaver with a million items in one table, through the whole engine, against the statement typed by hand and against the limit.
- * `node --import tsx bench/million/run.ts [--items N] [--between N] [--rounds N] [--json]`
+ * `node --import tsx bench/million/race.ts [--items N] [--between N] [--rounds N] [--json]`
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ import { searchAttributes } from '../../runtime/search-attributes.js';
 import { connectTemporal } from '../../runtime/temporal.js';
 import { startWorker } from '../../workers/worker.js';
 import { bareUpdate, type EngineRun, engine, handWritten } from './contestants.js';
-import { buildTemplate, freshCopy, openServer } from './world.js';
+import { buildTemplate, freshCopy, openServer } from './databases.js';
 
 const { values } = parseArgs({
   options: {

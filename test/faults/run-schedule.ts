@@ -12,12 +12,12 @@ import {
   type Struck,
 } from './checks.js';
 import { dice } from './dice.js';
+import { type FaultWorld, openFaultWorld } from './fault-world.js';
 import { pause, strike } from './faults.js';
 import { HEARTBEAT_TIMEOUT_MS } from './impatient-interceptor.js';
 import { operate, type Parking, request, statusOf } from './operator.js';
 import { describe, type Fault, type Schedule } from './schedule.js';
 import type { FaultServers } from './servers.js';
-import { type FaultWorld, openFaultWorld } from './world.js';
 import { type Deed, startWriters } from './writers.js';
 
 export interface Outcome {

@@ -1,6 +1,6 @@
 /** A company in which many people leave at once: two systems, twelve categories, three of which only people can hand over. */
 import type { Postgres } from '../../runtime/embedded/postgres.js';
-import { withClient } from '../million/world.js';
+import { withClient } from '../million/databases.js';
 
 const TABLES = {
   office: ['accounts', 'contacts', 'deals', 'reports', 'tasks', 'contracts'],
@@ -35,6 +35,7 @@ export function leaver(n: number): string {
 }
 
 export const OPERATOR = 'olga@bench.example';
+export const MANAGER = 'mark@bench.example';
 export const APPROVER = 'anna@bench.example';
 
 /** Directory ids of leavers begin here. */
@@ -53,7 +54,9 @@ export async function buildTeam(postgres: Postgres, name: string, size: TeamSize
       for (const table of tables) {
         await client.query(`create table public.${table} (id bigint primary key, owner_id bigint not null, title text not null)`);
         await client.query(
-          `insert into public.${table} select l * 100000 + n, $1 + l, 'Number ' || n from generate_series(1, $2::int) as l, generate_series(1, $3::int) as n`,
+          `insert into public.${table}
+           select l * 100000 + n, $1 + l, 'Number ' || n
+             from generate_series(1, $2::int) as l, generate_series(1, $3::int) as n`,
           [FIRST_LEAVER, size.leavers, itemsIn(size.items, `${system}/${table}`)],
         );
         await client.query(`create index on public.${table} (owner_id)`);
@@ -68,9 +71,11 @@ export async function buildTeam(postgres: Postgres, name: string, size: TeamSize
 }
 
 const PEOPLE = `
-  create table public.people (id bigint primary key, name text not null, email text not null unique, active boolean not null, manager_id bigint, role text not null);
+  create table public.people (
+    id bigint primary key, name text not null, email text not null unique, active boolean not null,
+    manager_id bigint, role text not null);
   insert into public.people values
-    (2, 'Mark Manager', 'mark@bench.example', true, null, 'member'),
+    (2, 'Mark Manager', '${MANAGER}', true, null, 'member'),
     (3, 'Olga Operator', '${OPERATOR}', true, 2, 'operator'),
     (4, 'Anna Approver', '${APPROVER}', true, 2, 'approver')`;
 const LEAVERS = `

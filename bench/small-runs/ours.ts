@@ -1,0 +1,76 @@
+/** Everybody leaves at once, through the engine: from the requests to the last archived history. */
+import { archiveEverything, archiverShape } from '../harness/archive.js';
+import { type Engine, startEngine } from '../harness/engine.js';
+import { whileCounting } from '../harness/process.js';
+import type { Servers } from '../harness/servers.js';
+import { everyoneClosed, span } from '../harness/visibility.js';
+import { withClient } from '../million/databases.js';
+import { shapeOf } from '../noop/shape.js';
+import type { Parts } from '../noop/workflow.js';
+import { APPROVER, buildTeam, FIRST_LEAVER, leaver, MANUAL, moved, OPERATOR } from '../team/team.js';
+import type { Round, Size, Temporal } from './round.js';
+
+export async function offboardAll(
+  { postgres }: Servers,
+  temporal: Temporal,
+  name: string,
+  size: Size,
+): Promise<Round & { parts: Parts }> {
+  const env = await buildTeam(postgres, name, size);
+  const engine = await startEngine({
+    address: temporal.address,
+    taskQueue: 'ours',
+    config: new URL('../team/handover.yaml', import.meta.url),
+    env,
+  });
+  try {
+    const processes = { PostgreSQL: postgres.pid, Temporal: temporal.pid, worker: engine.worker.pid };
+    const { used } = await whileCounting(processes, async () => {
+      const gates = answerGates(engine, env.HANDOVER_STORE_URL!, size.leavers);
+      const people = Array.from({ length: size.leavers }, (_, n) => ({ user: leaver(n + 1), requestedBy: OPERATOR }));
+      await Promise.all(people.map(request => engine.offboardings.request(request)));
+      await gates;
+      await everyoneClosed(engine.client, { taskQueue: 'ours', type: 'offboardUser' }, size.leavers);
+      await archiveEverything(engine, size.leavers);
+    });
+    const reports = await Promise.all(ids(size.leavers).map(id => engine.offboardings.result(id)));
+    const wrong = reports.find(
+      report => report.outcome !== 'completed' || report.steps.reduce((sum, step) => sum + step.changed, 0) !== moved(size),
+    );
+    if (wrong) throw new Error(`An offboarding ended as ${wrong.outcome}: ${wrong.sentence}`);
+    const { ms } = await span(engine.client, 'ours');
+    const histories = await Promise.all(ids(size.leavers).map(id => engine.offboardings.handle(id).fetchHistory()));
+    // The front door looks two people up, one after the other.
+    const archiver = await archiverShape(engine, reports[0]!.offboardingId!);
+    return { ms, used, histories, parts: { door: [1, 1], run: shapeOf(histories[0]!), archiver } };
+  } finally {
+    await engine.stop();
+  }
+}
+
+function ids(leavers: number): string[] {
+  return Array.from({ length: leavers }, (_, n) => `offboarding/${FIRST_LEAVER + n + 1}`);
+}
+
+/** Looks into the store for new plans, ten times a second and all at once: asking 200 runs for their status would be work of its own. */
+async function answerGates({ offboardings }: Engine, store: string, leavers: number): Promise<void> {
+  await withClient(store, async client => {
+    const answered = new Set<string>();
+    while (answered.size < leavers) {
+      const { rows } = await client.query<{ digest: string; workflow: string }>(
+        `select plans.digest, runs.workflow
+           from handover.plans as plans join handover.open_runs as runs using (offboarding)`,
+      );
+      const fresh = rows.filter(({ digest }) => !answered.has(digest));
+      await Promise.all(
+        fresh.map(async ({ digest, workflow }) => {
+          answered.add(digest);
+          const handle = offboardings.handle(workflow);
+          await handle.signal('acknowledge', { by: OPERATOR, category: MANUAL });
+          await handle.signal('approve', { by: APPROVER, plan: digest });
+        }),
+      );
+      await new Promise(done => setTimeout(done, 100));
+    }
+  });
+}
