@@ -1,6 +1,6 @@
 /** The engine for a figure: a worker process, a client, and one offboarding from the request to the close. */
 import type { Client } from '@temporalio/client';
-import { Offboardings } from '../../client/offboardings.js';
+import { Offboardings } from '../../client/runs.js';
 import { connectTemporal } from '../../runtime/temporal.js';
 import { type History, type HistoryEvent, timeOf } from './history.js';
 import { type BenchWorker, startBenchWorker } from './worker.js';

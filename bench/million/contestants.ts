@@ -1,6 +1,6 @@
 /** Who competes: the statement an engineer would type, the fastest hand-written batches, the loop people write today, and the engine. */
 import pg from 'pg';
-import type { Offboardings } from '../../client/offboardings.js';
+import type { Offboardings } from '../../client/runs.js';
 import { withClient } from './databases.js';
 
 /** `UPDATE ... SET owner WHERE owner`. Milliseconds. */

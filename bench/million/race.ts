@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
-import { Offboardings } from '../../client/offboardings.js';
+import { Offboardings } from '../../client/runs.js';
 import { readConfig } from '../../runtime/config.js';
 import { findTemporalCli } from '../../runtime/embedded/temporal-cli.js';
 import { startTemporalServer } from '../../runtime/embedded/temporal-server.js';

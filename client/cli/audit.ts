@@ -4,10 +4,10 @@ import { type KnownOffboarding, trailOf } from '../../store/trail.js';
 import { type Evidence, gather } from '../audit/evidence.js';
 import { condensed, timeline } from '../audit/timeline.js';
 import { type Verdict, verify } from '../audit/verify.js';
+import { EXIT, Problem } from '../problem.js';
+import { describe, isOffboardingId, workflowOf } from '../which-run.js';
 import { inSession, newCommand, type Session } from './command.js';
-import { EXIT, Problem } from './exit.js';
 import type { Context } from './main.js';
-import { describe, isOffboardingId, workflowOf } from './runs.js';
 import { clean, type Terminal } from './terminal.js';
 
 export function registerAudit(program: Command, context: Context): void {

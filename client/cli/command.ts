@@ -1,8 +1,8 @@
 /** What every command has: where it reads its configuration, how it writes, and that it closes what it opened. */
 import { Command, Option } from '@commander-js/extra-typings';
-import { EXIT, Problem } from './exit.js';
+import { EXIT, Problem } from '../problem.js';
+import { Reach } from '../reach.js';
 import type { Context } from './main.js';
-import { Reach } from './reach.js';
 import { Terminal } from './terminal.js';
 
 export interface SharedOptions {

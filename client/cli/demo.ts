@@ -3,11 +3,11 @@ import { resolve } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
 import { readEmbedded } from '../../runtime/embedded/index.js';
 import { removeEmbedded } from '../../runtime/embedded/remove.js';
-import { DEMO_CONFIG, shown, startInstallation } from './demo-installation.js';
-import { type Life, live } from './demo-lifetime.js';
-import { whatNext } from './demo-next.js';
-import { indented, type Screen, screenOn } from './demo-screen.js';
-import { type Cast, castFor, condensedTree, reportTree, type Told, tell } from './demo-story.js';
+import { whatNext } from '../demo/next.js';
+import { type Cast, castFor, condensedTree, reportTree, type Told, tell } from '../demo/story.js';
+import { DEMO_CONFIG, shown, startInstallation } from '../local/installation.js';
+import { type Life, live } from '../local/lifetime.js';
+import { indented, type Screen, screenOn } from '../local/screen.js';
 
 interface DemoOptions {
   once?: true;

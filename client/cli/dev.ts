@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
-import { DEMO_CONFIG, type Installation, shown, startInstallation } from './demo-installation.js';
-import { type Life, live } from './demo-lifetime.js';
-import { runLink, startLink } from './demo-next.js';
-import { indented, type Screen, screenOn } from './demo-screen.js';
+import { runLink, startLink } from '../demo/next.js';
+import { DEMO_CONFIG, type Installation, shown, startInstallation } from '../local/installation.js';
+import { type Life, live } from '../local/lifetime.js';
+import { indented, type Screen, screenOn } from '../local/screen.js';
 
 export function registerDev(program: Command): void {
   program

@@ -3,12 +3,12 @@ import type { Command } from '@commander-js/extra-typings';
 import Table from 'cli-table3';
 import type { Plan } from '../../domain/plan.js';
 import { trailOf } from '../../store/trail.js';
+import { EXIT, Problem } from '../problem.js';
+import type { Account, Connector } from '../reach.js';
+import { describe, findRun, isOffboardingId, onePerson, workflowOf } from '../which-run.js';
 import { inSession, newCommand, type Session, wholeNumber } from './command.js';
-import { EXIT, Problem } from './exit.js';
 import { NO_LINES } from './list.js';
 import type { Context } from './main.js';
-import type { Account, Connector } from './reach.js';
-import { describe, findRun, isOffboardingId, onePerson, workflowOf } from './runs.js';
 import { readStatus } from './status.js';
 import { clean, shorten } from './terminal.js';
 

@@ -3,11 +3,11 @@ import type { Command } from '@commander-js/extra-typings';
 import Table from 'cli-table3';
 import type { RunState } from '../../domain/model.js';
 import type { WaitingOn } from '../../domain/run.js';
-import type { Listed } from '../offboardings.js';
+import { EXIT, Problem } from '../problem.js';
+import type { Listed } from '../runs.js';
+import { onePerson } from '../which-run.js';
 import { inSession, newCommand, type Session, wholeNumber } from './command.js';
-import { EXIT, Problem } from './exit.js';
 import type { Context } from './main.js';
-import { onePerson } from './runs.js';
 import { clean, shorten } from './terminal.js';
 
 const STATES = [

@@ -4,10 +4,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from '@commander-js/extra-typings';
+import { EXIT, EXIT_WORDS, problemOf } from '../problem.js';
 import { registerAudit } from './audit.js';
-import { registerCheck } from './check.js';
+import { registerCheck } from './check/check.js';
 import { registerDecisions } from './decisions.js';
-import { EXIT, EXIT_WORDS, problemOf } from './exit.js';
 import { registerItems } from './items.js';
 import { registerList } from './list.js';
 import { registerStart } from './start.js';

@@ -1,7 +1,7 @@
 /** Successors, overrides and the rest of a request as options: what `start` and `amend` share. */
 import type { Command } from '@commander-js/extra-typings';
+import { EXIT, Problem } from '../problem.js';
 import { collect } from './command.js';
-import { EXIT, Problem } from './exit.js';
 
 export interface OrderOptions {
   successor?: string | undefined;

@@ -2,7 +2,7 @@
 import type { NextMessage } from '../../domain/report.js';
 import { tree } from '../../domain/report.js';
 import type { Status } from '../../workflows/messages.js';
-import type { LiveRun } from './runs.js';
+import type { LiveRun } from '../which-run.js';
 import { type Colours, clean, type Terminal } from './terminal.js';
 
 export function showRun(terminal: Terminal, run: LiveRun, status: Status): void {

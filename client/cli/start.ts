@@ -1,11 +1,11 @@
 /** `handover start`: a request through the front door, as the Temporal UI would send it. */
 import type { Command } from '@commander-js/extra-typings';
 import { parseRequest } from '../../domain/request.js';
+import { EXIT, Problem } from '../problem.js';
+import { findRun } from '../which-run.js';
 import { byOption, inSession, newCommand, type Session } from './command.js';
-import { EXIT, Problem } from './exit.js';
 import type { Context } from './main.js';
 import { orderOf, withOrderOptions } from './order-options.js';
-import { findRun } from './runs.js';
 import { clean } from './terminal.js';
 import { watch } from './watch.js';
 

@@ -2,11 +2,11 @@
 import type { Command } from '@commander-js/extra-typings';
 import { QueryNotRegisteredError } from '@temporalio/client';
 import type { Status } from '../../workflows/messages.js';
+import { EXIT, Problem } from '../problem.js';
+import type { Reach } from '../reach.js';
+import { findRun, type LiveRun } from '../which-run.js';
 import { inSession, newCommand } from './command.js';
-import { EXIT, Problem } from './exit.js';
 import type { Context } from './main.js';
-import type { Reach } from './reach.js';
-import { findRun, type LiveRun } from './runs.js';
 import { showRun } from './show.js';
 import { clean } from './terminal.js';
 import { watch } from './watch.js';

@@ -2,8 +2,8 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { Store } from '../../store/store.js';
 import { ownersOf, type Passage } from '../audit/owners.js';
+import { EXIT, Problem } from '../problem.js';
 import { inSession, newCommand } from './command.js';
-import { EXIT, Problem } from './exit.js';
 import type { Context } from './main.js';
 import { clean } from './terminal.js';
 

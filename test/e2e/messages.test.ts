@@ -1,6 +1,6 @@
 /** Messages in every shape and at every moment: what fits is done, what does not is refused in words, and nothing blocks a run. */
 import { describe, expect, test } from 'vitest';
-import { refusedAnswer } from '../../client/offboardings.js';
+import { refusedAnswer } from '../../client/runs.js';
 import type { DecisionName } from '../../domain/request.js';
 import type { DecisionAnswer } from '../../workflows/messages.js';
 import {

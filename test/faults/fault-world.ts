@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import pg from 'pg';
-import { Offboardings } from '../../client/offboardings.js';
+import { Offboardings } from '../../client/runs.js';
 import { readConfig } from '../../runtime/config.js';
 import { connectTemporal } from '../../runtime/temporal.js';
 import { type Before, snapshot } from '../checker/evidence.js';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../../activities/index.js';
-import { refusedAnswer } from '../../client/offboardings.js';
+import { refusedAnswer } from '../../client/runs.js';
 import type { Connector } from '../../connectors/connector.js';
 import { PATIENCE_MS } from '../../domain/failure.js';
 import type { RunState } from '../../domain/model.js';

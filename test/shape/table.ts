@@ -70,8 +70,8 @@ export const TABLE: readonly Row[] = [
 
 /** Files that wire a whole program together and may import anything of ours: the commands' entries, scripts, tests. */
 export const COMPOSITION_ROOTS: readonly RegExp[] = [
-  /^client\/cli\//,
-  /^client\/cli\.ts$/,
+  /^client\/(cli|local|demo)\//,
+  /^client\/reach\.ts$/,
   /^(bin|bench|deploy|examples|test)\//,
 ];
 

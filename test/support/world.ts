@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import pg from 'pg';
-import { Offboardings } from '../../client/offboardings.js';
+import { Offboardings } from '../../client/runs.js';
 import { type Config, readConfig } from '../../runtime/config.js';
 import { connectTemporal } from '../../runtime/temporal.js';
 import { type RunningWorker, type StartWorkerOptions, startWorker } from '../../workers/worker.js';

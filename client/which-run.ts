@@ -1,11 +1,11 @@
 /** What people call a run: a workflow id, a directory id, an offboarding id, or the leaver's e-mail or login. */
 import { WorkflowNotFoundError } from '@temporalio/client';
-import type { Person } from '../../domain/model.js';
-import { trailOf } from '../../store/trail.js';
-import { OFFBOARD_USER, offboardingWorkflowId } from '../../workflows/messages.js';
-import { EXIT, Problem } from './exit.js';
+import type { Person } from '../domain/model.js';
+import { trailOf } from '../store/trail.js';
+import { OFFBOARD_USER, offboardingWorkflowId } from '../workflows/messages.js';
+import { clean } from './cli/terminal.js';
+import { EXIT, Problem } from './problem.js';
 import { queryOf, type Reach } from './reach.js';
-import { clean } from './terminal.js';
 
 /** A run as Temporal knows it. */
 export interface LiveRun {

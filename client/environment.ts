@@ -6,7 +6,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { processStart } from '../../runtime/embedded/processes.js';
+import { processStart } from '../runtime/embedded/processes.js';
 
 const environmentSchema = z.object({
   /** The process that runs it, by id and start. */

@@ -1,6 +1,6 @@
 /** How a command ends: a number for scripts, and for people one or two sentences that say what to do next. */
 import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
-import { type FailureKind, HandoverFailure } from '../../domain/failure.js';
+import { type FailureKind, HandoverFailure } from '../domain/failure.js';
 
 export const EXIT = {
   done: 0,

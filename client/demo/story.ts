@@ -11,9 +11,9 @@ import { number, takers, tree } from '../../domain/report.js';
 import { openAcknowledgements } from '../../domain/run.js';
 import { COLLEAGUES, type Colleague, emailOf } from '../../examples/demo/people.js';
 import { offboardingWorkflowId, type Report, type Status } from '../../workflows/messages.js';
-import { type Installation, shown } from './demo-installation.js';
-import { watchSteps } from './demo-progress.js';
-import { columns, indented, type Screen } from './demo-screen.js';
+import { type Installation, shown } from '../local/installation.js';
+import { columns, indented, type Screen } from '../local/screen.js';
+import { watchSteps } from './progress.js';
 
 export interface Told {
   /** Null when the run could not be started at all. */

@@ -4,14 +4,14 @@
  */
 import { readdir } from 'node:fs/promises';
 import type { Command } from '@commander-js/extra-typings';
-import { checkRoles, checkRules } from './check-people.js';
-import { checkTemporal } from './check-temporal.js';
-import { inSession, newCommand, type Session } from './command.js';
-import { EXIT, problemOf } from './exit.js';
-import type { Installation } from './installation.js';
-import type { Context } from './main.js';
-import type { Connector } from './reach.js';
-import { clean, type Terminal } from './terminal.js';
+import type { Installation } from '../../installation.js';
+import { EXIT, problemOf } from '../../problem.js';
+import type { Connector } from '../../reach.js';
+import { inSession, newCommand, type Session } from '../command.js';
+import type { Context } from '../main.js';
+import { clean, type Terminal } from '../terminal.js';
+import { checkRoles, checkRules } from './people.js';
+import { checkTemporal } from './temporal.js';
 
 export interface Finding {
   what: string;
@@ -112,7 +112,7 @@ async function checkStore({ reach }: Session, { config }: Installation): Promise
 
 async function migrationsOf(pool: { query(text: string): Promise<{ rows: { name: string }[] }> }): Promise<Finding> {
   const { rows } = await pool.query('select name from handover.migrations order by id');
-  const here = (await readdir(new URL('../../store/sql', import.meta.url))).map(file => file.replace(/\.sql$/, '')).sort();
+  const here = (await readdir(new URL('../../../store/sql', import.meta.url))).map(file => file.replace(/\.sql$/, '')).sort();
   const done = rows.map(row => row.name);
   const missing = here.filter(name => !done.includes(name));
   const newer = done.filter(name => !here.includes(name));

@@ -3,8 +3,8 @@ import { MultiBar, type SingleBar } from 'cli-progress';
 import { isEffect, type PlanStep } from '../../domain/plan.js';
 import { number, takers } from '../../domain/report.js';
 import type { Status } from '../../workflows/messages.js';
-import type { LiveProgress } from '../offboardings.js';
-import { indented, type Screen } from './demo-screen.js';
+import { indented, type Screen } from '../local/screen.js';
+import type { LiveProgress } from '../runs.js';
 
 const EVERY_MS = 150;
 // A log is read later: a line a second tells enough.

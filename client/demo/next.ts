@@ -1,9 +1,9 @@
 /** What to look at and to try when the story is over: links and commands that work as they stand. */
 import { COLLEAGUES, emailOf } from '../../examples/demo/people.js';
 import { REQUEST_OFFBOARDING } from '../../workflows/messages.js';
-import { type Installation, shown } from './demo-installation.js';
-import { indented, type Screen } from './demo-screen.js';
-import type { Cast, Told } from './demo-story.js';
+import { type Installation, shown } from '../local/installation.js';
+import { indented, type Screen } from '../local/screen.js';
+import type { Cast, Told } from './story.js';
 
 interface WhatNext {
   installation: Installation;

@@ -1,8 +1,8 @@
 /** Do the people exist that roles and standing rules name, and can what the policy asks for be reached? */
-import type { SuccessorRule } from '../../domain/request.js';
-import type { Config } from '../../runtime/config.js';
+import type { SuccessorRule } from '../../../domain/request.js';
+import type { Config } from '../../../runtime/config.js';
+import { type Connector, queryOf, type Reach } from '../../reach.js';
 import type { Finding } from './check.js';
-import { type Connector, queryOf, type Reach } from './reach.js';
 
 export async function checkRoles(reach: Reach, config: Config, connectors: ReadonlyMap<string, Connector>): Promise<Finding[]> {
   const directory = connectors.get(config.directory);

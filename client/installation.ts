@@ -2,10 +2,10 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Config, readConfig } from '../../runtime/config.js';
-import { type RunningEnvironment, readEnvironment } from './demo-environment.js';
-import { EXIT, Problem } from './exit.js';
-import type { Io } from './terminal.js';
+import { type Config, readConfig } from '../runtime/config.js';
+import type { Io } from './cli/terminal.js';
+import { type RunningEnvironment, readEnvironment } from './environment.js';
+import { EXIT, Problem } from './problem.js';
 
 export interface Installation {
   config: Config;
@@ -20,7 +20,7 @@ export interface WhichInstallation {
   namespace?: string;
 }
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** `--config`, then HANDOVER_CONFIG, then ./handover.yaml, then whatever runs embedded here. */
 export async function findInstallation(which: WhichInstallation, io: Pick<Io, 'env' | 'cwd'>): Promise<Installation> {

@@ -3,17 +3,17 @@
  * end. This is the command line's composition root: the one file of the client that wires connectors.
  */
 import type { Client } from '@temporalio/client';
-import { loadCatalog } from '../../connectors/catalog-file.js';
-import type { Connector, PersonQuery } from '../../connectors/connector.js';
-import type { Account, Person } from '../../domain/model.js';
-import { catalogPath, connectionUrl } from '../../runtime/config.js';
-import { connectTemporal } from '../../runtime/temporal.js';
-import { openStore, type Store } from '../../store/store.js';
-import { type OpenSystems, openSystems } from '../../workers/systems.js';
-import { Offboardings } from '../offboardings.js';
-import { EXIT, Problem } from './exit.js';
+import { loadCatalog } from '../connectors/catalog-file.js';
+import type { Connector, PersonQuery } from '../connectors/connector.js';
+import type { Account, Person } from '../domain/model.js';
+import { catalogPath, connectionUrl } from '../runtime/config.js';
+import { connectTemporal } from '../runtime/temporal.js';
+import { openStore, type Store } from '../store/store.js';
+import { type OpenSystems, openSystems } from '../workers/systems.js';
+import type { Terminal } from './cli/terminal.js';
 import { findInstallation, type Installation, type WhichInstallation } from './installation.js';
-import type { Terminal } from './terminal.js';
+import { EXIT, Problem } from './problem.js';
+import { Offboardings } from './runs.js';
 
 export type { Account, Connector, Person };
 

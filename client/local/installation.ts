@@ -14,10 +14,10 @@ import { type Embedded, startEmbedded } from '../../runtime/embedded/index.js';
 import { searchAttributes } from '../../runtime/search-attributes.js';
 import { connectTemporal } from '../../runtime/temporal.js';
 import { type RunningWorker, startWorker } from '../../workers/worker.js';
-import { Offboardings } from '../offboardings.js';
-import { removeEnvironment, writeEnvironment } from './demo-environment.js';
-import type { Life } from './demo-lifetime.js';
-import type { Screen } from './demo-screen.js';
+import { removeEnvironment, writeEnvironment } from '../environment.js';
+import { Offboardings } from '../runs.js';
+import type { Life } from './lifetime.js';
+import type { Screen } from './screen.js';
 
 export const DEMO_CONFIG = fileURLToPath(new URL('../../examples/demo/handover.yaml', import.meta.url));
 
