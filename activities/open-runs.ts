@@ -3,7 +3,7 @@
  * stands in somebody's way asks Temporal whether that run is open at all, and strikes it off when it is not.
  */
 import { WorkflowNotFoundError } from '@temporalio/common';
-import type { OpenRun } from '../store/plans.js';
+import type { OpenRun } from '../store/open-runs.js';
 import type { Deps } from './deps.js';
 
 /** Which of these human beings are leaving themselves, by open runs other than `except` (an offboarding id). */

@@ -4,7 +4,8 @@
  */
 import type { ItemException } from '../domain/model.js';
 import { canonicalJson } from '../domain/plan.js';
-import { type Pool, sha256 } from './database.js';
+import type { Pool } from './database.js';
+import { sha256 } from './digest.js';
 
 export interface ReceiptId {
   manifest: string;

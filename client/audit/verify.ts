@@ -6,7 +6,7 @@
  * their digests and the plan's counts; receipts on their digests and the chain's last entry; the certificate on the history's result.
  */
 import type { ItemException } from '../../domain/model.js';
-import { sha256 } from '../../store/database.js';
+import { sha256 } from '../../store/digest.js';
 import { receiptDigest } from '../../store/ledger.js';
 import type { ReceiptRow } from '../../store/trail.js';
 import type { Evidence, PlanBody } from './evidence.js';

@@ -2,7 +2,6 @@
 import type { Command } from '@commander-js/extra-typings';
 import Table from 'cli-table3';
 import type { Plan } from '../../domain/plan.js';
-import { trailOf } from '../../store/trail.js';
 import { inSession, newCommand, type Session, wholeNumber } from './command.js';
 import { EXIT, Problem } from './exit.js';
 import { NO_LINES } from './list.js';
@@ -129,7 +128,7 @@ async function successorsOf(
   keys: string[],
 ): Promise<Map<string, { personId: string | null; label: string }>> {
   const successors = plan.steps.find(one => one.id === step)?.successors ?? [];
-  const takers = await trailOf((await reach.store()).pool).takers(plan.manifest, step, keys);
+  const takers = await (await reach.store()).trail.takers(plan.manifest, step, keys);
   return new Map(
     [...takers].flatMap(([key, index]) => {
       const successor = successors[index];

@@ -1,5 +1,6 @@
 /** The fence around a closed offboarding: what was left behind gets no receipt, what a reset starts anew does, nothing slips through. */
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { LeftBehind, type NewReceipt, ReceiptExists } from '../../store/ledger.js';
 import { openStore, type Store } from '../../store/store.js';
@@ -58,7 +59,8 @@ describe('a fence', () => {
   });
 
   test('waits for a receipt that is being written, and whoever writes one waits for a fence that is being raised', async () => {
-    const client = await store.pool.connect();
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
     try {
       await client.query('begin');
       await client.query('select from handover.audit_heads where offboarding = $1 for share', [offboarding]);
@@ -74,7 +76,7 @@ describe('a fence', () => {
       await client.query('commit');
       expect(await begun).toBeInstanceOf(LeftBehind);
     } finally {
-      client.release();
+      await client.end();
     }
   });
 
