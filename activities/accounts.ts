@@ -39,6 +39,8 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
     },
     scheduled(),
   );
+  const { offboardingId: id, workflowId: workflow, order } = input;
+  await deps.store.offboardings.ordered({ id, workflow, leaver: input.leaver.id, human: found.person.human, order });
   await deps.store.audit.append(input.offboardingId, [
     {
       subject: 'requested',

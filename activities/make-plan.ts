@@ -2,7 +2,6 @@
  * Makes one revision of the plan: rules become successors, inventories become manifests, and everything that stands in the way
  * becomes a finding that says what to do. Nothing in a target system is changed.
  */
-import { randomUUID } from 'node:crypto';
 import type { CategoryFacts, Connector } from '../connectors/connector.js';
 import { type Assignment, assigner } from '../domain/assign.js';
 import { combined, type Shares } from '../domain/keys.js';
@@ -20,7 +19,7 @@ import {
 import type { Order, SuccessorRule } from '../domain/request.js';
 import { ruleFor } from '../domain/rules.js';
 import type { Acknowledgement } from '../domain/run.js';
-import { sha256 } from '../store/database.js';
+import { sha256 } from '../store/digest.js';
 import { listOf, sharesOf } from '../store/keys.js';
 import type { Deps } from './deps.js';
 import { report, signal } from './guard.js';
@@ -57,7 +56,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   if ('sentence' in found)
     return { plan: null, findings: [finding('account-missing', null, null, found.sentence)], reopened: [] };
   const leaver = found.person;
-  const manifest = randomUUID();
+  const manifest = await deps.store.plans.manifest(input.offboardingId);
   const findings: Finding[] = [];
   const steps: PlanStep[] = [];
   const book = new SuccessorBook(deps, leaver, input.offboardingId);

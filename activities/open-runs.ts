@@ -4,7 +4,7 @@
  */
 import { WorkflowNotFoundError } from '@temporalio/common';
 import type { PlanStep } from '../domain/plan.js';
-import type { OpenRun } from '../store/plans.js';
+import type { OpenRun } from '../store/open-runs.js';
 import type { Deps } from './deps.js';
 
 /** Which of these human beings are leaving themselves, by open runs other than `except` (an offboarding id). */

@@ -1,9 +1,8 @@
 /** Who somebody is: looked up in the directory, never guessed. Two matches are two matches. */
 import type { Directory, PersonQuery } from '../connectors/connector.js';
 import { HandoverFailure } from '../domain/failure.js';
-import { applyAmendment } from '../domain/judge.js';
 import type { Person } from '../domain/model.js';
-import type { DecisionOf, Order } from '../domain/request.js';
+import type { Order } from '../domain/request.js';
 import type { Decider } from '../domain/run.js';
 import type { Deps } from './deps.js';
 import { signal } from './guard.js';
@@ -65,18 +64,7 @@ function deciderOf(deps: Deps, person: Person): Decider {
   };
 }
 
-/** What the open run of this leaver was asked to do; null when the store knows none. */
+/** What the open run of this leaver is to do by now; null when the store knows none. */
 export async function openRequest(deps: Deps, input: { leaverId: string }): Promise<{ order: Order | null }> {
-  const open = (await deps.store.runs.all()).find(run => run.leaver === input.leaverId);
-  if (!open) return { order: null };
-  const { entries } = await deps.store.audit.read(open.offboarding);
-  // Amendments are decisions with the changed request as their payload; the newest word on each key counts.
-  let order: Order | null = null;
-  for (const entry of entries) {
-    if (entry.kind === 'requested') order = entry.body.request as Order;
-    const payload = entry.body.payload as { name?: string } | undefined;
-    if (order && entry.kind === 'decision' && payload?.name === 'amend')
-      order = applyAmendment(order, payload as Partial<DecisionOf<'amend'>>);
-  }
-  return { order };
+  return { order: await deps.store.offboardings.openOrder(input.leaverId) };
 }

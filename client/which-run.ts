@@ -1,7 +1,6 @@
 /** What people call a run: a workflow id, a directory id, an offboarding id, or the leaver's e-mail or login. */
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Person } from '../domain/model.js';
-import { trailOf } from '../store/trail.js';
 import { OFFBOARD_USER, offboardingWorkflowId } from '../workflows/messages.js';
 import { clean } from './cli/terminal.js';
 import { EXIT, Problem } from './problem.js';
@@ -86,7 +85,7 @@ export async function onePerson(reach: Reach, who: string): Promise<Person> {
 }
 
 async function byOffboardingId(reach: Reach, offboarding: string): Promise<LiveRun> {
-  const known = await trailOf((await reach.store()).pool).known(offboarding);
+  const known = await (await reach.store()).trail.known(offboarding);
   if (!known?.workflow) {
     throw new Problem(
       EXIT.notFound,

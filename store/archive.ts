@@ -1,7 +1,8 @@
 /** Whole histories and certificates: written once, each with its digest. */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { canonicalJson } from '../domain/plan.js';
-import { type Pool, sha256 } from './database.js';
+import type { Pool } from './database.js';
+import { sha256 } from './digest.js';
 
 export interface ArchivedHistory {
   run: string;

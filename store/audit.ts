@@ -3,7 +3,8 @@
  * which runs twice records once. Chain: hash = SHA-256 of [seq, subject, kind, at, body digest, previous hash] as canonical JSON.
  */
 import { canonicalJson } from '../domain/plan.js';
-import { inTransaction, type Pool, sha256 } from './database.js';
+import { inTransaction, type Pool } from './database.js';
+import { sha256 } from './digest.js';
 
 export interface AuditEntry {
   seq: number;

@@ -4,7 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { canonicalJson } from '../domain/plan.js';
-import { type Pool, sha256 } from './database.js';
+import type { Pool } from './database.js';
+import { sha256 } from './digest.js';
 
 /** A set of images, column by column as it is stored. */
 export interface Images {

@@ -1,5 +1,4 @@
-/** Our own PostgreSQL: one pool, numbered SQL migrations, and digests in one place. */
-import { createHash } from 'node:crypto';
+/** Our own PostgreSQL: one pool and numbered SQL migrations. Nobody outside this folder sees the pool. */
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
@@ -48,8 +47,4 @@ export async function inTransaction<T>(pool: Pool, work: (client: pg.PoolClient)
   } finally {
     client.release(broken);
   }
-}
-
-export function sha256(text: string | Buffer): string {
-  return createHash('sha256').update(text).digest('hex');
 }

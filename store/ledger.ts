@@ -7,7 +7,8 @@ import type { AccessVerb, Batch, Effect, Intent, Mark, Sure } from '../domain/ef
 import type { ItemException } from '../domain/model.js';
 import { canonicalJson } from '../domain/plan.js';
 import { imagesOf, NO_IMAGES, readImages } from './before-images.js';
-import { type Pool, sha256 } from './database.js';
+import type { Pool } from './database.js';
+import { sha256 } from './digest.js';
 import { numbersOf, sharesOf } from './keys.js';
 
 export interface ReceiptId {

@@ -113,8 +113,8 @@ export function manifestsOf(pool: Pool): Manifests {
     },
     async everShown(offboarding, step, keys) {
       const { rows } = await pool.query(
-        `select distinct key from unnest($3::text[]) as key, handover.plans l, handover.manifest_pages p
-          where l.offboarding = $1 and p.manifest = (l.body::jsonb->>'manifest')::uuid and p.step = $2 and key = any(p.keys)`,
+        `select distinct key from unnest($3::text[]) as key, handover.manifests m, handover.manifest_pages p
+          where m.offboarding = $1 and m.plan is not null and p.manifest = m.id and p.step = $2 and key = any(p.keys)`,
         [offboarding, step, keys],
       );
       return rows.map(row => row.key as string);

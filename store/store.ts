@@ -1,22 +1,32 @@
 /**
- * Our own memory, in the PostgreSQL schema `handover`: plans by digest, manifests, ledger, audit trail, archived histories,
- * certificates and the register of open runs. Everything is keyed by the offboarding id, which travels in the workflow's input.
+ * Our own memory, in the PostgreSQL schema `handover`: offboardings, plans by digest, manifests, ledger, audit trail, archived
+ * histories, certificates and the register of open runs. Everything is keyed by the offboarding id, which travels in the workflow's
+ * input.
  */
 import { type Archive, archiveOf } from './archive.js';
 import { type Audit, auditOf } from './audit.js';
-import { migrate, openPool, type Pool } from './database.js';
+import { migrate, openPool } from './database.js';
 import { type Ledger, ledgerOf } from './ledger.js';
 import { type Manifests, manifestsOf } from './manifests.js';
-import { type Plans, plansOf, type Runs, runsOf } from './plans.js';
+import { type Offboardings, offboardingsOf } from './offboardings.js';
+import { type OpenRuns, openRunsOf } from './open-runs.js';
+import { type Plans, plansOf } from './plans.js';
+import { type Trail, trailOf } from './trail.js';
 
 export interface Store {
+  offboardings: Offboardings;
   plans: Plans;
-  runs: Runs;
+  runs: OpenRuns;
   manifests: Manifests;
   ledger: Ledger;
   audit: Audit;
   archive: Archive;
-  pool: Pool;
+  /** Questions about the past, for auditors. */
+  trail: Trail;
+  /** The server's version, the migrations that were run (null: our tables are not there), and whether we may make tables. */
+  about(): Promise<{ version: string; migrations: string[] | null; mayCreate: boolean }>;
+  /** Rejects when the database does not answer. */
+  ping(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -25,13 +35,27 @@ export async function openStore(url: string, options: { migrate?: boolean } = {}
   if (options.migrate ?? true) await migrate(url);
   const pool = openPool(url);
   return {
+    offboardings: offboardingsOf(pool),
     plans: plansOf(pool),
-    runs: runsOf(pool),
+    runs: openRunsOf(pool),
     manifests: manifestsOf(pool),
     ledger: ledgerOf(pool),
     audit: auditOf(pool),
     archive: archiveOf(pool),
-    pool,
+    trail: trailOf(pool),
+    async about() {
+      const { rows } = await pool.query(
+        `select current_setting('server_version') as version, to_regclass('handover.migrations') is not null as migrated,
+                has_database_privilege(current_database(), 'create') as "mayCreate"`,
+      );
+      const { version, migrated, mayCreate } = rows[0];
+      if (!migrated) return { version, migrations: null, mayCreate };
+      const done = await pool.query<{ name: string }>('select name from handover.migrations order by id');
+      return { version, migrations: done.rows.map(row => row.name), mayCreate };
+    },
+    async ping() {
+      await pool.query('select 1');
+    },
     close: () => pool.end(),
   };
 }

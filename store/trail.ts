@@ -134,6 +134,8 @@ export interface Trail {
   certificates(offboarding: string): Promise<CertificateRow[]>;
   /** Also those of the same workflow id that are filed under another offboarding. */
   archives(offboarding: string, workflow: string | null): Promise<ArchiveRow[]>;
+  /** The lowest approved key of a step, or null. */
+  firstKey(manifest: string, step: string): Promise<string | null>;
   /** Every page that names the item, oldest receipt first. `step`: `system/category`, or a system followed by a slash. */
   item(key: string, step: string | null): Promise<ItemTrace[]>;
   /** Successor indexes of these keys in a plan's manifest; keys that no page names are left out. The newest round counts. */
@@ -173,8 +175,9 @@ export function trailOf(pool: Pool): Trail {
       ),
     async planOf(manifest) {
       const [row] = await select<PlanRow>(
-        'select digest, offboarding::text, run, revision, body, made from handover.plans where position($1 in body) > 0',
-        [`"manifest":"${manifest}"`],
+        `select p.digest, p.offboarding::text, p.run, p.revision, p.body, p.made
+           from handover.manifests m join handover.plans p on p.digest = m.plan where m.id = $1`,
+        [manifest],
       );
       return row ?? null;
     },
@@ -212,6 +215,13 @@ export function trailOf(pool: Pool): Trail {
            from handover.archives where offboarding = $1 or workflow = $2 order by at`,
         [offboarding, workflow],
       ),
+    async firstKey(manifest, step) {
+      const [row] = await select<{ low: string }>(
+        'select low from handover.manifest_pages where manifest = $1 and step = $2 order by page limit 1',
+        [manifest, step],
+      );
+      return row?.low ?? null;
+    },
     async item(key, step) {
       const rows = await select<Record<string, unknown>>(
         `select p.manifest::text as p_manifest, p.step as p_step, p.page as p_page, p.round, p.origin,
@@ -250,10 +260,10 @@ export function trailOf(pool: Pool): Trail {
   };
 }
 
-/** Every place that names an offboarding and its workflow. Bodies are searched as text: one that was damaged must not hide the rest. */
+/** Every place that names an offboarding: where its row is gone, the rest must still be found. */
 const KNOWN = `
   with known as (
-    select offboarding, substring(body from '"workflow":"([^"]*)"') as workflow, at from handover.audit where kind = 'requested'
+    select id as offboarding, workflow, requested as at from handover.offboardings
     union all select offboarding, null, at from handover.audit where seq = 1
     union all select offboarding, workflow, at from handover.archives
     union all select offboarding, workflow, opened from handover.open_runs)

@@ -103,7 +103,7 @@ function signsOfLife(worker: RunningWorker, file: string | undefined, log: Logge
   const sign = async (): Promise<void> => {
     if (!worker.isRunning()) return;
     try {
-      await worker.deps.store.pool.query('select 1');
+      await worker.deps.store.ping();
       await writeFile(path, new Date().toISOString());
     } catch (error) {
       log.warn(`No sign of life: ${(error as Error).message}`);

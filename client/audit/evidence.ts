@@ -6,18 +6,17 @@ import { gunzipSync } from 'node:zlib';
 import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { ChainVerdict } from '../../store/audit.js';
-import { sha256 } from '../../store/database.js';
+import { sha256 } from '../../store/digest.js';
 import type { Store } from '../../store/store.js';
-import {
-  type ArchiveRow,
-  type CertificateRow,
-  type FrozenRow,
-  type ImageRow,
-  type KnownOffboarding,
-  type PageRow,
-  type PlanRow,
-  type ReceiptRow,
-  trailOf,
+import type {
+  ArchiveRow,
+  CertificateRow,
+  FrozenRow,
+  ImageRow,
+  KnownOffboarding,
+  PageRow,
+  PlanRow,
+  ReceiptRow,
 } from '../../store/trail.js';
 import { History } from './history.js';
 
@@ -55,7 +54,7 @@ export interface PlanBody {
 
 /** @param temporal asked only when no archive holds the history; a rejection is no reason not to tell the rest */
 export async function gather(store: Store, known: KnownOffboarding, temporal: () => Promise<Client>): Promise<Evidence> {
-  const trail = trailOf(store.pool);
+  const { trail } = store;
   const { offboarding, workflow } = known;
   const [chain, links, plans, receipts, certificates, archives, others] = await Promise.all([
     store.audit.read(offboarding),

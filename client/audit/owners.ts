@@ -2,7 +2,7 @@
 import type { ItemException } from '../../domain/model.js';
 import type { Plan } from '../../domain/plan.js';
 import type { Store } from '../../store/store.js';
-import { type ItemTrace, trailOf } from '../../store/trail.js';
+import type { ItemTrace } from '../../store/trail.js';
 
 export interface Passage {
   step: string;
@@ -29,7 +29,7 @@ export interface Passage {
 
 /** @param step `system/category`, or `system/` for a whole system; null = everywhere */
 export async function ownersOf(store: Store, key: string, step: string | null): Promise<Passage[]> {
-  const trail = trailOf(store.pool);
+  const { trail } = store;
   const passages: Passage[] = [];
   for (const trace of await trail.item(key, step)) {
     const row = await trail.planOf(trace.manifest);

@@ -7,7 +7,7 @@
  */
 import type { ItemException } from '../../domain/model.js';
 import { nameOf } from '../../store/before-images.js';
-import { sha256 } from '../../store/database.js';
+import { sha256 } from '../../store/digest.js';
 import { sharesOf } from '../../store/keys.js';
 import { type Receipt, receiptDigest } from '../../store/ledger.js';
 import type { ReceiptRow } from '../../store/trail.js';

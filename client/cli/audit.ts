@@ -1,6 +1,6 @@
 /** `handover audit`: the whole trail of one offboarding as a timeline, and whether anything in it was changed. */
 import type { Command } from '@commander-js/extra-typings';
-import { type KnownOffboarding, trailOf } from '../../store/trail.js';
+import type { KnownOffboarding } from '../../store/trail.js';
 import { type Evidence, gather } from '../audit/evidence.js';
 import { condensed, timeline } from '../audit/timeline.js';
 import { type Verdict, verify } from '../audit/verify.js';
@@ -29,7 +29,7 @@ export function registerAudit(program: Command, context: Context): void {
 
 async function evidenceOf({ reach }: Session, given: string): Promise<Evidence> {
   const store = await reach.store();
-  const trail = trailOf(store.pool);
+  const { trail } = store;
   if (!(await trail.ready()))
     throw new Problem(
       EXIT.outOfReach,

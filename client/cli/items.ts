@@ -2,7 +2,6 @@
 import type { Command } from '@commander-js/extra-typings';
 import Table from 'cli-table3';
 import type { Plan } from '../../domain/plan.js';
-import { trailOf } from '../../store/trail.js';
 import { EXIT, Problem } from '../problem.js';
 import type { Account, Connector } from '../reach.js';
 import { describe, findRun, isOffboardingId, onePerson, workflowOf } from '../which-run.js';
@@ -133,7 +132,7 @@ async function successorsOf(
   keys: string[],
 ): Promise<Map<string, { personId: string | null; label: string }>> {
   const successors = plan.steps.find(one => one.id === step)?.successors ?? [];
-  const takers = await trailOf((await reach.store()).pool).takers(plan.manifest, step, keys);
+  const takers = await (await reach.store()).trail.takers(plan.manifest, step, keys);
   return new Map(
     [...takers].flatMap(([key, index]) => {
       const successor = successors[index];

@@ -92,11 +92,8 @@ async function anItem({ store }: Installation, told: Told): Promise<string | nul
     .filter(step => step.do === 'transfer')
     .sort((a, b) => b.baseline.count - a.baseline.count);
   if (!plan || !largest || largest.baseline.count === 0) return null;
-  const { rows } = await store.pool.query<{ low: string }>(
-    'select low from handover.manifest_pages where manifest = $1 and step = $2 order by page limit 1',
-    [plan.manifest, largest.id],
-  );
-  return rows[0] ? `${rows[0].low} --category ${largest.id}` : null;
+  const key = await store.trail.firstKey(plan.manifest, largest.id);
+  return key === null ? null : `${key} --category ${largest.id}`;
 }
 
 /** Somebody of the list whom nobody has asked to offboard yet. */

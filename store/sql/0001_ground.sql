@@ -4,6 +4,19 @@
 
 create schema if not exists handover;
 
+-- Offboardings: whose each of them is, and what it is to do by now.
+create table handover.offboardings (
+  id             uuid primary key,
+  workflow       text not null,                 -- Temporal workflow id
+  leaver         text not null,                 -- directory id
+  human          text not null,                 -- the same for two directory entries of one human being
+  "order"        text not null,                 -- canonical JSON: the request with every accepted amendment
+  requested      timestamptz not null default now(),
+  closed         timestamptz                    -- null while its run is open
+);
+create index offboardings_under on handover.offboardings (workflow);
+create index offboardings_of on handover.offboardings (leaver);
+
 -- Open runs: who is leaving and who is to take over, so that two runs never work against each other.
 create table handover.open_runs (
   leaver         text primary key,              -- directory id
@@ -27,8 +40,17 @@ create table handover.plans (
   unique (offboarding, run, revision)
 );
 
--- Manifests: the keys behind an inventory, a page per batch. A page is the intent of one effect. Every attempt at a plan writes a
--- manifest of its own and the plan names the one that counts, so that two attempts never mix their pages.
+-- Manifests: the keys behind an inventory. Every attempt at a plan writes a manifest of its own and the plan names the one that
+-- counts, so that two attempts never mix their pages.
+create table handover.manifests (
+  id             uuid primary key,
+  offboarding    uuid not null,
+  plan           text,                          -- digest; null where the attempt did not count
+  made           timestamptz not null default now()
+);
+create index manifests_of on handover.manifests (offboarding);
+
+-- Their pages, one per batch. A page is the intent of one effect.
 create table handover.manifest_pages (
   manifest       uuid not null,
   step           text not null,
@@ -128,7 +150,10 @@ create table handover.audit (
 create table handover.audit_heads (
   offboarding    uuid primary key,
   seq            integer not null,
-  hash           text not null
+  hash           text not null,
+  -- An attempt that froze while its run went on, closed, and was written down must not add an effect that the closing entry does
+  -- not list. So closing raises a fence: effects of activities that were scheduled before it are refused.
+  fence          timestamptz                    -- Temporal's clock, as are the times it is compared with
 );
 
 -- Whole workflow histories, gzipped JSON, kept after Temporal has forgotten them.

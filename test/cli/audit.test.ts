@@ -47,7 +47,9 @@ async function tampered(statements: string | [string, unknown[]][], look: () => 
   const tables = [
     'audit',
     'audit_heads',
+    'offboardings',
     'plans',
+    'manifests',
     'manifest_pages',
     'manifest_rounds',
     'receipts',
@@ -441,6 +443,11 @@ test('no page that holds an item is passed over, whatever the order of its keys'
     `insert into handover.plans select $1, offboarding, run || 'x', revision, replace(body, (body::json ->> 'manifest'), $2) from handover.plans where offboarding = $3`,
     ['x', manifest, run.offboardingId],
   );
+  await client.query('insert into handover.manifests (id, offboarding, plan) values ($1, $2, $3)', [
+    manifest,
+    run.offboardingId,
+    'x',
+  ]);
   try {
     for (const one of keysets.flatMap(([, keys]) => keys)) {
       const found = (await cli('who-owned', one, '--category', 'crm/accounts', '--json')).json();
@@ -448,6 +455,7 @@ test('no page that holds an item is passed over, whatever the order of its keys'
     }
   } finally {
     await client.query(`delete from handover.plans where digest = 'x'`);
+    await client.query('delete from handover.manifests where id = $1', [manifest]);
     await client.query('delete from handover.manifest_pages where manifest = $1', [manifest]);
     await client.end();
   }

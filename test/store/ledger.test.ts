@@ -3,6 +3,7 @@
  * closed offboarding: what was left behind gets no receipt, what a reset starts anew does, nothing slips through.
  */
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Effect } from '../../domain/effect.js';
 import { nameOf } from '../../store/before-images.js';
@@ -13,13 +14,17 @@ import { createTestDatabase, type TestDatabase } from '../support/servers.js';
 
 let database: TestDatabase;
 let store: Store;
+/** Beside the store: what nobody outside it reaches otherwise. */
+let pool: pg.Pool;
 let offboarding: string;
 
 beforeAll(async () => {
   database = await createTestDatabase('store_ledger');
   store = await openStore(database.url);
+  pool = new pg.Pool({ connectionString: database.url, max: 2 });
 });
 afterAll(async () => {
+  await pool.end();
   await store.close();
   await database.drop();
 });
@@ -81,7 +86,8 @@ describe('a fence', () => {
   });
 
   test('waits for a receipt that is being written, and whoever writes one waits for a fence that is being raised', async () => {
-    const client = await store.pool.connect();
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
     try {
       await client.query('begin');
       await client.query('select from handover.audit_heads where offboarding = $1 for share', [offboarding]);
@@ -97,7 +103,7 @@ describe('a fence', () => {
       await client.query('commit');
       expect(await begun).toBeInstanceOf(LeftBehind);
     } finally {
-      client.release();
+      await client.end();
     }
   });
 
@@ -200,11 +206,9 @@ describe('before-images', () => {
   test('can be purged, and the receipt says the same as before', async () => {
     await store.ledger.begin(receipt(1, { effect: effect({ before }) }), [], at(5));
     const [stored] = await store.ledger.all(offboarding);
-    await store.pool.query('update handover.before_images set body = null, salt = null where images = $1', [stored!.images]);
+    await pool.query('update handover.before_images set body = null, salt = null where images = $1', [stored!.images]);
     expect(await store.ledger.before(stored!.images!)).toEqual([null, null]);
-    const { rows } = await store.pool.query('select digest from handover.before_images where images = $1 order by n', [
-      stored!.images,
-    ]);
+    const { rows } = await pool.query('select digest from handover.before_images where images = $1 order by n', [stored!.images]);
     expect(nameOf(rows.map(row => row.digest as string))).toBe(stored!.images);
   });
 
@@ -217,7 +221,7 @@ describe('before-images', () => {
 
   test('are not kept for an intent that was refused', async () => {
     await store.ledger.begin(receipt(1), [], at(5));
-    const count = async () => (await store.pool.query('select count(*)::int as n from handover.before_images')).rows[0].n;
+    const count = async () => (await pool.query('select count(*)::int as n from handover.before_images')).rows[0].n;
     const had = await count();
     await expect(store.ledger.begin(receipt(1, { effect: effect({ before }) }), [], at(5))).rejects.toThrow(ReceiptExists);
     expect(await count()).toBe(had);
@@ -343,7 +347,7 @@ describe('a step that begins', () => {
     const mine = run(`leaver ${offboarding}`);
     await store.runs.open(bob, at(1));
     await store.runs.open(mine, at(1));
-    const client = await store.pool.connect();
+    const client = await pool.connect();
     try {
       await client.query('begin; lock table handover.open_runs in exclusive mode');
       await client.query('update handover.open_runs set deactivating = true where offboarding = $1', [bob.offboarding]);

@@ -64,21 +64,17 @@ async function attempt(what: string, check: () => Promise<Finding[]>): Promise<F
 
 async function checkStore({ reach }: Session, { config }: Installation): Promise<Finding[]> {
   const what = 'store';
-  const { pool } = await reach.store();
+  const store = await reach.store();
   const where = `the database that ${config.store.connection} names`;
   try {
-    const { rows } = await pool.query<{ version: string; migrations: string | null; create: boolean }>(
-      `select current_setting('server_version') as version, to_regclass('handover.migrations')::text as migrations,
-              has_database_privilege(current_database(), 'create') as create`,
-    );
-    const { version, migrations, create } = rows[0]!;
+    const { version, migrations, mayCreate } = await store.about();
     const answers: Finding = { what, state: 'fine', says: `PostgreSQL ${version} answers at ${where}` };
     if (Number.parseInt(version, 10) < 13)
       return [
         { what, state: 'problem', says: `PostgreSQL ${version} is too old for the store.`, mend: 'Use version 13 or newer.' },
       ];
     if (!migrations) {
-      return create
+      return mayCreate
         ? [
             answers,
             {
@@ -97,7 +93,7 @@ async function checkStore({ reach }: Session, { config }: Installation): Promise
             },
           ];
     }
-    return [answers, await migrationsOf(pool)];
+    return [answers, await migrationsOf(migrations)];
   } catch (error) {
     return [
       {
@@ -110,10 +106,8 @@ async function checkStore({ reach }: Session, { config }: Installation): Promise
   }
 }
 
-async function migrationsOf(pool: { query(text: string): Promise<{ rows: { name: string }[] }> }): Promise<Finding> {
-  const { rows } = await pool.query('select name from handover.migrations order by id');
+async function migrationsOf(done: string[]): Promise<Finding> {
   const here = (await readdir(new URL('../../../store/sql', import.meta.url))).map(file => file.replace(/\.sql$/, '')).sort();
-  const done = rows.map(row => row.name);
   const missing = here.filter(name => !done.includes(name));
   const newer = done.filter(name => !here.includes(name));
   if (newer.length > 0)

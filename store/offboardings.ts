@@ -1,0 +1,43 @@
+/** What each offboarding is: whose, under which workflow id, what it is to do by now, and when it was asked for and closed. */
+import { canonicalJson } from '../domain/plan.js';
+import { type Order, parseRequest } from '../domain/request.js';
+import type { Pool } from './database.js';
+
+export interface NewOffboarding {
+  id: string;
+  workflow: string;
+  /** Directory id. */
+  leaver: string;
+  /** The same for two directory entries of one human being. */
+  human: string;
+  /** As it stands now, accepted amendments included. */
+  order: Order;
+}
+
+export interface Offboardings {
+  /** Keeps what the offboarding is to do by now; its first word makes the row. */
+  ordered(offboarding: NewOffboarding): Promise<void>;
+  /** The order of the leaver's open run; null when there is none, or when it is from a version whose orders this one cannot read. */
+  openOrder(leaver: string): Promise<Order | null>;
+}
+
+export function offboardingsOf(pool: Pool): Offboardings {
+  return {
+    async ordered({ id, workflow, leaver, human, order }) {
+      await pool.query(
+        `insert into handover.offboardings (id, workflow, leaver, human, "order") values ($1, $2, $3, $4, $5)
+         on conflict (id) do update set human = excluded.human, "order" = excluded."order"`,
+        [id, workflow, leaver, human, canonicalJson(order)],
+      );
+    },
+    async openOrder(leaver) {
+      const { rows } = await pool.query(
+        `select o."order" from handover.open_runs r join handover.offboardings o on o.id = r.offboarding where r.leaver = $1`,
+        [leaver],
+      );
+      if (!rows[0]) return null;
+      const order = parseRequest(JSON.parse(rows[0].order as string));
+      return order.ok ? order.value : null;
+    },
+  };
+}
