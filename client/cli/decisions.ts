@@ -6,14 +6,14 @@ import type { Command } from '@commander-js/extra-typings';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { type DecisionName, parseDecision } from '../../domain/request.js';
 import { openAcknowledgements } from '../../domain/run.js';
-import { EXIT, Problem } from '../problem.js';
+import { clean } from '../clean.js';
+import { readStatus } from '../follow.js';
+import { Problem } from '../problem.js';
 import { findRun, type LiveRun } from '../which-run.js';
-import { byOption, inSession, newCommand, type Session, type SharedOptions } from './command.js';
-import type { Context } from './main.js';
+import { byOption, type Context, inSession, newCommand, type Session, type SharedOptions } from './command.js';
+import { EXIT } from './exit.js';
 import { orderOf, withOrderOptions } from './order-options.js';
 import { showRun } from './show.js';
-import { readStatus } from './status.js';
-import { clean } from './terminal.js';
 
 const RUN = 'workflow id, directory id, offboarding id, e-mail or login';
 
@@ -50,7 +50,7 @@ export function registerDecisions(program: Command, context: Context): void {
           const category = options.all ? await openSubjects(session, found) : categories;
           if (category.length === 0 && options.all) return nothingOpen(session, found);
           if (category.length === 0)
-            throw new Problem(EXIT.usage, 'Name what you have seen (system/category), or say --all. "handover status" lists it.');
+            throw new Problem('usage', 'Name what you have seen (system/category), or say --all. "handover status" lists it.');
           return decide(session, found, 'acknowledge', { ...spoken(options), category }, options);
         }),
       ),
@@ -144,7 +144,7 @@ async function decide(
 ): Promise<number> {
   const said = Object.fromEntries(Object.entries(payload).filter(([, value]) => value !== undefined));
   const parsed = parseDecision(name, said);
-  if (!parsed.ok) throw new Problem(EXIT.usage, parsed.sentence);
+  if (!parsed.ok) throw new Problem('usage', parsed.sentence);
   if (run.status !== 'RUNNING') return closed({ reach, terminal }, run);
   const offboardings = await reach.offboardings();
   let answer: Awaited<ReturnType<typeof offboardings.decide>>;
@@ -190,14 +190,14 @@ async function refuseToGuess(
   const status = await readStatus(reach, run);
   if (!status.plan)
     throw new Problem(
-      EXIT.refused,
+      'refused',
       `There is no plan to ${name}: ${clean(status.sentence)} Look with "handover status ${run.workflowId}".`,
     );
   showRun(terminal, run, status);
   const digest = status.plan.digest.slice(0, 12);
   const again = `handover ${name} ${run.workflowId} ${digest}${step ? ` --step ${step} --keys …` : ''} --by …`;
   throw new Problem(
-    EXIT.usage,
+    'usage',
     `"${name}" is for one plan, and yours was not named. The plan is now revision ${status.plan.revision}, ${digest}. If that is the one you looked at, repeat: ${again}`,
   );
 }

@@ -1,6 +1,6 @@
 /** Successors, overrides and the rest of a request as options: what `start` and `amend` share. */
 import type { Command } from '@commander-js/extra-typings';
-import { EXIT, Problem } from '../problem.js';
+import { Problem } from '../problem.js';
 import { collect } from './command.js';
 
 export interface OrderOptions {
@@ -39,7 +39,7 @@ export function withOrderOptions<A extends unknown[], O extends Record<string, u
 
 /** The keys of a request or an amendment; what was not said is left out. Values are judged by the request's own rules. */
 export function orderOf(options: OrderOptions): Record<string, unknown> {
-  if (options.planned && options.unplanned) throw new Problem(EXIT.usage, 'Say either --planned or --unplanned.');
+  if (options.planned && options.unplanned) throw new Problem('usage', 'Say either --planned or --unplanned.');
   const departure = options.unplanned ? 'unplanned' : options.planned ? 'planned' : undefined;
   const order = {
     successor: options.successor === undefined ? undefined : ruleOf(options.successor, '--successor'),
@@ -63,7 +63,7 @@ function successorsOf(given: string[]): Record<string, unknown> {
       const equals = one.indexOf('=');
       if (equals < 1) {
         throw new Problem(
-          EXIT.usage,
+          'usage',
           `--successors takes "system/category=who" or a JSON object; given was "${one}". With JSON, put it in single quotes.`,
         );
       }
@@ -81,7 +81,7 @@ function nested(given: string[], option: string, form: string): Record<string, R
     const equals = one.lastIndexOf('=');
     const value = one.slice(equals + 1).trim();
     if (colon < 1 || equals <= colon + 1 || value === '')
-      throw new Problem(EXIT.usage, `${option} takes "${form}"; given was "${one}".`);
+      throw new Problem('usage', `${option} takes "${form}"; given was "${one}".`);
     const first = one.slice(0, colon).trim();
     all[first] = { ...all[first], [one.slice(colon + 1, equals)]: value };
   }
@@ -97,6 +97,6 @@ function json(text: string, option: string): Record<string, unknown> {
   try {
     return JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
-    throw new Problem(EXIT.usage, `The JSON of ${option} cannot be read: ${(error as Error).message}.`);
+    throw new Problem('usage', `The JSON of ${option} cannot be read: ${(error as Error).message}.`);
   }
 }

@@ -2,8 +2,9 @@
 import type { NextMessage } from '../../domain/report.js';
 import { tree } from '../../domain/report.js';
 import type { Status } from '../../workflows/messages.js';
+import { clean } from '../clean.js';
 import type { LiveRun } from '../which-run.js';
-import { type Colours, clean, type Terminal } from './terminal.js';
+import type { Colours, Terminal } from './terminal.js';
 
 export function showRun(terminal: Terminal, run: LiveRun, status: Status): void {
   for (const line of tree(status)) terminal.say(coloured(clean(line), terminal.colours));

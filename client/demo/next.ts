@@ -1,8 +1,8 @@
 /** What to look at and to try when the story is over: links and commands that work as they stand. */
 import { COLLEAGUES, emailOf } from '../../examples/demo/people.js';
-import { REQUEST_OFFBOARDING } from '../../workflows/messages.js';
-import { type Installation, shown } from '../local/installation.js';
-import { indented, type Screen } from '../local/screen.js';
+import type { Installation } from '../local/installation.js';
+import { runLink, startLink } from '../local/links.js';
+import { indented, type Screen, shown } from '../local/screen.js';
 import type { Cast, Told } from './story.js';
 
 interface WhatNext {
@@ -71,18 +71,6 @@ function fitting({ status, done }: Told, screen: Screen): void {
 
 function command(words: string): string {
   return `npm run handover -- ${words}`;
-}
-
-/** A workflow id has a slash, which the UI wants encoded. */
-export function runLink({ uiUrl, namespace }: Installation['temporal'], told: Pick<Told, 'workflowId' | 'runId'>): string {
-  const workflows = `${uiUrl}/namespaces/${namespace}/workflows`;
-  if (!told.workflowId) return workflows;
-  return `${workflows}/${encodeURIComponent(told.workflowId)}${told.runId ? `/${told.runId}/timeline` : ''}`;
-}
-
-export function startLink({ uiUrl, namespace, taskQueue }: Installation['temporal']): string {
-  const query = new URLSearchParams({ workflowType: REQUEST_OFFBOARDING, taskQueue });
-  return `${uiUrl}/namespaces/${namespace}/workflows/start-workflow?${query}`;
 }
 
 /** The first item of the largest step, as `who-owned` takes it. */
