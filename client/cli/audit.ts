@@ -5,6 +5,7 @@ import { type Evidence, gather } from '../audit/evidence.js';
 import { condensed, timeline } from '../audit/timeline.js';
 import { type Verdict, verify } from '../audit/verify.js';
 import { clean } from '../clean.js';
+import { commandLine } from '../printed.js';
 import { Problem } from '../problem.js';
 import { describe, isOffboardingId, workflowOf } from '../which-run.js';
 import { type Context, inSession, newCommand, type Session } from './command.js';
@@ -79,7 +80,7 @@ function tell(terminal: Terminal, evidence: Evidence): void {
     terminal.say();
     terminal.say('Other offboardings of this person:');
     for (const other of evidence.others)
-      terminal.say(`  ${other.at.slice(0, 16).replace('T', ' ')}  handover audit ${other.offboarding}`);
+      terminal.say(`  ${other.at.slice(0, 16).replace('T', ' ')}  ${commandLine('audit', other.offboarding)}`);
   }
   terminal.say();
 }

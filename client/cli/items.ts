@@ -6,9 +6,10 @@ import type { Plan } from '../../domain/plan.js';
 import { trailOf } from '../../store/trail.js';
 import { clean } from '../clean.js';
 import { readStatus } from '../follow.js';
+import { commandLine, decisionLine } from '../printed.js';
 import { Problem } from '../problem.js';
 import type { Connector } from '../systems.js';
-import { describe, findRun, isOffboardingId, onePerson, workflowOf } from '../which-run.js';
+import { describe, findRun, isOffboardingId, type LiveRun, onePerson, workflowOf } from '../which-run.js';
 import { type Context, inSession, newCommand, type Session, wholeNumber } from './command.js';
 import { EXIT } from './exit.js';
 import { NO_LINES } from './list.js';
@@ -66,16 +67,15 @@ async function items(session: Session, who: string, category: string, options: I
     for (const line of rows.toString().split('\n')) terminal.say(line.trimEnd());
   }
   if (page.next !== null) {
-    const more = `There are more: --after ${quoted(clean(page.next))}`;
     if (terminal.wantsJson) terminal.json({ next: page.next });
-    else terminal.say(more);
+    else terminal.say(`There are more: ${clean(nextPage(who, category, page.next, options))}`);
   }
   return EXIT.done;
 }
 
-/** For a shell: keys may be JSON arrays or hold blanks. */
-function quoted(key: string): string {
-  return /^[\w.-]+$/.test(key) ? key : `'${key.replaceAll("'", `'\\''`)}'`;
+function nextPage(who: string, category: string, after: string, { search, limit }: ItemsOptions): string {
+  const searched = search === undefined ? [] : ['--search', search];
+  return commandLine('items', who, category, ...searched, '--limit', limit, '--after', after);
 }
 
 async function categoryOf({ reach }: Session, given: string): Promise<{ connector: Connector; name: string }> {
@@ -117,10 +117,19 @@ async function accountOf(session: Session, who: string, connector: Connector): P
       const candidates = resolution.candidates.map(one => `${one.label} (${one.id})`).join(', ');
       throw new Problem(
         'usage',
-        `${clean(person.name)} may be several accounts in ${title}: ${clean(candidates)}. A run's plan says which: "handover amend --identity ${system}:${resolution.identity}=<id>".`,
+        clean(
+          `${person.name} may be several accounts in ${title}: ${candidates}. Say which: ${saidBy(run, id, system, resolution.identity)}`,
+        ),
       );
     }
   }
+}
+
+/** How people say which account is meant: in the run there is, or in a request for one. */
+function saidBy(run: LiveRun | null, person: string, system: string, identity: string): string {
+  if (run?.status === 'RUNNING')
+    return decisionLine(run.workflowId, { message: 'amend', json: { by: '', identities: { [system]: { [identity]: '' } } } });
+  return commandLine('start', `id:${person}`, '--identity', `${system}:${identity}=…`, '--by', '…');
 }
 
 /** Item key → its successor by the plan's manifest. */

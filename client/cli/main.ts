@@ -35,7 +35,8 @@ export async function main(args: readonly string[], given: Partial<Io> = {}): Pr
   }
 }
 
-function createProgram(context: Context): Command {
+/** Every command there is. */
+export function createProgram(context: Context): Command {
   const { io } = context;
   const program = new Command('handover')
     .description(

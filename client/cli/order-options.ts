@@ -25,10 +25,14 @@ export function withOrderOptions<A extends unknown[], O extends Record<string, u
     .option('--successors <step=who>', 'per system or system/category, repeatable; or all of them as one JSON object', collect)
     .option(
       '--override <step:key=who>',
-      'a successor for one item, repeatable: workspace/open_tasks:4711=bob@example.com',
+      'a successor for one item, repeatable: workspace/open_tasks:4711=bob@example.com; or all of them as one JSON object',
       collect,
     )
-    .option('--identity <system:name=id>', 'which account is meant where several fit, repeatable: helpdesk:agent=17', collect)
+    .option(
+      '--identity <system:name=id>',
+      'which account is meant where several fit, repeatable: helpdesk:agent=17; or all of them as one JSON object',
+      collect,
+    )
     .option('--mode <mode>', 'execute-and-deactivate, execute-only or preview')
     .option('--unplanned', 'block sign-in first, clean up afterwards')
     .option('--planned', 'the opposite of --unplanned')
@@ -77,6 +81,10 @@ function successorsOf(given: string[]): Record<string, unknown> {
 function nested(given: string[], option: string, form: string): Record<string, Record<string, string>> {
   const all: Record<string, Record<string, string>> = {};
   for (const one of given) {
+    if (one.trimStart().startsWith('{')) {
+      Object.assign(all, json(one, option));
+      continue;
+    }
     const colon = one.indexOf(':');
     const equals = one.lastIndexOf('=');
     const value = one.slice(equals + 1).trim();

@@ -2,6 +2,7 @@
 import type { Command } from '@commander-js/extra-typings';
 import { parseRequest } from '../../domain/request.js';
 import { clean } from '../clean.js';
+import { commandLine } from '../printed.js';
 import { Problem } from '../problem.js';
 import { findRun } from '../which-run.js';
 import { byOption, type Context, inSession, newCommand, type Session } from './command.js';
@@ -47,12 +48,12 @@ async function start(
       return EXIT.refused;
     case 'already-running':
       terminal.warn(clean(answer.next));
-      terminal.warn(`It is ${answer.workflowId}: handover status ${answer.workflowId}`);
+      terminal.warn(`It is ${answer.workflowId}: ${commandLine('status', answer.workflowId)}`);
       return EXIT.refused;
     case 'started':
       terminal.say(`Started ${answer.workflowId} for ${clean(answer.leaver)} (offboarding ${answer.offboardingId}).`);
       if (options.wait) return watch(session, await findRun(reach, answer.workflowId));
-      terminal.say(`${clean(answer.next)} Look with: handover status ${answer.workflowId}`);
+      terminal.say(`${clean(answer.next)} Look with: ${commandLine('status', answer.workflowId)}`);
       return EXIT.done;
   }
 }
