@@ -3,15 +3,20 @@ import { existsSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Config, readConfig } from '../runtime/config.js';
-import type { Io } from './cli/terminal.js';
 import { type RunningEnvironment, readEnvironment } from './environment.js';
-import { EXIT, Problem } from './problem.js';
+import { Problem } from './problem.js';
 
 export interface Installation {
   config: Config;
   env: NodeJS.ProcessEnv;
   /** Where the configuration was found, in words. */
   found: string;
+}
+
+/** Where a command was started. */
+export interface Surroundings {
+  env: NodeJS.ProcessEnv;
+  cwd: string;
 }
 
 export interface WhichInstallation {
@@ -23,13 +28,13 @@ export interface WhichInstallation {
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** `--config`, then HANDOVER_CONFIG, then ./handover.yaml, then whatever runs embedded here. */
-export async function findInstallation(which: WhichInstallation, io: Pick<Io, 'env' | 'cwd'>): Promise<Installation> {
-  const running = await runningEmbedded(io);
-  const named = namedConfig(which, io);
+export async function findInstallation(which: WhichInstallation, place: Surroundings): Promise<Installation> {
+  const running = await runningEmbedded(place);
+  const named = namedConfig(which, place);
   const file = named?.file ?? running?.config;
   if (!file) {
     throw new Problem(
-      EXIT.usage,
+      'usage',
       'There is no configuration: name one with --config or HANDOVER_CONFIG, write ./handover.yaml, or start an installation on this machine with "handover demo" or "handover dev".',
     );
   }
@@ -44,12 +49,12 @@ export async function findInstallation(which: WhichInstallation, io: Pick<Io, 'e
   return {
     config,
     // What the caller sets wins over what the embedded installation runs with.
-    env: ours ? { ...running.env, ...io.env } : io.env,
+    env: ours ? { ...running.env, ...place.env } : place.env,
     found: named?.found ?? `the installation that runs in ${running!.stateDir}`,
   };
 }
 
-function namedConfig(which: WhichInstallation, { env, cwd }: Pick<Io, 'env' | 'cwd'>): { file: string; found: string } | null {
+function namedConfig(which: WhichInstallation, { env, cwd }: Surroundings): { file: string; found: string } | null {
   if (which.config) return { file: resolve(cwd, which.config), found: '--config' };
   if (env.HANDOVER_CONFIG) return { file: resolve(cwd, env.HANDOVER_CONFIG), found: 'HANDOVER_CONFIG' };
   const here = join(cwd, 'handover.yaml');
@@ -60,14 +65,14 @@ function read(file: string): Config {
   try {
     return readConfig(file);
   } catch (error) {
-    throw new Problem(EXIT.usage, (error as Error).message, { cause: error });
+    throw new Problem('usage', (error as Error).message, { cause: error });
   }
 }
 
 type Running = RunningEnvironment & { stateDir: string };
 
 /** In the current folder, else in the folder of Handover itself. */
-async function runningEmbedded({ env, cwd }: Pick<Io, 'env' | 'cwd'>): Promise<Running | undefined> {
+async function runningEmbedded({ env, cwd }: Surroundings): Promise<Running | undefined> {
   const places = env.HANDOVER_STATE ? [resolve(cwd, env.HANDOVER_STATE)] : [join(cwd, '.handover'), join(ROOT, '.handover')];
   for (const stateDir of places) {
     const running = await readEnvironment(stateDir);

@@ -1,21 +1,15 @@
 /**
- * What a command can reach: Temporal, the store (never written), the systems. Opened when first asked for, closed together at the
- * end. This is the command line's composition root: the one file of the client that wires connectors.
+ * What can be reached from here: Temporal, the store (never written), the systems. Each is opened, and its code loaded, when it is
+ * first asked for; all are closed together at the end.
  */
 import type { Client } from '@temporalio/client';
-import { loadCatalog } from '../connectors/catalog-file.js';
-import type { Connector, PersonQuery } from '../connectors/connector.js';
-import type { Account, Person } from '../domain/model.js';
-import { catalogPath, connectionUrl } from '../runtime/config.js';
-import { connectTemporal } from '../runtime/temporal.js';
-import { openStore, type Store } from '../store/store.js';
-import { type OpenSystems, openSystems } from '../workers/systems.js';
-import type { Terminal } from './cli/terminal.js';
-import { findInstallation, type Installation, type WhichInstallation } from './installation.js';
-import { EXIT, Problem } from './problem.js';
+import type { Person } from '../domain/model.js';
+import { connectionUrl } from '../runtime/config.js';
+import type { Store } from '../store/store.js';
+import { findInstallation, type Installation, type Surroundings, type WhichInstallation } from './installation.js';
+import { Problem } from './problem.js';
 import { Offboardings } from './runs.js';
-
-export type { Account, Connector, Person };
+import type { Connector, OpenSystems, PersonQuery } from './systems.js';
 
 export class Reach {
   #installation?: Promise<Installation>;
@@ -24,24 +18,25 @@ export class Reach {
   #systems?: Promise<OpenSystems>;
 
   constructor(
-    readonly terminal: Terminal,
+    private readonly place: Surroundings,
     private readonly which: WhichInstallation,
     /** How long a person waits for one answer of Temporal or a worker. */
     readonly patienceMs: number,
   ) {}
 
   installation(): Promise<Installation> {
-    this.#installation ??= findInstallation(this.which, this.terminal.io);
+    this.#installation ??= findInstallation(this.which, this.place);
     return this.#installation;
   }
 
   temporal(): Promise<Client> {
     this.#temporal ??= this.installation().then(async ({ config }) => {
       const { address, namespace } = config.temporal;
+      const { connectTemporal } = await import('../runtime/temporal.js');
       try {
         return await connectTemporal({ address, namespace });
       } catch (error) {
-        throw new Problem(EXIT.outOfReach, (error as Error).message, { cause: error });
+        throw new Problem('out-of-reach', (error as Error).message, { cause: error });
       }
     });
     return this.#temporal;
@@ -60,15 +55,19 @@ export class Reach {
 
   /** To read from; its tables are made by workers. */
   store(): Promise<Store> {
-    this.#store ??= this.installation().then(({ config, env }) => {
+    this.#store ??= this.installation().then(async ({ config, env }) => {
       const url = named(() => connectionUrl(config.store.connection, "Handover's own store", env));
+      const { openStore } = await import('../store/store.js');
       return openStore(url, { migrate: false });
     });
     return this.#store;
   }
 
   systems(): Promise<OpenSystems> {
-    this.#systems ??= this.installation().then(({ config, env }) => openSystems(config, () => {}, env));
+    this.#systems ??= this.installation().then(async ({ config, env }) => {
+      const { connectSystems } = await import('./systems.js');
+      return connectSystems(config, env);
+    });
     return this.#systems;
   }
 
@@ -79,16 +78,8 @@ export class Reach {
   async findPeople(query: PersonQuery): Promise<Person[]> {
     const systems = await this.systems();
     const { title, directory } = await systems.get(systems.directory);
-    if (!directory) throw new Problem(EXIT.usage, `${title} cannot say who people are: it is no directory.`);
+    if (!directory) throw new Problem('usage', `${title} cannot say who people are: it is no directory.`);
     return directory.findPeople(query);
-  }
-
-  /** Which roles the directory's catalog gives to people. */
-  async directoryRoles(): Promise<{ operator: boolean; approver: boolean }> {
-    const { config } = await this.installation();
-    const { catalog } = await loadCatalog(catalogPath(config, config.directory));
-    const { roles } = catalog.people;
-    return { operator: roles?.operator !== undefined, approver: roles?.approver !== undefined };
   }
 
   async close(): Promise<void> {
@@ -105,7 +96,7 @@ function named<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw new Problem(EXIT.usage, (error as Error).message, { cause: error });
+    throw new Problem('usage', (error as Error).message, { cause: error });
   }
 }
 

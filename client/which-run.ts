@@ -2,8 +2,8 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Person } from '../domain/model.js';
 import { OFFBOARD_USER, offboardingWorkflowId } from '../workflows/messages.js';
-import { clean } from './cli/terminal.js';
-import { EXIT, Problem } from './problem.js';
+import { clean } from './clean.js';
+import { Problem } from './problem.js';
 import { queryOf, type Reach } from './reach.js';
 
 /** A run as Temporal knows it. */
@@ -28,7 +28,7 @@ export async function findRun(reach: Reach, given: string): Promise<LiveRun> {
   const run = await describe(reach, workflowId);
   if (run) return run;
   throw new Problem(
-    EXIT.notFound,
+    'not-found',
     `There is no offboarding of ${who}${who.includes(workflowId) ? '' : ` (${workflowId})`}. Start one with "handover start", look with "handover list", or ask the archive with "handover audit".`,
   );
 }
@@ -61,7 +61,7 @@ async function byWord(reach: Reach, word: string): Promise<{ workflowId: string;
   }
   if (found.length > 1) {
     throw new Problem(
-      EXIT.usage,
+      'usage',
       `"${word}" may be ${found.map(person => `${clean(person.name)} (id:${person.id})`).join(' or ')}. Say which: id:<directory id>.`,
     );
   }
@@ -75,11 +75,11 @@ export async function onePerson(reach: Reach, who: string): Promise<Person> {
   if (found.length === 1) return found[0]!;
   if (found.length === 0)
     throw new Problem(
-      EXIT.notFound,
+      'not-found',
       `Nobody in the directory is "${who}". Check the spelling, or name the person as id:<directory id>.`,
     );
   throw new Problem(
-    EXIT.usage,
+    'usage',
     `"${who}" fits ${found.length} people: ${found.map(person => `${clean(person.name)} (id:${person.id})`).join(', ')}. Name one of them by id.`,
   );
 }
@@ -88,7 +88,7 @@ async function byOffboardingId(reach: Reach, offboarding: string): Promise<LiveR
   const known = await (await reach.store()).trail.known(offboarding);
   if (!known?.workflow) {
     throw new Problem(
-      EXIT.notFound,
+      'not-found',
       `The store knows no offboarding ${offboarding}. "handover list" shows the runs; name one as offboarding/<directory id>.`,
     );
   }
@@ -101,7 +101,7 @@ async function byOffboardingId(reach: Reach, offboarding: string): Promise<LiveR
       return { workflowId: run.workflowId, runId: run.runId, status: run.status.name, offboardingId: offboarding };
   }
   throw new Problem(
-    EXIT.notFound,
+    'not-found',
     `Temporal no longer knows offboarding ${offboarding}: its retention is over. Ask the archive with "handover audit ${offboarding}".`,
   );
 }
@@ -112,10 +112,7 @@ export async function describe(reach: Reach, workflowId: string): Promise<LiveRu
   try {
     const run = await reach.ask(() => temporal.workflow.getHandle(workflowId).describe());
     if (run.type !== OFFBOARD_USER) {
-      throw new Problem(
-        EXIT.usage,
-        `${workflowId} is a "${run.type}", not an offboarding: name it as offboarding/<directory id>.`,
-      );
+      throw new Problem('usage', `${workflowId} is a "${run.type}", not an offboarding: name it as offboarding/<directory id>.`);
     }
     return {
       workflowId,

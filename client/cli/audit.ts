@@ -4,11 +4,13 @@ import type { KnownOffboarding } from '../../store/trail.js';
 import { type Evidence, gather } from '../audit/evidence.js';
 import { condensed, timeline } from '../audit/timeline.js';
 import { type Verdict, verify } from '../audit/verify.js';
-import { EXIT, Problem } from '../problem.js';
+import { clean } from '../clean.js';
+import { commandLine } from '../printed.js';
+import { Problem } from '../problem.js';
 import { describe, isOffboardingId, workflowOf } from '../which-run.js';
-import { inSession, newCommand, type Session } from './command.js';
-import type { Context } from './main.js';
-import { clean, type Terminal } from './terminal.js';
+import { type Context, inSession, newCommand, type Session } from './command.js';
+import { EXIT } from './exit.js';
+import type { Terminal } from './terminal.js';
 
 export function registerAudit(program: Command, context: Context): void {
   program.addCommand(
@@ -32,7 +34,7 @@ async function evidenceOf({ reach }: Session, given: string): Promise<Evidence> 
   const { trail } = store;
   if (!(await trail.ready()))
     throw new Problem(
-      EXIT.outOfReach,
+      'out-of-reach',
       'The store has no tables of Handover yet: start a worker once ("handover worker"); it creates them.',
     );
   const known = await whichOffboarding();
@@ -42,7 +44,7 @@ async function evidenceOf({ reach }: Session, given: string): Promise<Evidence> 
     if (isOffboardingId(given)) {
       const one = await trail.known(given);
       if (one) return one;
-      throw new Problem(EXIT.notFound, `The store knows no offboarding ${given}. "handover list" shows the runs.`);
+      throw new Problem('not-found', `The store knows no offboarding ${given}. "handover list" shows the runs.`);
     }
     const { workflowId, who } = await workflowOf(reach, given);
     const [newest] = await trail.ofWorkflow(workflowId);
@@ -50,7 +52,7 @@ async function evidenceOf({ reach }: Session, given: string): Promise<Evidence> 
     // Nothing was recorded yet, or the record is gone: Temporal may still say which offboarding it is.
     const run = await describe(reach, workflowId);
     if (run?.offboardingId) return { offboarding: run.offboardingId, workflow: workflowId, at: new Date().toISOString() };
-    throw new Problem(EXIT.notFound, `There is no offboarding of ${who}. "handover list" shows the runs.`);
+    throw new Problem('not-found', `There is no offboarding of ${who}. "handover list" shows the runs.`);
   }
 }
 
@@ -78,7 +80,7 @@ function tell(terminal: Terminal, evidence: Evidence): void {
     terminal.say();
     terminal.say('Other offboardings of this person:');
     for (const other of evidence.others)
-      terminal.say(`  ${other.at.slice(0, 16).replace('T', ' ')}  handover audit ${other.offboarding}`);
+      terminal.say(`  ${other.at.slice(0, 16).replace('T', ' ')}  ${commandLine('audit', other.offboarding)}`);
   }
   terminal.say();
 }

@@ -1,9 +1,14 @@
 /** What every command has: where it reads its configuration, how it writes, and that it closes what it opened. */
 import { Command, Option } from '@commander-js/extra-typings';
-import { EXIT, Problem } from '../problem.js';
+import { Problem } from '../problem.js';
 import { Reach } from '../reach.js';
-import type { Context } from './main.js';
-import { Terminal } from './terminal.js';
+import { type Io, Terminal } from './terminal.js';
+
+/** What all commands share: where they write, and how the command line ends if nothing is thrown. */
+export interface Context {
+  io: Io;
+  exit: number;
+}
 
 export interface SharedOptions {
   json?: true | undefined;
@@ -44,7 +49,7 @@ export async function inSession(
   body: (session: Session) => Promise<number>,
 ): Promise<void> {
   const terminal = new Terminal(context.io, options.json === true);
-  const reach = new Reach(terminal, options, wholeNumber(options.timeout ?? '20', '--timeout', 3_600) * 1_000);
+  const reach = new Reach(context.io, options, wholeNumber(options.timeout ?? '20', '--timeout', 3_600) * 1_000);
   try {
     context.exit = await body({ reach, terminal });
   } finally {
@@ -55,7 +60,7 @@ export async function inSession(
 export function wholeNumber(given: string, option: string, most: number): number {
   const value = Number(given);
   if (!Number.isInteger(value) || value < 1 || value > most)
-    throw new Problem(EXIT.usage, `${option} takes a whole number from 1 to ${most}; given was "${given}".`);
+    throw new Problem('usage', `${option} takes a whole number from 1 to ${most}; given was "${given}".`);
   return value;
 }
 

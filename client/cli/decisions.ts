@@ -6,122 +6,82 @@ import type { Command } from '@commander-js/extra-typings';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { type DecisionName, parseDecision } from '../../domain/request.js';
 import { openAcknowledgements } from '../../domain/run.js';
-import { EXIT, Problem } from '../problem.js';
+import { clean } from '../clean.js';
+import { readStatus } from '../follow.js';
+import { commandLine, decisionLine } from '../printed.js';
+import { Problem } from '../problem.js';
 import { findRun, type LiveRun } from '../which-run.js';
-import { byOption, inSession, newCommand, type Session, type SharedOptions } from './command.js';
-import type { Context } from './main.js';
+import { byOption, type Context, inSession, newCommand, type Session, type SharedOptions } from './command.js';
+import { EXIT } from './exit.js';
 import { orderOf, withOrderOptions } from './order-options.js';
 import { showRun } from './show.js';
-import { readStatus } from './status.js';
-import { clean } from './terminal.js';
 
 const RUN = 'workflow id, directory id, offboarding id, e-mail or login';
 
-export function registerDecisions(program: Command, context: Context): void {
-  for (const [name, description] of [
-    ['approve', 'agree with one plan, as an approver; with --step, with a skip'],
-    ['reject', 'close the run without any change, as an approver'],
-    ['execute', 'the final confirmation, where the policy wants one'],
-  ] as const) {
-    const command = decision(name, description)
-      .argument('<run>', RUN)
-      .argument('[digest]', 'the digest of the plan that you looked at, at least its first 12 characters')
-      .option('--plan <digest>', 'the same')
-      .option('--step <id>', 'approve: the skip of this step')
-      .option('--keys <digest>', 'with --step: the digest of the keys that it leaves, as the status shows it')
-      .action((run, digest, options) =>
-        inSession(context, options, async session => {
-          const found = await findRun(session.reach, run);
-          const plan = digest ?? options.plan ?? (await refuseToGuess(session, found, name, options.step));
-          return decide(session, found, name, { ...spoken(options), plan, step: options.step, keys: options.keys }, options);
-        }),
-      );
-    program.addCommand(command);
-  }
+/** A decision as a command line says it, before anything is looked up. */
+export interface Said {
+  name: DecisionName;
+  run: string;
+  /** Its fields; what was not said is left out. */
+  payload: Record<string, unknown>;
+  /** `acknowledge --all`: whatever is open when it is sent. */
+  all?: boolean;
+  options: SharedOptions & { id?: string | undefined };
+}
 
-  program.addCommand(
+export function registerDecisions(program: Command, context: Context): void {
+  const send = (said: Said): Promise<void> => inSession(context, said.options, session => complete(session, said));
+  for (const command of decisionCommands(send)) program.addCommand(command);
+}
+
+/** One command per decision; what to do with what was said is up to the caller. */
+export function decisionCommands(act: (said: Said) => Promise<void>): Command[] {
+  return [
+    aboutPlan('approve', 'agree with one plan, as an approver; with --step, with a skip')
+      .option('--step <id>', 'the skip of this step')
+      .option('--keys <digest>', 'with --step: the digest of the keys that it leaves, as the status shows it')
+      .action((run, digest, options) => {
+        const { plan = digest, step, keys } = options;
+        return act(said('approve', run, options, { plan, step, keys }));
+      }),
+    aboutPlan('reject', 'close the run without any change, as an approver').action((run, digest, options) =>
+      act(said('reject', run, options, { plan: options.plan ?? digest })),
+    ),
+    aboutPlan('execute', 'the final confirmation, where the policy wants one').action((run, digest, options) =>
+      act(said('execute', run, options, { plan: options.plan ?? digest })),
+    ),
     decision('acknowledge', 'say that you have seen what must be done by hand')
       .argument('<run>', RUN)
       .argument('[category...]', 'system/category, or system/account for a missing account')
       .option('--all', 'everything that is still open')
-      .action((run, categories, options) =>
-        inSession(context, options, async session => {
-          const found = await findRun(session.reach, run);
-          const category = options.all ? await openSubjects(session, found) : categories;
-          if (category.length === 0 && options.all) return nothingOpen(session, found);
-          if (category.length === 0)
-            throw new Problem(EXIT.usage, 'Name what you have seen (system/category), or say --all. "handover status" lists it.');
-          return decide(session, found, 'acknowledge', { ...spoken(options), category }, options);
-        }),
-      ),
-  );
-
-  program.addCommand(
+      .action((run, category, options) => {
+        if (category.length === 0 && !options.all)
+          throw new Problem('usage', 'Name what you have seen (system/category), or say --all. "handover status" lists it.');
+        return act({ ...said('acknowledge', run, options, { category }), all: options.all === true });
+      }),
     withOrderOptions(
       newCommand('amend', 'change successors, overrides, identities, mode, departure or date: a new plan').argument('<run>', RUN),
     )
       .addOption(byOption())
       .option('--id <id>', 'ask again after an unknown answer')
-      .action((run, options) =>
-        inSession(context, options, async session => {
-          const found = await findRun(session.reach, run);
-          return decide(session, found, 'amend', { by: options.by, ...orderOf(options) }, options);
-        }),
-      ),
-  );
-
-  for (const [name, description] of [
-    ['pause', 'stop after the batch in hand'],
-    ['resume', 'go on after a pause'],
-    ['retry', 'prepare again, or run again what is not done yet'],
-  ] as const) {
-    program.addCommand(
-      decision(name, description)
-        .argument('<run>', RUN)
-        .action((run, options) =>
-          inSession(context, options, async session =>
-            decide(session, await findRun(session.reach, run), name, spoken(options), options),
-          ),
-        ),
-    );
-  }
-
-  program.addCommand(
+      .action((run, options) => act(said('amend', run, options, orderOf(options)))),
+    aboutRun('pause', 'stop after the batch in hand', act),
+    aboutRun('resume', 'go on after a pause', act),
+    aboutRun('retry', 'prepare again, or run again what is not done yet', act),
     decision('skip', 'leave the items of a failed step with the leaver, once an approver agrees')
       .argument('<run>', RUN)
       .argument('<step>', 'system/category')
       .requiredOption('--reason <text>', 'why the items may stay')
-      .action((run, step, options) =>
-        inSession(context, options, async session => {
-          const found = await findRun(session.reach, run);
-          return decide(session, found, 'skip', { ...spoken(options), step, reason: options.reason }, options);
-        }),
-      ),
-  );
-
-  program.addCommand(
+      .action((run, step, options) => act(said('skip', run, options, { step, reason: options.reason }))),
     decision('finish', 'close a parked run as completed-partially')
       .argument('<run>', RUN)
       .requiredOption('--reason <text>', 'why the run ends here')
-      .action((run, options) =>
-        inSession(context, options, async session => {
-          const found = await findRun(session.reach, run);
-          return decide(session, found, 'finish', { ...spoken(options), reason: options.reason }, options);
-        }),
-      ),
-  );
-
-  program.addCommand(
+      .action((run, options) => act(said('finish', run, options, { reason: options.reason }))),
     decision('cancel', 'stop at the next safe boundary')
       .argument('<run>', RUN)
       .option('--access <keep|restore>', 'what becomes of a blocked sign-in')
-      .action((run, options) =>
-        inSession(context, options, async session => {
-          const found = await findRun(session.reach, run);
-          return decide(session, found, 'cancel', { ...spoken(options), access: options.access }, options);
-        }),
-      ),
-  );
+      .action((run, options) => act(said('cancel', run, options, { access: options.access }))),
+  ] as unknown as Command[];
 }
 
 function decision(name: DecisionName, description: string) {
@@ -131,25 +91,56 @@ function decision(name: DecisionName, description: string) {
     .option('--id <id>', 'ask again after an unknown answer');
 }
 
-function spoken(options: { by: string; note?: string | undefined }): { by: string; note?: string } {
-  return { by: options.by, note: options.note };
+/** A decision about one plan, which the sender has looked at. */
+function aboutPlan(name: DecisionName, description: string) {
+  return decision(name, description)
+    .argument('<run>', RUN)
+    .argument('[digest]', 'the digest of the plan that you looked at, at least its first 12 characters')
+    .option('--plan <digest>', 'the same');
 }
+
+function aboutRun(name: DecisionName, description: string, act: (said: Said) => Promise<void>) {
+  return decision(name, description)
+    .argument('<run>', RUN)
+    .action((run, options) => act(said(name, run, options, {})));
+}
+
+function said(
+  name: DecisionName,
+  run: string,
+  options: Said['options'] & { by: string; note?: string | undefined },
+  fields: Record<string, unknown>,
+): Said {
+  const all = Object.entries({ by: options.by, ...fields, note: options.note });
+  return { name, run, payload: Object.fromEntries(all.filter(([, value]) => value !== undefined)), options };
+}
+
+/** Looks up what the command line leaves open, and sends it. */
+async function complete(session: Session, { name, run, payload, all, options }: Said): Promise<number> {
+  const found = await findRun(session.reach, run);
+  if (PLANNED.has(name) && payload.plan === undefined) return refuseToGuess(session, found, name, payload);
+  if (!all) return decide(session, found, name, payload, options);
+  const category = await openSubjects(session, found);
+  if (category.length === 0) return nothingOpen(session, found);
+  return decide(session, found, name, { ...payload, category }, options);
+}
+
+const PLANNED: ReadonlySet<DecisionName> = new Set(['approve', 'reject', 'execute']);
 
 async function decide(
   { reach, terminal }: Session,
   run: LiveRun,
   name: DecisionName,
   payload: Record<string, unknown>,
-  options: SharedOptions & { id?: string | undefined },
+  options: Said['options'],
 ): Promise<number> {
-  const said = Object.fromEntries(Object.entries(payload).filter(([, value]) => value !== undefined));
-  const parsed = parseDecision(name, said);
-  if (!parsed.ok) throw new Problem(EXIT.usage, parsed.sentence);
+  const parsed = parseDecision(name, payload);
+  if (!parsed.ok) throw new Problem('usage', parsed.sentence);
   if (run.status !== 'RUNNING') return closed({ reach, terminal }, run);
   const offboardings = await reach.offboardings();
   let answer: Awaited<ReturnType<typeof offboardings.decide>>;
   try {
-    answer = await offboardings.decide(run.workflowId, name, said, { id: options.id, timeoutMs: reach.patienceMs });
+    answer = await offboardings.decide(run.workflowId, name, payload, { id: options.id, timeoutMs: reach.patienceMs });
   } catch (error) {
     // It closed between our look and our message.
     if (error instanceof WorkflowNotFoundError) return closed({ reach, terminal }, run);
@@ -185,19 +176,18 @@ async function refuseToGuess(
   { reach, terminal }: Session,
   run: LiveRun,
   name: DecisionName,
-  step: string | undefined,
+  payload: Record<string, unknown>,
 ): Promise<never> {
   const status = await readStatus(reach, run);
-  if (!status.plan)
-    throw new Problem(
-      EXIT.refused,
-      `There is no plan to ${name}: ${clean(status.sentence)} Look with "handover status ${run.workflowId}".`,
-    );
+  if (!status.plan) {
+    const look = commandLine('status', run.workflowId);
+    throw new Problem('refused', `There is no plan to ${name}: ${clean(status.sentence)} Look with: ${look}`);
+  }
   showRun(terminal, run, status);
   const digest = status.plan.digest.slice(0, 12);
-  const again = `handover ${name} ${run.workflowId} ${digest}${step ? ` --step ${step} --keys …` : ''} --by …`;
+  const again = decisionLine(run.workflowId, { message: name, json: { ...payload, plan: digest } });
   throw new Problem(
-    EXIT.usage,
+    'usage',
     `"${name}" is for one plan, and yours was not named. The plan is now revision ${status.plan.revision}, ${digest}. If that is the one you looked at, repeat: ${again}`,
   );
 }

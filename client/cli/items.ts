@@ -1,15 +1,18 @@
 /** `handover items`: what a person holds in one category, page by page, with the successor of each item where a plan knows it. */
 import type { Command } from '@commander-js/extra-typings';
 import Table from 'cli-table3';
+import type { Account } from '../../domain/model.js';
 import type { Plan } from '../../domain/plan.js';
-import { EXIT, Problem } from '../problem.js';
-import type { Account, Connector } from '../reach.js';
-import { describe, findRun, isOffboardingId, onePerson, workflowOf } from '../which-run.js';
-import { inSession, newCommand, type Session, wholeNumber } from './command.js';
+import { clean } from '../clean.js';
+import { readStatus } from '../follow.js';
+import { commandLine, decisionLine } from '../printed.js';
+import { Problem } from '../problem.js';
+import type { Connector } from '../systems.js';
+import { describe, findRun, isOffboardingId, type LiveRun, onePerson, workflowOf } from '../which-run.js';
+import { type Context, inSession, newCommand, type Session, wholeNumber } from './command.js';
+import { EXIT } from './exit.js';
 import { NO_LINES } from './list.js';
-import type { Context } from './main.js';
-import { readStatus } from './status.js';
-import { clean, shorten } from './terminal.js';
+import { shorten } from './terminal.js';
 
 export function registerItems(program: Command, context: Context): void {
   program.addCommand(
@@ -35,7 +38,7 @@ async function items(session: Session, who: string, category: string, options: I
   const { connector, name } = await categoryOf(session, category);
   const { account, plan } = await accountOf(session, who, connector);
   const where = { after: options.after, limit };
-  if (options.search && !connector.search) throw new Problem(EXIT.usage, `${connector.title} cannot search: leave --search out.`);
+  if (options.search && !connector.search) throw new Problem('usage', `${connector.title} cannot search: leave --search out.`);
   const page = options.search
     ? await connector.search!(account, name, options.search, where)
     : await connector.items(account, name, where);
@@ -67,29 +70,28 @@ async function items(session: Session, who: string, category: string, options: I
     for (const line of rows.toString().split('\n')) terminal.say(line.trimEnd());
   }
   if (page.next !== null) {
-    const more = `There are more: --after ${quoted(clean(page.next))}`;
     if (terminal.wantsJson) terminal.json({ next: page.next });
-    else terminal.say(more);
+    else terminal.say(`There are more: ${clean(nextPage(who, category, page.next, options))}`);
   }
   return EXIT.done;
 }
 
-/** For a shell: keys may be JSON arrays or hold blanks. */
-function quoted(key: string): string {
-  return /^[\w.-]+$/.test(key) ? key : `'${key.replaceAll("'", `'\\''`)}'`;
+function nextPage(who: string, category: string, after: string, { search, limit }: ItemsOptions): string {
+  const searched = search === undefined ? [] : ['--search', search];
+  return commandLine('items', who, category, ...searched, '--limit', limit, '--after', after);
 }
 
 async function categoryOf({ reach }: Session, given: string): Promise<{ connector: Connector; name: string }> {
   const [system = '', name = '', more] = given.split('/');
   if (!system || !name || more !== undefined)
-    throw new Problem(EXIT.usage, `A category is named system/category, such as workspace/open_tasks; given was "${given}".`);
+    throw new Problem('usage', `A category is named system/category, such as workspace/open_tasks; given was "${given}".`);
   const { names } = await reach.systems();
   if (!names.includes(system))
-    throw new Problem(EXIT.notFound, `There is no system "${system}"; configured are ${names.join(', ')}.`);
+    throw new Problem('not-found', `There is no system "${system}"; configured are ${names.join(', ')}.`);
   const connector = await reach.system(system);
   if (!connector.categories.some(one => one.category === name)) {
     throw new Problem(
-      EXIT.notFound,
+      'not-found',
       `${connector.title} has no category "${name}"; its catalog knows ${connector.categories.map(one => one.category).join(', ')}.`,
     );
   }
@@ -105,7 +107,7 @@ async function accountOf(session: Session, who: string, connector: Connector): P
   const plan = run?.status === 'RUNNING' || (run && isOffboardingId(who)) ? (await readStatus(reach, run)).plan : null;
   const pinned = plan?.accounts.find(account => account.system === system);
   if (pinned?.status === 'found') return { account: pinned, plan };
-  if (pinned) throw new Problem(EXIT.notFound, `By its plan this person has no account in ${title}.`);
+  if (pinned) throw new Problem('not-found', `By its plan this person has no account in ${title}.`);
   const id = workflow?.workflowId.match(/^offboarding\/(.+)$/)?.[1] ?? run?.workflowId.replace('offboarding/', '') ?? '';
   const person = await onePerson(reach, `id:${id}`);
   const resolution = await connector.resolveAccount(person, {});
@@ -113,15 +115,24 @@ async function accountOf(session: Session, who: string, connector: Connector): P
     case 'found':
       return { account: resolution.account, plan: null };
     case 'absent':
-      throw new Problem(EXIT.notFound, `${clean(person.name)} has no account in ${title}.`);
+      throw new Problem('not-found', `${clean(person.name)} has no account in ${title}.`);
     case 'ambiguous': {
       const candidates = resolution.candidates.map(one => `${one.label} (${one.id})`).join(', ');
       throw new Problem(
-        EXIT.usage,
-        `${clean(person.name)} may be several accounts in ${title}: ${clean(candidates)}. A run's plan says which: "handover amend --identity ${system}:${resolution.identity}=<id>".`,
+        'usage',
+        clean(
+          `${person.name} may be several accounts in ${title}: ${candidates}. Say which: ${saidBy(run, id, system, resolution.identity)}`,
+        ),
       );
     }
   }
+}
+
+/** How people say which account is meant: in the run there is, or in a request for one. */
+function saidBy(run: LiveRun | null, person: string, system: string, identity: string): string {
+  if (run?.status === 'RUNNING')
+    return decisionLine(run.workflowId, { message: 'amend', json: { by: '', identities: { [system]: { [identity]: '' } } } });
+  return commandLine('start', `id:${person}`, '--identity', `${system}:${identity}=…`, '--by', '…');
 }
 
 /** Item key → its successor by the plan's manifest. */

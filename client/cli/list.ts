@@ -3,12 +3,13 @@ import type { Command } from '@commander-js/extra-typings';
 import Table from 'cli-table3';
 import type { RunState } from '../../domain/model.js';
 import type { WaitingOn } from '../../domain/run.js';
-import { EXIT, Problem } from '../problem.js';
+import { clean } from '../clean.js';
+import { Problem } from '../problem.js';
 import type { Listed } from '../runs.js';
 import { onePerson } from '../which-run.js';
-import { inSession, newCommand, type Session, wholeNumber } from './command.js';
-import type { Context } from './main.js';
-import { clean, shorten } from './terminal.js';
+import { type Context, inSession, newCommand, type Session, wholeNumber } from './command.js';
+import { EXIT } from './exit.js';
+import { shorten } from './terminal.js';
 
 const STATES = [
   'preparing',
@@ -135,6 +136,6 @@ function minute(iso: string | null): string {
 
 function oneOf<T extends string>(given: string, allowed: readonly T[], option: string): T {
   if (!(allowed as readonly string[]).includes(given))
-    throw new Problem(EXIT.usage, `${option} is one of ${allowed.join(', ')}; given was "${given}".`);
+    throw new Problem('usage', `${option} is one of ${allowed.join(', ')}; given was "${given}".`);
   return given as T;
 }

@@ -4,16 +4,22 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from '@commander-js/extra-typings';
-import { EXIT, EXIT_WORDS, problemOf } from '../problem.js';
+import { clean } from '../clean.js';
+import { problemOf } from '../problem.js';
 import { registerAudit } from './audit.js';
 import { registerCheck } from './check/check.js';
+import type { Context } from './command.js';
 import { registerDecisions } from './decisions.js';
+import { registerDemo } from './demo.js';
+import { registerDev } from './dev.js';
+import { EXIT, EXIT_OF, EXIT_WORDS } from './exit.js';
 import { registerItems } from './items.js';
 import { registerList } from './list.js';
 import { registerStart } from './start.js';
 import { registerStatus } from './status.js';
-import { clean, type Io, Terminal } from './terminal.js';
+import { type Io, Terminal } from './terminal.js';
 import { registerWhoOwned } from './who-owned.js';
+import { registerWorker } from './worker.js';
 
 /** Runs one command line; resolves with the exit code and never throws. */
 export async function main(args: readonly string[], given: Partial<Io> = {}): Promise<number> {
@@ -22,10 +28,6 @@ export async function main(args: readonly string[], given: Partial<Io> = {}): Pr
   const context: Context = { io, exit: EXIT.done };
   try {
     const program = createProgram(context);
-    // These bring a whole worker with them: a second that no other command needs to wait for.
-    if (!isOneOf(program, args[0])) {
-      for (const register of await ownServers()) register(program);
-    }
     await program.parseAsync([...args], { from: 'user' });
     return context.exit;
   } catch (error) {
@@ -33,13 +35,8 @@ export async function main(args: readonly string[], given: Partial<Io> = {}): Pr
   }
 }
 
-/** What commands share: where they write, and how the command line ends if nothing is thrown. */
-export interface Context {
-  io: Io;
-  exit: number;
-}
-
-function createProgram(context: Context): Command {
+/** Every command there is. */
+export function createProgram(context: Context): Command {
   const { io } = context;
   const program = new Command('handover')
     .description(
@@ -60,22 +57,12 @@ function createProgram(context: Context): Command {
   registerAudit(program, context);
   registerWhoOwned(program, context);
   registerCheck(program, context);
+  registerWorker(program);
+  registerDev(program);
+  registerDemo(program);
   // Commands that were made elsewhere write where this one writes, and throw where they would end the process.
   for (const command of program.commands) command.copyInheritedSettings(program);
   return program;
-}
-
-function isOneOf(program: Command, name: string | undefined): boolean {
-  return program.commands.some(command => command.name() === name);
-}
-
-async function ownServers(): Promise<((program: Command) => void)[]> {
-  const [{ registerWorker }, { registerDev }, { registerDemo }] = await Promise.all([
-    import('./worker.js'),
-    import('./dev.js'),
-    import('./demo.js'),
-  ]);
-  return [registerWorker, registerDev, registerDemo];
 }
 
 const HELP = `
@@ -97,10 +84,10 @@ function failed(error: unknown, args: readonly string[], io: Io): number {
     return EXIT.usage;
   }
   const problem = problemOf(error);
-  terminal.json({ error: problem.message, exit: problem.exit });
+  terminal.json({ error: problem.message, exit: EXIT_OF[problem.kind] });
   for (const line of problem.message.split('\n')) terminal.warn(clean(line));
   if (args.includes('--debug')) terminal.warn(stackOf(problem));
-  return problem.exit;
+  return EXIT_OF[problem.kind];
 }
 
 function stackOf(error: unknown): string {

@@ -1,6 +1,6 @@
 /** Successors, overrides and the rest of a request as options: what `start` and `amend` share. */
 import type { Command } from '@commander-js/extra-typings';
-import { EXIT, Problem } from '../problem.js';
+import { Problem } from '../problem.js';
 import { collect } from './command.js';
 
 export interface OrderOptions {
@@ -25,10 +25,14 @@ export function withOrderOptions<A extends unknown[], O extends Record<string, u
     .option('--successors <step=who>', 'per system or system/category, repeatable; or all of them as one JSON object', collect)
     .option(
       '--override <step:key=who>',
-      'a successor for one item, repeatable: workspace/open_tasks:4711=bob@example.com',
+      'a successor for one item, repeatable: workspace/open_tasks:4711=bob@example.com; or all of them as one JSON object',
       collect,
     )
-    .option('--identity <system:name=id>', 'which account is meant where several fit, repeatable: helpdesk:agent=17', collect)
+    .option(
+      '--identity <system:name=id>',
+      'which account is meant where several fit, repeatable: helpdesk:agent=17; or all of them as one JSON object',
+      collect,
+    )
     .option('--mode <mode>', 'execute-and-deactivate, execute-only or preview')
     .option('--unplanned', 'block sign-in first, clean up afterwards')
     .option('--planned', 'the opposite of --unplanned')
@@ -39,7 +43,7 @@ export function withOrderOptions<A extends unknown[], O extends Record<string, u
 
 /** The keys of a request or an amendment; what was not said is left out. Values are judged by the request's own rules. */
 export function orderOf(options: OrderOptions): Record<string, unknown> {
-  if (options.planned && options.unplanned) throw new Problem(EXIT.usage, 'Say either --planned or --unplanned.');
+  if (options.planned && options.unplanned) throw new Problem('usage', 'Say either --planned or --unplanned.');
   const departure = options.unplanned ? 'unplanned' : options.planned ? 'planned' : undefined;
   const order = {
     successor: options.successor === undefined ? undefined : ruleOf(options.successor, '--successor'),
@@ -63,7 +67,7 @@ function successorsOf(given: string[]): Record<string, unknown> {
       const equals = one.indexOf('=');
       if (equals < 1) {
         throw new Problem(
-          EXIT.usage,
+          'usage',
           `--successors takes "system/category=who" or a JSON object; given was "${one}". With JSON, put it in single quotes.`,
         );
       }
@@ -77,11 +81,15 @@ function successorsOf(given: string[]): Record<string, unknown> {
 function nested(given: string[], option: string, form: string): Record<string, Record<string, string>> {
   const all: Record<string, Record<string, string>> = {};
   for (const one of given) {
+    if (one.trimStart().startsWith('{')) {
+      Object.assign(all, json(one, option));
+      continue;
+    }
     const colon = one.indexOf(':');
     const equals = one.lastIndexOf('=');
     const value = one.slice(equals + 1).trim();
     if (colon < 1 || equals <= colon + 1 || value === '')
-      throw new Problem(EXIT.usage, `${option} takes "${form}"; given was "${one}".`);
+      throw new Problem('usage', `${option} takes "${form}"; given was "${one}".`);
     const first = one.slice(0, colon).trim();
     all[first] = { ...all[first], [one.slice(colon + 1, equals)]: value };
   }
@@ -97,6 +105,6 @@ function json(text: string, option: string): Record<string, unknown> {
   try {
     return JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
-    throw new Problem(EXIT.usage, `The JSON of ${option} cannot be read: ${(error as Error).message}.`);
+    throw new Problem('usage', `The JSON of ${option} cannot be read: ${(error as Error).message}.`);
   }
 }

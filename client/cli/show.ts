@@ -1,9 +1,10 @@
 /** A run on the screen: the tree, and the commands that fit now. */
-import type { NextMessage } from '../../domain/report.js';
 import { tree } from '../../domain/report.js';
 import type { Status } from '../../workflows/messages.js';
+import { clean } from '../clean.js';
+import { commandLine, decisionLine } from '../printed.js';
 import type { LiveRun } from '../which-run.js';
-import { type Colours, clean, type Terminal } from './terminal.js';
+import type { Colours, Terminal } from './terminal.js';
 
 export function showRun(terminal: Terminal, run: LiveRun, status: Status): void {
   for (const line of tree(status)) terminal.say(coloured(clean(line), terminal.colours));
@@ -18,7 +19,7 @@ export function showRun(terminal: Terminal, run: LiveRun, status: Status): void 
 export function endedInTemporal({ status, workflowId }: LiveRun): string | null {
   if (status === 'RUNNING' || status === 'COMPLETED') return null;
   const word = status.toLowerCase().replaceAll('_', ' ');
-  return `This run was ended in Temporal (${word}): nothing more happens in it. Start anew with "handover start"; what it did is in "handover audit ${workflowId}".`;
+  return `This run was ended in Temporal (${word}): nothing more happens in it. Start anew with "handover start"; what it did is in "${commandLine('audit', workflowId)}".`;
 }
 
 function showRefusals(terminal: Terminal, status: Status): void {
@@ -34,27 +35,9 @@ export function showNext(terminal: Terminal, status: Status): void {
   if (status.next.length === 0) return;
   terminal.say('What fits now:');
   for (const next of status.next) {
-    terminal.say(`  ${terminal.colours.cyan(clean(commandOf(status.workflowId, next)))}`);
+    terminal.say(`  ${terminal.colours.cyan(clean(decisionLine(status.workflowId, next)))}`);
     terminal.say(`      ${terminal.colours.dim(clean(next.why))}`);
   }
-}
-
-/** The command that sends a message. Dots stand for what a person fills in. */
-export function commandOf(run: string, { message, json }: NextMessage): string {
-  const parts = ['handover', message, run];
-  const { plan, category, step, reason, note, access, effectiveAt, successor, successors } = json;
-  const subjects = [category ?? []].flat() as string[];
-  parts.push(...(subjects.length > 3 ? ['--all'] : subjects));
-  if (plan !== undefined) parts.push(String(plan));
-  if (step !== undefined) parts.push(...(message === 'skip' ? [String(step)] : ['--step', String(step)]));
-  parts.push('--by', '…');
-  if (effectiveAt !== undefined) parts.push('--at', String(effectiveAt));
-  if (successor !== undefined) parts.push('--successor', '…');
-  for (const name of Object.keys((successors as object | undefined) ?? {})) parts.push('--successors', `${name}=…`);
-  if (access !== undefined) parts.push('--access', String(access));
-  if (reason !== undefined) parts.push('--reason', '"…"');
-  if (note !== undefined) parts.push('--note', '"…"');
-  return parts.join(' ');
 }
 
 const PAINT: Record<string, keyof Colours> = {

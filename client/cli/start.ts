@@ -1,12 +1,13 @@
 /** `handover start`: a request through the front door, as the Temporal UI would send it. */
 import type { Command } from '@commander-js/extra-typings';
 import { parseRequest } from '../../domain/request.js';
-import { EXIT, Problem } from '../problem.js';
+import { clean } from '../clean.js';
+import { commandLine } from '../printed.js';
+import { Problem } from '../problem.js';
 import { findRun } from '../which-run.js';
-import { byOption, inSession, newCommand, type Session } from './command.js';
-import type { Context } from './main.js';
+import { byOption, type Context, inSession, newCommand, type Session } from './command.js';
+import { EXIT } from './exit.js';
 import { orderOf, withOrderOptions } from './order-options.js';
-import { clean } from './terminal.js';
 import { watch } from './watch.js';
 
 export function registerStart(program: Command, context: Context): void {
@@ -21,7 +22,7 @@ export function registerStart(program: Command, context: Context): void {
         const request = { user, requestedBy: options.by, ...orderOf(options) };
         // The same rules as at the front door: a mistake is told at once, also while no worker runs.
         const parsed = parseRequest(request);
-        if (!parsed.ok) throw new Problem(EXIT.usage, parsed.sentence);
+        if (!parsed.ok) throw new Problem('usage', parsed.sentence);
         return start(session, request, options);
       }),
     );
@@ -47,12 +48,12 @@ async function start(
       return EXIT.refused;
     case 'already-running':
       terminal.warn(clean(answer.next));
-      terminal.warn(`It is ${answer.workflowId}: handover status ${answer.workflowId}`);
+      terminal.warn(`It is ${answer.workflowId}: ${commandLine('status', answer.workflowId)}`);
       return EXIT.refused;
     case 'started':
       terminal.say(`Started ${answer.workflowId} for ${clean(answer.leaver)} (offboarding ${answer.offboardingId}).`);
       if (options.wait) return watch(session, await findRun(reach, answer.workflowId));
-      terminal.say(`${clean(answer.next)} Look with: handover status ${answer.workflowId}`);
+      terminal.say(`${clean(answer.next)} Look with: ${commandLine('status', answer.workflowId)}`);
       return EXIT.done;
   }
 }

@@ -1,14 +1,10 @@
 /** `handover status`: one run as a tree, now or as it goes on. */
 import type { Command } from '@commander-js/extra-typings';
-import { QueryNotRegisteredError } from '@temporalio/client';
-import type { Status } from '../../workflows/messages.js';
-import { EXIT, Problem } from '../problem.js';
-import type { Reach } from '../reach.js';
-import { findRun, type LiveRun } from '../which-run.js';
-import { inSession, newCommand } from './command.js';
-import type { Context } from './main.js';
+import { readStatus } from '../follow.js';
+import { findRun } from '../which-run.js';
+import { type Context, inSession, newCommand } from './command.js';
+import { EXIT } from './exit.js';
 import { showRun } from './show.js';
-import { clean } from './terminal.js';
 import { watch } from './watch.js';
 
 export function registerStatus(program: Command, context: Context): void {
@@ -27,17 +23,4 @@ export function registerStatus(program: Command, context: Context): void {
       }),
     );
   program.addCommand(command);
-}
-
-/** The whole state of a run; a worker must be there to answer, also for a closed one. */
-export async function readStatus(reach: Reach, run: LiveRun): Promise<Status> {
-  const offboardings = await reach.offboardings();
-  try {
-    return await reach.ask(() => offboardings.status(run.workflowId, run.runId));
-  } catch (error) {
-    if (!(error instanceof QueryNotRegisteredError)) throw error;
-    // Started by hand, and closed at once with a sentence that says so.
-    const report = await offboardings.result(run.workflowId);
-    throw new Problem(EXIT.refused, clean(`${run.workflowId} was refused: ${report.sentence}`));
-  }
 }

@@ -52,22 +52,6 @@ export class Terminal {
   }
 }
 
-/**
- * Text from elsewhere as one harmless line: no escape sequences, line breaks, other control characters or marks that reverse the
- * direction of what follows.
- */
-export function clean(text: string): string {
-  return (
-    text
-      // A whole escape sequence goes, not only its first character: CSI, OSC (to BEL or ST), and two-character ones.
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
-      .replace(/[\u001b\u009b](?:\][^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\[?[0-?]*[ -/]*[@-~])?/g, '')
-      .replace(/[\r\n\t\u2028\u2029]+/g, ' ')
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
-      .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
-  );
-}
-
 /** JSON that is as harmless on a terminal; it parses to the same value. */
 function toJson(value: unknown): string {
   return JSON.stringify(value).replace(

@@ -1,67 +1,51 @@
 /**
  * Follows a run until it closes or waits: bars for the running steps on a terminal, a line per change in a pipe, a JSON object per
- * change with --json. Looks again and again, since a query is all that a run can answer; an outage of a minute is waited out.
+ * change with --json.
  */
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { Outcome } from '../../domain/model.js';
 import { MARK, number } from '../../domain/report.js';
 import type { Status } from '../../workflows/messages.js';
-import { EXIT, type ExitCode, problemOf } from '../problem.js';
-import type { Reach } from '../reach.js';
+import { clean } from '../clean.js';
+import { follow } from '../follow.js';
 import type { LiveProgress } from '../runs.js';
-import { describe, type LiveRun } from '../which-run.js';
+import type { LiveRun } from '../which-run.js';
 import type { Session } from './command.js';
+import { EXIT, type ExitCode } from './exit.js';
 import { endedInTemporal, showRun } from './show.js';
-import { readStatus } from './status.js';
-import { clean, shorten, type Terminal } from './terminal.js';
+import { shorten, type Terminal } from './terminal.js';
 
 const EVERY_MS = { terminal: 400, pipe: 700 };
-/** A worker that restarts, or Temporal itself: longer than this is an outage to be told. */
-const PATIENCE_MS = 60_000;
 
 export async function watch({ reach, terminal }: Session, started: LiveRun): Promise<number> {
-  const screen: Screen = terminal.wantsJson
-    ? new JsonScreen(terminal)
-    : terminal.isTTY
-      ? new BarScreen(terminal)
-      : new LineScreen(terminal);
-  const offboardings = await reach.offboardings();
-  let run = started;
-  let answered = Date.now();
+  const screen = screenFor(terminal);
   let seen = false;
   try {
-    for (;;) {
-      try {
-        const status = await readStatus(reach, run);
-        const live = working(status) ? await reach.ask(() => offboardings.live(run.workflowId)) : null;
-        answered = Date.now();
-        run = await sameOffboarding(reach, run);
-        const exit = exitOf(status, run);
-        // What was over before we came is in the tree; programs get it as the one object there is.
-        if (exit === null || seen || terminal.wantsJson) screen.show(status, live);
-        seen = true;
-        if (exit !== null) {
-          screen.end();
-          terminal.say();
-          showRun(terminal, run, status);
-          return exit;
-        }
-      } catch (error) {
-        const problem = problemOf(error);
-        if (problem.exit !== EXIT.outOfReach || Date.now() - answered > PATIENCE_MS) throw problem;
-        screen.trouble(problem.message);
+    for await (const sight of follow(reach, started, terminal.isTTY ? EVERY_MS.terminal : EVERY_MS.pipe)) {
+      if ('trouble' in sight) {
+        screen.trouble(sight.trouble);
+        continue;
       }
-      await new Promise(resolve => setTimeout(resolve, terminal.isTTY ? EVERY_MS.terminal : EVERY_MS.pipe));
+      const { run, status, live } = sight;
+      const exit = exitOf(status, run);
+      // What was over before we came is in the tree; programs get it as the one object there is.
+      if (exit === null || seen || terminal.wantsJson) screen.show(status, live);
+      seen = true;
+      if (exit === null) continue;
+      screen.end();
+      terminal.say();
+      showRun(terminal, run, status);
+      return exit;
     }
+    return EXIT.unexpected;
   } finally {
     screen.end();
   }
 }
 
-/** A reset goes on under another run id; a later offboarding of the same person is another one. */
-async function sameOffboarding(reach: Reach, run: LiveRun): Promise<LiveRun> {
-  const newest = await describe(reach, run.workflowId);
-  return newest && newest.offboardingId === run.offboardingId ? newest : run;
+function screenFor(terminal: Terminal): Screen {
+  if (terminal.wantsJson) return new JsonScreen(terminal);
+  return terminal.isTTY ? new BarScreen(terminal) : new LineScreen(terminal);
 }
 
 /** How a watch ends; null = it goes on. */
@@ -72,10 +56,6 @@ export function exitOf(status: Status, run: LiveRun): ExitCode | null {
 }
 
 const REACHED = new Set<Outcome>(['completed', 'previewed', 'nothing-to-do']);
-
-function working(status: Status): boolean {
-  return status.state === 'executing' || status.state === 'deactivating';
-}
 
 interface Screen {
   show(status: Status, live: LiveProgress | null): void;

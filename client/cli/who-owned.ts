@@ -2,10 +2,10 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { Store } from '../../store/store.js';
 import { ownersOf, type Passage } from '../audit/owners.js';
-import { EXIT, Problem } from '../problem.js';
-import { inSession, newCommand } from './command.js';
-import type { Context } from './main.js';
-import { clean } from './terminal.js';
+import { clean } from '../clean.js';
+import { Problem } from '../problem.js';
+import { type Context, inSession, newCommand } from './command.js';
+import { EXIT } from './exit.js';
 
 export function registerWhoOwned(program: Command, context: Context): void {
   program.addCommand(
@@ -19,7 +19,7 @@ export function registerWhoOwned(program: Command, context: Context): void {
           const passages = await search(await reach.store(), key, step);
           if (passages.length === 0) {
             throw new Problem(
-              EXIT.notFound,
+              'not-found',
               `No plan ever named an item "${clean(key)}"${step ? ` in ${step}` : ''}. Keys are written as the system writes them; "handover items" shows them.`,
             );
           }
@@ -41,10 +41,10 @@ async function search(store: Store, given: string, step: string | null): Promise
 function stepFilter(system: string | undefined, category: string | undefined): string | null {
   if (category?.includes('/')) {
     if (system && !category.startsWith(`${system}/`))
-      throw new Problem(EXIT.usage, `--category ${category} is not in --system ${system}: name one of them.`);
+      throw new Problem('usage', `--category ${category} is not in --system ${system}: name one of them.`);
     return category;
   }
-  if (category && !system) throw new Problem(EXIT.usage, 'Name the category with its system: --category workspace/open_tasks.');
+  if (category && !system) throw new Problem('usage', 'Name the category with its system: --category workspace/open_tasks.');
   if (category) return `${system}/${category}`;
   return system ? `${system}/` : null;
 }

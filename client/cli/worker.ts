@@ -1,6 +1,5 @@
 /** `handover worker`: a worker for a deployed installation. */
 import type { Command } from '@commander-js/extra-typings';
-import { prepareWorker, runWorker } from '../../workers/main.js';
 
 export function registerWorker(program: Command): void {
   program
@@ -16,6 +15,8 @@ a second one leaves at once. Exit code 1: it could not start, or broke. Read fro
 TEMPORAL_NAMESPACE, HANDOVER_LOG_LEVEL, HANDOVER_HEALTH_FILE, HANDOVER_CACHE, and the connections that the configuration names.`,
     )
     .action(async options => {
+      // A whole worker: a second that no other command needs to wait for.
+      const { prepareWorker, runWorker } = await import('../../workers/main.js');
       if (options.prepare) {
         console.log(await prepareWorker());
         return;

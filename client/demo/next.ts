@@ -1,8 +1,9 @@
 /** What to look at and to try when the story is over: links and commands that work as they stand. */
 import { COLLEAGUES, emailOf } from '../../examples/demo/people.js';
-import { REQUEST_OFFBOARDING } from '../../workflows/messages.js';
-import { type Installation, shown } from '../local/installation.js';
-import { indented, type Screen } from '../local/screen.js';
+import type { Installation } from '../local/installation.js';
+import { runLink, startLink } from '../local/links.js';
+import { indented, type Screen, shown } from '../local/screen.js';
+import { checkoutLine } from '../printed.js';
 import type { Cast, Told } from './story.js';
 
 interface WhatNext {
@@ -31,9 +32,9 @@ export async function whatNext({ installation, told, cast, screen, staysUp }: Wh
   fitting(told, screen);
   screen.line(c.bold('Look around') + c.dim(' (in a second terminal)'));
   row('This run in Temporal', c.cyan(runLink(temporal, told)));
-  if (told.workflowId) row('Every change, verified', command(`audit ${told.workflowId}`));
+  if (told.workflowId) row('Every change, verified', checkoutLine('audit', told.workflowId));
   const item = await anItem(installation, told);
-  if (item) row('Who had this item?', command(`who-owned ${item}`));
+  if (item) row('Who had this item?', checkoutLine('who-owned', ...item));
   screen.line();
 
   const next = await nextPerson(installation, cast);
@@ -45,8 +46,8 @@ export async function whatNext({ installation, told, cast, screen, staysUp }: Wh
     );
     row('In the Temporal UI', c.cyan(startLink(temporal)));
     row('  paste as input', JSON.stringify(request));
-    row('Or by command', command(`start ${request.user} --by ${request.requestedBy}`));
-    row('', command(`status ${request.user} --watch`));
+    row('Or by command', checkoutLine('start', request.user, '--by', request.requestedBy));
+    row('', checkoutLine('status', request.user, '--watch'));
     row('Or watch it played', `npm run demo -- --user ${request.user} ${c.dim('(here, after Ctrl-C)')}`);
   }
   screen.line();
@@ -69,31 +70,15 @@ function fitting({ status, done }: Told, screen: Screen): void {
   screen.line();
 }
 
-function command(words: string): string {
-  return `npm run handover -- ${words}`;
-}
-
-/** A workflow id has a slash, which the UI wants encoded. */
-export function runLink({ uiUrl, namespace }: Installation['temporal'], told: Pick<Told, 'workflowId' | 'runId'>): string {
-  const workflows = `${uiUrl}/namespaces/${namespace}/workflows`;
-  if (!told.workflowId) return workflows;
-  return `${workflows}/${encodeURIComponent(told.workflowId)}${told.runId ? `/${told.runId}/timeline` : ''}`;
-}
-
-export function startLink({ uiUrl, namespace, taskQueue }: Installation['temporal']): string {
-  const query = new URLSearchParams({ workflowType: REQUEST_OFFBOARDING, taskQueue });
-  return `${uiUrl}/namespaces/${namespace}/workflows/start-workflow?${query}`;
-}
-
 /** The first item of the largest step, as `who-owned` takes it. */
-async function anItem({ store }: Installation, told: Told): Promise<string | null> {
+async function anItem({ store }: Installation, told: Told): Promise<string[] | null> {
   const plan = told.status?.plan;
   const [largest] = (plan?.steps ?? [])
     .filter(step => step.do === 'transfer')
     .sort((a, b) => b.baseline.count - a.baseline.count);
   if (!plan || !largest || largest.baseline.count === 0) return null;
   const key = await store.trail.firstKey(plan.manifest, largest.id);
-  return key === null ? null : `${key} --category ${largest.id}`;
+  return key === null ? null : [key, '--category', largest.id];
 }
 
 /** Somebody of the list whom nobody has asked to offboard yet. */

@@ -11,8 +11,8 @@ import { number, takers, tree } from '../../domain/report.js';
 import { openAcknowledgements } from '../../domain/run.js';
 import { COLLEAGUES, type Colleague, emailOf } from '../../examples/demo/people.js';
 import { offboardingWorkflowId, type Report, type Status } from '../../workflows/messages.js';
-import { type Installation, shown } from '../local/installation.js';
-import { columns, indented, type Screen } from '../local/screen.js';
+import type { Installation } from '../local/installation.js';
+import { columns, indented, type Screen, shown } from '../local/screen.js';
 import { watchSteps } from './progress.js';
 
 export interface Told {

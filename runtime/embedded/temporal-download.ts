@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { installAtomically } from './cache.js';
 import { type RunResult, run } from './run.js';
-import type { FoundProgram, Program } from './temporal-cli.js';
+import type { FoundProgram, Program } from './temporal-program.js';
 
 export type Fetched = (FoundProgram & { from: string }) | { from: string; why: string };
 

@@ -7,13 +7,7 @@ import { type Before, gather } from './evidence.js';
 import { checkDeactivation, checkKept, checkMoves, checkRows } from './reality.js';
 import { checkApprovedSet, checkAudit, checkLedger } from './record.js';
 import { tie } from './tie.js';
-
-export interface Violation {
-  invariant: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'I9' | 'I10' | 'I15';
-  message: string;
-}
-
-export type Say = (invariant: Violation['invariant'], message: string) => void;
+import type { Say, Violation } from './violation.js';
 
 /** The run must be at rest: closed, parked, or waiting for people. */
 export async function checkInvariants(db: Db, before: Before): Promise<Violation[]> {

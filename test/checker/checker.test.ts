@@ -3,8 +3,9 @@ import type pg from 'pg';
 import { beforeAll, expect, test } from 'vitest';
 import { handOver } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
-import { checkInvariants, type Violation } from './check.js';
+import { checkInvariants } from './check.js';
 import type { Db } from './evidence.js';
+import type { Violation } from './violation.js';
 
 const small = useSmallWorld({ once: true, check: false });
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 /** Invariants that the rows and the witness decide: nothing lost, stolen, moved twice or wrongly, and nobody switched off too early. */
 import { GROUND, type Ground, keyOf, PEOPLE, SYSTEMS, type SystemName, TABLES, type TextRow } from '../small-world/ground.js';
-import type { Say } from './check.js';
 import type { Event, Told } from './evidence.js';
 import { type Effect, leaverIn, nameOf, type Tied } from './tie.js';
+import type { Say } from './violation.js';
 
 /** I1: the rows of every table are those from before, plus and minus what others added and removed, minus what a step removes. */
 export function checkRows({ before, now, events, effects }: Tied, say: Say): void {

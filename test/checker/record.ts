@@ -1,10 +1,10 @@
 /** Invariants that the store must keep: the ledger says what happened item by item, only what was approved moved, the chain holds. */
 import { createHash } from 'node:crypto';
 import { GROUND, type SystemName } from '../small-world/ground.js';
-import type { Say } from './check.js';
 import type { AuditRow, PageRow, ReceiptRow, Told } from './evidence.js';
 import { plainKey, reportOf } from './reality.js';
 import { leaverIn, nameOf, type Tied } from './tie.js';
+import type { Say } from './violation.js';
 
 /** I6: what the witness saw of a transaction is exactly the page's keys without the receipt's exceptions, both ways. */
 export function checkLedger({ effects, runs }: Tied, say: Say): void {

@@ -1,7 +1,7 @@
 /** Ties what the witness saw to what the ledger says, by transaction id: which run changed this row, in which step, by which page. */
 import { GROUND, type Ground, PEOPLE, type SystemName } from '../small-world/ground.js';
-import type { Say } from './check.js';
 import type { Event, Evidence, PageRow, PlanRow, ReceiptRow, Told } from './evidence.js';
+import type { Say } from './violation.js';
 
 export interface Effect {
   event: Event;

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Finding } from '../../client/cli/check/check.js';
+import type { Finding } from '../../client/cli/check/finding.js';
 import { mail, planned } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { createTestDatabase } from '../support/servers.js';

@@ -4,6 +4,7 @@ import { acknowledgeAll, agree, ended, mail, planned, start, waitFor } from '../
 import { refuse, trap } from '../small-world/mischief.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { type Cli, cliOf } from './cli.js';
+import { wordsOf } from './printed.js';
 
 const small = useSmallWorld();
 let cli: Cli;
@@ -169,6 +170,12 @@ test('items come page by page in key order, each with its successor', async () =
   // Composite keys are JSON, and go on where they stopped.
   const fields = (await cli('items', run(), 'crm/fields', '--limit', '2', '--json')).json();
   expect(await cli('items', run(), 'crm/fields', '--after', String(fields.at(-1)!.next))).toMatchObject({ code: 0 });
+  // For people the next page stands there as a whole command.
+  const paged = await cli('items', run(), 'crm/fields', '--limit', '2');
+  const more = paged.out.match(/^There are more: (handover items .+)$/m)?.[1];
+  const second = await cli(...wordsOf(more!));
+  expect(second).toMatchObject({ code: 0, err: '' });
+  expect(second.out).not.toBe(paged.out);
   // Somebody without a run.
   expect(await cli('items', 'bob', 'crm/accounts')).toMatchObject({ code: 0, out: expect.not.stringContaining('SUCCESSOR') });
   expect(await cli('items', 'dora', 'desk/tickets')).toMatchObject({ code: 4, err: expect.stringContaining('has no account') });
@@ -185,7 +192,7 @@ test('nothing is approved, rejected or confirmed without naming the plan', async
     const ran = await cli(name, run(), ...priya());
     expect(ran.code).toBe(2);
     expect(ran.out).toContain('Offboarding of Alice Anders');
-    expect(ran.err).toContain(`handover ${name} ${run()} ${digest} --by …`);
+    expect(ran.err).toContain(`handover ${name} ${run()} ${digest} --by ${mail(small, 'priya')}\n`);
   }
   expect((await small.world.offboardings.status(run())).decided).toBe(0);
   expect(await cli('approve', run(), 'abc', ...priya())).toMatchObject({ code: 2 });

@@ -1,10 +1,10 @@
 // A running, seeded Redmine and who is who in it. Made once per test file: it takes about a minute.
 
 import { createTestDatabase } from '../support/servers.js';
-import { type Snapshot, takeSnapshot } from './judge.js';
 import { prepareRedmine } from './redmine.js';
 import { type Rest, restAs } from './rest.js';
 import { type SeededByConsole, type SeededByRest, seedByRest, seededByConsole } from './seed.js';
+import { type Snapshot, takeSnapshot } from './snapshot.js';
 
 export interface RedminePerson {
   id: number;

@@ -8,10 +8,11 @@ import type { Connector } from '../../connectors/connector.js';
 import { createConnector } from '../../connectors/registry.js';
 import type { Account } from '../../domain/model.js';
 import { startEngine } from './engine.js';
-import { complaintsAfterOffboarding, issuesOf, refusedFor, type Snapshot, withEveryProjectOpen } from './judge.js';
+import { complaintsAfterOffboarding, issuesOf, refusedFor, withEveryProjectOpen } from './judge.js';
 import { type RedmineWorld, startRedmineWorld } from './redmine-world.js';
 import { restAs } from './rest.js';
 import { type Role, roleFromTheDocs } from './role.js';
+import type { Snapshot } from './snapshot.js';
 
 const CATALOG = new URL('../../systems/redmine.yaml', import.meta.url).pathname;
 const { catalog, file } = await loadCatalog(CATALOG);

@@ -2,7 +2,7 @@
 import { builtinModules } from 'node:module';
 import { posix } from 'node:path';
 import ts from 'typescript';
-import { COMPOSITION_ROOTS, type Row, TABLE } from './table.js';
+import { COMPOSITION_ROOTS, EXEMPT, type Row, TABLE } from './table.js';
 
 export interface Source {
   /** Relative to the root of the tree, with slashes. */
@@ -20,17 +20,46 @@ interface Import {
 export function violations(sources: readonly Source[], table: readonly Row[] = TABLE): string[] {
   return sources.flatMap(source => {
     if (COMPOSITION_ROOTS.some(root => root.test(source.path))) return [];
-    const folder = source.path.split('/')[0]!;
-    const row = table.find(one => one.folder === folder);
-    if (!row) return [`${source.path}:1: the import table has no row for the folder "${folder}"`];
+    const row = rowOf(source.path, table);
+    if (!row) return [`${source.path}:1: the import table has no row for the folder "${source.path.split('/')[0]}"`];
     const file = parse(source);
     return [
       ...importsOf(file).flatMap(one => {
-        const why = objection(row, source.path, one);
+        const why = objection(row, source.path, one, table);
         return why ? [`${source.path}:${one.line}: ${why}`] : [];
       }),
-      ...usesOf(file, row.without ?? []).map(use => `${source.path}:${use.line}: ${folder} does without ${use.what}`),
+      ...usesOf(file, row.without ?? []).map(use => `${source.path}:${use.line}: ${row.folder} does without ${use.what}`),
     ];
+  });
+}
+
+/** Files that import each other in a circle, types included: one line per circle, each file with what it imports of the next. */
+export function circles(sources: readonly Source[]): string[] {
+  const paths = new Set(sources.map(source => source.path));
+  const graph = new Map(sources.map(source => [source.path, ours(source, paths)] as const));
+  const found: string[] = [];
+  const left = new Set<string>();
+  const trail: string[] = [];
+  const walk = (path: string): void => {
+    const start = trail.indexOf(path);
+    if (start >= 0) found.push([...trail.slice(start), path].join(' → '));
+    if (start >= 0 || left.has(path)) return;
+    trail.push(path);
+    for (const next of graph.get(path) ?? []) walk(next);
+    trail.pop();
+    left.add(path);
+  };
+  for (const path of graph.keys()) walk(path);
+  return found;
+}
+
+/** The files of ours that one imports. */
+function ours(source: Source, paths: ReadonlySet<string>): string[] {
+  return importsOf(parse(source)).flatMap(({ from }) => {
+    if (!from.startsWith('.')) return [];
+    const target = posix.join(posix.dirname(source.path), from);
+    const file = [target, target.replace(/\.js$/, '.ts')].find(one => paths.has(one));
+    return file ? [file] : [];
   });
 }
 
@@ -51,12 +80,20 @@ export function focused(sources: readonly Source[]): string[] {
   });
 }
 
-function objection(row: Row, path: string, { from, typeOnly }: Import): string | null {
+/** The row that names most of the path. */
+function rowOf(path: string, table: readonly Row[]): Row | undefined {
+  return table.filter(row => within(path, row.folder)).sort((a, b) => b.folder.length - a.folder.length)[0];
+}
+
+function objection(row: Row, path: string, { from, typeOnly }: Import, table: readonly Row[]): string | null {
+  const brings = EXEMPT.find(one => one.file === path)?.brings ?? [];
   if (from.startsWith('.')) {
     const target = posix.join(posix.dirname(path), from).replace(/\.(js|ts|mjs|cjs)$/, '');
-    if (within(target, row.folder) || row.ours.some(one => within(target, one))) return null;
-    if (row.typesOnly?.some(one => within(target, one)))
-      return typeOnly ? null : `${row.folder} imports "${target}" only with "import type"`;
+    const room = rowOf(target, table)?.folder ?? target;
+    // `client` opens what lies directly in it; its rooms have rows of their own and are named where they are meant.
+    const opens = (one: string): boolean => within(target, one) && (within(one, room) || room === target);
+    if (room === row.folder || [...row.ours, ...brings].some(opens)) return null;
+    if (row.typesOnly?.some(opens)) return typeOnly ? null : `${row.folder} imports "${target}" only with "import type"`;
     const may = [row.folder, ...row.ours, ...(row.typesOnly ?? []).map(one => `types of ${one}`)].join(', ');
     return `${row.folder} never imports "${target}"; it may import ${may}`;
   }
@@ -66,6 +103,7 @@ function objection(row: Row, path: string, { from, typeOnly }: Import): string |
     .split('/')
     .slice(0, from.startsWith('@') ? 2 : 1)
     .join('/');
+  if (brings.includes(name)) return null;
   if ('only' in row.packages) {
     if (row.packages.only.includes(name)) return null;
     return `${row.folder} never imports "${name}"; from outside it may import ${row.packages.only.join(', ')}`;

@@ -2,24 +2,19 @@
  * `handover check`: reads the configuration, tries everything that it names, and says what is wrong and how to mend it. Changes
  * nothing. Everything is tried even where something else is broken, so that one run of it is enough.
  */
-import { readdir } from 'node:fs/promises';
 import type { Command } from '@commander-js/extra-typings';
+import { clean } from '../../clean.js';
 import type { Installation } from '../../installation.js';
-import { EXIT, problemOf } from '../../problem.js';
-import type { Connector } from '../../reach.js';
-import { inSession, newCommand, type Session } from '../command.js';
-import type { Context } from '../main.js';
-import { clean, type Terminal } from '../terminal.js';
+import { problemOf } from '../../problem.js';
+import type { Connector } from '../../systems.js';
+import { type Context, inSession, newCommand, type Session } from '../command.js';
+import { EXIT } from '../exit.js';
+import type { Terminal } from '../terminal.js';
+import type { Finding } from './finding.js';
 import { checkRoles, checkRules } from './people.js';
+import { checkStore } from './store.js';
+import { checkSystem } from './system.js';
 import { checkTemporal } from './temporal.js';
-
-export interface Finding {
-  what: string;
-  state: 'fine' | 'warning' | 'problem';
-  says: string;
-  /** What to do about it. */
-  mend?: string;
-}
 
 export function registerCheck(program: Command, context: Context): void {
   program.addCommand(
@@ -39,15 +34,17 @@ export function registerCheck(program: Command, context: Context): void {
 async function checkAll(session: Session, installation: Installation): Promise<Finding[]> {
   const connectors = new Map<string, Connector>();
   const [store, systems, temporal] = await Promise.all([
-    attempt('store', () => checkStore(session, installation)),
+    attempt('store', () => checkStore(session.reach)),
     Promise.all(
-      Object.keys(installation.config.systems).map(system => attempt(system, () => checkSystem(session, system, connectors))),
+      Object.keys(installation.config.systems).map(system =>
+        attempt(system, () => checkSystem(session.reach, system, connectors)),
+      ),
     ),
     attempt('temporal', () => checkTemporal(session.reach)),
   ]);
   const { config } = installation;
-  const roles = await attempt('roles', () => checkRoles(session.reach, config, connectors));
-  const rules = await attempt('successors', () => checkRules(session.reach, config, connectors));
+  const roles = await attempt('roles', () => checkRoles(config, connectors));
+  const rules = await attempt('successors', () => checkRules(config, connectors));
   return [...store, ...systems.flat(), ...roles, ...rules, ...temporal];
 }
 
@@ -60,98 +57,6 @@ async function attempt(what: string, check: () => Promise<Finding[]>): Promise<F
     const says = message || (cause instanceof Error ? cause.message : 'no answer');
     return [{ what, state: 'problem', says }];
   }
-}
-
-async function checkStore({ reach }: Session, { config }: Installation): Promise<Finding[]> {
-  const what = 'store';
-  const store = await reach.store();
-  const where = `the database that ${config.store.connection} names`;
-  try {
-    const { version, migrations, mayCreate } = await store.about();
-    const answers: Finding = { what, state: 'fine', says: `PostgreSQL ${version} answers at ${where}` };
-    if (Number.parseInt(version, 10) < 13)
-      return [
-        { what, state: 'problem', says: `PostgreSQL ${version} is too old for the store.`, mend: 'Use version 13 or newer.' },
-      ];
-    if (!migrations) {
-      return mayCreate
-        ? [
-            answers,
-            {
-              what,
-              state: 'warning',
-              says: 'It has no tables of Handover yet.',
-              mend: 'The first worker makes them: handover worker.',
-            },
-          ]
-        : [
-            {
-              what,
-              state: 'problem',
-              says: `The role may not create the schema "handover" in ${where}.`,
-              mend: 'grant create on database … to the role.',
-            },
-          ];
-    }
-    return [answers, await migrationsOf(migrations)];
-  } catch (error) {
-    return [
-      {
-        what,
-        state: 'problem',
-        says: `${where} does not answer: ${(error as Error).message || (error as { code?: string }).code}`,
-        mend: `Look at the address, the password and whether it runs; the connection is the value of ${config.store.connection}.`,
-      },
-    ];
-  }
-}
-
-async function migrationsOf(done: string[]): Promise<Finding> {
-  const here = (await readdir(new URL('../../../store/sql', import.meta.url))).map(file => file.replace(/\.sql$/, '')).sort();
-  const missing = here.filter(name => !done.includes(name));
-  const newer = done.filter(name => !here.includes(name));
-  if (newer.length > 0)
-    return {
-      what: 'store',
-      state: 'problem',
-      says: `The store is newer than this program: it has ${newer.join(', ')}.`,
-      mend: 'Use the version of Handover that the workers run.',
-    };
-  if (missing.length > 0)
-    return {
-      what: 'store',
-      state: 'warning',
-      says: `The store lacks ${missing.join(', ')}.`,
-      mend: 'The next start of a worker brings it up to date.',
-    };
-  return { what: 'store', state: 'fine', says: 'its tables are up to date' };
-}
-
-async function checkSystem({ reach }: Session, system: string, connectors: Map<string, Connector>): Promise<Finding[]> {
-  const connector = await reach.system(system);
-  const problems = (await connector.check?.()) ?? [];
-  connectors.set(system, connector);
-  if (problems.length > 0) {
-    return problems.map(problem => ({
-      what: system,
-      state: 'problem',
-      says: `${problem.where}: ${problem.message}`,
-      mend: 'Mend the catalog, or the rights of the role it connects as; running workers take a corrected catalog up by themselves.',
-    }));
-  }
-  const { block, deactivate } = connector.access;
-  const lacks = [block === 'system' ? '' : 'block sign-in', deactivate === 'system' ? '' : 'switch accounts off'].filter(Boolean);
-  return [
-    { what: system, state: 'fine', says: `${connector.title}: the catalog fits, ${connector.categories.length} categories` },
-    ...lacks.map(
-      (verb): Finding => ({
-        what: system,
-        state: 'warning',
-        says: `Its catalog says no way to ${verb}.`,
-        mend: 'People must do that by hand, or the catalog learns how.',
-      }),
-    ),
-  ];
 }
 
 const MARKS: Record<Finding['state'], { mark: string; colour: 'green' | 'yellow' | 'red' }> = {

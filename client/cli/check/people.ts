@@ -1,14 +1,15 @@
 /** Do the people exist that roles and standing rules name, and can what the policy asks for be reached? */
 import type { SuccessorRule } from '../../../domain/request.js';
 import type { Config } from '../../../runtime/config.js';
-import { type Connector, queryOf, type Reach } from '../../reach.js';
-import type { Finding } from './check.js';
+import { queryOf } from '../../reach.js';
+import { type Connector, directoryRoles } from '../../systems.js';
+import type { Finding } from './finding.js';
 
-export async function checkRoles(reach: Reach, config: Config, connectors: ReadonlyMap<string, Connector>): Promise<Finding[]> {
+export async function checkRoles(config: Config, connectors: ReadonlyMap<string, Connector>): Promise<Finding[]> {
   const directory = connectors.get(config.directory);
   if (!directory) return [unchecked('roles', config)];
   const findings: Finding[] = [];
-  const given = await reach.directoryRoles();
+  const given = await directoryRoles(config);
   for (const role of ['operators', 'approvers'] as const) {
     const holders = config.roles[role];
     if (holders === 'directory') {
@@ -34,7 +35,7 @@ export async function checkRoles(reach: Reach, config: Config, connectors: Reado
   return findings.length > 0 ? findings : [{ what: 'roles', state: 'fine', says: 'operators and approvers can be told' }];
 }
 
-export async function checkRules(_reach: Reach, config: Config, connectors: ReadonlyMap<string, Connector>): Promise<Finding[]> {
+export async function checkRules(config: Config, connectors: ReadonlyMap<string, Connector>): Promise<Finding[]> {
   const directory = connectors.get(config.directory);
   if (!directory) return [unchecked('successors', config)];
   const findings: Finding[] = [];

@@ -1,7 +1,7 @@
 /** Is Temporal as Handover needs it: the namespace, how long it keeps closed runs, the search attributes, somebody who works. */
 import { type SearchAttributeKind, searchAttributes } from '../../../runtime/search-attributes.js';
 import type { Reach } from '../../reach.js';
-import type { Finding } from './check.js';
+import type { Finding } from './finding.js';
 
 /** temporal.api.enums.v1.IndexedValueType */
 const KINDS: Record<number, SearchAttributeKind> = {

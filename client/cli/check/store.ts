@@ -1,0 +1,70 @@
+/** Is the store there, new enough, and are its tables those of this program? */
+import { readdir } from 'node:fs/promises';
+import type { Reach } from '../../reach.js';
+import type { Finding } from './finding.js';
+
+export async function checkStore(reach: Reach): Promise<Finding[]> {
+  const what = 'store';
+  const { config } = await reach.installation();
+  const store = await reach.store();
+  const where = `the database that ${config.store.connection} names`;
+  try {
+    const { version, migrations, mayCreate } = await store.about();
+    const answers: Finding = { what, state: 'fine', says: `PostgreSQL ${version} answers at ${where}` };
+    if (Number.parseInt(version, 10) < 13)
+      return [
+        { what, state: 'problem', says: `PostgreSQL ${version} is too old for the store.`, mend: 'Use version 13 or newer.' },
+      ];
+    if (!migrations) {
+      return mayCreate
+        ? [
+            answers,
+            {
+              what,
+              state: 'warning',
+              says: 'It has no tables of Handover yet.',
+              mend: 'The first worker makes them: handover worker.',
+            },
+          ]
+        : [
+            {
+              what,
+              state: 'problem',
+              says: `The role may not create the schema "handover" in ${where}.`,
+              mend: 'grant create on database … to the role.',
+            },
+          ];
+    }
+    return [answers, await migrationsOf(migrations)];
+  } catch (error) {
+    return [
+      {
+        what,
+        state: 'problem',
+        says: `${where} does not answer: ${(error as Error).message || (error as { code?: string }).code}`,
+        mend: `Look at the address, the password and whether it runs; the connection is the value of ${config.store.connection}.`,
+      },
+    ];
+  }
+}
+
+async function migrationsOf(done: string[]): Promise<Finding> {
+  const here = (await readdir(new URL('../../../store/sql', import.meta.url))).map(file => file.replace(/\.sql$/, '')).sort();
+  const missing = here.filter(name => !done.includes(name));
+  const newer = done.filter(name => !here.includes(name));
+  if (newer.length > 0)
+    return {
+      what: 'store',
+      state: 'problem',
+      says: `The store is newer than this program: it has ${newer.join(', ')}.`,
+      mend: 'Use the version of Handover that the workers run.',
+    };
+  if (missing.length > 0)
+    return {
+      what: 'store',
+      state: 'warning',
+      says: `The store lacks ${missing.join(', ')}.`,
+      mend: 'The next start of a worker brings it up to date.',
+    };
+  return { what: 'store', state: 'fine', says: 'its tables are up to date' };
+}
