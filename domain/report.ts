@@ -1,4 +1,5 @@
 /** How a run is shown to people: as a tree in a terminal, as Markdown in the Temporal UI. Pure text; the same words everywhere. */
+import { isOver } from './lifecycle.js';
 import type { StepState } from './model.js';
 import { isEffect, type PlanStep } from './plan.js';
 import type { DecisionName } from './request.js';
@@ -22,7 +23,7 @@ export interface NextMessage {
 /** Messages that fit now, ready to paste: `by` and what else is empty is left to fill in. */
 export function nextMessages(run: Run): NextMessage[] {
   const resume: NextMessage = { message: 'resume', json: { by: '' }, why: 'goes on' };
-  return run.pausedBy && run.state !== 'closed' ? [resume, ...fitting(run)] : fitting(run);
+  return run.pausedBy && !isOver(run.state) ? [resume, ...fitting(run)] : fitting(run);
 }
 
 function fitting(run: Run): NextMessage[] {
@@ -92,6 +93,7 @@ function fitting(run: Run): NextMessage[] {
     case 'deactivating':
       return run.pausedBy ? [] : [{ message: 'pause', json: { by }, why: 'stops after the current batch' }];
     case 'preparing':
+    case 'closing':
     case 'closed':
       return [];
   }
@@ -213,7 +215,7 @@ export function details(run: Run): string {
   if (run.pausedBy) parts.push(`**Paused** by ${plain(run.pausedBy.name)}.`);
   // Whoever has just sent it looks here: the UI says "successful" when a message was delivered, not when it was accepted.
   const [last, ...earlier] = run.refused.slice(-5).reverse();
-  if (last && run.state !== 'closed') parts.push(`**Refused** ${refused(last)}`);
+  if (last && !isOver(run.state)) parts.push(`**Refused** ${refused(last)}`);
   if (run.findings.length > 0) parts.push(run.findings.map(finding => `- ⚠ ${plain(finding.message)}`).join('\n'));
   const next = nextMessages(run);
   if (next.length > 0) {
@@ -238,7 +240,7 @@ export function details(run: Run): string {
           .join('\n'),
       );
   }
-  const below = run.state === 'closed' && last ? [last, ...earlier] : earlier;
+  const below = isOver(run.state) && last ? [last, ...earlier] : earlier;
   if (below.length > 0) parts.push('**Refused earlier**', below.map(refusal => `- ${refused(refusal)}`).join('\n'));
   return parts.join('\n\n');
 }

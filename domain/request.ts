@@ -154,21 +154,31 @@ export function parseRequest(given: unknown): Parsed<Order> {
   return parse(requestSchema, given, 'the request');
 }
 
+/** Reads messages of one workflow type: each by its schema, with an example in what it says about odd ones. */
+export function messageParser<N extends string, D>(
+  schemas: Record<N, z.ZodObject>,
+  examples: Record<N, string>,
+): (name: string, given: unknown) => Parsed<D> {
+  const names = Object.keys(schemas) as N[];
+  return (name, given) => {
+    if (!Object.hasOwn(schemas, name))
+      return { ok: false, sentence: `There is no message "${clip(name)}". Known are: ${names.join(', ')}.` };
+    if (isObject(given) && typeof given.undecodable === 'string') {
+      const why = clip(given.undecodable);
+      return { ok: false, sentence: `The payload of "${name}" could not be decoded (${why}). Send it as json/plain.` };
+    }
+    if (!isObject(given)) {
+      const example = examples[name as N];
+      const sentence = `"${name}" takes one JSON object such as ${example}; given was ${describe(given)}.`;
+      return { ok: false, sentence };
+    }
+    const parsed = parse(schemas[name as N], given, `"${name}"`);
+    return parsed.ok ? { ok: true, value: { name, ...parsed.value } as D } : parsed;
+  };
+}
+
 export function parseDecision(name: string, given: unknown): Parsed<Decision> {
-  if (!isDecision(name)) {
-    return { ok: false, sentence: `There is no message "${clip(name)}". Known are: ${DECISIONS.join(', ')}.` };
-  }
-  if (isObject(given) && typeof given.undecodable === 'string') {
-    return {
-      ok: false,
-      sentence: `The payload of "${name}" could not be decoded (${clip(given.undecodable)}). Send it as json/plain.`,
-    };
-  }
-  if (!isObject(given)) {
-    return { ok: false, sentence: `"${name}" takes one JSON object such as ${EXAMPLES[name]}; given was ${describe(given)}.` };
-  }
-  const parsed = parse(decisionSchemas[name], given, `"${name}"`);
-  return parsed.ok ? { ok: true, value: { name, ...parsed.value } as Decision } : parsed;
+  return readDecision(name, given);
 }
 
 export function isDecision(name: string): name is DecisionName {
@@ -189,6 +199,7 @@ const EXAMPLES: Record<DecisionName, string> = {
   finish: '{"by": "you@example.com", "reason": "why"}',
   cancel: '{"by": "you@example.com"}',
 };
+const readDecision = messageParser<DecisionName, Decision>(decisionSchemas, EXAMPLES);
 
 /** A request with 200 overrides is far smaller. */
 const LONGEST_JSON = 100_000;

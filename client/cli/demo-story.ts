@@ -109,6 +109,7 @@ class Story {
           await this.execution(status);
           break;
         case 'preparing':
+        case 'closing':
           await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS));
           break;
         case 'closed':
@@ -191,7 +192,6 @@ class Story {
     return null;
   }
 
-  /** The state is "closed" a moment before the certificate is written and the run itself ends. */
   private async close(): Promise<Told> {
     await this.offboardings.handle(this.run, this.runId ?? undefined).result();
     const status = await this.status();

@@ -18,6 +18,7 @@ const STATES = [
   'executing',
   'needs-attention',
   'deactivating',
+  'closing',
   'closed',
 ] as const satisfies RunState[];
 const WAITING = [

@@ -56,13 +56,13 @@ describe('the messages to paste', () => {
   });
 
   test.each(STATES)('%s: there is a way on, unless the run is busy or closed', state => {
-    expect(nextMessages(runIn(state)).length > 0).toBe(state !== 'preparing' && state !== 'closed');
+    expect(nextMessages(runIn(state)).length > 0).toBe(!['preparing', 'closing', 'closed'].includes(state));
   });
 
   test('a paused run offers "resume" first, whatever its state', () => {
     for (const state of STATES) {
       const [first] = nextMessages(runIn(state, { pausedBy: olivia }));
-      expect(first?.message).toBe(state === 'closed' ? undefined : 'resume');
+      expect(first?.message).toBe(state === 'closed' || state === 'closing' ? undefined : 'resume');
     }
   });
 
