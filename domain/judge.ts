@@ -10,7 +10,6 @@ import {
   changedItems,
   doneSoFar,
   failedSteps,
-  items,
   openAcknowledgements,
   quorum,
   type Run,
@@ -18,6 +17,7 @@ import {
   type Turn,
   taking,
 } from './run.js';
+import { items } from './words.js';
 
 export type Verdict = { accepted: true; sentence: string; changes: Partial<Run> } | { accepted: false; sentence: string };
 

@@ -5,6 +5,7 @@ import type { Participant, Refusal, Signer } from './people.js';
 import { type Plan, type PlanStep, toAcknowledge } from './plan.js';
 import type { Policy } from './policy.js';
 import type { Order } from './request.js';
+import { items } from './words.js';
 
 export interface StepProgress {
   state: StepState;
@@ -268,11 +269,6 @@ export function failedSteps(run: Pick<Run, 'steps'>): string[] {
   return Object.entries(run.steps)
     .filter(([, progress]) => progress.state === 'failed')
     .map(([id]) => id);
-}
-
-/** "1 item", "1,204 items". */
-export function items(count: number): string {
-  return `${count.toLocaleString('en-US')} item${count === 1 ? '' : 's'}`;
 }
 
 /** Items that approved skips leave with the leaver. */

@@ -1,6 +1,6 @@
 /** The evidence in order of time, as sentences for people and as values for programs. */
 import { identityWords } from '../../domain/people.js';
-import { number } from '../../domain/report.js';
+import { number } from '../../domain/words.js';
 import type { AuditEntry } from '../../store/audit.js';
 import type { ReceiptRow } from '../../store/trail.js';
 import type { Evidence } from './evidence.js';

@@ -9,7 +9,6 @@ import {
   doneSoFar,
   failedSteps,
   handedOver,
-  items,
   mode,
   notSwitchedOff,
   openAcknowledgements,
@@ -20,6 +19,7 @@ import {
   waitingOn,
   waivedItems,
 } from '../../domain/run.js';
+import { items } from '../../domain/words.js';
 import { alice, bob, decider, NOW, olivia, order, plan, priya, progress, runIn, STATES, step, tasks } from './made-up.js';
 
 const policy = (more: Partial<Policy> = {}): Policy => policySchema.parse(more);

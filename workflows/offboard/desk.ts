@@ -13,8 +13,9 @@ import {
 } from '@temporalio/workflow';
 import { judge } from '../../domain/judge.js';
 import { isOutcome, type RunEvent, stateAfter } from '../../domain/lifecycle.js';
+import { details } from '../../domain/markdown.js';
 import type { Outcome } from '../../domain/model.js';
-import { details, nextMessages } from '../../domain/report.js';
+import { nextMessages } from '../../domain/next.js';
 import { type Decision, type DecisionName, parseDecision } from '../../domain/request.js';
 import { isStopping, mode, type Run, remainingItems, taking, waitingOn } from '../../domain/run.js';
 import { openInbox } from '../inbox.js';

@@ -2,7 +2,6 @@
 import type { StepsResult } from '../../../activities/run-steps.js';
 import { type Group, nextGroup, stuckSteps } from '../../../domain/order.js';
 import type { PlanStep } from '../../../domain/plan.js';
-import { number, takers } from '../../../domain/report.js';
 import {
   failedSteps,
   handedOver,
@@ -12,6 +11,8 @@ import {
   type Run,
   type StepProgress,
 } from '../../../domain/run.js';
+import { takers } from '../../../domain/view.js';
+import { number } from '../../../domain/words.js';
 import { type Attempt, ask, long } from '../../proxies.js';
 import { close, type Desk, type Happening } from '../desk.js';
 import { decided } from './decided.js';

@@ -2,9 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { judge } from '../../domain/judge.js';
-import { accessWords, details, nextMessages, number, takers, tree } from '../../domain/report.js';
+import { details } from '../../domain/markdown.js';
+import { nextMessages } from '../../domain/next.js';
 import { DECISIONS, parseDecision } from '../../domain/request.js';
 import type { Run } from '../../domain/run.js';
+import { tree } from '../../domain/tree.js';
+import { accessWords, takers } from '../../domain/view.js';
+import { number } from '../../domain/words.js';
 import { alice, decider, NOW, olivia, plan, priya, progress, runIn, STATES, step, tasks } from './made-up.js';
 
 const confirming = plan({ policy: { ...plan().policy, confirmation: true } });
