@@ -4,6 +4,7 @@
  */
 import { isOver } from './lifecycle.js';
 import type { Decider, Identity, Signer } from './people.js';
+import { canonicalJson } from './plan.js';
 import type { Decision, DecisionName, DecisionOf, Order } from './request.js';
 import {
   acknowledgeable,
@@ -133,6 +134,12 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sen
     }
     const { name: _name, by: _by, note: _note, ...changes } = decision;
     const order = applyAmendment(run.order, changes);
+    // A parked run may need a new plan although nothing was asked differently: a catalog was mended, or the world moved.
+    if (run.state !== 'needs-attention' && canonicalJson(order) === canonicalJson(applyAmendment(run.order, {}))) {
+      return refuse(
+        'That changes nothing, so nothing is voided. Say what is to be different; null takes back what was said before.',
+      );
+    }
     const overrides = Object.values(order.overrides ?? {}).reduce((sum, items) => sum + Object.keys(items).length, 0);
     if (overrides > 200) {
       return refuse(
@@ -251,20 +258,48 @@ function approveSkip(run: Run, decision: DecisionOf<'approve'> & { step: string 
   });
 }
 
-/** What an amendment leaves unsaid stays; successors, overrides and identities are merged, never dropped. */
-export function applyAmendment(order: Order, changes: Partial<Omit<DecisionOf<'amend'>, 'name' | 'by' | 'note'>>): Order {
-  const said = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) as typeof changes;
-  const nested = (a: Record<string, Record<string, string>> = {}, b: Record<string, Record<string, string>> = {}) =>
-    Object.fromEntries([...new Set([...Object.keys(a), ...Object.keys(b)])].map(key => [key, { ...a[key], ...b[key] }]));
-  const next: Order = {
-    ...order,
-    ...said,
-    effectiveAt: said.effectiveAt === 'now' ? undefined : (said.effectiveAt ?? order.effectiveAt),
+type Amendment = Partial<Omit<DecisionOf<'amend'>, 'name' | 'by' | 'note'>>;
+
+/** What an amendment leaves unsaid stays, what it says is merged, and `null` takes back. */
+export function applyAmendment(order: Order, changes: Amendment): Order {
+  const { user, requestedBy, note } = order;
+  const said = <K extends keyof Amendment>(key: K): Amendment[K] | Order[K] =>
+    changes[key] === undefined ? order[key] : changes[key];
+  const effectiveAt = said('effectiveAt');
+  const next = {
+    user,
+    requestedBy,
+    note,
+    mode: said('mode') ?? 'execute-and-deactivate',
+    departure: said('departure') ?? 'planned',
+    effectiveAt: effectiveAt === 'now' ? undefined : effectiveAt,
+    successor: said('successor'),
+    systems: said('systems'),
+    successors: merged(order.successors, changes.successors),
+    overrides: nested(order.overrides, changes.overrides),
+    identities: nested(order.identities, changes.identities),
   };
-  if (said.successors) next.successors = { ...order.successors, ...said.successors };
-  if (said.overrides) next.overrides = nested(order.overrides, said.overrides);
-  if (said.identities) next.identities = nested(order.identities, said.identities);
-  return next;
+  const kept = Object.entries(next).filter(([, value]) => value !== undefined && value !== null);
+  return Object.fromEntries(kept) as unknown as Order;
+}
+
+type Taking<T> = Record<string, T | null> | null | undefined;
+
+/** Nothing left is nothing said. */
+function merged<T>(before: Record<string, T> | undefined, changes: Taking<T>): Record<string, T> | undefined {
+  if (changes === undefined) return before;
+  if (changes === null) return undefined;
+  const left = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null) as [string, T][];
+  return left.length > 0 ? Object.fromEntries(left) : undefined;
+}
+
+function nested(
+  before: Record<string, Record<string, string>> | undefined,
+  changes: Taking<Record<string, string | null>>,
+): Record<string, Record<string, string>> | undefined {
+  if (!changes) return changes === null ? undefined : before;
+  const each = Object.entries(changes).map(([key, inner]) => [key, merged(before?.[key], inner) ?? null]);
+  return merged(before, Object.fromEntries(each) as Record<string, Record<string, string> | null>);
 }
 
 function stalePlan(run: Run, digest: string): string | null {

@@ -34,23 +34,20 @@ function fitting(run: Run): NextMessage[] {
       else if (run.plan?.policy.confirmation && open.length === 0)
         messages.push({ message: 'execute', json: { by, plan }, why: 'the final confirmation' });
       messages.push({ message: 'reject', json: { by, plan, note: '' }, why: 'closes the run without any change' });
-      return messages;
+      messages.push({ message: 'amend', json: { by, successor: '' }, why: 'another plan; approvals are void' });
+      return [...messages, cancelling(run)];
     }
     case 'scheduled':
       return [
         { message: 'amend', json: { by, effectiveAt: 'now' }, why: 'to run it now, or at another date' },
-        Object.values(run.access).includes('blocked')
-          ? {
-              message: 'cancel',
-              json: { by, access: 'restore' },
-              why: 'the person stays and may sign in again ("keep" leaves the block)',
-            }
-          : { message: 'cancel', json: { by }, why: 'the person stays' },
+        { message: 'reject', json: { by, plan, note: '' }, why: 'closes the run without any change' },
+        cancelling(run),
       ];
     case 'needs-correction':
       return [
-        { message: 'amend', json: { by, successor: '' }, why: 'settle what is listed above' },
+        { message: 'amend', json: { by, successor: '' }, why: 'settle what is listed above; null takes back what was said' },
         { message: 'retry', json: { by }, why: 'look again after mending it elsewhere' },
+        cancelling(run),
       ];
     case 'needs-attention': {
       const open = openAcknowledgements(run).map(item => item.subject);
@@ -77,16 +74,32 @@ function fitting(run: Run): NextMessage[] {
           : []),
         { message: 'amend', json: { by, ...amendable(run) }, why: 'a new plan for what is left, to be approved again' },
         { message: 'finish', json: { by, reason: '' }, why: 'closes the run as completed-partially' },
+        cancelling(run),
       ];
     }
     case 'executing':
     case 'deactivating':
-      return run.pausedBy ? [] : [{ message: 'pause', json: { by }, why: 'stops after the current batch' }];
+      return run.pausedBy
+        ? [{ message: 'finish', json: { by, reason: '' }, why: 'closes the run as completed-partially' }, cancelling(run)]
+        : [{ message: 'pause', json: { by }, why: 'stops after the current batch' }];
     case 'preparing':
     case 'closing':
     case 'closed':
       return [];
   }
+}
+
+function cancelling(run: Run): NextMessage {
+  const { state, access } = run;
+  const blocked = Object.values(access).includes('blocked');
+  const why = ['needs-attention', 'executing', 'deactivating'].includes(state) ? 'ends the run here' : 'the person stays';
+  return blocked
+    ? {
+        message: 'cancel',
+        json: { by: '', access: 'restore' },
+        why: `${why} and may sign in again ("keep" leaves the block)`,
+      }
+    : { message: 'cancel', json: { by: '' }, why };
 }
 
 /** The transfer that failed, with its successor left blank; any other trouble may need any other change. */

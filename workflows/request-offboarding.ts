@@ -28,7 +28,7 @@ async function answerTo(request: unknown): Promise<RequestAnswer> {
   if ('sentence' in requester) return notStarted(requester.sentence);
   const objection = mayRequest(leaver, requester);
   if (objection) return notStarted(objection);
-  return start(order, leaver, requester);
+  return start(order, leaver, requester, Object.keys(request as object));
 }
 
 async function look(key: string, who: string): Promise<Decider | { sentence: string }> {
@@ -37,7 +37,8 @@ async function look(key: string, who: string): Promise<Decider | { sentence: str
   return found.value.kind === 'one' ? found.value.person : { sentence: `"${key}": ${found.value.sentence}` };
 }
 
-async function start(order: Order, leaver: Decider, requester: Decider): Promise<RequestAnswer> {
+/** @param given the keys that the request really had: defaults are nobody's wish */
+async function start(order: Order, leaver: Decider, requester: Decider, given: readonly string[]): Promise<RequestAnswer> {
   const workflowId = offboardingWorkflowId(leaver.id);
   const offboardingId = uuid4();
   const input: OffboardUserInput = { offboardingId, order, leaver: participant(leaver), requester: participant(requester) };
@@ -52,7 +53,7 @@ async function start(order: Order, leaver: Decider, requester: Decider): Promise
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    return alreadyRunning(workflowId, leaver, order);
+    return alreadyRunning(workflowId, leaver, order, given);
   }
   const next =
     order.mode === 'preview'
@@ -62,11 +63,16 @@ async function start(order: Order, leaver: Decider, requester: Decider): Promise
 }
 
 /** Says how the new request differs and which `amend` would make the open run do it. Changes nothing by itself. */
-async function alreadyRunning(workflowId: string, leaver: Decider, order: Order): Promise<RequestAnswer> {
+async function alreadyRunning(
+  workflowId: string,
+  leaver: Decider,
+  order: Order,
+  given: readonly string[],
+): Promise<RequestAnswer> {
   const open = await ask(quick.openRequest, 'What does the open run do?', { leaverId: leaver.id });
   const current = open.ok ? open.value.order : null;
   const differs = current
-    ? AMENDABLE.filter(key => order[key] !== undefined && JSON.stringify(order[key]) !== JSON.stringify(current[key]))
+    ? AMENDABLE.filter(key => given.includes(key) && JSON.stringify(order[key]) !== JSON.stringify(current[key]))
     : [];
   const amend = differs.length > 0 ? { by: '', ...Object.fromEntries(differs.map(key => [key, order[key]])) } : null;
   return {

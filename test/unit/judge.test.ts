@@ -378,6 +378,37 @@ describe('amendments', () => {
     });
   });
 
+  test('null takes back what was said: one item, one category, or all of it', () => {
+    const before = {
+      ...order,
+      successor: 'manager',
+      successors: { 'crm/tasks': 'bob', hr: 'eve' },
+      overrides: { 'crm/tasks': { '1': 'bob', '2': 'bob' }, 'hr/cases': { '9': 'eve' } },
+      identities: { crm: { user: '1' } },
+      effectiveAt: '2026-12-24',
+      systems: ['crm'],
+      mode: 'preview' as const,
+    };
+    const nulls = { successor: null, successors: null, overrides: null, identities: null, effectiveAt: null };
+    expect(applyAmendment(before, { ...nulls, systems: null, mode: null, departure: null })).toEqual(order);
+    const some = applyAmendment(before, {
+      successors: { hr: null },
+      overrides: { 'crm/tasks': { '1': null }, 'hr/cases': null },
+      identities: { crm: { user: null } },
+    });
+    expect(some.successors).toEqual({ 'crm/tasks': 'bob' });
+    expect(some.overrides).toEqual({ 'crm/tasks': { '2': 'bob' } });
+    expect(some.identities).toBeUndefined();
+  });
+
+  test('one that changes nothing voids no approval, but a parked run may have a new plan made', () => {
+    const words =
+      'That changes nothing, so nothing is voided. Say what is to be different; null takes back what was said before.';
+    for (const changes of [{ successor: undefined }, { successor: null }, { successor: undefined, mode: order.mode }])
+      expect(verdictOf(runIn('scheduled'), 'amend', olivia, changes)).toEqual(refusal(words));
+    expect(verdictOf(runIn('needs-attention'), 'amend', olivia, { successor: undefined }).accepted).toBe(true);
+  });
+
   test('"now" takes the date away; another date replaces it', () => {
     const dated = { ...order, effectiveAt: '2026-12-24' };
     expect(applyAmendment(dated, { effectiveAt: 'now' }).effectiveAt).toBeUndefined();
@@ -390,7 +421,7 @@ describe('amendments', () => {
       'crm/tasks': Object.fromEntries(Array.from({ length: 150 }, (_, n) => [`${from + n}`, 'bob'])),
     });
     const run = runIn('awaiting-approval', { order: { ...order, overrides: many(0) } });
-    expect(verdictOf(run, 'amend', olivia, { overrides: many(0) }).accepted).toBe(true);
+    expect(verdictOf(run, 'amend', olivia, { overrides: many(10) }).accepted).toBe(true);
     expect(verdictOf(run, 'amend', olivia, { overrides: many(100) })).toEqual(
       refusal('With these the run would have 250 overrides, and at most 200 travel inline: use a "match" rule instead.'),
     );

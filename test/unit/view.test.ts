@@ -9,7 +9,7 @@ import type { Run } from '../../domain/run.js';
 import { tree } from '../../domain/tree.js';
 import { accessWords, takers } from '../../domain/view.js';
 import { number } from '../../domain/words.js';
-import { alice, decider, NOW, olivia, plan, priya, progress, runIn, STATES, step, tasks } from './made-up.js';
+import { alice, decider, NOW, olivia, order, plan, priya, progress, runIn, STATES, step, tasks } from './made-up.js';
 
 const confirming = plan({ policy: { ...plan().policy, confirmation: true } });
 const decided = runIn('scheduled');
@@ -21,11 +21,16 @@ const waiver = {
   approvedBy: null,
 };
 
+/** As it typically is; what is scheduled has a date. */
+function typical(state: (typeof STATES)[number], more: Partial<Run> = {}): Run {
+  return runIn(state, { ...(state === 'scheduled' ? { order: { ...order, effectiveAt: '2026-12-24' } } : {}), ...more });
+}
+
 /** Every state, and what else changes the messages that fit. */
 const RUNS: [string, Run][] = [
-  ...STATES.map((state): [string, Run] => [state, runIn(state)]),
-  ...STATES.map((state): [string, Run] => [`${state}, paused`, runIn(state, { pausedBy: olivia })]),
-  ...STATES.map((state): [string, Run] => [`${state}, blocked`, runIn(state, { access: { crm: 'blocked' } })]),
+  ...STATES.map((state): [string, Run] => [state, typical(state)]),
+  ...STATES.map((state): [string, Run] => [`${state}, paused`, typical(state, { pausedBy: olivia })]),
+  ...STATES.map((state): [string, Run] => [`${state}, blocked`, typical(state, { access: { crm: 'blocked' } })]),
   ['acknowledged', runIn('awaiting-approval', { acknowledgements: decided.acknowledgements })],
   ['approved', runIn('awaiting-approval', { approvals: decided.approvals })],
   ['to be confirmed', runIn('awaiting-approval', { ...decided, state: 'awaiting-approval', plan: confirming })],
