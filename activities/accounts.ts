@@ -1,8 +1,9 @@
 /** What the leaver is in every system, and whether somebody may switch them off at all. Also opens the run in the register. */
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account, Finding, Person } from '../domain/model.js';
+import { mayRequest, type Participant } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
-import { mayRequest, type Participant } from '../domain/run.js';
+
 import type { Deps } from './deps.js';
 import { outOfPatience, scheduled, signal, waited } from './guard.js';
 import { findOne, identify } from './people.js';
@@ -20,19 +21,24 @@ export interface ResolveAccountsInput {
 export interface ResolvedAccounts {
   /** Why this offboarding may not be at all; then nothing was looked up. */
   objection: string | null;
+  /** Both as the directory knows them now: what a workflow was started with is only what somebody wrote. */
+  leaver: Participant;
+  requester: Participant;
   accounts: Account[];
   findings: Finding[];
 }
 
 export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): Promise<ResolvedAccounts> {
-  const found = await findOne(deps, `id:${input.leaver.id}`);
-  if ('sentence' in found) throw new HandoverFailure('rejected', found.sentence);
-  const objection = await objectionTo(deps, input, found.person);
-  if (objection) return { objection, accounts: [], findings: [] };
+  const people = await peopleOf(deps, input);
+  if ('objection' in people) {
+    const { leaver, requester } = input;
+    return { objection: people.objection, leaver, requester, accounts: [], findings: [] };
+  }
+  const { person, leaver, requester } = people;
   await deps.store.runs.open(
     {
       leaver: input.leaver.id,
-      human: found.person.human,
+      human: person.human,
       offboarding: input.offboardingId,
       workflow: input.workflowId,
       preview: input.order.mode === 'preview',
@@ -40,7 +46,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
     scheduled(),
   );
   const { offboardingId: id, workflowId: workflow, order } = input;
-  await deps.store.offboardings.ordered({ id, workflow, leaver: input.leaver.id, human: found.person.human, order });
+  await deps.store.offboardings.ordered({ id, workflow, leaver: input.leaver.id, human: person.human, order });
   await deps.store.audit.append(input.offboardingId, [
     {
       subject: 'requested',
@@ -52,6 +58,8 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
   if (unknown.length > 0) {
     return {
       objection: null,
+      leaver,
+      requester,
       accounts: [],
       findings: unknown.map(system => ({
         code: 'system-unreachable',
@@ -62,17 +70,40 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
     };
   }
   const systems = input.order.systems ?? deps.systems.names;
-  const each = await Promise.all(systems.map(system => resolveIn(deps, system, found.person, input.order)));
-  return { objection: null, accounts: each.flatMap(one => one.account ?? []), findings: each.flatMap(one => one.findings) };
+  const each = await Promise.all(systems.map(system => resolveIn(deps, system, person, input.order)));
+  return {
+    objection: null,
+    leaver,
+    requester,
+    accounts: each.flatMap(one => one.account ?? []),
+    findings: each.flatMap(one => one.findings),
+  };
 }
 
-/** Who somebody is may have been settled late, or told by nobody but the workflow's input: asked again before anything is done. */
-async function objectionTo(deps: Deps, input: ResolveAccountsInput, leaver: Person): Promise<string | null> {
-  const requester = await identify(deps, { who: `id:${input.requester.id}` });
-  if (requester.kind !== 'one') return requester.sentence;
+/**
+ * Who somebody is may have changed since, or be told by nobody but the workflow's input: both are looked up by id, and an input that
+ * says something else about them is not believed.
+ */
+async function peopleOf(
+  deps: Deps,
+  input: ResolveAccountsInput,
+): Promise<{ objection: string } | { person: Person; leaver: Participant; requester: Participant }> {
+  const found = await findOne(deps, `id:${input.leaver.id}`);
+  if ('sentence' in found) return { objection: found.sentence };
+  const asking = await identify(deps, { who: `id:${input.requester.id}` });
+  if (asking.kind !== 'one') return { objection: asking.sentence };
+  const leaver = participant(found.person);
+  const requester = participant(asking.person);
   if (leaver.human !== input.leaver.human)
-    return 'The directory no longer says that the leaver is who was asked about: start again.';
-  return mayRequest({ ...input.leaver, human: leaver.human }, requester.person);
+    return { objection: 'The directory no longer says that the leaver is who was asked about: start again.' };
+  if (requester.human !== input.requester.human)
+    return { objection: 'The directory no longer says that the requester is who asked: start again.' };
+  const objection = mayRequest(leaver, asking.person);
+  return objection ? { objection } : { person: found.person, leaver, requester };
+}
+
+function participant({ id, name, human }: Participant): Participant {
+  return { id, name, human };
 }
 
 /** One system out of reach must not hide what the others say. */

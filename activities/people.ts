@@ -2,13 +2,13 @@
 import type { Directory, PersonQuery } from '../connectors/connector.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Person } from '../domain/model.js';
+import type { Decider, Identity } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
-import type { Decider } from '../domain/run.js';
 import type { Deps } from './deps.js';
 import { signal } from './guard.js';
 
 export type Identified =
-  | { kind: 'one'; person: Decider }
+  | { kind: 'one'; person: Decider; identity: Identity }
   | { kind: 'none'; sentence: string }
   | { kind: 'many'; sentence: string };
 
@@ -44,11 +44,19 @@ export async function directoryOf(deps: Deps): Promise<Directory & { title: stri
   return { ...directory, title };
 }
 
-/** Identifies a leaver, a requester or a decider, with what they may do. */
-export async function identify(deps: Deps, input: { who: string }): Promise<Identified> {
+export interface IdentifyInput {
+  /** Who somebody says they are: an e-mail, a login, or "id:<directory id>". */
+  who: string;
+}
+
+/**
+ * Identifies a leaver, a requester or a decider, with what they may do. Nothing that came with the message proves that it is theirs, so
+ * the identity is claimed; a signed statement beside `who` is what could make it verified.
+ */
+export async function identify(deps: Deps, input: IdentifyInput): Promise<Identified> {
   const found = await findOne(deps, input.who);
   if ('sentence' in found) return { kind: found.many ? 'many' : 'none', sentence: found.sentence };
-  return { kind: 'one', person: deciderOf(deps, found.person) };
+  return { kind: 'one', person: deciderOf(deps, found.person), identity: { kind: 'claimed' } };
 }
 
 function deciderOf(deps: Deps, person: Person): Decider {

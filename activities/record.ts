@@ -1,6 +1,7 @@
 /** Writes down what people decided and how a run ended. */
 import { HandoverFailure } from '../domain/failure.js';
 import type { Outcome } from '../domain/model.js';
+import type { Identity } from '../domain/people.js';
 import { departure, mode, type Run } from '../domain/run.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
@@ -12,9 +13,11 @@ export interface RecordDecisionInput {
   runId: string;
   number: number;
   message: string;
-  /** Who said they sent it; nobody proved it. */
+  /** Who the message says it is from. */
   by: string | null;
   decider: { id: string; name: string } | null;
+  /** Whether that was proved. */
+  identity: Identity;
   accepted: boolean;
   sentence: string;
   plan: string | null;
@@ -27,9 +30,29 @@ export async function recordDecision(deps: Deps, input: RecordDecisionInput): Pr
     {
       subject: `decision ${runId} ${number}`,
       kind: input.accepted ? 'decision' : 'refusal',
-      body: { ...body, identity: 'claimed' },
+      body,
     },
   ]);
+}
+
+/** Something that came about without a decision, and that people should be told. */
+export interface RecordNoticeInput {
+  offboardingId: string;
+  runId: string;
+  /** Counts the notices of one Temporal run. */
+  number: number;
+  /** What it is about: the state that was entered, `reminder` or `escalation`. */
+  notice: string;
+  state: string;
+  audience: string[];
+  sentence: string;
+  /** Since when the run waits for them; ISO 8601. */
+  since: string | null;
+}
+
+export async function recordNotice(deps: Deps, input: RecordNoticeInput): Promise<void> {
+  const { offboardingId, runId, number, ...body } = input;
+  await deps.store.audit.append(offboardingId, [{ subject: `notice ${runId} ${number}`, kind: 'notice', body: { ...body } }]);
 }
 
 /** Settles what nobody saw end, and says how many items each step really changed. */
@@ -102,7 +125,6 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
     })),
     acknowledgements: run.acknowledgements,
     approvals: run.approvals,
-    identity: 'claimed',
     waivers: run.waivers,
     proofs: run.proofs,
     coverage: 'not checked',

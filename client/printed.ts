@@ -3,7 +3,7 @@
  * are; nothing else needs a change. Every field of every decision has its option here; the test holds them against the rules.
  */
 
-import type { NextMessage } from '../domain/report.js';
+import type { NextMessage } from '../domain/next.js';
 import type { decisionSchemas } from '../domain/request.js';
 
 /** What is left to a person to fill in. */

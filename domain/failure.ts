@@ -29,6 +29,10 @@ export const PATIENCE_MS: Record<FailureKind, number> = {
   configuration: 0,
 };
 
+export function isFailureKind(word: string | null | undefined): word is FailureKind {
+  return word !== null && word !== undefined && Object.hasOwn(PATIENCE_MS, word);
+}
+
 export class HandoverFailure extends Error {
   override readonly name = 'HandoverFailure';
   constructor(

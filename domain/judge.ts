@@ -2,27 +2,32 @@
  * Decisions are judged here: may this person decide this now? Pure, one small rule per message; the unknown case is a refusal.
  * An accepted decision says what changes in the run; a refused one says why, in a sentence that ends with what to do instead.
  */
+import { isOver } from './lifecycle.js';
+import type { Decider, Identity, Signer } from './people.js';
+import { canonicalJson } from './plan.js';
 import type { Decision, DecisionName, DecisionOf, Order } from './request.js';
 import {
   acknowledgeable,
   changedItems,
-  type Decider,
   doneSoFar,
   failedSteps,
-  items,
   openAcknowledgements,
-  type Participant,
   quorum,
   type Run,
   stepOf,
+  type Turn,
+  taking,
 } from './run.js';
+import { items } from './words.js';
 
 export type Verdict = { accepted: true; sentence: string; changes: Partial<Run> } | { accepted: false; sentence: string };
 
+/** A decider, and how it is known that the decision is theirs. */
+export type Sender = Decider & { identity: Identity };
+
 /** @param now ISO 8601 */
-export function judge(run: Run, decision: Decision, who: Decider, now: string): Verdict {
-  if (run.state === 'closed')
-    return refuse(`The offboarding is closed (${run.outcome}); start a new one if something is left to do.`);
+export function judge(run: Run, decision: Decision, who: Sender, now: string): Verdict {
+  if (isOver(run.state)) return refuse(`The offboarding is closed (${run.outcome}); start a new one if something is left to do.`);
   if (who.human === run.leaver.human)
     return refuse('Nobody decides anything about their own offboarding: ask a colleague to send it.');
   if (!who.active) return refuse(`${who.name} is not active in the directory and cannot decide.`);
@@ -31,7 +36,7 @@ export function judge(run: Run, decision: Decision, who: Decider, now: string): 
     return refuse(
       `"${decision.name}" is for ${role}s; ${who.name} is not one. Ask somebody who is, or have the role given in the configuration.`,
     );
-  const rule = RULES[decision.name] as (run: Run, decision: Decision, who: Decider, now: string) => Verdict;
+  const rule = RULES[decision.name] as (run: Run, decision: Decision, who: Sender, now: string) => Verdict;
   return rule(run, decision, who, now);
 }
 
@@ -49,7 +54,7 @@ const ROLE: Record<DecisionName, 'operator' | 'approver'> = {
   cancel: 'operator',
 };
 
-const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Decider, now: string) => Verdict } = {
+const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sender, now: string) => Verdict } = {
   approve(run, decision, who, now) {
     if (decision.step) return approveSkip(run, { ...decision, step: decision.step }, who);
     if (run.state !== 'awaiting-approval') return refuse(notNow(run, 'approve'));
@@ -64,7 +69,7 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     }
     if (run.approvals.some(approval => approval.by.human === who.human))
       return refuse(`${who.name} has approved this plan already; one more person counts, the same one twice does not.`);
-    const approvals = [...run.approvals, { by: participant(who), at: now }];
+    const approvals = [...run.approvals, { by: signer(who), at: now }];
     const state = quorum({ ...run, approvals }, policy);
     const left = openAcknowledgements(run).length;
     return accept(
@@ -81,7 +86,7 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     if (stale) return refuse(stale);
     if (who.human === run.requester.human) return refuse('The person who asked for the offboarding takes it back with "cancel".');
     return accept(`Rejected: the offboarding closes. ${doneSoFar(run)}`, {
-      rejection: { by: participant(who), note: decision.note ?? null },
+      turn: taking(run, { kind: 'reject', by: signer(who), note: decision.note ?? null }),
     });
   },
 
@@ -104,7 +109,7 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     const given = subjects.map(subject => [
       subject,
       {
-        by: participant(who),
+        by: signer(who),
         at: now,
         manifest,
         frozen: run.shown[subject]?.frozen ?? null,
@@ -129,6 +134,12 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     }
     const { name: _name, by: _by, note: _note, ...changes } = decision;
     const order = applyAmendment(run.order, changes);
+    // A parked run may need a new plan although nothing was asked differently: a catalog was mended, or the world moved.
+    if (run.state !== 'needs-attention' && canonicalJson(order) === canonicalJson(applyAmendment(run.order, {}))) {
+      return refuse(
+        'That changes nothing, so nothing is voided. Say what is to be different; null takes back what was said before.',
+      );
+    }
     const overrides = Object.values(order.overrides ?? {}).reduce((sum, items) => sum + Object.keys(items).length, 0);
     if (overrides > 200) {
       return refuse(
@@ -139,10 +150,10 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
       run.approvals.length > 0 ? ` ${run.approvals.length} approval${run.approvals.length > 1 ? 's are' : ' is'} void.` : '';
     return accept(`Amended; a new revision of the plan is being made.${voided}`, {
       order,
-      replan: true,
+      turn: taking(run, { kind: 'prepare' }),
       approvals: [],
       confirmedBy: null,
-      amendedBy: [...run.amendedBy.filter(earlier => earlier.human !== who.human), participant(who)],
+      amendedBy: [...run.amendedBy.filter(earlier => earlier.human !== who.human), signer(who)],
     });
   },
 
@@ -155,12 +166,12 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
     if (!quorum(run, policy).met) return refuse('The plan is not approved yet: "execute" confirms an approved plan.');
     const open = openAcknowledgements(run);
     if (open.length > 0) return refuse(`Still to be acknowledged: ${quote(open.map(item => item.subject))}.`);
-    return accept('Confirmed.', { confirmedBy: participant(who) });
+    return accept('Confirmed.', { confirmedBy: signer(who) });
   },
 
   pause(run, _decision, who) {
     if (run.pausedBy) return refuse(`${run.pausedBy.name} has paused the run already; "resume" goes on.`);
-    return accept('Paused: nothing more is changed after the current batch until "resume".', { pausedBy: participant(who) });
+    return accept('Paused: nothing more is changed after the current batch until "resume".', { pausedBy: signer(who) });
   },
 
   resume(run) {
@@ -169,10 +180,11 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
   },
 
   retry(run) {
-    if (run.state === 'needs-correction') return accept('Preparing again.', { replan: true });
+    if (run.state === 'needs-correction') return accept('Preparing again.', { turn: taking(run, { kind: 'prepare' }) });
     if (run.state === 'needs-attention') {
       const failed = quote(failedSteps(run));
-      return accept(`Trying again what is not done yet${failed ? `: ${failed}` : ''}.`, { retry: true });
+      const sentence = `Trying again what is not done yet${failed ? `: ${failed}` : ''}.`;
+      return accept(sentence, { turn: taking(run, { kind: 'retry' }) });
     }
     return refuse(notNow(run, 'retry'));
   },
@@ -197,7 +209,7 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
       step: step.id,
       reason: decision.reason,
       leftover: { digest, count },
-      proposedBy: participant(who),
+      proposedBy: signer(who),
       approvedBy: null,
     };
     return accept(`Skipping "${step.id}" would leave ${items(count)} with the leaver. It counts once an approver approves it.`, {
@@ -206,8 +218,9 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
   },
 
   finish(run, decision, who) {
-    if (run.state !== 'needs-attention') return refuse(notNow(run, 'finish'));
-    return accept('Finishing as it is.', { finish: { by: participant(who), reason: decision.reason } });
+    if (run.state !== 'needs-attention' && !isHeld(run)) return refuse(notNow(run, 'finish'));
+    const turn: Turn = { kind: 'finish', by: signer(who), reason: decision.reason };
+    return accept('Finishing as it is.', { turn: taking(run, turn) });
   },
 
   cancel(run, decision, who) {
@@ -218,12 +231,12 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Dec
       );
     }
     return accept('Cancelling at the next safe boundary.', {
-      cancellation: { by: participant(who), access: decision.access ?? 'keep' },
+      turn: taking(run, { kind: 'cancel', by: signer(who), access: decision.access ?? 'keep' }),
     });
   },
 };
 
-function approveSkip(run: Run, decision: DecisionOf<'approve'> & { step: string }, who: Decider): Verdict {
+function approveSkip(run: Run, decision: DecisionOf<'approve'> & { step: string }, who: Sender): Verdict {
   const waiver = Object.hasOwn(run.waivers, decision.step) ? run.waivers[decision.step] : undefined;
   if (run.state !== 'needs-attention' || !waiver) return refuse(`Nobody has asked to skip "${decision.step}".`);
   const stale = stalePlan(run, decision.plan);
@@ -240,25 +253,53 @@ function approveSkip(run: Run, decision: DecisionOf<'approve'> & { step: string 
     return refuse('The person who asked for the offboarding does not approve a skip: somebody else must.');
   }
   return accept(`Skipping "${decision.step}" is approved; what stays with the leaver: ${items(waiver.leftover.count)}.`, {
-    waivers: { ...run.waivers, [decision.step]: { ...waiver, approvedBy: participant(who) } },
-    retry: true,
+    waivers: { ...run.waivers, [decision.step]: { ...waiver, approvedBy: signer(who) } },
+    turn: taking(run, { kind: 'retry' }),
   });
 }
 
-/** What an amendment leaves unsaid stays; successors, overrides and identities are merged, never dropped. */
-export function applyAmendment(order: Order, changes: Partial<Omit<DecisionOf<'amend'>, 'name' | 'by' | 'note'>>): Order {
-  const said = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) as typeof changes;
-  const nested = (a: Record<string, Record<string, string>> = {}, b: Record<string, Record<string, string>> = {}) =>
-    Object.fromEntries([...new Set([...Object.keys(a), ...Object.keys(b)])].map(key => [key, { ...a[key], ...b[key] }]));
-  const next: Order = {
-    ...order,
-    ...said,
-    effectiveAt: said.effectiveAt === 'now' ? undefined : (said.effectiveAt ?? order.effectiveAt),
+type Amendment = Partial<Omit<DecisionOf<'amend'>, 'name' | 'by' | 'note'>>;
+
+/** What an amendment leaves unsaid stays, what it says is merged, and `null` takes back. */
+export function applyAmendment(order: Order, changes: Amendment): Order {
+  const { user, requestedBy, note } = order;
+  const said = <K extends keyof Amendment>(key: K): Amendment[K] | Order[K] =>
+    changes[key] === undefined ? order[key] : changes[key];
+  const effectiveAt = said('effectiveAt');
+  const next = {
+    user,
+    requestedBy,
+    note,
+    mode: said('mode') ?? 'execute-and-deactivate',
+    departure: said('departure') ?? 'planned',
+    effectiveAt: effectiveAt === 'now' ? undefined : effectiveAt,
+    successor: said('successor'),
+    systems: said('systems'),
+    successors: merged(order.successors, changes.successors),
+    overrides: nested(order.overrides, changes.overrides),
+    identities: nested(order.identities, changes.identities),
   };
-  if (said.successors) next.successors = { ...order.successors, ...said.successors };
-  if (said.overrides) next.overrides = nested(order.overrides, said.overrides);
-  if (said.identities) next.identities = nested(order.identities, said.identities);
-  return next;
+  const kept = Object.entries(next).filter(([, value]) => value !== undefined && value !== null);
+  return Object.fromEntries(kept) as unknown as Order;
+}
+
+type Taking<T> = Record<string, T | null> | null | undefined;
+
+/** Nothing left is nothing said. */
+function merged<T>(before: Record<string, T> | undefined, changes: Taking<T>): Record<string, T> | undefined {
+  if (changes === undefined) return before;
+  if (changes === null) return undefined;
+  const left = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null) as [string, T][];
+  return left.length > 0 ? Object.fromEntries(left) : undefined;
+}
+
+function nested(
+  before: Record<string, Record<string, string>> | undefined,
+  changes: Taking<Record<string, string | null>>,
+): Record<string, Record<string, string>> | undefined {
+  if (!changes) return changes === null ? undefined : before;
+  const each = Object.entries(changes).map(([key, inner]) => [key, merged(before?.[key], inner) ?? null]);
+  return merged(before, Object.fromEntries(each) as Record<string, Record<string, string> | null>);
 }
 
 function stalePlan(run: Run, digest: string): string | null {
@@ -275,15 +316,21 @@ const STATE_SAYS: Record<Run['state'], string> = {
   executing: 'the steps are running',
   'needs-attention': 'a step needs attention: "retry", "amend", "skip" or "finish"',
   deactivating: 'the accounts are being switched off',
+  closing: 'the offboarding is being closed',
   closed: 'the offboarding is closed',
 };
+
+/** Stopped by a pause in the middle of its effects: it may end as it is. */
+function isHeld(run: Run): boolean {
+  return run.pausedBy !== null && (run.state === 'executing' || run.state === 'deactivating');
+}
 
 function notNow(run: Run, name: DecisionName): string {
   return `"${name}" does not fit now: ${STATE_SAYS[run.state]}.`;
 }
 
-function participant(who: Participant): Participant {
-  return { id: who.id, name: who.name, human: who.human };
+function signer(who: Sender): Signer {
+  return { id: who.id, name: who.name, human: who.human, identity: who.identity };
 }
 
 function accept(sentence: string, changes: Partial<Run>): Verdict {

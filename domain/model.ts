@@ -40,6 +40,8 @@ export type RunState =
   | 'executing'
   | 'needs-attention'
   | 'deactivating'
+  /** The outcome stands; the certificate is being written and the last messages are answered. */
+  | 'closing'
   | 'closed';
 
 export type Outcome =

@@ -54,24 +54,20 @@ const moment = z.union([z.iso.date(), z.iso.datetime({ offset: true })], {
 
 const mode = z.enum(['execute-and-deactivate', 'execute-only', 'preview']);
 const departure = z.enum(['planned', 'unplanned']);
-const byCategory = z.record(text, successorRule, {
-  error: 'name a successor per category or system: {"crm/open_tasks": "bob@example.com"}',
-});
+const BY_CATEGORY = 'name a successor per category or system: {"crm/open_tasks": "bob@example.com"}';
+const byCategory = z.record(text, successorRule, { error: BY_CATEGORY });
 const note = z.string().max(2000, 'at most 2,000 characters are allowed').optional();
+const PER_ITEM = 'name a successor per item: {"4711": "bob@example.com"}';
+const PER_CATEGORY_AND_ITEM = 'name a successor per category and item: {"crm/open_tasks": {"4711": "bob@example.com"}}';
 /** Step → item key → taker. More than 200 would swell the history. */
 const overrides = z
-  .record(text, z.record(text, taker, { error: 'name a successor per item: {"4711": "bob@example.com"}' }), {
-    error: 'name a successor per category and item: {"crm/open_tasks": {"4711": "bob@example.com"}}',
-  })
+  .record(text, z.record(text, taker, { error: PER_ITEM }), { error: PER_CATEGORY_AND_ITEM })
   .refine(all => Object.values(all).reduce((n, items) => n + Object.keys(items).length, 0) <= 200, {
     error: 'at most 200 overrides travel inline: use a match rule, or split by category',
   });
 const IDENTITIES = 'give ids as texts, per system and identity: {"crm": {"user": "17"}}';
-const identities = z.record(
-  text,
-  z.record(text, z.string({ error: IDENTITIES }).min(1, IDENTITIES).max(LONGEST_NAME), { error: IDENTITIES }),
-  { error: IDENTITIES },
-);
+const identity = z.string({ error: IDENTITIES }).min(1, IDENTITIES).max(LONGEST_NAME);
+const identities = z.record(text, z.record(text, identity, { error: IDENTITIES }), { error: IDENTITIES });
 const systems = z.array(text.min(1, 'name a system')).min(1, 'name at least one system, or leave the key out for all of them');
 
 export const requestSchema = z.strictObject({
@@ -116,20 +112,28 @@ export const decisionSchemas = {
     }),
     note,
   }),
+  // `null` takes back what was said; what is left out stays.
   amend: z.strictObject({
     by,
-    successor: successorRule.optional(),
-    successors: byCategory.optional(),
-    overrides: overrides.optional(),
-    identities: identities.optional(),
-    mode: mode.optional(),
-    departure: departure.optional(),
+    successor: successorRule.nullable().optional(),
+    successors: z.record(text, successorRule.nullable(), { error: BY_CATEGORY }).nullable().optional(),
+    overrides: z
+      .record(text, z.record(text, taker.nullable(), { error: PER_ITEM }).nullable(), { error: PER_CATEGORY_AND_ITEM })
+      .nullable()
+      .optional(),
+    identities: z
+      .record(text, z.record(text, identity.nullable(), { error: IDENTITIES }).nullable(), { error: IDENTITIES })
+      .nullable()
+      .optional(),
+    mode: mode.nullable().optional(),
+    departure: departure.nullable().optional(),
     effectiveAt: z
       .union([moment, z.literal('now')], {
         error: 'write a date like 2026-12-24, a moment like 2026-12-24T18:00:00+01:00, or "now"',
       })
+      .nullable()
       .optional(),
-    systems: systems.optional(),
+    systems: systems.nullable().optional(),
     note,
   }),
   execute: z.strictObject({ by, plan, note }),
@@ -154,21 +158,31 @@ export function parseRequest(given: unknown): Parsed<Order> {
   return parse(requestSchema, given, 'the request');
 }
 
+/** Reads messages of one workflow type: each by its schema, with an example in what it says about odd ones. */
+export function messageParser<N extends string, D>(
+  schemas: Record<N, z.ZodObject>,
+  examples: Record<N, string>,
+): (name: string, given: unknown) => Parsed<D> {
+  const names = Object.keys(schemas) as N[];
+  return (name, given) => {
+    if (!Object.hasOwn(schemas, name))
+      return { ok: false, sentence: `There is no message "${clip(name)}". Known are: ${names.join(', ')}.` };
+    if (isObject(given) && typeof given.undecodable === 'string') {
+      const why = clip(given.undecodable);
+      return { ok: false, sentence: `The payload of "${name}" could not be decoded (${why}). Send it as json/plain.` };
+    }
+    if (!isObject(given)) {
+      const example = examples[name as N];
+      const sentence = `"${name}" takes one JSON object such as ${example}; given was ${describe(given)}.`;
+      return { ok: false, sentence };
+    }
+    const parsed = parse(schemas[name as N], given, `"${name}"`);
+    return parsed.ok ? { ok: true, value: { name, ...parsed.value } as D } : parsed;
+  };
+}
+
 export function parseDecision(name: string, given: unknown): Parsed<Decision> {
-  if (!isDecision(name)) {
-    return { ok: false, sentence: `There is no message "${clip(name)}". Known are: ${DECISIONS.join(', ')}.` };
-  }
-  if (isObject(given) && typeof given.undecodable === 'string') {
-    return {
-      ok: false,
-      sentence: `The payload of "${name}" could not be decoded (${clip(given.undecodable)}). Send it as json/plain.`,
-    };
-  }
-  if (!isObject(given)) {
-    return { ok: false, sentence: `"${name}" takes one JSON object such as ${EXAMPLES[name]}; given was ${describe(given)}.` };
-  }
-  const parsed = parse(decisionSchemas[name], given, `"${name}"`);
-  return parsed.ok ? { ok: true, value: { name, ...parsed.value } as Decision } : parsed;
+  return readDecision(name, given);
 }
 
 export function isDecision(name: string): name is DecisionName {
@@ -189,6 +203,7 @@ const EXAMPLES: Record<DecisionName, string> = {
   finish: '{"by": "you@example.com", "reason": "why"}',
   cancel: '{"by": "you@example.com"}',
 };
+const readDecision = messageParser<DecisionName, Decision>(decisionSchemas, EXAMPLES);
 
 /** A request with 200 overrides is far smaller. */
 const LONGEST_JSON = 100_000;

@@ -1,30 +1,11 @@
 /** One offboarding as a value: everything that `status` shows and every decision is judged against. */
+import { isOver } from './lifecycle.js';
 import type { Account, Departure, Finding, ItemException, Mode, Outcome, RunState, StepState } from './model.js';
+import type { Participant, Refusal, Signer } from './people.js';
 import { type Plan, type PlanStep, toAcknowledge } from './plan.js';
 import type { Policy } from './policy.js';
 import type { Order } from './request.js';
-
-/** Somebody who takes part in a run. `human` is the same for two directory entries of one human being. */
-export interface Participant {
-  id: string;
-  name: string;
-  human: string;
-}
-
-/** A decider as the directory knows them now. */
-export interface Decider extends Participant {
-  active: boolean;
-  operator: boolean;
-  approver: boolean;
-}
-
-/** Why this person may not ask for this offboarding; null = they may. */
-export function mayRequest(leaver: Participant, requester: Decider): string | null {
-  if (leaver.human === requester.human) return 'Nobody offboards themselves: ask a colleague to send the request.';
-  if (!requester.active) return `${requester.name} is not active in the directory and cannot ask for an offboarding.`;
-  if (!requester.operator) return `${requester.name} may not ask for an offboarding: that is for operators.`;
-  return null;
-}
+import { items } from './words.js';
 
 export interface StepProgress {
   state: StepState;
@@ -48,24 +29,17 @@ export interface Waiver {
   step: string;
   reason: string;
   leftover: { digest: string; count: number };
-  proposedBy: Participant;
-  approvedBy: Participant | null;
+  proposedBy: Signer;
+  approvedBy: Signer | null;
 }
 
 export interface Acknowledgement {
-  by: Participant;
+  by: Signer;
   at: string;
   /** The keys that were shown: null = those of `manifest`, else a frozen set. Only keys beyond these re-open it. */
   frozen: string | null;
   manifest: string;
   count: number;
-}
-
-export interface Refusal {
-  at: string;
-  message: string;
-  by: string | null;
-  reason: string;
 }
 
 export type Access = 'unknown' | 'absent' | 'open' | 'blocked' | 'deactivated' | 'was-inactive';
@@ -74,6 +48,32 @@ export interface Proof {
   at: string;
   kept: { step: string; before: number; now: number; untouched: boolean }[];
   after: { step: string; count: number | null }[];
+}
+
+/**
+ * What people decided and the story takes up at its next boundary; one at a time, the stronger word counts. A cancellation stays until
+ * the run is closed, since its ending needs it.
+ */
+export type Turn =
+  /** Run again what is not done yet. */
+  | { kind: 'retry' }
+  /** Make a new revision of the plan. */
+  | { kind: 'prepare' }
+  | { kind: 'finish'; by: Signer; reason: string }
+  | { kind: 'reject'; by: Signer; note: string | null }
+  /** `by` is null where Temporal itself was asked. */
+  | { kind: 'cancel'; by: Signer | null; access: 'keep' | 'restore' };
+
+const STRENGTH: Record<Turn['kind'], number> = { retry: 0, prepare: 1, finish: 2, reject: 2, cancel: 3 };
+
+/** The turn that counts once this one was decided as well: a weaker one never takes back what was decided before. */
+export function taking(run: Pick<Run, 'turn'>, turn: Turn): Turn {
+  return run.turn && STRENGTH[run.turn.kind] > STRENGTH[turn.kind] ? run.turn : turn;
+}
+
+/** True when the run is to end at its next boundary. */
+export function isStopping(run: Pick<Run, 'turn'>): boolean {
+  return run.turn?.kind === 'cancel' || run.turn?.kind === 'finish';
 }
 
 export interface Run {
@@ -91,8 +91,8 @@ export interface Run {
   revision: number;
   plan: Plan | null;
   findings: Finding[];
-  approvals: { by: Participant; at: string }[];
-  confirmedBy: Participant | null;
+  approvals: { by: Signer; at: string }[];
+  confirmedBy: Signer | null;
   acknowledgements: Record<string, Acknowledgement>;
   /** Manual categories that gained keys since they were acknowledged: what people are shown now. */
   shown: Record<string, { frozen: string; count: number }>;
@@ -107,13 +107,9 @@ export interface Run {
   blockProblems: Record<string, string>;
   /** What each system showed immediately before it switched the leaver off, and what landed there afterwards. */
   proofs: Record<string, Proof>;
-  pausedBy: Participant | null;
-  rejection: { by: Participant; note: string | null } | null;
-  cancellation: { by: Participant | null; access: 'keep' | 'restore' } | null;
-  finish: { by: Participant; reason: string } | null;
-  /** An accepted `amend` or `retry` that the story has not taken up yet. */
-  replan: boolean;
-  retry: boolean;
+  pausedBy: Signer | null;
+  /** What people decided that the story has not taken up yet. */
+  turn: Turn | null;
   /** True once execution of this plan has begun: from then on it is locked. */
   started: boolean;
   /** How often failed steps were tried again, and how often a proof found something, in this run. */
@@ -122,7 +118,7 @@ export interface Run {
   /** Counts effects on accounts over the whole run, so that each has a receipt of its own. */
   turns: number;
   /** Who changed the order since the request: they asked for what the plan does, so they do not approve it. */
-  amendedBy: Participant[];
+  amendedBy: Signer[];
   /** Messages judged so far, accepted and refused. */
   decided: number;
   refused: Refusal[];
@@ -162,11 +158,7 @@ export function newRun(given: {
     blockProblems: {},
     proofs: {},
     pausedBy: null,
-    rejection: null,
-    cancellation: null,
-    finish: null,
-    replan: false,
-    retry: false,
+    turn: null,
     started: false,
     retries: 0,
     failedProofs: 0,
@@ -279,11 +271,6 @@ export function failedSteps(run: Pick<Run, 'steps'>): string[] {
     .map(([id]) => id);
 }
 
-/** "1 item", "1,204 items". */
-export function items(count: number): string {
-  return `${count.toLocaleString('en-US')} item${count === 1 ? '' : 's'}`;
-}
-
 /** Items that approved skips leave with the leaver. */
 export function waivedItems(run: Pick<Run, 'waivers'>): number {
   return Object.values(run.waivers).reduce((sum, waiver) => sum + (waiver.approvedBy ? waiver.leftover.count : 0), 0);
@@ -318,7 +305,7 @@ export type WaitingOn =
 
 /** Whom or what the run waits for now: one word, also a search attribute. */
 export function waitingOn(run: Run): WaitingOn {
-  if (run.pausedBy && run.state !== 'closed') return 'resume';
+  if (run.pausedBy && !isOver(run.state)) return 'resume';
   switch (run.state) {
     case 'needs-correction':
       return 'correction';
@@ -334,6 +321,7 @@ export function waitingOn(run: Run): WaitingOn {
     case 'preparing':
     case 'executing':
     case 'deactivating':
+    case 'closing':
     case 'closed':
       return 'nobody';
   }

@@ -1,7 +1,8 @@
 /** Names that workflows and callers share: workflow types, ids, messages, their answers. Import this, never the workflows themselves. */
 import type { Finding, Outcome, RunState, StepState } from '../domain/model.js';
+import type { Participant } from '../domain/people.js';
 import type { DecisionName, Order } from '../domain/request.js';
-import type { Participant, Run, WaitingOn } from '../domain/run.js';
+import type { Run, WaitingOn } from '../domain/run.js';
 
 export const REQUEST_OFFBOARDING = 'requestOffboarding';
 export const OFFBOARD_USER = 'offboardUser';

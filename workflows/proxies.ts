@@ -4,10 +4,13 @@ import {
   ActivityFailure,
   type ActivityOptions,
   ApplicationFailure,
+  CancelledFailure,
   proxyActivities,
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.js';
+import { type FailureKind, isFailureKind } from '../domain/failure.js';
+import { summary } from '../domain/summary.js';
 
 const retry: ActivityOptions['retry'] = {
   // A restart of a database takes seconds: ask again soon, then rarely. The activity itself says when its patience ends.
@@ -41,7 +44,12 @@ export const prompt = proxyActivities<Activities>({
   retry,
 });
 
-export type Attempt<T> = { ok: true; value: T } | { ok: false; sentence: string };
+/**
+ * What came of an activity. `kind` says of what sort a failure is: one of the closed list, `bug` for what nobody knew, `timeout` where
+ * no worker finished in time, `cancelled` where it was asked to stop.
+ */
+export type Attempt<T> = { ok: true; value: T } | { ok: false; kind: AttemptFailure; sentence: string };
+export type AttemptFailure = FailureKind | 'bug' | 'timeout' | 'cancelled';
 
 /** An activity that failed for good is something to tell people, not a failed workflow. */
 export async function attempt<T>(call: () => Promise<T>): Promise<Attempt<T>> {
@@ -50,9 +58,24 @@ export async function attempt<T>(call: () => Promise<T>): Promise<Attempt<T>> {
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     const { cause } = error;
-    if (cause instanceof ApplicationFailure) return { ok: false, sentence: cause.message };
-    if (cause instanceof TimeoutFailure)
-      return { ok: false, sentence: `No worker finished "${error.activityType}" in time (${cause.timeoutType}).` };
-    return { ok: false, sentence: cause?.message ?? error.message };
+    // What failed while it was asked to stop is not tried again any more: it was stopped, it did not fail.
+    if (cause instanceof CancelledFailure || error.retryState === 'CANCEL_REQUESTED')
+      return { ok: false, kind: 'cancelled', sentence: cause?.message ?? error.message };
+    if (cause instanceof ApplicationFailure)
+      return { ok: false, kind: isFailureKind(cause.type) ? cause.type : 'bug', sentence: cause.message };
+    if (cause instanceof TimeoutFailure) {
+      const sentence = `No worker finished "${error.activityType}" in time (${cause.timeoutType}).`;
+      return { ok: false, kind: 'timeout', sentence };
+    }
+    return { ok: false, kind: 'bug', sentence: cause?.message ?? error.message };
   }
+}
+
+interface Verb<I, O> {
+  executeWithOptions(options: ActivityOptions, args: [I]): Promise<O>;
+}
+
+/** Does something by an activity, under a summary that people read in the Temporal UI. What fails for good is a value. */
+export function ask<I, O>(verb: Verb<I, O>, says: string, input: I): Promise<Attempt<O>> {
+  return attempt(() => verb.executeWithOptions({ summary: summary(says) }, [input]));
 }

@@ -4,12 +4,11 @@
  */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, setCurrentDetails, startChild, uuid4 } from '@temporalio/workflow';
-import type { Identified } from '../activities/people.js';
+import { type Decider, mayRequest, type Participant } from '../domain/people.js';
 import { type Order, parseRequest } from '../domain/request.js';
-import { type Decider, mayRequest, type Participant } from '../domain/run.js';
 import { summary } from '../domain/summary.js';
 import { OFFBOARD_USER, type OffboardUserInput, offboardingWorkflowId, type RequestAnswer } from './messages.js';
-import { attempt, quick } from './proxies.js';
+import { ask, quick } from './proxies.js';
 
 export async function requestOffboarding(request?: unknown): Promise<RequestAnswer> {
   const answer = await answerTo(request);
@@ -29,16 +28,17 @@ async function answerTo(request: unknown): Promise<RequestAnswer> {
   if ('sentence' in requester) return notStarted(requester.sentence);
   const objection = mayRequest(leaver, requester);
   if (objection) return notStarted(objection);
-  return start(order, leaver, requester);
+  return start(order, leaver, requester, Object.keys(request as object));
 }
 
 async function look(key: string, who: string): Promise<Decider | { sentence: string }> {
-  const found = await attempt<Identified>(() => quick.identify.executeWithOptions({ summary: `Who is "${key}"?` }, [{ who }]));
+  const found = await ask(quick.identify, `Who is "${key}"?`, { who });
   if (!found.ok) return { sentence: `"${key}" could not be looked up: ${found.sentence}` };
   return found.value.kind === 'one' ? found.value.person : { sentence: `"${key}": ${found.value.sentence}` };
 }
 
-async function start(order: Order, leaver: Decider, requester: Decider): Promise<RequestAnswer> {
+/** @param given the keys that the request really had: defaults are nobody's wish */
+async function start(order: Order, leaver: Decider, requester: Decider, given: readonly string[]): Promise<RequestAnswer> {
   const workflowId = offboardingWorkflowId(leaver.id);
   const offboardingId = uuid4();
   const input: OffboardUserInput = { offboardingId, order, leaver: participant(leaver), requester: participant(requester) };
@@ -53,7 +53,7 @@ async function start(order: Order, leaver: Decider, requester: Decider): Promise
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    return alreadyRunning(workflowId, leaver, order);
+    return alreadyRunning(workflowId, leaver, order, given);
   }
   const next =
     order.mode === 'preview'
@@ -63,13 +63,16 @@ async function start(order: Order, leaver: Decider, requester: Decider): Promise
 }
 
 /** Says how the new request differs and which `amend` would make the open run do it. Changes nothing by itself. */
-async function alreadyRunning(workflowId: string, leaver: Decider, order: Order): Promise<RequestAnswer> {
-  const open = await attempt(() =>
-    quick.openRequest.executeWithOptions({ summary: 'What does the open run do?' }, [{ leaverId: leaver.id }]),
-  );
+async function alreadyRunning(
+  workflowId: string,
+  leaver: Decider,
+  order: Order,
+  given: readonly string[],
+): Promise<RequestAnswer> {
+  const open = await ask(quick.openRequest, 'What does the open run do?', { leaverId: leaver.id });
   const current = open.ok ? open.value.order : null;
   const differs = current
-    ? AMENDABLE.filter(key => order[key] !== undefined && JSON.stringify(order[key]) !== JSON.stringify(current[key]))
+    ? AMENDABLE.filter(key => given.includes(key) && JSON.stringify(order[key]) !== JSON.stringify(current[key]))
     : [];
   const amend = differs.length > 0 ? { by: '', ...Object.fromEntries(differs.map(key => [key, order[key]])) } : null;
   return {

@@ -1,5 +1,6 @@
 /** Who owned one item: every manifest page that names it, with the receipt of its move and the decisions behind the plan. */
 import type { ItemException } from '../../domain/model.js';
+import { type Identity, identityWords } from '../../domain/people.js';
 import type { Plan } from '../../domain/plan.js';
 import type { Store } from '../../store/store.js';
 import type { ItemTrace } from '../../store/trail.js';
@@ -90,9 +91,16 @@ async function approvalsOf(store: Store, offboarding: string, plan: string): Pro
       message?: string;
       decider?: { id: string; name: string } | null;
       payload?: { step?: string };
-      identity?: string;
+      identity?: Identity;
     };
     if (kind !== 'decision' || message !== 'approve' || payload?.step || body.plan !== plan) return [];
-    return [{ name: decider?.name ?? String(body.by), id: decider?.id ?? null, at, identity: identity ?? 'claimed' }];
+    return [
+      {
+        name: decider?.name ?? String(body.by),
+        id: decider?.id ?? null,
+        at,
+        identity: identityWords(identity ?? { kind: 'claimed' }),
+      },
+    ];
   });
 }

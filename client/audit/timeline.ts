@@ -1,5 +1,6 @@
 /** The evidence in order of time, as sentences for people and as values for programs. */
-import { number } from '../../domain/report.js';
+import { identityWords } from '../../domain/people.js';
+import { number } from '../../domain/words.js';
 import type { AuditEntry } from '../../store/audit.js';
 import type { ReceiptRow } from '../../store/trail.js';
 import type { Evidence } from './evidence.js';
@@ -158,8 +159,10 @@ function chainWords({ kind, subject, body }: AuditEntry): string {
       const plan = text('plan') ? ` on plan ${text('plan').slice(0, 12)}` : '';
       const why = note || reason ? ` Said: ${note ?? reason}` : '';
       const verdict = kind === 'refusal' ? 'refused: ' : '';
-      return `${who}, ${text('identity') || 'claimed'}: ${text('message')}${plan}. ${verdict}${text('sentence')}${why}`;
+      return `${who}, ${identityOf(body.identity)}: ${text('message')}${plan}. ${verdict}${text('sentence')}${why}`;
     }
+    case 'notice':
+      return `${text('notice')}, for ${list(body.audience)}: ${text('sentence')}`;
     case 'access':
       return `access in ${text('system')}: ${text('access')}`;
     case 'deactivated': {
@@ -175,6 +178,15 @@ function chainWords({ kind, subject, body }: AuditEntry): string {
       if (kind.startsWith('step-')) return stepWords(kind.slice('step-'.length), body);
       return subject;
   }
+}
+
+function identityOf(given: unknown): string {
+  const { kind, by } = (given ?? {}) as { kind?: unknown; by?: unknown };
+  return kind === 'verified' ? identityWords({ kind, by: String(by) }) : identityWords({ kind: 'claimed' });
+}
+
+function list(given: unknown): string {
+  return Array.isArray(given) ? given.map(String).join(' and ') : 'nobody';
 }
 
 function stepWords(state: string, body: Record<string, unknown>): string {

@@ -19,6 +19,7 @@ const STATES = [
   'executing',
   'needs-attention',
   'deactivating',
+  'closing',
   'closed',
 ] as const satisfies RunState[];
 const WAITING = [

@@ -1,5 +1,6 @@
 /** A run on the screen: the tree, and the commands that fit now. */
-import { tree } from '../../domain/report.js';
+import { type Piece, treeLines } from '../../domain/tree.js';
+import { viewOf } from '../../domain/view.js';
 import type { Status } from '../../workflows/messages.js';
 import { clean } from '../clean.js';
 import { commandLine, decisionLine } from '../printed.js';
@@ -7,10 +8,9 @@ import type { LiveRun } from '../which-run.js';
 import type { Colours, Terminal } from './terminal.js';
 
 export function showRun(terminal: Terminal, run: LiveRun, status: Status): void {
-  for (const line of tree(status)) terminal.say(coloured(clean(line), terminal.colours));
+  for (const line of treeLines(viewOf(status))) terminal.say(line.map(piece => painted(piece, terminal.colours)).join(''));
   const ended = endedInTemporal(run);
   if (ended) terminal.say(terminal.colours.yellow(ended));
-  if (status.pausedBy && status.state !== 'closed') terminal.say(`Paused by ${clean(status.pausedBy.name)}.`);
   showRefusals(terminal, status);
   if (!ended) showNext(terminal, status);
 }
@@ -49,10 +49,8 @@ const PAINT: Record<string, keyof Colours> = {
   '!': 'yellow',
 };
 
-/** Only the mark of a line is coloured, and the first word of a finding. */
-function coloured(line: string, colours: Colours): string {
-  return line.replace(/^([│├└─ ]*)([✓✗▸–○!])(?= )/u, (_, indent: string, mark: string) => {
-    const paint = colours[PAINT[mark]!] as (text: string) => string;
-    return `${indent}${paint(mark)}`;
-  });
+/** Only the marks are coloured. */
+function painted({ is, text }: Piece, colours: Colours): string {
+  const paint = is === 'mark' ? PAINT[text] : undefined;
+  return paint ? (colours[paint] as (text: string) => string)(clean(text)) : clean(text);
 }

@@ -4,7 +4,8 @@
  */
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { Outcome } from '../../domain/model.js';
-import { MARK, number } from '../../domain/report.js';
+import { MARK } from '../../domain/tree.js';
+import { number } from '../../domain/words.js';
 import type { Status } from '../../workflows/messages.js';
 import { clean } from '../clean.js';
 import { follow } from '../follow.js';

@@ -1,7 +1,8 @@
 /** Shows the steps of a run while they happen: a bar per system on a terminal, plain lines now and then where nobody watches live. */
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { isEffect, type PlanStep } from '../../domain/plan.js';
-import { number, takers } from '../../domain/report.js';
+import { takers } from '../../domain/view.js';
+import { number } from '../../domain/words.js';
 import type { Status } from '../../workflows/messages.js';
 import { indented, type Screen } from '../local/screen.js';
 import type { LiveProgress } from '../runs.js';

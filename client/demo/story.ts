@@ -7,8 +7,10 @@
 import { join } from 'node:path';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { isEffect, type Plan, type PlanStep } from '../../domain/plan.js';
-import { number, takers, tree } from '../../domain/report.js';
 import { openAcknowledgements } from '../../domain/run.js';
+import { type Tone, treeLines } from '../../domain/tree.js';
+import { takers, viewOf } from '../../domain/view.js';
+import { number } from '../../domain/words.js';
 import { COLLEAGUES, type Colleague, emailOf } from '../../examples/demo/people.js';
 import { offboardingWorkflowId, type Report, type Status } from '../../workflows/messages.js';
 import type { Installation } from '../local/installation.js';
@@ -109,6 +111,7 @@ class Story {
           await this.execution(status);
           break;
         case 'preparing':
+        case 'closing':
           await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS));
           break;
         case 'closed':
@@ -191,7 +194,6 @@ class Story {
     return null;
   }
 
-  /** The state is "closed" a moment before the certificate is written and the run itself ends. */
   private async close(): Promise<Told> {
     await this.offboardings.handle(this.run, this.runId ?? undefined).result();
     const status = await this.status();
@@ -400,15 +402,15 @@ export function condensedTree(status: Status, screen: Screen): string[] {
       ];
     }),
   };
-  return tree({ ...status, plan }).map(line =>
-    line
-      .replace(/^Offboarding of .*/, c.bold)
-      .replace(/ ✓ /, ` ${c.green('✓')} `)
-      .replace(/ ✗ /, ` ${c.red('✗')} `)
-      .replace(/^[│├└─ ]+/, c.dim)
-      .replace(/: completed \([^)]*\)/, words => c.dim(words))
-      .replace(/ {2}[\d,]+ .*: kept .*/, c.dim),
-  );
+  const paint: Record<Tone, (text: string) => string> = {
+    title: c.bold,
+    rail: c.dim,
+    mark: text => (text === '✓' ? c.green(text) : text === '✗' ? c.red(text) : text),
+    words: text => text,
+    done: c.dim,
+    kept: c.dim,
+  };
+  return treeLines(viewOf({ ...status, plan })).map(line => line.map(({ is, text }) => paint[is](text)).join(''));
 }
 
 /** The same from a closing report, which knows less. */

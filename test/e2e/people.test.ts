@@ -1,4 +1,5 @@
 /** Who is who, who may take over, and who may decide: nobody is guessed, nobody decides about themselves. */
+import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { Who } from '../small-world/cast.js';
 import {
@@ -377,6 +378,51 @@ test('a second request is shown the open run, and how to change it', async () =>
   });
   expect((await small.world.offboardings.status(run.run)).revision).toBe(1);
 });
+
+test('a second request is answered with what it said, never with what it left open', async () => {
+  const run = await start(small, { departure: 'unplanned', mode: 'execute-only' });
+  await planned(small, run);
+  expect(await request({})).toMatchObject({ answer: 'already-running', differs: [], amend: null });
+  expect(await request({ departure: 'planned' })).toMatchObject({ differs: ['departure'], amend: { departure: 'planned' } });
+});
+
+test.each([
+  ['a leaver who is somebody else behind the same id', { leaver: { human: 'nobody' } }, /the leaver is who was asked about/],
+  ['a requester who is somebody else', { requester: { human: 'nobody' } }, /the requester is who asked/],
+  ['a requester who does not exist', { requester: { id: '17' } }, /Nobody in Small CRM has the id "17"/],
+  ['a requester who is no operator', { requester: 'bob' }, /that is for operators/],
+  ['the leaver as the requester', { requester: 'alice' }, /Nobody offboards themselves/],
+] as const)('started by hand with %s, the offboarding is refused and nobody is asked', async (_what, forged, says) => {
+  const real = await start(small, { mode: 'preview' });
+  const { leaver, requester } = await waitFor(small, real, ({ state }) => state === 'closed');
+  await small.world.offboardings.result(real.run);
+  const given = 'requester' in forged ? forged.requester : {};
+  const named = typeof given === 'string' ? await personOf(given as Who) : { ...requester, ...given };
+  const input = {
+    offboardingId: randomUUID(),
+    order: { user: mail(small, 'alice'), requestedBy: mail(small, 'olivia'), successor: 'manager' },
+    leaver: { ...leaver, ...('leaver' in forged ? forged.leaver : {}) },
+    requester: named,
+  };
+  await small.world.worker.deps.temporal.workflow.start('offboardUser', {
+    workflowId: real.run,
+    taskQueue: small.world.config.temporal.taskQueue,
+    args: [input],
+  });
+  expect(await small.world.offboardings.result(real.run)).toMatchObject({
+    outcome: 'refused',
+    sentence: expect.stringMatching(says),
+    steps: [],
+  });
+});
+
+/** As the front door would have found them. */
+async function personOf(who: Who): Promise<{ id: string; name: string; human: string }> {
+  const answer = await request({ user: mail(small, who), mode: 'preview', successor: mail(small, 'carol') });
+  const run = (answer as unknown as { workflowId: string }).workflowId;
+  await small.world.offboardings.result(run);
+  return (await small.world.offboardings.status(run)).leaver;
+}
 
 test('nobody is switched off while another run is still handing things over to them', async () => {
   const first = await start(small, { successor: mail(small, 'bob') });

@@ -6,8 +6,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { details, tree } from '../../domain/report.js';
+import { details } from '../../domain/markdown.js';
 import type { Run } from '../../domain/run.js';
+import { tree } from '../../domain/tree.js';
 
 const FOLDER = fileURLToPath(new URL('./pictures/', import.meta.url));
 

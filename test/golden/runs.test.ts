@@ -158,7 +158,7 @@ test('cancelled-by-temporal: the same, asked for in Temporal itself', async () =
     () => agree(small, started),
     async () => {
       await handle(started).cancel();
-      await small.world.offboardings.waitFor(started.run, status => status.cancellation !== null);
+      await small.world.offboardings.waitFor(started.run, status => status.turn?.kind === 'cancel');
     },
   );
   await done(album, started, 'cancelled');

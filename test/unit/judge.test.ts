@@ -1,13 +1,14 @@
 /** Every decision in every state: what it gets, and in which words. */
 import { describe, expect, test } from 'vitest';
-import { applyAmendment, judge, type Verdict } from '../../domain/judge.js';
+import { applyAmendment, judge, type Sender, type Verdict } from '../../domain/judge.js';
+import { isOver } from '../../domain/lifecycle.js';
 import type { RunState } from '../../domain/model.js';
 import { DECISIONS, type Decision, type DecisionName } from '../../domain/request.js';
-import { type Decider, isWaived, type Run } from '../../domain/run.js';
+import { isWaived, type Run } from '../../domain/run.js';
 import { alice, bob, DIGEST, dan, decider, LEFT, NOW, olivia, order, plan, priya, runIn, STATES } from './made-up.js';
 
 const by = 'somebody';
-const SENT: Record<DecisionName, { who: Decider; decision: Decision }> = {
+const SENT: Record<DecisionName, { who: Sender; decision: Decision }> = {
   approve: { who: priya, decision: { name: 'approve', by, plan: DIGEST } },
   reject: { who: priya, decision: { name: 'reject', by, plan: DIGEST } },
   acknowledge: { who: olivia, decision: { name: 'acknowledge', by, category: 'crm/mailbox' } },
@@ -21,7 +22,7 @@ const SENT: Record<DecisionName, { who: Decider; decision: Decision }> = {
   cancel: { who: olivia, decision: { name: 'cancel', by } },
 };
 
-const NOT_NOW: Record<Exclude<RunState, 'closed'>, string> = {
+const NOT_NOW: Record<Exclude<RunState, 'closing' | 'closed'>, string> = {
   preparing: 'the plan is still being made',
   'needs-correction': 'something must be settled first: send "amend" or "retry"',
   'awaiting-approval': 'the plan waits for acknowledgements and approval',
@@ -79,7 +80,7 @@ describe.each(STATES)('a run that is %s', state => {
   test.each(DECISIONS)('%s', name => {
     const verdict = verdictOf(runIn(state), name);
     const { accepted, sentence } = verdict;
-    if (state === 'closed') {
+    if (isOver(state)) {
       expect(verdict).toEqual(refusal('The offboarding is closed (completed); start a new one if something is left to do.'));
       return;
     }
@@ -156,7 +157,9 @@ describe('one plan, one approval', () => {
 
   test('an approval is recorded with its time, and the same person counts once', () => {
     const verdict = verdictOf(open, 'approve');
-    expect(verdict).toMatchObject({ changes: { approvals: [{ by: { id: 'priya', name: 'Priya', human: 'priya' }, at: NOW }] } });
+    expect(verdict).toMatchObject({
+      changes: { approvals: [{ by: { id: 'priya', name: 'Priya', human: 'priya', identity: { kind: 'claimed' } }, at: NOW }] },
+    });
     const again = { ...open, approvals: [{ by: priya, at: NOW }] };
     expect(verdictOf(again, 'approve', decider('Priya K', { human: 'priya' }))).toEqual(
       refusal('Priya K has approved this plan already; one more person counts, the same one twice does not.'),
@@ -233,7 +236,7 @@ describe('skips', () => {
     expect(approved).toMatchObject({
       accepted: true,
       sentence: 'Skipping "crm/tasks" is approved; what stays with the leaver: 2 items.',
-      changes: { retry: true, waivers: { 'crm/tasks': { approvedBy: { name: 'Priya' } } } },
+      changes: { turn: { kind: 'retry' }, waivers: { 'crm/tasks': { approvedBy: { name: 'Priya' } } } },
     });
     const both = { ...asked, ...changesOf(approved) };
     expect(isWaived(both, 'crm/tasks')).toBe(true);
@@ -298,15 +301,35 @@ describe('pause, cancel, retry', () => {
     expect(verdictOf(paused, 'resume')).toEqual({ accepted: true, sentence: 'Resumed.', changes: { pausedBy: null } });
   });
 
+  test('a run that is paused in the middle of its effects may be finished as it is', () => {
+    for (const state of ['executing', 'deactivating'] as const) {
+      expect(verdictOf(runIn(state), 'finish').accepted).toBe(false);
+      expect(verdictOf(runIn(state, { pausedBy: olivia }), 'finish')).toMatchObject({
+        changes: { turn: { kind: 'finish', by: { name: 'Olivia' }, reason: 'enough' } },
+      });
+    }
+    expect(verdictOf(runIn('scheduled', { pausedBy: olivia }), 'finish').accepted).toBe(false);
+  });
+
+  test('of two decisions that the story has not taken up, the stronger one counts', () => {
+    const run = runIn('needs-attention');
+    const cancelled = { ...run, ...changesOf(verdictOf(run, 'cancel')) };
+    for (const name of ['retry', 'amend', 'finish'] as const)
+      expect({ ...cancelled, ...changesOf(verdictOf(cancelled, name)) }.turn?.kind).toBe('cancel');
+    const amended = { ...run, ...changesOf(verdictOf(run, 'amend')) };
+    expect({ ...amended, ...changesOf(verdictOf(amended, 'retry')) }.turn?.kind).toBe('prepare');
+    expect({ ...amended, ...changesOf(verdictOf(amended, 'finish')) }.turn?.kind).toBe('finish');
+  });
+
   test('a cancellation must say what becomes of a block', () => {
     const blocked = runIn('scheduled', { access: { crm: 'blocked', hr: 'open' } });
     expect(verdictOf(blocked, 'cancel')).toEqual(
       refusal('Sign-in is blocked in "crm". Say what becomes of it: "access": "keep" or "access": "restore".'),
     );
     expect(verdictOf(blocked, 'cancel', olivia, { access: 'restore' })).toMatchObject({
-      changes: { cancellation: { access: 'restore', by: { name: 'Olivia' } } },
+      changes: { turn: { kind: 'cancel', access: 'restore', by: { name: 'Olivia' } } },
     });
-    expect(verdictOf(runIn('scheduled'), 'cancel')).toMatchObject({ changes: { cancellation: { access: 'keep' } } });
+    expect(verdictOf(runIn('scheduled'), 'cancel')).toMatchObject({ changes: { turn: { kind: 'cancel', access: 'keep' } } });
   });
 
   test('a retry of a run that waits for acknowledgements alone names no steps', () => {
@@ -355,6 +378,37 @@ describe('amendments', () => {
     });
   });
 
+  test('null takes back what was said: one item, one category, or all of it', () => {
+    const before = {
+      ...order,
+      successor: 'manager',
+      successors: { 'crm/tasks': 'bob', hr: 'eve' },
+      overrides: { 'crm/tasks': { '1': 'bob', '2': 'bob' }, 'hr/cases': { '9': 'eve' } },
+      identities: { crm: { user: '1' } },
+      effectiveAt: '2026-12-24',
+      systems: ['crm'],
+      mode: 'preview' as const,
+    };
+    const nulls = { successor: null, successors: null, overrides: null, identities: null, effectiveAt: null };
+    expect(applyAmendment(before, { ...nulls, systems: null, mode: null, departure: null })).toEqual(order);
+    const some = applyAmendment(before, {
+      successors: { hr: null },
+      overrides: { 'crm/tasks': { '1': null }, 'hr/cases': null },
+      identities: { crm: { user: null } },
+    });
+    expect(some.successors).toEqual({ 'crm/tasks': 'bob' });
+    expect(some.overrides).toEqual({ 'crm/tasks': { '2': 'bob' } });
+    expect(some.identities).toBeUndefined();
+  });
+
+  test('one that changes nothing voids no approval, but a parked run may have a new plan made', () => {
+    const words =
+      'That changes nothing, so nothing is voided. Say what is to be different; null takes back what was said before.';
+    for (const changes of [{ successor: undefined }, { successor: null }, { successor: undefined, mode: order.mode }])
+      expect(verdictOf(runIn('scheduled'), 'amend', olivia, changes)).toEqual(refusal(words));
+    expect(verdictOf(runIn('needs-attention'), 'amend', olivia, { successor: undefined }).accepted).toBe(true);
+  });
+
   test('"now" takes the date away; another date replaces it', () => {
     const dated = { ...order, effectiveAt: '2026-12-24' };
     expect(applyAmendment(dated, { effectiveAt: 'now' }).effectiveAt).toBeUndefined();
@@ -367,7 +421,7 @@ describe('amendments', () => {
       'crm/tasks': Object.fromEntries(Array.from({ length: 150 }, (_, n) => [`${from + n}`, 'bob'])),
     });
     const run = runIn('awaiting-approval', { order: { ...order, overrides: many(0) } });
-    expect(verdictOf(run, 'amend', olivia, { overrides: many(0) }).accepted).toBe(true);
+    expect(verdictOf(run, 'amend', olivia, { overrides: many(10) }).accepted).toBe(true);
     expect(verdictOf(run, 'amend', olivia, { overrides: many(100) })).toEqual(
       refusal('With these the run would have 250 overrides, and at most 200 travel inline: use a "match" rule instead.'),
     );
@@ -391,10 +445,10 @@ describe('amendments', () => {
       sentence: 'Amended; a new revision of the plan is being made. 2 approvals are void.',
       changes: {
         order: { ...order, successor: 'bob' },
-        replan: true,
+        turn: { kind: 'prepare' },
         approvals: [],
         confirmedBy: null,
-        amendedBy: [{ id: 'olivia', name: 'Olivia', human: 'olivia' }],
+        amendedBy: [{ id: 'olivia', name: 'Olivia', human: 'olivia', identity: { kind: 'claimed' } }],
       },
     });
   });

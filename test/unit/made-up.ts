@@ -1,17 +1,20 @@
 /** A small made-up offboarding as values, for tests of the pure core: Alice leaves, Olivia asked for it, Priya may approve. */
+import type { Sender } from '../../domain/judge.js';
 import type { RunState } from '../../domain/model.js';
 import type { Plan, PlanStep } from '../../domain/plan.js';
 import { policySchema } from '../../domain/policy.js';
 import type { Order } from '../../domain/request.js';
-import { type Decider, newRun, queuedStep, type Run, type StepProgress } from '../../domain/run.js';
+import { newRun, queuedStep, type Run, type StepProgress } from '../../domain/run.js';
 
 export const NOW = '2026-11-20T10:00:00.000Z';
 export const DIGEST = 'a1b2c3d4e5f6'.padEnd(64, '0');
 /** Of the keys that a skip would leave. */
 export const LEFT = 'feed00c0ffee'.padEnd(64, '0');
 
-export function decider(name: string, more: Partial<Decider> = {}): Decider {
-  return { id: name.toLowerCase(), name, human: name.toLowerCase(), active: true, operator: true, approver: true, ...more };
+export function decider(name: string, more: Partial<Sender> = {}): Sender {
+  const id = name.toLowerCase();
+  const may = { active: true, operator: true, approver: true };
+  return { id, name, human: id, ...may, identity: { kind: 'claimed' }, ...more };
 }
 
 export const alice = decider('Alice');
@@ -127,7 +130,7 @@ export function runIn(state: RunState, more: Partial<Run> = {}): Run {
   return {
     ...fresh,
     state,
-    outcome: state === 'closed' ? 'completed' : null,
+    outcome: state === 'closed' || state === 'closing' ? 'completed' : null,
     sentence: `It is ${state}.`,
     ...(withoutPlan
       ? {}
@@ -150,5 +153,6 @@ export const STATES: RunState[] = [
   'executing',
   'needs-attention',
   'deactivating',
+  'closing',
   'closed',
 ];

@@ -1,5 +1,6 @@
 /** What a run says about itself: who has approved, what is left, whom it waits for. */
 import { describe, expect, test } from 'vitest';
+import { mayRequest } from '../../domain/people.js';
 import { type Policy, policySchema } from '../../domain/policy.js';
 import {
   acknowledgeable,
@@ -8,8 +9,6 @@ import {
   doneSoFar,
   failedSteps,
   handedOver,
-  items,
-  mayRequest,
   mode,
   notSwitchedOff,
   openAcknowledgements,
@@ -20,6 +19,7 @@ import {
   waitingOn,
   waivedItems,
 } from '../../domain/run.js';
+import { items } from '../../domain/words.js';
 import { alice, bob, decider, NOW, olivia, order, plan, priya, progress, runIn, STATES, step, tasks } from './made-up.js';
 
 const policy = (more: Partial<Policy> = {}): Policy => policySchema.parse(more);
@@ -135,10 +135,11 @@ describe('whom it waits for', () => {
       executing: 'nobody',
       'needs-attention': 'attention',
       deactivating: 'nobody',
+      closing: 'nobody',
       closed: 'nobody',
     };
     expect(waitingOn(runIn(state))).toBe(expected[state]);
-    expect(waitingOn(runIn(state, { pausedBy: olivia }))).toBe(state === 'closed' ? 'nobody' : 'resume');
+    expect(waitingOn(runIn(state, { pausedBy: olivia }))).toBe(state === 'closed' || state === 'closing' ? 'nobody' : 'resume');
   });
 
   test('a plan waits for acknowledgements, then for approval, then for the confirmation', () => {

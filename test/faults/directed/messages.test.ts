@@ -231,20 +231,7 @@ async function recorded({ run, offboardingId }: Started, count: number): Promise
 }
 
 /** What no refused message may change. */
-function kept({
-  state,
-  approvals,
-  acknowledgements,
-  revision,
-  order,
-  waivers,
-  pausedBy,
-  rejection,
-  cancellation,
-  finish,
-  replan,
-  steps,
-}: Status): unknown {
+function kept({ state, approvals, acknowledgements, revision, order, waivers, pausedBy, turn, steps }: Status): unknown {
   return {
     state,
     approvals,
@@ -253,10 +240,7 @@ function kept({
     order,
     waivers,
     pausedBy,
-    rejection,
-    cancellation,
-    finish,
-    replan,
+    turn,
     steps,
   };
 }

@@ -2,10 +2,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { judge } from '../../domain/judge.js';
-import { accessWords, details, nextMessages, number, takers, tree } from '../../domain/report.js';
+import { details } from '../../domain/markdown.js';
+import { nextMessages } from '../../domain/next.js';
 import { DECISIONS, parseDecision } from '../../domain/request.js';
 import type { Run } from '../../domain/run.js';
-import { alice, decider, NOW, olivia, plan, priya, progress, runIn, STATES, step, tasks } from './made-up.js';
+import { tree } from '../../domain/tree.js';
+import { accessWords, takers } from '../../domain/view.js';
+import { number } from '../../domain/words.js';
+import { alice, decider, NOW, olivia, order, plan, priya, progress, runIn, STATES, step, tasks } from './made-up.js';
 
 const confirming = plan({ policy: { ...plan().policy, confirmation: true } });
 const decided = runIn('scheduled');
@@ -17,11 +21,16 @@ const waiver = {
   approvedBy: null,
 };
 
+/** As it typically is; what is scheduled has a date. */
+function typical(state: (typeof STATES)[number], more: Partial<Run> = {}): Run {
+  return runIn(state, { ...(state === 'scheduled' ? { order: { ...order, effectiveAt: '2026-12-24' } } : {}), ...more });
+}
+
 /** Every state, and what else changes the messages that fit. */
 const RUNS: [string, Run][] = [
-  ...STATES.map((state): [string, Run] => [state, runIn(state)]),
-  ...STATES.map((state): [string, Run] => [`${state}, paused`, runIn(state, { pausedBy: olivia })]),
-  ...STATES.map((state): [string, Run] => [`${state}, blocked`, runIn(state, { access: { crm: 'blocked' } })]),
+  ...STATES.map((state): [string, Run] => [state, typical(state)]),
+  ...STATES.map((state): [string, Run] => [`${state}, paused`, typical(state, { pausedBy: olivia })]),
+  ...STATES.map((state): [string, Run] => [`${state}, blocked`, typical(state, { access: { crm: 'blocked' } })]),
   ['acknowledged', runIn('awaiting-approval', { acknowledgements: decided.acknowledgements })],
   ['approved', runIn('awaiting-approval', { approvals: decided.approvals })],
   ['to be confirmed', runIn('awaiting-approval', { ...decided, state: 'awaiting-approval', plan: confirming })],
@@ -56,13 +65,13 @@ describe('the messages to paste', () => {
   });
 
   test.each(STATES)('%s: there is a way on, unless the run is busy or closed', state => {
-    expect(nextMessages(runIn(state)).length > 0).toBe(state !== 'preparing' && state !== 'closed');
+    expect(nextMessages(runIn(state)).length > 0).toBe(!['preparing', 'closing', 'closed'].includes(state));
   });
 
   test('a paused run offers "resume" first, whatever its state', () => {
     for (const state of STATES) {
       const [first] = nextMessages(runIn(state, { pausedBy: olivia }));
-      expect(first?.message).toBe(state === 'closed' ? undefined : 'resume');
+      expect(first?.message).toBe(state === 'closed' || state === 'closing' ? undefined : 'resume');
     }
   });
 

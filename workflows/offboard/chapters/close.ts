@@ -1,12 +1,13 @@
 /** The end of every run: access as it was asked for, the certificate, the report. */
 import { workflowInfo } from '@temporalio/workflow';
-import { doneSoFar, type Run } from '../../domain/run.js';
+import { doneSoFar, type Run } from '../../../domain/run.js';
+import type { Report } from '../../messages.js';
+import { ask, quick } from '../../proxies.js';
 import type { Desk } from '../desk.js';
-import type { Report } from '../messages.js';
-import { attempt, quick } from '../proxies.js';
-import { blockNote } from './gates.js';
+import { blockNote } from './decided.js';
 
-export async function close(desk: Desk): Promise<Report> {
+/** Ends what is half-way, writes the certificate, and says how it ended. */
+export async function certify(desk: Desk): Promise<Report> {
   const { run } = desk;
   if (run.outcome !== 'completed') await settle(desk);
   if (run.outcome === 'cancelled') await endCancelled(desk);
@@ -14,11 +15,12 @@ export async function close(desk: Desk): Promise<Report> {
     if (progress.state === 'queued' || progress.state === 'running')
       desk.change({ steps: { ...run.steps, [id]: { ...progress, state: 'not-run' } } });
   }
-  const closed = await attempt(() =>
-    quick.closeRun.executeWithOptions({ summary: `Certificate: ${run.outcome}` }, [
-      { run, runId: workflowInfo().runId, outcome: run.outcome!, sentence: run.sentence },
-    ]),
-  );
+  const closed = await ask(quick.closeRun, `Certificate: ${run.outcome}`, {
+    run,
+    runId: workflowInfo().runId,
+    outcome: run.outcome!,
+    sentence: run.sentence,
+  });
   if (closed.ok) desk.change({ certificate: closed.value.certificate });
   else desk.change({ sentence: `${run.sentence} The certificate could not be written: ${closed.sentence}` });
   return reportOf(run);
@@ -26,10 +28,11 @@ export async function close(desk: Desk): Promise<Report> {
 
 async function endCancelled(desk: Desk): Promise<void> {
   const { run } = desk;
-  const { by, access } = run.cancellation!;
+  if (run.turn?.kind !== 'cancel') return;
+  const { by, access } = run.turn;
   if (access === 'restore') await restore(desk);
   const who = by ? `by ${by.name}` : 'in Temporal';
-  desk.change({ sentence: `Cancelled ${who}. ${doneSoFar(run)}${blockNote(desk)}` });
+  desk.change({ sentence: `Cancelled ${who}. ${doneSoFar(run)}${blockNote(run)}` });
 }
 
 /** Gives back only what this run took: an account that others had blocked stays blocked. */
@@ -39,11 +42,8 @@ async function restore(desk: Desk): Promise<void> {
   for (const account of run.accounts) {
     const { system } = account;
     if (run.access[system] !== 'blocked' || !run.blockedByUs.includes(system)) continue;
-    const restored = await attempt(() =>
-      quick.restoreAccess.executeWithOptions({ summary: `Give sign-in back in ${system}` }, [
-        { offboardingId: run.offboardingId, account, turn: run.turns },
-      ]),
-    );
+    const input = { offboardingId: run.offboardingId, account, turn: run.turns };
+    const restored = await ask(quick.restoreAccess, `Give sign-in back in ${system}`, input);
     if (restored.ok && restored.value.access === 'open') desk.change({ access: { ...run.access, [system]: 'open' } });
   }
 }
@@ -51,9 +51,7 @@ async function restore(desk: Desk): Promise<void> {
 /** What the ledger says, also of an activity whose answer never came. */
 async function settle(desk: Desk): Promise<void> {
   const { run } = desk;
-  const settled = await attempt(() =>
-    quick.settleLedger.executeWithOptions({ summary: 'What was really done' }, [{ offboardingId: run.offboardingId }]),
-  );
+  const settled = await ask(quick.settleLedger, 'What was really done', { offboardingId: run.offboardingId });
   if (!settled.ok) return;
   const steps = Object.entries(run.steps).map(([id, step]) => [
     id,

@@ -1,9 +1,10 @@
 /** Compares the world with the approved plan. What moved too far goes back to the people who approved it. */
-import type { Look } from '../../activities/look.js';
-import { reasonsToAskAgain } from '../../domain/drift.js';
-import { isWaived, type Run } from '../../domain/run.js';
-import type { Desk } from '../desk.js';
-import { attempt, long } from '../proxies.js';
+import type { Look } from '../../../activities/look.js';
+import { reasonsToAskAgain } from '../../../domain/drift.js';
+import { isWaived, type Run } from '../../../domain/run.js';
+import { ask, long } from '../../proxies.js';
+import type { Desk, Happening } from '../desk.js';
+import { decided } from './decided.js';
 
 /** Looks at every system of the plan. A system that cannot be read is a sentence. */
 export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Look[]; unread: string[] }> {
@@ -11,11 +12,13 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
   const present = plan.accounts.filter(account => account.status === 'found');
   const all = await Promise.all(
     present.map(account =>
-      attempt(() =>
-        long.look.executeWithOptions({ summary: `${purpose}: ${account.system}` }, [
-          { offboardingId: run.offboardingId, account, plan: plan.digest, waived: waivedKeys(run), seen: seenKeys(run) },
-        ]),
-      ),
+      ask(long.look, `${purpose}: ${account.system}`, {
+        offboardingId: run.offboardingId,
+        account,
+        plan: plan.digest,
+        waived: waivedKeys(run),
+        seen: seenKeys(run),
+      }),
     ),
   );
   return {
@@ -24,30 +27,17 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
   };
 }
 
-/** True when the approved plan stands. Otherwise the run has gone back to planning or to acknowledgement. */
-export async function lookAgain(desk: Desk): Promise<boolean> {
+/** Null when the approved plan stands. Otherwise the run goes back to planning or to acknowledgement, or people have decided. */
+export async function lookAgain(desk: Desk): Promise<Happening | null> {
   const { run } = desk;
   const { looks, unread } = await lookAtAll(run, 'Has anything changed since the approval?');
-  if (desk.stopped() || run.rejection) return false;
-  if (run.replan) {
-    desk.enter('preparing', 'Making a new revision of the plan.');
-    return false;
-  }
+  const turn = decided(desk);
+  if (turn) return turn;
   const reasons = [...unread, ...reasonsToAskAgain(run.plan!, looks)];
-  if (reasons.length > 0) {
-    desk.enter('preparing', `The approval is open again. ${reasons.join(' ')}`);
-    return false;
-  }
-  if (
-    reopen(
-      desk,
-      looks.flatMap(look => look.steps),
-    )
-  ) {
-    desk.enter('awaiting-approval', 'New items came after they were acknowledged: look at them again.');
-    return false;
-  }
-  return true;
+  if (reasons.length > 0) return { event: 'moved', says: `The approval is open again. ${reasons.join(' ')}` };
+  const all = looks.flatMap(look => look.steps);
+  if (!reopen(desk, all)) return null;
+  return { event: 'unseen', says: 'New items came after they were acknowledged: look at them again.' };
 }
 
 /** Manual categories with keys that nobody has seen lose their acknowledgement. True when there were any. */

@@ -1,64 +1,60 @@
 /** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
-import type { DeactivateResult } from '../../activities/deactivate.js';
-import { deactivateId, isEffect } from '../../domain/plan.js';
-import { handedOver, notSwitchedOff, type Run, waivedItems } from '../../domain/run.js';
-import { summary } from '../../domain/summary.js';
-import type { Desk } from '../desk.js';
-import { attempt, long } from '../proxies.js';
+import type { DeactivateResult } from '../../../activities/deactivate.js';
+import type { Account } from '../../../domain/model.js';
+import { deactivateId, isEffect } from '../../../domain/plan.js';
+import { handedOver, notSwitchedOff, type Run, waivedItems } from '../../../domain/run.js';
+import { ask, long } from '../../proxies.js';
+import { close, type Desk, type Happening } from '../desk.js';
+import { decided } from './decided.js';
 import { park, progress } from './execute.js';
 import { lookAtAll, reopen, seenKeys, waivedKeys } from './look-again.js';
 
-export async function deactivate(desk: Desk): Promise<void> {
+export async function deactivate(desk: Desk): Promise<Happening> {
   const { run } = desk;
   const plan = run.plan!;
-  if (run.pausedBy) await desk.wait(() => run.pausedBy === null);
-  if (desk.stopped()) return;
+  await desk.whilePaused();
+  if (desk.stopped()) return decided(desk)!;
   // Nobody is switched off anywhere while something is left somewhere.
-  if (!(await nothingLeft(desk)) || desk.stopped()) return;
+  const left = await whatIsLeft(desk);
+  if (left) return left;
   for (const account of plan.accounts) {
     const id = deactivateId(account.system);
     if (run.steps[id] === undefined || run.steps[id].state === 'completed') continue;
-    if (run.pausedBy) await desk.wait(() => run.pausedBy === null);
-    if (desk.stopped()) return;
-    progress(desk, id, { state: 'running', message: null });
-    desk.change({ turns: run.turns + 1 });
-    const done = await attempt(() =>
-      long.deactivate.executeWithOptions(
-        { summary: summary(`Prove that nothing is left in ${account.system}, then switch ${run.leaver.name} off`) },
-        [
-          {
-            offboardingId: run.offboardingId,
-            workflowId: run.workflowId,
-            plan: plan.digest,
-            system: account.system,
-            turn: run.turns,
-            waived: waivedKeys(run),
-            seen: seenKeys(run),
-          },
-        ],
-      ),
-    );
-    const result: DeactivateResult = done.ok ? done.value : { kind: 'refused', message: done.sentence };
+    await desk.whilePaused();
+    if (desk.stopped()) return decided(desk)!;
+    const result = await switchOff(desk, account);
     if (result.kind !== 'deactivated') return setBack(desk, id, result);
     const landed = result.after.map(item => `${item.count ?? 'unread'} in ${item.step}`).join(', ');
-    progress(desk, id, {
-      state: 'completed',
-      message:
-        [result.bySomebodyElse ? 'somebody else had switched it off' : '', landed ? `came after the switch: ${landed}` : '']
-          .filter(Boolean)
-          .join('; ') || null,
-    });
+    const said = [
+      result.bySomebodyElse ? 'somebody else had switched it off' : '',
+      landed ? `came after the switch: ${landed}` : '',
+    ];
+    progress(desk, id, { state: 'completed', message: said.filter(Boolean).join('; ') || null });
     desk.change({
       access: { ...run.access, [account.system]: 'deactivated' },
       proofs: { ...run.proofs, [account.system]: { ...result.proof, after: result.after } },
     });
   }
   desk.change({ times: { ...run.times, deactivated: new Date().toISOString() } });
-  desk.change({
-    state: 'closed',
-    outcome: 'completed',
-    sentence: `${handedOver(run)}${waivedItems(run) > 0 ? '' : ', nothing is left'}, and the leaver is switched off.${stillOn(run)}${tooLate(run)}`,
+  const nothing = waivedItems(run) > 0 ? '' : ', nothing is left';
+  return close('completed', `${handedOver(run)}${nothing}, and the leaver is switched off.${stillOn(run)}${tooLate(run)}`);
+}
+
+async function switchOff(desk: Desk, account: Account): Promise<DeactivateResult> {
+  const { run } = desk;
+  progress(desk, deactivateId(account.system), { state: 'running', message: null });
+  desk.change({ turns: run.turns + 1 });
+  const says = `Prove that nothing is left in ${account.system}, then switch ${run.leaver.name} off`;
+  const done = await ask(long.deactivate, says, {
+    offboardingId: run.offboardingId,
+    workflowId: run.workflowId,
+    plan: run.plan!.digest,
+    system: account.system,
+    turn: run.turns,
+    waived: waivedKeys(run),
+    seen: seenKeys(run),
   });
+  return done.ok ? done.value : { kind: 'refused', message: done.sentence };
 }
 
 /** Systems that only people can switch somebody off in. */
@@ -69,13 +65,16 @@ function stillOn(run: Run): string {
 
 /** The last switch is not taken back half-way: whoever cancelled during it is told what became of it. */
 function tooLate(run: Run): string {
-  return run.cancellation ? ' The cancellation came while the last account was being switched off, too late to stop it.' : '';
+  return run.turn?.kind === 'cancel'
+    ? ' The cancellation came while the last account was being switched off, too late to stop it.'
+    : '';
 }
 
 const CATALOG_CHANGED = (system: string): string =>
   `The catalog of ${system} has changed since the plan was made: what nobody approved proves nothing. Send "amend" to have a new plan made.`;
 
-async function nothingLeft(desk: Desk): Promise<boolean> {
+/** Null when a fresh look at every system shows nothing; else what happens instead of the switch. */
+async function whatIsLeft(desk: Desk): Promise<Happening | null> {
   const { run } = desk;
   const effects = new Set(run.plan!.steps.filter(isEffect).map(step => step.id));
   const { looks, unread } = await lookAtAll(run, 'Proof that nothing is left');
@@ -94,25 +93,19 @@ async function nothingLeft(desk: Desk): Promise<boolean> {
   if (unread.length > 0) {
     const first = run.plan!.steps.find(step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed')!;
     progress(desk, first.id, { state: 'failed', message: unread.join(' ') });
-    park(desk);
-    return false;
+    return park(desk);
   }
   const steps = looks.flatMap(look => look.steps);
   const left = steps
     .filter(step => effects.has(step.step) && step.unwaived > 0)
     .map(step => ({ step: step.step, count: step.unwaived }));
   if (left.length > 0) {
-    again(desk, left);
-    return false;
+    return again(desk, left);
   }
-  if (reopen(desk, steps)) {
-    park(desk);
-    return false;
-  }
-  return true;
+  return reopen(desk, steps) ? park(desk) : null;
 }
 
-function setBack(desk: Desk, id: string, result: Exclude<DeactivateResult, { kind: 'deactivated' }>): void {
+function setBack(desk: Desk, id: string, result: Exclude<DeactivateResult, { kind: 'deactivated' }>): Happening {
   switch (result.kind) {
     case 'left':
       progress(desk, id, { state: 'queued' });
@@ -128,7 +121,7 @@ function setBack(desk: Desk, id: string, result: Exclude<DeactivateResult, { kin
 }
 
 /** Something landed on the leaver between the steps and the proof: move it too, a few times, then ask people. */
-function again(desk: Desk, left: { step: string; count: number }[]): void {
+function again(desk: Desk, left: { step: string; count: number }[]): Happening {
   const { run } = desk;
   const proofs = run.failedProofs + 1;
   desk.change({ failedProofs: proofs });
@@ -143,8 +136,6 @@ function again(desk: Desk, left: { step: string; count: number }[]): void {
     );
   }
   if (tired) return park(desk);
-  desk.enter(
-    'executing',
-    `${left.reduce((sum, item) => sum + item.count, 0)} items came in the meantime: handing them over too.`,
-  );
+  const came = left.reduce((sum, item) => sum + item.count, 0);
+  return { event: 'arrived', says: `${came} items came in the meantime: handing them over too.` };
 }

@@ -1,0 +1,85 @@
+/** A view as a tree for a terminal: lines of pieces, so that colours need no second look at the text. */
+import type { StepState } from './model.js';
+import type { Run } from './run.js';
+import { type StepView, type View, viewOf } from './view.js';
+import { number, oneLine } from './words.js';
+
+export const MARK: Record<StepState, string> = {
+  queued: '·',
+  running: '▸',
+  completed: '✓',
+  failed: '✗',
+  skipped: '–',
+  'not-run': '○',
+};
+
+/** What a piece of a line is; a screen gives it a colour. */
+export type Tone = 'title' | 'rail' | 'mark' | 'words' | 'done' | 'kept';
+
+export interface Piece {
+  is: Tone;
+  text: string;
+}
+
+/** The run as a tree, one string per line, no colours. Texts from other systems cannot steer the terminal. */
+export function tree(run: Run): string[] {
+  return treeLines(viewOf(run)).map(line => line.map(piece => piece.text).join(''));
+}
+
+export function treeLines(view: View): Piece[][] {
+  const { plan } = view;
+  const state = `${view.state}${view.outcome ? ` (${view.outcome})` : ''}`;
+  const lines: Piece[][] = [
+    [piece('title', `Offboarding of ${view.leaver}: ${state}${plan ? `, plan ${plan.revision} ${plan.digest}` : ''}`)],
+  ];
+  if (view.sentence) lines.push([piece('words', `  ${view.sentence}`)]);
+  if (view.pausedBy !== null) lines.push([piece('words', `  Paused by ${view.pausedBy}.`)]);
+  for (const finding of view.findings) lines.push([rail('  '), piece('mark', '!'), piece('words', ` ${finding}`)]);
+  view.systems.forEach((system, n) => {
+    const last = n === view.systems.length - 1;
+    lines.push([rail(last ? '└─ ' : '├─ '), piece('words', `${system.title}: ${system.access}`)]);
+    system.steps.forEach((step, s) => {
+      const end = s === system.steps.length - 1;
+      lines.push([rail(`${last ? '   ' : '│  '}${end ? '└─' : '├─'} `), ...stepPieces(step)]);
+    });
+  });
+  return lines;
+}
+
+function stepPieces(step: StepView): Piece[] {
+  const due = step.firesAt ? `, first acts ${step.firesAt}` : '';
+  switch (step.kind) {
+    case 'manual': {
+      const said = step.acknowledgedBy === null ? 'to be acknowledged' : `acknowledged by ${step.acknowledgedBy}`;
+      const what = `${number(step.count)} ${step.title}: ${said}${due}`;
+      return [piece('mark', step.acknowledgedBy === null ? '·' : '✓'), piece('words', ` ${what}`)];
+    }
+    case 'kept': {
+      const why = step.reason ? ` (${step.reason})` : '';
+      return [piece('kept', `  ${number(step.count)} ${step.title}: kept${why}`)];
+    }
+    case 'switch': {
+      const says = step.says ? ` (${step.says})` : '';
+      const words = ` ${step.title}: ${step.state}${says}`;
+      return [piece('mark', MARK[step.state]), piece('words', words)];
+    }
+    case 'effect': {
+      const counted = `: ${step.state}${step.counted ? ` (${step.counted})` : ''}`;
+      const tone = step.state === 'completed' && step.counted ? 'done' : 'words';
+      return [
+        piece('mark', MARK[step.state]),
+        piece('words', ` ${number(step.count)} ${step.title}${step.takers}`),
+        piece(tone, counted),
+        piece('words', `${due}${step.says ? `: ${step.says}` : ''}`),
+      ];
+    }
+  }
+}
+
+function rail(text: string): Piece {
+  return { is: 'rail', text };
+}
+
+function piece(is: Tone, text: string): Piece {
+  return { is, text: oneLine(text) };
+}

@@ -1,0 +1,179 @@
+/**
+ * What people are shown of a run, as a value: the same for every renderer. `tree.ts` draws it for a terminal, `markdown.ts` for the
+ * Temporal UI. A renderer chooses marks and places; it decides nothing, and nobody has to read a rendered text to know what it says.
+ */
+import type { Outcome, RunState, StepState } from './model.js';
+import { type NextMessage, nextMessages } from './next.js';
+import { identityWords, type Refusal, type Signer } from './people.js';
+import { isEffect, type PlanStep } from './plan.js';
+import { isWaived, type Run, type StepProgress } from './run.js';
+import { items, number } from './words.js';
+
+export interface View {
+  leaver: string;
+  state: RunState;
+  outcome: Outcome | null;
+  sentence: string;
+  /** Who paused it, while it is paused. */
+  pausedBy: string | null;
+  plan: PlanView | null;
+  findings: string[];
+  systems: SystemView[];
+  /** Newest first. */
+  refused: Refusal[];
+  next: NextMessage[];
+  /** Who approved the plan, and how that is known. */
+  approvals: { name: string; identity: string }[];
+  skips: { step: string; reason: string; approvedBy: string | null }[];
+}
+
+export interface PlanView {
+  revision: number;
+  digest: string;
+  mode: string;
+  modeReason: string | null;
+  departure: string;
+  effectiveAt: string | null;
+}
+
+export interface SystemView {
+  system: string;
+  title: string;
+  access: string;
+  steps: StepView[];
+}
+
+/** One line about a step. `says` is its message, or what an approved skip left. */
+export type StepView = {
+  id: string;
+  title: string;
+  count: number;
+  /** When the first of its items acts by itself, to the minute. */
+  firesAt: string | null;
+} & (
+  | { kind: 'manual'; acknowledgedBy: string | null; page: string | null }
+  | { kind: 'kept'; reason: string | null }
+  | { kind: 'switch'; state: StepState; says: string | null }
+  | { kind: 'effect'; state: StepState; takers: string; counted: string | null; says: string | null }
+);
+
+export function viewOf(run: Run): View {
+  const { plan } = run;
+  return {
+    leaver: run.leaver.name,
+    state: run.state,
+    outcome: run.outcome,
+    sentence: run.sentence,
+    pausedBy: run.pausedBy?.name ?? null,
+    plan: plan && {
+      revision: plan.revision,
+      digest: plan.digest.slice(0, 12),
+      mode: plan.mode,
+      modeReason: plan.modeReason,
+      departure: plan.departure,
+      effectiveAt: plan.effectiveAt,
+    },
+    findings: run.findings.map(finding => finding.message),
+    systems: (plan?.systems ?? []).map(({ system, title }) => ({
+      system,
+      title,
+      access: accessWords(run, system),
+      steps: shownSteps(run, system).map(step => stepView(run, step)),
+    })),
+    refused: run.refused.slice(-5).reverse(),
+    next: nextMessages(run),
+    approvals: plan ? run.approvals.map(({ by }) => signed(by)) : [],
+    skips: plan
+      ? Object.values(run.waivers).map(({ step, reason, approvedBy }) => ({
+          step,
+          reason,
+          approvedBy: isWaived(run, step) ? approvedBy!.name : null,
+        }))
+      : [],
+  };
+}
+
+function signed({ name, identity }: Signer): { name: string; identity: string } {
+  return { name, identity: identityWords(identity) };
+}
+
+/** Steps worth a line: what holds or held something, what went wrong, and the deactivation. */
+function shownSteps(run: Run, system: string): PlanStep[] {
+  return (run.plan?.steps ?? []).filter(step => {
+    if (step.system !== system) return false;
+    const progress = run.steps[step.id];
+    if (run.shown[step.id]) return true;
+    const something = step.baseline.count > 0 || (progress?.changed ?? 0) > 0 || progress?.state === 'failed';
+    return step.phase === 'deactivate' || something;
+  });
+}
+
+function stepView(run: Run, step: PlanStep): StepView {
+  const progress = run.steps[step.id];
+  const common = {
+    id: step.id,
+    title: step.title,
+    count: step.baseline.count,
+    firesAt: step.firesAt ? step.firesAt.slice(0, 16).replace('T', ' ') : null,
+  };
+  if (step.phase === 'manual') {
+    return {
+      ...common,
+      kind: 'manual',
+      count: run.shown[step.id]?.count ?? step.baseline.count,
+      acknowledgedBy: run.acknowledgements[step.id]?.by.name ?? null,
+      page: step.page,
+    };
+  }
+  if (step.phase === 'keep') return { ...common, kind: 'kept', reason: step.reason };
+  const state = progress?.state ?? 'queued';
+  if (step.phase === 'deactivate') return { ...common, kind: 'switch', state, says: progress?.message ?? null };
+  const waiver = state === 'skipped' ? run.waivers[step.id] : undefined;
+  const left = waiver && `${items(waiver.leftover.count)} left with the leaver, approved by ${waiver.approvedBy?.name}`;
+  return {
+    ...common,
+    kind: 'effect',
+    state,
+    takers: takers(step),
+    counted: progress && isEffect(step) ? countedWords(progress) : null,
+    says: waiver ? `${left}: ${waiver.reason}` : (progress?.message ?? null),
+  };
+}
+
+/** "→ Bob 12, Carol 11", or what is done where nobody takes over. */
+export function takers(step: PlanStep): string {
+  if (step.do !== 'transfer') return ` (${step.do})`;
+  const all = step.successors.map((successor, n) => ({ successor, count: step.counts[n] ?? 0 }));
+  const named = all.filter(one => one.count > 0);
+  if (named.length === 0) return '';
+  if (named.length === 1) return ` → ${named[0]!.successor.label}`;
+  const said = named.slice(0, 4).map(one => `${one.successor.label} ${number(one.count)}`);
+  return ` → ${said.join(', ')}${named.length > 4 ? ` and ${named.length - 4} more` : ''}`;
+}
+
+function countedWords(progress: StepProgress): string | null {
+  const words: string[] = [];
+  if (progress.changed > 0) words.push(`${number(progress.changed)} done`);
+  if (progress.arrived > 0) words.push(`${number(progress.arrived)} came later`);
+  if (progress.taken > 0) words.push(`${number(progress.taken)} taken by others`);
+  if (progress.gone > 0) words.push(`${number(progress.gone)} gone`);
+  // What was refused at first and then went through is done.
+  if (progress.failed > 0 && progress.state !== 'completed') words.push(`${number(progress.failed)} refused`);
+  if (progress.remaining) words.push(`${number(progress.remaining)} left`);
+  return words.join(', ') || null;
+}
+
+const ACCESS_WORDS: Record<Run['access'][string], string> = {
+  unknown: 'access not known yet',
+  absent: 'no account',
+  open: 'access open',
+  blocked: 'access blocked',
+  deactivated: 'switched off',
+  'was-inactive': 'inactive already',
+};
+
+export function accessWords(run: Run, system: string): string {
+  const words = ACCESS_WORDS[run.access[system] ?? 'unknown'];
+  const problem = run.access[system] === 'open' ? run.blockProblems[system] : undefined;
+  return problem ? `${words}, could not be blocked: ${problem}` : words;
+}

@@ -1,0 +1,200 @@
+/**
+ * The inbox of any workflow that takes decisions. Every message exists twice under one name, as a signal and as an update; handlers only
+ * enqueue. One loop judges the letters one after the other: who sent it, what the rules say, what changes. Beside it the recorder writes
+ * every verdict into the audit trail, refusals as well. An unknown name or an odd payload is a refusal, never a stuck task.
+ *
+ * It knows no offboarding: a workflow gives its messages, how they are read, and the rules.
+ */
+import {
+  ApplicationFailure,
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  defineSignal,
+  defineUpdate,
+  setDefaultSignalHandler,
+  setDefaultUpdateHandler,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { RecordDecisionInput, RecordNoticeInput } from '../activities/record.js';
+import type { Sender } from '../domain/judge.js';
+import type { Refusal } from '../domain/people.js';
+import type { Parsed } from '../domain/request.js';
+import { REFUSED } from './messages.js';
+import { ask, prompt, quick } from './proxies.js';
+
+/** What a workflow says about its messages. */
+export interface Rules<Decision extends { name: string; by: string }> {
+  /** The audit trail that every verdict goes into: the id of the offboarding, or of whatever is decided about. */
+  trail: string;
+  /** Message name → what it does, as the Temporal UI shows it. */
+  messages: Readonly<Record<string, string>>;
+  parse(name: string, payload: unknown): Parsed<Decision>;
+  /** May this person decide this now? What is accepted has been applied when this returns. @param now ISO 8601 */
+  judge(decision: Decision, who: Sender, now: string): { accepted: boolean; sentence: string };
+  /** Told of every refusal, to show it. */
+  refused(refusal: Refusal): void;
+  /** Told before each message is judged, with its number. */
+  counted(number: number): void;
+  /** What callers are told beside the verdict, and what the trail keeps as the plan that was decided on. */
+  now(): { state: string; plan: string | null };
+}
+
+/** What an update answers. */
+export interface Answer {
+  verdict: 'accepted' | 'refused';
+  sentence: string;
+  state: string;
+  plan: string | null;
+}
+
+export interface Inbox {
+  /** Tells the trail something that nobody decided: what came about, and who should know. */
+  note(notice: Omit<RecordNoticeInput, 'offboardingId' | 'runId' | 'number'>): void;
+  /** Waits until every message that came has been judged, answered and recorded. */
+  settled(): Promise<void>;
+}
+
+interface Letter {
+  name: string;
+  payload: unknown;
+  answer?: (answer: Answer) => void;
+}
+
+/** Installs every message and starts the loop. Call it before the first await, so that nothing that comes early is lost. */
+export function openInbox<Decision extends { name: string; by: string }>(rules: Rules<Decision>): Inbox {
+  const letters: Letter[] = [];
+  const unrecorded: (() => Promise<unknown>)[] = [];
+  let judging = false;
+  let recording = false;
+  let judged = 0;
+  let notes = 0;
+
+  const enqueue = (name: string, payload: unknown): void => {
+    letters.push({ name, payload });
+  };
+  const enqueueAndAnswer = (name: string, payload: unknown): Promise<Answer> =>
+    new Promise((accept, refuse) => {
+      const answer = (given: Answer): void => (given.verdict === 'accepted' ? accept(given) : refuse(refusal(given)));
+      letters.push({ name, payload, answer });
+    });
+  for (const [name, description] of Object.entries(rules.messages)) {
+    setHandler(defineSignal<[unknown?]>(name), payload => enqueue(name, payload), { description });
+    setHandler(defineUpdate<Answer, [unknown?]>(name), payload => enqueueAndAnswer(name, payload), { description });
+  }
+  setDefaultSignalHandler((name, ...payload) => enqueue(name, payload[0]));
+  setDefaultUpdateHandler((name, ...payload) => enqueueAndAnswer(name, payload[0]));
+
+  const loop = async (): Promise<void> => {
+    for (;;) {
+      await condition(() => letters.length > 0);
+      const letter = letters.shift()!;
+      judging = true;
+      judged += 1;
+      const { answer, entry } = await decide(rules, letter, judged);
+      unrecorded.push(() => {
+        const says = `${entry.accepted ? 'Accepted' : 'Refused'}: ${clip(entry.message, 40)}`;
+        return ask(quick.recordDecision, says, entry);
+      });
+      letter.answer?.(answer);
+      judging = false;
+    }
+  };
+  // Beside the loop: a store that is out of reach delays the trail, never the next decision.
+  const recorder = async (): Promise<void> => {
+    for (;;) {
+      await condition(() => unrecorded.length > 0);
+      recording = true;
+      await unrecorded.shift()!();
+      recording = false;
+    }
+  };
+  void CancellationScope.nonCancellable(recorder);
+  // Runs until the workflow completes: a message that comes while it closes is still judged and answered.
+  void CancellationScope.nonCancellable(loop);
+
+  return {
+    note(notice) {
+      notes += 1;
+      const entry = { offboardingId: rules.trail, runId: workflowInfo().runId, number: notes, ...notice };
+      unrecorded.push(() => ask(quick.recordNotice, `Noted: ${notice.notice}`, entry));
+    },
+    settled: () =>
+      condition(() => letters.length === 0 && !judging && unrecorded.length === 0 && !recording && allHandlersFinished()),
+  };
+}
+
+/** Judges one message. Whatever comes of it is to be recorded, a refusal as well. */
+async function decide<Decision extends { name: string; by: string }>(
+  rules: Rules<Decision>,
+  letter: Letter,
+  number: number,
+): Promise<{ answer: Answer; entry: RecordDecisionInput }> {
+  rules.counted(number);
+  const parsed = rules.parse(letter.name, letter.payload);
+  const { sentence, accepted, who } = parsed.ok
+    ? await identifyAndJudge(rules, parsed.value)
+    : { sentence: parsed.sentence, accepted: false, who: null };
+  const by = claimedBy(letter.payload);
+  if (!accepted) {
+    rules.refused({ at: new Date().toISOString(), message: clip(letter.name, 40), by, reason: sentence });
+  }
+  const { state, plan } = rules.now();
+  const entry: RecordDecisionInput = {
+    offboardingId: rules.trail,
+    runId: workflowInfo().runId,
+    number,
+    message: clip(letter.name, 200),
+    by,
+    decider: who && { id: who.id, name: who.name },
+    identity: who?.identity ?? { kind: 'claimed' },
+    accepted,
+    sentence,
+    plan,
+    payload: parsed.ok ? parsed.value : clip(JSON.stringify(letter.payload) ?? 'nothing', 2000),
+  };
+  return { answer: { verdict: accepted ? 'accepted' : 'refused', sentence, state, plan }, entry };
+}
+
+async function identifyAndJudge<Decision extends { name: string; by: string }>(
+  rules: Rules<Decision>,
+  decision: Decision,
+): Promise<{ sentence: string; accepted: boolean; who: Sender | null }> {
+  const { name, by } = decision;
+  const found = await ask(prompt.identify, `Who sends "${name}"?`, { who: by });
+  if (!found.ok) {
+    const sentence = `The directory could not say who "${by}" is: ${found.sentence} Send it again.`;
+    return { sentence, accepted: false, who: null };
+  }
+  if (found.value.kind !== 'one') return { sentence: found.value.sentence, accepted: false, who: null };
+  const who = { ...found.value.person, identity: found.value.identity };
+  try {
+    return { ...rules.judge(decision, who, new Date().toISOString()), who };
+  } catch (error) {
+    // A message must never stop a run, whatever it makes a rule stumble over.
+    const sentence = `"${name}" could not be judged (${(error as Error).message}); nothing was changed.`;
+    return { sentence, accepted: false, who };
+  }
+}
+
+/**
+ * It fails the update, never the run: the Temporal UI would call an ordinary answer successful. The sentence may name people, and no
+ * codec encrypts a failure's message, so it stays in the detail, a payload like every answer. No stack trace: nothing went wrong here.
+ */
+function refusal(answer: Answer): ApplicationFailure {
+  const message =
+    'Refused, and nothing was changed. The reason stands at the top of the current details: press R in User Metadata.';
+  const failure = ApplicationFailure.create({ type: REFUSED, message, nonRetryable: true, details: [answer] });
+  failure.stack = '';
+  return failure;
+}
+
+function claimedBy(payload: unknown): string | null {
+  const by = (payload as { by?: unknown } | null | undefined)?.by;
+  return typeof by === 'string' ? clip(by, 200) : null;
+}
+
+function clip(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
+}

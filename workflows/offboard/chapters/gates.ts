@@ -1,0 +1,69 @@
+/** What waits for people and for the date: corrections, acknowledgements, approvals, the second confirmation, `effectiveAt`. */
+import { instant } from '../../../domain/request.js';
+import { doneSoFar, openAcknowledgements, quorum } from '../../../domain/run.js';
+import { close, type Desk, type Happening } from '../desk.js';
+import { blockNote, decided } from './decided.js';
+import { lookAgain } from './look-again.js';
+
+const DAY_MS = 86_400_000;
+/** Timers are re-armed at least this often, so that a changed date or clock never waits for an old one. */
+const LONGEST_TIMER_MS = 30 * DAY_MS;
+/** Questions about a scheduled run come while people are at work, not on its date. */
+const LOOK_AHEAD_MS = DAY_MS;
+
+export async function correction(desk: Desk): Promise<Happening> {
+  await desk.wait(() => desk.run.turn !== null);
+  return decided(desk)!;
+}
+
+export async function approval(desk: Desk): Promise<Happening> {
+  const { run } = desk;
+  const plan = run.plan!;
+  const ready = (): boolean =>
+    quorum(run, plan.policy).met &&
+    openAcknowledgements(run).length === 0 &&
+    (!plan.policy.confirmation || run.confirmedBy !== null);
+  const answered = await desk.wait(() => run.turn !== null || ready(), {
+    ms: plan.policy.expiresAfterDays * DAY_MS,
+    summary: 'The plan expires if nobody decides',
+  });
+  const turn = decided(desk);
+  if (turn) return turn;
+  if (!answered) {
+    const days = plan.policy.expiresAfterDays;
+    return close('expired', `Nobody decided within ${days} days. ${doneSoFar(run)}${blockNote(run)}`);
+  }
+  if (isLater(desk)) return { event: 'approved-for-later', says: `Approved; access ends ${plan.effectiveAt}.` };
+  return { event: 'approved', says: 'Approved. Looking once more before anything is changed.' };
+}
+
+/** Waits for the date in pieces, looks a day before it, and again on it (when execution starts). */
+export async function date(desk: Desk): Promise<Happening> {
+  const { run } = desk;
+  let looked = left(desk) <= LOOK_AHEAD_MS;
+  while (isLater(desk)) {
+    const until = looked ? left(desk) : left(desk) - LOOK_AHEAD_MS;
+    const woken = await desk.wait(() => run.turn !== null, {
+      ms: Math.max(1, Math.min(until, LONGEST_TIMER_MS)),
+      summary: looked ? `Waits for ${run.plan?.effectiveAt}` : `Looks again a day before ${run.plan?.effectiveAt}`,
+    });
+    const turn = decided(desk);
+    if (turn) return turn;
+    if (!woken && !looked && left(desk) <= LOOK_AHEAD_MS) {
+      looked = true;
+      const moved = await lookAgain(desk);
+      if (moved) return moved;
+    }
+  }
+  // What was decided while nobody was there to take it up counts, although the date has come.
+  return decided(desk) ?? { event: 'due', says: 'The date has come. Looking once more before anything is changed.' };
+}
+
+function left(desk: Desk): number {
+  const { effectiveAt } = desk.run.plan!;
+  return effectiveAt ? instant(effectiveAt) - Date.now() : 0;
+}
+
+function isLater(desk: Desk): boolean {
+  return left(desk) > 0;
+}

@@ -1,0 +1,159 @@
+/** Accounts, guards, the block of an unplanned departure, the first inventory, and one revision of the plan. */
+import { workflowInfo } from '@temporalio/workflow';
+import type { ResolvedAccounts } from '../../../activities/accounts.js';
+import type { Look } from '../../../activities/look.js';
+import type { Account, Finding } from '../../../domain/model.js';
+import { isEffect, type Plan, toAcknowledge } from '../../../domain/plan.js';
+import { type Access, changedItems, doneSoFar, queuedStep, type Run } from '../../../domain/run.js';
+import { number } from '../../../domain/words.js';
+import { type Attempt, ask, long, quick } from '../../proxies.js';
+import { close, type Desk, type Happening } from '../desk.js';
+import { decided } from './decided.js';
+
+export async function prepare(desk: Desk): Promise<Happening> {
+  const { run } = desk;
+  desk.change({ findings: [], approvals: [], confirmedBy: null, waivers: {} });
+  const resolved = await resolveAccounts(desk);
+  if (!resolved.ok) return obstructed(desk, [unreachable(null, `${resolved.sentence} Mend it and send "retry".`)]);
+  const { objection, accounts, findings } = resolved.value;
+  if (objection) return close('refused', objection);
+  if (run.order.departure === 'unplanned' && run.order.mode !== 'preview') await blockAll(desk, blockable(resolved.value));
+  // An amendment or a cancellation that came meanwhile makes this round moot.
+  if (decided(desk)) return decided(desk)!;
+  if (findings.length > 0) return obstructed(desk, findings);
+
+  const present = accounts.filter(account => account.status === 'found');
+  desk.say(`Looking at what the leaver owns in ${present.length} systems.`);
+  // A system that is out of reach for hours must not keep an amendment or a cancellation waiting.
+  const looks = await desk.interruptible(() => Promise.all(present.map(account => firstLook(run, account))));
+  if (decided(desk)) return decided(desk)!;
+  if (!looks) {
+    await desk.wait(() => run.pausedBy === null || run.turn !== null);
+    return decided(desk) ?? { event: 'anew', says: run.sentence };
+  }
+  const unread = looks.flatMap((look, n): Finding[] => {
+    if (look.ok) return [];
+    const { system } = present[n]!;
+    return [unreachable(system, `${system} could not be read: ${look.sentence} Mend it and send "retry".`)];
+  });
+  if (unread.length > 0) return obstructed(desk, unread);
+
+  const revision = run.revision + 1;
+  const made = await ask(long.makePlan, `Plan, revision ${revision}`, {
+    offboardingId: run.offboardingId,
+    runId: workflowInfo().runId,
+    revision,
+    leaverId: run.leaver.id,
+    order: run.order,
+    accounts,
+    inventories: looks.flatMap(look => (look.ok ? { system: look.value.system, inventory: look.value.inventory } : [])),
+    acknowledgements: run.acknowledgements,
+  });
+  desk.change({ revision });
+  if (!made.ok) {
+    const sentence = `The plan could not be made: ${made.sentence} Send "retry" once it is mended.`;
+    return obstructed(desk, [unreachable(null, sentence)]);
+  }
+  if (!made.value.plan) return obstructed(desk, made.value.findings);
+  return adopt(desk, made.value.plan, made.value.reopened);
+}
+
+function firstLook(run: Run, account: Account): Promise<Attempt<Look>> {
+  const input = { offboardingId: run.offboardingId, account, plan: null, waived: {}, seen: {} };
+  return ask(long.look, `Inventory of ${account.system}`, input);
+}
+
+function unreachable(system: string | null, message: string): Finding {
+  return { code: 'system-unreachable', system, step: null, message };
+}
+
+async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
+  const { run } = desk;
+  const resolved = await ask(quick.resolveAccounts, 'Accounts of the leaver, and whether they may be switched off', {
+    offboardingId: run.offboardingId,
+    workflowId: run.workflowId,
+    leaver: run.leaver,
+    requester: run.requester,
+    order: run.order,
+  });
+  if (!resolved.ok || resolved.value.objection) return resolved;
+  const { leaver, requester, accounts } = resolved.value;
+  const access = Object.fromEntries(accounts.map((account): [string, Access] => [account.system, accessOf(run, account)]));
+  desk.change({ leaver, requester, access: { ...run.access, ...access }, accounts });
+  return resolved;
+}
+
+/** As it was read now: a block that somebody lifted is no block any more. */
+function accessOf(run: Run, account: Account): Access {
+  if (account.status === 'absent') return 'absent';
+  if (!account.active) return run.access[account.system] === 'deactivated' ? 'deactivated' : 'was-inactive';
+  return account.blocked ? 'blocked' : 'open';
+}
+
+/** Guards come before the block: a protected account is never touched, the last owner of a system keeps access to it. */
+function blockable({ accounts, findings }: ResolvedAccounts): Account[] {
+  if (findings.some(finding => finding.code === 'leaver-protected')) return [];
+  const guarded = findings.filter(finding => finding.code === 'last-owner').map(finding => finding.system);
+  return accounts.filter(account => !guarded.includes(account.system));
+}
+
+/** The one effect before approval: reversible, as soon as an account is known. A failed block stops nothing and stays visible. */
+async function blockAll(desk: Desk, accounts: readonly Account[]): Promise<void> {
+  const { run } = desk;
+  const turn = run.turns + 1;
+  desk.change({ turns: turn });
+  await Promise.all(
+    accounts
+      .filter(account => account.status === 'found' && run.access[account.system] === 'open')
+      .map(async account => {
+        const { system } = account;
+        const input = { offboardingId: run.offboardingId, account, turn };
+        const blocked = await ask(quick.blockAccess, `Block sign-in in ${system}`, input);
+        const problem = blocked.ok ? blocked.value.message : blocked.sentence;
+        if (problem) return desk.change({ blockProblems: { ...run.blockProblems, [system]: problem } });
+        desk.change({
+          access: { ...run.access, [system]: 'blocked' },
+          blockedByUs: blocked.ok && blocked.value.ours ? [...run.blockedByUs, system] : run.blockedByUs,
+        });
+      }),
+  );
+  const open = Object.values(run.access).filter(access => access === 'open').length;
+  if (open === 0 && !run.times.blocked) desk.change({ times: { ...run.times, blocked: new Date().toISOString() } });
+}
+
+function obstructed(desk: Desk, findings: Finding[]): Happening {
+  if (decided(desk)) return decided(desk)!;
+  desk.change({ findings });
+  const things = `${findings.length} thing${findings.length === 1 ? '' : 's'} must be settled before there is a plan.`;
+  const done = changedItems(desk.run) > 0 ? doneSoFar(desk.run) : 'Nothing but a block was written yet.';
+  return { event: 'obstructed', says: `${things} ${done}` };
+}
+
+/** A new revision: approvals were voided, acknowledgements survive unless there is something nobody has seen. */
+function adopt(desk: Desk, plan: Plan, reopened: readonly string[]): Happening {
+  const { run } = desk;
+  const acknowledgements = Object.fromEntries(
+    Object.entries(run.acknowledgements).filter(([subject]) => !reopened.includes(subject)),
+  );
+  const steps = Object.fromEntries(
+    plan.steps
+      .filter(step => isEffect(step) || step.phase === 'deactivate')
+      .map(step => [step.id, carried(run, step.id, step.baseline.count)]),
+  );
+  desk.change({ plan, steps, acknowledgements, shown: {}, retries: 0, started: false, failedProofs: 0 });
+  if (plan.mode === 'preview') return close('previewed', 'This was a preview: nobody was asked and nothing was changed.');
+  const items = plan.steps.filter(isEffect).reduce((sum, step) => sum + step.baseline.count, 0);
+  const switches = plan.steps.some(step => step.phase === 'deactivate');
+  if (items === 0 && !switches && toAcknowledge(plan).length === 0 && changedItems(run) === 0)
+    return close('nothing-to-do', 'There is nothing to hand over and nobody to switch off.');
+  return { event: 'planned', says: `${number(items)} items are to be handed over; the plan waits for people.` };
+}
+
+/** What an earlier revision did stays counted; what it left is queued again. */
+function carried(run: Run, id: string, baseline: number): Run['steps'][string] {
+  const earlier = run.steps[id];
+  if (!earlier) return queuedStep();
+  // A deactivation that the new plan names again is to be done again: somebody switched the account back on.
+  if (earlier.state === 'completed' && baseline === 0 && !id.endsWith('/deactivate')) return earlier;
+  return { ...earlier, state: 'queued', message: null, remaining: null, leftover: null };
+}

@@ -1,0 +1,171 @@
+/**
+ * The desk of one offboarding: its state, what operators see of it, and how the story waits. Decisions come in through the inbox and are
+ * judged by `domain/judge.ts`; the story waits on what they change. Only events change the state, by `domain/lifecycle.ts`.
+ */
+import {
+  CancellationScope,
+  condition,
+  defineQuery,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import { judge } from '../../domain/judge.js';
+import { isOutcome, type RunEvent, stateAfter } from '../../domain/lifecycle.js';
+import { details } from '../../domain/markdown.js';
+import type { Outcome } from '../../domain/model.js';
+import { nextMessages } from '../../domain/next.js';
+import { type Decision, type DecisionName, parseDecision } from '../../domain/request.js';
+import { isStopping, mode, type Run, remainingItems, taking, waitingOn } from '../../domain/run.js';
+import { openInbox } from '../inbox.js';
+import { STATUS, type Status } from '../messages.js';
+import type { Attempt } from '../proxies.js';
+
+/** What came of a chapter: an event, and what is going on now, in a sentence. */
+export interface Happening {
+  event: RunEvent;
+  says: string;
+}
+
+export interface Desk {
+  readonly run: Run;
+  /** Changes the run and what operators see of it. */
+  change(changes: Partial<Omit<Run, 'state' | 'outcome'>>): void;
+  /** What is going on, within the same state. */
+  say(sentence: string): void;
+  /** Enters the state that this event leads to. */
+  happened(happening: Happening): void;
+  /** Waits until `until` holds, the run is to end, or the time (ms) is over. False = the time is over. */
+  wait(until: () => boolean, options?: { ms?: number; summary?: string }): Promise<boolean>;
+  /** Waits while the run is paused, or until it is to end. */
+  whilePaused(): Promise<void>;
+  /** Runs something that a pause or a cancellation asks to stop at its next boundary. Null = it was stopped before it answered. */
+  interruptible<T>(work: () => Promise<Attempt<T>[]>): Promise<Attempt<T>[] | null>;
+  /** True when the run is to end at its next boundary. */
+  stopped(): boolean;
+  /** Waits until every message that came has been judged. */
+  settled(): Promise<void>;
+}
+
+/** The end of the run, with how it ended. What chapters return instead of setting a state. */
+export function close(outcome: Outcome, says: string): Happening {
+  return { event: outcome, says };
+}
+
+const MESSAGES: Record<DecisionName, string> = {
+  approve: 'An approver agrees with one plan: {"by", "plan"}; with "step" and "keys" it approves a skip',
+  reject: 'An approver closes the run without any change: {"by", "plan", "note"}',
+  acknowledge: 'An operator has seen what must be done by hand: {"by", "category"}',
+  amend: 'An operator changes successors, overrides, identities, mode, departure or date: a new plan, approvals void',
+  execute: 'The final confirmation where the policy wants one: {"by", "plan"}',
+  pause: 'Stop after the current batch: {"by"}',
+  resume: 'Go on after a pause: {"by"}',
+  retry: 'Prepare again, or run again what is not done yet: {"by"}',
+  skip: 'Leave the items of a failed step with the leaver, once approved: {"by", "step", "reason"}',
+  finish: 'Close as completed-partially: {"by", "reason"}',
+  cancel: 'Stop at the next safe boundary; with a block in place say {"access": "keep" | "restore"}',
+};
+
+/** Installs every message before the first await, and starts the decision loop. */
+export function openDesk(run: Run): Desk {
+  const shown = { attributes: '' };
+  let scope: CancellationScope | null = null;
+
+  const show = (): void => {
+    setCurrentDetails(details(run));
+    const attributes = attributesOf(run);
+    if (JSON.stringify(attributes) === shown.attributes) return;
+    shown.attributes = JSON.stringify(attributes);
+    upsertSearchAttributes(attributes);
+  };
+  const change = (changes: Partial<Run>): void => {
+    Object.assign(run, changes);
+    if (scope && wantsToStop(run)) scope.cancel();
+    show();
+  };
+
+  // Temporal's own cancel is a decision too; it names nobody, and keeps a block in place because nobody said otherwise.
+  CancellationScope.current().cancelRequested.catch(() => {
+    if (run.turn?.kind !== 'cancel') change({ turn: taking(run, { kind: 'cancel', by: null, access: 'keep' }) });
+  });
+
+  setHandler(defineQuery<Status>(STATUS), () => ({ ...run, waitingOn: waitingOn(run), next: nextMessages(run) }), {
+    description: 'The whole state of this offboarding as JSON',
+  });
+  const inbox = openInbox<Decision>({
+    trail: run.offboardingId,
+    messages: MESSAGES,
+    parse: parseDecision,
+    judge(decision, who, now) {
+      const verdict = judge(run, decision, who, now);
+      if (verdict.accepted) change(verdict.changes);
+      return verdict;
+    },
+    refused: refusal => change({ refused: [...run.refused, refusal].slice(-20) }),
+    counted: number => change({ decided: number }),
+    now: () => ({ state: run.state, plan: run.plan?.digest ?? null }),
+  });
+  show();
+
+  const desk: Desk = {
+    run,
+    change,
+    say(sentence) {
+      change({ sentence });
+    },
+    happened({ event, says }) {
+      const state = stateAfter(run.state, event);
+      // A run that has its outcome is not paused any more; what was taken up is no longer pending.
+      const ended = isOutcome(event) ? { outcome: event, pausedBy: null } : {};
+      const taken = run.turn?.kind === 'prepare' || run.turn?.kind === 'retry';
+      change({ state, sentence: says, ...ended, turn: taken && TAKES_UP.has(event) ? null : run.turn });
+    },
+    wait(until, { ms, summary } = {}) {
+      const ready = (): boolean => isStopping(run) || until();
+      if (ms === undefined) return condition(ready).then(() => true);
+      return condition(ready, ms, { summary });
+    },
+    async whilePaused() {
+      if (run.pausedBy) await desk.wait(() => run.pausedBy === null);
+    },
+    async interruptible(work) {
+      try {
+        const all = await CancellationScope.cancellable(() => {
+          scope = CancellationScope.current();
+          if (wantsToStop(run)) scope.cancel();
+          return work();
+        });
+        return all.some(one => !one.ok && one.kind === 'cancelled') ? null : all;
+      } catch (error) {
+        if (isCancellation(error)) return null;
+        throw error;
+      } finally {
+        scope = null;
+      }
+    },
+    stopped: () => isStopping(run),
+    settled: inbox.settled,
+  };
+  return desk;
+}
+
+/** Events with which the story takes up what was decided. */
+const TAKES_UP: ReadonlySet<RunEvent> = new Set(['anew', 'retried']);
+
+function wantsToStop(run: Run): boolean {
+  return run.pausedBy !== null || isStopping(run) || (run.state === 'preparing' && run.turn?.kind === 'prepare');
+}
+
+/** Ids and words only: search attributes are never encrypted. */
+function attributesOf(run: Run): Record<string, string[] | number[] | Date[]> {
+  return {
+    OffboardingState: [run.state],
+    OffboardingOutcome: run.outcome ? [run.outcome] : [],
+    OffboardingMode: [mode(run)],
+    OffboardingLeaver: [run.leaver.id.slice(0, 200)],
+    OffboardingWaitingOn: [waitingOn(run)],
+    OffboardingDue: run.plan?.effectiveAt ? [new Date(run.plan.effectiveAt)] : [],
+    OffboardingRemaining: [remainingItems(run)],
+  };
+}

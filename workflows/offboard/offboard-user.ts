@@ -1,0 +1,97 @@
+/**
+ * The offboarding of one person, as a story: prepare, wait for people, wait for the date, execute, prove, switch off, close. Every
+ * chapter returns what happened, and the lifecycle says which state that leads to; decisions reach it through the desk. Nothing is
+ * deactivated unless every step succeeded and a fresh look shows that nothing is left; a failure parks the run and keeps its history.
+ */
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { isOutcome, isOver } from '../../domain/lifecycle.js';
+import type { RunState } from '../../domain/model.js';
+import type { Participant } from '../../domain/people.js';
+import { type Order, parseRequest } from '../../domain/request.js';
+import { newRun } from '../../domain/run.js';
+import { archive } from '../archive-run.js';
+import { type OffboardUserInput, offboardingWorkflowId, type Report } from '../messages.js';
+import { certify } from './chapters/close.js';
+import { deactivate } from './chapters/deactivate.js';
+import { decided } from './chapters/decided.js';
+import { attention, execute } from './chapters/execute.js';
+import { approval, correction, date } from './chapters/gates.js';
+import { prepare } from './chapters/prepare.js';
+import { type Desk, type Happening, openDesk } from './desk.js';
+
+export async function offboardUser(input?: OffboardUserInput): Promise<Report> {
+  const { workflowId } = workflowInfo();
+  const read = readInput(input, workflowId);
+  if ('refusal' in read) return refused(read.refusal);
+  const { offboardingId } = read;
+  const desk = openDesk(newRun({ ...read, workflowId, now: new Date().toISOString() }));
+  // A cancellation is noted by the desk and ends the story at its next safe boundary, with a report.
+  return CancellationScope.nonCancellable(async () => {
+    await archive.start(offboardingId);
+    await live(desk);
+    const report = await certify(desk);
+    await archive.tell(offboardingId);
+    await desk.settled();
+    // The very last: from here on nothing of the run is open.
+    desk.happened({ event: 'certified', says: desk.run.sentence });
+    return report;
+  });
+}
+
+const STORY: Record<Exclude<RunState, 'closing' | 'closed'>, (desk: Desk) => Promise<Happening>> = {
+  preparing: prepare,
+  'needs-correction': correction,
+  'awaiting-approval': approval,
+  scheduled: date,
+  executing: execute,
+  'needs-attention': attention,
+  deactivating: deactivate,
+};
+
+async function live(desk: Desk): Promise<void> {
+  const { run } = desk;
+  while (!isOver(run.state)) {
+    const happening = (desk.stopped() && decided(desk)) || (await STORY[run.state](desk));
+    // What was decided in the very moment in which a chapter ended still counts, but for an ending that cannot be taken back.
+    desk.happened((!isOutcome(happening.event) && decided(desk)) || happening);
+  }
+}
+
+interface Read {
+  offboardingId: string;
+  order: Order;
+  leaver: Participant;
+  requester: Participant;
+}
+
+/**
+ * Somebody may start this type by hand in the Temporal UI: say what to do instead, and change nothing. What can be read is no more than
+ * what somebody wrote; the first chapter asks the directory who these people are.
+ */
+function readInput(input: OffboardUserInput | undefined, workflowId: string): Read | { refusal: string } {
+  const instead =
+    'Start "requestOffboarding" with {"user": "...", "requestedBy": "..."}: it looks the person up and starts this workflow under the right id.';
+  if (!UUID.test(String(input?.offboardingId)) || !isParticipant(input?.leaver) || !isParticipant(input?.requester))
+    return { refusal: `This workflow is not started by hand. ${instead}` };
+  const order = parseRequest(input?.order);
+  if (!order.ok) return { refusal: `${order.sentence} ${instead}` };
+  const { offboardingId, leaver, requester } = input as OffboardUserInput;
+  const expected = offboardingWorkflowId(leaver.id);
+  if (workflowId !== expected) {
+    return {
+      refusal: `The offboarding of this person runs under the id "${expected}", so that there is only one; this one was started as "${workflowId}". ${instead}`,
+    };
+  }
+  return { offboardingId, order: order.value, leaver, requester };
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function isParticipant(given: unknown): given is Participant {
+  const { id, name, human } = (given ?? {}) as Record<string, unknown>;
+  return [id, name, human].every(value => typeof value === 'string' && value !== '');
+}
+
+function refused(sentence: string): Report {
+  return { outcome: 'refused', sentence, offboardingId: null, certificate: null, access: {}, steps: [], findings: [] };
+}
