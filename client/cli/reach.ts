@@ -78,7 +78,9 @@ export class Reach {
 
   async findPeople(query: PersonQuery): Promise<Person[]> {
     const systems = await this.systems();
-    return (await systems.get(systems.directory)).findPeople(query);
+    const { title, directory } = await systems.get(systems.directory);
+    if (!directory) throw new Problem(EXIT.usage, `${title} cannot say who people are: it is no directory.`);
+    return directory.findPeople(query);
   }
 
   /** Which roles the directory's catalog gives to people. */

@@ -5,13 +5,13 @@
  *
  * What counts as ours is what the statement RETURNED. A row that belongs to the successor for whatever other reason is never ours.
  */
-import type { BatchRequest } from '../connector.js';
+import type { Batch } from '../../domain/effect.js';
 import { type Assignment, andWhen, type BoundCategory } from './binding.js';
 import { Bindings, quote, quoteTable } from './names.js';
 
 /** A batch or a part of one. Arrays are PostgreSQL array literals, or JavaScript arrays where a part was cut out. */
-export interface Batch {
-  do: BatchRequest['do'];
+export interface BoundBatch {
+  do: Batch['do'];
   /** The leaver's id in the owner column. */
   owner: string;
   keys: string | string[];
@@ -39,10 +39,10 @@ export interface Statement {
 }
 
 /** `needKeys`: the keys are wanted even when all of them changed. */
-export function changeStatement(c: BoundCategory, batch: Batch, needKeys: boolean): Statement {
+export function changeStatement(c: BoundCategory, batch: BoundBatch, needKeys: boolean): Statement {
   const parts = new Parts(c, batch);
-  const work =
-    batch.do === 'transfer' ? transfer(c, batch, parts) : batch.do === 'clear' || c.set ? overwrite(c, parts) : remove(c, parts);
+  const overwrites = batch.do === 'clear' || (batch.do !== 'transfer' && c.set !== null);
+  const work = batch.do === 'transfer' ? transfer(c, batch, parts) : overwrites ? overwrite(c, parts) : remove(c, parts);
   const several = batch.assignment !== null;
   const text = `${work},
      done AS (SELECT * FROM changed${batch.do === 'transfer' && c.unique ? ' UNION ALL SELECT * FROM merged' : ''})
@@ -50,7 +50,7 @@ SELECT count(*)::integer AS changed,
        (count(*) FILTER (WHERE ho_merged))::integer AS merged,
        ${several ? `(SELECT json_object_agg(g.i, g.n) FROM (SELECT ho_i AS i, count(*) AS n FROM done GROUP BY ho_i) AS g)` : 'NULL::json'} AS per_taker,
        ${needKeys ? '' : `CASE WHEN count(*) < ${batch.count} THEN `}coalesce(array_agg(ho_key), '{}')::text${needKeys ? '' : ' END'} AS keys,
-       jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)) FILTER (WHERE ho_row IS NOT NULL) AS before
+       jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)${overwrites ? ` || CASE WHEN ho_wrote IS NULL THEN '{}' ELSE jsonb_build_object('wrote', ho_wrote) END` : ''}) FILTER (WHERE ho_row IS NOT NULL) AS before
   FROM done`;
   return { text, values: parts.bind.values };
 }
@@ -59,7 +59,7 @@ SELECT count(*)::integer AS changed,
  * The plain UPDATE for the plain case (one successor, nothing to merge, mirror or distrust), which answers with a row count alone:
  * collecting what a million rows RETURN costs an eighth of the time. Null where the case is not plain.
  */
-export function plainStatement(c: BoundCategory, batch: Batch): Statement | null {
+export function plainStatement(c: BoundCategory, batch: BoundBatch): Statement | null {
   if (batch.do !== 'transfer' || batch.assignment !== null || c.unique || c.mirrors.length > 0 || c.table.hasTriggers)
     return null;
   const parts = new Parts(c, batch);
@@ -76,7 +76,7 @@ export function plainStatement(c: BoundCategory, batch: Batch): Statement | null
 }
 
 /** The keys that the plain UPDATE of this very transaction changed: nobody else can have written a row in its name (xmin). */
-export function changedHereStatement(c: BoundCategory, batch: Batch): Statement {
+export function changedHereStatement(c: BoundCategory, batch: BoundBatch): Statement {
   const parts = new Parts(c, batch);
   return {
     text: `SELECT coalesce(array_agg(${c.key.element(c.alias)}), '{}')::text AS keys
@@ -85,7 +85,7 @@ export function changedHereStatement(c: BoundCategory, batch: Batch): Statement 
   };
 }
 
-function transfer(c: BoundCategory, batch: Batch, parts: Parts): string {
+function transfer(c: BoundCategory, batch: BoundBatch, parts: Parts): string {
   const { alias } = c;
   const taker =
     batch.assignment === null
@@ -138,7 +138,7 @@ function overwrite(c: BoundCategory, parts: Parts): string {
           SET ${[...sets, ...parts.bookkeeping()].join(', ')}
          FROM before
         WHERE ${c.key.joins(alias, 'before')}
-       RETURNING before.ho_key, 0 AS ho_i, false AS ho_merged, before.ho_row${mirrored})${mirrors(c, parts, 'NULL', false)}`;
+       RETURNING before.ho_key, 0 AS ho_i, false AS ho_merged, before.ho_row, ${wroteOf(alias, assignments)} AS ho_wrote${mirrored})${mirrors(c, parts, 'NULL', false)}`;
 }
 
 function remove(c: BoundCategory, parts: Parts): string {
@@ -169,7 +169,7 @@ function mirrors(c: BoundCategory, parts: Parts, taker: string, merging: boolean
  * What became of the keys that did not change: read in the same transaction, after the change. `stays` = everything fits and yet
  * the row was not changed: it came back this very moment, or a trigger suppresses the change.
  */
-export function classifyStatement(c: BoundCategory, batch: Batch, changed: string | string[]): Statement {
+export function classifyStatement(c: BoundCategory, batch: BoundBatch, changed: string | string[]): Statement {
   const parts = new Parts(c, batch);
   const done = `${parts.bind.add(changed, `${c.key.elementType}[]`)}`;
   const must = parts.successorMust();
@@ -193,7 +193,7 @@ export function classifyStatement(c: BoundCategory, batch: Batch, changed: strin
 }
 
 /** How many of these keys are not as the change left them: for tables whose triggers may work on the row afterwards. */
-export function verifyStatement(c: BoundCategory, batch: Batch, changed: string | string[]): Statement {
+export function verifyStatement(c: BoundCategory, batch: BoundBatch, changed: string | string[]): Statement {
   const parts = new Parts(c, batch);
   const done = parts.bind.add(changed, `${c.key.elementType}[]`);
   const own = `${c.alias}.${quote(c.owner.name)}`;
@@ -229,7 +229,7 @@ class Parts {
 
   constructor(
     private readonly c: BoundCategory,
-    private readonly batch: Batch,
+    private readonly batch: BoundBatch,
   ) {}
 
   get owner(): string {
@@ -338,6 +338,12 @@ export function imageOf(c: Pick<BoundCategory, 'alias' | 'image'>): string {
     pieces.push(`jsonb_build_object(${pairs.join(', ')})`);
   }
   return pieces.length > 0 ? `(${pieces.join(' || ')})` : `'{}'::jsonb`;
+}
+
+/** What a change wrote where only the database knows it: an undo compares with it. NULL where the catalog says it all. */
+export function wroteOf(alias: string, assignments: readonly Assignment[]): string {
+  const image = assignments.filter(a => a.value === '$now').map(a => a.column);
+  return image.length > 0 ? imageOf({ alias, image }) : 'NULL::jsonb';
 }
 
 const literal = (name: string): string => `'${name.replace(/'/g, "''")}'`;
