@@ -4,8 +4,8 @@
  */
 import type { Connector } from '../connectors/connector.js';
 import { HandoverFailure } from '../domain/failure.js';
-import type { Account, CategoryInventory } from '../domain/model.js';
-import { canonicalJson, type Plan, type PlanStep } from '../domain/plan.js';
+import type { Account, CategoryInventory, Successor } from '../domain/model.js';
+import { canonicalJson, gaining, type Plan, type PlanStep } from '../domain/plan.js';
 import { joined } from '../store/keys.js';
 import type { Frozen, Shown } from '../store/manifests.js';
 import type { Deps } from './deps.js';
@@ -66,11 +66,16 @@ export async function look(deps: Deps, input: LookInput): Promise<Look> {
     system: connector.system,
     inventory,
     steps: looks,
-    refused: plan ? await refusedSuccessors(deps, connector, plan, input.account) : [],
+    refused: plan ? await refusedSuccessors(deps, connector, plan, input.account, step => whoTakes(step, looks)) : [],
     catalogChanged: plan !== null && plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
     policyChanged: plan !== null && canonicalJson(plan.policy) !== canonicalJson(deps.policy),
     account: await connector.readAccount(input.account, signal()),
   };
+}
+
+/** Who gains by the plan, and anybody the rule names where something has come that it will share out. */
+function whoTakes(step: PlanStep, looks: readonly StepLook[]): Successor[] {
+  return looks.some(look => look.step === step.id && look.arrived > 0) ? step.successors : gaining(step);
 }
 
 export async function planOf(deps: Deps, digest: string): Promise<Plan> {

@@ -10,6 +10,7 @@ import type { Account, CategoryInventory, Finding, Person } from '../domain/mode
 import {
   canonicalJson,
   deactivateId,
+  gaining,
   isEffect,
   orderSteps,
   type Plan,
@@ -154,7 +155,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
 
 /** Says of a stored plan who takes over and that it was made; a second attempt says the same again. */
 async function announce(deps: Deps, input: MakePlanInput, plan: Plan): Promise<MadePlan> {
-  const gains = plan.steps.map(step => [step.id, step.successors.flatMap(successor => successor.personId ?? [])] as const);
+  const gains = plan.steps.map(step => [step.id, gaining(step).flatMap(successor => successor.personId ?? [])] as const);
   await deps.store.runs.setSuccessors(input.offboardingId, Object.fromEntries(gains.filter(([, people]) => people.length > 0)));
   await deps.store.audit.append(input.offboardingId, [
     {

@@ -5,7 +5,7 @@
 import type { CategoryFacts, Connector } from '../connectors/connector.js';
 import type { Assignment } from '../domain/assign.js';
 import type { Account, Person, Successor } from '../domain/model.js';
-import type { Plan } from '../domain/plan.js';
+import type { Plan, PlanStep } from '../domain/plan.js';
 import type { SuccessorRule } from '../domain/request.js';
 import type { Deps } from './deps.js';
 import { signal } from './guard.js';
@@ -215,12 +215,13 @@ export class SuccessorBook {
   }
 }
 
-/** Checks the plan's successors in one system again, now. */
+/** Checks the plan's successors in one system again, now. @param checked whom of a step */
 export async function refusedSuccessors(
   deps: Deps,
   connector: Connector,
   plan: Plan,
   leaver: Account,
+  checked: (step: PlanStep) => readonly Successor[],
 ): Promise<{ step: string; sentence: string }[]> {
   const found = await findOne(deps, `id:${plan.leaver.id}`);
   if ('sentence' in found) return [];
@@ -229,9 +230,8 @@ export async function refusedSuccessors(
   for (const step of plan.steps) {
     const facts = connector.categories.find(category => category.category === step.category);
     if (step.system !== connector.system || !facts || leaver.status === 'absent') continue;
-    for (const [n, successor] of step.successors.entries()) {
-      // What comes later may go to anybody the rule names; somebody with nothing in a category that holds something gets nothing.
-      if (successor.kind !== 'person' || (step.baseline.count > 0 && !step.counts[n])) continue;
+    for (const successor of checked(step)) {
+      if (successor.kind !== 'person') continue;
       const { successor: now, refusal } = await book.taker(connector, facts, `id:${successor.personId}`);
       if (refusal) refused.push({ step: step.id, sentence: refusal });
       else if (now?.value !== successor.value)

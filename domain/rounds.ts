@@ -4,7 +4,7 @@
  * left. Every `retry` by an operator opens a hundred rounds of its own (100, 101, ...).
  */
 import { assigner, continued } from './assign.js';
-import type { ItemException, ItemKey } from './model.js';
+import type { ItemException, ItemKey, Successor } from './model.js';
 import type { PlanStep } from './plan.js';
 import { driftLimit, type Policy } from './policy.js';
 
@@ -76,6 +76,13 @@ export function beyondSkip(left: number): string | null {
 /** Does anybody have to be chosen for items that came after the plan? */
 export function sharesArrivals(step: Pick<PlanStep, 'do' | 'successors'>): boolean {
   return step.do === 'transfer' && step.successors.length > 1;
+}
+
+/** Who gains items in this round and gained none by the plan. @param taken which successor takes an item, in any order */
+export function lateTakers(step: Pick<PlanStep, 'do' | 'successors' | 'counts'>, taken: readonly number[]): Successor[] {
+  if (step.do !== 'transfer' || step.successors.every((_, n) => step.counts[n])) return [];
+  const chosen = new Set(taken);
+  return step.successors.filter((_, n) => chosen.has(n) && !step.counts[n]);
 }
 
 /**
