@@ -282,6 +282,7 @@ async function fill(deps: Deps, given: Filling): Promise<void> {
   }
   step.pool = step.successors.length;
   const overrides = await overridesOf(given);
+  step.counts = step.successors.map(() => 0);
   if (!empty) await writeManifest(deps, given, step.assignment, overrides);
   // An override that an earlier plan has carried out is done, not a mistake.
   const done = new Set(

@@ -95,7 +95,7 @@ export function takersOfArrivals(
   keys: readonly ItemKey[],
   attributes: ReadonlyMap<ItemKey, string | null>,
 ): { takers: number[] } | { problem: string } {
-  const share = assigner(continued(step.assignment, step.counts), step.pool, new Map());
+  const share = assigner(continued(step.assignment, step.counts.slice(0, step.pool)), step.pool, new Map());
   const takers = keys.map(key => share.next(key, attributes.get(key) ?? null));
   const nobody = keys.filter((_, n) => takers[n]! < 0);
   if (nobody.length === 0) return { takers };

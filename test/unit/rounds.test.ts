@@ -96,6 +96,7 @@ describe('who takes what came later', () => {
   test('goes on where the plan left off, and never to whom only an override named', () => {
     const shared = { assignment: { kind: 'round-robin' as const }, pool: 2, counts: [3, 1, 9] };
     expect(takersOfArrivals(shared, ['a', 'b', 'c'], nobody)).toEqual({ takers: [1, 1, 0] });
+    expect(takersOfArrivals({ ...shared, counts: [3, 1, 0] }, ['a', 'b', 'c'], nobody)).toEqual({ takers: [1, 1, 0] });
   });
 
   test('and who gains only now is told apart from who gained by the plan', () => {

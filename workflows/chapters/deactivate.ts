@@ -1,6 +1,7 @@
 /** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
 import type { DeactivateResult } from '../../activities/deactivate.js';
-import { deactivateId, isEffect } from '../../domain/plan.js';
+import { deactivateId } from '../../domain/plan.js';
+import { judgeProof, switchedOnAgain } from '../../domain/proof.js';
 import { handedOver, notSwitchedOff, type Run, waivedItems } from '../../domain/run.js';
 import { summary } from '../../domain/summary.js';
 import type { Desk } from '../desk.js';
@@ -72,44 +73,36 @@ function tooLate(run: Run): string {
   return run.cancellation ? ' The cancellation came while the last account was being switched off, too late to stop it.' : '';
 }
 
-const CATALOG_CHANGED = (system: string): string =>
-  `The catalog of ${system} has changed since the plan was made: what nobody approved proves nothing. Send "amend" to have a new plan made.`;
-
 async function nothingLeft(desk: Desk): Promise<boolean> {
   const { run } = desk;
-  const effects = new Set(run.plan!.steps.filter(isEffect).map(step => step.id));
+  const plan = run.plan!;
   const { looks, unread } = await lookAtAll(run, 'Proof that nothing is left');
-  for (const look of looks) {
-    if (look.catalogChanged) unread.push(CATALOG_CHANGED(look.system));
-    // Somebody switched the account on again while the run was parked.
-    if (look.account.active && run.steps[deactivateId(look.system)]?.state === 'completed') {
-      progress(desk, deactivateId(look.system), { state: 'queued', message: null });
-      desk.change({ access: { ...run.access, [look.system]: 'open' } });
+  const off = plan.accounts
+    .map(account => account.system)
+    .filter(system => run.steps[deactivateId(system)]?.state === 'completed');
+  for (const system of switchedOnAgain(looks, off)) {
+    progress(desk, deactivateId(system), { state: 'queued', message: null });
+    desk.change({ access: { ...run.access, [system]: 'open' } });
+  }
+  const systems = plan.accounts.filter(account => account.status === 'found').map(account => account.system);
+  const verdict = judgeProof({ plan, systems, looks, unread });
+  switch (verdict.kind) {
+    case 'proven':
+      return true;
+    case 'left':
+      again(desk, verdict.steps);
+      return false;
+    case 'reopened':
+      reopen(desk, verdict.looks);
+      park(desk);
+      return false;
+    case 'refused': {
+      const first = plan.steps.find(step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed')!;
+      progress(desk, first.id, { state: 'failed', message: verdict.message });
+      park(desk);
+      return false;
     }
-    for (const category of look.inventory) {
-      if (!category.complete)
-        unread.push(`${look.system}/${category.category} could not be read: ${category.problem ?? 'no answer'}`);
-    }
   }
-  if (unread.length > 0) {
-    const first = run.plan!.steps.find(step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed')!;
-    progress(desk, first.id, { state: 'failed', message: unread.join(' ') });
-    park(desk);
-    return false;
-  }
-  const steps = looks.flatMap(look => look.steps);
-  const left = steps
-    .filter(step => effects.has(step.step) && step.unwaived > 0)
-    .map(step => ({ step: step.step, count: step.unwaived }));
-  if (left.length > 0) {
-    again(desk, left);
-    return false;
-  }
-  if (reopen(desk, steps)) {
-    park(desk);
-    return false;
-  }
-  return true;
 }
 
 function setBack(desk: Desk, id: string, result: Exclude<DeactivateResult, { kind: 'deactivated' }>): void {

@@ -1,12 +1,12 @@
 /** Compares the world with the approved plan. What moved too far goes back to the people who approved it. */
-import type { Look } from '../../activities/look.js';
 import { reasonsToAskAgain } from '../../domain/drift.js';
+import { type Look, sayUnread, type Unread } from '../../domain/look.js';
 import { isWaived, type Run } from '../../domain/run.js';
 import type { Desk } from '../desk.js';
 import { attempt, long } from '../proxies.js';
 
-/** Looks at every system of the plan. A system that cannot be read is a sentence. */
-export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Look[]; unread: string[] }> {
+/** Looks at every system of the plan. A system that cannot be read is named, with the reason. */
+export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Look[]; unread: Unread[] }> {
   const plan = run.plan!;
   const present = plan.accounts.filter(account => account.status === 'found');
   const all = await Promise.all(
@@ -20,7 +20,7 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
   );
   return {
     looks: all.flatMap(look => (look.ok ? look.value : [])),
-    unread: all.flatMap((look, n) => (look.ok ? [] : `${present[n]!.system} could not be read: ${look.sentence}`)),
+    unread: all.flatMap((look, n) => (look.ok ? [] : { system: present[n]!.system, why: look.sentence })),
   };
 }
 
@@ -33,7 +33,7 @@ export async function lookAgain(desk: Desk): Promise<boolean> {
     desk.enter('preparing', 'Making a new revision of the plan.');
     return false;
   }
-  const reasons = [...unread, ...reasonsToAskAgain(run.plan!, looks)];
+  const reasons = [...unread.map(sayUnread), ...reasonsToAskAgain(run.plan!, looks)];
   if (reasons.length > 0) {
     desk.enter('preparing', `The approval is open again. ${reasons.join(' ')}`);
     return false;
