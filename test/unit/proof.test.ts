@@ -130,6 +130,18 @@ describe('nothing is proven', () => {
       'crm/teams could not be read: the catalog no longer names it. Mend it and send "retry".',
     ],
     [
+      'by a count that nobody compared with the plan',
+      [{ ...clean('crm'), steps: clean('crm').steps.slice(1) }, clean('hr')],
+      {},
+      'crm/tasks could not be read: no answer. Mend it and send "retry".',
+    ],
+    [
+      'by the part of a category that could be read',
+      [{ ...unreadable('crm/tasks', 'cut short.'), steps: clean('crm').steps }, clean('hr')],
+      {},
+      'crm/tasks could not be read: cut short. Mend it and send "retry".',
+    ],
+    [
       'by a system that is out of reach',
       [clean('crm')],
       { unread: [{ system: 'hr', why: 'it is down.' }] },
