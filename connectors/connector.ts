@@ -109,8 +109,10 @@ export interface Guard {
 export interface Connector {
   readonly system: string;
   readonly title: string;
-  /** SHA-256 of the catalog as it is used. */
+  /** SHA-256 of what the catalog does: plans pin it, a change voids approvals. */
   readonly catalogDigest: string;
+  /** The same with all that only words or classifies. */
+  readonly wholeCatalogDigest: string;
   readonly categories: readonly CategoryFacts[];
   /** Which verbs this system can do: a plan never promises what it cannot. */
   readonly can: { block: boolean; deactivate: boolean; reactivate: boolean };

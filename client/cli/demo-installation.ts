@@ -9,7 +9,7 @@ import type { Client } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { type Seeded, seedDemo } from '../../examples/demo/seed.js';
-import { type Config, readConfig } from '../../runtime/config.js';
+import { type Config, readConfig, variablesOf } from '../../runtime/config.js';
 import { type Embedded, startEmbedded } from '../../runtime/embedded/index.js';
 import { searchAttributes } from '../../runtime/search-attributes.js';
 import { connectTemporal } from '../../runtime/temporal.js';
@@ -99,7 +99,10 @@ export async function startInstallation(options: InstallationOptions): Promise<I
 /** Connections by the names that the configuration gives them; databases of ours where nobody has set one. */
 async function databases(config: Config, isDemo: boolean, { postgres }: Embedded): Promise<Record<string, string>> {
   const wanted: Record<string, string> = { [config.store.connection]: 'handover' };
-  if (isDemo) for (const [system, { connection }] of Object.entries(config.systems)) wanted[connection] = `demo_${system}`;
+  if (isDemo) {
+    for (const [system, named] of Object.entries(config.systems))
+      for (const variable of variablesOf(named)) wanted[variable] = `demo_${system}`;
+  }
   const env: Record<string, string> = {};
   for (const [name, database] of Object.entries(wanted)) {
     const given = isDemo ? undefined : process.env[name];
@@ -107,9 +110,11 @@ async function databases(config: Config, isDemo: boolean, { postgres }: Embedded
     env[name] = given ?? postgres.url(database);
   }
   const missing: string[] = [];
-  for (const [system, { connection }] of Object.entries(config.systems)) {
-    env[connection] ??= process.env[connection] ?? '';
-    if (!env[connection]) missing.push(`${connection} (system "${system}")`);
+  for (const [system, named] of Object.entries(config.systems)) {
+    for (const variable of variablesOf(named)) {
+      env[variable] ??= process.env[variable] ?? '';
+      if (!env[variable]) missing.push(`${variable} (system "${system}")`);
+    }
   }
   if (missing.length > 0) {
     throw new Error(

@@ -3,8 +3,9 @@
  * end. This is the command line's composition root: the one file of the client that wires connectors.
  */
 import type { Client } from '@temporalio/client';
-import { loadCatalog } from '../../connectors/catalog-file.js';
+import { loadCatalog } from '../../connectors/catalog/file.js';
 import type { Connector, PersonQuery } from '../../connectors/connector.js';
+import { KINDS } from '../../connectors/registry.js';
 import type { Account, Person } from '../../domain/model.js';
 import { catalogPath, connectionUrl } from '../../runtime/config.js';
 import { connectTemporal } from '../../runtime/temporal.js';
@@ -84,7 +85,7 @@ export class Reach {
   /** Which roles the directory's catalog gives to people. */
   async directoryRoles(): Promise<{ operator: boolean; approver: boolean }> {
     const { config } = await this.installation();
-    const { catalog } = await loadCatalog(catalogPath(config, config.directory));
+    const { catalog } = await loadCatalog(catalogPath(config, config.directory), KINDS);
     const { roles } = catalog.people;
     return { operator: roles?.operator !== undefined, approver: roles?.approver !== undefined };
   }

@@ -3,9 +3,11 @@
  * one idea: session (connections), live and binding (the catalog against the live schema), keys, inventory, pages, items, people,
  * accounts, statements and change (batches), switches, check, failures.
  */
-import type { LoadedCatalog } from '../catalog-file.js';
+import type { LoadedCatalog } from '../catalog/file.js';
+import type { ConnectOptions } from '../catalog/kind.js';
 import type { CategoryFacts, Connector, TransactionFate } from '../connector.js';
 import { guards, readAccount, resolveAccount } from './accounts.js';
+import type { Catalog } from './catalog.js';
 import { change } from './change.js';
 import { check } from './check.js';
 import { sqlState } from './failures.js';
@@ -17,22 +19,18 @@ import { Session } from './session.js';
 import { flip } from './switches.js';
 import { Target } from './target.js';
 
-export interface PostgresOptions extends LoadedCatalog {
-  /** A connection string, password included. Never logged. */
-  url: string;
-  /** Connections at most; two batches, a reader and a switch run at a time. */
-  poolSize?: number;
-  log?: (message: string) => void;
-}
-
-/** Nothing is connected yet; `check()` tries everything. */
-export function createPostgresConnector({ catalog, file, url, poolSize = 6, log = () => {} }: PostgresOptions): Connector {
-  const session = new Session(catalog, url, poolSize, log);
+/** The connection's `url` is a connection string, password included. Nothing is connected yet; `check()` tries everything. */
+export function createPostgresConnector(
+  { catalog, file }: LoadedCatalog<Catalog>,
+  { connection, poolSize = 6, log = () => {} }: ConnectOptions,
+): Connector {
+  const session = new Session(catalog, connection.need('url'), poolSize, log);
   const target = new Target(catalog, file, session);
   return {
     system: catalog.system,
     title: catalog.title,
-    catalogDigest: file.digest,
+    catalogDigest: file.digests.does,
+    wholeCatalogDigest: file.digests.whole,
     categories: Object.entries(catalog.categories).map(
       ([category, spec]): CategoryFacts => ({
         category,
@@ -49,9 +47,9 @@ export function createPostgresConnector({ catalog, file, url, poolSize = 6, log 
       }),
     ),
     can: {
-      block: catalog.block !== undefined,
-      deactivate: catalog.deactivate !== undefined,
-      reactivate: catalog.reactivate !== undefined,
+      block: catalog.block?.by === 'system',
+      deactivate: catalog.deactivate?.by === 'system',
+      reactivate: catalog.reactivate?.by === 'system',
     },
     check: signal => check(target, signal),
     findPeople: (query, signal) => findPeople(target, query, signal),

@@ -12,7 +12,7 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { HandoverFailure } from '../../domain/failure.js';
-import type { Catalog } from '../catalog.js';
+import type { Catalog } from './catalog.js';
 import { sqlState, toFailure } from './failures.js';
 
 export type Log = (message: string) => void;

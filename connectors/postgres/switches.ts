@@ -4,10 +4,10 @@
  */
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
-import type { SwitchSpec } from '../catalog.js';
 import type { BatchEffect, BeforeCommit } from '../connector.js';
 import { readGuards, vanished } from './accounts.js';
 import { andWhen, type BoundPeople } from './binding.js';
+import type { SwitchSpec } from './catalog.js';
 import { aliasOf, Bindings, quote, quoteTable } from './names.js';
 import type { Transaction } from './session.js';
 import { assignmentSql, imageOf } from './statements.js';
@@ -23,7 +23,8 @@ export async function flip(
   signal?: AbortSignal,
 ): Promise<void> {
   const spec = target.catalog[name];
-  if (!spec) throw new HandoverFailure('configuration', `${target.system}: the catalog does not say how to ${name} an account`);
+  if (spec?.by !== 'system')
+    throw new HandoverFailure('configuration', `${target.system}: the catalog does not say how to ${name} an account`);
   if (account.status === 'absent' || account.identities.user === undefined) {
     throw new HandoverFailure('rejected', `${target.system}: there is no account to ${name}`);
   }

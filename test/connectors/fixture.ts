@@ -3,10 +3,11 @@
  * The catalog is a text with blocks, so that a test can replace one block and leave the rest.
  */
 import pg from 'pg';
-import type { Catalog } from '../../connectors/catalog.js';
-import { type CatalogFile, readCatalog } from '../../connectors/catalog-file.js';
+import { type CatalogFile, readCatalog } from '../../connectors/catalog/file.js';
 import type { BatchEffect, BatchRequest, Connector, KeyPage } from '../../connectors/connector.js';
-import { createConnector } from '../../connectors/registry.js';
+import type { Catalog } from '../../connectors/postgres/catalog.js';
+import { createConnector, KINDS } from '../../connectors/registry.js';
+import { Bundle } from '../../domain/bundle.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
 import { createTestDatabase } from '../support/servers.js';
@@ -76,7 +77,7 @@ export async function createBench(name: string, sql = ''): Promise<Bench> {
     session,
     connector: (yaml, options = {}) => {
       const connector = createConnector(mustRead(yaml), {
-        url: options.url ?? database.url,
+        connection: new Bundle('crm', { url: options.url ?? database.url }),
         poolSize: options.poolSize,
         log: options.log,
       });
@@ -92,7 +93,7 @@ export async function createBench(name: string, sql = ''): Promise<Bench> {
 }
 
 export function mustRead(yaml: string): { catalog: Catalog; file: CatalogFile } {
-  const reading = readCatalog(yaml, 'crm.yaml');
+  const reading = readCatalog(yaml, 'crm.yaml', KINDS);
   if (!reading.ok) throw new Error(reading.mistakes.join('\n'));
   return reading;
 }

@@ -2,9 +2,10 @@
 
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadCatalog } from '../../connectors/catalog-file.js';
+import { loadCatalog } from '../../connectors/catalog/file.js';
 import type { BatchEffect, Connector } from '../../connectors/connector.js';
-import { createConnector } from '../../connectors/registry.js';
+import { createConnector, KINDS } from '../../connectors/registry.js';
+import { Bundle } from '../../domain/bundle.js';
 import type { Account, Person } from '../../domain/model.js';
 import { seedDemo } from '../../examples/demo/seed.js';
 import { createTestDatabase, type TestDatabase } from '../support/servers.js';
@@ -14,7 +15,9 @@ let workspace: Connector;
 let helpdesk: Connector;
 
 const connect = async (system: string, url: string): Promise<Connector> =>
-  createConnector(await loadCatalog(fileURLToPath(new URL(`../../systems/demo-${system}.yaml`, import.meta.url))), { url });
+  createConnector(await loadCatalog(fileURLToPath(new URL(`../../systems/demo-${system}.yaml`, import.meta.url)), KINDS), {
+    connection: new Bundle(system, { url }),
+  });
 
 beforeAll(async () => {
   databases = await Promise.all([createTestDatabase('demo_workspace'), createTestDatabase('demo_helpdesk')]);

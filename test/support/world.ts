@@ -49,7 +49,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const env: Record<string, string> = {};
   for (const [system, { connection }] of Object.entries(config.systems)) {
     databases[system] = await createTestDatabase(system);
-    env[connection] = options.connectAs?.(system, databases[system].url) ?? databases[system].url;
+    env[connection!] = options.connectAs?.(system, databases[system].url) ?? databases[system].url;
   }
   databases.store = await createTestDatabase('store');
   env[config.store.connection] = databases.store.url;

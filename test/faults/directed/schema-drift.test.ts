@@ -156,6 +156,23 @@ describe('the catalog, too', () => {
   afterAll(() => rm(dir, { recursive: true, force: true }));
   const catalog = () => join(dir, 'desk.yaml');
 
+  test('words and classifications that change after the approval leave it as it was', async () => {
+    const run = await approvedButHeld(small);
+    const before = await readFile(catalog(), 'utf8');
+    const reworded = before
+      .replace('title: Desk', 'title: The desk')
+      .replace(/^( {4}title:) .*$/gm, '$1 Something else')
+      .replace(/^( {4}label:) number$/gm, '$1 status');
+    expect(reworded).not.toBe(before);
+    await writeFile(catalog(), reworded);
+    try {
+      await acknowledgeAll(small, run);
+      expect(await ended(small, run)).toMatchObject({ outcome: 'completed', revision: 1 });
+    } finally {
+      await writeFile(catalog(), before);
+    }
+  });
+
   test('M20: a category that is added after the approval opens it again, and is in the next plan', async () => {
     const run = await approvedButHeld(small);
     const before = await readFile(catalog(), 'utf8');
