@@ -160,13 +160,13 @@ describe('the catalog, too', () => {
     const run = await approvedButHeld(small);
     const before = await readFile(catalog(), 'utf8');
     const reworded = before
-      .replace('title: Desk', 'title: The desk')
+      .replace('title: Small desk', 'title: The desk')
       .replace(/^( {4}title:) .*$/gm, '$1 Something else')
-      .replace(/^( {4}label:) number$/gm, '$1 status');
+      .replace(/^( {4}label:) subject$/gm, '$1 status');
     expect(reworded).not.toBe(before);
     await writeFile(catalog(), reworded);
     try {
-      await acknowledgeAll(small, run);
+      await release(small, run);
       expect(await ended(small, run)).toMatchObject({ outcome: 'completed', revision: 1 });
     } finally {
       await writeFile(catalog(), before);
@@ -209,7 +209,7 @@ describe('the catalog, too', () => {
     const run = await agreed(small);
     await waitFor(small, run, one => one.steps['crm/rules']?.state === 'running');
     const before = await readFile(catalog(), 'utf8');
-    await writeFile(catalog(), before.replace('title: Watched tickets', 'title: Tickets under watch'));
+    await writeFile(catalog(), before.replace('{ language: language }', '{ language: language, about: subject }'));
     try {
       const parked = await ended(small, run);
       expect(parked.state).toBe('needs-attention');
