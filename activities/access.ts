@@ -18,7 +18,7 @@ export type AccessResult = { access: 'blocked' | 'open'; ours: boolean; message:
 /** A block that cannot be done stops nothing; it stays visible as `access open` with its reason. */
 export async function blockAccess(deps: Deps, input: AccessInput): Promise<AccessResult> {
   const connector = await deps.systems.get(input.account.system);
-  if (!connector.can.block)
+  if (connector.access.block !== 'system')
     return {
       access: 'open',
       ours: false,

@@ -1,18 +1,18 @@
 /**
- * Effects with a receipt. Whatever changes a target goes through here: the receipt is durable before the target commits, and a
- * receipt whose outcome nobody saw is settled by asking the target, never by guessing.
+ * Effects with a receipt. Whatever changes a target goes through here: the intent is durable before anything is sent, and where nobody
+ * saw how it ended, the target's connector finds out, and nobody guesses.
  */
-import type { BatchEffect, BeforeCommit, Connector } from '../connectors/connector.js';
+import type { Connector, Witness } from '../connectors/connector.js';
+import type { AccessVerb, Fate, Intent, Mark, Work } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account } from '../domain/model.js';
 import { type NewReceipt, type Receipt, ReceiptExists, type ReceiptId } from '../store/ledger.js';
-import { parseKeys } from '../store/manifests.js';
 import type { Deps } from './deps.js';
 import { scheduled, signal } from './guard.js';
 
 /**
- * Settles every pending receipt of an offboarding, also those of plans that were replaced and of answers that were lost. Throws what
- * kept the first one from being settled, after it has tried them all.
+ * Settles every intent of an offboarding that nobody saw end, also those of plans that were replaced. Throws what kept the first one
+ * from being settled, after it has tried them all.
  */
 export async function settleAll(deps: Deps, offboardingId: string): Promise<void> {
   const failures: unknown[] = [];
@@ -26,108 +26,150 @@ export async function settleAll(deps: Deps, offboardingId: string): Promise<void
   if (failures.length > 0) throw failures[0];
 }
 
-/** Settles one receipt: true when its effect happened, false when it was rolled back and may be tried again. */
-export async function settle(deps: Deps, connector: Connector, receipt: Receipt): Promise<boolean> {
-  if (receipt.state === 'committed') return true;
-  const fate = await connector.settle(receipt.transaction, signal());
-  switch (fate) {
-    case 'committed':
-      await deps.store.ledger.commit(receipt, [receipt.transaction]);
-      return true;
-    case 'aborted':
-      await deps.store.ledger.abort(receipt, receipt.transaction);
-      return false;
-    case 'in-progress':
-      throw new HandoverFailure(
-        'locked',
-        `Another attempt at ${receipt.step} is still in the middle of its transaction in ${connector.title}.`,
-      );
+/** Settles one receipt: how many items it changed, or null when it came to nothing and may be tried again. */
+export async function settle(deps: Deps, connector: Connector, receipt: Receipt): Promise<number | null> {
+  if (receipt.state === 'done') return receipt.effect!.changed;
+  const { ledger } = deps.store;
+  const fate = await connector.fateOf(await workOf(deps, receipt), receipt, signal());
+  switch (fate.kind) {
+    case 'happened':
+    case 'partly':
+      await ledger.end(receipt, { state: 'done', sure: fate.sure, effect: fate.effect });
+      return changedBy(connector, receipt, fate);
+    case 'did-not':
+      await ledger.end(receipt, { state: 'aborted', sure: fate.sure });
+      return null;
+    case 'under-way':
+      throw new HandoverFailure('locked', `Another attempt at ${receipt.step} is still under way in ${connector.title}.`);
     case 'unknown':
-      return settleByReading(deps, connector, receipt);
+      throw new HandoverFailure(
+        'rejected',
+        `${fate.why} Compare ${receipt.step} with its receipt (page ${receipt.page}) by hand.`,
+      );
   }
 }
 
-/** The target has forgotten the transaction (it is very old): the rows are all that is left to ask. */
-async function settleByReading(deps: Deps, connector: Connector, receipt: Receipt): Promise<boolean> {
-  const page = await deps.store.manifests.page(receipt.manifest, receipt.step, receipt.page);
-  const category = receipt.step.slice(receipt.step.indexOf('/') + 1);
-  if (page && receipt.takers.length > 0) {
-    let found = 0;
-    for (const taker of new Set(receipt.takers)) {
-      found += parseKeys(await connector.ownedBy(category, page.keys, taker, signal())).length;
-    }
-    if (found === 0) {
-      await deps.store.ledger.abort(receipt, receipt.transaction);
-      return false;
-    }
-    if (found >= receipt.changed) {
-      await deps.store.ledger.commit(receipt, [receipt.transaction]);
-      return true;
-    }
-  }
-  throw new HandoverFailure(
-    'rejected',
-    `${connector.title} no longer knows transaction ${receipt.transaction} of ${receipt.step} (page ${receipt.page}), and the rows do not tell what became of it: compare them with the receipt by hand.`,
-  );
+function changedBy(connector: Connector, receipt: Receipt, fate: Extract<Fate, { kind: 'happened' | 'partly' }>): number {
+  const effect = fate.effect ?? receipt.effect;
+  if (!effect) throw new Error(`The connector of ${connector.title} says that ${receipt.mark} happened, and not what it did.`);
+  return effect.changed;
 }
 
-export function receiptOf(
-  id: ReceiptId & { offboarding: string },
-  effect: BatchEffect,
-  owners: { takers: (string | null)[]; from: string | null },
-): NewReceipt {
+/** What a receipt's intent was about. */
+async function workOf(deps: Deps, receipt: Receipt): Promise<Work> {
+  const [system, category] = receipt.step.split('/') as [string, string];
+  const { did, took, takers } = receipt;
+  const account: Account = { system, status: 'found', identities: receipt.account, active: true, blocked: false };
+  if (isAccess(did)) return { kind: 'access', verb: did, account };
+  const part = await deps.store.manifests.part(receipt);
+  if (!part) {
+    throw new HandoverFailure(
+      'rejected',
+      `The receipt of ${receipt.step} page ${receipt.page} has no page in its manifest: nobody can say what it was about.`,
+    );
+  }
+  return { kind: 'batch', category, do: did, account, ...part, count: took, takers };
+}
+
+function isAccess(did: Receipt['did']): did is AccessVerb {
+  return did === 'block' || did === 'unblock' || did === 'deactivate' || did === 'reactivate';
+}
+
+/** Where an effect has its receipt. */
+export interface Place extends ReceiptId {
+  offboarding: string;
+  first: number;
+}
+
+export interface Performed {
+  /** How many of the work's keys this effect was about. */
+  took: number;
+  changed: number;
+  /** False where an earlier attempt had done it. */
+  byUs: boolean;
+}
+
+/**
+ * Does work, or the first part of it, exactly once, with a receipt.
+ * @param done marks of earlier effects of the step whose answers came: they are written down along with the next receipt, and so is this
+ *   one's with the one after it. What is in there at the end is the caller's to write down.
+ */
+export async function perform(deps: Deps, connector: Connector, work: Work, place: Place, done: Mark[]): Promise<Performed> {
+  const { ledger } = deps.store;
+  let sent: Intent | undefined;
+  const witness: Witness = {
+    async intend(intent) {
+      const earlier = done.splice(0);
+      try {
+        await ledger.begin(receiptOf(place, work, intent), earlier, scheduled());
+      } catch (error) {
+        done.push(...earlier);
+        throw error;
+      }
+      sent = intent;
+    },
+  };
+  try {
+    const { mark, took, effect, sure } = await connector.apply(work, witness, signal());
+    // What was known beforehand and has been confirmed can wait for the next receipt.
+    if (sent?.effect && sure === 'asked') done.push(mark);
+    else await ledger.end({ ...place, mark }, { state: 'done', sure, effect: sent?.effect ? null : effect });
+    return { took, changed: effect.changed, byUs: true };
+  } catch (error) {
+    const faster = error instanceof ReceiptExists;
+    if (!faster && !sent) throw error;
+    // Another attempt was faster; or our answer is lost: what became of it is asked before anything is reported.
+    const receipt = await ledger.find(place);
+    const ours = receipt !== null && receipt.mark === sent?.mark;
+    if (!faster && !ours) throw error;
+    const settled = receipt && settle(deps, connector, receipt);
+    const changed = await (faster ? settled : settled!.catch(() => null));
+    if (receipt && changed !== null) return { took: receipt.took, changed, byUs: !faster };
+    if (!faster) throw error;
+    return perform(deps, connector, work, place, done);
+  }
+}
+
+function receiptOf(place: Place, work: Work, intent: Intent): NewReceipt {
   return {
-    ...id,
-    transaction: effect.transaction,
-    changed: effect.changed,
-    merged: effect.merged,
-    perTaker: effect.perTaker,
-    takers: owners.takers,
-    fromOwner: owners.from,
-    exceptions: effect.exceptions,
-    before: effect.before,
+    ...place,
+    ...intent,
+    did: work.kind === 'batch' ? work.do : work.verb,
+    account: work.account.identities,
+    takers: work.kind === 'batch' ? work.takers : [],
   };
 }
 
-export type Switch = 'block' | 'unblock' | 'deactivate' | 'reactivate';
-
-/** Did an earlier attempt at this very effect happen, although its answer was lost? */
-export async function switchedBefore(deps: Deps, input: SwitchInput): Promise<boolean> {
-  const earlier = await deps.store.ledger.find(switchId(input));
-  return earlier !== null && (await settle(deps, await deps.systems.get(input.account.system), earlier));
-}
-
-interface SwitchInput {
+export interface SwitchInput {
   offboardingId: string;
   account: Account;
-  verb: Switch;
+  verb: AccessVerb;
+  /** Counts effects on accounts in one run, so that each happens once. */
   turn: number;
 }
 
 /** Effects on accounts have no keys: the offboarding's own id stands in for a manifest. */
-function switchId({ offboardingId, account, verb, turn }: SwitchInput): ReceiptId & { offboarding: string } {
-  return { offboarding: offboardingId, manifest: offboardingId, step: `${account.system}/${verb}`, page: turn };
+function placeOf({ offboardingId, account, verb, turn }: SwitchInput): Place {
+  const step = `${account.system}/${verb}`;
+  return { offboarding: offboardingId, manifest: offboardingId, step, page: turn, part: 1, first: 0 };
+}
+
+/** Did an earlier attempt at this very effect happen, although its answer was lost? */
+export async function switchedBefore(deps: Deps, input: SwitchInput): Promise<boolean> {
+  const earlier = await deps.store.ledger.find(placeOf(input));
+  return earlier !== null && (await settle(deps, await deps.systems.get(input.account.system), earlier)) !== null;
 }
 
 /** Blocks, unblocks, deactivates or reactivates an account exactly once per offboarding and turn, with a receipt. */
 export async function switchAccount(deps: Deps, input: SwitchInput): Promise<{ changed: boolean }> {
-  const { account, verb } = input;
-  const connector = await deps.systems.get(account.system);
-  const id = switchId(input);
-  const earlier = await deps.store.ledger.find(id);
-  if (earlier && (await settle(deps, connector, earlier))) return { changed: earlier.changed > 0 };
-  let effect: BatchEffect | undefined;
-  const beforeCommit: BeforeCommit = async given => {
-    effect = given;
-    await deps.store.ledger.begin(receiptOf(id, given, { takers: [], from: null }), [], scheduled());
-  };
-  try {
-    await connector[verb](account, beforeCommit, signal());
-  } catch (error) {
-    if (!(error instanceof ReceiptExists)) throw error;
-    // Another attempt was faster: what it did is what happened.
-    return switchAccount(deps, input);
-  }
-  if (effect) await deps.store.ledger.commit(id, [effect.transaction]);
-  return { changed: (effect?.changed ?? 0) > 0 };
+  const connector = await deps.systems.get(input.account.system);
+  const place = placeOf(input);
+  const earlier = await deps.store.ledger.find(place);
+  const before = earlier && (await settle(deps, connector, earlier));
+  if (before !== null) return { changed: before > 0 };
+  const done: Mark[] = [];
+  const work: Work = { kind: 'access', verb: input.verb, account: input.account };
+  const { changed } = await perform(deps, connector, work, place, done);
+  await deps.store.ledger.done(place, done);
+  return { changed: changed > 0 };
 }

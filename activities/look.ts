@@ -6,6 +6,7 @@ import type { Connector } from '../connectors/connector.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account, CategoryInventory } from '../domain/model.js';
 import { canonicalJson, type Plan, type PlanStep } from '../domain/plan.js';
+import { joined } from '../store/keys.js';
 import type { Frozen, Shown } from '../store/manifests.js';
 import type { Deps } from './deps.js';
 import { signal } from './guard.js';
@@ -101,19 +102,6 @@ async function compare(
   const unwaived =
     waived && held.count > 0 ? (await deps.store.manifests.drift({ frozen: waived }, pages())).arrived : held.count;
   const frozen =
-    step.phase === 'manual' && drift.arrived > 0 ? await deps.store.manifests.freeze((await allKeys(pages())).keys) : null;
+    step.phase === 'manual' && drift.arrived > 0 ? await deps.store.manifests.freeze((await joined(pages())).keys) : null;
   return { step: step.id, count: held.count, ...drift, unwaived, frozen };
-}
-
-/** All pages as one array literal. Literals are joined as text: nobody parses the keys. */
-export async function allKeys(
-  pages: AsyncIterable<{ keys: string; count: number; fingerprint: string }>,
-): Promise<{ keys: string; count: number }> {
-  const parts: string[] = [];
-  let count = 0;
-  for await (const page of pages) {
-    if (page.count > 0) parts.push(page.keys.slice(1, -1));
-    count += page.count;
-  }
-  return { keys: `{${parts.join(',')}}`, count };
 }

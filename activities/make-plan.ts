@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CategoryFacts, Connector } from '../connectors/connector.js';
 import { type Assignment, assigner } from '../domain/assign.js';
+import { combined, type Shares } from '../domain/keys.js';
 import type { Account, CategoryInventory, Finding, Person } from '../domain/model.js';
 import {
   canonicalJson,
@@ -20,7 +21,7 @@ import type { Order, SuccessorRule } from '../domain/request.js';
 import { ruleFor } from '../domain/rules.js';
 import type { Acknowledgement } from '../domain/run.js';
 import { sha256 } from '../store/database.js';
-import { parseKeys } from '../store/manifests.js';
+import { listOf, sharesOf } from '../store/keys.js';
 import type { Deps } from './deps.js';
 import { report, signal } from './guard.js';
 import { findOne } from './people.js';
@@ -190,8 +191,8 @@ function effectiveMode(order: Order, accounts: readonly Account[]): { mode: Orde
 function switchOffOf(connector: Connector, account: Account, mode: Order['mode']): Plan['systems'][number]['switchOff'] {
   if (mode !== 'execute-and-deactivate' || account.status === 'absent') return 'never';
   // An account that is off already may be on again by then: the last step makes sure of it.
-  if (connector.can.deactivate) return 'api';
-  return account.active ? 'by-hand' : 'never';
+  if (connector.access.deactivate === 'system') return 'api';
+  return account.active && connector.access.deactivate === 'person' ? 'by-hand' : 'never';
 }
 
 function stepOf(connector: Connector, facts: CategoryFacts, inventory: CategoryInventory, order: Order): PlanStep {
@@ -344,11 +345,11 @@ async function writeManifest(deps: Deps, given: Filling, assignment: Assignment,
   const attribute = assignment.kind === 'match' ? assignment.attribute : undefined;
   let page = 0;
   let count = 0;
-  let fingerprint = 0n;
+  let fingerprint = '0';
   for await (const keys of connector.pages(account, step.category, { size: deps.policy.batch, attribute, signal: signal() })) {
-    let indexes: string | null = null;
+    let indexes: Shares | null = null;
     if (transfers && !single) {
-      const taken = parseKeys(keys.keys).map((key, n) => {
+      const taken = listOf(keys.keys).map((key, n) => {
         const index = assign.next(key, keys.attributes?.[n] ?? null);
         overrides.delete(key);
         if (index < 0) unnamed.push(key);
@@ -358,14 +359,14 @@ async function writeManifest(deps: Deps, given: Filling, assignment: Assignment,
         }
         return index;
       });
-      indexes = `{${taken.join(',')}}`;
+      indexes = sharesOf(taken);
     } else if (transfers && counts.length > 0) counts[0]! += keys.count;
     await deps.store.manifests.write(manifest, step.id, ++page, { ...keys, assignment: indexes });
     count += keys.count;
-    fingerprint ^= BigInt(keys.fingerprint);
+    fingerprint = combined([fingerprint, keys.fingerprint]);
     report({ planning: step.id, keys: count });
   }
-  step.baseline = { count, fingerprint: fingerprint.toString() };
+  step.baseline = { count, fingerprint };
   step.counts = counts;
   if (unnamed.length > 0) {
     given.findings.push(

@@ -1,5 +1,6 @@
 /** Who somebody is: looked up in the directory, never guessed. Two matches are two matches. */
-import type { PersonQuery } from '../connectors/connector.js';
+import type { Directory, PersonQuery } from '../connectors/connector.js';
+import { HandoverFailure } from '../domain/failure.js';
 import { applyAmendment } from '../domain/judge.js';
 import type { Person } from '../domain/model.js';
 import type { DecisionOf, Order } from '../domain/request.js';
@@ -19,7 +20,7 @@ export function queryOf(who: string): PersonQuery {
 }
 
 export async function findOne(deps: Deps, who: string): Promise<{ person: Person } | { sentence: string; many: boolean }> {
-  const directory = await deps.systems.get(deps.systems.directory);
+  const directory = await directoryOf(deps);
   const query = queryOf(who);
   const found = await directory.findPeople(query, signal());
   if (found.length === 1) return { person: found[0]! };
@@ -35,6 +36,13 @@ export async function findOne(deps: Deps, who: string): Promise<{ person: Person
     many: true,
     sentence: `"${query.value}" fits ${found.length} people in ${directory.title}: ${candidates}. Name one of them by id.`,
   };
+}
+
+/** The system that says who people are. */
+export async function directoryOf(deps: Deps): Promise<Directory & { title: string }> {
+  const { title, directory } = await deps.systems.get(deps.systems.directory);
+  if (!directory) throw new HandoverFailure('configuration', `${title} cannot say who people are: it is no directory.`);
+  return { ...directory, title };
 }
 
 /** Identifies a leaver, a requester or a decider, with what they may do. */

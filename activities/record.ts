@@ -64,9 +64,11 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
         receipts: receipts.map(receipt => ({
           step: receipt.step,
           page: receipt.page,
+          part: receipt.part,
           state: receipt.state,
-          transaction: receipt.transaction,
-          changed: receipt.changed,
+          sure: receipt.sure,
+          mark: receipt.mark,
+          changed: receipt.effect?.changed ?? null,
           digest: receipt.digest,
         })),
       },

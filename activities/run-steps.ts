@@ -1,22 +1,23 @@
 /**
- * Runs steps of one system: moves the manifest's pages, two at a time, each in one transaction with its receipt, and then proves by
- * a fresh look that nothing is left. May run twice at any point, or two attempts at once: pages with a receipt are never touched again.
+ * Runs steps of one system: moves the manifest's pages, two at a time, each effect with its receipt, and then proves by a fresh look
+ * that nothing is left. May run twice at any point, or two attempts at once: pages with a receipt are never touched again.
  *
- * Rounds: 0 are the approved pages. What a look still finds gets pages of its own in a further round, a few times, then the step
- * fails and names what is left. Every `retry` by an operator opens a hundred rounds of its own (100, 101, ...).
+ * What comes after a look (a further round, or a sentence for people) is decided in `domain/rounds.ts`.
  */
-import type { BatchRequest, Connector } from '../connectors/connector.js';
-import { assigner, continued } from '../domain/assign.js';
+import type { Connector } from '../connectors/connector.js';
+import type { Batch, Mark } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
-import type { Account, Disposition, ItemException } from '../domain/model.js';
+import type { KeySet, Shares } from '../domain/keys.js';
+import type { Account, ItemException, ItemKey } from '../domain/model.js';
 import type { Plan, PlanStep } from '../domain/plan.js';
-import { driftLimit } from '../domain/policy.js';
-import { ReceiptExists, type StepTotals } from '../store/ledger.js';
-import { type NewPage, type Origin, type Page, parseKeys } from '../store/manifests.js';
+import { beyondSkip, firstRound, nextRound, sharesArrivals, takersOfArrivals } from '../domain/rounds.js';
+import { joined, listOf, sharesOf } from '../store/keys.js';
+import type { OpenPage, RoundSet } from '../store/manifests.js';
 import type { Deps } from './deps.js';
-import { receiptOf, settle } from './effects.js';
-import { outOfPatience, report, scheduled, signal, stopping } from './guard.js';
-import { allKeys, planOf } from './look.js';
+import { perform, settle } from './effects.js';
+import { outOfPatience, report, signal, stopping } from './guard.js';
+import { planOf } from './look.js';
+import { beginSteps } from './open-runs.js';
 
 export interface RunStepsInput {
   offboardingId: string;
@@ -53,10 +54,9 @@ export interface StepsResult {
  * the back, so that they work in different places of the target's indexes: side by side on neighbouring pages, PostgreSQL looks
  * over and over for index entries to delete, and the same million items take half as long again (measured, bench/README.md).
  */
-const LANES: readonly ((pages: Page[]) => Page | undefined)[] = [pages => pages.shift(), pages => pages.pop()];
+const LANES: readonly ((pages: OpenPage[]) => OpenPage | undefined)[] = [pages => pages.shift(), pages => pages.pop()];
 /** An activity answers after this long, so that the workflow shows progress and takes up messages. */
 const SLICE_MS = 3 * 60_000;
-const ROUNDS_PER_RETRY = 100;
 
 export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsResult> {
   const plan = await planOf(deps, input.plan);
@@ -64,9 +64,10 @@ export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsR
   const account = plan.accounts.find(one => one.system === input.system)!;
   const slice: Slice = { deadline: Date.now() + SLICE_MS, totals: {} };
   const results: Record<string, StepResult> = {};
-  for (const id of input.steps) {
-    const step = plan.steps.find(one => one.id === id);
-    if (!step) throw new HandoverFailure('rejected', `Plan ${plan.revision} has no step "${id}".`);
+  const steps = input.steps.map(id => plan.steps.find(one => one.id === id) ?? unknownStep(plan, id));
+  const objections = await beginSteps(deps, input.offboardingId, steps);
+  for (const step of steps) {
+    const { id } = step;
     const running: Running = {
       deps,
       connector,
@@ -78,8 +79,10 @@ export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsR
       waived: input.waived[id] ?? null,
     };
     const before = step.after.find(other => results[other] && results[other].state !== 'completed');
+    const objection = running.waived === null ? objections[id] : undefined;
     try {
-      results[id] = before ? await notRun(running, before) : await runStep(running);
+      if (before) results[id] = await notRun(running, before);
+      else results[id] = objection ? await failed(running, objection) : await runStep(running);
     } catch (error) {
       if (!(error instanceof HandoverFailure) || !outOfPatience(error.kind, deps.patience)) throw error;
       // One step's hopeless failure must not take its neighbours' results with it.
@@ -96,6 +99,10 @@ export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsR
     ]);
   }
   return { steps: results };
+}
+
+function unknownStep(plan: Plan, id: string): never {
+  throw new HandoverFailure('rejected', `Plan ${plan.revision} has no step "${id}".`);
 }
 
 interface Slice {
@@ -116,7 +123,7 @@ interface Running {
 
 async function runStep(run: Running): Promise<StepResult> {
   const { connector, plan, step } = run;
-  await settlePending(run);
+  await settleIntended(run);
   if (run.waived) return leave(run);
   const pinned = plan.systems.find(one => one.system === step.system)?.catalog;
   if (pinned !== connector.catalogDigest) {
@@ -129,48 +136,43 @@ async function runStep(run: Running): Promise<StepResult> {
     if (!(await movePages(run))) return { ...(await resultOf(run, 'unfinished', null)), remaining: await count(run) };
     const held = await count(run);
     // What another attempt has done up to here is settled before anything is said about it.
-    await settlePending(run);
+    await settleIntended(run);
     if (held === 0) return resultOf(run, 'completed', null);
     const opened = await openedRounds(run);
     // Another attempt has opened a round and is still at it: join in, and judge when it is done.
     if (await underWay(run)) continue;
     const left = await leftKeys(run);
     if (left.count === 0) return resultOf(run, 'completed', null);
-    const problem = await nextRound(run, left, opened);
+    const problem = await openRound(run, left, opened);
     if (problem) return failed(run, problem, left);
   }
 }
 
-/** An approved skip leaves its items where they are: it is done when nothing but them is there. */
 async function leave(run: Running): Promise<StepResult> {
-  const left = await leftKeys(run);
-  if (left.count === 0) return resultOf(run, 'completed', null);
-  return failed(
-    run,
-    `${left.count} items are there that the approved skip does not cover. Send "skip" again, or "amend" for a new plan.`,
-  );
+  const problem = beyondSkip((await leftKeys(run)).count);
+  return problem ? failed(run, problem) : resultOf(run, 'completed', null);
 }
 
-/** Whoever finds a pending receipt settles it before anything else is done to the step. */
-async function settlePending({ deps, connector, plan, step }: Running): Promise<void> {
-  for (const receipt of await deps.store.ledger.pending(plan.manifest, step.id)) await settle(deps, connector, receipt);
+/** Whoever finds an intent without an end settles it before anything else is done to the step. */
+async function settleIntended({ deps, connector, plan, step }: Running): Promise<void> {
+  for (const receipt of await deps.store.ledger.intended(plan.manifest, step.id)) await settle(deps, connector, receipt);
 }
 
 /** Moves all pages without a receipt; false when it stopped early, at a batch boundary. */
 async function movePages(run: Running): Promise<boolean> {
   const { deps, plan, step, slice } = run;
   const pages = await deps.store.manifests.open(plan.manifest, step.id);
-  const committed: string[] = [];
+  const done: Mark[] = [];
   slice.totals[step.id] ??= { changed: 0, of: 0 };
   const total = slice.totals[step.id]!;
   total.of += pages.reduce((sum, page) => sum + page.count, 0);
   let stopped = false;
-  const lane = async (next: (pages: Page[]) => Page | undefined): Promise<void> => {
+  const lane = async (next: (pages: OpenPage[]) => OpenPage | undefined): Promise<void> => {
     for (;;) {
       if (stopping() || Date.now() > slice.deadline) stopped = pages.length > 0;
       const page = stopped ? undefined : next(pages);
       if (!page) return;
-      total.changed += await movePage(run, page, committed);
+      total.changed += await movePage(run, page, done);
       report({ steps: slice.totals, current: step.id });
     }
   };
@@ -180,61 +182,41 @@ async function movePages(run: Running): Promise<boolean> {
     const broken = lanes.find(one => one.status === 'rejected');
     if (broken) throw broken.reason;
   } finally {
-    await deps.store.ledger.commit({ manifest: plan.manifest, step: step.id }, committed);
+    await deps.store.ledger.done({ manifest: plan.manifest, step: step.id }, done);
   }
   return !stopped;
 }
 
-/** One batch. Returns how many items it changed. */
-async function movePage(run: Running, page: Page, committed: string[]): Promise<number> {
+/** One page, in as many parts as the system takes at a time. Returns how many items it changed. */
+async function movePage(run: Running, page: OpenPage, done: Mark[]): Promise<number> {
   const { deps, connector, plan, step, account } = run;
-  const facts = connector.categories.find(category => category.category === step.category)!;
-  const takers = step.do === 'transfer' ? step.successors.map(successor => successor.value) : [];
-  const request: BatchRequest = {
-    category: step.category,
-    do: step.do as Exclude<Disposition, 'acknowledge' | 'keep'>,
-    account,
-    keys: page.keys,
-    count: page.count,
-    takers,
-    assignment: page.assignment,
-  };
-  const id = { offboarding: plan.offboardingId, manifest: plan.manifest, step: step.id, page: page.page };
-  let transaction: string | undefined;
-  try {
-    const effect = await connector.change(
-      request,
-      async given => {
-        const settled = committed.splice(0);
-        try {
-          await deps.store.ledger.begin(
-            receiptOf(id, given, { takers, from: account.identities[facts.identity] ?? null }),
-            settled,
-            scheduled(),
-          );
-        } catch (error) {
-          committed.push(...settled);
-          throw error;
-        }
-        transaction = given.transaction;
-      },
-      signal(),
-    );
-    committed.push(effect.transaction);
-    return effect.changed;
-  } catch (error) {
-    if (error instanceof ReceiptExists) {
-      // Another attempt at this page was faster: its receipt counts, once its transaction is known to have happened.
-      const receipt = await deps.store.ledger.find(id);
-      if (receipt && (await settle(deps, connector, receipt))) return 0;
-      return movePage(run, page, committed);
-    }
-    // The answer to COMMIT may be lost: ask the target before anything is reported.
-    const receipt = transaction ? await deps.store.ledger.find(id) : null;
-    if (receipt?.transaction === transaction && receipt && (await settle(deps, connector, receipt).catch(() => false)))
-      return receipt.changed;
-    throw error;
+  const { manifest } = plan;
+  let changed = 0;
+  for (let rest: OpenPage | undefined = page; rest; ) {
+    const batch: Batch = {
+      kind: 'batch',
+      category: step.category,
+      do: step.do as Batch['do'],
+      account,
+      keys: rest.keys,
+      count: rest.count,
+      takers: step.do === 'transfer' ? step.successors.map(successor => successor.value) : [],
+      assignment: rest.assignment,
+    };
+    const place = {
+      offboarding: plan.offboardingId,
+      manifest,
+      step: step.id,
+      page: rest.page,
+      part: rest.part,
+      first: rest.first,
+    };
+    const performed = await perform(deps, connector, batch, place, done);
+    // What another attempt changed stands in its own count.
+    if (performed.byUs) changed += performed.changed;
+    rest = performed.took < rest.count ? (await deps.store.manifests.open(manifest, step.id, rest.page))[0] : undefined;
   }
+  return changed;
 }
 
 async function count({ connector, account, step }: Running): Promise<number> {
@@ -247,124 +229,72 @@ async function count({ connector, account, step }: Running): Promise<number> {
 
 /** How many rounds this plan, or this retry of it, has had. Asked before the look: a round that opens meanwhile is then not opened twice. */
 function openedRounds({ deps, plan, step, retries }: Running): Promise<number> {
-  return deps.store.manifests.roundsFrom(plan.manifest, step.id, retries * ROUNDS_PER_RETRY);
+  return deps.store.manifests.roundsFrom(plan.manifest, step.id, firstRound(retries));
 }
 
 async function underWay({ deps, plan, step }: Running): Promise<boolean> {
   const pages = await deps.store.manifests.open(plan.manifest, step.id);
-  return pages.length > 0 || (await deps.store.ledger.pending(plan.manifest, step.id)).length > 0;
+  return pages.length > 0 || (await deps.store.ledger.intended(plan.manifest, step.id)).length > 0;
 }
 
 /** What the leaver still holds, but for the keys that an approved skip waives. */
-async function leftKeys({ deps, connector, account, step, plan, waived }: Running): Promise<{ keys: string; count: number }> {
-  const held = await allKeys(connector.pages(account, step.category, { size: plan.policy.batch, signal: signal() }));
+async function leftKeys({ deps, connector, account, step, plan, waived }: Running): Promise<KeySet> {
+  const held = await joined(connector.pages(account, step.category, { size: plan.policy.batch, signal: signal() }));
   return waived ? deps.store.manifests.beyond(held.keys, waived) : held;
 }
 
 /** Opens pages for what is still there, or says in a sentence why not. */
-async function nextRound(run: Running, left: { keys: string; count: number }, opened: number): Promise<string | null> {
+async function openRound(run: Running, left: KeySet, opened: number): Promise<string | null> {
   const { deps, plan, step, retries } = run;
   const { manifests, ledger } = deps.store;
-  const byOperator = retries > 0 && opened === 0;
-  const totals = await ledger.totals(plan.offboardingId, step.id);
+  const refused = await ledger.totals(plan.offboardingId, step.id);
   const { again, arrived } = await manifests.sort(plan.manifest, step.id, left.keys);
-  if (!byOperator && totals.failed + totals.ineligible > 0) return refusedItems(totals);
-  // An operator's retry has a round of its own before the automatic ones.
-  if (opened >= plan.policy.rounds + (retries > 0 ? 1 : 0)) {
-    return `${left.count} items are still there after ${opened} rounds: something keeps giving them to the leaver. Stop that, then send "retry".`;
-  }
-  const known = await manifests.arrivedSoFar(plan.manifest, step.id);
-  const limit = driftLimit(plan.policy, step.baseline.count);
-  if (known + arrived.count > limit) {
-    return `${known + arrived.count} new items have come since the plan was approved, more than the ${limit} that may follow it. Send "amend" to have a new plan approved.`;
-  }
-  if (arrived.count > 0 && step.do === 'transfer' && step.successors.length === 0) {
-    return `${arrived.count} new items have come and the plan names nobody to take them over. Send "amend" with a successor.`;
-  }
+  const next = nextRound({
+    step,
+    policy: plan.policy,
+    retries,
+    opened,
+    left: left.count,
+    arrived: arrived.count,
+    arrivedBefore: await manifests.arrivedSoFar(plan.manifest, step.id),
+    refused,
+  });
+  if (next.kind === 'stop') return next.why;
   const shares = await sharesOfArrived(run, arrived);
   if ('problem' in shares) return shares.problem;
-  const pages: (NewPage & { origin: Origin })[] = [
-    ...pagesOf(
-      again.keys,
-      again.count,
-      step.successors.length > 1 ? again.assignment : null,
-      plan.policy.batch,
-      'again' as const,
-    ),
-    ...pagesOf(arrived.keys, arrived.count, shares.assignment, plan.policy.batch, 'arrived' as const),
+  const several = step.successors.length > 1;
+  const sets: RoundSet[] = [
+    { ...again, assignment: several ? again.assignment : null, origin: 'again' },
+    { ...arrived, assignment: shares.assignment, origin: 'arrived' },
   ];
-  await manifests.addRound(plan.manifest, step.id, retries * ROUNDS_PER_RETRY + opened + (retries > 0 ? 0 : 1), pages);
+  await manifests.addRound(plan.manifest, step.id, next.round, sets, plan.policy.batch);
   return null;
 }
 
-/** New items follow the approved rule: the same shares, the same attribute map. Nobody whom only an override named gets any. */
-async function sharesOfArrived(
-  run: Running,
-  arrived: { keys: string; count: number },
-): Promise<{ assignment: string | null } | { problem: string }> {
-  const { step, account, connector, plan } = run;
-  if (step.do !== 'transfer' || arrived.count === 0 || step.successors.length < 2) return { assignment: null };
-  const keys = parseKeys(arrived.keys);
-  const attributes = new Map<string, string | null>();
-  if (step.assignment.kind === 'match') {
-    const { attribute } = step.assignment;
-    const wanted = new Set(keys);
-    for await (const page of connector.pages(account, step.category, { size: plan.policy.batch, attribute, signal: signal() })) {
-      parseKeys(page.keys).forEach((key, n) => {
-        if (wanted.has(key)) attributes.set(key, page.attributes?.[n] ?? null);
-      });
-    }
-  }
-  const share = assigner(continued(step.assignment, step.counts), step.pool, new Map());
-  const takers = keys.map(key => share.next(key, attributes.get(key) ?? null));
-  const nobody = keys.filter((_, n) => takers[n]! < 0);
-  if (nobody.length > 0) {
-    return {
-      problem: `${nobody.length} new items have come for which the match rule names nobody (${nobody.slice(0, 3).join(', ')}). Send "amend" with a successor for them.`,
-    };
-  }
-  return { assignment: literal(takers.map(String)) };
+async function sharesOfArrived(run: Running, arrived: KeySet): Promise<{ assignment: Shares | null } | { problem: string }> {
+  const { step } = run;
+  if (arrived.count === 0 || !sharesArrivals(step)) return { assignment: null };
+  const keys = listOf(arrived.keys);
+  const chosen = takersOfArrivals(step, keys, await attributesOf(run, new Set(keys)));
+  return 'problem' in chosen ? chosen : { assignment: sharesOf(chosen.takers) };
 }
 
-function pagesOf(
-  keys: string,
-  total: number,
-  assignment: string | null,
-  size: number,
-  origin: Origin,
-): (NewPage & { origin: Origin })[] {
-  if (total === 0) return [];
-  const all = parseKeys(keys);
-  const takers = assignment === null ? null : parseKeys(assignment);
-  const pages: (NewPage & { origin: Origin })[] = [];
-  for (let from = 0; from < all.length; from += size) {
-    const part = all.slice(from, from + size);
-    const sorted = [...part].sort();
-    pages.push({
-      keys: literal(part),
-      count: part.length,
-      fingerprint: '',
-      low: sorted[0]!,
-      high: sorted.at(-1)!,
-      assignment: takers === null ? null : literal(takers.slice(from, from + size)),
-      origin,
+/** Values of the attribute that the step's rule matches on, for these keys; empty where it matches on none. */
+async function attributesOf(run: Running, wanted: ReadonlySet<ItemKey>): Promise<Map<ItemKey, string | null>> {
+  const { connector, account, step, plan } = run;
+  const values = new Map<ItemKey, string | null>();
+  if (step.assignment.kind !== 'match') return values;
+  const { attribute } = step.assignment;
+  const options = { size: plan.policy.batch, attribute, signal: signal() };
+  for await (const page of connector.pages(account, step.category, options)) {
+    listOf(page.keys).forEach((key, n) => {
+      if (wanted.has(key)) values.set(key, page.attributes?.[n] ?? null);
     });
   }
-  return pages;
+  return values;
 }
 
-function literal(values: readonly string[]): string {
-  return `{${values.map(value => `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`).join(',')}}`;
-}
-
-function refusedItems(totals: StepTotals): string {
-  const refused = totals.exceptions.filter(exception => exception.kind === 'failed' || exception.kind === 'ineligible');
-  const said = refused.slice(0, 3).map(exception => `${exception.key}: ${exception.why}`);
-  const number = totals.failed + totals.ineligible;
-  return `${number} item${number === 1 ? ' was' : 's were'} refused (${said.join('; ')}${number > said.length ? '; …' : ''}). Mend the cause and send "retry", or "skip" them with a reason.`;
-}
-
-async function failed(run: Running, message: string, left?: { keys: string; count: number }): Promise<StepResult> {
+async function failed(run: Running, message: string, left?: KeySet): Promise<StepResult> {
   // What is left is frozen so that a skip waives exactly what people were shown; a category that cannot be read cannot be waived.
   const held = left ?? (await leftKeys(run).catch(() => null));
   const leftover = held ? await run.deps.store.manifests.freeze(held.keys) : null;

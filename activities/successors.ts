@@ -10,7 +10,7 @@ import type { SuccessorRule } from '../domain/request.js';
 import type { Deps } from './deps.js';
 import { signal } from './guard.js';
 import { leaving } from './open-runs.js';
-import { findOne } from './people.js';
+import { directoryOf, findOne } from './people.js';
 
 export interface ResolvedRule {
   successors: Successor[];
@@ -56,9 +56,17 @@ export class SuccessorBook {
         refusals: ["The leaver's team has no other active member: name a pool or a person."],
       };
     }
+    if (kind === 'least-loaded' && !connector.load) {
+      return {
+        successors: [],
+        assignment: { kind: 'one' },
+        rule: kind,
+        refusals: [`${connector.title} cannot say who holds how many: share items with "round-robin", or name a person.`],
+      };
+    }
     const people = await this.takersOf(connector, facts, [...new Set(pool)]);
     const assignment: Assignment =
-      kind === 'round-robin' || people.successors.length === 0
+      kind === 'round-robin' || people.successors.length === 0 || !connector.load
         ? { kind: 'round-robin' }
         : {
             kind,
@@ -177,7 +185,7 @@ export class SuccessorBook {
 
   private async teamOfLeaver(): Promise<string[]> {
     if (!this.leaver.team) return [];
-    const directory = await this.deps.systems.get(this.deps.systems.directory);
+    const directory = await directoryOf(this.deps);
     const members = await directory.team(this.leaver.team, signal());
     const others = members.filter(member => member.human !== this.leaver.human);
     const gone = await leaving(
@@ -196,7 +204,7 @@ export class SuccessorBook {
     successor: Successor,
     keys: string[] | null,
   ): Promise<string | null> {
-    if (successor.kind !== 'person') return null;
+    if (successor.kind !== 'person' || !connector.ineligible) return null;
     const found = await this.person(`id:${successor.personId}`);
     if ('sentence' in found) return found.sentence;
     const account = await this.account(connector, found.person);

@@ -119,7 +119,9 @@ export type ExceptionKind =
   /** The system refused the change of this item. */
   | 'failed'
   /** The successor may not own this item. */
-  | 'ineligible';
+  | 'ineligible'
+  /** The effect broke off before it came to this item: the next look finds it again. */
+  | 'missed';
 
 export interface ItemException {
   key: ItemKey;

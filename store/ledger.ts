@@ -1,36 +1,47 @@
 /**
- * The ledger: a receipt per effect. It is stored as pending inside the target's transaction, with that transaction's id, and
- * committed afterwards; whoever finds a pending receipt asks the target what became of it. So a lost answer is settled, not guessed.
+ * The ledger: a receipt per effect. It is stored as intended before anything is sent, with the mark by which the target's connector can
+ * find out what became of it, and as done or aborted when that is known. So a lost answer is settled, not guessed; and nothing that was
+ * ever intended is forgotten.
  */
+import type { AccessVerb, Batch, Effect, Intent, Mark, Sure } from '../domain/effect.js';
 import type { ItemException } from '../domain/model.js';
 import { canonicalJson } from '../domain/plan.js';
+import { imagesOf, NO_IMAGES, readImages } from './before-images.js';
 import { type Pool, sha256 } from './database.js';
+import { numbersOf, sharesOf } from './keys.js';
 
 export interface ReceiptId {
   manifest: string;
   step: string;
   page: number;
+  part: number;
 }
 
-export interface NewReceipt extends ReceiptId {
+export interface NewReceipt extends ReceiptId, Intent {
   offboarding: string;
-  transaction: string;
-  changed: number;
-  merged: number;
-  perTaker: number[];
+  /** How many keys of the page stand before those of this part. */
+  first: number;
+  did: Batch['do'] | AccessVerb;
+  /** Identities of the account whose items these were, or that was switched. */
+  account: Record<string, string>;
   takers: (string | null)[];
-  fromOwner: string | null;
-  exceptions: ItemException[];
-  before: unknown[] | null;
 }
 
+/** `effect.before` is left out of what is read back: see `before`. */
 export interface Receipt extends NewReceipt {
-  state: 'pending' | 'committed';
+  state: 'intended' | 'done' | 'aborted';
+  /** Null while it is intended. */
+  sure: Sure | null;
+  /** Names the before-images; null = there are none. */
+  images: string | null;
   at: string;
   digest: string;
 }
 
-/** The same effect has a receipt already: another attempt was faster. Its transaction must be settled first. */
+/** How an intent ended. `effect`: null = as it was intended. */
+export type Ending = { state: 'done'; sure: Sure; effect: Effect | null } | { state: 'aborted'; sure: Sure };
+
+/** The same effect has a receipt already: another attempt was faster. What became of that one must be settled first. */
 export class ReceiptExists extends Error {
   override readonly name = 'ReceiptExists';
 }
@@ -53,85 +64,81 @@ export interface StepTotals {
 
 export interface Ledger {
   /**
-   * Stores a pending receipt, and marks the given earlier transactions of the step as committed in the same breath. `scheduled`: when
-   * the attempt was, by Temporal's clock. Throws ReceiptExists, or LeftBehind.
+   * Stores an intent, and says of earlier intents of the step, by their marks, that they are done as intended, in the same breath.
+   * `scheduled`: when the attempt was, by Temporal's clock. Throws ReceiptExists, or LeftBehind.
    */
-  begin(receipt: NewReceipt, committed: readonly string[], scheduled: Date): Promise<void>;
+  begin(receipt: NewReceipt, done: readonly Mark[], scheduled: Date): Promise<void>;
   /** From now on nothing that was scheduled before this moment of Temporal's clock gets a receipt; those under way are waited for. */
   fence(offboarding: string, before: Date): Promise<void>;
-  commit(id: Pick<ReceiptId, 'manifest' | 'step'>, transactions: readonly string[]): Promise<void>;
-  /** Forgets a pending receipt whose transaction was rolled back. */
-  abort(id: ReceiptId, transaction: string): Promise<void>;
-  pending(manifest: string, step: string): Promise<Receipt[]>;
-  /** Pending receipts of a whole offboarding. */
+  /** The target's answer came: these are done as intended. */
+  done(step: Pick<ReceiptId, 'manifest' | 'step'>, marks: readonly Mark[]): Promise<void>;
+  /** Says how an intent ended. Of two that say so the first one stands. */
+  end(receipt: ReceiptId & Pick<Intent, 'mark'>, ending: Ending): Promise<void>;
+  intended(manifest: string, step: string): Promise<Receipt[]>;
+  /** Intents of a whole offboarding whose end nobody has settled. */
   unsettled(offboarding: string): Promise<Receipt[]>;
+  /** The receipt that stands: intended or done. */
   find(id: ReceiptId): Promise<Receipt | null>;
-  /** All receipts of an offboarding, by step and page. */
+  /** All receipts of an offboarding, those that came to nothing included, by step and page. */
   all(offboarding: string): Promise<Receipt[]>;
-  /** Items changed per step, over the committed receipts of an offboarding. */
+  /** Items changed per step, over what is done in an offboarding. */
   changed(offboarding: string): Promise<Record<string, number>>;
-  /** Sums over the committed receipts of one step, every revision of the plan included. */
+  /** Sums over what is done in one step, every revision of the plan included. */
   totals(offboarding: string, step: string): Promise<StepTotals>;
+  /** The before-images that a receipt names, in their order; null for one that was purged. */
+  before(images: string): Promise<unknown[]>;
 }
 
-function pageOf(receipt: Pick<ReceiptId, 'manifest' | 'page'>): string {
-  return `${receipt.manifest} ${receipt.page}`;
-}
+const EFFECT = 'changed, merged, per_taker, owners, owner_of, exceptions, before_images, digest';
 
 export function ledgerOf(pool: Pool): Ledger {
-  /** Page → which of these keys stood on it. A key on a later page without an exception there was changed after all. */
-  const triedAgain = async (offboarding: string, step: string, keys: string[]): Promise<Map<string, string[]>> => {
-    const { rows } = await pool.query(
-      `select manifest, page, array(select key from unnest(p.keys) as key where key = any($3)) as keys
-         from handover.receipts r join handover.manifest_pages p using (manifest, step, page)
-        where r.offboarding = $1 and step = $2 and r.state = 'committed' and p.keys && $3::text[]`,
-      [offboarding, step, keys],
-    );
-    return new Map(rows.map(row => [pageOf(row as ReceiptId), row.keys as string[]]));
-  };
+  const select = async (where: string, values: unknown[]): Promise<Receipt[]> =>
+    (await pool.query(`select * from handover.receipts where ${where}`, values)).rows.map(receiptOf);
   return {
-    async begin(receipt, committed, scheduled) {
+    async begin(receipt, done, scheduled) {
+      const images = receipt.effect ? imagesOf(receipt.effect.before) : NO_IMAGES;
       const { rowCount } = await pool.query({
         name: 'handover-begin',
         // Whoever raises the fence waits for this lock, and is waited for.
         text: `with head as (
-                 select from handover.audit_heads where offboarding = $1 and (fence is null or fence <= $15) for share),
+                 select from handover.audit_heads where offboarding = $1 and (fence is null or fence <= $2) for share),
                settled as (
-                 update handover.receipts set state = 'committed' where manifest = $2 and step = $3 and transaction = any($14) and state = 'pending')
-               insert into handover.receipts
-                 (offboarding, manifest, step, page, state, transaction, changed, merged, per_taker, takers, from_owner, exceptions, before_images, digest)
-               select $1, $2, $3, $4, 'pending', $5, $6, $7, $8, $9, $10, $11, $12, $13 from head
-               on conflict (manifest, step, page) do nothing`,
+                 update handover.receipts set state = 'done', sure = 'asked'
+                  where manifest = $4 and step = $5 and mark = any($3) and state = 'intended'),
+               receipt as (
+                 insert into handover.receipts
+                   (offboarding, manifest, step, page, part, state, first, count, did, account, takers, mark, ${EFFECT})
+                 select $1, $4, $5, $6, $7, 'intended', $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21
+                   from head
+                 on conflict (manifest, step, page, part, aborted) do nothing
+                 returning before_images),
+               images as (
+                 insert into handover.before_images (images, n, digest, salt, body)
+                 select before_images, n, digest, salt, body
+                   from receipt, unnest($22::text[], $23::text[], $24::text[]) with ordinality as row (digest, salt, body, n))
+               select from receipt`,
         values: [
           receipt.offboarding,
+          scheduled,
+          done,
           receipt.manifest,
           receipt.step,
           receipt.page,
-          receipt.transaction,
-          receipt.changed,
-          receipt.merged,
-          receipt.perTaker,
+          receipt.part,
+          receipt.first,
+          receipt.took,
+          receipt.did,
+          canonicalJson(receipt.account),
           receipt.takers,
-          receipt.fromOwner,
-          canonicalJson(receipt.exceptions),
-          receipt.before === null ? null : canonicalJson(receipt.before),
-          receiptDigest(receipt),
-          committed,
-          scheduled,
+          receipt.mark,
+          ...effectColumns(receipt, receipt.effect, images.name),
+          images.digests,
+          images.salts,
+          images.bodies,
         ],
       });
       if (rowCount === 1) return;
-      const { rows } = await pool.query('select fence > $2 as fenced from handover.audit_heads where offboarding = $1', [
-        receipt.offboarding,
-        scheduled,
-      ]);
-      if (!rows[0])
-        throw new Error(`${receipt.step}: offboarding ${receipt.offboarding} has no trail yet, so it has no effects.`);
-      if (rows[0].fenced)
-        throw new LeftBehind(
-          `This offboarding has ended while an attempt at ${receipt.step} was out of reach: nothing more is changed.`,
-        );
-      throw new ReceiptExists(`${receipt.step} page ${receipt.page} has a receipt already.`);
+      throw await whyNot(pool, receipt, scheduled);
     },
     async fence(offboarding, before) {
       await pool.query('update handover.audit_heads set fence = greatest(fence, $2) where offboarding = $1', [
@@ -139,77 +146,110 @@ export function ledgerOf(pool: Pool): Ledger {
         before,
       ]);
     },
-    async commit(id, transactions) {
-      if (transactions.length === 0) return;
+    async done({ manifest, step }, marks) {
+      if (marks.length === 0) return;
       await pool.query(
-        `update handover.receipts set state = 'committed' where manifest = $1 and step = $2 and transaction = any($3) and state = 'pending'`,
-        [id.manifest, id.step, transactions],
+        `update handover.receipts set state = 'done', sure = 'asked'
+          where manifest = $1 and step = $2 and mark = any($3) and state = 'intended'`,
+        [manifest, step, marks],
       );
     },
-    async abort(id, transaction) {
-      await pool.query(
-        `delete from handover.receipts where manifest = $1 and step = $2 and page = $3 and transaction = $4 and state = 'pending'`,
-        [id.manifest, id.step, id.page, transaction],
-      );
+    async end(receipt, ending) {
+      const { manifest, step, page, part, mark } = receipt;
+      const which = `manifest = $1 and step = $2 and page = $3 and part = $4 and mark = $5 and state = 'intended'`;
+      const id = [manifest, step, page, part, mark, ending.sure];
+      if (ending.state === 'aborted') {
+        await pool.query(
+          `update handover.receipts set state = 'aborted', sure = $6, aborted = 1 + (
+             select max(aborted) from handover.receipts where manifest = $1 and step = $2 and page = $3 and part = $4)
+           where ${which}`,
+          id,
+        );
+      } else if (ending.effect === null) {
+        await pool.query(`update handover.receipts set state = 'done', sure = $6 where ${which}`, id);
+      } else {
+        const [stored] = await select(which, id.slice(0, 5));
+        if (!stored) return;
+        const images = imagesOf(ending.effect.before);
+        await pool.query(
+          `with receipt as (
+             update handover.receipts
+                set state = 'done', sure = $6, (${EFFECT}) = row ($7, $8, $9, $10, $11, $12, $13, $14)
+              where ${which} returning before_images)
+           insert into handover.before_images (images, n, digest, salt, body)
+           select before_images, n, digest, salt, body
+             from receipt, unnest($15::text[], $16::text[], $17::text[]) with ordinality as row (digest, salt, body, n)`,
+          [...id, ...effectColumns(stored, ending.effect, images.name), images.digests, images.salts, images.bodies],
+        );
+      }
     },
-    async pending(manifest, step) {
-      const { rows } = await pool.query(
-        `select * from handover.receipts where manifest = $1 and step = $2 and state = 'pending' order by page`,
-        [manifest, step],
-      );
-      return rows.map(receiptOf);
+    intended: (manifest, step) =>
+      select(`manifest = $1 and step = $2 and state = 'intended' order by page, part`, [manifest, step]),
+    unsettled: offboarding => select(`offboarding = $1 and state = 'intended' order by at`, [offboarding]),
+    async find({ manifest, step, page, part }) {
+      const which = 'manifest = $1 and step = $2 and page = $3 and part = $4 and aborted = 0';
+      const [receipt] = await select(which, [manifest, step, page, part]);
+      return receipt ?? null;
     },
-    async unsettled(offboarding) {
-      const { rows } = await pool.query(
-        `select * from handover.receipts where offboarding = $1 and state = 'pending' order by at`,
-        [offboarding],
-      );
-      return rows.map(receiptOf);
-    },
-    async find(id) {
-      const { rows } = await pool.query('select * from handover.receipts where manifest = $1 and step = $2 and page = $3', [
-        id.manifest,
-        id.step,
-        id.page,
-      ]);
-      return rows[0] ? receiptOf(rows[0]) : null;
-    },
-    async all(offboarding) {
-      const { rows } = await pool.query('select * from handover.receipts where offboarding = $1 order by step, at, page', [
-        offboarding,
-      ]);
-      return rows.map(receiptOf);
-    },
+    all: offboarding => select('offboarding = $1 order by step, at, page, part', [offboarding]),
     async changed(offboarding) {
       const { rows } = await pool.query(
-        `select step, sum(changed)::int as changed from handover.receipts where offboarding = $1 and state = 'committed' group by step`,
+        `select step, sum(changed)::int as changed from handover.receipts where offboarding = $1 and state = 'done' group by step`,
         [offboarding],
       );
       return Object.fromEntries(rows.map(row => [row.step as string, row.changed as number]));
     },
     async totals(offboarding, step) {
-      const { rows } = await pool.query(
-        `select * from handover.receipts where offboarding = $1 and step = $2 and state = 'committed' order by at, page`,
-        [offboarding, step],
-      );
-      const receipts = rows.map(receiptOf);
-      const excepted = new Set(receipts.flatMap(receipt => receipt.exceptions.map(exception => exception.key)));
-      return sum(receipts, excepted.size > 0 ? await triedAgain(offboarding, step, [...excepted]) : new Map());
+      const receipts = await select(`offboarding = $1 and step = $2 and state = 'done' order by at, page, part`, [
+        offboarding,
+        step,
+      ]);
+      const excepted = new Set(receipts.flatMap(({ effect }) => effect!.exceptions.map(exception => exception.key)));
+      return sum(receipts, excepted.size > 0 ? await triedAgain(pool, offboarding, step, [...excepted]) : new Map());
     },
+    before: images => readImages(pool, images),
   };
+}
+
+/** Why an intent was not stored. */
+async function whyNot(pool: Pool, { offboarding, step, page }: NewReceipt, scheduled: Date): Promise<Error> {
+  const { rows } = await pool.query('select fence > $2 as fenced from handover.audit_heads where offboarding = $1', [
+    offboarding,
+    scheduled,
+  ]);
+  if (!rows[0]) return new Error(`${step}: offboarding ${offboarding} has no trail yet, so it has no effects.`);
+  if (rows[0].fenced)
+    return new LeftBehind(`This offboarding has ended while an attempt at ${step} was out of reach: nothing more is changed.`);
+  return new ReceiptExists(`${step} page ${page} has a receipt already.`);
+}
+
+function partOf(receipt: Pick<ReceiptId, 'manifest' | 'page' | 'part'>): string {
+  return `${receipt.manifest} ${receipt.page} ${receipt.part}`;
+}
+
+/** Part → which of these keys it was about. A key on a later page without an exception there was changed after all. */
+async function triedAgain(pool: Pool, offboarding: string, step: string, keys: string[]): Promise<Map<string, string[]>> {
+  const { rows } = await pool.query(
+    `select manifest, page, part,
+            array(select key from unnest(p.keys[r.first + 1 : r.first + r.count]) as key where key = any($3)) as keys
+       from handover.receipts r join handover.manifest_pages p using (manifest, step, page)
+      where r.offboarding = $1 and step = $2 and r.state = 'done' and p.keys && $3::text[]`,
+    [offboarding, step, keys],
+  );
+  return new Map(rows.map(row => [partOf(row as ReceiptId), row.keys as string[]]));
 }
 
 /**
  * A later receipt's word on an item replaces an earlier one's: a failed item that was moved in a later round no longer counts.
- * `touched`: which of the excepted keys stood on a receipt's page.
+ * `touched`: which of the excepted keys a receipt was about.
  */
 function sum(receipts: Receipt[], touched: ReadonlyMap<string, string[]>): StepTotals {
   const last = new Map<string, ItemException>();
   let changed = 0;
   for (const receipt of receipts) {
-    changed += receipt.changed;
-    for (const key of touched.get(pageOf(receipt)) ?? []) last.delete(key);
-    for (const exception of receipt.exceptions) last.set(exception.key, exception);
+    changed += receipt.effect!.changed;
+    for (const key of touched.get(partOf(receipt)) ?? []) last.delete(key);
+    for (const exception of receipt.effect!.exceptions) last.set(exception.key, exception);
   }
   const exceptions = [...last.values()];
   const of = (kind: ItemException['kind']): ItemException[] => exceptions.filter(exception => exception.kind === kind);
@@ -223,42 +263,76 @@ function sum(receipts: Receipt[], touched: ReadonlyMap<string, string[]>): StepT
   };
 }
 
-export function receiptDigest(receipt: NewReceipt): string {
-  const { offboarding, manifest, step, page, transaction, changed, merged, perTaker, takers, fromOwner, exceptions, before } =
-    receipt;
+/** What a receipt's digest is over: everything but how it ended. `images` names the before-images. */
+export function receiptDigest(receipt: NewReceipt, effect: Effect | null, images: string | null): string {
+  const { offboarding, manifest, step, page, part, first, took, did, account, takers, mark } = receipt;
+  const { values, perKey } = effect?.owners ?? { values: [], perKey: null };
   return sha256(
     canonicalJson([
       offboarding,
       manifest,
       step,
       page,
-      transaction,
-      changed,
-      merged,
-      perTaker,
+      part,
+      first,
+      took,
+      did,
+      account,
       takers,
-      fromOwner,
-      exceptions,
-      before,
+      mark,
+      effect?.changed ?? null,
+      effect?.merged ?? 0,
+      effect?.perTaker ?? [],
+      values,
+      perKey && numbersOf(perKey),
+      effect?.exceptions ?? [],
+      images,
     ]),
   );
 }
 
+/** Values of the columns that EFFECT names. */
+function effectColumns(receipt: NewReceipt, effect: Effect | null, images: string | null): unknown[] {
+  return [
+    effect?.changed ?? null,
+    effect?.merged ?? 0,
+    effect?.perTaker ?? [],
+    effect?.owners.values ?? [],
+    effect?.owners.perKey ?? null,
+    canonicalJson(effect?.exceptions ?? []),
+    images,
+    receiptDigest(receipt, effect, images),
+  ];
+}
+
 function receiptOf(row: Record<string, unknown>): Receipt {
+  const perKey = row.owner_of as number[] | null;
   return {
     offboarding: row.offboarding as string,
     manifest: row.manifest as string,
     step: row.step as string,
     page: row.page as number,
+    part: row.part as number,
     state: row.state as Receipt['state'],
-    transaction: row.transaction as string,
-    changed: row.changed as number,
-    merged: row.merged as number,
-    perTaker: row.per_taker as number[],
+    sure: row.sure as Sure | null,
+    first: row.first as number,
+    took: row.count as number,
+    did: row.did as Receipt['did'],
+    account: JSON.parse(row.account as string) as Record<string, string>,
     takers: row.takers as (string | null)[],
-    fromOwner: row.from_owner as string | null,
-    exceptions: JSON.parse(row.exceptions as string) as ItemException[],
-    before: row.before_images === null ? null : (JSON.parse(row.before_images as string) as unknown[]),
+    mark: row.mark as Mark,
+    effect:
+      row.changed === null
+        ? null
+        : {
+            changed: row.changed as number,
+            merged: row.merged as number,
+            perTaker: row.per_taker as number[],
+            exceptions: JSON.parse(row.exceptions as string) as ItemException[],
+            owners: { values: row.owners as (string | null)[], perKey: perKey && sharesOf(perKey) },
+            before: [],
+          },
+    images: row.before_images as string | null,
     digest: row.digest as string,
     at: (row.at as Date).toISOString(),
   };

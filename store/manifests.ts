@@ -1,27 +1,35 @@
 /**
- * Manifests: the keys behind an inventory, in pages. Keys travel as PostgreSQL array literals from the target to here and back, and
- * nobody parses them on the way: a million keys pass through in a few seconds and a few megabytes.
+ * Manifests: the keys behind an inventory, in pages. Keys travel sealed from the target to here and back, and nobody opens them on the
+ * way: a million keys pass through in a few seconds and a few megabytes.
  */
-import { parse } from 'postgres-array';
+import type { KeySet, KeySpan, Keys, Shares } from '../domain/keys.js';
 import type { ItemKey } from '../domain/model.js';
-import { inTransaction, type Pool, type Queryable } from './database.js';
+import { inTransaction, type Pool } from './database.js';
 
 export type Origin = 'approved' | 'arrived' | 'again';
 
-export interface NewPage {
-  keys: string;
-  count: number;
+export interface NewPage extends KeySet, KeySpan {
   fingerprint: string;
-  low: ItemKey;
-  high: ItemKey;
-  /** Array literal of successor indexes; null = all to the first. */
-  assignment: string | null;
+  /** Which of the step's successors takes each key; null = all go to the first. */
+  assignment: Shares | null;
 }
 
-export interface Page extends NewPage {
+/** What of a page has no receipt yet: all of it, or what is behind the parts that have. */
+export interface OpenPage extends KeySet {
   page: number;
   round: number;
   origin: Origin;
+  /** The next part's number, from 1. */
+  part: number;
+  /** How many keys of the page stand before these. */
+  first: number;
+  assignment: Shares | null;
+}
+
+/** Keys that a further round takes up. */
+export interface RoundSet extends KeySet {
+  origin: Exclude<Origin, 'approved'>;
+  assignment: Shares | null;
 }
 
 /** How the keys held now differ from those that were approved. Sizes of sets of keys. */
@@ -42,53 +50,66 @@ export interface Frozen {
 
 export interface Manifests {
   write(manifest: string, step: string, page: number, content: NewPage): Promise<void>;
-  /** Pages without a receipt, in order. */
-  open(manifest: string, step: string): Promise<Page[]>;
-  page(manifest: string, step: string, page: number): Promise<{ keys: string } | null>;
+  /** What has no receipt that stands, page by page in order; `page` asks for this one only. */
+  open(manifest: string, step: string, page?: number): Promise<OpenPage[]>;
+  /** The keys that a part of a page is about. */
+  part(of: {
+    manifest: string;
+    step: string;
+    page: number;
+    first: number;
+    took: number;
+  }): Promise<{ keys: Keys; assignment: Shares | null } | null>;
   /** Which of these keys any plan of the offboarding has shown in this step. */
   everShown(offboarding: string, step: string, keys: readonly ItemKey[]): Promise<string[]>;
   /** How many rounds numbered `from` or higher, up to 99 more, were opened. */
   roundsFrom(manifest: string, step: string, from: number): Promise<number>;
   /** How many keys came after the plan was made and got pages. */
   arrivedSoFar(manifest: string, step: string): Promise<number>;
-  /** The keys (array literal) that are not in a frozen set. */
-  beyond(keys: string, frozen: string): Promise<{ keys: string; count: number }>;
-  /** Adds the pages of a further round; false when another attempt has opened that round already. */
-  addRound(manifest: string, step: string, round: number, pages: (NewPage & { origin: Origin })[]): Promise<boolean>;
+  /** The keys that are not in a frozen set. */
+  beyond(keys: Keys, frozen: string): Promise<KeySet>;
+  /** Adds the pages of a further round, of at most `size` keys; false when another attempt has opened that round already. */
+  addRound(manifest: string, step: string, round: number, sets: readonly RoundSet[], size: number): Promise<boolean>;
   /** Compares the keys held now with the keys that somebody was shown: a step's pages, or a frozen set. */
-  drift(shown: Shown, now: AsyncIterable<{ keys: string }>): Promise<Drift>;
+  drift(shown: Shown, now: AsyncIterable<{ keys: Keys }>): Promise<Drift>;
   /** Splits keys held now into those that a page of this step names already, with their successor, and those that are new. */
-  sort(
-    manifest: string,
-    step: string,
-    keys: string,
-  ): Promise<{ again: { keys: string; assignment: string; count: number }; arrived: { keys: string; count: number } }>;
-  /** Keeps a set of keys (array literal) under its digest. */
-  freeze(keys: string): Promise<Frozen>;
+  sort(manifest: string, step: string, keys: Keys): Promise<{ again: KeySet & { assignment: Shares }; arrived: KeySet }>;
+  /** Keeps a set of keys under its digest. */
+  freeze(keys: Keys): Promise<Frozen>;
 }
 
 export function manifestsOf(pool: Pool): Manifests {
   return {
-    async write(manifest, step, page, content) {
-      await insertPage(pool, manifest, step, { ...content, page, round: 0, origin: 'approved' });
+    async write(manifest, step, page, { count, order, low, high, keys, assignment, fingerprint }) {
+      await pool.query(
+        `insert into handover.manifest_pages
+           (manifest, step, page, round, origin, count, key_order, low, high, keys, assignment, fingerprint, digest)
+         values ($1, $2, $3, 0, 'approved', $4, $5, $6, $7, $8::text[], $9::smallint[], $10, ${DIGEST('$8::text[]', '$9::smallint[]')})`,
+        [manifest, step, page, count, order, low, high, keys, assignment, fingerprint],
+      );
     },
-    async open(manifest, step) {
+    async open(manifest, step, page) {
       const { rows } = await pool.query(
-        `select p.page, p.round, p.origin, p.count, p.low, p.high, p.keys::text as keys, p.assignment::text as assignment, p.fingerprint
+        `select p.page, p.round, p.origin, coalesce(r.parts, 0) + 1 as part, coalesce(r.keys, 0) as first,
+                p.count - coalesce(r.keys, 0) as count,
+                case when r.keys is null then p.keys else p.keys[r.keys + 1 :] end::text as keys,
+                case when r.keys is null then p.assignment else p.assignment[r.keys + 1 :] end::text as assignment
            from handover.manifest_pages p
-           left join handover.receipts r using (manifest, step, page)
-          where p.manifest = $1 and p.step = $2 and r.page is null
+           left join (select page, count(*)::int as parts, sum(count)::int as keys
+                        from handover.receipts where manifest = $1 and step = $2 and aborted = 0 group by page) r using (page)
+          where p.manifest = $1 and p.step = $2 and ($3::integer is null or page = $3) and coalesce(r.keys, 0) < p.count
           order by p.page`,
-        [manifest, step],
+        [manifest, step, page ?? null],
       );
-      return rows as Page[];
+      return rows as OpenPage[];
     },
-    async page(manifest, step, page) {
+    async part({ manifest, step, page, first, took }) {
       const { rows } = await pool.query(
-        'select keys::text as keys from handover.manifest_pages where manifest = $1 and step = $2 and page = $3',
-        [manifest, step, page],
+        `select keys[$4 + 1 : $4 + $5]::text as keys, assignment[$4 + 1 : $4 + $5]::text as assignment
+           from handover.manifest_pages where manifest = $1 and step = $2 and page = $3`,
+        [manifest, step, page, first, took],
       );
-      return (rows[0] as { keys: string } | undefined) ?? null;
+      return (rows[0] as { keys: Keys; assignment: Shares | null } | undefined) ?? null;
     },
     async everShown(offboarding, step, keys) {
       const { rows } = await pool.query(
@@ -119,9 +140,9 @@ export function manifestsOf(pool: Pool): Manifests {
            from unnest($1::text[]) with ordinality as held (key, n) where not exists (select from waived where waived.key = held.key)`,
         [keys, frozen],
       );
-      return rows[0] as { keys: string; count: number };
+      return rows[0] as KeySet;
     },
-    addRound: (manifest, step, round, pages) =>
+    addRound: (manifest, step, round, sets, size) =>
       inTransaction(pool, async client => {
         const opened = await client.query('insert into handover.manifest_rounds values ($1, $2, $3) on conflict do nothing', [
           manifest,
@@ -129,12 +150,18 @@ export function manifestsOf(pool: Pool): Manifests {
           round,
         ]);
         if (opened.rowCount === 0) return false;
-        const { rows } = await client.query(
-          'select coalesce(max(page), 0) as last from handover.manifest_pages where manifest = $1 and step = $2',
-          [manifest, step],
-        );
-        let page = rows[0].last as number;
-        for (const content of pages) await insertPage(client, manifest, step, { ...content, page: ++page, round });
+        for (const { keys, assignment, origin } of sets) {
+          await client.query(
+            `insert into handover.manifest_pages (manifest, step, page, round, origin, count, key_order, keys, assignment, fingerprint, digest)
+             select $1, $2, last.page + row_number() over (order by n), $3, $4, cardinality(some.keys), 'none', some.keys, some.assignment,
+                    '', ${DIGEST('some.keys', 'some.assignment')}
+               from (select $5::text[] as keys, $6::smallint[] as assignment) as given,
+                    (select coalesce(max(page), 0) as page from handover.manifest_pages where manifest = $1 and step = $2) as last,
+                    generate_series(1, cardinality(given.keys), $7::integer) as n,
+                    lateral (select given.keys[n : n + $7 - 1] as keys, given.assignment[n : n + $7 - 1] as assignment) as some`,
+            [manifest, step, round, origin, keys, assignment, size],
+          );
+        }
         return true;
       }),
     drift: (shown, now) =>
@@ -168,7 +195,7 @@ export function manifestsOf(pool: Pool): Manifests {
            from held left join known using (key)`,
         [manifest, step, keys],
       );
-      const row = rows[0] as { again: string; takers: string; again_count: number; arrived: string; arrived_count: number };
+      const row = rows[0] as { again: Keys; takers: Shares; again_count: number; arrived: Keys; arrived_count: number };
       return {
         again: { keys: row.again, assignment: row.takers, count: row.again_count },
         arrived: { keys: row.arrived, count: row.arrived_count },
@@ -189,28 +216,6 @@ export function manifestsOf(pool: Pool): Manifests {
   };
 }
 
-/** The keys of an array literal, where they must be looked at one by one. */
-export function parseKeys(literal: string): ItemKey[] {
-  return parse(literal);
-}
-
-async function insertPage(to: Queryable, manifest: string, step: string, page: Page): Promise<void> {
-  await to.query(
-    `insert into handover.manifest_pages (manifest, step, page, round, origin, count, low, high, keys, assignment, fingerprint, digest)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text[], $10::smallint[], $11,
-             encode(sha256(convert_to($9::text[]::text || coalesce($10::smallint[]::text, ''), 'UTF8')), 'hex'))`,
-    [
-      manifest,
-      step,
-      page.page,
-      page.round,
-      page.origin,
-      page.count,
-      page.low,
-      page.high,
-      page.keys,
-      page.assignment,
-      page.fingerprint,
-    ],
-  );
-}
+/** SHA-256 over the keys and successors of a page. */
+const DIGEST = (keys: string, assignment: string): string =>
+  `encode(sha256(convert_to((${keys})::text || coalesce((${assignment})::text, ''), 'UTF8')), 'hex')`;

@@ -59,6 +59,11 @@ export interface Runs {
   open(run: Pick<OpenRun, 'leaver' | 'human' | 'offboarding' | 'workflow' | 'preview'>, now: Date): Promise<void>;
   /** Who is to take over in steps that are not finished. */
   setSuccessors(offboarding: string, successors: Record<string, string[]>): Promise<void>;
+  /**
+   * Adds who takes over in steps that are about to run. Returns the runs by which one of them is being switched off already; whoever is
+   * not among these cannot be switched off any more until the step is finished.
+   */
+  beginSteps(offboarding: string, successors: Record<string, string[]>): Promise<OpenRun[]>;
   /** Its successors are no longer waited for. */
   finishStep(offboarding: string, step: string): Promise<void>;
   /** Marks the run as deactivating unless an open run of somebody else names its leaver as a successor: then that run is returned. */
@@ -93,6 +98,15 @@ export function runsOf(pool: Pool): Runs {
         offboarding,
         JSON.stringify(successors),
       ]);
+    },
+    async beginSteps(offboarding, successors) {
+      // Waits for whoever claims a deactivation, and is waited for.
+      const { rows } = await pool.query(
+        `with mine as (update handover.open_runs set successors = successors || $2::jsonb where offboarding = $1)
+         select * from handover.open_runs where deactivating and offboarding <> $1 and leaver = any($3)`,
+        [offboarding, JSON.stringify(successors), [...new Set(Object.values(successors).flat())]],
+      );
+      return rows as OpenRun[];
     },
     async finishStep(offboarding, step) {
       await pool.query('update handover.open_runs set successors = successors - $2 where offboarding = $1', [offboarding, step]);

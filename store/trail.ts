@@ -26,17 +26,31 @@ export interface ReceiptRow {
   manifest: string;
   step: string;
   page: number;
+  part: number;
   state: string;
-  transaction: string;
-  changed: number;
+  sure: string | null;
+  first: number;
+  count: number;
+  did: string;
+  account: string;
+  takers: (string | null)[];
+  mark: string;
+  changed: number | null;
   merged: number;
   per_taker: number[];
-  takers: (string | null)[];
-  from_owner: string | null;
+  owners: (string | null)[];
+  owner_of: number[] | null;
   exceptions: string;
   before_images: string | null;
   digest: string;
   at: string;
+}
+
+/** A before-image: its digest, and what it should be; `actual` is null where the body was purged. */
+export interface ImageRow {
+  images: string;
+  digest: string;
+  actual: string | null;
 }
 
 /** A manifest page without its keys, and whether its keys give what stands beside them. */
@@ -47,16 +61,15 @@ export interface PageRow {
   round: number;
   origin: string;
   count: number;
-  low: string;
-  high: string;
+  low: string | null;
+  high: string | null;
   fingerprint: string;
   digest: string;
   /** SHA-256 over keys and assignment as they are now. */
   actual: string;
   keys: number;
   assigned: number | null;
-  /** Are `low` and `high` among the keys, and are they the first and the last one? */
-  holds: boolean;
+  /** Are `low` and `high` the first and the last key; or absent, where the keys have no order? */
   spans: boolean;
 }
 
@@ -94,7 +107,10 @@ export interface ItemTrace {
   origin: string;
   /** Index into the step's successors. */
   taker: number;
+  /** The receipt that was last written about it; one that came to nothing only where there is no other. */
   receipt: ReceiptRow | null;
+  /** What stood in the owner column before, as that receipt says. */
+  owner: string | null;
 }
 
 export interface Trail {
@@ -109,6 +125,8 @@ export interface Trail {
   /** The plan that a manifest belongs to; null for a manifest of an attempt that did not count. */
   planOf(manifest: string): Promise<PlanRow | null>;
   receipts(offboarding: string): Promise<ReceiptRow[]>;
+  /** The rows behind these sets of before-images, in their order. */
+  images(sets: readonly string[]): Promise<ImageRow[]>;
   /** Pages of these manifests, their digests computed anew in the database. */
   pages(manifests: readonly string[]): Promise<PageRow[]>;
   rounds(manifests: readonly string[]): Promise<{ manifest: string; step: string; round: number }[]>;
@@ -122,17 +140,14 @@ export interface Trail {
   takers(manifest: string, step: string, keys: readonly string[]): Promise<Map<string, number>>;
 }
 
-const RECEIPT = `r.offboarding::text, r.manifest::text, r.step, r.page, r.state, r.transaction, r.changed, r.merged, r.per_taker, r.takers,
-                 r.from_owner, r.exceptions, r.before_images, r.digest, r.at`;
+const RECEIPT = `r.offboarding::text, r.manifest::text, r.step, r.page, r.part, r.state, r.sure, r.first, r.count, r.did, r.account,
+                 r.takers, r.mark, r.changed, r.merged, r.per_taker, r.owners, r.owner_of, r.exceptions, r.before_images, r.digest, r.at`;
 
-/**
- * Pages that may name the key in parameter $1 ($3: the same as a number, or null), without reading their keys. `low` and `high` are in the order of the pages: as numbers
- * for whole-number keys, as bytes for all others. A page may be in either order, so it is left out only when both say no; pages of
- * later rounds were sorted elsewhere and are never left out.
- */
-const MAY_HOLD = `(p.round > 0 or (p.low <= $1 and $1 <= p.high)
-                   or case when p.low ~ '^-?[0-9]+$' and p.high ~ '^-?[0-9]+$'
-                           then $3::numeric between p.low::numeric and p.high::numeric else false end)`;
+/** Pages that may name the key in parameter $1 ($3: the same as a number, or null), without reading their keys. */
+const MAY_HOLD = `(case p.key_order when 'bytes' then p.low <= $1 and $1 <= p.high
+                                     when 'number' then case when p.low ~ '^-?[0-9]+$' and p.high ~ '^-?[0-9]+$'
+                                          then $3::numeric between p.low::numeric and p.high::numeric else true end
+                                     else true end)`;
 
 export function trailOf(pool: Pool): Trail {
   const select = async <T>(text: string, values: unknown[] = []): Promise<T[]> =>
@@ -164,14 +179,20 @@ export function trailOf(pool: Pool): Trail {
       return row ?? null;
     },
     receipts: offboarding =>
-      select(`select ${RECEIPT} from handover.receipts r where offboarding = $1 order by at, step, page`, [offboarding]),
+      select(`select ${RECEIPT} from handover.receipts r where offboarding = $1 order by at, step, page, part`, [offboarding]),
+    images: sets =>
+      select(
+        `select images, digest, encode(sha256(convert_to(salt || E'\\n' || body, 'UTF8')), 'hex') as actual
+           from handover.before_images where images = any($1) order by images, n`,
+        [sets],
+      ),
     pages: manifests =>
       select(
         `select manifest::text, step, page, round, origin, count, low, high, fingerprint, digest,
                 encode(sha256(convert_to(keys::text || coalesce(assignment::text, ''), 'UTF8')), 'hex') as actual,
                 cardinality(keys) as keys, cardinality(assignment) as assigned,
-                coalesce(low = any(keys) and high = any(keys), false) as holds,
-                coalesce(low = keys[1] and high = keys[cardinality(keys)], false) as spans
+                case key_order when 'none' then low is null and high is null
+                               else coalesce(low = keys[1] and high = keys[cardinality(keys)], false) end as spans
            from handover.manifest_pages where manifest = any($1) order by manifest, step, page`,
         [manifests],
       ),
@@ -194,8 +215,14 @@ export function trailOf(pool: Pool): Trail {
     async item(key, step) {
       const rows = await select<Record<string, unknown>>(
         `select p.manifest::text as p_manifest, p.step as p_step, p.page as p_page, p.round, p.origin,
-                coalesce(p.assignment[array_position(p.keys, $1)], 0)::int as taker, ${RECEIPT}
-           from handover.manifest_pages p left join handover.receipts r using (manifest, step, page)
+                coalesce(p.assignment[held.n], 0)::int as taker, ${RECEIPT},
+                r.owners[coalesce(r.owner_of[held.n - r.first], 0) + 1] as owner
+           from handover.manifest_pages p
+          cross join lateral (select array_position(p.keys, $1) as n) as held
+           left join lateral (
+             select * from handover.receipts r
+              where r.manifest = p.manifest and r.step = p.step and r.page = p.page and r.first < held.n and held.n <= r.first + r.count
+              order by r.state = 'aborted', r.at desc limit 1) as r on true
           where ${MAY_HOLD} and ($2::text is null or p.step = $2 or (right($2, 1) = '/' and starts_with(p.step, $2))) and $1 = any(p.keys)
           order by r.at nulls last, p.manifest, p.page`,
         [key, step, /^-?\d+$/.test(key) ? key : null],
@@ -208,6 +235,7 @@ export function trailOf(pool: Pool): Trail {
         origin: row.origin as string,
         taker: row.taker as number,
         receipt: row.state === null ? null : (row as unknown as ReceiptRow),
+        owner: row.owner as string | null,
       }));
     },
     async takers(manifest, step, keys) {

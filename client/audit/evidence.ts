@@ -12,6 +12,7 @@ import {
   type ArchiveRow,
   type CertificateRow,
   type FrozenRow,
+  type ImageRow,
   type KnownOffboarding,
   type PageRow,
   type PlanRow,
@@ -29,6 +30,7 @@ export interface Evidence {
   links: { seq: number; hash: string }[];
   plans: (PlanRow & { parsed: PlanBody | null })[];
   receipts: ReceiptRow[];
+  images: ImageRow[];
   pages: PageRow[];
   rounds: { manifest: string; step: string; round: number }[];
   frozen: FrozenRow[];
@@ -79,6 +81,7 @@ export async function gather(store: Store, known: KnownOffboarding, temporal: ()
     links,
     plans: parsedPlans,
     receipts,
+    images: await trail.images(receipts.flatMap(row => row.before_images ?? [])),
     pages: await trail.pages(manifests),
     rounds: await trail.rounds(manifests),
     frozen: await trail.frozen(shown),

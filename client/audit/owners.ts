@@ -24,7 +24,7 @@ export interface Passage {
     approvedBy: { name: string; id: string | null; at: string; identity: string }[];
   };
   /** The owner column before and after, as the system stores it. */
-  receipt: { page: number; transaction: string; from: string | null; to: string | null; digest: string } | null;
+  receipt: { page: number; mark: string; from: string | null; to: string | null; digest: string } | null;
 }
 
 /** @param step `system/category`, or `system/` for a whole system; null = everywhere */
@@ -55,7 +55,7 @@ function passageOf(key: string, trace: ItemTrace, plan: Plan): Omit<Passage, 'of
   const exception = receipt ? exceptionOf(receipt.exceptions, key) : undefined;
   const fate = ((): Passage['fate'] => {
     if (!receipt) return step?.phase === 'manual' ? 'acknowledged' : 'planned';
-    if (receipt.state === 'pending') return 'unsettled';
+    if (receipt.state === 'intended') return 'unsettled';
     if (exception) return 'not-moved';
     return step?.do === 'transfer' ? 'moved' : 'removed';
   })();
@@ -70,8 +70,8 @@ function passageOf(key: string, trace: ItemTrace, plan: Plan): Omit<Passage, 'of
     receipt: receipt
       ? {
           page: receipt.page,
-          transaction: receipt.transaction,
-          from: receipt.from_owner,
+          mark: receipt.mark,
+          from: trace.owner,
           to: receipt.takers[trace.taker] ?? null,
           digest: receipt.digest,
         }

@@ -65,15 +65,21 @@ const BOOKKEEPING = new Set(['identify', 'recordDecision', 'closeRun', 'openRequ
 function add(line: Happening, receipt: Happening): void {
   const { details } = line;
   details.changed = Number(details.changed) + Number(receipt.details.changed);
+  details.aborted = Number(details.aborted) + Number(receipt.details.aborted);
+  details.read = Number(details.read) + Number(receipt.details.read);
   details.exceptions = Number(details.exceptions) + Number(receipt.details.exceptions);
   details.batches = Number(details.batches) + 1;
-  if (receipt.details.state === 'pending') details.state = 'pending';
-  line.sentence = receiptWords(details as unknown as Batch, String(details.transaction), String(receipt.details.transaction));
+  if (receipt.details.state === 'intended') details.state = 'intended';
+  line.sentence = receiptWords(details as unknown as Batch, String(details.mark), String(receipt.details.mark));
 }
 
 interface Batch {
   step: string;
   changed: number;
+  /** Batches that came to nothing. */
+  aborted: number;
+  /** Batches whose end was found out by reading the system again. */
+  read: number;
   exceptions: number;
   batches: number;
   state: string;
@@ -82,17 +88,21 @@ interface Batch {
 function fromReceipt(row: ReceiptRow): Happening {
   let exceptions = 0;
   try {
-    exceptions = (JSON.parse(row.exceptions) as unknown[]).length;
+    if (row.state !== 'aborted') exceptions = (JSON.parse(row.exceptions) as unknown[]).length;
   } catch {
     // The verification says that it cannot be read.
   }
   const details = {
     step: row.step,
     page: row.page,
+    part: row.part,
     manifest: row.manifest,
     state: row.state,
-    transaction: row.transaction,
-    changed: row.changed,
+    sure: row.sure,
+    mark: row.mark,
+    changed: row.state === 'aborted' ? 0 : (row.changed ?? 0),
+    aborted: row.state === 'aborted' ? 1 : 0,
+    read: row.sure === 'read' ? 1 : 0,
     merged: row.merged,
     exceptions,
     digest: row.digest,
@@ -102,19 +112,21 @@ function fromReceipt(row: ReceiptRow): Happening {
     at: row.at,
     kind: 'receipt',
     source: 'ledger',
-    sentence: receiptWords(details, row.transaction, row.transaction),
+    sentence: receiptWords(details, row.mark, row.mark),
     details,
   };
 }
 
 function receiptWords(batch: Batch, first: string, last: string): string {
-  const transactions = first === last ? `transaction ${first}` : `transactions ${first} to ${last}`;
+  const marks = first === last ? first : `${first} to ${last}`;
   const batches = batch.batches === 1 ? '1 batch' : `${number(batch.batches)} batches`;
   const notes = [
     batch.exceptions > 0 ? `${number(batch.exceptions)} not changed` : '',
-    batch.state === 'pending' ? 'not settled yet' : '',
+    batch.aborted > 0 ? `${number(batch.aborted)} of these came to nothing` : '',
+    batch.read > 0 ? `${number(batch.read)} of these known by reading the system again` : '',
+    batch.state === 'intended' ? 'not settled yet' : '',
   ];
-  return `${batch.step}: ${[`${number(batch.changed)} changed in ${batches}`, transactions, ...notes].filter(Boolean).join(', ')}`;
+  return `${batch.step}: ${[`${number(batch.changed)} changed in ${batches}`, marks, ...notes].filter(Boolean).join(', ')}`;
 }
 
 function fromChain(entry: AuditEntry): Happening {

@@ -6,14 +6,16 @@
  * their digests and the plan's counts; receipts on their digests and the chain's last entry; the certificate on the history's result.
  */
 import type { ItemException } from '../../domain/model.js';
+import { nameOf } from '../../store/before-images.js';
 import { sha256 } from '../../store/database.js';
-import { receiptDigest } from '../../store/ledger.js';
+import { sharesOf } from '../../store/keys.js';
+import { type Receipt, receiptDigest } from '../../store/ledger.js';
 import type { ReceiptRow } from '../../store/trail.js';
 import type { Evidence, PlanBody } from './evidence.js';
 
 export interface Verdict {
   ok: boolean;
-  checked: Record<'entries' | 'plans' | 'pages' | 'receipts' | 'keySets' | 'certificates' | 'histories', number>;
+  checked: Record<'entries' | 'plans' | 'pages' | 'receipts' | 'images' | 'keySets' | 'certificates' | 'histories', number>;
   breaks: string[];
 }
 
@@ -24,6 +26,7 @@ export function verify(evidence: Evidence): Verdict {
     ...plans(evidence),
     ...pages(evidence),
     ...receipts(evidence),
+    ...images(evidence),
     ...keySets(evidence),
     ...certificates(evidence),
     ...histories(evidence),
@@ -35,6 +38,7 @@ export function verify(evidence: Evidence): Verdict {
       plans: evidence.plans.length,
       pages: evidence.pages.length,
       receipts: evidence.receipts.length,
+      images: evidence.images.length,
       keySets: evidence.frozen.length,
       certificates: evidence.certificates.length,
       histories: evidence.archives.length,
@@ -99,8 +103,7 @@ function pages(evidence: Evidence): string[] {
     if (page.keys !== page.count) breaks.push(`${name}: it holds ${page.keys} keys, the row says ${page.count}.`);
     if (page.assigned !== null && page.assigned !== page.keys)
       breaks.push(`${name}: it names successors for ${page.assigned} of ${page.keys} keys.`);
-    // Pages of later rounds were sorted as text; those of the plan are in the system's own order.
-    if (page.round === 0 ? !page.spans : !page.holds) breaks.push(`${name}: "low" and "high" do not fit its keys.`);
+    if (!page.spans) breaks.push(`${name}: "low" and "high" do not fit its keys.`);
     if ((page.round === 0) !== (page.origin === 'approved'))
       breaks.push(`${name}: round ${page.round} cannot have the origin "${page.origin}".`);
     if (
@@ -149,52 +152,79 @@ function receipts(evidence: Evidence): string[] {
       breaks.push(
         `${name}: its content gives the digest ${actual ? short(actual) : 'of nothing that can be read'}, the row says ${short(row.digest)}.`,
       );
-    if (closed && row.state === 'pending')
-      breaks.push(`${name}: it is still pending although the offboarding is closed: nobody settled it, or the row was changed.`);
+    if (closed && row.state === 'intended')
+      breaks.push(`${name}: it is still intended although the offboarding is closed: nobody settled it, or the row was changed.`);
   }
-  if (!closed) return breaks;
-  const listed = (closed.body.receipts ?? []) as (Pick<ReceiptRow, 'step' | 'page' | 'transaction' | 'digest'> & {
-    state?: string;
-  })[];
+  return closed ? [...breaks, ...closing(evidence, closed)] : breaks;
+}
+
+type Listed = Pick<ReceiptRow, 'step' | 'page' | 'part' | 'mark' | 'digest' | 'state' | 'sure'>;
+
+/** The closing entry lists all receipts, those that came to nothing included, and how each ended. */
+function closing(evidence: Evidence, closed: Evidence['chain']['entries'][number]): string[] {
+  const breaks: string[] = [];
+  const listed = (closed.body.receipts ?? []) as Listed[];
   for (const one of listed) {
-    // One that nobody could settle before the close is forgotten once its target says that it was rolled back.
-    if (one.state !== 'pending' && !evidence.receipts.some(row => row.digest === one.digest)) {
+    // What nobody could settle before the close has an end by now, and what it did may have become known with it.
+    const open = one.state === 'intended';
+    const row = evidence.receipts.find(other => (open ? isSame(other, one) : other.digest === one.digest));
+    const name = `handover.receipts ${one.step} page ${one.page} (${one.mark})`;
+    if (!row) {
       breaks.push(
-        `handover.receipts ${one.step} page ${one.page} (transaction ${one.transaction}): the receipt ${short(one.digest)}, which entry ${closed.seq} lists, is missing or has another digest.`,
+        `${name}: the receipt ${short(one.digest)}, which entry ${closed.seq} lists, is missing or has another digest.`,
+      );
+    } else if (!open && (row.state !== one.state || row.sure !== one.sure)) {
+      breaks.push(
+        `${name}: it is ${row.state} (${row.sure ?? 'unsettled'}), and entry ${closed.seq} lists it as ${one.state} (${one.sure}).`,
       );
     }
   }
   for (const row of evidence.receipts) {
-    if (row.at <= closed.at && !listed.some(one => one.digest === row.digest))
+    const known = listed.some(one => (one.state === 'intended' ? isSame(row, one) : one.digest === row.digest));
+    if (row.at <= closed.at && !known)
       breaks.push(`${receiptName(row)}: entry ${closed.seq}, which lists all receipts, does not know it.`);
   }
   return breaks;
 }
 
+function isSame(row: ReceiptRow, one: Listed): boolean {
+  return row.step === one.step && row.page === one.page && row.part === one.part && row.mark === one.mark;
+}
+
 function receiptName(row: ReceiptRow): string {
-  return `handover.receipts ${row.step} page ${row.page} (transaction ${row.transaction})`;
+  return `handover.receipts ${row.step} page ${row.page} (${row.mark})`;
 }
 
 /** Null when what lies there cannot even be read. */
 function digestOf(row: ReceiptRow): string | null {
+  const { offboarding, manifest, step, page, part, first, count, takers, mark, changed, merged } = row;
   try {
-    return receiptDigest({
-      offboarding: row.offboarding,
-      manifest: row.manifest,
-      step: row.step,
-      page: row.page,
-      transaction: row.transaction,
-      changed: row.changed,
-      merged: row.merged,
-      perTaker: row.per_taker,
-      takers: row.takers,
-      fromOwner: row.from_owner,
-      exceptions: JSON.parse(row.exceptions) as ItemException[],
-      before: row.before_images === null ? null : (JSON.parse(row.before_images) as unknown[]),
-    });
+    const owners = { values: row.owners, perKey: row.owner_of && sharesOf(row.owner_of) };
+    const exceptions = JSON.parse(row.exceptions) as ItemException[];
+    const account = JSON.parse(row.account) as Record<string, string>;
+    const effect = { changed: changed ?? 0, merged, perTaker: row.per_taker, exceptions, owners, before: [] };
+    const did = row.did as Receipt['did'];
+    const receipt = { offboarding, manifest, step, page, part, first, took: count, did, account, takers, mark, effect };
+    return receiptDigest(receipt, changed === null ? null : effect, row.before_images);
   } catch {
     return null;
   }
+}
+
+/** Receipts name sets of before-images by a digest over their rows' digests. A body that was purged is gone, not changed. */
+function images(evidence: Evidence): string[] {
+  const breaks: string[] = [];
+  for (const receipt of evidence.receipts) {
+    if (receipt.before_images === null) continue;
+    const rows = evidence.images.filter(row => row.images === receipt.before_images);
+    const name = `handover.before_images ${short(receipt.before_images)} of ${receipt.step} page ${receipt.page}`;
+    if (nameOf(rows.map(row => row.digest)) !== receipt.before_images)
+      breaks.push(`${name}: its rows do not give its name: rows were added, changed or removed.`);
+    for (const [n, row] of rows.entries())
+      if (row.actual !== null && row.actual !== row.digest)
+        breaks.push(`${name}: row ${n + 1} gives the digest ${short(row.actual)}, it says ${short(row.digest)}.`);
+  }
+  return breaks;
 }
 
 function keySets(evidence: Evidence): string[] {

@@ -88,6 +88,7 @@ const COUNTED: Record<keyof Verdict['checked'], [one: string, many: string]> = {
   plans: ['plan', 'plans'],
   pages: ['manifest page', 'manifest pages'],
   receipts: ['receipt', 'receipts'],
+  images: ['row as it was', 'rows as they were'],
   keySets: ['set of shown keys', 'sets of shown keys'],
   certificates: ['certificate', 'certificates'],
   histories: ['archived history', 'archived histories'],

@@ -86,7 +86,8 @@ export async function checkRules(_reach: Reach, config: Config, connectors: Read
 }
 
 async function person(directory: Connector, who: string, where: string): Promise<Finding[]> {
-  const found = await directory.findPeople(queryOf(who));
+  const found = await directory.directory?.findPeople(queryOf(who));
+  if (!found) return [problem(where, `${directory.title} cannot say who people are`, 'Name another directory.')];
   if (found.length === 0) return [problem(where, `nobody in ${directory.title} is "${who}"`, 'Check the spelling.')];
   if (found.length > 1) return [problem(where, `"${who}" fits ${found.length} people`, 'Name one as id:<directory id>.')];
   if (found[0]!.active) return [];

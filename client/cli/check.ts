@@ -135,7 +135,7 @@ async function migrationsOf(pool: { query(text: string): Promise<{ rows: { name:
 
 async function checkSystem({ reach }: Session, system: string, connectors: Map<string, Connector>): Promise<Finding[]> {
   const connector = await reach.system(system);
-  const problems = await connector.check();
+  const problems = (await connector.check?.()) ?? [];
   connectors.set(system, connector);
   if (problems.length > 0) {
     return problems.map(problem => ({
@@ -145,9 +145,8 @@ async function checkSystem({ reach }: Session, system: string, connectors: Map<s
       mend: 'Mend the catalog, or the rights of the role it connects as; running workers take a corrected catalog up by themselves.',
     }));
   }
-  const lacks = [connector.can.block ? '' : 'block sign-in', connector.can.deactivate ? '' : 'switch accounts off'].filter(
-    Boolean,
-  );
+  const { block, deactivate } = connector.access;
+  const lacks = [block === 'system' ? '' : 'block sign-in', deactivate === 'system' ? '' : 'switch accounts off'].filter(Boolean);
   return [
     { what: system, state: 'fine', says: `${connector.title}: the catalog fits, ${connector.categories.length} categories` },
     ...lacks.map(

@@ -35,7 +35,11 @@ async function items(session: Session, who: string, category: string, options: I
   const limit = wholeNumber(options.limit, '--limit', 1_000);
   const { connector, name } = await categoryOf(session, category);
   const { account, plan } = await accountOf(session, who, connector);
-  const page = await connector.items(account, name, { after: options.after, limit, search: options.search });
+  const where = { after: options.after, limit };
+  if (options.search && !connector.search) throw new Problem(EXIT.usage, `${connector.title} cannot search: leave --search out.`);
+  const page = options.search
+    ? await connector.search!(account, name, options.search, where)
+    : await connector.items(account, name, where);
   const successors = plan
     ? await successorsOf(
         session,

@@ -3,11 +3,9 @@
  * end. This is the command line's composition root: the one file of the client that wires connectors.
  */
 import type { Client } from '@temporalio/client';
-import { loadCatalog } from '../../connectors/catalog/file.js';
 import type { Connector, PersonQuery } from '../../connectors/connector.js';
-import { KINDS } from '../../connectors/registry.js';
 import type { Account, Person } from '../../domain/model.js';
-import { catalogPath, connectionUrl } from '../../runtime/config.js';
+import { connectionUrl } from '../../runtime/config.js';
 import { connectTemporal } from '../../runtime/temporal.js';
 import { openStore, type Store } from '../../store/store.js';
 import { type OpenSystems, openSystems } from '../../workers/systems.js';
@@ -79,15 +77,16 @@ export class Reach {
 
   async findPeople(query: PersonQuery): Promise<Person[]> {
     const systems = await this.systems();
-    return (await systems.get(systems.directory)).findPeople(query);
+    const { title, directory } = await systems.get(systems.directory);
+    if (!directory) throw new Problem(EXIT.usage, `${title} cannot say who people are: it is no directory.`);
+    return directory.findPeople(query);
   }
 
   /** Which roles the directory's catalog gives to people. */
   async directoryRoles(): Promise<{ operator: boolean; approver: boolean }> {
-    const { config } = await this.installation();
-    const { catalog } = await loadCatalog(catalogPath(config, config.directory), KINDS);
-    const { roles } = catalog.people;
-    return { operator: roles?.operator !== undefined, approver: roles?.approver !== undefined };
+    const systems = await this.systems();
+    const { directory } = await systems.get(systems.directory);
+    return directory?.roles ?? { operator: false, approver: false };
   }
 
   async close(): Promise<void> {

@@ -68,7 +68,7 @@ function tell(passage: Passage): string[] {
     `  ${approvals.length > 0 ? `approved by ${approvals.join(', ')}` : 'approved by nobody'}`,
     ...(passage.receipt
       ? [
-          `  receipt: page ${passage.receipt.page}, transaction ${passage.receipt.transaction}, owner column ${passage.receipt.from ?? 'nobody'} → ${passage.receipt.to ?? 'nobody'}`,
+          `  receipt: page ${passage.receipt.page}, ${passage.receipt.mark}, owner column ${passage.receipt.from ?? 'nobody'} → ${passage.receipt.to ?? 'nobody'}`,
         ]
       : []),
   ];

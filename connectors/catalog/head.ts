@@ -3,6 +3,7 @@
  * spreads these shapes into its own schema (postgres/catalog.ts shows how), so that an unknown key stays an error in one place.
  */
 import { z } from 'zod';
+import type { By, CategoryFacts } from '../connector.js';
 
 export const name = z.string().regex(/^[a-z][a-z0-9_]*$/, 'allowed are lower-case letters, digits and _, starting with a letter');
 
@@ -86,3 +87,25 @@ export type VerbHead = { by: 'system' } | { by: 'person'; page?: string; reason?
 
 /** Fields that a link names as {field}. */
 export const linkFields = (link: string | undefined): string[] => [...(link ?? '').matchAll(/\{([^{}]+)\}/g)].map(m => m[1]!);
+
+/** What the head of a category says to planning; which identity owns its items is the kind's to add. */
+export function commonFacts(category: string, spec: CategoryHead): Omit<CategoryFacts, 'identity'> {
+  return {
+    category,
+    title: spec.title,
+    do: spec.do,
+    inflow: spec.inflow,
+    after: spec.after,
+    page: spec.page ?? null,
+    attributes: Object.keys(spec.attributes),
+    queues: Object.fromEntries(Object.entries(spec.queues).map(([queue, value]) => [queue, String(value)])),
+    mayBeUnassigned: spec.unassigned,
+    reason: spec.reason ?? null,
+  };
+}
+
+/** Who changes access, verb by verb; `otherwise` where the catalog says nothing. */
+export function accessOf(catalog: Head, otherwise: By): Record<Verb, By> {
+  const by = (verb: Verb): By => catalog[verb]?.by ?? otherwise;
+  return { block: by('block'), unblock: by('unblock'), deactivate: by('deactivate'), reactivate: by('reactivate') };
+}

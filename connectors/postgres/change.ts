@@ -6,15 +6,17 @@
  *   isolate     where the database refuses the whole because of single items, the transaction starts again and halves the batch
  *               behind savepoints until the bad items stand alone: they become exceptions, the rest goes through
  */
+import type { Batch, Done, Effect } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { ItemException } from '../../domain/model.js';
-import type { BatchEffect, BatchRequest, BeforeCommit } from '../connector.js';
+import type { Witness } from '../connector.js';
+import { parameterOf } from '../keys.js';
 import type { BoundCategory } from './binding.js';
 import { databaseSays, refusesItem, sqlState } from './failures.js';
 import { parseTexts, type Transaction } from './session.js';
 import {
   type Answer,
-  type Batch,
+  type BoundBatch,
   changedHereStatement,
   changeStatement,
   classifyStatement,
@@ -23,31 +25,27 @@ import {
 } from './statements.js';
 import type { Target } from './target.js';
 
-export async function change(
-  target: Target,
-  request: BatchRequest,
-  beforeCommit: BeforeCommit,
-  signal?: AbortSignal,
-): Promise<BatchEffect> {
+export async function change(target: Target, work: Batch, witness: Witness, signal?: AbortSignal): Promise<Done> {
   return target.bound(signal, async binding => {
-    const category = binding.category(request.category);
-    const batch = toBatch(target, category, request);
-    const doing = `changing ${request.count} items of ${category.name}`;
-    let receipted = false;
-    const attempt = (work: (tx: Transaction) => Promise<BatchEffect>) =>
+    const category = binding.category(work.category);
+    const batch = toBatch(target, category, work);
+    const doing = `changing ${work.count} items of ${category.name}`;
+    let intended = false;
+    const attempt = (change: (tx: Transaction) => Promise<Effect>) =>
       target.session.transaction({ mode: 'write', doing, signal }, async tx => {
-        const effect = await work(tx);
-        receipted = true;
+        const effect = await change(tx);
+        intended = true;
         await tx.flush();
-        await beforeCommit(effect);
-        return effect;
+        const intent = { mark: tx.mark, took: work.count, effect };
+        await witness.intend(intent);
+        return { ...intent, sure: 'asked' as const };
       });
     try {
       return await attempt(tx => whole(tx, category, batch));
     } catch (error) {
       const refused = error instanceof HandoverFailure && refusesItem(error.cause);
-      if (receipted && refused) await mustSpeakBeforeCommit(target, category, doing, error, signal);
-      if (receipted || !(error instanceof Rewritten || refused)) throw error;
+      if (intended && refused) await mustSpeakBeforeCommit(target, category, doing, error, signal);
+      if (intended || !(error instanceof Rewritten || refused)) throw error;
       if (error instanceof HandoverFailure) await mustFitTypes(target, category, batch, error, signal);
       return await attempt(tx => isolate(tx, category, batch));
     }
@@ -55,17 +53,17 @@ export async function change(
 }
 
 /** A piece that was cut out of a batch: its keys one by one. */
-type Part = Omit<Batch, 'keys' | 'assignment'> & { keys: string[]; assignment: number[] | null };
+type Part = Omit<BoundBatch, 'keys' | 'assignment'> & { keys: string[]; assignment: number[] | null };
 
 /** All keys at once; the exceptions, if any, are read afterwards. */
-async function whole(tx: Transaction, c: BoundCategory, batch: Batch): Promise<BatchEffect> {
+async function whole(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<Effect> {
   const tally = new Tally(batch);
   tally.add((await plain(tx, c, batch)) ?? (await attempt(tx, c, batch)));
   return settleRest(tx, c, batch, tally);
 }
 
 /** The fast path: a row count, and the keys only where it is short. Null where the case is not plain. */
-async function plain(tx: Transaction, c: BoundCategory, batch: Batch): Promise<Answer | null> {
+async function plain(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<Answer | null> {
   const statement = plainStatement(c, batch);
   if (!statement) return null;
   const changed = await tx.execute(statement.text, statement.values);
@@ -80,7 +78,7 @@ async function plain(tx: Transaction, c: BoundCategory, batch: Batch): Promise<A
 }
 
 /** Halves the batch until what the database refuses stands alone. */
-async function isolate(tx: Transaction, c: BoundCategory, batch: Batch): Promise<BatchEffect> {
+async function isolate(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<Effect> {
   const tally = new Tally(batch);
   await bisect(tx, c, spread(batch), tally);
   return settleRest(tx, c, batch, tally);
@@ -109,7 +107,7 @@ async function bisect(tx: Transaction, c: BoundCategory, part: Part, tally: Tall
 }
 
 /** The statement, and everything that could still object to it before COMMIT. Throws `Rewritten` when a trigger changed our change. */
-async function attempt(tx: Transaction, c: BoundCategory, batch: Batch, needKeys = false): Promise<Answer> {
+async function attempt(tx: Transaction, c: BoundCategory, batch: BoundBatch, needKeys = false): Promise<Answer> {
   const statement = changeStatement(c, batch, needKeys || c.table.hasTriggers);
   const [answer] = await tx.query<Answer>(statement.text, statement.values);
   mustBeOneRowPerKey(c, batch, answer!.changed);
@@ -122,7 +120,7 @@ async function attempt(tx: Transaction, c: BoundCategory, batch: Batch, needKeys
   return answer!;
 }
 
-function mustBeOneRowPerKey(c: BoundCategory, batch: Batch, changed: number): void {
+function mustBeOneRowPerKey(c: BoundCategory, batch: BoundBatch, changed: number): void {
   if (changed <= batch.count) return;
   const why = `${batch.count} keys matched ${changed} rows: the columns ${c.spec.key.join(', ')} do not identify a row`;
   throw new HandoverFailure('configuration', `${c.table.name}: ${why}`);
@@ -151,7 +149,7 @@ async function mustSpeakBeforeCommit(
 }
 
 /** Says of every key that was neither changed nor refused what became of it. */
-async function settleRest(tx: Transaction, c: BoundCategory, batch: Batch, tally: Tally): Promise<BatchEffect> {
+async function settleRest(tx: Transaction, c: BoundCategory, batch: BoundBatch, tally: Tally): Promise<Effect> {
   for (const again of [true, false]) {
     if (tally.changed + tally.exceptions.length >= batch.count) break;
     const rest = classifyStatement(c, batch, tally.settled());
@@ -171,7 +169,7 @@ async function settleRest(tx: Transaction, c: BoundCategory, batch: Batch, tally
     };
     await bisect(tx, c, part, tally);
   }
-  return tally.effect(tx.id);
+  return tally.effect();
 }
 
 type Fate = 'gone' | 'taken' | 'closed' | 'ineligible' | 'stays';
@@ -206,9 +204,11 @@ class Tally {
   readonly #perTaker: number[];
   readonly #before: unknown[] = [];
   readonly #keys: string[] = [];
+  readonly #owners: Effect['owners'];
 
-  constructor(batch: Batch) {
+  constructor(batch: BoundBatch) {
     this.#perTaker = batch.takers.map(() => 0);
+    this.#owners = { values: [batch.owner], perKey: null };
   }
 
   add(answer: Answer): void {
@@ -225,20 +225,13 @@ class Tally {
     return [...this.#keys, ...this.exceptions.map(e => e.key)];
   }
 
-  effect(transaction: string): BatchEffect {
+  effect(): Effect {
     const { changed, merged, exceptions } = this;
-    return {
-      transaction,
-      changed,
-      merged,
-      perTaker: this.#perTaker,
-      exceptions,
-      before: this.#before.length > 0 ? this.#before : null,
-    };
+    return { changed, merged, perTaker: this.#perTaker, exceptions, owners: this.#owners, before: this.#before };
   }
 }
 
-function toBatch(target: Target, c: BoundCategory, request: BatchRequest): Batch {
+function toBatch(target: Target, c: BoundCategory, request: Batch): BoundBatch {
   const refuse = (why: string) => new HandoverFailure('rejected', `${target.system}: ${c.name}: ${why}`);
   const owner = target.identityOf(request.account, c.spec.owner.identity);
   if (owner === null) throw refuse(`the leaver has no identity ${c.spec.owner.identity} here, so no item can be theirs`);
@@ -253,11 +246,11 @@ function toBatch(target: Target, c: BoundCategory, request: BatchRequest): Batch
   return {
     do: request.do,
     owner,
-    keys: request.keys,
+    keys: parameterOf(request.keys),
     count: request.count,
     takers,
     exempt: (request.assignment === null ? takers.slice(0, 1) : takers).map(t => t === null || queues.has(t)),
-    assignment: request.do === 'transfer' ? request.assignment : null,
+    assignment: request.do === 'transfer' && request.assignment !== null ? parameterOf(request.assignment) : null,
   };
 }
 
@@ -265,7 +258,7 @@ function toBatch(target: Target, c: BoundCategory, request: BatchRequest): Batch
 async function mustFitTypes(
   target: Target,
   c: BoundCategory,
-  batch: Batch,
+  batch: BoundBatch,
   error: HandoverFailure,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -294,7 +287,7 @@ function elements(literal: string): string[] {
   return parseTexts(literal) as string[];
 }
 
-function spread(batch: Batch): Part {
+function spread(batch: BoundBatch): Part {
   const { keys, assignment } = batch;
   return {
     ...batch,

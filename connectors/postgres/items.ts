@@ -1,7 +1,6 @@
 /** Single items for human eyes, and the small questions about items that planning asks. */
-import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, ItemKey } from '../../domain/model.js';
-import type { Item } from '../connector.js';
+import type { Item, ItemPage } from '../connector.js';
 import { andWhen, type BoundCategory, ownedBy } from './binding.js';
 import { isoTime } from './inventory.js';
 import { Bindings, escapeLike, quote } from './names.js';
@@ -23,7 +22,7 @@ export function items(
   category: string,
   options: { after?: ItemKey; limit: number; search?: string },
   signal?: AbortSignal,
-): Promise<{ items: Item[]; next: ItemKey | null }> {
+): Promise<ItemPage> {
   return target.bound(signal, binding => {
     const c = binding.category(category);
     const id = target.identityOf(account, c.spec.owner.identity);
@@ -34,7 +33,7 @@ export function items(
     const element = c.key.element(c.alias);
     const where = [ownedBy(c, bind.add(id, c.owner.type))];
     if (options.after !== undefined)
-      where.push(`${c.key.order(element)} > ${c.key.order(bind.add(options.after, c.key.elementType))}`);
+      where.push(`${c.key.sortedBy(element)} > ${c.key.sortedBy(bind.add(options.after, c.key.elementType))}`);
     if (options.search) {
       const pattern = bind.add(`%${escapeLike(options.search)}%`, 'text');
       where.push(`((${element})::text ILIKE ${pattern}${c.label ? ` OR ${text(c.label)} ILIKE ${pattern}` : ''})`);
@@ -48,7 +47,7 @@ export function items(
              ${object(c.attributes)} AS attributes, ${object(c.link.map(col => [col.name, col]))} AS link
         FROM ${c.from}
        WHERE ${where.join(' AND ')}${andWhen(c.spec.when)}
-       ORDER BY ${c.key.order(element)}
+       ORDER BY ${c.key.sortedBy(element)}
        LIMIT ${limit + 1}`;
     return target.session.transaction({ mode: 'glance', doing: `listing ${category}`, signal }, async tx => {
       const rows = await tx.query<ItemRow>(statement, bind.values);
@@ -106,7 +105,7 @@ export async function ineligible(
       async tx => {
         const [answer] = await tx.query<{ count: string; sample: ItemKey[] }>(
           `SELECT (SELECT count(*) FROM ${from} WHERE ${held}${refused})::text AS count,
-                ARRAY(SELECT (${element})::text FROM ${from} WHERE ${held}${refused} ORDER BY ${c.key.order(element)} LIMIT 5) AS sample`,
+                ARRAY(SELECT (${element})::text FROM ${from} WHERE ${held}${refused} ORDER BY ${c.key.sortedBy(element)} LIMIT 5) AS sample`,
           bind.values,
         );
         return answer!;
@@ -118,30 +117,5 @@ export async function ineligible(
         ? `the successor has no identity ${identity} in ${target.system}`
         : (c.spec.successor_must_says ?? `the successor does not meet successor_must of ${category}`);
     return { count, sample: row.sample, why: count > 0 ? why : null };
-  });
-}
-
-/** Which of `keys` this owner has now, as an array literal. */
-export function ownedKeys(
-  target: Target,
-  category: string,
-  keys: string,
-  owner: string | null,
-  signal?: AbortSignal,
-): Promise<string> {
-  return target.bound(signal, binding => {
-    const c = binding.category(category);
-    const column = `${c.alias}.${quote(c.owner.name)}`;
-    return target.session.transaction({ mode: 'glance', doing: `asking who owns items of ${category}`, signal }, async tx => {
-      const [row] = await tx.query<{ keys: string }>(
-        `SELECT coalesce(array_agg(ho_batch.ho_key ORDER BY ho_batch.ho_n), '{}')::text AS keys
-           FROM ${c.key.rows(`$1::${c.key.elementType}[]`, 'ho_batch')}
-           JOIN ${c.from} ON ${c.key.joins(c.alias, 'ho_batch')}
-          WHERE ${owner === null ? `${column} IS NULL AND $2::text IS NULL` : `${column} ${c.owner.equals} $2::text::${c.owner.type}`}`,
-        [keys, owner],
-      );
-      if (!row) throw new HandoverFailure('transient', `${target.system}: no answer while asking who owns items of ${category}`);
-      return row.keys;
-    });
   });
 }

@@ -5,6 +5,7 @@
  * column, and every combination of columns, is handled by its text (model.ts, ItemKey) and ordered by it in the C collation, which
  * is the same on every machine and in every version of the system's locale.
  */
+import type { KeyOrder } from '../../domain/keys.js';
 import type { LiveColumn } from './live.js';
 import { quote } from './names.js';
 
@@ -14,8 +15,10 @@ export interface KeyShape {
   element(alias: string): string;
   /** Type of one element, and so (with []) of the array literals that travel. */
   elementType: string;
+  /** The order that `sortedBy` gives. */
+  order: KeyOrder;
   /** What to sort by, over an element. */
-  order(element: string): string;
+  sortedBy(element: string): string;
   /** 64-bit hash of an element; a set's fingerprint is the XOR of these. */
   hash(element: string): string;
   /**
@@ -42,7 +45,8 @@ function numberKey(column: LiveColumn): KeyShape {
     columns: [column],
     element: alias => `${alias}.${quote(column.name)}::${column.type}`,
     elementType: column.type,
-    order: element => element,
+    order: 'number',
+    sortedBy: element => element,
     hash,
     rows: (array, alias, extra) => unnest(array, alias, extra, `u.key AS ho_k1`),
     joins: (alias, rows) => `${alias}.${quote(column.name)} = ${rows}.ho_k1`,
@@ -55,7 +59,8 @@ function textKey(column: LiveColumn): KeyShape {
     columns: [column],
     element: alias => `${alias}.${quote(column.name)}::text`,
     elementType: 'text',
-    order: element => `${element} COLLATE "C"`,
+    order: 'bytes',
+    sortedBy: element => `${element} COLLATE "C"`,
     hash: hashText,
     rows: (array, alias, extra) => unnest(array, alias, extra, `u.key::${column.type} AS ho_k1`),
     joins: (alias, rows) => `${alias}.${quote(column.name)} ${column.equals} ${rows}.ho_k1`,
@@ -74,7 +79,8 @@ function compositeKey(columns: readonly LiveColumn[]): KeyShape {
     columns,
     element: alias => `(${element(alias)})`,
     elementType: 'text',
-    order: e => `${e} COLLATE "C"`,
+    order: 'bytes',
+    sortedBy: e => `${e} COLLATE "C"`,
     hash: hashText,
     rows: (array, alias, extra) => unnest(array, alias, extra, parts),
     joins,

@@ -1,7 +1,8 @@
-/** Every key that an account holds, in pages of array literals: what a manifest is made of. */
+/** Every key that an account holds, in pages: what a manifest is made of. */
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
 import type { KeyPage } from '../connector.js';
+import { keysAsWritten } from '../keys.js';
 import { andWhen, type BoundCategory, ownedBy } from './binding.js';
 import { Bindings, quote } from './names.js';
 import type { Target } from './target.js';
@@ -32,8 +33,11 @@ export async function* pages(
     async tx => {
       await tx.query(`DECLARE handover_pages NO SCROLL CURSOR FOR ${text}`, values);
       for (;;) {
-        const [page] = await tx.query<KeyPage & { [column: string]: unknown }>('FETCH NEXT FROM handover_pages');
-        if (!page || !(await queue.put(page)) || page.count < size) return;
+        const [row] = await tx.query<PageRow>('FETCH NEXT FROM handover_pages');
+        if (!row) return;
+        const { order } = bound.key;
+        const page = { ...row, keys: keysAsWritten(row.keys), attributes: attribute ? row.attributes : null, order };
+        if (!(await queue.put(page)) || row.count < size) return;
       }
     },
   );
@@ -45,12 +49,22 @@ export async function* pages(
     for (;;) {
       const page = await queue.take();
       if (!page) return;
-      yield { ...page, attributes: attribute ? page.attributes : null };
+      yield page;
     }
   } finally {
     queue.stop();
     await transaction.catch(() => {});
   }
+}
+
+interface PageRow {
+  [column: string]: unknown;
+  keys: string;
+  count: number;
+  fingerprint: string;
+  low: string;
+  high: string;
+  attributes: (string | null)[] | null;
 }
 
 function pagesStatement(
@@ -69,7 +83,7 @@ function pagesStatement(
   }
   const step = bind.add(Math.max(1, Math.floor(size)), 'integer');
   const slice = (array: string) => `${array}[p.i : p.i + ${step} - 1]`;
-  const order = c.key.order('s.k');
+  const order = c.key.sortedBy('s.k');
   return {
     text: `WITH held AS MATERIALIZED (
              SELECT array_agg(s.k ORDER BY ${order}) AS keys${chosen ? `, array_agg(s.a ORDER BY ${order}) AS attributes` : ''}

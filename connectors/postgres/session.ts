@@ -11,9 +11,11 @@
  */
 import { createHash } from 'node:crypto';
 import pg from 'pg';
+import type { Mark } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Catalog } from './catalog.js';
 import { sqlState, toFailure } from './failures.js';
+import { markOf, TIMELINE } from './mark.js';
 
 export type Log = (message: string) => void;
 
@@ -21,10 +23,19 @@ export interface Row {
   [column: string]: unknown;
 }
 
+export interface Identity {
+  /** The system identifier, which a cluster has from its making on; null where our role may not read it. */
+  cluster: string | null;
+  /** SQL that gives the timeline as text, or NULL. */
+  timeline: string;
+}
+
 /** One open transaction; in a glance, every statement is one by itself. */
 export interface Transaction {
-  /** The transaction's id as `settle` takes it; empty for readers, which have none. */
-  readonly id: string;
+  /** Tells a writer from every other transaction, here and after a restore from a backup; empty for readers. */
+  readonly mark: Mark;
+  /** What can be read of the server's identity, over this connection. */
+  readonly identity: Identity;
   /** Runs a statement and says how many rows it changed. */
   execute(text: string, values?: unknown[]): Promise<number>;
   query<R extends Row = Row>(text: string, values?: unknown[]): Promise<R[]>;
@@ -71,7 +82,7 @@ export class Session {
   readonly #pool: pg.Pool;
   readonly #config: pg.ClientConfig;
   /** Connections under our settings, and how a writer begins there. */
-  readonly #prepared = new WeakMap<object, Beginning>();
+  readonly #prepared = new WeakMap<object, Prepared>();
   /** Errors that our own statements threw: a callback's errors may look the same (it talks to a database, too) but are not ours. */
   readonly #faults = new WeakSet<object>();
 
@@ -120,9 +131,11 @@ export class Session {
     const run = <R extends Row>(text: string, values?: unknown[]) => this.#cancellable<R>(client, signal, { text, values });
     let reusable = false;
     try {
-      const { id, version } = await begin(run, options, { system: this.catalog.system, as: this.#prepared.get(client)! });
+      const prepared = this.#prepared.get(client)!;
+      const { mark, version } = await begin(run, options, this.catalog.system, prepared);
       const result = await work({
-        id,
+        mark,
+        identity: prepared.identity,
         recover: async () => {
           if (options.mode === 'read') await run('ROLLBACK TO SAVEPOINT beginning');
         },
@@ -247,40 +260,55 @@ type Run = (text: string) => Promise<pg.QueryResult<Row>>;
 
 const FLUSH = `SELECT pg_catalog.pg_logical_emit_message(false, 'handover', '', true)`;
 
-/** READ WRITE, or nothing where whoever runs the database has made it read-only: that is theirs to lift. */
-type Beginning = 'READ WRITE' | '';
+interface Prepared {
+  /** How a writer begins: nothing where whoever runs the database has made it read-only, which is theirs to lift. */
+  begins: 'READ WRITE' | '';
+  identity: Identity;
+}
 
-async function prepare(client: pg.PoolClient, catalog: Catalog): Promise<Beginning> {
+async function prepare(client: pg.PoolClient, catalog: Catalog): Promise<Prepared> {
   await client.query(settings(catalog));
-  const { rows } = await client.query(
-    `SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only'`,
-  );
-  return rows[0]?.reset_val === 'on' ? '' : 'READ WRITE';
+  const readOnly = `(SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only') AS read_only`;
+  const ask = async (cluster: string, timeline: string): Promise<Prepared> => {
+    const { rows } = await client.query(`SELECT ${readOnly}, ${cluster} AS cluster, ${timeline} AS timeline`);
+    const [row] = rows as { read_only: string; cluster: string | null }[];
+    return { begins: row?.read_only === 'on' ? '' : 'READ WRITE', identity: { cluster: row?.cluster ?? null, timeline } };
+  };
+  try {
+    return await ask('(SELECT system_identifier::text FROM pg_catalog.pg_control_system())', TIMELINE);
+  } catch (error) {
+    if (sqlState(error) === null) throw error;
+    // Not every server lets everybody read it. Then a transaction's number is all there is.
+    return ask('NULL::text', 'NULL::text');
+  }
 }
 
 /** At most one round trip. A writer learns its transaction id and the server's version here, so that no statement has to ask for them. */
 async function begin(
   run: Run,
   { mode, idleMs, doing }: TransactionOptions,
-  writer: { system: string; as: Beginning },
-): Promise<{ id: string; version: number }> {
-  if (mode === 'glance') return { id: '', version: 0 };
+  system: string,
+  { begins, identity }: Prepared,
+): Promise<{ mark: Mark; version: number }> {
+  if (mode === 'glance') return { mark: '', version: 0 };
   const idle = idleMs ? `; SET LOCAL idle_in_transaction_session_timeout = ${Math.round(idleMs)}` : '';
   if (mode === 'read') {
     await run(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY${idle}; SAVEPOINT beginning`);
-    return { id: '', version: 0 };
+    return { mark: '', version: 0 };
   }
   const results = await run(
-    `BEGIN ISOLATION LEVEL READ COMMITTED ${writer.as}${idle}; SELECT pg_current_xact_id()::text AS id, current_setting('server_version_num') AS version`,
+    `BEGIN ISOLATION LEVEL READ COMMITTED ${begins}${idle};
+     SELECT pg_current_xact_id()::text AS id, current_setting('server_version_num') AS version, ${identity.timeline} AS timeline`,
   ).catch((error: unknown) => {
     // The only thing that BEGIN can object to: 0A000 where every other statement that writes says 25006.
     if (sqlState(error) !== '0A000') throw error;
     const why = 'the database is read-only at the moment (a standby, or a failover is under way)';
-    throw new HandoverFailure('transient', `${writer.system}: while ${doing}: ${why}`, { cause: error });
+    throw new HandoverFailure('transient', `${system}: while ${doing}: ${why}`, { cause: error });
   });
   // Several statements in one text answer with a list, whatever the type says.
-  const last = (results as unknown as pg.QueryResult<Row>[]).at(-1);
-  return { id: String(last?.rows[0]?.id), version: Number(last?.rows[0]?.version) };
+  const last = (results as unknown as pg.QueryResult<Row>[]).at(-1)?.rows[0];
+  const mark = markOf({ id: String(last?.id), cluster: identity.cluster, timeline: (last?.timeline ?? null) as string | null });
+  return { mark, version: Number(last?.version) };
 }
 
 /** PostgreSQL cuts names at 63 bytes. */

@@ -5,13 +5,13 @@
  *
  * What counts as ours is what the statement RETURNED. A row that belongs to the successor for whatever other reason is never ours.
  */
-import type { BatchRequest } from '../connector.js';
+import type { Batch } from '../../domain/effect.js';
 import { type Assignment, andWhen, type BoundCategory } from './binding.js';
 import { Bindings, quote, quoteTable } from './names.js';
 
 /** A batch or a part of one. Arrays are PostgreSQL array literals, or JavaScript arrays where a part was cut out. */
-export interface Batch {
-  do: BatchRequest['do'];
+export interface BoundBatch {
+  do: Batch['do'];
   /** The leaver's id in the owner column. */
   owner: string;
   keys: string | string[];
@@ -39,7 +39,7 @@ export interface Statement {
 }
 
 /** `needKeys`: the keys are wanted even when all of them changed. */
-export function changeStatement(c: BoundCategory, batch: Batch, needKeys: boolean): Statement {
+export function changeStatement(c: BoundCategory, batch: BoundBatch, needKeys: boolean): Statement {
   const parts = new Parts(c, batch);
   const work =
     batch.do === 'transfer' ? transfer(c, batch, parts) : batch.do === 'clear' || c.set ? overwrite(c, parts) : remove(c, parts);
@@ -59,7 +59,7 @@ SELECT count(*)::integer AS changed,
  * The plain UPDATE for the plain case (one successor, nothing to merge, mirror or distrust), which answers with a row count alone:
  * collecting what a million rows RETURN costs an eighth of the time. Null where the case is not plain.
  */
-export function plainStatement(c: BoundCategory, batch: Batch): Statement | null {
+export function plainStatement(c: BoundCategory, batch: BoundBatch): Statement | null {
   if (batch.do !== 'transfer' || batch.assignment !== null || c.unique || c.mirrors.length > 0 || c.table.hasTriggers)
     return null;
   const parts = new Parts(c, batch);
@@ -76,7 +76,7 @@ export function plainStatement(c: BoundCategory, batch: Batch): Statement | null
 }
 
 /** The keys that the plain UPDATE of this very transaction changed: nobody else can have written a row in its name (xmin). */
-export function changedHereStatement(c: BoundCategory, batch: Batch): Statement {
+export function changedHereStatement(c: BoundCategory, batch: BoundBatch): Statement {
   const parts = new Parts(c, batch);
   return {
     text: `SELECT coalesce(array_agg(${c.key.element(c.alias)}), '{}')::text AS keys
@@ -85,7 +85,7 @@ export function changedHereStatement(c: BoundCategory, batch: Batch): Statement 
   };
 }
 
-function transfer(c: BoundCategory, batch: Batch, parts: Parts): string {
+function transfer(c: BoundCategory, batch: BoundBatch, parts: Parts): string {
   const { alias } = c;
   const taker =
     batch.assignment === null
@@ -169,7 +169,7 @@ function mirrors(c: BoundCategory, parts: Parts, taker: string, merging: boolean
  * What became of the keys that did not change: read in the same transaction, after the change. `stays` = everything fits and yet
  * the row was not changed: it came back this very moment, or a trigger suppresses the change.
  */
-export function classifyStatement(c: BoundCategory, batch: Batch, changed: string | string[]): Statement {
+export function classifyStatement(c: BoundCategory, batch: BoundBatch, changed: string | string[]): Statement {
   const parts = new Parts(c, batch);
   const done = `${parts.bind.add(changed, `${c.key.elementType}[]`)}`;
   const must = parts.successorMust();
@@ -193,7 +193,7 @@ export function classifyStatement(c: BoundCategory, batch: Batch, changed: strin
 }
 
 /** How many of these keys are not as the change left them: for tables whose triggers may work on the row afterwards. */
-export function verifyStatement(c: BoundCategory, batch: Batch, changed: string | string[]): Statement {
+export function verifyStatement(c: BoundCategory, batch: BoundBatch, changed: string | string[]): Statement {
   const parts = new Parts(c, batch);
   const done = parts.bind.add(changed, `${c.key.elementType}[]`);
   const own = `${c.alias}.${quote(c.owner.name)}`;
@@ -229,7 +229,7 @@ class Parts {
 
   constructor(
     private readonly c: BoundCategory,
-    private readonly batch: Batch,
+    private readonly batch: BoundBatch,
   ) {}
 
   get owner(): string {

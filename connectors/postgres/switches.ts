@@ -2,9 +2,10 @@
  * Switching an account: block and unblock, deactivate and reactivate. Each is one transaction on one row, under its lock, proved by
  * the catalog's `verify` before COMMIT; an account that is in that state already is an effect with nothing changed.
  */
+import type { AccessChange, AccessVerb, Done, Effect } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
-import type { BatchEffect, BeforeCommit } from '../connector.js';
+import type { Witness } from '../connector.js';
 import { readGuards, vanished } from './accounts.js';
 import { andWhen, type BoundPeople } from './binding.js';
 import type { SwitchSpec } from './catalog.js';
@@ -13,48 +14,37 @@ import type { Transaction } from './session.js';
 import { assignmentSql, imageOf } from './statements.js';
 import type { Binding, Target } from './target.js';
 
-export type SwitchName = 'block' | 'unblock' | 'deactivate' | 'reactivate';
-
-export async function flip(
-  target: Target,
-  name: SwitchName,
-  account: Account,
-  beforeCommit: BeforeCommit,
-  signal?: AbortSignal,
-): Promise<void> {
-  const spec = target.catalog[name];
+export async function flip(target: Target, work: AccessChange, witness: Witness, signal?: AbortSignal): Promise<Done> {
+  const { verb, account } = work;
+  const spec = target.catalog[verb];
   if (spec?.by !== 'system')
-    throw new HandoverFailure('configuration', `${target.system}: the catalog does not say how to ${name} an account`);
-  if (account.status === 'absent' || account.identities.user === undefined) {
-    throw new HandoverFailure('rejected', `${target.system}: there is no account to ${name}`);
-  }
+    throw new HandoverFailure('configuration', `${target.system}: the catalog does not say how to ${verb} an account`);
   const user = account.identities.user;
-  await target.bound(signal, async binding => {
+  if (account.status === 'absent' || user === undefined) {
+    throw new HandoverFailure('rejected', `${target.system}: there is no account to ${verb}`);
+  }
+  return target.bound(signal, async binding => {
     const people = binding.people();
-    await target.session.transaction({ mode: 'write', doing: DOING[name], signal }, async tx => {
-      const cutsAccess = name === 'deactivate' || name === 'block';
+    return target.session.transaction({ mode: 'write', doing: DOING[verb], signal }, async tx => {
+      const cutsAccess = verb === 'deactivate' || verb === 'block';
       await lockRows(target, tx, people, user, cutsAccess);
       if (cutsAccess) await mustBeAllowed(target, tx, people, account);
       const before: unknown[] = [];
-      const changed = await setColumns(target, tx, binding, people, account, name, spec, before);
-      await deleteRows(target, tx, binding, account, name, spec, before);
+      const changed = await setColumns(target, tx, binding, people, account, verb, spec, before);
+      await deleteRows(target, tx, binding, account, verb, spec, before);
       if (people.table.hasDeferred) await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
-      await mustVerify(target, tx, people, user, name, spec);
-      const effect: BatchEffect = {
-        transaction: tx.id,
-        changed,
-        merged: 0,
-        perTaker: [],
-        exceptions: [],
-        before: before.length > 0 ? before : null,
-      };
+      await mustVerify(target, tx, people, user, verb, spec);
+      const owners = { values: [], perKey: null };
+      const effect: Effect = { changed, merged: 0, perTaker: [], exceptions: [], owners, before };
       await tx.flush();
-      await beforeCommit(effect);
+      const intent = { mark: tx.mark, took: 1, effect };
+      await witness.intend(intent);
+      return { ...intent, sure: 'asked' as const };
     });
   });
 }
 
-const DOING: Record<SwitchName, string> = {
+const DOING: Record<AccessVerb, string> = {
   block: 'blocking an account',
   unblock: 'unblocking an account',
   deactivate: 'deactivating an account',
@@ -93,7 +83,7 @@ async function setColumns(
   binding: Binding,
   people: BoundPeople,
   account: Account,
-  name: SwitchName,
+  name: AccessVerb,
   spec: SwitchSpec,
   before: unknown[],
 ): Promise<number> {
@@ -137,7 +127,7 @@ async function deleteRows(
   tx: Transaction,
   binding: Binding,
   account: Account,
-  name: SwitchName,
+  name: AccessVerb,
   spec: SwitchSpec,
   before: unknown[],
 ): Promise<void> {
@@ -168,7 +158,7 @@ async function mustVerify(
   tx: Transaction,
   people: BoundPeople,
   user: string,
-  name: SwitchName,
+  name: AccessVerb,
   spec: SwitchSpec,
 ): Promise<void> {
   const [row] = await tx.query<{ holds: boolean }>(

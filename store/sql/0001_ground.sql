@@ -36,13 +36,15 @@ create table handover.manifest_pages (
   round          integer not null,              -- 0 = approved; 1, 2, ... = what a later look still found
   origin         text not null check (origin in ('approved', 'arrived', 'again')),
   count          integer not null,
-  low            text collate "C" not null,     -- first and last key in the order of the pages
-  high           text collate "C" not null,
+  key_order      text not null check (key_order in ('number', 'bytes', 'none')),
+  low            text collate "C",              -- first and last key, where the keys have an order
+  high           text collate "C",
   keys           text[] not null,
   assignment     smallint[],                    -- index into the step's successors per key; null = all to the first
   fingerprint    text not null,
   digest         text not null,                 -- SHA-256 over keys and assignment
-  primary key (manifest, step, page)
+  primary key (manifest, step, page),
+  check ((key_order = 'none') = (low is null) and (key_order = 'none') = (high is null))
 );
 -- Keys are read and written whole: compressing them costs more than it saves.
 alter table handover.manifest_pages alter column keys set storage external, alter column assignment set storage external;
@@ -64,26 +66,50 @@ create table handover.frozen_keys (
 );
 alter table handover.frozen_keys alter column keys set storage external;
 
--- Receipts: one per effect. Written as pending inside the target's transaction, settled after its COMMIT.
+-- Receipts: one per effect. The intent is durable before anything is sent; what became of it is written afterwards. An effect that came
+-- to nothing is kept as aborted, and the next attempt at the same keys has a receipt of its own.
 create table handover.receipts (
   offboarding    uuid not null,
-  manifest       uuid not null,
+  manifest       uuid not null,                 -- for access to an account, which has no keys: the offboarding itself
   step           text not null,
   page           integer not null,
-  state          text not null check (state in ('pending', 'committed')),
-  transaction    text not null,                 -- the target's transaction id
-  changed        integer not null,
+  part           integer not null,              -- a page is done in one part, or in several where a call takes no more
+  aborted        integer not null default 0,    -- 0 = it stands; 1, 2, ... = it came to nothing, in this order
+  state          text not null check (state in ('intended', 'done', 'aborted')),
+  sure           text check (sure in ('asked', 'read')),  -- the target said what became of it, or reading it again was all there was
+  first          integer not null,              -- how many keys of the page stand before those of this part
+  count          integer not null,              -- how many of them it is about
+  did            text not null,                 -- the disposition, or the verb of an access change
+  account        text not null,                 -- canonical JSON: whose items these were, identity by identity
+  takers         text[] not null,               -- values written into the owner column; the page says which key goes to which
+  mark           text not null,                 -- the connector's own words for finding out what became of it
+  changed        integer,                       -- null = not known yet
   merged         integer not null,
   per_taker      integer[] not null,
-  takers         text[] not null,               -- values written into the owner column
-  from_owner     text,                          -- what stood there before
+  owners         text[] not null,               -- what stood in the owner column before
+  owner_of       smallint[],                    -- index into owners per key of this part; null = all had the first
   exceptions     text not null,                 -- canonical JSON
-  before_images  text,                          -- canonical JSON, what an undo needs beyond the old owner
-  digest         text not null,                 -- SHA-256 over the canonical JSON of the columns above but the state
+  before_images  text,                          -- what an undo needs beyond the old owner: names rows of before_images
+  digest         text not null,                 -- SHA-256 over the canonical JSON of the columns above but aborted, state and sure
   at             timestamptz not null default now(),
-  primary key (manifest, step, page)
+  primary key (manifest, step, page, part, aborted),
+  check ((state = 'aborted') = (aborted > 0)),
+  check ((state = 'intended') = (sure is null)),
+  check (state <> 'done' or changed is not null)
 );
 create index receipts_of on handover.receipts (offboarding, step);
+
+-- Rows of the target as they were. A set is named by a digest over the digests of its rows, so a body can be purged one day and the
+-- receipt still verifies; with the salt goes what could be guessed from a digest.
+create table handover.before_images (
+  images         text not null,                 -- SHA-256 over the digests of the set's rows, each on a line
+  n              integer not null,
+  digest         text not null,                 -- SHA-256 over salt and body
+  salt           text,
+  body           text,                          -- canonical JSON; null = purged, with its salt
+  primary key (images, n),
+  check ((salt is null) = (body is null))
+);
 
 -- The audit trail: append-only, hash-chained per offboarding.
 create table handover.audit (

@@ -1,6 +1,6 @@
-import net from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { BatchEffect, Connector } from '../../connectors/connector.js';
+import { sharesOf } from '../../connectors/keys.js';
+import type { Intent } from '../../domain/effect.js';
 import {
   ALICE,
   account,
@@ -14,6 +14,8 @@ import {
   failureOf,
   PEOPLE_YAML,
   someoneWaits,
+  type WholeConnector,
+  witness,
 } from './fixture.js';
 
 const YAML = `${PEOPLE_YAML}
@@ -47,7 +49,7 @@ const TRIGGERS = `
   CREATE TRIGGER meddle AFTER UPDATE ON tasks FOR EACH ROW EXECUTE FUNCTION meddle()`;
 
 let bench: Bench;
-let connector: Connector;
+let connector: WholeConnector;
 const alice = account(ALICE);
 
 beforeAll(async () => {
@@ -90,9 +92,12 @@ describe('a receipt is about a transaction that a crash cannot undo without a tr
     await bench.db.query('INSERT INTO plain SELECT n, 1 FROM generate_series(1, 500) AS n');
     const request = await batchOf(connector, alice, 'plain');
     let flushed: unknown;
-    await connector.change(request, async () => {
-      flushed = (await bench.db.query(flushedPast)).rows[0].flushed;
-    });
+    await connector.apply(
+      request,
+      witness(async () => {
+        flushed = (await bench.db.query(flushedPast)).rows[0].flushed;
+      }),
+    );
     await bench.db.query('DROP TRIGGER watch ON plain; DROP FUNCTION watch; DROP SEQUENCE place');
     expect(flushed).toBe(true);
   });
@@ -107,7 +112,7 @@ describe('a database that is read-only', () => {
     await bench.db.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
     const late = bench.connector(YAML);
     try {
-      const failure = await failureOf(late.change(request, async () => {}));
+      const failure = await failureOf(late.apply(request, witness()));
       expect(failure).toMatchObject({ kind: 'transient', message: expect.stringContaining('25006') });
       expect(await owners()).toEqual({ 1: 3 });
     } finally {
@@ -252,7 +257,10 @@ describe('poisoned rows (M12)', () => {
   test('exceptions keep their successors apart when a batch goes to several', async () => {
     await tasks(10, n => (n % 3 === 0 ? `poison ${n}` : `task ${n}`));
     await bench.db.query(TRIGGERS);
-    const request = await batchOf(connector, alice, 'tasks', { takers: [BOB, CAROL], assignment: '{0,1,0,1,0,1,0,1,0,1}' });
+    const request = await batchOf(connector, alice, 'tasks', {
+      takers: [BOB, CAROL],
+      assignment: sharesOf([0, 1, 0, 1, 0, 1, 0, 1, 0, 1]),
+    });
     expect(await changed(connector, request)).toMatchObject({
       changed: 7,
       perTaker: [3, 4],
@@ -288,7 +296,7 @@ describe('locks (M11)', () => {
     const request = await batchOf(connector, alice, 'tasks');
     const holder = await bench.session();
     await holder.query('BEGIN; SELECT FROM tasks WHERE id = 5 FOR UPDATE');
-    const failure = await failureOf(connector.change(request, async () => {}));
+    const failure = await failureOf(connector.apply(request, witness()));
     expect(failure.kind).toBe('locked');
     expect(failure.message).toContain('crm: while changing 10 items of tasks: another session holds a lock');
     expect(await owners()).toEqual({ 1: 10 });
@@ -301,7 +309,7 @@ describe('locks (M11)', () => {
     const request = await batchOf(connector, alice, 'tasks');
     const migration = await bench.session();
     await migration.query('BEGIN; LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE');
-    expect((await failureOf(connector.change(request, async () => {}))).kind).toBe('locked');
+    expect((await failureOf(connector.apply(request, witness()))).kind).toBe('locked');
     await migration.query('ROLLBACK');
   });
 
@@ -314,7 +322,7 @@ describe('locks (M11)', () => {
     // The other side looks for deadlocks later than we do: we are the one that the database ends.
     await other.query(`SET deadlock_timeout = '10s'`);
     await other.query('BEGIN; UPDATE tasks SET title = title WHERE id = 2');
-    const ours = failureOf(patient.change(request, async () => {}));
+    const ours = failureOf(patient.apply(request, witness()));
     await someoneWaits(bench.db);
     const theirs = other.query('UPDATE tasks SET title = title WHERE id = 1');
     expect((await ours).message).toContain('deadlock');
@@ -326,63 +334,26 @@ describe('locks (M11)', () => {
 });
 
 describe('receipts', () => {
-  test('the callback runs inside the transaction and knows its id, which settles as committed afterwards', async () => {
+  test('the witness is asked inside the transaction and knows its mark', async () => {
     await tasks(3);
-    let seen: BatchEffect | undefined;
-    await connector.change(await batchOf(connector, alice, 'tasks'), async effect => {
-      seen = effect;
-      expect(await owners()).toEqual({ 1: 3 });
-      expect(await connector.settle(effect.transaction)).toBe('in-progress');
-    });
-    expect(await connector.settle(seen!.transaction)).toBe('committed');
-  });
-
-  test('a callback that throws rolls back, its error comes out unchanged, and the transaction settles as aborted', async () => {
-    await tasks(3);
-    let id = '';
-    const boom = new Error('the store is gone');
-    const change = connector.change(await batchOf(connector, alice, 'tasks'), async effect => {
-      id = effect.transaction;
-      throw boom;
-    });
-    await expect(change).rejects.toBe(boom);
-    expect(await owners()).toEqual({ 1: 3 });
-    expect(await connector.settle(id)).toBe('aborted');
-  });
-
-  test('ids that this database never gave out, or that are none, settle as unknown', async () => {
-    expect(await connector.settle('99999999999')).toBe('unknown');
-    expect(await connector.settle('nonsense')).toBe('unknown');
-  });
-
-  test('a COMMIT whose answer is lost is a transient failure, and settling says that it was committed', async () => {
-    await tasks(3);
-    const proxy = await cutAfterCommit(bench.url);
-    const url = new URL(bench.url);
-    url.hostname = '127.0.0.1';
-    url.port = String(proxy.port);
-    const far = bench.connector(YAML, { url: url.href });
-    let id = '';
-    const request = await batchOf(far, alice, 'tasks');
-    const failure = await failureOf(
-      far.change(request, async effect => {
-        id = effect.transaction;
-        proxy.arm();
+    const intents: Intent[] = [];
+    const done = await connector.apply(
+      await batchOf(connector, alice, 'tasks'),
+      witness(async intent => {
+        intents.push(intent);
+        expect(await owners()).toEqual({ 1: 3 });
       }),
     );
-    expect(failure.kind).toBe('transient');
-    expect(proxy.fired()).toBe(true);
-    expect(await connector.settle(id)).toBe('committed');
-    expect(await owners()).toEqual({ 2: 3 });
-    proxy.close();
+    expect(intents).toEqual([{ mark: done.mark, took: 3, effect: done.effect }]);
+    expect(done.effect.owners).toEqual({ values: [ALICE], perKey: null });
   });
 
-  test('ownedBy says which keys an owner has now', async () => {
-    await tasks(4);
-    await bench.db.query('UPDATE tasks SET owner_id = 2 WHERE id IN (2, 4); UPDATE tasks SET owner_id = NULL WHERE id = 3');
-    expect(await connector.ownedBy('tasks', '{4,3,2,1}', BOB)).toBe('{4,2}');
-    expect(await connector.ownedBy('tasks', '{4,3,2,1}', null)).toBe('{3}');
-    expect(await connector.ownedBy('tasks', '{77}', BOB)).toBe('{}');
+  test('a witness who throws rolls back, and the error comes out unchanged', async () => {
+    await tasks(3);
+    const boom = new Error('the store is gone');
+    const refusing = witness(() => Promise.reject(boom));
+    await expect(connector.apply(await batchOf(connector, alice, 'tasks'), refusing)).rejects.toBe(boom);
+    expect(await owners()).toEqual({ 1: 3 });
   });
 });
 
@@ -397,7 +368,7 @@ describe('aborts and broken connections', () => {
     await holder.query('BEGIN; SELECT FROM tasks WHERE id = 2 FOR UPDATE');
     const controller = new AbortController();
     const reason = new Error('the attempt timed out');
-    const change = patient.change(request, async () => {}, controller.signal);
+    const change = patient.apply(request, witness(), controller.signal);
     await someoneWaits(bench.db);
     controller.abort(reason);
     await expect(change).rejects.toBe(reason);
@@ -411,9 +382,15 @@ describe('aborts and broken connections', () => {
   test('an abort before the start touches nothing, one in the receipt rolls back', async () => {
     await tasks(1);
     const request = await batchOf(connector, alice, 'tasks');
-    await expect(connector.change(request, async () => {}, AbortSignal.abort('too late'))).rejects.toBe('too late');
+    await expect(connector.apply(request, witness(), AbortSignal.abort('too late'))).rejects.toBe('too late');
     const controller = new AbortController();
-    await expect(connector.change(request, async () => controller.abort('now'), controller.signal)).rejects.toBe('now');
+    await expect(
+      connector.apply(
+        request,
+        witness(() => controller.abort('now')),
+        controller.signal,
+      ),
+    ).rejects.toBe('now');
     expect(await owners()).toEqual({ 1: 1 });
   });
 
@@ -421,7 +398,12 @@ describe('aborts and broken connections', () => {
     await tasks(3);
     const request = await batchOf(connector, alice, 'tasks');
     const endOurs = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'handover' AND datname = current_database()`;
-    const failure = await failureOf(connector.change(request, async () => void (await bench.db.query(endOurs))));
+    const failure = await failureOf(
+      connector.apply(
+        request,
+        witness(() => bench.db.query(endOurs)),
+      ),
+    );
     expect(failure.kind).toBe('transient');
     expect(await owners()).toEqual({ 1: 3 });
     expect(await changed(connector, request)).toMatchObject({ changed: 3 });
@@ -443,14 +425,17 @@ describe('aborts and broken connections', () => {
     await tasks(1);
     const request = await batchOf(connector, alice, 'tasks');
     const failure = await failureOf(
-      connector.change(request, async effect => {
-        // What the server does by itself after a minute, at once.
-        await bench.db.query(
-          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction' AND backend_xid = $1::xid`,
-          [effect.transaction],
-        );
-        await bench.db.query('UPDATE tasks SET owner_id = 3');
-      }),
+      connector.apply(
+        request,
+        witness(async ({ mark }) => {
+          // What the server does by itself after a minute, at once.
+          await bench.db.query(
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction' AND backend_xid = $1::xid`,
+            [/\d+/.exec(mark)![0]],
+          );
+          await bench.db.query('UPDATE tasks SET owner_id = 3');
+        }),
+      ),
     );
     expect(failure.kind).toBe('transient');
     expect(await owners()).toEqual({ 3: 1 });
@@ -496,40 +481,3 @@ describe('aborts and broken connections', () => {
     expect(rows).toEqual([]);
   });
 });
-
-/** A proxy that, once armed, forwards the next COMMIT to the server and cuts the line before its answer comes back. */
-async function cutAfterCommit(url: string): Promise<{ port: number; arm(): void; fired(): boolean; close(): void }> {
-  const { hostname, port } = new URL(url);
-  let armed = false;
-  let fired = false;
-  const server = net.createServer(client => {
-    const upstream = net.connect(Number(port), hostname);
-    let cutting = false;
-    client.on('data', data => {
-      if (armed && data.includes('COMMIT')) {
-        cutting = true;
-        fired = true;
-      }
-      upstream.write(data);
-    });
-    upstream.on('data', data => {
-      if (cutting) client.destroy();
-      else client.write(data);
-    });
-    for (const [a, b] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const)
-      a.on('error', () => b.destroy()).on('close', () => b.end());
-  });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address() as net.AddressInfo;
-  return {
-    port: address.port,
-    arm: () => {
-      armed = true;
-    },
-    fired: () => fired,
-    close: () => void server.close(),
-  };
-}

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readCatalog } from '../../connectors/catalog/file.js';
+import { keysAsWritten } from '../../connectors/keys.js';
 import { KINDS } from '../../connectors/registry.js';
 import {
   ALICE,
@@ -13,6 +14,7 @@ import {
   failureOf,
   mustRead,
   PEOPLE_YAML,
+  witness,
 } from './fixture.js';
 
 const TASKS = `
@@ -255,7 +257,7 @@ categories:
     );
     const connector = bench.connector(YAML);
     expect((await connector.inventory(alice, ['tasks']))[0]).toMatchObject({ count: 0 });
-    expect((await connector.findPeople({ by: 'email', value: 'alice@example.com' })).map(p => p.id)).toEqual(['1']);
+    expect((await connector.directory.findPeople({ by: 'email', value: 'alice@example.com' })).map(p => p.id)).toEqual(['1']);
     await bench.db.query(`ALTER DATABASE ${bench.db.database} RESET search_path`);
   });
 
@@ -312,17 +314,18 @@ categories:
     expect(
       (
         await failureOf(
-          connector.change(
+          connector.apply(
             {
+              kind: 'batch',
               category: 'tasks',
               do: 'transfer',
               account: alice,
-              keys: '{1); DROP TABLE users; --}',
+              keys: keysAsWritten('{1); DROP TABLE users; --}'),
               count: 1,
               takers: ['2'],
               assignment: null,
             },
-            async () => {},
+            witness(),
           ),
         )
       ).kind,

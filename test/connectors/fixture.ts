@@ -4,10 +4,12 @@
  */
 import pg from 'pg';
 import { type CatalogFile, readCatalog } from '../../connectors/catalog/file.js';
-import type { BatchEffect, BatchRequest, Connector, KeyPage } from '../../connectors/connector.js';
+import type { Connector, KeyPage, Witness } from '../../connectors/connector.js';
+import { keysOf } from '../../connectors/keys.js';
 import type { Catalog } from '../../connectors/postgres/catalog.js';
 import { createConnector, KINDS } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
+import type { AccessChange, AccessVerb, Batch, Effect, Intent, Mark } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
 import { createTestDatabase } from '../support/servers.js';
@@ -48,12 +50,15 @@ people:
   roles: { operator: users.admin }
 `;
 
+/** PostgreSQL can do everything that the port has. */
+export type WholeConnector = Required<Connector>;
+
 export interface Bench {
   url: string;
   db: pg.Client;
   /** Another session: a colleague at work, a thief, a migration. */
   session(): Promise<pg.Client>;
-  connector(yaml: string, options?: { url?: string; poolSize?: number; log?: (line: string) => void }): Connector;
+  connector(yaml: string, options?: { url?: string; poolSize?: number; log?: (line: string) => void }): WholeConnector;
   drop(): Promise<void>;
 }
 
@@ -80,7 +85,7 @@ export async function createBench(name: string, sql = ''): Promise<Bench> {
         connection: new Bundle('crm', { url: options.url ?? database.url }),
         poolSize: options.poolSize,
         log: options.log,
-      });
+      }) as WholeConnector;
       connectors.push(connector);
       return connector;
     },
@@ -102,6 +107,10 @@ export function account(user: string, identities: Record<string, string> = {}): 
   return { system: 'crm', status: 'found', identities: { user, ...identities }, active: true, blocked: false };
 }
 
+export function access(verb: AccessVerb, user: string): AccessChange {
+  return { kind: 'access', verb, account: account(user) };
+}
+
 export async function allPages(
   connector: Connector,
   who: Account,
@@ -115,18 +124,14 @@ export async function allPages(
 }
 
 /** Everything `who` holds in the category, as one batch. */
-export async function batchOf(
-  connector: Connector,
-  who: Account,
-  category: string,
-  rest: Partial<BatchRequest> = {},
-): Promise<BatchRequest> {
+export async function batchOf(connector: Connector, who: Account, category: string, rest: Partial<Batch> = {}): Promise<Batch> {
   const [page] = await allPages(connector, who, category, 100_000);
   return {
+    kind: 'batch',
     category,
     do: 'transfer',
     account: who,
-    keys: page?.keys ?? '{}',
+    keys: page?.keys ?? keysOf([]),
     count: page?.count ?? 0,
     takers: [BOB],
     assignment: null,
@@ -134,12 +139,23 @@ export async function batchOf(
   };
 }
 
-/** Changes a batch and returns the effect that the receipt callback was given, proving that it was asked exactly once. */
-export async function changed(connector: Connector, request: BatchRequest, signal?: AbortSignal): Promise<BatchEffect> {
-  const receipts: BatchEffect[] = [];
-  const effect = await connector.change(request, async e => void receipts.push(e), signal);
-  if (receipts.length !== 1 || receipts[0] !== effect) throw new Error(`${receipts.length} receipts for one batch`);
-  return effect;
+/** A witness who is content with everything, or does this first. */
+export function witness(intend: (intent: Intent) => unknown = () => {}): Witness {
+  return { intend: async intent => void (await intend(intent)) };
+}
+
+/** Changes a batch and returns the effect that the witness was told of, proving that it was asked exactly once. */
+export async function changed(connector: Connector, batch: Batch, signal?: AbortSignal): Promise<Effect & { mark: Mark }> {
+  const intents: Intent[] = [];
+  const { mark, effect, took, sure } = await connector.apply(
+    batch,
+    witness(intent => intents.push(intent)),
+    signal,
+  );
+  if (intents.length !== 1 || intents[0]!.effect !== effect || intents[0]!.mark !== mark)
+    throw new Error(`${intents.length} receipts for one batch`);
+  if (took !== batch.count || sure !== 'asked') throw new Error(`${took} keys of ${batch.count}, ${sure}`);
+  return { ...effect, mark };
 }
 
 /** The failure that `work` ends with, by kind and message; anything else is thrown on. */

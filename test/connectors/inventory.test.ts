@@ -1,6 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Connector } from '../../connectors/connector.js';
-import { ALICE, account, allPages, type Bench, batchOf, changed, createBench, failureOf, PEOPLE_YAML } from './fixture.js';
+import {
+  ALICE,
+  account,
+  allPages,
+  type Bench,
+  batchOf,
+  changed,
+  createBench,
+  failureOf,
+  PEOPLE_YAML,
+  type WholeConnector,
+  witness,
+} from './fixture.js';
 
 const YAML = `${PEOPLE_YAML}
 categories:
@@ -31,7 +42,7 @@ const SQL = `
   INSERT INTO documents (author) VALUES ('E-1'), ('E-1'), ('E-2')`;
 
 let bench: Bench;
-let connector: Connector;
+let connector: WholeConnector;
 const alice = account(ALICE, { employee: 'E-1' });
 
 beforeAll(async () => {
@@ -145,7 +156,7 @@ categories:
 
 describe('what cannot be read is never "owns nothing" (F-2, F-28)', () => {
   let role: string;
-  let reader: Connector;
+  let reader: WholeConnector;
   beforeAll(async () => {
     role = `reader_${bench.db.database}`;
     await bench.db.query(
@@ -179,7 +190,7 @@ describe('what cannot be read is never "owns nothing" (F-2, F-28)', () => {
     const failure = await failureOf(allPages(reader, alice, 'tasks'));
     expect(failure.kind).toBe('credential');
     const request = await batchOf(connector, alice, 'tasks');
-    expect((await failureOf(reader.change(request, async () => {}))).kind).toBe('credential');
+    expect((await failureOf(reader.apply(request, witness()))).kind).toBe('credential');
   });
 
   test('a missing right makes a category incomplete, and is named before anything starts', async () => {
@@ -197,7 +208,7 @@ describe('what cannot be read is never "owns nothing" (F-2, F-28)', () => {
       `our database role lacks UPDATE on owner_id of public.tasks: GRANT UPDATE ("owner_id") ON "public"."tasks"`,
     ]);
     const request = await batchOf(reader, alice, 'tasks');
-    expect((await failureOf(reader.change(request, async () => {}))).kind).toBe('credential');
+    expect((await failureOf(reader.apply(request, witness()))).kind).toBe('credential');
     const url = new URL(bench.url);
     url.username = role;
     url.password = 'reader';
@@ -261,7 +272,7 @@ describe('schema drift between approval and execution (M20)', () => {
     const request = await batchOf(fresh, alice, 'tasks');
     await bench.db.query(ddl);
     try {
-      const { kind, message } = await failureOf(fresh.change(request, async () => {}));
+      const { kind, message } = await failureOf(fresh.apply(request, witness()));
       const [inventory] = await fresh.inventory(alice, ['tasks']);
       expect(inventory!.complete).toBe(false);
       return {
@@ -318,7 +329,7 @@ describe('schema drift between approval and execution (M20)', () => {
     const fresh = bench.connector(YAML);
     const request = await batchOf(fresh, alice, 'tasks');
     await bench.db.query(`ALTER TABLE tasks ALTER id TYPE uuid USING lpad(to_hex(id), 32, '0')::uuid`);
-    const failure = await failureOf(fresh.change(request, async () => {}));
+    const failure = await failureOf(fresh.apply(request, witness()));
     await bench.db.query(`ALTER TABLE tasks ALTER id TYPE bigint USING ('x' || right(id::text, 12))::bit(48)::bigint`);
     expect(failure.kind).toBe('configuration');
     expect(failure.message).toContain('a type was changed since the plan was made');

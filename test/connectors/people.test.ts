@@ -1,7 +1,20 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { BatchEffect, Connector } from '../../connectors/connector.js';
+import type { AccessVerb, Effect, Intent } from '../../domain/effect.js';
 import type { Person } from '../../domain/model.js';
-import { ALICE, account, type Bench, BOB, CAROL, createBench, failureOf, PEOPLE_YAML, someoneWaits } from './fixture.js';
+import {
+  ALICE,
+  access,
+  account,
+  type Bench,
+  BOB,
+  CAROL,
+  createBench,
+  failureOf,
+  PEOPLE_YAML,
+  someoneWaits,
+  type WholeConnector,
+  witness,
+} from './fixture.js';
 
 const YAML = `${PEOPLE_YAML}
 identities:
@@ -23,7 +36,7 @@ const SQL = `
   CREATE TABLE addresses (address text, user_id bigint, main boolean)`;
 
 let bench: Bench;
-let connector: Connector;
+let connector: WholeConnector;
 
 beforeAll(async () => {
   bench = await createBench('people', SQL);
@@ -62,32 +75,35 @@ describe('people of the directory', () => {
       roles: ['operator'],
       human: '1',
     };
-    expect(await connector.findPeople({ by: 'id', value: '1' })).toEqual([alice]);
-    expect(await connector.findPeople({ by: 'email', value: ' ALICE@Example.COM' })).toEqual([alice]);
-    expect(await connector.findPeople({ by: 'login', value: 'Alice' })).toEqual([alice]);
+    expect(await connector.directory.findPeople({ by: 'id', value: '1' })).toEqual([alice]);
+    expect(await connector.directory.findPeople({ by: 'email', value: ' ALICE@Example.COM' })).toEqual([alice]);
+    expect(await connector.directory.findPeople({ by: 'login', value: 'Alice' })).toEqual([alice]);
   });
 
   test('are found when they are inactive or blocked, and an e-mail is never tried as a login (F-14)', async () => {
     await bench.db.query(
       `UPDATE users SET status = 3 WHERE id = 1; INSERT INTO users (id, name, login) VALUES (4, 'Odd', 'carol@example.com')`,
     );
-    expect(await connector.findPeople({ by: 'id', value: '1' })).toMatchObject([{ id: '1', active: false }]);
-    expect((await connector.findPeople({ by: 'email', value: 'carol@example.com' })).map(p => p.id)).toEqual(['3']);
+    expect(await connector.directory.findPeople({ by: 'id', value: '1' })).toMatchObject([{ id: '1', active: false }]);
+    expect((await connector.directory.findPeople({ by: 'email', value: 'carol@example.com' })).map(p => p.id)).toEqual(['3']);
   });
 
   test('two matches are both returned, none is an empty list, and rows that are no people are not found', async () => {
     await bench.db.query(
       `INSERT INTO users (id, name, email, service) VALUES (4, 'Second', 'ALICE@example.com', false), (5, 'Robot', 'alice@example.com', true)`,
     );
-    expect((await connector.findPeople({ by: 'email', value: 'alice@example.com' })).map(p => p.id)).toEqual(['1', '4']);
-    expect(await connector.findPeople({ by: 'email', value: "x' OR true --" })).toEqual([]);
-    expect(await connector.findPeople({ by: 'id', value: 'no number' })).toEqual([]);
+    expect((await connector.directory.findPeople({ by: 'email', value: 'alice@example.com' })).map(p => p.id)).toEqual([
+      '1',
+      '4',
+    ]);
+    expect(await connector.directory.findPeople({ by: 'email', value: "x' OR true --" })).toEqual([]);
+    expect(await connector.directory.findPeople({ by: 'id', value: 'no number' })).toEqual([]);
   });
 
   test('a team is its active members by id', async () => {
     await bench.db.query(`UPDATE users SET status = 3 WHERE id = 2`);
-    expect((await connector.team('sales')).map(p => p.id)).toEqual(['1', '3']);
-    expect(await connector.team('nobody')).toEqual([]);
+    expect((await connector.directory.team('sales')).map(p => p.id)).toEqual(['1', '3']);
+    expect(await connector.directory.team('nobody')).toEqual([]);
   });
 
   test('may be recognised by a table of e-mail addresses of its own', async () => {
@@ -98,8 +114,8 @@ describe('people of the directory', () => {
       ).replace('{ by: email, column: email }', '{ by: email, table: public.addresses, column: address, person: user_id }'),
     );
     await bench.db.query(`INSERT INTO addresses VALUES ('a@main', 1, true), ('a@other', 1, false), ('b@main', 2, true)`);
-    expect(await own.findPeople({ by: 'email', value: 'A@Other' })).toMatchObject([{ id: '1', email: 'a@main' }]);
-    expect(await own.findPeople({ by: 'email', value: 'alice@example.com' })).toEqual([]);
+    expect(await own.directory.findPeople({ by: 'email', value: 'A@Other' })).toMatchObject([{ id: '1', email: 'a@main' }]);
+    expect(await own.directory.findPeople({ by: 'email', value: 'alice@example.com' })).toEqual([]);
     expect(await own.check()).toEqual([]);
   });
 });
@@ -195,12 +211,8 @@ describe('guards', () => {
 });
 
 describe('switches', () => {
-  const flip = async (verb: 'block' | 'unblock' | 'deactivate' | 'reactivate', id: string): Promise<BatchEffect> => {
-    const effects: BatchEffect[] = [];
-    await connector[verb](account(id), async e => void effects.push(e));
-    expect(effects).toHaveLength(1);
-    return effects[0]!;
-  };
+  const flip = async (verb: AccessVerb, id: string, intend?: (intent: Intent) => unknown): Promise<Effect> =>
+    (await connector.apply(access(verb, id), witness(intend))).effect;
 
   test('block and unblock, deactivate and reactivate change one row, keep how it was, and do nothing the second time', async () => {
     await bench.db.query(`INSERT INTO sessions VALUES ('canary', 3), ('canary', 3), ('other', 2)`);
@@ -210,18 +222,18 @@ describe('switches', () => {
       { table: 'public.users', key: '3', row: { status: '1' } },
       { table: 'public.sessions', key: null, deleted: 2 },
     ]);
-    expect(await flip('block', CAROL)).toMatchObject({ changed: 0, before: null });
+    expect(await flip('block', CAROL)).toMatchObject({ changed: 0, before: [] });
     expect(await flip('unblock', CAROL)).toMatchObject({ changed: 1 });
     expect(await flip('deactivate', CAROL)).toMatchObject({ changed: 1 });
     expect(await flip('deactivate', CAROL)).toMatchObject({ changed: 0 });
-    expect(await connector.settle((await flip('reactivate', CAROL)).transaction)).toBe('committed');
+    expect(await flip('reactivate', CAROL)).toMatchObject({ changed: 1 });
     expect(await statusOf(CAROL)).toBe(1);
     expect((await bench.db.query('SELECT token FROM sessions')).rows).toEqual([{ token: 'other' }]);
   });
 
   test('a receipt that cannot be stored rolls the switch back', async () => {
     const boom = new Error('no store');
-    await expect(connector.deactivate(account(CAROL), () => Promise.reject(boom))).rejects.toBe(boom);
+    await expect(flip('deactivate', CAROL, () => Promise.reject(boom))).rejects.toBe(boom);
     expect(await statusOf(CAROL)).toBe(1);
   });
 
@@ -229,7 +241,7 @@ describe('switches', () => {
     await bench.db.query(`
       CREATE OR REPLACE FUNCTION stubborn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new.status := 1; RETURN new; END $$;
       CREATE TRIGGER stubborn BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION stubborn()`);
-    const failure = await failureOf(connector.deactivate(account(CAROL), async () => {}));
+    const failure = await failureOf(flip('deactivate', CAROL));
     expect(failure).toEqual({
       kind: 'rejected',
       message:
@@ -238,21 +250,21 @@ describe('switches', () => {
     await bench.db.query(
       `CREATE OR REPLACE FUNCTION stubborn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`,
     );
-    expect((await failureOf(connector.deactivate(account(CAROL), async () => {}))).message).toContain(
+    expect((await failureOf(flip('deactivate', CAROL))).message).toContain(
       'must change exactly one row of public.users, but it changed 0',
     );
   });
 
   test('the last owner and a protected account are refused in the deactivating transaction itself', async () => {
     await bench.db.query('UPDATE users SET status = 3 WHERE id = 2');
-    expect(await failureOf(connector.deactivate(account(ALICE), async () => {}))).toMatchObject({ kind: 'rejected' });
+    expect(await failureOf(flip('deactivate', ALICE))).toMatchObject({ kind: 'rejected' });
     expect(await statusOf(ALICE)).toBe(1);
   });
 
   test('of two administrators who are deactivated at the same time exactly one is refused (F-21)', async () => {
     for (let round = 0; round < 10; round++) {
       await bench.db.query('UPDATE users SET status = 1');
-      const results = await Promise.allSettled([ALICE, BOB].map(id => connector.deactivate(account(id), async () => {})));
+      const results = await Promise.allSettled([ALICE, BOB].map(id => flip('deactivate', id)));
       expect(results.map(r => r.status).sort()).toEqual(['fulfilled', 'rejected']);
       const { rows } = await bench.db.query('SELECT count(*)::int AS n FROM users WHERE admin AND status = 1');
       expect(rows[0].n).toBe(1);
@@ -262,24 +274,35 @@ describe('switches', () => {
   test('the second of two administrators waits for the first and sees that they are the last (F-21)', async () => {
     const patient = bench.connector(YAML.replace('lock_timeout: 300ms', 'lock_timeout: 20s'));
     let second: Promise<{ kind: string; message: string }> | undefined;
-    await patient.deactivate(account(ALICE), async () => {
-      second = failureOf(patient.deactivate(account(BOB), async () => {}));
-      await someoneWaits(bench.db);
-    });
+    await patient.apply(
+      access('deactivate', ALICE),
+      witness(async () => {
+        second = failureOf(patient.apply(access('deactivate', BOB), witness()));
+        await someoneWaits(bench.db);
+      }),
+    );
     expect((await second!).message).toContain('the last active owner');
     expect([await statusOf(ALICE), await statusOf(BOB)]).toEqual([3, 1]);
   });
 
   test('a verb that the catalog does not have, an absent account and one that vanished are said', async () => {
     const bare = bench.connector(`${PEOPLE_YAML}\ncategories: {}\n`);
-    expect(bare.can).toEqual({ block: false, deactivate: false, reactivate: false });
-    expect(connector.can).toEqual({ block: true, deactivate: true, reactivate: true });
-    expect((await failureOf(bare.deactivate(account(CAROL), async () => {}))).message).toBe(
+    const all = (by: string) => ({ block: by, unblock: by, deactivate: by, reactivate: by });
+    expect(bare.access).toEqual(all('person'));
+    expect(connector.access).toEqual(all('system'));
+    expect((await failureOf(bare.apply(access('deactivate', CAROL), witness()))).message).toBe(
       'crm: the catalog does not say how to deactivate an account',
     );
-    expect((await failureOf(connector.block({ ...account(CAROL), status: 'absent', identities: {} }, async () => {}))).kind).toBe(
-      'rejected',
-    );
-    expect((await failureOf(connector.block(account('77'), async () => {}))).message).toContain('no longer exists');
+    expect(
+      (
+        await failureOf(
+          connector.apply(
+            { ...access('block', CAROL), account: { ...account(CAROL), status: 'absent', identities: {} } },
+            witness(),
+          ),
+        )
+      ).kind,
+    ).toBe('rejected');
+    expect((await failureOf(flip('block', '77'))).message).toContain('no longer exists');
   });
 });

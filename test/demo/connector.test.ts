@@ -3,21 +3,24 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadCatalog } from '../../connectors/catalog/file.js';
-import type { BatchEffect, Connector } from '../../connectors/connector.js';
+import type { Connector } from '../../connectors/connector.js';
 import { createConnector, KINDS } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
+import type { Batch } from '../../domain/effect.js';
 import type { Account, Person } from '../../domain/model.js';
 import { seedDemo } from '../../examples/demo/seed.js';
 import { createTestDatabase, type TestDatabase } from '../support/servers.js';
 
-let databases: TestDatabase[] = [];
-let workspace: Connector;
-let helpdesk: Connector;
+type WholeConnector = Required<Connector>;
 
-const connect = async (system: string, url: string): Promise<Connector> =>
-  createConnector(await loadCatalog(fileURLToPath(new URL(`../../systems/demo-${system}.yaml`, import.meta.url)), KINDS), {
-    connection: new Bundle(system, { url }),
-  });
+let databases: TestDatabase[] = [];
+let workspace: WholeConnector;
+let helpdesk: WholeConnector;
+
+const connect = async (system: string, url: string): Promise<WholeConnector> => {
+  const catalog = await loadCatalog(fileURLToPath(new URL(`../../systems/demo-${system}.yaml`, import.meta.url)), KINDS);
+  return createConnector(catalog, { connection: new Bundle(system, { url }) }) as WholeConnector;
+};
 
 beforeAll(async () => {
   databases = await Promise.all([createTestDatabase('demo_workspace'), createTestDatabase('demo_helpdesk')]);
@@ -45,9 +48,9 @@ describe('the connector', () => {
     expect(second.id).not.toBe(alice.id);
     expect(second.human).toBe(alice.human);
     // A round-robin over her team must not come back to her.
-    expect((await workspace.team('customer-success')).filter(one => one.human === alice.human).map(one => one.id)).toEqual([
-      alice.id,
-    ]);
+    expect(
+      (await workspace.directory.team('customer-success')).filter(one => one.human === alice.human).map(one => one.id),
+    ).toEqual([alice.id]);
   });
 
   it('guards the last owners and the service accounts', async () => {
@@ -61,7 +64,7 @@ describe('the connector', () => {
 
   it('refuses Nina as a sender (C-27), Olivia for conversations and nobody’s own report as their manager', async () => {
     const alice = await person('alice@demo.example');
-    const ineligible = async (connector: Connector, category: string, email: string): Promise<number> =>
+    const ineligible = async (connector: WholeConnector, category: string, email: string): Promise<number> =>
       (await connector.ineligible(await account(connector, alice), category, await account(connector, await person(email))))
         .count;
     expect(await ineligible(workspace, 'playbook_senders', 'nina.okafor@demo.example')).toBe(9);
@@ -83,9 +86,9 @@ describe('the connector', () => {
       for (const facts of connector.categories) {
         if (facts.do === 'acknowledge' || facts.do === 'keep') continue;
         for await (const page of connector.pages(from, facts.category, { size: 10_000 })) {
-          let effect: BatchEffect | undefined;
           const takers = facts.do === 'transfer' ? [to.identities[facts.identity]!] : [];
-          const request = {
+          const batch: Batch = {
+            kind: 'batch',
             category: facts.category,
             do: facts.do,
             account: from,
@@ -94,11 +97,9 @@ describe('the connector', () => {
             takers,
             assignment: null,
           };
-          await connector.change(request, async receipt => {
-            effect = receipt;
-          });
+          const { effect } = await connector.apply(batch, unwitnessed);
           expect(effect, facts.category).toMatchObject({ changed: page.count, exceptions: [] });
-          if (facts.category === 'company_followers') expect(effect!.merged).toBeGreaterThan(0);
+          if (facts.category === 'company_followers') expect(effect.merged).toBeGreaterThan(0);
         }
       }
 
@@ -108,14 +109,16 @@ describe('the connector', () => {
         else expect(after[index], category).toMatchObject({ count: 0, complete: true });
       }
 
-      await connector.deactivate(from, async () => {});
+      await connector.apply({ kind: 'access', verb: 'deactivate', account: from }, unwitnessed);
       expect(await connector.readAccount(from)).toMatchObject({ active: false });
     }
   });
 });
 
+const unwitnessed = { intend: async () => {} };
+
 async function person(email: string): Promise<Person> {
-  const found = await workspace.findPeople({ by: 'email', value: email });
+  const found = await workspace.directory.findPeople({ by: 'email', value: email });
   expect(found, email).toHaveLength(1);
   return found[0]!;
 }

@@ -383,14 +383,16 @@ test('F-5: whoever has nothing and leaves is switched off all the same, once tha
 });
 
 // --- F-41: the record of a run does not depend on what can still be asked -------------------------------------------------------
-test('F-41: a receipt that nobody can settle is listed as pending, and the run closes with its certificate all the same', async () => {
+test('F-41: a receipt that nobody can settle is listed as intended, and the run closes with its certificate all the same', async () => {
   const mischief = await refuse(small.db.desk, 'tickets');
   const { status, ...run } = await handOver(small);
   expect(status.state).toBe('needs-attention');
   // A transaction that the target has never heard of, on a page that the store does not have: nothing tells what became of it.
   const { rows } = await small.db.store.query(
-    `insert into handover.receipts (offboarding, manifest, step, page, state, transaction, changed, merged, per_taker, takers, exceptions, digest)
-     values ($1, $1, 'desk/tickets', 99, 'pending', '9223372036854775807', 1, 0, '{1}', '{}', '[]', 'lost') returning digest`,
+    `insert into handover.receipts (offboarding, manifest, step, page, part, state, first, count, did, account, takers, mark, changed, merged,
+                                    per_taker, owners, exceptions, digest)
+     values ($1, $1, 'desk/tickets', 99, 1, 'intended', 0, 1, 'transfer', '{}', '{}', 'transaction 9223372036854775807', 1, 0,
+             '{1}', '{}', '[]', 'lost') returning digest`,
     [run.offboardingId],
   );
   try {
@@ -402,7 +404,7 @@ test('F-41: a receipt that nobody can settle is listed as pending, and the run c
       [run.offboardingId],
     );
     const listed = closed.rows[0].body.receipts as { digest: string; state: string }[];
-    expect(listed.find(one => one.digest === rows[0].digest)).toMatchObject({ state: 'pending' });
+    expect(listed.find(one => one.digest === rows[0].digest)).toMatchObject({ state: 'intended' });
   } finally {
     await small.db.store.query(`delete from handover.receipts where digest = 'lost'`);
     await mischief.mend();

@@ -6,11 +6,11 @@
  *                b  its effects are done, its result is not reported
  *                c  its result has been reported: dies when the next activity begins, or a quarter of a second later
  *   batch        a  before the batch's transaction      batch:r:3
- *   switch       r  the receipt is stored as pending, COMMIT is not sent   (blocks and deactivations are switches)
+ *   switch       r  the receipt is stored as intended, COMMIT is not sent   (blocks and deactivations are switches)
  *                b  after COMMIT, before anything is done with its answer
  */
 import type { Systems } from '../../activities/deps.js';
-import type { BeforeCommit, Connector } from '../../connectors/connector.js';
+import type { Connector } from '../../connectors/connector.js';
 
 export type Pass = (name: string, point: string) => void;
 
@@ -57,30 +57,18 @@ export function crashInConnectors(systems: Systems, pass: Pass): void {
 }
 
 function crashingConnector(connector: Connector, pass: Pass): Connector {
-  const receipted =
-    (name: string, store: BeforeCommit): BeforeCommit =>
-    async effect => {
-      await store(effect);
-      pass(name, 'r');
-    };
-  const flip =
-    (verb: 'block' | 'unblock' | 'deactivate' | 'reactivate'): Connector['block'] =>
-    async (account, store, signal) => {
-      pass('switch', 'a');
-      await connector[verb](account, receipted('switch', store), signal);
-      pass('switch', 'b');
-    };
   return {
     ...connector,
-    async change(request, store, signal) {
-      pass('batch', 'a');
-      const effect = await connector.change(request, receipted('batch', store), signal);
-      pass('batch', 'b');
-      return effect;
+    async apply(work, witness, signal) {
+      const name = work.kind === 'batch' ? 'batch' : 'switch';
+      pass(name, 'a');
+      const intend: typeof witness.intend = async intent => {
+        await witness.intend(intent);
+        pass(name, 'r');
+      };
+      const done = await connector.apply(work, { intend }, signal);
+      pass(name, 'b');
+      return done;
     },
-    block: flip('block'),
-    unblock: flip('unblock'),
-    deactivate: flip('deactivate'),
-    reactivate: flip('reactivate'),
   };
 }

@@ -67,21 +67,21 @@ async function toTheSuccessor(keys: string[]): Promise<void> {
 
 test('the batch was carried out, and a colleague writes the same successor again: the move is ours, once', async () => {
   expect(await runWith('swallow', toTheSuccessor)).toEqual({
-    receipts: [{ state: 'committed', changed: 4, exceptions: [] }],
+    receipts: [{ state: 'done', changed: 4, exceptions: [] }],
     moved: { handover: 4 },
   });
 });
 
 test('the batch was rolled back, and a colleague moves all of its rows to the same successor: no move is ours', async () => {
   expect(await runWith('withhold', toTheSuccessor)).toEqual({
-    receipts: [{ state: 'committed', changed: 0, exceptions: ['taken', 'taken', 'taken', 'taken'] }],
+    receipts: [{ state: 'done', changed: 0, exceptions: ['taken', 'taken', 'taken', 'taken'] }],
     moved: { colleague: 4 },
   });
 });
 
 test('the batch was rolled back, and a colleague moves half of its rows to the same successor: the other half is ours', async () => {
   expect(await runWith('withhold', keys => toTheSuccessor(keys.slice(0, 2)))).toEqual({
-    receipts: [{ state: 'committed', changed: 2, exceptions: ['taken', 'taken'] }],
+    receipts: [{ state: 'done', changed: 2, exceptions: ['taken', 'taken'] }],
     moved: { colleague: 2, handover: 2 },
   });
 });

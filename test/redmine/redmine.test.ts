@@ -19,14 +19,14 @@ const { catalog, file } = await loadCatalog(CATALOG, KINDS);
 
 let world: RedmineWorld;
 let role: Role;
-let redmine: Connector;
+let redmine: Required<Connector>;
 /** With the closed and the archived project opened for the look. */
 let before: Snapshot;
 
 beforeAll(async () => {
   world = await startRedmineWorld();
   role = await roleFromTheDocs(world.databaseUrl);
-  redmine = createConnector({ catalog, file }, { connection: new Bundle('Redmine', { url: role.url }) });
+  redmine = createConnector({ catalog, file }, { connection: new Bundle('Redmine', { url: role.url }) }) as Required<Connector>;
   before = await withEveryProjectOpen(world, world.snapshot);
 });
 afterAll(async () => {
@@ -36,7 +36,7 @@ afterAll(async () => {
 });
 
 async function account(login: string): Promise<Account> {
-  const people = await redmine.findPeople({ by: 'login', value: login });
+  const people = await redmine.directory.findPeople({ by: 'login', value: login });
   expect(people.map(person => person.id)).toEqual([String(world.person(login).id)]);
   const found = await redmine.resolveAccount(people[0]!, {});
   if (found.kind !== 'found') throw new Error(`${login} has no account: ${found.kind}`);
@@ -85,7 +85,7 @@ describe('the catalog', () => {
   });
 
   test('finds a person by any of their addresses, in any case', async () => {
-    const found = await redmine.findPeople({ by: 'email', value: 'Alice.Ahrens@EXAMPLE.org' });
+    const found = await redmine.directory.findPeople({ by: 'email', value: 'Alice.Ahrens@EXAMPLE.org' });
     expect(found).toMatchObject([{ id: String(world.leaver.id), email: 'alice@example.com', active: true }]);
   });
 
@@ -141,12 +141,14 @@ describe('the catalog', () => {
   test('a block closes the API at once, is told apart from a lock by hand, and can be undone', async () => {
     const key = () => restAs(world.baseUrl, world.leaver.apiKey).send('GET', '/users/current.json');
     const alice = await account('alice');
+    const switched = (verb: 'block' | 'unblock') =>
+      redmine.apply({ kind: 'access', verb, account: alice }, { intend: async () => {} });
     expect((await key()).status).toBe(200);
-    await redmine.block(alice, async () => {});
+    await switched('block');
     expect((await key()).status).toBe(401);
     expect(await redmine.readAccount(alice)).toMatchObject({ active: true, blocked: true });
     expect(await account('judy')).toMatchObject({ active: false, blocked: false });
-    await redmine.unblock(alice, async () => {});
+    await switched('unblock');
     expect((await key()).status).toBe(200);
     expect(await redmine.readAccount(alice)).toMatchObject({ active: true, blocked: false });
   });

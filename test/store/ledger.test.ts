@@ -1,6 +1,7 @@
 /** The fence around a closed offboarding: what was left behind gets no receipt, what a reset starts anew does, nothing slips through. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Effect } from '../../domain/effect.js';
 import { LeftBehind, type NewReceipt, ReceiptExists } from '../../store/ledger.js';
 import { openStore, type Store } from '../../store/store.js';
 import { createTestDatabase, type TestDatabase } from '../support/servers.js';
@@ -25,10 +26,27 @@ beforeEach(async () => {
 /** Seconds after midnight. */
 const at = (second: number): Date => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
 
-function receipt(page: number): NewReceipt {
-  const counts = { changed: 1, merged: 0, perTaker: [1] };
-  const owners = { takers: ['2'], fromOwner: '1', exceptions: [], before: null };
-  return { offboarding, manifest: offboarding, step: 'crm/tasks', page, transaction: `${page}`, ...counts, ...owners };
+function receipt(page: number, more: Partial<NewReceipt> = {}): NewReceipt {
+  return {
+    offboarding,
+    manifest: offboarding,
+    step: 'crm/tasks',
+    page,
+    part: 1,
+    first: 0,
+    took: 1,
+    did: 'transfer',
+    account: { user: '1' },
+    takers: ['2'],
+    mark: `transaction ${page}`,
+    effect: effect(),
+    ...more,
+  };
+}
+
+function effect(more: Partial<Effect> = {}): Effect {
+  const owners = { values: ['1'], perKey: null };
+  return { changed: 1, merged: 0, perTaker: [1], exceptions: [], owners, before: [], ...more };
 }
 
 async function pages(): Promise<number[]> {

@@ -36,6 +36,6 @@ test.each([
 });
 
 async function pending(): Promise<number> {
-  const { rows } = await small.db.store.query(`select count(*)::int as n from handover.receipts where state = 'pending'`);
+  const { rows } = await small.db.store.query(`select count(*)::int as n from handover.receipts where state = 'intended'`);
   return rows[0].n as number;
 }

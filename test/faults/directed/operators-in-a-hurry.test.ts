@@ -90,7 +90,7 @@ describe('F-33: cancel', () => {
     expect(report.outcome).toBe('cancelled');
     // Item by item against the witness: the checker's I6 afterwards.
     const { rows } = await small.db.store.query(
-      `select step as id, sum(changed)::int as changed from handover.receipts where offboarding = $1 and state = 'committed' group by step`,
+      `select step as id, sum(changed)::int as changed from handover.receipts where offboarding = $1 and state = 'done' group by step`,
       [run.offboardingId],
     );
     for (const { id, changed } of rows) expect(report.steps.find(step => step.id === id)).toMatchObject({ changed });

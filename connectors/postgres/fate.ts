@@ -1,0 +1,129 @@
+/**
+ * What became of a transaction whose end nobody saw. The database is asked; where it cannot know (it has forgotten so old a transaction,
+ * or it is not the server that gave the id out, because it was restored from a backup or a standby took over), the rows are read again,
+ * and the answer says so.
+ */
+import type { AccessChange, Batch, Fate, Intent, Work } from '../../domain/effect.js';
+import { parameterOf } from '../keys.js';
+import type { BoundCategory } from './binding.js';
+import { sqlState } from './failures.js';
+import { isFrom, originOf } from './mark.js';
+import { Bindings, quote } from './names.js';
+import type { Target } from './target.js';
+
+export async function fateOf(target: Target, work: Work, intent: Intent, signal?: AbortSignal): Promise<Fate> {
+  const asked = await ask(target, intent.mark, signal);
+  if ('kind' in asked) return asked;
+  return work.kind === 'batch'
+    ? readBatch(target, work, intent, asked.why, signal)
+    : readAccess(target, work, intent, asked.why, signal);
+}
+
+const FATES: Record<string, Fate> = {
+  committed: { kind: 'happened', effect: null, sure: 'asked' },
+  aborted: { kind: 'did-not', sure: 'asked' },
+  'in progress': { kind: 'under-way' },
+};
+
+/** `why`: the database cannot tell. */
+async function ask(target: Target, mark: string, signal?: AbortSignal): Promise<Fate | { why: string }> {
+  const origin = originOf(mark);
+  if (!origin) return { why: `it gave out no such thing as "${mark}"` };
+  const options = { mode: 'glance', doing: 'asking what became of a transaction', signal } as const;
+  try {
+    return await target.session.transaction(options, async tx => {
+      const { cluster, timeline } = tx.identity;
+      const [server] = await tx.query<{ timeline: string | null }>(`SELECT ${timeline} AS timeline`);
+      if (!isFrom(origin, { cluster, timeline: server?.timeline ?? null }))
+        return { why: 'it was restored from a backup, or another server took over, since' };
+      const [row] = await tx.query<{ fate: string | null }>('SELECT pg_xact_status($1::xid8) AS fate', [origin.id]);
+      return FATES[row?.fate ?? ''] ?? { why: 'it has forgotten so old a transaction' };
+    });
+  } catch (error) {
+    // 22023: an id that this database has not given out yet: it lost what came after a backup.
+    const state = sqlState((error as { cause?: unknown } | null)?.cause);
+    if (state?.startsWith('22')) return { why: 'it has not given out such an id yet' };
+    throw error;
+  }
+}
+
+interface Rows {
+  [column: string]: unknown;
+  /** Rows as the transaction would have left them. */
+  done: number;
+  /** Rows that are still the leaver's. */
+  still: number;
+}
+
+/** A transaction happened as a whole or not at all: rows on both sides mean that somebody else was there, too. */
+async function readBatch(target: Target, work: Batch, intent: Intent, why: string, signal?: AbortSignal): Promise<Fate> {
+  const { effect } = intent;
+  const cannot = `${target.system} cannot say what became of ${intent.mark} (${why}), and its rows do not tell either.`;
+  const unknown: Fate = { kind: 'unknown', why: cannot };
+  if (!effect) return unknown;
+  const stays = effect.changed - effect.merged;
+  const rows = await target.bound(signal, binding => {
+    const c = binding.category(work.category);
+    // Where the owner is part of the key, a row has another key afterwards.
+    if (c.key.columns.some(column => column.name === c.owner.name)) return Promise.resolve(null);
+    return count(
+      target,
+      c,
+      work,
+      effect.exceptions.map(one => one.key),
+      signal,
+    );
+  });
+  if (!rows || stays === 0) return unknown;
+  if (work.do === 'transfer') {
+    if (rows.done === 0) return { kind: 'did-not', sure: 'read' };
+    if (rows.done >= stays) return { kind: 'happened', effect: null, sure: 'read' };
+    return unknown;
+  }
+  if (rows.still === 0) return { kind: 'happened', effect: null, sure: 'read' };
+  if (rows.still >= stays) return { kind: 'did-not', sure: 'read' };
+  return unknown;
+}
+
+function count(target: Target, c: BoundCategory, work: Batch, excepted: string[], signal?: AbortSignal): Promise<Rows> {
+  const bind = new Bindings();
+  const own = `${c.alias}.${quote(c.owner.name)}`;
+  const owner = target.identityOf(work.account, c.spec.owner.identity);
+  const keys = bind.add(parameterOf(work.keys), `${c.key.elementType}[]`);
+  const shares = work.assignment === null ? undefined : bind.add(parameterOf(work.assignment), 'integer[]');
+  const takers = bind.add(work.takers, `${c.owner.type}[]`);
+  const taker = `(${takers})[${shares ? 'ho_batch.ho_i + 1' : '1'}]`;
+  const text = `SELECT (count(*) FILTER (WHERE ${own} ${c.owner.equals} ${taker} OR (${own} IS NULL AND ${taker} IS NULL)))::integer AS done,
+       (count(*) FILTER (WHERE ${own} ${c.owner.equals} ${bind.add(owner, c.owner.type)}))::integer AS still
+  FROM ${c.key.rows(keys, 'ho_batch', shares)}
+  JOIN ${c.from} ON ${c.key.joins(c.alias, 'ho_batch')}
+ WHERE ho_batch.ho_key <> ALL (${bind.add(excepted, `${c.key.elementType}[]`)})`;
+  const options = { mode: 'glance', doing: `reading the items of ${c.name} again`, signal } as const;
+  return target.session.transaction(options, async tx => (await tx.query<Rows>(text, bind.values))[0]!);
+}
+
+/** The catalog's `verify` says whether the account is as the change would have left it. */
+async function readAccess(
+  target: Target,
+  { verb, account }: AccessChange,
+  intent: Intent,
+  why: string,
+  signal?: AbortSignal,
+): Promise<Fate> {
+  const spec = target.catalog[verb];
+  const rows =
+    spec?.by === 'system'
+      ? await target.bound(signal, binding => {
+          const { from, alias, key } = binding.people();
+          const options = { mode: 'glance', doing: 'reading an account again', signal } as const;
+          return target.session.transaction(options, tx =>
+            tx.query<{ holds: boolean }>(
+              `SELECT (${spec.verify}) IS TRUE AS holds FROM ${from} WHERE ${alias}.${quote(key.name)} ${key.equals} $1::text::${key.type}`,
+              [account.identities.user],
+            ),
+          );
+        })
+      : [];
+  if (!rows[0]) return { kind: 'unknown', why: `${target.system} cannot say what became of ${intent.mark} (${why}).` };
+  return rows[0].holds ? { kind: 'happened', effect: null, sure: 'read' } : { kind: 'did-not', sure: 'read' };
+}

@@ -1,0 +1,97 @@
+/**
+ * An effect on a target system: what is to be done, what was done, and what became of it where nobody saw it end. Plain values that
+ * connectors, the ledger and the activities share.
+ */
+import type { Keys, Shares } from './keys.js';
+import type { Account, Disposition, ItemException } from './model.js';
+
+/** Changes of who may sign in. `block` is reversible and no deactivation. */
+export type AccessVerb = 'block' | 'unblock' | 'deactivate' | 'reactivate';
+
+/** A batch of items of one category, changed compare-and-set on their old owner. */
+export interface Batch {
+  kind: 'batch';
+  category: string;
+  /** The disposition to carry out. What the plan keeps or leaves to people is never sent. */
+  do: Exclude<Disposition, 'acknowledge' | 'keep'>;
+  account: Account;
+  keys: Keys;
+  count: number;
+  /** What is written as the new owner, for transfers (null = unassigned). Empty for other dispositions. */
+  takers: (string | null)[];
+  /** Which of the `takers` each key goes to; null = everything to the first. */
+  assignment: Shares | null;
+}
+
+export interface AccessChange {
+  kind: 'access';
+  verb: AccessVerb;
+  account: Account;
+}
+
+export type Work = Batch | AccessChange;
+
+/**
+ * What a connector needs to find out later what became of an effect: its own words, opaque to everybody else. It tells this effect
+ * from every other one of the system, and holds no secret. People see it in the audit, so it should read well: `transaction 4711`.
+ */
+export type Mark = string;
+
+/** What work did. */
+export interface Effect {
+  /** Number of items, or accounts, changed. */
+  changed: number;
+  /** Of `changed`, those that were removed because the successor held the same thing already (memberships). */
+  merged: number;
+  /** Number of items changed per taker, in their order. Empty where nobody takes over. */
+  perTaker: number[];
+  exceptions: ItemException[];
+  owners: OldOwners;
+  /** What an undo needs beyond the old owner: rows as they were (secret columns left out), one JSON value each. */
+  before: unknown[];
+}
+
+/** Who had the items of a batch before: a person can have several accounts, and an account several values of an identity. */
+export interface OldOwners {
+  values: (string | null)[];
+  /** Which of the `values` each key had, in the order of the batch's keys; null = all had the first. */
+  perKey: Shares | null;
+}
+
+/** `asked`: the system itself said what became of it. `read`: reading it again was all there was. */
+export type Sure = 'asked' | 'read';
+
+/** What is made durable before anything is sent. */
+export interface Intent {
+  mark: Mark;
+  /**
+   * How many of the batch's keys, from the first on, this one effect is about: where a call is bounded by bytes or by a number of
+   * items, the rest is left for the next. 1 for an account.
+   */
+  took: number;
+  /** The effect, where it is known before it is made final (a transaction before COMMIT); null where only the answer tells. */
+  effect: Effect | null;
+}
+
+export interface Done extends Intent {
+  effect: Effect;
+  sure: Sure;
+}
+
+/** What became of an intent whose end nobody saw. */
+export type Fate =
+  /** `effect`: null = as it was intended. */
+  | { kind: 'happened'; effect: Effect | null; sure: Sure }
+  | { kind: 'did-not'; sure: Sure }
+  /** Some of it did: what did not is excepted as `missed`. */
+  | { kind: 'partly'; effect: Effect; sure: Sure }
+  /** It may still happen: ask again. */
+  | { kind: 'under-way' }
+  /** Nothing tells: `why` is a sentence for the person who has to compare by hand. */
+  | { kind: 'unknown'; why: string };
+
+/** An effect that is to be given back. */
+export interface Undoing {
+  work: Work;
+  effect: Effect;
+}

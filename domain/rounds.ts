@@ -1,0 +1,98 @@
+/**
+ * What comes after a look at a step: nothing, a further round for what is still there, or a sentence for people. Round 0 are the
+ * approved pages. What a look still finds gets pages of its own in a further round, a few times; then the step fails and names what is
+ * left. Every `retry` by an operator opens a hundred rounds of its own (100, 101, ...).
+ */
+import { assigner, continued } from './assign.js';
+import type { ItemException, ItemKey } from './model.js';
+import type { PlanStep } from './plan.js';
+import { driftLimit, type Policy } from './policy.js';
+
+const ROUNDS_PER_RETRY = 100;
+
+/** Number of the first round that belongs to this plan (0 retries) or to the latest retry of it. */
+export function firstRound(retries: number): number {
+  return retries * ROUNDS_PER_RETRY;
+}
+
+/** Where a step stands when something is still there after its pages were done. */
+export interface Standing {
+  step: Pick<PlanStep, 'do' | 'baseline' | 'successors'>;
+  policy: Policy;
+  /** How often an operator has sent `retry` for this plan. */
+  retries: number;
+  /** How many rounds this plan, or this retry of it, has had. */
+  opened: number;
+  /** Items still there that nobody waived. */
+  left: number;
+  /** Of these, how many no page of the step names; and how many such had pages in earlier rounds. */
+  arrived: number;
+  arrivedBefore: number;
+  /** What the receipts of the step add up to. */
+  refused: { failed: number; ineligible: number; exceptions: readonly ItemException[] };
+}
+
+export type NextRound = { kind: 'round'; round: number } | { kind: 'stop'; why: string };
+
+export function nextRound(standing: Standing): NextRound {
+  const { step, policy, retries, opened, left, arrived, arrivedBefore, refused } = standing;
+  const byOperator = retries > 0 && opened === 0;
+  if (!byOperator && refused.failed + refused.ineligible > 0) return stop(refusedItems(refused));
+  // An operator's retry has a round of its own before the automatic ones.
+  if (opened >= policy.rounds + (retries > 0 ? 1 : 0)) {
+    return stop(
+      `${left} items are still there after ${opened} rounds: something keeps giving them to the leaver. Stop that, then send "retry".`,
+    );
+  }
+  const limit = driftLimit(policy, step.baseline.count);
+  if (arrivedBefore + arrived > limit) {
+    return stop(
+      `${arrivedBefore + arrived} new items have come since the plan was approved, more than the ${limit} that may follow it. Send "amend" to have a new plan approved.`,
+    );
+  }
+  if (arrived > 0 && step.do === 'transfer' && step.successors.length === 0) {
+    return stop(`${arrived} new items have come and the plan names nobody to take them over. Send "amend" with a successor.`);
+  }
+  return { kind: 'round', round: firstRound(retries) + opened + (retries > 0 ? 0 : 1) };
+}
+
+function stop(why: string): NextRound {
+  return { kind: 'stop', why };
+}
+
+function refusedItems({ failed, ineligible, exceptions }: Standing['refused']): string {
+  const refused = exceptions.filter(exception => exception.kind === 'failed' || exception.kind === 'ineligible');
+  const said = refused.slice(0, 3).map(exception => `${exception.key}: ${exception.why}`);
+  const number = failed + ineligible;
+  return `${number} item${number === 1 ? ' was' : 's were'} refused (${said.join('; ')}${number > said.length ? '; …' : ''}). Mend the cause and send "retry", or "skip" them with a reason.`;
+}
+
+/** An approved skip leaves its items where they are: null when nothing but them is there, or else a sentence. */
+export function beyondSkip(left: number): string | null {
+  if (left === 0) return null;
+  return `${left} items are there that the approved skip does not cover. Send "skip" again, or "amend" for a new plan.`;
+}
+
+/** Does anybody have to be chosen for items that came after the plan? */
+export function sharesArrivals(step: Pick<PlanStep, 'do' | 'successors'>): boolean {
+  return step.do === 'transfer' && step.successors.length > 1;
+}
+
+/**
+ * Items that came after the plan follow its rule: the same shares, the same attribute map. Nobody whom only an override named gets any.
+ * @param attributes the value of the rule's attribute by key, where it matches on one
+ * @returns which of the step's successors takes each key, or a sentence
+ */
+export function takersOfArrivals(
+  step: Pick<PlanStep, 'assignment' | 'counts' | 'pool'>,
+  keys: readonly ItemKey[],
+  attributes: ReadonlyMap<ItemKey, string | null>,
+): { takers: number[] } | { problem: string } {
+  const share = assigner(continued(step.assignment, step.counts), step.pool, new Map());
+  const takers = keys.map(key => share.next(key, attributes.get(key) ?? null));
+  const nobody = keys.filter((_, n) => takers[n]! < 0);
+  if (nobody.length === 0) return { takers };
+  return {
+    problem: `${nobody.length} new items have come for which the match rule names nobody (${nobody.slice(0, 3).join(', ')}). Send "amend" with a successor for them.`,
+  };
+}
