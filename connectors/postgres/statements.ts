@@ -41,8 +41,8 @@ export interface Statement {
 /** `needKeys`: the keys are wanted even when all of them changed. */
 export function changeStatement(c: BoundCategory, batch: BoundBatch, needKeys: boolean): Statement {
   const parts = new Parts(c, batch);
-  const work =
-    batch.do === 'transfer' ? transfer(c, batch, parts) : batch.do === 'clear' || c.set ? overwrite(c, parts) : remove(c, parts);
+  const overwrites = batch.do === 'clear' || (batch.do !== 'transfer' && c.set !== null);
+  const work = batch.do === 'transfer' ? transfer(c, batch, parts) : overwrites ? overwrite(c, parts) : remove(c, parts);
   const several = batch.assignment !== null;
   const text = `${work},
      done AS (SELECT * FROM changed${batch.do === 'transfer' && c.unique ? ' UNION ALL SELECT * FROM merged' : ''})
@@ -50,7 +50,7 @@ SELECT count(*)::integer AS changed,
        (count(*) FILTER (WHERE ho_merged))::integer AS merged,
        ${several ? `(SELECT json_object_agg(g.i, g.n) FROM (SELECT ho_i AS i, count(*) AS n FROM done GROUP BY ho_i) AS g)` : 'NULL::json'} AS per_taker,
        ${needKeys ? '' : `CASE WHEN count(*) < ${batch.count} THEN `}coalesce(array_agg(ho_key), '{}')::text${needKeys ? '' : ' END'} AS keys,
-       jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)) FILTER (WHERE ho_row IS NOT NULL) AS before
+       jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)${overwrites ? ` || CASE WHEN ho_wrote IS NULL THEN '{}' ELSE jsonb_build_object('wrote', ho_wrote) END` : ''}) FILTER (WHERE ho_row IS NOT NULL) AS before
   FROM done`;
   return { text, values: parts.bind.values };
 }
@@ -138,7 +138,7 @@ function overwrite(c: BoundCategory, parts: Parts): string {
           SET ${[...sets, ...parts.bookkeeping()].join(', ')}
          FROM before
         WHERE ${c.key.joins(alias, 'before')}
-       RETURNING before.ho_key, 0 AS ho_i, false AS ho_merged, before.ho_row${mirrored})${mirrors(c, parts, 'NULL', false)}`;
+       RETURNING before.ho_key, 0 AS ho_i, false AS ho_merged, before.ho_row, ${wroteOf(alias, assignments)} AS ho_wrote${mirrored})${mirrors(c, parts, 'NULL', false)}`;
 }
 
 function remove(c: BoundCategory, parts: Parts): string {
@@ -338,6 +338,12 @@ export function imageOf(c: Pick<BoundCategory, 'alias' | 'image'>): string {
     pieces.push(`jsonb_build_object(${pairs.join(', ')})`);
   }
   return pieces.length > 0 ? `(${pieces.join(' || ')})` : `'{}'::jsonb`;
+}
+
+/** What a change wrote where only the database knows it: an undo compares with it. NULL where the catalog says it all. */
+export function wroteOf(alias: string, assignments: readonly Assignment[]): string {
+  const image = assignments.filter(a => a.value === '$now').map(a => a.column);
+  return image.length > 0 ? imageOf({ alias, image }) : 'NULL::jsonb';
 }
 
 const literal = (name: string): string => `'${name.replace(/'/g, "''")}'`;

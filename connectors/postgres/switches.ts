@@ -4,14 +4,14 @@
  */
 import type { AccessChange, AccessVerb, Done, Effect } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
-import type { Account } from '../../domain/model.js';
+import type { Account, ItemException } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
 import { readGuards, vanished } from './accounts.js';
-import { andWhen, type BoundPeople } from './binding.js';
+import { type Assignment, andWhen, type BoundPeople } from './binding.js';
 import type { SwitchSpec } from './catalog.js';
 import { aliasOf, Bindings, quote, quoteTable } from './names.js';
 import type { Transaction } from './session.js';
-import { assignmentSql, imageOf } from './statements.js';
+import { assignmentSql, imageOf, wroteOf } from './statements.js';
 import type { Binding, Target } from './target.js';
 
 export async function flip(target: Target, work: AccessChange, witness: Witness, signal?: AbortSignal): Promise<Done> {
@@ -42,6 +42,91 @@ export async function flip(target: Target, work: AccessChange, witness: Witness,
       return { ...intent, sure: 'asked' as const };
     });
   });
+}
+
+/** What `setColumns` and `deleteRows` keep of an account as it was. */
+interface AccountImage {
+  table: string;
+  /** Null for rows that were deleted along with it. */
+  key: string | null;
+  row?: Record<string, string | null>;
+  wrote?: Record<string, string | null>;
+  deleted?: number;
+}
+
+/**
+ * Gives an access change back: the columns that it set go back to what they were, where they are still as it left them. Rows that were
+ * deleted along with it (sessions) are not made again.
+ */
+export async function flipBack(
+  target: Target,
+  { verb, account }: AccessChange,
+  { before }: Effect,
+  witness: Witness,
+  signal?: AbortSignal,
+): Promise<Done> {
+  const spec = target.catalog[verb];
+  const user = account.identities.user;
+  if (spec?.by !== 'system' || user === undefined)
+    throw new HandoverFailure('configuration', `${target.system}: the catalog does not say how to ${verb} an account`);
+  const images = before as AccountImage[];
+  const image = images.find(one => one.key === user);
+  const lost = images.filter(one => one.deleted).map(one => notKept(one.table, one.deleted!));
+  const doing = `giving back what was changed by ${DOING[verb]}`;
+  return target.bound(signal, binding => {
+    const people = binding.people();
+    return target.session.transaction({ mode: 'write', doing, signal }, async tx => {
+      const cutsAccess = verb === 'unblock' || verb === 'reactivate';
+      await lockRows(target, tx, people, user, cutsAccess);
+      if (cutsAccess) await mustBeAllowed(target, tx, people, account);
+      const back = image?.row ? await setBack(tx, people, assignmentsOf(target, binding, people, verb, spec), user, image) : 0;
+      const exceptions: ItemException[] = [...lost];
+      if (image?.row && back === 0)
+        exceptions.push({
+          key: user,
+          kind: 'taken',
+          why: 'the account is no longer as it was left: somebody has changed it since',
+        });
+      if (people.table.hasDeferred) await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
+      const owners = { values: [], perKey: null };
+      const effect: Effect = { changed: back, merged: 0, perTaker: [], exceptions, owners, before: [] };
+      await tx.flush();
+      const intent = { mark: tx.mark, took: 1, effect };
+      await witness.intend(intent);
+      return { ...intent, sure: 'asked' as const };
+    });
+  });
+}
+
+function notKept(table: string, rows: number): ItemException {
+  return {
+    key: table,
+    kind: 'failed',
+    why: `${rows} rows were deleted, and nothing of them was kept: they cannot be made again`,
+  };
+}
+
+/** 1 when the row was given back, 0 when it is no longer as we left it. */
+async function setBack(
+  tx: Transaction,
+  people: BoundPeople,
+  assignments: readonly Assignment[],
+  user: string,
+  image: AccountImage,
+): Promise<number> {
+  const bind = new Bindings();
+  const own = (name: string): string => `${people.alias}.${quote(name)}::text`;
+  const sets = assignments.map(
+    ({ column }) => `${quote(column.name)} = ${bind.add(image.row![column.name] ?? null, 'text')}::${column.type}`,
+  );
+  const asLeft = assignments.map(({ column, value }) => {
+    if (value === '$null') return `${own(column.name)} IS NULL`;
+    if (value === '$now') return `${own(column.name)} = ${bind.add(image.wrote?.[column.name] ?? null, 'text')}`;
+    return `${own(column.name)} = (${bind.add(String(value), column.type)})::text`;
+  });
+  const isPerson = `${people.alias}.${quote(people.key.name)} ${people.key.equals} ${bind.add(user, 'text')}::${people.key.type}`;
+  const text = `UPDATE ${people.from} SET ${sets.join(', ')} WHERE ${[isPerson, ...asLeft].join(' AND ')}`;
+  return tx.execute(text, bind.values);
 }
 
 const DOING: Record<AccessVerb, string> = {
@@ -90,16 +175,7 @@ async function setColumns(
   const bind = new Bindings();
   const user = `${bind.add(account.identities.user, 'text')}::${people.key.type}`;
   const isPerson = `${people.alias}.${quote(people.key.name)} ${people.key.equals} ${user}`;
-  const assignments = binding.binder.assignments(people.table, spec.set, [name, 'set']);
-  if (assignments.length < Object.keys(spec.set).length) {
-    throw new HandoverFailure(
-      'configuration',
-      `${target.system}: ${name}: ${binding.binder.problems
-        .filter(p => p.path[0] === name)
-        .map(p => `${p.where}: ${p.message}`)
-        .join('; ')}`,
-    );
-  }
+  const assignments = assignmentsOf(target, binding, people, name, spec);
   // Only the columns that are about to change: a person's row holds what nobody needs to keep.
   const image = imageOf({ alias: people.alias, image: assignments.map(a => a.column) });
   const [old] = await tx.query<{ row: unknown; done: boolean }>(
@@ -108,8 +184,9 @@ async function setColumns(
   );
   if (!old) throw vanished(target, account);
   if (old.done) return 0;
-  const rows = await tx.query(
-    `UPDATE ${people.from} SET ${assignments.map(a => assignmentSql(a, bind)).join(', ')} WHERE ${isPerson} RETURNING 1`,
+  const rows = await tx.query<{ wrote: unknown }>(
+    `UPDATE ${people.from} SET ${assignments.map(a => assignmentSql(a, bind)).join(', ')} WHERE ${isPerson}
+     RETURNING ${wroteOf(people.alias, assignments)} AS wrote`,
     bind.values,
   );
   if (rows.length !== 1) {
@@ -118,8 +195,16 @@ async function setColumns(
       `${target.system}: to ${name} the account ${account.identities.user} must change exactly one row of ${people.table.name}, but it changed ${rows.length}: nothing was changed`,
     );
   }
-  before.push({ table: people.table.name, key: account.identities.user, row: old.row });
+  const wrote = rows[0]!.wrote === null ? {} : { wrote: rows[0]!.wrote };
+  before.push({ table: people.table.name, key: account.identities.user, row: old.row, ...wrote });
   return 1;
+}
+
+function assignmentsOf(target: Target, binding: Binding, people: BoundPeople, name: AccessVerb, spec: SwitchSpec): Assignment[] {
+  const assignments = binding.binder.assignments(people.table, spec.set, [name, 'set']);
+  if (assignments.length === Object.keys(spec.set).length) return assignments;
+  const problems = binding.binder.problems.filter(p => p.path[0] === name).map(p => `${p.where}: ${p.message}`);
+  throw new HandoverFailure('configuration', `${target.system}: ${name}: ${problems.join('; ')}`);
 }
 
 async function deleteRows(

@@ -86,10 +86,10 @@ const LIES: Lie[] = [
   ],
   [
     'I6',
-    /still pending/,
-    'a receipt is left pending',
+    /still intended/,
+    'a receipt is left intended',
     'store',
-    `update handover.receipts set state = 'pending' where step = 'desk/tickets' and page = 1`,
+    `update handover.receipts set state = 'intended', sure = null where step = 'desk/tickets' and page = 1`,
   ],
   [
     'I6',
@@ -187,7 +187,22 @@ const LIES: Lie[] = [
     /receipt of .* does not give its digest/,
     'a receipt is changed',
     'store',
-    `update handover.receipts set before_images = '[]' where step = 'crm/rules'`,
+    `update handover.receipts set owners[1] = '99' where step = 'crm/rules'`,
+  ],
+  [
+    'I9',
+    /row as it was before .* was changed/,
+    'a row as it was is changed',
+    'store',
+    `update handover.before_images set body = replace(body, '"table"', '"tab1e"')`,
+  ],
+  ['I9', /do not give their name/, 'a row as it was disappears', 'store', `delete from handover.before_images where n = 1`],
+  [
+    'I6',
+    /came to nothing, and the witness saw/,
+    'a receipt denies what happened',
+    'store',
+    `update handover.receipts set state = 'aborted', aborted = 1 where step = 'desk/tickets' and page = 1`,
   ],
   ['I9', /closing entry/, 'a receipt disappears', 'store', `delete from handover.receipts where step = 'crm/tokens'`],
   [
@@ -240,7 +255,7 @@ test('I7: the order of effects is read from transaction ids, over all databases'
     await small.db.desk.query(`select max(txid) as last from moves_seen where app = 'handover' and tbl = 'tickets'`)
   ).rows;
   const violations = await withLie('desk', `update moves_seen set txid = '9999999999' where txid = '${last}'`, {
-    store: `update handover.receipts set transaction = '9999999999' where transaction = '${last}'`,
+    store: `update handover.receipts set mark = 'transaction 9999999999' where mark like 'transaction ${last} %'`,
   });
   expect(violations).toContainEqual({
     invariant: 'I7',

@@ -64,16 +64,31 @@ export interface ReceiptRow {
   manifest: string;
   step: string;
   page: number;
-  state: string;
-  transaction: string;
-  changed: number;
+  part: number;
+  state: 'intended' | 'done' | 'aborted';
+  sure: 'asked' | 'read' | null;
+  /** How many keys of the page stand before those of this part, and how many it is about. */
+  first: number;
+  count: number;
+  did: string;
+  account: string;
+  takers: (string | null)[];
+  mark: string;
+  changed: number | null;
   merged: number;
   per_taker: number[];
-  takers: (string | null)[];
-  from_owner: string | null;
+  owners: (string | null)[];
+  owner_of: number[] | null;
   exceptions: string;
   before_images: string | null;
   digest: string;
+}
+
+export interface ImageRow {
+  images: string;
+  digest: string;
+  salt: string | null;
+  body: string | null;
 }
 
 export interface AuditRow {
@@ -96,6 +111,7 @@ export interface Told {
   plans: PlanRow[];
   pages: PageRow[];
   receipts: ReceiptRow[];
+  images: ImageRow[];
   audit: AuditRow[];
   head: { seq: number; hash: string } | null;
   certificates: { number: number; digest: string; body: string }[];
@@ -178,7 +194,15 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
           'select manifest, step, page, round, origin, count, keys, assignment from handover.manifest_pages where manifest = any($1) order by step, page',
           [parsed.map(row => row.plan.manifest)],
         ),
-        receipts: await all<ReceiptRow>('select * from handover.receipts where offboarding = $1 order by at, step, page', of),
+        receipts: await all<ReceiptRow>(
+          'select * from handover.receipts where offboarding = $1 order by at, step, page, part',
+          of,
+        ),
+        images: await all<ImageRow>(
+          `select * from handover.before_images where images in (select before_images from handover.receipts where offboarding = $1)
+            order by images, n`,
+          of,
+        ),
         audit: await all<AuditRow>('select * from handover.audit where offboarding = $1 order by seq', of),
         head:
           (

@@ -17,9 +17,14 @@ export function checkLedger({ effects, runs }: Tied, say: Say): void {
   for (const run of runs) {
     for (const receipt of run.receipts) {
       const name = `the receipt of ${receipt.step} page ${receipt.page}`;
-      if (receipt.state !== 'committed') say('I6', `${name} is still ${receipt.state}`);
+      if (receipt.state === 'intended') say('I6', `${name} is still intended`);
       if (receipt.digest !== receiptDigest(receipt)) say('I9', `${name} does not give its digest`);
+      checkImages(run, receipt, name, say);
       const seen = byReceipt.get(receipt) ?? [];
+      if (receipt.state === 'aborted') {
+        for (const effect of seen) say('I6', `${name} came to nothing, and the witness saw ${nameOf(effect.event)} move`);
+        continue;
+      }
       if (receipt.manifest === receipt.offboarding) {
         const people = seen.filter(effect => effect.event.table === 'people' || effect.event.table === 'agents');
         if (people.length !== receipt.changed)
@@ -47,7 +52,7 @@ export function checkLedger({ effects, runs }: Tied, say: Say): void {
 function checkReceipt(run: Told, receipt: ReceiptRow, page: PageRow, seen: Tied['effects'], name: string, say: Say): void {
   const exceptions = JSON.parse(receipt.exceptions) as { key: string; kind: string; why: string }[];
   const excepted = new Set(exceptions.map(exception => plainKey(exception.key)));
-  const keys = page.keys.map(plainKey);
+  const keys = page.keys.slice(receipt.first, receipt.first + receipt.count).map(plainKey);
   const claimed = new Set(keys.filter(key => !excepted.has(key)));
   const moved = new Set(seen.map(effect => plainKey(effect.event.key)));
   for (const key of claimed) if (!moved.has(key)) say('I6', `${name} claims ${key}, and nobody saw it move`);
@@ -66,8 +71,9 @@ function checkReceipt(run: Told, receipt: ReceiptRow, page: PageRow, seen: Tied[
     if (receipt.merged === 0 && GROUND.find(one => one.step === receipt.step)?.do === 'transfer' && receipt.per_taker[n] !== went)
       say('I6', `${name} says ${receipt.per_taker[n]} for ${taker}, the witness saw ${went}`);
   });
-  if (receipt.from_owner !== leaverIn(run, receipt.step.split('/')[0] as SystemName))
-    say('I6', `${name} says they were ${receipt.from_owner}'s`);
+  const leaver = leaverIn(run, receipt.step.split('/')[0] as SystemName);
+  for (const owner of receipt.owners) if (owner !== leaver) say('I6', `${name} says they were ${owner}'s`);
+  if (receipt.owners.length === 0) say('I6', `${name} does not say whose they were`);
 }
 
 /** I8: what moved stood in an approved manifest, or came later under the limit and is reported; and I7: somebody approved that plan. */
@@ -168,20 +174,23 @@ export function checkAudit({ runs, effects }: Tied, say: Say): void {
       if (body.changed && !effects.some(one => one.run === run && one.verb === 'deactivate' && one.event.system === body.system))
         say('I9', `the trail says that the leaver was switched off in ${body.system}, and nobody saw it`);
     for (const closed of bodies('closed')) {
-      const listed = closed.receipts as (Pick<ReceiptRow, 'step' | 'page' | 'transaction' | 'changed' | 'digest'> & {
-        state: string;
-      })[];
+      const listed = closed.receipts as Pick<
+        ReceiptRow,
+        'step' | 'page' | 'part' | 'state' | 'sure' | 'mark' | 'changed' | 'digest'
+      >[];
       const same = (a: (typeof listed)[number], b: ReceiptRow): boolean =>
         a.step === b.step &&
         a.page === b.page &&
-        a.transaction === b.transaction &&
+        a.part === b.part &&
+        a.mark === b.mark &&
         a.changed === b.changed &&
-        a.digest === b.digest;
+        a.digest === b.digest &&
+        // What nobody could settle before the close has an end by now.
+        (a.state === 'intended' || (a.state === b.state && a.sure === b.sure));
       for (const receipt of run.receipts)
         if (!listed.some(one => same(one, receipt)))
           say('I9', `the closing entry does not list the receipt of ${receipt.step} page ${receipt.page}`);
-      // What nobody could settle before the close is forgotten once its target says that it was rolled back.
-      for (const one of listed.filter(one => one.state !== 'pending'))
+      for (const one of listed)
         if (!run.receipts.some(receipt => same(one, receipt)))
           say('I9', `the closing entry lists ${one.step} page ${one.page}, and there is no such receipt`);
     }
@@ -207,22 +216,37 @@ function checkChain(run: Told, say: Say): void {
   if (run.head?.seq !== run.audit.length || run.head.hash !== previous) say('I9', 'the chain does not end where its head says');
 }
 
+/** What an undo needs lies in rows of its own, which the receipt names by their digests. */
+function checkImages(run: Told, receipt: ReceiptRow, name: string, say: Say): void {
+  if (receipt.before_images === null) return;
+  const rows = run.images.filter(row => row.images === receipt.before_images);
+  if (sha256(rows.map(row => row.digest).join('\n')) !== receipt.before_images)
+    say('I9', `the rows as they were before ${name} do not give their name`);
+  for (const row of rows)
+    if (sha256(`${row.salt}\n${row.body}`) !== row.digest) say('I9', `a row as it was before ${name} was changed`);
+}
+
 function receiptDigest(r: ReceiptRow): string {
-  const before = r.before_images === null ? null : (JSON.parse(r.before_images) as unknown);
   return sha256(
     canonical([
       r.offboarding,
       r.manifest,
       r.step,
       r.page,
-      r.transaction,
+      r.part,
+      r.first,
+      r.count,
+      r.did,
+      JSON.parse(r.account) as unknown,
+      r.takers,
+      r.mark,
       r.changed,
       r.merged,
       r.per_taker,
-      r.takers,
-      r.from_owner,
+      r.owners,
+      r.owner_of,
       JSON.parse(r.exceptions) as unknown,
-      before,
+      r.before_images,
     ]),
   );
 }

@@ -23,7 +23,7 @@ export function tie(evidence: Evidence, say: Say): Tied {
   const byTransaction = new Map<bigint, { run: Told; receipt: ReceiptRow }[]>();
   for (const run of evidence.runs)
     for (const receipt of run.receipts) {
-      const txid = BigInt(receipt.transaction);
+      const txid = transactionOf(receipt);
       byTransaction.set(txid, [...(byTransaction.get(txid) ?? []), { run, receipt }]);
     }
   for (const [txid, receipts] of byTransaction)
@@ -59,6 +59,11 @@ export function tie(evidence: Evidence, say: Say): Tied {
 
 export function nameOf(event: Event): string {
   return `${event.system}.${event.table} ${event.key}`;
+}
+
+/** The witness knows transactions by their number alone. */
+function transactionOf({ mark }: ReceiptRow): bigint {
+  return BigInt(/^transaction (\d+)/.exec(mark)![1]!);
 }
 
 /** The value that stands for this run's leaver in the owner columns of a system. */

@@ -2,6 +2,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { KeyOrder } from '../../domain/keys.js';
 import { archiveWorkflowId } from '../../workflows/messages.js';
 import { acknowledgeAll, ended, handOver, mail, must, planned, type Started, start, waitFor } from '../small-world/drive.js';
 import { refuse } from '../small-world/mischief.js';
@@ -50,6 +51,7 @@ async function tampered(statements: string | [string, unknown[]][], look: () => 
     'manifest_pages',
     'manifest_rounds',
     'receipts',
+    'before_images',
     'frozen_keys',
     'archives',
     'certificates',
@@ -82,7 +84,7 @@ test('the timeline tells who asked, who decided what on whose claim, what moved 
     /refusal .*Bob Brook \(id:\d+\), claimed: approve on plan [0-9a-f]{12}\. refused: /,
     /decision .*Olivia Owner \(id:\d+\), claimed: acknowledge/,
     /decision .*Priya Approver \(id:\d+\), claimed: approve on plan [0-9a-f]{12}\. Approved/,
-    /receipt .*crm\/accounts: 8 changed in 3 batches, transactions \d+ to \d+, 1 not changed/,
+    /receipt .*crm\/accounts: 8 changed in 3 batches, transaction \d+ in \d+\/\w+ to transaction \d+ in \d+\/\w+, 1 not changed/,
     /step-failed .*crm\/accounts: failed \(8 changed, 1 failed, 1 remaining\): 1 item was refused/,
     /decision .*Olivia Owner .*: skip on plan .* Said: sold next week/,
     /deactivated .*crm: proven empty and switched off; 1 of 1 kept categories untouched/,
@@ -213,7 +215,7 @@ describe('a changed byte is named', () => {
     [
       'the count of a receipt',
       () => `update handover.receipts set changed = changed + 1 where step = 'crm/fields' and page = 1`,
-      /handover\.receipts crm\/fields page 1 \(transaction \d+\): its content gives the digest/,
+      /handover\.receipts crm\/fields page 1 \(transaction \d+ in [\w/]+\): its content gives the digest/,
     ],
     [
       'the successor of a receipt',
@@ -227,23 +229,42 @@ describe('a changed byte is named', () => {
     ],
     [
       'the before-images of a receipt',
-      () => `update handover.receipts set before_images = '[]' where step = 'desk/watchers' and page = 1`,
-      /handover\.receipts desk\/watchers page 1 .*: its content/,
+      () => `update handover.receipts set before_images = null where before_images is not null`,
+      /handover\.receipts .*: its content gives the digest/,
+    ],
+    [
+      'a row as it was',
+      () => `update handover.before_images set body = replace(body, '"table"', '"tab1e"')`,
+      /handover\.before_images [0-9a-f]{12}… of [\w/]+ page \d+: row 1 gives the digest/,
+    ],
+    [
+      'a row as it was that is gone',
+      () => `delete from handover.before_images where n = 1`,
+      /handover\.before_images [0-9a-f]{12}… of [\w/]+ page \d+: its rows do not give its name/,
+    ],
+    [
+      'how sure a receipt is',
+      () => `update handover.receipts set sure = 'read' where step = 'crm/fields' and page = 1`,
+      /handover\.receipts crm\/fields page 1 .*: it is done \(read\), and entry \d+ lists it as done \(asked\)/,
     ],
     [
       'the state of a receipt',
-      () => `update handover.receipts set state = 'pending' where step = 'crm/fields' and page = 1`,
-      /handover\.receipts crm\/fields page 1 .*: it is still pending/,
+      () => `update handover.receipts set state = 'intended', sure = null where step = 'crm/fields' and page = 1`,
+      /handover\.receipts crm\/fields page 1 .*: it is still intended/,
     ],
     [
       'a receipt that is gone',
       () => `delete from handover.receipts where step = 'crm/fields' and page = 2`,
-      /handover\.receipts crm\/fields page 2 \(transaction \d+\): the receipt .* is missing/,
+      /handover\.receipts crm\/fields page 2 \(transaction \d+ in [\w/]+\): the receipt .* is missing/,
     ],
     [
       'a receipt that was made up',
       id =>
-        `insert into handover.receipts select offboarding, manifest, step, 99, state, transaction, changed, merged, per_taker, takers, from_owner, exceptions, before_images, digest || '0', (select min(at) from handover.receipts where ${where}${id}') from handover.receipts where step = 'crm/fields' and page = 1`,
+        `insert into handover.receipts
+           select offboarding, manifest, step, 99, part, aborted, state, sure, first, count, did, account, takers, mark, changed, merged,
+                  per_taker, owners, owner_of, exceptions, before_images, digest || '0',
+                  (select min(at) from handover.receipts where ${where}${id}')
+             from handover.receipts where step = 'crm/fields' and page = 1`,
       /handover\.receipts crm\/fields page 99 .*: entry \d+, which lists all receipts, does not know it/,
     ],
     [
@@ -397,20 +418,22 @@ test('an item that no plan names, or a filter that cannot be, is said', async ()
 
 test('no page that holds an item is passed over, whatever the order of its keys', async () => {
   const manifest = '00000000-0000-4000-8000-000000000001';
-  const keysets = [
-    ['9', '10', '100'],
-    ['-5', '3'],
-    ['Zebra', 'apple'],
-    ['a/b', 'é', '中'],
-    ['["1","x"]', '["10","a"]'],
-    ['7', 'x7'],
+  const keysets: [KeyOrder, string[]][] = [
+    ['number', ['9', '10', '100']],
+    ['number', ['-5', '3']],
+    ['bytes', ['Zebra', 'apple']],
+    ['bytes', ['a/b', 'é', '中']],
+    ['bytes', ['["1","x"]', '["10","a"]']],
+    ['bytes', ['7', 'x7']],
+    ['none', ['late', 'early', '12']],
   ];
   const client = new pg.Client({ connectionString: small.world.urls.store });
   await client.connect();
-  for (const [n, keys] of keysets.entries()) {
+  for (const [n, [order, keys]] of keysets.entries()) {
+    const [low, high] = order === 'none' ? [null, null] : [keys[0], keys.at(-1)];
     await client.query(
-      `insert into handover.manifest_pages values ($1, 'crm/accounts', $2, 0, 'approved', $3, $4, $5, $6, null, '0', '')`,
-      [manifest, n, keys.length, keys[0], keys.at(-1), keys],
+      `insert into handover.manifest_pages values ($1, 'crm/accounts', $2, 0, 'approved', $3, $4, $5, $6, $7, null, '0', '')`,
+      [manifest, n, keys.length, order, low, high, keys],
     );
   }
   await client.query(`set session_replication_role = replica`);
@@ -419,7 +442,7 @@ test('no page that holds an item is passed over, whatever the order of its keys'
     ['x', manifest, run.offboardingId],
   );
   try {
-    for (const one of keysets.flat()) {
+    for (const one of keysets.flatMap(([, keys]) => keys)) {
       const found = (await cli('who-owned', one, '--category', 'crm/accounts', '--json')).json();
       expect(found, one).toMatchObject([{ fate: 'planned' }]);
     }

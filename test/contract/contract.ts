@@ -334,6 +334,27 @@ export function describeContract(harness: Harness): void {
         expect(await world.owners('things')).toEqual({ 'thing-0': BOB, 'thing-1': ALICE, 'thing-2': ALICE });
       });
 
+      test.each(['block', 'deactivate'] as const)('access after %s, unless somebody else has changed it since', async verb => {
+        await world.fill({});
+        const { effect } = await connector.apply(access(verb), silent());
+        expect((await connector.restore({ work: access(verb), effect }, silent())).effect).toMatchObject({
+          changed: 1,
+          exceptions: [],
+        });
+        expect(await world.access(ALICE)).toBe('active');
+        // It is active, which is not how the effect left it: there is nothing of ours to give back.
+        const again = await connector.restore({ work: access(verb), effect }, silent());
+        expect(again.effect).toMatchObject({ changed: 0, exceptions: [{ kind: 'taken' }] });
+      });
+
+      test('no access that the effect found changed already', async () => {
+        await world.fill({});
+        await connector.apply(access('deactivate'), silent());
+        const { effect } = await connector.apply(access('deactivate'), silent());
+        expect((await connector.restore({ work: access('deactivate'), effect }, silent())).effect.changed).toBe(0);
+        expect(await world.access(ALICE)).toBe('off');
+      });
+
       test('only with its witness', async () => {
         await world.fill({ things: many(2) });
         const { work, done } = await applyFirst(batch('things', Object.keys(many(2)).sort()));

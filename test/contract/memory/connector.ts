@@ -191,7 +191,7 @@ function effectsOf(desk: Desk): Effects {
       return work.kind === 'batch' ? readBatch(desk, work, signal) : readAccess(desk, work, signal);
     },
     restore({ work, effect }, witness, signal) {
-      if (work.kind === 'access') return applyAccess(desk, { ...work, verb: INVERSE[work.verb] }, witness, signal);
+      if (work.kind === 'access') return giveAccessBack(desk, work, effect, witness, signal);
       return giveBack(desk, work, effect, witness, signal);
     },
   };
@@ -321,6 +321,22 @@ async function readAccess(desk: Desk, { verb, account }: AccessChange, signal?: 
   return status === STATUS[verb]
     ? { kind: 'happened', effect: accessEffect(1), sure: 'read' }
     : { kind: 'did-not', sure: 'read' };
+}
+
+/** The inverse of `applyAccess`: only where the account is still as we left it. */
+async function giveAccessBack(
+  desk: Desk,
+  work: AccessChange,
+  effect: Effect,
+  witness: Witness,
+  signal?: AbortSignal,
+): Promise<Done> {
+  const { id, status } = await desk.member(work.account, signal);
+  if (effect.changed > 0 && status === STATUS[work.verb])
+    return applyAccess(desk, { ...work, verb: INVERSE[work.verb] }, witness, signal);
+  const why = 'the account is no longer as it was left: somebody has changed it since';
+  const exceptions: ItemException[] = effect.changed > 0 ? [{ key: id, kind: 'taken', why }] : [];
+  return done(await intended(witness, 1, signal), { ...accessEffect(0), exceptions });
 }
 
 /** The inverse of `applyBatch`: only what is still as we left it is given back. */
