@@ -1,4 +1,5 @@
 /** Writes down what people decided and how a run ended. */
+import { leastSure } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Outcome } from '../domain/model.js';
 import { departure, mode, type Run } from '../domain/run.js';
@@ -99,6 +100,8 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
         items: step.counts[n] ?? 0,
       })),
       ...run.steps[step.id],
+      // How sure it is that the items were changed by us: the systems were asked, or could only be read again.
+      evidence: leastSure(receipts.filter(one => one.step === step.id && one.state === 'done').map(one => one.sure)),
     })),
     acknowledgements: run.acknowledgements,
     approvals: run.approvals,
