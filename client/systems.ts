@@ -2,8 +2,7 @@
  * The target systems themselves, for commands that look into them (`check`, `items`, or who "bob@example.com" is). The one file of
  * the client that brings connectors.
  */
-import { loadCatalog } from '../connectors/catalog-file.js';
-import { type Config, catalogPath } from '../runtime/config.js';
+import type { Config } from '../runtime/config.js';
 import { type OpenSystems, openSystems } from '../workers/systems.js';
 
 export type { Connector, PersonQuery } from '../connectors/connector.js';
@@ -12,11 +11,4 @@ export type { OpenSystems };
 /** Every system of the configuration behind its connector; each is connected to when it is first asked for. */
 export function connectSystems(config: Config, env: NodeJS.ProcessEnv): OpenSystems {
   return openSystems(config, () => {}, env);
-}
-
-/** Which roles the directory's catalog gives to people. */
-export async function directoryRoles(config: Config): Promise<{ operator: boolean; approver: boolean }> {
-  const { catalog } = await loadCatalog(catalogPath(config, config.directory));
-  const { roles } = catalog.people;
-  return { operator: roles?.operator !== undefined, approver: roles?.approver !== undefined };
 }

@@ -20,8 +20,10 @@ export interface Connector extends Facts, Reader, Effects, Partial<Loads & Eligi
 export interface Facts {
   readonly system: string;
   readonly title: string;
-  /** SHA-256 of the catalog as it is used. */
+  /** SHA-256 of what the catalog does: plans pin it, a change voids approvals. */
   readonly catalogDigest: string;
+  /** The same with all that only words or classifies. */
+  readonly wholeCatalogDigest: string;
   readonly categories: readonly CategoryFacts[];
   /** Who changes access here, verb by verb: a plan never promises what the system cannot do. */
   readonly access: Readonly<Record<AccessVerb, By>>;
@@ -57,6 +59,8 @@ export interface CategoryFacts {
 export type PersonQuery = { by: 'id'; value: string } | { by: 'email'; value: string } | { by: 'login'; value: string };
 
 export interface Directory {
+  /** Does it say who is an operator, who an approver? */
+  readonly roles: { readonly operator: boolean; readonly approver: boolean };
   /** Inactive people included; every match, so that the caller can refuse two. */
   findPeople(query: PersonQuery, signal?: AbortSignal): Promise<Person[]>;
   /** Active members of a team, ordered by id. */

@@ -1,29 +1,45 @@
-/** Which connector speaks to which kind of system. */
+/**
+ * Which kinds of system there are: per kind the schema of its catalogs, its rules, and how to speak to it. Whoever writes a kind adds
+ * one line here; tests hand in kinds of their own.
+ */
 import { HandoverFailure } from '../domain/failure.js';
-import type { LoadedCatalog } from './catalog-file.js';
+import type { LoadedCatalog } from './catalog/file.js';
+import type { ConnectOptions, Kinds } from './catalog/kind.js';
 import type { Connector } from './connector.js';
-import { createPostgresConnector } from './postgres/connector.js';
+import { postgres } from './postgres/kind.js';
 
-export interface ConnectOptions {
-  /** How to reach the system, secrets included. Never logged. */
-  url: string;
-  /** Connections to the system at most; batches run two at a time. */
-  poolSize?: number;
-  log?: (message: string) => void;
-}
+export const KINDS = { postgres } satisfies Kinds;
 
-type Factory = (options: LoadedCatalog & ConnectOptions) => Connector;
-
-const FACTORIES: Record<string, Factory> = { postgres: createPostgresConnector };
-
-/** A connector for a catalog that `loadCatalog` read. Nothing is connected yet; `check()` tries everything. */
-export function createConnector(loaded: LoadedCatalog, options: ConnectOptions): Connector {
-  const factory = FACTORIES[loaded.catalog.kind];
-  if (!factory) {
+/**
+ * A connector for a catalog that `loadCatalog` read with the same kinds. Nothing is connected yet; `check()` tries everything. Throws a
+ * `configuration` failure where the connection is not what the kind needs.
+ */
+export function createConnector(loaded: LoadedCatalog, options: ConnectOptions, kinds: Kinds = KINDS): Connector {
+  const { kind: name } = loaded.catalog;
+  const kind = kinds[name];
+  if (!kind) {
+    const known = Object.keys(kinds).join(', ');
     throw new HandoverFailure(
       'configuration',
-      `${loaded.file.where(['kind'])}: there is no connector of kind ${loaded.catalog.kind}; known are ${Object.keys(FACTORIES).join(', ')}`,
+      `${loaded.file.where(['kind'])}: there is no connector of kind ${name}; known are ${known}`,
     );
   }
-  return factory({ ...loaded, ...options });
+  const { of, names } = options.connection;
+  const { needs, may = [] } = kind.connection;
+  const known = [...needs, ...may];
+  const wrong = [
+    ...needs.filter(one => !names.includes(one)).map(one => `does not name ${one}`),
+    ...names.filter(one => !known.includes(one)).map(one => `names ${one}, which this kind does not know`),
+  ];
+  if (wrong.length > 0) {
+    throw new HandoverFailure(
+      'configuration',
+      `The connection of ${of} ${wrong.join(' and ')}: the kind ${name} needs ${listed(needs)}${
+        may.length > 0 ? ` and may have ${listed(may)}` : ''
+      }.`,
+    );
+  }
+  return kind.connect(loaded, options);
 }
+
+const listed = (names: readonly string[]): string => (names.length > 0 ? names.join(', ') : 'nothing');

@@ -90,6 +90,12 @@ export type Fate =
   /** Nothing tells: `why` is a sentence for the person who has to compare by hand. */
   | { kind: 'unknown'; why: string };
 
+/** Several effects are as sure as the least sure of them; null where nobody has settled any. */
+export function leastSure(effects: readonly (Sure | null)[]): Sure | null {
+  if (effects.includes('read')) return 'read';
+  return effects.includes('asked') ? 'asked' : null;
+}
+
 /** An effect that is to be given back. */
 export interface Undoing {
   work: Work;

@@ -12,8 +12,18 @@ type Issue = z.core.$ZodIssue;
 /** Unknown keys beyond these are counted, not listed. */
 const MOST_KEYS = 5;
 
-export function mistakesOf(issues: readonly Issue[], given: unknown, schema: z.core.$ZodType): Mistake[] {
-  return issues.flatMap(issue => explain(issue, given, schema, []));
+/** `secret` says where a value may be a secret that somebody wrote in the wrong place: it is not repeated. */
+export function mistakesOf(
+  issues: readonly Issue[],
+  given: unknown,
+  schema: z.core.$ZodType,
+  secret: (path: readonly PropertyKey[]) => boolean = () => false,
+): Mistake[] {
+  const said = issues.flatMap(issue => explain(issue, given, schema, []));
+  return said.map(({ path, says }) => {
+    const value = secret(path) ? valueAt(given, path) : undefined;
+    return { path, says: value === undefined ? says : says.replace(describe(value), 'what stands there') };
+  });
 }
 
 function explain(issue: Issue, given: unknown, schema: z.core.$ZodType, above: readonly PropertyKey[]): Mistake[] {

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { Bundle } from '../domain/bundle.js';
 import { mistakesOf } from '../domain/mistake.js';
 import { policySchema } from '../domain/policy.js';
 import { standingRuleSchema } from '../domain/rules.js';
@@ -14,6 +15,36 @@ import { standingRuleSchema } from '../domain/rules.js';
 const variable = z
   .string()
   .regex(/^[A-Z][A-Z0-9_]*$/, 'name an environment variable, e.g. CRM_URL; the URL itself never stands here');
+/** Where a part of a connection stands: in an environment variable, or in a file (as secrets are mounted in containers). */
+const SOURCE = 'name an environment variable, e.g. CRM_TOKEN, or { file: path }; the value itself never stands here';
+const source = z.union(
+  [z.string().regex(/^[A-Z][A-Z0-9_]*$/, SOURCE), z.strictObject({ file: z.string().min(1, 'name a file') })],
+  { error: SOURCE },
+);
+const isPartOfConnection = (path: readonly PropertyKey[]): boolean => path[0] === 'systems' && path[2] === 'connect';
+/**
+ * `connection: CRM_URL` where one URL says it all, `connect:` where a kind of system asks for several things, an address and a token.
+ */
+const system = z
+  .strictObject({
+    catalog: z.string(),
+    connection: variable.optional(),
+    connect: z
+      .record(z.string(), source)
+      .refine(parts => Object.keys(parts).length > 0, 'name at least one thing, e.g. url')
+      .optional(),
+  })
+  .superRefine(({ connection, connect }, context) => {
+    if ((connection === undefined) === (connect === undefined))
+      context.addIssue({
+        code: 'custom',
+        path: ['connection'],
+        message:
+          connection === undefined
+            ? 'name the environment variable that holds its URL, or the parts of its connection under connect'
+            : 'say either connection or connect',
+      });
+  });
 const systemName = z
   .string()
   .regex(
@@ -28,7 +59,7 @@ const people = z.union([z.literal('directory'), z.array(z.string()).min(1, 'name
 const configSchema = z.strictObject({
   version: z.literal(1),
   directory: z.string(),
-  systems: z.record(systemName, z.strictObject({ catalog: z.string(), connection: variable })),
+  systems: z.record(systemName, system),
   store: z.strictObject({ connection: variable }),
   temporal: z
     .strictObject({
@@ -75,7 +106,7 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
       return path;
     };
     throw new Error(
-      mistakesOf(result.error.issues, given, configSchema)
+      mistakesOf(result.error.issues, given, configSchema, isPartOfConnection)
         .map(({ path: keys, says }) => `${[at(keys), keys.map(String).join('.')].filter(Boolean).join(' ')}: ${says}`)
         .join('\n'),
     );
@@ -104,4 +135,41 @@ export function connectionUrl(name: string, purpose: string, env: NodeJS.Process
       `The environment variable ${name} is not set; it holds the connection of ${purpose}, e.g. postgresql://user:password@host/database.`,
     );
   return url;
+}
+
+/** The environment variables that a system's connection takes its values from. */
+export function variablesOf({ connection, connect }: Config['systems'][string]): string[] {
+  const named = connection === undefined ? Object.values(connect ?? {}) : [connection];
+  return named.filter(source => typeof source === 'string');
+}
+
+/** Everything that a system's connection names, with its values. Throws a sentence that says which part is missing, and where. */
+export function connectionOf(config: Config, system: string, env: NodeJS.ProcessEnv = process.env): Bundle {
+  const { connection, connect } = config.systems[system]!;
+  const whose = `system "${system}"`;
+  if (connection !== undefined) return new Bundle(whose, { url: connectionUrl(connection, whose, env) });
+  const parts = Object.entries(connect ?? {});
+  return new Bundle(
+    whose,
+    Object.fromEntries(parts.map(([part, source]) => [part, resolved(source, `"${part}" of ${whose}`, config, env)])),
+  );
+}
+
+function resolved(source: string | { file: string }, what: string, config: Config, env: NodeJS.ProcessEnv): string {
+  if (typeof source === 'string') {
+    const value = env[source];
+    if (!value) throw new Error(`The environment variable ${source} is not set; it holds ${what}.`);
+    return value;
+  }
+  const path = resolve(dirname(config.file), source.file);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Error(`The file ${path} cannot be read (${(error as NodeJS.ErrnoException).code}); it holds ${what}.`);
+  }
+  // Editors end a file with a line break, which belongs to no token.
+  const value = text.replace(/\r?\n$/, '');
+  if (!value) throw new Error(`The file ${path} is empty; it holds ${what}.`);
+  return value;
 }

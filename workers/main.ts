@@ -62,7 +62,13 @@ function serving(config: Config, env: NodeJS.ProcessEnv): object {
     taskQueue: config.temporal.taskQueue,
     store: place(config.store.connection),
     directory: config.directory,
-    systems: Object.fromEntries(Object.entries(config.systems).map(([name, { connection }]) => [name, place(connection)])),
+    systems: Object.fromEntries(
+      Object.entries(config.systems).map(([name, { connection, connect }]) => [
+        name,
+        // An address may be shown without its password; of tokens nothing may.
+        connection === undefined ? Object.keys(connect ?? {}).join(', ') : place(connection),
+      ]),
+    ),
   };
 }
 

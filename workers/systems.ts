@@ -1,11 +1,12 @@
 /** The systems of a configuration, each behind its connector. A catalog file that was corrected is taken up without a restart. */
 import { stat } from 'node:fs/promises';
 import type { Systems } from '../activities/deps.js';
-import { loadCatalog } from '../connectors/catalog-file.js';
+import { loadCatalog } from '../connectors/catalog/file.js';
+import type { Kinds } from '../connectors/catalog/kind.js';
 import type { Connector } from '../connectors/connector.js';
-import { createConnector } from '../connectors/registry.js';
+import { createConnector, KINDS } from '../connectors/registry.js';
 import { HandoverFailure } from '../domain/failure.js';
-import { type Config, catalogPath, connectionUrl } from '../runtime/config.js';
+import { type Config, catalogPath, connectionOf } from '../runtime/config.js';
 
 interface Opened {
   /** Size and time of the file that this connector was made from. */
@@ -17,20 +18,25 @@ export interface OpenSystems extends Systems {
   close(): Promise<void>;
 }
 
-export function openSystems(config: Config, log: (message: string) => void, env: NodeJS.ProcessEnv = process.env): OpenSystems {
+export function openSystems(
+  config: Config,
+  log: (message: string) => void,
+  env: NodeJS.ProcessEnv = process.env,
+  kinds: Kinds = KINDS,
+): OpenSystems {
   const opened = new Map<string, Promise<Opened>>();
   /** Connectors of earlier versions finish what they have begun. */
   const retired: Connector[] = [];
 
   const open = async (system: string, version: string): Promise<Opened> => {
-    const url = connectionUrl(config.systems[system]!.connection, `system "${system}"`, env);
-    const loaded = await loadCatalog(catalogPath(config, system));
+    const connection = connectionOf(config, system, env);
+    const loaded = await loadCatalog(catalogPath(config, system), kinds);
     if (loaded.catalog.system !== system) {
       throw new Error(
         `${catalogPath(config, system)} describes "${loaded.catalog.system}", but ${config.file} uses it for "${system}": the two names must be the same.`,
       );
     }
-    return { version, connector: createConnector(loaded, { url, log }) };
+    return { version, connector: createConnector(loaded, { connection, log }, kinds) };
   };
 
   const get = async (system: string): Promise<Connector> => {

@@ -3,6 +3,7 @@ import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker
 import { reconcileArchive } from '../activities/archive.js';
 import type { Deps } from '../activities/deps.js';
 import { createActivities } from '../activities/index.js';
+import type { Kinds } from '../connectors/catalog/kind.js';
 import { PATIENCE_MS } from '../domain/failure.js';
 import { type Config, connectionUrl } from '../runtime/config.js';
 import { connectTemporal, payloadConverterPath } from '../runtime/temporal.js';
@@ -16,6 +17,8 @@ export interface StartWorkerOptions {
   cacheDir: string;
   log: (message: string) => void;
   env?: NodeJS.ProcessEnv;
+  /** The kinds of system that this worker can speak to, where they are not those of the registry: tests bring their own. */
+  kinds?: Kinds;
   /** Tests wait less long than operators do. */
   patience?: Partial<Deps['patience']>;
   worker?: Partial<WorkerOptions>;
@@ -63,7 +66,7 @@ async function start(
     });
   });
   closer(() => store.close());
-  const systems = openSystems(config, log, env);
+  const systems = openSystems(config, log, env, options.kinds);
   closer(() => systems.close());
   const connection = await NativeConnection.connect({ address });
   closer(() => connection.close());

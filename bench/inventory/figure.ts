@@ -8,8 +8,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from 'pg';
-import { loadCatalog } from '../../connectors/catalog-file.js';
-import { createConnector } from '../../connectors/registry.js';
+import { loadCatalog } from '../../connectors/catalog/file.js';
+import { createConnector, KINDS } from '../../connectors/registry.js';
+import { Bundle } from '../../domain/bundle.js';
 import type { Account, CategoryInventory } from '../../domain/model.js';
 import { compared, type Effort, type Measured, median, seconds } from '../harness/figure.js';
 import { withServers } from '../harness/servers.js';
@@ -32,7 +33,7 @@ export async function inventoryFigure({ rounds, quick, say }: Effort): Promise<M
     say(`${categories} tables of ${rows} rows`);
     const path = join(dir, 'wide.yaml');
     await writeFile(path, catalog(categories));
-    const connector = createConnector(await loadCatalog(path), { url });
+    const connector = createConnector(await loadCatalog(path, KINDS), { connection: new Bundle('the bench', { url }) });
     const names = connector.categories.map(category => category.category);
     const account: Account = {
       system: 'wide',

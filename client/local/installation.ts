@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
-import { type Config, readConfig } from '../../runtime/config.js';
+import { type Config, readConfig, variablesOf } from '../../runtime/config.js';
 import { type Embedded, startEmbedded } from '../../runtime/embedded/index.js';
 import { searchAttributes } from '../../runtime/search-attributes.js';
 import { connectTemporal } from '../../runtime/temporal.js';
@@ -102,7 +102,10 @@ export async function startInstallation(options: InstallationOptions): Promise<I
 /** Connections by the names that the configuration gives them; databases of ours where nobody has set one. */
 async function databases(config: Config, ours: boolean, { postgres }: Embedded): Promise<Record<string, string>> {
   const wanted: Record<string, string> = { [config.store.connection]: 'handover' };
-  if (ours) for (const [system, { connection }] of Object.entries(config.systems)) wanted[connection] = `demo_${system}`;
+  if (ours) {
+    for (const [system, named] of Object.entries(config.systems))
+      for (const variable of variablesOf(named)) wanted[variable] = `demo_${system}`;
+  }
   const env: Record<string, string> = {};
   for (const [name, database] of Object.entries(wanted)) {
     const given = ours ? undefined : process.env[name];
@@ -110,9 +113,11 @@ async function databases(config: Config, ours: boolean, { postgres }: Embedded):
     env[name] = given ?? postgres.url(database);
   }
   const missing: string[] = [];
-  for (const [system, { connection }] of Object.entries(config.systems)) {
-    env[connection] ??= process.env[connection] ?? '';
-    if (!env[connection]) missing.push(`${connection} (system "${system}")`);
+  for (const [system, named] of Object.entries(config.systems)) {
+    for (const variable of variablesOf(named)) {
+      env[variable] ??= process.env[variable] ?? '';
+      if (!env[variable]) missing.push(`${variable} (system "${system}")`);
+    }
   }
   if (missing.length > 0) {
     throw new Error(

@@ -2,11 +2,11 @@
  * The catalog bound to the live schema: for every name its table or column as found, or a problem that says where it is written,
  * what is missing and what exists. Statements are built from bound parts only.
  */
-import type { Catalog, CategorySpec } from '../catalog.js';
-import type { CatalogFile, KeyPath } from '../catalog-file.js';
-import { linkColumns } from '../catalog-rules.js';
+import type { CatalogFile, KeyPath } from '../catalog/file.js';
+import { linkFields } from '../catalog/head.js';
+import { didYouMean } from '../catalog/nearest.js';
 import type { Problem } from '../connector.js';
-import { didYouMean } from '../nearest.js';
+import type { Catalog, CategorySpec } from './catalog.js';
 import { type KeyShape, keyShape } from './keys.js';
 import type { LiveColumn, LiveSchema, LiveTable } from './live.js';
 import { aliasOf, quote, quoteTable } from './names.js';
@@ -129,7 +129,7 @@ export class Binder {
       firesAt: this.maybe(table, spec.fires_at, at('fires_at')),
       version: this.maybe(table, spec.version, at('version')),
       attributes: Object.entries(spec.attributes).map(([a, c]) => [a, this.column(table, c, at('attributes', a))] as const),
-      link: linkColumns(spec.link).map(c => this.column(table, c, at('link'))),
+      link: linkFields(spec.link).map(c => this.column(table, c, at('link'))),
       touch: this.#assignments(table, spec.touch, at('touch')),
       set: spec.set ? this.#assignments(table, spec.set, at('set')) : null,
       unique: spec.unique?.map((c, i) => this.column(table, c, at('unique', i))) ?? null,

@@ -2,15 +2,15 @@
  * Everything the live system says against the catalog, all of it at once: names, types, keys that identify nothing, conditions,
  * rights that are missing. Run by `handover check` and before a plan is made; an empty list means that the catalog can be used.
  */
-import type { CategorySpec } from '../catalog.js';
-import type { KeyPath } from '../catalog-file.js';
-import { conditionsOf, switchesOf } from '../catalog-rules.js';
+import type { KeyPath } from '../catalog/file.js';
 import type { Problem } from '../connector.js';
 import { type Binder, type BoundCategory, type BoundPeople, sameSet } from './binding.js';
+import type { CategorySpec } from './catalog.js';
 import { checkCondition } from './conditions.js';
 import { toFailure } from './failures.js';
 import type { LiveColumn, LiveTable } from './live.js';
 import { aliasOf, quote, quoteTable } from './names.js';
+import { conditionsOf, switchesOf } from './rules.js';
 import type { Transaction } from './session.js';
 import type { Target } from './target.js';
 

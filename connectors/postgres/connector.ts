@@ -3,9 +3,12 @@
  * one idea: session (connections), live and binding (the catalog against the live schema), keys, inventory, pages, items, people,
  * accounts, statements and change (batches), switches (access), mark and fate (what became of a transaction), restore, check, failures.
  */
-import type { LoadedCatalog } from '../catalog-file.js';
-import type { By, CategoryFacts, Connector } from '../connector.js';
+import type { LoadedCatalog } from '../catalog/file.js';
+import { accessOf, commonFacts } from '../catalog/head.js';
+import type { ConnectOptions } from '../catalog/kind.js';
+import type { CategoryFacts, Connector } from '../connector.js';
 import { guards, readAccount, resolveAccount } from './accounts.js';
+import type { Catalog } from './catalog.js';
 import { change } from './change.js';
 import { check } from './check.js';
 import { fateOf } from './fate.js';
@@ -18,44 +21,28 @@ import { Session } from './session.js';
 import { flip } from './switches.js';
 import { Target } from './target.js';
 
-export interface PostgresOptions extends LoadedCatalog {
-  /** A connection string, password included. Never logged. */
-  url: string;
-  /** Connections at most; two batches, a reader and a switch run at a time. */
-  poolSize?: number;
-  log?: (message: string) => void;
-}
-
-/** Nothing is connected yet; `check()` tries everything. */
-export function createPostgresConnector({ catalog, file, url, poolSize = 6, log = () => {} }: PostgresOptions): Connector {
-  const session = new Session(catalog, url, poolSize, log);
+/** The connection's `url` is a connection string, password included. Nothing is connected yet; `check()` tries everything. */
+export function createPostgresConnector(
+  { catalog, file }: LoadedCatalog<Catalog>,
+  { connection, poolSize = 6, log = () => {} }: ConnectOptions,
+): Connector {
+  const session = new Session(catalog, connection.need('url'), poolSize, log);
   const target = new Target(catalog, file, session);
   return {
     system: catalog.system,
     title: catalog.title,
-    catalogDigest: file.digest,
+    catalogDigest: file.digests.does,
+    wholeCatalogDigest: file.digests.whole,
     categories: Object.entries(catalog.categories).map(
-      ([category, spec]): CategoryFacts => ({
-        category,
-        title: spec.title,
-        do: spec.do,
-        inflow: spec.inflow,
-        after: spec.after,
-        page: spec.page ?? null,
-        attributes: Object.keys(spec.attributes),
-        queues: Object.fromEntries(Object.entries(spec.queues).map(([queue, value]) => [queue, String(value)])),
-        mayBeUnassigned: spec.unassigned,
-        identity: spec.owner.identity,
-        reason: spec.reason ?? null,
-      }),
+      ([category, spec]): CategoryFacts => ({ ...commonFacts(category, spec), identity: spec.owner.identity }),
     ),
-    access: {
-      block: byUs(catalog.block),
-      unblock: byUs(catalog.unblock),
-      deactivate: byUs(catalog.deactivate),
-      reactivate: byUs(catalog.reactivate),
-    },
+    // Where the catalog does not say how, somebody does it by hand: everything in a database can be done there somehow.
+    access: accessOf(catalog, 'person'),
     directory: {
+      roles: {
+        operator: catalog.people.roles?.operator !== undefined,
+        approver: catalog.people.roles?.approver !== undefined,
+      },
       findPeople: (query, signal) => findPeople(target, query, signal),
       team: (name, signal) => team(target, name, signal),
     },
@@ -77,6 +64,3 @@ export function createPostgresConnector({ catalog, file, url, poolSize = 6, log 
     close: () => session.close(),
   };
 }
-
-/** Where the catalog does not say how, somebody does it by hand: everything in a database can be done there somehow. */
-const byUs = (spec: object | undefined): By => (spec === undefined ? 'person' : 'system');

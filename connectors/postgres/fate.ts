@@ -111,18 +111,19 @@ async function readAccess(
   signal?: AbortSignal,
 ): Promise<Fate> {
   const spec = target.catalog[verb];
-  const rows = spec
-    ? await target.bound(signal, binding => {
-        const { from, alias, key } = binding.people();
-        const options = { mode: 'glance', doing: 'reading an account again', signal } as const;
-        return target.session.transaction(options, tx =>
-          tx.query<{ holds: boolean }>(
-            `SELECT (${spec.verify}) IS TRUE AS holds FROM ${from} WHERE ${alias}.${quote(key.name)} ${key.equals} $1::text::${key.type}`,
-            [account.identities.user],
-          ),
-        );
-      })
-    : [];
+  const rows =
+    spec?.by === 'system'
+      ? await target.bound(signal, binding => {
+          const { from, alias, key } = binding.people();
+          const options = { mode: 'glance', doing: 'reading an account again', signal } as const;
+          return target.session.transaction(options, tx =>
+            tx.query<{ holds: boolean }>(
+              `SELECT (${spec.verify}) IS TRUE AS holds FROM ${from} WHERE ${alias}.${quote(key.name)} ${key.equals} $1::text::${key.type}`,
+              [account.identities.user],
+            ),
+          );
+        })
+      : [];
   if (!rows[0]) return { kind: 'unknown', why: `${target.system} cannot say what became of ${intent.mark} (${why}).` };
   return rows[0].holds ? { kind: 'happened', effect: null, sure: 'read' } : { kind: 'did-not', sure: 'read' };
 }

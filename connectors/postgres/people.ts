@@ -1,8 +1,8 @@
 /** The directory's view of people: who matches, who is in a team. Every match is returned, inactive people included. */
 import type { Person } from '../../domain/model.js';
-import type { Catalog } from '../catalog.js';
 import type { PersonQuery } from '../connector.js';
 import { andWhen, type BoundPeople } from './binding.js';
+import type { Catalog } from './catalog.js';
 import { Bindings, quote, quoteTable } from './names.js';
 import type { Target } from './target.js';
 

@@ -13,7 +13,7 @@ import { createHash } from 'node:crypto';
 import pg from 'pg';
 import type { Mark } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
-import type { Catalog } from '../catalog.js';
+import type { Catalog } from './catalog.js';
 import { sqlState, toFailure } from './failures.js';
 import { markOf, TIMELINE } from './mark.js';
 

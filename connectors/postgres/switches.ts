@@ -5,10 +5,10 @@
 import type { AccessChange, AccessVerb, Done, Effect } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, ItemException } from '../../domain/model.js';
-import type { SwitchSpec } from '../catalog.js';
 import type { Witness } from '../connector.js';
 import { readGuards, vanished } from './accounts.js';
 import { type Assignment, andWhen, type BoundPeople } from './binding.js';
+import type { SwitchSpec } from './catalog.js';
 import { aliasOf, Bindings, quote, quoteTable } from './names.js';
 import type { Transaction } from './session.js';
 import { assignmentSql, imageOf, wroteOf } from './statements.js';
@@ -17,7 +17,8 @@ import type { Binding, Target } from './target.js';
 export async function flip(target: Target, work: AccessChange, witness: Witness, signal?: AbortSignal): Promise<Done> {
   const { verb, account } = work;
   const spec = target.catalog[verb];
-  if (!spec) throw new HandoverFailure('configuration', `${target.system}: the catalog does not say how to ${verb} an account`);
+  if (spec?.by !== 'system')
+    throw new HandoverFailure('configuration', `${target.system}: the catalog does not say how to ${verb} an account`);
   const user = account.identities.user;
   if (account.status === 'absent' || user === undefined) {
     throw new HandoverFailure('rejected', `${target.system}: there is no account to ${verb}`);
@@ -66,7 +67,7 @@ export async function flipBack(
 ): Promise<Done> {
   const spec = target.catalog[verb];
   const user = account.identities.user;
-  if (!spec || user === undefined)
+  if (spec?.by !== 'system' || user === undefined)
     throw new HandoverFailure('configuration', `${target.system}: the catalog does not say how to ${verb} an account`);
   const images = before as AccountImage[];
   const image = images.find(one => one.key === user);

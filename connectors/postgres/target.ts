@@ -4,12 +4,12 @@
  */
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
-import type { Catalog } from '../catalog.js';
-import type { CatalogFile } from '../catalog-file.js';
-import { tablesOf } from '../catalog-rules.js';
+import type { CatalogFile } from '../catalog/file.js';
 import { Binder, type BoundCategory, type BoundIdentity, type BoundPeople } from './binding.js';
+import type { Catalog } from './catalog.js';
 import { schemaMayHaveDrifted } from './failures.js';
 import { readSchema } from './live.js';
+import { tablesOf } from './rules.js';
 import type { Session } from './session.js';
 
 /** A schema changes by migrations, not by the minute; errors renew the binding earlier. */

@@ -6,7 +6,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readCatalog } from '../../connectors/catalog-file.js';
+import { readCatalog } from '../../connectors/catalog/file.js';
+import { KINDS } from '../../connectors/registry.js';
 import { parseDecision, parseRequest } from '../../domain/request.js';
 import { readConfig } from '../../runtime/config.js';
 import { stable } from '../golden/pictures.js';
@@ -37,12 +38,12 @@ describe('files', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test('the originals have no mistake', () => {
-    expect(readCatalog(small('crm.yaml'), 'crm.yaml').ok).toBe(true);
+    expect(readCatalog(small('crm.yaml'), 'crm.yaml', KINDS).ok).toBe(true);
     expect(readConfig('test/small-world/handover.yaml').directory).toBe('crm');
   });
 
   test.each(CATALOGS)('a catalog with %s', (_title, from, to, says) => {
-    const reading = readCatalog(withMistake(small('crm.yaml'), from, to), 'crm.yaml');
+    const reading = readCatalog(withMistake(small('crm.yaml'), from, to), 'crm.yaml', KINDS);
     expect(reading).toEqual({ ok: false, mistakes: [says] });
   });
 

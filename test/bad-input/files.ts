@@ -59,9 +59,9 @@ export const CATALOGS: [title: string, from: string, to: string, says: string][]
     'a key by another name',
     '    when: tokens.revoked_at is null',
     '    where: tokens.revoked_at is null',
-    'crm.yaml:71:5 categories.tokens.where: unknown key where; known here are title, do, table, key, ' +
-      'owner, when, label, link, page, attributes, version, touch, successor_must, successor_must_says, ' +
-      'mirrors, unique, set, secret, fires_at, inflow, after, queues, unassigned, reason',
+    'crm.yaml:71:5 categories.tokens.where: unknown key where; known here are title, do, label, link, ' +
+      'page, attributes, fires_at, secret, inflow, after, queues, unassigned, reason, table, key, owner, ' +
+      'when, version, touch, successor_must, successor_must_says, mirrors, unique, set',
   ],
   [
     'a reason that is missing',
@@ -137,6 +137,24 @@ export const CONFIGURATIONS: [title: string, from: string, to: string, says: str
     'crm: { catalog: crm.yaml, connection: SMALL_CRM_URL }',
     'crm: { connection: SMALL_CRM_URL }',
     'handover.yaml:6 systems.crm.catalog: is missing: a text is needed',
+  ],
+  [
+    'a system without a connection',
+    'crm: { catalog: crm.yaml, connection: SMALL_CRM_URL }',
+    'crm: { catalog: crm.yaml }',
+    'handover.yaml:6 systems.crm.connection: is missing: name the environment variable that holds its URL, or the parts of its connection under connect',
+  ],
+  [
+    'a system with two connections',
+    'crm: { catalog: crm.yaml, connection: SMALL_CRM_URL }',
+    'crm: { catalog: crm.yaml, connection: SMALL_CRM_URL, connect: { url: SMALL_CRM_URL } }',
+    'handover.yaml:6 systems.crm.connection: cannot be "SMALL_CRM_URL": say either connection or connect',
+  ],
+  [
+    'a token instead of the name of one',
+    'crm: { catalog: crm.yaml, connection: SMALL_CRM_URL }',
+    'crm: { catalog: crm.yaml, connect: { url: SMALL_CRM_URL, token: "a-secret" } }',
+    'handover.yaml:6 systems.crm.connect.token: cannot be what stands there: name an environment variable, e.g. CRM_TOKEN, or { file: path }; the value itself never stands here',
   ],
   [
     'a system with a blank in its name',

@@ -83,7 +83,7 @@ test('a catalog that does not fit the live system is told with its place in the 
 test('what is out of reach is told beside what is fine', async () => {
   const elsewhere = await createTestDatabase('empty');
   const env = { ...cli.env };
-  const [crm, store] = [small.world.config.systems.crm!.connection, small.world.config.store.connection];
+  const [crm, store] = [small.world.config.systems.crm!.connection!, small.world.config.store.connection];
   try {
     delete cli.env[crm];
     cli.env[store] = elsewhere.url;

@@ -30,7 +30,7 @@ export async function cliOf(small: SmallWorld): Promise<Cli> {
   const { config, urls } = small.world;
   const dir = await mkdtemp(join(tmpdir(), 'handover-cli-'));
   const env: Record<string, string> = { [config.store.connection]: urls.store! };
-  for (const [system, { connection }] of Object.entries(config.systems)) env[connection] = asRole(urls[system]!, small);
+  for (const [system, { connection }] of Object.entries(config.systems)) env[connection!] = asRole(urls[system]!, small);
   await writeFile(join(dir, 'handover.yaml'), stringify(plain(config)));
 
   const run = async (terminal: boolean, extra: Record<string, string>, args: string[]): Promise<Ran> => {

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { catalogDigest, loadCatalog, readCatalog } from '../../connectors/catalog-file.js';
+import { z } from 'zod';
+import { loadCatalog, readCatalog } from '../../connectors/catalog/file.js';
+import { headShape } from '../../connectors/catalog/head.js';
+import { KINDS } from '../../connectors/registry.js';
 import { failureOf } from './fixture.js';
 
 const GOOD = `version: 1
@@ -47,7 +50,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '    key: [id]',
     '    key: [id]\n    lable: title',
     [
-      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, table, key, owner, when, label, link, page, attributes, version, touch, successor_must, successor_must_says, mirrors, unique, set, secret, fires_at, inflow, after, queues, unassigned, reason',
+      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, reason, table, key, owner, when, version, touch, successor_must, successor_must_says, mirrors, unique, set',
     ],
   ],
   [
@@ -61,7 +64,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '    key: [id]',
     '    key: [id]\n    zzzzzz: 1',
     [
-      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, table, key, owner, when, label, link, page, attributes, version, touch, successor_must, successor_must_says, mirrors, unique, set, secret, fires_at, inflow, after, queues, unassigned, reason',
+      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, reason, table, key, owner, when, version, touch, successor_must, successor_must_says, mirrors, unique, set',
     ],
   ],
   ['a missing key', '  active: users.active\n', '', ['crm.yaml:5:1 people.active: is missing: a text is needed']],
@@ -412,7 +415,7 @@ describe('a malformed catalog is refused with file, line, key and what is allowe
     test(name, () => {
       const text = GOOD.replace(from, to);
       expect(text).not.toBe(GOOD);
-      const reading = readCatalog(text, 'crm.yaml');
+      const reading = readCatalog(text, 'crm.yaml', KINDS);
       expect(reading.ok ? 'no mistake' : reading.mistakes).toEqual(lines);
     });
   }
@@ -422,10 +425,10 @@ describe('a malformed catalog is refused with file, line, key and what is allowe
     const { tmpdir } = await import('node:os');
     const dir = await mkdtemp(`${tmpdir()}/catalog-`);
     await writeFile(`${dir}/a.yaml`, GOOD.replace('title: CRM', 'tittle: CRM').replace('do: transfer', 'do: move'));
-    const failure = await failureOf(loadCatalog(`${dir}/a.yaml`));
+    const failure = await failureOf(loadCatalog(`${dir}/a.yaml`, KINDS));
     expect(failure.kind).toBe('configuration');
     expect(failure.message.split('\n')).toHaveLength(4);
-    expect((await failureOf(loadCatalog(`${dir}/b.yaml`))).message).toContain('cannot be read');
+    expect((await failureOf(loadCatalog(`${dir}/b.yaml`, KINDS))).message).toContain('cannot be read');
     await rm(dir, { recursive: true });
   });
 });
@@ -433,10 +436,9 @@ describe('a malformed catalog is refused with file, line, key and what is allowe
 describe('a good catalog', () => {
   test('has a digest that order, comments and spelled-out defaults do not change, and any change of meaning does', () => {
     const digest = (text: string) => {
-      const reading = readCatalog(text, 'crm.yaml');
+      const reading = readCatalog(text, 'crm.yaml', KINDS);
       if (!reading.ok) throw new Error(reading.mistakes.join('\n'));
-      expect(reading.file.digest).toBe(catalogDigest(reading.catalog));
-      return reading.file.digest;
+      return reading.file.digests.whole;
     };
     expect(digest(GOOD)).toMatch(/^[0-9a-f]{64}$/);
     expect(digest(GOOD.replace('title: CRM\nkind: postgres', 'kind: postgres # the CRM\ntitle: CRM'))).toBe(digest(GOOD));
@@ -444,13 +446,117 @@ describe('a good catalog', () => {
     expect(digest(GOOD.replace("'done'", "'closed'"))).not.toBe(digest(GOOD));
   });
 
+  test('has a digest of what it does, which words do not change and every change of an effect does', () => {
+    const text = GOOD.replace('    key: [id]', '    key: [id]\n    page: https://crm/tasks\n    label: title').replace(
+      'categories:',
+      'acknowledged: [{ table: public.log, column: user_id, reason: history }]\ncategories:',
+    );
+    const digests = (changed: string) => {
+      expect(changed).not.toBe(text);
+      const reading = readCatalog(changed, 'crm.yaml', KINDS);
+      if (!reading.ok) throw new Error(reading.mistakes.join('\n'));
+      return reading.file.digests;
+    };
+    const before = digests(`${text} `);
+    for (const [from, to] of [
+      ['title: CRM', 'title: Our CRM'],
+      ['title: Open tasks', 'title: Things to do'],
+      ['label: title', 'label: subject'],
+      ['page: https://crm/tasks', 'page: https://crm.example/tasks'],
+      ['reason: history', 'reason: who wrote what'],
+      ['{ table: public.log, column: user_id, reason: history }', '{ table: public.notes, column: author, reason: x }'],
+      ['key: [id]', 'key: [id]\n    reason: nobody else can'],
+      ['key: [id]', 'key: [id]\n    link: https://crm/tasks/{id}'],
+    ] as const) {
+      const after = digests(text.replace(from, to));
+      expect(after.does, to).toBe(before.does);
+      expect(after.whole, to).not.toBe(before.whole);
+    }
+    for (const [from, to] of [
+      ["'done'", "'closed'"],
+      ['do: transfer', 'do: clear'],
+      ['key: [id]', 'key: [id]\n    after: [desk/tickets]'],
+      ['key: [id]', 'key: [id]\n    inflow: true'],
+      ['key: [id]', 'key: [id]\n    secret: [token]'],
+      ['active: users.active', 'active: users.enabled'],
+      ['categories:', 'deactivate: { set: { active: false }, verify: not users.active }\ncategories:'],
+      ['categories:', 'deactivate: { by: person }\ncategories:'],
+      ['categories:', 'connect: { lock_timeout: 1s }\ncategories:'],
+    ] as const) {
+      const after = digests(text.replace(from, to));
+      expect(after.does, to).not.toBe(before.does);
+    }
+  });
+
   test('knows where its parts stand', () => {
-    const reading = readCatalog(GOOD, 'systems/crm.yaml');
+    const reading = readCatalog(GOOD, 'systems/crm.yaml', KINDS);
     if (!reading.ok) throw new Error(reading.mistakes.join('\n'));
     expect(reading.file.where(['categories', 'tasks', 'owner', 'column'])).toBe(
       'systems/crm.yaml:19:7 categories.tasks.owner.column',
     );
     expect(reading.file.where(['categories', 'tasks', 'label'])).toBe('systems/crm.yaml:13:3 categories.tasks.label');
     expect(reading.file.where(['people', 'match', 0, 'column'])).toBe('systems/crm.yaml:10:20 people.match.0.column');
+  });
+});
+
+describe('who carries a verb out', () => {
+  const withVerb = (verb: string) => readCatalog(GOOD.replace('categories:', `${verb}\ncategories:`), 'crm.yaml', KINDS);
+
+  test('is the system where the catalog says how, and a person or nobody where it says so', () => {
+    const read = (verb: string) => {
+      const reading = withVerb(verb);
+      if (!reading.ok) throw new Error(reading.mistakes.join('\n'));
+      return reading.catalog.deactivate;
+    };
+    expect(read('deactivate: { set: { active: false }, verify: not users.active }')?.by).toBe('system');
+    expect(read('deactivate: { by: person, page: https://crm/users, reason: only the console can }')).toMatchObject({
+      by: 'person',
+    });
+    expect(read('deactivate: { by: nobody, reason: accounts stay }')?.by).toBe('nobody');
+  });
+
+  test.each([
+    [
+      'by somebody unknown',
+      'deactivate: { by: robot, set: { active: false }, verify: not users.active }',
+      ['crm.yaml:12:15 deactivate.by: "robot" was given, allowed are system, person, nobody'],
+    ],
+    [
+      'by a person, with what only the system can do',
+      'deactivate: { by: person, set: { active: false } }',
+      ['crm.yaml:12:27 deactivate.set: unknown key set; known here are by, page, reason'],
+    ],
+    [
+      'by nobody, without a reason',
+      'deactivate: { by: nobody }',
+      ['crm.yaml:12:1 deactivate.reason: is missing: a text is needed'],
+    ],
+  ])('%s: said with its place', (_name, verb, lines) => {
+    const reading = withVerb(verb);
+    expect(reading.ok ? 'no mistake' : reading.mistakes).toEqual(lines);
+  });
+});
+
+describe('catalogs of several kinds', () => {
+  const kinds = {
+    postgres: KINDS.postgres,
+    minutes: { ...KINDS.postgres, schema: z.strictObject(headShape('minutes')) as never },
+  };
+
+  test('are read by the schema of their own kind', () => {
+    const reading = readCatalog(GOOD.replace('kind: postgres', 'kind: minutes'), 'crm.yaml', kinds);
+    expect(reading.ok ? [] : reading.mistakes).toEqual([
+      'crm.yaml:5:1 people: unknown key people; known here are version, system, title, kind',
+      'crm.yaml:12:1 categories: unknown key categories; known here are version, system, title, kind',
+    ]);
+  });
+
+  test('of a kind that does not exist are told which there are', () => {
+    const reading = readCatalog(GOOD.replace('kind: postgres', 'kind: postgre'), 'crm.yaml', kinds);
+    expect(reading.ok ? [] : reading.mistakes).toEqual([
+      'crm.yaml:4:1 kind: "postgre" was given, allowed are postgres, minutes (did you mean postgres?)',
+    ]);
+    const none = readCatalog(GOOD.replace('kind: postgres\n', ''), 'crm.yaml', kinds);
+    expect(none.ok ? [] : none.mistakes).toEqual(['crm.yaml:1:1 kind: is missing: allowed are postgres, minutes']);
   });
 });

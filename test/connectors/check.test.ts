@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readCatalog } from '../../connectors/catalog-file.js';
+import { readCatalog } from '../../connectors/catalog/file.js';
 import { keysAsWritten } from '../../connectors/keys.js';
+import { KINDS } from '../../connectors/registry.js';
 import {
   ALICE,
   account,
@@ -290,7 +291,7 @@ categories:
     const outcomes = { refused: 0, missing: 0, found: 0 };
     const readable: string[] = [];
     for (const name of names) {
-      const reading = readCatalog(`${YAML}    label: ${JSON.stringify(name)}\n`, 'crm.yaml');
+      const reading = readCatalog(`${YAML}    label: ${JSON.stringify(name)}\n`, 'crm.yaml', KINDS);
       if (!reading.ok) outcomes.refused++;
       else readable.push(reading.catalog.categories.tasks!.label!);
     }

@@ -3,11 +3,12 @@
  * The catalog is a text with blocks, so that a test can replace one block and leave the rest.
  */
 import pg from 'pg';
-import type { Catalog } from '../../connectors/catalog.js';
-import { type CatalogFile, readCatalog } from '../../connectors/catalog-file.js';
+import { type CatalogFile, readCatalog } from '../../connectors/catalog/file.js';
 import type { Connector, KeyPage, Witness } from '../../connectors/connector.js';
 import { keysOf } from '../../connectors/keys.js';
-import { createConnector } from '../../connectors/registry.js';
+import type { Catalog } from '../../connectors/postgres/catalog.js';
+import { createConnector, KINDS } from '../../connectors/registry.js';
+import { Bundle } from '../../domain/bundle.js';
 import type { AccessChange, AccessVerb, Batch, Effect, Intent, Mark } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
@@ -81,7 +82,7 @@ export async function createBench(name: string, sql = ''): Promise<Bench> {
     session,
     connector: (yaml, options = {}) => {
       const connector = createConnector(mustRead(yaml), {
-        url: options.url ?? database.url,
+        connection: new Bundle('crm', { url: options.url ?? database.url }),
         poolSize: options.poolSize,
         log: options.log,
       }) as WholeConnector;
@@ -97,7 +98,7 @@ export async function createBench(name: string, sql = ''): Promise<Bench> {
 }
 
 export function mustRead(yaml: string): { catalog: Catalog; file: CatalogFile } {
-  const reading = readCatalog(yaml, 'crm.yaml');
+  const reading = readCatalog(yaml, 'crm.yaml', KINDS);
   if (!reading.ok) throw new Error(reading.mistakes.join('\n'));
   return reading;
 }

@@ -2,9 +2,10 @@
 
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadCatalog } from '../../connectors/catalog-file.js';
+import { loadCatalog } from '../../connectors/catalog/file.js';
 import type { Connector } from '../../connectors/connector.js';
-import { createConnector } from '../../connectors/registry.js';
+import { createConnector, KINDS } from '../../connectors/registry.js';
+import { Bundle } from '../../domain/bundle.js';
 import type { Batch } from '../../domain/effect.js';
 import type { Account, Person } from '../../domain/model.js';
 import { seedDemo } from '../../examples/demo/seed.js';
@@ -17,8 +18,8 @@ let workspace: WholeConnector;
 let helpdesk: WholeConnector;
 
 const connect = async (system: string, url: string): Promise<WholeConnector> => {
-  const catalog = await loadCatalog(fileURLToPath(new URL(`../../systems/demo-${system}.yaml`, import.meta.url)));
-  return createConnector(catalog, { url }) as WholeConnector;
+  const catalog = await loadCatalog(fileURLToPath(new URL(`../../systems/demo-${system}.yaml`, import.meta.url)), KINDS);
+  return createConnector(catalog, { connection: new Bundle(system, { url }) }) as WholeConnector;
 };
 
 beforeAll(async () => {

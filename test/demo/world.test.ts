@@ -3,15 +3,16 @@
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Catalog, CategorySpec } from '../../connectors/catalog.js';
-import { loadCatalog } from '../../connectors/catalog-file.js';
+import { loadCatalog } from '../../connectors/catalog/file.js';
+import type { Catalog, CategorySpec } from '../../connectors/postgres/catalog.js';
+import { KINDS } from '../../connectors/registry.js';
 import { ALICE, ALICE_AGENT, BRUNO, BRUNO_AGENT } from '../../examples/demo/people.js';
 import { seedDemo } from '../../examples/demo/seed.js';
 import { readConfig } from '../../runtime/config.js';
 import { createTestDatabase, type TestDatabase } from '../support/servers.js';
 
 const load = async (system: string): Promise<Catalog> =>
-  (await loadCatalog(fileURLToPath(new URL(`../../systems/demo-${system}.yaml`, import.meta.url)))).catalog;
+  (await loadCatalog(fileURLToPath(new URL(`../../systems/demo-${system}.yaml`, import.meta.url)), KINDS)).catalog;
 
 /** A system of the demo with somebody's identities in it. */
 interface World {

@@ -3,9 +3,10 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { loadCatalog } from '../../connectors/catalog-file.js';
+import { loadCatalog } from '../../connectors/catalog/file.js';
 import type { Connector } from '../../connectors/connector.js';
-import { createConnector } from '../../connectors/registry.js';
+import { createConnector, KINDS } from '../../connectors/registry.js';
+import { Bundle } from '../../domain/bundle.js';
 import type { Account } from '../../domain/model.js';
 import { startEngine } from './engine.js';
 import { complaintsAfterOffboarding, issuesOf, refusedFor, withEveryProjectOpen } from './judge.js';
@@ -15,7 +16,7 @@ import { type Role, roleFromTheDocs } from './role.js';
 import type { Snapshot } from './snapshot.js';
 
 const CATALOG = new URL('../../systems/redmine.yaml', import.meta.url).pathname;
-const { catalog, file } = await loadCatalog(CATALOG);
+const { catalog, file } = await loadCatalog(CATALOG, KINDS);
 
 let world: RedmineWorld;
 let role: Role;
@@ -26,7 +27,7 @@ let before: Snapshot;
 beforeAll(async () => {
   world = await startRedmineWorld();
   role = await roleFromTheDocs(world.databaseUrl);
-  redmine = createConnector({ catalog, file }, { url: role.url }) as Required<Connector>;
+  redmine = createConnector({ catalog, file }, { connection: new Bundle('Redmine', { url: role.url }) }) as Required<Connector>;
   before = await withEveryProjectOpen(world, world.snapshot);
 });
 afterAll(async () => {

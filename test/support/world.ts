@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import pg from 'pg';
 import { Offboardings } from '../../client/runs.js';
+import type { Kinds } from '../../connectors/catalog/kind.js';
 import { type Config, readConfig } from '../../runtime/config.js';
 import { connectTemporal } from '../../runtime/temporal.js';
 import { type RunningWorker, type StartWorkerOptions, startWorker } from '../../workers/worker.js';
@@ -20,6 +21,9 @@ export interface WorldOptions extends Partial<Pick<StartWorkerOptions, 'patience
   config: string;
   /** Changes the configuration before anything starts. */
   change?: (config: Config) => void;
+  /** Kinds of system beyond those of the registry, and the variables that their connections take their values from. */
+  kinds?: Kinds;
+  env?: Record<string, string>;
   /** With which rights the worker connects to a system; without it, as the superuser that the test uses. */
   connectAs?: (system: string, url: string) => string;
 }
@@ -46,8 +50,10 @@ Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { loggin
 export async function startWorld(options: WorldOptions): Promise<World> {
   const config = readConfig(options.config);
   const databases: Record<string, TestDatabase> = {};
-  const env: Record<string, string> = {};
+  const env: Record<string, string> = { ...options.env };
   for (const [system, { connection }] of Object.entries(config.systems)) {
+    // What is reached in another way is no database.
+    if (connection === undefined) continue;
     databases[system] = await createTestDatabase(system);
     env[connection] = options.connectAs?.(system, databases[system].url) ?? databases[system].url;
   }
@@ -66,6 +72,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       patience: options.patience,
       wrap: options.wrap,
       worker: options.worker,
+      kinds: options.kinds,
       ...more,
     });
   const temporal = await connectTemporal(config.temporal);

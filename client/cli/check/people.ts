@@ -2,14 +2,14 @@
 import type { SuccessorRule } from '../../../domain/request.js';
 import type { Config } from '../../../runtime/config.js';
 import { queryOf } from '../../reach.js';
-import { type Connector, directoryRoles } from '../../systems.js';
+import type { Connector } from '../../systems.js';
 import type { Finding } from './finding.js';
 
 export async function checkRoles(config: Config, connectors: ReadonlyMap<string, Connector>): Promise<Finding[]> {
   const directory = connectors.get(config.directory);
   if (!directory) return [unchecked('roles', config)];
   const findings: Finding[] = [];
-  const given = await directoryRoles(config);
+  const given = directory.directory?.roles ?? { operator: false, approver: false };
   for (const role of ['operators', 'approvers'] as const) {
     const holders = config.roles[role];
     if (holders === 'directory') {

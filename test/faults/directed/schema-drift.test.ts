@@ -154,6 +154,23 @@ describe('the catalog, too', () => {
   afterAll(() => rm(dir, { recursive: true, force: true }));
   const catalog = () => join(dir, 'desk.yaml');
 
+  test('words and classifications that change after the approval leave it as it was', async () => {
+    const run = await approvedButHeld(small);
+    const before = await readFile(catalog(), 'utf8');
+    const reworded = before
+      .replace('title: Small desk', 'title: The desk')
+      .replace(/^( {4}title:) .*$/gm, '$1 Something else')
+      .replace(/^( {4}label:) subject$/gm, '$1 status');
+    expect(reworded).not.toBe(before);
+    await writeFile(catalog(), reworded);
+    try {
+      await release(small, run);
+      expect(await ended(small, run)).toMatchObject({ outcome: 'completed', revision: 1 });
+    } finally {
+      await writeFile(catalog(), before);
+    }
+  });
+
   test('a category that is added after the approval opens it again, and is in the next plan', async () => {
     const run = await approvedButHeld(small);
     const before = await readFile(catalog(), 'utf8');
@@ -190,7 +207,7 @@ describe('the catalog, too', () => {
     const run = await agreed(small);
     await waitFor(small, run, one => one.steps['crm/rules']?.state === 'running');
     const before = await readFile(catalog(), 'utf8');
-    await writeFile(catalog(), before.replace('title: Watched tickets', 'title: Tickets under watch'));
+    await writeFile(catalog(), before.replace('{ language: language }', '{ language: language, about: subject }'));
     try {
       const parked = await ended(small, run);
       expect(parked.state).toBe('needs-attention');

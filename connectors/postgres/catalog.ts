@@ -1,13 +1,13 @@
 /**
- * A catalog describes one system to its connector. It is data with a schema: an unknown key is an error, never ignored.
+ * The catalog of a PostgreSQL database: what every catalog says (catalog/head.ts), and where that stands in the schema.
  *
  * Names of tables are `schema.table`, names of columns are plain; both are resolved against the live database and quoted, never
  * interpolated. Conditions are one boolean SQL expression each, written by operators like a migration: they use qualified names
  * (`tasks.status <> 'done'`: the bare table name is the alias; other tables as `schema.table`) and only read.
  */
 import { z } from 'zod';
+import { absence, categoryShape, headShape, name, verbShape } from '../catalog/head.js';
 
-const name = z.string().regex(/^[a-z][a-z0-9_]*$/, 'allowed are lower-case letters, digits and _, starting with a letter');
 /** PostgreSQL cuts longer names off in silence, and then two names may become one. Bytes, not characters. */
 const fits = (text: string): boolean => new TextEncoder().encode(text).length <= 63;
 const plain = (text: string): boolean => !/["\0]/.test(text);
@@ -72,25 +72,20 @@ const mirror = z.strictObject({
 });
 
 const category = z.strictObject({
-  title: z.string().min(1),
-  do: z.enum(['transfer', 'remove', 'revoke', 'clear', 'acknowledge', 'keep']),
+  ...categoryShape(column),
   table,
   key: z.array(column).min(1),
   owner: z.strictObject({ column, identity: name.default('user') }),
   /** Which rows count. Rows that stop matching meanwhile are left alone. */
   when: condition.optional(),
-  label: column.optional(),
-  /** One item in the application: `{column}` is replaced by the item's value. */
-  link: z.string().optional(),
-  /** The whole category in the application, where people settle it by hand. */
-  page: z.url({ protocol: /^https?$/, error: 'an address that starts with https:// or http:// is needed' }).optional(),
-  /** Attribute name → column, for `match` rules and lists of items. */
-  attributes: z.record(name, column).default({}),
   /** Incremented by one with every change. */
   version: column.optional(),
   /** Columns set with every change. */
   touch: values.default({}),
-  /** May `successor.<identity>` own the row? e.g. `exists (select 1 from public.members m where m.user_id = successor."user" ...)`. */
+  /**
+   * May `successor.<identity>` own the row? e.g.
+   * `exists (select 1 from public.members m where m.user_id = successor."user" ...)`.
+   */
   successor_must: condition.optional(),
   successor_must_says: z.string().optional(),
   mirrors: z.array(mirror).default([]),
@@ -98,40 +93,26 @@ const category = z.strictObject({
   unique: z.array(column).optional(),
   /** For `remove` and `revoke`: columns to set instead of deleting the row. For `clear`: instead of NULL in the owner column. */
   set: values.optional(),
-  /** Columns that never leave the database: not in before-images, lists or logs. */
-  secret: z.array(column).default([]),
-  /** The moment at which an item acts by itself. */
-  fires_at: column.optional(),
-  inflow: z.boolean().default(false),
-  after: z.array(z.string()).default([]),
-  /** Queue name → value written into the owner column. */
-  queues: z.record(name, z.union([z.string(), z.number()])).default({}),
-  unassigned: z.boolean().default(false),
-  reason: z.string().optional(),
 });
 
 /** Columns to set on the person's row, and the condition that proves it. */
-const switchSpec = z.strictObject({
+const switchShape = {
   set: values,
   /** True on the person's row afterwards. */
   verify: condition,
   /** Rows to delete in the same transaction (sessions). Table → column that holds an identity. */
   also_delete: z.array(z.strictObject({ table, column, identity: name.default('user') })).default([]),
-});
+};
 
 export const catalogSchema = z.strictObject({
-  version: z.literal(1),
-  system: name,
-  title: z.string().min(1),
-  kind: z.literal('postgres'),
+  ...headShape('postgres'),
   connect: z
     .strictObject({
       statement_timeout: duration.default('60s'),
       lock_timeout: duration.default('5s'),
     })
     .prefault({}),
-  /** A person without an account here is normal. */
-  absence: z.enum(['acknowledge', 'expected']).default('acknowledge'),
+  absence,
   people,
   identities: z.record(name, identity).default({}),
   guards: z
@@ -143,14 +124,12 @@ export const catalogSchema = z.strictObject({
     })
     .prefault({}),
   categories: z.record(name, category),
-  block: switchSpec.optional(),
-  unblock: switchSpec.optional(),
-  deactivate: switchSpec.optional(),
-  reactivate: switchSpec.optional(),
+  // What a person does is seen by reading the account, as `people.active` and `people.blocked` say.
+  ...verbShape(switchShape),
   /** Columns that point at people and are deliberately in no category. */
   acknowledged: z.array(z.strictObject({ table, column, reason: z.string().min(1) })).default([]),
 });
 
 export type Catalog = z.infer<typeof catalogSchema>;
 export type CategorySpec = Catalog['categories'][string];
-export type SwitchSpec = z.infer<typeof switchSpec>;
+export type SwitchSpec = Extract<NonNullable<Catalog['block']>, { by: 'system' }>;

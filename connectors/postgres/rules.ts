@@ -1,15 +1,11 @@
-/** Rules between the parts of one catalog that a schema cannot say. Everything that needs the live database is in `check()`. */
+/** What no schema can say about a PostgreSQL catalog, and no general rule. What needs the live database is in `check()`. */
+import { VERBS, type Verb } from '../catalog/head.js';
+import { didYouMean } from '../catalog/nearest.js';
+import { onlyFor, type Path, type Report } from '../catalog/rules.js';
 import type { Catalog, CategorySpec, SwitchSpec } from './catalog.js';
-import type { Mistake } from './catalog-issues.js';
-import { didYouMean } from './nearest.js';
-import { mistakeIn } from './postgres/conditions.js';
+import { mistakeIn } from './conditions.js';
 
-type Path = (string | number)[];
-type Report = (path: Path, says: string) => void;
-
-export function brokenRules(catalog: Catalog): Mistake[] {
-  const mistakes: Mistake[] = [];
-  const report: Report = (path, says) => mistakes.push({ path, says });
+export function postgresRules(catalog: Catalog, report: Report): void {
   people(catalog, report);
   for (const [name, spec] of Object.entries(catalog.categories)) category(catalog, name, spec, report);
   switches(catalog, report);
@@ -21,7 +17,6 @@ export function brokenRules(catalog: Catalog): Mistake[] {
     if (/^(pg_|information_schema\.)/i.test(table))
       report(path, `${table} is a table of the database system itself, which is never touched`);
   }
-  return mistakes;
 }
 
 function people(catalog: Catalog, report: Report): void {
@@ -47,19 +42,9 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
     );
   }
   if (new Set(spec.key).size < spec.key.length) report(at('key'), 'a column is named twice');
-  for (const [index, after] of spec.after.entries()) {
-    if (after.includes('/') && !after.startsWith(`${catalog.system}/`)) continue;
-    const other = after.slice(after.indexOf('/') + 1);
-    const known = Object.keys(catalog.categories);
-    if (other === name) report(at('after', index), 'a category cannot come after itself');
-    else if (!known.includes(other))
-      report(at('after', index), `there is no category ${other}${didYouMean(other, known)}; known are ${known.join(', ')}`);
-  }
   onlyFor(spec, ['transfer'], report, at, {
     successor_must: spec.successor_must,
     unique: spec.unique,
-    unassigned: spec.unassigned || undefined,
-    queues: Object.keys(spec.queues).length > 0 || undefined,
   });
   onlyFor(spec, ['transfer', 'clear'], report, at, { mirrors: spec.mirrors.length > 0 || undefined });
   onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { set: spec.set });
@@ -71,27 +56,8 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
       `rows stay with the leaver after this set: say with when which rows still count, or set ${spec.owner.column} too`,
     );
   }
-  if (spec.do === 'keep' && !spec.reason) report(at(), 'keep needs a reason: why these items stay with the leaver');
   reserved(spec, report, at);
   secrets(spec, report, at);
-  if (spec.link && !/^https?:\/\//.test(spec.link))
-    report(at('link'), `${JSON.stringify(spec.link)} was given; a link starts with https:// or http://`);
-  if (spec.link && /[{}]/.test(spec.link.replace(/\{[^{}]+\}/g, '')))
-    report(at('link'), 'a { or } has no partner; columns stand in the link as {column}');
-}
-
-function onlyFor(
-  spec: CategorySpec,
-  dispositions: string[],
-  report: Report,
-  at: (...keys: Path) => Path,
-  given: Record<string, unknown>,
-): void {
-  if (dispositions.includes(spec.do)) return;
-  for (const [key, value] of Object.entries(given)) {
-    if (value !== undefined)
-      report(at(key), `${key} has no meaning with do: ${spec.do}; it belongs to ${dispositions.join(', ')}`);
-  }
 }
 
 /** Columns that a change writes by itself must not be written by `touch` or `set` as well. */
@@ -115,9 +81,6 @@ function secrets(spec: CategorySpec, report: Report, at: (...keys: Path) => Path
   const shown: [Path, string][] = [
     ...spec.key.map((k, i): [Path, string] => [at('key', i), k]),
     [at('owner', 'column'), spec.owner.column],
-    ...(spec.label ? [[at('label'), spec.label] as [Path, string]] : []),
-    ...Object.entries(spec.attributes).map(([a, c]): [Path, string] => [at('attributes', a), c]),
-    ...linkColumns(spec.link).map((c): [Path, string] => [at('link'), c]),
   ];
   for (const [path, column] of shown) {
     if (spec.secret.includes(column)) report(path, `${column} is secret and would be shown here`);
@@ -139,22 +102,17 @@ function switches(catalog: Catalog, report: Report): void {
       }
     }
   }
-  if (catalog.block && !catalog.unblock) report(['block'], 'a block must be reversible: unblock is missing');
-  if (catalog.block && !catalog.people.blocked)
+  if (catalog.block && catalog.block.by !== 'nobody' && !catalog.people.blocked)
     report(['block'], 'people.blocked is missing: the condition that is true while the block is in place');
-  if (catalog.unblock && !catalog.block) report(['unblock'], 'there is no block to undo');
-  if (catalog.reactivate && !catalog.deactivate) report(['reactivate'], 'there is no deactivate to undo');
 }
 
-export function switchesOf(catalog: Catalog): [string, SwitchSpec][] {
-  return (['block', 'unblock', 'deactivate', 'reactivate'] as const).flatMap(name => {
+/** The switches that the database itself carries out. */
+export function switchesOf(catalog: Catalog): [Verb, SwitchSpec][] {
+  return VERBS.flatMap(name => {
     const spec = catalog[name];
-    return spec ? [[name, spec] as [string, SwitchSpec]] : [];
+    return spec?.by === 'system' ? [[name, spec] as [Verb, SwitchSpec]] : [];
   });
 }
-
-/** Columns that a link names as {column}. */
-export const linkColumns = (link: string | undefined): string[] => [...(link ?? '').matchAll(/\{([^{}]+)\}/g)].map(m => m[1]!);
 
 export interface PlacedCondition {
   path: Path;

@@ -1,36 +1,36 @@
 /**
- * A catalog file from disk to a checked catalog: YAML, then the schema (catalog.ts), then the rules between its parts
- * (catalog-rules.ts). Every mistake is one line, `file:line:column key.path: what was given and what is allowed`, and all of them
- * are found at once.
+ * A catalog file from disk to a checked catalog: YAML, then the schema of its kind, then the rules between its parts. Every mistake
+ * is one line, `file:line:column key.path: what was given and what is allowed`, and all of them are found at once.
  */
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isCollection, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
-import { HandoverFailure } from '../domain/failure.js';
-import { type Catalog, catalogSchema } from './catalog.js';
-import { explainIssues } from './catalog-issues.js';
-import { brokenRules } from './catalog-rules.js';
+import { z } from 'zod';
+import { HandoverFailure } from '../../domain/failure.js';
+import { type Digests, digestsOf } from './digest.js';
+import type { Head } from './head.js';
+import type { CatalogOf, Kinds } from './kind.js';
+import { explainIssues, type Mistake } from './mistakes.js';
+import { generalRules } from './rules.js';
 
 export type KeyPath = readonly (string | number)[];
 
 /** Where a catalog came from: connectors use it to say where a mistake is. */
 export interface CatalogFile {
   path: string;
-  /** SHA-256 over the canonical JSON of the catalog, defaults filled in. */
-  digest: string;
+  digests: Digests;
   /** `file:line:column key.path` of the nearest node that exists in the file. */
   where(path: KeyPath): string;
 }
 
-export interface LoadedCatalog {
-  catalog: Catalog;
+export interface LoadedCatalog<C extends Head = Head> {
+  catalog: C;
   file: CatalogFile;
 }
 
-export type CatalogReading = ({ ok: true } & LoadedCatalog) | { ok: false; mistakes: string[] };
+export type CatalogReading<C extends Head = Head> = ({ ok: true } & LoadedCatalog<C>) | { ok: false; mistakes: string[] };
 
 /** Reads and checks a catalog; throws a `configuration` failure that lists every mistake on a line of its own. */
-export async function loadCatalog(path: string): Promise<LoadedCatalog> {
+export async function loadCatalog<K extends Kinds>(path: string, kinds: K): Promise<LoadedCatalog<CatalogOf<K>>> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -39,14 +39,14 @@ export async function loadCatalog(path: string): Promise<LoadedCatalog> {
       cause: error,
     });
   }
-  const reading = readCatalog(text, path);
+  const reading = readCatalog(text, path, kinds);
   if (reading.ok) return { catalog: reading.catalog, file: reading.file };
   const count = reading.mistakes.length === 1 ? 'one mistake' : `${reading.mistakes.length} mistakes`;
   throw new HandoverFailure('configuration', `The catalog ${path} has ${count}:\n${reading.mistakes.join('\n')}`);
 }
 
 /** The same over a text; `path` is only what messages call it. */
-export function readCatalog(text: string, path: string): CatalogReading {
+export function readCatalog<K extends Kinds>(text: string, path: string, kinds: K): CatalogReading<CatalogOf<K>> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
@@ -68,25 +68,25 @@ export function readCatalog(text: string, path: string): CatalogReading {
   } catch (error) {
     return { ok: false, mistakes: [`${path}:1:1 ${(error as Error).message}`] };
   }
-  const parsed = catalogSchema.safeParse(data);
-  const broken = parsed.success ? brokenRules(parsed.data) : explainIssues(parsed.error.issues, data);
-  if (!parsed.success || broken.length > 0) {
-    return { ok: false, mistakes: broken.map(mistake => `${where(mistake.path)}: ${mistake.says}`) };
-  }
-  return { ok: true, catalog: parsed.data, file: { path, digest: catalogDigest(parsed.data), where } };
+  const read = understand(data, kinds);
+  if ('mistakes' in read) return { ok: false, mistakes: read.mistakes.map(({ path: at, says }) => `${where(at)}: ${says}`) };
+  const { catalog, digests } = read;
+  return { ok: true, catalog: catalog as CatalogOf<K>, file: { path, digests, where } };
 }
 
-export function catalogDigest(catalog: Catalog): string {
-  return createHash('sha256').update(canonical(catalog)).digest('hex');
-}
-
-/** JSON with sorted keys and without undefined values. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
-  entries.sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`).join(',')}}`;
+/** Without a known kind nobody can say what else should stand in the file. */
+function understand(data: unknown, kinds: Kinds): { catalog: Head; digests: Digests } | { mistakes: Mistake[] } {
+  const anyKind = z.object({ kind: z.enum(Object.keys(kinds)) });
+  const named = anyKind.safeParse(data);
+  if (!named.success) return { mistakes: explainIssues(named.error.issues, data, anyKind) };
+  const kind = kinds[named.data.kind]!;
+  const parsed = kind.schema.safeParse(data);
+  if (!parsed.success) return { mistakes: explainIssues(parsed.error.issues, data, kind.schema) };
+  const mistakes: Mistake[] = [];
+  const report = (path: Mistake['path'], says: string) => void mistakes.push({ path, says });
+  generalRules(parsed.data, report);
+  kind.rules(parsed.data, report);
+  return mistakes.length > 0 ? { mistakes } : { catalog: parsed.data, digests: digestsOf(parsed.data, kind.words) };
 }
 
 /** Byte offset of the node at `keys`: of the key for a pair, of the nearest parent where it does not exist. */

@@ -1,6 +1,5 @@
 /** What zod finds wrong with a catalog, as sentences: what was given, what is allowed, and the nearest known key. */
 import { z } from 'zod';
-import { catalogSchema } from './catalog.js';
 import { didYouMean } from './nearest.js';
 
 export interface Mistake {
@@ -11,17 +10,22 @@ export interface Mistake {
 type Issue = z.core.$ZodIssue;
 
 /** One sentence per mistake; an unknown key is a mistake of its own. */
-export function explainIssues(issues: readonly Issue[], data: unknown, prefix: (string | number)[] = []): Mistake[] {
+export function explainIssues(
+  issues: readonly Issue[],
+  data: unknown,
+  schema: z.core.$ZodType,
+  prefix: (string | number)[] = [],
+): Mistake[] {
   return issues.flatMap(issue =>
-    explain(issue, data, [...prefix, ...issue.path.map(p => (typeof p === 'symbol' ? String(p) : p))]),
+    explain(issue, data, schema, [...prefix, ...issue.path.map(p => (typeof p === 'symbol' ? String(p) : p))]),
   );
 }
 
-function explain(issue: Issue, data: unknown, path: (string | number)[]): Mistake[] {
+function explain(issue: Issue, data: unknown, schema: z.core.$ZodType, path: (string | number)[]): Mistake[] {
   const given = valueAt(data, path);
   switch (issue.code) {
     case 'unrecognized_keys': {
-      const known = knownKeys(path, given);
+      const known = knownKeys(schema, path, given);
       // What stands there already cannot have been meant.
       const open = known.filter(key => !(key in (given as object)));
       return issue.keys.map(key => ({
@@ -48,14 +52,19 @@ function explain(issue: Issue, data: unknown, path: (string | number)[]): Mistak
       return [{ path, says: `the name ${show(key)} cannot be used; ${issue.issues.map(i => i.message).join('; ')}` }];
     }
     case 'invalid_union':
-      return explainUnion(issue.errors, data, path);
+      return explainUnion(issue.errors, data, schema, path);
     default:
       return [{ path, says: `${show(given)} was given; ${issue.message}` }];
   }
 }
 
 /** Of several shapes that were possible, the one that the author seems to have meant: with the fewest unknown and missing keys. */
-function explainUnion(options: readonly (readonly Issue[])[], data: unknown, path: (string | number)[]): Mistake[] {
+function explainUnion(
+  options: readonly (readonly Issue[])[],
+  data: unknown,
+  schema: z.core.$ZodType,
+  path: (string | number)[],
+): Mistake[] {
   const given = valueAt(data, path);
   if (given === undefined) return [{ path, says: 'is missing' }];
   const isMap = typeof given === 'object' && given !== null;
@@ -65,11 +74,34 @@ function explainUnion(options: readonly (readonly Issue[])[], data: unknown, pat
     const kinds = options.map(o => o[0]).map(i => (i?.code === 'invalid_type' ? nameOfType(i.expected) : 'something else'));
     return [{ path, says: `${show(given)} was given, ${[...new Set(kinds)].join(' or ')} is needed` }];
   }
+  const named = byName(candidates, given, path);
+  if (named) return named;
   const cost = (issues: readonly Issue[]) =>
     issues.reduce((n, i) => n + (i.code === 'unrecognized_keys' ? i.keys.length * (isMap ? 2 : 1) : 1), 0);
-  const best = candidates.reduce((a, b) => (cost(b) < cost(a) ? b : a));
-  return explainIssues(best, data, path);
+  const best = sameName(candidates).reduce((a, b) => (cost(b) < cost(a) ? b : a));
+  return explainIssues(best, data, schema, path);
 }
+
+/** Where every shape wants another name under the same key (`by: system | person`), the names are what can be said. */
+function byName(options: readonly (readonly Issue[])[], given: unknown, path: (string | number)[]): Mistake[] | null {
+  const wrong = options.map(issues => issues.find(isName));
+  const key = String(wrong[0]?.path[0]);
+  if (options.length < 2 || !wrong.every(issue => issue !== undefined && String(issue.path[0]) === key)) return null;
+  const allowed = wrong.flatMap(issue => (issue as Issue & { values: unknown[] }).values).map(String);
+  const value = valueAt(given, [key]);
+  const near = typeof value === 'string' ? didYouMean(value, allowed) : '';
+  const said = value === undefined ? 'is missing:' : `${show(value)} was given,`;
+  return [{ path: [...path, key], says: `${said} allowed are ${allowed.join(', ')}${near}` }];
+}
+
+/** Shapes that are told apart by a name, and whose name was given. */
+function sameName<O extends readonly Issue[]>(options: O[]): O[] {
+  const same = options.filter(issues => !issues.some(isName));
+  return same.length > 0 ? same : options;
+}
+
+/** The value of a key that can only be one name is another. */
+const isName = (issue: Issue): boolean => issue.code === 'invalid_value' && issue.values.length === 1 && issue.path.length === 1;
 
 const TYPE_NAMES: Record<string, string> = {
   string: 'a text',
@@ -99,13 +131,25 @@ function valueAt(data: unknown, path: (string | number)[]): unknown {
 }
 
 /** The keys that the schema knows at `path`; where several shapes are possible, those of the shape that shares most with `given`. */
-function knownKeys(path: (string | number)[], given: unknown): string[] {
-  let schemas: z.core.$ZodType[] = [catalogSchema];
+function knownKeys(schema: z.core.$ZodType, path: (string | number)[], given: unknown): string[] {
+  let schemas: z.core.$ZodType[] = [schema];
   for (const key of path) schemas = schemas.flatMap(unwrap).flatMap(s => child(s, key));
-  const shapes = schemas.flatMap(unwrap).flatMap(s => (s instanceof z.ZodObject ? [Object.keys(s.shape)] : []));
+  const objects = schemas.flatMap(unwrap).filter(s => s instanceof z.ZodObject);
+  const named = objects.filter(s => isNamedAs(s, given));
+  const shapes = (named.length > 0 ? named : objects).map(s => Object.keys(s.shape));
   const keys = new Set(typeof given === 'object' && given !== null ? Object.keys(given) : []);
   const shared = (shape: string[]) => shape.filter(k => keys.has(k)).length;
   return shapes.reduce<string[]>((a, b) => (shared(b) > shared(a) || a.length === 0 ? b : a), []);
+}
+
+/** Does every key of this shape that can only be one name have that name in `given`? */
+function isNamedAs(schema: z.ZodObject, given: unknown): boolean {
+  return Object.entries(schema.shape).every(([key, inner]) => {
+    const [literal] = unwrap(inner as z.core.$ZodType);
+    if (!(literal instanceof z.ZodLiteral)) return true;
+    const value = valueAt(given, [key]);
+    return value === undefined ? inner !== literal : literal.values.has(value as never);
+  });
 }
 
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType[] {

@@ -1,0 +1,68 @@
+/** Rules between the parts of a catalog that no schema can say and that hold for every kind. */
+import type { CategoryHead, Head } from './head.js';
+import { linkFields } from './head.js';
+import { didYouMean } from './nearest.js';
+
+export type Path = (string | number)[];
+/** Notes a mistake with its place; `says` continues a sentence that has named the place. */
+export type Report = (path: Path, says: string) => void;
+
+export function generalRules(catalog: Head, report: Report): void {
+  for (const [name, spec] of Object.entries(catalog.categories)) category(catalog, name, spec, report);
+  verbs(catalog, report);
+}
+
+function category(catalog: Head, name: string, spec: CategoryHead, report: Report): void {
+  const at = (...keys: Path): Path => ['categories', name, ...keys];
+  for (const [index, after] of spec.after.entries()) {
+    if (after.includes('/') && !after.startsWith(`${catalog.system}/`)) continue;
+    const other = after.slice(after.indexOf('/') + 1);
+    const known = Object.keys(catalog.categories);
+    if (other === name) report(at('after', index), 'a category cannot come after itself');
+    else if (!known.includes(other))
+      report(at('after', index), `there is no category ${other}${didYouMean(other, known)}; known are ${known.join(', ')}`);
+  }
+  onlyFor(spec, ['transfer'], report, at, {
+    unassigned: spec.unassigned || undefined,
+    queues: Object.keys(spec.queues).length > 0 || undefined,
+  });
+  if (spec.do === 'keep' && !spec.reason) report(at(), 'keep needs a reason: why these items stay with the leaver');
+  for (const [path, field] of shownFields(spec)) {
+    if (spec.secret.includes(field)) report(at(...path), `${field} is secret and would be shown here`);
+  }
+  if (spec.link && !/^https?:\/\//.test(spec.link))
+    report(at('link'), `${JSON.stringify(spec.link)} was given; a link starts with https:// or http://`);
+  if (spec.link && /[{}]/.test(spec.link.replace(/\{[^{}]+\}/g, '')))
+    report(at('link'), 'a { or } has no partner; columns stand in the link as {column}');
+}
+
+/** Keys that mean something with some dispositions only; undefined = not given. */
+export function onlyFor(
+  spec: CategoryHead,
+  dispositions: string[],
+  report: Report,
+  at: (...keys: Path) => Path,
+  given: Record<string, unknown>,
+): void {
+  if (dispositions.includes(spec.do)) return;
+  for (const [key, value] of Object.entries(given)) {
+    if (value !== undefined)
+      report(at(key), `${key} has no meaning with do: ${spec.do}; it belongs to ${dispositions.join(', ')}`);
+  }
+}
+
+function shownFields(spec: CategoryHead): [Path, string][] {
+  return [
+    ...(spec.label ? [[['label'], spec.label] as [Path, string]] : []),
+    ...Object.entries(spec.attributes).map(([attribute, field]): [Path, string] => [['attributes', attribute], field]),
+    ...linkFields(spec.link).map((field): [Path, string] => [['link'], field]),
+  ];
+}
+
+function verbs(catalog: Head, report: Report): void {
+  const can = (verb: 'block' | 'unblock' | 'deactivate' | 'reactivate') =>
+    catalog[verb] !== undefined && catalog[verb].by !== 'nobody';
+  if (can('block') && !can('unblock')) report(['block'], 'a block must be reversible: unblock is missing');
+  if (can('unblock') && !can('block')) report(['unblock'], 'there is no block to undo');
+  if (can('reactivate') && !can('deactivate')) report(['reactivate'], 'there is no deactivate to undo');
+}

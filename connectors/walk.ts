@@ -1,0 +1,57 @@
+/**
+ * Collects what a system gives out page by page while others work in it. A walk is complete only if nothing speaks against it: no page
+ * came twice, no item came twice, the total stayed the same, and what was collected is as much as the system said there is. Anything else is an incomplete
+ * enumeration, by name, and never a short one.
+ */
+
+export interface Page<T> {
+  items: readonly T[];
+  /** Where the next page is; null after the last one. */
+  next: string | null;
+  /** How many items there are in all, where the system says. */
+  total?: number | null;
+}
+
+export type Walked<T> = { complete: true; items: T[] } | { complete: false; problem: string };
+
+/**
+ * @param read reads the page at `cursor`, the first one at null; what it throws is passed on
+ * @param keyOf names an item
+ * @param tries how often a walk that others disturbed is begun anew
+ */
+export async function walk<T>(
+  read: (cursor: string | null) => Promise<Page<T>>,
+  keyOf: (item: T) => string,
+  tries = 3,
+): Promise<Walked<T>> {
+  for (;;) {
+    const walked = await once(read, keyOf);
+    if (walked.complete || --tries <= 0) return walked;
+  }
+}
+
+async function once<T>(read: (cursor: string | null) => Promise<Page<T>>, keyOf: (item: T) => string): Promise<Walked<T>> {
+  const items = new Map<string, T>();
+  const cursors = new Set<string>();
+  let total: number | null = null;
+  for (let cursor: string | null = null; ; ) {
+    const page: Page<T> = await read(cursor);
+    for (const item of page.items) {
+      const key = keyOf(item);
+      if (items.has(key)) return incomplete(`the item ${key} came on two pages: somebody changed the list meanwhile`);
+      items.set(key, item);
+    }
+    // One that left and made the rest move up hides another one, and the sums still agree.
+    if (total !== null && page.total != null && page.total !== total)
+      return incomplete(`there were ${total} items, and ${page.total} a page later: somebody changed the list meanwhile`);
+    total = page.total ?? total;
+    if (page.next === null) break;
+    if (cursors.has(page.next)) return incomplete(`the page at "${page.next}" came twice`);
+    cursors.add(page.next);
+    cursor = page.next;
+  }
+  if (total !== null && total !== items.size) return incomplete(`${items.size} of ${total} items were collected`);
+  return { complete: true, items: [...items.values()] };
+}
+
+const incomplete = (problem: string): { complete: false; problem: string } => ({ complete: false, problem });

@@ -1,0 +1,93 @@
+/**
+ * Attempts that die at an effect. A dead attempt does nothing more: whatever it would have gone on with never comes back to it, and
+ * Temporal hears that it is gone and gives the activity to another attempt, as it does when a worker process is killed.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Systems } from '../../activities/deps.js';
+import type { Connector, Effects, Witness } from '../../connectors/connector.js';
+import { listOf } from '../../connectors/keys.js';
+import type { Work } from '../../domain/effect.js';
+
+/**
+ * Where the attempt dies: before the effect; when its intent is durable and nothing was sent; when it has happened and its answer has
+ * not been heard; when the answer was heard and nobody was told; when the whole activity is done and its result is lost.
+ */
+export const POINTS = ['before', 'intended', 'happened', 'answered', 'result-lost'] as const;
+export type Point = (typeof POINTS)[number];
+
+interface Attempt {
+  dead: boolean;
+  die(): void;
+}
+
+/** Every effect, and every activity that has had one, dies once at this point. */
+export class Crashes {
+  /** The effects and activities that have died. */
+  readonly died = new Set<string>();
+  readonly #attempts = new AsyncLocalStorage<Attempt>();
+
+  constructor(readonly point: Point) {}
+
+  activities<T extends object>(activities: T): T {
+    return Object.fromEntries(
+      Object.entries(activities as Record<string, (input: unknown) => Promise<unknown>>).map(([name, verb]) => [
+        name,
+        async (input: unknown) => {
+          let die = () => {};
+          const death = new Promise<never>((_, reject) => {
+            die = () => reject(new Error('the worker is gone'));
+          });
+          const attempt: Attempt = { dead: false, die };
+          const result = await Promise.race([this.#attempts.run(attempt, () => verb(input)), death]);
+          const changes = name === 'runSteps' || name === 'deactivate' || name === 'blockAccess' || name === 'restoreAccess';
+          const what = `${name} ${JSON.stringify(input)}`;
+          if (this.point === 'result-lost' && changes && !this.died.has(what)) {
+            this.died.add(what);
+            throw new Error('the worker is gone');
+          }
+          return result;
+        },
+      ]),
+    ) as T;
+  }
+
+  /** From now on the connectors behind these systems die, too. */
+  install(systems: Systems): void {
+    const open = systems.get.bind(systems);
+    systems.get = async system => this.#dying(await open(system));
+  }
+
+  #dying(connector: Connector): Connector {
+    const apply: Effects['apply'] = async (work, witness, signal) => {
+      await this.#pass('before', work);
+      const dying: Witness = {
+        intend: async intent => {
+          await witness.intend(intent);
+          await this.#pass('intended', work);
+        },
+      };
+      const done = await connector.apply(work, dying, signal);
+      await this.#pass('happened', work);
+      await this.#pass('answered', work);
+      return done;
+    };
+    return { ...connector, apply };
+  }
+
+  /** Dies here for the first time that this effect passes; whoever is dead goes no further. */
+  async #pass(point: Point, work: Work): Promise<void> {
+    const attempt = this.#attempts.getStore();
+    const what = nameOf(work);
+    if (attempt && point === this.point && !this.died.has(what)) {
+      this.died.add(what);
+      attempt.dead = true;
+      attempt.die();
+    }
+    if (attempt?.dead) await new Promise(() => {});
+  }
+}
+
+function nameOf(work: Work): string {
+  const { system } = work.account;
+  return work.kind === 'access' ? `${system} ${work.verb}` : `${system}/${work.category} ${listOf(work.keys)[0]}`;
+}

@@ -1,0 +1,374 @@
+/**
+ * A connector for a system without transactions, written as an example: everything that the port asks for, and how it is kept where
+ * a call can only be sent and hoped for.
+ *
+ *   an effect      the intent first, then one bulk call; its answer says what became of each item
+ *   a doubt        nobody can be asked what became of a call, so the items are read again, and the answer says `read`
+ *   a walk         lists come in pages that shift: `walk` says when a list cannot be trusted
+ */
+import { randomUUID } from 'node:crypto';
+import type { LoadedCatalog } from '../../../connectors/catalog/file.js';
+import { accessOf, commonFacts } from '../../../connectors/catalog/head.js';
+import type { ConnectOptions } from '../../../connectors/catalog/kind.js';
+import type { Connector, Directory, Effects, Reader, Witness } from '../../../connectors/connector.js';
+import { keysOf, listOf, numbersOf } from '../../../connectors/keys.js';
+import { walk } from '../../../connectors/walk.js';
+import type { AccessChange, AccessVerb, Batch, Done, Effect, Fate, Intent } from '../../../domain/effect.js';
+import { HandoverFailure } from '../../../domain/failure.js';
+import { fingerprintOf } from '../../../domain/keys.js';
+import type { Account, ItemException, ItemKey, Person } from '../../../domain/model.js';
+import type { MemoryCatalog } from './kind.js';
+import { CallFailed, type Entry, type Member, Service } from './service.js';
+
+export function memoryConnector({ catalog, file }: LoadedCatalog<MemoryCatalog>, { connection }: ConnectOptions): Connector {
+  const desk = new Desk(catalog, connection.need('name'));
+  return {
+    system: catalog.system,
+    title: catalog.title,
+    catalogDigest: file.digests.does,
+    wholeCatalogDigest: file.digests.whole,
+    categories: Object.entries(catalog.categories).map(([category, spec]) => ({
+      ...commonFacts(category, spec),
+      identity: 'user',
+    })),
+    access: accessOf(catalog, 'nobody'),
+    ...(catalog.directory ? { directory: directoryOf(desk) } : {}),
+    ...readerOf(desk),
+    ...effectsOf(desk),
+    close: async () => {},
+  };
+}
+
+/** The service behind its catalog: every call goes through `call`, the one place where its errors become ours. */
+class Desk {
+  constructor(
+    readonly catalog: MemoryCatalog,
+    private readonly name: string,
+  ) {}
+
+  async call<T>(doing: string, ask: (service: Service) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted();
+    try {
+      return await ask(Service.at(this.name));
+    } catch (error) {
+      if (!(error instanceof CallFailed)) throw error;
+      const kind = error.retryAfterMs === null ? 'transient' : 'throttled';
+      const says = `${this.catalog.system}: while ${doing}: ${error.message}`;
+      throw new HandoverFailure(kind, says, { cause: error, retryAfterMs: error.retryAfterMs ?? undefined });
+    }
+  }
+
+  /** Everything that `owner` holds, or why nobody can say. */
+  held(category: string, owner: string, signal?: AbortSignal) {
+    const { page } = this.catalog.connect;
+    return walk<Entry>(
+      cursor => this.call(`listing ${category}`, service => service.page(category, owner, cursor, page), signal),
+      entry => entry.key,
+    );
+  }
+
+  read(category: string, keys: readonly ItemKey[], signal?: AbortSignal): Promise<(Entry | null)[]> {
+    return this.call(`reading items of ${category}`, service => service.read(category, keys), signal);
+  }
+
+  async member(account: Account, signal?: AbortSignal): Promise<Member> {
+    const id = account.identities.user ?? '';
+    const member = await this.call('reading an account', service => service.member(id), signal);
+    if (!member) throw new HandoverFailure('rejected', `${this.catalog.system}: the account ${id} no longer exists`);
+    return member;
+  }
+}
+
+// --- who people are -------------------------------------------------------------------------------------------------
+
+function directoryOf(desk: Desk): Directory {
+  const people = async (fits: (member: Member) => boolean, signal?: AbortSignal): Promise<Person[]> => {
+    const found = await desk.call('looking people up', service => service.search(fits), signal);
+    return found.sort((a, b) => (a.id < b.id ? -1 : 1)).map(personOf);
+  };
+  return {
+    roles: { operator: true, approver: true },
+    findPeople: ({ by, value }, signal) =>
+      people(one => (by === 'id' ? one.id === value : by === 'email' && sameText(one.email, value)), signal),
+    team: (team, signal) => people(one => one.team === team && one.status !== 'off', signal),
+  };
+}
+
+function personOf({ id, name, email, status, manager, team, roles }: Member): Person {
+  return { id, name, email, active: status !== 'off', managerId: manager, team, roles, human: id };
+}
+
+const sameText = (a: string, b: string): boolean => a.toLowerCase() === b.trim().toLowerCase();
+
+// --- what they hold -------------------------------------------------------------------------------------------------
+
+function readerOf(desk: Desk): Reader {
+  const { system, absence } = desk.catalog;
+  const accountOf = ({ id, status }: Member): Account => ({
+    system,
+    status: 'found',
+    identities: { user: id },
+    active: status !== 'off',
+    blocked: status === 'suspended',
+  });
+  return {
+    async resolveAccount(person, pinned, signal) {
+      const absent = { kind: 'absent', expected: absence === 'expected' } as const;
+      if (pinned.user === '') return absent;
+      const fits = (one: Member): boolean =>
+        pinned.user !== undefined
+          ? one.id === pinned.user
+          : desk.catalog.directory
+            ? one.id === person.id
+            : person.email !== null && sameText(one.email, person.email);
+      const found = await desk.call('resolving an account', service => service.search(fits), signal);
+      if (found.length === 1) return { kind: 'found', account: accountOf(found[0]!) };
+      if (found.length === 0 && pinned.user === undefined) return absent;
+      const candidates = found.map(one => ({ id: one.id, label: `${one.name} <${one.email}>` }));
+      return { kind: 'ambiguous', identity: 'user', candidates };
+    },
+    readAccount: async (account, signal) => accountOf(await desk.member(account, signal)),
+    async guards(account, signal) {
+      const { id, protected: guarded } = await desk.member(account, signal);
+      return guarded ? [{ kind: 'protected', message: `${system}: the account ${id} is protected` }] : [];
+    },
+    inventoryBy: 'walk',
+    async inventory(account, categories, signal) {
+      const all = [];
+      for (const category of categories) {
+        const walked = await desk.held(category, account.identities.user ?? '', signal);
+        const keys = walked.complete ? walked.items.map(entry => entry.key) : [];
+        const problem = walked.complete ? null : `the list could not be read whole: ${walked.problem}`;
+        const { complete } = walked;
+        all.push({ category, count: keys.length, fingerprint: fingerprintOf(keys), complete, problem, firesAt: null });
+      }
+      return all;
+    },
+    async *pages(account, category, { size, attribute, signal }) {
+      const walked = await desk.held(category, account.identities.user ?? '', signal);
+      if (!walked.complete)
+        throw new HandoverFailure('transient', `${system}: ${category} could not be read whole: ${walked.problem}`);
+      for (let from = 0; from < walked.items.length; from += size) {
+        const items = walked.items.slice(from, from + size);
+        const keys = items.map(entry => entry.key);
+        const attributes = attribute === undefined ? null : items.map(entry => entry.label);
+        const fingerprint = fingerprintOf(keys);
+        yield { keys: keysOf(keys), count: keys.length, fingerprint, attributes, order: 'none', low: null, high: null };
+      }
+    },
+    async items(account, category, { after, limit }, signal) {
+      const walked = await desk.held(category, account.identities.user ?? '', signal);
+      const sorted = (walked.complete ? walked.items : []).sort((a, b) => (a.key < b.key ? -1 : 1));
+      const rest = sorted.filter(entry => after === undefined || entry.key > after);
+      const items = rest.slice(0, limit).map(({ key, label }) => ({ key, label, link: null, attributes: {}, firesAt: null }));
+      return { items, next: rest.length > limit ? items.at(-1)!.key : null };
+    },
+  };
+}
+
+// --- effects --------------------------------------------------------------------------------------------------------
+
+const STATUS: Record<AccessVerb, Member['status']> = {
+  block: 'suspended',
+  unblock: 'active',
+  deactivate: 'off',
+  reactivate: 'active',
+};
+const INVERSE: Record<AccessVerb, AccessVerb> = {
+  block: 'unblock',
+  unblock: 'block',
+  deactivate: 'reactivate',
+  reactivate: 'deactivate',
+};
+
+function effectsOf(desk: Desk): Effects {
+  return {
+    apply: (work, witness, signal) =>
+      work.kind === 'batch' ? applyBatch(desk, work, witness, signal) : applyAccess(desk, work, witness, signal),
+    async fateOf(work, intent, signal) {
+      // Nobody can be asked about a call. It may still be on its way, and reading too early would say that it never arrived.
+      if (Date.now() < sentAt(intent) + desk.catalog.connect.lands_within_ms) return { kind: 'under-way' };
+      return work.kind === 'batch' ? readBatch(desk, work, signal) : readAccess(desk, work, signal);
+    },
+    restore({ work, effect }, witness, signal) {
+      if (work.kind === 'access') return giveAccessBack(desk, work, effect, witness, signal);
+      return giveBack(desk, work, effect, witness, signal);
+    },
+  };
+}
+
+/** What tells this effect from every other, and when it was sent. */
+const newMark = (): string => `call ${randomUUID()} of ${new Date().toISOString()}`;
+const sentAt = ({ mark }: Intent): number => Date.parse(mark.slice(mark.lastIndexOf(' ') + 1));
+
+/** The first so many items: the rest is left for the next effect. */
+async function applyBatch(desk: Desk, work: Batch, witness: Witness, signal?: AbortSignal): Promise<Done> {
+  const keys = listOf(work.keys).slice(0, desk.catalog.connect.bulk);
+  const owner = ownerOf(desk, work);
+  const changes = keys.map((key, n) => ({ key, from: owner, to: takerOf(work, n) }));
+  // What is deleted is read before, or nobody could give it back.
+  const rows = work.do === 'transfer' ? [] : await desk.read(work.category, keys, signal);
+  const intent = await intended(witness, keys.length, signal);
+  const answers = await desk.call('changing items', service => service.bulk(work.category, changes), signal);
+  const exceptions = answers.flatMap((answer, n) => (answer === null ? [] : [exceptionOf(keys[n]!, answer)]));
+  const changed = answers.map(answer => answer === null);
+  return done(
+    intent,
+    effectOf(
+      work,
+      changed,
+      exceptions,
+      rows.filter((row, n) => row && changed[n]),
+    ),
+  );
+}
+
+/** From here on the effect may be under way: nothing may be sent before the witness has it. */
+async function intended(witness: Witness, took: number, signal?: AbortSignal): Promise<Intent> {
+  const intent: Intent = { mark: newMark(), took, effect: null };
+  signal?.throwIfAborted();
+  await witness.intend(intent);
+  signal?.throwIfAborted();
+  return intent;
+}
+
+/** The system itself has answered, item by item. */
+const done = (intent: Intent, effect: Effect): Done => ({ ...intent, effect, sure: 'asked' });
+
+function ownerOf(desk: Desk, { account, do: disposition, takers }: Batch): string {
+  const owner = account.identities.user;
+  const refuse = (why: string) => new HandoverFailure('rejected', `${desk.catalog.system}: ${why}`);
+  if (owner === undefined) throw refuse('the leaver has no account here, so no item can be theirs');
+  if (disposition === 'transfer' && takers.length === 0) throw refuse('a transfer needs at least one successor');
+  if (takers.includes(owner)) throw refuse('the successor is the leaver');
+  return owner;
+}
+
+/** What the nth item's owner becomes; undefined: it is deleted. */
+function takerOf(work: Batch, n: number): string | null | undefined {
+  if (work.do !== 'transfer') return undefined;
+  return work.takers[work.assignment ? numbersOf(work.assignment)[n]! : 0]!;
+}
+
+const WHY: Record<string, ItemException> = {
+  gone: { key: '', kind: 'gone', why: 'it no longer exists' },
+  taken: { key: '', kind: 'taken', why: 'somebody else owns it now' },
+  exists: { key: '', kind: 'taken', why: 'somebody has made it anew' },
+};
+
+function exceptionOf(key: ItemKey, answer: string): ItemException {
+  return { ...(WHY[answer] ?? { kind: 'failed', why: `the system refused it (${answer})` }), key };
+}
+
+/** `changed`: per item of the effect, in their order. */
+function effectOf(work: Batch, changed: boolean[], exceptions: ItemException[], before: unknown[]): Effect {
+  const perTaker = work.do === 'transfer' ? work.takers.map(() => 0) : [];
+  if (work.do === 'transfer')
+    for (const [n, is] of changed.entries()) if (is) perTaker[work.assignment ? numbersOf(work.assignment)[n]! : 0]! += 1;
+  const owners = { values: [work.account.identities.user ?? null], perKey: null };
+  return { changed: changed.filter(Boolean).length, merged: 0, perTaker, exceptions, owners, before };
+}
+
+/** Items that are as the call would have left them count as done by it: reading cannot tell whose doing it was. */
+async function readBatch(desk: Desk, work: Batch, signal?: AbortSignal): Promise<Fate> {
+  const keys = listOf(work.keys).slice(0, work.count);
+  const rows = await desk.read(work.category, keys, signal);
+  const fates = rows.map((row, n): 'done' | 'missed' | 'taken' | 'gone' => {
+    if (row === null) return work.do === 'transfer' ? 'gone' : 'done';
+    if (work.do === 'transfer' && row.owner === takerOf(work, n)) return 'done';
+    return row.owner === work.account.identities.user ? 'missed' : 'taken';
+  });
+  if (!fates.includes('done')) return { kind: 'did-not', sure: 'read' };
+  const exceptions = fates.flatMap((fate, n): ItemException[] => {
+    if (fate === 'done') return [];
+    if (fate === 'missed') return [{ key: keys[n]!, kind: 'missed', why: 'the call broke off before it came to it' }];
+    return [exceptionOf(keys[n]!, fate)];
+  });
+  const effect = effectOf(
+    work,
+    fates.map(fate => fate === 'done'),
+    exceptions,
+    [],
+  );
+  return { kind: exceptions.length > 0 ? 'partly' : 'happened', effect, sure: 'read' };
+}
+
+async function applyAccess(desk: Desk, work: AccessChange, witness: Witness, signal?: AbortSignal): Promise<Done> {
+  const { system } = desk.catalog;
+  if (desk.catalog[work.verb]?.by !== 'system')
+    throw new HandoverFailure('configuration', `${system}: the catalog does not say how to ${work.verb} an account`);
+  const member = await desk.member(work.account, signal);
+  if (member.protected && STATUS[work.verb] !== 'active')
+    throw new HandoverFailure('rejected', `${system}: the account ${member.id} is protected`);
+  const intent = await intended(witness, 1, signal);
+  const ask = (service: Service) => service.setStatus(member.id, STATUS[work.verb]);
+  const refusal = await desk.call(`asking to ${work.verb} an account`, ask, signal);
+  if (refusal !== null) throw new HandoverFailure('rejected', `${system}: it refused to ${work.verb} ${member.id} (${refusal})`);
+  return done(intent, accessEffect(member.status === STATUS[work.verb] ? 0 : 1));
+}
+
+const accessEffect = (changed: number): Effect => ({
+  changed,
+  merged: 0,
+  perTaker: [],
+  exceptions: [],
+  owners: { values: [], perKey: null },
+  before: [],
+});
+
+async function readAccess(desk: Desk, { verb, account }: AccessChange, signal?: AbortSignal): Promise<Fate> {
+  const { status } = await desk.member(account, signal);
+  return status === STATUS[verb]
+    ? { kind: 'happened', effect: accessEffect(1), sure: 'read' }
+    : { kind: 'did-not', sure: 'read' };
+}
+
+/** The inverse of `applyAccess`: only where the account is still as we left it. */
+async function giveAccessBack(
+  desk: Desk,
+  work: AccessChange,
+  effect: Effect,
+  witness: Witness,
+  signal?: AbortSignal,
+): Promise<Done> {
+  const { id, status } = await desk.member(work.account, signal);
+  if (effect.changed > 0 && status === STATUS[work.verb])
+    return applyAccess(desk, { ...work, verb: INVERSE[work.verb] }, witness, signal);
+  const why = 'the account is no longer as it was left: somebody has changed it since';
+  const exceptions: ItemException[] = effect.changed > 0 ? [{ key: id, kind: 'taken', why }] : [];
+  return done(await intended(witness, 1, signal), { ...accessEffect(0), exceptions });
+}
+
+/** The inverse of `applyBatch`: only what is still as we left it is given back. */
+async function giveBack(desk: Desk, work: Batch, effect: Effect, witness: Witness, signal?: AbortSignal): Promise<Done> {
+  const excepted = new Set(effect.exceptions.map(one => one.key));
+  const all = listOf(work.keys).slice(0, work.count);
+  const places = all.flatMap((key, n) => (excepted.has(key) ? [] : [{ key, n }]));
+  const owner = ownerOf(desk, work);
+  const kept = new Map((effect.before as Entry[]).map(row => [row.key, row]));
+  const ours = work.do === 'transfer' ? places : places.filter(({ key }) => kept.has(key));
+  const lost = places.filter(one => !ours.includes(one)).map(({ key }) => key);
+  const intent = await intended(witness, all.length, signal);
+  const ask = (service: Service) =>
+    work.do === 'transfer'
+      ? service.bulk(
+          work.category,
+          ours.map(({ key, n }) => ({ key, from: takerOf(work, n) ?? null, to: owner })),
+        )
+      : service.create(
+          work.category,
+          ours.map(({ key }) => kept.get(key)!),
+        );
+  const answers = await desk.call('giving items back', ask, signal);
+  const exceptions = answers.flatMap((answer, n) => (answer === null ? [] : [exceptionOf(ours[n]!.key, answer)]));
+  for (const key of lost) exceptions.push({ key, kind: 'failed', why: 'nobody kept what it was before it was deleted' });
+  return done(
+    intent,
+    effectOf(
+      { ...work, do: 'remove' },
+      answers.map(answer => answer === null),
+      exceptions,
+      [],
+    ),
+  );
+}
