@@ -12,9 +12,10 @@
  *   manifest      the keys behind an approved inventory, in pages
  *   plan          the ordered steps with successors; each revision has a digest
  *   step          one category of one system, or one deactivation per system
- *   batch         one manifest page, changed in one transaction of the target
+ *   batch         one manifest page, or a part of one where a call takes no more, changed at once
  *   decision      approve, reject, acknowledge, amend, retry, skip, ... by a person
- *   ledger        our record of every effect: intent before, receipt after
+ *   ledger        our record of every effect: a receipt, `intended` before anything is sent, then `done` or `aborted`
+ *   mark          the connector's own words in a receipt, by which it finds out what became of the effect
  *   fence         raised when an offboarding ends: an attempt scheduled before it is *left behind* and gets no receipt any more
  *   certificate   the closing document
  *

@@ -24,7 +24,7 @@ export const policySchema = z.strictObject({
   rounds: z.number().int().min(1).max(10).default(3),
   /** Days after which a plan nobody decided on expires. Never a silent approval. */
   expiresAfterDays: z.number().positive().default(90),
-  /** Keys of one batch, one transaction of the target. Measured: larger gains nothing, smaller pays more round trips. */
+  /** Keys of one page, and so of one batch at most. Measured: larger gains nothing, smaller pays more round trips. */
   batch: z.number().int().min(1).max(10_000).default(10_000),
 });
 

@@ -153,12 +153,12 @@ export function manifestsOf(pool: Pool): Manifests {
         for (const { keys, assignment, origin } of sets) {
           await client.query(
             `insert into handover.manifest_pages (manifest, step, page, round, origin, count, key_order, keys, assignment, fingerprint, digest)
-             select $1, $2, last.page + row_number() over (order by n), $3, $4, cardinality(some.keys), 'none', some.keys, some.assignment,
-                    '', ${DIGEST('some.keys', 'some.assignment')}
+             select $1, $2, last.page + row_number() over (order by n), $3, $4, cardinality(slice.keys), 'none', slice.keys, slice.assignment,
+                    '', ${DIGEST('slice.keys', 'slice.assignment')}
                from (select $5::text[] as keys, $6::smallint[] as assignment) as given,
                     (select coalesce(max(page), 0) as page from handover.manifest_pages where manifest = $1 and step = $2) as last,
                     generate_series(1, cardinality(given.keys), $7::integer) as n,
-                    lateral (select given.keys[n : n + $7 - 1] as keys, given.assignment[n : n + $7 - 1] as assignment) as some`,
+                    lateral (select given.keys[n : n + $7 - 1] as keys, given.assignment[n : n + $7 - 1] as assignment) as slice`,
             [manifest, step, round, origin, keys, assignment, size],
           );
         }

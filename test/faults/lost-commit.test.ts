@@ -36,7 +36,7 @@ async function runWith(how: 'swallow' | 'withhold', meanwhile: (keys: string[]) 
   expect(await cut).toEqual({ statement: 'COMMIT', answered: how === 'swallow' });
   expect(await ended(small, run)).toMatchObject({ state: 'closed', outcome: 'completed' });
   const receipts = await small.db.store.query(
-    `select state, changed, exceptions from handover.receipts where offboarding = $1 and step = 'crm/accounts'`,
+    `select state, sure, changed, exceptions from handover.receipts where offboarding = $1 and step = 'crm/accounts' order by at`,
     [run.offboardingId],
   );
   const witness = await small.db.crm.query(
@@ -47,6 +47,7 @@ async function runWith(how: 'swallow' | 'withhold', meanwhile: (keys: string[]) 
   return {
     receipts: receipts.rows.map(row => ({
       state: row.state as string,
+      sure: row.sure as string,
       changed: row.changed as number,
       exceptions: (JSON.parse(row.exceptions) as { key: string; kind: string }[]).map(({ kind }) => kind),
     })),
@@ -65,23 +66,26 @@ async function toTheSuccessor(keys: string[]): Promise<void> {
   }
 }
 
+/** The first attempt: what it would have done stays on record, and counts for nothing. */
+const CAME_TO_NOTHING = { state: 'aborted', sure: 'asked', changed: 4, exceptions: [] };
+
 test('the batch was carried out, and a colleague writes the same successor again: the move is ours, once', async () => {
   expect(await runWith('swallow', toTheSuccessor)).toEqual({
-    receipts: [{ state: 'done', changed: 4, exceptions: [] }],
+    receipts: [{ state: 'done', sure: 'asked', changed: 4, exceptions: [] }],
     moved: { handover: 4 },
   });
 });
 
 test('the batch was rolled back, and a colleague moves all of its rows to the same successor: no move is ours', async () => {
   expect(await runWith('withhold', toTheSuccessor)).toEqual({
-    receipts: [{ state: 'done', changed: 0, exceptions: ['taken', 'taken', 'taken', 'taken'] }],
+    receipts: [CAME_TO_NOTHING, { state: 'done', sure: 'asked', changed: 0, exceptions: ['taken', 'taken', 'taken', 'taken'] }],
     moved: { colleague: 4 },
   });
 });
 
 test('the batch was rolled back, and a colleague moves half of its rows to the same successor: the other half is ours', async () => {
   expect(await runWith('withhold', keys => toTheSuccessor(keys.slice(0, 2)))).toEqual({
-    receipts: [{ state: 'done', changed: 2, exceptions: ['taken', 'taken'] }],
+    receipts: [CAME_TO_NOTHING, { state: 'done', sure: 'asked', changed: 2, exceptions: ['taken', 'taken'] }],
     moved: { colleague: 2, handover: 2 },
   });
 });

@@ -1,8 +1,13 @@
-/** The fence around a closed offboarding: what was left behind gets no receipt, what a reset starts anew does, nothing slips through. */
+/**
+ * The ledger: receipts from intent to end, in parts, with rows as they were; the register that steps begin in; and the fence around a
+ * closed offboarding: what was left behind gets no receipt, what a reset starts anew does, nothing slips through.
+ */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Effect } from '../../domain/effect.js';
-import { LeftBehind, type NewReceipt, ReceiptExists } from '../../store/ledger.js';
+import { nameOf } from '../../store/before-images.js';
+import { keysOf, listOf, numbersOf, sharesOf } from '../../store/keys.js';
+import { LeftBehind, type NewReceipt, ReceiptExists, receiptDigest } from '../../store/ledger.js';
 import { openStore, type Store } from '../../store/store.js';
 import { createTestDatabase, type TestDatabase } from '../support/servers.js';
 
@@ -109,9 +114,247 @@ describe('a fence', () => {
   });
 });
 
-test('the same effect twice is told from one that was left behind', async () => {
-  await store.ledger.begin(receipt(1), [], at(5));
-  await expect(store.ledger.begin(receipt(1), [], at(6))).rejects.toThrow(ReceiptExists);
+describe('a receipt', () => {
+  test('of the same effect twice is told from one that was left behind', async () => {
+    await store.ledger.begin(receipt(1), [], at(5));
+    await expect(store.ledger.begin(receipt(1), [], at(6))).rejects.toThrow(ReceiptExists);
+  });
+
+  test('is intended until somebody says how it ended, and of two who say so the first one stands', async () => {
+    await store.ledger.begin(receipt(1), [], at(5));
+    expect(await store.ledger.find(receipt(1))).toMatchObject({ state: 'intended', sure: null });
+    await store.ledger.end(receipt(1), { state: 'done', sure: 'read', effect: null });
+    await store.ledger.end(receipt(1), { state: 'aborted', sure: 'asked' });
+    await store.ledger.done(receipt(1), ['transaction 1']);
+    expect(await store.ledger.all(offboarding)).toMatchObject([{ ...receipt(1), state: 'done', sure: 'read' }]);
+    expect(await store.ledger.unsettled(offboarding)).toEqual([]);
+  });
+
+  test('is settled along with the next one, by its mark', async () => {
+    await store.ledger.begin(receipt(1), [], at(5));
+    await store.ledger.begin(receipt(2), ['transaction 1', 'transaction 9'], at(5));
+    const states = (await store.ledger.all(offboarding)).map(one => [one.page, one.state, one.sure]);
+    expect(states).toEqual([
+      [1, 'done', 'asked'],
+      [2, 'intended', null],
+    ]);
+  });
+
+  test('that came to nothing stays, and every further attempt has one of its own', async () => {
+    const attempts = ['one', 'two', 'three'].map(mark => receipt(1, { mark }));
+    for (const attempt of attempts) {
+      await store.ledger.begin(attempt, [], at(5));
+      if (attempt.mark !== 'three') await store.ledger.end(attempt, { state: 'aborted', sure: 'asked' });
+    }
+    // Somebody who saw the first attempt speaks late.
+    await store.ledger.end(attempts[0]!, { state: 'aborted', sure: 'read' });
+    await store.ledger.done(attempts[0]!, ['one', 'two']);
+    const all = await store.ledger.all(offboarding);
+    expect(all.map(one => [one.mark, one.state, one.sure])).toEqual([
+      ['one', 'aborted', 'asked'],
+      ['two', 'aborted', 'asked'],
+      ['three', 'intended', null],
+    ]);
+    expect(await store.ledger.find(receipt(1))).toMatchObject({ mark: 'three' });
+    expect(await store.ledger.changed(offboarding)).toEqual({});
+    await store.ledger.done(receipt(1), ['three']);
+    expect(await store.ledger.changed(offboarding)).toEqual({ 'crm/tasks': 1 });
+    expect((await store.ledger.totals(offboarding, 'crm/tasks')).changed).toBe(1);
+  });
+
+  test('says what was done once that is known, where it was not known beforehand', async () => {
+    const unknown = receipt(1, { effect: null, took: 3 });
+    await store.ledger.begin(unknown, [], at(5));
+    const intended = await store.ledger.find(unknown);
+    expect(intended).toMatchObject({ state: 'intended', effect: null });
+    const done = effect({
+      changed: 2,
+      exceptions: [{ key: '3', kind: 'missed', why: 'the call broke off' }],
+      owners: { values: ['1', '7'], perKey: sharesOf([0, 1, 0]) },
+      before: [{ key: '1' }, { key: '2' }],
+    });
+    await store.ledger.end(unknown, { state: 'done', sure: 'read', effect: done });
+    const [ended] = await store.ledger.all(offboarding);
+    expect(ended).toMatchObject({ state: 'done', sure: 'read', effect: { ...done, before: [] } });
+    expect(ended!.digest).not.toBe(intended!.digest);
+    expect(ended!.digest).toBe(receiptDigest(ended!, ended!.effect, ended!.images));
+    expect(await store.ledger.before(ended!.images!)).toEqual(done.before);
+  });
+});
+
+describe('before-images', () => {
+  const before = [
+    { key: '1', row: { name: 'Ärger "quoted", {braces} \\ back' } },
+    { key: '2', row: { name: null } },
+  ];
+
+  test('lie in rows of their own, in order, under a digest that the receipt covers', async () => {
+    await store.ledger.begin(receipt(1, { effect: effect({ before }) }), [], at(5));
+    const [stored] = await store.ledger.all(offboarding);
+    expect(stored!.effect!.before).toEqual([]);
+    expect(stored!.digest).toBe(receiptDigest(stored!, stored!.effect, stored!.images));
+    expect(stored!.digest).not.toBe(receiptDigest(stored!, stored!.effect, null));
+    expect(await store.ledger.before(stored!.images!)).toEqual(before);
+  });
+
+  test('can be purged, and the receipt says the same as before', async () => {
+    await store.ledger.begin(receipt(1, { effect: effect({ before }) }), [], at(5));
+    const [stored] = await store.ledger.all(offboarding);
+    await store.pool.query('update handover.before_images set body = null, salt = null where images = $1', [stored!.images]);
+    expect(await store.ledger.before(stored!.images!)).toEqual([null, null]);
+    const { rows } = await store.pool.query('select digest from handover.before_images where images = $1 order by n', [
+      stored!.images,
+    ]);
+    expect(nameOf(rows.map(row => row.digest as string))).toBe(stored!.images);
+  });
+
+  test('of the same rows have other digests each time, so that nobody can guess a row from one', async () => {
+    await store.ledger.begin(receipt(1, { effect: effect({ before }) }), [], at(5));
+    await store.ledger.begin(receipt(2, { effect: effect({ before }) }), [], at(5));
+    const [one, two] = await store.ledger.all(offboarding);
+    expect(one!.images).not.toBe(two!.images);
+  });
+
+  test('are not kept for an intent that was refused', async () => {
+    await store.ledger.begin(receipt(1), [], at(5));
+    const count = async () => (await store.pool.query('select count(*)::int as n from handover.before_images')).rows[0].n;
+    const had = await count();
+    await expect(store.ledger.begin(receipt(1, { effect: effect({ before }) }), [], at(5))).rejects.toThrow(ReceiptExists);
+    expect(await count()).toBe(had);
+  });
+});
+
+describe('parts of a page', () => {
+  const keys = ['1', '2', '3', '4', '5'];
+  const step = 'crm/tasks';
+  const openPages = async () =>
+    (await store.manifests.open(offboarding, step)).map(({ page, part, first, count, keys, assignment }) => ({
+      page,
+      part,
+      first,
+      count,
+      keys: listOf(keys),
+      shares: assignment && numbersOf(assignment),
+    }));
+  const part = (n: number, first: number, took: number, more: Partial<NewReceipt> = {}) =>
+    receipt(1, { part: n, first, took, mark: `part ${n}`, effect: effect({ changed: took }), ...more });
+
+  beforeEach(async () => {
+    for (const page of [1, 2])
+      await store.manifests.write(offboarding, step, page, {
+        keys: keysOf(keys),
+        count: 5,
+        fingerprint: '7',
+        order: 'number',
+        low: '1',
+        high: '5',
+        assignment: page === 1 ? sharesOf([0, 1, 0, 1, 0]) : null,
+      });
+  });
+
+  test('follow each other: what has a receipt is not open any more, what came to nothing is open again', async () => {
+    expect(await openPages()).toEqual([
+      { page: 1, part: 1, first: 0, count: 5, keys, shares: [0, 1, 0, 1, 0] },
+      { page: 2, part: 1, first: 0, count: 5, keys, shares: null },
+    ]);
+    await store.ledger.begin(part(1, 0, 2), [], at(5));
+    expect((await openPages())[0]).toEqual({ page: 1, part: 2, first: 2, count: 3, keys: ['3', '4', '5'], shares: [0, 1, 0] });
+    await store.ledger.begin(part(2, 2, 3), ['part 1'], at(5));
+    expect((await openPages()).map(one => one.page)).toEqual([2]);
+    expect(await store.manifests.open(offboarding, step, 1)).toEqual([]);
+    await store.ledger.end(part(2, 2, 3), { state: 'aborted', sure: 'asked' });
+    expect((await openPages())[0]).toMatchObject({ part: 2, first: 2, count: 3 });
+  });
+
+  test('are found again with the keys that each was about', async () => {
+    const { keys: second, assignment } = (await store.manifests.part(part(2, 2, 3)))!;
+    expect([listOf(second), numbersOf(assignment!)]).toEqual([
+      ['3', '4', '5'],
+      [0, 1, 0],
+    ]);
+    expect(await store.manifests.part(receipt(9))).toBeNull();
+  });
+
+  test('add up, and a later part’s word on an item is about its own keys only', async () => {
+    const refused = { key: '2', kind: 'failed' as const, why: 'no' };
+    await store.ledger.begin(part(1, 0, 2, { effect: effect({ changed: 1, exceptions: [refused] }) }), [], at(5));
+    await store.ledger.begin(part(2, 2, 3), ['part 1'], at(5));
+    await store.ledger.done(receipt(1), ['part 2']);
+    expect(await store.ledger.totals(offboarding, step)).toMatchObject({ changed: 4, failed: 1, exceptions: [refused] });
+    // Tried again in a later round, and moved.
+    await store.ledger.begin(receipt(2, { took: 5, effect: effect({ changed: 1 }) }), [], at(6));
+    await store.ledger.done(receipt(2), ['transaction 2']);
+    expect(await store.ledger.totals(offboarding, step)).toMatchObject({ changed: 5, failed: 0, exceptions: [] });
+  });
+});
+
+test('a further round takes up keys in pages of at most so many, once', async () => {
+  const sets = [
+    { keys: keysOf(['b', 'a', 'c']), count: 3, assignment: sharesOf([1, 0, 1]), origin: 'again' as const },
+    { keys: keysOf([]), count: 0, assignment: null, origin: 'arrived' as const },
+    { keys: keysOf(['n,1', '"n2"']), count: 2, assignment: null, origin: 'arrived' as const },
+  ];
+  expect(await store.manifests.addRound(offboarding, 'crm/tasks', 1, sets, 2)).toBe(true);
+  expect(await store.manifests.addRound(offboarding, 'crm/tasks', 1, sets, 2)).toBe(false);
+  const open = await store.manifests.open(offboarding, 'crm/tasks');
+  expect(open.map(one => [one.page, one.origin, listOf(one.keys), one.assignment && numbersOf(one.assignment)])).toEqual([
+    [1, 'again', ['b', 'a'], [1, 0]],
+    [2, 'again', ['c'], [1]],
+    [3, 'arrived', ['n,1', '"n2"'], null],
+  ]);
+  expect(await store.manifests.arrivedSoFar(offboarding, 'crm/tasks')).toBe(2);
+});
+
+describe('a step that begins', () => {
+  const run = (leaver: string) => ({
+    leaver,
+    human: leaver,
+    offboarding: randomUUID(),
+    workflow: `offboarding/${leaver}`,
+    preview: false,
+  });
+
+  test('is registered again after an earlier proof had struck it off', async () => {
+    const mine = run(`leaver ${offboarding}`);
+    await store.runs.open(mine, at(1));
+    await store.runs.setSuccessors(mine.offboarding, { 'crm/tasks': ['bob'], 'crm/notes': ['eve'] });
+    await store.runs.finishStep(mine.offboarding, 'crm/tasks');
+    expect(await store.runs.beginSteps(mine.offboarding, { 'crm/tasks': ['bob'] })).toEqual([]);
+    const registered = (await store.runs.all()).find(one => one.offboarding === mine.offboarding)!;
+    expect(registered.successors).toEqual({ 'crm/tasks': ['bob'], 'crm/notes': ['eve'] });
+  });
+
+  test('keeps its successors from being switched off, or hears that it comes too late', async () => {
+    const bob = run(`bob ${offboarding}`);
+    const mine = run(`leaver ${offboarding}`);
+    await store.runs.open(bob, at(1));
+    await store.runs.open(mine, at(1));
+    expect(await store.runs.beginSteps(mine.offboarding, { 'crm/tasks': [bob.leaver] })).toEqual([]);
+    expect(await store.runs.claimDeactivation(bob.offboarding)).toMatchObject({ offboarding: mine.offboarding });
+    await store.runs.finishStep(mine.offboarding, 'crm/tasks');
+    expect(await store.runs.claimDeactivation(bob.offboarding)).toBeNull();
+    expect(await store.runs.beginSteps(mine.offboarding, { 'crm/tasks': [bob.leaver] })).toMatchObject([
+      { workflow: bob.workflow },
+    ]);
+  });
+
+  test('waits for a deactivation that is being claimed, and then knows of it', async () => {
+    const bob = run(`bob ${offboarding}`);
+    const mine = run(`leaver ${offboarding}`);
+    await store.runs.open(bob, at(1));
+    await store.runs.open(mine, at(1));
+    const client = await store.pool.connect();
+    try {
+      await client.query('begin; lock table handover.open_runs in exclusive mode');
+      await client.query('update handover.open_runs set deactivating = true where offboarding = $1', [bob.offboarding]);
+      const begun = store.runs.beginSteps(mine.offboarding, { 'crm/tasks': [bob.leaver] });
+      expect(await Promise.race([begun, later('waits')])).toBe('waits');
+      await client.query('commit');
+      expect(await begun).toMatchObject([{ leaver: bob.leaver }]);
+    } finally {
+      client.release();
+    }
+  });
 });
 
 test('an offboarding without a trail has no effects', async () => {
