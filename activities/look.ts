@@ -4,10 +4,11 @@
  */
 import type { Connector } from '../connectors/connector.js';
 import { HandoverFailure } from '../domain/failure.js';
+import { knownDifference, knownUnwaived, type Look, mustFreeze, type StepLook, takersToCheck } from '../domain/look.js';
 import type { Account, CategoryInventory } from '../domain/model.js';
 import { canonicalJson, type Plan, type PlanStep } from '../domain/plan.js';
 import { joined } from '../store/keys.js';
-import type { Frozen, Shown } from '../store/manifests.js';
+import type { Shown } from '../store/manifests.js';
 import type { Deps } from './deps.js';
 import { signal } from './guard.js';
 import { refusedSuccessors } from './successors.js';
@@ -21,32 +22,6 @@ export interface LookInput {
   waived: Record<string, string>;
   /** Keys that acknowledgements have seen, by step; a step that is not in here was seen as the plan shows it. */
   seen: Record<string, string>;
-}
-
-/** A category as it is now, against the plan. */
-export interface StepLook {
-  step: string;
-  count: number;
-  /** Keys that nobody was shown. */
-  arrived: number;
-  /** Keys that were shown and are no longer the leaver's. */
-  departed: number;
-  /** Keys held now beyond those that an approved skip waives. */
-  unwaived: number;
-  /** For manual categories that gained keys: what is held now, frozen, so that it can be acknowledged. */
-  frozen: Frozen | null;
-}
-
-export interface Look {
-  system: string;
-  inventory: CategoryInventory[];
-  steps: StepLook[];
-  /** Successors that may no longer take over, as sentences with their step. */
-  refused: { step: string; sentence: string }[];
-  /** True when the catalog, or the policy, is not the one that the plan was made with. */
-  catalogChanged: boolean;
-  policyChanged: boolean;
-  account: Account;
 }
 
 export async function look(deps: Deps, input: LookInput): Promise<Look> {
@@ -66,7 +41,7 @@ export async function look(deps: Deps, input: LookInput): Promise<Look> {
     system: connector.system,
     inventory,
     steps: looks,
-    refused: plan ? await refusedSuccessors(deps, connector, plan, input.account) : [],
+    refused: plan ? await refusedSuccessors(deps, connector, plan, input.account, step => takersToCheck(step, looks)) : [],
     catalogChanged: plan !== null && plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
     policyChanged: plan !== null && canonicalJson(plan.policy) !== canonicalJson(deps.policy),
     account: await connector.readAccount(input.account, signal()),
@@ -79,7 +54,7 @@ export async function planOf(deps: Deps, digest: string): Promise<Plan> {
   return plan;
 }
 
-/** An equal fingerprint needs no second read of the keys. */
+/** How a step stands now. Keys are read where the inventory leaves open what they are. */
 async function compare(
   deps: Deps,
   connector: Connector,
@@ -88,20 +63,13 @@ async function compare(
   step: PlanStep,
   held: CategoryInventory,
 ): Promise<StepLook> {
-  const waived = input.waived[step.id];
-  const seen = input.seen[step.id];
-  const asPlanned = held.count === step.baseline.count && held.fingerprint === step.baseline.fingerprint;
-  const shown: Shown = seen ? { frozen: seen } : { manifest: plan.manifest, step: step.id };
+  const { manifests } = deps.store;
+  const decided = { seen: input.seen[step.id] ?? null, waived: input.waived[step.id] ?? null };
+  const { seen, waived } = decided;
   const pages = () => connector.pages(input.account, step.category, { size: plan.policy.batch, signal: signal() });
-  const drift =
-    asPlanned && !seen
-      ? { arrived: 0, departed: 0 }
-      : held.count === 0
-        ? { arrived: 0, departed: step.baseline.count }
-        : await deps.store.manifests.drift(shown, pages());
-  const unwaived =
-    waived && held.count > 0 ? (await deps.store.manifests.drift({ frozen: waived }, pages())).arrived : held.count;
-  const frozen =
-    step.phase === 'manual' && drift.arrived > 0 ? await deps.store.manifests.freeze((await joined(pages())).keys) : null;
-  return { step: step.id, count: held.count, ...drift, unwaived, frozen };
+  const shown: Shown = seen ? { frozen: seen } : { manifest: plan.manifest, step: step.id };
+  const difference = knownDifference(step, held, decided) ?? (await manifests.drift(shown, pages()));
+  const unwaived = knownUnwaived(held, decided) ?? (await manifests.drift({ frozen: waived! }, pages())).arrived;
+  const frozen = mustFreeze(step, difference) ? await manifests.freeze((await joined(pages())).keys) : null;
+  return { step: step.id, count: held.count, ...difference, unwaived, frozen };
 }

@@ -3,7 +3,7 @@
  * stands in somebody's way asks Temporal whether that run is open at all, and strikes it off when it is not.
  */
 import { WorkflowNotFoundError } from '@temporalio/common';
-import type { PlanStep } from '../domain/plan.js';
+import type { Successor } from '../domain/model.js';
 import type { OpenRun } from '../store/open-runs.js';
 import type { Deps } from './deps.js';
 
@@ -29,10 +29,14 @@ export async function claimDeactivation(deps: Deps, offboardingId: string): Prom
  * Registers who takes over in these steps before anything of them is done, also where an earlier proof had struck them off: from now on
  * nobody switches them off. Says per step, in a sentence, where that comes too late.
  */
-export async function beginSteps(deps: Deps, offboardingId: string, steps: readonly PlanStep[]): Promise<Record<string, string>> {
+export async function beginSteps(
+  deps: Deps,
+  offboardingId: string,
+  steps: readonly { id: string; takers: readonly Successor[] }[],
+): Promise<Record<string, string>> {
   const successors = Object.fromEntries(
     steps
-      .map(step => [step.id, step.successors.flatMap(successor => successor.personId ?? [])] as const)
+      .map(step => [step.id, step.takers.flatMap(taker => taker.personId ?? [])] as const)
       .filter(([, people]) => people.length > 0),
   );
   if (Object.keys(successors).length === 0) return {};
@@ -41,7 +45,7 @@ export async function beginSteps(deps: Deps, offboardingId: string, steps: reado
     if (await isOpen(deps, run)) late.set(run.leaver, run);
   return Object.fromEntries(
     steps.flatMap(step => {
-      const gone = step.successors.find(successor => successor.personId !== null && late.has(successor.personId));
+      const gone = step.takers.find(taker => taker.personId !== null && late.has(taker.personId));
       if (!gone) return [];
       const { workflow } = late.get(gone.personId!)!;
       const sentence = `${gone.label} is being switched off by an offboarding of their own (${workflow}). Send "amend" with another successor.`;

@@ -1,8 +1,7 @@
 /** Writes down what people decided and how a run ended. */
+import { type Closing, certificateOf, closingEntry } from '../domain/certificate.js';
 import { HandoverFailure } from '../domain/failure.js';
-import type { Outcome } from '../domain/model.js';
 import type { Identity } from '../domain/people.js';
-import { departure, mode, type Run } from '../domain/run.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
 import { outOfPatience, scheduled, waited } from './guard.js';
@@ -61,13 +60,8 @@ export async function settleLedger(deps: Deps, input: { offboardingId: string })
   return { changed: await deps.store.ledger.changed(input.offboardingId) };
 }
 
-export interface CloseRunInput {
-  run: Run;
-  /** Temporal run id: a run that was reset after its end closes a second time, and says so in an addendum. */
-  runId: string;
-  outcome: Outcome;
-  sentence: string;
-}
+/** A run that was reset after its end closes a second time, and says so in an addendum. */
+export type CloseRunInput = Closing;
 
 /** Writes the certificate, once, and frees the register. */
 export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ certificate: string }> {
@@ -81,56 +75,12 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
     {
       subject: `closed ${input.runId}`,
       kind: 'closed',
-      body: {
-        outcome: input.outcome,
-        sentence: input.sentence,
-        receipts: receipts.map(receipt => ({
-          step: receipt.step,
-          page: receipt.page,
-          part: receipt.part,
-          state: receipt.state,
-          sure: receipt.sure,
-          mark: receipt.mark,
-          changed: receipt.effect?.changed ?? null,
-          digest: receipt.digest,
-        })),
-      },
+      body: closingEntry(input, receipts),
     },
   ]);
   const chain = await store.audit.read(run.offboardingId);
-  const certificate = await certify(deps, run.offboardingId, input.runId, {
-    run: input.runId,
-    offboarding: run.offboardingId,
-    workflow: run.workflowId,
-    leaver: run.leaver,
-    requester: run.requester,
-    outcome: input.outcome,
-    sentence: input.sentence,
-    mode: mode(run),
-    departure: departure(run),
-    plan: run.plan ? { revision: run.plan.revision, digest: run.plan.digest } : null,
-    accounts: run.plan?.accounts ?? [],
-    access: run.access,
-    steps: (run.plan?.steps ?? []).map(step => ({
-      id: step.id,
-      title: step.title,
-      do: step.do,
-      baseline: step.baseline,
-      successors: step.successors.map((successor, n) => ({
-        label: successor.label,
-        personId: successor.personId,
-        items: step.counts[n] ?? 0,
-      })),
-      ...run.steps[step.id],
-    })),
-    acknowledgements: run.acknowledgements,
-    approvals: run.approvals,
-    waivers: run.waivers,
-    proofs: run.proofs,
-    coverage: 'not checked',
-    times: run.times,
-    chain: chain.head,
-  });
+  const body = certificateOf(input, receipts, chain.head);
+  const certificate = await certify(deps, run.offboardingId, input.runId, body);
   await store.runs.close(run.offboardingId);
   return { certificate: certificate.digest };
 }

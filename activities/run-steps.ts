@@ -9,15 +9,16 @@ import type { Batch, Mark } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { KeySet, Shares } from '../domain/keys.js';
 import type { Account, ItemException, ItemKey } from '../domain/model.js';
-import type { Plan, PlanStep } from '../domain/plan.js';
-import { beyondSkip, firstRound, nextRound, sharesArrivals, takersOfArrivals } from '../domain/rounds.js';
-import { joined, listOf, sharesOf } from '../store/keys.js';
+import { gaining, type Plan, type PlanStep } from '../domain/plan.js';
+import { beyondSkip, firstRound, lateTakers, nextRound, sharesArrivals, takersOfArrivals } from '../domain/rounds.js';
+import { joined, listOf, numbersOf, sharesOf } from '../store/keys.js';
 import type { OpenPage, RoundSet } from '../store/manifests.js';
 import type { Deps } from './deps.js';
 import { perform, settle } from './effects.js';
 import { outOfPatience, report, signal, stopping } from './guard.js';
 import { planOf } from './look.js';
 import { beginSteps } from './open-runs.js';
+import { refusedSuccessors } from './successors.js';
 
 export interface RunStepsInput {
   offboardingId: string;
@@ -65,7 +66,8 @@ export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsR
   const slice: Slice = { deadline: Date.now() + SLICE_MS, totals: {} };
   const results: Record<string, StepResult> = {};
   const steps = input.steps.map(id => plan.steps.find(one => one.id === id) ?? unknownStep(plan, id));
-  const objections = await beginSteps(deps, input.offboardingId, steps);
+  const starting = steps.map(step => ({ id: step.id, takers: gaining(step) }));
+  const objections = await beginSteps(deps, input.offboardingId, starting);
   for (const step of steps) {
     const { id } = step;
     const running: Running = {
@@ -267,6 +269,8 @@ async function openRound(run: Running, left: KeySet, opened: number): Promise<st
     { ...again, assignment: several ? again.assignment : null, origin: 'again' },
     { ...arrived, assignment: shares.assignment, origin: 'arrived' },
   ];
+  const objection = await objectionToLate(run, sets);
+  if (objection) return objection;
   await manifests.addRound(plan.manifest, step.id, next.round, sets, plan.policy.batch);
   return null;
 }
@@ -277,6 +281,16 @@ async function sharesOfArrived(run: Running, arrived: KeySet): Promise<{ assignm
   const keys = listOf(arrived.keys);
   const chosen = takersOfArrivals(step, keys, await attributesOf(run, new Set(keys)));
   return 'problem' in chosen ? chosen : { assignment: sharesOf(chosen.takers) };
+}
+
+/** Whoever gains items only now is checked and registered now, like everybody else when the step began: a sentence when they may not. */
+async function objectionToLate({ deps, connector, plan, step, account }: Running, sets: RoundSet[]): Promise<string | null> {
+  const taken = sets.flatMap(set => (set.count === 0 ? [] : set.assignment ? numbersOf(set.assignment) : [0]));
+  const takers = lateTakers(step, taken);
+  if (takers.length === 0) return null;
+  const [refused] = await refusedSuccessors(deps, connector, plan, account, other => (other.id === step.id ? takers : []));
+  if (refused) return `New items have come. ${refused.sentence} Send "amend" with another successor.`;
+  return (await beginSteps(deps, plan.offboardingId, [{ id: step.id, takers }]))[step.id] ?? null;
 }
 
 /** Values of the attribute that the step's rule matches on, for these keys; empty where it matches on none. */

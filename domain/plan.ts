@@ -23,6 +23,7 @@ export interface PlanStep {
   baseline: { count: number; fingerprint: string };
   /** How the successors were chosen, in words: "manager", "round-robin over 3 people". Null where nobody takes over. */
   rule: string | null;
+  /** Whom the rule names, frozen: also for what may come later. Only who gets items by `counts` is a successor: see `gaining`. */
   successors: Successor[];
   /** How the rule shares items out among the first `pool` successors, frozen; what comes later follows it. */
   assignment: Assignment;
@@ -97,6 +98,14 @@ export function phaseOf(step: { do: Disposition; inflow: boolean }): Phase {
 /** Does this step change something in a target system by our hand? */
 export function isEffect(step: PlanStep): boolean {
   return step.phase !== 'manual' && step.phase !== 'keep' && step.phase !== 'deactivate';
+}
+
+/**
+ * Who gains items by this step of the plan. Whom the rule names only for what may come later gains nothing yet: they need not approve
+ * with somebody else, and their own offboarding need not wait.
+ */
+export function gaining(step: Pick<PlanStep, 'successors' | 'counts'>): Successor[] {
+  return step.successors.filter((_, n) => (step.counts[n] ?? 0) > 0);
 }
 
 /**

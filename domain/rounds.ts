@@ -4,7 +4,7 @@
  * left. Every `retry` by an operator opens a hundred rounds of its own (100, 101, ...).
  */
 import { assigner, continued } from './assign.js';
-import type { ItemException, ItemKey } from './model.js';
+import type { ItemException, ItemKey, Successor } from './model.js';
 import type { PlanStep } from './plan.js';
 import { driftLimit, type Policy } from './policy.js';
 
@@ -78,6 +78,13 @@ export function sharesArrivals(step: Pick<PlanStep, 'do' | 'successors'>): boole
   return step.do === 'transfer' && step.successors.length > 1;
 }
 
+/** Who gains items in this round and gained none by the plan. @param taken which successor takes an item, in any order */
+export function lateTakers(step: Pick<PlanStep, 'do' | 'successors' | 'counts'>, taken: readonly number[]): Successor[] {
+  if (step.do !== 'transfer' || step.successors.every((_, n) => step.counts[n])) return [];
+  const chosen = new Set(taken);
+  return step.successors.filter((_, n) => chosen.has(n) && !step.counts[n]);
+}
+
 /**
  * Items that came after the plan follow its rule: the same shares, the same attribute map. Nobody whom only an override named gets any.
  * @param attributes the value of the rule's attribute by key, where it matches on one
@@ -88,7 +95,7 @@ export function takersOfArrivals(
   keys: readonly ItemKey[],
   attributes: ReadonlyMap<ItemKey, string | null>,
 ): { takers: number[] } | { problem: string } {
-  const share = assigner(continued(step.assignment, step.counts), step.pool, new Map());
+  const share = assigner(continued(step.assignment, step.counts.slice(0, step.pool)), step.pool, new Map());
   const takers = keys.map(key => share.next(key, attributes.get(key) ?? null));
   const nobody = keys.filter((_, n) => takers[n]! < 0);
   if (nobody.length === 0) return { takers };

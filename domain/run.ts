@@ -2,7 +2,7 @@
 import { isOver } from './lifecycle.js';
 import type { Account, Departure, Finding, ItemException, Mode, Outcome, RunState, StepState } from './model.js';
 import type { Participant, Refusal, Signer } from './people.js';
-import { type Plan, type PlanStep, toAcknowledge } from './plan.js';
+import { gaining, type Plan, type PlanStep, toAcknowledge } from './plan.js';
 import type { Policy } from './policy.js';
 import type { Order } from './request.js';
 import { items } from './words.js';
@@ -196,7 +196,7 @@ export function departure(run: Run): Departure {
 
 /** Every human being who gains items by this plan, under whatever directory entry. */
 export function successorHumans(plan: Plan): Set<string> {
-  return new Set(plan.steps.flatMap(step => step.successors.flatMap(successor => successor.human ?? [])));
+  return new Set(plan.steps.flatMap(step => gaining(step).flatMap(successor => successor.human ?? [])));
 }
 
 export interface Quorum {

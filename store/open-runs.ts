@@ -24,7 +24,7 @@ export interface OpenRuns {
   /** Who is to take over in steps that are not finished. */
   setSuccessors(offboarding: string, successors: Record<string, string[]>): Promise<void>;
   /**
-   * Adds who takes over in steps that are about to run. Returns the runs by which one of them is being switched off already; whoever is
+   * Adds who takes over in steps that are about to run, beside those who are registered for them already. Returns the runs by which one of them is being switched off already; whoever is
    * not among these cannot be switched off any more until the step is finished.
    */
   beginSteps(offboarding: string, successors: Record<string, string[]>): Promise<OpenRun[]>;
@@ -70,7 +70,13 @@ export function openRunsOf(pool: Pool): OpenRuns {
     async beginSteps(offboarding, successors) {
       // Waits for whoever claims a deactivation, and is waited for.
       const { rows } = await pool.query(
-        `with mine as (update handover.open_runs set successors = successors || $2::jsonb where offboarding = $1)
+        `with mine as (
+           update handover.open_runs set successors = successors || (
+             select jsonb_object_agg(step, (
+                      select jsonb_agg(distinct person)
+                        from jsonb_array_elements(coalesce(successors -> step, '[]') || people) as person))
+               from jsonb_each($2::jsonb) as added (step, people))
+            where offboarding = $1)
          select * from handover.open_runs where deactivating and offboarding <> $1 and leaver = any($3)`,
         [offboarding, JSON.stringify(successors), [...new Set(Object.values(successors).flat())]],
       );

@@ -15,6 +15,7 @@ import {
   start,
   waitFor,
 } from '../small-world/drive.js';
+import { byOthers, trap } from '../small-world/mischief.js';
 import { useSmallWorld } from '../small-world/world.js';
 
 const small = useSmallWorld();
@@ -437,6 +438,55 @@ test('nobody is switched off while another run is still handing things over to t
   await waitFor(small, first, ({ revision, state }) => revision === 2 && state === 'awaiting-approval');
   await must(small, second, 'retry', 'olivia');
   expect(await ended(small, second)).toMatchObject({ outcome: 'completed' });
+});
+
+/** The leaver watches nothing, so that whoever takes the watchers over has nothing to take. */
+const noWatchers = () => small.db.desk.query('delete from watchers where agent_id = 17');
+const newWatcher = `insert into public.watchers (id, ticket, agent_id) values (9001, 'T-late', 17)`;
+
+test('whoever another run names only for categories that hold nothing can be switched off, and is given nothing later', async () => {
+  await noWatchers();
+  const first = await start(small, { successor: mail(small, 'carol'), successors: { 'desk/watchers': mail(small, 'bob') } });
+  const { plan } = await planned(small, first);
+  const second = await handOver(small, { user: mail(small, 'bob') });
+  expect(second.status).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'deactivated' } });
+  // What comes now would be Bob's: whoever approved is asked again.
+  await must(small, first, 'approve', 'priya', { plan: plan!.digest });
+  await small.db.desk.query(newWatcher);
+  await acknowledgeAll(small, first);
+  const again = await waitFor(small, first, one => one.state === 'needs-correction');
+  expect(again.findings.map(finding => finding.message).join()).toMatch(/watchers.*Bob Brook is not active/);
+});
+
+test('whoever gains nothing counts as anybody else when the plan is approved, and the rule for what comes later stands', async () => {
+  await noWatchers();
+  await small.db.crm.query(`update people set reviews = true where id = $1`, [small.cast.maya.id]);
+  const run = await start(small, { successor: mail(small, 'carol'), successors: { 'desk/watchers': 'manager' } });
+  const { plan } = await planned(small, run);
+  expect(plan!.steps.find(step => step.id === 'desk/watchers')).toMatchObject({ rule: 'manager', counts: [0] });
+  await must(small, run, 'approve', 'maya', { plan: plan!.digest });
+  await small.db.desk.query(newWatcher);
+  await acknowledgeAll(small, run);
+  expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+  expect(await desk('watchers', 'agent_id')).toEqual({ '18': 1 });
+});
+
+test('what comes while steps run is not given to somebody who is leaving by then: the step parks and says so', async () => {
+  await noWatchers();
+  const run = await start(small, { successor: mail(small, 'carol'), successors: { 'desk/watchers': mail(small, 'bob') } });
+  const { plan } = await planned(small, run);
+  await planned(small, await start(small, { user: mail(small, 'bob') }));
+  const mischief = await trap(small.db.desk, 'tickets', byOthers(newWatcher), { when: 'old.number = 5', timing: 'after' });
+  await must(small, run, 'approve', 'priya', { plan: plan!.digest });
+  await acknowledgeAll(small, run);
+  const status = await ended(small, run);
+  await mischief.mend();
+  expect(status.steps['desk/watchers']).toMatchObject({
+    state: 'failed',
+    remaining: 1,
+    message: expect.stringMatching(/Bob Brook is being offboarded too.*"amend" with another successor/),
+  });
+  expect(status.access).toMatchObject({ crm: 'open', desk: 'open' });
 });
 
 test('a terminated run stands in nobody’s way, although it could not say that it is over', async () => {

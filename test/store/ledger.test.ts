@@ -328,6 +328,16 @@ describe('a step that begins', () => {
     expect(registered.successors).toEqual({ 'crm/tasks': ['bob'], 'crm/notes': ['eve'] });
   });
 
+  test('is registered beside those who take what came later, as long as it is not finished', async () => {
+    const mine = run(`leaver ${offboarding}`);
+    await store.runs.open(mine, at(1));
+    await store.runs.beginSteps(mine.offboarding, { 'crm/tasks': ['bob'] });
+    await store.runs.beginSteps(mine.offboarding, { 'crm/tasks': ['carol'] });
+    await store.runs.beginSteps(mine.offboarding, { 'crm/tasks': ['bob'], 'crm/notes': ['eve'] });
+    const registered = (await store.runs.all()).find(one => one.offboarding === mine.offboarding)!;
+    expect(registered.successors).toEqual({ 'crm/tasks': ['bob', 'carol'], 'crm/notes': ['eve'] });
+  });
+
   test('keeps its successors from being switched off, or hears that it comes too late', async () => {
     const bob = run(`bob ${offboarding}`);
     const mine = run(`leaver ${offboarding}`);

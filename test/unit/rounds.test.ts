@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { policySchema } from '../../domain/policy.js';
-import { beyondSkip, firstRound, nextRound, type Standing, sharesArrivals, takersOfArrivals } from '../../domain/rounds.js';
+import {
+  beyondSkip,
+  firstRound,
+  lateTakers,
+  nextRound,
+  type Standing,
+  sharesArrivals,
+  takersOfArrivals,
+} from '../../domain/rounds.js';
 import { step } from './made-up.js';
 
 const policy = policySchema.parse({ rounds: 3, drift: { floor: 10, percent: 5 } });
@@ -88,6 +96,17 @@ describe('who takes what came later', () => {
   test('goes on where the plan left off, and never to whom only an override named', () => {
     const shared = { assignment: { kind: 'round-robin' as const }, pool: 2, counts: [3, 1, 9] };
     expect(takersOfArrivals(shared, ['a', 'b', 'c'], nobody)).toEqual({ takers: [1, 1, 0] });
+    expect(takersOfArrivals({ ...shared, counts: [3, 1, 0] }, ['a', 'b', 'c'], nobody)).toEqual({ takers: [1, 1, 0] });
+  });
+
+  test('and who gains only now is told apart from who gained by the plan', () => {
+    const [bob] = step('crm/tasks').successors;
+    const carol = { ...bob!, personId: 'carol', label: 'Carol' };
+    const shared = step('crm/tasks', { successors: [bob!, carol], counts: [3, 0] });
+    expect(lateTakers(shared, [0, 0])).toEqual([]);
+    expect(lateTakers(shared, [0, 1, 1])).toEqual([carol]);
+    expect(lateTakers(step('crm/tasks', { counts: [0] }), [0])).toEqual([bob]);
+    expect(lateTakers({ ...shared, do: 'remove' }, [1])).toEqual([]);
   });
 
   test('follows the attribute of the match rule, or says for whom it names nobody', () => {

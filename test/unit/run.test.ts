@@ -45,6 +45,14 @@ describe('quorum', () => {
     expect(quorum({ plan: plan(), approvals: [] }, policy()).missing).toBeNull();
   });
 
+  test('whoever gains nothing counts like anybody else', () => {
+    const empty = { ...tasks, baseline: { count: 0, fingerprint: '0' }, counts: [0] };
+    expect(quorum({ plan: plan({ steps: [empty] }), approvals: approvedBy(bob) }, policy()).met).toBe(true);
+    const two = { ...tasks, successors: [...tasks.successors, { ...tasks.successors[0]!, human: 'priya' }], counts: [3, 0] };
+    expect(quorum({ plan: plan({ steps: [two] }), approvals: approvedBy(priya) }, policy()).met).toBe(true);
+    expect(quorum({ plan: plan({ steps: [two] }), approvals: approvedBy(bob) }, policy()).met).toBe(false);
+  });
+
   test('a queue and nobody are not people who could approve', () => {
     const queue = { kind: 'queue' as const, personId: null, human: null, label: 'queue tier1', value: '9' };
     const given = plan({ steps: [{ ...tasks, successors: [queue] }] });

@@ -1,7 +1,8 @@
 /** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
 import type { DeactivateResult } from '../../../activities/deactivate.js';
 import type { Account } from '../../../domain/model.js';
-import { deactivateId, isEffect } from '../../../domain/plan.js';
+import { deactivateId } from '../../../domain/plan.js';
+import { judgeProof, switchedOnAgain } from '../../../domain/proof.js';
 import { handedOver, notSwitchedOff, type Run, waivedItems } from '../../../domain/run.js';
 import { ask, long } from '../../proxies.js';
 import { close, type Desk, type Happening } from '../desk.js';
@@ -70,39 +71,34 @@ function tooLate(run: Run): string {
     : '';
 }
 
-const CATALOG_CHANGED = (system: string): string =>
-  `The catalog of ${system} has changed since the plan was made: what nobody approved proves nothing. Send "amend" to have a new plan made.`;
-
 /** Null when a fresh look at every system shows nothing; else what happens instead of the switch. */
 async function whatIsLeft(desk: Desk): Promise<Happening | null> {
   const { run } = desk;
-  const effects = new Set(run.plan!.steps.filter(isEffect).map(step => step.id));
+  const plan = run.plan!;
   const { looks, unread } = await lookAtAll(run, 'Proof that nothing is left');
-  for (const look of looks) {
-    if (look.catalogChanged) unread.push(CATALOG_CHANGED(look.system));
-    // Somebody switched the account on again while the run was parked.
-    if (look.account.active && run.steps[deactivateId(look.system)]?.state === 'completed') {
-      progress(desk, deactivateId(look.system), { state: 'queued', message: null });
-      desk.change({ access: { ...run.access, [look.system]: 'open' } });
+  const off = plan.accounts
+    .map(account => account.system)
+    .filter(system => run.steps[deactivateId(system)]?.state === 'completed');
+  for (const system of switchedOnAgain(looks, off)) {
+    progress(desk, deactivateId(system), { state: 'queued', message: null });
+    desk.change({ access: { ...run.access, [system]: 'open' } });
+  }
+  const systems = plan.accounts.filter(account => account.status === 'found').map(account => account.system);
+  const verdict = judgeProof({ plan, systems, looks, unread });
+  switch (verdict.kind) {
+    case 'proven':
+      return null;
+    case 'left':
+      return again(desk, verdict.steps);
+    case 'reopened':
+      reopen(desk, verdict.looks);
+      return park(desk);
+    case 'refused': {
+      const first = plan.steps.find(step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed')!;
+      progress(desk, first.id, { state: 'failed', message: verdict.message });
+      return park(desk);
     }
-    for (const category of look.inventory) {
-      if (!category.complete)
-        unread.push(`${look.system}/${category.category} could not be read: ${category.problem ?? 'no answer'}`);
-    }
   }
-  if (unread.length > 0) {
-    const first = run.plan!.steps.find(step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed')!;
-    progress(desk, first.id, { state: 'failed', message: unread.join(' ') });
-    return park(desk);
-  }
-  const steps = looks.flatMap(look => look.steps);
-  const left = steps
-    .filter(step => effects.has(step.step) && step.unwaived > 0)
-    .map(step => ({ step: step.step, count: step.unwaived }));
-  if (left.length > 0) {
-    return again(desk, left);
-  }
-  return reopen(desk, steps) ? park(desk) : null;
 }
 
 function setBack(desk: Desk, id: string, result: Exclude<DeactivateResult, { kind: 'deactivated' }>): Happening {

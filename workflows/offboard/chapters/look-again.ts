@@ -1,13 +1,13 @@
 /** Compares the world with the approved plan. What moved too far goes back to the people who approved it. */
-import type { Look } from '../../../activities/look.js';
 import { reasonsToAskAgain } from '../../../domain/drift.js';
+import { type Look, sayUnread, type Unread } from '../../../domain/look.js';
 import { isWaived, type Run } from '../../../domain/run.js';
 import { ask, long } from '../../proxies.js';
 import type { Desk, Happening } from '../desk.js';
 import { decided } from './decided.js';
 
-/** Looks at every system of the plan. A system that cannot be read is a sentence. */
-export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Look[]; unread: string[] }> {
+/** Looks at every system of the plan. A system that cannot be read is named, with the reason. */
+export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Look[]; unread: Unread[] }> {
   const plan = run.plan!;
   const present = plan.accounts.filter(account => account.status === 'found');
   const all = await Promise.all(
@@ -23,7 +23,7 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
   );
   return {
     looks: all.flatMap(look => (look.ok ? look.value : [])),
-    unread: all.flatMap((look, n) => (look.ok ? [] : `${present[n]!.system} could not be read: ${look.sentence}`)),
+    unread: all.flatMap((look, n) => (look.ok ? [] : { system: present[n]!.system, why: look.sentence })),
   };
 }
 
@@ -33,7 +33,7 @@ export async function lookAgain(desk: Desk): Promise<Happening | null> {
   const { looks, unread } = await lookAtAll(run, 'Has anything changed since the approval?');
   const turn = decided(desk);
   if (turn) return turn;
-  const reasons = [...unread, ...reasonsToAskAgain(run.plan!, looks)];
+  const reasons = [...unread.map(sayUnread), ...reasonsToAskAgain(run.plan!, looks)];
   if (reasons.length > 0) return { event: 'moved', says: `The approval is open again. ${reasons.join(' ')}` };
   const all = looks.flatMap(look => look.steps);
   if (!reopen(desk, all)) return null;

@@ -1,7 +1,7 @@
 /** Accounts, guards, the block of an unplanned departure, the first inventory, and one revision of the plan. */
 import { workflowInfo } from '@temporalio/workflow';
 import type { ResolvedAccounts } from '../../../activities/accounts.js';
-import type { Look } from '../../../activities/look.js';
+import type { Look } from '../../../domain/look.js';
 import type { Account, Finding } from '../../../domain/model.js';
 import { isEffect, type Plan, toAcknowledge } from '../../../domain/plan.js';
 import { type Access, changedItems, doneSoFar, queuedStep, type Run } from '../../../domain/run.js';

@@ -1,0 +1,116 @@
+/**
+ * The closing document as a value: who decided what, what became of every step, and how sure we are of it. It says nothing that is not
+ * in the run, in the receipts or in the proofs.
+ */
+import type { Sure } from './effect.js';
+import type { Outcome } from './model.js';
+import { isEffect, type PlanStep } from './plan.js';
+import { departure, mode, type Run, type StepProgress } from './run.js';
+
+/** What the certificate and the chain's last entry need to know of a receipt. */
+export interface ReceiptSummary {
+  step: string;
+  page: number;
+  part: number;
+  state: 'intended' | 'done' | 'aborted';
+  /** How it is known what became of it; null while it is not known. */
+  sure: Sure | null;
+  mark: string;
+  /** Null while it is not known. */
+  effect: { changed: number } | null;
+  digest: string;
+}
+
+export interface Closing {
+  run: Run;
+  /** Temporal run id. */
+  runId: string;
+  outcome: Outcome;
+  sentence: string;
+}
+
+/** The chain's last entry: every receipt with its digest. What is not listed there never happened by our hand. */
+export function closingEntry({ outcome, sentence }: Closing, receipts: readonly ReceiptSummary[]) {
+  return {
+    outcome,
+    sentence,
+    receipts: receipts.map(receipt => ({
+      step: receipt.step,
+      page: receipt.page,
+      part: receipt.part,
+      state: receipt.state,
+      sure: receipt.sure,
+      mark: receipt.mark,
+      changed: receipt.effect?.changed ?? null,
+      digest: receipt.digest,
+    })),
+  };
+}
+
+/** @param chain head of the chain, its last entry included */
+export function certificateOf(
+  { run, runId, outcome, sentence }: Closing,
+  receipts: readonly ReceiptSummary[],
+  chain: { seq: number; hash: string } | null,
+) {
+  const { plan } = run;
+  return {
+    run: runId,
+    offboarding: run.offboardingId,
+    workflow: run.workflowId,
+    leaver: run.leaver,
+    requester: run.requester,
+    outcome,
+    sentence,
+    mode: mode(run),
+    departure: departure(run),
+    plan: plan ? { revision: plan.revision, digest: plan.digest } : null,
+    accounts: plan?.accounts ?? [],
+    access: run.access,
+    steps: (plan?.steps ?? []).map(step => certified(step, run.steps[step.id], receipts)),
+    acknowledgements: run.acknowledgements,
+    approvals: run.approvals,
+    waivers: run.waivers,
+    proofs: run.proofs,
+    coverage: 'not checked',
+    times: run.times,
+    chain,
+  };
+}
+
+function certified(step: PlanStep, progress: StepProgress | undefined, receipts: readonly ReceiptSummary[]) {
+  return {
+    id: step.id,
+    title: step.title,
+    do: step.do,
+    baseline: step.baseline,
+    successors: takers(step, (progress?.arrived ?? 0) > 0),
+    evidence: changesSomething(step) ? evidenceOf(receipts.filter(receipt => receipt.step === step.id)) : null,
+    ...progress,
+  };
+}
+
+/** Who gained items; and where something came after the plan, everybody who may have got some of it by the rule. */
+function takers(step: PlanStep, late: boolean) {
+  return step.successors
+    .map((successor, n) => ({ label: successor.label, personId: successor.personId, items: step.counts[n] ?? 0 }))
+    .filter(taker => late || taker.items > 0);
+}
+
+function changesSomething(step: PlanStep): boolean {
+  return isEffect(step) || step.phase === 'deactivate';
+}
+
+/**
+ * How it is known what became of a step's effects, by the weakest of them: `asked` where the system itself said what became of each,
+ * `read` where one was only seen to be so afterwards, which somebody else may have done too, `unsettled` where nobody could find out.
+ */
+export type EvidenceClass = 'asked' | 'read' | 'unsettled';
+
+/** Null = there were no effects. */
+export function evidenceOf(receipts: readonly Pick<ReceiptSummary, 'state' | 'sure'>[]): EvidenceClass | null {
+  if (receipts.some(receipt => receipt.state === 'intended')) return 'unsettled';
+  const known = receipts.flatMap(receipt => receipt.sure ?? []);
+  if (known.length === 0) return null;
+  return known.includes('read') ? 'read' : 'asked';
+}

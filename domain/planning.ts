@@ -1,0 +1,358 @@
+/**
+ * How a plan comes about: what the leaver holds, what the catalogs say and what was asked for become steps, and everything that stands
+ * in the way becomes a finding that says what to do. Values in, values out: the same facts give the same plan, whatever order they
+ * came in. Looking people up, reading keys and writing the manifest are done by whoever asks.
+ */
+import { type Assignment, assigner } from './assign.js';
+import { combined } from './keys.js';
+import type { Account, CategoryInventory, Disposition, Finding, ItemKey, Person, Successor } from './model.js';
+import { deactivateId, isEffect, orderSteps, type Plan, type PlanStep, phaseOf, withMembershipEdges } from './plan.js';
+import type { Policy } from './policy.js';
+import type { Order } from './request.js';
+
+/** What a catalog says about one category. */
+export interface CategoryRule {
+  category: string;
+  title: string;
+  do: Disposition;
+  inflow: boolean;
+  after: readonly string[];
+  page: string | null;
+  reason: string | null;
+}
+
+/** What is known about one system before anything is planned there. */
+export interface SystemFacts {
+  system: string;
+  title: string;
+  /** Digest of the catalog. */
+  catalog: string;
+  /** In the catalog's order. */
+  categories: readonly CategoryRule[];
+  /** Who switches an account off there. */
+  switchedOffBy: 'system' | 'person' | 'nobody';
+  account: Account;
+  /** Where the account is absent: may this person have none? */
+  accountExpected: boolean;
+  inventory: readonly CategoryInventory[];
+}
+
+export interface Facts {
+  order: Order;
+  /** Names of the configured systems, in their order, and which of them is the directory. */
+  configured: readonly string[];
+  directory: string;
+  systems: readonly SystemFacts[];
+}
+
+/** A plan without anybody who takes over: who that is must be looked up, step by step. */
+export interface Draft {
+  mode: Plan['mode'];
+  modeReason: string | null;
+  accounts: Account[];
+  systems: Plan['systems'];
+  /** By system, in the catalogs' order. */
+  steps: PlanStep[];
+  findings: Finding[];
+}
+
+export function draftOf(facts: Facts): Draft {
+  const systems = inOrder(facts);
+  const accounts = systems.map(one => one.account);
+  const { mode, reason } = effectiveMode(facts.order, accounts);
+  const planned = systems.map(one => stepsOf(one, facts.order, mode));
+  return {
+    mode,
+    modeReason: reason,
+    accounts,
+    systems: systems.map(one => ({
+      system: one.system,
+      title: one.title,
+      catalog: one.catalog,
+      accountExpected: one.account.status === 'found' || one.accountExpected,
+      switchOff: switchOffOf(one, mode),
+    })),
+    steps: planned.flatMap(one => one.steps),
+    findings: planned.flatMap(one => one.findings),
+  };
+}
+
+/** The directory last: it is what people sign in with, and what tells us who they are. */
+function inOrder({ systems, configured, directory }: Facts): SystemFacts[] {
+  const rank = ({ system }: SystemFacts): number => (system === directory ? Number.MAX_SAFE_INTEGER : configured.indexOf(system));
+  return [...systems].sort((a, b) => rank(a) - rank(b));
+}
+
+/** Whoever is switched off everywhere already cannot be deactivated any more; what they still own is handed over all the same. */
+function effectiveMode(order: Order, accounts: readonly Account[]): { mode: Order['mode']; reason: string | null } {
+  const present = accounts.filter(account => account.status === 'found');
+  if (order.mode !== 'execute-and-deactivate' || present.some(account => account.active))
+    return { mode: order.mode, reason: null };
+  return {
+    mode: 'execute-only',
+    reason:
+      present.length === 0
+        ? 'the leaver has no account in any of these systems'
+        : 'every account of the leaver is inactive already',
+  };
+}
+
+/** A plan never promises what the system cannot do: without a way to switch somebody off it is a thing for people. */
+function switchOffOf({ account, switchedOffBy }: SystemFacts, mode: Order['mode']): Plan['systems'][number]['switchOff'] {
+  if (mode !== 'execute-and-deactivate' || account.status === 'absent') return 'never';
+  // An account that is off already may be on again by then: the last step makes sure of it.
+  if (switchedOffBy === 'system') return 'api';
+  return account.active && switchedOffBy === 'person' ? 'by-hand' : 'never';
+}
+
+function stepsOf(facts: SystemFacts, order: Order, mode: Order['mode']): Pick<Draft, 'steps' | 'findings'> {
+  if (facts.account.status === 'absent') return { steps: [], findings: [] };
+  const steps: PlanStep[] = [];
+  const findings: Finding[] = [];
+  for (const rule of facts.categories) {
+    const held = facts.inventory.find(one => one.category === rule.category);
+    if (held?.complete) steps.push(stepOf(facts.system, rule, held, order));
+    else findings.push(unreadable(facts.system, rule, held?.problem ?? 'It was not part of the inventory.'));
+  }
+  if (switchOffOf(facts, mode) === 'api') steps.push(deactivation(facts));
+  return { steps, findings };
+}
+
+function unreadable(system: string, { category, title }: CategoryRule, why: string): Finding {
+  const step = `${system}/${category}`;
+  const message = `${title} (${step}) could not be read: ${why} Mend it and send "retry".`;
+  return { code: 'category-unreadable', system, step, message };
+}
+
+function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, order: Order): PlanStep {
+  // Somebody who stays keeps groups and tokens; only what they own moves.
+  const stays =
+    order.mode === 'execute-only' && (rule.do === 'remove' || rule.do === 'revoke' || rule.do === 'clear') && !rule.inflow;
+  const disposition = stays ? 'keep' : rule.do;
+  return {
+    id: `${system}/${rule.category}`,
+    system,
+    category: rule.category,
+    title: rule.title,
+    do: disposition,
+    phase: phaseOf({ do: disposition, inflow: rule.inflow }),
+    after: rule.after.map(name => (name.includes('/') ? name : `${system}/${name}`)),
+    baseline: { count: held.count, fingerprint: held.fingerprint },
+    ...NOBODY,
+    page: rule.page,
+    firesAt: held.firesAt,
+    reason: stays ? 'the person stays and keeps it' : rule.reason,
+  };
+}
+
+function deactivation({ system, title, account }: SystemFacts): PlanStep {
+  return {
+    id: deactivateId(system),
+    system,
+    category: 'deactivate',
+    title: `${account.active ? 'switch the account off' : 'make sure that the account stays off'} in ${title}`,
+    do: 'deactivate',
+    phase: 'deactivate',
+    after: [],
+    baseline: { count: 0, fingerprint: '0' },
+    ...NOBODY,
+    page: null,
+    firesAt: null,
+    reason: null,
+  };
+}
+
+const NOBODY = {
+  rule: null,
+  successors: [],
+  assignment: { kind: 'one' },
+  pool: 0,
+  counts: [],
+  overrides: 0,
+} satisfies Partial<PlanStep>;
+
+/** What a successor rule comes to in one step. */
+export interface Takers {
+  successors: Successor[];
+  assignment: Assignment;
+  /** How it is said in the plan. */
+  rule: string;
+  /** Why somebody cannot take over, as sentences. */
+  refusals: string[];
+}
+
+/**
+ * The step with those who take it over. What holds nothing needs nobody: it says who takes what may come later, where the rule can
+ * say so, and is no reason to ask anybody anything.
+ */
+export function withTakers(step: PlanStep, takers: Takers | null): { step: PlanStep; findings: Finding[] } {
+  const empty = step.baseline.count === 0;
+  if (takers === null) return { step, findings: empty ? [] : [nobodyTakes(step)] };
+  const refused = takers.refusals.length > 0;
+  if (refused && !empty) return { step, findings: takers.refusals.map(refusal => refusedTaker(step, refusal)) };
+  const { rule, assignment } = takers;
+  const successors = refused ? [] : takers.successors;
+  return {
+    step: { ...step, rule, assignment, successors, pool: successors.length, counts: successors.map(() => 0) },
+    findings: [],
+  };
+}
+
+function nobodyTakes(step: PlanStep): Finding {
+  return finding(
+    'successor-missing',
+    step,
+    `: ${step.baseline.count} items and nobody to take them over. Send amend with {"successors": {"${step.id}": "<e-mail>"}}.`,
+  );
+}
+
+/** Somebody may not take over what they were named for. */
+export function refusedTaker(step: PlanStep, refusal: string): Finding {
+  return finding('successor-refused', step, `: ${refusal}`);
+}
+
+/** Who is named for one item: a successor, or why they cannot be. */
+export type Named = { successor: Successor; refusal?: undefined } | { successor?: undefined; refusal: string };
+
+/** The step with the successors of single items behind those of its rule, and per key which of them it is. */
+export function withOverrides(
+  step: PlanStep,
+  named: readonly (readonly [key: ItemKey, taker: Named])[],
+): { step: PlanStep; overrides: Map<ItemKey, number>; findings: Finding[] } {
+  const overrides = new Map<ItemKey, number>();
+  if (step.do !== 'transfer') {
+    const findings = named.map(([key]) =>
+      finding('override-unknown', step, ` is not handed to anybody, so "${key}" cannot have a successor of its own.`),
+    );
+    return { step, overrides, findings };
+  }
+  const successors = [...step.successors];
+  const findings: Finding[] = [];
+  for (const [key, { successor, refusal }] of named) {
+    if (!successor) {
+      findings.push(finding('successor-refused', step, `, item ${key}: ${refusal}`));
+      continue;
+    }
+    const known = successors.findIndex(one => one.value === successor.value && one.kind === successor.kind);
+    overrides.set(key, known < 0 ? successors.push(successor) - 1 : known);
+  }
+  const counts = successors.map((_, n) => step.counts[n] ?? 0);
+  return { step: { ...step, successors, counts, overrides: overrides.size }, overrides, findings };
+}
+
+/** Overrides name items that the leaver does not hold. */
+export function unheld(step: PlanStep, keys: readonly ItemKey[]): Finding[] {
+  return keys.map(key => finding('override-unknown', step, `: the leaver does not hold "${key}", which an override names.`));
+}
+
+/** Pages of a step as they are written: who takes which key, and what comes of it for the step. */
+export interface Sharing {
+  /**
+   * Which successor takes each key of the page, -1 = nobody; null where one takes all, so that nobody has to look at the keys. Pages come in
+   * the order of the system.
+   */
+  share(
+    page: { count: number; fingerprint: string; attributes: (string | null)[] | null },
+    keys: () => ItemKey[],
+  ): number[] | null;
+  /** The keys that a successor takes; null = all of the step. */
+  takenBy(successor: number): ItemKey[] | null;
+  /** The baseline becomes what was written: the two must never differ. `unmet`: overrides whose key was not there. */
+  finish(): { step: PlanStep; findings: Finding[]; unmet: ItemKey[] };
+}
+
+export function sharing(step: PlanStep, overrides: ReadonlyMap<ItemKey, number>): Sharing {
+  const transfers = step.do === 'transfer';
+  const single = step.assignment.kind === 'one' && overrides.size === 0;
+  const assign = assigner(step.assignment, step.pool, overrides);
+  const taken: ItemKey[][] = step.successors.map(() => []);
+  const nobody: ItemKey[] = [];
+  const unmet = new Set(overrides.keys());
+  let count = 0;
+  let fingerprint = '0';
+  return {
+    share(page, keys) {
+      count += page.count;
+      fingerprint = combined([fingerprint, page.fingerprint]);
+      if (!transfers || single) return null;
+      return keys().map((key, n) => {
+        const index = assign.next(key, page.attributes?.[n] ?? null);
+        unmet.delete(key);
+        (taken[index] ?? nobody).push(key);
+        return index;
+      });
+    },
+    takenBy: successor => (single ? null : taken[successor]!),
+    finish() {
+      const counts = single ? step.successors.map((_, n) => (n === 0 ? count : 0)) : taken.map(keys => keys.length);
+      return {
+        step: { ...step, baseline: { count, fingerprint }, counts: transfers ? counts : [] },
+        findings: nobody.length > 0 ? [unmatched(step, nobody)] : [],
+        unmet: [...unmet],
+      };
+    },
+  };
+}
+
+function unmatched(step: PlanStep, keys: readonly ItemKey[]): Finding {
+  const first = keys.slice(0, 5).join(', ');
+  return finding(
+    'successor-missing',
+    step,
+    `: the match rule names nobody for ${keys.length} items (${first}); add "otherwise".`,
+  );
+}
+
+/** Names of the request's "successors" and "overrides" that are no system and no category of this run. */
+export function unknownNames({ order, systems }: Facts, steps: readonly PlanStep[]): Finding[] {
+  const known = new Set(
+    systems.flatMap(one => [one.system, ...one.categories.map(category => `${one.system}/${category.category}`)]),
+  );
+  const named = new Set([...Object.keys(order.successors ?? {}), ...Object.keys(order.overrides ?? {})]);
+  const effects = steps.filter(isEffect).map(step => step.id);
+  return [...named]
+    .filter(name => !known.has(name))
+    .sort()
+    .map(name => ({
+      code: 'override-unknown',
+      system: null,
+      step: null,
+      message: `"successors" or "overrides" name "${name}", which is no system or category of this run; known are ${effects.join(', ')}.`,
+    }));
+}
+
+/** What a plan says beyond its steps. */
+export interface Given {
+  offboardingId: string;
+  revision: number;
+  manifest: string;
+  leaver: Pick<Person, 'id' | 'name' | 'human'>;
+  order: Order;
+  policy: Policy;
+  overridesDigest: string;
+}
+
+/** The plan, but for its digest. @throws HandoverFailure (`configuration`) where the catalogs' edges go round in a circle */
+export function planFrom(given: Given, draft: Omit<Draft, 'findings'>): Omit<Plan, 'digest'> {
+  const { id, name, human } = given.leaver;
+  return {
+    version: 1,
+    offboardingId: given.offboardingId,
+    revision: given.revision,
+    manifest: given.manifest,
+    leaver: { id, name, human },
+    mode: draft.mode,
+    modeReason: draft.modeReason,
+    departure: given.order.departure,
+    effectiveAt: given.order.effectiveAt ?? null,
+    accounts: draft.accounts,
+    systems: draft.systems,
+    steps: orderSteps(withMembershipEdges(draft.steps)),
+    policy: given.policy,
+    overridesDigest: given.overridesDigest,
+  };
+}
+
+function finding(code: Finding['code'], { system, id, title }: PlanStep, says: string): Finding {
+  return { code, system, step: id, message: `${title} (${id})${says}` };
+}

@@ -1,0 +1,167 @@
+/**
+ * Who may take over, as rules over what is known about them: a rule says whom to look up, and what was found becomes a successor or a
+ * sentence that says why not. Nobody who stops being eligible is ever silently replaced.
+ */
+import type { Assignment } from './assign.js';
+import type { Account, ItemKey, Person, Successor } from './model.js';
+import type { Named, Takers } from './planning.js';
+import type { SuccessorRule } from './request.js';
+
+/** What a catalog says about those who take a category over. */
+export interface TakerRule {
+  attributes: readonly string[];
+  /** Named queues → the value written into the owner column. */
+  queues: Readonly<Record<string, string>>;
+  mayBeUnassigned: boolean;
+  /** Which identity of an account the owner column holds. */
+  identity: string;
+}
+
+/** A rule, ready to be looked up: the names, and how items are shared among those who bear them. */
+export type Asked =
+  | { kind: 'one'; name: string; says: string }
+  /** `pool`: null = the leaver's team. */
+  | { kind: 'round-robin' | 'least-loaded'; pool: readonly string[] | null }
+  | { kind: 'match'; attribute: string; map: Record<string, string>; otherwise: string | null; names: string[] };
+
+export function askedBy(rule: SuccessorRule): Asked {
+  if (typeof rule === 'string') {
+    const says = rule === 'manager' || rule === 'unassigned' || rule.startsWith('queue:') ? rule : 'person';
+    return { kind: 'one', name: rule, says };
+  }
+  if ('match' in rule) {
+    const { attribute, map, otherwise = null } = rule.match;
+    const names = [...new Set([...Object.values(map), ...(otherwise === null ? [] : [otherwise])])];
+    return { kind: 'match', attribute, map, otherwise, names };
+  }
+  const kind = 'round-robin' in rule ? 'round-robin' : 'least-loaded';
+  const given = 'round-robin' in rule ? rule['round-robin'] : rule['least-loaded'];
+  return { kind, pool: given === 'team' ? null : given };
+}
+
+/** Why a rule cannot be followed at all, whoever it names; null = it can. */
+export function impossible(asked: Asked, rule: TakerRule, system: { title: string; knowsLoads: boolean }): Takers | null {
+  switch (asked.kind) {
+    case 'one':
+    case 'round-robin':
+      return null;
+    case 'least-loaded': {
+      const why = `${system.title} cannot say who holds how many: share items with "round-robin", or name a person.`;
+      return system.knowsLoads ? null : nobody(asked.kind, why);
+    }
+    case 'match': {
+      if (rule.attributes.includes(asked.attribute)) return null;
+      const known = rule.attributes.length > 0 ? `known are ${rule.attributes.join(', ')}` : 'the catalog names none';
+      return nobody(saying(asked), `There is no attribute "${asked.attribute}" to match on; ${known}.`);
+    }
+  }
+}
+
+export function emptyTeam(kind: string): Takers {
+  return nobody(kind, "The leaver's team has no other active member: name a pool or a person.");
+}
+
+function nobody(rule: string, refusal: string): Takers {
+  return { successors: [], assignment: { kind: 'one' }, rule, refusals: [refusal] };
+}
+
+/**
+ * What a rule comes to with those who were found under its names, in their order.
+ * @param loads how many items each of the successors holds already, for `least-loaded`
+ */
+export function takersOf(asked: Asked, found: readonly Named[], loads: readonly number[] | null): Takers {
+  const successors = found.flatMap(one => one.successor ?? []);
+  const refusals = found.flatMap(one => one.refusal ?? []);
+  const rule = asked.kind === 'match' || asked.kind === 'one' ? saying(asked) : `${asked.kind} over ${successors.length}`;
+  return { successors, refusals, rule, assignment: assignmentOf(asked, loads) };
+}
+
+function assignmentOf(asked: Asked, loads: readonly number[] | null): Assignment {
+  switch (asked.kind) {
+    case 'one':
+      return { kind: 'one' };
+    case 'round-robin':
+      return { kind: 'round-robin' };
+    case 'least-loaded':
+      return loads ? { kind: 'least-loaded', loads: [...loads] } : { kind: 'round-robin' };
+    case 'match': {
+      const index = (name: string): number => asked.names.indexOf(name);
+      return {
+        kind: 'match',
+        attribute: asked.attribute,
+        map: Object.fromEntries(Object.entries(asked.map).map(([value, name]) => [value, index(name)])),
+        otherwise: asked.otherwise === null ? -1 : index(asked.otherwise),
+      };
+    }
+  }
+}
+
+function saying(asked: Extract<Asked, { kind: 'one' | 'match' }>): string {
+  return asked.kind === 'one' ? asked.says : `match on ${asked.attribute}`;
+}
+
+/** A taker that is no person: a queue, or nobody at all. Null = the name is a person's. */
+export function takerWithoutPerson(name: string, rule: TakerRule): Named | null {
+  if (name === 'unassigned') {
+    if (rule.mayBeUnassigned)
+      return { successor: { kind: 'unassigned', personId: null, human: null, label: 'nobody', value: null } };
+    return { refusal: `"unassigned" is not possible here: the catalog does not allow items without an owner. Name a person.` };
+  }
+  if (!name.startsWith('queue:')) return null;
+  const queue = name.slice('queue:'.length);
+  const value = rule.queues[queue];
+  if (value !== undefined) return { successor: { kind: 'queue', personId: null, human: null, label: `queue ${queue}`, value } };
+  const known = Object.keys(rule.queues);
+  const said = known.length > 0 ? `known are ${known.join(', ')}` : 'the catalog names none';
+  return { refusal: `There is no queue "${queue}"; ${said}.` };
+}
+
+/** Why this person cannot take anything over, in whatever system; null = they can. */
+export function personRefusal(leaver: Pick<Person, 'human'>, person: Person, isLeaving: boolean): string | null {
+  if (person.human === leaver.human) return `${person.name} is the leaver and cannot take over their own items.`;
+  if (!person.active) return `${person.name} is not active and cannot take over: name somebody who is.`;
+  if (isLeaving) return `${person.name} is being offboarded too and cannot take over: name somebody who stays.`;
+  return null;
+}
+
+/** What was found of a person in one system. */
+export type Resolved = { kind: 'found'; account: Account } | { kind: 'absent' } | { kind: 'ambiguous' };
+
+/** A person in one system: their account, or why they cannot take over there. */
+export function accountThere(person: Person, title: string, resolved: Resolved): { account: Account } | { refusal: string } {
+  switch (resolved.kind) {
+    case 'absent':
+      return { refusal: `${person.name} has no account in ${title} and cannot take over there.` };
+    case 'ambiguous':
+      return { refusal: `${person.name} has several accounts in ${title}: name the successor by one that is unique.` };
+    case 'found': {
+      const { active, blocked } = resolved.account;
+      if (active && !blocked) return { account: resolved.account };
+      return { refusal: `${person.name} is not active in ${title} and cannot take over there.` };
+    }
+  }
+}
+
+/** The person as a successor in one category: by the identity that its owner column holds. */
+export function personAsTaker(person: Person, account: Account, rule: TakerRule, title: string): Named {
+  const value = account.identities[rule.identity];
+  if (value === undefined)
+    return { refusal: `${person.name} has no identity "${rule.identity}" in ${title} and cannot own this.` };
+  return { successor: { kind: 'person', personId: person.id, human: person.human, label: person.name, value } };
+}
+
+/** Why a successor of the plan may not take over any more, looked up again; null = they may. */
+export function refusedNow(planned: Successor, now: Named, title: string): string | null {
+  if (now.refusal !== undefined) return now.refusal;
+  return now.successor.value === planned.value ? null : `${planned.label} has another account in ${title} now.`;
+}
+
+/** Items that a successor may not own, with the first keys; null = there are none. */
+export function mayNotOwn(
+  successor: Successor,
+  { count, sample, why }: { count: number; sample: readonly ItemKey[]; why: string | null },
+): string | null {
+  if (count === 0) return null;
+  const keys = `${sample.join(', ')}${count > sample.length ? ', …' : ''}`;
+  return `${successor.label} may not own ${count} of these items (${keys})${why ? `: ${why}` : ''}.`;
+}
