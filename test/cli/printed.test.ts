@@ -121,22 +121,24 @@ test('a run goes through trouble to its end by commands that are run as they are
   expect(waivers['crm/accounts']?.approvedBy?.name).toBe('Priya Approver');
   await small.world.offboardings.result(started.run);
 
-  const again = await start(small);
-  await agreed(again);
-  await waitFor(small, again, status => status.state === 'needs-attention');
-  await follow(again, 'finish');
-  await small.world.offboardings.result(again.run);
+  for (const out of ['finish', 'cancel'] as const) {
+    const again = await start(small);
+    await agreed(again);
+    await waitFor(small, again, status => status.state === 'needs-attention');
+    await follow(again, out);
+    await small.world.offboardings.result(again.run);
+  }
   await mischief.mend();
 });
 
-test('a running one is paused and goes on by the printed commands', async () => {
+test.each(['resume', 'finish', 'cancel'] as const)('a running one is paused, then %s, by the printed commands', async then => {
   const slow = await trap(small.db.crm, 'accounts', 'perform pg_sleep(0.4);');
   const started = await start(small);
   await agreed(started);
   await waitFor(small, started, status => status.state === 'executing');
   await follow(started, 'pause');
   await waitFor(small, started, status => status.pausedBy !== null);
-  await follow(started, 'resume');
+  await follow(started, then);
   await slow.mend();
   await ended(small, started);
 });
@@ -147,11 +149,20 @@ test('what was not approved is rejected or called off by the printed commands', 
   await follow(rejected, 'reject');
   await small.world.offboardings.result(rejected.run);
 
-  const scheduled = await start(small, { effectiveAt: '2031-12-24' });
-  await agreed(scheduled);
-  await waitFor(small, scheduled, status => status.state === 'scheduled');
-  await follow(scheduled, 'cancel');
-  await small.world.offboardings.result(scheduled.run);
+  const called = await start(small);
+  await planned(small, called);
+  await follow(called, 'amend');
+  await waitFor(small, called, status => status.revision > 1 && status.state === 'awaiting-approval');
+  await follow(called, 'cancel');
+  await small.world.offboardings.result(called.run);
+
+  for (const out of ['reject', 'cancel'] as const) {
+    const scheduled = await start(small, { effectiveAt: '2031-12-24' });
+    await agreed(scheduled);
+    await waitFor(small, scheduled, status => status.state === 'scheduled');
+    await follow(scheduled, out);
+    await small.world.offboardings.result(scheduled.run);
+  }
 });
 
 test('a plan that needs correction is prepared again, and amended, by the printed commands', async () => {
@@ -163,6 +174,11 @@ test('a plan that needs correction is prepared again, and amended, by the printe
   await waitFor(small, started, status => status.state === 'awaiting-approval');
   await follow(started, 'reject');
   await small.world.offboardings.result(started.run);
+
+  const given = await start(small, { successor: 'nobody@small.example' });
+  await waitFor(small, given, status => status.state === 'needs-correction');
+  await follow(given, 'cancel');
+  await small.world.offboardings.result(given.run);
 });
 
 test('every command that a status printed above was run', () => {
