@@ -70,7 +70,9 @@ describe('the recordings', () => {
     const index = await readFile(join(ROOT, 'activities/index.ts'), 'utf8');
     const activities = [...index.matchAll(/(\w+): bind\(deps, \w+\)/g)].map(match => match[1]!);
     expect(activities.length).toBeGreaterThan(10);
-    expect(activities.filter(name => !text.includes(`"activityType":{"name":"${name}"}`))).toEqual([]);
+    const called = (name: string): boolean => text.includes(`"activityType":{"name":"${name}"}`);
+    // No transition of an offboarding notes anything yet: test/inbox takes a notice through a real server.
+    expect(activities.filter(name => !called(name))).toEqual(['recordNotice']);
     const carried = new Set(
       [...text.matchAll(/"input":\{"header":\{[^}]*\},"name":"(\w+)"|"name":"(\w+)","args"/g)].map(m => m[1] ?? m[2]),
     );
@@ -99,29 +101,29 @@ describe('replay', () => {
 const CHANGES: { name: string; file: string; from: RegExp; to: string; breaks: string }[] = [
   {
     name: 'an activity by another name',
-    file: 'workflows/chapters/prepare.ts',
+    file: 'workflows/offboard/chapters/prepare.ts',
     from: /quick\.resolveAccounts\b/,
     to: '(quick as any).findAccounts',
     breaks: 'preview',
   },
   {
     name: 'a call that is gone',
-    file: 'workflows/offboard-user.ts',
+    file: 'workflows/offboard/offboard-user.ts',
     from: /await archive\.start\(offboardingId\)/,
     to: '"none"',
     breaks: 'happy',
   },
   {
     name: 'two calls in another order',
-    file: 'workflows/offboard-user.ts',
+    file: 'workflows/offboard/offboard-user.ts',
     from: /(await archive\.start\(offboardingId\);)\s*(await live\(desk\);)/,
     to: '$2 $1',
     breaks: 'rejected',
   },
   {
     name: 'a timer that was not there',
-    file: 'workflows/chapters/gates.ts',
-    from: /(export async function approval\(desk: Desk\): Promise<void> \{)/,
+    file: 'workflows/offboard/chapters/gates.ts',
+    from: /(export async function approval\(desk: Desk\): Promise<Happening> \{)/,
     to: '$1 await desk.wait(() => false, { ms: 1 });',
     breaks: 'amended',
   },
