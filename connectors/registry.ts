@@ -3,8 +3,8 @@
  * one line here; tests hand in kinds of their own.
  */
 import { HandoverFailure } from '../domain/failure.js';
-import type { LoadedCatalog } from './catalog/file.js';
 import type { ConnectOptions, Kinds } from './catalog/kind.js';
+import type { LoadedCatalog } from './catalog/loaded.js';
 import type { Connector } from './connector.js';
 import { postgres } from './postgres/kind.js';
 

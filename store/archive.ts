@@ -1,4 +1,7 @@
-/** Whole histories and certificates: written once, each with its digest. */
+/**
+ * Whole histories and certificates: written once, each with its digest. A certificate is handed out, and its digest is over what was
+ * handed out, without a salt: whoever has a copy can hold it against the run's own result.
+ */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { canonicalJson } from '../domain/plan.js';
 import type { Pool } from './database.js';

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { canonicalJson } from '../domain/plan.js';
 import type { Pool } from './database.js';
-import { sha256 } from './digest.js';
+import { saltedDigest, sha256 } from './digest.js';
 
 /** A set of images, column by column as it is stored. */
 export interface Images {
@@ -23,12 +23,8 @@ export function imagesOf(before: readonly unknown[]): Images {
   // One for the set is enough: nobody has it who does not have the bodies.
   const salt = randomBytes(16).toString('hex');
   const bodies = before.map(canonicalJson);
-  const digests = bodies.map(body => imageDigest(salt, body));
+  const digests = bodies.map(body => saltedDigest(salt, body));
   return { name: nameOf(digests), digests, salts: bodies.map(() => salt), bodies };
-}
-
-export function imageDigest(salt: string, body: string): string {
-  return sha256(`${salt}\n${body}`);
 }
 
 /** The name of a set, from the digests of its rows in their order. */

@@ -136,12 +136,13 @@ function fromChain(entry: AuditEntry): Happening {
     kind: entry.kind,
     source: 'trail',
     sentence: chainWords(entry),
-    details: { seq: entry.seq, subject: entry.subject, ...entry.body },
+    details: { seq: entry.seq, subject: entry.subject, ...(entry.gone && { gone: entry.gone }), ...entry.body },
   };
 }
 
 /** Bodies are read with care: one that was tampered with is still told. */
-function chainWords({ kind, subject, body }: AuditEntry): string {
+function chainWords({ kind, subject, body, gone }: AuditEntry): string {
+  if (gone) return `${subject}: what was said is ${gone}`;
   const text = (key: string): string => (body[key] === undefined || body[key] === null ? '' : String(body[key]));
   switch (kind) {
     case 'requested': {
@@ -174,6 +175,8 @@ function chainWords({ kind, subject, body }: AuditEntry): string {
     }
     case 'closed':
       return `closed as ${text('outcome')}: ${text('sentence')}`;
+    case 'purged':
+      return `what entries ${text('seqs')} said was taken away by ${text('by')}: ${text('why')}`;
     default:
       if (kind.startsWith('step-')) return stepWords(kind.slice('step-'.length), body);
       return subject;

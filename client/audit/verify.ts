@@ -16,6 +16,8 @@ import type { Evidence, PlanBody } from './evidence.js';
 export interface Verdict {
   ok: boolean;
   checked: Record<'entries' | 'plans' | 'pages' | 'receipts' | 'images' | 'keySets' | 'certificates' | 'histories', number>;
+  /** Entries whose bodies were taken away, as a later entry says. */
+  purged: number[];
   breaks: string[];
 }
 
@@ -43,6 +45,7 @@ export function verify(evidence: Evidence): Verdict {
       certificates: evidence.certificates.length,
       histories: evidence.archives.length,
     },
+    purged: evidence.chain.entries.filter(entry => entry.gone === 'purged').map(entry => entry.seq),
     breaks,
   };
 }
@@ -81,13 +84,14 @@ function plans(evidence: Evidence): string[] {
     }
   }
   const made = evidence.chain.entries.filter(entry => entry.kind === 'planned');
-  for (const { seq, body } of made) {
-    if (!evidence.plans.some(plan => plan.digest === body.digest))
+  for (const { seq, body, gone } of made) {
+    if (!gone && !evidence.plans.some(plan => plan.digest === body.digest))
       breaks.push(`handover.plans: the plan ${short(String(body.digest))} of entry ${seq} is missing or has another digest.`);
   }
   if (isClosed(evidence)) {
     for (const plan of evidence.plans) {
-      if (!made.some(entry => entry.body.digest === plan.digest))
+      // The subject names the plan too, and stays where the body is gone.
+      if (!made.some(entry => (entry.gone ? entry.subject === `plan ${plan.digest}` : entry.body.digest === plan.digest)))
         breaks.push(`handover.plans ${short(plan.digest)} (revision ${plan.revision}): no entry of the chain knows this plan.`);
     }
   }
@@ -155,7 +159,7 @@ function receipts(evidence: Evidence): string[] {
     if (closed && row.state === 'intended')
       breaks.push(`${name}: it is still intended although the offboarding is closed: nobody settled it, or the row was changed.`);
   }
-  return closed ? [...breaks, ...closing(evidence, closed)] : breaks;
+  return closed && !closed.gone ? [...breaks, ...closing(evidence, closed)] : breaks;
 }
 
 type Listed = Pick<ReceiptRow, 'step' | 'page' | 'part' | 'mark' | 'digest' | 'state' | 'sure'>;

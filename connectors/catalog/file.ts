@@ -9,23 +9,9 @@ import { HandoverFailure } from '../../domain/failure.js';
 import { type Digests, digestsOf } from './digest.js';
 import type { Head } from './head.js';
 import type { CatalogOf, Kinds } from './kind.js';
+import type { KeyPath, LoadedCatalog } from './loaded.js';
 import { explainIssues, type Mistake } from './mistakes.js';
 import { generalRules } from './rules.js';
-
-export type KeyPath = readonly (string | number)[];
-
-/** Where a catalog came from: connectors use it to say where a mistake is. */
-export interface CatalogFile {
-  path: string;
-  digests: Digests;
-  /** `file:line:column key.path` of the nearest node that exists in the file. */
-  where(path: KeyPath): string;
-}
-
-export interface LoadedCatalog<C extends Head = Head> {
-  catalog: C;
-  file: CatalogFile;
-}
 
 export type CatalogReading<C extends Head = Head> = ({ ok: true } & LoadedCatalog<C>) | { ok: false; mistakes: string[] };
 

@@ -5,8 +5,8 @@ import type { z } from 'zod';
 import type { Bundle } from '../../domain/bundle.js';
 import type { Connector } from '../connector.js';
 import type { Words } from './digest.js';
-import type { LoadedCatalog } from './file.js';
 import type { Head } from './head.js';
+import type { LoadedCatalog } from './loaded.js';
 import type { Report } from './rules.js';
 
 export interface Kind<C extends Head = Head> {

@@ -2,8 +2,9 @@
  * The catalog bound to the live schema: for every name its table or column as found, or a problem that says where it is written,
  * what is missing and what exists. Statements are built from bound parts only.
  */
-import type { CatalogFile, KeyPath } from '../catalog/file.js';
+
 import { linkFields } from '../catalog/head.js';
+import type { CatalogFile, KeyPath } from '../catalog/loaded.js';
 import { didYouMean } from '../catalog/nearest.js';
 import type { Problem } from '../connector.js';
 import type { Catalog, CategorySpec } from './catalog.js';

@@ -2,7 +2,7 @@
  * Everything the live system says against the catalog, all of it at once: names, types, keys that identify nothing, conditions,
  * rights that are missing. Run by `handover check` and before a plan is made; an empty list means that the catalog can be used.
  */
-import type { KeyPath } from '../catalog/file.js';
+import type { KeyPath } from '../catalog/loaded.js';
 import type { Problem } from '../connector.js';
 import { type Binder, type BoundCategory, type BoundPeople, sameSet } from './binding.js';
 import type { CategorySpec } from './catalog.js';

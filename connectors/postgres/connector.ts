@@ -3,9 +3,10 @@
  * one idea: session (connections), live and binding (the catalog against the live schema), keys, inventory, pages, items, people,
  * accounts, statements and change (batches), switches (access), mark and fate (what became of a transaction), restore, check, failures.
  */
-import type { LoadedCatalog } from '../catalog/file.js';
+
 import { accessOf, commonFacts } from '../catalog/head.js';
 import type { ConnectOptions } from '../catalog/kind.js';
+import type { LoadedCatalog } from '../catalog/loaded.js';
 import type { CategoryFacts, Connector } from '../connector.js';
 import { guards, readAccount, resolveAccount } from './accounts.js';
 import type { Catalog } from './catalog.js';

@@ -4,7 +4,7 @@
  */
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
-import type { CatalogFile } from '../catalog/file.js';
+import type { CatalogFile } from '../catalog/loaded.js';
 import { Binder, type BoundCategory, type BoundIdentity, type BoundPeople } from './binding.js';
 import type { Catalog } from './catalog.js';
 import { schemaMayHaveDrifted } from './failures.js';

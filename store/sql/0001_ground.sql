@@ -133,19 +133,26 @@ create table handover.before_images (
   check ((salt is null) = (body is null))
 );
 
--- The audit trail: append-only, hash-chained per offboarding.
+-- The audit trail: append-only, hash-chained per offboarding. The chain is made of digests; the bodies, which hold people's data, lie
+-- apart, each beside a salt of its own, so that a body can be purged one day and not be guessed back from its digest.
 create table handover.audit (
   offboarding    uuid not null,
   seq            integer not null,
   subject        text not null,                 -- what makes the entry unique: written twice, it counts once
   kind           text not null,
   at             timestamptz not null,
-  body           text not null,                 -- canonical JSON
-  body_digest    text not null,                 -- the chain hangs on this, so that a body can be purged one day
+  body_digest    text not null,                 -- SHA-256 over salt and body
   previous       text not null,
   hash           text not null,                 -- SHA-256 over seq, subject, kind, at, body_digest and previous
   primary key (offboarding, seq),
   unique (offboarding, subject)
+);
+create table handover.audit_bodies (
+  offboarding    uuid not null,
+  seq            integer not null,
+  salt           text not null,
+  body           text not null,                 -- canonical JSON
+  primary key (offboarding, seq)
 );
 create table handover.audit_heads (
   offboarding    uuid primary key,
@@ -184,6 +191,21 @@ begin
   raise exception 'handover.% is append-only', tg_table_name;
 end $$;
 create trigger append_only before update or delete on handover.audit for each row execute function handover.refuse_change();
+-- A body goes only where an entry of the chain says so; what such an entry says stays.
+create function handover.refuse_unsaid_purge() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'DELETE' and exists (
+       select from handover.audit said join handover.audit_bodies told using (offboarding, seq)
+        where said.offboarding = old.offboarding and said.kind = 'purged' and said.seq > old.seq
+          and told.body::jsonb -> 'seqs' @> to_jsonb(old.seq))
+     and not exists (
+       select from handover.audit where offboarding = old.offboarding and seq = old.seq and kind = 'purged')
+  then return old;
+  end if;
+  raise exception 'handover.% is append-only', tg_table_name;
+end $$;
+create trigger append_only before update or delete on handover.audit_bodies
+  for each row execute function handover.refuse_unsaid_purge();
 create trigger append_only before update or delete on handover.archives for each row execute function handover.refuse_change();
 create trigger append_only before update or delete on handover.certificates for each row execute function handover.refuse_change();
 create trigger append_only before update or delete on handover.plans for each row execute function handover.refuse_change();

@@ -20,6 +20,8 @@ const asEngine = (sql: string): string => `set local application_name = 'handove
 /** Our own trail refuses changes; who has the database has them all the same. */
 const rewritten = (table: string, sql: string): string =>
   `alter table handover.${table} disable trigger append_only; ${sql}; alter table handover.${table} enable trigger append_only`;
+const told = (words: string): string =>
+  `(offboarding, seq) in (select offboarding, seq from handover.audit_bodies where body like '%${words}%')`;
 const moved = (table: string): string =>
   `(select min(seq) from moves_seen where app = 'handover' and tbl = '${table}' and op = 'update')`;
 
@@ -123,7 +125,7 @@ const LIES: Lie[] = [
     /0 of 1 recorded approvals/,
     'the approval is missing from the trail',
     'store',
-    rewritten('audit', `delete from handover.audit where body like '%"message":"approve"%'`),
+    rewritten('audit', `delete from handover.audit where ${told('"message":"approve"')}`),
   ],
   [
     'I7',
@@ -158,7 +160,17 @@ const LIES: Lie[] = [
     /body of entry 3/,
     'a byte of the trail is changed',
     'store',
-    rewritten('audit', `update handover.audit set body = replace(body, '"accepted":true', '"accepted":false') where seq = 3`),
+    rewritten(
+      'audit_bodies',
+      `update handover.audit_bodies set body = replace(body, '"accepted":true', '"accepted":false') where seq = 3`,
+    ),
+  ],
+  [
+    'I9',
+    /body of entry 3/,
+    'a salt of the trail is changed',
+    'store',
+    rewritten('audit_bodies', `update handover.audit_bodies set salt = reverse(salt) where seq = 3`),
   ],
   [
     'I9',
@@ -179,7 +191,7 @@ const LIES: Lie[] = [
     /does not know it/,
     'a deactivation is missing from the trail',
     'store',
-    rewritten('audit', `delete from handover.audit where kind = 'deactivated' and body like '%"system":"desk"%'`),
+    rewritten('audit', `delete from handover.audit where kind = 'deactivated' and ${told('"system":"desk"')}`),
   ],
   [
     'I9',

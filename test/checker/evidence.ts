@@ -96,6 +96,7 @@ export interface AuditRow {
   subject: string;
   kind: string;
   at: Date;
+  salt: string;
   body: string;
   body_digest: string;
   previous: string;
@@ -172,7 +173,7 @@ export async function gather(db: Db, before: Before): Promise<Evidence> {
 async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told[]> {
   const people = [...before.crm[PEOPLE.crm.table]!.keys()];
   const { rows: requested } = await store.query(
-    `select offboarding, body::json ->> 'leaver' as leaver from handover.audit
+    `select offboarding, body::json ->> 'leaver' as leaver from handover.audit join handover.audit_bodies using (offboarding, seq)
       where kind = 'requested' and body::json ->> 'leaver' = any($1)`,
     [people],
   );
@@ -204,7 +205,11 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
             order by images, n`,
           of,
         ),
-        audit: await all<AuditRow>('select * from handover.audit where offboarding = $1 order by seq', of),
+        audit: await all<AuditRow>(
+          `select audit.*, salt, body from handover.audit join handover.audit_bodies using (offboarding, seq)
+            where offboarding = $1 order by seq`,
+          of,
+        ),
         head:
           (
             await all<{ seq: number; hash: string }>('select seq, hash from handover.audit_heads where offboarding = $1', of)

@@ -205,7 +205,7 @@ function checkChain(run: Told, say: Say): void {
   run.audit.forEach((row: AuditRow, n) => {
     const name = `entry ${row.seq} (${row.subject})`;
     if (row.seq !== n + 1) say('I9', `${name} stands where entry ${n + 1} should`);
-    if (sha256(row.body) !== row.body_digest) say('I9', `the body of ${name} was changed`);
+    if (sha256(`${row.salt}\n${row.body}`) !== row.body_digest) say('I9', `the body of ${name} was changed`);
     if (row.previous !== previous) say('I9', `${name} does not follow from the one before`);
     if (
       sha256(JSON.stringify([row.seq, row.subject, row.kind, row.at.toISOString(), row.body_digest, row.previous])) !== row.hash

@@ -46,6 +46,7 @@ async function tampered(statements: string | [string, unknown[]][], look: () => 
   await client.connect();
   const tables = [
     'audit',
+    'audit_bodies',
     'audit_heads',
     'offboardings',
     'plans',
@@ -124,16 +125,34 @@ test('a run that nobody knows is not found', async () => {
 
 describe('a changed byte is named', () => {
   const where = `offboarding = '`;
+  const of = (id: string, kind: string): string =>
+    `(offboarding, seq) in (select offboarding, seq from handover.audit where ${where}${id}' and kind = '${kind}')`;
   const cases: [what: string, change: (id: string) => string, names: RegExp][] = [
     [
       'a body in the trail',
-      id => `update handover.audit set body = replace(body, 'alice', 'alicf') where ${where}${id}' and seq = 1`,
+      id => `update handover.audit_bodies set body = replace(body, 'alice', 'alicf') where ${where}${id}' and seq = 1`,
       /handover\.audit: Entry 1 \(requested\) has a changed body/,
     ],
     [
       'a body that is no JSON any more',
-      id => `update handover.audit set body = 'x' where ${where}${id}' and kind = 'planned'`,
+      id => `update handover.audit_bodies set body = 'x' where ${of(id, 'planned')}`,
       /handover\.audit: Entry \d+ \(plan .*\) has a changed body/,
+    ],
+    [
+      'a salt in the trail',
+      id => `update handover.audit_bodies set salt = reverse(salt) where ${where}${id}' and seq = 1`,
+      /handover\.audit: Entry 1 \(requested\) has a changed body/,
+    ],
+    [
+      'a body that is gone and nobody said so',
+      id => `delete from handover.audit_bodies where ${where}${id}' and seq = 1`,
+      /handover\.audit: Entry 1 \(requested\): its body is missing, and no entry says that it was purged/,
+    ],
+    [
+      'a body that another entry had, with its salt',
+      id => `update handover.audit_bodies a set salt = b.salt, body = b.body from handover.audit_bodies b
+              where a.offboarding = '${id}' and b.offboarding = a.offboarding and (a.seq, b.seq) in ((1, 2), (2, 1))`,
+      /handover\.audit: Entry 1 \(requested\) has a changed body[\s\S]*Entry 2 \(.*\) has a changed body/,
     ],
     [
       'a time in the trail',
@@ -329,13 +348,29 @@ describe('a changed byte is named', () => {
     expect(await cli('audit', run.offboardingId, '--verify')).toMatchObject({ code: 0 });
   });
 
+  test('what was purged is said to be purged, and the rest verifies', async () => {
+    await tampered('select 1', async () => {
+      const { store } = small.world.worker.deps;
+      await store.audit.purge(run.offboardingId, [1], { by: 'olivia', why: 'the person asked for it' });
+      const ran = await cli('audit', run.offboardingId);
+      expect(ran).toMatchObject({ code: 0, err: '' });
+      expect(ran.out).toMatch(/requested .*what was said is purged/);
+      expect(ran.out).toMatch(/purged .*what entries 1 said was taken away by olivia: the person asked for it/);
+      expect(ran.out).toMatch(/The bodies of entries 1 are purged, and the chain says so/);
+      expect(ran.out).not.toContain('asked for by olivia@small.example');
+    });
+  });
+
   test('a chain that was written anew from end to end, with its checkpoint', async () => {
-    const { rows } = await small.db.store.query('select * from handover.audit where offboarding = $1 order by seq', [
-      run.offboardingId,
-    ]);
+    const { rows } = await small.db.store.query(
+      `select subject, kind, body from handover.audit join handover.audit_bodies using (offboarding, seq)
+        where offboarding = $1 order by seq`,
+      [run.offboardingId],
+    );
     await tampered(
       [
         ['delete from handover.audit where offboarding = $1', [run.offboardingId]],
+        ['delete from handover.audit_bodies where offboarding = $1', [run.offboardingId]],
         ['delete from handover.audit_heads where offboarding = $1', [run.offboardingId]],
       ],
       async () => {

@@ -3,7 +3,8 @@
  * The catalog is a text with blocks, so that a test can replace one block and leave the rest.
  */
 import pg from 'pg';
-import { type CatalogFile, readCatalog } from '../../connectors/catalog/file.js';
+import { readCatalog } from '../../connectors/catalog/file.js';
+import type { CatalogFile } from '../../connectors/catalog/loaded.js';
 import type { Connector, KeyPage, Witness } from '../../connectors/connector.js';
 import { keysOf } from '../../connectors/keys.js';
 import type { Catalog } from '../../connectors/postgres/catalog.js';

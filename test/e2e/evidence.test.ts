@@ -135,7 +135,7 @@ describe('the record', () => {
     expect(history.events).toHaveLength(archive.events);
     expect(history.events.at(-1)!.eventType).toMatch(/WORKFLOW_EXECUTION_COMPLETED/);
     expect(archive.status).toBe('COMPLETED');
-    for (const table of ['archives', 'certificates', 'audit', 'plans'])
+    for (const table of ['archives', 'certificates', 'audit', 'audit_bodies', 'plans'])
       for (const statement of [`update handover.${table} set offboarding = offboarding`, `delete from handover.${table}`])
         await expect(small.db.store.query(`${statement} where offboarding = $1`, [run.offboardingId])).rejects.toThrow(
           /append-only/,
@@ -177,19 +177,19 @@ describe('the record', () => {
     const { offboardingId } = await handOver(small, { requestedBy: mail(small, 'oscar') });
     const client = await small.db.store.connect();
     await client.query('begin');
-    await client.query('alter table handover.audit disable trigger append_only');
+    await client.query('alter table handover.audit_bodies disable trigger append_only');
     await client.query(
-      `update handover.audit set body = replace(body, 'approve', 'reject ') where offboarding = $1 and body like '%"message":"approve"%'`,
+      `update handover.audit_bodies set body = replace(body, 'approve', 'reject ') where offboarding = $1 and body like '%"message":"approve"%'`,
       [offboardingId],
     );
     await client.query('commit');
     const { breaks } = await small.world.worker.deps.store.audit.read(offboardingId);
     expect(breaks).toEqual([expect.stringMatching(/Entry \d+ \(decision .*\) has a changed body/)]);
     await client.query(
-      `update handover.audit set body = replace(body, 'reject ', 'approve') where offboarding = $1 and body like '%"message":"reject "%'`,
+      `update handover.audit_bodies set body = replace(body, 'reject ', 'approve') where offboarding = $1 and body like '%"message":"reject "%'`,
       [offboardingId],
     );
-    await client.query('alter table handover.audit enable trigger append_only');
+    await client.query('alter table handover.audit_bodies enable trigger append_only');
     client.release();
   });
 });

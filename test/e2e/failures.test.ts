@@ -410,7 +410,8 @@ test('a receipt that nobody can settle is listed as intended, and the run closes
     const report = await small.world.offboardings.result(run.run);
     expect(report).toMatchObject({ outcome: 'completed-partially', certificate: expect.stringMatching(/^[0-9a-f]{64}$/) });
     const closed = await small.db.store.query(
-      `select body::jsonb from handover.audit where offboarding = $1 and kind = 'closed'`,
+      `select body::jsonb from handover.audit join handover.audit_bodies using (offboarding, seq)
+        where offboarding = $1 and kind = 'closed'`,
       [run.offboardingId],
     );
     const listed = closed.rows[0].body.receipts as { mark: string; state: string }[];

@@ -29,10 +29,11 @@ const WAYS = {
     await offboardings().tell(run.run, name, ...payload);
     // Nobody is answered: what became of it stands in the trail.
     const find = () =>
-      small.db.store.query(`select kind, body from handover.audit where offboarding = $1 and subject like $2`, [
-        run.offboardingId,
-        `decision % ${decided + 1}`,
-      ]);
+      small.db.store.query(
+        `select kind, body from handover.audit join handover.audit_bodies using (offboarding, seq)
+        where offboarding = $1 and subject like $2`,
+        [run.offboardingId, `decision % ${decided + 1}`],
+      );
     await expect.poll(async () => (await find()).rowCount, { timeout: 10_000, interval: 20 }).toBe(1);
     const [entry] = (await find()).rows as [{ kind: string; body: string }];
     return {

@@ -7,9 +7,9 @@
  *   a walk         lists come in pages that shift: `walk` says when a list cannot be trusted
  */
 import { randomUUID } from 'node:crypto';
-import type { LoadedCatalog } from '../../../connectors/catalog/file.js';
 import { accessOf, commonFacts } from '../../../connectors/catalog/head.js';
 import type { ConnectOptions } from '../../../connectors/catalog/kind.js';
+import type { LoadedCatalog } from '../../../connectors/catalog/loaded.js';
 import type { Connector, Directory, Effects, Reader, Witness } from '../../../connectors/connector.js';
 import { keysOf, listOf, numbersOf } from '../../../connectors/keys.js';
 import { walk } from '../../../connectors/walk.js';
@@ -17,7 +17,7 @@ import type { AccessChange, AccessVerb, Batch, Done, Effect, Fate, Intent } from
 import { HandoverFailure } from '../../../domain/failure.js';
 import { fingerprintOf } from '../../../domain/keys.js';
 import type { Account, ItemException, ItemKey, Person } from '../../../domain/model.js';
-import type { MemoryCatalog } from './kind.js';
+import type { MemoryCatalog } from './catalog.js';
 import { CallFailed, type Entry, type Member, Service } from './service.js';
 
 export function memoryConnector({ catalog, file }: LoadedCatalog<MemoryCatalog>, { connection }: ConnectOptions): Connector {

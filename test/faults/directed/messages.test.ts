@@ -257,7 +257,8 @@ async function driveOn(run: Started): Promise<Status> {
 
 async function acceptedApprovals({ offboardingId }: Started): Promise<string[]> {
   const { rows } = await small.db.store.query(
-    `select body from handover.audit where offboarding = $1 and kind = 'decision' order by seq`,
+    `select body from handover.audit join handover.audit_bodies using (offboarding, seq)
+      where offboarding = $1 and kind = 'decision' order by seq`,
     [offboardingId],
   );
   return rows
