@@ -30,13 +30,16 @@ const WORDS: { [N in keyof typeof decisionSchemas]: { [F in keyof Fields<N>]-?: 
   amend: {
     by,
     successor: value => ['--successor', rule(value)],
-    successors: value => eachOf(value).flatMap(([step, who]) => ['--successors', successorOf(step, who)]),
+    successors: value =>
+      value === null
+        ? ['--successors', 'null']
+        : eachOf(value).flatMap(([step, who]) => ['--successors', successorOf(step, who)]),
     overrides: value => nested('--override', value),
     identities: value => nested('--identity', value),
     mode: after('--mode'),
-    departure: value => [`--${value}`],
+    departure: after('--departure'),
     effectiveAt: after('--at'),
-    systems: value => (value as string[]).flatMap(system => ['--system', word(system)]),
+    systems: value => [value].flat().flatMap(system => ['--system', word(system)]),
     note,
   },
   pause: { by, note },
@@ -86,20 +89,24 @@ function subjects(value: unknown): string[] {
 }
 
 function rule(value: unknown): string {
-  return word(typeof value === 'string' ? value : JSON.stringify(value));
+  return word(typeof value === 'string' || value === null ? value : JSON.stringify(value));
 }
 
 function successorOf(step: string, who: unknown): string {
   if (who === '') return `${word(step)}=${FILL_IN}`;
-  return word(typeof who === 'string' ? `${step}=${who}` : JSON.stringify({ [step]: who }));
+  return word(typeof who === 'string' || who === null ? `${step}=${who}` : JSON.stringify({ [step]: who }));
 }
 
 /** `system:name=id` each; as one JSON object where a name holds the very marks that this is made of. */
 function nested(option: string, value: unknown): string[] {
+  if (value === null) return [option, 'null'];
+  if (eachOf(value).some(([, inside]) => inside === null)) return [option, word(JSON.stringify(value))];
   const all = eachOf(value).flatMap(([first, inside]) =>
     eachOf(inside).map(([name, who]) => ({ first, name, who: who === '' ? FILL_IN : who })),
   );
-  const plain = all.every(({ first, name, who }) => typeof who === 'string' && !/[:={"]/.test(first + name + who));
+  const plain = all.every(
+    ({ first, name, who }) => (typeof who === 'string' || who === null) && !/[:={"]/.test(first + name + who),
+  );
   if (!plain) return [option, word(JSON.stringify(value))];
   return all.flatMap(({ first, name, who }) => [option, word(`${first}:${name}=${who}`)]);
 }

@@ -13,7 +13,7 @@ import { Problem } from '../problem.js';
 import { findRun, type LiveRun } from '../which-run.js';
 import { byOption, type Context, inSession, newCommand, type Session, type SharedOptions } from './command.js';
 import { EXIT } from './exit.js';
-import { orderOf, withOrderOptions } from './order-options.js';
+import { amendmentOf, withOrderOptions } from './order-options.js';
 import { showRun } from './show.js';
 
 const RUN = 'workflow id, directory id, offboarding id, e-mail or login';
@@ -62,9 +62,14 @@ export function decisionCommands(act: (said: Said) => Promise<void>): Command[] 
     withOrderOptions(
       newCommand('amend', 'change successors, overrides, identities, mode, departure or date: a new plan').argument('<run>', RUN),
     )
+      .option('--departure <how>', 'planned or unplanned')
+      .addHelpText(
+        'after',
+        '\nThe word null in place of a value takes back what was said: --successor null, --successors crm/leads=null.',
+      )
       .addOption(byOption())
       .option('--id <id>', 'ask again after an unknown answer')
-      .action((run, options) => act(said('amend', run, options, orderOf(options)))),
+      .action((run, options) => act(said('amend', run, options, amendmentOf(options)))),
     aboutRun('pause', 'stop after the batch in hand', act),
     aboutRun('resume', 'go on after a pause', act),
     aboutRun('retry', 'prepare again, or run again what is not done yet', act),

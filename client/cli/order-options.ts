@@ -59,6 +59,42 @@ export function orderOf(options: OrderOptions): Record<string, unknown> {
   return Object.fromEntries(Object.entries(order).filter(([, value]) => value !== undefined));
 }
 
+/** The fields of an amendment: as in a request, and the word `null` in place of a value takes back what was said. */
+export function amendmentOf(options: OrderOptions & { departure?: string | undefined }): Record<string, unknown> {
+  const { departure, ...others } = options;
+  const isTaken = ([option, value]: [string, unknown]): boolean => option in FIELD_OF && [value].flat().join() === TAKEN_BACK;
+  const taken = Object.entries(others).filter(isTaken);
+  const left = Object.fromEntries(Object.entries(others).filter(one => !isTaken(one))) as OrderOptions;
+  const order = orderOf(left);
+  for (const field of ['successors', 'overrides', 'identities'])
+    if (order[field]) order[field] = withNulls(order[field] as Record<string, unknown>, field === 'successors' ? 1 : 2);
+  if (departure !== undefined) order.departure = departure === TAKEN_BACK ? null : departure;
+  return { ...order, ...Object.fromEntries(taken.map(([option]) => [FIELD_OF[option], null])) };
+}
+
+const TAKEN_BACK = 'null';
+
+/** What can be taken back whole, by its option. */
+const FIELD_OF: Record<string, string> = {
+  successor: 'successor',
+  successors: 'successors',
+  override: 'overrides',
+  identity: 'identities',
+  mode: 'mode',
+  at: 'effectiveAt',
+  system: 'systems',
+};
+
+function withNulls(values: Record<string, unknown>, depth: number): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => {
+      if (value === TAKEN_BACK) return [name, null];
+      const inside = depth > 1 && typeof value === 'object' && value !== null;
+      return [name, inside ? withNulls(value as Record<string, unknown>, depth - 1) : value];
+    }),
+  );
+}
+
 function successorsOf(given: string[]): Record<string, unknown> {
   const all: Record<string, unknown> = {};
   for (const one of given) {

@@ -57,6 +57,20 @@ test.each(DECISIONS)('every field of "%s" has an option, and a shell hands it on
   expect(heard[0]!.payload).toEqual(json);
 });
 
+test.each([
+  { successor: null, successors: null, overrides: null, identities: null },
+  { mode: null, departure: null, effectiveAt: null, systems: null },
+  { successors: { crm: null, desk: 'manager' }, overrides: { 'crm/accounts': { 17: null } }, identities: { desk: null } },
+])('an amendment takes back %j by its options', async back => {
+  const json = { by: 'olivia@small.example', ...back };
+  expect(parseDecision('amend', json)).toMatchObject({ ok: true });
+  const heard: Said[] = [];
+  const commands = decisionCommands(async said => void heard.push(said));
+  const [, ...words] = wordsOf(decisionLine('offboarding/17', { message: 'amend', json }));
+  await commands.find(one => one.name() === 'amend')!.parseAsync(words, { from: 'user' });
+  expect(heard[0]!.payload).toEqual(json);
+});
+
 test('the words of a command are quoted where a shell would take them apart', () => {
   expect(commandLine('status', 'offboarding/17', '--watch')).toBe('handover status offboarding/17 --watch');
   expect(wordsOf(commandLine('items', NASTY, '["4711","de"]'))).toEqual(['items', NASTY, '["4711","de"]']);
