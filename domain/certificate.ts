@@ -2,7 +2,7 @@
  * The closing document as a value: who decided what, what became of every step, and how sure we are of it. It says nothing that is not
  * in the run, in the receipts or in the proofs.
  */
-import type { Sure } from './effect.js';
+import { leastSure, type Sure } from './effect.js';
 import type { Outcome } from './model.js';
 import { isEffect, type PlanStep } from './plan.js';
 import { departure, mode, type Run, type StepProgress } from './run.js';
@@ -105,12 +105,11 @@ function changesSomething(step: PlanStep): boolean {
  * How it is known what became of a step's effects, by the weakest of them: `asked` where the system itself said what became of each,
  * `read` where one was only seen to be so afterwards, which somebody else may have done too, `unsettled` where nobody could find out.
  */
-export type EvidenceClass = 'asked' | 'read' | 'unsettled';
+export type EvidenceClass = Sure | 'unsettled';
 
 /** Null = there were no effects. */
 export function evidenceOf(receipts: readonly Pick<ReceiptSummary, 'state' | 'sure'>[]): EvidenceClass | null {
   if (receipts.some(receipt => receipt.state === 'intended')) return 'unsettled';
-  const known = receipts.flatMap(receipt => receipt.sure ?? []);
-  if (known.length === 0) return null;
-  return known.includes('read') ? 'read' : 'asked';
+  // What came to nothing says nothing about what was done.
+  return leastSure(receipts.filter(receipt => receipt.state === 'done').map(receipt => receipt.sure));
 }

@@ -25,7 +25,8 @@ describe('how sure we are of a step', () => {
     ['asked, where the system said so of every effect', [{}, { page: 2 }], 'asked'],
     ['read, where one effect was only seen to be so', [{}, { page: 2, sure: 'read' }], 'read'],
     ['unsettled, where one end is not known', [{ sure: 'read' }, { page: 2, state: 'intended', sure: null }], 'unsettled'],
-    ['asked, where the system said that it came to nothing', [{ state: 'aborted' }], 'asked'],
+    ['nothing where an attempt came to nothing', [{ state: 'aborted', sure: 'read' }], null],
+    ['asked, although an attempt before was only read to have come to nothing', [{ state: 'aborted', sure: 'read' }, {}], 'asked'],
   ])('%s', (_what, given, evidence) => {
     expect(evidenceOf(given.map(one => receipt('crm/tasks', one)))).toBe(evidence);
   });
