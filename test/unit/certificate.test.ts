@@ -26,7 +26,11 @@ describe('how sure we are of a step', () => {
     ['read, where one effect was only seen to be so', [{}, { page: 2, sure: 'read' }], 'read'],
     ['unsettled, where one end is not known', [{ sure: 'read' }, { page: 2, state: 'intended', sure: null }], 'unsettled'],
     ['nothing where an attempt came to nothing', [{ state: 'aborted', sure: 'read' }], null],
-    ['asked, although an attempt before was only read to have come to nothing', [{ state: 'aborted', sure: 'read' }, {}], 'asked'],
+    [
+      'asked, although an attempt before was only read to have come to nothing',
+      [{ state: 'aborted', sure: 'read' }, {}],
+      'asked',
+    ],
   ])('%s', (_what, given, evidence) => {
     expect(evidenceOf(given.map(one => receipt('crm/tasks', one)))).toBe(evidence);
   });
