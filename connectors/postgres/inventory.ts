@@ -1,7 +1,7 @@
 /**
  * What an account holds: counts and fingerprints in one frozen snapshot.
  *
- * A category that cannot be read comes back incomplete, by name, and never as "nothing" (F-2, F-28); the others go on in the same
+ * A category that cannot be read comes back incomplete, by name, and never as "nothing"; the others go on in the same
  * snapshot. Only a lost connection spoils them all, and a lock: both pass, and are tried again.
  */
 import { HandoverFailure } from '../../domain/failure.js';

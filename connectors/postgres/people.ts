@@ -45,7 +45,7 @@ export function team(target: Target, name: string, signal?: AbortSignal): Promis
 
 /**
  * Condition for people who match by e-mail, login or the directory's id, over all rules of the catalog that say so; null when none
- * does. A value is only ever compared with columns of its own kind: an e-mail is never looked up as a login (F-14).
+ * does. A value is only ever compared with columns of its own kind: an e-mail is never looked up as a login.
  */
 export function matching(people: BoundPeople, by: 'email' | 'login' | 'id', value: string, bind: Bindings): string | null {
   const rules = people.match.filter(m => m.by === by);

@@ -3,7 +3,7 @@
  * settings, and cancelled in the database when the caller aborts, because a statement whose client died still commits.
  *
  *   search_path=''             a name without a schema resolves to nothing but pg_catalog
- *   row_security=off           rows that a policy would hide raise an error instead of being silently missing (F-28)
+ *   row_security=off           rows that a policy would hide raise an error instead of being silently missing
  *   statement/lock_timeout     from the catalog
  *   idle_in_transaction_...    an attempt whose process was stopped loses its locks, and its COMMIT then fails
  *   client_connection_check... a statement of a client that is gone is cancelled by the server itself

@@ -138,7 +138,7 @@ const DOING: Record<AccessVerb, string> = {
 
 /**
  * Locks the person's row; for a deactivation the rows of all active owners with it, in one statement and in key order, so that of
- * two administrators who are switched off at the same time one waits for the other and then sees that they are the last (F-21).
+ * two administrators who are switched off at the same time one waits for the other and then sees that they are the last.
  */
 async function lockRows(target: Target, tx: Transaction, people: BoundPeople, user: string, owners: boolean): Promise<void> {
   const { guards, people: p } = target.catalog;
