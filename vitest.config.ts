@@ -1,5 +1,5 @@
-// Tests run against real servers, started once for all test files by test/support/global-setup.ts. Tests that need more
-// than npm can install (Redmine) or take long on purpose (faults) have configurations of their own.
+// Tests run against real servers, started once for all test files by test/support/global-setup.ts. Tests that
+// need more than npm can install (Redmine) or take long on purpose (faults) have configurations of their own.
 
 import { configDefaults, defineConfig } from 'vitest/config';
 

@@ -1,4 +1,7 @@
-/** What the leaver is in every system, and whether somebody may switch them off at all. Also opens the run in the register. */
+/**
+ * What the leaver is in every system, and whether somebody may switch them off at all. Also opens the run in
+ * the register.
+ */
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account, Finding, Person } from '../domain/model.js';
 import { mayRequest, type Participant } from '../domain/people.js';
@@ -46,7 +49,13 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
     scheduled(),
   );
   const { offboardingId: id, workflowId: workflow, order } = input;
-  await deps.store.offboardings.ordered({ id, workflow, leaver: input.leaver.id, human: person.human, order });
+  await deps.store.offboardings.ordered({
+    id,
+    workflow,
+    leaver: input.leaver.id,
+    human: person.human,
+    order,
+  });
   await deps.store.audit.append(input.offboardingId, [
     {
       subject: 'requested',
@@ -81,8 +90,8 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
 }
 
 /**
- * Who somebody is may have changed since, or be told by nobody but the workflow's input: both are looked up by id, and an input that
- * says something else about them is not believed.
+ * Who somebody is may have changed since, or be told by nobody but the workflow's input: both are looked up
+ * by id, and an input that says something else about them is not believed.
  */
 async function peopleOf(
   deps: Deps,
@@ -113,7 +122,12 @@ async function resolveIn(
   person: Person,
   order: Order,
 ): Promise<{ account: Account | null; findings: Finding[] }> {
-  const finding = (code: Finding['code'], message: string): Finding => ({ code, system, step: null, message });
+  const finding = (code: Finding['code'], message: string): Finding => ({
+    code,
+    system,
+    step: null,
+    message,
+  });
   try {
     const connector = await deps.systems.get(system);
     const resolution = await connector.resolveAccount(person, order.identities?.[system] ?? {}, signal());
@@ -124,15 +138,25 @@ async function resolveIn(
           account: resolution.account,
           findings: guards
             .filter(
-              guard => guard.kind !== 'last-owner' || order.mode === 'execute-and-deactivate' || order.departure === 'unplanned',
+              guard =>
+                guard.kind !== 'last-owner' ||
+                order.mode === 'execute-and-deactivate' ||
+                order.departure === 'unplanned',
             )
-            .map(guard => finding(guard.kind === 'last-owner' ? 'last-owner' : 'leaver-protected', guard.message)),
+            .map(guard =>
+              finding(guard.kind === 'last-owner' ? 'last-owner' : 'leaver-protected', guard.message),
+            ),
         };
       }
       case 'absent':
-        return { account: { system, status: 'absent', identities: {}, active: false, blocked: false }, findings: [] };
+        return {
+          account: { system, status: 'absent', identities: {}, active: false, blocked: false },
+          findings: [],
+        };
       case 'ambiguous': {
-        const candidates = resolution.candidates.map(candidate => `${candidate.label} (${candidate.id})`).join(', ');
+        const candidates = resolution.candidates
+          .map(candidate => `${candidate.label} (${candidate.id})`)
+          .join(', ');
         const amend = JSON.stringify({
           identities: { [system]: { [resolution.identity]: resolution.candidates[0]?.id ?? '<id>' } },
         });
@@ -148,9 +172,16 @@ async function resolveIn(
       }
     }
   } catch (error) {
-    // A passing fault is given half a minute; then the other systems, and whoever must be blocked in them, wait no longer.
-    if (error instanceof HandoverFailure && (outOfPatience(error.kind, deps.patience) || waited() > OUTAGE_MS)) {
-      return { account: null, findings: [finding('system-unreachable', `${error.message} Mend it and send "retry".`)] };
+    // A passing fault is given half a minute; then the other systems, and whoever must be blocked in them,
+    // wait no longer.
+    if (
+      error instanceof HandoverFailure &&
+      (outOfPatience(error.kind, deps.patience) || waited() > OUTAGE_MS)
+    ) {
+      return {
+        account: null,
+        findings: [finding('system-unreachable', `${error.message} Mend it and send "retry".`)],
+      };
     }
     throw error;
   }

@@ -1,6 +1,7 @@
 /**
- * Keeps whole histories: Temporal forgets closed runs when the namespace's retention ends, a run cannot export its own close, and a
- * terminated run runs no code. So another workflow waits for the close, and workers look for closed runs without an archive.
+ * Keeps whole histories: Temporal forgets closed runs when the namespace's retention ends, a run cannot
+ * export its own close, and a terminated run runs no code. So another workflow waits for the close, and
+ * workers look for closed runs without an archive.
  */
 
 import { WorkflowNotFoundError } from '@temporalio/common';
@@ -16,7 +17,10 @@ export interface ArchiveInput {
   runId: string;
 }
 
-export type ArchiveResult = { kind: 'archived'; runs: number } | { kind: 'still-open' } | { kind: 'forgotten' };
+export type ArchiveResult =
+  | { kind: 'archived'; runs: number }
+  | { kind: 'still-open' }
+  | { kind: 'forgotten' };
 
 /** Archives every closed run of one offboarding. Never waits: the workflow asks again. */
 export async function archiveRuns(deps: Deps, input: ArchiveInput): Promise<ArchiveResult> {
@@ -47,14 +51,20 @@ export async function archiveRuns(deps: Deps, input: ArchiveInput): Promise<Arch
     runs += await archiveOne(deps, input, other.runId, other.status.name);
     if (other.closeTime) closed.push(other.closeTime);
   }
-  // A terminated run closes nothing itself, and nobody else would ask what became of the batch that it was in the middle of.
+  // A terminated run closes nothing itself, and nobody else would ask what became of the batch that it was in
+  // the middle of.
   for (const time of closed) await deps.store.ledger.fence(input.offboardingId, time);
   await settleAll(deps, input.offboardingId);
   await deps.store.runs.close(input.offboardingId);
   return { kind: 'archived', runs };
 }
 
-async function archiveOne(deps: Deps, input: Omit<ArchiveInput, 'runId'>, runId: string, status: string): Promise<number> {
+async function archiveOne(
+  deps: Deps,
+  input: Omit<ArchiveInput, 'runId'>,
+  runId: string,
+  status: string,
+): Promise<number> {
   if (await deps.store.archive.has(runId)) return 0;
   const history = await deps.temporal.workflow.getHandle(input.workflowId, runId).fetchHistory();
   const saved = await deps.store.archive.save({
@@ -74,7 +84,10 @@ async function offboardingOf(deps: Deps, workflowId: string, runId: string): Pro
   return typeof description.memo?.offboardingId === 'string' ? description.memo.offboardingId : null;
 }
 
-/** At a worker's start: closed runs without an archive (terminated, or their archiver died) are fetched. Returns how many. */
+/**
+ * At a worker's start: closed runs without an archive (terminated, or their archiver died) are fetched.
+ * Returns how many.
+ */
 export async function reconcileArchive(deps: Deps): Promise<number> {
   let archived = 0;
   for await (const closed of deps.temporal.workflow.list({

@@ -1,9 +1,20 @@
-/** The last effect on a system, and only with proof: a fresh look immediately before it, and a reading after it. */
+/**
+ * The last effect on a system, and only with proof: a fresh look immediately before it, and a reading after
+ * it.
+ */
 import type { Connector } from '../connectors/connector.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account } from '../domain/model.js';
 import type { Plan } from '../domain/plan.js';
-import { judgeProof, type Kept, keptIn, type Landed, landedIn, stepsAfterwards, type Verdict } from '../domain/proof.js';
+import {
+  judgeProof,
+  type Kept,
+  keptIn,
+  type Landed,
+  landedIn,
+  stepsAfterwards,
+  type Verdict,
+} from '../domain/proof.js';
 import type { Deps } from './deps.js';
 import { switchAccount, switchedBefore } from './effects.js';
 import { outOfPatience, scheduled, signal } from './guard.js';
@@ -32,12 +43,18 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
   const plan = await planOf(deps, input.plan);
   const account = plan.accounts.find(one => one.system === input.system)!;
   const connector = await deps.systems.get(input.system);
-  const effect = { offboardingId: input.offboardingId, account, verb: 'deactivate', turn: input.turn } as const;
+  const effect = {
+    offboardingId: input.offboardingId,
+    account,
+    verb: 'deactivate',
+    turn: input.turn,
+  } as const;
   const seen = await look(deps, { ...input, account });
   const verdict = judgeProof({ plan, systems: [input.system], looks: [seen], unread: [] });
   let changed = true;
   let wasActive = true;
-  // An attempt whose answer was lost proved and switched already: what landed since belongs to the time after.
+  // An attempt whose answer was lost proved and switched already: what landed since belongs to the time
+  // after.
   if (!(await switchedBefore(deps, effect))) {
     const inTheWay = await claim(deps, input, plan);
     if (inTheWay) return { kind: 'refused', message: inTheWay };
@@ -64,10 +81,18 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
       body: { system: input.system, changed, after, kept },
     },
   ]);
-  return { kind: 'deactivated', bySomebodyElse: !changed && !wasActive, proof: { at: new Date().toISOString(), kept }, after };
+  return {
+    kind: 'deactivated',
+    bySomebodyElse: !changed && !wasActive,
+    proof: { at: new Date().toISOString(), kept },
+    after,
+  };
 }
 
-/** Two runs never work against each other: nobody is switched off while another open run still hands things to them. */
+/**
+ * Two runs never work against each other: nobody is switched off while another open run still hands things to
+ * them.
+ */
 async function claim(deps: Deps, input: DeactivateInput, plan: Plan): Promise<string | null> {
   const { id, human } = plan.leaver;
   // A run that was reset after its end has no row of its own any more.
@@ -81,7 +106,12 @@ async function claim(deps: Deps, input: DeactivateInput, plan: Plan): Promise<st
   return `Another offboarding (${inTheWay.workflow}) is still handing items over to this leaver. Amend that run's successors or let it finish, then send "retry".`;
 }
 
-async function landed(connector: Connector, plan: Plan, account: Account, waived: Record<string, string>): Promise<Landed[]> {
+async function landed(
+  connector: Connector,
+  plan: Plan,
+  account: Account,
+  waived: Record<string, string>,
+): Promise<Landed[]> {
   const steps = stepsAfterwards(plan, account.system, waived);
   const categories = steps.map(step => step.category);
   return landedIn(steps, await connector.inventory(account, categories, signal()));

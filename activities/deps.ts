@@ -10,7 +10,9 @@ export interface Systems {
   /** All systems of the configuration, the directory included, in its order. */
   names: readonly string[];
   directory: string;
-  /** The connector of a system, by its catalog as it is now: a corrected file is taken up without a restart. */
+  /**
+   * The connector of a system, by its catalog as it is now: a corrected file is taken up without a restart.
+   */
   get(system: string): Promise<Connector>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Effects with a receipt. Whatever changes a target goes through here: the intent is durable before anything is sent, and where nobody
- * saw how it ended, the target's connector finds out, and nobody guesses.
+ * Effects with a receipt. Whatever changes a target goes through here: the intent is durable before anything
+ * is sent, and where nobody saw how it ended, the target's connector finds out, and nobody guesses.
  */
 import type { Connector, Witness } from '../connectors/connector.js';
 import type { AccessVerb, Fate, Intent, Mark, Work } from '../domain/effect.js';
@@ -11,8 +11,8 @@ import type { Deps } from './deps.js';
 import { scheduled, signal } from './guard.js';
 
 /**
- * Settles every intent of an offboarding that nobody saw end, also those of plans that were replaced. Throws what kept the first one
- * from being settled, after it has tried them all.
+ * Settles every intent of an offboarding that nobody saw end, also those of plans that were replaced. Throws
+ * what kept the first one from being settled, after it has tried them all.
  */
 export async function settleAll(deps: Deps, offboardingId: string): Promise<void> {
   const failures: unknown[] = [];
@@ -40,7 +40,10 @@ export async function settle(deps: Deps, connector: Connector, receipt: Receipt)
       await ledger.end(receipt, { state: 'aborted', sure: fate.sure });
       return null;
     case 'under-way':
-      throw new HandoverFailure('locked', `Another attempt at ${receipt.step} is still under way in ${connector.title}.`);
+      throw new HandoverFailure(
+        'locked',
+        `Another attempt at ${receipt.step} is still under way in ${connector.title}.`,
+      );
     case 'unknown':
       throw new HandoverFailure(
         'rejected',
@@ -49,9 +52,16 @@ export async function settle(deps: Deps, connector: Connector, receipt: Receipt)
   }
 }
 
-function changedBy(connector: Connector, receipt: Receipt, fate: Extract<Fate, { kind: 'happened' | 'partly' }>): number {
+function changedBy(
+  connector: Connector,
+  receipt: Receipt,
+  fate: Extract<Fate, { kind: 'happened' | 'partly' }>,
+): number {
   const effect = fate.effect ?? receipt.effect;
-  if (!effect) throw new Error(`The connector of ${connector.title} says that ${receipt.mark} happened, and not what it did.`);
+  if (!effect)
+    throw new Error(
+      `The connector of ${connector.title} says that ${receipt.mark} happened, and not what it did.`,
+    );
   return effect.changed;
 }
 
@@ -59,7 +69,13 @@ function changedBy(connector: Connector, receipt: Receipt, fate: Extract<Fate, {
 async function workOf(deps: Deps, receipt: Receipt): Promise<Work> {
   const [system, category] = receipt.step.split('/') as [string, string];
   const { did, took, takers } = receipt;
-  const account: Account = { system, status: 'found', identities: receipt.account, active: true, blocked: false };
+  const account: Account = {
+    system,
+    status: 'found',
+    identities: receipt.account,
+    active: true,
+    blocked: false,
+  };
   if (isAccess(did)) return { kind: 'access', verb: did, account };
   const part = await deps.store.manifests.part(receipt);
   if (!part) {
@@ -94,7 +110,13 @@ export interface Performed {
  * @param done marks of earlier effects of the step whose answers came: they are written down along with the next receipt, and so is this
  *   one's with the one after it. What is in there at the end is the caller's to write down.
  */
-export async function perform(deps: Deps, connector: Connector, work: Work, place: Place, done: Mark[]): Promise<Performed> {
+export async function perform(
+  deps: Deps,
+  connector: Connector,
+  work: Work,
+  place: Place,
+  done: Mark[],
+): Promise<Performed> {
   const { ledger } = deps.store;
   let sent: Intent | undefined;
   const witness: Witness = {
@@ -118,7 +140,8 @@ export async function perform(deps: Deps, connector: Connector, work: Work, plac
   } catch (error) {
     const faster = error instanceof ReceiptExists;
     if (!faster && !sent) throw error;
-    // Another attempt was faster; or our answer is lost: what became of it is asked before anything is reported.
+    // Another attempt was faster; or our answer is lost: what became of it is asked before anything is
+    // reported.
     const receipt = await ledger.find(place);
     const ours = receipt !== null && receipt.mark === sent?.mark;
     if (!faster && !ours) throw error;
@@ -157,10 +180,15 @@ function placeOf({ offboardingId, account, verb, turn }: SwitchInput): Place {
 /** Did an earlier attempt at this very effect happen, although its answer was lost? */
 export async function switchedBefore(deps: Deps, input: SwitchInput): Promise<boolean> {
   const earlier = await deps.store.ledger.find(placeOf(input));
-  return earlier !== null && (await settle(deps, await deps.systems.get(input.account.system), earlier)) !== null;
+  return (
+    earlier !== null && (await settle(deps, await deps.systems.get(input.account.system), earlier)) !== null
+  );
 }
 
-/** Blocks, unblocks, deactivates or reactivates an account exactly once per offboarding and turn, with a receipt. */
+/**
+ * Blocks, unblocks, deactivates or reactivates an account exactly once per offboarding and turn, with a
+ * receipt.
+ */
 export async function switchAccount(deps: Deps, input: SwitchInput): Promise<{ changed: boolean }> {
   const connector = await deps.systems.get(input.account.system);
   const place = placeOf(input);

@@ -1,8 +1,15 @@
 /**
- * The one place where an error becomes a Temporal failure: its kind is the failure's type, its patience says whether Temporal tries
- * again. Also keeps long activities visibly alive, so that a dead worker is noticed within seconds.
+ * The one place where an error becomes a Temporal failure: its kind is the failure's type, its patience says
+ * whether Temporal tries again. Also keeps long activities visibly alive, so that a dead worker is noticed
+ * within seconds.
  */
-import { ApplicationFailure, activityInfo, asyncLocalStorage, CancelledFailure, Context } from '@temporalio/activity';
+import {
+  ApplicationFailure,
+  activityInfo,
+  asyncLocalStorage,
+  CancelledFailure,
+  Context,
+} from '@temporalio/activity';
 import { type FailureKind, HandoverFailure } from '../domain/failure.js';
 import { LeftBehind } from '../store/ledger.js';
 import type { Deps } from './deps.js';
@@ -49,8 +56,8 @@ export function report(details: unknown): void {
 }
 
 /**
- * Aborted when this attempt no longer counts (timed out, gone, reset): whatever it still has running is to be broken off. A
- * cancellation by the workflow and a worker's shutdown do not abort: see `stopping`.
+ * Aborted when this attempt no longer counts (timed out, gone, reset): whatever it still has running is to be
+ * broken off. A cancellation by the workflow and a worker's shutdown do not abort: see `stopping`.
  */
 export function signal(): AbortSignal {
   // A worker that starts asks targets as well, outside any activity: nobody cancels that.
@@ -70,7 +77,10 @@ export function signal(): AbortSignal {
   return hard;
 }
 
-/** True when the workflow wants to pause or stop, or the worker shuts down: finish the batch in hand, then answer. */
+/**
+ * True when the workflow wants to pause or stop, or the worker shuts down: finish the batch in hand, then
+ * answer.
+ */
 export function stopping(): boolean {
   return Context.current().cancellationSignal.aborted;
 }
@@ -87,7 +97,9 @@ function failureOf(error: unknown, patience: Deps['patience']): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (signal().aborted) {
     // Operators pause and reset activities: Temporal must see a cancellation, not a failure of the target.
-    return new CancelledFailure(`The activity was interrupted: ${String(signal().reason?.message ?? signal().reason)}`);
+    return new CancelledFailure(
+      `The activity was interrupted: ${String(signal().reason?.message ?? signal().reason)}`,
+    );
   }
   // Nobody waits for its answer any more.
   if (error instanceof LeftBehind) return failure('rejected', error.message, true);
@@ -97,17 +109,35 @@ function failureOf(error: unknown, patience: Deps['patience']): Error {
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : String(error);
   if (code && PASSING.test(code))
-    return failure('transient', `Our own store is out of reach (${code}).`, outOfPatience('transient', patience));
+    return failure(
+      'transient',
+      `Our own store is out of reach (${code}).`,
+      outOfPatience('transient', patience),
+    );
   if (/Connection terminated|timeout exceeded when trying to connect/i.test(message)) {
     return failure('transient', 'Our own store closed the connection.', outOfPatience('transient', patience));
   }
-  const failed = failure('bug', `Handover met something it does not know: ${message}`, waited() > BUG_PATIENCE_MS);
+  const failed = failure(
+    'bug',
+    `Handover met something it does not know: ${message}`,
+    waited() > BUG_PATIENCE_MS,
+  );
   if (error instanceof Error) failed.stack = error.stack ?? '';
   return failed;
 }
 
-function failure(kind: FailureKind | 'bug', message: string, final: boolean, retryAfterMs?: number): ApplicationFailure {
-  return ApplicationFailure.create({ type: kind, message, nonRetryable: final, nextRetryDelay: retryAfterMs });
+function failure(
+  kind: FailureKind | 'bug',
+  message: string,
+  final: boolean,
+  retryAfterMs?: number,
+): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: kind,
+    message,
+    nonRetryable: final,
+    nextRetryDelay: retryAfterMs,
+  });
 }
 
 /** True when a failure of this kind is no longer tried again. */
@@ -115,7 +145,10 @@ export function outOfPatience(kind: FailureKind, patience: Deps['patience']): bo
   return patience[kind] === 0 || waited() > patience[kind];
 }
 
-/** When this attempt was scheduled, by Temporal's clock: what a reset takes over from the old run is scheduled by the reset. */
+/**
+ * When this attempt was scheduled, by Temporal's clock: what a reset takes over from the old run is scheduled
+ * by the reset.
+ */
 export function scheduled(): Date {
   return new Date(activityInfo().currentAttemptScheduledTimestampMs);
 }

@@ -1,10 +1,17 @@
 /**
- * Looks at the world: what the leaver holds in one system now, compared with what people were shown. Only reads the target. Used for
- * the first inventory, before execution, and as the proof before a deactivation.
+ * Looks at the world: what the leaver holds in one system now, compared with what people were shown. Only
+ * reads the target. Used for the first inventory, before execution, and as the proof before a deactivation.
  */
 import type { Connector } from '../connectors/connector.js';
 import { HandoverFailure } from '../domain/failure.js';
-import { knownDifference, knownUnwaived, type Look, mustFreeze, type StepLook, takersToCheck } from '../domain/look.js';
+import {
+  knownDifference,
+  knownUnwaived,
+  type Look,
+  mustFreeze,
+  type StepLook,
+  takersToCheck,
+} from '../domain/look.js';
 import type { Account, CategoryInventory } from '../domain/model.js';
 import { canonicalJson, type Plan, type PlanStep } from '../domain/plan.js';
 import { joined } from '../store/keys.js';
@@ -20,14 +27,17 @@ export interface LookInput {
   plan: string | null;
   /** Frozen keys that approved skips waive, by step. */
   waived: Record<string, string>;
-  /** Keys that acknowledgements have seen, by step; a step that is not in here was seen as the plan shows it. */
+  /**
+   * Keys that acknowledgements have seen, by step; a step that is not in here was seen as the plan shows it.
+   */
   seen: Record<string, string>;
 }
 
 export async function look(deps: Deps, input: LookInput): Promise<Look> {
   const connector = await deps.systems.get(input.account.system);
   const plan = input.plan === null ? null : await planOf(deps, input.plan);
-  const steps = plan?.steps.filter(step => step.system === connector.system && step.phase !== 'deactivate') ?? [];
+  const steps =
+    plan?.steps.filter(step => step.system === connector.system && step.phase !== 'deactivate') ?? [];
   const known = new Set(connector.categories.map(category => category.category));
   const wanted = plan ? steps.map(step => step.category).filter(category => known.has(category)) : [...known];
   const inventory = await connector.inventory(input.account, wanted, signal());
@@ -41,8 +51,12 @@ export async function look(deps: Deps, input: LookInput): Promise<Look> {
     system: connector.system,
     inventory,
     steps: looks,
-    refused: plan ? await refusedSuccessors(deps, connector, plan, input.account, step => takersToCheck(step, looks)) : [],
-    catalogChanged: plan !== null && plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
+    refused: plan
+      ? await refusedSuccessors(deps, connector, plan, input.account, step => takersToCheck(step, looks))
+      : [],
+    catalogChanged:
+      plan !== null &&
+      plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
     policyChanged: plan !== null && canonicalJson(plan.policy) !== canonicalJson(deps.policy),
     account: await connector.readAccount(input.account, signal()),
   };
@@ -66,10 +80,12 @@ async function compare(
   const { manifests } = deps.store;
   const decided = { seen: input.seen[step.id] ?? null, waived: input.waived[step.id] ?? null };
   const { seen, waived } = decided;
-  const pages = () => connector.pages(input.account, step.category, { size: plan.policy.batch, signal: signal() });
+  const pages = () =>
+    connector.pages(input.account, step.category, { size: plan.policy.batch, signal: signal() });
   const shown: Shown = seen ? { frozen: seen } : { manifest: plan.manifest, step: step.id };
   const difference = knownDifference(step, held, decided) ?? (await manifests.drift(shown, pages()));
-  const unwaived = knownUnwaived(held, decided) ?? (await manifests.drift({ frozen: waived! }, pages())).arrived;
+  const unwaived =
+    knownUnwaived(held, decided) ?? (await manifests.drift({ frozen: waived! }, pages())).arrived;
   const frozen = mustFreeze(step, difference) ? await manifests.freeze((await joined(pages())).keys) : null;
   return { step: step.id, count: held.count, ...difference, unwaived, frozen };
 }

@@ -1,6 +1,6 @@
 /**
- * Makes one revision of the plan: gathers what the systems, the catalogs and the directory say, asks `domain/planning.ts` what follows
- * from it, and writes the manifest. Nothing in a target system is changed.
+ * Makes one revision of the plan: gathers what the systems, the catalogs and the directory say, asks
+ * `domain/planning.ts` what follows from it, and writes the manifest. Nothing in a target system is changed.
  */
 import type { Connector } from '../connectors/connector.js';
 import type { Account, CategoryInventory, Finding, ItemKey, Person } from '../domain/model.js';
@@ -81,7 +81,11 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   return announce(deps, input, plan);
 }
 
-async function gather(deps: Deps, { order, accounts, inventories }: MakePlanInput, leaver: Person): Promise<Facts> {
+async function gather(
+  deps: Deps,
+  { order, accounts, inventories }: MakePlanInput,
+  leaver: Person,
+): Promise<Facts> {
   const systems: SystemFacts[] = [];
   for (const account of accounts) {
     const connector = await deps.systems.get(account.system);
@@ -118,7 +122,8 @@ async function fill(deps: Deps, filling: Filling): Promise<{ step: PlanStep; fin
   const { input, draft } = filling;
   if (draft.phase === 'keep' || draft.phase === 'deactivate') return { step: draft, findings: [] };
   const connector = await deps.systems.get(draft.system);
-  const ruled = draft.do === 'transfer' ? await takeOver(deps, connector, filling) : { step: draft, findings: [] };
+  const ruled =
+    draft.do === 'transfer' ? await takeOver(deps, connector, filling) : { step: draft, findings: [] };
   if (ruled.findings.length > 0) return ruled;
   const named = withOverrides(ruled.step, await namedOnes(connector, filling));
   const written =
@@ -127,21 +132,28 @@ async function fill(deps: Deps, filling: Filling): Promise<{ step: PlanStep; fin
       : { step: named.step, findings: [], unmet: [...named.overrides.keys()] };
   // An override that an earlier plan has carried out is done, not a mistake.
   const { unmet, step } = written;
-  const done = unmet.length > 0 ? await deps.store.manifests.everShown(input.offboardingId, step.id, unmet) : [];
+  const done =
+    unmet.length > 0 ? await deps.store.manifests.everShown(input.offboardingId, step.id, unmet) : [];
   const never = unmet.filter(key => !done.includes(key));
   return { step, findings: [...named.findings, ...written.findings, ...unheld(step, never)] };
 }
 
 async function takeOver(deps: Deps, connector: Connector, { input, draft, leaver, book }: Filling) {
   const rule = ruleFor(draft, input.order, deps.standingRules, leaver.team);
-  return withTakers(draft, rule === null ? null : await book.resolve(connector, factsOf(connector, draft), rule));
+  return withTakers(
+    draft,
+    rule === null ? null : await book.resolve(connector, factsOf(connector, draft), rule),
+  );
 }
 
 /** Those whom the request names for single items of a step. */
 async function namedOnes(connector: Connector, { input, draft, book }: Filling): Promise<[ItemKey, Named][]> {
   const named: [ItemKey, Named][] = [];
   for (const [key, name] of Object.entries(input.order.overrides?.[draft.id] ?? {}))
-    named.push([key, draft.do === 'transfer' ? await book.taker(connector, factsOf(connector, draft), name) : NOBODY]);
+    named.push([
+      key,
+      draft.do === 'transfer' ? await book.taker(connector, factsOf(connector, draft), name) : NOBODY,
+    ]);
   return named;
 }
 
@@ -151,7 +163,10 @@ function factsOf(connector: Connector, step: PlanStep) {
   return connector.categories.find(one => one.category === step.category)!;
 }
 
-/** Writes the keys in pages, with a successor per key where one does not take all, and asks whether each may own what they get. */
+/**
+ * Writes the keys in pages, with a successor per key where one does not take all, and asks whether each may
+ * own what they get.
+ */
 async function writeManifest(
   deps: Deps,
   connector: Connector,
@@ -167,7 +182,10 @@ async function writeManifest(
   let written = 0;
   for await (const page of connector.pages(account, draft.category, options)) {
     const taken = shares.share(page, () => listOf(page.keys));
-    await deps.store.manifests.write(manifest, draft.id, ++number, { ...page, assignment: taken && sharesOf(taken) });
+    await deps.store.manifests.write(manifest, draft.id, ++number, {
+      ...page,
+      assignment: taken && sharesOf(taken),
+    });
     written += page.count;
     report({ planning: draft.id, keys: written });
   }
@@ -182,8 +200,13 @@ async function writeManifest(
 
 /** Says of a stored plan who takes over and that it was made; a second attempt says the same again. */
 async function announce(deps: Deps, input: MakePlanInput, plan: Plan): Promise<MadePlan> {
-  const gains = plan.steps.map(step => [step.id, gaining(step).flatMap(successor => successor.personId ?? [])] as const);
-  await deps.store.runs.setSuccessors(input.offboardingId, Object.fromEntries(gains.filter(([, people]) => people.length > 0)));
+  const gains = plan.steps.map(
+    step => [step.id, gaining(step).flatMap(successor => successor.personId ?? [])] as const,
+  );
+  await deps.store.runs.setSuccessors(
+    input.offboardingId,
+    Object.fromEntries(gains.filter(([, people]) => people.length > 0)),
+  );
   await deps.store.audit.append(input.offboardingId, [
     {
       subject: `plan ${plan.digest}`,
@@ -202,7 +225,9 @@ async function reopenedSubjects(deps: Deps, input: MakePlanInput, plan: Plan): P
     const account = input.accounts.find(one => one.system === step.system);
     if (step.phase !== 'manual' || !acknowledged || !account || step.baseline.count === 0) continue;
     const connector = await deps.systems.get(step.system);
-    const shown = acknowledged.frozen ? { frozen: acknowledged.frozen } : { manifest: acknowledged.manifest, step: step.id };
+    const shown = acknowledged.frozen
+      ? { frozen: acknowledged.frozen }
+      : { manifest: acknowledged.manifest, step: step.id };
     const { arrived } = await deps.store.manifests.drift(
       shown,
       connector.pages(account, step.category, { size: deps.policy.batch, signal: signal() }),

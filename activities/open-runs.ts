@@ -1,22 +1,26 @@
 /**
- * The register of open runs is a memory, and a run that was terminated could not strike itself off. So whoever meets an entry that
- * stands in somebody's way asks Temporal whether that run is open at all, and strikes it off when it is not.
+ * The register of open runs is a memory, and a run that was terminated could not strike itself off. So
+ * whoever meets an entry that stands in somebody's way asks Temporal whether that run is open at all, and
+ * strikes it off when it is not.
  */
 import { WorkflowNotFoundError } from '@temporalio/common';
 import type { Successor } from '../domain/model.js';
 import type { OpenRun } from '../store/open-runs.js';
 import type { Deps } from './deps.js';
 
-/** Which of these human beings are leaving themselves, by open runs other than `except` (an offboarding id). */
+/**
+ * Which of these human beings are leaving themselves, by open runs other than `except` (an offboarding id).
+ */
 export async function leaving(deps: Deps, humans: string[], except: string): Promise<Set<string>> {
   const open = new Set<string>();
-  for (const run of await deps.store.runs.leaving(humans, except)) if (await isOpen(deps, run)) open.add(run.human);
+  for (const run of await deps.store.runs.leaving(humans, except))
+    if (await isOpen(deps, run)) open.add(run.human);
   return open;
 }
 
 /**
- * Claims the right to switch the leaver off: two runs never work against each other. Returns the open run that still hands items
- * over to this leaver, or null when the claim stands.
+ * Claims the right to switch the leaver off: two runs never work against each other. Returns the open run
+ * that still hands items over to this leaver, or null when the claim stands.
  */
 export async function claimDeactivation(deps: Deps, offboardingId: string): Promise<OpenRun | null> {
   for (;;) {
@@ -26,8 +30,9 @@ export async function claimDeactivation(deps: Deps, offboardingId: string): Prom
 }
 
 /**
- * Registers who takes over in these steps before anything of them is done, also where an earlier proof had struck them off: from now on
- * nobody switches them off. Says per step, in a sentence, where that comes too late.
+ * Registers who takes over in these steps before anything of them is done, also where an earlier proof had
+ * struck them off: from now on nobody switches them off. Says per step, in a sentence, where that comes too
+ * late.
  */
 export async function beginSteps(
   deps: Deps,

@@ -18,7 +18,10 @@ export function queryOf(who: string): PersonQuery {
   return who.includes('@') ? { by: 'email', value: who } : { by: 'login', value: who };
 }
 
-export async function findOne(deps: Deps, who: string): Promise<{ person: Person } | { sentence: string; many: boolean }> {
+export async function findOne(
+  deps: Deps,
+  who: string,
+): Promise<{ person: Person } | { sentence: string; many: boolean }> {
   const directory = await directoryOf(deps);
   const query = queryOf(who);
   const found = await directory.findPeople(query, signal());
@@ -30,7 +33,9 @@ export async function findOne(deps: Deps, who: string): Promise<{ person: Person
       sentence: `Nobody in ${directory.title} has the ${how} "${query.value}". Check the spelling, or name the person as "id:<directory id>".`,
     };
   }
-  const candidates = found.map(person => `${person.name} (id:${person.id}${person.active ? '' : ', inactive'})`).join(', ');
+  const candidates = found
+    .map(person => `${person.name} (id:${person.id}${person.active ? '' : ', inactive'})`)
+    .join(', ');
   return {
     many: true,
     sentence: `"${query.value}" fits ${found.length} people in ${directory.title}: ${candidates}. Name one of them by id.`,
@@ -40,7 +45,8 @@ export async function findOne(deps: Deps, who: string): Promise<{ person: Person
 /** The system that says who people are. */
 export async function directoryOf(deps: Deps): Promise<Directory & { title: string }> {
   const { title, directory } = await deps.systems.get(deps.systems.directory);
-  if (!directory) throw new HandoverFailure('configuration', `${title} cannot say who people are: it is no directory.`);
+  if (!directory)
+    throw new HandoverFailure('configuration', `${title} cannot say who people are: it is no directory.`);
   return { ...directory, title };
 }
 
@@ -50,8 +56,9 @@ export interface IdentifyInput {
 }
 
 /**
- * Identifies a leaver, a requester or a decider, with what they may do. Nothing that came with the message proves that it is theirs, so
- * the identity is claimed; a signed statement beside `who` is what could make it verified.
+ * Identifies a leaver, a requester or a decider, with what they may do. Nothing that came with the message
+ * proves that it is theirs, so the identity is claimed; a signed statement beside `who` is what could make it
+ * verified.
  */
 export async function identify(deps: Deps, input: IdentifyInput): Promise<Identified> {
   const found = await findOne(deps, input.who);
@@ -61,7 +68,9 @@ export async function identify(deps: Deps, input: IdentifyInput): Promise<Identi
 
 function deciderOf(deps: Deps, person: Person): Decider {
   const holds = (role: 'operator' | 'approver', holders: readonly string[] | 'directory'): boolean =>
-    holders === 'directory' ? person.roles.includes(role) : person.email !== null && holders.includes(person.email.toLowerCase());
+    holders === 'directory'
+      ? person.roles.includes(role)
+      : person.email !== null && holders.includes(person.email.toLowerCase());
   return {
     id: person.id,
     name: person.name,

@@ -8,7 +8,10 @@ import { outOfPatience, scheduled, waited } from './guard.js';
 
 export interface RecordDecisionInput {
   offboardingId: string;
-  /** Temporal run id and the number of the message in it: what a reset re-applies is judged, and recorded, again. */
+  /**
+   * Temporal run id and the number of the message in it: what a reset re-applies is judged, and recorded,
+   * again.
+   */
   runId: string;
   number: number;
   message: string;
@@ -51,11 +54,16 @@ export interface RecordNoticeInput {
 
 export async function recordNotice(deps: Deps, input: RecordNoticeInput): Promise<void> {
   const { offboardingId, runId, number, ...body } = input;
-  await deps.store.audit.append(offboardingId, [{ subject: `notice ${runId} ${number}`, kind: 'notice', body: { ...body } }]);
+  await deps.store.audit.append(offboardingId, [
+    { subject: `notice ${runId} ${number}`, kind: 'notice', body: { ...body } },
+  ]);
 }
 
 /** Settles what nobody saw end, and says how many items each step really changed. */
-export async function settleLedger(deps: Deps, input: { offboardingId: string }): Promise<{ changed: Record<string, number> }> {
+export async function settleLedger(
+  deps: Deps,
+  input: { offboardingId: string },
+): Promise<{ changed: Record<string, number> }> {
   await settleAll(deps, input.offboardingId);
   return { changed: await deps.store.ledger.changed(input.offboardingId) };
 }
@@ -67,7 +75,8 @@ export type CloseRunInput = Closing;
 export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ certificate: string }> {
   const { run } = input;
   const { store } = deps;
-  // What the closing entry lists is all there is: an attempt that was left behind gets no receipt from here on.
+  // What the closing entry lists is all there is: an attempt that was left behind gets no receipt from here
+  // on.
   await store.ledger.fence(run.offboardingId, scheduled());
   await settleAll(deps, run.offboardingId).catch(error => leavePending(deps, error));
   const receipts = await store.ledger.all(run.offboardingId);
@@ -85,16 +94,22 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
   return { certificate: certificate.digest };
 }
 
-/** Longer than a transaction may sit idle: an attempt in the middle of one is waited for, as is a restart of its system. */
+/**
+ * Longer than a transaction may sit idle: an attempt in the middle of one is waited for, as is a restart of
+ * its system.
+ */
 const SETTLE_MS = 2 * 60_000;
 
 /** A system that is out of reach for longer must not keep the run from its closing. */
 function leavePending(deps: Deps, error: unknown): void {
-  const final = error instanceof HandoverFailure && (outOfPatience(error.kind, deps.patience) || waited() > SETTLE_MS);
+  const final =
+    error instanceof HandoverFailure && (outOfPatience(error.kind, deps.patience) || waited() > SETTLE_MS);
   if (!final) throw error;
 }
 
-/** Once per Temporal run: the first ending is the certificate, one after a reset an addendum that cites it. */
+/**
+ * Once per Temporal run: the first ending is the certificate, one after a reset an addendum that cites it.
+ */
 async function certify(
   deps: Deps,
   offboarding: string,

@@ -1,6 +1,7 @@
 /**
- * Runs steps of one system: moves the manifest's pages, two at a time, each effect with its receipt, and then proves by a fresh look
- * that nothing is left. May run twice at any point, or two attempts at once: pages with a receipt are never touched again.
+ * Runs steps of one system: moves the manifest's pages, two at a time, each effect with its receipt, and then
+ * proves by a fresh look that nothing is left. May run twice at any point, or two attempts at once: pages
+ * with a receipt are never touched again.
  *
  * What comes after a look (a further round, or a sentence for people) is decided in `domain/rounds.ts`.
  */
@@ -10,7 +11,14 @@ import { HandoverFailure } from '../domain/failure.js';
 import type { KeySet, Shares } from '../domain/keys.js';
 import type { Account, ItemException, ItemKey } from '../domain/model.js';
 import { gaining, type Plan, type PlanStep } from '../domain/plan.js';
-import { beyondSkip, firstRound, lateTakers, nextRound, sharesArrivals, takersOfArrivals } from '../domain/rounds.js';
+import {
+  beyondSkip,
+  firstRound,
+  lateTakers,
+  nextRound,
+  sharesArrivals,
+  takersOfArrivals,
+} from '../domain/rounds.js';
 import { joined, listOf, numbersOf, sharesOf } from '../store/keys.js';
 import type { OpenPage, RoundSet } from '../store/manifests.js';
 import type { Deps } from './deps.js';
@@ -51,11 +59,15 @@ export interface StepsResult {
 }
 
 /**
- * Two connections keep the target busy while the record of the last batch is written. One takes pages from the front and one from
- * the back, so that they work in different places of the target's indexes: side by side on neighbouring pages, PostgreSQL looks
- * over and over for index entries to delete, and the same million items take half as long again (measured, bench/README.md).
+ * Two connections keep the target busy while the record of the last batch is written. One takes pages from
+ * the front and one from the back, so that they work in different places of the target's indexes: side by
+ * side on neighbouring pages, PostgreSQL looks over and over for index entries to delete, and the same
+ * million items take half as long again (measured, bench/README.md).
  */
-const LANES: readonly ((pages: OpenPage[]) => OpenPage | undefined)[] = [pages => pages.shift(), pages => pages.pop()];
+const LANES: readonly ((pages: OpenPage[]) => OpenPage | undefined)[] = [
+  pages => pages.shift(),
+  pages => pages.pop(),
+];
 /** An activity answers after this long, so that the workflow shows progress and takes up messages. */
 const SLICE_MS = 3 * 60_000;
 
@@ -135,7 +147,8 @@ async function runStep(run: Running): Promise<StepResult> {
     );
   }
   for (;;) {
-    if (!(await movePages(run))) return { ...(await resultOf(run, 'unfinished', null)), remaining: await count(run) };
+    if (!(await movePages(run)))
+      return { ...(await resultOf(run, 'unfinished', null)), remaining: await count(run) };
     const held = await count(run);
     // What another attempt has done up to here is settled before anything is said about it.
     await settleIntended(run);
@@ -157,7 +170,8 @@ async function leave(run: Running): Promise<StepResult> {
 
 /** Whoever finds an intent without an end settles it before anything else is done to the step. */
 async function settleIntended({ deps, connector, plan, step }: Running): Promise<void> {
-  for (const receipt of await deps.store.ledger.intended(plan.manifest, step.id)) await settle(deps, connector, receipt);
+  for (const receipt of await deps.store.ledger.intended(plan.manifest, step.id))
+    await settle(deps, connector, receipt);
 }
 
 /** Moves all pages without a receipt; false when it stopped early, at a batch boundary. */
@@ -179,7 +193,8 @@ async function movePages(run: Running): Promise<boolean> {
     }
   };
   try {
-    // Both lanes come to rest before anything is thrown: no statement of ours runs on behind a failed activity.
+    // Both lanes come to rest before anything is thrown: no statement of ours runs on behind a failed
+    // activity.
     const lanes = await Promise.allSettled(LANES.map(lane));
     const broken = lanes.find(one => one.status === 'rejected');
     if (broken) throw broken.reason;
@@ -216,7 +231,10 @@ async function movePage(run: Running, page: OpenPage, done: Mark[]): Promise<num
     const performed = await perform(deps, connector, batch, place, done);
     // What another attempt changed stands in its own count.
     if (performed.byUs) changed += performed.changed;
-    rest = performed.took < rest.count ? (await deps.store.manifests.open(manifest, step.id, rest.page))[0] : undefined;
+    rest =
+      performed.took < rest.count
+        ? (await deps.store.manifests.open(manifest, step.id, rest.page))[0]
+        : undefined;
   }
   return changed;
 }
@@ -224,12 +242,18 @@ async function movePage(run: Running, page: OpenPage, done: Mark[]): Promise<num
 async function count({ connector, account, step }: Running): Promise<number> {
   const [held] = await connector.inventory(account, [step.category], signal());
   if (!held?.complete) {
-    throw new HandoverFailure('configuration', `${step.title} could not be read after the move: ${held?.problem ?? 'no answer'}`);
+    throw new HandoverFailure(
+      'configuration',
+      `${step.title} could not be read after the move: ${held?.problem ?? 'no answer'}`,
+    );
   }
   return held.count;
 }
 
-/** How many rounds this plan, or this retry of it, has had. Asked before the look: a round that opens meanwhile is then not opened twice. */
+/**
+ * How many rounds this plan, or this retry of it, has had. Asked before the look: a round that opens
+ * meanwhile is then not opened twice.
+ */
 function openedRounds({ deps, plan, step, retries }: Running): Promise<number> {
   return deps.store.manifests.roundsFrom(plan.manifest, step.id, firstRound(retries));
 }
@@ -241,7 +265,9 @@ async function underWay({ deps, plan, step }: Running): Promise<boolean> {
 
 /** What the leaver still holds, but for the keys that an approved skip waives. */
 async function leftKeys({ deps, connector, account, step, plan, waived }: Running): Promise<KeySet> {
-  const held = await joined(connector.pages(account, step.category, { size: plan.policy.batch, signal: signal() }));
+  const held = await joined(
+    connector.pages(account, step.category, { size: plan.policy.batch, signal: signal() }),
+  );
   return waived ? deps.store.manifests.beyond(held.keys, waived) : held;
 }
 
@@ -275,7 +301,10 @@ async function openRound(run: Running, left: KeySet, opened: number): Promise<st
   return null;
 }
 
-async function sharesOfArrived(run: Running, arrived: KeySet): Promise<{ assignment: Shares | null } | { problem: string }> {
+async function sharesOfArrived(
+  run: Running,
+  arrived: KeySet,
+): Promise<{ assignment: Shares | null } | { problem: string }> {
   const { step } = run;
   if (arrived.count === 0 || !sharesArrivals(step)) return { assignment: null };
   const keys = listOf(arrived.keys);
@@ -283,18 +312,33 @@ async function sharesOfArrived(run: Running, arrived: KeySet): Promise<{ assignm
   return 'problem' in chosen ? chosen : { assignment: sharesOf(chosen.takers) };
 }
 
-/** Whoever gains items only now is checked and registered now, like everybody else when the step began: a sentence when they may not. */
-async function objectionToLate({ deps, connector, plan, step, account }: Running, sets: RoundSet[]): Promise<string | null> {
-  const taken = sets.flatMap(set => (set.count === 0 ? [] : set.assignment ? numbersOf(set.assignment) : [0]));
+/**
+ * Whoever gains items only now is checked and registered now, like everybody else when the step began: a
+ * sentence when they may not.
+ */
+async function objectionToLate(
+  { deps, connector, plan, step, account }: Running,
+  sets: RoundSet[],
+): Promise<string | null> {
+  const taken = sets.flatMap(set =>
+    set.count === 0 ? [] : set.assignment ? numbersOf(set.assignment) : [0],
+  );
   const takers = lateTakers(step, taken);
   if (takers.length === 0) return null;
-  const [refused] = await refusedSuccessors(deps, connector, plan, account, other => (other.id === step.id ? takers : []));
+  const [refused] = await refusedSuccessors(deps, connector, plan, account, other =>
+    other.id === step.id ? takers : [],
+  );
   if (refused) return `New items have come. ${refused.sentence} Send "amend" with another successor.`;
   return (await beginSteps(deps, plan.offboardingId, [{ id: step.id, takers }]))[step.id] ?? null;
 }
 
-/** Values of the attribute that the step's rule matches on, for these keys; empty where it matches on none. */
-async function attributesOf(run: Running, wanted: ReadonlySet<ItemKey>): Promise<Map<ItemKey, string | null>> {
+/**
+ * Values of the attribute that the step's rule matches on, for these keys; empty where it matches on none.
+ */
+async function attributesOf(
+  run: Running,
+  wanted: ReadonlySet<ItemKey>,
+): Promise<Map<ItemKey, string | null>> {
   const { connector, account, step, plan } = run;
   const values = new Map<ItemKey, string | null>();
   if (step.assignment.kind !== 'match') return values;
@@ -309,17 +353,29 @@ async function attributesOf(run: Running, wanted: ReadonlySet<ItemKey>): Promise
 }
 
 async function failed(run: Running, message: string, left?: KeySet): Promise<StepResult> {
-  // What is left is frozen so that a skip waives exactly what people were shown; a category that cannot be read cannot be waived.
+  // What is left is frozen so that a skip waives exactly what people were shown; a category that cannot be
+  // read cannot be waived.
   const held = left ?? (await leftKeys(run).catch(() => null));
   const leftover = held ? await run.deps.store.manifests.freeze(held.keys) : null;
-  return { ...(await resultOf(run, 'failed', message)), remaining: held?.count ?? run.step.baseline.count, leftover };
+  return {
+    ...(await resultOf(run, 'failed', message)),
+    remaining: held?.count ?? run.step.baseline.count,
+    leftover,
+  };
 }
 
 async function notRun(run: Running, before: string): Promise<StepResult> {
-  return { ...(await resultOf(run, 'not-run', `Waits for "${before}".`)), remaining: run.step.baseline.count };
+  return {
+    ...(await resultOf(run, 'not-run', `Waits for "${before}".`)),
+    remaining: run.step.baseline.count,
+  };
 }
 
-async function resultOf({ deps, plan, step }: Running, state: StepResult['state'], message: string | null): Promise<StepResult> {
+async function resultOf(
+  { deps, plan, step }: Running,
+  state: StepResult['state'],
+  message: string | null,
+): Promise<StepResult> {
   const totals = await deps.store.ledger.totals(plan.offboardingId, step.id);
   return {
     state,

@@ -1,6 +1,7 @@
 /**
- * Looks up who takes over: people once per plan, their accounts once per system. What follows from what is found stands in
- * `domain/successors.ts`. The same checks run when the plan is made and again when it is executed.
+ * Looks up who takes over: people once per plan, their accounts once per system. What follows from what is
+ * found stands in `domain/successors.ts`. The same checks run when the plan is made and again when it is
+ * executed.
  */
 import type { AccountResolution, CategoryFacts, Connector } from '../connectors/connector.js';
 import type { Account, Person, Successor } from '../domain/model.js';
@@ -37,7 +38,10 @@ export class SuccessorBook {
 
   async resolve(connector: Connector, facts: CategoryFacts, rule: SuccessorRule): Promise<Takers> {
     const asked = askedBy(rule);
-    const none = impossible(asked, facts, { title: connector.title, knowsLoads: connector.load !== undefined });
+    const none = impossible(asked, facts, {
+      title: connector.title,
+      knowsLoads: connector.load !== undefined,
+    });
     if (none) return none;
     switch (asked.kind) {
       case 'one':
@@ -49,7 +53,11 @@ export class SuccessorBook {
         const names = new Set(asked.pool ?? (await this.teamOfLeaver()));
         if (names.size === 0) return emptyTeam(asked.kind);
         const found = await this.takers(connector, facts, [...names]);
-        return takersOf(asked, found, asked.kind === 'least-loaded' ? await loadsOf(connector, facts, found) : null);
+        return takersOf(
+          asked,
+          found,
+          asked.kind === 'least-loaded' ? await loadsOf(connector, facts, found) : null,
+        );
       }
     }
   }
@@ -74,7 +82,8 @@ export class SuccessorBook {
   private person(name: string): Promise<{ person: Person } | { sentence: string }> {
     return memo(this.people, name, async () => {
       if (name !== 'manager') return findOne(this.deps, name);
-      if (!this.leaver.managerId) return { sentence: 'The leaver has no manager in the directory: name a person.' };
+      if (!this.leaver.managerId)
+        return { sentence: 'The leaver has no manager in the directory: name a person.' };
       return findOne(this.deps, `id:${this.leaver.managerId}`);
     });
   }
@@ -88,7 +97,10 @@ export class SuccessorBook {
     });
   }
 
-  private async account(connector: Connector, person: Person): Promise<{ account: Account } | { refusal: string }> {
+  private async account(
+    connector: Connector,
+    person: Person,
+  ): Promise<{ account: Account } | { refusal: string }> {
     const resolved = await memo(this.accounts, `${connector.system} ${person.id}`, () =>
       connector.resolveAccount(person, {}, signal()),
     );
@@ -105,7 +117,10 @@ export class SuccessorBook {
     return others.filter(member => !gone.has(member.human)).map(member => `id:${member.id}`);
   }
 
-  /** Items of the leaver that this successor may not own, as a sentence. @param keys null = all of the category */
+  /**
+   * Items of the leaver that this successor may not own, as a sentence. @param keys null = all of the
+   * category
+   */
   async ineligible(
     connector: Connector,
     leaver: Account,
@@ -122,7 +137,11 @@ export class SuccessorBook {
   }
 }
 
-async function loadsOf(connector: Connector, facts: CategoryFacts, found: readonly Named[]): Promise<number[] | null> {
+async function loadsOf(
+  connector: Connector,
+  facts: CategoryFacts,
+  found: readonly Named[],
+): Promise<number[] | null> {
   const values = found.flatMap(one => (one.successor ? [one.successor.value ?? ''] : []));
   return values.length > 0 && connector.load ? connector.load(facts.category, values, signal()) : null;
 }

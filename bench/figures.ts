@@ -6,7 +6,8 @@
  *   npm run bench -- --rounds 5 --json small-runs   more rounds; one JSON object per line on standard output, progress on standard error
  *   npm run bench -- --quick                        small sizes: only to see that everything works
  *
- * Exit code 1 when a figure is over its limit, 2 when one could not be measured. --quick never fails for its numbers: they mean nothing.
+ * Exit code 1 when a figure is over its limit, 2 when one could not be measured. --quick never fails for its
+ * numbers: they mean nothing.
  */
 import { parseArgs } from 'node:util';
 import { decisionToDone } from './decision-to-done/figure.js';
@@ -30,11 +31,17 @@ const FIGURES: Record<string, Figure> = {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string' }, quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
+  options: {
+    rounds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
 });
 const unknown = positionals.filter(name => !FIGURES[name]);
 if (unknown.length > 0) {
-  console.error(`There is no figure called ${unknown.join(', ')}; known are ${Object.keys(FIGURES).join(', ')}.`);
+  console.error(
+    `There is no figure called ${unknown.join(', ')}; known are ${Object.keys(FIGURES).join(', ')}.`,
+  );
   process.exit(2);
 }
 const { quick, json } = values;

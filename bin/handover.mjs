@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// The command line. The sources are TypeScript and run as they are: tsx translates them while they load, whatever the current folder.
+// The command line. The sources are TypeScript and run as they are: tsx translates them while they load,
+// whatever the current folder.
 import { register } from 'tsx/esm/api';
 
 register({ tsconfig: false });

@@ -1,7 +1,8 @@
 /**
- * What the CLI in a second terminal must know to work with the installation that runs in this one, without any setting:
- * `<state dir>/environment.json`. It holds database passwords, so only its owner can read it. It is removed at the end; one that a
- * killed process left behind names a process that no longer lives, and counts as nothing.
+ * What the CLI in a second terminal must know to work with the installation that runs in this one, without
+ * any setting: `<state dir>/environment.json`. It holds database passwords, so only its owner can read it. It
+ * is removed at the end; one that a killed process left behind names a process that no longer lives, and
+ * counts as nothing.
  */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +17,12 @@ const environmentSchema = z.object({
   config: z.string(),
   /** The connections that it names, and what else a command needs. */
   env: z.record(z.string(), z.string()),
-  temporal: z.object({ address: z.string(), namespace: z.string(), taskQueue: z.string(), uiUrl: z.string().optional() }),
+  temporal: z.object({
+    address: z.string(),
+    namespace: z.string(),
+    taskQueue: z.string(),
+    uiUrl: z.string().optional(),
+  }),
 });
 
 export type RunningEnvironment = z.infer<typeof environmentSchema>;
@@ -25,9 +31,16 @@ export function environmentFile(stateDir: string): string {
   return join(stateDir, 'environment.json');
 }
 
-export async function writeEnvironment(stateDir: string, values: Omit<RunningEnvironment, 'pid' | 'start'>): Promise<void> {
+export async function writeEnvironment(
+  stateDir: string,
+  values: Omit<RunningEnvironment, 'pid' | 'start'>,
+): Promise<void> {
   const draft = `${environmentFile(stateDir)}.${process.pid}`;
-  const full: RunningEnvironment = { pid: process.pid, start: (await processStart(process.pid)) ?? '', ...values };
+  const full: RunningEnvironment = {
+    pid: process.pid,
+    start: (await processStart(process.pid)) ?? '',
+    ...values,
+  };
   await writeFile(draft, `${JSON.stringify(full, null, 2)}\n`, { mode: 0o600 });
   await rename(draft, environmentFile(stateDir));
 }

@@ -1,4 +1,7 @@
-/** Which installation a command speaks to: a configuration file, the environment its connections come from, and Temporal's address. */
+/**
+ * Which installation a command speaks to: a configuration file, the environment its connections come from,
+ * and Temporal's address.
+ */
 import { existsSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -54,7 +57,10 @@ export async function findInstallation(which: WhichInstallation, place: Surround
   };
 }
 
-function namedConfig(which: WhichInstallation, { env, cwd }: Surroundings): { file: string; found: string } | null {
+function namedConfig(
+  which: WhichInstallation,
+  { env, cwd }: Surroundings,
+): { file: string; found: string } | null {
   if (which.config) return { file: resolve(cwd, which.config), found: '--config' };
   if (env.HANDOVER_CONFIG) return { file: resolve(cwd, env.HANDOVER_CONFIG), found: 'HANDOVER_CONFIG' };
   const here = join(cwd, 'handover.yaml');
@@ -73,7 +79,9 @@ type Running = RunningEnvironment & { stateDir: string };
 
 /** In the current folder, else in the folder of Handover itself. */
 async function runningEmbedded({ env, cwd }: Surroundings): Promise<Running | undefined> {
-  const places = env.HANDOVER_STATE ? [resolve(cwd, env.HANDOVER_STATE)] : [join(cwd, '.handover'), join(ROOT, '.handover')];
+  const places = env.HANDOVER_STATE
+    ? [resolve(cwd, env.HANDOVER_STATE)]
+    : [join(cwd, '.handover'), join(ROOT, '.handover')];
   for (const stateDir of places) {
     const running = await readEnvironment(stateDir);
     if (running) return { stateDir, ...running };

@@ -1,6 +1,7 @@
 /**
- * Commands as they are printed: whoever copies one gets what was meant. `…` stands for what only a person can say, such as who they
- * are; nothing else needs a change. Every field of every decision has its option here; the test holds them against the rules.
+ * Commands as they are printed: whoever copies one gets what was meant. `…` stands for what only a person can
+ * say, such as who they are; nothing else needs a change. Every field of every decision has its option here;
+ * the test holds them against the rules.
  */
 
 import type { NextMessage } from '../domain/next.js';
@@ -67,7 +68,9 @@ export function checkoutLine(...words: string[]): string {
   return ['npm run handover --', ...words.map(word)].join(' ');
 }
 
-/** One word as a shell reads it: keys may hold blanks or quotes, or be JSON. An empty one is left to fill in. */
+/**
+ * One word as a shell reads it: keys may hold blanks or quotes, or be JSON. An empty one is left to fill in.
+ */
 function word(value: unknown): string {
   const text = value === '' ? FILL_IN : String(value);
   return text === FILL_IN || /^[\w@%+=:,./…-]+$/.test(text) ? text : quoted(text);

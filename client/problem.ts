@@ -1,4 +1,7 @@
-/** What went wrong, for people: one or two sentences that say what to do next, and a kind for whoever must tell it apart. */
+/**
+ * What went wrong, for people: one or two sentences that say what to do next, and a kind for whoever must
+ * tell it apart.
+ */
 import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { type FailureKind, HandoverFailure } from '../domain/failure.js';
 
@@ -36,9 +39,12 @@ const OF_FAILURE: Record<FailureKind, ProblemKind> = {
 /** Every error as a problem: the one place where those from outside become sentences. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof HandoverFailure) return new Problem(OF_FAILURE[error.kind], error.message, { cause: error });
+  if (error instanceof HandoverFailure)
+    return new Problem(OF_FAILURE[error.kind], error.message, { cause: error });
   if (error instanceof WorkflowNotFoundError)
-    return new Problem('not-found', `Temporal knows no such run (any more): ${error.message}.`, { cause: error });
+    return new Problem('not-found', `Temporal knows no such run (any more): ${error.message}.`, {
+      cause: error,
+    });
   const grpc = grpcProblem(error);
   if (grpc) return new Problem(grpc.kind, grpc.sentence, { cause: error });
   const store = storeProblem(error);
@@ -68,7 +74,10 @@ function grpcProblem(error: unknown): Told | null {
       return { kind: 'not-found', sentence: `Temporal knows no such thing: ${said}.` };
     case 7:
     case 16:
-      return { kind: 'out-of-reach', sentence: `Temporal does not let us in: ${said}. Look at the connection's credentials.` };
+      return {
+        kind: 'out-of-reach',
+        sentence: `Temporal does not let us in: ${said}. Look at the connection's credentials.`,
+      };
     case 1:
     case 4:
     case 9:
@@ -86,12 +95,17 @@ function grpcProblem(error: unknown): Told | null {
 
 /** PostgreSQL's SQLSTATEs and Node's connection errors. */
 function storeProblem(error: unknown): Told | null {
-  const { code, message, errors } = error as { code?: unknown; message?: string; errors?: { message: string }[] };
+  const { code, message, errors } = error as {
+    code?: unknown;
+    message?: string;
+    errors?: { message: string }[];
+  };
   if (typeof code !== 'string') return null;
   if (code === '42P01' || code === '3F000')
     return {
       kind: 'out-of-reach',
-      sentence: 'The store has no tables of Handover yet: start a worker once ("handover worker"); it creates them.',
+      sentence:
+        'The store has no tables of Handover yet: start a worker once ("handover worker"); it creates them.',
     };
   if (/^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST|57P0|08|53|28|3D)/.test(code)) {
     const said = message || errors?.map(one => one.message).join('; ') || code;

@@ -1,12 +1,17 @@
 /**
- * What can be reached from here: Temporal, the store (never written), the systems. Each is opened, and its code loaded, when it is
- * first asked for; all are closed together at the end.
+ * What can be reached from here: Temporal, the store (never written), the systems. Each is opened, and its
+ * code loaded, when it is first asked for; all are closed together at the end.
  */
 import type { Client } from '@temporalio/client';
 import type { Person } from '../domain/model.js';
 import { connectionUrl } from '../runtime/config.js';
 import type { Store } from '../store/store.js';
-import { findInstallation, type Installation, type Surroundings, type WhichInstallation } from './installation.js';
+import {
+  findInstallation,
+  type Installation,
+  type Surroundings,
+  type WhichInstallation,
+} from './installation.js';
 import { Problem } from './problem.js';
 import { Offboardings } from './runs.js';
 import type { Connector, OpenSystems, PersonQuery } from './systems.js';

@@ -1,4 +1,7 @@
-/** Offboardings as a typed client: what the CLI, tests and other programs use. Everything here can also be done in the Temporal UI. */
+/**
+ * Offboardings as a typed client: what the CLI, tests and other programs use. Everything here can also be
+ * done in the Temporal UI.
+ */
 import { randomUUID } from 'node:crypto';
 import {
   type Client,
@@ -53,7 +56,9 @@ export interface LiveProgress {
 /** The answer inside the failure of a refused update; null for every other error. */
 export function refusedAnswer(error: unknown): DecisionAnswer | null {
   const cause = error instanceof WorkflowUpdateFailedError ? error.cause : null;
-  return cause instanceof ApplicationFailure && cause.type === REFUSED ? (cause.details?.[0] as DecisionAnswer) : null;
+  return cause instanceof ApplicationFailure && cause.type === REFUSED
+    ? (cause.details?.[0] as DecisionAnswer)
+    : null;
 }
 
 export class Offboardings {
@@ -73,8 +78,8 @@ export class Offboardings {
   }
 
   /**
-   * The same with a deadline. Without an answer in time the request still stands and is worked on once there is a worker; asking
-   * again with the same `id` sends nothing twice and answers what became of it.
+   * The same with a deadline. Without an answer in time the request still stands and is worked on once there
+   * is a worker; asking again with the same `id` sends nothing twice and answers what became of it.
    */
   async ask(
     request: OffboardingRequest | unknown,
@@ -112,8 +117,8 @@ export class Offboardings {
   }
 
   /**
-   * Sends one decision as an update and waits for its verdict. With nobody there to judge it (no worker), the answer is `unknown`
-   * after `timeoutMs`; asking again with the same `id` never decides twice.
+   * Sends one decision as an update and waits for its verdict. With nobody there to judge it (no worker), the
+   * answer is `unknown` after `timeoutMs`; asking again with the same `id` never decides twice.
    */
   async decide(
     run: string,
@@ -165,7 +170,8 @@ export class Offboardings {
   async *list(query = ''): AsyncIterable<Listed> {
     const where = `WorkflowType = "${OFFBOARD_USER}"${query ? ` and (${query})` : ''}`;
     for await (const run of this.temporal.workflow.list({ query: where })) {
-      const attribute = (name: string): unknown => (run.searchAttributes as Record<string, unknown[] | undefined>)[name]?.[0];
+      const attribute = (name: string): unknown =>
+        (run.searchAttributes as Record<string, unknown[] | undefined>)[name]?.[0];
       const due = attribute('OffboardingDue');
       yield {
         workflowId: run.workflowId,
@@ -175,7 +181,8 @@ export class Offboardings {
             ? String(attribute('OffboardingState') ?? 'preparing')
             : run.status.name.toLowerCase(),
         outcome: (attribute('OffboardingOutcome') as string | undefined) ?? null,
-        waitingOn: run.status.name === 'RUNNING' ? String(attribute('OffboardingWaitingOn') ?? 'nobody') : 'nobody',
+        waitingOn:
+          run.status.name === 'RUNNING' ? String(attribute('OffboardingWaitingOn') ?? 'nobody') : 'nobody',
         mode: String(attribute('OffboardingMode') ?? ''),
         remaining: Number(attribute('OffboardingRemaining') ?? 0),
         due: due instanceof Date ? due.toISOString() : null,

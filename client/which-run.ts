@@ -1,4 +1,6 @@
-/** What people call a run: a workflow id, a directory id, an offboarding id, or the leaver's e-mail or login. */
+/**
+ * What people call a run: a workflow id, a directory id, an offboarding id, or the leaver's e-mail or login.
+ */
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Person } from '../domain/model.js';
 import { OFFBOARD_USER, offboardingWorkflowId } from '../workflows/messages.js';
@@ -44,7 +46,10 @@ export async function workflowOf(reach: Reach, given: string): Promise<{ workflo
   return byWord(reach, given);
 }
 
-/** A bare word is a directory id or a login. Where it is one person's id and another one's login, nobody guesses. */
+/**
+ * A bare word is a directory id or a login. Where it is one person's id and another one's login, nobody
+ * guesses.
+ */
 async function byWord(reach: Reach, word: string): Promise<{ workflowId: string; who: string }> {
   const asId = { workflowId: offboardingWorkflowId(word), who: `"${word}"` };
   let found: Person[];
@@ -98,7 +103,12 @@ async function byOffboardingId(reach: Reach, offboarding: string): Promise<LiveR
   const query = `WorkflowId = "${known.workflow}" and WorkflowType = "${OFFBOARD_USER}"`;
   for await (const run of temporal.workflow.list({ query })) {
     if (run.memo?.offboardingId === offboarding)
-      return { workflowId: run.workflowId, runId: run.runId, status: run.status.name, offboardingId: offboarding };
+      return {
+        workflowId: run.workflowId,
+        runId: run.runId,
+        status: run.status.name,
+        offboardingId: offboarding,
+      };
   }
   throw new Problem(
     'not-found',
@@ -112,7 +122,10 @@ export async function describe(reach: Reach, workflowId: string): Promise<LiveRu
   try {
     const run = await reach.ask(() => temporal.workflow.getHandle(workflowId).describe());
     if (run.type !== OFFBOARD_USER) {
-      throw new Problem('usage', `${workflowId} is a "${run.type}", not an offboarding: name it as offboarding/<directory id>.`);
+      throw new Problem(
+        'usage',
+        `${workflowId} is a "${run.type}", not an offboarding: name it as offboarding/<directory id>.`,
+      );
     }
     return {
       workflowId,

@@ -1,10 +1,11 @@
 /**
- * The port: what a kind of system offers the engine, whatever it speaks to, as small interfaces. The engine never sees SQL or HTTP,
- * and a connector never sees Temporal or our store: where an intent must be durable before anything is sent, the engine hands in a
- * witness.
+ * The port: what a kind of system offers the engine, whatever it speaks to, as small interfaces. The engine
+ * never sees SQL or HTTP, and a connector never sees Temporal or our store: where an intent must be durable
+ * before anything is sent, the engine hands in a witness.
  *
- * What a system cannot do is absent, and a plan refuses a rule that needs it. Every method throws `HandoverFailure` and nothing else
- * (an abort through `signal` surfaces as the signal's reason, and what a witness throws as it is).
+ * What a system cannot do is absent, and a plan refuses a rule that needs it. Every method throws
+ * `HandoverFailure` and nothing else (an abort through `signal` surfaces as the signal's reason, and what a
+ * witness throws as it is).
  */
 import type { AccessVerb, Done, Fate, Intent, Undoing, Work } from '../domain/effect.js';
 import type { KeySpan, Keys } from '../domain/keys.js';
@@ -37,9 +38,15 @@ export interface CategoryFacts {
   category: string;
   title: string;
   do: Disposition;
-  /** Assignment rules, rotations, queues: handled before every transfer, so that nothing new lands on the leaver. */
+  /**
+   * Assignment rules, rotations, queues: handled before every transfer, so that nothing new lands on the
+   * leaver.
+   */
   inflow: boolean;
-  /** Categories (`system/category`, or a category of this system) whose steps must be finished before this one starts. */
+  /**
+   * Categories (`system/category`, or a category of this system) whose steps must be finished before this one
+   * starts.
+   */
   after: string[];
   /** Where a person looks at the category in the application, if the catalog says. */
   page: string | null;
@@ -55,8 +62,13 @@ export interface CategoryFacts {
   reason: string | null;
 }
 
-/** How people are looked up: `id:17` asks for an id, anything with an @ for an e-mail, the rest for a login. */
-export type PersonQuery = { by: 'id'; value: string } | { by: 'email'; value: string } | { by: 'login'; value: string };
+/**
+ * How people are looked up: `id:17` asks for an id, anything with an @ for an e-mail, the rest for a login.
+ */
+export type PersonQuery =
+  | { by: 'id'; value: string }
+  | { by: 'email'; value: string }
+  | { by: 'login'; value: string };
 
 export interface Directory {
   /** Does it say who is an operator, who an approver? */
@@ -70,7 +82,10 @@ export interface Directory {
 export type AccountResolution =
   | { kind: 'found'; account: Account }
   | { kind: 'absent'; expected: boolean }
-  /** Two or more candidates, or an identity that does not fit: a person must say which (`amend` with `identities`). */
+  /**
+   * Two or more candidates, or an identity that does not fit: a person must say which (`amend` with
+   * `identities`).
+   */
   | { kind: 'ambiguous'; identity: string; candidates: { id: string; label: string }[] };
 
 export interface Guard {
@@ -82,7 +97,10 @@ export interface Guard {
 export interface KeyPage extends KeySpan {
   keys: Keys;
   count: number;
-  /** XOR-combinable fingerprint of this page's keys, in the form of `CategoryInventory.fingerprint` (see `fingerprintOf`). */
+  /**
+   * XOR-combinable fingerprint of this page's keys, in the form of `CategoryInventory.fingerprint` (see
+   * `fingerprintOf`).
+   */
   fingerprint: string;
   /** Attribute values per key (same order as the keys), only where asked for. */
   attributes: (string | null)[] | null;
@@ -105,17 +123,26 @@ export interface ItemPage {
 
 export interface Reader {
   /** Who this person is here. `pinned` holds identities that an operator settled (`amend`). */
-  resolveAccount(person: Person, pinned: Record<string, string>, signal?: AbortSignal): Promise<AccountResolution>;
+  resolveAccount(
+    person: Person,
+    pinned: Record<string, string>,
+    signal?: AbortSignal,
+  ): Promise<AccountResolution>;
   /** Active or blocked right now, by identity. Throws `rejected` when the account has vanished. */
   readAccount(account: Account, signal?: AbortSignal): Promise<Account>;
   guards(account: Account, signal?: AbortSignal): Promise<Guard[]>;
   /**
-   * `snapshot`: an inventory is one moment of the system. `walk`: it was collected page by page while others worked, so that what it
-   * says is only as good as the walk (`walk.ts` stops on a page that comes again, and where what was collected is not the total).
+   * `snapshot`: an inventory is one moment of the system. `walk`: it was collected page by page while others
+   * worked, so that what it says is only as good as the walk (`walk.ts` stops on a page that comes again, and
+   * where what was collected is not the total).
    */
   readonly inventoryBy: 'snapshot' | 'walk';
   /** A category that cannot be read comes back incomplete, by name, and never as "nothing". */
-  inventory(account: Account, categories: readonly string[], signal?: AbortSignal): Promise<CategoryInventory[]>;
+  inventory(
+    account: Account,
+    categories: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<CategoryInventory[]>;
   /** Every key that the account holds now. `attribute` adds that attribute's value per key. */
   pages(
     account: Account,
@@ -123,12 +150,18 @@ export interface Reader {
     options: { size: number; attribute?: string; signal?: AbortSignal },
   ): AsyncIterable<KeyPage>;
   /** A page of items for human eyes. */
-  items(account: Account, category: string, options: { after?: ItemKey; limit: number }, signal?: AbortSignal): Promise<ItemPage>;
+  items(
+    account: Account,
+    category: string,
+    options: { after?: ItemKey; limit: number },
+    signal?: AbortSignal,
+  ): Promise<ItemPage>;
 }
 
 /**
- * Whoever must know of an effect before it is sent. `intend` makes the intent durable; it is called exactly once for an effect, after
- * everything that may be refused beforehand. Where it throws nothing may be sent, and the error is passed on as it is.
+ * Whoever must know of an effect before it is sent. `intend` makes the intent durable; it is called exactly
+ * once for an effect, after everything that may be refused beforehand. Where it throws nothing may be sent,
+ * and the error is passed on as it is.
  */
 export interface Witness {
   intend(intent: Intent): Promise<void>;
@@ -136,19 +169,21 @@ export interface Witness {
 
 export interface Effects {
   /**
-   * Does the work, or the first part of it (`Intent.took`). A batch is changed compare-and-set on the old owner; an item that the
-   * system refuses is reported as an exception while the rest goes through. An access change is idempotent: an account that is in
-   * that state already is an effect with nothing changed; guards that forbid it are checked as late as the system allows.
+   * Does the work, or the first part of it (`Intent.took`). A batch is changed compare-and-set on the old
+   * owner; an item that the system refuses is reported as an exception while the rest goes through. An access
+   * change is idempotent: an account that is in that state already is an effect with nothing changed; guards
+   * that forbid it are checked as late as the system allows.
    */
   apply(work: Work, witness: Witness, signal?: AbortSignal): Promise<Done>;
   /**
-   * What became of an intent whose end nobody saw: by asking the system where it can be asked, or else by reading it again. `work` is
-   * what the intent took.
+   * What became of an intent whose end nobody saw: by asking the system where it can be asked, or else by
+   * reading it again. `work` is what the intent took.
    */
   fateOf(work: Work, intent: Intent, signal?: AbortSignal): Promise<Fate>;
   /**
-   * Gives back what an effect changed, compare-and-set on what we wrote: what is no longer so is reported as `taken` and left alone,
-   * and what cannot be given back (a deleted row whose secret columns nobody kept) as `failed`, with the reason.
+   * Gives back what an effect changed, compare-and-set on what we wrote: what is no longer so is reported as
+   * `taken` and left alone, and what cannot be given back (a deleted row whose secret columns nobody kept) as
+   * `failed`, with the reason.
    */
   restore(undoing: Undoing, witness: Witness, signal?: AbortSignal): Promise<Done>;
 }
@@ -160,8 +195,8 @@ export interface Loads {
 
 export interface Eligibility {
   /**
-   * Items of the account that `taker` may not own: how many, and the first few keys. `keys` asks about these items only; null = about
-   * all.
+   * Items of the account that `taker` may not own: how many, and the first few keys. `keys` asks about these
+   * items only; null = about all.
    */
   ineligible(
     account: Account,

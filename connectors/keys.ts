@@ -1,6 +1,7 @@
 /**
- * Opens and seals keys for connectors. Sealed keys are a list, or the text in which PostgreSQL writes one: what came from its database
- * goes back there as it is, and nobody parses a million of them. A connector that works item by item opens them here.
+ * Opens and seals keys for connectors. Sealed keys are a list, or the text in which PostgreSQL writes one:
+ * what came from its database goes back there as it is, and nobody parses a million of them. A connector that
+ * works item by item opens them here.
  */
 import { parse } from 'postgres-array';
 import type { Keys, Shares } from '../domain/keys.js';

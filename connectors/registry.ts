@@ -1,6 +1,6 @@
 /**
- * Which kinds of system there are: per kind the schema of its catalogs, its rules, and how to speak to it. Whoever writes a kind adds
- * one line here; tests hand in kinds of their own.
+ * Which kinds of system there are: per kind the schema of its catalogs, its rules, and how to speak to it.
+ * Whoever writes a kind adds one line here; tests hand in kinds of their own.
  */
 import { HandoverFailure } from '../domain/failure.js';
 import type { ConnectOptions, Kinds } from './catalog/kind.js';
@@ -11,10 +11,14 @@ import { postgres } from './postgres/kind.js';
 export const KINDS = { postgres } satisfies Kinds;
 
 /**
- * A connector for a catalog that `loadCatalog` read with the same kinds. Nothing is connected yet; `check()` tries everything. Throws a
- * `configuration` failure where the connection is not what the kind needs.
+ * A connector for a catalog that `loadCatalog` read with the same kinds. Nothing is connected yet; `check()`
+ * tries everything. Throws a `configuration` failure where the connection is not what the kind needs.
  */
-export function createConnector(loaded: LoadedCatalog, options: ConnectOptions, kinds: Kinds = KINDS): Connector {
+export function createConnector(
+  loaded: LoadedCatalog,
+  options: ConnectOptions,
+  kinds: Kinds = KINDS,
+): Connector {
   const { kind: name } = loaded.catalog;
   const kind = kinds[name];
   if (!kind) {

@@ -1,7 +1,8 @@
 /**
- * Collects what a system gives out page by page while others work in it. A walk is complete only if nothing speaks against it: no page
- * came twice, no item came twice, the total stayed the same, and what was collected is as much as the system said there is. Anything else is an incomplete
- * enumeration, by name, and never a short one.
+ * Collects what a system gives out page by page while others work in it. A walk is complete only if nothing
+ * speaks against it: no page came twice, no item came twice, the total stayed the same, and what was
+ * collected is as much as the system said there is. Anything else is an incomplete enumeration, by name, and
+ * never a short one.
  */
 
 export interface Page<T> {
@@ -30,7 +31,10 @@ export async function walk<T>(
   }
 }
 
-async function once<T>(read: (cursor: string | null) => Promise<Page<T>>, keyOf: (item: T) => string): Promise<Walked<T>> {
+async function once<T>(
+  read: (cursor: string | null) => Promise<Page<T>>,
+  keyOf: (item: T) => string,
+): Promise<Walked<T>> {
   const items = new Map<string, T>();
   const cursors = new Set<string>();
   let total: number | null = null;
@@ -38,19 +42,23 @@ async function once<T>(read: (cursor: string | null) => Promise<Page<T>>, keyOf:
     const page: Page<T> = await read(cursor);
     for (const item of page.items) {
       const key = keyOf(item);
-      if (items.has(key)) return incomplete(`the item ${key} came on two pages: somebody changed the list meanwhile`);
+      if (items.has(key))
+        return incomplete(`the item ${key} came on two pages: somebody changed the list meanwhile`);
       items.set(key, item);
     }
     // One that left and made the rest move up hides another one, and the sums still agree.
     if (total !== null && page.total != null && page.total !== total)
-      return incomplete(`there were ${total} items, and ${page.total} a page later: somebody changed the list meanwhile`);
+      return incomplete(
+        `there were ${total} items, and ${page.total} a page later: somebody changed the list meanwhile`,
+      );
     total = page.total ?? total;
     if (page.next === null) break;
     if (cursors.has(page.next)) return incomplete(`the page at "${page.next}" came twice`);
     cursors.add(page.next);
     cursor = page.next;
   }
-  if (total !== null && total !== items.size) return incomplete(`${items.size} of ${total} items were collected`);
+  if (total !== null && total !== items.size)
+    return incomplete(`${items.size} of ${total} items were collected`);
   return { complete: true, items: [...items.values()] };
 }
 

@@ -1,5 +1,5 @@
-// The health check of a worker's container: its sign of life (workers/main.ts) must be young. Plain JavaScript, because it starts
-// every few seconds.
+// The health check of a worker's container: its sign of life (workers/main.ts) must be young. Plain
+// JavaScript, because it starts every few seconds.
 import { statSync } from 'node:fs';
 
 const LIMIT_SECONDS = 35;
@@ -9,6 +9,8 @@ try {
   if (age <= LIMIT_SECONDS) process.exit(0);
   console.error(`The worker's last sign of life is ${Math.round(age)} s old.`);
 } catch {
-  console.error(file ? `The worker has given no sign of life yet (${file}).` : 'HANDOVER_HEALTH_FILE is not set.');
+  console.error(
+    file ? `The worker has given no sign of life yet (${file}).` : 'HANDOVER_HEALTH_FILE is not set.',
+  );
 }
 process.exit(1);

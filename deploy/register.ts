@@ -1,6 +1,7 @@
 /**
- * Prepares a Temporal server for Handover, once, before workers start: the namespace, and the search attributes that every run sets (an
- * unregistered one is a stuck workflow task). What is there already stays as it is, so it may run as often as it likes.
+ * Prepares a Temporal server for Handover, once, before workers start: the namespace, and the search
+ * attributes that every run sets (an unregistered one is a stuck workflow task). What is there already stays
+ * as it is, so it may run as often as it likes.
  *
  *   TEMPORAL_ADDRESS=temporal:7233 node --import tsx deploy/register.ts
  */
@@ -13,7 +14,10 @@ import { connectTemporal } from '../runtime/temporal.js';
 export interface Registration {
   address: string;
   namespace: string;
-  /** For a namespace that is made here: how long closed runs can be looked at in the Temporal UI. Handover archives them anyway. */
+  /**
+   * For a namespace that is made here: how long closed runs can be looked at in the Temporal UI. Handover
+   * archives them anyway.
+   */
   retentionDays: number;
   say: (line: string) => void;
 }
@@ -28,7 +32,9 @@ const KINDS = { Text: 1, Keyword: 2, Int: 3, Double: 4, Bool: 5, Datetime: 6, Ke
 
 export async function register(options: Registration): Promise<void> {
   const { address, namespace, say } = options;
-  await patiently('the server', say, async () => (await Connection.connect({ address, connectTimeout: '5s' })).close());
+  await patiently('the server', say, async () =>
+    (await Connection.connect({ address, connectTimeout: '5s' })).close(),
+  );
   const client = await connectTemporal({ address, namespace });
   try {
     await patiently(`namespace ${namespace}`, say, () => ensureNamespace(client, options));
@@ -38,7 +44,10 @@ export async function register(options: Registration): Promise<void> {
   }
 }
 
-async function ensureNamespace(client: Client, { namespace, retentionDays, say }: Registration): Promise<void> {
+async function ensureNamespace(
+  client: Client,
+  { namespace, retentionDays, say }: Registration,
+): Promise<void> {
   try {
     await client.workflowService.registerNamespace({
       namespace,
@@ -64,7 +73,11 @@ async function ensureAttributes(client: Client, { namespace, say }: Registration
   }
   const names = Object.keys(missing);
   if (names.length > 0) await operatorService.addSearchAttributes({ namespace, searchAttributes: missing });
-  say(names.length > 0 ? `Search attributes: ${names.join(', ')} added.` : 'Search attributes: all there already.');
+  say(
+    names.length > 0
+      ? `Search attributes: ${names.join(', ')} added.`
+      : 'Search attributes: all there already.',
+  );
 }
 
 class WrongKind extends Error {

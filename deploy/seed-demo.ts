@@ -1,4 +1,7 @@
-/** Fills the demo's two applications, once: `node --import tsx deploy/seed-demo.ts` with DEMO_WORKSPACE_URL and DEMO_HELPDESK_URL. */
+/**
+ * Fills the demo's two applications, once: `node --import tsx deploy/seed-demo.ts` with DEMO_WORKSPACE_URL
+ * and DEMO_HELPDESK_URL.
+ */
 import { seedDemo } from '../examples/demo/seed.js';
 import { connectionUrl } from '../runtime/config.js';
 

@@ -1,6 +1,6 @@
 /**
- * Which successor gets which item. A pure function of frozen data (the pool, the loads, the attribute values) and the item's place
- * in key order, so that the review can show counts and a second run gives the same.
+ * Which successor gets which item. A pure function of frozen data (the pool, the loads, the attribute values)
+ * and the item's place in key order, so that the review can show counts and a second run gives the same.
  */
 import type { ItemKey } from './model.js';
 
@@ -13,7 +13,10 @@ export type Assignment =
   | { kind: 'match'; attribute: string; map: Record<string, number>; otherwise: number };
 
 export interface Assigner {
-  /** Index of the successor of this item; -1 = the rule names nobody for it. Must be called in key order, once per item. */
+  /**
+   * Index of the successor of this item; -1 = the rule names nobody for it. Must be called in key order, once
+   * per item.
+   */
   next(key: ItemKey, attribute: string | null): number;
 }
 
@@ -47,12 +50,15 @@ function ruleOf(assignment: Assignment, people: number): (attribute: string | nu
     case 'match':
       // An item's attribute may be any text, "constructor" as well.
       return attribute =>
-        attribute !== null && Object.hasOwn(assignment.map, attribute) ? assignment.map[attribute]! : assignment.otherwise;
+        attribute !== null && Object.hasOwn(assignment.map, attribute)
+          ? assignment.map[attribute]!
+          : assignment.otherwise;
   }
 }
 
 /**
- * The rule for items that came after the plan: shares go on where the plan left them, so that late items even things out.
+ * The rule for items that came after the plan: shares go on where the plan left them, so that late items even
+ * things out.
  * @param counts what the plan gave each successor
  */
 export function continued(assignment: Assignment, counts: readonly number[]): Assignment {

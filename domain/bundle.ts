@@ -1,6 +1,6 @@
 /**
- * How to reach one system, secrets included: named values, resolved from what the configuration names. A bundle shows its names and
- * never its values, wherever it is printed, logged or turned into JSON.
+ * How to reach one system, secrets included: named values, resolved from what the configuration names. A
+ * bundle shows its names and never its values, wherever it is printed, logged or turned into JSON.
  */
 import { HandoverFailure } from './failure.js';
 
@@ -23,7 +23,10 @@ export class Bundle {
   need(name: string): string {
     const value = this.#values.get(name);
     if (value === undefined)
-      throw new HandoverFailure('configuration', `The connection of ${this.of} names no "${name}", which is needed.`);
+      throw new HandoverFailure(
+        'configuration',
+        `The connection of ${this.of} names no "${name}", which is needed.`,
+      );
     return value;
   }
 

@@ -1,6 +1,6 @@
 /**
- * The closing document as a value: who decided what, what became of every step, and how sure we are of it. It says nothing that is not
- * in the run, in the receipts or in the proofs.
+ * The closing document as a value: who decided what, what became of every step, and how sure we are of it. It
+ * says nothing that is not in the run, in the receipts or in the proofs.
  */
 import { leastSure, type Sure } from './effect.js';
 import type { Outcome } from './model.js';
@@ -29,7 +29,9 @@ export interface Closing {
   sentence: string;
 }
 
-/** The chain's last entry: every receipt with its digest. What is not listed there never happened by our hand. */
+/**
+ * The chain's last entry: every receipt with its digest. What is not listed there never happened by our hand.
+ */
 export function closingEntry({ outcome, sentence }: Closing, receipts: readonly ReceiptSummary[]) {
   return {
     outcome,
@@ -85,15 +87,24 @@ function certified(step: PlanStep, progress: StepProgress | undefined, receipts:
     do: step.do,
     baseline: step.baseline,
     successors: takers(step, (progress?.arrived ?? 0) > 0),
-    evidence: changesSomething(step) ? evidenceOf(receipts.filter(receipt => receipt.step === step.id)) : null,
+    evidence: changesSomething(step)
+      ? evidenceOf(receipts.filter(receipt => receipt.step === step.id))
+      : null,
     ...progress,
   };
 }
 
-/** Who gained items; and where something came after the plan, everybody who may have got some of it by the rule. */
+/**
+ * Who gained items; and where something came after the plan, everybody who may have got some of it by the
+ * rule.
+ */
 function takers(step: PlanStep, late: boolean) {
   return step.successors
-    .map((successor, n) => ({ label: successor.label, personId: successor.personId, items: step.counts[n] ?? 0 }))
+    .map((successor, n) => ({
+      label: successor.label,
+      personId: successor.personId,
+      items: step.counts[n] ?? 0,
+    }))
     .filter(taker => late || taker.items > 0);
 }
 
@@ -102,13 +113,16 @@ function changesSomething(step: PlanStep): boolean {
 }
 
 /**
- * How it is known what became of a step's effects, by the weakest of them: `asked` where the system itself said what became of each,
- * `read` where one was only seen to be so afterwards, which somebody else may have done too, `unsettled` where nobody could find out.
+ * How it is known what became of a step's effects, by the weakest of them: `asked` where the system itself
+ * said what became of each, `read` where one was only seen to be so afterwards, which somebody else may have
+ * done too, `unsettled` where nobody could find out.
  */
 export type EvidenceClass = Sure | 'unsettled';
 
 /** Null = there were no effects. */
-export function evidenceOf(receipts: readonly Pick<ReceiptSummary, 'state' | 'sure'>[]): EvidenceClass | null {
+export function evidenceOf(
+  receipts: readonly Pick<ReceiptSummary, 'state' | 'sure'>[],
+): EvidenceClass | null {
   if (receipts.some(receipt => receipt.state === 'intended')) return 'unsettled';
   // What came to nothing says nothing about what was done.
   return leastSure(receipts.filter(receipt => receipt.state === 'done').map(receipt => receipt.sure));

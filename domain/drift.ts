@@ -1,4 +1,7 @@
-/** How far the world may move between approval and execution before people are asked again. Shrinking never asks. */
+/**
+ * How far the world may move between approval and execution before people are asked again. Shrinking never
+ * asks.
+ */
 import type { Account } from './model.js';
 import { isEffect, type Plan } from './plan.js';
 import { driftLimit } from './policy.js';
@@ -17,14 +20,19 @@ export interface SeenWorld {
 export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): string[] {
   const perSystem = world.flatMap(system => {
     const reasons: string[] = [];
-    if (system.catalogChanged) reasons.push(`The catalog of ${system.system} has changed since the plan was made.`);
+    if (system.catalogChanged)
+      reasons.push(`The catalog of ${system.system} has changed since the plan was made.`);
     // Nobody was to be switched off, because everybody's account was off: that is no longer so.
     const planned = plan.accounts.find(account => account.system === system.system);
     if (plan.modeReason !== null && system.account?.active && planned?.status === 'found' && !planned.active)
-      reasons.push(`The account in ${system.system} was inactive when the plan was made and is active again.`);
+      reasons.push(
+        `The account in ${system.system} was inactive when the plan was made and is active again.`,
+      );
     for (const category of system.inventory) {
       if (!category.complete)
-        reasons.push(`${system.system}/${category.category} could not be read: ${category.problem ?? 'no answer'}`);
+        reasons.push(
+          `${system.system}/${category.category} could not be read: ${category.problem ?? 'no answer'}`,
+        );
     }
     for (const look of system.steps) {
       const step = plan.steps.find(one => one.id === look.step);
@@ -35,7 +43,9 @@ export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): stri
           `${look.arrived} new ${step.title} (${step.id}) have come since the plan was made; up to ${limit} may follow it without asking.`,
         );
       } else if (look.arrived > 0 && step.do === 'transfer' && step.successors.length === 0) {
-        reasons.push(`${look.arrived} ${step.title} (${step.id}) have come and the plan names nobody to take them over.`);
+        reasons.push(
+          `${look.arrived} ${step.title} (${step.id}) have come and the plan names nobody to take them over.`,
+        );
       }
     }
     for (const { step, sentence } of system.refused) reasons.push(`${step}: ${sentence}`);

@@ -1,6 +1,6 @@
 /**
- * An effect on a target system: what is to be done, what was done, and what became of it where nobody saw it end. Plain values that
- * connectors, the ledger and the activities share.
+ * An effect on a target system: what is to be done, what was done, and what became of it where nobody saw it
+ * end. Plain values that connectors, the ledger and the activities share.
  */
 import type { Keys, Shares } from './keys.js';
 import type { Account, Disposition, ItemException } from './model.js';
@@ -32,8 +32,9 @@ export interface AccessChange {
 export type Work = Batch | AccessChange;
 
 /**
- * What a connector needs to find out later what became of an effect: its own words, opaque to everybody else. It tells this effect
- * from every other one of the system, and holds no secret. People see it in the audit, so it should read well: `transaction 4711`.
+ * What a connector needs to find out later what became of an effect: its own words, opaque to everybody else.
+ * It tells this effect from every other one of the system, and holds no secret. People see it in the audit,
+ * so it should read well: `transaction 4711`.
  */
 export type Mark = string;
 
@@ -41,17 +42,25 @@ export type Mark = string;
 export interface Effect {
   /** Number of items, or accounts, changed. */
   changed: number;
-  /** Of `changed`, those that were removed because the successor held the same thing already (memberships). */
+  /**
+   * Of `changed`, those that were removed because the successor held the same thing already (memberships).
+   */
   merged: number;
   /** Number of items changed per taker, in their order. Empty where nobody takes over. */
   perTaker: number[];
   exceptions: ItemException[];
   owners: OldOwners;
-  /** What an undo needs beyond the old owner: rows as they were (secret columns left out), one JSON value each. */
+  /**
+   * What an undo needs beyond the old owner: rows as they were (secret columns left out), one JSON value
+   * each.
+   */
   before: unknown[];
 }
 
-/** Who had the items of a batch before: a person can have several accounts, and an account several values of an identity. */
+/**
+ * Who had the items of a batch before: a person can have several accounts, and an account several values of
+ * an identity.
+ */
 export interface OldOwners {
   values: (string | null)[];
   /** Which of the `values` each key had, in the order of the batch's keys; null = all had the first. */
@@ -65,11 +74,14 @@ export type Sure = 'asked' | 'read';
 export interface Intent {
   mark: Mark;
   /**
-   * How many of the batch's keys, from the first on, this one effect is about: where a call is bounded by bytes or by a number of
-   * items, the rest is left for the next. 1 for an account.
+   * How many of the batch's keys, from the first on, this one effect is about: where a call is bounded by
+   * bytes or by a number of items, the rest is left for the next. 1 for an account.
    */
   took: number;
-  /** The effect, where it is known before it is made final (a transaction before COMMIT); null where only the answer tells. */
+  /**
+   * The effect, where it is known before it is made final (a transaction before COMMIT); null where only the
+   * answer tells.
+   */
   effect: Effect | null;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Decisions are judged here: may this person decide this now? Pure, one small rule per message; the unknown case is a refusal.
- * An accepted decision says what changes in the run; a refused one says why, in a sentence that ends with what to do instead.
+ * Decisions are judged here: may this person decide this now? Pure, one small rule per message; the unknown
+ * case is a refusal. An accepted decision says what changes in the run; a refused one says why, in a sentence
+ * that ends with what to do instead.
  */
 import { isOver } from './lifecycle.js';
 import type { Decider, Identity, Signer } from './people.js';
@@ -20,14 +21,17 @@ import {
 } from './run.js';
 import { items } from './words.js';
 
-export type Verdict = { accepted: true; sentence: string; changes: Partial<Run> } | { accepted: false; sentence: string };
+export type Verdict =
+  | { accepted: true; sentence: string; changes: Partial<Run> }
+  | { accepted: false; sentence: string };
 
 /** A decider, and how it is known that the decision is theirs. */
 export type Sender = Decider & { identity: Identity };
 
 /** @param now ISO 8601 */
 export function judge(run: Run, decision: Decision, who: Sender, now: string): Verdict {
-  if (isOver(run.state)) return refuse(`The offboarding is closed (${run.outcome}); start a new one if something is left to do.`);
+  if (isOver(run.state))
+    return refuse(`The offboarding is closed (${run.outcome}); start a new one if something is left to do.`);
   if (who.human === run.leaver.human)
     return refuse('Nobody decides anything about their own offboarding: ask a colleague to send it.');
   if (!who.active) return refuse(`${who.name} is not active in the directory and cannot decide.`);
@@ -54,7 +58,9 @@ const ROLE: Record<DecisionName, 'operator' | 'approver'> = {
   cancel: 'operator',
 };
 
-const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sender, now: string) => Verdict } = {
+const RULES: {
+  [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sender, now: string) => Verdict;
+} = {
   approve(run, decision, who, now) {
     if (decision.step) return approveSkip(run, { ...decision, step: decision.step }, who);
     if (run.state !== 'awaiting-approval') return refuse(notNow(run, 'approve'));
@@ -68,7 +74,9 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sen
       return refuse('Whoever amended the plan does not approve it: somebody else must.');
     }
     if (run.approvals.some(approval => approval.by.human === who.human))
-      return refuse(`${who.name} has approved this plan already; one more person counts, the same one twice does not.`);
+      return refuse(
+        `${who.name} has approved this plan already; one more person counts, the same one twice does not.`,
+      );
     const approvals = [...run.approvals, { by: signer(who), at: now }];
     const state = quorum({ ...run, approvals }, policy);
     const left = openAcknowledgements(run).length;
@@ -84,7 +92,8 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sen
     if (run.state !== 'awaiting-approval' && run.state !== 'scheduled') return refuse(notNow(run, 'reject'));
     const stale = stalePlan(run, decision.plan);
     if (stale) return refuse(stale);
-    if (who.human === run.requester.human) return refuse('The person who asked for the offboarding takes it back with "cancel".');
+    if (who.human === run.requester.human)
+      return refuse('The person who asked for the offboarding takes it back with "cancel".');
     return accept(`Rejected: the offboarding closes. ${doneSoFar(run)}`, {
       turn: taking(run, { kind: 'reject', by: signer(who), note: decision.note ?? null }),
     });
@@ -118,14 +127,22 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sen
     ]);
     const acknowledgements = { ...run.acknowledgements, ...Object.fromEntries(given) };
     const left = openAcknowledgements({ ...run, acknowledgements }).map(item => item.subject);
-    return accept(`Acknowledged ${quote(subjects)}.${left.length > 0 ? ` Still open: ${quote(left)}.` : ''}`, {
-      acknowledgements,
-    });
+    return accept(
+      `Acknowledged ${quote(subjects)}.${left.length > 0 ? ` Still open: ${quote(left)}.` : ''}`,
+      {
+        acknowledgements,
+      },
+    );
   },
 
   amend(run, decision, who) {
-    if (decision.mode === 'preview' && (changedItems(run) > 0 || Object.values(run.access).includes('blocked'))) {
-      return refuse('This run has changed something already and cannot become a preview: send "cancel" to end it.');
+    if (
+      decision.mode === 'preview' &&
+      (changedItems(run) > 0 || Object.values(run.access).includes('blocked'))
+    ) {
+      return refuse(
+        'This run has changed something already and cannot become a preview: send "cancel" to end it.',
+      );
     }
     if (run.state === 'executing' || run.state === 'deactivating') {
       return refuse(
@@ -134,20 +151,29 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sen
     }
     const { name: _name, by: _by, note: _note, ...changes } = decision;
     const order = applyAmendment(run.order, changes);
-    // A parked run may need a new plan although nothing was asked differently: a catalog was mended, or the world moved.
-    if (run.state !== 'needs-attention' && canonicalJson(order) === canonicalJson(applyAmendment(run.order, {}))) {
+    // A parked run may need a new plan although nothing was asked differently: a catalog was mended, or the
+    // world moved.
+    if (
+      run.state !== 'needs-attention' &&
+      canonicalJson(order) === canonicalJson(applyAmendment(run.order, {}))
+    ) {
       return refuse(
         'That changes nothing, so nothing is voided. Say what is to be different; null takes back what was said before.',
       );
     }
-    const overrides = Object.values(order.overrides ?? {}).reduce((sum, items) => sum + Object.keys(items).length, 0);
+    const overrides = Object.values(order.overrides ?? {}).reduce(
+      (sum, items) => sum + Object.keys(items).length,
+      0,
+    );
     if (overrides > 200) {
       return refuse(
         `With these the run would have ${overrides} overrides, and at most 200 travel inline: use a "match" rule instead.`,
       );
     }
     const voided =
-      run.approvals.length > 0 ? ` ${run.approvals.length} approval${run.approvals.length > 1 ? 's are' : ' is'} void.` : '';
+      run.approvals.length > 0
+        ? ` ${run.approvals.length} approval${run.approvals.length > 1 ? 's are' : ' is'} void.`
+        : '';
     return accept(`Amended; a new revision of the plan is being made.${voided}`, {
       order,
       turn: taking(run, { kind: 'prepare' }),
@@ -162,8 +188,10 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sen
     const stale = stalePlan(run, decision.plan);
     if (stale) return refuse(stale);
     const { policy } = run.plan!;
-    if (!policy.confirmation) return refuse('This policy wants no second confirmation: the approvals start the run.');
-    if (!quorum(run, policy).met) return refuse('The plan is not approved yet: "execute" confirms an approved plan.');
+    if (!policy.confirmation)
+      return refuse('This policy wants no second confirmation: the approvals start the run.');
+    if (!quorum(run, policy).met)
+      return refuse('The plan is not approved yet: "execute" confirms an approved plan.');
     const open = openAcknowledgements(run);
     if (open.length > 0) return refuse(`Still to be acknowledged: ${quote(open.map(item => item.subject))}.`);
     return accept('Confirmed.', { confirmedBy: signer(who) });
@@ -171,7 +199,9 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sen
 
   pause(run, _decision, who) {
     if (run.pausedBy) return refuse(`${run.pausedBy.name} has paused the run already; "resume" goes on.`);
-    return accept('Paused: nothing more is changed after the current batch until "resume".', { pausedBy: signer(who) });
+    return accept('Paused: nothing more is changed after the current batch until "resume".', {
+      pausedBy: signer(who),
+    });
   },
 
   resume(run) {
@@ -180,7 +210,8 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sen
   },
 
   retry(run) {
-    if (run.state === 'needs-correction') return accept('Preparing again.', { turn: taking(run, { kind: 'prepare' }) });
+    if (run.state === 'needs-correction')
+      return accept('Preparing again.', { turn: taking(run, { kind: 'prepare' }) });
     if (run.state === 'needs-attention') {
       const failed = quote(failedSteps(run));
       const sentence = `Trying again what is not done yet${failed ? `: ${failed}` : ''}.`;
@@ -194,12 +225,18 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sen
     const step = stepOf(run, decision.step);
     const progress = Object.hasOwn(run.steps, decision.step) ? run.steps[decision.step] : undefined;
     if (!progress || (progress.state !== 'failed' && progress.state !== 'not-run') || !step) {
-      return refuse(`There is no failed step "${decision.step}"; failed are ${quote(failedSteps(run)) || 'none'}.`);
+      return refuse(
+        `There is no failed step "${decision.step}"; failed are ${quote(failedSteps(run)) || 'none'}.`,
+      );
     }
     if (step.phase === 'deactivate')
-      return refuse('A deactivation cannot be skipped: send "finish" to close the run with the account as it is.');
+      return refuse(
+        'A deactivation cannot be skipped: send "finish" to close the run with the account as it is.',
+      );
     if (progress.state === 'not-run' && !progress.leftover)
-      return refuse(`"${decision.step}" has not been tried yet, so nobody has seen what it would leave: send "retry" first.`);
+      return refuse(
+        `"${decision.step}" has not been tried yet, so nobody has seen what it would leave: send "retry" first.`,
+      );
     if (!progress.leftover)
       return refuse(
         `What is left of "${decision.step}" could not be read, and what nobody has seen cannot be waived. Mend the cause and send "retry".`,
@@ -212,9 +249,12 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sen
       proposedBy: signer(who),
       approvedBy: null,
     };
-    return accept(`Skipping "${step.id}" would leave ${items(count)} with the leaver. It counts once an approver approves it.`, {
-      waivers: { ...run.waivers, [step.id]: waiver },
-    });
+    return accept(
+      `Skipping "${step.id}" would leave ${items(count)} with the leaver. It counts once an approver approves it.`,
+      {
+        waivers: { ...run.waivers, [step.id]: waiver },
+      },
+    );
   },
 
   finish(run, decision, who) {
@@ -238,7 +278,8 @@ const RULES: { [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sen
 
 function approveSkip(run: Run, decision: DecisionOf<'approve'> & { step: string }, who: Sender): Verdict {
   const waiver = Object.hasOwn(run.waivers, decision.step) ? run.waivers[decision.step] : undefined;
-  if (run.state !== 'needs-attention' || !waiver) return refuse(`Nobody has asked to skip "${decision.step}".`);
+  if (run.state !== 'needs-attention' || !waiver)
+    return refuse(`Nobody has asked to skip "${decision.step}".`);
   const stale = stalePlan(run, decision.plan);
   if (stale) return refuse(stale);
   if (!decision.keys || !waiver.leftover.digest.startsWith(decision.keys)) {
@@ -246,16 +287,20 @@ function approveSkip(run: Run, decision: DecisionOf<'approve'> & { step: string 
       `The skip of "${decision.step}" now leaves ${items(waiver.leftover.count)}, keys ${waiver.leftover.digest.slice(0, 12)}; ${decision.keys ? `the approval is for ${decision.keys.slice(0, 12)}` : 'the approval names none'}. Look at them and approve with "keys": "${waiver.leftover.digest.slice(0, 12)}".`,
     );
   }
-  if (waiver.approvedBy) return refuse(`Skipping "${decision.step}" is approved already, by ${waiver.approvedBy.name}.`);
+  if (waiver.approvedBy)
+    return refuse(`Skipping "${decision.step}" is approved already, by ${waiver.approvedBy.name}.`);
   if (waiver.proposedBy.human === who.human)
     return refuse('The person who asked for the skip does not approve it: somebody else must.');
   if (who.human === run.requester.human && !run.plan!.policy.requesterMayApprove) {
     return refuse('The person who asked for the offboarding does not approve a skip: somebody else must.');
   }
-  return accept(`Skipping "${decision.step}" is approved; what stays with the leaver: ${items(waiver.leftover.count)}.`, {
-    waivers: { ...run.waivers, [decision.step]: { ...waiver, approvedBy: signer(who) } },
-    turn: taking(run, { kind: 'retry' }),
-  });
+  return accept(
+    `Skipping "${decision.step}" is approved; what stays with the leaver: ${items(waiver.leftover.count)}.`,
+    {
+      waivers: { ...run.waivers, [decision.step]: { ...waiver, approvedBy: signer(who) } },
+      turn: taking(run, { kind: 'retry' }),
+    },
+  );
 }
 
 type Amendment = Partial<Omit<DecisionOf<'amend'>, 'name' | 'by' | 'note'>>;
@@ -289,7 +334,10 @@ type Taking<T> = Record<string, T | null> | null | undefined;
 function merged<T>(before: Record<string, T> | undefined, changes: Taking<T>): Record<string, T> | undefined {
   if (changes === undefined) return before;
   if (changes === null) return undefined;
-  const left = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null) as [string, T][];
+  const left = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null) as [
+    string,
+    T,
+  ][];
   return left.length > 0 ? Object.fromEntries(left) : undefined;
 }
 

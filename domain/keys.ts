@@ -1,6 +1,7 @@
 /**
- * Sets of item keys on their way from a target to our store and back. Whoever carries them neither reads nor writes them: a million
- * keys pass unread. What is inside is known to `store/` and `connectors/` alone, each of which has a `keys.ts` that opens them.
+ * Sets of item keys on their way from a target to our store and back. Whoever carries them neither reads nor
+ * writes them: a million keys pass unread. What is inside is known to `store/` and `connectors/` alone, each
+ * of which has a `keys.ts` that opens them.
  */
 import type { ItemKey } from './model.js';
 
@@ -9,7 +10,10 @@ declare const sealed: unique symbol;
 /** A list of keys, sealed. Its order is the one in which they were given. */
 export type Keys = { readonly [sealed]: 'keys' };
 
-/** A number per key, in the order of the keys: which of several successors takes it, or which of several owners had it. Sealed. */
+/**
+ * A number per key, in the order of the keys: which of several successors takes it, or which of several
+ * owners had it. Sealed.
+ */
 export type Shares = { readonly [sealed]: 'shares' };
 
 export interface KeySet {
@@ -18,8 +22,8 @@ export interface KeySet {
 }
 
 /**
- * The order that a system's pages come in: as whole numbers, byte by byte over their UTF-8 text, or none that anybody could tell.
- * A lowest and a highest key say something only together with it.
+ * The order that a system's pages come in: as whole numbers, byte by byte over their UTF-8 text, or none that
+ * anybody could tell. A lowest and a highest key say something only together with it.
  */
 export type KeyOrder = 'number' | 'bytes' | 'none';
 
@@ -31,8 +35,9 @@ export interface KeySpan {
 }
 
 /**
- * The fingerprint of a set of keys for a system that computes none itself: 64 bits as text, whatever the order, and equal to the
- * fingerprints of its parts combined. A set that is known by its fingerprint must have no key twice.
+ * The fingerprint of a set of keys for a system that computes none itself: 64 bits as text, whatever the
+ * order, and equal to the fingerprints of its parts combined. A set that is known by its fingerprint must
+ * have no key twice.
  */
 export function fingerprintOf(keys: Iterable<ItemKey>): string {
   let high = 0;
@@ -52,7 +57,10 @@ export function combined(fingerprints: Iterable<string>): string {
   return all.toString();
 }
 
-/** Two lanes of 32 bits over the UTF-16 code units, each mixed until every bit of the key moves about half of the result's. */
+/**
+ * Two lanes of 32 bits over the UTF-16 code units, each mixed until every bit of the key moves about half of
+ * the result's.
+ */
 function hashOf(key: ItemKey): { high: number; low: number } {
   let high = 0x9e3779b9 ^ key.length;
   let low = 0x85ebca6b ^ key.length;

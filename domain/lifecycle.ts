@@ -1,6 +1,7 @@
 /**
- * The life of an offboarding as data: which event leads from which state to which. Chapters return events and never set a state; an
- * event that does not fit its state is a mistake in the program and never happens in silence. ARCHITECTURE.md shows this very table.
+ * The life of an offboarding as data: which event leads from which state to which. Chapters return events and
+ * never set a state; an event that does not fit its state is a mistake in the program and never happens in
+ * silence. ARCHITECTURE.md shows this very table.
  */
 import type { Outcome, RunState } from './model.js';
 
@@ -29,7 +30,8 @@ export type RunEvent =
   | 'certified';
 
 type Endings = Partial<Record<Outcome, 'closing'>>;
-const ends = (...outcomes: Outcome[]): Endings => Object.fromEntries(outcomes.map(outcome => [outcome, 'closing']));
+const ends = (...outcomes: Outcome[]): Endings =>
+  Object.fromEntries(outcomes.map(outcome => [outcome, 'closing']));
 
 export const LIFECYCLE: Readonly<Record<RunState, Readonly<Partial<Record<RunEvent, RunState>>>>> = {
   preparing: {
@@ -109,7 +111,9 @@ export function lifecycleAsMarkdown(): string[] {
     '|---|---|---|',
     ...Object.entries(LIFECYCLE).map(([state, events]) => {
       const all = Object.entries(events) as [RunEvent, RunState][];
-      const moves = all.filter(([event]) => !isOutcome(event)).map(([event, next]) => `${event} → \`${next}\``);
+      const moves = all
+        .filter(([event]) => !isOutcome(event))
+        .map(([event, next]) => `${event} → \`${next}\``);
       const endings = all.filter(([event]) => isOutcome(event)).map(([event]) => event);
       return `| \`${state}\` | ${moves.join(', ') || '-'} | ${endings.join(', ') || '-'} |`;
     }),

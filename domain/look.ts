@@ -1,6 +1,7 @@
 /**
- * A look at one system as a value: what the leaver holds there now, category by category, beside what people were shown. An inventory
- * says how many and a fingerprint; keys are compared only where these leave a question open.
+ * A look at one system as a value: what the leaver holds there now, category by category, beside what people
+ * were shown. An inventory says how many and a fingerprint; keys are compared only where these leave a
+ * question open.
  */
 import type { Account, CategoryInventory, ItemKey } from './model.js';
 import { gaining, type PlanStep } from './plan.js';
@@ -66,24 +67,36 @@ export interface Difference {
 
 type Held = Pick<CategoryInventory, 'count' | 'fingerprint'>;
 
-/** How the keys differ from those that were shown, where that is known without reading them; null = the keys must be compared. */
+/**
+ * How the keys differ from those that were shown, where that is known without reading them; null = the keys
+ * must be compared.
+ */
 export function knownDifference(step: PlanStep, held: Held, { seen }: Decided): Difference | null {
   const asPlanned = held.count === step.baseline.count && held.fingerprint === step.baseline.fingerprint;
   if (asPlanned && seen === null) return { arrived: 0, departed: 0 };
   return held.count === 0 ? { arrived: 0, departed: step.baseline.count } : null;
 }
 
-/** How many keys no approved skip waives, where that is known without reading them; null = the keys must be compared. */
+/**
+ * How many keys no approved skip waives, where that is known without reading them; null = the keys must be
+ * compared.
+ */
 export function knownUnwaived(held: Held, { waived }: Decided): number | null {
   return waived === null || held.count === 0 ? held.count : null;
 }
 
-/** People are shown exactly what they are asked to acknowledge: manual categories that gained keys are frozen as they are now. */
+/**
+ * People are shown exactly what they are asked to acknowledge: manual categories that gained keys are frozen
+ * as they are now.
+ */
 export function mustFreeze(step: PlanStep, { arrived }: Difference): boolean {
   return step.phase === 'manual' && arrived > 0;
 }
 
-/** Who is checked again: whoever gains by the plan, and anybody the rule names where something has come that it will share out. */
+/**
+ * Who is checked again: whoever gains by the plan, and anybody the rule names where something has come that
+ * it will share out.
+ */
 export function takersToCheck(step: PlanStep, looks: readonly StepLook[]): PlanStep['successors'] {
   return looks.some(look => look.step === step.id && look.arrived > 0) ? step.successors : gaining(step);
 }

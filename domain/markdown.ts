@@ -1,6 +1,7 @@
 /**
- * A view as the operators' screen in the Temporal UI: Markdown, half a page wide, where a new line within a paragraph is a new line and
- * blocks stand far apart. What to send comes first. The JSON of a message is a line of its own: it wraps, and three clicks select it whole.
+ * A view as the operators' screen in the Temporal UI: Markdown, half a page wide, where a new line within a
+ * paragraph is a new line and blocks stand far apart. What to send comes first. The JSON of a message is a
+ * line of its own: it wraps, and three clicks select it whole.
  */
 import { isOver } from './lifecycle.js';
 import type { Refusal } from './people.js';
@@ -15,15 +16,22 @@ export function details(run: Run): string {
 
 export function markdown(view: View): string {
   const { state, outcome, next, plan } = view;
-  const parts = [`### ${plain(view.leaver)}: ${state}${outcome ? ` (${outcome})` : ''}`, plain(view.sentence)];
+  const parts = [
+    `### ${plain(view.leaver)}: ${state}${outcome ? ` (${outcome})` : ''}`,
+    plain(view.sentence),
+  ];
   if (view.pausedBy !== null) parts.push(`**Paused** by ${plain(view.pausedBy)}.`);
-  // Whoever has just sent it looks here: the UI says "successful" when a message was delivered, not when it was accepted.
+  // Whoever has just sent it looks here: the UI says "successful" when a message was delivered, not when it
+  // was accepted.
   const [last, ...earlier] = view.refused;
   if (last && !isOver(state)) parts.push(`**Refused** ${refused(last)}`);
   if (view.findings.length > 0) parts.push(view.findings.map(finding => `- ⚠ ${plain(finding)}`).join('\n'));
   if (next.length > 0) {
-    parts.push('**What to send now**, with *More Actions*, *Send an Update* or *Send a Signal*, and your e-mail in `by`:');
-    for (const message of next) parts.push(`**${message.message}**: ${plain(message.why)}\n${code(toPaste(message.json))}`);
+    parts.push(
+      '**What to send now**, with *More Actions*, *Send an Update* or *Send a Signal*, and your e-mail in `by`:',
+    );
+    for (const message of next)
+      parts.push(`**${message.message}**: ${plain(message.why)}\n${code(toPaste(message.json))}`);
   }
   if (plan) {
     parts.push(planLine(plan));
@@ -31,7 +39,8 @@ export function markdown(view: View): string {
     parts.push(...approvalParts(view), ...skipParts(view));
   }
   const below = isOver(state) && last ? [last, ...earlier] : earlier;
-  if (below.length > 0) parts.push('**Refused earlier**', below.map(refusal => `- ${refused(refusal)}`).join('\n'));
+  if (below.length > 0)
+    parts.push('**Refused earlier**', below.map(refusal => `- ${refused(refusal)}`).join('\n'));
   return parts.join('\n\n');
 }
 
@@ -45,7 +54,9 @@ function approvalParts({ approvals }: View): string[] {
   if (approvals.length === 0) return [];
   const identities = new Set(approvals.map(({ identity }) => identity));
   const [only] = identities;
-  const names = approvals.map(({ name, identity }) => `${plain(name)}${identities.size > 1 ? ` (${plain(identity)})` : ''}`);
+  const names = approvals.map(
+    ({ name, identity }) => `${plain(name)}${identities.size > 1 ? ` (${plain(identity)})` : ''}`,
+  );
   const how = identities.size > 1 ? '' : ` (${only === 'claimed' ? 'claimed, not verified' : plain(only!)})`;
   return [`Approved by ${names.join(', ')}${how}.`];
 }
@@ -62,7 +73,9 @@ function skipParts({ skips }: View): string[] {
 /** Where a hand is needed, then the steps in their order, then what stays as it is, in one line. */
 function systemParts({ title, access, steps }: SystemView): string[] {
   const kept = steps.flatMap(step =>
-    step.kind === 'kept' ? `${number(step.count)} ${step.title}${step.reason ? ` (${step.reason})` : ''}` : [],
+    step.kind === 'kept'
+      ? `${number(step.count)} ${step.title}${step.reason ? ` (${step.reason})` : ''}`
+      : [],
   );
   const lines = [
     ...steps.filter(step => step.kind === 'manual').map(stepLine),
@@ -73,12 +86,16 @@ function systemParts({ title, access, steps }: SystemView): string[] {
   return lines.length > 0 ? [heading, lines.map(line => `- ${line}`).join('\n')] : [heading];
 }
 
-/** A list has marks of its own: one for "queued" as well would only be in the way, and nearly every line begins as that. */
+/**
+ * A list has marks of its own: one for "queued" as well would only be in the way, and nearly every line
+ * begins as that.
+ */
 function stepLine(step: StepView): string {
   const due = step.firesAt ? `, first acts ${step.firesAt}` : '';
   switch (step.kind) {
     case 'manual': {
-      const said = step.acknowledgedBy === null ? 'to be acknowledged' : `acknowledged by ${step.acknowledgedBy}`;
+      const said =
+        step.acknowledgedBy === null ? 'to be acknowledged' : `acknowledged by ${step.acknowledgedBy}`;
       const mark = step.acknowledgedBy === null ? '' : '✓ ';
       const line = plain(`${mark}${number(step.count)} ${step.title}: ${said}${due}`);
       return `${line}${step.page ? ` ([open](${step.page}))` : ''}`;
@@ -86,7 +103,8 @@ function stepLine(step: StepView): string {
     case 'kept':
       return plain(`${number(step.count)} ${step.title}`);
     case 'switch': {
-      const state = step.state === 'queued' && !step.says ? '' : `: ${step.state}${step.says ? ` (${step.says})` : ''}`;
+      const state =
+        step.state === 'queued' && !step.says ? '' : `: ${step.state}${step.says ? ` (${step.says})` : ''}`;
       return plain(`${step.state === 'queued' ? '' : `${MARK[step.state]} `}${step.title}${state}`);
     }
     case 'effect': {

@@ -1,4 +1,7 @@
-/** What is wrong with something that people wrote: where, what was given, what is allowed. zod finds it; here it becomes words. */
+/**
+ * What is wrong with something that people wrote: where, what was given, what is allowed. zod finds it; here
+ * it becomes words.
+ */
 import { z } from 'zod';
 
 export interface Mistake {
@@ -26,12 +29,20 @@ export function mistakesOf(
   });
 }
 
-function explain(issue: Issue, given: unknown, schema: z.core.$ZodType, above: readonly PropertyKey[]): Mistake[] {
+function explain(
+  issue: Issue,
+  given: unknown,
+  schema: z.core.$ZodType,
+  above: readonly PropertyKey[],
+): Mistake[] {
   const path = [...above, ...issue.path];
   const value = valueAt(given, path);
-  if (issue.code === 'unrecognized_keys') return [{ path, says: unknownKeys(issue.keys, knownKeys(schema, path)) }];
+  if (issue.code === 'unrecognized_keys')
+    return [{ path, says: unknownKeys(issue.keys, knownKeys(schema, path)) }];
   if (issue.code === 'invalid_union') {
-    const [meant, ...others] = issue.errors.filter(errors => errors.length > 0 && errors.every(error => isDeeper(error, value)));
+    const [meant, ...others] = issue.errors.filter(
+      errors => errors.length > 0 && errors.every(error => isDeeper(error, value)),
+    );
     if (meant && others.length === 0) return meant.flatMap(inner => explain(inner, given, schema, path));
   }
   if (value === undefined) return [{ path, says: `is missing: ${allowed(issue)}` }];
@@ -67,7 +78,9 @@ function allowed(issue: Issue): string {
       return issue.issues[0]?.message ?? issue.message;
     // Where a schema says in its own words what is allowed, those are better.
     case 'invalid_type':
-      return issue.message.startsWith('Invalid input') ? (NEEDED[issue.expected] ?? issue.message) : issue.message;
+      return issue.message.startsWith('Invalid input')
+        ? (NEEDED[issue.expected] ?? issue.message)
+        : issue.message;
     case 'too_small':
       return issue.message.startsWith('Too small') ? `at least ${issue.minimum} is allowed` : issue.message;
     case 'too_big':
@@ -102,12 +115,16 @@ function child(schema: z.core.$ZodType, key: PropertyKey): z.core.$ZodType[] {
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(
-    (at, key) => (typeof at === 'object' && at !== null && Object.hasOwn(at, key) ? at[key as never] : undefined),
+    (at, key) =>
+      typeof at === 'object' && at !== null && Object.hasOwn(at, key) ? at[key as never] : undefined,
     value,
   );
 }
 
-/** A value as it is quoted in a sentence; the password of a URL that stands in the wrong place is not repeated. */
+/**
+ * A value as it is quoted in a sentence; the password of a URL that stands in the wrong place is not
+ * repeated.
+ */
 export function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   return clip((JSON.stringify(value) ?? String(value)).replace(/:\/\/[^@\s"]*@/g, '://…@'));

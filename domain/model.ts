@@ -24,7 +24,10 @@
 
 export type Disposition = 'transfer' | 'remove' | 'revoke' | 'clear' | 'acknowledge' | 'keep';
 
-/** How a run ends: `execute-and-deactivate` switches the leaver off, `execute-only` leaves the seat, `preview` only plans. */
+/**
+ * How a run ends: `execute-and-deactivate` switches the leaver off, `execute-only` leaves the seat, `preview`
+ * only plans.
+ */
 export type Mode = 'execute-and-deactivate' | 'execute-only' | 'preview';
 
 /** `unplanned` blocks sign-in first and cleans up afterwards. */
@@ -55,8 +58,9 @@ export type Outcome =
   | 'refused';
 
 /**
- * An item's key as text: one column as PostgreSQL prints it (`4711`, a uuid, any text); several columns as a JSON array of those
- * texts (`["4711","de"]`). Text, because keys beyond 2^53 are common and JavaScript numbers would change them.
+ * An item's key as text: one column as PostgreSQL prints it (`4711`, a uuid, any text); several columns as a
+ * JSON array of those texts (`["4711","de"]`). Text, because keys beyond 2^53 are common and JavaScript
+ * numbers would change them.
  */
 export type ItemKey = string;
 
@@ -71,7 +75,9 @@ export interface Person {
   team: string | null;
   /** What the directory's own roles allow here: `operator`, `approver`. */
   roles: string[];
-  /** Same value = same human being behind two directory entries; the id itself where the catalog does not say. */
+  /**
+   * Same value = same human being behind two directory entries; the id itself where the catalog does not say.
+   */
   human: string;
 }
 
@@ -79,9 +85,15 @@ export interface Person {
 export interface Account {
   system: string;
   status: 'found' | 'absent';
-  /** Identity name → id as text, e.g. `{ user: "17", employee: "903", email: "alice@example.com" }`. Empty when absent. */
+  /**
+   * Identity name → id as text, e.g. `{ user: "17", employee: "903", email: "alice@example.com" }`. Empty
+   * when absent.
+   */
   identities: Record<string, string>;
-  /** False when the system says that this person is switched off already. Our own block does not count as inactive. */
+  /**
+   * False when the system says that this person is switched off already. Our own block does not count as
+   * inactive.
+   */
   active: boolean;
   /** Blocked by us or by somebody else, but not deactivated. */
   blocked: boolean;
@@ -101,7 +113,9 @@ export interface CategoryInventory {
   firesAt: string | null;
 }
 
-/** Who takes items over. `value` is what is written into the owner column of that system (null = unassigned). */
+/**
+ * Who takes items over. `value` is what is written into the owner column of that system (null = unassigned).
+ */
 export interface Successor {
   kind: 'person' | 'queue' | 'unassigned';
   /** The directory id of a person; null otherwise. */

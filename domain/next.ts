@@ -30,11 +30,23 @@ function fitting(run: Run): NextMessage[] {
           why: 'seen, and handled or left as it is',
         });
       if (run.plan && !quorum(run, run.plan.policy).met)
-        messages.push({ message: 'approve', json: { by, plan }, why: 'by an approver who neither asked for it nor leaves' });
+        messages.push({
+          message: 'approve',
+          json: { by, plan },
+          why: 'by an approver who neither asked for it nor leaves',
+        });
       else if (run.plan?.policy.confirmation && open.length === 0)
         messages.push({ message: 'execute', json: { by, plan }, why: 'the final confirmation' });
-      messages.push({ message: 'reject', json: { by, plan, note: '' }, why: 'closes the run without any change' });
-      messages.push({ message: 'amend', json: { by, successor: '' }, why: 'another plan; approvals are void' });
+      messages.push({
+        message: 'reject',
+        json: { by, plan, note: '' },
+        why: 'closes the run without any change',
+      });
+      messages.push({
+        message: 'amend',
+        json: { by, successor: '' },
+        why: 'another plan; approvals are void',
+      });
       return [...messages, cancelling(run)];
     }
     case 'scheduled':
@@ -45,7 +57,11 @@ function fitting(run: Run): NextMessage[] {
       ];
     case 'needs-correction':
       return [
-        { message: 'amend', json: { by, successor: '' }, why: 'settle what is listed above; null takes back what was said' },
+        {
+          message: 'amend',
+          json: { by, successor: '' },
+          why: 'settle what is listed above; null takes back what was said',
+        },
         { message: 'retry', json: { by }, why: 'look again after mending it elsewhere' },
         cancelling(run),
       ];
@@ -55,7 +71,13 @@ function fitting(run: Run): NextMessage[] {
       const skippable = failedSteps(run).find(id => run.steps[id]?.leftover);
       return [
         ...(open.length > 0
-          ? [{ message: 'acknowledge' as const, json: { by, category: open }, why: 'new items came after it was acknowledged' }]
+          ? [
+              {
+                message: 'acknowledge' as const,
+                json: { by, category: open },
+                why: 'new items came after it was acknowledged',
+              },
+            ]
           : []),
         ...waiting.map(waiver => ({
           message: 'approve' as const,
@@ -72,7 +94,11 @@ function fitting(run: Run): NextMessage[] {
               },
             ]
           : []),
-        { message: 'amend', json: { by, ...amendable(run) }, why: 'a new plan for what is left, to be approved again' },
+        {
+          message: 'amend',
+          json: { by, ...amendable(run) },
+          why: 'a new plan for what is left, to be approved again',
+        },
         { message: 'finish', json: { by, reason: '' }, why: 'closes the run as completed-partially' },
         cancelling(run),
       ];
@@ -80,7 +106,10 @@ function fitting(run: Run): NextMessage[] {
     case 'executing':
     case 'deactivating':
       return run.pausedBy
-        ? [{ message: 'finish', json: { by, reason: '' }, why: 'closes the run as completed-partially' }, cancelling(run)]
+        ? [
+            { message: 'finish', json: { by, reason: '' }, why: 'closes the run as completed-partially' },
+            cancelling(run),
+          ]
         : [{ message: 'pause', json: { by }, why: 'stops after the current batch' }];
     case 'preparing':
     case 'closing':
@@ -92,7 +121,9 @@ function fitting(run: Run): NextMessage[] {
 function cancelling(run: Run): NextMessage {
   const { state, access } = run;
   const blocked = Object.values(access).includes('blocked');
-  const why = ['needs-attention', 'executing', 'deactivating'].includes(state) ? 'ends the run here' : 'the person stays';
+  const why = ['needs-attention', 'executing', 'deactivating'].includes(state)
+    ? 'ends the run here'
+    : 'the person stays';
   return blocked
     ? {
         message: 'cancel',
@@ -104,6 +135,8 @@ function cancelling(run: Run): NextMessage {
 
 /** The transfer that failed, with its successor left blank; any other trouble may need any other change. */
 function amendable(run: Run): Record<string, unknown> {
-  const failed = run.plan?.steps.find(step => step.do === 'transfer' && run.steps[step.id]?.state === 'failed');
+  const failed = run.plan?.steps.find(
+    step => step.do === 'transfer' && run.steps[step.id]?.state === 'failed',
+  );
   return failed ? { successors: { [failed.id]: '' } } : { successor: '' };
 }

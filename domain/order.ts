@@ -2,7 +2,10 @@
 import { isEffect, type Plan, type PlanStep } from './plan.js';
 import { openAcknowledgements, type Run } from './run.js';
 
-/** Items that steps of one activity may hold together: an activity is the price of a run on Temporal, and small steps are quick. */
+/**
+ * Items that steps of one activity may hold together: an activity is the price of a run on Temporal, and
+ * small steps are quick.
+ */
 const SHARED_ITEMS = 5_000;
 
 export interface Group {
@@ -28,7 +31,10 @@ export function nextGroup(run: Pick<Run, 'plan' | 'steps' | 'acknowledgements' |
   return { system: first.system, steps };
 }
 
-/** Queued steps that can never run now, because something they wait for failed or was not run; with what they wait for. */
+/**
+ * Queued steps that can never run now, because something they wait for failed or was not run; with what they
+ * wait for.
+ */
 export function stuckSteps(
   run: Pick<Run, 'plan' | 'steps' | 'acknowledgements' | 'shown'>,
 ): { step: string; waitsFor: string }[] {
@@ -42,8 +48,15 @@ export function stuckSteps(
     });
 }
 
-/** Completed, skipped, or (for a manual category) acknowledged; an edge to something that is not in this plan is satisfied. */
-function isSettled(run: Pick<Run, 'plan' | 'steps' | 'acknowledgements' | 'shown'>, plan: Plan, id: string): boolean {
+/**
+ * Completed, skipped, or (for a manual category) acknowledged; an edge to something that is not in this plan
+ * is satisfied.
+ */
+function isSettled(
+  run: Pick<Run, 'plan' | 'steps' | 'acknowledgements' | 'shown'>,
+  plan: Plan,
+  id: string,
+): boolean {
   const step = plan.steps.find(one => one.id === id);
   if (!step) return true;
   if (step.phase === 'manual') return !openAcknowledgements(run).some(item => item.subject === id);

@@ -14,7 +14,9 @@ export interface Decider extends Participant {
   approver: boolean;
 }
 
-/** Who says that a decision came from this person: only its sender (`claimed`), or something that proves it. */
+/**
+ * Who says that a decision came from this person: only its sender (`claimed`), or something that proves it.
+ */
 export type Identity = { kind: 'claimed' } | { kind: 'verified'; by: string };
 
 /** Somebody who decided something, and how that is known. */
@@ -37,8 +39,10 @@ export interface Refusal {
 
 /** Why this person may not ask for this offboarding; null = they may. */
 export function mayRequest(leaver: Participant, requester: Decider): string | null {
-  if (leaver.human === requester.human) return 'Nobody offboards themselves: ask a colleague to send the request.';
-  if (!requester.active) return `${requester.name} is not active in the directory and cannot ask for an offboarding.`;
+  if (leaver.human === requester.human)
+    return 'Nobody offboards themselves: ask a colleague to send the request.';
+  if (!requester.active)
+    return `${requester.name} is not active in the directory and cannot ask for an offboarding.`;
   if (!requester.operator) return `${requester.name} may not ask for an offboarding: that is for operators.`;
   return null;
 }

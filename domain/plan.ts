@@ -1,12 +1,26 @@
-/** The plan: what will be done with what, in which order, for whom. Pure: the same facts give the same plan and the same digest. */
+/**
+ * The plan: what will be done with what, in which order, for whom. Pure: the same facts give the same plan
+ * and the same digest.
+ */
 
 import type { Assignment } from './assign.js';
 import { HandoverFailure } from './failure.js';
 import type { Account, Departure, Disposition, Mode, Successor } from './model.js';
 import type { Policy } from './policy.js';
 
-/** Phases give the order within a run; a catalog's `after` adds edges. Manual and kept categories have no effect of ours. */
-export const PHASES = ['inflow', 'transfer', 'membership', 'credential', 'manual', 'keep', 'deactivate'] as const;
+/**
+ * Phases give the order within a run; a catalog's `after` adds edges. Manual and kept categories have no
+ * effect of ours.
+ */
+export const PHASES = [
+  'inflow',
+  'transfer',
+  'membership',
+  'credential',
+  'manual',
+  'keep',
+  'deactivate',
+] as const;
 export type Phase = (typeof PHASES)[number];
 
 export interface PlanStep {
@@ -21,9 +35,15 @@ export interface PlanStep {
   after: string[];
   /** What the leaver held when the plan was made. */
   baseline: { count: number; fingerprint: string };
-  /** How the successors were chosen, in words: "manager", "round-robin over 3 people". Null where nobody takes over. */
+  /**
+   * How the successors were chosen, in words: "manager", "round-robin over 3 people". Null where nobody takes
+   * over.
+   */
   rule: string | null;
-  /** Whom the rule names, frozen: also for what may come later. Only who gets items by `counts` is a successor: see `gaining`. */
+  /**
+   * Whom the rule names, frozen: also for what may come later. Only who gets items by `counts` is a
+   * successor: see `gaining`.
+   */
   successors: Successor[];
   /** How the rule shares items out among the first `pool` successors, frozen; what comes later follows it. */
   assignment: Assignment;
@@ -101,15 +121,16 @@ export function isEffect(step: PlanStep): boolean {
 }
 
 /**
- * Who gains items by this step of the plan. Whom the rule names only for what may come later gains nothing yet: they need not approve
- * with somebody else, and their own offboarding need not wait.
+ * Who gains items by this step of the plan. Whom the rule names only for what may come later gains nothing
+ * yet: they need not approve with somebody else, and their own offboarding need not wait.
  */
 export function gaining(step: Pick<PlanStep, 'successors' | 'counts'>): Successor[] {
   return step.successors.filter((_, n) => (step.counts[n] ?? 0) > 0);
 }
 
 /**
- * Orders steps by phase, keeping the given order within one, and moves a step behind everything its `after` names.
+ * Orders steps by phase, keeping the given order within one, and moves a step behind everything its `after`
+ * names.
  * @throws HandoverFailure (`configuration`) naming the circle when the edges contradict each other.
  */
 export function orderSteps<S extends Pick<PlanStep, 'id' | 'phase' | 'after'>>(steps: readonly S[]): S[] {
@@ -136,37 +157,62 @@ export function orderSteps<S extends Pick<PlanStep, 'id' | 'phase' | 'after'>>(s
   return ordered;
 }
 
-/** Removing memberships can cost the leaver's colleagues their view of things that are still to be moved: transfers first. */
+/**
+ * Removing memberships can cost the leaver's colleagues their view of things that are still to be moved:
+ * transfers first.
+ */
 export function withMembershipEdges(steps: readonly PlanStep[]): PlanStep[] {
   return steps.map(step =>
     step.phase === 'membership'
       ? {
           ...step,
           after: [
-            ...new Set([...step.after, ...steps.filter(s => s.system === step.system && s.phase === 'transfer').map(s => s.id)]),
+            ...new Set([
+              ...step.after,
+              ...steps.filter(s => s.system === step.system && s.phase === 'transfer').map(s => s.id),
+            ]),
           ],
         }
       : step,
   );
 }
 
-/** What a person must acknowledge: manual categories that hold something, absent accounts, and what must be switched off by hand. */
-export function toAcknowledge(plan: Plan): { subject: string; title: string; count: number; page: string | null }[] {
+/**
+ * What a person must acknowledge: manual categories that hold something, absent accounts, and what must be
+ * switched off by hand.
+ */
+export function toAcknowledge(
+  plan: Plan,
+): { subject: string; title: string; count: number; page: string | null }[] {
   const manual = plan.steps
     .filter(step => step.phase === 'manual' && step.baseline.count > 0)
     .map(step => ({ subject: step.id, title: step.title, count: step.baseline.count, page: step.page }));
   const absent = plan.accounts
-    .filter(account => account.status === 'absent' && !plan.systems.find(s => s.system === account.system)?.accountExpected)
-    .map(account => ({ subject: accountSubject(account.system), title: 'no account here', count: 0, page: null }));
+    .filter(
+      account =>
+        account.status === 'absent' && !plan.systems.find(s => s.system === account.system)?.accountExpected,
+    )
+    .map(account => ({
+      subject: accountSubject(account.system),
+      title: 'no account here',
+      count: 0,
+      page: null,
+    }));
   const byHand = plan.systems
     .filter(system => system.switchOff === 'by-hand')
-    .map(system => ({ subject: deactivateId(system.system), title: 'switch the account off by hand', count: 1, page: null }));
+    .map(system => ({
+      subject: deactivateId(system.system),
+      title: 'switch the account off by hand',
+      count: 1,
+      page: null,
+    }));
   return [...manual, ...absent, ...byHand];
 }
 
 /** JSON with sorted keys and no white space: the same value always gives the same bytes. */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(item => canonicalJson(item === undefined ? null : item)).join(',')}]`;
+  if (Array.isArray(value))
+    return `[${value.map(item => canonicalJson(item === undefined ? null : item)).join(',')}]`;
   if (typeof value === 'object' && value !== null) {
     const entries = Object.entries(value)
       .filter(([, item]) => item !== undefined)

@@ -1,12 +1,29 @@
 /**
- * How a plan comes about: what the leaver holds, what the catalogs say and what was asked for become steps, and everything that stands
- * in the way becomes a finding that says what to do. Values in, values out: the same facts give the same plan, whatever order they
- * came in. Looking people up, reading keys and writing the manifest are done by whoever asks.
+ * How a plan comes about: what the leaver holds, what the catalogs say and what was asked for become steps,
+ * and everything that stands in the way becomes a finding that says what to do. Values in, values out: the
+ * same facts give the same plan, whatever order they came in. Looking people up, reading keys and writing the
+ * manifest are done by whoever asks.
  */
 import { type Assignment, assigner } from './assign.js';
 import { combined } from './keys.js';
-import type { Account, CategoryInventory, Disposition, Finding, ItemKey, Person, Successor } from './model.js';
-import { deactivateId, isEffect, orderSteps, type Plan, type PlanStep, phaseOf, withMembershipEdges } from './plan.js';
+import type {
+  Account,
+  CategoryInventory,
+  Disposition,
+  Finding,
+  ItemKey,
+  Person,
+  Successor,
+} from './model.js';
+import {
+  deactivateId,
+  isEffect,
+  orderSteps,
+  type Plan,
+  type PlanStep,
+  phaseOf,
+  withMembershipEdges,
+} from './plan.js';
 import type { Policy } from './policy.js';
 import type { Order } from './request.js';
 
@@ -79,12 +96,19 @@ export function draftOf(facts: Facts): Draft {
 
 /** The directory last: it is what people sign in with, and what tells us who they are. */
 function inOrder({ systems, configured, directory }: Facts): SystemFacts[] {
-  const rank = ({ system }: SystemFacts): number => (system === directory ? Number.MAX_SAFE_INTEGER : configured.indexOf(system));
+  const rank = ({ system }: SystemFacts): number =>
+    system === directory ? Number.MAX_SAFE_INTEGER : configured.indexOf(system);
   return [...systems].sort((a, b) => rank(a) - rank(b));
 }
 
-/** Whoever is switched off everywhere already cannot be deactivated any more; what they still own is handed over all the same. */
-function effectiveMode(order: Order, accounts: readonly Account[]): { mode: Order['mode']; reason: string | null } {
+/**
+ * Whoever is switched off everywhere already cannot be deactivated any more; what they still own is handed
+ * over all the same.
+ */
+function effectiveMode(
+  order: Order,
+  accounts: readonly Account[],
+): { mode: Order['mode']; reason: string | null } {
   const present = accounts.filter(account => account.status === 'found');
   if (order.mode !== 'execute-and-deactivate' || present.some(account => account.active))
     return { mode: order.mode, reason: null };
@@ -97,8 +121,14 @@ function effectiveMode(order: Order, accounts: readonly Account[]): { mode: Orde
   };
 }
 
-/** A plan never promises what the system cannot do: without a way to switch somebody off it is a thing for people. */
-function switchOffOf({ account, switchedOffBy }: SystemFacts, mode: Order['mode']): Plan['systems'][number]['switchOff'] {
+/**
+ * A plan never promises what the system cannot do: without a way to switch somebody off it is a thing for
+ * people.
+ */
+function switchOffOf(
+  { account, switchedOffBy }: SystemFacts,
+  mode: Order['mode'],
+): Plan['systems'][number]['switchOff'] {
   if (mode !== 'execute-and-deactivate' || account.status === 'absent') return 'never';
   // An account that is off already may be on again by then: the last step makes sure of it.
   if (switchedOffBy === 'system') return 'api';
@@ -127,7 +157,9 @@ function unreadable(system: string, { category, title }: CategoryRule, why: stri
 function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, order: Order): PlanStep {
   // Somebody who stays keeps groups and tokens; only what they own moves.
   const stays =
-    order.mode === 'execute-only' && (rule.do === 'remove' || rule.do === 'revoke' || rule.do === 'clear') && !rule.inflow;
+    order.mode === 'execute-only' &&
+    (rule.do === 'remove' || rule.do === 'revoke' || rule.do === 'clear') &&
+    !rule.inflow;
   const disposition = stays ? 'keep' : rule.do;
   return {
     id: `${system}/${rule.category}`,
@@ -182,14 +214,15 @@ export interface Takers {
 }
 
 /**
- * The step with those who take it over. What holds nothing needs nobody: it says who takes what may come later, where the rule can
- * say so, and is no reason to ask anybody anything.
+ * The step with those who take it over. What holds nothing needs nobody: it says who takes what may come
+ * later, where the rule can say so, and is no reason to ask anybody anything.
  */
 export function withTakers(step: PlanStep, takers: Takers | null): { step: PlanStep; findings: Finding[] } {
   const empty = step.baseline.count === 0;
   if (takers === null) return { step, findings: empty ? [] : [nobodyTakes(step)] };
   const refused = takers.refusals.length > 0;
-  if (refused && !empty) return { step, findings: takers.refusals.map(refusal => refusedTaker(step, refusal)) };
+  if (refused && !empty)
+    return { step, findings: takers.refusals.map(refusal => refusedTaker(step, refusal)) };
   const { rule, assignment } = takers;
   const successors = refused ? [] : takers.successors;
   return {
@@ -212,7 +245,9 @@ export function refusedTaker(step: PlanStep, refusal: string): Finding {
 }
 
 /** Who is named for one item: a successor, or why they cannot be. */
-export type Named = { successor: Successor; refusal?: undefined } | { successor?: undefined; refusal: string };
+export type Named =
+  | { successor: Successor; refusal?: undefined }
+  | { successor?: undefined; refusal: string };
 
 /** The step with the successors of single items behind those of its rule, and per key which of them it is. */
 export function withOverrides(
@@ -222,7 +257,11 @@ export function withOverrides(
   const overrides = new Map<ItemKey, number>();
   if (step.do !== 'transfer') {
     const findings = named.map(([key]) =>
-      finding('override-unknown', step, ` is not handed to anybody, so "${key}" cannot have a successor of its own.`),
+      finding(
+        'override-unknown',
+        step,
+        ` is not handed to anybody, so "${key}" cannot have a successor of its own.`,
+      ),
     );
     return { step, overrides, findings };
   }
@@ -242,14 +281,16 @@ export function withOverrides(
 
 /** Overrides name items that the leaver does not hold. */
 export function unheld(step: PlanStep, keys: readonly ItemKey[]): Finding[] {
-  return keys.map(key => finding('override-unknown', step, `: the leaver does not hold "${key}", which an override names.`));
+  return keys.map(key =>
+    finding('override-unknown', step, `: the leaver does not hold "${key}", which an override names.`),
+  );
 }
 
 /** Pages of a step as they are written: who takes which key, and what comes of it for the step. */
 export interface Sharing {
   /**
-   * Which successor takes each key of the page, -1 = nobody; null where one takes all, so that nobody has to look at the keys. Pages come in
-   * the order of the system.
+   * Which successor takes each key of the page, -1 = nobody; null where one takes all, so that nobody has to
+   * look at the keys. Pages come in the order of the system.
    */
   share(
     page: { count: number; fingerprint: string; attributes: (string | null)[] | null },
@@ -257,7 +298,10 @@ export interface Sharing {
   ): number[] | null;
   /** The keys that a successor takes; null = all of the step. */
   takenBy(successor: number): ItemKey[] | null;
-  /** The baseline becomes what was written: the two must never differ. `unmet`: overrides whose key was not there. */
+  /**
+   * The baseline becomes what was written: the two must never differ. `unmet`: overrides whose key was not
+   * there.
+   */
   finish(): { step: PlanStep; findings: Finding[]; unmet: ItemKey[] };
 }
 
@@ -284,7 +328,9 @@ export function sharing(step: PlanStep, overrides: ReadonlyMap<ItemKey, number>)
     },
     takenBy: successor => (single ? null : taken[successor]!),
     finish() {
-      const counts = single ? step.successors.map((_, n) => (n === 0 ? count : 0)) : taken.map(keys => keys.length);
+      const counts = single
+        ? step.successors.map((_, n) => (n === 0 ? count : 0))
+        : taken.map(keys => keys.length);
       return {
         step: { ...step, baseline: { count, fingerprint }, counts: transfers ? counts : [] },
         findings: nobody.length > 0 ? [unmatched(step, nobody)] : [],
@@ -306,7 +352,10 @@ function unmatched(step: PlanStep, keys: readonly ItemKey[]): Finding {
 /** Names of the request's "successors" and "overrides" that are no system and no category of this run. */
 export function unknownNames({ order, systems }: Facts, steps: readonly PlanStep[]): Finding[] {
   const known = new Set(
-    systems.flatMap(one => [one.system, ...one.categories.map(category => `${one.system}/${category.category}`)]),
+    systems.flatMap(one => [
+      one.system,
+      ...one.categories.map(category => `${one.system}/${category.category}`),
+    ]),
   );
   const named = new Set([...Object.keys(order.successors ?? {}), ...Object.keys(order.overrides ?? {})]);
   const effects = steps.filter(isEffect).map(step => step.id);
@@ -332,7 +381,10 @@ export interface Given {
   overridesDigest: string;
 }
 
-/** The plan, but for its digest. @throws HandoverFailure (`configuration`) where the catalogs' edges go round in a circle */
+/**
+ * The plan, but for its digest. @throws HandoverFailure (`configuration`) where the catalogs' edges go round
+ * in a circle
+ */
 export function planFrom(given: Given, draft: Omit<Draft, 'findings'>): Omit<Plan, 'digest'> {
   const { id, name, human } = given.leaver;
   return {

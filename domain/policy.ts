@@ -1,6 +1,7 @@
 /**
- * The policy: who must approve, and how far the world may move before people are asked again. It is read from the configuration
- * when a plan is made and pinned in it, so that a later edit never changes what was approved.
+ * The policy: who must approve, and how far the world may move before people are asked again. It is read from
+ * the configuration when a plan is made and pinned in it, so that a later edit never changes what was
+ * approved.
  */
 import { z } from 'zod';
 
@@ -24,7 +25,10 @@ export const policySchema = z.strictObject({
   rounds: z.number().int().min(1).max(10).default(3),
   /** Days after which a plan nobody decided on expires. Never a silent approval. */
   expiresAfterDays: z.number().positive().default(90),
-  /** Keys of one page, and so of one batch at most. Measured: larger gains nothing, smaller pays more round trips. */
+  /**
+   * Keys of one page, and so of one batch at most. Measured: larger gains nothing, smaller pays more round
+   * trips.
+   */
   batch: z.number().int().min(1).max(10_000).default(10_000),
 });
 

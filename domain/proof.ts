@@ -1,9 +1,11 @@
 /**
- * The proof, and nothing else, lets somebody be switched off: a fresh look shows that the leaver holds nothing any more but what an
- * approved skip waives by its keys, and nothing that a person should have seen and has not. It is judged here, for all systems before
- * the first account is switched off and for each system again immediately before its own.
+ * The proof, and nothing else, lets somebody be switched off: a fresh look shows that the leaver holds
+ * nothing any more but what an approved skip waives by its keys, and nothing that a person should have seen
+ * and has not. It is judged here, for all systems before the first account is switched off and for each
+ * system again immediately before its own.
  *
- * Whatever is not known is an obstacle and never "nothing": a new kind of doubt is a new kind of obstacle with its sentence.
+ * Whatever is not known is an obstacle and never "nothing": a new kind of doubt is a new kind of obstacle
+ * with its sentence.
  */
 import { type Look, type StepLook, sayUnread, type Unread } from './look.js';
 import type { CategoryInventory } from './model.js';
@@ -42,17 +44,19 @@ export interface Kept {
 }
 
 /**
- * Is it proven that nothing is left? Only of what could be read through the approved catalog is anything else said at all. A policy
- * that has changed is no obstacle: the plan was approved with its own.
+ * Is it proven that nothing is left? Only of what could be read through the approved catalog is anything else
+ * said at all. A policy that has changed is no obstacle: the plan was approved with its own.
  */
 export function judgeProof(evidence: Evidence): Verdict {
   const obstacles = evidence.systems.flatMap(system => obstaclesIn(evidence, system));
-  if (obstacles.length > 0) return { kind: 'refused', obstacles, message: obstacles.map(sayObstacle).join(' ') };
+  if (obstacles.length > 0)
+    return { kind: 'refused', obstacles, message: obstacles.map(sayObstacle).join(' ') };
   const looks = evidence.looks.filter(look => evidence.systems.includes(look.system));
   const steps = looks.flatMap(look => look.steps);
   const effects = new Set(evidence.plan.steps.filter(isEffect).map(step => step.id));
   const left = steps.filter(look => effects.has(look.step) && look.unwaived > 0);
-  if (left.length > 0) return { kind: 'left', steps: left.map(look => ({ step: look.step, count: look.unwaived })) };
+  if (left.length > 0)
+    return { kind: 'left', steps: left.map(look => ({ step: look.step, count: look.unwaived })) };
   const reopened = steps.filter(look => look.frozen !== null);
   if (reopened.length > 0) return { kind: 'reopened', looks: reopened };
   return { kind: 'proven', kept: looks.flatMap(look => keptIn(look, evidence.plan)) };
@@ -64,10 +68,15 @@ function obstaclesIn({ plan, looks, unread }: Evidence, system: string): Obstacl
   const look = looks.find(one => one.system === system);
   if (!look) return [{ kind: 'system-unread', system, why: 'nobody has looked at it.' }];
   if (look.catalogChanged) return [{ kind: 'catalog-changed', system }];
-  return plan.steps.filter(step => step.system === system && step.phase !== 'deactivate').flatMap(step => unreadIn(look, step));
+  return plan.steps
+    .filter(step => step.system === system && step.phase !== 'deactivate')
+    .flatMap(step => unreadIn(look, step));
 }
 
-/** Every category of the plan counts, also what is kept or left to people: an answer that leaves one out is no answer. */
+/**
+ * Every category of the plan counts, also what is kept or left to people: an answer that leaves one out is no
+ * answer.
+ */
 function unreadIn({ inventory, steps }: Look, step: PlanStep): Obstacle[] {
   const held = inventory.find(one => one.category === step.category);
   if (held?.complete && steps.some(look => look.step === step.id)) return [];
@@ -105,9 +114,14 @@ export function keptIn(look: Look, plan: Evidence['plan']): Kept[] {
     });
 }
 
-/** Systems whose account is on again although this run had switched it off: somebody did that while the run was parked. */
+/**
+ * Systems whose account is on again although this run had switched it off: somebody did that while the run
+ * was parked.
+ */
 export function switchedOnAgain(looks: readonly Look[], switchedOff: readonly string[]): string[] {
-  return looks.filter(look => look.account.active && switchedOff.includes(look.system)).map(look => look.system);
+  return looks
+    .filter(look => look.account.active && switchedOff.includes(look.system))
+    .map(look => look.system);
 }
 
 /** What a step holds after the switch although the proof before it showed nothing. */
@@ -117,8 +131,15 @@ export interface Landed {
   count: number | null;
 }
 
-/** Steps that are looked at once more after the switch: what we would have handed over, but for what skips leave there. */
-export function stepsAfterwards(plan: Evidence['plan'], system: string, waived: Readonly<Record<string, string>>): PlanStep[] {
+/**
+ * Steps that are looked at once more after the switch: what we would have handed over, but for what skips
+ * leave there.
+ */
+export function stepsAfterwards(
+  plan: Evidence['plan'],
+  system: string,
+  waived: Readonly<Record<string, string>>,
+): PlanStep[] {
   return plan.steps.filter(step => step.system === system && isEffect(step) && !waived[step.id]);
 }
 

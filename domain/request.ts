@@ -1,6 +1,6 @@
 /**
- * What people ask for: one flat JSON object with few required fields, because the Temporal UI offers exactly one JSON box.
- * Everything that enters is parsed here once; what comes out is trusted inside.
+ * What people ask for: one flat JSON object with few required fields, because the Temporal UI offers exactly
+ * one JSON box. Everything that enters is parsed here once; what comes out is trusted inside.
  */
 import { z } from 'zod';
 import { clip, describe, mistakesOf } from './mistake.js';
@@ -24,7 +24,10 @@ const taker = z
   .max(LONGEST_NAME, `at most ${LONGEST_NAME} characters are allowed`);
 /** A pool of people, or `team`: the active members of the leaver's team. */
 const pool = z.union(
-  [z.literal('team'), z.array(taker).min(1, 'a pool needs at least one person').max(500, 'a pool has at most 500 people')],
+  [
+    z.literal('team'),
+    z.array(taker).min(1, 'a pool needs at least one person').max(500, 'a pool has at most 500 people'),
+  ],
   { error: 'a pool is a list of people such as ["bob@example.com"], or "team"' },
 );
 
@@ -58,7 +61,8 @@ const BY_CATEGORY = 'name a successor per category or system: {"crm/open_tasks":
 const byCategory = z.record(text, successorRule, { error: BY_CATEGORY });
 const note = z.string().max(2000, 'at most 2,000 characters are allowed').optional();
 const PER_ITEM = 'name a successor per item: {"4711": "bob@example.com"}';
-const PER_CATEGORY_AND_ITEM = 'name a successor per category and item: {"crm/open_tasks": {"4711": "bob@example.com"}}';
+const PER_CATEGORY_AND_ITEM =
+  'name a successor per category and item: {"crm/open_tasks": {"4711": "bob@example.com"}}';
 /** Step → item key → taker. More than 200 would swell the history. */
 const overrides = z
   .record(text, z.record(text, taker, { error: PER_ITEM }), { error: PER_CATEGORY_AND_ITEM })
@@ -68,7 +72,9 @@ const overrides = z
 const IDENTITIES = 'give ids as texts, per system and identity: {"crm": {"user": "17"}}';
 const identity = z.string({ error: IDENTITIES }).min(1, IDENTITIES).max(LONGEST_NAME);
 const identities = z.record(text, z.record(text, identity, { error: IDENTITIES }), { error: IDENTITIES });
-const systems = z.array(text.min(1, 'name a system')).min(1, 'name at least one system, or leave the key out for all of them');
+const systems = z
+  .array(text.min(1, 'name a system'))
+  .min(1, 'name at least one system, or leave the key out for all of them');
 
 export const requestSchema = z.strictObject({
   user: person,
@@ -90,16 +96,24 @@ export type OffboardingRequest = z.input<typeof requestSchema>;
 export type Order = z.infer<typeof requestSchema>;
 
 const by = person;
-const PLAN = "give the plan's digest as the status shows it (digits and a-f), at least its first 12 characters";
+const PLAN =
+  "give the plan's digest as the status shows it (digits and a-f), at least its first 12 characters";
 const plan = z.string({ error: PLAN }).regex(/^[0-9a-f]{12,64}$/, PLAN);
 const STEP = 'name the step, such as "crm/open_tasks"';
-const step = z.string({ error: STEP }).min(1, STEP).max(LONGEST_NAME, `at most ${LONGEST_NAME} characters are allowed`);
-const reason = (says: string) => z.string({ error: says }).trim().min(3, says).max(2000, 'at most 2,000 characters are allowed');
+const step = z
+  .string({ error: STEP })
+  .min(1, STEP)
+  .max(LONGEST_NAME, `at most ${LONGEST_NAME} characters are allowed`);
+const reason = (says: string) =>
+  z.string({ error: says }).trim().min(3, says).max(2000, 'at most 2,000 characters are allowed');
 
 /** The frozen keys that a skip leaves with the leaver. */
 const keys = z
   .string()
-  .regex(/^[0-9a-f]{12,64}$/, 'the digest of the keys as the status shows it (at least its first 12 characters)');
+  .regex(
+    /^[0-9a-f]{12,64}$/,
+    'the digest of the keys as the status shows it (at least its first 12 characters)',
+  );
 
 /** Every decision, by the name under which it exists as a signal and as an update. */
 export const decisionSchemas = {
@@ -107,9 +121,12 @@ export const decisionSchemas = {
   reject: z.strictObject({ by, plan, note }),
   acknowledge: z.strictObject({
     by,
-    category: z.union([step, z.array(step).min(1, 'name at least one category').max(500, 'at most 500 are allowed')], {
-      error: 'name a category such as "crm/mailbox", or a list of them',
-    }),
+    category: z.union(
+      [step, z.array(step).min(1, 'name at least one category').max(500, 'at most 500 are allowed')],
+      {
+        error: 'name a category such as "crm/mailbox", or a list of them',
+      },
+    ),
     note,
   }),
   // `null` takes back what was said; what is left out stays.
@@ -118,11 +135,15 @@ export const decisionSchemas = {
     successor: successorRule.nullable().optional(),
     successors: z.record(text, successorRule.nullable(), { error: BY_CATEGORY }).nullable().optional(),
     overrides: z
-      .record(text, z.record(text, taker.nullable(), { error: PER_ITEM }).nullable(), { error: PER_CATEGORY_AND_ITEM })
+      .record(text, z.record(text, taker.nullable(), { error: PER_ITEM }).nullable(), {
+        error: PER_CATEGORY_AND_ITEM,
+      })
       .nullable()
       .optional(),
     identities: z
-      .record(text, z.record(text, identity.nullable(), { error: IDENTITIES }).nullable(), { error: IDENTITIES })
+      .record(text, z.record(text, identity.nullable(), { error: IDENTITIES }).nullable(), {
+        error: IDENTITIES,
+      })
       .nullable()
       .optional(),
     mode: mode.nullable().optional(),
@@ -147,18 +168,25 @@ export const decisionSchemas = {
 
 export type DecisionName = keyof typeof decisionSchemas;
 export const DECISIONS = Object.keys(decisionSchemas) as DecisionName[];
-export type Decision = { [N in DecisionName]: { name: N } & z.infer<(typeof decisionSchemas)[N]> }[DecisionName];
+export type Decision = {
+  [N in DecisionName]: { name: N } & z.infer<(typeof decisionSchemas)[N]>;
+}[DecisionName];
 export type DecisionOf<N extends DecisionName> = Extract<Decision, { name: N }>;
 
 export type Parsed<T> = { ok: true; value: T } | { ok: false; sentence: string };
 
 export function parseRequest(given: unknown): Parsed<Order> {
   if (!isObject(given))
-    return { ok: false, sentence: `A request is one JSON object such as ${EXAMPLE}; given was ${describe(given)}.` };
+    return {
+      ok: false,
+      sentence: `A request is one JSON object such as ${EXAMPLE}; given was ${describe(given)}.`,
+    };
   return parse(requestSchema, given, 'the request');
 }
 
-/** Reads messages of one workflow type: each by its schema, with an example in what it says about odd ones. */
+/**
+ * Reads messages of one workflow type: each by its schema, with an example in what it says about odd ones.
+ */
 export function messageParser<N extends string, D>(
   schemas: Record<N, z.ZodObject>,
   examples: Record<N, string>,
@@ -169,7 +197,10 @@ export function messageParser<N extends string, D>(
       return { ok: false, sentence: `There is no message "${clip(name)}". Known are: ${names.join(', ')}.` };
     if (isObject(given) && typeof given.undecodable === 'string') {
       const why = clip(given.undecodable);
-      return { ok: false, sentence: `The payload of "${name}" could not be decoded (${why}). Send it as json/plain.` };
+      return {
+        ok: false,
+        sentence: `The payload of "${name}" could not be decoded (${why}). Send it as json/plain.`,
+      };
     }
     if (!isObject(given)) {
       const example = examples[name as N];
@@ -211,7 +242,11 @@ const LONGEST_JSON = 100_000;
 const MOST_MISTAKES = 5;
 
 /** One sentence per mistake: where, what was given, what is allowed. */
-function parse<S extends z.ZodObject>(schema: S, given: Record<string, unknown>, what: string): Parsed<z.infer<S>> {
+function parse<S extends z.ZodObject>(
+  schema: S,
+  given: Record<string, unknown>,
+  what: string,
+): Parsed<z.infer<S>> {
   const size = JSON.stringify(given).length;
   if (size > LONGEST_JSON)
     return {
@@ -225,7 +260,10 @@ function parse<S extends z.ZodObject>(schema: S, given: Record<string, unknown>,
     return path.length > 0 ? `"${clip(path.map(String).join('.'))}" ${says}` : `it ${says}`;
   });
   const more = mistakes.length - said.length;
-  return { ok: false, sentence: `Cannot read ${what}: ${said.join('; ')}${more > 0 ? `; and ${more} more` : ''}.` };
+  return {
+    ok: false,
+    sentence: `Cannot read ${what}: ${said.join('; ')}${more > 0 ? `; and ${more} more` : ''}.`,
+  };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

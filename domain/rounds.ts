@@ -1,7 +1,8 @@
 /**
- * What comes after a look at a step: nothing, a further round for what is still there, or a sentence for people. Round 0 are the
- * approved pages. What a look still finds gets pages of its own in a further round, a few times; then the step fails and names what is
- * left. Every `retry` by an operator opens a hundred rounds of its own (100, 101, ...).
+ * What comes after a look at a step: nothing, a further round for what is still there, or a sentence for
+ * people. Round 0 are the approved pages. What a look still finds gets pages of its own in a further round, a
+ * few times; then the step fails and names what is left. Every `retry` by an operator opens a hundred rounds
+ * of its own (100, 101, ...).
  */
 import { assigner, continued } from './assign.js';
 import type { ItemException, ItemKey, Successor } from './model.js';
@@ -51,7 +52,9 @@ export function nextRound(standing: Standing): NextRound {
     );
   }
   if (arrived > 0 && step.do === 'transfer' && step.successors.length === 0) {
-    return stop(`${arrived} new items have come and the plan names nobody to take them over. Send "amend" with a successor.`);
+    return stop(
+      `${arrived} new items have come and the plan names nobody to take them over. Send "amend" with a successor.`,
+    );
   }
   return { kind: 'round', round: firstRound(retries) + opened + (retries > 0 ? 0 : 1) };
 }
@@ -61,13 +64,17 @@ function stop(why: string): NextRound {
 }
 
 function refusedItems({ failed, ineligible, exceptions }: Standing['refused']): string {
-  const refused = exceptions.filter(exception => exception.kind === 'failed' || exception.kind === 'ineligible');
+  const refused = exceptions.filter(
+    exception => exception.kind === 'failed' || exception.kind === 'ineligible',
+  );
   const said = refused.slice(0, 3).map(exception => `${exception.key}: ${exception.why}`);
   const number = failed + ineligible;
   return `${number} item${number === 1 ? ' was' : 's were'} refused (${said.join('; ')}${number > said.length ? '; …' : ''}). Mend the cause and send "retry", or "skip" them with a reason.`;
 }
 
-/** An approved skip leaves its items where they are: null when nothing but them is there, or else a sentence. */
+/**
+ * An approved skip leaves its items where they are: null when nothing but them is there, or else a sentence.
+ */
 export function beyondSkip(left: number): string | null {
   if (left === 0) return null;
   return `${left} items are there that the approved skip does not cover. Send "skip" again, or "amend" for a new plan.`;
@@ -78,15 +85,22 @@ export function sharesArrivals(step: Pick<PlanStep, 'do' | 'successors'>): boole
   return step.do === 'transfer' && step.successors.length > 1;
 }
 
-/** Who gains items in this round and gained none by the plan. @param taken which successor takes an item, in any order */
-export function lateTakers(step: Pick<PlanStep, 'do' | 'successors' | 'counts'>, taken: readonly number[]): Successor[] {
+/**
+ * Who gains items in this round and gained none by the plan. @param taken which successor takes an item, in
+ * any order
+ */
+export function lateTakers(
+  step: Pick<PlanStep, 'do' | 'successors' | 'counts'>,
+  taken: readonly number[],
+): Successor[] {
   if (step.do !== 'transfer' || step.successors.every((_, n) => step.counts[n])) return [];
   const chosen = new Set(taken);
   return step.successors.filter((_, n) => chosen.has(n) && !step.counts[n]);
 }
 
 /**
- * Items that came after the plan follow its rule: the same shares, the same attribute map. Nobody whom only an override named gets any.
+ * Items that came after the plan follow its rule: the same shares, the same attribute map. Nobody whom only
+ * an override named gets any.
  * @param attributes the value of the rule's attribute by key, where it matches on one
  * @returns which of the step's successors takes each key, or a sentence
  */

@@ -1,4 +1,7 @@
-/** Standing rules: who takes over what a request leaves open, by team, system and category. The first that fits wins. */
+/**
+ * Standing rules: who takes over what a request leaves open, by team, system and category. The first that
+ * fits wins.
+ */
 import { z } from 'zod';
 import { type Order, type SuccessorRule, successorRule } from './request.js';
 
@@ -13,8 +16,8 @@ export const standingRuleSchema = z.strictObject({
 export type StandingRule = z.infer<typeof standingRuleSchema>;
 
 /**
- * The rule for one step: the request's word for the category, for the system, for everything; then the standing rules; else null.
- * What is said for less wins over what is said for more.
+ * The rule for one step: the request's word for the category, for the system, for everything; then the
+ * standing rules; else null. What is said for less wins over what is said for more.
  */
 export function ruleFor(
   step: { system: string; category: string },

@@ -1,6 +1,15 @@
 /** One offboarding as a value: everything that `status` shows and every decision is judged against. */
 import { isOver } from './lifecycle.js';
-import type { Account, Departure, Finding, ItemException, Mode, Outcome, RunState, StepState } from './model.js';
+import type {
+  Account,
+  Departure,
+  Finding,
+  ItemException,
+  Mode,
+  Outcome,
+  RunState,
+  StepState,
+} from './model.js';
 import type { Participant, Refusal, Signer } from './people.js';
 import { gaining, type Plan, type PlanStep, toAcknowledge } from './plan.js';
 import type { Policy } from './policy.js';
@@ -24,7 +33,9 @@ export interface StepProgress {
   exceptions: ItemException[];
 }
 
-/** A skip: proposed by an operator, counts once an approver has approved it. Waives exactly the frozen keys. */
+/**
+ * A skip: proposed by an operator, counts once an approver has approved it. Waives exactly the frozen keys.
+ */
 export interface Waiver {
   step: string;
   reason: string;
@@ -36,7 +47,10 @@ export interface Waiver {
 export interface Acknowledgement {
   by: Signer;
   at: string;
-  /** The keys that were shown: null = those of `manifest`, else a frozen set. Only keys beyond these re-open it. */
+  /**
+   * The keys that were shown: null = those of `manifest`, else a frozen set. Only keys beyond these re-open
+   * it.
+   */
   frozen: string | null;
   manifest: string;
   count: number;
@@ -51,8 +65,8 @@ export interface Proof {
 }
 
 /**
- * What people decided and the story takes up at its next boundary; one at a time, the stronger word counts. A cancellation stays until
- * the run is closed, since its ending needs it.
+ * What people decided and the story takes up at its next boundary; one at a time, the stronger word counts. A
+ * cancellation stays until the run is closed, since its ending needs it.
  */
 export type Turn =
   /** Run again what is not done yet. */
@@ -66,7 +80,10 @@ export type Turn =
 
 const STRENGTH: Record<Turn['kind'], number> = { retry: 0, prepare: 1, finish: 2, reject: 2, cancel: 3 };
 
-/** The turn that counts once this one was decided as well: a weaker one never takes back what was decided before. */
+/**
+ * The turn that counts once this one was decided as well: a weaker one never takes back what was decided
+ * before.
+ */
 export function taking(run: Pick<Run, 'turn'>, turn: Turn): Turn {
   return run.turn && STRENGTH[run.turn.kind] > STRENGTH[turn.kind] ? run.turn : turn;
 }
@@ -105,7 +122,9 @@ export interface Run {
   blockedByUs: string[];
   /** Why sign-in could not be blocked, by system. */
   blockProblems: Record<string, string>;
-  /** What each system showed immediately before it switched the leaver off, and what landed there afterwards. */
+  /**
+   * What each system showed immediately before it switched the leaver off, and what landed there afterwards.
+   */
   proofs: Record<string, Proof>;
   pausedBy: Signer | null;
   /** What people decided that the story has not taken up yet. */
@@ -117,7 +136,9 @@ export interface Run {
   failedProofs: number;
   /** Counts effects on accounts over the whole run, so that each has a receipt of its own. */
   turns: number;
-  /** Who changed the order since the request: they asked for what the plan does, so they do not approve it. */
+  /**
+   * Who changed the order since the request: they asked for what the plan does, so they do not approve it.
+   */
   amendedBy: Signer[];
   /** Messages judged so far, accepted and refused. */
   decided: number;
@@ -211,7 +232,9 @@ export function quorum(run: Pick<Run, 'plan' | 'approvals'>, policy: Policy): Qu
   const have = new Set(run.approvals.map(approval => approval.by.human)).size;
   const gains = run.plan ? successorHumans(run.plan) : new Set<string>();
   const onlySuccessors =
-    !policy.successorMayApproveAlone && have > 0 && run.approvals.every(approval => gains.has(approval.by.human));
+    !policy.successorMayApproveAlone &&
+    have > 0 &&
+    run.approvals.every(approval => gains.has(approval.by.human));
   return {
     met: have >= policy.approvals && !onlySuccessors,
     have,
@@ -226,15 +249,25 @@ export function quorum(run: Pick<Run, 'plan' | 'approvals'>, policy: Policy): Qu
 /** What people must look at: what the plan shows, and manual categories that gained items since. */
 export function acknowledgeable(run: Pick<Run, 'plan' | 'shown'>): ReturnType<typeof toAcknowledge> {
   if (!run.plan) return [];
-  const planned = toAcknowledge(run.plan).map(item => ({ ...item, count: run.shown[item.subject]?.count ?? item.count }));
+  const planned = toAcknowledge(run.plan).map(item => ({
+    ...item,
+    count: run.shown[item.subject]?.count ?? item.count,
+  }));
   const late = run.plan.steps
     .filter(step => run.shown[step.id] && !planned.some(item => item.subject === step.id))
-    .map(step => ({ subject: step.id, title: step.title, count: run.shown[step.id]!.count, page: step.page }));
+    .map(step => ({
+      subject: step.id,
+      title: step.title,
+      count: run.shown[step.id]!.count,
+      page: step.page,
+    }));
   return [...planned, ...late];
 }
 
 /** What must still be acknowledged, by subject. */
-export function openAcknowledgements(run: Pick<Run, 'plan' | 'acknowledgements' | 'shown'>): ReturnType<typeof toAcknowledge> {
+export function openAcknowledgements(
+  run: Pick<Run, 'plan' | 'acknowledgements' | 'shown'>,
+): ReturnType<typeof toAcknowledge> {
   return acknowledgeable(run).filter(item => !run.acknowledgements[item.subject]);
 }
 
@@ -273,13 +306,18 @@ export function failedSteps(run: Pick<Run, 'steps'>): string[] {
 
 /** Items that approved skips leave with the leaver. */
 export function waivedItems(run: Pick<Run, 'waivers'>): number {
-  return Object.values(run.waivers).reduce((sum, waiver) => sum + (waiver.approvedBy ? waiver.leftover.count : 0), 0);
+  return Object.values(run.waivers).reduce(
+    (sum, waiver) => sum + (waiver.approvedBy ? waiver.leftover.count : 0),
+    0,
+  );
 }
 
 /** What can be said once every step is completed or skipped: a skip is never "everything". No full stop. */
 export function handedOver(run: Pick<Run, 'waivers'>): string {
   const left = waivedItems(run);
-  return left > 0 ? `Everything is handed over except ${items(left)}, left by approved skips` : 'Everything is handed over';
+  return left > 0
+    ? `Everything is handed over except ${items(left)}, left by approved skips`
+    : 'Everything is handed over';
 }
 
 /** Items that are still to be handed over by us, over all steps. */
@@ -287,7 +325,8 @@ export function remainingItems(run: Run): number {
   if (!run.plan) return 0;
   return run.plan.steps.reduce((sum, step) => {
     const progress = run.steps[step.id];
-    if (!progress || step.phase === 'manual' || step.phase === 'keep' || step.phase === 'deactivate') return sum;
+    if (!progress || step.phase === 'manual' || step.phase === 'keep' || step.phase === 'deactivate')
+      return sum;
     if (progress.state === 'completed' || progress.state === 'skipped') return sum;
     return sum + (progress.remaining ?? step.baseline.count);
   }, 0);

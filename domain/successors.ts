@@ -1,6 +1,7 @@
 /**
- * Who may take over, as rules over what is known about them: a rule says whom to look up, and what was found becomes a successor or a
- * sentence that says why not. Nobody who stops being eligible is ever silently replaced.
+ * Who may take over, as rules over what is known about them: a rule says whom to look up, and what was found
+ * becomes a successor or a sentence that says why not. Nobody who stops being eligible is ever silently
+ * replaced.
  */
 import type { Assignment } from './assign.js';
 import type { Account, ItemKey, Person, Successor } from './model.js';
@@ -22,7 +23,13 @@ export type Asked =
   | { kind: 'one'; name: string; says: string }
   /** `pool`: null = the leaver's team. */
   | { kind: 'round-robin' | 'least-loaded'; pool: readonly string[] | null }
-  | { kind: 'match'; attribute: string; map: Record<string, string>; otherwise: string | null; names: string[] };
+  | {
+      kind: 'match';
+      attribute: string;
+      map: Record<string, string>;
+      otherwise: string | null;
+      names: string[];
+    };
 
 export function askedBy(rule: SuccessorRule): Asked {
   if (typeof rule === 'string') {
@@ -40,7 +47,11 @@ export function askedBy(rule: SuccessorRule): Asked {
 }
 
 /** Why a rule cannot be followed at all, whoever it names; null = it can. */
-export function impossible(asked: Asked, rule: TakerRule, system: { title: string; knowsLoads: boolean }): Takers | null {
+export function impossible(
+  asked: Asked,
+  rule: TakerRule,
+  system: { title: string; knowsLoads: boolean },
+): Takers | null {
   switch (asked.kind) {
     case 'one':
     case 'round-robin':
@@ -51,7 +62,8 @@ export function impossible(asked: Asked, rule: TakerRule, system: { title: strin
     }
     case 'match': {
       if (rule.attributes.includes(asked.attribute)) return null;
-      const known = rule.attributes.length > 0 ? `known are ${rule.attributes.join(', ')}` : 'the catalog names none';
+      const known =
+        rule.attributes.length > 0 ? `known are ${rule.attributes.join(', ')}` : 'the catalog names none';
       return nobody(saying(asked), `There is no attribute "${asked.attribute}" to match on; ${known}.`);
     }
   }
@@ -72,7 +84,10 @@ function nobody(rule: string, refusal: string): Takers {
 export function takersOf(asked: Asked, found: readonly Named[], loads: readonly number[] | null): Takers {
   const successors = found.flatMap(one => one.successor ?? []);
   const refusals = found.flatMap(one => one.refusal ?? []);
-  const rule = asked.kind === 'match' || asked.kind === 'one' ? saying(asked) : `${asked.kind} over ${successors.length}`;
+  const rule =
+    asked.kind === 'match' || asked.kind === 'one'
+      ? saying(asked)
+      : `${asked.kind} over ${successors.length}`;
   return { successors, refusals, rule, assignment: assignmentOf(asked, loads) };
 }
 
@@ -105,22 +120,31 @@ export function takerWithoutPerson(name: string, rule: TakerRule): Named | null 
   if (name === 'unassigned') {
     if (rule.mayBeUnassigned)
       return { successor: { kind: 'unassigned', personId: null, human: null, label: 'nobody', value: null } };
-    return { refusal: `"unassigned" is not possible here: the catalog does not allow items without an owner. Name a person.` };
+    return {
+      refusal: `"unassigned" is not possible here: the catalog does not allow items without an owner. Name a person.`,
+    };
   }
   if (!name.startsWith('queue:')) return null;
   const queue = name.slice('queue:'.length);
   const value = rule.queues[queue];
-  if (value !== undefined) return { successor: { kind: 'queue', personId: null, human: null, label: `queue ${queue}`, value } };
+  if (value !== undefined)
+    return { successor: { kind: 'queue', personId: null, human: null, label: `queue ${queue}`, value } };
   const known = Object.keys(rule.queues);
   const said = known.length > 0 ? `known are ${known.join(', ')}` : 'the catalog names none';
   return { refusal: `There is no queue "${queue}"; ${said}.` };
 }
 
 /** Why this person cannot take anything over, in whatever system; null = they can. */
-export function personRefusal(leaver: Pick<Person, 'human'>, person: Person, isLeaving: boolean): string | null {
-  if (person.human === leaver.human) return `${person.name} is the leaver and cannot take over their own items.`;
+export function personRefusal(
+  leaver: Pick<Person, 'human'>,
+  person: Person,
+  isLeaving: boolean,
+): string | null {
+  if (person.human === leaver.human)
+    return `${person.name} is the leaver and cannot take over their own items.`;
   if (!person.active) return `${person.name} is not active and cannot take over: name somebody who is.`;
-  if (isLeaving) return `${person.name} is being offboarded too and cannot take over: name somebody who stays.`;
+  if (isLeaving)
+    return `${person.name} is being offboarded too and cannot take over: name somebody who stays.`;
   return null;
 }
 
@@ -128,12 +152,18 @@ export function personRefusal(leaver: Pick<Person, 'human'>, person: Person, isL
 export type Resolved = { kind: 'found'; account: Account } | { kind: 'absent' } | { kind: 'ambiguous' };
 
 /** A person in one system: their account, or why they cannot take over there. */
-export function accountThere(person: Person, title: string, resolved: Resolved): { account: Account } | { refusal: string } {
+export function accountThere(
+  person: Person,
+  title: string,
+  resolved: Resolved,
+): { account: Account } | { refusal: string } {
   switch (resolved.kind) {
     case 'absent':
       return { refusal: `${person.name} has no account in ${title} and cannot take over there.` };
     case 'ambiguous':
-      return { refusal: `${person.name} has several accounts in ${title}: name the successor by one that is unique.` };
+      return {
+        refusal: `${person.name} has several accounts in ${title}: name the successor by one that is unique.`,
+      };
     case 'found': {
       const { active, blocked } = resolved.account;
       if (active && !blocked) return { account: resolved.account };
@@ -147,13 +177,17 @@ export function personAsTaker(person: Person, account: Account, rule: TakerRule,
   const value = account.identities[rule.identity];
   if (value === undefined)
     return { refusal: `${person.name} has no identity "${rule.identity}" in ${title} and cannot own this.` };
-  return { successor: { kind: 'person', personId: person.id, human: person.human, label: person.name, value } };
+  return {
+    successor: { kind: 'person', personId: person.id, human: person.human, label: person.name, value },
+  };
 }
 
 /** Why a successor of the plan may not take over any more, looked up again; null = they may. */
 export function refusedNow(planned: Successor, now: Named, title: string): string | null {
   if (now.refusal !== undefined) return now.refusal;
-  return now.successor.value === planned.value ? null : `${planned.label} has another account in ${title} now.`;
+  return now.successor.value === planned.value
+    ? null
+    : `${planned.label} has another account in ${title} now.`;
 }
 
 /** Items that a successor may not own, with the first keys; null = there are none. */

@@ -1,6 +1,7 @@
 /**
- * What stands beside an activity or a run in the Temporal UI. Servers take at most 400 bytes of it, as JSON with its encoding's name,
- * and names may be of any length: a longer one would be a task that fails again and again.
+ * What stands beside an activity or a run in the Temporal UI. Servers take at most 400 bytes of it, as JSON
+ * with its encoding's name, and names may be of any length: a longer one would be a task that fails again and
+ * again.
  */
 const MOST_BYTES = 340;
 

@@ -30,11 +30,17 @@ export function treeLines(view: View): Piece[][] {
   const { plan } = view;
   const state = `${view.state}${view.outcome ? ` (${view.outcome})` : ''}`;
   const lines: Piece[][] = [
-    [piece('title', `Offboarding of ${view.leaver}: ${state}${plan ? `, plan ${plan.revision} ${plan.digest}` : ''}`)],
+    [
+      piece(
+        'title',
+        `Offboarding of ${view.leaver}: ${state}${plan ? `, plan ${plan.revision} ${plan.digest}` : ''}`,
+      ),
+    ],
   ];
   if (view.sentence) lines.push([piece('words', `  ${view.sentence}`)]);
   if (view.pausedBy !== null) lines.push([piece('words', `  Paused by ${view.pausedBy}.`)]);
-  for (const finding of view.findings) lines.push([rail('  '), piece('mark', '!'), piece('words', ` ${finding}`)]);
+  for (const finding of view.findings)
+    lines.push([rail('  '), piece('mark', '!'), piece('words', ` ${finding}`)]);
   view.systems.forEach((system, n) => {
     const last = n === view.systems.length - 1;
     lines.push([rail(last ? '└─ ' : '├─ '), piece('words', `${system.title}: ${system.access}`)]);
@@ -50,7 +56,8 @@ function stepPieces(step: StepView): Piece[] {
   const due = step.firesAt ? `, first acts ${step.firesAt}` : '';
   switch (step.kind) {
     case 'manual': {
-      const said = step.acknowledgedBy === null ? 'to be acknowledged' : `acknowledged by ${step.acknowledgedBy}`;
+      const said =
+        step.acknowledgedBy === null ? 'to be acknowledged' : `acknowledged by ${step.acknowledgedBy}`;
       const what = `${number(step.count)} ${step.title}: ${said}${due}`;
       return [piece('mark', step.acknowledgedBy === null ? '·' : '✓'), piece('words', ` ${what}`)];
     }

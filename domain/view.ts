@@ -1,6 +1,7 @@
 /**
- * What people are shown of a run, as a value: the same for every renderer. `tree.ts` draws it for a terminal, `markdown.ts` for the
- * Temporal UI. A renderer chooses marks and places; it decides nothing, and nobody has to read a rendered text to know what it says.
+ * What people are shown of a run, as a value: the same for every renderer. `tree.ts` draws it for a terminal,
+ * `markdown.ts` for the Temporal UI. A renderer chooses marks and places; it decides nothing, and nobody has
+ * to read a rendered text to know what it says.
  */
 import type { Outcome, RunState, StepState } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
@@ -127,9 +128,11 @@ function stepView(run: Run, step: PlanStep): StepView {
   }
   if (step.phase === 'keep') return { ...common, kind: 'kept', reason: step.reason };
   const state = progress?.state ?? 'queued';
-  if (step.phase === 'deactivate') return { ...common, kind: 'switch', state, says: progress?.message ?? null };
+  if (step.phase === 'deactivate')
+    return { ...common, kind: 'switch', state, says: progress?.message ?? null };
   const waiver = state === 'skipped' ? run.waivers[step.id] : undefined;
-  const left = waiver && `${items(waiver.leftover.count)} left with the leaver, approved by ${waiver.approvedBy?.name}`;
+  const left =
+    waiver && `${items(waiver.leftover.count)} left with the leaver, approved by ${waiver.approvedBy?.name}`;
   return {
     ...common,
     kind: 'effect',

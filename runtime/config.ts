@@ -1,6 +1,7 @@
 /**
- * One file, `handover.yaml`, says it all: systems and their catalogs, which one is the directory, the store, standing successor
- * rules, policy and roles. Connections and secrets are named here and come from the environment.
+ * One file, `handover.yaml`, says it all: systems and their catalogs, which one is the directory, the store,
+ * standing successor rules, policy and roles. Connections and secrets are named here and come from the
+ * environment.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -15,15 +16,21 @@ import { standingRuleSchema } from '../domain/rules.js';
 const variable = z
   .string()
   .regex(/^[A-Z][A-Z0-9_]*$/, 'name an environment variable, e.g. CRM_URL; the URL itself never stands here');
-/** Where a part of a connection stands: in an environment variable, or in a file (as secrets are mounted in containers). */
-const SOURCE = 'name an environment variable, e.g. CRM_TOKEN, or { file: path }; the value itself never stands here';
+/**
+ * Where a part of a connection stands: in an environment variable, or in a file (as secrets are mounted in
+ * containers).
+ */
+const SOURCE =
+  'name an environment variable, e.g. CRM_TOKEN, or { file: path }; the value itself never stands here';
 const source = z.union(
   [z.string().regex(/^[A-Z][A-Z0-9_]*$/, SOURCE), z.strictObject({ file: z.string().min(1, 'name a file') })],
   { error: SOURCE },
 );
-const isPartOfConnection = (path: readonly PropertyKey[]): boolean => path[0] === 'systems' && path[2] === 'connect';
+const isPartOfConnection = (path: readonly PropertyKey[]): boolean =>
+  path[0] === 'systems' && path[2] === 'connect';
 /**
- * `connection: CRM_URL` where one URL says it all, `connect:` where a kind of system asks for several things, an address and a token.
+ * `connection: CRM_URL` where one URL says it all, `connect:` where a kind of system asks for several things,
+ * an address and a token.
  */
 const system = z
   .strictObject({
@@ -72,7 +79,9 @@ const configSchema = z.strictObject({
     .prefault({}),
   successors: z.array(standingRuleSchema).default([]),
   policy: policySchema.prefault({}),
-  roles: z.strictObject({ operators: people.default('directory'), approvers: people.default('directory') }).prefault({}),
+  roles: z
+    .strictObject({ operators: people.default('directory'), approvers: people.default('directory') })
+    .prefault({}),
 });
 
 export type Config = z.infer<typeof configSchema> & {
@@ -81,8 +90,8 @@ export type Config = z.infer<typeof configSchema> & {
 };
 
 /**
- * Reads and checks the file. TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE win over what it says, so that one file serves several places.
- * Throws an Error with one line per mistake: `file:line key: what is allowed`.
+ * Reads and checks the file. TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE win over what it says, so that one file
+ * serves several places. Throws an Error with one line per mistake: `file:line key: what is allowed`.
  */
 export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): Config {
   const path = resolve(file);
@@ -90,24 +99,32 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
   try {
     text = readFileSync(path, 'utf8');
   } catch {
-    throw new Error(`There is no configuration at ${path}. Name one with --config, or start from examples/demo/handover.yaml.`);
+    throw new Error(
+      `There is no configuration at ${path}. Name one with --config, or start from examples/demo/handover.yaml.`,
+    );
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
-  if (document.errors.length > 0) throw new Error(document.errors.map(error => `${path}: ${error.message}`).join('\n'));
+  if (document.errors.length > 0)
+    throw new Error(document.errors.map(error => `${path}: ${error.message}`).join('\n'));
   const given: unknown = document.toJS();
   const result = configSchema.safeParse(given);
   if (!result.success) {
     const at = (keys: readonly PropertyKey[]): string => {
       for (let depth = keys.length; depth >= 0; depth--) {
-        const node = document.getIn(keys.slice(0, depth), true) as { range?: [number, number, number] } | undefined;
+        const node = document.getIn(keys.slice(0, depth), true) as
+          | { range?: [number, number, number] }
+          | undefined;
         if (node?.range) return `${path}:${lines.linePos(node.range[0]).line}`;
       }
       return path;
     };
     throw new Error(
       mistakesOf(result.error.issues, given, configSchema, isPartOfConnection)
-        .map(({ path: keys, says }) => `${[at(keys), keys.map(String).join('.')].filter(Boolean).join(' ')}: ${says}`)
+        .map(
+          ({ path: keys, says }) =>
+            `${[at(keys), keys.map(String).join('.')].filter(Boolean).join(' ')}: ${says}`,
+        )
         .join('\n'),
     );
   }
@@ -143,7 +160,10 @@ export function variablesOf({ connection, connect }: Config['systems'][string]):
   return named.filter(source => typeof source === 'string');
 }
 
-/** Everything that a system's connection names, with its values. Throws a sentence that says which part is missing, and where. */
+/**
+ * Everything that a system's connection names, with its values. Throws a sentence that says which part is
+ * missing, and where.
+ */
 export function connectionOf(config: Config, system: string, env: NodeJS.ProcessEnv = process.env): Bundle {
   const { connection, connect } = config.systems[system]!;
   const whose = `system "${system}"`;
@@ -151,11 +171,18 @@ export function connectionOf(config: Config, system: string, env: NodeJS.Process
   const parts = Object.entries(connect ?? {});
   return new Bundle(
     whose,
-    Object.fromEntries(parts.map(([part, source]) => [part, resolved(source, `"${part}" of ${whose}`, config, env)])),
+    Object.fromEntries(
+      parts.map(([part, source]) => [part, resolved(source, `"${part}" of ${whose}`, config, env)]),
+    ),
   );
 }
 
-function resolved(source: string | { file: string }, what: string, config: Config, env: NodeJS.ProcessEnv): string {
+function resolved(
+  source: string | { file: string },
+  what: string,
+  config: Config,
+  env: NodeJS.ProcessEnv,
+): string {
   if (typeof source === 'string') {
     const value = env[source];
     if (!value) throw new Error(`The environment variable ${source} is not set; it holds ${what}.`);
@@ -166,7 +193,9 @@ function resolved(source: string | { file: string }, what: string, config: Confi
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new Error(`The file ${path} cannot be read (${(error as NodeJS.ErrnoException).code}); it holds ${what}.`);
+    throw new Error(
+      `The file ${path} cannot be read (${(error as NodeJS.ErrnoException).code}); it holds ${what}.`,
+    );
   }
   // Editors end a file with a line break, which belongs to no token.
   const value = text.replace(/\r?\n$/, '');

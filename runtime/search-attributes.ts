@@ -1,6 +1,6 @@
-// The search attributes of an offboarding: what people filter by in the Temporal UI and what `handover list` shows.
-// Temporal never encrypts them, so none holds a name or an e-mail address. A server must know them before the first
-// workflow starts: an unregistered attribute is a stuck workflow task.
+// The search attributes of an offboarding: what people filter by in the Temporal UI and what `handover list`
+// shows. Temporal never encrypts them, so none holds a name or an e-mail address. A server must know them
+// before the first workflow starts: an unregistered attribute is a stuck workflow task.
 
 /** Types as the Temporal CLI and the UI spell them. */
 export type SearchAttributeKind = 'Keyword' | 'KeywordList' | 'Text' | 'Int' | 'Double' | 'Bool' | 'Datetime';

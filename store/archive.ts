@@ -1,6 +1,7 @@
 /**
- * Whole histories and certificates: written once, each with its digest. A certificate is handed out, and its digest is over what was
- * handed out, without a salt: whoever has a copy can hold it against the run's own result.
+ * Whole histories and certificates: written once, each with its digest. A certificate is handed out, and its
+ * digest is over what was handed out, without a salt: whoever has a copy can hold it against the run's own
+ * result.
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { canonicalJson } from '../domain/plan.js';
@@ -41,7 +42,10 @@ export interface Archive {
   }): Promise<boolean>;
   has(run: string): Promise<boolean>;
   of(offboarding: string): Promise<ArchivedHistory[]>;
-  /** Stores the certificate (0) once; a second, different one is refused, so that what was handed out stays true. */
+  /**
+   * Stores the certificate (0) once; a second, different one is refused, so that what was handed out stays
+   * true.
+   */
   certify(offboarding: string, body: Record<string, unknown>): Promise<Certificate>;
   /** Adds a numbered addendum. */
   addendum(offboarding: string, body: Record<string, unknown>): Promise<Certificate>;
@@ -64,7 +68,10 @@ export function archiveOf(pool: Pool): Archive {
       return rowCount === 1;
     },
     async of(offboarding) {
-      const { rows } = await pool.query('select * from handover.archives where offboarding = $1 order by at', [offboarding]);
+      const { rows } = await pool.query(
+        'select * from handover.archives where offboarding = $1 order by at',
+        [offboarding],
+      );
       return rows.map(row => {
         const intact = sha256(row.history as Buffer) === row.digest;
         return {

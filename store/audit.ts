@@ -1,8 +1,9 @@
 /**
- * The audit trail: what happened, hash-chained per offboarding. Each entry has a subject that makes it unique, so that an activity
- * which runs twice records once. Chain: hash = SHA-256 of [seq, subject, kind, at, body digest, previous hash] as canonical JSON.
- * Bodies hold people's data and lie apart from the chain, each beside a salt of its own that its digest covers. A purged body is gone
- * with its salt, the chain verifies as before, and an entry of kind `purged` says who took it away and why.
+ * The audit trail: what happened, hash-chained per offboarding. Each entry has a subject that makes it
+ * unique, so that an activity which runs twice records once. Chain: hash = SHA-256 of [seq, subject, kind,
+ * at, body digest, previous hash] as canonical JSON. Bodies hold people's data and lie apart from the chain,
+ * each beside a salt of its own that its digest covers. A purged body is gone with its salt, the chain
+ * verifies as before, and an entry of kind `purged` says who took it away and why.
  */
 import { randomBytes } from 'node:crypto';
 import { canonicalJson } from '../domain/plan.js';
@@ -34,8 +35,8 @@ export interface Audit {
   /** Appends what is not there yet (by subject), all of it or nothing. */
   append(offboarding: string, entries: NewEntry[]): Promise<void>;
   /**
-   * Takes the bodies of these entries away for good and chains an entry that says so, both or neither. Entries that are not there, and
-   * those that tell of a purge, are refused. Asked twice, it happens once.
+   * Takes the bodies of these entries away for good and chains an entry that says so, both or neither.
+   * Entries that are not there, and those that tell of a purge, are refused. Asked twice, it happens once.
    */
   purge(offboarding: string, seqs: readonly number[], said: { by: string; why: string }): Promise<void>;
   /** Reads and verifies the whole chain. */
@@ -60,24 +61,33 @@ export function auditOf(pool: Pool): Audit {
         const refused = seqs.filter(seq => !rows.some(row => row.seq === seq));
         if (seqs.length === 0 || refused.length > 0) {
           const which =
-            seqs.length === 0 ? 'no entry was named' : `entries ${refused.join(', ')} are not there or tell of a purge`;
+            seqs.length === 0
+              ? 'no entry was named'
+              : `entries ${refused.join(', ')} are not there or tell of a purge`;
           throw new Error(`Nothing was purged of offboarding ${offboarding}: ${which}.`);
         }
         const subject = `purged ${seqs.join(', ')}`;
         await append(client, offboarding, [{ subject, kind: PURGED, body: { seqs, by, why } }]);
-        await client.query('delete from handover.audit_bodies where offboarding = $1 and seq = any($2)', [offboarding, seqs]);
+        await client.query('delete from handover.audit_bodies where offboarding = $1 and seq = any($2)', [
+          offboarding,
+          seqs,
+        ]);
       }),
 
     read: offboarding =>
       inTransaction(pool, async client => {
-        // One moment for both reads: between two, an entry may come, and a chain that only grew would look cut.
+        // One moment for both reads: between two, an entry may come, and a chain that only grew would look
+        // cut.
         await client.query('set transaction isolation level repeatable read, read only');
         const { rows } = await client.query(
           `select audit.*, salt, body from handover.audit left join handover.audit_bodies using (offboarding, seq)
             where offboarding = $1 order by seq`,
           [offboarding],
         );
-        const heads = await client.query('select seq, hash from handover.audit_heads where offboarding = $1', [offboarding]);
+        const heads = await client.query(
+          'select seq, hash from handover.audit_heads where offboarding = $1',
+          [offboarding],
+        );
         const head = (heads.rows[0] as { seq: number; hash: string } | undefined) ?? null;
         return { ...verify(rows as Row[], head), head };
       }),
@@ -85,7 +95,8 @@ export function auditOf(pool: Pool): Audit {
 }
 
 async function append(store: Queryable, offboarding: string, entries: readonly NewEntry[]): Promise<void> {
-  // Somebody else may append between the two statements: then the second changes nothing, and what they wrote is read first.
+  // Somebody else may append between the two statements: then the second changes nothing, and what they wrote
+  // is read first.
   for (;;) {
     const { seq, hash, known } = await headOf(store, offboarding, entries);
     const fresh = chained(entries, known, { seq, hash });
@@ -99,7 +110,11 @@ interface Head {
 }
 
 /** Where the chain ends, and which of these entries it has already: both as of one moment. */
-async function headOf(store: Queryable, offboarding: string, entries: readonly NewEntry[]): Promise<Head & { known: string[] }> {
+async function headOf(
+  store: Queryable,
+  offboarding: string,
+  entries: readonly NewEntry[],
+): Promise<Head & { known: string[] }> {
   const { rows } = await store.query(
     `select coalesce(head.seq, 0) as seq, coalesce(head.hash, $3) as hash,
             array(select subject from handover.audit where offboarding = $1 and subject = any($2)) as known
@@ -130,7 +145,12 @@ function chained(entries: readonly NewEntry[], known: readonly string[], head: H
 }
 
 /** Writes the rows and moves the head, in one statement; false when the head is no longer where it was. */
-async function advance(store: Queryable, offboarding: string, from: Head, rows: readonly NewRow[]): Promise<boolean> {
+async function advance(
+  store: Queryable,
+  offboarding: string,
+  from: Head,
+  rows: readonly NewRow[],
+): Promise<boolean> {
   const { seq, hash } = rows.at(-1)!;
   const column = <K extends keyof NewRow>(name: K): NewRow[K][] => rows.map(row => row[name]);
   const { rowCount } = await store.query(
@@ -188,9 +208,11 @@ function verify(rows: Row[], head: { seq: number; hash: string } | null): Omit<C
   for (const row of rows) {
     const name = `Entry ${row.seq} (${row.subject})`;
     const at = row.at.toISOString();
-    if (row.seq !== expected) breaks.push(`Entry ${expected} is missing: ${name} follows entry ${expected - 1}.`);
+    if (row.seq !== expected)
+      breaks.push(`Entry ${expected} is missing: ${name} follows entry ${expected - 1}.`);
     const gone = row.body !== null ? null : (purges.get(row.seq) ?? 0) > row.seq ? 'purged' : 'missing';
-    if (gone === 'missing') breaks.push(`${name}: its body is missing, and no entry says that it was purged.`);
+    if (gone === 'missing')
+      breaks.push(`${name}: its body is missing, and no entry says that it was purged.`);
     if (row.body !== null && saltedDigest(row.salt ?? '', row.body) !== row.body_digest)
       breaks.push(`${name} has a changed body.`);
     if (row.body !== null && purges.has(row.seq))
@@ -205,7 +227,9 @@ function verify(rows: Row[], head: { seq: number; hash: string } | null): Omit<C
       previous: row.previous,
     });
     if (hash !== row.hash)
-      breaks.push(`${name} was changed: its hash is ${row.hash.slice(0, 12)}…, its content gives ${hash.slice(0, 12)}….`);
+      breaks.push(
+        `${name} was changed: its hash is ${row.hash.slice(0, 12)}…, its content gives ${hash.slice(0, 12)}….`,
+      );
     entries.push({
       seq: row.seq,
       subject: row.subject,
@@ -225,11 +249,15 @@ function verify(rows: Row[], head: { seq: number; hash: string } | null): Omit<C
   return { entries, breaks };
 }
 
-/** Whose bodies were purged: seq → seq of the last entry that says so. What such an entry says counts only as it was chained. */
+/**
+ * Whose bodies were purged: seq → seq of the last entry that says so. What such an entry says counts only as
+ * it was chained.
+ */
 function purgesOf(rows: readonly Row[]): Map<number, number> {
   const purges = new Map<number, number>();
   for (const { seq, kind, salt, body, body_digest } of rows) {
-    if (kind !== PURGED || salt === null || body === null || saltedDigest(salt, body) !== body_digest) continue;
+    if (kind !== PURGED || salt === null || body === null || saltedDigest(salt, body) !== body_digest)
+      continue;
     const { seqs } = readBody(body);
     if (Array.isArray(seqs)) for (const one of seqs) purges.set(Number(one), seq);
   }
@@ -244,6 +272,15 @@ function readBody(text: string): Record<string, unknown> {
   }
 }
 
-function link(entry: { seq: number; subject: string; kind: string; at: string; bodyDigest: string; previous: string }): string {
-  return sha256(canonicalJson([entry.seq, entry.subject, entry.kind, entry.at, entry.bodyDigest, entry.previous]));
+function link(entry: {
+  seq: number;
+  subject: string;
+  kind: string;
+  at: string;
+  bodyDigest: string;
+  previous: string;
+}): string {
+  return sha256(
+    canonicalJson([entry.seq, entry.subject, entry.kind, entry.at, entry.bodyDigest, entry.previous]),
+  );
 }

@@ -1,6 +1,7 @@
 /**
- * Before-images: rows of a target as they were, for an undo. They are the one thing in the ledger that holds people's data, so they lie
- * in rows of their own: a receipt's digest covers the digests of these rows, and neither them nor their salts.
+ * Before-images: rows of a target as they were, for an undo. They are the one thing in the ledger that holds
+ * people's data, so they lie in rows of their own: a receipt's digest covers the digests of these rows, and
+ * neither them nor their salts.
  */
 import { randomBytes } from 'node:crypto';
 import { canonicalJson } from '../domain/plan.js';
@@ -33,6 +34,8 @@ export function nameOf(digests: readonly string[]): string {
 }
 
 export async function readImages(pool: Pool, name: string): Promise<unknown[]> {
-  const { rows } = await pool.query('select body from handover.before_images where images = $1 order by n', [name]);
+  const { rows } = await pool.query('select body from handover.before_images where images = $1 order by n', [
+    name,
+  ]);
   return rows.map(({ body }) => (body === null ? null : (JSON.parse(body as string) as unknown)));
 }

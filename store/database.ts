@@ -17,7 +17,9 @@ export function openPool(url: string, max = 10): Pool {
   return pool;
 }
 
-/** Brings the schema up to date; safe to run by several processes at once (an advisory lock makes them queue). */
+/**
+ * Brings the schema up to date; safe to run by several processes at once (an advisory lock makes them queue).
+ */
 export async function migrate(url: string): Promise<void> {
   await runner({
     databaseUrl: url,

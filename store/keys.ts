@@ -1,6 +1,7 @@
 /**
- * Opens and seals keys for the store, and for activities that must look at keys one by one. Sealed keys are a list, or the text in
- * which PostgreSQL writes one: as parameters of a statement both are the same array, and pages go in and out unread.
+ * Opens and seals keys for the store, and for activities that must look at keys one by one. Sealed keys are a
+ * list, or the text in which PostgreSQL writes one: as parameters of a statement both are the same array, and
+ * pages go in and out unread.
  */
 import { parse } from 'postgres-array';
 import type { KeySet, Keys, Shares } from '../domain/keys.js';
@@ -44,6 +45,8 @@ export async function joined(pages: AsyncIterable<KeySet>): Promise<KeySet> {
   }
   // One system writes its keys in one way.
   const keys =
-    lists.length > 0 ? keysOf([...parse(`{${texts.join(',')}}`), ...lists]) : (`{${texts.join(',')}}` as unknown as Keys);
+    lists.length > 0
+      ? keysOf([...parse(`{${texts.join(',')}}`), ...lists])
+      : (`{${texts.join(',')}}` as unknown as Keys);
   return { keys, count };
 }

@@ -1,7 +1,7 @@
 /**
- * The ledger: a receipt per effect. It is stored as intended before anything is sent, with the mark by which the target's connector can
- * find out what became of it, and as done or aborted when that is known. So a lost answer is settled, not guessed; and nothing that was
- * ever intended is forgotten.
+ * The ledger: a receipt per effect. It is stored as intended before anything is sent, with the mark by which
+ * the target's connector can find out what became of it, and as done or aborted when that is known. So a lost
+ * answer is settled, not guessed; and nothing that was ever intended is forgotten.
  */
 import type { AccessVerb, Batch, Effect, Intent, Mark, Sure } from '../domain/effect.js';
 import type { ItemException } from '../domain/model.js';
@@ -42,7 +42,10 @@ export interface Receipt extends NewReceipt {
 /** How an intent ended. `effect`: null = as it was intended. */
 export type Ending = { state: 'done'; sure: Sure; effect: Effect | null } | { state: 'aborted'; sure: Sure };
 
-/** The same effect has a receipt already: another attempt was faster. What became of that one must be settled first. */
+/**
+ * The same effect has a receipt already: another attempt was faster. What became of that one must be settled
+ * first.
+ */
 export class ReceiptExists extends Error {
   override readonly name = 'ReceiptExists';
 }
@@ -65,11 +68,15 @@ export interface StepTotals {
 
 export interface Ledger {
   /**
-   * Stores an intent, and says of earlier intents of the step, by their marks, that they are done as intended, in the same breath.
-   * `scheduled`: when the attempt was, by Temporal's clock. Throws ReceiptExists, or LeftBehind.
+   * Stores an intent, and says of earlier intents of the step, by their marks, that they are done as
+   * intended, in the same breath. `scheduled`: when the attempt was, by Temporal's clock. Throws
+   * ReceiptExists, or LeftBehind.
    */
   begin(receipt: NewReceipt, done: readonly Mark[], scheduled: Date): Promise<void>;
-  /** From now on nothing that was scheduled before this moment of Temporal's clock gets a receipt; those under way are waited for. */
+  /**
+   * From now on nothing that was scheduled before this moment of Temporal's clock gets a receipt; those under
+   * way are waited for.
+   */
   fence(offboarding: string, before: Date): Promise<void>;
   /** The target's answer came: these are done as intended. */
   done(step: Pick<ReceiptId, 'manifest' | 'step'>, marks: readonly Mark[]): Promise<void>;
@@ -180,7 +187,13 @@ export function ledgerOf(pool: Pool): Ledger {
            insert into handover.before_images (images, n, digest, salt, body)
            select before_images, n, digest, salt, body
              from receipt, unnest($15::text[], $16::text[], $17::text[]) with ordinality as row (digest, salt, body, n)`,
-          [...id, ...effectColumns(stored, ending.effect, images.name), images.digests, images.salts, images.bodies],
+          [
+            ...id,
+            ...effectColumns(stored, ending.effect, images.name),
+            images.digests,
+            images.salts,
+            images.bodies,
+          ],
         );
       }
     },
@@ -201,12 +214,17 @@ export function ledgerOf(pool: Pool): Ledger {
       return Object.fromEntries(rows.map(row => [row.step as string, row.changed as number]));
     },
     async totals(offboarding, step) {
-      const receipts = await select(`offboarding = $1 and step = $2 and state = 'done' order by at, page, part`, [
-        offboarding,
-        step,
-      ]);
-      const excepted = new Set(receipts.flatMap(({ effect }) => effect!.exceptions.map(exception => exception.key)));
-      return sum(receipts, excepted.size > 0 ? await triedAgain(pool, offboarding, step, [...excepted]) : new Map());
+      const receipts = await select(
+        `offboarding = $1 and step = $2 and state = 'done' order by at, page, part`,
+        [offboarding, step],
+      );
+      const excepted = new Set(
+        receipts.flatMap(({ effect }) => effect!.exceptions.map(exception => exception.key)),
+      );
+      return sum(
+        receipts,
+        excepted.size > 0 ? await triedAgain(pool, offboarding, step, [...excepted]) : new Map(),
+      );
     },
     before: images => readImages(pool, images),
   };
@@ -214,13 +232,16 @@ export function ledgerOf(pool: Pool): Ledger {
 
 /** Why an intent was not stored. */
 async function whyNot(pool: Pool, { offboarding, step, page }: NewReceipt, scheduled: Date): Promise<Error> {
-  const { rows } = await pool.query('select fence > $2 as fenced from handover.audit_heads where offboarding = $1', [
-    offboarding,
-    scheduled,
-  ]);
-  if (!rows[0]) return new Error(`${step}: offboarding ${offboarding} has no trail yet, so it has no effects.`);
+  const { rows } = await pool.query(
+    'select fence > $2 as fenced from handover.audit_heads where offboarding = $1',
+    [offboarding, scheduled],
+  );
+  if (!rows[0])
+    return new Error(`${step}: offboarding ${offboarding} has no trail yet, so it has no effects.`);
   if (rows[0].fenced)
-    return new LeftBehind(`This offboarding has ended while an attempt at ${step} was out of reach: nothing more is changed.`);
+    return new LeftBehind(
+      `This offboarding has ended while an attempt at ${step} was out of reach: nothing more is changed.`,
+    );
   return new ReceiptExists(`${step} page ${page} has a receipt already.`);
 }
 
@@ -228,8 +249,16 @@ function partOf(receipt: Pick<ReceiptId, 'manifest' | 'page' | 'part'>): string 
   return `${receipt.manifest} ${receipt.page} ${receipt.part}`;
 }
 
-/** Part → which of these keys it was about. A key on a later page without an exception there was changed after all. */
-async function triedAgain(pool: Pool, offboarding: string, step: string, keys: string[]): Promise<Map<string, string[]>> {
+/**
+ * Part → which of these keys it was about. A key on a later page without an exception there was changed after
+ * all.
+ */
+async function triedAgain(
+  pool: Pool,
+  offboarding: string,
+  step: string,
+  keys: string[],
+): Promise<Map<string, string[]>> {
   const { rows } = await pool.query(
     `select manifest, page, part,
             array(select key from unnest(p.keys[r.first + 1 : r.first + r.count]) as key where key = any($3)) as keys
@@ -241,8 +270,8 @@ async function triedAgain(pool: Pool, offboarding: string, step: string, keys: s
 }
 
 /**
- * A later receipt's word on an item replaces an earlier one's: a failed item that was moved in a later round no longer counts.
- * `touched`: which of the excepted keys a receipt was about.
+ * A later receipt's word on an item replaces an earlier one's: a failed item that was moved in a later round
+ * no longer counts. `touched`: which of the excepted keys a receipt was about.
  */
 function sum(receipts: Receipt[], touched: ReadonlyMap<string, string[]>): StepTotals {
   const last = new Map<string, ItemException>();
@@ -253,7 +282,8 @@ function sum(receipts: Receipt[], touched: ReadonlyMap<string, string[]>): StepT
     for (const exception of receipt.effect!.exceptions) last.set(exception.key, exception);
   }
   const exceptions = [...last.values()];
-  const of = (kind: ItemException['kind']): ItemException[] => exceptions.filter(exception => exception.kind === kind);
+  const of = (kind: ItemException['kind']): ItemException[] =>
+    exceptions.filter(exception => exception.kind === kind);
   return {
     changed,
     taken: of('taken').length,

@@ -1,6 +1,6 @@
 /**
- * Manifests: the keys behind an inventory, in pages. Keys travel sealed from the target to here and back, and nobody opens them on the
- * way: a million keys pass through in a few seconds and a few megabytes.
+ * Manifests: the keys behind an inventory, in pages. Keys travel sealed from the target to here and back, and
+ * nobody opens them on the way: a million keys pass through in a few seconds and a few megabytes.
  */
 import type { KeySet, KeySpan, Keys, Shares } from '../domain/keys.js';
 import type { ItemKey } from '../domain/model.js';
@@ -68,12 +68,28 @@ export interface Manifests {
   arrivedSoFar(manifest: string, step: string): Promise<number>;
   /** The keys that are not in a frozen set. */
   beyond(keys: Keys, frozen: string): Promise<KeySet>;
-  /** Adds the pages of a further round, of at most `size` keys; false when another attempt has opened that round already. */
-  addRound(manifest: string, step: string, round: number, sets: readonly RoundSet[], size: number): Promise<boolean>;
+  /**
+   * Adds the pages of a further round, of at most `size` keys; false when another attempt has opened that
+   * round already.
+   */
+  addRound(
+    manifest: string,
+    step: string,
+    round: number,
+    sets: readonly RoundSet[],
+    size: number,
+  ): Promise<boolean>;
   /** Compares the keys held now with the keys that somebody was shown: a step's pages, or a frozen set. */
   drift(shown: Shown, now: AsyncIterable<{ keys: Keys }>): Promise<Drift>;
-  /** Splits keys held now into those that a page of this step names already, with their successor, and those that are new. */
-  sort(manifest: string, step: string, keys: Keys): Promise<{ again: KeySet & { assignment: Shares }; arrived: KeySet }>;
+  /**
+   * Splits keys held now into those that a page of this step names already, with their successor, and those
+   * that are new.
+   */
+  sort(
+    manifest: string,
+    step: string,
+    keys: Keys,
+  ): Promise<{ again: KeySet & { assignment: Shares }; arrived: KeySet }>;
   /** Keeps a set of keys under its digest. */
   freeze(keys: Keys): Promise<Frozen>;
 }
@@ -144,11 +160,10 @@ export function manifestsOf(pool: Pool): Manifests {
     },
     addRound: (manifest, step, round, sets, size) =>
       inTransaction(pool, async client => {
-        const opened = await client.query('insert into handover.manifest_rounds values ($1, $2, $3) on conflict do nothing', [
-          manifest,
-          step,
-          round,
-        ]);
+        const opened = await client.query(
+          'insert into handover.manifest_rounds values ($1, $2, $3) on conflict do nothing',
+          [manifest, step, round],
+        );
         if (opened.rowCount === 0) return false;
         for (const { keys, assignment, origin } of sets) {
           await client.query(
@@ -167,7 +182,8 @@ export function manifestsOf(pool: Pool): Manifests {
     drift: (shown, now) =>
       inTransaction(pool, async client => {
         await client.query('create temporary table held (key text) on commit drop');
-        for await (const page of now) await client.query('insert into held select unnest($1::text[])', [page.keys]);
+        for await (const page of now)
+          await client.query('insert into held select unnest($1::text[])', [page.keys]);
         const { rows } = await client.query(
           `with known as (
              select distinct unnest(keys) as key from (
@@ -195,7 +211,13 @@ export function manifestsOf(pool: Pool): Manifests {
            from held left join known using (key)`,
         [manifest, step, keys],
       );
-      const row = rows[0] as { again: Keys; takers: Shares; again_count: number; arrived: Keys; arrived_count: number };
+      const row = rows[0] as {
+        again: Keys;
+        takers: Shares;
+        again_count: number;
+        arrived: Keys;
+        arrived_count: number;
+      };
       return {
         again: { keys: row.again, assignment: row.takers, count: row.again_count },
         arrived: { keys: row.arrived, count: row.arrived_count },

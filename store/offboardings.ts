@@ -1,4 +1,7 @@
-/** What each offboarding is: whose, under which workflow id, what it is to do by now, and when it was asked for and closed. */
+/**
+ * What each offboarding is: whose, under which workflow id, what it is to do by now, and when it was asked
+ * for and closed.
+ */
 import { canonicalJson } from '../domain/plan.js';
 import { type Order, parseRequest } from '../domain/request.js';
 import type { Pool } from './database.js';
@@ -17,7 +20,10 @@ export interface NewOffboarding {
 export interface Offboardings {
   /** Keeps what the offboarding is to do by now; its first word makes the row. */
   ordered(offboarding: NewOffboarding): Promise<void>;
-  /** The order of the leaver's open run; null when there is none, or when it is from a version whose orders this one cannot read. */
+  /**
+   * The order of the leaver's open run; null when there is none, or when it is from a version whose orders
+   * this one cannot read.
+   */
   openOrder(leaver: string): Promise<Order | null>;
 }
 

@@ -1,4 +1,7 @@
-/** The register of open runs: who is leaving and who is to take over, so that two runs never work against each other. */
+/**
+ * The register of open runs: who is leaving and who is to take over, so that two runs never work against each
+ * other.
+ */
 import { inTransaction, type Pool } from './database.js';
 import { LeftBehind } from './ledger.js';
 
@@ -17,20 +20,28 @@ export interface OpenRun {
 
 export interface OpenRuns {
   /**
-   * Registers an open run. A row left behind by a terminated run of the same leaver is replaced, and whatever that run had under way
-   * `now` (by Temporal's clock) gets no receipt any more (`Ledger.fence`). Throws LeftBehind where this run is the one that was.
+   * Registers an open run. A row left behind by a terminated run of the same leaver is replaced, and whatever
+   * that run had under way `now` (by Temporal's clock) gets no receipt any more (`Ledger.fence`). Throws
+   * LeftBehind where this run is the one that was.
    */
-  open(run: Pick<OpenRun, 'leaver' | 'human' | 'offboarding' | 'workflow' | 'preview'>, now: Date): Promise<void>;
+  open(
+    run: Pick<OpenRun, 'leaver' | 'human' | 'offboarding' | 'workflow' | 'preview'>,
+    now: Date,
+  ): Promise<void>;
   /** Who is to take over in steps that are not finished. */
   setSuccessors(offboarding: string, successors: Record<string, string[]>): Promise<void>;
   /**
-   * Adds who takes over in steps that are about to run, beside those who are registered for them already. Returns the runs by which one of them is being switched off already; whoever is
-   * not among these cannot be switched off any more until the step is finished.
+   * Adds who takes over in steps that are about to run, beside those who are registered for them already.
+   * Returns the runs by which one of them is being switched off already; whoever is not among these cannot be
+   * switched off any more until the step is finished.
    */
   beginSteps(offboarding: string, successors: Record<string, string[]>): Promise<OpenRun[]>;
   /** Its successors are no longer waited for. */
   finishStep(offboarding: string, step: string): Promise<void>;
-  /** Marks the run as deactivating unless an open run of somebody else names its leaver as a successor: then that run is returned. */
+  /**
+   * Marks the run as deactivating unless an open run of somebody else names its leaver as a successor: then
+   * that run is returned.
+   */
   claimDeactivation(offboarding: string): Promise<OpenRun | null>;
   /** Runs by which these human beings are leaving themselves. */
   leaving(humans: string[], except: string): Promise<OpenRun[]>;
@@ -59,7 +70,8 @@ export function openRunsOf(pool: Pool): OpenRuns {
            deactivating = open_runs.deactivating and open_runs.offboarding = excluded.offboarding`,
         [run.leaver, run.human, run.offboarding, run.workflow, run.preview, now],
       );
-      if (rowCount === 0) throw new LeftBehind('This offboarding has ended while an attempt of it was out of reach.');
+      if (rowCount === 0)
+        throw new LeftBehind('This offboarding has ended while an attempt of it was out of reach.');
     },
     async setSuccessors(offboarding, successors) {
       await pool.query('update handover.open_runs set successors = $2 where offboarding = $1', [
@@ -83,7 +95,10 @@ export function openRunsOf(pool: Pool): OpenRuns {
       return rows as OpenRun[];
     },
     async finishStep(offboarding, step) {
-      await pool.query('update handover.open_runs set successors = successors - $2 where offboarding = $1', [offboarding, step]);
+      await pool.query('update handover.open_runs set successors = successors - $2 where offboarding = $1', [
+        offboarding,
+        step,
+      ]);
     },
     claimDeactivation: offboarding =>
       inTransaction(pool, async client => {
@@ -97,7 +112,9 @@ export function openRunsOf(pool: Pool): OpenRuns {
           [offboarding],
         );
         if (rows[0]) return rows[0] as OpenRun;
-        await client.query('update handover.open_runs set deactivating = true where offboarding = $1', [offboarding]);
+        await client.query('update handover.open_runs set deactivating = true where offboarding = $1', [
+          offboarding,
+        ]);
         return null;
       }),
     async leaving(humans, except) {

@@ -1,6 +1,7 @@
 /**
- * Plans by digest, and which manifest each of them counts on. A plan's digest is over the plan alone, without a salt: it is what people
- * approve by, and two attempts, or a copy in somebody's hands, must be comparable by it.
+ * Plans by digest, and which manifest each of them counts on. A plan's digest is over the plan alone, without
+ * a salt: it is what people approve by, and two attempts, or a copy in somebody's hands, must be comparable
+ * by it.
  */
 import { randomUUID } from 'node:crypto';
 import { canonicalJson, type Plan } from '../domain/plan.js';
@@ -8,9 +9,15 @@ import type { Pool } from './database.js';
 import { sha256 } from './digest.js';
 
 export interface Plans {
-  /** Opens a manifest for one attempt at a plan: pages are written under its id, and it counts once a plan that names it is saved. */
+  /**
+   * Opens a manifest for one attempt at a plan: pages are written under its id, and it counts once a plan
+   * that names it is saved.
+   */
   manifest(offboarding: string): Promise<string>;
-  /** Computes the digest, stores the plan and returns it complete. Of two plans for one revision of a run the first one stands. */
+  /**
+   * Computes the digest, stores the plan and returns it complete. Of two plans for one revision of a run the
+   * first one stands.
+   */
   save(plan: Omit<Plan, 'digest'>, run: string): Promise<Plan>;
   /** The plan that a run has for a revision. */
   made(offboarding: string, run: string, revision: number): Promise<Plan | null>;
@@ -19,7 +26,10 @@ export interface Plans {
 
 export function plansOf(pool: Pool): Plans {
   const first = async (where: string, values: unknown[]): Promise<Plan | null> => {
-    const { rows } = await pool.query(`select digest, body from handover.plans where ${where} limit 1`, values);
+    const { rows } = await pool.query(
+      `select digest, body from handover.plans where ${where} limit 1`,
+      values,
+    );
     return rows[0] ? planOf(rows[0]) : null;
   };
   return {
@@ -39,10 +49,12 @@ export function plansOf(pool: Pool): Plans {
       );
       // Two attempts can see different worlds; both answer with the plan that stands.
       const stands = await this.made(plan.offboardingId, run, plan.revision);
-      if (!stands) throw new Error(`Plan ${plan.revision} of offboarding ${plan.offboardingId} was not stored.`);
+      if (!stands)
+        throw new Error(`Plan ${plan.revision} of offboarding ${plan.offboardingId} was not stored.`);
       return stands;
     },
-    made: (offboarding, run, revision) => first('offboarding = $1 and run = $2 and revision = $3', [offboarding, run, revision]),
+    made: (offboarding, run, revision) =>
+      first('offboarding = $1 and run = $2 and revision = $3', [offboarding, run, revision]),
     find: digest => first('digest = $1', [digest]),
   };
 }

@@ -1,7 +1,7 @@
 /**
- * Our own memory, in the PostgreSQL schema `handover`: offboardings, plans by digest, manifests, ledger, audit trail, archived
- * histories, certificates and the register of open runs. Everything is keyed by the offboarding id, which travels in the workflow's
- * input.
+ * Our own memory, in the PostgreSQL schema `handover`: offboardings, plans by digest, manifests, ledger,
+ * audit trail, archived histories, certificates and the register of open runs. Everything is keyed by the
+ * offboarding id, which travels in the workflow's input.
  */
 import { type Archive, archiveOf } from './archive.js';
 import { type Audit, auditOf } from './audit.js';
@@ -23,7 +23,10 @@ export interface Store {
   archive: Archive;
   /** Questions about the past, for auditors. */
   trail: Trail;
-  /** The server's version, the migrations that were run (null: our tables are not there), and whether we may make tables. */
+  /**
+   * The server's version, the migrations that were run (null: our tables are not there), and whether we may
+   * make tables.
+   */
   about(): Promise<{ version: string; migrations: string[] | null; mayCreate: boolean }>;
   /** Rejects when the database does not answer. */
   ping(): Promise<void>;

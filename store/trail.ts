@@ -1,6 +1,6 @@
 /**
- * Questions about the past, for auditors: reads only, and as raw as possible, since what was tampered with must still be readable
- * enough to be named. Nothing here trusts that a body parses.
+ * Questions about the past, for auditors: reads only, and as raw as possible, since what was tampered with
+ * must still be readable enough to be named. Nothing here trusts that a body parses.
  */
 import type { Pool } from './database.js';
 
@@ -136,16 +136,25 @@ export interface Trail {
   archives(offboarding: string, workflow: string | null): Promise<ArchiveRow[]>;
   /** The lowest approved key of a step, or null. */
   firstKey(manifest: string, step: string): Promise<string | null>;
-  /** Every page that names the item, oldest receipt first. `step`: `system/category`, or a system followed by a slash. */
+  /**
+   * Every page that names the item, oldest receipt first. `step`: `system/category`, or a system followed by
+   * a slash.
+   */
   item(key: string, step: string | null): Promise<ItemTrace[]>;
-  /** Successor indexes of these keys in a plan's manifest; keys that no page names are left out. The newest round counts. */
+  /**
+   * Successor indexes of these keys in a plan's manifest; keys that no page names are left out. The newest
+   * round counts.
+   */
   takers(manifest: string, step: string, keys: readonly string[]): Promise<Map<string, number>>;
 }
 
 const RECEIPT = `r.offboarding::text, r.manifest::text, r.step, r.page, r.part, r.state, r.sure, r.first, r.count, r.did, r.account,
                  r.takers, r.mark, r.changed, r.merged, r.per_taker, r.owners, r.owner_of, r.exceptions, r.before_images, r.digest, r.at`;
 
-/** Pages that may name the key in parameter $1 ($3: the same as a number, or null), without reading their keys. */
+/**
+ * Pages that may name the key in parameter $1 ($3: the same as a number, or null), without reading their
+ * keys.
+ */
 const MAY_HOLD = `(case p.key_order when 'bytes' then p.low <= $1 and $1 <= p.high
                                      when 'number' then case when p.low ~ '^-?[0-9]+$' and p.high ~ '^-?[0-9]+$'
                                           then $3::numeric between p.low::numeric and p.high::numeric else true end
@@ -156,18 +165,24 @@ export function trailOf(pool: Pool): Trail {
     (await pool.query(text, values)).rows.map(iso) as T[];
   return {
     async ready() {
-      const [row] = await select<{ there: boolean }>(`select to_regclass('handover.audit') is not null as there`);
+      const [row] = await select<{ there: boolean }>(
+        `select to_regclass('handover.audit') is not null as there`,
+      );
       return row!.there;
     },
     async known(offboarding) {
-      const [row] = await select<KnownOffboarding>(`${KNOWN} where offboarding = $1 ${GROUPED}`, [offboarding]);
+      const [row] = await select<KnownOffboarding>(`${KNOWN} where offboarding = $1 ${GROUPED}`, [
+        offboarding,
+      ]);
       return row ?? null;
     },
     ofWorkflow: workflow =>
-      select<KnownOffboarding>(`${KNOWN} where offboarding in (select offboarding from known where workflow = $1) ${GROUPED}`, [
-        workflow,
-      ]),
-    links: offboarding => select('select seq, hash from handover.audit where offboarding = $1 order by seq', [offboarding]),
+      select<KnownOffboarding>(
+        `${KNOWN} where offboarding in (select offboarding from known where workflow = $1) ${GROUPED}`,
+        [workflow],
+      ),
+    links: offboarding =>
+      select('select seq, hash from handover.audit where offboarding = $1 order by seq', [offboarding]),
     plans: offboarding =>
       select(
         'select digest, offboarding::text, run, revision, body, made from handover.plans where offboarding = $1 order by made, revision',
@@ -182,7 +197,10 @@ export function trailOf(pool: Pool): Trail {
       return row ?? null;
     },
     receipts: offboarding =>
-      select(`select ${RECEIPT} from handover.receipts r where offboarding = $1 order by at, step, page, part`, [offboarding]),
+      select(
+        `select ${RECEIPT} from handover.receipts r where offboarding = $1 order by at, step, page, part`,
+        [offboarding],
+      ),
     images: sets =>
       select(
         `select images, digest, encode(sha256(convert_to(salt || E'\\n' || body, 'UTF8')), 'hex') as actual
@@ -200,7 +218,9 @@ export function trailOf(pool: Pool): Trail {
         [manifests],
       ),
     rounds: manifests =>
-      select('select manifest::text, step, round from handover.manifest_rounds where manifest = any($1)', [manifests]),
+      select('select manifest::text, step, round from handover.manifest_rounds where manifest = any($1)', [
+        manifests,
+      ]),
     frozen: digests =>
       select(
         `select digest, count, encode(sha256(convert_to(keys::text, 'UTF8')), 'hex') as actual, cardinality(keys) as keys
@@ -208,7 +228,10 @@ export function trailOf(pool: Pool): Trail {
         [digests],
       ),
     certificates: offboarding =>
-      select('select number, digest, body, at from handover.certificates where offboarding = $1 order by number', [offboarding]),
+      select(
+        'select number, digest, body, at from handover.certificates where offboarding = $1 order by number',
+        [offboarding],
+      ),
     archives: (offboarding, workflow) =>
       select(
         `select run, offboarding::text, workflow, status, events, digest, history, at

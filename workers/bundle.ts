@@ -10,7 +10,10 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Everything the bundle can contain. */
 const SOURCES = ['workflows', 'domain', 'runtime/payload-converter.cjs', 'package-lock.json'];
 
-/** Returns the path of the bundle in `cacheDir`, built if needed (about 3 s). Several processes may ask at once. */
+/**
+ * Returns the path of the bundle in `cacheDir`, built if needed (about 3 s). Several processes may ask at
+ * once.
+ */
 export async function workflowBundle(cacheDir: string): Promise<string> {
   const path = join(cacheDir, `workflows-${await digest()}.js`);
   if (await readFile(path).catch(() => null)) return path;
@@ -42,7 +45,8 @@ async function forgetOld(cacheDir: string, current: string): Promise<void> {
 async function digest(): Promise<string> {
   const hash = createHash('sha256');
   for (const source of SOURCES) {
-    for (const file of await filesOf(join(ROOT, source))) hash.update(file.slice(ROOT.length)).update(await readFile(file));
+    for (const file of await filesOf(join(ROOT, source)))
+      hash.update(file.slice(ROOT.length)).update(await readFile(file));
   }
   return hash.digest('hex').slice(0, 16);
 }

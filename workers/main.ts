@@ -1,11 +1,12 @@
 /**
- * A worker of a deployed installation: a configuration and an environment in, logs out, until it is asked to stop. It registers
- * nothing anywhere: namespaces and search attributes are prepared once, before workers start (docs/deploying.md).
+ * A worker of a deployed installation: a configuration and an environment in, logs out, until it is asked to
+ * stop. It registers nothing anywhere: namespaces and search attributes are prepared once, before workers
+ * start (docs/deploying.md).
  *
  *   node --import tsx workers/main.ts        the same as `handover worker`
  *
- * Read from the environment: HANDOVER_CONFIG, TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, HANDOVER_LOG_LEVEL, HANDOVER_HEALTH_FILE,
- * HANDOVER_CACHE, and the connections that the configuration names.
+ * Read from the environment: HANDOVER_CONFIG, TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, HANDOVER_LOG_LEVEL,
+ * HANDOVER_HEALTH_FILE, HANDOVER_CACHE, and the connections that the configuration names.
  */
 import { createHash } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
@@ -25,14 +26,22 @@ export interface WorkerProcess {
   log?: Logger;
 }
 
-/** Runs until SIGTERM or SIGINT. Answers the exit code: 0 after an orderly stop, 1 when it could not start or broke. */
+/**
+ * Runs until SIGTERM or SIGINT. Answers the exit code: 0 after an orderly stop, 1 when it could not start or
+ * broke.
+ */
 export async function runWorker(options: WorkerProcess = {}): Promise<number> {
   const env = options.env ?? process.env;
   const log = options.log ?? openLog(process.stdout, env.HANDOVER_LOG_LEVEL);
   try {
     const config = readConfig(options.config ?? env.HANDOVER_CONFIG ?? 'handover.yaml', env);
     sdkLogsTo(log);
-    const worker = await startWorker({ config, env, cacheDir: bundleDir(env), log: message => log.info(message) });
+    const worker = await startWorker({
+      config,
+      env,
+      cacheDir: bundleDir(env),
+      log: message => log.info(message),
+    });
     log.info(serving(config, env), 'This worker takes work.');
     return await untilStopped(worker, log, env);
   } catch (error) {
@@ -42,7 +51,10 @@ export async function runWorker(options: WorkerProcess = {}): Promise<number> {
   }
 }
 
-/** Builds the workflow bundle for later starts: container images do it once, so that their file system can stay read-only. */
+/**
+ * Builds the workflow bundle for later starts: container images do it once, so that their file system can
+ * stay read-only.
+ */
 export async function prepareWorker(env: NodeJS.ProcessEnv = process.env): Promise<string> {
   return workflowBundle(bundleDir(env));
 }
@@ -102,7 +114,10 @@ async function untilStopped(worker: RunningWorker, log: Logger, env: NodeJS.Proc
 // Three of these fit into the age at which deploy/healthy.mjs calls a worker ill.
 const SIGN_EVERY_MS = 10_000;
 
-/** A file that stays young while the worker takes work and its store answers: what a container's health check looks at. */
+/**
+ * A file that stays young while the worker takes work and its store answers: what a container's health check
+ * looks at.
+ */
 function signsOfLife(worker: RunningWorker, file: string | undefined, log: Logger): { end(): Promise<void> } {
   if (!file) return { end: async () => {} };
   const path = resolve(file);
@@ -134,7 +149,8 @@ function sdkLogsTo(log: Logger): void {
     WARN: 'warn',
     ERROR: 'error',
   };
-  const write = (entry: LogEntry): void => log[level[entry.level]]({ ...(entry.meta as object) }, entry.message);
+  const write = (entry: LogEntry): void =>
+    log[level[entry.level]]({ ...(entry.meta as object) }, entry.message);
   Runtime.install({
     logger: new DefaultLogger('INFO', write),
     shutdownSignals: [],

@@ -1,4 +1,7 @@
-/** The systems of a configuration, each behind its connector. A catalog file that was corrected is taken up without a restart. */
+/**
+ * The systems of a configuration, each behind its connector. A catalog file that was corrected is taken up
+ * without a restart.
+ */
 import { stat } from 'node:fs/promises';
 import type { Systems } from '../activities/deps.js';
 import { loadCatalog } from '../connectors/catalog/file.js';
@@ -59,7 +62,9 @@ export function openSystems(
       return (await opening).connector;
     } catch (error) {
       if (opened.get(system) === opening) opened.delete(system);
-      throw error instanceof HandoverFailure ? error : new HandoverFailure('configuration', (error as Error).message);
+      throw error instanceof HandoverFailure
+        ? error
+        : new HandoverFailure('configuration', (error as Error).message);
     }
   };
 
@@ -70,7 +75,9 @@ export function openSystems(
     async close() {
       const current = await Promise.allSettled(opened.values());
       await Promise.allSettled(
-        [...retired, ...current.flatMap(one => (one.status === 'fulfilled' ? one.value.connector : []))].map(one => one.close()),
+        [...retired, ...current.flatMap(one => (one.status === 'fulfilled' ? one.value.connector : []))].map(
+          one => one.close(),
+        ),
       );
     },
   };

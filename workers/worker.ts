@@ -1,4 +1,7 @@
-/** One worker: configuration in, a running worker out. `main.ts` and the embedded installation both start it here. */
+/**
+ * One worker: configuration in, a running worker out. `main.ts` and the embedded installation both start it
+ * here.
+ */
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { reconcileArchive } from '../activities/archive.js';
 import type { Deps } from '../activities/deps.js';
@@ -17,7 +20,10 @@ export interface StartWorkerOptions {
   cacheDir: string;
   log: (message: string) => void;
   env?: NodeJS.ProcessEnv;
-  /** The kinds of system that this worker can speak to, where they are not those of the registry: tests bring their own. */
+  /**
+   * The kinds of system that this worker can speak to, where they are not those of the registry: tests bring
+   * their own.
+   */
   kinds?: Kinds;
   /** Tests wait less long than operators do. */
   patience?: Partial<Deps['patience']>;
@@ -60,11 +66,16 @@ async function start(
   const { address, namespace, taskQueue } = config.temporal;
   const temporal = await connectTemporal({ address, namespace });
   closer(() => temporal.connection.close());
-  const store = await openStore(connectionUrl(config.store.connection, 'our own store', env)).catch((error: Error) => {
-    throw new Error(`Our own store, named by ${config.store.connection}, could not be opened: ${error.message}`, {
-      cause: error,
-    });
-  });
+  const store = await openStore(connectionUrl(config.store.connection, 'our own store', env)).catch(
+    (error: Error) => {
+      throw new Error(
+        `Our own store, named by ${config.store.connection}, could not be opened: ${error.message}`,
+        {
+          cause: error,
+        },
+      );
+    },
+  );
   closer(() => store.close());
   const systems = openSystems(config, log, env, options.kinds);
   closer(() => systems.close());

@@ -1,6 +1,7 @@
 /**
- * Keeps the history of one offboarding: an abandoned child that waits for the close, since no run can export its own. It is told when
- * the run is about to close; once a day it looks by itself, because a terminated run tells nobody.
+ * Keeps the history of one offboarding: an abandoned child that waits for the close, since no run can export
+ * its own. It is told when the run is about to close; once a day it looks by itself, because a terminated run
+ * tells nobody.
  */
 
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
@@ -34,7 +35,9 @@ export async function archiveRun(input: ArchiveRunInput): Promise<{ kind: string
     // Told a moment before the close, it is a matter of a second; after that it asks ever more rarely.
     patience = told === heard ? Math.min(patience * 2, DAY_MS) : 1000;
     heard = told;
-    const archived = await attempt(() => long.archiveRuns.executeWithOptions({ summary: 'Keep the whole history' }, [input]));
+    const archived = await attempt(() =>
+      long.archiveRuns.executeWithOptions({ summary: 'Keep the whole history' }, [input]),
+    );
     if (archived.ok && archived.value.kind !== 'still-open') return archived.value;
   }
 }
@@ -57,8 +60,10 @@ export const archive = {
     }
   },
   async tell(offboardingId: string): Promise<void> {
-    const closing = (): Promise<void> => getExternalWorkflowHandle(archiveWorkflowId(offboardingId)).signal(CLOSING);
-    // A run that was reset after its end finds its archiver gone. Should both fail, workers still look for closed runs.
+    const closing = (): Promise<void> =>
+      getExternalWorkflowHandle(archiveWorkflowId(offboardingId)).signal(CLOSING);
+    // A run that was reset after its end finds its archiver gone. Should both fail, workers still look for
+    // closed runs.
     await closing()
       .catch(async () => {
         await archive.start(offboardingId);

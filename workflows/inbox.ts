@@ -1,7 +1,8 @@
 /**
- * The inbox of any workflow that takes decisions. Every message exists twice under one name, as a signal and as an update; handlers only
- * enqueue. One loop judges the letters one after the other: who sent it, what the rules say, what changes. Beside it the recorder writes
- * every verdict into the audit trail, refusals as well. An unknown name or an odd payload is a refusal, never a stuck task.
+ * The inbox of any workflow that takes decisions. Every message exists twice under one name, as a signal and
+ * as an update; handlers only enqueue. One loop judges the letters one after the other: who sent it, what the
+ * rules say, what changes. Beside it the recorder writes every verdict into the audit trail, refusals as
+ * well. An unknown name or an odd payload is a refusal, never a stuck task.
  *
  * It knows no offboarding: a workflow gives its messages, how they are read, and the rules.
  */
@@ -26,12 +27,16 @@ import { ask, prompt, quick } from './proxies.js';
 
 /** What a workflow says about its messages. */
 export interface Rules<Decision extends { name: string; by: string }> {
-  /** The audit trail that every verdict goes into: the id of the offboarding, or of whatever is decided about. */
+  /**
+   * The audit trail that every verdict goes into: the id of the offboarding, or of whatever is decided about.
+   */
   trail: string;
   /** Message name → what it does, as the Temporal UI shows it. */
   messages: Readonly<Record<string, string>>;
   parse(name: string, payload: unknown): Parsed<Decision>;
-  /** May this person decide this now? What is accepted has been applied when this returns. @param now ISO 8601 */
+  /**
+   * May this person decide this now? What is accepted has been applied when this returns. @param now ISO 8601
+   */
   judge(decision: Decision, who: Sender, now: string): { accepted: boolean; sentence: string };
   /** Told of every refusal, to show it. */
   refused(refusal: Refusal): void;
@@ -62,7 +67,10 @@ interface Letter {
   answer?: (answer: Answer) => void;
 }
 
-/** Installs every message and starts the loop. Call it before the first await, so that nothing that comes early is lost. */
+/**
+ * Installs every message and starts the loop. Call it before the first await, so that nothing that comes
+ * early is lost.
+ */
 export function openInbox<Decision extends { name: string; by: string }>(rules: Rules<Decision>): Inbox {
   const letters: Letter[] = [];
   const unrecorded: (() => Promise<unknown>)[] = [];
@@ -76,12 +84,15 @@ export function openInbox<Decision extends { name: string; by: string }>(rules: 
   };
   const enqueueAndAnswer = (name: string, payload: unknown): Promise<Answer> =>
     new Promise((accept, refuse) => {
-      const answer = (given: Answer): void => (given.verdict === 'accepted' ? accept(given) : refuse(refusal(given)));
+      const answer = (given: Answer): void =>
+        given.verdict === 'accepted' ? accept(given) : refuse(refusal(given));
       letters.push({ name, payload, answer });
     });
   for (const [name, description] of Object.entries(rules.messages)) {
     setHandler(defineSignal<[unknown?]>(name), payload => enqueue(name, payload), { description });
-    setHandler(defineUpdate<Answer, [unknown?]>(name), payload => enqueueAndAnswer(name, payload), { description });
+    setHandler(defineUpdate<Answer, [unknown?]>(name), payload => enqueueAndAnswer(name, payload), {
+      description,
+    });
   }
   setDefaultSignalHandler((name, ...payload) => enqueue(name, payload[0]));
   setDefaultUpdateHandler((name, ...payload) => enqueueAndAnswer(name, payload[0]));
@@ -121,7 +132,10 @@ export function openInbox<Decision extends { name: string; by: string }>(rules: 
       unrecorded.push(() => ask(quick.recordNotice, `Noted: ${notice.notice}`, entry));
     },
     settled: () =>
-      condition(() => letters.length === 0 && !judging && unrecorded.length === 0 && !recording && allHandlersFinished()),
+      condition(
+        () =>
+          letters.length === 0 && !judging && unrecorded.length === 0 && !recording && allHandlersFinished(),
+      ),
   };
 }
 
@@ -179,13 +193,19 @@ async function identifyAndJudge<Decision extends { name: string; by: string }>(
 }
 
 /**
- * It fails the update, never the run: the Temporal UI would call an ordinary answer successful. The sentence may name people, and no
- * codec encrypts a failure's message, so it stays in the detail, a payload like every answer. No stack trace: nothing went wrong here.
+ * It fails the update, never the run: the Temporal UI would call an ordinary answer successful. The sentence
+ * may name people, and no codec encrypts a failure's message, so it stays in the detail, a payload like every
+ * answer. No stack trace: nothing went wrong here.
  */
 function refusal(answer: Answer): ApplicationFailure {
   const message =
     'Refused, and nothing was changed. The reason stands at the top of the current details: press R in User Metadata.';
-  const failure = ApplicationFailure.create({ type: REFUSED, message, nonRetryable: true, details: [answer] });
+  const failure = ApplicationFailure.create({
+    type: REFUSED,
+    message,
+    nonRetryable: true,
+    details: [answer],
+  });
   failure.stack = '';
   return failure;
 }

@@ -1,4 +1,7 @@
-/** Names that workflows and callers share: workflow types, ids, messages, their answers. Import this, never the workflows themselves. */
+/**
+ * Names that workflows and callers share: workflow types, ids, messages, their answers. Import this, never
+ * the workflows themselves.
+ */
 import type { Finding, Outcome, RunState, StepState } from '../domain/model.js';
 import type { Participant } from '../domain/people.js';
 import type { DecisionName, Order } from '../domain/request.js';
@@ -45,7 +48,10 @@ export interface OffboardUserInput {
 /** Type of the failure that a refused update ends with; the whole answer is its one detail. */
 export const REFUSED = 'refused';
 
-/** What an update answers, and what happened to a signal. A refused update fails with this as its detail, so that nobody takes it for done. */
+/**
+ * What an update answers, and what happened to a signal. A refused update fails with this as its detail, so
+ * that nobody takes it for done.
+ */
 export interface DecisionAnswer {
   verdict: 'accepted' | 'refused';
   sentence: string;
@@ -61,7 +67,14 @@ export interface Report {
   certificate: string | null;
   /** System → whether the leaver can still get in. */
   access: Record<string, string>;
-  steps: { id: string; title: string; state: StepState; changed: number; remaining: number | null; message: string | null }[];
+  steps: {
+    id: string;
+    title: string;
+    state: StepState;
+    changed: number;
+    remaining: number | null;
+    message: string | null;
+  }[];
   findings: Finding[];
 }
 

@@ -13,7 +13,8 @@ import { type FailureKind, isFailureKind } from '../domain/failure.js';
 import { summary } from '../domain/summary.js';
 
 const retry: ActivityOptions['retry'] = {
-  // A restart of a database takes seconds: ask again soon, then rarely. The activity itself says when its patience ends.
+  // A restart of a database takes seconds: ask again soon, then rarely. The activity itself says when its
+  // patience ends.
   initialInterval: '500ms',
   backoffCoefficient: 2,
   maximumInterval: '30s',
@@ -27,7 +28,9 @@ export const quick = proxyActivities<Activities>({
   retry,
 });
 
-/** Reads of a whole system, and slices of batches. They heartbeat, so a dead worker is noticed within seconds. */
+/**
+ * Reads of a whole system, and slices of batches. They heartbeat, so a dead worker is noticed within seconds.
+ */
 export const long = proxyActivities<Activities>({
   startToCloseTimeout: '30 minutes',
   scheduleToCloseTimeout: '7 days',
@@ -45,8 +48,8 @@ export const prompt = proxyActivities<Activities>({
 });
 
 /**
- * What came of an activity. `kind` says of what sort a failure is: one of the closed list, `bug` for what nobody knew, `timeout` where
- * no worker finished in time, `cancelled` where it was asked to stop.
+ * What came of an activity. `kind` says of what sort a failure is: one of the closed list, `bug` for what
+ * nobody knew, `timeout` where no worker finished in time, `cancelled` where it was asked to stop.
  */
 export type Attempt<T> = { ok: true; value: T } | { ok: false; kind: AttemptFailure; sentence: string };
 export type AttemptFailure = FailureKind | 'bug' | 'timeout' | 'cancelled';
@@ -75,7 +78,10 @@ interface Verb<I, O> {
   executeWithOptions(options: ActivityOptions, args: [I]): Promise<O>;
 }
 
-/** Does something by an activity, under a summary that people read in the Temporal UI. What fails for good is a value. */
+/**
+ * Does something by an activity, under a summary that people read in the Temporal UI. What fails for good is
+ * a value.
+ */
 export function ask<I, O>(verb: Verb<I, O>, says: string, input: I): Promise<Attempt<O>> {
   return attempt(() => verb.executeWithOptions({ summary: summary(says) }, [input]));
 }

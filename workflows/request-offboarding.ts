@@ -1,13 +1,19 @@
 /**
- * The front door: for people in the Temporal UI, the CLI and other tools, under any workflow id. It checks the request, looks the
- * people up, and starts the one offboarding of that person, or answers with the run that is open already.
+ * The front door: for people in the Temporal UI, the CLI and other tools, under any workflow id. It checks
+ * the request, looks the people up, and starts the one offboarding of that person, or answers with the run
+ * that is open already.
  */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, setCurrentDetails, startChild, uuid4 } from '@temporalio/workflow';
 import { type Decider, mayRequest, type Participant } from '../domain/people.js';
 import { type Order, parseRequest } from '../domain/request.js';
 import { summary } from '../domain/summary.js';
-import { OFFBOARD_USER, type OffboardUserInput, offboardingWorkflowId, type RequestAnswer } from './messages.js';
+import {
+  OFFBOARD_USER,
+  type OffboardUserInput,
+  offboardingWorkflowId,
+  type RequestAnswer,
+} from './messages.js';
 import { ask, quick } from './proxies.js';
 
 export async function requestOffboarding(request?: unknown): Promise<RequestAnswer> {
@@ -38,10 +44,20 @@ async function look(key: string, who: string): Promise<Decider | { sentence: str
 }
 
 /** @param given the keys that the request really had: defaults are nobody's wish */
-async function start(order: Order, leaver: Decider, requester: Decider, given: readonly string[]): Promise<RequestAnswer> {
+async function start(
+  order: Order,
+  leaver: Decider,
+  requester: Decider,
+  given: readonly string[],
+): Promise<RequestAnswer> {
   const workflowId = offboardingWorkflowId(leaver.id);
   const offboardingId = uuid4();
-  const input: OffboardUserInput = { offboardingId, order, leaver: participant(leaver), requester: participant(requester) };
+  const input: OffboardUserInput = {
+    offboardingId,
+    order,
+    leaver: participant(leaver),
+    requester: participant(requester),
+  };
   try {
     await startChild(OFFBOARD_USER, {
       workflowId,
@@ -62,7 +78,10 @@ async function start(order: Order, leaver: Decider, requester: Decider, given: r
   return { answer: 'started', workflowId, offboardingId, leaver: leaver.name, next };
 }
 
-/** Says how the new request differs and which `amend` would make the open run do it. Changes nothing by itself. */
+/**
+ * Says how the new request differs and which `amend` would make the open run do it. Changes nothing by
+ * itself.
+ */
 async function alreadyRunning(
   workflowId: string,
   leaver: Decider,
@@ -72,9 +91,12 @@ async function alreadyRunning(
   const open = await ask(quick.openRequest, 'What does the open run do?', { leaverId: leaver.id });
   const current = open.ok ? open.value.order : null;
   const differs = current
-    ? AMENDABLE.filter(key => given.includes(key) && JSON.stringify(order[key]) !== JSON.stringify(current[key]))
+    ? AMENDABLE.filter(
+        key => given.includes(key) && JSON.stringify(order[key]) !== JSON.stringify(current[key]),
+      )
     : [];
-  const amend = differs.length > 0 ? { by: '', ...Object.fromEntries(differs.map(key => [key, order[key]])) } : null;
+  const amend =
+    differs.length > 0 ? { by: '', ...Object.fromEntries(differs.map(key => [key, order[key]])) } : null;
   return {
     answer: 'already-running',
     workflowId,

@@ -1,10 +1,16 @@
-/** The activities of the workflow written by hand: a pool per system, bound parameters, a statement per category. */
+/**
+ * The activities of the workflow written by hand: a pool per system, bound parameters, a statement per
+ * category.
+ */
 import { ApplicationFailure } from '@temporalio/activity';
 import type pg from 'pg';
 
 export type System = 'office' | 'desk';
 
-/** What can be moved; the other categories of the two systems are people's work, and nobody looks at them here. */
+/**
+ * What can be moved; the other categories of the two systems are people's work, and nobody looks at them
+ * here.
+ */
 const TABLES: Record<System, readonly string[]> = {
   office: ['accounts', 'contacts', 'deals', 'reports', 'tasks'],
   desk: ['tickets', 'views', 'macros', 'articles'],
@@ -26,7 +32,9 @@ export function createActivities(pools: Record<System, pg.Pool>) {
       const pool = pools[system];
       const leaverId = await idOf(pool, leaver);
       const successorId = await idOf(pool, successor);
-      const counts = TABLES[system].map(table => `(select count(*)::int from public.${table} where owner_id = $1) as ${table}`);
+      const counts = TABLES[system].map(
+        table => `(select count(*)::int from public.${table} where owner_id = $1) as ${table}`,
+      );
       const { rows } = await pool.query(`select ${counts.join(', ')}`, [leaverId]);
       return { leaverId, successorId, items: rows[0] as Record<string, number> };
     },
@@ -35,15 +43,18 @@ export function createActivities(pools: Record<System, pg.Pool>) {
     async moveCategory(system: System, category: string, from: string, to: string): Promise<number> {
       // A table's name cannot be bound: only the ones from our own list get into the statement.
       if (!TABLES[system].includes(category)) throw missing(`${system} has no category ${category}.`);
-      const { rowCount } = await pools[system].query(`update public.${category} set owner_id = $2 where owner_id = $1`, [
-        from,
-        to,
-      ]);
+      const { rowCount } = await pools[system].query(
+        `update public.${category} set owner_id = $2 where owner_id = $1`,
+        [from, to],
+      );
       return rowCount ?? 0;
     },
 
     async switchOff(system: System, id: string): Promise<void> {
-      const { rowCount } = await pools[system].query('update public.people set active = false where id = $1', [id]);
+      const { rowCount } = await pools[system].query(
+        'update public.people set active = false where id = $1',
+        [id],
+      );
       if (rowCount !== 1) throw missing(`${system} has nobody with the id ${id}.`);
     },
   };

@@ -12,7 +12,11 @@ export interface ByHandOptions {
 }
 
 /** Answers how to stop it. */
-export async function startByHandWorker({ address, taskQueue, ...urls }: ByHandOptions): Promise<() => Promise<void>> {
+export async function startByHandWorker({
+  address,
+  taskQueue,
+  ...urls
+}: ByHandOptions): Promise<() => Promise<void>> {
   const pools = { office: poolOf(urls.office), desk: poolOf(urls.desk) };
   const connection = await NativeConnection.connect({ address });
   const worker = await Worker.create({
@@ -32,7 +36,12 @@ export async function startByHandWorker({ address, taskQueue, ...urls }: ByHandO
 }
 
 function poolOf(connectionString: string): pg.Pool {
-  const pool = new pg.Pool({ connectionString, max: 10, connectionTimeoutMillis: 30_000, statement_timeout: 30_000 });
+  const pool = new pg.Pool({
+    connectionString,
+    max: 10,
+    connectionTimeoutMillis: 30_000,
+    statement_timeout: 30_000,
+  });
   // An idle connection that breaks is replaced; without a listener it would end the process.
   pool.on('error', error => console.error(error.message));
   return pool;

@@ -1,6 +1,7 @@
 /**
- * What a good engineer writes from Temporal's samples for the two systems of bench/team: one workflow per person. Look, ask, move
- * everything, switch off. It keeps no ledger, makes no plan, proves nothing and leaves no trail but its history.
+ * What a good engineer writes from Temporal's samples for the two systems of bench/team: one workflow per
+ * person. Look, ask, move everything, switch off. It keeps no ledger, makes no plan, proves nothing and
+ * leaves no trail but its history.
  */
 import { condition, defineQuery, defineSignal, proxyActivities, setHandler } from '@temporalio/workflow';
 import type { Activities, Found, System } from './activities.js';
@@ -34,7 +35,10 @@ export async function offboardByHand({ leaver, successor }: Order): Promise<Resu
   });
   setHandler(found, () => holds);
 
-  const [office, desk] = await Promise.all([lookInto('office', leaver, successor), lookInto('desk', leaver, successor)]);
+  const [office, desk] = await Promise.all([
+    lookInto('office', leaver, successor),
+    lookInto('desk', leaver, successor),
+  ]);
   holds = { office, desk };
   if (!(await condition(() => approvedBy !== null, '30 days'))) return { approvedBy, moved: 0 };
 

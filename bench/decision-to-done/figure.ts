@@ -1,7 +1,8 @@
 /**
- * How long an approver waits: from the last approval's arrival to the leaver being switched off everywhere, for 500 items in twelve
- * categories of two systems, one offboarding after the other on a quiet server in memory. The reference does the same activities, in the
- * same order and in the same breaths, as no-ops: what Temporal itself takes to carry them.
+ * How long an approver waits: from the last approval's arrival to the leaver being switched off everywhere,
+ * for 500 items in twelve categories of two systems, one offboarding after the other on a quiet server in
+ * memory. The reference does the same activities, in the same order and in the same breaths, as no-ops: what
+ * Temporal itself takes to carry them.
  */
 import { connectTemporal } from '../../runtime/temporal.js';
 import { archived } from '../harness/archive.js';
@@ -65,7 +66,11 @@ async function noops(address: string, runs: number, shape: ReturnType<typeof sha
     const histories: History[] = [];
     for (let n = 0; n <= runs; n++) {
       const args = [{ shape: [1, 'gate', ...shape] }];
-      const handle = await client.workflow.start('noop', { taskQueue: 'noops', workflowId: `noop/${n}`, args });
+      const handle = await client.workflow.start('noop', {
+        taskQueue: 'noops',
+        workflowId: `noop/${n}`,
+        args,
+      });
       for (let events = 0; events < GATE_REACHED; events = (await handle.fetchHistory()).events?.length ?? 0)
         await new Promise(done => setTimeout(done, 50));
       await handle.signal('pass');
@@ -82,14 +87,20 @@ async function noops(address: string, runs: number, shape: ReturnType<typeof sha
 /** Started, a workflow task (3), an activity (3), a workflow task (3): now it waits. */
 const GATE_REACHED = 10;
 
-/** The events from the last message (the approval) to the workflow task that learns of the last deactivation. */
+/**
+ * The events from the last message (the approval) to the workflow task that learns of the last deactivation.
+ */
 function afterApproval(history: History): History {
   const events = history.events ?? [];
   const approval = events.findLastIndex(
-    event => event.workflowExecutionSignaledEventAttributes ?? event.workflowExecutionUpdateAcceptedEventAttributes,
+    event =>
+      event.workflowExecutionSignaledEventAttributes ?? event.workflowExecutionUpdateAcceptedEventAttributes,
   );
   const names = new Map(
-    events.map(event => [String(event.eventId), event.activityTaskScheduledEventAttributes?.activityType?.name] as const),
+    events.map(
+      event =>
+        [String(event.eventId), event.activityTaskScheduledEventAttributes?.activityType?.name] as const,
+    ),
   );
   const last = events.findLastIndex(event => {
     const done = event.activityTaskCompletedEventAttributes;

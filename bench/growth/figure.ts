@@ -1,7 +1,8 @@
 /**
- * How the engine's time and its worker's memory grow with the items of one leaver: from a thousand to a million in one table. Linear means
- * that ten times the items take at most ten times as long; what every run costs, however small, makes the first steps cheaper than that.
- * Each size on fresh copies, with a worker of its own that has done a small offboarding before. A picture of it is drawn by picture.ts.
+ * How the engine's time and its worker's memory grow with the items of one leaver: from a thousand to a
+ * million in one table. Linear means that ten times the items take at most ten times as long; what every run
+ * costs, however small, makes the first steps cheaper than that. Each size on fresh copies, with a worker of
+ * its own that has done a small offboarding before. A picture of it is drawn by picture.ts.
  */
 import { compared, type Effort, type Line, type Measured, median, seconds } from '../harness/figure.js';
 import { spentInWords } from '../harness/history.js';

@@ -1,7 +1,7 @@
 /**
  * Draws growth.svg from the figures in figures.jsonl, which is what `npm run bench -- --json growth` prints:
- * `node --import tsx bench/growth/picture.ts`. Left the time, both axes logarithmic, beside a line on which ten times the items take ten
- * times as long; right the worker's memory above idle, beside its limit.
+ * `node --import tsx bench/growth/picture.ts`. Left the time, both axes logarithmic, beside a line on which
+ * ten times the items take ten times as long; right the worker's memory above idle, beside its limit.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Line } from '../harness/figure.js';
@@ -25,7 +25,9 @@ const lines = (await readFile(new URL('./figures.jsonl', import.meta.url), 'utf8
 const points = lines
   .map(line => JSON.parse(line) as Line)
   .filter(line => line.name.startsWith('growth-'))
-  .map((line): Point => ({ items: Number(line.items), ms: line.ours_ms, mb: Number(line.memory_above_idle_mb) }));
+  .map(
+    (line): Point => ({ items: Number(line.items), ms: line.ours_ms, mb: Number(line.memory_above_idle_mb) }),
+  );
 await writeFile(new URL('./growth.svg', import.meta.url), picture(points));
 
 function picture(points: readonly Point[]): string {

@@ -57,15 +57,21 @@ export async function offboard({ offboardings }: Engine, people: People, items: 
   const answer = await offboardings.request({ user: people.user, requestedBy: people.requestedBy });
   if (answer.answer !== 'started') throw new Error(`Not started: ${JSON.stringify(answer)}`);
   const run = answer.workflowId;
-  const planned = await offboardings.waitFor(run, status => status.state !== 'preparing', { timeoutMs: 600_000, everyMs: 20 });
+  const planned = await offboardings.waitFor(run, status => status.state !== 'preparing', {
+    timeoutMs: 600_000,
+    everyMs: 20,
+  });
   if (planned.state !== 'awaiting-approval') throw new Error(`${planned.state}: ${planned.sentence}`);
-  if (people.manual) await offboardings.decide(run, 'acknowledge', { by: people.requestedBy, category: people.manual });
+  if (people.manual)
+    await offboardings.decide(run, 'acknowledge', { by: people.requestedBy, category: people.manual });
   await offboardings.decide(run, 'approve', { by: people.approver, plan: planned.plan!.digest });
   const report = await offboardings.result(run);
   const ms = performance.now() - started;
   const moved = report.steps.reduce((sum, step) => sum + step.changed, 0);
   if (report.outcome !== 'completed' || moved !== items)
-    throw new Error(`The engine moved ${moved} of ${items} and ended as ${report.outcome}: ${report.sentence}`);
+    throw new Error(
+      `The engine moved ${moved} of ${items} and ended as ${report.outcome}: ${report.sentence}`,
+    );
   const handle = offboardings.handle(run);
   const history = await handle.fetchHistory();
   return {
@@ -87,5 +93,9 @@ function phasesOf({ events }: History): EngineRun['phases'] {
   const planned = timeOf(all.find(ended('makePlan'))!);
   const approved = timeOf(all.findLast(event => event.workflowExecutionUpdateAcceptedEventAttributes)!);
   const handedOver = timeOf(all.findLast(ended('runSteps'))!);
-  return { plan: planned - timeOf(all[0]!), handOver: handedOver - approved, close: timeOf(all.at(-1)!) - handedOver };
+  return {
+    plan: planned - timeOf(all[0]!),
+    handOver: handedOver - approved,
+    close: timeOf(all.at(-1)!) - handedOver,
+  };
 }

@@ -1,6 +1,12 @@
-/** What a figure is: numbers in lines, and where its time goes in words. Every figure lives in a folder of its own and answers with this. */
+/**
+ * What a figure is: numbers in lines, and where its time goes in words. Every figure lives in a folder of its
+ * own and answers with this.
+ */
 
-/** One line of output. Times in milliseconds; `more` holds what else was measured and is printed with the line. */
+/**
+ * One line of output. Times in milliseconds; `more` holds what else was measured and is printed with the
+ * line.
+ */
 export interface Line {
   name: string;
   ours_ms: number;
@@ -28,9 +34,22 @@ export interface Effort {
 
 export type Figure = (effort: Effort) => Promise<Measured>;
 
-export function compared(name: string, ours: number[], reference: number[], limit: number | null, more: object = {}): Line {
+export function compared(
+  name: string,
+  ours: number[],
+  reference: number[],
+  limit: number | null,
+  more: object = {},
+): Line {
   const [a, b] = [median(ours), median(reference)];
-  return { name, ours_ms: rounded(a), reference_ms: rounded(b), ratio: Number((a / b).toPrecision(3)), limit, ...more };
+  return {
+    name,
+    ours_ms: rounded(a),
+    reference_ms: rounded(b),
+    ratio: Number((a / b).toPrecision(3)),
+    limit,
+    ...more,
+  };
 }
 
 /** True when a line misses its limit. */

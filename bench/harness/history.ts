@@ -1,10 +1,16 @@
-/** Where a run's time went, read from its history: how long activities and workflow tasks waited, and how long they took. */
+/**
+ * Where a run's time went, read from its history: how long activities and workflow tasks waited, and how long
+ * they took.
+ */
 import type { WorkflowHandle } from '@temporalio/client';
 
 export type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 export type HistoryEvent = NonNullable<History['events']>[number];
 
-/** Of one kind of task: how many, how long they lay on the task queue, how long a worker had them. Milliseconds in all. */
+/**
+ * Of one kind of task: how many, how long they lay on the task queue, how long a worker had them.
+ * Milliseconds in all.
+ */
 export interface Spent {
   name: string;
   count: number;
@@ -50,7 +56,8 @@ export function spentInWords(histories: readonly History[], atLeastMs = 0.5): st
   return spentIn(histories)
     .filter(({ waited, worked }) => (waited + worked) / runs >= atLeastMs)
     .map(
-      ({ name, count, waited, worked }) => `${name} x${round(count / runs)}: ${round(worked / runs)} + ${round(waited / runs)}`,
+      ({ name, count, waited, worked }) =>
+        `${name} x${round(count / runs)}: ${round(worked / runs)} + ${round(waited / runs)}`,
     )
     .join(', ');
 }

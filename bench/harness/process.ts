@@ -1,4 +1,7 @@
-/** What the kernel says about a process and its children: memory and processor time. Linux alone tells it this way; elsewhere it is 0. */
+/**
+ * What the kernel says about a process and its children: memory and processor time. Linux alone tells it this
+ * way; elsewhere it is 0.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** Resident memory in MiB. */
@@ -25,7 +28,11 @@ function statOf(pid: number): { parent: number; self: number; endedChildren: num
   const fields = read(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
   if (fields.length < 15) return null;
   const at = (n: number): number => Number(fields[n - 3]);
-  return { parent: at(4), self: (at(14) + at(15)) * MS_PER_TICK, endedChildren: (at(16) + at(17)) * MS_PER_TICK };
+  return {
+    parent: at(4),
+    self: (at(14) + at(15)) * MS_PER_TICK,
+    endedChildren: (at(16) + at(17)) * MS_PER_TICK,
+  };
 }
 
 function read(path: string): string {
@@ -61,5 +68,8 @@ export async function whileCounting<T>(
   const before = now();
   const value = await work();
   const after = now();
-  return { value, used: Object.fromEntries(Object.keys(processes).map(name => [name, after[name]! - before[name]!])) };
+  return {
+    value,
+    used: Object.fromEntries(Object.keys(processes).map(name => [name, after[name]! - before[name]!])),
+  };
 }

@@ -1,4 +1,7 @@
-/** The servers that figures run on: PostgreSQL as bench/million sets it, and Temporal's dev server in memory, both of our own and gone afterwards. */
+/**
+ * The servers that figures run on: PostgreSQL as bench/million sets it, and Temporal's dev server in memory,
+ * both of our own and gone afterwards.
+ */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +13,10 @@ import { openServer } from '../million/databases.js';
 
 export interface Servers {
   postgres: Postgres;
-  /** A new one each time: a worker looks for closed runs when it starts, and must not find those of another round. */
+  /**
+   * A new one each time: a worker looks for closed runs when it starts, and must not find those of another
+   * round.
+   */
   temporal(): Promise<TemporalServer>;
   /** A directory of this figure's own. */
   dir: string;
@@ -30,7 +36,13 @@ export async function withServers<T>(work: (servers: Servers) => Promise<T>): Pr
       dir,
       async temporal() {
         const logFile = join(dir, `temporal-${started.length}.log`);
-        const server = await startTemporalServer({ cli: cli.path, headless: true, searchAttributes, logFile, say: () => {} });
+        const server = await startTemporalServer({
+          cli: cli.path,
+          headless: true,
+          searchAttributes,
+          logFile,
+          say: () => {},
+        });
         started.push(server);
         return server;
       },

@@ -3,7 +3,10 @@ import Table from 'cli-table3';
 import { type Line, missed, seconds } from './figure.js';
 
 export function table(lines: readonly Line[]): string {
-  const drawn = new Table({ head: ['figure', 'ours', 'reference', 'ratio', 'limit', ''], style: { head: [], border: [] } });
+  const drawn = new Table({
+    head: ['figure', 'ours', 'reference', 'ratio', 'limit', ''],
+    style: { head: [], border: [] },
+  });
   for (const line of lines) {
     const { name, ours_ms, reference_ms, ratio, limit, ...more } = line;
     const rest = Object.entries(more).map(([what, value]) => `${what} ${value}`);

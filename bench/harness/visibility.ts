@@ -1,4 +1,7 @@
-/** What Temporal itself says about all workflows of a task queue: whether all are closed, and from when to when they ran. */
+/**
+ * What Temporal itself says about all workflows of a task queue: whether all are closed, and from when to
+ * when they ran.
+ */
 import type { Client } from '@temporalio/client';
 
 const WITHIN_MS = 600_000;
@@ -9,14 +12,22 @@ export interface Everyone {
   type?: string;
 }
 
-/** Waits until `expected` workflows have closed. Asks rarely: counting is work for the server that is being measured. */
-export async function everyoneClosed(client: Client, { taskQueue, type }: Everyone, expected: number): Promise<void> {
+/**
+ * Waits until `expected` workflows have closed. Asks rarely: counting is work for the server that is being
+ * measured.
+ */
+export async function everyoneClosed(
+  client: Client,
+  { taskQueue, type }: Everyone,
+  expected: number,
+): Promise<void> {
   const which = `TaskQueue = "${taskQueue}"${type ? ` and WorkflowType = "${type}"` : ''}`;
   const deadline = Date.now() + WITHIN_MS;
   for (;;) {
     const { count } = await client.workflow.count(`${which} and ExecutionStatus = "Completed"`);
     if (Number(count) >= expected) return;
-    if (Date.now() > deadline) throw new Error(`Only ${count} of ${expected} workflows have completed: ${which}.`);
+    if (Date.now() > deadline)
+      throw new Error(`Only ${count} of ${expected} workflows have completed: ${which}.`);
     await new Promise(done => setTimeout(done, 250));
   }
 }

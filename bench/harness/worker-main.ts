@@ -21,7 +21,11 @@ process.send!('ready');
 async function engine(): Promise<() => Promise<void>> {
   const config = readConfig(order.config!);
   config.temporal = { ...config.temporal, address: order.address, taskQueue: order.taskQueue };
-  const worker = await startWorker({ config, cacheDir: join(tmpdir(), 'handover-bench-bundles'), log: () => {} });
+  const worker = await startWorker({
+    config,
+    cacheDir: join(tmpdir(), 'handover-bench-bundles'),
+    log: () => {},
+  });
   return worker.stop;
 }
 
@@ -47,5 +51,10 @@ async function noop(): Promise<() => Promise<void>> {
 
 function byHand(): Promise<() => Promise<void>> {
   const { BENCH_OFFICE_URL: office, BENCH_DESK_URL: desk } = process.env;
-  return startByHandWorker({ address: order.address, taskQueue: order.taskQueue, office: office!, desk: desk! });
+  return startByHandWorker({
+    address: order.address,
+    taskQueue: order.taskQueue,
+    office: office!,
+    desk: desk!,
+  });
 }

@@ -27,10 +27,14 @@ const MAIN = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
 /** Resolves when the worker takes work. It ends with the process that started it. */
 export async function startBenchWorker(order: WorkerOrder): Promise<BenchWorker> {
   const given = JSON.stringify({ ...order, env: undefined });
-  const child = spawn(process.execPath, [...profiling(), '--import', import.meta.resolve('tsx'), MAIN, given], {
-    env: { ...process.env, ...order.env },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...profiling(), '--import', import.meta.resolve('tsx'), MAIN, given],
+    {
+      env: { ...process.env, ...order.env },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    },
+  );
   await ready(child);
   return {
     pid: child.pid!,
@@ -44,7 +48,10 @@ export async function startBenchWorker(order: WorkerOrder): Promise<BenchWorker>
   };
 }
 
-/** With BENCH_PROFILE=<directory>, Node writes there where each thread of each worker spent its processor time. */
+/**
+ * With BENCH_PROFILE=<directory>, Node writes there where each thread of each worker spent its processor
+ * time.
+ */
 function profiling(): string[] {
   const dir = process.env.BENCH_PROFILE;
   return dir ? ['--cpu-prof', '--cpu-prof-dir', dir] : [];

@@ -1,9 +1,10 @@
 /**
- * What a look at one system costs: a hundred categories, ten million rows in all, five thousand of the leaver's. The reference is the best
- * hand-written SQL that counts and fingerprints the same, on one connection: of several ways to cut it into statements the fastest, with
- * the tricks that made ours fast (no helper processes of PostgreSQL's, statements that it has read before). All read the same warm database,
- * in turns; the answers must be the same to the digit. What is measured is the connector's inventory, without the activity around it,
- * since the SQL has none either.
+ * What a look at one system costs: a hundred categories, ten million rows in all, five thousand of the
+ * leaver's. The reference is the best hand-written SQL that counts and fingerprints the same, on one
+ * connection: of several ways to cut it into statements the fastest, with the tricks that made ours fast (no
+ * helper processes of PostgreSQL's, statements that it has read before). All read the same warm database, in
+ * turns; the answers must be the same to the digit. What is measured is the connector's inventory, without
+ * the activity around it, since the SQL has none either.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -33,7 +34,9 @@ export async function inventoryFigure({ rounds, quick, say }: Effort): Promise<M
     say(`${categories} tables of ${rows} rows`);
     const path = join(dir, 'wide.yaml');
     await writeFile(path, catalog(categories));
-    const connector = createConnector(await loadCatalog(path, KINDS), { connection: new Bundle('the bench', { url }) });
+    const connector = createConnector(await loadCatalog(path, KINDS), {
+      connection: new Bundle('the bench', { url }),
+    });
     const names = connector.categories.map(category => category.category);
     const account: Account = {
       system: 'wide',
@@ -46,20 +49,27 @@ export async function inventoryFigure({ rounds, quick, say }: Effort): Promise<M
       return await withClient(url, async client => {
         const asTyped = byHand(categories, categories)[0]!;
         const shared = await explain(client, asTyped);
-        await client.query('set max_parallel_workers_per_gather = 0; set plan_cache_mode = force_custom_plan');
+        await client.query(
+          'set max_parallel_workers_per_gather = 0; set plan_cache_mode = force_custom_plan',
+        );
         const alone = await explain(client, asTyped);
         const ways = CUTS.map(size => ({ size, statements: byHand(categories, size), ms: [] as number[] }));
         const ours: number[] = [];
-        for (const { statements } of ways) same(await connector.inventory(account, names), await ask(client, statements));
+        for (const { statements } of ways)
+          same(await connector.inventory(account, names), await ask(client, statements));
         for (let look = 0; look < rounds * LOOKS_PER_ROUND; look++) {
           for (const { statements, ms } of ways) {
-            // Whoever asks right after another way would find this connection's process awake and its memory warm: ours goes between.
+            // Whoever asks right after another way would find this connection's process awake and its memory
+            // warm: ours goes between.
             ms.push(await timed(() => ask(client, statements)));
             ours.push(await timed(() => connector.inventory(account, names)));
           }
         }
         const best = ways.reduce((a, b) => (median(b.ms) < median(a.ms) ? b : a));
-        const line = compared('inventory', ours, best.ms, LIMIT, { looks: ours.length, tables_per_statement_by_hand: best.size });
+        const line = compared('inventory', ours, best.ms, LIMIT, {
+          looks: ours.length,
+          tables_per_statement_by_hand: best.size,
+        });
         return {
           lines: [line],
           profile: [
@@ -121,7 +131,9 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 
 /** How much of a statement is planning and how much is reading. */
 async function explain(client: Client, text: string): Promise<string> {
-  const { rows } = await client.query(`explain (analyze, format json) ${text.replaceAll('$1', String(LEAVER))}`);
+  const { rows } = await client.query(
+    `explain (analyze, format json) ${text.replaceAll('$1', String(LEAVER))}`,
+  );
   const [plan] = rows[0]['QUERY PLAN'] as [{ 'Planning Time': number; 'Execution Time': number }];
   return `planning ${seconds(plan['Planning Time'])}, execution ${seconds(plan['Execution Time'])}`;
 }
@@ -130,15 +142,22 @@ function tables(categories: number): string[] {
   return Array.from({ length: categories }, (_, n) => `kind_${String(n + 1).padStart(3, '0')}`);
 }
 
-/** Every two-thousandth row is the leaver's, so that they lie apart, as they do in a table that grew over years. */
+/**
+ * Every two-thousandth row is the leaver's, so that they lie apart, as they do in a table that grew over
+ * years.
+ */
 async function fill(url: string, categories: number, rows: number): Promise<void> {
   await withClient(url, async client => {
     await client.query(
       'create table public.people (id bigint primary key, name text not null, email text not null unique, active boolean not null)',
     );
-    await client.query(`insert into public.people values (${LEAVER}, 'Lena Leaver', 'lena@bench.example', true)`);
+    await client.query(
+      `insert into public.people values (${LEAVER}, 'Lena Leaver', 'lena@bench.example', true)`,
+    );
     for (const table of tables(categories)) {
-      await client.query(`create table public.${table} (id bigint primary key, owner_id bigint not null, title text not null)`);
+      await client.query(
+        `create table public.${table} (id bigint primary key, owner_id bigint not null, title text not null)`,
+      );
       await client.query(
         `insert into public.${table}
          select n, case when n % ($1::int / 50) = 0 then ${LEAVER} else 10 + n % 997 end, 'Number ' || n
@@ -148,7 +167,8 @@ async function fill(url: string, categories: number, rows: number): Promise<void
       await client.query(`create index on public.${table} (owner_id)`);
     }
     await client.query('vacuum (analyze, freeze)');
-    for (const table of tables(categories)) await client.query(`select count(*) from public.${table} where title <> ''`);
+    for (const table of tables(categories))
+      await client.query(`select count(*) from public.${table} where title <> ''`);
   });
 }
 
@@ -167,7 +187,8 @@ function catalog(categories: number): string {
     '  active: people.active',
     'categories:',
     ...tables(categories).map(
-      table => `  ${table}: { title: ${table}, do: transfer, table: public.${table}, key: [id], owner: { column: owner_id } }`,
+      table =>
+        `  ${table}: { title: ${table}, do: transfer, table: public.${table}, key: [id], owner: { column: owner_id } }`,
     ),
     'deactivate: { set: { active: false }, verify: not people.active }',
     '',

@@ -1,4 +1,7 @@
-/** Who competes: the statement an engineer would type, the fastest hand-written batches, the loop people write today, and the engine. */
+/**
+ * Who competes: the statement an engineer would type, the fastest hand-written batches, the loop people write
+ * today, and the engine.
+ */
 import pg from 'pg';
 import type { Offboardings } from '../../client/runs.js';
 import { withClient } from './databases.js';
@@ -13,8 +16,9 @@ export async function bareUpdate(url: string): Promise<number> {
 }
 
 /**
- * Two connections, batches of 10,000 keys in key order, one from the front and one from the back, no record of anything: the
- * fastest that we know, and so the limit. `is true` keeps the planner away from the owner's index, as in the engine. Milliseconds.
+ * Two connections, batches of 10,000 keys in key order, one from the front and one from the back, no record
+ * of anything: the fastest that we know, and so the limit. `is true` keeps the planner away from the owner's
+ * index, as in the engine. Milliseconds.
  */
 export async function handWritten(url: string, items: number): Promise<number> {
   const pool = new pg.Pool({ connectionString: url, max: 3 });
@@ -45,29 +49,44 @@ export async function handWritten(url: string, items: number): Promise<number> {
 /** One awaited UPDATE per row, as it is written today. Milliseconds for `rows` rows. */
 export async function rowByRow(url: string, rows: number): Promise<number> {
   return withClient(url, async client => {
-    const { rows: ids } = await client.query('select id from public.items where owner_id = 1 limit $1', [rows]);
+    const { rows: ids } = await client.query('select id from public.items where owner_id = 1 limit $1', [
+      rows,
+    ]);
     const started = performance.now();
-    for (const { id } of ids) await client.query('update public.items set owner_id = 2 where id = $1 and owner_id = 1', [id]);
+    for (const { id } of ids)
+      await client.query('update public.items set owner_id = 2 where id = $1 and owner_id = 1', [id]);
     return performance.now() - started;
   });
 }
 
 export interface EngineRun {
   ms: number;
-  /** Milliseconds from the request to the plan, from the approval to the end of the hand-over, and from there to the close. */
+  /**
+   * Milliseconds from the request to the plan, from the approval to the end of the hand-over, and from there
+   * to the close.
+   */
   phases: { plan: number; handOver: number; close: number };
   events: number;
   historyBytes: number;
   activities: { name: string; ms: number }[];
 }
 
-/** The whole engine: request, inventory, plan with manifest, gates answered at once, transfer with receipts, proof, deactivation. */
+/**
+ * The whole engine: request, inventory, plan with manifest, gates answered at once, transfer with receipts,
+ * proof, deactivation.
+ */
 export async function engine(offboardings: Offboardings, items: number): Promise<EngineRun> {
   const started = performance.now();
-  const answer = await offboardings.request({ user: 'lena@bench.example', requestedBy: 'olga@bench.example' });
+  const answer = await offboardings.request({
+    user: 'lena@bench.example',
+    requestedBy: 'olga@bench.example',
+  });
   if (answer.answer !== 'started') throw new Error(JSON.stringify(answer));
   const run = answer.workflowId;
-  const planned = await offboardings.waitFor(run, status => status.state !== 'preparing', { timeoutMs: 600_000, everyMs: 20 });
+  const planned = await offboardings.waitFor(run, status => status.state !== 'preparing', {
+    timeoutMs: 600_000,
+    everyMs: 20,
+  });
   if (planned.state !== 'awaiting-approval') throw new Error(`${planned.state}: ${planned.sentence}`);
   const plan = performance.now() - started;
   await offboardings.decide(run, 'approve', { by: 'anna@bench.example', plan: planned.plan!.digest });

@@ -1,4 +1,7 @@
-/** Databases for the big-owner figures: one template, a fresh copy per measurement, so that every contestant starts from the same bytes. */
+/**
+ * Databases for the big-owner figures: one template, a fresh copy per measurement, so that every contestant
+ * starts from the same bytes.
+ */
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { type Postgres, startPostgres } from '../../runtime/embedded/postgres.js';
@@ -17,7 +20,11 @@ export async function openServer(dataDir: string): Promise<Postgres> {
   return startPostgres({ dataDir, settings: SETTINGS, say: () => {} });
 }
 
-export async function buildTemplate(server: Postgres, name: string, { items, between }: Layout): Promise<void> {
+export async function buildTemplate(
+  server: Postgres,
+  name: string,
+  { items, between }: Layout,
+): Promise<void> {
   await server.createDatabase(name);
   await withClient(server.url(name), async client => {
     await client.query(await readFile(new URL('./items.sql', import.meta.url), 'utf8'));

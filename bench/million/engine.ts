@@ -1,4 +1,7 @@
-/** The big owner through the engine, with the worker in a process of its own: for the figures about rows, memory and growth. */
+/**
+ * The big owner through the engine, with the worker in a process of its own: for the figures about rows,
+ * memory and growth.
+ */
 import { archived } from '../harness/archive.js';
 import { type Engine, type EngineRun, offboard, startEngine } from '../harness/engine.js';
 import { watchMemory, whileCounting } from '../harness/process.js';
@@ -9,7 +12,10 @@ const GATES = { requestedBy: 'olga@bench.example', approver: 'anna@bench.example
 const WARM_UP_ITEMS = 100;
 
 export interface BigOwnerRun extends EngineRun {
-  /** Resident memory of the worker's process in MiB: idle after a small offboarding, and the highest during the big one. */
+  /**
+   * Resident memory of the worker's process in MiB: idle after a small offboarding, and the highest during
+   * the big one.
+   */
   memory: { idle: number; peak: number };
   /** Processor time in milliseconds, by process. */
   used: Record<string, number>;
@@ -24,7 +30,10 @@ export interface BigOwnerOrder {
 }
 
 /** A fresh copy, a fresh store, a fresh worker that has done one small offboarding; then the big one. */
-export async function bigOwner({ postgres }: Servers, { temporal, name, template, items }: BigOwnerOrder): Promise<BigOwnerRun> {
+export async function bigOwner(
+  { postgres }: Servers,
+  { temporal, name, template, items }: BigOwnerOrder,
+): Promise<BigOwnerRun> {
   const url = await freshCopy(postgres, 'ours', template);
   await withClient(url, client => client.query(WARM_UP));
   const store = `store_${name.replaceAll('-', '_')}`;
@@ -43,13 +52,20 @@ export async function bigOwner({ postgres }: Servers, { temporal, name, template
   }
 }
 
-async function measured(engine: Engine, postgres: number, temporal: number, items: number): Promise<BigOwnerRun> {
+async function measured(
+  engine: Engine,
+  postgres: number,
+  temporal: number,
+  items: number,
+): Promise<BigOwnerRun> {
   // A second of nothing: what the warm-up left to be tidied up is tidied up.
   await new Promise(done => setTimeout(done, 1000));
   const idle = watchMemory(engine.worker.pid).stop();
   const memory = watchMemory(engine.worker.pid);
   const processes = { PostgreSQL: postgres, Temporal: temporal, worker: engine.worker.pid };
-  const { value, used } = await whileCounting(processes, () => offboard(engine, { user: 'lena@bench.example', ...GATES }, items));
+  const { value, used } = await whileCounting(processes, () =>
+    offboard(engine, { user: 'lena@bench.example', ...GATES }, items),
+  );
   return { ...value, memory: { idle, peak: memory.stop() }, used };
 }
 

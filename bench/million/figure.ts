@@ -1,4 +1,7 @@
-/** The two figures of race.ts, which is a program of its own so that it can be run alone while the engine is being tuned. */
+/**
+ * The two figures of race.ts, which is a program of its own so that it can be run alone while the engine is
+ * being tuned.
+ */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -8,13 +11,24 @@ export function million(effort: Effort): Promise<Measured> {
   return run(effort, 0);
 }
 
-/** Four rows of others between two of the leaver's: five million rows, and never two of the leaver's side by side. */
+/**
+ * Four rows of others between two of the leaver's: five million rows, and never two of the leaver's side by
+ * side.
+ */
 export function scattered(effort: Effort): Promise<Measured> {
   return run(effort, 4);
 }
 
 async function run({ rounds, quick, say }: Effort, between: number): Promise<Measured> {
-  const args = ['--items', quick ? '20000' : '1000000', '--between', String(between), '--rounds', String(rounds), '--json'];
+  const args = [
+    '--items',
+    quick ? '20000' : '1000000',
+    '--between',
+    String(between),
+    '--rounds',
+    String(rounds),
+    '--json',
+  ];
   const program = fileURLToPath(new URL('./race.ts', import.meta.url));
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],

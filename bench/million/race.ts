@@ -1,6 +1,7 @@
 /**
- * A leaver with a million items in one table, through the whole engine, against the statement typed by hand and against the limit.
- * `node --import tsx bench/million/race.ts [--items N] [--between N] [--rounds N] [--json]`
+ * A leaver with a million items in one table, through the whole engine, against the statement typed by hand
+ * and against the limit. `node --import tsx bench/million/race.ts [--items N] [--between N] [--rounds N]
+ * [--json]`
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

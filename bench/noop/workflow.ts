@@ -1,7 +1,7 @@
 /**
- * The reference for everything that is about Temporal and not about our work: workflows of the shape of an offboarding whose activities
- * do nothing. What the engine takes beyond them is ours. `noop` is one workflow; `noopDoor` starts it as the front door starts a run, and
- * then it has an archiver as well.
+ * The reference for everything that is about Temporal and not about our work: workflows of the shape of an
+ * offboarding whose activities do nothing. What the engine takes beyond them is ours. `noop` is one workflow;
+ * `noopDoor` starts it as the front door starts a run, and then it has an archiver as well.
  */
 import {
   condition,

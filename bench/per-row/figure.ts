@@ -1,7 +1,8 @@
 /**
- * What people write today: a loop of one awaited UPDATE per row, on one connection, each row committed before the next. The loop runs over the
- * first rows of the same million and is scaled to all of them: every row costs it the same round trip and the same commit. The engine
- * moves the whole million, plan, record and proof included. Both on fresh copies of the same bytes.
+ * What people write today: a loop of one awaited UPDATE per row, on one connection, each row committed before
+ * the next. The loop runs over the first rows of the same million and is scaled to all of them: every row
+ * costs it the same round trip and the same commit. The engine moves the whole million, plan, record and
+ * proof included. Both on fresh copies of the same bytes.
  */
 import { compared, type Effort, type Measured, seconds } from '../harness/figure.js';
 import { withServers } from '../harness/servers.js';
@@ -23,7 +24,10 @@ export async function perRow({ rounds, quick, say }: Effort): Promise<Measured> 
     for (let round = 0; round < rounds; round++) {
       const rows = await rowByRow(await freshCopy(servers.postgres, 'loop', 'template_items'), sample);
       loop.push((rows / sample) * items);
-      ours.push((await bigOwner(servers, { temporal, name: `per-row-${round}`, template: 'template_items', items })).ms);
+      ours.push(
+        (await bigOwner(servers, { temporal, name: `per-row-${round}`, template: 'template_items', items }))
+          .ms,
+      );
       say(
         `round ${round + 1}: ${(rows / sample).toFixed(3)} ms a row by the loop, ${(ours.at(-1)! / items).toFixed(4)} ms by the engine`,
       );

@@ -1,4 +1,7 @@
-/** The same people through the workflow written by hand (bench/by-hand), with databases and a worker of its own. */
+/**
+ * The same people through the workflow written by hand (bench/by-hand), with databases and a worker of its
+ * own.
+ */
 import { Client, Connection } from '@temporalio/client';
 import type { offboardByHand } from '../by-hand/workflow.js';
 import { whileCounting } from '../harness/process.js';
@@ -11,13 +14,27 @@ import type { Round, Size, Temporal } from './round.js';
 
 const QUEUE = 'by-hand';
 
-/** The approval is sent right after the start: waiting for the counts to appear would be work of its own, which is not theirs. */
-export async function offboardAllByHand({ postgres }: Servers, temporal: Temporal, name: string, size: Size): Promise<Round> {
+/**
+ * The approval is sent right after the start: waiting for the counts to appear would be work of its own,
+ * which is not theirs.
+ */
+export async function offboardAllByHand(
+  { postgres }: Servers,
+  temporal: Temporal,
+  name: string,
+  size: Size,
+): Promise<Round> {
   const env = await buildTeam(postgres, name, size);
-  const worker = await startBenchWorker({ kind: 'by-hand', address: temporal.address, taskQueue: QUEUE, env });
+  const worker = await startBenchWorker({
+    kind: 'by-hand',
+    address: temporal.address,
+    taskQueue: QUEUE,
+    env,
+  });
   const client = new Client({ connection: await Connection.connect({ address: temporal.address }) });
   try {
-    const run = (n: number) => client.workflow.getHandle<typeof offboardByHand>(`by-hand/${FIRST_LEAVER + n + 1}`);
+    const run = (n: number) =>
+      client.workflow.getHandle<typeof offboardByHand>(`by-hand/${FIRST_LEAVER + n + 1}`);
     const everybody = Array.from({ length: size.leavers }, (_, n) => n);
     const processes = { PostgreSQL: postgres.pid, Temporal: temporal.pid, worker: worker.pid };
     const { used } = await whileCounting(processes, async () => {
@@ -47,7 +64,9 @@ export async function offboardAllByHand({ postgres }: Servers, temporal: Tempora
 
 async function everybodyIsOff(url: string): Promise<void> {
   await withClient(url, async client => {
-    const { rows } = await client.query('select id from public.people where active and id > $1', [FIRST_LEAVER]);
+    const { rows } = await client.query('select id from public.people where active and id > $1', [
+      FIRST_LEAVER,
+    ]);
     if (rows.length > 0) throw new Error(`By hand, ${rows.length} people were not switched off.`);
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Two hundred people leave at once: what the engine costs beyond what people would do without it. Three references on the same server,
- * in the same rounds:
+ * Two hundred people leave at once: what the engine costs beyond what people would do without it. Three
+ * references on the same server, in the same rounds:
  *
  *   by hand          the workflow that a good engineer writes from Temporal's samples (bench/by-hand): what a user would really pick
  *                    instead. Compared is the processor time of everything: Temporal's server, PostgreSQL, the worker.
@@ -9,8 +9,8 @@
  *   three no-op      the same in three workflows for each offboarding, as the engine has them: front door, run, archiver. What lies
  *   workflows each   between the two is Temporal's price for them.
  *
- * Times are Temporal's own: from the first start to the last close, the archiving included. The references' messages are sent at
- * once; the engine's when the plan is there, since they name it.
+ * Times are Temporal's own: from the first start to the last close, the archiving included. The references'
+ * messages are sent at once; the engine's when the plan is there, since they name it.
  */
 import { compared, type Effort, type Line, type Measured, median, seconds } from '../harness/figure.js';
 import { withServers } from '../harness/servers.js';
@@ -42,7 +42,9 @@ export async function smallRuns({ rounds, quick, say }: Effort): Promise<Measure
       const one = { shape: [...parts.door, ...parts.run, ...parts.archiver] };
       const runs = size.leavers;
       noops.push(await runNoops(servers, temporal, { runs, queue: 'noops', type: 'noop', input: one }));
-      three.push(await runNoops(servers, temporal, { runs, queue: 'threes', type: 'noopDoor', input: parts }));
+      three.push(
+        await runNoops(servers, temporal, { runs, queue: 'threes', type: 'noopDoor', input: parts }),
+      );
       await temporal.stop();
       const took = [ours, hand, noops, three].map(all => seconds(all.at(-1)!.ms));
       const spent = [ours, hand].map(all => `${perRun(all, runs).at(-1)!.toFixed(0)} ms`);
@@ -73,7 +75,12 @@ export async function smallRuns({ rounds, quick, say }: Effort): Promise<Measure
   });
 }
 
-function besideNoops(ours: Round[], noops: Round[], three: Round[], { runs, parts }: { runs: number; parts: Parts }): Line[] {
+function besideNoops(
+  ours: Round[],
+  noops: Round[],
+  three: Round[],
+  { runs, parts }: { runs: number; parts: Parts },
+): Line[] {
   const all = compared('small-runs', times(ours), times(noops), null, {
     runs,
     activities_with_front_door_and_archive: activitiesIn([...parts.door, ...parts.run, ...parts.archiver]),

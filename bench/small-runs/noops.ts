@@ -15,7 +15,11 @@ export interface Noops {
   input: { shape: Move[] } | Parts;
 }
 
-export async function runNoops({ postgres }: Servers, temporal: Temporal, { runs, queue, type, input }: Noops): Promise<Round> {
+export async function runNoops(
+  { postgres }: Servers,
+  temporal: Temporal,
+  { runs, queue, type, input }: Noops,
+): Promise<Round> {
   const worker = await startBenchWorker({ kind: 'noop', address: temporal.address, taskQueue: queue });
   const client = await connectTemporal({ address: temporal.address, namespace: 'default' });
   try {

@@ -27,7 +27,10 @@ export async function offboardAll(
     const processes = { PostgreSQL: postgres.pid, Temporal: temporal.pid, worker: engine.worker.pid };
     const { used } = await whileCounting(processes, async () => {
       const gates = answerGates(engine, env.HANDOVER_STORE_URL!, size.leavers);
-      const people = Array.from({ length: size.leavers }, (_, n) => ({ user: leaver(n + 1), requestedBy: OPERATOR }));
+      const people = Array.from({ length: size.leavers }, (_, n) => ({
+        user: leaver(n + 1),
+        requestedBy: OPERATOR,
+      }));
       await Promise.all(people.map(request => engine.offboardings.request(request)));
       await gates;
       await everyoneClosed(engine.client, { taskQueue: 'ours', type: 'offboardUser' }, size.leavers);
@@ -35,11 +38,15 @@ export async function offboardAll(
     });
     const reports = await Promise.all(ids(size.leavers).map(id => engine.offboardings.result(id)));
     const wrong = reports.find(
-      report => report.outcome !== 'completed' || report.steps.reduce((sum, step) => sum + step.changed, 0) !== moved(size),
+      report =>
+        report.outcome !== 'completed' ||
+        report.steps.reduce((sum, step) => sum + step.changed, 0) !== moved(size),
     );
     if (wrong) throw new Error(`An offboarding ended as ${wrong.outcome}: ${wrong.sentence}`);
     const { ms } = await span(engine.client, 'ours');
-    const histories = await Promise.all(ids(size.leavers).map(id => engine.offboardings.handle(id).fetchHistory()));
+    const histories = await Promise.all(
+      ids(size.leavers).map(id => engine.offboardings.handle(id).fetchHistory()),
+    );
     // The front door looks two people up, one after the other.
     const archiver = await archiverShape(engine, reports[0]!.offboardingId!);
     return { ms, used, histories, parts: { door: [1, 1], run: shapeOf(histories[0]!), archiver } };
@@ -52,7 +59,10 @@ function ids(leavers: number): string[] {
   return Array.from({ length: leavers }, (_, n) => `offboarding/${FIRST_LEAVER + n + 1}`);
 }
 
-/** Looks into the store for new plans, ten times a second and all at once: asking 200 runs for their status would be work of its own. */
+/**
+ * Looks into the store for new plans, ten times a second and all at once: asking 200 runs for their status
+ * would be work of its own.
+ */
 async function answerGates({ offboardings }: Engine, store: string, leavers: number): Promise<void> {
   await withClient(store, async client => {
     const answered = new Set<string>();

@@ -37,5 +37,8 @@ export function describe(who: string, rounds: readonly Round[], runs: number): s
   };
   const parts = spent.map(one => `${one.name} x${per(one.count)}: ${per(one.worked)} + ${per(one.waited)}`);
   const all = median(perRun(rounds, runs)).toFixed(0);
-  return `${who}, per run: processor ms ${used.join(', ')}, in all ${all}; ` + `ms at work + on the queue: ${parts.join(', ')}.`;
+  return (
+    `${who}, per run: processor ms ${used.join(', ')}, in all ${all}; ` +
+    `ms at work + on the queue: ${parts.join(', ')}.`
+  );
 }

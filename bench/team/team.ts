@@ -1,4 +1,7 @@
-/** A company in which many people leave at once: two systems, twelve categories, three of which only people can hand over. */
+/**
+ * A company in which many people leave at once: two systems, twelve categories, three of which only people
+ * can hand over.
+ */
 import type { Postgres } from '../../runtime/embedded/postgres.js';
 import { withClient } from '../million/databases.js';
 
@@ -42,7 +45,11 @@ export const APPROVER = 'anna@bench.example';
 export const FIRST_LEAVER = 1000;
 
 /** Fresh databases of this size; answers what the configuration's connections are. */
-export async function buildTeam(postgres: Postgres, name: string, size: TeamSize): Promise<Record<string, string>> {
+export async function buildTeam(
+  postgres: Postgres,
+  name: string,
+  size: TeamSize,
+): Promise<Record<string, string>> {
   const env: Record<string, string> = {};
   for (const [system, tables] of Object.entries(TABLES)) {
     const database = `${system}_${name}`;
@@ -52,7 +59,9 @@ export async function buildTeam(postgres: Postgres, name: string, size: TeamSize
       await client.query(PEOPLE);
       await client.query(LEAVERS, [FIRST_LEAVER, size.leavers]);
       for (const table of tables) {
-        await client.query(`create table public.${table} (id bigint primary key, owner_id bigint not null, title text not null)`);
+        await client.query(
+          `create table public.${table} (id bigint primary key, owner_id bigint not null, title text not null)`,
+        );
         await client.query(
           `insert into public.${table}
            select l * 100000 + n, $1 + l, 'Number ' || n

@@ -1,6 +1,7 @@
 /**
- * Everything that is known about one offboarding, from wherever it lies: chain, plans, manifests, receipts, certificates and
- * archived histories in the store; the live history in Temporal while there is no archive. Only reads.
+ * Everything that is known about one offboarding, from wherever it lies: chain, plans, manifests, receipts,
+ * certificates and archived histories in the store; the live history in Temporal while there is no archive.
+ * Only reads.
  */
 import { gunzipSync } from 'node:zlib';
 import type { Client } from '@temporalio/client';
@@ -52,8 +53,14 @@ export interface PlanBody {
   steps: { id: string; phase: string; title: string; baseline: { count: number; fingerprint: string } }[];
 }
 
-/** @param temporal asked only when no archive holds the history; a rejection is no reason not to tell the rest */
-export async function gather(store: Store, known: KnownOffboarding, temporal: () => Promise<Client>): Promise<Evidence> {
+/**
+ * @param temporal asked only when no archive holds the history; a rejection is no reason not to tell the rest
+ */
+export async function gather(
+  store: Store,
+  known: KnownOffboarding,
+  temporal: () => Promise<Client>,
+): Promise<Evidence> {
   const { trail } = store;
   const { offboarding, workflow } = known;
   const [chain, links, plans, receipts, certificates, archives, others] = await Promise.all([
@@ -67,10 +74,19 @@ export async function gather(store: Store, known: KnownOffboarding, temporal: ()
   ]);
   const parsedPlans = plans.map(plan => ({ ...plan, parsed: parse<PlanBody>(plan.body) }));
   const manifests = parsedPlans.flatMap(plan => plan.parsed?.manifest ?? []);
-  const parsedCertificates = certificates.map(row => ({ ...row, parsed: parse<Record<string, unknown>>(row.body) }));
+  const parsedCertificates = certificates.map(row => ({
+    ...row,
+    parsed: parse<Record<string, unknown>>(row.body),
+  }));
   const shown = shownKeys(chain, parsedCertificates);
-  const kept = archives.map(({ history, ...row }) => ({ ...row, actual: sha256(history), history: unpack(history) }));
-  const ours = kept.filter(row => row.offboarding === offboarding || row.history?.offboarding === offboarding);
+  const kept = archives.map(({ history, ...row }) => ({
+    ...row,
+    actual: sha256(history),
+    history: unpack(history),
+  }));
+  const ours = kept.filter(
+    row => row.offboarding === offboarding || row.history?.offboarding === offboarding,
+  );
   const live = ours.length === 0 ? await liveHistory(temporal, known) : { histories: [], missing: null };
   return {
     offboarding,
@@ -100,14 +116,17 @@ async function liveHistory(
   try {
     const client = await temporal();
     const histories: Evidence['live'] = [];
-    for await (const run of client.workflow.list({ query: `WorkflowId = "${workflow}" and WorkflowType = "offboardUser"` })) {
+    for await (const run of client.workflow.list({
+      query: `WorkflowId = "${workflow}" and WorkflowType = "offboardUser"`,
+    })) {
       if (run.memo?.offboardingId !== offboarding) continue;
       const history = await client.workflow.getHandle(workflow, run.runId).fetchHistory();
       histories.push({ run: run.runId, history: new History(historyToJSON(history)) });
     }
     return {
       histories,
-      missing: histories.length > 0 ? null : 'Temporal no longer has the history, and there is no archive of it.',
+      missing:
+        histories.length > 0 ? null : 'Temporal no longer has the history, and there is no archive of it.',
     };
   } catch (error) {
     return { histories: [], missing: `The live history could not be read: ${(error as Error).message}` };
@@ -115,7 +134,10 @@ async function liveHistory(
 }
 
 /** Digests of frozen keys that steps, acknowledgements and skips of this offboarding name. */
-function shownKeys(chain: ChainVerdict, certificates: readonly { parsed: Record<string, unknown> | null }[]): string[] {
+function shownKeys(
+  chain: ChainVerdict,
+  certificates: readonly { parsed: Record<string, unknown> | null }[],
+): string[] {
   const digests = new Set<string>();
   for (const { body } of chain.entries) {
     const { leftover } = body as { leftover?: { digest?: string } | null };
@@ -127,7 +149,8 @@ function shownKeys(chain: ChainVerdict, certificates: readonly { parsed: Record<
       waivers?: Record<string, { leftover?: { digest?: string } }>;
     };
     for (const one of Object.values(acknowledgements ?? {})) if (one.frozen) digests.add(one.frozen);
-    for (const one of Object.values(waivers ?? {})) if (one.leftover?.digest) digests.add(one.leftover.digest);
+    for (const one of Object.values(waivers ?? {}))
+      if (one.leftover?.digest) digests.add(one.leftover.digest);
   }
   return [...digests];
 }

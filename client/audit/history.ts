@@ -1,4 +1,7 @@
-/** What a workflow history says that matters in an audit: start, messages, work done and failed, the end. From Temporal's own JSON. */
+/**
+ * What a workflow history says that matters in an audit: start, messages, work done and failed, the end. From
+ * Temporal's own JSON.
+ */
 
 export interface Happening {
   /** ISO 8601, UTC. */
@@ -71,7 +74,13 @@ export class History {
       const attributes = attributesOf(event);
       const at = isoOf(event.eventTime);
       const tell = (kind: string, sentence: string, details: Record<string, unknown> = {}): void => {
-        all.push({ at, kind, source: 'history', sentence, details: { run, event: event.eventId, ...details } });
+        all.push({
+          at,
+          kind,
+          source: 'history',
+          sentence,
+          details: { run, event: event.eventId, ...details },
+        });
       };
       const id = String(attributes.scheduledEventId ?? '');
       switch (typeOf(event)) {
@@ -85,8 +94,15 @@ export class History {
           });
           break;
         case 'WORKFLOW_EXECUTION_UPDATE_ACCEPTED': {
-          const { input, meta } = (attributes.acceptedRequest ?? {}) as { input?: Attributes; meta?: Attributes };
-          tell('message', `update "${input?.name}" came in`, { name: input?.name, id: meta?.updateId, identity: meta?.identity });
+          const { input, meta } = (attributes.acceptedRequest ?? {}) as {
+            input?: Attributes;
+            meta?: Attributes;
+          };
+          tell('message', `update "${input?.name}" came in`, {
+            name: input?.name,
+            id: meta?.updateId,
+            identity: meta?.identity,
+          });
           break;
         }
         case 'WORKFLOW_EXECUTION_CANCEL_REQUESTED':
@@ -97,7 +113,10 @@ export class History {
         case 'ACTIVITY_TASK_SCHEDULED': {
           const { name } = attributes.activityType as { name: string };
           const summary = decode(event.userMetadata?.summary);
-          scheduled.set(String(event.eventId), { type: name, summary: typeof summary === 'string' ? summary : null });
+          scheduled.set(String(event.eventId), {
+            type: name,
+            summary: typeof summary === 'string' ? summary : null,
+          });
           break;
         }
         case 'ACTIVITY_TASK_STARTED':
@@ -119,7 +138,9 @@ export class History {
         case 'ACTIVITY_TASK_TIMED_OUT': {
           const work = scheduled.get(id);
           const failure = attributes.failure as { message?: string } | undefined;
-          tell('work-failed', `${work?.summary ?? work?.type}: ${failure?.message ?? 'failed'}`, { activity: work?.type });
+          tell('work-failed', `${work?.summary ?? work?.type}: ${failure?.message ?? 'failed'}`, {
+            activity: work?.type,
+          });
           break;
         }
         case 'WORKFLOW_TASK_FAILED':

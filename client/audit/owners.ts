@@ -1,4 +1,7 @@
-/** Who owned one item: every manifest page that names it, with the receipt of its move and the decisions behind the plan. */
+/**
+ * Who owned one item: every manifest page that names it, with the receipt of its move and the decisions
+ * behind the plan.
+ */
 import type { ItemException } from '../../domain/model.js';
 import { type Identity, identityWords } from '../../domain/people.js';
 import type { Plan } from '../../domain/plan.js';
@@ -49,7 +52,11 @@ export async function ownersOf(store: Store, key: string, step: string | null): 
   return passages;
 }
 
-function passageOf(key: string, trace: ItemTrace, plan: Plan): Omit<Passage, 'offboarding' | 'workflow' | 'plan'> {
+function passageOf(
+  key: string,
+  trace: ItemTrace,
+  plan: Plan,
+): Omit<Passage, 'offboarding' | 'workflow' | 'plan'> {
   const step = plan.steps.find(one => one.id === trace.step);
   const { receipt } = trace;
   const successor = step?.do === 'transfer' ? step.successors[trace.taker] : undefined;
@@ -84,7 +91,11 @@ function exceptionOf(text: string, key: string): ItemException | undefined {
   return (JSON.parse(text) as ItemException[]).find(exception => exception.key === key);
 }
 
-async function approvalsOf(store: Store, offboarding: string, plan: string): Promise<Passage['plan']['approvedBy']> {
+async function approvalsOf(
+  store: Store,
+  offboarding: string,
+  plan: string,
+): Promise<Passage['plan']['approvedBy']> {
   const { entries } = await store.audit.read(offboarding);
   return entries.flatMap(({ kind, at, body }) => {
     const { message, decider, payload, identity } = body as {

@@ -54,14 +54,23 @@ export function condensed(happenings: readonly Happening[]): Happening[] {
     }
     // What comes after a step's verdict is another turn of it.
     if (one.kind.startsWith('step-')) batches.delete(String(one.details.step));
-    if (one.kind === 'message' || (one.kind === 'work' && BOOKKEEPING.has(String(one.details.activity)))) continue;
+    if (one.kind === 'message' || (one.kind === 'work' && BOOKKEEPING.has(String(one.details.activity))))
+      continue;
     shown.push(one);
   }
   return shown;
 }
 
 /** Activities whose result the chain tells in its own words. */
-const BOOKKEEPING = new Set(['identify', 'recordDecision', 'closeRun', 'openRequest', 'makePlan', 'runSteps', 'deactivate']);
+const BOOKKEEPING = new Set([
+  'identify',
+  'recordDecision',
+  'closeRun',
+  'openRequest',
+  'makePlan',
+  'runSteps',
+  'deactivate',
+]);
 
 function add(line: Happening, receipt: Happening): void {
   const { details } = line;
@@ -71,7 +80,11 @@ function add(line: Happening, receipt: Happening): void {
   details.exceptions = Number(details.exceptions) + Number(receipt.details.exceptions);
   details.batches = Number(details.batches) + 1;
   if (receipt.details.state === 'intended') details.state = 'intended';
-  line.sentence = receiptWords(details as unknown as Batch, String(details.mark), String(receipt.details.mark));
+  line.sentence = receiptWords(
+    details as unknown as Batch,
+    String(details.mark),
+    String(receipt.details.mark),
+  );
 }
 
 interface Batch {
@@ -136,14 +149,20 @@ function fromChain(entry: AuditEntry): Happening {
     kind: entry.kind,
     source: 'trail',
     sentence: chainWords(entry),
-    details: { seq: entry.seq, subject: entry.subject, ...(entry.gone && { gone: entry.gone }), ...entry.body },
+    details: {
+      seq: entry.seq,
+      subject: entry.subject,
+      ...(entry.gone && { gone: entry.gone }),
+      ...entry.body,
+    },
   };
 }
 
 /** Bodies are read with care: one that was tampered with is still told. */
 function chainWords({ kind, subject, body, gone }: AuditEntry): string {
   if (gone) return `${subject}: what was said is ${gone}`;
-  const text = (key: string): string => (body[key] === undefined || body[key] === null ? '' : String(body[key]));
+  const text = (key: string): string =>
+    body[key] === undefined || body[key] === null ? '' : String(body[key]);
   switch (kind) {
     case 'requested': {
       const request = (body.request ?? {}) as Record<string, unknown>;
@@ -170,7 +189,9 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
       const kept = (body.kept ?? []) as { untouched?: boolean }[];
       const after = (body.after ?? []) as { step: string; count: number }[];
       const landed =
-        after.length > 0 ? `; came after the switch: ${after.map(one => `${one.count} in ${one.step}`).join(', ')}` : '';
+        after.length > 0
+          ? `; came after the switch: ${after.map(one => `${one.count} in ${one.step}`).join(', ')}`
+          : '';
       return `${text('system')}: proven empty and switched off${body.changed === false ? ' (it was already)' : ''}; ${kept.filter(one => one.untouched).length} of ${kept.length} kept categories untouched${landed}`;
     }
     case 'closed':

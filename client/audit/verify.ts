@@ -1,9 +1,11 @@
 /**
- * Holds everything that was written about one offboarding against its digests and against each other. A changed byte is named: every
- * mismatch is a sentence that says which row, what stands there and what it should be.
+ * Holds everything that was written about one offboarding against its digests and against each other. A
+ * changed byte is named: every mismatch is a sentence that says which row, what stands there and what it
+ * should be.
  *
- * What hangs on what: the chain on itself, its checkpoint and the certificate; plans on their digests and the chain; manifest pages on
- * their digests and the plan's counts; receipts on their digests and the chain's last entry; the certificate on the history's result.
+ * What hangs on what: the chain on itself, its checkpoint and the certificate; plans on their digests and the
+ * chain; manifest pages on their digests and the plan's counts; receipts on their digests and the chain's
+ * last entry; the certificate on the history's result.
  */
 import type { ItemException } from '../../domain/model.js';
 import { nameOf } from '../../store/before-images.js';
@@ -15,7 +17,10 @@ import type { Evidence, PlanBody } from './evidence.js';
 
 export interface Verdict {
   ok: boolean;
-  checked: Record<'entries' | 'plans' | 'pages' | 'receipts' | 'images' | 'keySets' | 'certificates' | 'histories', number>;
+  checked: Record<
+    'entries' | 'plans' | 'pages' | 'receipts' | 'images' | 'keySets' | 'certificates' | 'histories',
+    number
+  >;
   /** Entries whose bodies were taken away, as a later entry says. */
   purged: number[];
   breaks: string[];
@@ -54,12 +59,16 @@ function isClosed({ chain }: Evidence): boolean {
   return chain.entries.some(entry => entry.kind === 'closed');
 }
 
-/** Somebody who can rewrite the whole chain and its checkpoint must rewrite the certificate too, which people hold copies of. */
+/**
+ * Somebody who can rewrite the whole chain and its checkpoint must rewrite the certificate too, which people
+ * hold copies of.
+ */
 function chain(evidence: Evidence): string[] {
   const breaks: string[] = [];
   if (evidence.chain.entries.length === 0)
     breaks.push('handover.audit: there are no entries; every offboarding begins with one.');
-  else if (!evidence.chain.head) breaks.push('handover.audit_heads: the checkpoint of this chain is missing.');
+  else if (!evidence.chain.head)
+    breaks.push('handover.audit_heads: the checkpoint of this chain is missing.');
   for (const { number, parsed } of evidence.certificates) {
     const head = parsed?.chain as { seq: number; hash: string } | null | undefined;
     if (!head) continue;
@@ -78,21 +87,32 @@ function plans(evidence: Evidence): string[] {
   for (const plan of evidence.plans) {
     const name = `handover.plans ${short(plan.digest)} (revision ${plan.revision})`;
     const actual = sha256(plan.body);
-    if (actual !== plan.digest) breaks.push(`${name}: its body gives the digest ${short(actual)}: one of the two was changed.`);
+    if (actual !== plan.digest)
+      breaks.push(`${name}: its body gives the digest ${short(actual)}: one of the two was changed.`);
     else if (plan.parsed?.offboardingId !== plan.offboarding || plan.parsed.revision !== plan.revision) {
-      breaks.push(`${name}: the row says another offboarding or revision than the body (revision ${plan.parsed?.revision}).`);
+      breaks.push(
+        `${name}: the row says another offboarding or revision than the body (revision ${plan.parsed?.revision}).`,
+      );
     }
   }
   const made = evidence.chain.entries.filter(entry => entry.kind === 'planned');
   for (const { seq, body, gone } of made) {
     if (!gone && !evidence.plans.some(plan => plan.digest === body.digest))
-      breaks.push(`handover.plans: the plan ${short(String(body.digest))} of entry ${seq} is missing or has another digest.`);
+      breaks.push(
+        `handover.plans: the plan ${short(String(body.digest))} of entry ${seq} is missing or has another digest.`,
+      );
   }
   if (isClosed(evidence)) {
     for (const plan of evidence.plans) {
       // The subject names the plan too, and stays where the body is gone.
-      if (!made.some(entry => (entry.gone ? entry.subject === `plan ${plan.digest}` : entry.body.digest === plan.digest)))
-        breaks.push(`handover.plans ${short(plan.digest)} (revision ${plan.revision}): no entry of the chain knows this plan.`);
+      if (
+        !made.some(entry =>
+          entry.gone ? entry.subject === `plan ${plan.digest}` : entry.body.digest === plan.digest,
+        )
+      )
+        breaks.push(
+          `handover.plans ${short(plan.digest)} (revision ${plan.revision}): no entry of the chain knows this plan.`,
+        );
     }
   }
   return breaks;
@@ -103,8 +123,11 @@ function pages(evidence: Evidence): string[] {
   for (const page of evidence.pages) {
     const name = `handover.manifest_pages ${page.step} page ${page.page} (manifest ${page.manifest})`;
     if (page.actual !== page.digest)
-      breaks.push(`${name}: its keys and successors give the digest ${short(page.actual)}, the row says ${short(page.digest)}.`);
-    if (page.keys !== page.count) breaks.push(`${name}: it holds ${page.keys} keys, the row says ${page.count}.`);
+      breaks.push(
+        `${name}: its keys and successors give the digest ${short(page.actual)}, the row says ${short(page.digest)}.`,
+      );
+    if (page.keys !== page.count)
+      breaks.push(`${name}: it holds ${page.keys} keys, the row says ${page.count}.`);
     if (page.assigned !== null && page.assigned !== page.keys)
       breaks.push(`${name}: it names successors for ${page.assigned} of ${page.keys} keys.`);
     if (!page.spans) breaks.push(`${name}: "low" and "high" do not fit its keys.`);
@@ -112,17 +135,26 @@ function pages(evidence: Evidence): string[] {
       breaks.push(`${name}: round ${page.round} cannot have the origin "${page.origin}".`);
     if (
       page.round > 0 &&
-      !evidence.rounds.some(one => one.manifest === page.manifest && one.step === page.step && one.round === page.round)
+      !evidence.rounds.some(
+        one => one.manifest === page.manifest && one.step === page.step && one.round === page.round,
+      )
     )
-      breaks.push(`handover.manifest_rounds ${page.step} round ${page.round} (manifest ${page.manifest}) is missing.`);
+      breaks.push(
+        `handover.manifest_rounds ${page.step} round ${page.round} (manifest ${page.manifest}) is missing.`,
+      );
   }
   for (const round of evidence.rounds) {
-    if (!evidence.pages.some(page => page.manifest === round.manifest && page.step === round.step && page.round === round.round))
+    if (
+      !evidence.pages.some(
+        page => page.manifest === round.manifest && page.step === round.step && page.round === round.round,
+      )
+    )
       breaks.push(
         `handover.manifest_rounds ${round.step} round ${round.round} (manifest ${round.manifest}): there are no pages of this round.`,
       );
   }
-  for (const { parsed, digest } of evidence.plans) if (parsed) breaks.push(...baselines(evidence, parsed, digest));
+  for (const { parsed, digest } of evidence.plans)
+    if (parsed) breaks.push(...baselines(evidence, parsed, digest));
   return breaks;
 }
 
@@ -130,7 +162,9 @@ function pages(evidence: Evidence): string[] {
 function baselines(evidence: Evidence, plan: PlanBody, digest: string): string[] {
   return plan.steps.flatMap(step => {
     if (step.phase === 'keep' || step.phase === 'deactivate') return [];
-    const approved = evidence.pages.filter(page => page.manifest === plan.manifest && page.step === step.id && page.round === 0);
+    const approved = evidence.pages.filter(
+      page => page.manifest === plan.manifest && page.step === step.id && page.round === 0,
+    );
     const name = `handover.manifest_pages ${step.id} (manifest ${plan.manifest})`;
     const count = approved.reduce((sum, page) => sum + page.count, 0);
     if (count !== step.baseline.count)
@@ -157,7 +191,9 @@ function receipts(evidence: Evidence): string[] {
         `${name}: its content gives the digest ${actual ? short(actual) : 'of nothing that can be read'}, the row says ${short(row.digest)}.`,
       );
     if (closed && row.state === 'intended')
-      breaks.push(`${name}: it is still intended although the offboarding is closed: nobody settled it, or the row was changed.`);
+      breaks.push(
+        `${name}: it is still intended although the offboarding is closed: nobody settled it, or the row was changed.`,
+      );
   }
   return closed && !closed.gone ? [...breaks, ...closing(evidence, closed)] : breaks;
 }
@@ -169,7 +205,8 @@ function closing(evidence: Evidence, closed: Evidence['chain']['entries'][number
   const breaks: string[] = [];
   const listed = (closed.body.receipts ?? []) as Listed[];
   for (const one of listed) {
-    // What nobody could settle before the close has an end by now, and what it did may have become known with it.
+    // What nobody could settle before the close has an end by now, and what it did may have become known with
+    // it.
     const open = one.state === 'intended';
     const row = evidence.receipts.find(other => (open ? isSame(other, one) : other.digest === one.digest));
     const name = `handover.receipts ${one.step} page ${one.page} (${one.mark})`;
@@ -184,7 +221,9 @@ function closing(evidence: Evidence, closed: Evidence['chain']['entries'][number
     }
   }
   for (const row of evidence.receipts) {
-    const known = listed.some(one => (one.state === 'intended' ? isSame(row, one) : one.digest === row.digest));
+    const known = listed.some(one =>
+      one.state === 'intended' ? isSame(row, one) : one.digest === row.digest,
+    );
     if (row.at <= closed.at && !known)
       breaks.push(`${receiptName(row)}: entry ${closed.seq}, which lists all receipts, does not know it.`);
   }
@@ -208,14 +247,30 @@ function digestOf(row: ReceiptRow): string | null {
     const account = JSON.parse(row.account) as Record<string, string>;
     const effect = { changed: changed ?? 0, merged, perTaker: row.per_taker, exceptions, owners, before: [] };
     const did = row.did as Receipt['did'];
-    const receipt = { offboarding, manifest, step, page, part, first, took: count, did, account, takers, mark, effect };
+    const receipt = {
+      offboarding,
+      manifest,
+      step,
+      page,
+      part,
+      first,
+      took: count,
+      did,
+      account,
+      takers,
+      mark,
+      effect,
+    };
     return receiptDigest(receipt, changed === null ? null : effect, row.before_images);
   } catch {
     return null;
   }
 }
 
-/** Receipts name sets of before-images by a digest over their rows' digests. A body that was purged is gone, not changed. */
+/**
+ * Receipts name sets of before-images by a digest over their rows' digests. A body that was purged is gone,
+ * not changed.
+ */
 function images(evidence: Evidence): string[] {
   const breaks: string[] = [];
   for (const receipt of evidence.receipts) {
@@ -226,7 +281,9 @@ function images(evidence: Evidence): string[] {
       breaks.push(`${name}: its rows do not give its name: rows were added, changed or removed.`);
     for (const [n, row] of rows.entries())
       if (row.actual !== null && row.actual !== row.digest)
-        breaks.push(`${name}: row ${n + 1} gives the digest ${short(row.actual)}, it says ${short(row.digest)}.`);
+        breaks.push(
+          `${name}: row ${n + 1} gives the digest ${short(row.actual)}, it says ${short(row.digest)}.`,
+        );
   }
   return breaks;
 }
@@ -238,7 +295,8 @@ function keySets(evidence: Evidence): string[] {
     const name = `handover.frozen_keys ${short(digest)}`;
     if (!row) breaks.push(`${name}: the keys that people were shown are missing, or have another digest.`);
     else if (row.actual !== digest) breaks.push(`${name}: its keys give the digest ${short(row.actual)}.`);
-    else if (row.keys !== row.count) breaks.push(`${name}: it holds ${row.keys} keys, the row says ${row.count}.`);
+    else if (row.keys !== row.count)
+      breaks.push(`${name}: it holds ${row.keys} keys, the row says ${row.count}.`);
   }
   return breaks;
 }
@@ -276,7 +334,9 @@ function histories(evidence: Evidence): string[] {
   for (const row of evidence.archives) {
     const name = `handover.archives run ${row.run}`;
     if (row.actual !== row.digest)
-      breaks.push(`${name}: the stored history gives the digest ${short(row.actual)}, the row says ${short(row.digest)}.`);
+      breaks.push(
+        `${name}: the stored history gives the digest ${short(row.actual)}, the row says ${short(row.digest)}.`,
+      );
     if (!row.history) {
       breaks.push(`${name}: the stored history cannot be read.`);
       continue;
@@ -284,7 +344,8 @@ function histories(evidence: Evidence): string[] {
     const { offboarding, status, events } = row.history;
     if (offboarding !== row.offboarding)
       breaks.push(`${name}: the history is of offboarding ${offboarding}, the row says ${row.offboarding}.`);
-    if (status !== row.status) breaks.push(`${name}: by its history the run is ${status}, the row says ${row.status}.`);
+    if (status !== row.status)
+      breaks.push(`${name}: by its history the run is ${status}, the row says ${row.status}.`);
     if (events.length !== row.events)
       breaks.push(`${name}: the history has ${events.length} events, the row says ${row.events}.`);
     if (evidence.workflow && row.workflow !== evidence.workflow)

@@ -1,4 +1,6 @@
-/** `handover audit`: the whole trail of one offboarding as a timeline, and whether anything in it was changed. */
+/**
+ * `handover audit`: the whole trail of one offboarding as a timeline, and whether anything in it was changed.
+ */
 import type { Command } from '@commander-js/extra-typings';
 import type { KnownOffboarding } from '../../store/trail.js';
 import { type Evidence, gather } from '../audit/evidence.js';
@@ -15,7 +17,10 @@ import type { Terminal } from './terminal.js';
 export function registerAudit(program: Command, context: Context): void {
   program.addCommand(
     newCommand('audit', 'the trail of one offboarding as a timeline, held against every digest')
-      .argument('<run>', 'workflow id, directory id, offboarding id, e-mail or login; of several offboardings the newest')
+      .argument(
+        '<run>',
+        'workflow id, directory id, offboarding id, e-mail or login; of several offboardings the newest',
+      )
       .option('--verify', 'only say whether anything was changed')
       .action((given, options) =>
         inSession(context, options, async session => {
@@ -44,14 +49,18 @@ async function evidenceOf({ reach }: Session, given: string): Promise<Evidence> 
     if (isOffboardingId(given)) {
       const one = await trail.known(given);
       if (one) return one;
-      throw new Problem('not-found', `The store knows no offboarding ${given}. "handover list" shows the runs.`);
+      throw new Problem(
+        'not-found',
+        `The store knows no offboarding ${given}. "handover list" shows the runs.`,
+      );
     }
     const { workflowId, who } = await workflowOf(reach, given);
     const [newest] = await trail.ofWorkflow(workflowId);
     if (newest) return newest;
     // Nothing was recorded yet, or the record is gone: Temporal may still say which offboarding it is.
     const run = await describe(reach, workflowId);
-    if (run?.offboardingId) return { offboarding: run.offboardingId, workflow: workflowId, at: new Date().toISOString() };
+    if (run?.offboardingId)
+      return { offboarding: run.offboardingId, workflow: workflowId, at: new Date().toISOString() };
     throw new Problem('not-found', `There is no offboarding of ${who}. "handover list" shows the runs.`);
   }
 }
@@ -64,7 +73,11 @@ function tell(terminal: Terminal, evidence: Evidence): void {
   }
   const { colours } = terminal;
   const leaver = evidence.plans.find(plan => plan.parsed)?.parsed?.leaver;
-  terminal.say(colours.bold(clean(`Offboarding ${evidence.offboarding}${leaver ? ` of ${leaver.name} (id:${leaver.id})` : ''}`)));
+  terminal.say(
+    colours.bold(
+      clean(`Offboarding ${evidence.offboarding}${leaver ? ` of ${leaver.name} (id:${leaver.id})` : ''}`),
+    ),
+  );
   if (evidence.workflow) terminal.say(clean(`Workflow ${evidence.workflow}, times in UTC`));
   if (evidence.missing) terminal.say(colours.yellow(clean(evidence.missing)));
   terminal.say();
@@ -80,7 +93,9 @@ function tell(terminal: Terminal, evidence: Evidence): void {
     terminal.say();
     terminal.say('Other offboardings of this person:');
     for (const other of evidence.others)
-      terminal.say(`  ${other.at.slice(0, 16).replace('T', ' ')}  ${commandLine('audit', other.offboarding)}`);
+      terminal.say(
+        `  ${other.at.slice(0, 16).replace('T', ' ')}  ${commandLine('audit', other.offboarding)}`,
+      );
   }
   terminal.say();
 }
@@ -104,7 +119,8 @@ function conclude(terminal: Terminal, verdict: Verdict): void {
     .map(([what, count]) => `${count} ${COUNTED[what as keyof Verdict['checked']][count === 1 ? 0 : 1]}`)
     .join(', ');
   const { purged } = verdict;
-  if (purged.length > 0) terminal.say(`  The bodies of entries ${purged.join(', ')} are purged, and the chain says so.`);
+  if (purged.length > 0)
+    terminal.say(`  The bodies of entries ${purged.join(', ')} are purged, and the chain says so.`);
   if (verdict.ok) return terminal.say(`${colours.green('✓')} Verified, nothing was changed: ${checked}.`);
   terminal.say(
     colours.red(

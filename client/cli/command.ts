@@ -1,4 +1,6 @@
-/** What every command has: where it reads its configuration, how it writes, and that it closes what it opened. */
+/**
+ * What every command has: where it reads its configuration, how it writes, and that it closes what it opened.
+ */
 import { Command, Option } from '@commander-js/extra-typings';
 import { Problem } from '../problem.js';
 import { Reach } from '../reach.js';
@@ -23,7 +25,10 @@ export function newCommand(name: string, description: string) {
   return new Command(name)
     .description(description)
     .option('--json', 'JSON on stdout, nothing else')
-    .option('--config <file>', 'the configuration (default: HANDOVER_CONFIG, ./handover.yaml, or what runs embedded here)')
+    .option(
+      '--config <file>',
+      'the configuration (default: HANDOVER_CONFIG, ./handover.yaml, or what runs embedded here)',
+    )
     .option('--address <host:port>', "Temporal's address, instead of the configuration's")
     .option('--namespace <name>', "Temporal's namespace, instead of the configuration's")
     .option('--timeout <seconds>', 'how long to wait for one answer of Temporal or a worker', '20')
@@ -49,7 +54,11 @@ export async function inSession(
   body: (session: Session) => Promise<number>,
 ): Promise<void> {
   const terminal = new Terminal(context.io, options.json === true);
-  const reach = new Reach(context.io, options, wholeNumber(options.timeout ?? '20', '--timeout', 3_600) * 1_000);
+  const reach = new Reach(
+    context.io,
+    options,
+    wholeNumber(options.timeout ?? '20', '--timeout', 3_600) * 1_000,
+  );
   try {
     context.exit = await body({ reach, terminal });
   } finally {

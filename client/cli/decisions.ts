@@ -1,6 +1,7 @@
 /**
- * The decisions as commands. Each is one update to the run, answered with accepted or refused and a sentence; the same can be sent
- * in the Temporal UI. Decisions about a plan name its digest: nothing is approved that was not looked at.
+ * The decisions as commands. Each is one update to the run, answered with accepted or refused and a sentence;
+ * the same can be sent in the Temporal UI. Decisions about a plan name its digest: nothing is approved that
+ * was not looked at.
  */
 import type { Command } from '@commander-js/extra-typings';
 import { WorkflowNotFoundError } from '@temporalio/client';
@@ -11,7 +12,14 @@ import { readStatus } from '../follow.js';
 import { commandLine, decisionLine } from '../printed.js';
 import { Problem } from '../problem.js';
 import { findRun, type LiveRun } from '../which-run.js';
-import { byOption, type Context, inSession, newCommand, type Session, type SharedOptions } from './command.js';
+import {
+  byOption,
+  type Context,
+  inSession,
+  newCommand,
+  type Session,
+  type SharedOptions,
+} from './command.js';
 import { EXIT } from './exit.js';
 import { amendmentOf, withOrderOptions } from './order-options.js';
 import { showRun } from './show.js';
@@ -30,7 +38,8 @@ export interface Said {
 }
 
 export function registerDecisions(program: Command, context: Context): void {
-  const send = (said: Said): Promise<void> => inSession(context, said.options, session => complete(session, said));
+  const send = (said: Said): Promise<void> =>
+    inSession(context, said.options, session => complete(session, said));
   for (const command of decisionCommands(send)) program.addCommand(command);
 }
 
@@ -47,8 +56,8 @@ export function decisionCommands(act: (said: Said) => Promise<void>): Command[] 
     aboutPlan('reject', 'close the run without any change, as an approver').action((run, digest, options) =>
       act(said('reject', run, options, { plan: options.plan ?? digest })),
     ),
-    aboutPlan('execute', 'the final confirmation, where the policy wants one').action((run, digest, options) =>
-      act(said('execute', run, options, { plan: options.plan ?? digest })),
+    aboutPlan('execute', 'the final confirmation, where the policy wants one').action(
+      (run, digest, options) => act(said('execute', run, options, { plan: options.plan ?? digest })),
     ),
     decision('acknowledge', 'say that you have seen what must be done by hand')
       .argument('<run>', RUN)
@@ -56,11 +65,17 @@ export function decisionCommands(act: (said: Said) => Promise<void>): Command[] 
       .option('--all', 'everything that is still open')
       .action((run, category, options) => {
         if (category.length === 0 && !options.all)
-          throw new Problem('usage', 'Name what you have seen (system/category), or say --all. "handover status" lists it.');
+          throw new Problem(
+            'usage',
+            'Name what you have seen (system/category), or say --all. "handover status" lists it.',
+          );
         return act({ ...said('acknowledge', run, options, { category }), all: options.all === true });
       }),
     withOrderOptions(
-      newCommand('amend', 'change successors, overrides, identities, mode, departure or date: a new plan').argument('<run>', RUN),
+      newCommand(
+        'amend',
+        'change successors, overrides, identities, mode, departure or date: a new plan',
+      ).argument('<run>', RUN),
     )
       .option('--departure <how>', 'planned or unplanned')
       .addHelpText(
@@ -145,7 +160,10 @@ async function decide(
   const offboardings = await reach.offboardings();
   let answer: Awaited<ReturnType<typeof offboardings.decide>>;
   try {
-    answer = await offboardings.decide(run.workflowId, name, payload, { id: options.id, timeoutMs: reach.patienceMs });
+    answer = await offboardings.decide(run.workflowId, name, payload, {
+      id: options.id,
+      timeoutMs: reach.patienceMs,
+    });
   } catch (error) {
     // It closed between our look and our message.
     if (error instanceof WorkflowNotFoundError) return closed({ reach, terminal }, run);

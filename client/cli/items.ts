@@ -1,4 +1,7 @@
-/** `handover items`: what a person holds in one category, page by page, with the successor of each item where a plan knows it. */
+/**
+ * `handover items`: what a person holds in one category, page by page, with the successor of each item where
+ * a plan knows it.
+ */
 import type { Command } from '@commander-js/extra-typings';
 import Table from 'cli-table3';
 import type { Account } from '../../domain/model.js';
@@ -22,7 +25,9 @@ export function registerItems(program: Command, context: Context): void {
       .option('--search <text>', 'only items with this in their label or key')
       .option('--after <key>', 'go on behind this item')
       .option('--limit <n>', 'items per page, up to 1000', '25')
-      .action((who, category, options) => inSession(context, options, session => items(session, who, category, options))),
+      .action((who, category, options) =>
+        inSession(context, options, session => items(session, who, category, options)),
+      ),
   );
 }
 
@@ -32,13 +37,19 @@ interface ItemsOptions {
   limit: string;
 }
 
-async function items(session: Session, who: string, category: string, options: ItemsOptions): Promise<number> {
+async function items(
+  session: Session,
+  who: string,
+  category: string,
+  options: ItemsOptions,
+): Promise<number> {
   const { terminal } = session;
   const limit = wholeNumber(options.limit, '--limit', 1_000);
   const { connector, name } = await categoryOf(session, category);
   const { account, plan } = await accountOf(session, who, connector);
   const where = { after: options.after, limit };
-  if (options.search && !connector.search) throw new Problem('usage', `${connector.title} cannot search: leave --search out.`);
+  if (options.search && !connector.search)
+    throw new Problem('usage', `${connector.title} cannot search: leave --search out.`);
   const page = options.search
     ? await connector.search!(account, name, options.search, where)
     : await connector.items(account, name, where);
@@ -81,10 +92,16 @@ function nextPage(who: string, category: string, after: string, { search, limit 
   return commandLine('items', who, category, ...searched, '--limit', limit, '--after', after);
 }
 
-async function categoryOf({ reach }: Session, given: string): Promise<{ connector: Connector; name: string }> {
+async function categoryOf(
+  { reach }: Session,
+  given: string,
+): Promise<{ connector: Connector; name: string }> {
   const [system = '', name = '', more] = given.split('/');
   if (!system || !name || more !== undefined)
-    throw new Problem('usage', `A category is named system/category, such as workspace/open_tasks; given was "${given}".`);
+    throw new Problem(
+      'usage',
+      `A category is named system/category, such as workspace/open_tasks; given was "${given}".`,
+    );
   const { names } = await reach.systems();
   if (!names.includes(system))
     throw new Problem('not-found', `There is no system "${system}"; configured are ${names.join(', ')}.`);
@@ -99,16 +116,24 @@ async function categoryOf({ reach }: Session, given: string): Promise<{ connecto
 }
 
 /** The account that the plan has pinned; for somebody without a run, whoever the system recognises now. */
-async function accountOf(session: Session, who: string, connector: Connector): Promise<{ account: Account; plan: Plan | null }> {
+async function accountOf(
+  session: Session,
+  who: string,
+  connector: Connector,
+): Promise<{ account: Account; plan: Plan | null }> {
   const { reach } = session;
   const { system, title } = connector;
   const workflow = isOffboardingId(who) ? null : await workflowOf(reach, who);
   const run = workflow ? await describe(reach, workflow.workflowId) : await findRun(reach, who);
-  const plan = run?.status === 'RUNNING' || (run && isOffboardingId(who)) ? (await readStatus(reach, run)).plan : null;
+  const plan =
+    run?.status === 'RUNNING' || (run && isOffboardingId(who)) ? (await readStatus(reach, run)).plan : null;
   const pinned = plan?.accounts.find(account => account.system === system);
   if (pinned?.status === 'found') return { account: pinned, plan };
   if (pinned) throw new Problem('not-found', `By its plan this person has no account in ${title}.`);
-  const id = workflow?.workflowId.match(/^offboarding\/(.+)$/)?.[1] ?? run?.workflowId.replace('offboarding/', '') ?? '';
+  const id =
+    workflow?.workflowId.match(/^offboarding\/(.+)$/)?.[1] ??
+    run?.workflowId.replace('offboarding/', '') ??
+    '';
   const person = await onePerson(reach, `id:${id}`);
   const resolution = await connector.resolveAccount(person, {});
   switch (resolution.kind) {
@@ -131,7 +156,10 @@ async function accountOf(session: Session, who: string, connector: Connector): P
 /** How people say which account is meant: in the run there is, or in a request for one. */
 function saidBy(run: LiveRun | null, person: string, system: string, identity: string): string {
   if (run?.status === 'RUNNING')
-    return decisionLine(run.workflowId, { message: 'amend', json: { by: '', identities: { [system]: { [identity]: '' } } } });
+    return decisionLine(run.workflowId, {
+      message: 'amend',
+      json: { by: '', identities: { [system]: { [identity]: '' } } },
+    });
   return commandLine('start', `id:${person}`, '--identity', `${system}:${identity}=…`, '--by', '…');
 }
 

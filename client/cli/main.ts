@@ -1,6 +1,7 @@
 /**
- * The command line: `handover <command>`. Every command is a file beside this one; this one puts them together, and turns whatever
- * goes wrong into an exit code and a sentence. Whatever can be decided here can be decided in the Temporal UI too.
+ * The command line: `handover <command>`. Every command is a file beside this one; this one puts them
+ * together, and turns whatever goes wrong into an exit code and a sentence. Whatever can be decided here can
+ * be decided in the Temporal UI too.
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from '@commander-js/extra-typings';
@@ -23,7 +24,13 @@ import { registerWorker } from './worker.js';
 
 /** Runs one command line; resolves with the exit code and never throws. */
 export async function main(args: readonly string[], given: Partial<Io> = {}): Promise<number> {
-  const io: Io = { stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: process.cwd(), ...given };
+  const io: Io = {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    ...given,
+  };
   if (io.stdout === process.stdout) endWithThePipe();
   const context: Context = { io, exit: EXIT.done };
   try {
@@ -60,7 +67,8 @@ export function createProgram(context: Context): Command {
   registerWorker(program);
   registerDev(program);
   registerDemo(program);
-  // Commands that were made elsewhere write where this one writes, and throw where they would end the process.
+  // Commands that were made elsewhere write where this one writes, and throw where they would end the
+  // process.
   for (const command of program.commands) command.copyInheritedSettings(program);
   return program;
 }
@@ -104,5 +112,7 @@ function endWithThePipe(): void {
 }
 
 function version(): string {
-  return (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+  return (
+    JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  ).version;
 }

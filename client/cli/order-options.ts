@@ -16,13 +16,19 @@ export interface OrderOptions {
   note?: string | undefined;
 }
 
-export function withOrderOptions<A extends unknown[], O extends Record<string, unknown>>(command: Command<A, O>) {
+export function withOrderOptions<A extends unknown[], O extends Record<string, unknown>>(
+  command: Command<A, O>,
+) {
   return command
     .option(
       '--successor <who>',
       'who takes over: an e-mail, "manager", "unassigned", "queue:<name>", "id:<id>", or a rule as JSON',
     )
-    .option('--successors <step=who>', 'per system or system/category, repeatable; or all of them as one JSON object', collect)
+    .option(
+      '--successors <step=who>',
+      'per system or system/category, repeatable; or all of them as one JSON object',
+      collect,
+    )
     .option(
       '--override <step:key=who>',
       'a successor for one item, repeatable: workspace/open_tasks:4711=bob@example.com; or all of them as one JSON object',
@@ -41,9 +47,13 @@ export function withOrderOptions<A extends unknown[], O extends Record<string, u
     .option('--note <text>', 'what others should know');
 }
 
-/** The keys of a request or an amendment; what was not said is left out. Values are judged by the request's own rules. */
+/**
+ * The keys of a request or an amendment; what was not said is left out. Values are judged by the request's
+ * own rules.
+ */
 export function orderOf(options: OrderOptions): Record<string, unknown> {
-  if (options.planned && options.unplanned) throw new Problem('usage', 'Say either --planned or --unplanned.');
+  if (options.planned && options.unplanned)
+    throw new Problem('usage', 'Say either --planned or --unplanned.');
   const departure = options.unplanned ? 'unplanned' : options.planned ? 'planned' : undefined;
   const order = {
     successor: options.successor === undefined ? undefined : ruleOf(options.successor, '--successor'),
@@ -59,15 +69,22 @@ export function orderOf(options: OrderOptions): Record<string, unknown> {
   return Object.fromEntries(Object.entries(order).filter(([, value]) => value !== undefined));
 }
 
-/** The fields of an amendment: as in a request, and the word `null` in place of a value takes back what was said. */
-export function amendmentOf(options: OrderOptions & { departure?: string | undefined }): Record<string, unknown> {
+/**
+ * The fields of an amendment: as in a request, and the word `null` in place of a value takes back what was
+ * said.
+ */
+export function amendmentOf(
+  options: OrderOptions & { departure?: string | undefined },
+): Record<string, unknown> {
   const { departure, ...others } = options;
-  const isTaken = ([option, value]: [string, unknown]): boolean => option in FIELD_OF && [value].flat().join() === TAKEN_BACK;
+  const isTaken = ([option, value]: [string, unknown]): boolean =>
+    option in FIELD_OF && [value].flat().join() === TAKEN_BACK;
   const taken = Object.entries(others).filter(isTaken);
   const left = Object.fromEntries(Object.entries(others).filter(one => !isTaken(one))) as OrderOptions;
   const order = orderOf(left);
   for (const field of ['successors', 'overrides', 'identities'])
-    if (order[field]) order[field] = withNulls(order[field] as Record<string, unknown>, field === 'successors' ? 1 : 2);
+    if (order[field])
+      order[field] = withNulls(order[field] as Record<string, unknown>, field === 'successors' ? 1 : 2);
   if (departure !== undefined) order.departure = departure === TAKEN_BACK ? null : departure;
   return { ...order, ...Object.fromEntries(taken.map(([option]) => [FIELD_OF[option], null])) };
 }

@@ -8,7 +8,8 @@ import type { LiveRun } from '../which-run.js';
 import type { Colours, Terminal } from './terminal.js';
 
 export function showRun(terminal: Terminal, run: LiveRun, status: Status): void {
-  for (const line of treeLines(viewOf(status))) terminal.say(line.map(piece => painted(piece, terminal.colours)).join(''));
+  for (const line of treeLines(viewOf(status)))
+    terminal.say(line.map(piece => painted(piece, terminal.colours)).join(''));
   const ended = endedInTemporal(run);
   if (ended) terminal.say(terminal.colours.yellow(ended));
   showRefusals(terminal, status);
@@ -27,7 +28,9 @@ function showRefusals(terminal: Terminal, status: Status): void {
   terminal.say('Refused messages:');
   for (const refusal of status.refused.slice(-5)) {
     const time = refusal.at.slice(0, 16).replace('T', ' ');
-    terminal.say(clean(`  ${time} ${refusal.message}${refusal.by ? ` by ${refusal.by}` : ''}: ${refusal.reason}`));
+    terminal.say(
+      clean(`  ${time} ${refusal.message}${refusal.by ? ` by ${refusal.by}` : ''}: ${refusal.reason}`),
+    );
   }
 }
 

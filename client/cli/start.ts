@@ -12,7 +12,10 @@ import { watch } from './watch.js';
 
 export function registerStart(program: Command, context: Context): void {
   const command = withOrderOptions(
-    newCommand('start', 'ask for the offboarding of a person').argument('<user>', 'e-mail, login or id:<directory id>'),
+    newCommand('start', 'ask for the offboarding of a person').argument(
+      '<user>',
+      'e-mail, login or id:<directory id>',
+    ),
   )
     .addOption(byOption())
     .option('--wait', 'stay and show what happens until the run waits for people or closes')
@@ -51,7 +54,9 @@ async function start(
       terminal.warn(`It is ${answer.workflowId}: ${commandLine('status', answer.workflowId)}`);
       return EXIT.refused;
     case 'started':
-      terminal.say(`Started ${answer.workflowId} for ${clean(answer.leaver)} (offboarding ${answer.offboardingId}).`);
+      terminal.say(
+        `Started ${answer.workflowId} for ${clean(answer.leaver)} (offboarding ${answer.offboardingId}).`,
+      );
       if (options.wait) return watch(session, await findRun(reach, answer.workflowId));
       terminal.say(`${clean(answer.next)} Look with: ${commandLine('status', answer.workflowId)}`);
       return EXIT.done;

@@ -10,7 +10,10 @@ import { watch } from './watch.js';
 export function registerStatus(program: Command, context: Context): void {
   const command = newCommand('status', 'one run as a tree: its steps, what it waits for, what fits now')
     .argument('<run>', 'workflow id, directory id, offboarding id, e-mail or login')
-    .option('--watch', 'go on until the run closes or waits for people: live bars on a terminal, lines in a pipe')
+    .option(
+      '--watch',
+      'go on until the run closes or waits for people: live bars on a terminal, lines in a pipe',
+    )
     .action((given, options) =>
       inSession(context, options, async session => {
         const { reach, terminal } = session;

@@ -1,6 +1,6 @@
 /**
- * Where a command writes: lines for people or JSON for programs on stdout, everything else on stderr. Names and titles come from
- * other systems, so whatever is printed is cleaned here, in one place.
+ * Where a command writes: lines for people or JSON for programs on stdout, everything else on stderr. Names
+ * and titles come from other systems, so whatever is printed is cleaned here, in one place.
  */
 import pc from 'picocolors';
 

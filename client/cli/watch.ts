@@ -1,6 +1,6 @@
 /**
- * Follows a run until it closes or waits: bars for the running steps on a terminal, a line per change in a pipe, a JSON object per
- * change with --json.
+ * Follows a run until it closes or waits: bars for the running steps on a terminal, a line per change in a
+ * pipe, a JSON object per change with --json.
  */
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { Outcome } from '../../domain/model.js';
@@ -51,7 +51,8 @@ function screenFor(terminal: Terminal): Screen {
 
 /** How a watch ends; null = it goes on. */
 export function exitOf(status: Status, run: LiveRun): ExitCode | null {
-  if (status.state === 'closed') return status.outcome && REACHED.has(status.outcome) ? EXIT.done : EXIT.closedOtherwise;
+  if (status.state === 'closed')
+    return status.outcome && REACHED.has(status.outcome) ? EXIT.done : EXIT.closedOtherwise;
   if (endedInTemporal(run)) return EXIT.closedOtherwise;
   return status.waitingOn === 'nobody' ? null : EXIT.waiting;
 }
@@ -143,7 +144,10 @@ function changes(status: Status): [string, string][] {
     const nothing = step.state === 'completed' && step.changed === 0 && !id.endsWith('/deactivate');
     if (step.state === 'queued' || nothing) continue;
     const done = step.changed > 0 && step.state !== 'running' ? `, ${number(step.changed)} done` : '';
-    lines.push([id, `${MARK[step.state]} ${id}: ${step.state}${done}${step.message ? `: ${step.message}` : ''}`]);
+    lines.push([
+      id,
+      `${MARK[step.state]} ${id}: ${step.state}${done}${step.message ? `: ${step.message}` : ''}`,
+    ]);
   }
   return lines;
 }

@@ -44,7 +44,8 @@ function stepFilter(system: string | undefined, category: string | undefined): s
       throw new Problem('usage', `--category ${category} is not in --system ${system}: name one of them.`);
     return category;
   }
-  if (category && !system) throw new Problem('usage', 'Name the category with its system: --category workspace/open_tasks.');
+  if (category && !system)
+    throw new Problem('usage', 'Name the category with its system: --category workspace/open_tasks.');
   if (category) return `${system}/${category}`;
   return system ? `${system}/` : null;
 }

@@ -26,7 +26,9 @@ async function play(options: DemoOptions, life: Life, screen: Screen): Promise<n
   const cast = castFor(options.user);
   const started = Date.now();
   const stateDir = resolve(options.stateDir);
-  screen.line(`${c.bold('Handover')} finds everything a leaver owns, hands it over, proves that nothing is left, and only then`);
+  screen.line(
+    `${c.bold('Handover')} finds everything a leaver owns, hands it over, proves that nothing is left, and only then`,
+  );
   screen.line('switches the person off. Every step is durable: it survives crashes, and people decide.');
   screen.line();
   if (options.fresh) await forget(stateDir, screen);
@@ -54,7 +56,11 @@ function showRun(told: Told, cast: Cast, screen: Screen): void {
   const c = screen.colours;
   screen.line();
   if (told.before) {
-    screen.line(c.bold(`${cast.leaver.name} was handed over and switched off by an earlier start. Here is how it ended:`));
+    screen.line(
+      c.bold(
+        `${cast.leaver.name} was handed over and switched off by an earlier start. Here is how it ended:`,
+      ),
+    );
     screen.line(indented(`certificate ${told.status?.certificate ?? told.report?.certificate ?? 'none'}`));
     screen.line();
   }
@@ -75,5 +81,6 @@ async function forget(stateDir: string, screen: Screen): Promise<void> {
       `The demo runs in ${stateDir} right now, as process ${running.pid}. End it first (Ctrl-C there, or: kill ${running.pid}).`,
     );
   }
-  if (await removeEmbedded(stateDir, screen.note)) screen.note(`Forgot the earlier demo in ${shown(stateDir)}.`);
+  if (await removeEmbedded(stateDir, screen.note))
+    screen.note(`Forgot the earlier demo in ${shown(stateDir)}.`);
 }

@@ -15,7 +15,9 @@ interface WhatNext {
   staysUp: boolean;
 }
 
-/** Offboarded by hand after Alice; the table in examples/demo/README.md says why each of them is interesting. */
+/**
+ * Offboarded by hand after Alice; the table in examples/demo/README.md says why each of them is interesting.
+ */
 const NEXT = ['tomas', 'henrik.sato', 'victor'];
 
 export async function whatNext({ installation, told, cast, screen, staysUp }: WhatNext): Promise<void> {
@@ -63,7 +65,8 @@ function fitting({ status, done }: Told, screen: Screen): void {
   const next = done ? [] : (status?.next ?? []);
   if (next.length === 0) return;
   screen.line(
-    screen.colours.bold('What fits now') + screen.colours.dim(' (in the Temporal UI: Send an Update, with your address in "by")'),
+    screen.colours.bold('What fits now') +
+      screen.colours.dim(' (in the Temporal UI: Send an Update, with your address in "by")'),
   );
   for (const { message, json, why } of next)
     screen.line(indented(`${message.padEnd(12)} ${JSON.stringify(json)}  ${screen.colours.dim(why)}`));

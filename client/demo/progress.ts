@@ -1,4 +1,7 @@
-/** Shows the steps of a run while they happen: a bar per system on a terminal, plain lines now and then where nobody watches live. */
+/**
+ * Shows the steps of a run while they happen: a bar per system on a terminal, plain lines now and then where
+ * nobody watches live.
+ */
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { isEffect, type PlanStep } from '../../domain/plan.js';
 import { takers } from '../../domain/view.js';
@@ -51,18 +54,23 @@ interface Display {
 function progressOf(status: Status, live: LiveProgress | null): SystemProgress[] {
   const plan = status.plan!;
   return plan.systems.flatMap(({ system, title }) => {
-    const steps = plan.steps.filter(step => step.system === system && isEffect(step) && step.baseline.count > 0);
+    const steps = plan.steps.filter(
+      step => step.system === system && isEffect(step) && step.baseline.count > 0,
+    );
     if (steps.length === 0) return [];
-    const settled = (step: PlanStep): boolean => ['completed', 'skipped'].includes(status.steps[step.id]?.state ?? '');
+    const settled = (step: PlanStep): boolean =>
+      ['completed', 'skipped'].includes(status.steps[step.id]?.state ?? '');
     const done = steps.reduce(
       (sum, step) => sum + (settled(step) ? step.baseline.count : (live?.steps[step.id]?.changed ?? 0)),
       0,
     );
     const current =
-      steps.find(step => step.id === live?.current) ?? steps.find(step => status.steps[step.id]?.state === 'running');
+      steps.find(step => step.id === live?.current) ??
+      steps.find(step => status.steps[step.id]?.state === 'running');
     const items = steps.reduce((sum, step) => sum + step.baseline.count, 0);
     const finished = steps.filter(settled).length;
-    const now = finished === steps.length ? 'all steps completed' : current ? `${current.title}${takers(current)}` : '';
+    const now =
+      finished === steps.length ? 'all steps completed' : current ? `${current.title}${takers(current)}` : '';
     return { system, title, items, done: Math.min(done, items), steps: steps.length, finished, now };
   });
 }

@@ -1,8 +1,10 @@
 /**
- * The demo's story: one offboarding from the request to the certificate, told while it happens. What is shown comes from the run
- * itself (its status, its activities' progress); only the people are played: their decisions are sent from here, by name.
+ * The demo's story: one offboarding from the request to the certificate, told while it happens. What is shown
+ * comes from the run itself (its status, its activities' progress); only the people are played: their
+ * decisions are sent from here, by name.
  *
- * It goes on from wherever the run is, so that a start after Ctrl-C or a crash finishes what the last one began.
+ * It goes on from wherever the run is, so that a start after Ctrl-C or a crash finishes what the last one
+ * began.
  */
 import { join } from 'node:path';
 import { WorkflowNotFoundError } from '@temporalio/client';
@@ -47,7 +49,9 @@ export function castFor(email: string): Cast {
       `Nobody in the demo has the address ${email}. Try ${['alice', 'tomas', 'victor', 'henrik.sato'].map(login => `${login}@demo.example`).join(', ')}; examples/demo/README.md says who they are.`,
     );
   }
-  const [operator] = COLLEAGUES.filter(person => person.role === 'admin' && !person.alsoKnownAs && person !== leaver);
+  const [operator] = COLLEAGUES.filter(
+    person => person.role === 'admin' && !person.alsoKnownAs && person !== leaver,
+  );
   const [approver] = COLLEAGUES.filter(person => person.reviews && !person.alsoKnownAs && person !== leaver);
   return {
     leaver,
@@ -57,7 +61,12 @@ export function castFor(email: string): Cast {
   };
 }
 
-export async function tell(installation: Installation, cast: Cast, screen: Screen, signal: AbortSignal): Promise<Told> {
+export async function tell(
+  installation: Installation,
+  cast: Cast,
+  screen: Screen,
+  signal: AbortSignal,
+): Promise<Told> {
   const story = new Story(installation, cast, screen, signal);
   const told = await story.goOn();
   return told;
@@ -89,7 +98,9 @@ class Story {
     if (found === 'open') {
       screen.line();
       screen.line(
-        c.bold(`${cast.leaver.name} is being offboarded: the last start was interrupted, and the run goes on where it was.`),
+        c.bold(
+          `${cast.leaver.name} is being offboarded: the last start was interrupted, and the run goes on where it was.`,
+        ),
       );
     } else if (found) {
       return found;
@@ -136,14 +147,25 @@ class Story {
       // Newer code may be unable to read an old run; what it reported at its end stays.
       const report = (await this.offboardings.result(this.run)) as Report;
       if (!isDone({ state: 'closed', outcome: report.outcome })) return null;
-      return { ...NOBODY, workflowId: this.run, runId: this.runId, report, done: true, before: true, sentence: report.sentence };
+      return {
+        ...NOBODY,
+        workflowId: this.run,
+        runId: this.runId,
+        report,
+        done: true,
+        before: true,
+        sentence: report.sentence,
+      };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return null;
       throw error;
     }
   }
 
-  /** The run's state now. Right after a start that follows a crash it takes some seconds; without an end, somebody must look. */
+  /**
+   * The run's state now. Right after a start that follows a crash it takes some seconds; without an end,
+   * somebody must look.
+   */
   private async status(): Promise<Status> {
     const deadline = Date.now() + ANSWERS_WITHIN_MS;
     for (;;) {
@@ -177,7 +199,9 @@ class Story {
 
   private answer(): Promise<Status> {
     const { client, offboardings } = this.installation;
-    return client.connection.withDeadline(Date.now() + ASK_FOR_MS, () => offboardings.status(this.run, this.runId ?? undefined));
+    return client.connection.withDeadline(Date.now() + ASK_FOR_MS, () =>
+      offboardings.status(this.run, this.runId ?? undefined),
+    );
   }
 
   // ---- the chapters
@@ -185,7 +209,10 @@ class Story {
   private async ask(): Promise<string | null> {
     const { screen, cast } = this;
     const { leaver, operator } = cast;
-    screen.title(1, `${leaver.name}, ${leaver.title}, leaves. ${operator.name}, ${operator.title}, asks for the offboarding.`);
+    screen.title(
+      1,
+      `${leaver.name}, ${leaver.title}, leaves. ${operator.name}, ${operator.title}, asks for the offboarding.`,
+    );
     const done = screen.busy('Looking up accounts, and reading everything that the leaver owns');
     const answer = await this.offboardings
       .request({ user: emailOf(leaver), requestedBy: emailOf(operator) })
@@ -225,10 +252,13 @@ class Story {
     screen.title(2, `The plan: ${number(sum(effects))} items in ${effects.length} ordered steps`);
     const rows = [...effects].sort((a, b) => b.baseline.count - a.baseline.count).slice(0, LARGEST);
     const rest = effects.length - rows.length;
-    for (const line of columns(rows.map(step => [number(step.baseline.count), step.title, short(takers(step)).trim()]))) {
+    for (const line of columns(
+      rows.map(step => [number(step.baseline.count), step.title, short(takers(step)).trim()]),
+    )) {
       screen.line(indented(line));
     }
-    if (rest > 0) screen.line(indented(c.dim(`and ${rest} more kinds, down to single API tokens and group memberships`)));
+    if (rest > 0)
+      screen.line(indented(c.dim(`and ${rest} more kinds, down to single API tokens and group memberships`)));
     screen.line(indented(`${c.bold(number(sum(kept)))} records stay untouched: ${reasons(kept)}.`));
     if (manual.length > 0) {
       screen.line(
@@ -247,17 +277,30 @@ class Story {
     if (this.once('decisions')) {
       screen.title(3, 'People decide');
       screen.line(
-        indented(c.dim('Here the demo sends their messages. In your company they do, in the Temporal UI or by command.')),
+        indented(
+          c.dim(
+            'Here the demo sends their messages. In your company they do, in the Temporal UI or by command.',
+          ),
+        ),
       );
     }
     const open = openAcknowledgements(status).map(item => item.subject);
     if (open.length > 0) {
-      const answer = await offboardings.decide(run, 'acknowledge', { by: emailOf(cast.operator), category: open });
-      this.verdict(`${cast.operator.name} has looked at what only people can judge: ${open.length} acknowledged`, answer);
+      const answer = await offboardings.decide(run, 'acknowledge', {
+        by: emailOf(cast.operator),
+        category: open,
+      });
+      this.verdict(
+        `${cast.operator.name} has looked at what only people can judge: ${open.length} acknowledged`,
+        answer,
+      );
       return;
     }
     if (status.waitingOn === 'confirmation') {
-      const answer = await offboardings.decide(run, 'execute', { by: emailOf(cast.operator), plan: plan.digest });
+      const answer = await offboardings.decide(run, 'execute', {
+        by: emailOf(cast.operator),
+        plan: plan.digest,
+      });
       this.verdict(`${cast.operator.name} gives the final confirmation`, answer);
       return;
     }
@@ -271,8 +314,14 @@ class Story {
         answer,
       );
     }
-    const answer = await offboardings.decide(run, 'approve', { by: emailOf(cast.approver), plan: plan.digest });
-    this.verdict(`${cast.approver.name}, ${cast.approver.title}, approves this very plan, ${plan.digest.slice(0, 12)}`, answer);
+    const answer = await offboardings.decide(run, 'approve', {
+      by: emailOf(cast.approver),
+      plan: plan.digest,
+    });
+    this.verdict(
+      `${cast.approver.name}, ${cast.approver.title}, approves this very plan, ${plan.digest.slice(0, 12)}`,
+      answer,
+    );
   }
 
   private verdict(what: string, answer: { verdict: string; sentence: string }): void {
@@ -311,7 +360,9 @@ class Story {
         `Only then switched off: ${off.map(system => system.title).join(', then ')}${off.length > 1 ? ' (the directory comes last)' : ''}.`,
       );
     } else check(status.sentence);
-    check(`Certificate ${c.bold(status.certificate?.slice(0, 12) ?? '')} closes a chain of every decision and every receipt.`);
+    check(
+      `Certificate ${c.bold(status.certificate?.slice(0, 12) ?? '')} closes a chain of every decision and every receipt.`,
+    );
   }
 
   private ending(status: Status, before: boolean): Told {
@@ -410,7 +461,9 @@ export function condensedTree(status: Status, screen: Screen): string[] {
     done: c.dim,
     kept: c.dim,
   };
-  return treeLines(viewOf({ ...status, plan })).map(line => line.map(({ is, text }) => paint[is](text)).join(''));
+  return treeLines(viewOf({ ...status, plan })).map(line =>
+    line.map(({ is, text }) => paint[is](text)).join(''),
+  );
 }
 
 /** The same from a closing report, which knows less. */

@@ -1,4 +1,7 @@
-/** Everything up on this machine until somebody ends it: your own configuration, or the applications to try it with. */
+/**
+ * Everything up on this machine until somebody ends it: your own configuration, or the applications to try it
+ * with.
+ */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Applications, type Installation, startInstallation } from './installation.js';

@@ -1,6 +1,7 @@
 /**
- * Handover on one machine, in one process: a Temporal server with its UI, a PostgreSQL, the store, a worker, and applications to
- * try it with where they are wanted. `demo` and `dev` both run it. Everything it keeps lies in the state directory.
+ * Handover on one machine, in one process: a Temporal server with its UI, a PostgreSQL, the store, a worker,
+ * and applications to try it with where they are wanted. `demo` and `dev` both run it. Everything it keeps
+ * lies in the state directory.
  */
 import { createWriteStream } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -44,9 +45,11 @@ export interface Installation {
   store: RunningWorker['deps']['store'];
 }
 
-// How long closed runs stay in the Temporal UI. A dev server forgets after a day, and people come back after a weekend.
+// How long closed runs stay in the Temporal UI. A dev server forgets after a day, and people come back after
+// a weekend.
 const RETENTION_DAYS = 90;
-// Ctrl-C is to end this within a few seconds; batches are repeatable, so that a worker that goes in the middle of one is safe.
+// Ctrl-C is to end this within a few seconds; batches are repeatable, so that a worker that goes in the
+// middle of one is safe.
 const GRACE = { shutdownGraceTime: '1s', shutdownForceTime: '4s' } as const;
 
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
@@ -70,7 +73,11 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   ready(`PostgreSQL at ${hostOf(embedded.postgres.superuserUrl)}, Temporal at ${embedded.temporal.address}`);
   logTo(join(stateDir, 'worker.log'));
 
-  const temporal = { ...embedded.temporal, uiUrl: embedded.temporal.uiUrl!, taskQueue: config.temporal.taskQueue };
+  const temporal = {
+    ...embedded.temporal,
+    uiUrl: embedded.temporal.uiUrl!,
+    taskQueue: config.temporal.taskQueue,
+  };
   config.temporal = {
     address: temporal.address,
     namespace: temporal.namespace,
@@ -100,7 +107,11 @@ export async function startInstallation(options: InstallationOptions): Promise<I
 }
 
 /** Connections by the names that the configuration gives them; databases of ours where nobody has set one. */
-async function databases(config: Config, ours: boolean, { postgres }: Embedded): Promise<Record<string, string>> {
+async function databases(
+  config: Config,
+  ours: boolean,
+  { postgres }: Embedded,
+): Promise<Record<string, string>> {
   const wanted: Record<string, string> = { [config.store.connection]: 'handover' };
   if (ours) {
     for (const [system, named] of Object.entries(config.systems))
@@ -151,13 +162,17 @@ async function startTheWorker(
   life.closer(() => worker.stop());
   worker.stopped.then(
     () => {},
-    (error: Error) => life.fail(`The worker broke: ${error.message} ${join(stateDir, 'worker.log')} says more.`),
+    (error: Error) =>
+      life.fail(`The worker broke: ${error.message} ${join(stateDir, 'worker.log')} says more.`),
   );
   screen.note(`The worker's log is ${shown(join(stateDir, 'worker.log'))}.`);
   return worker;
 }
 
-/** Temporal's SDK and our worker write here instead of on the terminal. Once per process, before the first worker. */
+/**
+ * Temporal's SDK and our worker write here instead of on the terminal. Once per process, before the first
+ * worker.
+ */
 function logTo(file: string): void {
   const out = createWriteStream(file, { flags: 'a', mode: 0o600 });
   const write = ({ level, timestampNanos, message, meta }: LogEntry): void => {

@@ -1,22 +1,28 @@
 /**
- * The life of a command that starts servers: work until it is done or somebody ends it, then close everything in reverse order,
- * and leave no process behind. Ctrl-C works at any moment, also while something is still starting.
+ * The life of a command that starts servers: work until it is done or somebody ends it, then close everything
+ * in reverse order, and leave no process behind. Ctrl-C works at any moment, also while something is still
+ * starting.
  *
- * Exit codes: what the work answered; 130 / 143 / 129 when a signal cut the work short; 0 when it only stayed up for people
- * to look around (`atRest`); 1 when something failed, with a sentence.
+ * Exit codes: what the work answered; 130 / 143 / 129 when a signal cut the work short; 0 when it only stayed
+ * up for people to look around (`atRest`); 1 when something failed, with a sentence.
  */
 import { type Screen, screenOn } from './screen.js';
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-// npm hands Ctrl-C on although the terminal has already sent it to us: a second one within this time is the same one.
+// npm hands Ctrl-C on although the terminal has already sent it to us: a second one within this time is the
+// same one.
 const SAME_KEYPRESS_MS = 800;
-// Each: a worker and servers end in about a second, and supervisors end the servers without us if we must go before that.
+// Each: a worker and servers end in about a second, and supervisors end the servers without us if we must go
+// before that.
 const CLOSE_WITHIN_MS = 5_000;
 
 export interface Life {
   /** Aborted when it is time to end, whatever the reason. */
   readonly signal: AbortSignal;
-  /** To be closed at the end, last one first. Register before starting: a start that is under way is waited for as well. */
+  /**
+   * To be closed at the end, last one first. Register before starting: a start that is under way is waited
+   * for as well.
+   */
   closer(close: () => Promise<unknown>): void;
   /** Ends everything because something broke; the sentence is what people get to read. */
   fail(sentence: string): void;
@@ -31,7 +37,9 @@ interface Ending {
   sentence?: string;
 }
 
-/** Runs the work and then ends the process. `say` is told what is going on at the end, `cry` why it failed. */
+/**
+ * Runs the work and then ends the process. `say` is told what is going on at the end, `cry` why it failed.
+ */
 async function live(
   work: (life: Life) => Promise<number>,
   { say, cry }: { say: (line: string) => void; cry: (sentence: string) => void },
@@ -47,7 +55,9 @@ async function live(
     began = Date.now();
     controller.abort(new Error('this process is ending'));
   };
-  const ended = new Promise<void>(resolve => controller.signal.addEventListener('abort', () => resolve(), { once: true }));
+  const ended = new Promise<void>(resolve =>
+    controller.signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
 
   for (const [name, code] of Object.entries(SIGNALS)) {
     process.on(name, () => {
@@ -101,6 +111,7 @@ async function within(ms: number, closing: Promise<unknown>): Promise<void> {
 /** What people should read of an error: its message, and the stack only where nobody wrote a sentence. */
 function sentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const programming = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
+  const programming =
+    error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
   return programming && error.stack ? error.stack : error.message;
 }

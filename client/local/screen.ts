@@ -1,4 +1,7 @@
-/** What `demo` and `dev` print on: marks, colours where they are wanted, and one line that says what is going on right now. */
+/**
+ * What `demo` and `dev` print on: marks, colours where they are wanted, and one line that says what is going
+ * on right now.
+ */
 import { relative } from 'node:path';
 import type { Writable } from 'node:stream';
 import pc from 'picocolors';
@@ -77,12 +80,17 @@ export function indented(text: string): string {
   return `${INDENT}${text}`;
 }
 
-/** Words in columns, so that a list of counts reads as a table: [["6,000", "open tasks", "Mei"]]. The first column is numbers. */
+/**
+ * Words in columns, so that a list of counts reads as a table: [["6,000", "open tasks", "Mei"]]. The first
+ * column is numbers.
+ */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, n) => Math.max(...rows.map(row => row[n]!.length)));
   return rows.map(row =>
     row
-      .map((cell, n) => (n === 0 ? cell.padStart(widths[n]!) : n === row.length - 1 ? cell : cell.padEnd(widths[n]!)))
+      .map((cell, n) =>
+        n === 0 ? cell.padStart(widths[n]!) : n === row.length - 1 ? cell : cell.padEnd(widths[n]!),
+      )
       .join('  ')
       .trimEnd(),
   );

@@ -1,6 +1,7 @@
 /**
- * Two digests of a catalog. What it *does* is pinned by every plan: a change voids approvals. What it only words or classifies (titles,
- * labels, links, pages, reasons, and what the kind says) may change at any time; only the digest of the whole tells.
+ * Two digests of a catalog. What it *does* is pinned by every plan: a change voids approvals. What it only
+ * words or classifies (titles, labels, links, pages, reasons, and what the kind says) may change at any time;
+ * only the digest of the whole tells.
  */
 import { createHash } from 'node:crypto';
 import type { Head } from './head.js';
@@ -19,7 +20,11 @@ export interface Words {
   category?: readonly string[];
 }
 
-const WORDS = { catalog: ['title'], category: ['title', 'label', 'link', 'page', 'reason'], verb: ['page', 'reason'] };
+const WORDS = {
+  catalog: ['title'],
+  category: ['title', 'label', 'link', 'page', 'reason'],
+  verb: ['page', 'reason'],
+};
 
 export function digestsOf(catalog: Head, words: Words = {}): Digests {
   return { does: digest(effectOf(catalog, words)), whole: digest(catalog) };
@@ -32,7 +37,9 @@ function effectOf(catalog: Head, words: Words): unknown {
   const own = [...WORDS.category, ...(words.category ?? [])];
   return {
     ...left,
-    categories: Object.fromEntries(Object.entries(categories).map(([name, spec]) => [name, without(spec, own)])),
+    categories: Object.fromEntries(
+      Object.entries(categories).map(([name, spec]) => [name, without(spec, own)]),
+    ),
   };
 }
 

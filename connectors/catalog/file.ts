@@ -1,6 +1,7 @@
 /**
- * A catalog file from disk to a checked catalog: YAML, then the schema of its kind, then the rules between its parts. Every mistake
- * is one line, `file:line:column key.path: what was given and what is allowed`, and all of them are found at once.
+ * A catalog file from disk to a checked catalog: YAML, then the schema of its kind, then the rules between
+ * its parts. Every mistake is one line, `file:line:column key.path: what was given and what is allowed`, and
+ * all of them are found at once.
  */
 import { readFile } from 'node:fs/promises';
 import { isCollection, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
@@ -13,26 +14,44 @@ import type { KeyPath, LoadedCatalog } from './loaded.js';
 import { explainIssues, type Mistake } from './mistakes.js';
 import { generalRules } from './rules.js';
 
-export type CatalogReading<C extends Head = Head> = ({ ok: true } & LoadedCatalog<C>) | { ok: false; mistakes: string[] };
+export type CatalogReading<C extends Head = Head> =
+  | ({ ok: true } & LoadedCatalog<C>)
+  | { ok: false; mistakes: string[] };
 
-/** Reads and checks a catalog; throws a `configuration` failure that lists every mistake on a line of its own. */
-export async function loadCatalog<K extends Kinds>(path: string, kinds: K): Promise<LoadedCatalog<CatalogOf<K>>> {
+/**
+ * Reads and checks a catalog; throws a `configuration` failure that lists every mistake on a line of its own.
+ */
+export async function loadCatalog<K extends Kinds>(
+  path: string,
+  kinds: K,
+): Promise<LoadedCatalog<CatalogOf<K>>> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw new HandoverFailure('configuration', `The catalog ${path} cannot be read: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new HandoverFailure(
+      'configuration',
+      `The catalog ${path} cannot be read: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
   }
   const reading = readCatalog(text, path, kinds);
   if (reading.ok) return { catalog: reading.catalog, file: reading.file };
   const count = reading.mistakes.length === 1 ? 'one mistake' : `${reading.mistakes.length} mistakes`;
-  throw new HandoverFailure('configuration', `The catalog ${path} has ${count}:\n${reading.mistakes.join('\n')}`);
+  throw new HandoverFailure(
+    'configuration',
+    `The catalog ${path} has ${count}:\n${reading.mistakes.join('\n')}`,
+  );
 }
 
 /** The same over a text; `path` is only what messages call it. */
-export function readCatalog<K extends Kinds>(text: string, path: string, kinds: K): CatalogReading<CatalogOf<K>> {
+export function readCatalog<K extends Kinds>(
+  text: string,
+  path: string,
+  kinds: K,
+): CatalogReading<CatalogOf<K>> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
@@ -55,13 +74,17 @@ export function readCatalog<K extends Kinds>(text: string, path: string, kinds: 
     return { ok: false, mistakes: [`${path}:1:1 ${(error as Error).message}`] };
   }
   const read = understand(data, kinds);
-  if ('mistakes' in read) return { ok: false, mistakes: read.mistakes.map(({ path: at, says }) => `${where(at)}: ${says}`) };
+  if ('mistakes' in read)
+    return { ok: false, mistakes: read.mistakes.map(({ path: at, says }) => `${where(at)}: ${says}`) };
   const { catalog, digests } = read;
   return { ok: true, catalog: catalog as CatalogOf<K>, file: { path, digests, where } };
 }
 
 /** Without a known kind nobody can say what else should stand in the file. */
-function understand(data: unknown, kinds: Kinds): { catalog: Head; digests: Digests } | { mistakes: Mistake[] } {
+function understand(
+  data: unknown,
+  kinds: Kinds,
+): { catalog: Head; digests: Digests } | { mistakes: Mistake[] } {
   const anyKind = z.object({ kind: z.enum(Object.keys(kinds)) });
   const named = anyKind.safeParse(data);
   if (!named.success) return { mistakes: explainIssues(named.error.issues, data, anyKind) };
@@ -72,10 +95,14 @@ function understand(data: unknown, kinds: Kinds): { catalog: Head; digests: Dige
   const report = (path: Mistake['path'], says: string) => void mistakes.push({ path, says });
   generalRules(parsed.data, report);
   kind.rules(parsed.data, report);
-  return mistakes.length > 0 ? { mistakes } : { catalog: parsed.data, digests: digestsOf(parsed.data, kind.words) };
+  return mistakes.length > 0
+    ? { mistakes }
+    : { catalog: parsed.data, digests: digestsOf(parsed.data, kind.words) };
 }
 
-/** Byte offset of the node at `keys`: of the key for a pair, of the nearest parent where it does not exist. */
+/**
+ * Byte offset of the node at `keys`: of the key for a pair, of the nearest parent where it does not exist.
+ */
 function offsetOf(root: Node | null, keys: KeyPath): number {
   let node: unknown = root;
   let offset = root?.range?.[0] ?? 0;

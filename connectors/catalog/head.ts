@@ -1,13 +1,19 @@
 /**
- * What the catalogs of every kind have in common: how a system is called, what becomes of a category, who carries a verb out. A kind
- * spreads these shapes into its own schema (postgres/catalog.ts shows how), so that an unknown key stays an error in one place.
+ * What the catalogs of every kind have in common: how a system is called, what becomes of a category, who
+ * carries a verb out. A kind spreads these shapes into its own schema (postgres/catalog.ts shows how), so
+ * that an unknown key stays an error in one place.
  */
 import { z } from 'zod';
 import type { By, CategoryFacts } from '../connector.js';
 
-export const name = z.string().regex(/^[a-z][a-z0-9_]*$/, 'allowed are lower-case letters, digits and _, starting with a letter');
+export const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]*$/, 'allowed are lower-case letters, digits and _, starting with a letter');
 
-const page = z.url({ protocol: /^https?$/, error: 'an address that starts with https:// or http:// is needed' });
+const page = z.url({
+  protocol: /^https?$/,
+  error: 'an address that starts with https:// or http:// is needed',
+});
 
 /** The first keys of every catalog. */
 export const headShape = <K extends string>(kind: K) => ({
@@ -20,7 +26,10 @@ export const headShape = <K extends string>(kind: K) => ({
 /** A person without an account here is shown to the approver, or it is normal. */
 export const absence = z.enum(['acknowledge', 'expected']).default('acknowledge');
 
-/** What every category says. `field` is how this kind names a part of an item: a column, a pointer into an answer. */
+/**
+ * What every category says. `field` is how this kind names a part of an item: a column, a pointer into an
+ * answer.
+ */
 export const categoryShape = <F extends z.ZodType<string>>(field: F) => ({
   title: z.string().min(1),
   do: z.enum(['transfer', 'remove', 'revoke', 'clear', 'acknowledge', 'keep']),
@@ -51,9 +60,9 @@ export const VERBS = ['block', 'unblock', 'deactivate', 'reactivate'] as const;
 export type Verb = (typeof VERBS)[number];
 
 /**
- * Who changes access, verb by verb: the system (`shape` says how; what a catalog means that says nothing), a person, on `page` and as
- * `reason` says, or nobody. `observe` is how this kind sees that the person has done it, beyond reading the account as it always
- * does; a kind that needs nothing more leaves it out.
+ * Who changes access, verb by verb: the system (`shape` says how; what a catalog means that says nothing), a
+ * person, on `page` and as `reason` says, or nobody. `observe` is how this kind sees that the person has done
+ * it, beyond reading the account as it always does; a kind that needs nothing more leaves it out.
  */
 export function verbShape<S extends z.ZodRawShape, O extends z.ZodRawShape = Record<never, never>>(
   shape: S,
@@ -61,10 +70,20 @@ export function verbShape<S extends z.ZodRawShape, O extends z.ZodRawShape = Rec
 ) {
   const verb = z.union([
     z.strictObject({ by: z.literal('system').default('system'), ...shape }),
-    z.strictObject({ by: z.literal('person'), page: page.optional(), reason: z.string().optional(), ...observe }),
+    z.strictObject({
+      by: z.literal('person'),
+      page: page.optional(),
+      reason: z.string().optional(),
+      ...observe,
+    }),
     z.strictObject({ by: z.literal('nobody'), reason: z.string().min(1) }),
   ]);
-  return { block: verb.optional(), unblock: verb.optional(), deactivate: verb.optional(), reactivate: verb.optional() };
+  return {
+    block: verb.optional(),
+    unblock: verb.optional(),
+    deactivate: verb.optional(),
+    reactivate: verb.optional(),
+  };
 }
 
 /** A catalog as the general rules see it: the least that the schema of every kind promises. */
@@ -83,10 +102,14 @@ export interface Head {
 
 export type CategoryHead = z.infer<z.ZodObject<ReturnType<typeof categoryShape<z.ZodString>>>>;
 
-export type VerbHead = { by: 'system' } | { by: 'person'; page?: string; reason?: string } | { by: 'nobody'; reason: string };
+export type VerbHead =
+  | { by: 'system' }
+  | { by: 'person'; page?: string; reason?: string }
+  | { by: 'nobody'; reason: string };
 
 /** Fields that a link names as {field}. */
-export const linkFields = (link: string | undefined): string[] => [...(link ?? '').matchAll(/\{([^{}]+)\}/g)].map(m => m[1]!);
+export const linkFields = (link: string | undefined): string[] =>
+  [...(link ?? '').matchAll(/\{([^{}]+)\}/g)].map(m => m[1]!);
 
 /** What the head of a category says to planning; which identity owns its items is the kind's to add. */
 export function commonFacts(category: string, spec: CategoryHead): Omit<CategoryFacts, 'identity'> {
@@ -107,5 +130,10 @@ export function commonFacts(category: string, spec: CategoryHead): Omit<Category
 /** Who changes access, verb by verb; `otherwise` where the catalog says nothing. */
 export function accessOf(catalog: Head, otherwise: By): Record<Verb, By> {
   const by = (verb: Verb): By => catalog[verb]?.by ?? otherwise;
-  return { block: by('block'), unblock: by('unblock'), deactivate: by('deactivate'), reactivate: by('reactivate') };
+  return {
+    block: by('block'),
+    unblock: by('unblock'),
+    deactivate: by('deactivate'),
+    reactivate: by('reactivate'),
+  };
 }

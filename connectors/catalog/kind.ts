@@ -1,5 +1,6 @@
 /**
- * A kind of system, as the registry holds it: the schema of its catalogs, the rules that no schema can say, and how to speak to it.
+ * A kind of system, as the registry holds it: the schema of its catalogs, the rules that no schema can say,
+ * and how to speak to it.
  */
 import type { z } from 'zod';
 import type { Bundle } from '../../domain/bundle.js';
@@ -10,7 +11,10 @@ import type { LoadedCatalog } from './loaded.js';
 import type { Report } from './rules.js';
 
 export interface Kind<C extends Head = Head> {
-  /** Strict: an unknown key is an error. Made of `headShape`, `categoryShape` and `verbShape`, and what the kind adds. */
+  /**
+   * Strict: an unknown key is an error. Made of `headShape`, `categoryShape` and `verbShape`, and what the
+   * kind adds.
+   */
   schema: z.ZodType<C>;
   /** Reports what is wrong between the parts; the general rules have been asked already. */
   rules(catalog: C, report: Report): void;
@@ -33,4 +37,6 @@ export interface ConnectOptions {
 export type Kinds = Readonly<Record<string, Kind>>;
 
 /** The catalogs that these kinds can read. */
-export type CatalogOf<K extends Kinds> = K[keyof K] extends { schema: z.ZodType<infer C extends Head> } ? C : never;
+export type CatalogOf<K extends Kinds> = K[keyof K] extends { schema: z.ZodType<infer C extends Head> }
+  ? C
+  : never;

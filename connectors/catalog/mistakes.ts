@@ -1,4 +1,7 @@
-/** What zod finds wrong with a catalog, as sentences: what was given, what is allowed, and the nearest known key. */
+/**
+ * What zod finds wrong with a catalog, as sentences: what was given, what is allowed, and the nearest known
+ * key.
+ */
 import { z } from 'zod';
 import { didYouMean } from './nearest.js';
 
@@ -17,7 +20,10 @@ export function explainIssues(
   prefix: (string | number)[] = [],
 ): Mistake[] {
   return issues.flatMap(issue =>
-    explain(issue, data, schema, [...prefix, ...issue.path.map(p => (typeof p === 'symbol' ? String(p) : p))]),
+    explain(issue, data, schema, [
+      ...prefix,
+      ...issue.path.map(p => (typeof p === 'symbol' ? String(p) : p)),
+    ]),
   );
 }
 
@@ -39,17 +45,36 @@ function explain(issue: Issue, data: unknown, schema: z.core.$ZodType, path: (st
     case 'invalid_value': {
       const allowed = issue.values.map(v => String(v));
       const near = typeof given === 'string' ? didYouMean(given, allowed) : '';
-      const list = allowed.length === 1 ? `only ${allowed[0]} is allowed` : `allowed are ${allowed.join(', ')}`;
-      return [{ path, says: given === undefined ? `is missing: ${list}` : `${show(given)} was given, ${list}${near}` }];
+      const list =
+        allowed.length === 1 ? `only ${allowed[0]} is allowed` : `allowed are ${allowed.join(', ')}`;
+      return [
+        {
+          path,
+          says: given === undefined ? `is missing: ${list}` : `${show(given)} was given, ${list}${near}`,
+        },
+      ];
     }
     case 'too_small':
-      return [{ path, says: issue.origin === 'array' ? 'the list is empty: at least one entry is needed' : 'the text is empty' }];
+      return [
+        {
+          path,
+          says:
+            issue.origin === 'array'
+              ? 'the list is empty: at least one entry is needed'
+              : 'the text is empty',
+        },
+      ];
     case 'invalid_format':
     case 'custom':
       return [{ path, says: `${show(given)} was given; ${issue.message}` }];
     case 'invalid_key': {
       const key = String(path.at(-1));
-      return [{ path, says: `the name ${show(key)} cannot be used; ${issue.issues.map(i => i.message).join('; ')}` }];
+      return [
+        {
+          path,
+          says: `the name ${show(key)} cannot be used; ${issue.issues.map(i => i.message).join('; ')}`,
+        },
+      ];
     }
     case 'invalid_union':
       return explainUnion(issue.errors, data, schema, path);
@@ -58,7 +83,10 @@ function explain(issue: Issue, data: unknown, schema: z.core.$ZodType, path: (st
   }
 }
 
-/** Of several shapes that were possible, the one that the author seems to have meant: with the fewest unknown and missing keys. */
+/**
+ * Of several shapes that were possible, the one that the author seems to have meant: with the fewest unknown
+ * and missing keys.
+ */
 function explainUnion(
   options: readonly (readonly Issue[])[],
   data: unknown,
@@ -68,10 +96,13 @@ function explainUnion(
   const given = valueAt(data, path);
   if (given === undefined) return [{ path, says: 'is missing' }];
   const isMap = typeof given === 'object' && given !== null;
-  const fits = (issues: readonly Issue[]) => !issues.some(i => i.code === 'invalid_type' && i.path.length === 0);
+  const fits = (issues: readonly Issue[]) =>
+    !issues.some(i => i.code === 'invalid_type' && i.path.length === 0);
   const candidates = options.filter(fits);
   if (candidates.length === 0) {
-    const kinds = options.map(o => o[0]).map(i => (i?.code === 'invalid_type' ? nameOfType(i.expected) : 'something else'));
+    const kinds = options
+      .map(o => o[0])
+      .map(i => (i?.code === 'invalid_type' ? nameOfType(i.expected) : 'something else'));
     return [{ path, says: `${show(given)} was given, ${[...new Set(kinds)].join(' or ')} is needed` }];
   }
   const named = byName(candidates, given, path);
@@ -82,11 +113,19 @@ function explainUnion(
   return explainIssues(best, data, schema, path);
 }
 
-/** Where every shape wants another name under the same key (`by: system | person`), the names are what can be said. */
-function byName(options: readonly (readonly Issue[])[], given: unknown, path: (string | number)[]): Mistake[] | null {
+/**
+ * Where every shape wants another name under the same key (`by: system | person`), the names are what can be
+ * said.
+ */
+function byName(
+  options: readonly (readonly Issue[])[],
+  given: unknown,
+  path: (string | number)[],
+): Mistake[] | null {
   const wrong = options.map(issues => issues.find(isName));
   const key = String(wrong[0]?.path[0]);
-  if (options.length < 2 || !wrong.every(issue => issue !== undefined && String(issue.path[0]) === key)) return null;
+  if (options.length < 2 || !wrong.every(issue => issue !== undefined && String(issue.path[0]) === key))
+    return null;
   const allowed = wrong.flatMap(issue => (issue as Issue & { values: unknown[] }).values).map(String);
   const value = valueAt(given, [key]);
   const near = typeof value === 'string' ? didYouMean(value, allowed) : '';
@@ -101,7 +140,8 @@ function sameName<O extends readonly Issue[]>(options: O[]): O[] {
 }
 
 /** The value of a key that can only be one name is another. */
-const isName = (issue: Issue): boolean => issue.code === 'invalid_value' && issue.values.length === 1 && issue.path.length === 1;
+const isName = (issue: Issue): boolean =>
+  issue.code === 'invalid_value' && issue.values.length === 1 && issue.path.length === 1;
 
 const TYPE_NAMES: Record<string, string> = {
   string: 'a text',
@@ -125,12 +165,16 @@ export function show(value: unknown): string {
 
 function valueAt(data: unknown, path: (string | number)[]): unknown {
   return path.reduce<unknown>(
-    (value, key) => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined),
+    (value, key) =>
+      typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined,
     data,
   );
 }
 
-/** The keys that the schema knows at `path`; where several shapes are possible, those of the shape that shares most with `given`. */
+/**
+ * The keys that the schema knows at `path`; where several shapes are possible, those of the shape that shares
+ * most with `given`.
+ */
 function knownKeys(schema: z.core.$ZodType, path: (string | number)[], given: unknown): string[] {
   let schemas: z.core.$ZodType[] = [schema];
   for (const key of path) schemas = schemas.flatMap(unwrap).flatMap(s => child(s, key));

@@ -1,11 +1,17 @@
 /** "Did you mean": the nearest of some known words, if one is near. */
 
-/** The known word that differs from `word` in at most a third of its letters (two letters swapped count as one), or null. */
+/**
+ * The known word that differs from `word` in at most a third of its letters (two letters swapped count as
+ * one), or null.
+ */
 export function nearest(word: string, known: Iterable<string>): string | null {
   let best: string | null = null;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {
-    const d = candidate.toLowerCase() === word.toLowerCase() ? 0 : distance(word.toLowerCase(), candidate.toLowerCase(), least);
+    const d =
+      candidate.toLowerCase() === word.toLowerCase()
+        ? 0
+        : distance(word.toLowerCase(), candidate.toLowerCase(), least);
     if (d < least) {
       least = d;
       best = candidate;
@@ -30,7 +36,8 @@ function distance(a: string, b: string, limit: number): number {
     for (let j = 1; j <= b.length; j++) {
       const cost = a[i - 1] === b[j - 1] ? 0 : 1;
       let d = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + cost);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) d = Math.min(d, beforeLast[j - 2]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        d = Math.min(d, beforeLast[j - 2]! + 1);
       row.push(d);
     }
     beforeLast = last;

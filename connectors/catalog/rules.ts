@@ -20,13 +20,17 @@ function category(catalog: Head, name: string, spec: CategoryHead, report: Repor
     const known = Object.keys(catalog.categories);
     if (other === name) report(at('after', index), 'a category cannot come after itself');
     else if (!known.includes(other))
-      report(at('after', index), `there is no category ${other}${didYouMean(other, known)}; known are ${known.join(', ')}`);
+      report(
+        at('after', index),
+        `there is no category ${other}${didYouMean(other, known)}; known are ${known.join(', ')}`,
+      );
   }
   onlyFor(spec, ['transfer'], report, at, {
     unassigned: spec.unassigned || undefined,
     queues: Object.keys(spec.queues).length > 0 || undefined,
   });
-  if (spec.do === 'keep' && !spec.reason) report(at(), 'keep needs a reason: why these items stay with the leaver');
+  if (spec.do === 'keep' && !spec.reason)
+    report(at(), 'keep needs a reason: why these items stay with the leaver');
   for (const [path, field] of shownFields(spec)) {
     if (spec.secret.includes(field)) report(at(...path), `${field} is secret and would be shown here`);
   }
@@ -54,7 +58,10 @@ export function onlyFor(
 function shownFields(spec: CategoryHead): [Path, string][] {
   return [
     ...(spec.label ? [[['label'], spec.label] as [Path, string]] : []),
-    ...Object.entries(spec.attributes).map(([attribute, field]): [Path, string] => [['attributes', attribute], field]),
+    ...Object.entries(spec.attributes).map(([attribute, field]): [Path, string] => [
+      ['attributes', attribute],
+      field,
+    ]),
     ...linkFields(spec.link).map((field): [Path, string] => [['link'], field]),
   ];
 }

@@ -1,4 +1,7 @@
-/** What a person is in this system: one key, its further identities, active or not, and who must not be touched. */
+/**
+ * What a person is in this system: one key, its further identities, active or not, and who must not be
+ * touched.
+ */
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, Person } from '../../domain/model.js';
 import type { AccountResolution, Guard } from '../connector.js';
@@ -15,8 +18,9 @@ interface Candidate {
 }
 
 /**
- * Resolves the account behind a person by every match rule of the catalog at once; two candidates are never narrowed down here.
- * `pinned` says identity → id; an empty text says that there is none (`{ user: "" }`: no account).
+ * Resolves the account behind a person by every match rule of the catalog at once; two candidates are never
+ * narrowed down here. `pinned` says identity → id; an empty text says that there is none (`{ user: "" }`: no
+ * account).
  */
 export function resolveAccount(
   target: Target,
@@ -41,7 +45,8 @@ export function resolveAccount(
       const ids: Record<string, string> = { user: found.id };
       for (const identity of identities) {
         const resolved = await resolveIdentity(tx, people, identity, found.id, pinned[identity.name]);
-        if (resolved.kind === 'ambiguous') return { kind: 'ambiguous', identity: identity.name, candidates: resolved.candidates };
+        if (resolved.kind === 'ambiguous')
+          return { kind: 'ambiguous', identity: identity.name, candidates: resolved.candidates };
         if (resolved.id !== null) ids[identity.name] = resolved.id;
       }
       const account = await readState(target, tx, people, {
@@ -109,7 +114,8 @@ async function resolveIdentity(
       [user],
     );
     const id = row?.id ?? null;
-    if (pinned !== undefined && pinned !== id) return { kind: 'ambiguous', candidates: id === null ? [] : [{ id, label: id }] };
+    if (pinned !== undefined && pinned !== id)
+      return { kind: 'ambiguous', candidates: id === null ? [] : [{ id, label: id }] };
     return { kind: 'one', id };
   }
   const { alias } = identity;
@@ -121,7 +127,9 @@ async function resolveIdentity(
     [user],
   );
   if (pinned === undefined)
-    return owned.length > 1 ? { kind: 'ambiguous', candidates: owned } : { kind: 'one', id: owned[0]?.id ?? null };
+    return owned.length > 1
+      ? { kind: 'ambiguous', candidates: owned }
+      : { kind: 'one', id: owned[0]?.id ?? null };
   if (owned.some(o => o.id === pinned)) return { kind: 'one', id: pinned };
   // An operator may name a record that is tied to nobody yet; one that is tied to somebody else does not fit.
   const free = await tx.query(
@@ -142,7 +150,12 @@ export function readAccount(target: Target, account: Account, signal?: AbortSign
 }
 
 /** Active and blocked as the live row says. Throws `rejected` when the row has vanished. */
-export async function readState(target: Target, tx: Transaction, people: BoundPeople, account: Account): Promise<Account> {
+export async function readState(
+  target: Target,
+  tx: Transaction,
+  people: BoundPeople,
+  account: Account,
+): Promise<Account> {
   const { active, blocked } = target.catalog.people;
   const [row] = await tx.repeated<{ active: boolean; blocked: boolean }>(
     `SELECT (${active}) IS TRUE AS active, ${blocked === undefined ? 'false' : `(${blocked}) IS TRUE`} AS blocked
@@ -170,7 +183,12 @@ export function guards(target: Target, account: Account, signal?: AbortSignal): 
 }
 
 /** What forbids switching this account off, in the snapshot of the transaction. */
-export async function readGuards(target: Target, tx: Transaction, people: BoundPeople, account: Account): Promise<Guard[]> {
+export async function readGuards(
+  target: Target,
+  tx: Transaction,
+  people: BoundPeople,
+  account: Account,
+): Promise<Guard[]> {
   const { guards: spec, people: p } = target.catalog;
   const key = `${people.alias}.${quote(people.key.name)}`;
   const isLeaver = `${key} ${people.key.equals} $1::text::${people.key.type}`;

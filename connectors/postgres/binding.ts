@@ -1,6 +1,6 @@
 /**
- * The catalog bound to the live schema: for every name its table or column as found, or a problem that says where it is written,
- * what is missing and what exists. Statements are built from bound parts only.
+ * The catalog bound to the live schema: for every name its table or column as found, or a problem that says
+ * where it is written, what is missing and what exists. Statements are built from bound parts only.
  */
 
 import { linkFields } from '../catalog/head.js';
@@ -75,7 +75,14 @@ export interface BoundPeople {
 
 export type BoundIdentity =
   | { name: string; column: LiveColumn }
-  | { name: string; table: string; alias: string; key: LiveColumn; person: LiveColumn; when: string | undefined };
+  | {
+      name: string;
+      table: string;
+      alias: string;
+      key: LiveColumn;
+      person: LiveColumn;
+      when: string | undefined;
+    };
 
 /** Looks names up and collects what is wrong, each under the part of the catalog that it spoils. */
 export class Binder {
@@ -108,7 +115,10 @@ export class Binder {
     if (column) return column;
     const names = [...table.columns.keys()];
     const listed = names.length > 25 ? `${names.slice(0, 25).join(', ')}, ...` : names.join(', ');
-    this.report(path, `${table.name} has no column ${name}${didYouMean(name, names)}; its columns are ${listed}`);
+    this.report(
+      path,
+      `${table.name} has no column ${name}${didYouMean(name, names)}; its columns are ${listed}`,
+    );
     return null;
   }
 
@@ -129,7 +139,9 @@ export class Binder {
       label: this.maybe(table, spec.label, at('label')),
       firesAt: this.maybe(table, spec.fires_at, at('fires_at')),
       version: this.maybe(table, spec.version, at('version')),
-      attributes: Object.entries(spec.attributes).map(([a, c]) => [a, this.column(table, c, at('attributes', a))] as const),
+      attributes: Object.entries(spec.attributes).map(
+        ([a, c]) => [a, this.column(table, c, at('attributes', a))] as const,
+      ),
       link: linkFields(spec.link).map(c => this.column(table, c, at('link'))),
       touch: this.#assignments(table, spec.touch, at('touch')),
       set: spec.set ? this.#assignments(table, spec.set, at('set')) : null,
@@ -157,7 +169,10 @@ export class Binder {
       alias: aliasOf(table.name),
       key: keyShape(keyColumns as LiveColumn[]),
       owner,
-      ...(rest as Pick<BoundCategory, 'label' | 'firesAt' | 'version' | 'link' | 'touch' | 'set' | 'unique' | 'mirrors'> & {
+      ...(rest as Pick<
+        BoundCategory,
+        'label' | 'firesAt' | 'version' | 'link' | 'touch' | 'set' | 'unique' | 'mirrors'
+      > & {
         attributes: [string, LiveColumn][];
       }),
       uniqueWhere: spec.unique ? predicateOf(table, [spec.owner.column, ...spec.unique]) : null,
@@ -224,7 +239,9 @@ export class Binder {
       const table = this.table(spec.table, at('table'));
       const key = this.column(table, spec.key, at('key'));
       const person = this.column(table, spec.person, at('person'));
-      return key && person ? [{ name, table: spec.table, alias: aliasOf(spec.table), key, person, when: spec.when }] : [];
+      return key && person
+        ? [{ name, table: spec.table, alias: aliasOf(spec.table), key, person, when: spec.when }]
+        : [];
     });
   }
 
@@ -239,11 +256,19 @@ export class Binder {
       : (this.schema.tables.get(spec.table)?.columns.get(spec.key) ?? null);
   }
 
-  assignments(table: LiveTable | null, values: Record<string, string | number | boolean>, path: KeyPath): Assignment[] {
+  assignments(
+    table: LiveTable | null,
+    values: Record<string, string | number | boolean>,
+    path: KeyPath,
+  ): Assignment[] {
     return this.#assignments(table, values, path);
   }
 
-  #assignments(table: LiveTable | null, values: Record<string, string | number | boolean>, path: KeyPath): Assignment[] {
+  #assignments(
+    table: LiveTable | null,
+    values: Record<string, string | number | boolean>,
+    path: KeyPath,
+  ): Assignment[] {
     return Object.entries(values).flatMap(([name, value]) => {
       const column = this.column(table, name, [...path, name]);
       return column ? [{ column, value }] : [];
@@ -256,11 +281,16 @@ function predicateOf(table: LiveTable, columns: string[]): string | null {
   return indexes.some(u => u.where === null) ? null : (indexes[0]?.where ?? null);
 }
 
-export const sameSet = (a: string[], b: string[]): boolean => a.length === b.length && a.every(x => b.includes(x));
+export const sameSet = (a: string[], b: string[]): boolean =>
+  a.length === b.length && a.every(x => b.includes(x));
 
 /** An owner column compared with a placeholder. */
 export const ownedBy = (category: Pick<BoundCategory, 'alias' | 'owner'>, placeholder: string): string =>
   `${category.alias}.${quote(category.owner.name)} ${category.owner.equals} ${placeholder}`;
 
-/** ` AND (condition)` or nothing. The line break ends nothing: comments are refused when the catalog is loaded. */
-export const andWhen = (condition: string | undefined): string => (condition === undefined ? '' : ` AND (${condition})`);
+/**
+ * ` AND (condition)` or nothing. The line break ends nothing: comments are refused when the catalog is
+ * loaded.
+ */
+export const andWhen = (condition: string | undefined): string =>
+  condition === undefined ? '' : ` AND (${condition})`;

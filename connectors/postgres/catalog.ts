@@ -1,9 +1,11 @@
 /**
- * The catalog of a PostgreSQL database: what every catalog says (catalog/head.ts), and where that stands in the schema.
+ * The catalog of a PostgreSQL database: what every catalog says (catalog/head.ts), and where that stands in
+ * the schema.
  *
- * Names of tables are `schema.table`, names of columns are plain; both are resolved against the live database and quoted, never
- * interpolated. Conditions are one boolean SQL expression each, written by operators like a migration: they use qualified names
- * (`tasks.status <> 'done'`: the bare table name is the alias; other tables as `schema.table`) and only read.
+ * Names of tables are `schema.table`, names of columns are plain; both are resolved against the live database
+ * and quoted, never interpolated. Conditions are one boolean SQL expression each, written by operators like a
+ * migration: they use qualified names (`tasks.status <> 'done'`: the bare table name is the alias; other
+ * tables as `schema.table`) and only read.
  */
 import { z } from 'zod';
 import { absence, categoryShape, headShape, name, verbShape } from '../catalog/head.js';
@@ -25,7 +27,10 @@ const condition = z.string().min(1);
 /** `$now` is the transaction's time, `$null` is NULL; everything else is bound as it stands. */
 const values = z.record(column, z.union([z.string(), z.number(), z.boolean()]));
 
-/** One way to recognise the directory's person here. A table of its own (e-mail addresses) is joined by `person`. */
+/**
+ * One way to recognise the directory's person here. A table of its own (e-mail addresses) is joined by
+ * `person`.
+ */
 const match = z.strictObject({
   by: z.enum(['email', 'login', 'id']),
   column,
@@ -41,7 +46,9 @@ const people = z.strictObject({
   key: column,
   name: column,
   /** A column of the table, or of a table of its own. */
-  email: z.union([column, z.strictObject({ table, column, person: column, when: condition.optional() })]).optional(),
+  email: z
+    .union([column, z.strictObject({ table, column, person: column, when: condition.optional() })])
+    .optional(),
   /** Which rows of the table are people at all. */
   when: condition.optional(),
   match: z.array(match).min(1),
@@ -89,9 +96,15 @@ const category = z.strictObject({
   successor_must: condition.optional(),
   successor_must_says: z.string().optional(),
   mirrors: z.array(mirror).default([]),
-  /** Other columns of a unique index: where the successor already has such a row, ours is removed instead of moved. */
+  /**
+   * Other columns of a unique index: where the successor already has such a row, ours is removed instead of
+   * moved.
+   */
   unique: z.array(column).optional(),
-  /** For `remove` and `revoke`: columns to set instead of deleting the row. For `clear`: instead of NULL in the owner column. */
+  /**
+   * For `remove` and `revoke`: columns to set instead of deleting the row. For `clear`: instead of NULL in
+   * the owner column.
+   */
   set: values.optional(),
 });
 

@@ -25,7 +25,12 @@ import {
 } from './statements.js';
 import type { Target } from './target.js';
 
-export async function change(target: Target, work: Batch, witness: Witness, signal?: AbortSignal): Promise<Done> {
+export async function change(
+  target: Target,
+  work: Batch,
+  witness: Witness,
+  signal?: AbortSignal,
+): Promise<Done> {
   return target.bound(signal, async binding => {
     const category = binding.category(work.category);
     const batch = toBatch(target, category, work);
@@ -96,7 +101,8 @@ async function bisect(tx: Transaction, c: BoundCategory, part: Part, tally: Tall
     await tx.query('ROLLBACK TO SAVEPOINT part');
     await tx.query('RELEASE SAVEPOINT part');
     if (part.keys.length === 1) {
-      const why = error instanceof Rewritten ? error.message : `the database refused it (${databaseSays(error)})`;
+      const why =
+        error instanceof Rewritten ? error.message : `the database refused it (${databaseSays(error)})`;
       tally.exceptions.push({ key: part.keys[0]!, kind: 'failed', why });
       return;
     }
@@ -106,8 +112,16 @@ async function bisect(tx: Transaction, c: BoundCategory, part: Part, tally: Tall
   await bisect(tx, c, cut(part, middle, part.keys.length), tally);
 }
 
-/** The statement, and everything that could still object to it before COMMIT. Throws `Rewritten` when a trigger changed our change. */
-async function attempt(tx: Transaction, c: BoundCategory, batch: BoundBatch, needKeys = false): Promise<Answer> {
+/**
+ * The statement, and everything that could still object to it before COMMIT. Throws `Rewritten` when a
+ * trigger changed our change.
+ */
+async function attempt(
+  tx: Transaction,
+  c: BoundCategory,
+  batch: BoundBatch,
+  needKeys = false,
+): Promise<Answer> {
   const statement = changeStatement(c, batch, needKeys || c.table.hasTriggers);
   const [answer] = await tx.query<Answer>(statement.text, statement.values);
   mustBeOneRowPerKey(c, batch, answer!.changed);
@@ -126,7 +140,10 @@ function mustBeOneRowPerKey(c: BoundCategory, batch: BoundBatch, changed: number
   throw new HandoverFailure('configuration', `${c.table.name}: ${why}`);
 }
 
-/** Deferred constraints would object at COMMIT, when the receipt is written already and nobody can say which item it was. */
+/**
+ * Deferred constraints would object at COMMIT, when the receipt is written already and nobody can say which
+ * item it was.
+ */
 async function speakBeforeCommit(tx: Transaction, c: BoundCategory): Promise<void> {
   if (hasDeferred(c)) await tx.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
 }
@@ -135,7 +152,10 @@ function hasDeferred(c: BoundCategory): boolean {
   return [c.table, ...c.mirrors.map(m => m.table)].some(table => table.hasDeferred);
 }
 
-/** Where the one that objected at COMMIT is younger than our reading of the schema, the batch passes: the next attempt knows it. */
+/**
+ * Where the one that objected at COMMIT is younger than our reading of the schema, the batch passes: the next
+ * attempt knows it.
+ */
 async function mustSpeakBeforeCommit(
   target: Target,
   c: BoundCategory,
@@ -144,12 +164,18 @@ async function mustSpeakBeforeCommit(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (hasDeferred(c) || !hasDeferred((await target.binding(true, signal)).category(c.name))) return;
-  const why = 'a constraint that is checked at COMMIT came after the schema was read; the schema has been read again';
+  const why =
+    'a constraint that is checked at COMMIT came after the schema was read; the schema has been read again';
   throw new HandoverFailure('transient', `${target.system}: while ${doing}: ${why}`, { cause: error.cause });
 }
 
 /** Says of every key that was neither changed nor refused what became of it. */
-async function settleRest(tx: Transaction, c: BoundCategory, batch: BoundBatch, tally: Tally): Promise<Effect> {
+async function settleRest(
+  tx: Transaction,
+  c: BoundCategory,
+  batch: BoundBatch,
+  tally: Tally,
+): Promise<Effect> {
   for (const again of [true, false]) {
     if (tally.changed + tally.exceptions.length >= batch.count) break;
     const rest = classifyStatement(c, batch, tally.settled());
@@ -157,10 +183,15 @@ async function settleRest(tx: Transaction, c: BoundCategory, batch: BoundBatch, 
     const stays = rows.filter(r => r.fate === 'stays');
     for (const { key, fate } of rows) {
       if (fate !== 'stays' || !again)
-        tally.exceptions.push({ key, kind: KIND[fate], why: fate === 'ineligible' ? ineligible(c) : WHY[fate] });
+        tally.exceptions.push({
+          key,
+          kind: KIND[fate],
+          why: fate === 'ineligible' ? ineligible(c) : WHY[fate],
+        });
     }
     if (stays.length === 0 || !again) break;
-    // It may have come back to the leaver between our two statements: once more for these, and then it is a refusal.
+    // It may have come back to the leaver between our two statements: once more for these, and then it is a
+    // refusal.
     const part: Part = {
       ...batch,
       keys: stays.map(s => s.key),
@@ -187,7 +218,8 @@ const WHY: Record<Fate, string> = {
   ineligible: '',
   stays: 'the database accepted the change, but the row is as before: a trigger or a rule suppresses it',
 };
-const ineligible = (c: BoundCategory): string => c.spec.successor_must_says ?? 'the successor may not own it (successor_must)';
+const ineligible = (c: BoundCategory): string =>
+  c.spec.successor_must_says ?? 'the successor may not own it (successor_must)';
 
 /** A row came back other than we wrote it. */
 class Rewritten extends Error {
@@ -214,7 +246,8 @@ class Tally {
   add(answer: Answer): void {
     this.changed += answer.changed;
     this.merged += answer.merged;
-    if (answer.per_taker) for (const [i, n] of Object.entries(answer.per_taker)) this.#perTaker[Number(i)]! += n;
+    if (answer.per_taker)
+      for (const [i, n] of Object.entries(answer.per_taker)) this.#perTaker[Number(i)]! += n;
     else if (this.#perTaker.length > 0) this.#perTaker[0]! += answer.changed;
     if (answer.before) this.#before.push(...answer.before);
     if (answer.keys) this.#keys.push(...elements(answer.keys));
@@ -227,14 +260,22 @@ class Tally {
 
   effect(): Effect {
     const { changed, merged, exceptions } = this;
-    return { changed, merged, perTaker: this.#perTaker, exceptions, owners: this.#owners, before: this.#before };
+    return {
+      changed,
+      merged,
+      perTaker: this.#perTaker,
+      exceptions,
+      owners: this.#owners,
+      before: this.#before,
+    };
   }
 }
 
 function toBatch(target: Target, c: BoundCategory, request: Batch): BoundBatch {
   const refuse = (why: string) => new HandoverFailure('rejected', `${target.system}: ${c.name}: ${why}`);
   const owner = target.identityOf(request.account, c.spec.owner.identity);
-  if (owner === null) throw refuse(`the leaver has no identity ${c.spec.owner.identity} here, so no item can be theirs`);
+  if (owner === null)
+    throw refuse(`the leaver has no identity ${c.spec.owner.identity} here, so no item can be theirs`);
   const takers = request.do === 'transfer' ? request.takers : [];
   if (request.do === 'transfer') {
     if (takers.length === 0) throw refuse('a transfer needs at least one successor');
@@ -250,11 +291,15 @@ function toBatch(target: Target, c: BoundCategory, request: Batch): BoundBatch {
     count: request.count,
     takers,
     exempt: (request.assignment === null ? takers.slice(0, 1) : takers).map(t => t === null || queues.has(t)),
-    assignment: request.do === 'transfer' && request.assignment !== null ? parameterOf(request.assignment) : null,
+    assignment:
+      request.do === 'transfer' && request.assignment !== null ? parameterOf(request.assignment) : null,
   };
 }
 
-/** A key or an id that the column's type cannot even hold is no item's fault: the column changed its type since the plan was made. */
+/**
+ * A key or an id that the column's type cannot even hold is no item's fault: the column changed its type
+ * since the plan was made.
+ */
 async function mustFitTypes(
   target: Target,
   c: BoundCategory,
@@ -264,12 +309,14 @@ async function mustFitTypes(
 ): Promise<void> {
   if (!sqlState(error.cause)?.startsWith('22')) return;
   try {
-    await target.session.transaction({ mode: 'glance', doing: `checking the keys of ${c.name}`, signal }, tx =>
-      tx.query(
-        `SELECT count(*) FROM ${c.key.rows(`$1::${c.key.elementType}[]`, 'ho_batch')}
+    await target.session.transaction(
+      { mode: 'glance', doing: `checking the keys of ${c.name}`, signal },
+      tx =>
+        tx.query(
+          `SELECT count(*) FROM ${c.key.rows(`$1::${c.key.elementType}[]`, 'ho_batch')}
           WHERE (ho_batch.*) IS NOT NULL AND ($2::${c.owner.type} IS NOT NULL OR $3::${c.owner.type}[] IS NOT NULL)`,
-        [batch.keys, batch.owner, batch.takers],
-      ),
+          [batch.keys, batch.owner, batch.takers],
+        ),
     );
   } catch (misfit) {
     if (!(misfit instanceof HandoverFailure) || !sqlState(misfit.cause)?.startsWith('22')) throw misfit;

@@ -1,6 +1,7 @@
 /**
- * Everything the live system says against the catalog, all of it at once: names, types, keys that identify nothing, conditions,
- * rights that are missing. Run by `handover check` and before a plan is made; an empty list means that the catalog can be used.
+ * Everything the live system says against the catalog, all of it at once: names, types, keys that identify
+ * nothing, conditions, rights that are missing. Run by `handover check` and before a plan is made; an empty
+ * list means that the catalog can be used.
  */
 import type { KeyPath } from '../catalog/loaded.js';
 import type { Problem } from '../connector.js';
@@ -26,7 +27,11 @@ export async function check(target: Target, signal?: AbortSignal): Promise<Probl
   }
   checkSwitches(binder, people);
   for (const [i, entry] of target.catalog.acknowledged.entries()) {
-    binder.column(binder.table(entry.table, ['acknowledged', i, 'table']), entry.column, ['acknowledged', i, 'column']);
+    binder.column(binder.table(entry.table, ['acknowledged', i, 'table']), entry.column, [
+      'acknowledged',
+      i,
+      'column',
+    ]);
   }
   await target.session.transaction({ mode: 'read', doing: 'checking conditions', signal }, tx =>
     checkConditions(target, tx, binder),
@@ -39,9 +44,17 @@ export async function check(target: Target, signal?: AbortSignal): Promise<Probl
 
 function checkPeople(binder: Binder, people: BoundPeople): void {
   const { people: spec } = binder.catalog;
-  readable(binder, people.table, ['people', 'table'], [people.key, people.name, people.manager, people.team, people.human]);
+  readable(
+    binder,
+    people.table,
+    ['people', 'table'],
+    [people.key, people.name, people.manager, people.team, people.human],
+  );
   if (people.table.kind === 'table' && !isUnique(people.table, [people.key.name])) {
-    binder.report(['people', 'key'], `${spec.table}.${spec.key} has no unique index: it does not say who is who`);
+    binder.report(
+      ['people', 'key'],
+      `${spec.table}.${spec.key} has no unique index: it does not say who is who`,
+    );
   }
   if (!people.key.scalar)
     binder.report(
@@ -60,10 +73,19 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
   checkKey(binder, c, at);
   checkOwner(binder, c, at);
   if (c.firesAt && c.firesAt.kind !== 'time')
-    binder.report(at('fires_at'), `${spec.table}.${spec.fires_at} is of type ${c.firesAt.shownType}, a date or time is needed`);
+    binder.report(
+      at('fires_at'),
+      `${spec.table}.${spec.fires_at} is of type ${c.firesAt.shownType}, a date or time is needed`,
+    );
   if (c.version && c.version.kind !== 'integer')
-    binder.report(at('version'), `${spec.table}.${spec.version} is of type ${c.version.shownType}, a whole number is needed`);
-  if (c.unique && !c.table.unique.some(u => sameSet(u.columns, [spec.owner.column, ...(spec.unique ?? [])]))) {
+    binder.report(
+      at('version'),
+      `${spec.table}.${spec.version} is of type ${c.version.shownType}, a whole number is needed`,
+    );
+  if (
+    c.unique &&
+    !c.table.unique.some(u => sameSet(u.columns, [spec.owner.column, ...(spec.unique ?? [])]))
+  ) {
     binder.report(
       at('unique'),
       `${spec.table} has no unique index over ${[spec.owner.column, ...(spec.unique ?? [])].join(', ')}: name the other columns of the index that contains ${spec.owner.column}`,
@@ -71,7 +93,10 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
   }
   for (const [i, mirror] of c.mirrors.entries()) {
     writable(binder, mirror.table, at('mirrors', i, 'table'));
-    readable(binder, mirror.table, at('mirrors', i, 'table'), [mirror.owner, ...mirror.join.map(([there]) => there)]);
+    readable(binder, mirror.table, at('mirrors', i, 'table'), [
+      mirror.owner,
+      ...mirror.join.map(([there]) => there),
+    ]);
     updatable(binder, mirror.table, at('mirrors', i, 'owner'), [mirror.owner]);
   }
   const shown = [
@@ -119,7 +144,8 @@ function checkOwner(binder: Binder, c: BoundCategory, at: (...keys: (string | nu
     return;
   }
   const identity = binder.identityColumn(spec.owner.identity);
-  // Texts may hold anything that has a text; otherwise the types must be of one family, or no id would ever fit.
+  // Texts may hold anything that has a text; otherwise the types must be of one family, or no id would ever
+  // fit.
   if (identity && family(identity) !== family(owner) && family(owner) !== 'text') {
     binder.report(
       at('owner', 'column'),
@@ -129,11 +155,17 @@ function checkOwner(binder: Binder, c: BoundCategory, at: (...keys: (string | nu
   if (spec.unassigned && owner.notNull)
     binder.report(at('unassigned'), `${column} is NOT NULL: items cannot be left without an owner`);
   if (spec.do === 'clear' && !spec.set && owner.notNull)
-    binder.report(at('do'), `${column} is NOT NULL and cannot be cleared: say with set what is written instead`);
+    binder.report(
+      at('do'),
+      `${column} is NOT NULL and cannot be cleared: say with set what is written instead`,
+    );
   const whole = owner.kind === 'integer' || owner.kind === 'whole-number';
   for (const [queue, value] of Object.entries(spec.queues)) {
     if (whole && !/^-?\d+$/.test(String(value)))
-      binder.report(at('queues', queue), `${JSON.stringify(value)} was given, but ${column} is of type ${owner.shownType}`);
+      binder.report(
+        at('queues', queue),
+        `${JSON.stringify(value)} was given, but ${column} is of type ${owner.shownType}`,
+      );
   }
 }
 
@@ -141,9 +173,18 @@ function checkRights(binder: Binder, c: BoundCategory, at: (...keys: (string | n
   const { spec } = c;
   const deletes = spec.unique !== undefined || ((spec.do === 'remove' || spec.do === 'revoke') && !c.set);
   if (deletes && !c.table.mayDelete)
-    binder.report(at('table'), `our database role lacks DELETE on ${spec.table}: GRANT DELETE ON ${quoteTable(spec.table)}`);
+    binder.report(
+      at('table'),
+      `our database role lacks DELETE on ${spec.table}: GRANT DELETE ON ${quoteTable(spec.table)}`,
+    );
   if (deletes || c.set || spec.do === 'clear')
-    readable(binder, c.table, at('secret'), c.image, 'for the before-image (or name the column under secret)');
+    readable(
+      binder,
+      c.table,
+      at('secret'),
+      c.image,
+      'for the before-image (or name the column under secret)',
+    );
   if (deletes && spec.do !== 'transfer') return;
   const written = [
     ...(spec.do === 'transfer' || (spec.do === 'clear' && !c.set) ? [c.owner] : []),
@@ -183,9 +224,14 @@ async function checkConditions(target: Target, tx: Transaction, binder: Binder):
     const identity = successor && binder.category(successor.category)?.owner;
     if (successor && !identity) continue;
     const beside =
-      successor && identity ? ` CROSS JOIN (SELECT NULL::${identity.type} AS ${quote(successor.identity)}) AS successor` : '';
+      successor && identity
+        ? ` CROSS JOIN (SELECT NULL::${identity.type} AS ${quote(successor.identity)}) AS successor`
+        : '';
     try {
-      const says = await checkCondition(tx, { condition, from: `${quoteTable(table)} AS ${aliasOf(table)}${beside}` });
+      const says = await checkCondition(tx, {
+        condition,
+        from: `${quoteTable(table)} AS ${aliasOf(table)}${beside}`,
+      });
       if (says) binder.report(path, `the condition cannot be used: ${says}`);
     } catch (error) {
       throw toFailure(error, target.system, 'checking conditions');
@@ -193,7 +239,9 @@ async function checkConditions(target: Target, tx: Transaction, binder: Binder):
   }
 }
 
-/** A table whose rows we write must be one: what is written to a view, or past a rule, is not what happens. */
+/**
+ * A table whose rows we write must be one: what is written to a view, or past a rule, is not what happens.
+ */
 function writable(binder: Binder, table: LiveTable, path: KeyPath): void {
   if (table.kind !== 'table')
     binder.report(
@@ -201,7 +249,10 @@ function writable(binder: Binder, table: LiveTable, path: KeyPath): void {
       `${table.name} is a ${table.kind === 'other' ? 'relation that is no table' : table.kind}: only tables can be written to; name the table behind it`,
     );
   else if (table.rewritten)
-    binder.report(path, `${table.name} has rewrite rules or INSTEAD OF triggers: what is written to it is not what happens`);
+    binder.report(
+      path,
+      `${table.name} has rewrite rules or INSTEAD OF triggers: what is written to it is not what happens`,
+    );
   if (table.rowSecurity)
     binder.report(
       path,
@@ -209,7 +260,13 @@ function writable(binder: Binder, table: LiveTable, path: KeyPath): void {
     );
 }
 
-function readable(binder: Binder, table: LiveTable, path: KeyPath, columns: (LiveColumn | null)[], why = ''): void {
+function readable(
+  binder: Binder,
+  table: LiveTable,
+  path: KeyPath,
+  columns: (LiveColumn | null)[],
+  why = '',
+): void {
   const missing = [...new Set(columns.flatMap(c => (c && !c.maySelect ? [c.name] : [])))];
   if (missing.length === 0) return;
   binder.report(
@@ -221,7 +278,10 @@ function readable(binder: Binder, table: LiveTable, path: KeyPath, columns: (Liv
 function updatable(binder: Binder, table: LiveTable, path: KeyPath, columns: (LiveColumn | null)[]): void {
   const generated = columns.flatMap(c => (c?.generated ? [c.name] : []));
   if (generated.length > 0)
-    binder.report(path, `${generated.join(', ')} of ${table.name} is generated by the database and cannot be set`);
+    binder.report(
+      path,
+      `${generated.join(', ')} of ${table.name} is generated by the database and cannot be set`,
+    );
   const missing = [...new Set(columns.flatMap(c => (c && !c.mayUpdate ? [c.name] : [])))];
   if (missing.length === 0) return;
   binder.report(

@@ -1,9 +1,10 @@
 /**
- * Conditions that operators write: one boolean SQL expression each. They are code of the operator's, like a migration, and the
- * database role is the real boundary; what is refused here are accidents and the ways out of the parentheses we put around them.
+ * Conditions that operators write: one boolean SQL expression each. They are code of the operator's, like a
+ * migration, and the database role is the real boundary; what is refused here are accidents and the ways out
+ * of the parentheses we put around them.
  *
- * Two looks: `mistakeIn` reads the text alone (when a catalog is loaded), `checkCondition` asks the live database in a READ ONLY
- * transaction whether it means something, is boolean, and calls no volatile function.
+ * Two looks: `mistakeIn` reads the text alone (when a catalog is loaded), `checkCondition` asks the live
+ * database in a READ ONLY transaction whether it means something, is boolean, and calls no volatile function.
  */
 import { databaseSays, sqlState } from './failures.js';
 import type { Transaction } from './session.js';
@@ -66,8 +67,14 @@ export interface LiveCondition {
   from: string;
 }
 
-/** Asks the live database about one condition; a sentence when it cannot be used, else null. Leaves the transaction usable. */
-export async function checkCondition(tx: Transaction, { condition, from }: LiveCondition): Promise<string | null> {
+/**
+ * Asks the live database about one condition; a sentence when it cannot be used, else null. Leaves the
+ * transaction usable.
+ */
+export async function checkCondition(
+  tx: Transaction,
+  { condition, from }: LiveCondition,
+): Promise<string | null> {
   const volatile = await volatileFunctions(tx, condition);
   if (volatile.length > 0) {
     return `it calls ${volatile.join(', ')}, which may change data or give another answer every time: only immutable and stable functions are allowed`;

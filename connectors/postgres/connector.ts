@@ -1,7 +1,8 @@
 /**
- * The connector for PostgreSQL databases: any schema, described by a catalog. This file ties the parts to the port; each part is
- * one idea: session (connections), live and binding (the catalog against the live schema), keys, inventory, pages, items, people,
- * accounts, statements and change (batches), switches (access), mark and fate (what became of a transaction), restore, check, failures.
+ * The connector for PostgreSQL databases: any schema, described by a catalog. This file ties the parts to the
+ * port; each part is one idea: session (connections), live and binding (the catalog against the live schema),
+ * keys, inventory, pages, items, people, accounts, statements and change (batches), switches (access), mark
+ * and fate (what became of a transaction), restore, check, failures.
  */
 
 import { accessOf, commonFacts } from '../catalog/head.js';
@@ -22,7 +23,10 @@ import { Session } from './session.js';
 import { flip } from './switches.js';
 import { Target } from './target.js';
 
-/** The connection's `url` is a connection string, password included. Nothing is connected yet; `check()` tries everything. */
+/**
+ * The connection's `url` is a connection string, password included. Nothing is connected yet; `check()` tries
+ * everything.
+ */
 export function createPostgresConnector(
   { catalog, file }: LoadedCatalog<Catalog>,
   { connection, poolSize = 6, log = () => {} }: ConnectOptions,
@@ -35,9 +39,13 @@ export function createPostgresConnector(
     catalogDigest: file.digests.does,
     wholeCatalogDigest: file.digests.whole,
     categories: Object.entries(catalog.categories).map(
-      ([category, spec]): CategoryFacts => ({ ...commonFacts(category, spec), identity: spec.owner.identity }),
+      ([category, spec]): CategoryFacts => ({
+        ...commonFacts(category, spec),
+        identity: spec.owner.identity,
+      }),
     ),
-    // Where the catalog does not say how, somebody does it by hand: everything in a database can be done there somehow.
+    // Where the catalog does not say how, somebody does it by hand: everything in a database can be done
+    // there somehow.
     access: accessOf(catalog, 'person'),
     directory: {
       roles: {
@@ -54,9 +62,11 @@ export function createPostgresConnector(
     inventory: (account, categories, signal) => inventory(target, account, categories, signal),
     pages: (account, category, options) => pages(target, account, category, options),
     items: (account, category, options, signal) => items(target, account, category, options, signal),
-    search: (account, category, search, options, signal) => items(target, account, category, { ...options, search }, signal),
+    search: (account, category, search, options, signal) =>
+      items(target, account, category, { ...options, search }, signal),
     load: (category, takers, signal) => load(target, category, takers, signal),
-    ineligible: (account, category, taker, keys, signal) => ineligible(target, account, category, taker, keys, signal),
+    ineligible: (account, category, taker, keys, signal) =>
+      ineligible(target, account, category, taker, keys, signal),
     check: signal => check(target, signal),
     apply: (work, witness, signal) =>
       work.kind === 'batch' ? change(target, work, witness, signal) : flip(target, work, witness, signal),

@@ -1,9 +1,11 @@
 /**
- * The one translation from what PostgreSQL, node-postgres and the network say into our closed list of failures. Nothing else in
- * this folder looks at an SQLSTATE to decide what happens next, except the isolation of single items (`refusesItem`).
+ * The one translation from what PostgreSQL, node-postgres and the network say into our closed list of
+ * failures. Nothing else in this folder looks at an SQLSTATE to decide what happens next, except the
+ * isolation of single items (`refusesItem`).
  *
- * Messages carry the SQLSTATE, the name of a constraint and what the database said, cut short and with quoted values and e-mail
- * addresses blanked: failures are shown in clear, and a trigger's text may quote anybody's data. DETAIL is never taken.
+ * Messages carry the SQLSTATE, the name of a constraint and what the database said, cut short and with quoted
+ * values and e-mail addresses blanked: failures are shown in clear, and a trigger's text may quote anybody's
+ * data. DETAIL is never taken.
  */
 import pg from 'pg';
 import { type FailureKind, HandoverFailure } from '../../domain/failure.js';
@@ -18,8 +20,16 @@ interface Rule {
 
 /** The first rule that fits wins: whole codes stand before their classes. */
 const RULES: readonly Rule[] = [
-  { codes: ['40P01'], kind: 'locked', says: 'the database ended a deadlock with another session by cancelling us' },
-  { codes: ['40001', '40002'], kind: 'locked', says: 'another session changed the same rows at the same time' },
+  {
+    codes: ['40P01'],
+    kind: 'locked',
+    says: 'the database ended a deadlock with another session by cancelling us',
+  },
+  {
+    codes: ['40001', '40002'],
+    kind: 'locked',
+    says: 'another session changed the same rows at the same time',
+  },
   {
     codes: ['55P03'],
     kind: 'locked',
@@ -47,8 +57,16 @@ const RULES: readonly Rule[] = [
     kind: 'transient',
     says: 'the database is read-only at the moment (a standby, or a failover is under way)',
   },
-  { codes: ['57', '08', '58'], kind: 'transient', says: 'the database is restarting or the connection broke' },
-  { codes: ['42501'], kind: 'credential', says: 'our database role lacks a right, or row-level security hides rows from it' },
+  {
+    codes: ['57', '08', '58'],
+    kind: 'transient',
+    says: 'the database is restarting or the connection broke',
+  },
+  {
+    codes: ['42501'],
+    kind: 'credential',
+    says: 'our database role lacks a right, or row-level security hides rows from it',
+  },
   { codes: ['28'], kind: 'credential', says: 'the database refused our credential' },
   { codes: ['3D000'], kind: 'credential', says: 'the connection names a database that does not exist' },
   { codes: ['42', '0A', '3F'], kind: 'configuration', says: 'the catalog does not fit the live database' },
@@ -61,22 +79,31 @@ const RULES: readonly Rule[] = [
 ];
 
 /** Errors of the socket, as Node and node-postgres report them. */
-const NETWORK = /ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|terminated|timeout|not queryable|closed/i;
+const NETWORK =
+  /ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|terminated|timeout|not queryable|closed/i;
 
-/** `doing` continues "crm: while ...", e.g. "moving open tasks". A HandoverFailure passes through as it is. */
+/**
+ * `doing` continues "crm: while ...", e.g. "moving open tasks". A HandoverFailure passes through as it is.
+ */
 export function toFailure(error: unknown, system: string, doing: string): HandoverFailure {
   if (error instanceof HandoverFailure) return error;
   const code = sqlState(error);
   if (code === null) {
     const text = error instanceof Error ? error.message : String(error);
     const network = NETWORK.test(text) || NETWORK.test((error as { code?: string } | null)?.code ?? '');
-    const says = network ? 'the database cannot be reached, or the connection broke' : 'something unexpected happened';
-    return new HandoverFailure('transient', `${system}: while ${doing}: ${says} (${scrub(text)})`, { cause: error });
+    const says = network
+      ? 'the database cannot be reached, or the connection broke'
+      : 'something unexpected happened';
+    return new HandoverFailure('transient', `${system}: while ${doing}: ${says} (${scrub(text)})`, {
+      cause: error,
+    });
   }
   const rule = RULES.find(r => r.codes.includes(code)) ?? RULES.find(r => r.codes.includes(code.slice(0, 2)));
   const kind = rule?.kind ?? 'rejected';
   const says = rule?.says ?? 'the database refused';
-  return new HandoverFailure(kind, `${system}: while ${doing}: ${says} (${databaseSays(error)})`, { cause: error });
+  return new HandoverFailure(kind, `${system}: while ${doing}: ${says} (${databaseSays(error)})`, {
+    cause: error,
+  });
 }
 
 /** True for errors that one row can cause: worth isolating. Everything else concerns the whole batch. */
@@ -91,11 +118,15 @@ export function schemaMayHaveDrifted(error: unknown): boolean {
   return code !== null && ['42', '3F', '0A', '22'].includes(code.slice(0, 2)) && code !== '42501';
 }
 
-/** What the database said about one item: SQLSTATE, constraint and message, at most 200 characters of it, without values. */
+/**
+ * What the database said about one item: SQLSTATE, constraint and message, at most 200 characters of it,
+ * without values.
+ */
 export function databaseSays(error: unknown): string {
   const code = sqlState(error);
   const message = error instanceof Error ? error.message : String(error);
-  const constraint = error instanceof pg.DatabaseError && error.constraint ? `, constraint ${error.constraint}` : '';
+  const constraint =
+    error instanceof pg.DatabaseError && error.constraint ? `, constraint ${error.constraint}` : '';
   return `${code ?? 'no SQLSTATE'}${constraint}: ${scrub(message)}`;
 }
 
@@ -103,7 +134,10 @@ export function sqlState(error: unknown): string | null {
   return error instanceof pg.DatabaseError && error.code ? error.code : null;
 }
 
-/** Blanks what may be somebody's data; names of tables, columns and constraints after these words are kept, they help to mend it. */
+/**
+ * Blanks what may be somebody's data; names of tables, columns and constraints after these words are kept,
+ * they help to mend it.
+ */
 const NAMED =
   /\b(constraint|relation|table|column|schema|type|function|operator|role|database|view|trigger|index|policy|sequence|publication|parameter) "[^"]*"/g;
 

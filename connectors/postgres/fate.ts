@@ -1,7 +1,7 @@
 /**
- * What became of a transaction whose end nobody saw. The database is asked; where it cannot know (it has forgotten so old a transaction,
- * or it is not the server that gave the id out, because it was restored from a backup or a standby took over), the rows are read again,
- * and the answer says so.
+ * What became of a transaction whose end nobody saw. The database is asked; where it cannot know (it has
+ * forgotten so old a transaction, or it is not the server that gave the id out, because it was restored from
+ * a backup or a standby took over), the rows are read again, and the answer says so.
  */
 import type { AccessChange, Batch, Fate, Intent, Work } from '../../domain/effect.js';
 import { parameterOf } from '../keys.js';
@@ -11,7 +11,12 @@ import { isFrom, originOf } from './mark.js';
 import { Bindings, quote } from './names.js';
 import type { Target } from './target.js';
 
-export async function fateOf(target: Target, work: Work, intent: Intent, signal?: AbortSignal): Promise<Fate> {
+export async function fateOf(
+  target: Target,
+  work: Work,
+  intent: Intent,
+  signal?: AbortSignal,
+): Promise<Fate> {
   const asked = await ask(target, intent.mark, signal);
   if ('kind' in asked) return asked;
   return work.kind === 'batch'
@@ -36,7 +41,9 @@ async function ask(target: Target, mark: string, signal?: AbortSignal): Promise<
       const [server] = await tx.query<{ timeline: string | null }>(`SELECT ${timeline} AS timeline`);
       if (!isFrom(origin, { cluster, timeline: server?.timeline ?? null }))
         return { why: 'it was restored from a backup, or another server took over, since' };
-      const [row] = await tx.query<{ fate: string | null }>('SELECT pg_xact_status($1::xid8) AS fate', [origin.id]);
+      const [row] = await tx.query<{ fate: string | null }>('SELECT pg_xact_status($1::xid8) AS fate', [
+        origin.id,
+      ]);
       return FATES[row?.fate ?? ''] ?? { why: 'it has forgotten so old a transaction' };
     });
   } catch (error) {
@@ -55,8 +62,16 @@ interface Rows {
   still: number;
 }
 
-/** A transaction happened as a whole or not at all: rows on both sides mean that somebody else was there, too. */
-async function readBatch(target: Target, work: Batch, intent: Intent, why: string, signal?: AbortSignal): Promise<Fate> {
+/**
+ * A transaction happened as a whole or not at all: rows on both sides mean that somebody else was there, too.
+ */
+async function readBatch(
+  target: Target,
+  work: Batch,
+  intent: Intent,
+  why: string,
+  signal?: AbortSignal,
+): Promise<Fate> {
   const { effect } = intent;
   const cannot = `${target.system} cannot say what became of ${intent.mark} (${why}), and its rows do not tell either.`;
   const unknown: Fate = { kind: 'unknown', why: cannot };
@@ -85,7 +100,13 @@ async function readBatch(target: Target, work: Batch, intent: Intent, why: strin
   return unknown;
 }
 
-function count(target: Target, c: BoundCategory, work: Batch, excepted: string[], signal?: AbortSignal): Promise<Rows> {
+function count(
+  target: Target,
+  c: BoundCategory,
+  work: Batch,
+  excepted: string[],
+  signal?: AbortSignal,
+): Promise<Rows> {
   const bind = new Bindings();
   const own = `${c.alias}.${quote(c.owner.name)}`;
   const owner = target.identityOf(work.account, c.spec.owner.identity);
@@ -124,6 +145,7 @@ async function readAccess(
           );
         })
       : [];
-  if (!rows[0]) return { kind: 'unknown', why: `${target.system} cannot say what became of ${intent.mark} (${why}).` };
+  if (!rows[0])
+    return { kind: 'unknown', why: `${target.system} cannot say what became of ${intent.mark} (${why}).` };
   return rows[0].holds ? { kind: 'happened', effect: null, sure: 'read' } : { kind: 'did-not', sure: 'read' };
 }

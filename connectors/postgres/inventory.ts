@@ -1,8 +1,8 @@
 /**
  * What an account holds: counts and fingerprints in one frozen snapshot.
  *
- * A category that cannot be read comes back incomplete, by name, and never as "nothing"; the others go on in the same
- * snapshot. Only a lost connection spoils them all, and a lock: both pass, and are tried again.
+ * A category that cannot be read comes back incomplete, by name, and never as "nothing"; the others go on in
+ * the same snapshot. Only a lost connection spoils them all, and a lock: both pass, and are tried again.
  */
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, CategoryInventory } from '../../domain/model.js';
@@ -38,7 +38,8 @@ export async function inventory(
     return categories.map(category => found.get(category)!);
   };
   const found = await take(await target.binding(false, signal));
-  // A name that no longer fits is said with file and line by the second look; the schema is not read again without need.
+  // A name that no longer fits is said with file and line by the second look; the schema is not read again
+  // without need.
   return drifted ? take(await target.binding(true, signal)) : found;
 }
 
@@ -75,7 +76,9 @@ function prepare(
   const owner = target.identityOf(account, bound.spec.owner.identity);
   if (owner !== null) return { category, bound, owner };
   // Without such an identity (no employee record, say) there is nothing that the column could name.
-  return { inventory: { category, count: 0, fingerprint: '0', complete: true, problem: null, firesAt: null } };
+  return {
+    inventory: { category, count: 0, fingerprint: '0', complete: true, problem: null, firesAt: null },
+  };
 }
 
 /** In one snapshot: what one statement can count is one by itself. */
@@ -90,9 +93,12 @@ async function readAll(
   const options = { doing: 'taking the inventory', signal };
   let size = TOGETHER;
   if (all.length <= TOGETHER) {
-    const rows = await target.session.transaction({ mode: 'glance', ...options }, tx => tryCount(target, tx, all));
+    const rows = await target.session.transaction({ mode: 'glance', ...options }, tx =>
+      tryCount(target, tx, all),
+    );
     if (!(rows instanceof HandoverFailure)) return all.map((one, n) => inventoryOf(target, one, rows[n]!));
-    // A connection that broke says nothing about the category; a statement that took too long does, and is not tried again.
+    // A connection that broke says nothing about the category; a statement that took too long does, and is
+    // not tried again.
     const passing = rows.kind === 'transient' && sqlState(rows.cause) !== TOOK_TOO_LONG;
     if (others.length === 0 && !passing) return [unread(first, rows, onDrift)];
     size = 1;
@@ -105,7 +111,9 @@ async function readAll(
   });
 }
 
-/** All of them at once; where one of them cannot be read, each by itself, so that the failure names the one. */
+/**
+ * All of them at once; where one of them cannot be read, each by itself, so that the failure names the one.
+ */
 async function readTogether(
   target: Target,
   tx: Transaction,
@@ -122,16 +130,22 @@ async function readTogether(
 }
 
 /** A row per category, or why there is none. */
-async function tryCount(target: Target, tx: Transaction, some: readonly Countable[]): Promise<Counted[] | HandoverFailure> {
+async function tryCount(
+  target: Target,
+  tx: Transaction,
+  some: readonly Countable[],
+): Promise<Counted[] | HandoverFailure> {
   try {
     const bind = new Bindings();
     const text = some.map((one, n) => countStatement(one, n, bind)).join('\nUNION ALL\n');
     return await tx.repeated<Counted>(some.length > 1 ? `${text}\nORDER BY n` : text, bind.values);
   } catch (error) {
     const failure = toFailure(error, target.system, `reading ${some.map(one => one.category).join(', ')}`);
-    // A lock passes: it is waited for like any other (PATIENCE_MS), instead of asking people about a category nobody can read.
+    // A lock passes: it is waited for like any other (PATIENCE_MS), instead of asking people about a category
+    // nobody can read.
     if (failure.kind === 'locked') throw failure;
-    // In a snapshot of several statements a dead connection answers nothing any more: this throws, and the whole inventory is retried.
+    // In a snapshot of several statements a dead connection answers nothing any more: this throws, and the
+    // whole inventory is retried.
     await tx.recover();
     return failure;
   }
@@ -142,7 +156,10 @@ function inventoryOf(target: Target, { category, bound }: Countable, row: Counte
     const says = `${row.keyless} rows of ${bound.table.name} have no key (NULL in ${bound.spec.key.join(', ')}) and cannot be handed over by name`;
     return incomplete(
       category,
-      new HandoverFailure('configuration', `${target.system}: ${category} cannot be read completely: ${says}`),
+      new HandoverFailure(
+        'configuration',
+        `${target.system}: ${category} cannot be read completely: ${says}`,
+      ),
     );
   }
   const { count, fingerprint, fires_at } = row;

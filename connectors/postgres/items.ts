@@ -29,14 +29,19 @@ export function items(
     if (id === null) return Promise.resolve({ items: [], next: null });
     const limit = Math.min(Math.max(1, Math.floor(options.limit)), 1_000);
     const bind = new Bindings();
-    const text = (column: { name: string } | null) => (column ? `${c.alias}.${quote(column.name)}::text` : 'NULL::text');
+    const text = (column: { name: string } | null) =>
+      column ? `${c.alias}.${quote(column.name)}::text` : 'NULL::text';
     const element = c.key.element(c.alias);
     const where = [ownedBy(c, bind.add(id, c.owner.type))];
     if (options.after !== undefined)
-      where.push(`${c.key.sortedBy(element)} > ${c.key.sortedBy(bind.add(options.after, c.key.elementType))}`);
+      where.push(
+        `${c.key.sortedBy(element)} > ${c.key.sortedBy(bind.add(options.after, c.key.elementType))}`,
+      );
     if (options.search) {
       const pattern = bind.add(`%${escapeLike(options.search)}%`, 'text');
-      where.push(`((${element})::text ILIKE ${pattern}${c.label ? ` OR ${text(c.label)} ILIKE ${pattern}` : ''})`);
+      where.push(
+        `((${element})::text ILIKE ${pattern}${c.label ? ` OR ${text(c.label)} ILIKE ${pattern}` : ''})`,
+      );
     }
     const object = (pairs: [string, { name: string }][]) =>
       pairs.length > 0
@@ -58,21 +63,37 @@ export function items(
 }
 
 function toItem(c: BoundCategory, row: ItemRow): Item {
-  const link = c.spec.link?.replace(/\{([^{}]+)\}/g, (_, column: string) => encodeURIComponent(row.link[column] ?? ''));
-  return { key: row.key, label: row.label, link: link ?? null, attributes: row.attributes, firesAt: row.fires_at };
+  const link = c.spec.link?.replace(/\{([^{}]+)\}/g, (_, column: string) =>
+    encodeURIComponent(row.link[column] ?? ''),
+  );
+  return {
+    key: row.key,
+    label: row.label,
+    link: link ?? null,
+    attributes: row.attributes,
+    firesAt: row.fires_at,
+  };
 }
 
-export function load(target: Target, category: string, takers: string[], signal?: AbortSignal): Promise<number[]> {
+export function load(
+  target: Target,
+  category: string,
+  takers: string[],
+  signal?: AbortSignal,
+): Promise<number[]> {
   return target.bound(signal, binding => {
     const c = binding.category(category);
-    return target.session.transaction({ mode: 'glance', doing: `counting who holds how many ${category}`, signal }, async tx => {
-      const rows = await tx.query<{ count: string }>(
-        `SELECT (SELECT count(*) FROM ${c.from} WHERE ${ownedBy(c, 'ho_taker.ho_id')}${andWhen(c.spec.when)})::text AS count
+    return target.session.transaction(
+      { mode: 'glance', doing: `counting who holds how many ${category}`, signal },
+      async tx => {
+        const rows = await tx.query<{ count: string }>(
+          `SELECT (SELECT count(*) FROM ${c.from} WHERE ${ownedBy(c, 'ho_taker.ho_id')}${andWhen(c.spec.when)})::text AS count
            FROM unnest($1::${c.owner.type}[]) WITH ORDINALITY AS ho_taker(ho_id, ho_n) ORDER BY ho_taker.ho_n`,
-        [takers],
-      );
-      return rows.map(row => Number(row.count));
-    });
+          [takers],
+        );
+        return rows.map(row => Number(row.count));
+      },
+    );
   });
 }
 

@@ -1,9 +1,10 @@
 /**
  * Keys of items as text, as order, as fingerprint and as arrays, for any shape of key.
  *
- * A single whole number keeps its type all the way (`{1,2,3}` is a bigint[]): fast, and ordered as numbers. Every other single
- * column, and every combination of columns, is handled by its text (model.ts, ItemKey) and ordered by it in the C collation, which
- * is the same on every machine and in every version of the system's locale.
+ * A single whole number keeps its type all the way (`{1,2,3}` is a bigint[]): fast, and ordered as numbers.
+ * Every other single column, and every combination of columns, is handled by its text (model.ts, ItemKey) and
+ * ordered by it in the C collation, which is the same on every machine and in every version of the system's
+ * locale.
  */
 import type { KeyOrder } from '../../domain/keys.js';
 import type { LiveColumn } from './live.js';
@@ -22,13 +23,17 @@ export interface KeyShape {
   /** 64-bit hash of an element; a set's fingerprint is the XOR of these. */
   hash(element: string): string;
   /**
-   * A FROM item that turns an array parameter into rows (ho_key, ho_k1.. per column, position ho_n) under `alias`. `extra` is a
-   * second array that is unnested in parallel and comes out as ho_i. The odd names cannot collide with those of conditions.
+   * A FROM item that turns an array parameter into rows (ho_key, ho_k1.. per column, position ho_n) under
+   * `alias`. `extra` is a second array that is unnested in parallel and comes out as ho_i. The odd names
+   * cannot collide with those of conditions.
    */
   rows(array: string, alias: string, extra?: string): string;
   /** `alias`'s row is the one that row `rows` (made by `rows`) names. */
   joins(alias: string, rows: string): string;
-  /** Condition that keeps only rows of the array, in a form that PostgreSQL answers from the key's index. Single columns only. */
+  /**
+   * Condition that keeps only rows of the array, in a form that PostgreSQL answers from the key's index.
+   * Single columns only.
+   */
   among: ((alias: string, array: string) => string) | null;
 }
 
@@ -64,7 +69,8 @@ function textKey(column: LiveColumn): KeyShape {
     hash: hashText,
     rows: (array, alias, extra) => unnest(array, alias, extra, `u.key::${column.type} AS ho_k1`),
     joins: (alias, rows) => `${alias}.${quote(column.name)} ${column.equals} ${rows}.ho_k1`,
-    among: (alias, array) => `${alias}.${quote(column.name)} ${column.equals} ANY (${array}::${column.type}[])`,
+    among: (alias, array) =>
+      `${alias}.${quote(column.name)} ${column.equals} ANY (${array}::${column.type}[])`,
   };
 }
 

@@ -1,7 +1,8 @@
 /**
- * The catalog's names, looked up in the live database: one statement reads every table it mentions with columns, types, unique
- * indexes, triggers and our rights. All SQL of this connector is built from what is found here, so that a column that was renamed,
- * dropped or changed its type becomes a sentence with file and line instead of garbage.
+ * The catalog's names, looked up in the live database: one statement reads every table it mentions with
+ * columns, types, unique indexes, triggers and our rights. All SQL of this connector is built from what is
+ * found here, so that a column that was renamed, dropped or changed its type becomes a sentence with file and
+ * line instead of garbage.
  */
 
 import { quote, splitTable } from './names.js';
@@ -10,7 +11,10 @@ import type { Transaction } from './session.js';
 export interface LiveColumn {
   name: string;
   number: number;
-  /** The type without its length, domains resolved to what they stand on: safe to cast a value of the column to. */
+  /**
+   * The type without its length, domains resolved to what they stand on: safe to cast a value of the column
+   * to.
+   */
   type: string;
   /** What messages call the type. */
   shownType: string;
@@ -130,7 +134,9 @@ SELECT w.schema || '.' || w.name AS name, c.oid::text AS oid, c.relkind::text AS
       FROM pg_catalog.pg_index i
      WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid) AS uniques ON true`;
 
-/** Reads the live shape of `tables` (`schema.table`). Tables that do not exist are simply not in the result. */
+/**
+ * Reads the live shape of `tables` (`schema.table`). Tables that do not exist are simply not in the result.
+ */
 export async function readSchema(tx: Transaction, tables: readonly string[]): Promise<LiveSchema> {
   const wanted = [...new Set(tables)].map(splitTable);
   const found = await tx.query<FoundTable & { [column: string]: unknown }>(RESOLVE, [
@@ -171,7 +177,9 @@ function toTable(t: FoundTable, oid: string): LiveTable {
     oid,
     kind: KINDS[t.relkind] ?? 'other',
     columns: new Map(t.columns.map(c => [c.name, toColumn(c)])),
-    unique: t.unique.filter(u => !u.columns.includes(null)).map(u => ({ columns: u.columns as string[], where: u.where })),
+    unique: t.unique
+      .filter(u => !u.columns.includes(null))
+      .map(u => ({ columns: u.columns as string[], where: u.where })),
     hasTriggers: t.triggers,
     rewritten: t.rewritten,
     hasDeferred: t.deferred,

@@ -1,6 +1,7 @@
 /**
- * The mark of a transaction: its id, and the server that gave it out. A transaction id alone is not enough: where a target is restored
- * from a backup, or a standby takes over, the same number comes again for somebody else's transaction.
+ * The mark of a transaction: its id, and the server that gave it out. A transaction id alone is not enough:
+ * where a target is restored from a backup, or a standby takes over, the same number comes again for somebody
+ * else's transaction.
  */
 import type { Mark } from '../../domain/effect.js';
 
@@ -23,7 +24,11 @@ export function markOf({ id, cluster, timeline }: Origin): Mark {
 export function originOf(mark: Mark): Origin | null {
   const [, id, cluster, timeline] = /^transaction (\d+)(?: in (\d+)\/(\?|[0-9A-F]+))?$/.exec(mark) ?? [];
   if (id === undefined) return null;
-  return { id, cluster: cluster ?? null, timeline: timeline === undefined || timeline === '?' ? null : timeline };
+  return {
+    id,
+    cluster: cluster ?? null,
+    timeline: timeline === undefined || timeline === '?' ? null : timeline,
+  };
 }
 
 /** Has this server given the mark out, as far as anybody can tell? */

@@ -11,9 +11,9 @@ import type { Target } from './target.js';
 const PAGES_IDLE_MS = 5 * 60_000;
 
 /**
- * Streams every key in pages. The database sorts all keys once, into one array, and hands out slices of it through a cursor:
- * on a million keys this takes half the time of numbering rows, and Node never sees a single key. The next page is fetched
- * while the consumer works on this one.
+ * Streams every key in pages. The database sorts all keys once, into one array, and hands out slices of it
+ * through a cursor: on a million keys this takes half the time of numbering rows, and Node never sees a
+ * single key. The next page is fetched while the consumer works on this one.
  */
 export async function* pages(
   target: Target,
@@ -36,7 +36,12 @@ export async function* pages(
         const [row] = await tx.query<PageRow>('FETCH NEXT FROM handover_pages');
         if (!row) return;
         const { order } = bound.key;
-        const page = { ...row, keys: keysAsWritten(row.keys), attributes: attribute ? row.attributes : null, order };
+        const page = {
+          ...row,
+          keys: keysAsWritten(row.keys),
+          attributes: attribute ? row.attributes : null,
+          order,
+        };
         if (!(await queue.put(page)) || row.count < size) return;
       }
     },
@@ -94,7 +99,10 @@ function pagesStatement(
                   (SELECT bit_xor(${c.key.hash('u.k')}) FROM unnest(${slice('h.keys')}) AS u(k))::text AS fingerprint,
                   h.keys[p.i]::text AS low, h.keys[least(p.i + ${step} - 1, cardinality(h.keys))]::text AS high,
                   ${chosen ? slice('h.attributes') : 'NULL::text[]'} AS attributes
-             FROM held AS h, generate_series(1, cardinality(h.keys)::bigint, ${step}) AS p(i)`.replace(/p\.i\b/g, `p.i::integer`),
+             FROM held AS h, generate_series(1, cardinality(h.keys)::bigint, ${step}) AS p(i)`.replace(
+      /p\.i\b/g,
+      `p.i::integer`,
+    ),
     values: bind.values,
   };
 }

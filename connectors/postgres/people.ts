@@ -1,4 +1,7 @@
-/** The directory's view of people: who matches, who is in a team. Every match is returned, inactive people included. */
+/**
+ * The directory's view of people: who matches, who is in a team. Every match is returned, inactive people
+ * included.
+ */
 import type { Person } from '../../domain/model.js';
 import type { PersonQuery } from '../connector.js';
 import { andWhen, type BoundPeople } from './binding.js';
@@ -44,10 +47,16 @@ export function team(target: Target, name: string, signal?: AbortSignal): Promis
 }
 
 /**
- * Condition for people who match by e-mail, login or the directory's id, over all rules of the catalog that say so; null when none
- * does. A value is only ever compared with columns of its own kind: an e-mail is never looked up as a login.
+ * Condition for people who match by e-mail, login or the directory's id, over all rules of the catalog that
+ * say so; null when none does. A value is only ever compared with columns of its own kind: an e-mail is never
+ * looked up as a login.
  */
-export function matching(people: BoundPeople, by: 'email' | 'login' | 'id', value: string, bind: Bindings): string | null {
+export function matching(
+  people: BoundPeople,
+  by: 'email' | 'login' | 'id',
+  value: string,
+  bind: Bindings,
+): string | null {
   const rules = people.match.filter(m => m.by === by);
   if (rules.length === 0) return null;
   const wanted = bind.add(value.trim(), 'text');
@@ -69,8 +78,10 @@ function selectPeople(
   signal?: AbortSignal,
 ): Promise<Person[]> {
   const { catalog } = target;
-  const text = (column: { name: string } | null) => (column ? `${people.alias}.${quote(column.name)}::text` : 'NULL::text');
-  const role = (condition: string | undefined) => (condition === undefined ? 'false' : `(${condition}) IS TRUE`);
+  const text = (column: { name: string } | null) =>
+    column ? `${people.alias}.${quote(column.name)}::text` : 'NULL::text';
+  const role = (condition: string | undefined) =>
+    condition === undefined ? 'false' : `(${condition}) IS TRUE`;
   const statement = `
     SELECT ${text(people.key)} AS id, ${text(people.name)} AS name, ${emailOf(people)} AS email,
            (${catalog.people.active}) IS TRUE AS active, ${text(people.manager)} AS manager, ${text(people.team)} AS team,

@@ -1,4 +1,7 @@
-/** The SQL that gives items back, and the SQL that says why one was not. Both take items that were changed in one way. */
+/**
+ * The SQL that gives items back, and the SQL that says why one was not. Both take items that were changed in
+ * one way.
+ */
 import { type Assignment, andWhen, type BoundCategory } from './binding.js';
 import type { LiveColumn } from './live.js';
 import { Bindings, quote, quoteTable } from './names.js';
@@ -29,8 +32,11 @@ export function putBack(c: BoundCategory, items: readonly Return[]): Statement {
 
 function update(c: BoundCategory, lot: Lot, how: 'moved' | 'overwritten'): string {
   const { alias } = c;
-  const sets = how === 'moved' ? [`${quote(c.owner.name)} = ${lot.owner}`] : lot.columns.map(a => lot.asItWas(a.column));
-  const version = c.version ? [`${quote(c.version.name)} = coalesce(${alias}.${quote(c.version.name)}, 0) + 1`] : [];
+  const sets =
+    how === 'moved' ? [`${quote(c.owner.name)} = ${lot.owner}`] : lot.columns.map(a => lot.asItWas(a.column));
+  const version = c.version
+    ? [`${quote(c.version.name)} = coalesce(${alias}.${quote(c.version.name)}, 0) + 1`]
+    : [];
   const touch = c.touch.map(t => assignmentSql(t, lot.bind));
   const mirrored = c.mirrors
     .flatMap((m, i) => m.join.map(([, here], j) => `, ${alias}.${quote(here.name)} AS ho_m${i}_${j}`))
@@ -48,9 +54,13 @@ function mirrors(c: BoundCategory, lot: Lot, how: 'moved' | 'overwritten'): stri
     .map((m, i) => {
       const own = `ho_mirror.${quote(m.owner.name)}`;
       const taker = `(${lot.takers})[back.ho_n]::${m.owner.type}`;
-      const join = m.join.map(([there], j) => `ho_mirror.${quote(there.name)} = back.ho_m${i}_${j}`).join(' AND ');
+      const join = m.join
+        .map(([there], j) => `ho_mirror.${quote(there.name)} = back.ho_m${i}_${j}`)
+        .join(' AND ');
       const ours =
-        how === 'moved' ? `(${own} ${m.owner.equals} ${taker} OR (${own} IS NULL AND ${taker} IS NULL))` : `${own} IS NULL`;
+        how === 'moved'
+          ? `(${own} ${m.owner.equals} ${taker} OR (${own} IS NULL AND ${taker} IS NULL))`
+          : `${own} IS NULL`;
       return `,
      mirror_${i} AS (
        UPDATE ${quoteTable(m.table.name)} AS ho_mirror SET ${quote(m.owner.name)} = (${lot.owners})[back.ho_n]::${m.owner.type}
@@ -89,7 +99,10 @@ export function leftAs(c: BoundCategory, items: readonly Return[]): Statement {
   };
 }
 
-/** Items as arrays beside each other, bound once each and on first use: PostgreSQL refuses a parameter without a place. */
+/**
+ * Items as arrays beside each other, bound once each and on first use: PostgreSQL refuses a parameter without
+ * a place.
+ */
 class Lot {
   readonly bind = new Bindings();
   #rows: string | undefined;
@@ -144,8 +157,11 @@ class Lot {
   get another(): string {
     const { c } = this;
     if (!c.unique) return 'false';
-    const was = (column: LiveColumn): string => `(${this.images}[ho_batch.ho_n] ->> ${this.name(column)})::${column.type}`;
-    const same = [c.owner, ...c.unique].map(u => `ho_other.${quote(u.name)} ${u.equals} ${was(u)}`).join(' AND ');
+    const was = (column: LiveColumn): string =>
+      `(${this.images}[ho_batch.ho_n] ->> ${this.name(column)})::${column.type}`;
+    const same = [c.owner, ...c.unique]
+      .map(u => `ho_other.${quote(u.name)} ${u.equals} ${was(u)}`)
+      .join(' AND ');
     return `EXISTS (SELECT FROM ${quoteTable(c.table.name)} AS ho_other WHERE ${same}${andWhen(c.uniqueWhere ?? undefined)})`;
   }
 
@@ -154,7 +170,10 @@ class Lot {
     if (how === 'overwritten' || !this.keyMoves) return c.key.joins(c.alias, 'ho_batch');
     const taker = `(${this.takers})[ho_batch.ho_n]`;
     return c.key.columns
-      .map((k, i) => `${c.alias}.${quote(k.name)} ${k.equals} ${k.name === c.owner.name ? taker : `ho_batch.ho_k${i + 1}`}`)
+      .map(
+        (k, i) =>
+          `${c.alias}.${quote(k.name)} ${k.equals} ${k.name === c.owner.name ? taker : `ho_batch.ho_k${i + 1}`}`,
+      )
       .join(' AND ');
   }
 
@@ -180,7 +199,8 @@ class Lot {
   #isWritten({ column, value }: Assignment): string {
     const now = `${this.c.alias}.${quote(column.name)}::text`;
     if (value === '$null') return `${now} IS NULL`;
-    if (value === '$now') return `${now} = ${this.images}[ho_batch.ho_n] ->> ${this.bind.add(WROTE + column.name, 'text')}`;
+    if (value === '$now')
+      return `${now} = ${this.images}[ho_batch.ho_n] ->> ${this.bind.add(WROTE + column.name, 'text')}`;
     return `${now} = (${this.bind.add(String(value), column.type)})::text`;
   }
 

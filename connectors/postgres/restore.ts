@@ -1,5 +1,6 @@
 /**
- * Gives back what a batch did, compare-and-set on what we wrote: a row that is no longer as we left it belongs to whoever changed it.
+ * Gives back what a batch did, compare-and-set on what we wrote: a row that is no longer as we left it
+ * belongs to whoever changed it.
  *
  *   moved       the owner column goes back to who had it, item by item
  *   overwritten the columns that we set go back to what they were (`clear`, and `remove` or `revoke` with `set`)
@@ -18,7 +19,12 @@ import type { Transaction } from './session.js';
 import { flipBack } from './switches.js';
 import type { Target } from './target.js';
 
-export function restore(target: Target, { work, effect }: Undoing, witness: Witness, signal?: AbortSignal): Promise<Done> {
+export function restore(
+  target: Target,
+  { work, effect }: Undoing,
+  witness: Witness,
+  signal?: AbortSignal,
+): Promise<Done> {
   if (work.kind === 'access') return flipBack(target, work, effect, witness, signal);
   return target.bound(signal, async binding => {
     const c = binding.category(work.category);
@@ -52,8 +58,14 @@ interface Image {
   wrote?: Record<string, string | null>;
 }
 
-/** Each item that was changed, with what it takes to give it back; and those that cannot be given back at all. */
-function returnsOf(c: BoundCategory, work: Batch, effect: Effect): { items: Return[]; lost: ItemException[] } {
+/**
+ * Each item that was changed, with what it takes to give it back; and those that cannot be given back at all.
+ */
+function returnsOf(
+  c: BoundCategory,
+  work: Batch,
+  effect: Effect,
+): { items: Return[]; lost: ItemException[] } {
   const excepted = new Set(effect.exceptions.map(exception => exception.key));
   const images = new Map((effect.before as Image[]).map(image => [image.key, image]));
   const takers = work.assignment && numbersOf(work.assignment);
@@ -63,7 +75,14 @@ function returnsOf(c: BoundCategory, work: Batch, effect: Effect): { items: Retu
   for (const [n, key] of listOf(work.keys).entries()) {
     if (excepted.has(key)) continue;
     const image = images.get(key);
-    const how = work.do === 'transfer' ? (image ? 'deleted' : 'moved') : work.do === 'clear' || c.set ? 'overwritten' : 'deleted';
+    const how =
+      work.do === 'transfer'
+        ? image
+          ? 'deleted'
+          : 'moved'
+        : work.do === 'clear' || c.set
+          ? 'overwritten'
+          : 'deleted';
     const why = how === 'moved' ? null : lostFor(c, how, image);
     if (why) lost.push({ key, kind: 'failed', why });
     else {
@@ -108,7 +127,11 @@ async function bisect(
     await tx.query('ROLLBACK TO SAVEPOINT part');
     await tx.query('RELEASE SAVEPOINT part');
     if (items.length === 1) {
-      exceptions.push({ key: items[0]!.key, kind: 'failed', why: `the database refused it (${databaseSays(error)})` });
+      exceptions.push({
+        key: items[0]!.key,
+        kind: 'failed',
+        why: `the database refused it (${databaseSays(error)})`,
+      });
       return;
     }
   }

@@ -1,4 +1,7 @@
-/** What no schema can say about a PostgreSQL catalog, and no general rule. What needs the live database is in `check()`. */
+/**
+ * What no schema can say about a PostgreSQL catalog, and no general rule. What needs the live database is in
+ * `check()`.
+ */
 import { VERBS, type Verb } from '../catalog/head.js';
 import { didYouMean } from '../catalog/nearest.js';
 import { onlyFor, type Path, type Report } from '../catalog/rules.js';
@@ -25,11 +28,16 @@ function people(catalog: Catalog, report: Report): void {
     const path = ['people', 'match', index];
     if (match.table && !match.person)
       report(path, `the table ${match.table} needs person: the column in it that holds the person's key`);
-    if (!match.table && match.person) report([...path, 'person'], 'person is the column of a table of its own: table is missing');
+    if (!match.table && match.person)
+      report([...path, 'person'], 'person is the column of a table of its own: table is missing');
   }
-  if ('user' in catalog.identities) report(['identities', 'user'], 'user is always the key of people.table: choose another name');
+  if ('user' in catalog.identities)
+    report(['identities', 'user'], 'user is always the key of people.table: choose another name');
   if (typeof spec.email === 'string' && spec.email.includes('.'))
-    report(['people', 'email'], `${spec.email} was given, a column of ${spec.table} is needed (or table, column and person)`);
+    report(
+      ['people', 'email'],
+      `${spec.email} was given, a column of ${spec.table} is needed (or table, column and person)`,
+    );
 }
 
 function category(catalog: Catalog, name: string, spec: CategorySpec, report: Report): void {
@@ -50,7 +58,12 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
   onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { set: spec.set });
   if (spec.successor_must_says && !spec.successor_must)
     report(at('successor_must_says'), 'it explains successor_must, which is missing');
-  if ((spec.do === 'remove' || spec.do === 'revoke') && spec.set && !spec.when && !(spec.owner.column in spec.set)) {
+  if (
+    (spec.do === 'remove' || spec.do === 'revoke') &&
+    spec.set &&
+    !spec.when &&
+    !(spec.owner.column in spec.set)
+  ) {
     report(
       at('set'),
       `rows stay with the leaver after this set: say with when which rows still count, or set ${spec.owner.column} too`,
@@ -92,7 +105,10 @@ function switches(catalog: Catalog, report: Report): void {
   for (const [name, spec] of switchesOf(catalog)) {
     if (Object.keys(spec.set).length === 0) report([name, 'set'], 'at least one column is needed');
     if (catalog.people.key in spec.set)
-      report([name, 'set', catalog.people.key], `${catalog.people.key} is the key of people, which is never changed`);
+      report(
+        [name, 'set', catalog.people.key],
+        `${catalog.people.key} is the key of people, which is never changed`,
+      );
     for (const [index, entry] of spec.also_delete.entries()) {
       if (!identities.includes(entry.identity)) {
         report(
@@ -126,8 +142,14 @@ export interface PlacedCondition {
 /** Every condition of a catalog with its place. */
 export function conditionsOf(catalog: Catalog): PlacedCondition[] {
   const found: PlacedCondition[] = [];
-  const add = (path: Path, condition: string | undefined, table: string, successor?: PlacedCondition['successor']) => {
-    if (condition !== undefined) found.push(successor ? { path, condition, table, successor } : { path, condition, table });
+  const add = (
+    path: Path,
+    condition: string | undefined,
+    table: string,
+    successor?: PlacedCondition['successor'],
+  ) => {
+    if (condition !== undefined)
+      found.push(successor ? { path, condition, table, successor } : { path, condition, table });
   };
   const { people: p, guards } = catalog;
   add(['people', 'when'], p.when, p.table);
@@ -169,6 +191,7 @@ export function tablesOf(catalog: Catalog): { path: Path; table: string }[] {
     for (const [i, entry] of spec.also_delete.entries())
       found.push({ path: [name, 'also_delete', i, 'table'], table: entry.table });
   }
-  for (const [i, entry] of catalog.acknowledged.entries()) found.push({ path: ['acknowledged', i, 'table'], table: entry.table });
+  for (const [i, entry] of catalog.acknowledged.entries())
+    found.push({ path: ['acknowledged', i, 'table'], table: entry.table });
   return found;
 }

@@ -1,6 +1,7 @@
 /**
- * Connections to one target database. Every statement of the connector runs in here: what writes in an explicit transaction, under our
- * settings, and cancelled in the database when the caller aborts, because a statement whose client died still commits.
+ * Connections to one target database. Every statement of the connector runs in here: what writes in an
+ * explicit transaction, under our settings, and cancelled in the database when the caller aborts, because a
+ * statement whose client died still commits.
  *
  *   search_path=''             a name without a schema resolves to nothing but pg_catalog
  *   row_security=off           rows that a policy would hide raise an error instead of being silently missing
@@ -32,7 +33,9 @@ export interface Identity {
 
 /** One open transaction; in a glance, every statement is one by itself. */
 export interface Transaction {
-  /** Tells a writer from every other transaction, here and after a restore from a backup; empty for readers. */
+  /**
+   * Tells a writer from every other transaction, here and after a restore from a backup; empty for readers.
+   */
   readonly mark: Mark;
   /** What can be read of the server's identity, over this connection. */
   readonly identity: Identity;
@@ -40,13 +43,15 @@ export interface Transaction {
   execute(text: string, values?: unknown[]): Promise<number>;
   query<R extends Row = Row>(text: string, values?: unknown[]): Promise<R[]>;
   /**
-   * The same for a text that comes again and again and whose columns keep their types and collations whatever becomes of the tables:
-   * the database reads and checks it once per connection, and plans it for the values of each time.
+   * The same for a text that comes again and again and whose columns keep their types and collations whatever
+   * becomes of the tables: the database reads and checks it once per connection, and plans it for the values
+   * of each time.
    */
   repeated<R extends Row = Row>(text: string, values: unknown[]): Promise<R[]>;
   /**
-   * Brings what this transaction has written so far into the database's log on disk. Before a receipt names the transaction, or a crash
-   * of the server could lose every trace of it and give its id to somebody else, whose COMMIT would then be taken for ours.
+   * Brings what this transaction has written so far into the database's log on disk. Before a receipt names
+   * the transaction, or a crash of the server could lose every trace of it and give its id to somebody else,
+   * whose COMMIT would then be taken for ours.
    */
   flush(): Promise<void>;
   /** Readers only: goes on after a statement that failed, in the same snapshot if it is one. */
@@ -55,8 +60,9 @@ export interface Transaction {
 
 export interface TransactionOptions {
   /**
-   * `write` is READ COMMITTED, so that a compare-and-set sees what others committed; `read` is one frozen snapshot; `glance` is for one
-   * statement that reads, which is a frozen snapshot by itself and needs no BEGIN and COMMIT around it.
+   * `write` is READ COMMITTED, so that a compare-and-set sees what others committed; `read` is one frozen
+   * snapshot; `glance` is for one statement that reads, which is a frozen snapshot by itself and needs no
+   * BEGIN and COMMIT around it.
    */
   mode: 'glance' | 'read' | 'write';
   /** Continues "while ..." in failures. */
@@ -66,11 +72,15 @@ export interface TransactionOptions {
   idleMs?: number;
 }
 
-/** Long enough for a receipt to be stored on a busy day, short enough that a stopped worker frees its locks within a minute. */
+/**
+ * Long enough for a receipt to be stored on a busy day, short enough that a stopped worker frees its locks
+ * within a minute.
+ */
 const IDLE_MS = 60_000;
 /**
- * What PostgreSQL reckons for starting helper processes, ten times its default: they take 5 ms, in which one process alone counts fifty
- * small tables (measured, bench/README.md). A count over a million rows is still shared out.
+ * What PostgreSQL reckons for starting helper processes, ten times its default: they take 5 ms, in which one
+ * process alone counts fifty small tables (measured, bench/README.md). A count over a million rows is still
+ * shared out.
  */
 const PARALLEL_SETUP_COST = 10_000;
 /** What a connection has prepared goes with it. */
@@ -83,7 +93,10 @@ export class Session {
   readonly #config: pg.ClientConfig;
   /** Connections under our settings, and how a writer begins there. */
   readonly #prepared = new WeakMap<object, Prepared>();
-  /** Errors that our own statements threw: a callback's errors may look the same (it talks to a database, too) but are not ours. */
+  /**
+   * Errors that our own statements threw: a callback's errors may look the same (it talks to a database, too)
+   * but are not ours.
+   */
   readonly #faults = new WeakSet<object>();
 
   constructor(
@@ -98,7 +111,8 @@ export class Session {
       // Waiting for a free connection of the pool counts as well, and many runs may share it.
       connectionTimeoutMillis: 30_000,
       keepAlive: true,
-      // Everything that leaves the database is text or JSON text that our SQL shaped: no date or number is guessed at.
+      // Everything that leaves the database is text or JSON text that our SQL shaped: no date or number is
+      // guessed at.
       types: { getTypeParser: (oid: number) => parserOf(oid) } as pg.CustomTypesConfig,
     };
     this.#pool = new pg.Pool({
@@ -109,15 +123,17 @@ export class Session {
       allowExitOnIdle: true,
     });
     // A connection that breaks while nobody uses it must not end the process; the next use opens a new one.
-    this.#pool.on('error', error => this.log(`${catalog.system}: an idle connection broke (${error.message})`));
+    this.#pool.on('error', error =>
+      this.log(`${catalog.system}: an idle connection broke (${error.message})`),
+    );
     // Nor one that breaks in somebody's hands before a transaction listens: the statement it was for fails.
     this.#pool.on('connect', client => void client.on('error', () => {}));
   }
 
   /**
-   * Runs `work` between BEGIN and COMMIT; a glance needs neither. Whatever it throws rolls back; database errors come out as
-   * HandoverFailure, an abort as the signal's reason, and anything else as it is. From COMMIT on an abort is too late: the outcome is
-   * reported instead.
+   * Runs `work` between BEGIN and COMMIT; a glance needs neither. Whatever it throws rolls back; database
+   * errors come out as HandoverFailure, an abort as the signal's reason, and anything else as it is. From
+   * COMMIT on an abort is too late: the outcome is reported instead.
    */
   async transaction<T>(options: TransactionOptions, work: (tx: Transaction) => Promise<T>): Promise<T> {
     const { signal, doing } = options;
@@ -128,7 +144,8 @@ export class Session {
       broken = true;
     };
     client.on('error', onBreak);
-    const run = <R extends Row>(text: string, values?: unknown[]) => this.#cancellable<R>(client, signal, { text, values });
+    const run = <R extends Row>(text: string, values?: unknown[]) =>
+      this.#cancellable<R>(client, signal, { text, values });
     let reusable = false;
     try {
       const prepared = this.#prepared.get(client)!;
@@ -163,7 +180,8 @@ export class Session {
       throw this.#faults.has(error as object) ? toFailure(error, this.catalog.system, doing) : error;
     } finally {
       client.off('error', onBreak);
-      // After an abort a late cancel may still be on its way to this backend: the connection is not used again.
+      // After an abort a late cancel may still be on its way to this backend: the connection is not used
+      // again.
       client.release(!reusable);
     }
   }
@@ -206,14 +224,19 @@ export class Session {
     }
   }
 
-  /** Before PostgreSQL 17 only a commit flushes: one of another transaction's, which writes a message that nobody reads. */
+  /**
+   * Before PostgreSQL 17 only a commit flushes: one of another transaction's, which writes a message that
+   * nobody reads.
+   */
   async #flushBeside(signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     const other = new pg.Client(this.#config);
     other.on('error', () => {});
     try {
       await other.connect();
-      await other.query(`SET synchronous_commit = on; SELECT pg_catalog.pg_logical_emit_message(true, 'handover', '')`);
+      await other.query(
+        `SET synchronous_commit = on; SELECT pg_catalog.pg_logical_emit_message(true, 'handover', '')`,
+      );
     } catch (error) {
       this.#fault(error);
     } finally {
@@ -233,9 +256,15 @@ export class Session {
     );
   }
 
-  /** Asks the database to stop the statement, from a connection of its own: the pool may be exhausted. Cuts the socket if that fails. */
+  /**
+   * Asks the database to stop the statement, from a connection of its own: the pool may be exhausted. Cuts
+   * the socket if that fails.
+   */
   async #cancel(client: pg.PoolClient, answer: Promise<unknown>): Promise<void> {
-    const wire = client as unknown as { processID: number | null; connection: { stream: { destroy(): void } } };
+    const wire = client as unknown as {
+      processID: number | null;
+      connection: { stream: { destroy(): void } };
+    };
     const cut = setTimeout(() => wire.connection.stream.destroy(), CANCEL_GRACE_MS);
     answer.then(
       () => clearTimeout(cut),
@@ -261,7 +290,10 @@ type Run = (text: string) => Promise<pg.QueryResult<Row>>;
 const FLUSH = `SELECT pg_catalog.pg_logical_emit_message(false, 'handover', '', true)`;
 
 interface Prepared {
-  /** How a writer begins: nothing where whoever runs the database has made it read-only, which is theirs to lift. */
+  /**
+   * How a writer begins: nothing where whoever runs the database has made it read-only, which is theirs to
+   * lift.
+   */
   begins: 'READ WRITE' | '';
   identity: Identity;
 }
@@ -272,7 +304,10 @@ async function prepare(client: pg.PoolClient, catalog: Catalog): Promise<Prepare
   const ask = async (cluster: string, timeline: string): Promise<Prepared> => {
     const { rows } = await client.query(`SELECT ${readOnly}, ${cluster} AS cluster, ${timeline} AS timeline`);
     const [row] = rows as { read_only: string; cluster: string | null }[];
-    return { begins: row?.read_only === 'on' ? '' : 'READ WRITE', identity: { cluster: row?.cluster ?? null, timeline } };
+    return {
+      begins: row?.read_only === 'on' ? '' : 'READ WRITE',
+      identity: { cluster: row?.cluster ?? null, timeline },
+    };
   };
   try {
     return await ask('(SELECT system_identifier::text FROM pg_catalog.pg_control_system())', TIMELINE);
@@ -283,7 +318,10 @@ async function prepare(client: pg.PoolClient, catalog: Catalog): Promise<Prepare
   }
 }
 
-/** At most one round trip. A writer learns its transaction id and the server's version here, so that no statement has to ask for them. */
+/**
+ * At most one round trip. A writer learns its transaction id and the server's version here, so that no
+ * statement has to ask for them.
+ */
 async function begin(
   run: Run,
   { mode, idleMs, doing }: TransactionOptions,
@@ -307,7 +345,11 @@ async function begin(
   });
   // Several statements in one text answer with a list, whatever the type says.
   const last = (results as unknown as pg.QueryResult<Row>[]).at(-1)?.rows[0];
-  const mark = markOf({ id: String(last?.id), cluster: identity.cluster, timeline: (last?.timeline ?? null) as string | null });
+  const mark = markOf({
+    id: String(last?.id),
+    cluster: identity.cluster,
+    timeline: (last?.timeline ?? null) as string | null,
+  });
   return { mark, version: Number(last?.version) };
 }
 
@@ -330,10 +372,12 @@ function settings(catalog: Catalog): string {
     // Not in every PostgreSQL that we can speak to.
     `SELECT set_config(name, '5s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'`,
     `SELECT set_config(name, greatest(setting::float, ${PARALLEL_SETUP_COST})::text, false) FROM pg_catalog.pg_settings WHERE name = 'parallel_setup_cost'`,
-    // A leaver owns one row or a million: a plan made for nobody in particular would be wrong for one of them.
+    // A leaver owns one row or a million: a plan made for nobody in particular would be wrong for one of
+    // them.
     `SET plan_cache_mode = force_custom_plan`,
-    // Keys and before-images are text: it must read the same in every session, whatever the role or the database prefer. The time
-    // zone stays the role's: where an application keeps local times without a zone, it is the only way to say which.
+    // Keys and before-images are text: it must read the same in every session, whatever the role or the
+    // database prefer. The time zone stays the role's: where an application keeps local times without a zone,
+    // it is the only way to say which.
     `SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1`,
     `SET standard_conforming_strings = on`,
   ].join('; ');
@@ -349,6 +393,6 @@ function parserOf(oid: number): (text: string) => unknown {
 }
 
 /** A text[] literal as its elements. */
-export const parseTexts = pg.types.getTypeParser(1009 as Parameters<typeof pg.types.getTypeParser>[0]) as unknown as (
-  literal: string,
-) => (string | null)[];
+export const parseTexts = pg.types.getTypeParser(
+  1009 as Parameters<typeof pg.types.getTypeParser>[0],
+) as unknown as (literal: string) => (string | null)[];

@@ -1,15 +1,19 @@
 /**
- * The SQL of a batch: one set-based statement per disposition, compare-and-set on the old owner and on the category's condition,
- * with everything that belongs together in it (version, touch, mirrors, memberships that the successor has already). It answers
- * with one row, `Answer`, whatever the disposition.
+ * The SQL of a batch: one set-based statement per disposition, compare-and-set on the old owner and on the
+ * category's condition, with everything that belongs together in it (version, touch, mirrors, memberships
+ * that the successor has already). It answers with one row, `Answer`, whatever the disposition.
  *
- * What counts as ours is what the statement RETURNED. A row that belongs to the successor for whatever other reason is never ours.
+ * What counts as ours is what the statement RETURNED. A row that belongs to the successor for whatever other
+ * reason is never ours.
  */
 import type { Batch } from '../../domain/effect.js';
 import { type Assignment, andWhen, type BoundCategory } from './binding.js';
 import { Bindings, quote, quoteTable } from './names.js';
 
-/** A batch or a part of one. Arrays are PostgreSQL array literals, or JavaScript arrays where a part was cut out. */
+/**
+ * A batch or a part of one. Arrays are PostgreSQL array literals, or JavaScript arrays where a part was cut
+ * out.
+ */
 export interface BoundBatch {
   do: Batch['do'];
   /** The leaver's id in the owner column. */
@@ -42,7 +46,8 @@ export interface Statement {
 export function changeStatement(c: BoundCategory, batch: BoundBatch, needKeys: boolean): Statement {
   const parts = new Parts(c, batch);
   const overwrites = batch.do === 'clear' || (batch.do !== 'transfer' && c.set !== null);
-  const work = batch.do === 'transfer' ? transfer(c, batch, parts) : overwrites ? overwrite(c, parts) : remove(c, parts);
+  const work =
+    batch.do === 'transfer' ? transfer(c, batch, parts) : overwrites ? overwrite(c, parts) : remove(c, parts);
   const several = batch.assignment !== null;
   const text = `${work},
      done AS (SELECT * FROM changed${batch.do === 'transfer' && c.unique ? ' UNION ALL SELECT * FROM merged' : ''})
@@ -56,11 +61,18 @@ SELECT count(*)::integer AS changed,
 }
 
 /**
- * The plain UPDATE for the plain case (one successor, nothing to merge, mirror or distrust), which answers with a row count alone:
- * collecting what a million rows RETURN costs an eighth of the time. Null where the case is not plain.
+ * The plain UPDATE for the plain case (one successor, nothing to merge, mirror or distrust), which answers
+ * with a row count alone: collecting what a million rows RETURN costs an eighth of the time. Null where the
+ * case is not plain.
  */
 export function plainStatement(c: BoundCategory, batch: BoundBatch): Statement | null {
-  if (batch.do !== 'transfer' || batch.assignment !== null || c.unique || c.mirrors.length > 0 || c.table.hasTriggers)
+  if (
+    batch.do !== 'transfer' ||
+    batch.assignment !== null ||
+    c.unique ||
+    c.mirrors.length > 0 ||
+    c.table.hasTriggers
+  )
     return null;
   const parts = new Parts(c, batch);
   if (parts.needsRows) return null;
@@ -75,7 +87,10 @@ export function plainStatement(c: BoundCategory, batch: BoundBatch): Statement |
   };
 }
 
-/** The keys that the plain UPDATE of this very transaction changed: nobody else can have written a row in its name (xmin). */
+/**
+ * The keys that the plain UPDATE of this very transaction changed: nobody else can have written a row in its
+ * name (xmin).
+ */
 export function changedHereStatement(c: BoundCategory, batch: BoundBatch): Statement {
   const parts = new Parts(c, batch);
   return {
@@ -94,8 +109,8 @@ function transfer(c: BoundCategory, batch: BoundBatch, parts: Parts): string {
   const mirrored = c.mirrors
     .flatMap((m, i) => m.join.map(([, here], j) => `, ${alias}.${quote(here.name)} AS ho_m${i}_${j}`))
     .join('');
-  // Another row of the taker with the same unique columns, whatever the category's condition says about it. The predicate of a
-  // partial index names columns without a table: inside, they are those of the other row.
+  // Another row of the taker with the same unique columns, whatever the category's condition says about it.
+  // The predicate of a partial index names columns without a table: inside, they are those of the other row.
   const held = c.unique
     ? `EXISTS (SELECT FROM ${quoteTable(c.table.name)} AS ho_held
                 WHERE ho_held.${quote(c.owner.name)} ${c.owner.equals} ${taker}${c.unique.map(u => ` AND ho_held.${quote(u.name)} ${u.equals} ${alias}.${quote(u.name)}`).join('')}${andWhen(c.uniqueWhere ?? undefined)})`
@@ -118,11 +133,15 @@ function transfer(c: BoundCategory, batch: BoundBatch, parts: Parts): string {
   return `WITH ${merged}${changed}${mirrors(c, parts, takerOfRow, held !== null)}`;
 }
 
-/** `clear`, and `remove` or `revoke` with `set`: the row stays. The row as it was is read under the lock that the change needs. */
+/**
+ * `clear`, and `remove` or `revoke` with `set`: the row stays. The row as it was is read under the lock that
+ * the change needs.
+ */
 function overwrite(c: BoundCategory, parts: Parts): string {
   const { alias } = c;
   const assignments = c.set ?? [];
-  const sets = assignments.length > 0 ? assignments.map(a => parts.assign(a)) : [`${quote(c.owner.name)} = NULL`];
+  const sets =
+    assignments.length > 0 ? assignments.map(a => parts.assign(a)) : [`${quote(c.owner.name)} = NULL`];
   const columns = c.key.columns.map((k, i) => `${alias}.${quote(k.name)} AS ho_k${i + 1}`).join(', ');
   const lists = parts.from(null);
   const mirrored = c.mirrors
@@ -149,12 +168,17 @@ function remove(c: BoundCategory, parts: Parts): string {
        RETURNING ${parts.keyOfRow} AS ho_key, 0 AS ho_i, false AS ho_merged, ${imageOf(c)} AS ho_row)`;
 }
 
-/** Each mirror follows the rows that moved, compare-and-set as well: one that names somebody else already is left alone. */
+/**
+ * Each mirror follows the rows that moved, compare-and-set as well: one that names somebody else already is
+ * left alone.
+ */
 function mirrors(c: BoundCategory, parts: Parts, taker: string, merging: boolean): string {
   return c.mirrors
     .map((m, i) => {
       const source = merging ? `(SELECT * FROM changed UNION ALL SELECT * FROM merged)` : 'changed';
-      const join = m.join.map(([there], j) => `ho_mirror.${quote(there.name)} = done.ho_m${i}_${j}`).join(' AND ');
+      const join = m.join
+        .map(([there], j) => `ho_mirror.${quote(there.name)} = done.ho_m${i}_${j}`)
+        .join(' AND ');
       return `,
      mirror_${i} AS (
        UPDATE ${quoteTable(m.table.name)} AS ho_mirror
@@ -166,10 +190,15 @@ function mirrors(c: BoundCategory, parts: Parts, taker: string, merging: boolean
 }
 
 /**
- * What became of the keys that did not change: read in the same transaction, after the change. `stays` = everything fits and yet
- * the row was not changed: it came back this very moment, or a trigger suppresses the change.
+ * What became of the keys that did not change: read in the same transaction, after the change. `stays` =
+ * everything fits and yet the row was not changed: it came back this very moment, or a trigger suppresses the
+ * change.
  */
-export function classifyStatement(c: BoundCategory, batch: BoundBatch, changed: string | string[]): Statement {
+export function classifyStatement(
+  c: BoundCategory,
+  batch: BoundBatch,
+  changed: string | string[],
+): Statement {
   const parts = new Parts(c, batch);
   const done = `${parts.bind.add(changed, `${c.key.elementType}[]`)}`;
   const must = parts.successorMust();
@@ -192,14 +221,19 @@ export function classifyStatement(c: BoundCategory, batch: BoundBatch, changed: 
   };
 }
 
-/** How many of these keys are not as the change left them: for tables whose triggers may work on the row afterwards. */
+/**
+ * How many of these keys are not as the change left them: for tables whose triggers may work on the row
+ * afterwards.
+ */
 export function verifyStatement(c: BoundCategory, batch: BoundBatch, changed: string | string[]): Statement {
   const parts = new Parts(c, batch);
   const done = parts.bind.add(changed, `${c.key.elementType}[]`);
   const own = `${c.alias}.${quote(c.owner.name)}`;
   // Bound only where it is mentioned: PostgreSQL refuses a parameter without a place.
   const taker = (): string =>
-    batch.assignment === null ? parts.bind.add(batch.takers[0] ?? null, c.owner.type) : `(${parts.takers})[ho_batch.ho_i + 1]`;
+    batch.assignment === null
+      ? parts.bind.add(batch.takers[0] ?? null, c.owner.type)
+      : `(${parts.takers})[ho_batch.ho_i + 1]`;
   // A row removed for good, or merged into one of the successor's, is right when it is not there.
   const wrong =
     batch.do === 'transfer'
@@ -247,13 +281,21 @@ class Parts {
     return this.#takers;
   }
 
-  /** True where the statement needs the batch as rows: an array alone cannot name them, or the change alters the key itself. */
+  /**
+   * True where the statement needs the batch as rows: an array alone cannot name them, or the change alters
+   * the key itself.
+   */
   get needsRows(): boolean {
     const { key, owner } = this.c;
-    return this.batch.assignment !== null || key.columns.length > 1 || key.columns.some(k => k.name === owner.name);
+    return (
+      this.batch.assignment !== null || key.columns.length > 1 || key.columns.some(k => k.name === owner.name)
+    );
   }
 
-  /** The key by which the row was asked for: where the owner is part of the key, the row has another one afterwards. */
+  /**
+   * The key by which the row was asked for: where the owner is part of the key, the row has another one
+   * afterwards.
+   */
   get keyOfRow(): string {
     return this.needsRows ? 'ho_batch.ho_key' : this.c.key.element(this.c.alias);
   }
@@ -265,7 +307,8 @@ class Parts {
 
   /** The batch as rows, where the statement cannot do with an array alone. */
   rows(): string {
-    if (this.batch.assignment !== null) this.#assignment ??= this.bind.add(this.batch.assignment, 'integer[]');
+    if (this.batch.assignment !== null)
+      this.#assignment ??= this.bind.add(this.batch.assignment, 'integer[]');
     return this.c.key.rows(this.keys, 'ho_batch', this.#assignment);
   }
 
@@ -286,8 +329,8 @@ class Parts {
   }
 
   /**
-   * The compare-and-set. `IS TRUE` keeps the owner's index out of the plan: the keys are few and known, while the owner's index
-   * would be walked from end to end for every batch, dead entries included.
+   * The compare-and-set. `IS TRUE` keeps the owner's index out of the plan: the keys are few and known, while
+   * the owner's index would be walked from end to end for every batch, dead entries included.
    */
   where(): string {
     const { c } = this;
@@ -315,7 +358,9 @@ class Parts {
   /** Version and touch. */
   bookkeeping(): string[] {
     const { c } = this;
-    const version = c.version ? [`${quote(c.version.name)} = coalesce(${c.alias}.${quote(c.version.name)}, 0) + 1`] : [];
+    const version = c.version
+      ? [`${quote(c.version.name)} = coalesce(${c.alias}.${quote(c.version.name)}, 0) + 1`]
+      : [];
     return [...version, ...c.touch.map(t => this.assign(t))];
   }
 
@@ -330,17 +375,25 @@ export function assignmentSql({ column, value }: Assignment, bind: Bindings): st
   return `${quote(column.name)} = ${bind.add(String(value), column.type)}`;
 }
 
-/** A row as JSON of texts, so that no number or time is changed on its way; 40 columns a piece, because a call takes 100 arguments. */
+/**
+ * A row as JSON of texts, so that no number or time is changed on its way; 40 columns a piece, because a call
+ * takes 100 arguments.
+ */
 export function imageOf(c: Pick<BoundCategory, 'alias' | 'image'>): string {
   const pieces: string[] = [];
   for (let i = 0; i < c.image.length; i += 40) {
-    const pairs = c.image.slice(i, i + 40).map(column => `${literal(column.name)}, ${c.alias}.${quote(column.name)}::text`);
+    const pairs = c.image
+      .slice(i, i + 40)
+      .map(column => `${literal(column.name)}, ${c.alias}.${quote(column.name)}::text`);
     pieces.push(`jsonb_build_object(${pairs.join(', ')})`);
   }
   return pieces.length > 0 ? `(${pieces.join(' || ')})` : `'{}'::jsonb`;
 }
 
-/** What a change wrote where only the database knows it: an undo compares with it. NULL where the catalog says it all. */
+/**
+ * What a change wrote where only the database knows it: an undo compares with it. NULL where the catalog says
+ * it all.
+ */
 export function wroteOf(alias: string, assignments: readonly Assignment[]): string {
   const image = assignments.filter(a => a.value === '$now').map(a => a.column);
   return image.length > 0 ? imageOf({ alias, image }) : 'NULL::jsonb';

@@ -1,6 +1,7 @@
 /**
- * Switching an account: block and unblock, deactivate and reactivate. Each is one transaction on one row, under its lock, proved by
- * the catalog's `verify` before COMMIT; an account that is in that state already is an effect with nothing changed.
+ * Switching an account: block and unblock, deactivate and reactivate. Each is one transaction on one row,
+ * under its lock, proved by the catalog's `verify` before COMMIT; an account that is in that state already is
+ * an effect with nothing changed.
  */
 import type { AccessChange, AccessVerb, Done, Effect } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
@@ -14,11 +15,19 @@ import type { Transaction } from './session.js';
 import { assignmentSql, imageOf, wroteOf } from './statements.js';
 import type { Binding, Target } from './target.js';
 
-export async function flip(target: Target, work: AccessChange, witness: Witness, signal?: AbortSignal): Promise<Done> {
+export async function flip(
+  target: Target,
+  work: AccessChange,
+  witness: Witness,
+  signal?: AbortSignal,
+): Promise<Done> {
   const { verb, account } = work;
   const spec = target.catalog[verb];
   if (spec?.by !== 'system')
-    throw new HandoverFailure('configuration', `${target.system}: the catalog does not say how to ${verb} an account`);
+    throw new HandoverFailure(
+      'configuration',
+      `${target.system}: the catalog does not say how to ${verb} an account`,
+    );
   const user = account.identities.user;
   if (account.status === 'absent' || user === undefined) {
     throw new HandoverFailure('rejected', `${target.system}: there is no account to ${verb}`);
@@ -55,8 +64,8 @@ interface AccountImage {
 }
 
 /**
- * Gives an access change back: the columns that it set go back to what they were, where they are still as it left them. Rows that were
- * deleted along with it (sessions) are not made again.
+ * Gives an access change back: the columns that it set go back to what they were, where they are still as it
+ * left them. Rows that were deleted along with it (sessions) are not made again.
  */
 export async function flipBack(
   target: Target,
@@ -68,7 +77,10 @@ export async function flipBack(
   const spec = target.catalog[verb];
   const user = account.identities.user;
   if (spec?.by !== 'system' || user === undefined)
-    throw new HandoverFailure('configuration', `${target.system}: the catalog does not say how to ${verb} an account`);
+    throw new HandoverFailure(
+      'configuration',
+      `${target.system}: the catalog does not say how to ${verb} an account`,
+    );
   const images = before as AccountImage[];
   const image = images.find(one => one.key === user);
   const lost = images.filter(one => one.deleted).map(one => notKept(one.table, one.deleted!));
@@ -79,7 +91,9 @@ export async function flipBack(
       const cutsAccess = verb === 'unblock' || verb === 'reactivate';
       await lockRows(target, tx, people, user, cutsAccess);
       if (cutsAccess) await mustBeAllowed(target, tx, people, account);
-      const back = image?.row ? await setBack(tx, people, assignmentsOf(target, binding, people, verb, spec), user, image) : 0;
+      const back = image?.row
+        ? await setBack(tx, people, assignmentsOf(target, binding, people, verb, spec), user, image)
+        : 0;
       const exceptions: ItemException[] = [...lost];
       if (image?.row && back === 0)
         exceptions.push({
@@ -117,11 +131,13 @@ async function setBack(
   const bind = new Bindings();
   const own = (name: string): string => `${people.alias}.${quote(name)}::text`;
   const sets = assignments.map(
-    ({ column }) => `${quote(column.name)} = ${bind.add(image.row![column.name] ?? null, 'text')}::${column.type}`,
+    ({ column }) =>
+      `${quote(column.name)} = ${bind.add(image.row![column.name] ?? null, 'text')}::${column.type}`,
   );
   const asLeft = assignments.map(({ column, value }) => {
     if (value === '$null') return `${own(column.name)} IS NULL`;
-    if (value === '$now') return `${own(column.name)} = ${bind.add(image.wrote?.[column.name] ?? null, 'text')}`;
+    if (value === '$now')
+      return `${own(column.name)} = ${bind.add(image.wrote?.[column.name] ?? null, 'text')}`;
     return `${own(column.name)} = (${bind.add(String(value), column.type)})::text`;
   });
   const isPerson = `${people.alias}.${quote(people.key.name)} ${people.key.equals} ${bind.add(user, 'text')}::${people.key.type}`;
@@ -137,21 +153,35 @@ const DOING: Record<AccessVerb, string> = {
 };
 
 /**
- * Locks the person's row; for a deactivation the rows of all active owners with it, in one statement and in key order, so that of
- * two administrators who are switched off at the same time one waits for the other and then sees that they are the last.
+ * Locks the person's row; for a deactivation the rows of all active owners with it, in one statement and in
+ * key order, so that of two administrators who are switched off at the same time one waits for the other and
+ * then sees that they are the last.
  */
-async function lockRows(target: Target, tx: Transaction, people: BoundPeople, user: string, owners: boolean): Promise<void> {
+async function lockRows(
+  target: Target,
+  tx: Transaction,
+  people: BoundPeople,
+  user: string,
+  owners: boolean,
+): Promise<void> {
   const { guards, people: p } = target.catalog;
   const key = `${people.alias}.${quote(people.key.name)}`;
   const others =
-    owners && guards.last_owner !== undefined ? ` OR ((${guards.last_owner}) AND (${p.active})${andWhen(p.when)})` : '';
+    owners && guards.last_owner !== undefined
+      ? ` OR ((${guards.last_owner}) AND (${p.active})${andWhen(p.when)})`
+      : '';
   await tx.query(
     `SELECT FROM ${people.from} WHERE ${key} ${people.key.equals} $1::text::${people.key.type}${others} ORDER BY ${key} FOR UPDATE OF ${people.alias}`,
     [user],
   );
 }
 
-async function mustBeAllowed(target: Target, tx: Transaction, people: BoundPeople, account: Account): Promise<void> {
+async function mustBeAllowed(
+  target: Target,
+  tx: Transaction,
+  people: BoundPeople,
+  account: Account,
+): Promise<void> {
   const [already] = await tx.query<{ inactive: boolean }>(
     `SELECT (${target.catalog.people.active}) IS NOT TRUE AS inactive FROM ${people.from}
       WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
@@ -200,10 +230,18 @@ async function setColumns(
   return 1;
 }
 
-function assignmentsOf(target: Target, binding: Binding, people: BoundPeople, name: AccessVerb, spec: SwitchSpec): Assignment[] {
+function assignmentsOf(
+  target: Target,
+  binding: Binding,
+  people: BoundPeople,
+  name: AccessVerb,
+  spec: SwitchSpec,
+): Assignment[] {
   const assignments = binding.binder.assignments(people.table, spec.set, [name, 'set']);
   if (assignments.length === Object.keys(spec.set).length) return assignments;
-  const problems = binding.binder.problems.filter(p => p.path[0] === name).map(p => `${p.where}: ${p.message}`);
+  const problems = binding.binder.problems
+    .filter(p => p.path[0] === name)
+    .map(p => `${p.where}: ${p.message}`);
   throw new HandoverFailure('configuration', `${target.system}: ${name}: ${problems.join('; ')}`);
 }
 

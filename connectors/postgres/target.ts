@@ -1,6 +1,6 @@
 /**
- * One target database as the connector's parts share it: session, catalog, and the binding of the two, which is renewed when it
- * is old and whenever PostgreSQL says that a name or type no longer fits.
+ * One target database as the connector's parts share it: session, catalog, and the binding of the two, which
+ * is renewed when it is old and whenever PostgreSQL says that a name or type no longer fits.
  */
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
@@ -91,15 +91,17 @@ export class Target {
 
   async #read(signal?: AbortSignal): Promise<Binding> {
     const tables = tablesOf(this.catalog).map(t => t.table);
-    const schema = await this.session.transaction({ mode: 'read', doing: 'reading the live schema', signal }, tx =>
-      readSchema(tx, tables),
+    const schema = await this.session.transaction(
+      { mode: 'read', doing: 'reading the live schema', signal },
+      tx => readSchema(tx, tables),
     );
     return new Binding(new Binder(this.catalog, this.file, schema), Date.now());
   }
 
   /**
-   * Runs `work` with the binding at hand. Where PostgreSQL answers that a name or type does not fit, the binding is read anew: the
-   * catalog's problem is then said with file and line; where the catalog still fits, the work is done once more with fresh types.
+   * Runs `work` with the binding at hand. Where PostgreSQL answers that a name or type does not fit, the
+   * binding is read anew: the catalog's problem is then said with file and line; where the catalog still
+   * fits, the work is done once more with fresh types.
    */
   async bound<T>(signal: AbortSignal | undefined, work: (binding: Binding) => Promise<T>): Promise<T> {
     const binding = await this.binding(false, signal);

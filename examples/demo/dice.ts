@@ -1,4 +1,7 @@
-/** Chance that comes out the same every time, as SQL functions of the session: a row's number and a salt say everything. */
+/**
+ * Chance that comes out the same every time, as SQL functions of the session: a row's number and a salt say
+ * everything.
+ */
 import type { Client } from 'pg';
 
 const FUNCTIONS = `

@@ -1,6 +1,6 @@
 /**
- * Who works in the demo world. The first rows of each team are characters of the stories in the docs; ids and addresses are
- * stable, so that commands in the docs can be copied.
+ * Who works in the demo world. The first rows of each team are characters of the stories in the docs; ids and
+ * addresses are stable, so that commands in the docs can be copied.
  */
 
 export interface Colleague {
@@ -18,7 +18,10 @@ export interface Colleague {
   /** May be an approver in the workspace's approval processes. */
   approves?: true;
   inactive?: true;
-  /** Can send e-mail: a connected mailbox and a signature. Everyone in customer success and sales but those who say no. */
+  /**
+   * Can send e-mail: a connected mailbox and a signature. Everyone in customer success and sales but those
+   * who say no.
+   */
   sender?: false;
   /** Id in the helpdesk; nobody without one has an account there. */
   agent?: number;
@@ -28,7 +31,14 @@ export interface Colleague {
   alsoKnownAs?: number;
 }
 
-export type Team = 'leadership' | 'operations' | 'finance' | 'customer-success' | 'sales' | 'support' | 'product';
+export type Team =
+  | 'leadership'
+  | 'operations'
+  | 'finance'
+  | 'customer-success'
+  | 'sales'
+  | 'support'
+  | 'product';
 
 export const TEAMS: { key: Team; name: string; region: string; head: number }[] = [
   { key: 'leadership', name: 'Leadership', region: 'Global', head: 1001 },
@@ -47,16 +57,33 @@ export const BRUNO = 1004;
 export const ALICE_AGENT = 217;
 export const BRUNO_AGENT = 204;
 
-const team = (key: Team, rows: Omit<Colleague, 'team'>[]): Colleague[] => rows.map(row => ({ ...row, team: key }));
+const team = (key: Team, rows: Omit<Colleague, 'team'>[]): Colleague[] =>
+  rows.map(row => ({ ...row, team: key }));
 
 export const COLLEAGUES: Colleague[] = [
   ...team('leadership', [
     // The only Owner of the workspace: cannot be offboarded before somebody else is promoted.
-    { id: 1001, name: 'Victor Almeida', title: 'Chief Executive', login: 'victor', role: 'owner', manager: null, approves: true },
+    {
+      id: 1001,
+      name: 'Victor Almeida',
+      title: 'Chief Executive',
+      login: 'victor',
+      role: 'owner',
+      manager: null,
+      approves: true,
+    },
   ]),
   ...team('operations', [
     // The two who may approve an offboarding are Priya and, in finance, Daniel.
-    { id: 1002, name: 'Priya Raman', title: 'VP Operations', login: 'priya', role: 'manager', reviews: true, approves: true },
+    {
+      id: 1002,
+      name: 'Priya Raman',
+      title: 'VP Operations',
+      login: 'priya',
+      role: 'manager',
+      reviews: true,
+      approves: true,
+    },
     // Olivia runs the offboardings; Samuel stands in for her.
     {
       id: 1007,
@@ -68,7 +95,8 @@ export const COLLEAGUES: Colleague[] = [
       seat: 'light',
     },
     { id: 1008, name: 'Samuel Adeyemi', title: 'IT Administrator', login: 'samuel', role: 'admin' },
-    // Alice's second account, for administration: the same human being, who must not approve her own offboarding through it.
+    // Alice's second account, for administration: the same human being, who must not approve her own
+    // offboarding through it.
     {
       id: 1080,
       name: 'Alice Moreno (admin)',
@@ -84,7 +112,15 @@ export const COLLEAGUES: Colleague[] = [
     { id: 1043, name: 'Grace Mwangi', title: 'Procurement' },
   ]),
   ...team('finance', [
-    { id: 1003, name: 'Daniel Osei', title: 'Head of Finance', login: 'daniel', role: 'manager', reviews: true, approves: true },
+    {
+      id: 1003,
+      name: 'Daniel Osei',
+      title: 'Head of Finance',
+      login: 'daniel',
+      role: 'manager',
+      reviews: true,
+      approves: true,
+    },
     { id: 1044, name: 'Elena Petrova', title: 'Controller', approves: true },
     { id: 1045, name: 'Marcus Lee', title: 'Billing Specialist' },
     { id: 1046, name: 'Fatima Zahra', title: 'Revenue Analyst' },
@@ -100,7 +136,15 @@ export const COLLEAGUES: Colleague[] = [
       agent: 204,
       voice: true,
     },
-    { id: ALICE, name: 'Alice Moreno', title: 'Senior CSM', login: 'alice', approves: true, agent: ALICE_AGENT, voice: true },
+    {
+      id: ALICE,
+      name: 'Alice Moreno',
+      title: 'Senior CSM',
+      login: 'alice',
+      approves: true,
+      agent: ALICE_AGENT,
+      voice: true,
+    },
     // Chloe and Diego report to Alice.
     { id: 1018, name: 'Chloe Martin', title: 'Associate CSM', manager: ALICE, agent: 218 },
     { id: 1019, name: 'Diego Santos', title: 'Associate CSM', manager: ALICE, agent: 219 },
@@ -116,7 +160,14 @@ export const COLLEAGUES: Colleague[] = [
     { id: 1052, name: 'Pavel Novák', title: 'CSM', agent: 252 },
   ]),
   ...team('sales', [
-    { id: 1005, name: 'Ingrid Halvorsen', title: 'VP Sales', login: 'ingrid', role: 'manager', approves: true },
+    {
+      id: 1005,
+      name: 'Ingrid Halvorsen',
+      title: 'VP Sales',
+      login: 'ingrid',
+      role: 'manager',
+      approves: true,
+    },
     // The second leaver.
     { id: 1021, name: 'Tomás Lindqvist', title: 'Account Executive', login: 'tomas' },
     // Not Jonas Webber, who is in support.
@@ -156,7 +207,14 @@ export const COLLEAGUES: Colleague[] = [
     { id: 1071, name: 'Tom Becker', title: 'Support Agent', agent: 271 },
   ]),
   ...team('product', [
-    { id: 1072, name: 'Vera Kozlova', title: 'Head of Product', role: 'manager', manager: 1001, approves: true },
+    {
+      id: 1072,
+      name: 'Vera Kozlova',
+      title: 'Head of Product',
+      role: 'manager',
+      manager: 1001,
+      approves: true,
+    },
     { id: 1073, name: 'Ben Carter', title: 'Product Manager' },
     { id: 1074, name: 'Lin Wei', title: 'Product Manager', agent: 274, seat: 'light' },
     { id: 1075, name: 'Sara Ibrahim', title: 'Designer' },
@@ -179,12 +237,14 @@ export const GUESTS = [
     company: 100001,
     domain: 'norrland-steel.example',
   })),
-  ...['Harriet Cole', 'George Finch', 'Nora Wells', 'Simon Pike', 'Edith Hart', 'Owen Marsh'].map((name, i) => ({
-    id: 1211 + i,
-    name,
-    company: 100002,
-    domain: 'brightwater-foods.example',
-  })),
+  ...['Harriet Cole', 'George Finch', 'Nora Wells', 'Simon Pike', 'Edith Hart', 'Owen Marsh'].map(
+    (name, i) => ({
+      id: 1211 + i,
+      name,
+      company: 100002,
+      domain: 'brightwater-foods.example',
+    }),
+  ),
 ];
 
 /** `Tomás Lindqvist` → `tomas.lindqvist`. */

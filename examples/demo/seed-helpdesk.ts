@@ -1,4 +1,7 @@
-/** Fills the demo helpdesk: agents and their teams, conversations with what hangs on them, and what fires at its time. */
+/**
+ * Fills the demo helpdesk: agents and their teams, conversations with what hangs on them, and what fires at
+ * its time.
+ */
 import type { Client } from 'pg';
 import { type Filler, withDice } from './dice.js';
 import { ALICE, ALICE_AGENT, COLLEAGUES, emailOf } from './people.js';
@@ -8,7 +11,10 @@ import { WORDS } from './words.js';
 const AGENTS = COLLEAGUES.filter(one => one.agent !== undefined);
 /** Marta: the only Owner. */
 const OWNER = 1006;
-/** Agents who can be given something; support twice as often as customer success. Alice's share is dealt apart. */
+/**
+ * Agents who can be given something; support twice as often as customer success. Alice's share is dealt
+ * apart.
+ */
 const OTHERS = AGENTS.filter(one => one.id !== ALICE && one.seat !== 'light').flatMap(one =>
   one.team === 'support' ? [one.agent!, one.agent!] : [one.agent!],
 );
@@ -106,7 +112,12 @@ async function conversations({ fill }: Filler, volumes: Volumes): Promise<void> 
        1 + pg_temp.dice(k, 11, 5)
      from pg_temp.deal($1, 22)`,
     [
-      [...volumes.openConversations, ...volumes.snoozedConversations, ...volumes.closedConversations, UNASSIGNED],
+      [
+        ...volumes.openConversations,
+        ...volumes.snoozedConversations,
+        ...volumes.closedConversations,
+        UNASSIGNED,
+      ],
       ALICE_AGENT,
       WORDS.conversation,
       WORDS.firstName,

@@ -1,4 +1,7 @@
-/** Fills the demo workspace: people first, then customers, work, sales, processes, mail, personal things and memberships. */
+/**
+ * Fills the demo workspace: people first, then customers, work, sales, processes, mail, personal things and
+ * memberships.
+ */
 import type { Client } from 'pg';
 import { type Filler, withDice } from './dice.js';
 import {
@@ -56,11 +59,18 @@ export async function seedWorkspace(client: Client, volumes: Volumes): Promise<n
 }
 
 async function people({ fill }: Filler): Promise<void> {
-  await fill(`insert into public.teams select * from json_to_recordset($1) as t (key text, name text, region text)`, [
-    JSON.stringify(TEAMS),
-  ]);
+  await fill(
+    `insert into public.teams select * from json_to_recordset($1) as t (key text, name text, region text)`,
+    [JSON.stringify(TEAMS)],
+  );
   const rows = [
-    ...MACHINES.map(one => ({ ...one, person_no: `S-${one.id}`, role: 'member', email: emailOf(one), seat: 'none' })),
+    ...MACHINES.map(one => ({
+      ...one,
+      person_no: `S-${one.id}`,
+      role: 'member',
+      email: emailOf(one),
+      seat: 'none',
+    })),
     ...COLLEAGUES.map(one => ({
       id: one.id,
       person_no: `P-${one.alsoKnownAs ?? one.id}`,
@@ -73,7 +83,8 @@ async function people({ fill }: Filler): Promise<void> {
       reviews: one.reviews,
       approves: one.approves,
       team: one.team,
-      manager: one.manager === undefined ? (headOf(one.team) === one.id ? 1001 : headOf(one.team)) : one.manager,
+      manager:
+        one.manager === undefined ? (headOf(one.team) === one.id ? 1001 : headOf(one.team)) : one.manager,
       territory: ['emea', 'amer', 'apac'][one.id % 3],
       status: one.inactive ? 'inactive' : 'active',
       seat: one.inactive ? 'none' : 'full',
@@ -115,7 +126,8 @@ async function guests({ fill }: Filler): Promise<void> {
 async function customers({ fill }: Filler, volumes: Volumes): Promise<number> {
   const counts = [...volumes.activeCompanies, ...volumes.churnedCompanies];
   const companies = counts.reduce((n, count) => n + count, 0);
-  // Neither field follows the other: the account manager is dealt anew among the active companies, a few without one.
+  // Neither field follows the other: the account manager is dealt anew among the active companies, a few
+  // without one.
   await fill(
     `insert into public.companies
      select 100000 + k,
@@ -158,7 +170,10 @@ async function customers({ fill }: Filler, volumes: Volumes): Promise<number> {
   await fill(`insert into public.custom_fields values
     ('onboarding_lead', 'Onboarding lead', 'user'), ('executive_sponsor', 'Executive sponsor', 'user'),
     ('tech_stack', 'Tech stack', 'text'), ('employees', 'Employees', 'number')`);
-  const stride = Math.max(1, Math.floor((2 * companies) / (volumes.customFields[0] + volumes.customFields[1] + 2)));
+  const stride = Math.max(
+    1,
+    Math.floor((2 * companies) / (volumes.customFields[0] + volumes.customFields[1] + 2)),
+  );
   await fill(
     `insert into public.custom_field_values (company_id, field, user_id, updated_at)
      select 100001 + (k - 1) / 2 * $3::int, (array['onboarding_lead', 'executive_sponsor'])[1 + (k - 1) % 2],
@@ -172,7 +187,8 @@ async function customers({ fill }: Filler, volumes: Volumes): Promise<number> {
      from public.companies where id % 10 = 0`,
   );
 
-  // Alice follows some, Bruno some of the same (he must not follow them twice afterwards), others what they like.
+  // Alice follows some, Bruno some of the same (he must not follow them twice afterwards), others what they
+  // like.
   await fill(
     `insert into public.company_followers
      select 700000 + row_number() over (order by company_id, user_id), company_id, user_id,
@@ -243,7 +259,14 @@ async function work({ fill }: Filler, volumes: Volumes, companies: number): Prom
        case lot when 3 then $2 when 4 then pg_temp.pick($6::bigint[], k, 4) end,
        pg_temp.today() - interval '1 day' * pg_temp.dice(k, 5, 300)
      from pg_temp.deal($1, 7)`,
-    [[...volumes.taskSteps, ...volumes.emailSteps], ALICE, WORDS.task, WORDS.scheduled, CUSTOMER_FACING, SENDERS],
+    [
+      [...volumes.taskSteps, ...volumes.emailSteps],
+      ALICE,
+      WORDS.task,
+      WORDS.scheduled,
+      CUSTOMER_FACING,
+      SENDERS,
+    ],
   );
   await fill(
     `insert into public.lifecycle_stages
@@ -285,7 +308,13 @@ async function sales({ fill }: Filler, volumes: Volumes, companies: number): Pro
        from pg_temp.deal($1, 10)
      ) as dealt
      join public.companies on companies.id = company`,
-    [[...volumes.openOpportunities, ...volumes.closedOpportunities], ALICE, companies, WORDS.opportunity, SALES],
+    [
+      [...volumes.openOpportunities, ...volumes.closedOpportunities],
+      ALICE,
+      companies,
+      WORDS.opportunity,
+      SALES,
+    ],
   );
   await fill(
     `insert into public.forecast_lines
@@ -375,9 +404,13 @@ async function approvals({ fill }: Filler, volumes: Volumes): Promise<void> {
 
 async function mail({ fill }: Filler, volumes: Volumes, companies: number): Promise<void> {
   // Alice has two mailboxes. Nina's was disconnected long ago: she cannot send.
-  const mailboxes = [...active, ...COLLEAGUES.filter(one => one.id === ALICE)]
-    .filter(isSender)
-    .map(one => ({ id: `mbx_gmail_${one.id}`, user: one.id, provider: 'gmail', address: emailOf(one), status: 'connected' }));
+  const mailboxes = [...active, ...COLLEAGUES.filter(one => one.id === ALICE)].filter(isSender).map(one => ({
+    id: `mbx_gmail_${one.id}`,
+    user: one.id,
+    provider: 'gmail',
+    address: emailOf(one),
+    status: 'connected',
+  }));
   mailboxes.push({
     id: `mbx_outlook_${ALICE}`,
     user: ALICE,

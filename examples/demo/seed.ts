@@ -1,9 +1,11 @@
 /**
- * Builds the demo world: two PostgreSQL databases, `workspace` (the directory) and `helpdesk`, with Alice Moreno holding something of
- * every kind that Handover knows. The same words, owners and keys every time; only dates follow the day of seeding.
+ * Builds the demo world: two PostgreSQL databases, `workspace` (the directory) and `helpdesk`, with Alice
+ * Moreno holding something of every kind that Handover knows. The same words, owners and keys every time;
+ * only dates follow the day of seeding.
  *
- * Each database is filled in one transaction that ends with a marker row. A database that has the marker is left as it is, so a
- * second start goes on with whatever happened since; a run that was cut short leaves nothing behind.
+ * Each database is filled in one transaction that ends with a marker row. A database that has the marker is
+ * left as it is, so a second start goes on with whatever happened since; a run that was cut short leaves
+ * nothing behind.
  */
 import { readFile } from 'node:fs/promises';
 import { Client } from 'pg';
@@ -27,7 +29,10 @@ export interface Seeded {
   milliseconds: number;
 }
 
-/** @throws Error when a database holds something else: the demo never writes into a database that it did not build. */
+/**
+ * @throws Error when a database holds something else: the demo never writes into a database that it did not
+ * build.
+ */
 export async function seedDemo({ workspaceUrl, helpdeskUrl, items }: DemoWorld): Promise<Seeded> {
   const start = performance.now();
   const volumes = scaled(items);
@@ -75,7 +80,9 @@ async function seededRows(client: Client, name: string): Promise<number | null> 
   );
   if (rows.length === 0) return null;
   if (rows[0]!.table !== 'demo_seed') {
-    throw new Error(`The database for the demo ${name} holds tables of something else. Give the demo an empty database.`);
+    throw new Error(
+      `The database for the demo ${name} holds tables of something else. Give the demo an empty database.`,
+    );
   }
   const marker = await client.query<{ items: string }>('select items from public.demo_seed');
   return Number(marker.rows[0]!.items);

@@ -1,6 +1,7 @@
 /**
- * How much there is of everything: Alice's share and everybody else's. `scaled` makes a smaller world for tests and a larger one for
- * measurements; what is rare stays, so that Alice holds something of every kind at any size.
+ * How much there is of everything: Alice's share and everybody else's. `scaled` makes a smaller world for
+ * tests and a larger one for measurements; what is rare stays, so that Alice holds something of every kind at
+ * any size.
  */
 
 const HERS_AND_THEIRS = {
@@ -58,6 +59,12 @@ const sum = (table: Record<string, [number, number]>): number =>
 export function scaled(items?: number): Volumes {
   const factor = items === undefined ? 1 : Math.max(0, items - sum(FIXED)) / sum(HERS_AND_THEIRS);
   const size = (n: number): number => Math.max(3, Math.round(n * factor));
-  const grown = Object.entries(HERS_AND_THEIRS).map(([kind, [hers, theirs]]) => [kind, [size(hers), size(theirs)]]);
-  return { ...FIXED, ...(Object.fromEntries(grown) as Record<keyof typeof HERS_AND_THEIRS, [number, number]>) };
+  const grown = Object.entries(HERS_AND_THEIRS).map(([kind, [hers, theirs]]) => [
+    kind,
+    [size(hers), size(theirs)],
+  ]);
+  return {
+    ...FIXED,
+    ...(Object.fromEntries(grown) as Record<keyof typeof HERS_AND_THEIRS, [number, number]>),
+  };
 }

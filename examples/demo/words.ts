@@ -98,7 +98,14 @@ export const WORDS = {
     'Growth candidates',
     'My book',
   ],
-  dashboard: ['Health of my book', 'Renewals', 'Adoption by product', 'Team workload', 'Expansion pipeline', 'Churn reasons'],
+  dashboard: [
+    'Health of my book',
+    'Renewals',
+    'Adoption by product',
+    'Team workload',
+    'Expansion pipeline',
+    'Churn reasons',
+  ],
   conversation: [
     'Invoice shows the wrong VAT',
     'Cannot sign in after the password reset',
@@ -121,5 +128,10 @@ export const WORDS = {
     'Waiting for the logs.',
     'Told them to try the new importer.',
   ],
-  draft: ['Thank you for your patience, we have', 'I looked into the export and', 'Could you send us the', 'Good news: the fix'],
+  draft: [
+    'Thank you for your patience, we have',
+    'I looked into the export and',
+    'Could you send us the',
+    'Good news: the fix',
+  ],
 } satisfies Record<string, string[]>;

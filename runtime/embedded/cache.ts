@@ -1,5 +1,6 @@
-// Where programs that we fetched are kept: a Temporal CLI, a test server, readable copies of PostgreSQL's programs.
-// Shared by all checkouts of a user, so that a fresh clone starts without fetching 44 MB again. HANDOVER_CACHE moves it.
+// Where programs that we fetched are kept: a Temporal CLI, a test server, readable copies of PostgreSQL's
+// programs. Shared by all checkouts of a user, so that a fresh clone starts without fetching 44 MB again.
+// HANDOVER_CACHE moves it.
 
 import { chmod, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -15,10 +16,13 @@ export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /**
- * Fills `dir` by `fill(temporary dir)` and a rename, so that nobody ever sees half of it. Two processes at once are fine:
- * the first rename wins, and the loser uses the winner's.
+ * Fills `dir` by `fill(temporary dir)` and a rename, so that nobody ever sees half of it. Two processes at
+ * once are fine: the first rename wins, and the loser uses the winner's.
  */
-export async function installAtomically(dir: string, fill: (temporary: string) => Promise<void>): Promise<void> {
+export async function installAtomically(
+  dir: string,
+  fill: (temporary: string) => Promise<void>,
+): Promise<void> {
   const parent = resolve(dir, '..');
   await mkdir(parent, { recursive: true });
   const temporary = await mkdtemp(join(parent, '.installing-'));

@@ -1,5 +1,6 @@
-// A server as a child process that never outlives us: started through supervisor.mjs, watched, and ended by closing the
-// supervisor's standard input. What the server prints goes to a log file; when it exits, the last lines come with it.
+// A server as a child process that never outlives us: started through supervisor.mjs, watched, and ended by
+// closing the supervisor's standard input. What the server prints goes to a log file; when it exits, the last
+// lines come with it.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
@@ -8,7 +9,10 @@ import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** One attempt at ending a server: the signal, and how long it may take before the next attempt. After the last comes SIGKILL. */
+/**
+ * One attempt at ending a server: the signal, and how long it may take before the next attempt. After the
+ * last comes SIGKILL.
+ */
 export interface StopStep {
   signal: NodeJS.Signals;
   graceMs: number;
@@ -49,7 +53,10 @@ export interface Child {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** What the supervisor is told, as JSON in its one argument. Every user can read arguments: nothing secret belongs here. */
+/**
+ * What the supervisor is told, as JSON in its one argument. Every user can read arguments: nothing secret
+ * belongs here.
+ */
 export interface SupervisorOrder {
   /** Process id of the owner: it also tells a later start whose server this is (processes.ts). */
   owner: number;
@@ -61,12 +68,18 @@ export interface SupervisorOrder {
   gid?: number;
 }
 
-type Report = { pid: number } | { exit: { code: number | null; signal: NodeJS.Signals | null } } | { error: string };
+type Report =
+  | { pid: number }
+  | { exit: { code: number | null; signal: NodeJS.Signals | null } }
+  | { error: string };
 
 const SUPERVISOR = fileURLToPath(new URL('./supervisor.mjs', import.meta.url));
 const LOG_LIMIT_BYTES = 8 * 1024 * 1024;
 
-/** Starts the server; resolves as soon as it has a process id (not when it answers). Throws a sentence when it cannot run at all. */
+/**
+ * Starts the server; resolves as soon as it has a process id (not when it answers). Throws a sentence when it
+ * cannot run at all.
+ */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { supervisor, logStart } = spawnSupervisor(options);
   let expected = false;
@@ -74,7 +87,9 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   let outcome: Exclude<Report, { pid: number }> | undefined;
 
   const started = new Promise<number>((resolve, reject) => {
-    supervisor.once('error', error => reject(new Error(`${options.name} could not be started: ${error.message}`)));
+    supervisor.once('error', error =>
+      reject(new Error(`${options.name} could not be started: ${error.message}`)),
+    );
     createInterface({ input: supervisor.stdout! }).on('line', line => {
       const report = JSON.parse(line) as Report;
       if ('pid' in report) {
@@ -82,18 +97,23 @@ export async function startChild(options: ChildOptions): Promise<Child> {
         resolve(report.pid);
       } else {
         outcome = report;
-        if ('error' in report) reject(new Error(`${options.name} could not be started from ${options.command}: ${report.error}`));
+        if ('error' in report)
+          reject(new Error(`${options.name} could not be started from ${options.command}: ${report.error}`));
       }
     });
-    supervisor.once('close', () => reject(new Error(`${options.name} could not be started: its supervisor ended first`)));
+    supervisor.once('close', () =>
+      reject(new Error(`${options.name} could not be started: its supervisor ended first`)),
+    );
   });
 
   // 'close' and not 'exit': only then have all reports been read.
-  const exited = new Promise<void>(resolve => supervisor.once('close', () => resolve())).then(async (): Promise<ChildExit> => {
-    // The supervisor died without a word (somebody killed it): its server must not stay behind.
-    if (!outcome && pid !== undefined) signalQuietly(pid, 'SIGKILL');
-    return describeExit(options, logStart, outcome, expected);
-  });
+  const exited = new Promise<void>(resolve => supervisor.once('close', () => resolve())).then(
+    async (): Promise<ChildExit> => {
+      // The supervisor died without a word (somebody killed it): its server must not stay behind.
+      if (!outcome && pid !== undefined) signalQuietly(pid, 'SIGKILL');
+      return describeExit(options, logStart, outcome, expected);
+    },
+  );
 
   const serverPid = await started;
   return {

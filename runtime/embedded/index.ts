@@ -1,5 +1,6 @@
-// The embedded installation: a real Temporal and a real PostgreSQL for one machine, with everything they keep in one state
-// directory. Both start at once; if one fails, neither stays. They end with the process that started them (child.ts).
+// The embedded installation: a real Temporal and a real PostgreSQL for one machine, with everything they keep
+// in one state directory. Both start at once; if one fails, neither stays. They end with the process that
+// started them (child.ts).
 //
 //   <state dir>/lock             who runs it
 //   <state dir>/embedded.json    where it answers (record.ts)
@@ -30,7 +31,9 @@ export interface EmbeddedOptions {
   say: (line: string) => void;
   /** With Temporal's web UI. */
   ui: boolean;
-  /** Where Temporal keeps its histories: `memory` forgets them at the end. PostgreSQL always keeps its data. */
+  /**
+   * Where Temporal keeps its histories: `memory` forgets them at the end. PostgreSQL always keeps its data.
+   */
   temporal: 'file' | 'memory';
   searchAttributes: SearchAttributeKinds;
   /** Wanted ports; default: those of the last start, then Temporal's usual ones. */
@@ -46,13 +49,17 @@ export interface EmbeddedOptions {
 export interface Embedded {
   stateDir: string;
   temporal: { address: string; uiUrl?: string; namespace: string };
-  postgres: { url(database: string): string; superuserUrl: string; ensureDatabase(name: string): Promise<void> };
+  postgres: {
+    url(database: string): string;
+    superuserUrl: string;
+    ensureDatabase(name: string): Promise<void>;
+  };
   /** Ends both and frees the lock. Stop the worker first. Twice is fine. */
   stop(): Promise<void>;
 }
 
-// Where the Temporal CLI itself would put them, so that `temporal workflow list` works without flags. PostgreSQL gets a port
-// of its own, because a PostgreSQL of the machine often has 5432.
+// Where the Temporal CLI itself would put them, so that `temporal workflow list` works without flags.
+// PostgreSQL gets a port of its own, because a PostgreSQL of the machine often has 5432.
 const USUAL_PORTS = { temporal: 7233, temporalUi: 8233, postgres: 54329 };
 
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
@@ -116,7 +123,9 @@ async function startBoth(stateDir: string, options: EmbeddedOptions, ports: Embe
     return { temporal: temporal.value, postgres: postgres.value };
   }
   for (const server of [temporal, postgres]) if (server.status === 'fulfilled') await server.value.stop();
-  const reasons = [temporal, postgres].flatMap(server => (server.status === 'rejected' ? [server.reason] : []));
+  const reasons = [temporal, postgres].flatMap(server =>
+    server.status === 'rejected' ? [server.reason] : [],
+  );
   if (reasons.length === 1) throw reasons[0];
   throw new AggregateError(reasons, reasons.map(String).join('\n'));
 }

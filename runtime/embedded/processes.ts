@@ -1,5 +1,6 @@
-// What the machine says about a process id: does it live, since when, what does it run, who is its parent. A process id
-// alone proves nothing, because ids are used again; together with the start it names one process for ever.
+// What the machine says about a process id: does it live, since when, what does it run, who is its parent. A
+// process id alone proves nothing, because ids are used again; together with the start it names one process
+// for ever.
 
 import { readFile } from 'node:fs/promises';
 import { signalQuietly } from './child.js';
@@ -27,7 +28,8 @@ async function fromProc(pid: number): Promise<ProcessFacts | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ').trim();
-    // The name in parentheses may hold anything, spaces and parentheses too: the numbers start behind the last one.
+    // The name in parentheses may hold anything, spaces and parentheses too: the numbers start behind the
+    // last one.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
     return { parent: Number(fields[1]), start: fields[19] ?? '', command };
@@ -37,7 +39,9 @@ async function fromProc(pid: number): Promise<ProcessFacts | undefined> {
 }
 
 async function fromPs(pid: number): Promise<ProcessFacts | undefined> {
-  const columns = await run('ps', ['-ww', '-o', 'stat=,ppid=,lstart=,command=', '-p', String(pid)], { timeoutMs: 5000 });
+  const columns = await run('ps', ['-ww', '-o', 'stat=,ppid=,lstart=,command=', '-p', String(pid)], {
+    timeoutMs: 5000,
+  });
   // lstart is always five words: "Sun Nov 22 11:52:03 2026".
   const match = /^\s*(\S+)\s+(\d+)\s+(\S+\s+\S+\s+\d+\s+\S+\s+\d+)\s+(.*)$/m.exec(columns.stdout);
   if (!columns.ok || !match || match[1]!.startsWith('Z')) return undefined;
@@ -48,11 +52,16 @@ async function fromPs(pid: number): Promise<ProcessFacts | undefined> {
 const WAIT_FOR_SUPERVISOR_MS = 20_000;
 
 /**
- * Clears the way for a new server on the files of an old one: waits while the supervisor of a dead owner is still ending
- * it, and ends one that nobody supervises any more. Throws a sentence when its owner lives.
+ * Clears the way for a new server on the files of an old one: waits while the supervisor of a dead owner is
+ * still ending it, and ends one that nobody supervises any more. Throws a sentence when its owner lives.
  * @param mark what the old server's command line must contain, such as its data directory; any other process under that id is left alone.
  */
-export async function clearOldServer(name: string, pid: number, mark: string, signal: NodeJS.Signals): Promise<void> {
+export async function clearOldServer(
+  name: string,
+  pid: number,
+  mark: string,
+  signal: NodeJS.Signals,
+): Promise<void> {
   const deadline = Date.now() + WAIT_FOR_SUPERVISOR_MS;
   let signalled = false;
   for (;;) {
@@ -60,14 +69,18 @@ export async function clearOldServer(name: string, pid: number, mark: string, si
     if (!server?.command.includes(mark)) return;
     const owner = await livingOwner(server.parent);
     if (owner.pid !== undefined) {
-      throw new Error(`${name} on ${mark} is in use: process ${owner.pid} runs it as process ${pid}. Stop that one first.`);
+      throw new Error(
+        `${name} on ${mark} is in use: process ${owner.pid} runs it as process ${pid}. Stop that one first.`,
+      );
     }
     if (!owner.supervised && !signalled) {
       signalled = true;
       signalQuietly(pid, signal);
     }
     if (Date.now() > deadline) {
-      throw new Error(`An older ${name} (process ${pid}) still runs on ${mark} and does not end. End it with: kill -9 ${pid}`);
+      throw new Error(
+        `An older ${name} (process ${pid}) still runs on ${mark} and does not end. End it with: kill -9 ${pid}`,
+      );
     }
     await new Promise(resolve => setTimeout(resolve, 50));
   }

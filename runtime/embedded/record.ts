@@ -1,5 +1,6 @@
-// The record of an embedded installation, <state dir>/embedded.json: where its servers answer, for the CLI in another
-// terminal, and which ports they had, for the next start. Readable by its owner only: it holds the database password.
+// The record of an embedded installation, <state dir>/embedded.json: where its servers answer, for the CLI in
+// another terminal, and which ports they had, for the next start. Readable by its owner only: it holds the
+// database password.
 
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -29,7 +30,10 @@ export interface RunningEmbedded extends EmbeddedRecord {
 export async function readEmbedded(stateDir: string): Promise<RunningEmbedded | undefined> {
   const last = await lastRecord(stateDir);
   if (!last || (await processStart(last.pid)) !== last.start) return undefined;
-  return { ...last, postgres: { ...last.postgres, url: database => onDatabase(last.postgres.superuserUrl, database) } };
+  return {
+    ...last,
+    postgres: { ...last.postgres, url: database => onDatabase(last.postgres.superuserUrl, database) },
+  };
 }
 
 /** What was written last, whether it still runs or not. */
@@ -42,7 +46,10 @@ export async function lastRecord(stateDir: string): Promise<EmbeddedRecord | und
   }
 }
 
-export async function writeRecord(stateDir: string, values: Omit<EmbeddedRecord, 'pid' | 'start' | 'since'>): Promise<void> {
+export async function writeRecord(
+  stateDir: string,
+  values: Omit<EmbeddedRecord, 'pid' | 'start' | 'since'>,
+): Promise<void> {
   const start = (await processStart(process.pid)) ?? '';
   await write(stateDir, { pid: process.pid, start, since: new Date().toISOString(), ...values });
 }

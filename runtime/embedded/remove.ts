@@ -1,13 +1,15 @@
-// A fresh start: removes what an embedded installation keeps, and nothing else, wherever it lies. Never under a running one.
+// A fresh start: removes what an embedded installation keeps, and nothing else, wherever it lies. Never under
+// a running one.
 
 import { lstat, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { takeLock } from './lock.js';
 import { clearOldServer } from './processes.js';
 
-// What the servers and the worker write there. Anything else in the directory belongs to somebody else, and the workflow bundle
-// is made from the sources alone.
-const OURS = /^(temporal\.db.*|postgres|postgres\.initialising|embedded\.json.*|environment\.json.*|.*\.log(\.\d+)?)$/;
+// What the servers and the worker write there. Anything else in the directory belongs to somebody else, and
+// the workflow bundle is made from the sources alone.
+const OURS =
+  /^(temporal\.db.*|postgres|postgres\.initialising|embedded\.json.*|environment\.json.*|.*\.log(\.\d+)?)$/;
 
 /** Throws a sentence when the installation runs. Says what it removed: false when there was nothing. */
 export async function removeEmbedded(stateDir: string, say: (line: string) => void): Promise<boolean> {
@@ -26,12 +28,19 @@ export async function removeEmbedded(stateDir: string, say: (line: string) => vo
   }
 }
 
-async function waitForOld(name: string, pidFile: string, mark: string, signal: NodeJS.Signals): Promise<void> {
+async function waitForOld(
+  name: string,
+  pidFile: string,
+  mark: string,
+  signal: NodeJS.Signals,
+): Promise<void> {
   const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).split('\n')[0]);
   if (pid > 0) await clearOldServer(name, pid, mark, signal);
 }
 
-/** PostgreSQL's data may lie elsewhere, in a directory made for it alone, with only a link here (postgres.ts). */
+/**
+ * PostgreSQL's data may lie elsewhere, in a directory made for it alone, with only a link here (postgres.ts).
+ */
 async function removeOne(path: string): Promise<void> {
   if ((await lstat(path)).isSymbolicLink()) {
     const target = await realpath(path).catch(() => undefined);

@@ -1,5 +1,5 @@
-// Runs a short command to its end: version probes, initdb, pip, tar. Never throws: a command that cannot be run is an
-// answer as well, because most callers then try the next way.
+// Runs a short command to its end: version probes, initdb, pip, tar. Never throws: a command that cannot be
+// run is an answer as well, because most callers then try the next way.
 
 import { spawn } from 'node:child_process';
 
@@ -25,7 +25,8 @@ export interface RunOptions {
 
 export function run(command: string, args: string[], options: RunOptions): Promise<RunResult> {
   const { timeoutMs, signal, ...spawnOptions } = options;
-  if (signal?.aborted) return Promise.resolve({ ok: false, code: null, stdout: '', stderr: '', why: 'it was called off' });
+  if (signal?.aborted)
+    return Promise.resolve({ ok: false, code: null, stdout: '', stderr: '', why: 'it was called off' });
   return new Promise(resolve => {
     let stdout = '';
     let stderr = '';
@@ -55,7 +56,9 @@ export function run(command: string, args: string[], options: RunOptions): Promi
       clearTimeout(timer);
       signal?.removeEventListener('abort', callOff);
       const ok = code === 0;
-      const why = ok ? '' : failure || lastLine(stderr) || lastLine(stdout) || `ended with ${endedBy ?? `exit code ${code}`}`;
+      const why = ok
+        ? ''
+        : failure || lastLine(stderr) || lastLine(stdout) || `ended with ${endedBy ?? `exit code ${code}`}`;
       resolve({ ok, code, stdout, stderr, why });
     });
   });

@@ -2,9 +2,10 @@
 //
 //   node supervisor.mjs '<json order>'        order: see SupervisorOrder in child.ts
 //
-// The owner starts this in a session of its own, so Ctrl-C in the terminal reaches the owner alone: it can drain its
-// worker while the servers still answer. The owner's end of our standard input is the lifeline. The kernel closes it
-// when the owner exits, crashes or is killed with SIGKILL, and nothing has to be cleaned up by hand.
+// The owner starts this in a session of its own, so Ctrl-C in the terminal reaches the owner alone: it can
+// drain its worker while the servers still answer. The owner's end of our standard input is the lifeline. The
+// kernel closes it when the owner exits, crashes or is killed with SIGKILL, and nothing has to be cleaned up
+// by hand.
 //
 // Plain JavaScript: it must start in tens of milliseconds and without a loader.
 // Reports to the owner are JSON lines on standard output: {"pid":1} then {"exit":{"code":0,"signal":null}}.
@@ -28,7 +29,8 @@ const child = spawn(order.command, order.args, {
   gid: order.gid,
   // A process group of its own, so that the last SIGKILL also reaches what the server started.
   detached: true,
-  // The owner hands us the log file as standard error; the server writes there and never blocks on a busy owner.
+  // The owner hands us the log file as standard error; the server writes there and never blocks on a busy
+  // owner.
   stdio: ['ignore', 2, 2],
 });
 

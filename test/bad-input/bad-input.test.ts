@@ -1,6 +1,7 @@
 /**
- * A hundred and more mistakes that people and tools make, each with the sentence it gets. Requests and decisions also reach a real run
- * that waits for its approval: nothing gets stuck, nothing changes, and the right decisions work afterwards.
+ * A hundred and more mistakes that people and tools make, each with the sentence it gets. Requests and
+ * decisions also reach a real run that waits for its approval: nothing gets stuck, nothing changes, and the
+ * right decisions work afterwards.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +20,9 @@ import { CATALOGS, CONFIGURATIONS } from './files.js';
 import { REQUESTS } from './requests.js';
 
 test('there are a hundred of them, and no two are the same', () => {
-  const all = [...REQUESTS, ...DECISIONS, ...REFUSALS, ...CATALOGS, ...CONFIGURATIONS].map(row => JSON.stringify(row));
+  const all = [...REQUESTS, ...DECISIONS, ...REFUSALS, ...CATALOGS, ...CONFIGURATIONS].map(row =>
+    JSON.stringify(row),
+  );
   expect(all.length).toBeGreaterThanOrEqual(100);
   expect(new Set(all).size).toBe(all.length);
 });
@@ -111,7 +114,10 @@ describe('to a real run', () => {
     return { ...rest, next, rows: await rows() };
   }
 
-  /** One more message, and its answer: everything that was sent before it has been judged and recorded by then. */
+  /**
+   * One more message, and its answer: everything that was sent before it has been judged and recorded by
+   * then.
+   */
   async function judged(): Promise<string> {
     return (await small.world.offboardings.decide(started.run, 'approve', undefined)).sentence;
   }
@@ -126,7 +132,8 @@ describe('to a real run', () => {
     expect(await refusals()).toBe(decided);
   }
 
-  const forRun = (given: unknown): unknown => JSON.parse((JSON.stringify(given) ?? 'null').replaceAll(PLAN, plan.slice(0, 12)));
+  const forRun = (given: unknown): unknown =>
+    JSON.parse((JSON.stringify(given) ?? 'null').replaceAll(PLAN, plan.slice(0, 12)));
 
   test('requests: each is answered by the front door, none starts anything', async () => {
     const before = await untouched();
@@ -150,7 +157,11 @@ describe('to a real run', () => {
     const before = await untouched();
     const { decided } = await status();
     for (const [name, title, given, sentence] of [...DECISIONS, ...REFUSALS]) {
-      const answer = await small.world.offboardings.decide(started.run, name, given === undefined ? undefined : forRun(given));
+      const answer = await small.world.offboardings.decide(
+        started.run,
+        name,
+        given === undefined ? undefined : forRun(given),
+      );
       const said = { verdict: answer.verdict, sentence: stable(answer.sentence) };
       expect(said, `${name}: ${title}`).toEqual({ verdict: 'refused', sentence: stable(sentence) });
     }
@@ -168,7 +179,8 @@ describe('to a real run', () => {
     const breaks: string[] = [];
     let reading = true;
     const reader = (async () => {
-      while (reading) breaks.push(...(await small.world.worker.deps.store.audit.read(started.offboardingId)).breaks);
+      while (reading)
+        breaks.push(...(await small.world.worker.deps.store.audit.read(started.offboardingId)).breaks);
     })();
     const last = await judged();
     await written();
@@ -195,14 +207,18 @@ describe('to a real run', () => {
       workflowExecution: { workflowId: started.run },
       signalName: 'approve',
       input: {
-        payloads: [{ metadata: { encoding: Buffer.from('json/protobuf') }, data: Buffer.from('{"by": "priya"}') }],
+        payloads: [
+          { metadata: { encoding: Buffer.from('json/protobuf') }, data: Buffer.from('{"by": "priya"}') },
+        ],
       },
     });
     await client().connection.workflowService.signalWorkflowExecution({
       namespace: small.world.config.temporal.namespace,
       workflowExecution: { workflowId: started.run },
       signalName: 'retry',
-      input: { payloads: [{ metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('{"by": ') }] },
+      input: {
+        payloads: [{ metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('{"by": ') }],
+      },
     });
     await judged();
     await written();
@@ -212,8 +228,12 @@ describe('to a real run', () => {
       '"approve" takes one JSON object such as {"by": "you@example.com", "plan": "<digest>"}; given was nothing.',
       '"approve" takes one JSON object such as {"by": "you@example.com", "plan": "<digest>"}; given was "one".',
       expect.stringMatching(/^There is no message "whatever". Known are: approve, /),
-      expect.stringMatching(/^The payload of "approve" could not be decoded \(.+\)\. Send it as json\/plain\.$/),
-      expect.stringMatching(/^The payload of "retry" could not be decoded \(.+\)\. Send it as json\/plain\.$/),
+      expect.stringMatching(
+        /^The payload of "approve" could not be decoded \(.+\)\. Send it as json\/plain\.$/,
+      ),
+      expect.stringMatching(
+        /^The payload of "retry" could not be decoded \(.+\)\. Send it as json\/plain\.$/,
+      ),
     ]);
     expect(await untouched()).toEqual(before);
   });
@@ -226,7 +246,9 @@ describe('to a real run', () => {
     expect(raw.pendingActivities ?? []).toEqual([]);
     const { events } = await handle.fetchHistory();
     expect(events!.filter(event => event.workflowTaskFailedEventAttributes)).toEqual([]);
-    await expect(handle.executeUpdate('approve', { args: [] })).rejects.toMatchObject({ cause: { type: 'refused' } });
+    await expect(handle.executeUpdate('approve', { args: [] })).rejects.toMatchObject({
+      cause: { type: 'refused' },
+    });
     await written();
   });
 

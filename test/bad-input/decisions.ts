@@ -1,6 +1,6 @@
 /**
- * Decisions that nobody can act on, each with the sentence it gets: first those that cannot be read, then those that can be read and do
- * not fit the run, which waits for its approval, or the person.
+ * Decisions that nobody can act on, each with the sentence it gets: first those that cannot be read, then
+ * those that can be read and do not fit the run, which waits for its approval, or the person.
  */
 const long = (length: number): string => 'x'.repeat(length);
 /** Some plan; a test puts the run's own in its place. */

@@ -1,16 +1,26 @@
 /**
- * Catalogs and configurations with one mistake each: what is replaced in the small world's own files, and the line that says so.
- * (Every rule of a catalog has tests of its own in test/connectors.)
+ * Catalogs and configurations with one mistake each: what is replaced in the small world's own files, and the
+ * line that says so. (Every rule of a catalog has tests of its own in test/connectors.)
  */
 export const CATALOGS: [title: string, from: string, to: string, says: string][] = [
-  ['a version that is a word', 'version: 1', 'version: one', 'crm.yaml:2:1 version: "one" was given, only 1 is allowed'],
+  [
+    'a version that is a word',
+    'version: 1',
+    'version: one',
+    'crm.yaml:2:1 version: "one" was given, only 1 is allowed',
+  ],
   [
     'a system in capitals',
     'system: crm',
     'system: CRM',
     'crm.yaml:3:1 system: "CRM" was given; allowed are lower-case letters, digits and _, starting with a letter',
   ],
-  ['a kind that is not known', 'kind: postgres', 'kind: mysql', 'crm.yaml:5:1 kind: "mysql" was given, only postgres is allowed'],
+  [
+    'a kind that is not known',
+    'kind: postgres',
+    'kind: mysql',
+    'crm.yaml:5:1 kind: "mysql" was given, only postgres is allowed',
+  ],
   ['an empty title', 'title: Small CRM\n', 'title: ""\n', 'crm.yaml:4:1 title: the text is empty'],
   [
     'a time without its unit',
@@ -116,8 +126,18 @@ export const CATALOGS: [title: string, from: string, to: string, says: string][]
 /** An empty `from` replaces the whole file. */
 export const CONFIGURATIONS: [title: string, from: string, to: string, says: string][] = [
   ['an empty file', '', '', 'handover.yaml: cannot be null: an object like {"key": "value"} is needed'],
-  ['a version that is not known', 'version: 1', 'version: 2', 'handover.yaml:2 version: cannot be 2: allowed is 1'],
-  ['a key with a slip of the pen', 'version: 1', 'verison: 1', 'handover.yaml:2 version: is missing: allowed is 1'],
+  [
+    'a version that is not known',
+    'version: 1',
+    'version: 2',
+    'handover.yaml:2 version: cannot be 2: allowed is 1',
+  ],
+  [
+    'a key with a slip of the pen',
+    'version: 1',
+    'verison: 1',
+    'handover.yaml:2 version: is missing: allowed is 1',
+  ],
   ['no directory', 'directory: crm\n', '', 'handover.yaml:2 directory: is missing: a text is needed'],
   [
     'a directory that is no system',
@@ -163,8 +183,18 @@ export const CONFIGURATIONS: [title: string, from: string, to: string, says: str
     'handover.yaml:6 systems.CRM 1: cannot be {"catalog":"crm.yaml","connection":"SMALL_CRM_URL"}: a ' +
       'system is named with lower-case letters, digits and _, starting with a letter, as its catalog is',
   ],
-  ['batches of nothing', '  batch: 4', '  batch: 0', 'handover.yaml:10 policy.batch: cannot be 0: at least 1 is allowed'],
-  ['batches of a word', '  batch: 4', '  batch: many', 'handover.yaml:10 policy.batch: cannot be "many": a number is needed'],
+  [
+    'batches of nothing',
+    '  batch: 4',
+    '  batch: 0',
+    'handover.yaml:10 policy.batch: cannot be 0: at least 1 is allowed',
+  ],
+  [
+    'batches of a word',
+    '  batch: 4',
+    '  batch: many',
+    'handover.yaml:10 policy.batch: cannot be "many": a number is needed',
+  ],
   [
     'a policy by another name',
     '  batch: 4',

@@ -1,6 +1,6 @@
 /**
- * Requests that nobody can act on, each with the sentence it gets. Read them as an operator would: each says what was given and what is
- * allowed.
+ * Requests that nobody can act on, each with the sentence it gets. Read them as an operator would: each says
+ * what was given and what is allowed.
  */
 const ok = { user: 'alice', requestedBy: 'olivia' };
 const long = (length: number): string => 'x'.repeat(length);

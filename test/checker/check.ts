@@ -1,6 +1,7 @@
 /**
- * The independent checker: invariants I1-I10 and I15 (test/README.md says them in words), over two databases and a store. It knows the small world
- * by its own description (ground.ts), sees every change through the witness, and shares no code with the engine.
+ * The independent checker: invariants I1-I10 and I15 (test/README.md says them in words), over two databases
+ * and a store. It knows the small world by its own description (ground.ts), sees every change through the
+ * witness, and shares no code with the engine.
  */
 import type { Db } from './evidence.js';
 import { type Before, gather } from './evidence.js';

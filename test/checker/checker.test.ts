@@ -1,4 +1,7 @@
-/** The checker is believed only because it catches lies: each of them told once, in a transaction that is rolled back. */
+/**
+ * The checker is believed only because it catches lies: each of them told once, in a transaction that is
+ * rolled back.
+ */
 import type pg from 'pg';
 import { beforeAll, expect, test } from 'vitest';
 import { handOver } from '../small-world/drive.js';
@@ -28,8 +31,20 @@ const moved = (table: string): string =>
 type Lie = [invariant: Violation['invariant'], says: RegExp, what: string, where: keyof Db, sql: string];
 
 const LIES: Lie[] = [
-  ['I1', /is gone/, 'a row vanishes unseen', 'crm', unseen('accounts', `delete from accounts where name = 'Bob''s 0'`)],
-  ['I1', /out of nothing/, 'a row appears unseen', 'crm', unseen('remarks', `insert into remarks values (1, 2, 'hi')`)],
+  [
+    'I1',
+    /is gone/,
+    'a row vanishes unseen',
+    'crm',
+    unseen('accounts', `delete from accounts where name = 'Bob''s 0'`),
+  ],
+  [
+    'I1',
+    /out of nothing/,
+    'a row appears unseen',
+    'crm',
+    unseen('remarks', `insert into remarks values (1, 2, 'hi')`),
+  ],
   [
     'I1',
     /may not remove/,
@@ -111,7 +126,10 @@ const LIES: Lie[] = [
     /certificate says/,
     'the certificate counts wrongly',
     'store',
-    rewritten('certificates', `update handover.certificates set body = regexp_replace(body, '"changed":9', '"changed":8')`),
+    rewritten(
+      'certificates',
+      `update handover.certificates set body = regexp_replace(body, '"changed":9', '"changed":8')`,
+    ),
   ],
   [
     'I7',
@@ -132,7 +150,10 @@ const LIES: Lie[] = [
     /has not ended well/,
     'a step had not ended well',
     'store',
-    rewritten('audit', `update handover.audit set kind = 'step-failed' where subject like 'step crm/fields %'`),
+    rewritten(
+      'audit',
+      `update handover.audit set kind = 'step-failed' where subject like 'step crm/fields %'`,
+    ),
   ],
   [
     'I8',
@@ -191,7 +212,10 @@ const LIES: Lie[] = [
     /does not know it/,
     'a deactivation is missing from the trail',
     'store',
-    rewritten('audit', `delete from handover.audit where kind = 'deactivated' and ${told('"system":"desk"')}`),
+    rewritten(
+      'audit',
+      `delete from handover.audit where kind = 'deactivated' and ${told('"system":"desk"')}`,
+    ),
   ],
   [
     'I9',
@@ -214,7 +238,13 @@ const LIES: Lie[] = [
     'store',
     `update handover.before_images set body = replace(body, '"table"', '"tab1e"')`,
   ],
-  ['I9', /do not give their name/, 'a row as it was disappears', 'store', `delete from handover.before_images where n = 1`],
+  [
+    'I9',
+    /do not give their name/,
+    'a row as it was disappears',
+    'store',
+    `delete from handover.before_images where n = 1`,
+  ],
   [
     'I6',
     /came to nothing, and the witness saw/,
@@ -222,7 +252,13 @@ const LIES: Lie[] = [
     'store',
     `update handover.receipts set state = 'aborted', aborted = 1 where step = 'desk/tickets' and page = 1`,
   ],
-  ['I9', /closing entry/, 'a receipt disappears', 'store', `delete from handover.receipts where step = 'crm/tokens'`],
+  [
+    'I9',
+    /closing entry/,
+    'a receipt disappears',
+    'store',
+    `delete from handover.receipts where step = 'crm/tokens'`,
+  ],
   [
     'I10',
     /is not there any more/,
@@ -270,18 +306,28 @@ test.each(LIES.map(([invariant, says, what, where, sql]) => [invariant, what, sa
 test('I7: the order of effects is read from transaction ids, over all databases', async () => {
   // The last move of tickets gets the number of a transaction that began after everything.
   const [{ last }] = (
-    await small.db.desk.query(`select max(txid) as last from moves_seen where app = 'handover' and tbl = 'tickets'`)
+    await small.db.desk.query(
+      `select max(txid) as last from moves_seen where app = 'handover' and tbl = 'tickets'`,
+    )
   ).rows;
-  const violations = await withLie('desk', `update moves_seen set txid = '9999999999' where txid = '${last}'`, {
-    store: `update handover.receipts set mark = 'transaction 9999999999' where mark like 'transaction ${last} %'`,
-  });
+  const violations = await withLie(
+    'desk',
+    `update moves_seen set txid = '9999999999' where txid = '${last}'`,
+    {
+      store: `update handover.receipts set mark = 'transaction 9999999999' where mark like 'transaction ${last} %'`,
+    },
+  );
   expect(violations).toContainEqual({
     invariant: 'I7',
     message: expect.stringMatching(/was moved after the leaver had been switched off/),
   });
 });
 
-async function withLie(where: keyof Db, sql: string, more: Partial<Record<keyof Db, string>> = {}): Promise<Violation[]> {
+async function withLie(
+  where: keyof Db,
+  sql: string,
+  more: Partial<Record<keyof Db, string>> = {},
+): Promise<Violation[]> {
   const clients = {} as Record<keyof Db, pg.PoolClient>;
   for (const name of ['crm', 'desk', 'store'] as const) clients[name] = await small.db[name].connect();
   try {

@@ -1,6 +1,6 @@
 /**
- * What the checker looks at, read with its own SQL: the targets before and after, everything the witness saw in between, and what our
- * store claims. Nothing here is shared with the engine; numbers stay texts.
+ * What the checker looks at, read with its own SQL: the targets before and after, everything the witness saw
+ * in between, and what our store claims. Nothing here is shared with the engine; numbers stay texts.
  */
 import type pg from 'pg';
 import { keyOf, PEOPLE, SYSTEMS, type SystemName, TABLES, type TextRow } from '../small-world/ground.js';
@@ -132,8 +132,12 @@ export async function snapshot(db: Pick<Db, SystemName>): Promise<Before> {
   for (const system of SYSTEMS) {
     all[system] = {};
     for (const table of Object.keys(TABLES[system])) {
-      const { rows } = await db[system].query(`select public.as_texts(to_jsonb(t)) as row from public.${table} t`);
-      all[system][table] = new Map(rows.map(({ row }) => [keyOf(system, table, row as TextRow), row as TextRow]));
+      const { rows } = await db[system].query(
+        `select public.as_texts(to_jsonb(t)) as row from public.${table} t`,
+      );
+      all[system][table] = new Map(
+        rows.map(({ row }) => [keyOf(system, table, row as TextRow), row as TextRow]),
+      );
     }
   }
   return all;
@@ -177,7 +181,8 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
       where kind = 'requested' and body::json ->> 'leaver' = any($1)`,
     [people],
   );
-  const all = async <R>(sql: string, values: unknown[]): Promise<R[]> => (await store.query(sql, values)).rows as R[];
+  const all = async <R>(sql: string, values: unknown[]): Promise<R[]> =>
+    (await store.query(sql, values)).rows as R[];
   return Promise.all(
     requested.map(async ({ offboarding, leaver }): Promise<Told> => {
       const of = [offboarding];
@@ -212,7 +217,10 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
         ),
         head:
           (
-            await all<{ seq: number; hash: string }>('select seq, hash from handover.audit_heads where offboarding = $1', of)
+            await all<{ seq: number; hash: string }>(
+              'select seq, hash from handover.audit_heads where offboarding = $1',
+              of,
+            )
           )[0] ?? null,
         certificates: await all(
           'select number, digest, body from handover.certificates where offboarding = $1 order by number',

@@ -1,10 +1,25 @@
-/** Invariants that the rows and the witness decide: nothing lost, stolen, moved twice or wrongly, and nobody switched off too early. */
-import { GROUND, type Ground, keyOf, PEOPLE, SYSTEMS, type SystemName, TABLES, type TextRow } from '../small-world/ground.js';
+/**
+ * Invariants that the rows and the witness decide: nothing lost, stolen, moved twice or wrongly, and nobody
+ * switched off too early.
+ */
+import {
+  GROUND,
+  type Ground,
+  keyOf,
+  PEOPLE,
+  SYSTEMS,
+  type SystemName,
+  TABLES,
+  type TextRow,
+} from '../small-world/ground.js';
 import type { Event, Told } from './evidence.js';
 import { type Effect, leaverIn, nameOf, type Tied } from './tie.js';
 import type { Say } from './violation.js';
 
-/** I1: the rows of every table are those from before, plus and minus what others added and removed, minus what a step removes. */
+/**
+ * I1: the rows of every table are those from before, plus and minus what others added and removed, minus what
+ * a step removes.
+ */
 export function checkRows({ before, now, events, effects }: Tied, say: Say): void {
   for (const system of SYSTEMS)
     for (const table of Object.keys(TABLES[system])) {
@@ -13,11 +28,18 @@ export function checkRows({ before, now, events, effects }: Tied, say: Say): voi
       for (const key of before[system][table]!.keys()) {
         if (now[system][table]!.has(key) || others.has(key)) continue;
         const effect = effects.find(
-          one => one.event.op === 'delete' && one.event.system === system && one.event.table === table && one.event.key === key,
+          one =>
+            one.event.op === 'delete' &&
+            one.event.system === system &&
+            one.event.table === table &&
+            one.event.key === key,
         );
         if (!effect) say('I1', `${system}.${table} ${key} is gone, and nobody was seen removing it`);
         else if (!mayDelete(effect, now))
-          say('I1', `${system}.${table} ${key} was removed by ${effect.receipt.step}, which may not remove anything`);
+          say(
+            'I1',
+            `${system}.${table} ${key} was removed by ${effect.receipt.step}, which may not remove anything`,
+          );
       }
       for (const key of now[system][table]!.keys())
         if (!before[system][table]!.has(key) && !others.has(key))
@@ -61,7 +83,10 @@ export function plainKey(key: string): string {
   return key.startsWith('[') ? JSON.stringify(JSON.parse(key)) : key;
 }
 
-/** I3 none stolen, I4 none moved twice, I5 right target, I10 what others did stays, and no other column is touched (I15). */
+/**
+ * I3 none stolen, I4 none moved twice, I5 right target, I10 what others did stays, and no other column is
+ * touched (I15).
+ */
 export function checkMoves({ effects, events, now }: Tied, say: Say): void {
   const last = new Map<string, Effect>();
   for (const effect of effects) {
@@ -92,7 +117,8 @@ export function checkMoves({ effects, events, now }: Tied, say: Say): void {
     if (event.op === 'update') {
       const may = [...ground.may, ...(ground.do === 'transfer' ? [ground.owner] : [])];
       const touched = changedColumns(event).filter(column => !may.includes(column));
-      if (touched.length > 0) say('I15', `${nameOf(event)}: ${receipt.step} also changed ${touched.join(', ')}`);
+      if (touched.length > 0)
+        say('I15', `${nameOf(event)}: ${receipt.step} also changed ${touched.join(', ')}`);
     }
   }
   const newest = new Map(events.map(event => [nameOf(event), event]));
@@ -100,7 +126,8 @@ export function checkMoves({ effects, events, now }: Tied, say: Say): void {
     if (newest.get(nameOf(event)) !== event) continue;
     const row = now[event.system][event.table]!.get(event.key);
     const lost = changedColumns(event).filter(column => row && row[column] !== event.new![column]);
-    if (lost.length > 0) say('I10', `${nameOf(event)}: what somebody else wrote into ${lost.join(', ')} is not there any more`);
+    if (lost.length > 0)
+      say('I10', `${nameOf(event)}: what somebody else wrote into ${lost.join(', ')} is not there any more`);
   }
 }
 
@@ -108,12 +135,15 @@ function checkSwitch({ event, run, verb }: Effect, say: Say): void {
   const { table, switches } = PEOPLE[event.system];
   const leaver = leaverIn(run, event.system);
   if (event.table !== table) {
-    if (event.op !== 'delete' || event.old!.person_id !== leaver) say('I15', `${nameOf(event)} was changed by ${verb}`);
+    if (event.op !== 'delete' || event.old!.person_id !== leaver)
+      say('I15', `${nameOf(event)} was changed by ${verb}`);
     return;
   }
-  if (event.key !== leaver) say('I3', `${nameOf(event)} was switched by ${verb}, but the leaver is ${leaver}`);
+  if (event.key !== leaver)
+    say('I3', `${nameOf(event)} was switched by ${verb}, but the leaver is ${leaver}`);
   const touched = changedColumns(event).filter(column => !switches.includes(column));
-  if (event.op !== 'update' || touched.length > 0) say('I15', `${nameOf(event)}: ${verb} also changed ${touched.join(', ')}`);
+  if (event.op !== 'update' || touched.length > 0)
+    say('I15', `${nameOf(event)}: ${verb} also changed ${touched.join(', ')}`);
 }
 
 function changedColumns(event: Event): string[] {
@@ -121,7 +151,13 @@ function changedColumns(event: Event): string[] {
 }
 
 /** Somebody gave it back to the leaver between the two. */
-function cameBack(events: Event[], earlier: Event, later: Event, ground: Ground, leaver: string | null): boolean {
+function cameBack(
+  events: Event[],
+  earlier: Event,
+  later: Event,
+  ground: Ground,
+  leaver: string | null,
+): boolean {
   return events.some(
     one =>
       !one.engine &&
@@ -134,10 +170,14 @@ function cameBack(events: Event[], earlier: Event, later: Event, ground: Ground,
   );
 }
 
-/** I15: what is kept, and what belongs to nobody's plan, is byte for byte as before, but for what others did. */
+/**
+ * I15: what is kept, and what belongs to nobody's plan, is byte for byte as before, but for what others did.
+ */
 export function checkKept({ before, now, events, effects }: Tied, say: Say): void {
   const touched = new Set(
-    [...events.filter(event => !event.engine), ...effects.map(effect => effect.event)].map(event => nameOf(event)),
+    [...events.filter(event => !event.engine), ...effects.map(effect => effect.event)].map(event =>
+      nameOf(event),
+    ),
   );
   for (const system of SYSTEMS)
     for (const [table, rows] of Object.entries(before[system])) {
@@ -150,10 +190,16 @@ export function checkKept({ before, now, events, effects }: Tied, say: Say): voi
     }
   for (const { event, ground, receipt } of effects) {
     const kept = GROUND.find(
-      one => one.do === 'keep' && one.system === event.system && one.table === event.table && event.old && one.holds(event.old),
+      one =>
+        one.do === 'keep' &&
+        one.system === event.system &&
+        one.table === event.table &&
+        event.old &&
+        one.holds(event.old),
     );
     if (kept && ground) say('I15', `${nameOf(event)} is kept (${kept.step}), and ${receipt.step} changed it`);
-    if (ground?.do === 'acknowledge') say('I15', `${nameOf(event)} is for people to decide, and the engine changed it`);
+    if (ground?.do === 'acknowledge')
+      say('I15', `${nameOf(event)} is for people to decide, and the engine changed it`);
   }
 }
 
@@ -161,19 +207,29 @@ function sorted(row: TextRow): [string, string | null][] {
   return Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** I2 and I7: who is switched off holds nothing but what was waived, and was switched off last, after everything was approved. */
+/**
+ * I2 and I7: who is switched off holds nothing but what was waived, and was switched off last, after
+ * everything was approved.
+ */
 export function checkDeactivation(tied: Tied, say: Say): void {
   for (const run of tied.runs) {
     const latest = run.plans.at(-1);
     if (!latest) continue;
     const switches = tied.effects.filter(
-      one => one.run === run && one.verb === 'deactivate' && one.event.table === PEOPLE[one.event.system].table,
+      one =>
+        one.run === run && one.verb === 'deactivate' && one.event.table === PEOPLE[one.event.system].table,
     );
     const moves = tied.effects.filter(one => one.run === run && one.verb === null);
     for (const off of switches) {
       const directory = off.event.system === 'crm';
-      const late = moves.find(move => (directory || move.event.system === off.event.system) && move.event.txid > off.event.txid);
-      if (late) say('I7', `${nameOf(late.event)} was moved after the leaver had been switched off in ${off.event.system}`);
+      const late = moves.find(
+        move => (directory || move.event.system === off.event.system) && move.event.txid > off.event.txid,
+      );
+      if (late)
+        say(
+          'I7',
+          `${nameOf(late.event)} was moved after the leaver had been switched off in ${off.event.system}`,
+        );
       if (directory && switches.some(other => other.event.txid > off.event.txid))
         say('I7', 'the directory was not the last to be switched off');
     }
@@ -189,22 +245,35 @@ function checkNothingLeft(tied: Tied, run: Told, switches: Effect[], say: Say): 
     const step = plan.steps.find(one => one.id === ground.step);
     if (!step || !EFFECTFUL.includes(step.do)) continue;
     const off = switches.find(one => one.event.system === ground.system);
-    const last = off?.event ?? tied.effects.filter(one => one.run === run && one.ground?.step === ground.step).at(-1)?.event;
+    const last =
+      off?.event ??
+      tied.effects.filter(one => one.run === run && one.ground?.step === ground.step).at(-1)?.event;
     const held = heldBy(tied.now, ground, leaverIn(run, ground.system)).filter(
       key => !waived.get(ground.step)?.has(plainKey(key)),
     );
     const left = held.filter(key => !landedLater(tied.events, ground, key, off?.event ?? null));
     if (off && left.length > 0)
-      say('I7', `the leaver is switched off in ${ground.system} and still holds ${left.length} of ${ground.step} (${left[0]})`);
+      say(
+        'I7',
+        `the leaver is switched off in ${ground.system} and still holds ${left.length} of ${ground.step} (${left[0]})`,
+      );
     const claimed = report?.steps.find(one => one.id === ground.step);
     const unexplained = held.filter(key => !landedLater(tied.events, ground, key, last ?? null));
-    if (report && claimed && unexplained.length > 0 && (claimed.state === 'completed' || claimed.state === 'skipped'))
+    if (
+      report &&
+      claimed &&
+      unexplained.length > 0 &&
+      (claimed.state === 'completed' || claimed.state === 'skipped')
+    )
       say(
         'I2',
         `${ground.step} is reported as ${claimed.state}, and the leaver still holds ${unexplained.length} (${unexplained[0]})`,
       );
     if (report && unexplained.length > 0 && report.outcome === 'completed')
-      say('I2', `the run is reported as completed, and the leaver still holds ${unexplained.length} of ${ground.step}`);
+      say(
+        'I2',
+        `the run is reported as completed, and the leaver still holds ${unexplained.length} of ${ground.step}`,
+      );
   }
   for (const off of switches) {
     const steps = plan.steps.filter(step => EFFECTFUL.includes(step.do));
@@ -233,7 +302,12 @@ function landedLater(events: Event[], ground: Ground, key: string, mark: Event |
   const later = (one: Event): boolean =>
     one.txid === mark.txid || (one.system === mark.system ? one.seq > mark.seq : one.txid > mark.txid);
   return events.some(
-    one => !one.engine && one.system === ground.system && one.table === ground.table && one.key === key && later(one),
+    one =>
+      !one.engine &&
+      one.system === ground.system &&
+      one.table === ground.table &&
+      one.key === key &&
+      later(one),
   );
 }
 
@@ -265,7 +339,9 @@ interface Waiver {
 }
 
 function lastStep(run: Told, step: string): string | null {
-  const ends = run.audit.filter(row => row.kind.startsWith('step-') && (JSON.parse(row.body) as { step: string }).step === step);
+  const ends = run.audit.filter(
+    row => row.kind.startsWith('step-') && (JSON.parse(row.body) as { step: string }).step === step,
+  );
   return ends.at(-1)?.kind.slice('step-'.length) ?? null;
 }
 

@@ -1,4 +1,7 @@
-/** Invariants that the store must keep: the ledger says what happened item by item, only what was approved moved, the chain holds. */
+/**
+ * Invariants that the store must keep: the ledger says what happened item by item, only what was approved
+ * moved, the chain holds.
+ */
 import { createHash } from 'node:crypto';
 import { GROUND, type SystemName } from '../small-world/ground.js';
 import type { AuditRow, PageRow, ReceiptRow, Told } from './evidence.js';
@@ -6,7 +9,10 @@ import { plainKey, reportOf } from './reality.js';
 import { leaverIn, nameOf, type Tied } from './tie.js';
 import type { Say } from './violation.js';
 
-/** I6: what the witness saw of a transaction is exactly the page's keys without the receipt's exceptions, both ways. */
+/**
+ * I6: what the witness saw of a transaction is exactly the page's keys without the receipt's exceptions, both
+ * ways.
+ */
 export function checkLedger({ effects, runs }: Tied, say: Say): void {
   const byReceipt = new Map<ReceiptRow, Tied['effects']>();
   for (const effect of effects)
@@ -22,11 +28,14 @@ export function checkLedger({ effects, runs }: Tied, say: Say): void {
       checkImages(run, receipt, name, say);
       const seen = byReceipt.get(receipt) ?? [];
       if (receipt.state === 'aborted') {
-        for (const effect of seen) say('I6', `${name} came to nothing, and the witness saw ${nameOf(effect.event)} move`);
+        for (const effect of seen)
+          say('I6', `${name} came to nothing, and the witness saw ${nameOf(effect.event)} move`);
         continue;
       }
       if (receipt.manifest === receipt.offboarding) {
-        const people = seen.filter(effect => effect.event.table === 'people' || effect.event.table === 'agents');
+        const people = seen.filter(
+          effect => effect.event.table === 'people' || effect.event.table === 'agents',
+        );
         if (people.length !== receipt.changed)
           say('I6', `${name} says ${receipt.changed} accounts, the witness saw ${people.length}`);
         continue;
@@ -49,7 +58,14 @@ export function checkLedger({ effects, runs }: Tied, say: Say): void {
   }
 }
 
-function checkReceipt(run: Told, receipt: ReceiptRow, page: PageRow, seen: Tied['effects'], name: string, say: Say): void {
+function checkReceipt(
+  run: Told,
+  receipt: ReceiptRow,
+  page: PageRow,
+  seen: Tied['effects'],
+  name: string,
+  say: Say,
+): void {
   const exceptions = JSON.parse(receipt.exceptions) as { key: string; kind: string; why: string }[];
   const excepted = new Set(exceptions.map(exception => plainKey(exception.key)));
   const keys = page.keys.slice(receipt.first, receipt.first + receipt.count).map(plainKey);
@@ -57,18 +73,31 @@ function checkReceipt(run: Told, receipt: ReceiptRow, page: PageRow, seen: Tied[
   const moved = new Set(seen.map(effect => plainKey(effect.event.key)));
   for (const key of claimed) if (!moved.has(key)) say('I6', `${name} claims ${key}, and nobody saw it move`);
   for (const effect of seen)
-    if (!claimed.has(plainKey(effect.event.key))) say('I6', `${nameOf(effect.event)} moved, and ${name} does not claim it`);
+    if (!claimed.has(plainKey(effect.event.key)))
+      say('I6', `${nameOf(effect.event)} moved, and ${name} does not claim it`);
   const onPage = new Set(keys);
-  for (const key of excepted) if (!onPage.has(key)) say('I6', `${name} excepts ${key}, which is not on its page`);
-  for (const exception of exceptions) if (!exception.why) say('I6', `${name} excepts ${exception.key} without a reason`);
-  if (receipt.changed !== moved.size) say('I6', `${name} counts ${receipt.changed}, the witness saw ${moved.size}`);
-  if (receipt.merged !== seen.filter(effect => effect.event.op === 'delete' && effect.ground?.do === 'transfer').length)
+  for (const key of excepted)
+    if (!onPage.has(key)) say('I6', `${name} excepts ${key}, which is not on its page`);
+  for (const exception of exceptions)
+    if (!exception.why) say('I6', `${name} excepts ${exception.key} without a reason`);
+  if (receipt.changed !== moved.size)
+    say('I6', `${name} counts ${receipt.changed}, the witness saw ${moved.size}`);
+  if (
+    receipt.merged !==
+    seen.filter(effect => effect.event.op === 'delete' && effect.ground?.do === 'transfer').length
+  )
     say('I6', `${name} counts ${receipt.merged} merged, the witness saw another number`);
   if (receipt.per_taker.length > 0 && receipt.per_taker.reduce((sum, n) => sum + n, 0) !== receipt.changed)
     say('I6', `${name}: its items per successor do not add up to ${receipt.changed}`);
   receipt.takers.forEach((taker, n) => {
-    const went = seen.filter(({ event, ground }) => event.op === 'update' && event.new![ground!.owner] === taker).length;
-    if (receipt.merged === 0 && GROUND.find(one => one.step === receipt.step)?.do === 'transfer' && receipt.per_taker[n] !== went)
+    const went = seen.filter(
+      ({ event, ground }) => event.op === 'update' && event.new![ground!.owner] === taker,
+    ).length;
+    if (
+      receipt.merged === 0 &&
+      GROUND.find(one => one.step === receipt.step)?.do === 'transfer' &&
+      receipt.per_taker[n] !== went
+    )
       say('I6', `${name} says ${receipt.per_taker[n]} for ${taker}, the witness saw ${went}`);
   });
   const leaver = leaverIn(run, receipt.step.split('/')[0] as SystemName);
@@ -76,7 +105,10 @@ function checkReceipt(run: Told, receipt: ReceiptRow, page: PageRow, seen: Tied[
   if (receipt.owners.length === 0) say('I6', `${name} does not say whose they were`);
 }
 
-/** I8: what moved stood in an approved manifest, or came later under the limit and is reported; and I7: somebody approved that plan. */
+/**
+ * I8: what moved stood in an approved manifest, or came later under the limit and is reported; and I7:
+ * somebody approved that plan.
+ */
 export function checkApprovedSet({ effects, runs, before, events }: Tied, say: Say): void {
   for (const run of runs) {
     for (const { digest, plan, body } of run.plans) {
@@ -92,29 +124,45 @@ export function checkApprovedSet({ effects, runs, before, events }: Tied, say: S
         if (ground) {
           const was = new Set([...before[ground.system][ground.table]!.keys()].map(plainKey));
           const came = new Set(
-            events.filter(event => !event.engine && event.table === ground.table).map(event => plainKey(event.key)),
+            events
+              .filter(event => !event.engine && event.table === ground.table)
+              .map(event => plainKey(event.key)),
           );
           for (const key of known)
-            if (!was.has(key) && !came.has(key)) say('I8', `${step.id}: the manifest names ${key}, which never was`);
+            if (!was.has(key) && !came.has(key))
+              say('I8', `${step.id}: the manifest names ${key}, which never was`);
         }
-        const arrived = new Set(pages.filter(page => page.origin === 'arrived').flatMap(page => page.keys.map(plainKey)));
-        const limit = Math.max(plan.policy.drift.floor, Math.floor((step.baseline.count * plan.policy.drift.percent) / 100));
-        if (arrived.size > limit) say('I8', `${step.id}: ${arrived.size} came later and were moved; the policy allows ${limit}`);
+        const arrived = new Set(
+          pages.filter(page => page.origin === 'arrived').flatMap(page => page.keys.map(plainKey)),
+        );
+        const limit = Math.max(
+          plan.policy.drift.floor,
+          Math.floor((step.baseline.count * plan.policy.drift.percent) / 100),
+        );
+        if (arrived.size > limit)
+          say('I8', `${step.id}: ${arrived.size} came later and were moved; the policy allows ${limit}`);
         for (const page of pages.filter(one => one.origin === 'again'))
           for (const key of page.keys.map(plainKey))
-            if (!known.has(key) && !arrived.has(key)) say('I8', `${step.id}: ${key} is tried again, but nobody ever approved it`);
+            if (!known.has(key) && !arrived.has(key))
+              say('I8', `${step.id}: ${key} is tried again, but nobody ever approved it`);
         for (const { event, ground: moved } of mine)
           if (moved?.step === step.id && !known.has(plainKey(event.key)) && !arrived.has(plainKey(event.key)))
             say('I8', `${nameOf(event)} moved, but it is not in the manifest`);
         const told = reportOf(run)?.steps.find(one => one.id === step.id)?.arrived ?? 0;
         // What came late under an earlier plan is told as long as the step did not have to run again.
-        if (reportOf(run) && run.plans.at(-1)!.digest === digest && told !== arrived.size && told !== arrivedInAll(run, step.id))
+        if (
+          reportOf(run) &&
+          run.plans.at(-1)!.digest === digest &&
+          told !== arrived.size &&
+          told !== arrivedInAll(run, step.id)
+        )
           say('I8', `${step.id}: ${arrived.size} came later, the report says ${told}`);
       }
       if (mine.length > 0) checkApprovals(run, digest, plan.policy.approvals, say);
     }
     const switched = effects.filter(effect => effect.run === run && effect.verb === 'deactivate');
-    if (switched.length > 0) checkApprovals(run, run.plans.at(-1)!.digest, run.plans.at(-1)!.plan.policy.approvals, say);
+    if (switched.length > 0)
+      checkApprovals(run, run.plans.at(-1)!.digest, run.plans.at(-1)!.plan.policy.approvals, say);
   }
 }
 
@@ -137,10 +185,15 @@ function checkApprovals(run: Told, digest: string, needed: number, say: Say): vo
           payload: { step?: string };
         },
     )
-    .filter(body => body.message === 'approve' && body.accepted && body.plan === digest && !body.payload.step);
+    .filter(
+      body => body.message === 'approve' && body.accepted && body.plan === digest && !body.payload.step,
+    );
   const people = new Set(approvals.map(body => body.decider?.id));
   if (people.size < needed)
-    say('I7', `plan ${digest.slice(0, 12)} was carried out with ${people.size} of ${needed} recorded approvals`);
+    say(
+      'I7',
+      `plan ${digest.slice(0, 12)} was carried out with ${people.size} of ${needed} recorded approvals`,
+    );
   if (people.has(run.leaver)) say('I7', `plan ${digest.slice(0, 12)} was approved by the leaver`);
 }
 
@@ -153,13 +206,19 @@ export function checkAudit({ runs, effects }: Tied, say: Say): void {
     const bodies = (kind: string): Record<string, unknown>[] =>
       run.audit.filter(row => row.kind === kind).map(row => JSON.parse(row.body) as Record<string, unknown>);
     for (const { digest } of run.plans)
-      if (!bodies('planned').some(body => body.digest === digest)) say('I9', `plan ${digest.slice(0, 12)} is not in the trail`);
-    // A step that was broken off has no entry of its own: then the closing entry lists its receipts, and until then the ledger alone.
+      if (!bodies('planned').some(body => body.digest === digest))
+        say('I9', `plan ${digest.slice(0, 12)} is not in the trail`);
+    // A step that was broken off has no entry of its own: then the closing entry lists its receipts, and
+    // until then the ledger alone.
     const ends = new Set(
-      bodies('closed').flatMap(body => (body.receipts as { digest: string }[]).map(receipt => receipt.digest)),
+      bodies('closed').flatMap(body =>
+        (body.receipts as { digest: string }[]).map(receipt => receipt.digest),
+      ),
     );
     const steps = new Set(
-      run.audit.filter(row => row.kind.startsWith('step-')).map(row => (JSON.parse(row.body) as { step: string }).step),
+      run.audit
+        .filter(row => row.kind.startsWith('step-'))
+        .map(row => (JSON.parse(row.body) as { step: string }).step),
     );
     const isClosed = bodies('closed').length > 0;
     for (const effect of effects.filter(one => one.run === run && one.ground))
@@ -171,7 +230,10 @@ export function checkAudit({ runs, effects }: Tied, say: Say): void {
       if (!bodies('deactivated').some(body => body.system === system))
         say('I9', `the leaver was switched off in ${system}, and the trail does not know it`);
     for (const body of bodies('deactivated'))
-      if (body.changed && !effects.some(one => one.run === run && one.verb === 'deactivate' && one.event.system === body.system))
+      if (
+        body.changed &&
+        !effects.some(one => one.run === run && one.verb === 'deactivate' && one.event.system === body.system)
+      )
         say('I9', `the trail says that the leaver was switched off in ${body.system}, and nobody saw it`);
     for (const closed of bodies('closed')) {
       const listed = closed.receipts as Pick<
@@ -208,12 +270,15 @@ function checkChain(run: Told, say: Say): void {
     if (sha256(`${row.salt}\n${row.body}`) !== row.body_digest) say('I9', `the body of ${name} was changed`);
     if (row.previous !== previous) say('I9', `${name} does not follow from the one before`);
     if (
-      sha256(JSON.stringify([row.seq, row.subject, row.kind, row.at.toISOString(), row.body_digest, row.previous])) !== row.hash
+      sha256(
+        JSON.stringify([row.seq, row.subject, row.kind, row.at.toISOString(), row.body_digest, row.previous]),
+      ) !== row.hash
     )
       say('I9', `${name} does not give its hash`);
     previous = row.hash;
   });
-  if (run.head?.seq !== run.audit.length || run.head.hash !== previous) say('I9', 'the chain does not end where its head says');
+  if (run.head?.seq !== run.audit.length || run.head.hash !== previous)
+    say('I9', 'the chain does not end where its head says');
 }
 
 /** What an undo needs lies in rows of its own, which the receipt names by their digests. */
@@ -223,7 +288,8 @@ function checkImages(run: Told, receipt: ReceiptRow, name: string, say: Say): vo
   if (sha256(rows.map(row => row.digest).join('\n')) !== receipt.before_images)
     say('I9', `the rows as they were before ${name} do not give their name`);
   for (const row of rows)
-    if (sha256(`${row.salt}\n${row.body}`) !== row.digest) say('I9', `a row as it was before ${name} was changed`);
+    if (sha256(`${row.salt}\n${row.body}`) !== row.digest)
+      say('I9', `a row as it was before ${name} was changed`);
 }
 
 function receiptDigest(r: ReceiptRow): string {

@@ -1,4 +1,7 @@
-/** Ties what the witness saw to what the ledger says, by transaction id: which run changed this row, in which step, by which page. */
+/**
+ * Ties what the witness saw to what the ledger says, by transaction id: which run changed this row, in which
+ * step, by which page.
+ */
 import { GROUND, type Ground, PEOPLE, type SystemName } from '../small-world/ground.js';
 import type { Event, Evidence, PageRow, PlanRow, ReceiptRow, Told } from './evidence.js';
 import type { Say } from './violation.js';
@@ -28,7 +31,9 @@ export function tie(evidence: Evidence, say: Say): Tied {
     }
   for (const [txid, receipts] of byTransaction)
     if (receipts.length > 1) say('I6', `transaction ${txid} stands in ${receipts.length} receipts`);
-  const pages = new Map(evidence.runs.flatMap(run => run.pages.map(page => [pageName(run.offboarding, page), page])));
+  const pages = new Map(
+    evidence.runs.flatMap(run => run.pages.map(page => [pageName(run.offboarding, page), page])),
+  );
   const effects: Effect[] = [];
   for (const event of evidence.events.filter(one => one.engine)) {
     const found = byTransaction.get(event.txid)?.[0];
@@ -39,9 +44,13 @@ export function tie(evidence: Evidence, say: Say): Tied {
     const { run, receipt } = found;
     const verb = receipt.manifest === receipt.offboarding ? receipt.step.split('/')[1]! : null;
     const ground = verb === null ? (GROUND.find(one => one.step === receipt.step) ?? null) : null;
-    const tables = verb === null ? [ground?.table] : [PEOPLE[event.system].table, ...PEOPLE[event.system].alsoDeletes];
+    const tables =
+      verb === null ? [ground?.table] : [PEOPLE[event.system].table, ...PEOPLE[event.system].alsoDeletes];
     if (!tables.includes(event.table)) {
-      say('I15', `${nameOf(event)} was changed in the transaction of ${receipt.step}, which has no business there`);
+      say(
+        'I15',
+        `${nameOf(event)} was changed in the transaction of ${receipt.step}, which has no business there`,
+      );
       continue;
     }
     effects.push({

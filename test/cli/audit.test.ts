@@ -1,10 +1,23 @@
-/** An auditor's questions: what happened, was anything changed since, and who owned this item. One finished run, tampered with in turn. */
+/**
+ * An auditor's questions: what happened, was anything changed since, and who owned this item. One finished
+ * run, tampered with in turn.
+ */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KeyOrder } from '../../domain/keys.js';
 import { archiveWorkflowId } from '../../workflows/messages.js';
-import { acknowledgeAll, ended, handOver, mail, must, planned, type Started, start, waitFor } from '../small-world/drive.js';
+import {
+  acknowledgeAll,
+  ended,
+  handOver,
+  mail,
+  must,
+  planned,
+  type Started,
+  start,
+  waitFor,
+} from '../small-world/drive.js';
 import { refuse } from '../small-world/mischief.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { type Cli, cliOf } from './cli.js';
@@ -14,7 +27,8 @@ let cli: Cli;
 let run: Started;
 let key: (n: number) => string;
 
-// A run with everything in it: several batches, a refused item, a skip, an override, a block, a keep and a certificate.
+// A run with everything in it: several batches, a refused item, a skip, an override, a block, a keep and a
+// certificate.
 beforeAll(async () => {
   cli = await cliOf(small);
   key = n => String(BigInt(small.cast.alice.id) * 100n + BigInt(n));
@@ -41,7 +55,10 @@ beforeAll(async () => {
 afterAll(() => cli?.remove());
 
 /** A superuser who knows how to get round the triggers; afterwards everything is put back as it was. */
-async function tampered(statements: string | [string, unknown[]][], look: () => Promise<void>): Promise<void> {
+async function tampered(
+  statements: string | [string, unknown[]][],
+  look: () => Promise<void>,
+): Promise<void> {
   const client = new pg.Client({ connectionString: small.world.urls.store });
   await client.connect();
   const tables = [
@@ -61,8 +78,11 @@ async function tampered(statements: string | [string, unknown[]][], look: () => 
   ];
   try {
     await client.query(`set session_replication_role = replica`);
-    for (const table of tables) await client.query(`create table public.kept_${table} as table handover.${table}`);
-    for (const [text, values] of typeof statements === 'string' ? [[statements, []] as [string, unknown[]]] : statements) {
+    for (const table of tables)
+      await client.query(`create table public.kept_${table} as table handover.${table}`);
+    for (const [text, values] of typeof statements === 'string'
+      ? [[statements, []] as [string, unknown[]]]
+      : statements) {
       const { rowCount } = await client.query(text, values);
       expect(rowCount, text).toBeGreaterThan(0);
     }
@@ -114,13 +134,18 @@ test('the same as JSON lines, in order of time, with the verdict last', async ()
   const times = lines.map(line => String(line.at));
   expect(times).toEqual([...times].sort());
   expect(new Set(lines.map(line => line.source))).toEqual(new Set(['trail', 'ledger', 'history', 'archive']));
-  expect(lines.filter(line => line.kind === 'receipt')).toHaveLength(Number((verdict!.checked as { receipts: number }).receipts));
+  expect(lines.filter(line => line.kind === 'receipt')).toHaveLength(
+    Number((verdict!.checked as { receipts: number }).receipts),
+  );
   expect(lines.every(line => line.offboarding === run.offboardingId)).toBe(true);
 });
 
 test('a run that nobody knows is not found', async () => {
   expect(await cli('audit', '00000000-0000-4000-8000-000000000000')).toMatchObject({ code: 4, out: '' });
-  expect(await cli('audit', 'offboarding/none')).toMatchObject({ code: 4, err: expect.stringContaining('handover list') });
+  expect(await cli('audit', 'offboarding/none')).toMatchObject({
+    code: 4,
+    err: expect.stringContaining('handover list'),
+  });
 });
 
 describe('a changed byte is named', () => {
@@ -130,7 +155,8 @@ describe('a changed byte is named', () => {
   const cases: [what: string, change: (id: string) => string, names: RegExp][] = [
     [
       'a body in the trail',
-      id => `update handover.audit_bodies set body = replace(body, 'alice', 'alicf') where ${where}${id}' and seq = 1`,
+      id =>
+        `update handover.audit_bodies set body = replace(body, 'alice', 'alicf') where ${where}${id}' and seq = 1`,
       /handover\.audit: Entry 1 \(requested\) has a changed body/,
     ],
     [
@@ -169,13 +195,21 @@ describe('a changed byte is named', () => {
       id => `update handover.audit set subject = 'requested!' where ${where}${id}' and seq = 1`,
       /Entry 1 \(requested!\) was changed/,
     ],
-    ['an entry that was removed', id => `delete from handover.audit where ${where}${id}' and seq = 3`, /Entry 3 is missing/],
+    [
+      'an entry that was removed',
+      id => `delete from handover.audit where ${where}${id}' and seq = 3`,
+      /Entry 3 is missing/,
+    ],
     [
       'the last entry',
       id => `delete from handover.audit where ${where}${id}' and kind = 'closed'`,
       /entries were removed or changed at the end/,
     ],
-    ['the checkpoint', id => `update handover.audit_heads set hash = reverse(hash) where ${where}${id}'`, /its checkpoint says/],
+    [
+      'the checkpoint',
+      id => `update handover.audit_heads set hash = reverse(hash) where ${where}${id}'`,
+      /its checkpoint says/,
+    ],
     [
       'the checkpoint that is gone',
       id => `delete from handover.audit_heads where ${where}${id}'`,
@@ -197,15 +231,21 @@ describe('a changed byte is named', () => {
       id => `update handover.plans set revision = 2 where ${where}${id}'`,
       /handover\.plans .* \(revision 2\): the row says another/,
     ],
-    ['a plan that is gone', id => `delete from handover.plans where ${where}${id}'`, /handover\.plans: the plan .* is missing/],
+    [
+      'a plan that is gone',
+      id => `delete from handover.plans where ${where}${id}'`,
+      /handover\.plans: the plan .* is missing/,
+    ],
     [
       'a key of the manifest',
-      () => `update handover.manifest_pages set keys[1] = keys[1] || '0' where step = 'crm/accounts' and page = 1`,
+      () =>
+        `update handover.manifest_pages set keys[1] = keys[1] || '0' where step = 'crm/accounts' and page = 1`,
       /handover\.manifest_pages crm\/accounts page 1 .*: its keys and successors give the digest/,
     ],
     [
       'a successor in the manifest',
-      () => `update handover.manifest_pages set assignment[1] = 1 - assignment[1] where step = 'crm/accounts' and page = 2`,
+      () =>
+        `update handover.manifest_pages set assignment[1] = 1 - assignment[1] where step = 'crm/accounts' and page = 2`,
       /handover\.manifest_pages crm\/accounts page 2 .*: its keys and successors give the digest/,
     ],
     [
@@ -230,7 +270,8 @@ describe('a changed byte is named', () => {
     ],
     [
       'the round of a page',
-      () => `update handover.manifest_pages set round = 1, origin = 'again' where step = 'crm/fields' and page = 2`,
+      () =>
+        `update handover.manifest_pages set round = 1, origin = 'again' where step = 'crm/fields' and page = 2`,
       /handover\.manifest_rounds crm\/fields round 1 .* is missing/,
     ],
     [
@@ -270,7 +311,8 @@ describe('a changed byte is named', () => {
     ],
     [
       'the state of a receipt',
-      () => `update handover.receipts set state = 'intended', sure = null where step = 'crm/fields' and page = 1`,
+      () =>
+        `update handover.receipts set state = 'intended', sure = null where step = 'crm/fields' and page = 1`,
       /handover\.receipts crm\/fields page 1 .*: it is still intended/,
     ],
     [
@@ -300,7 +342,8 @@ describe('a changed byte is named', () => {
     ],
     [
       'the certificate',
-      id => `update handover.certificates set body = replace(body, '"completed"', '"complete!"') where ${where}${id}'`,
+      id =>
+        `update handover.certificates set body = replace(body, '"completed"', '"complete!"') where ${where}${id}'`,
       /handover\.certificates number 0: its body gives the digest/,
     ],
     [
@@ -316,7 +359,8 @@ describe('a changed byte is named', () => {
     ],
     [
       'a byte of the history',
-      id => `update handover.archives set history = set_byte(history, 100, get_byte(history, 100) # 1) where ${where}${id}'`,
+      id =>
+        `update handover.archives set history = set_byte(history, 100, get_byte(history, 100) # 1) where ${where}${id}'`,
       /handover\.archives run .*: the stored history gives the digest/,
     ],
     [
@@ -343,7 +387,10 @@ describe('a changed byte is named', () => {
       const [verdict] = (await cli('audit', run.offboardingId, '--verify', '--json')).json();
       expect(verdict).toMatchObject({ ok: false });
       // The timeline is told all the same.
-      expect(await cli('audit', run.offboardingId)).toMatchObject({ code: 7, out: expect.stringContaining('do') });
+      expect(await cli('audit', run.offboardingId)).toMatchObject({
+        code: 7,
+        out: expect.stringContaining('do'),
+      });
     });
     expect(await cli('audit', run.offboardingId, '--verify')).toMatchObject({ code: 0 });
   });
@@ -355,7 +402,9 @@ describe('a changed byte is named', () => {
       const ran = await cli('audit', run.offboardingId);
       expect(ran).toMatchObject({ code: 0, err: '' });
       expect(ran.out).toMatch(/requested .*what was said is purged/);
-      expect(ran.out).toMatch(/purged .*what entries 1 said was taken away by olivia: the person asked for it/);
+      expect(ran.out).toMatch(
+        /purged .*what entries 1 said was taken away by olivia: the person asked for it/,
+      );
       expect(ran.out).toMatch(/The bodies of entries 1 are purged, and the chain says so/);
       expect(ran.out).not.toContain('asked for by olivia@small.example');
     });
@@ -389,9 +438,10 @@ describe('a changed byte is named', () => {
   });
 
   test('a history that was packed anew with a digest of its own', async () => {
-    const { rows } = await small.db.store.query('select history from handover.archives where offboarding = $1', [
-      run.offboardingId,
-    ]);
+    const { rows } = await small.db.store.query(
+      'select history from handover.archives where offboarding = $1',
+      [run.offboardingId],
+    );
     const packed = JSON.parse(gunzipSync(rows[0].history).toString());
     const history = typeof packed === 'string' ? JSON.parse(packed) : packed;
     history.events.splice(5, 1);
@@ -430,7 +480,9 @@ test('who owned an item, when it moved, to whom, and on whose word', async () =>
     receipt: { from: small.cast.alice.id, to: small.cast.carol.id },
   });
   const refused = (await cli('who-owned', key(5), '--category', 'crm/accounts', '--json')).json();
-  expect(refused.every(line => line.fate === 'not-moved' && String(line.why).startsWith('failed: '))).toBe(true);
+  expect(refused.every(line => line.fate === 'not-moved' && String(line.why).startsWith('failed: '))).toBe(
+    true,
+  );
   const pending = (await cli('who-owned', key(0), '--system', 'crm', '--json')).json();
   expect(pending.map(line => [line.step, line.fate]).sort()).toEqual([
     ['crm/accounts', 'moved'],
@@ -439,8 +491,12 @@ test('who owned an item, when it moved, to whom, and on whose word', async () =>
   ]);
   // Composite and uuid keys.
   const field = JSON.stringify([key(1), '"odd", {field} \\ 1']);
-  expect((await cli('who-owned', field, '--json')).json()).toMatchObject([{ step: 'crm/fields', fate: 'moved' }]);
-  const { rows } = await small.db.crm.query("select id from tokens where revoked_at > now() - interval '1 hour' limit 1");
+  expect((await cli('who-owned', field, '--json')).json()).toMatchObject([
+    { step: 'crm/fields', fate: 'moved' },
+  ]);
+  const { rows } = await small.db.crm.query(
+    "select id from tokens where revoked_at > now() - interval '1 hour' limit 1",
+  );
   expect((await cli('who-owned', rows[0].id, '--json')).json()).toMatchObject([
     { step: 'crm/tokens', fate: 'removed', to: null },
   ]);
@@ -450,7 +506,9 @@ test('an item that no plan names, or a filter that cannot be, is said', async ()
   expect(await cli('who-owned', 'no-such-item')).toMatchObject({ code: 4, out: '' });
   expect(await cli('who-owned', key(4), '--system', 'desk')).toMatchObject({ code: 4 });
   expect(await cli('who-owned', key(4), '--category', 'accounts')).toMatchObject({ code: 2 });
-  expect(await cli('who-owned', key(4), '--category', 'crm/accounts', '--system', 'desk')).toMatchObject({ code: 2 });
+  expect(await cli('who-owned', key(4), '--category', 'crm/accounts', '--system', 'desk')).toMatchObject({
+    code: 2,
+  });
 });
 
 test('no page that holds an item is passed over, whatever the order of its keys', async () => {
@@ -507,7 +565,10 @@ test('the trail is told from the live history while a run is open, and after its
   const gone = await cli('audit', 'carol');
   expect(gone).toMatchObject({ code: 0, out: expect.stringContaining('terminated in Temporal: by mistake') });
   const status = await cli('status', 'carol');
-  expect(status).toMatchObject({ code: 0, out: expect.stringContaining('was ended in Temporal (terminated)') });
+  expect(status).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('was ended in Temporal (terminated)'),
+  });
   expect(await cli('status', 'carol', '--watch')).toMatchObject({ code: 8 });
   // A later offboarding of the same person stands beside the earlier one.
   const again = await handOver(small, { user: mail(small, 'carol'), successor: mail(small, 'maya') });

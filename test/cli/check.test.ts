@@ -1,4 +1,7 @@
-/** `handover check` tries everything that the configuration names, all at once, and says how to mend what is wrong. */
+/**
+ * `handover check` tries everything that the configuration names, all at once, and says how to mend what is
+ * wrong.
+ */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -15,10 +18,15 @@ beforeAll(async () => {
 });
 afterAll(() => cli?.remove());
 
-async function check(...args: string[]): Promise<{ code: number; ok: boolean; problems: string[]; warnings: string[] }> {
+async function check(
+  ...args: string[]
+): Promise<{ code: number; ok: boolean; problems: string[]; warnings: string[] }> {
   const ran = await cli('check', '--json', ...args);
   expect(ran.err).toBe('');
-  const [{ ok, findings } = { ok: false, findings: [] }] = ran.json() as { ok: boolean; findings: Finding[] }[];
+  const [{ ok, findings } = { ok: false, findings: [] }] = ran.json() as {
+    ok: boolean;
+    findings: Finding[];
+  }[];
   const of = (state: Finding['state']): string[] =>
     findings.filter(one => one.state === state).map(one => `${one.what}: ${one.says} ${one.mend ?? ''}`);
   return { code: ran.code, ok, problems: of('problem'), warnings: of('warning') };
@@ -50,7 +58,13 @@ test('everything that is wrong is told in one go', async () => {
       { system: 'erp', rule: 'manager' },
       {
         category: 'crm/accounts',
-        rule: { match: { attribute: 'colour', map: { red: 'ghost@small.example' }, otherwise: 'ines@small.example' } },
+        rule: {
+          match: {
+            attribute: 'colour',
+            map: { red: 'ghost@small.example' },
+            otherwise: 'ines@small.example',
+          },
+        },
       },
       { category: 'desk/tickets', rule: 'queue:nowhere' },
       { rule: { 'round-robin': ['alice@small.example', 'bob@small.example'] } },
@@ -94,11 +108,20 @@ test('what is out of reach is told beside what is fine', async () => {
       expect.stringContaining('temporal operator namespace create --namespace nowhere'),
     ]);
     expect(warnings.join('\n')).toContain('It has no tables of Handover yet');
-    expect(await cli('audit', 'id:1')).toMatchObject({ code: 6, err: expect.stringContaining('handover worker') });
-    expect(await cli('who-owned', '1')).toMatchObject({ code: 6, err: expect.stringContaining('handover worker') });
+    expect(await cli('audit', 'id:1')).toMatchObject({
+      code: 6,
+      err: expect.stringContaining('handover worker'),
+    });
+    expect(await cli('who-owned', '1')).toMatchObject({
+      code: 6,
+      err: expect.stringContaining('handover worker'),
+    });
     cli.env[store] = elsewhere.url.replace(/:\d+\//, ':1/');
     expect((await check()).problems.join('\n')).toMatch(/store: .*does not answer/);
-    expect(await cli('audit', 'id:1')).toMatchObject({ code: 6, err: expect.stringContaining('handover check') });
+    expect(await cli('audit', 'id:1')).toMatchObject({
+      code: 6,
+      err: expect.stringContaining('handover check'),
+    });
   } finally {
     Object.assign(cli.env, env);
     await elsewhere.drop();
@@ -118,11 +141,17 @@ test('no password is ever printed', async () => {
 });
 
 test('a configuration that cannot be read is bad usage, with the line', async () => {
-  await writeFile(join(cli.dir, 'broken.yaml'), 'version: 1\ndirectory: crm\nsystems: {}\nstore: { connection: postgres://x }\n');
+  await writeFile(
+    join(cli.dir, 'broken.yaml'),
+    'version: 1\ndirectory: crm\nsystems: {}\nstore: { connection: postgres://x }\n',
+  );
   const ran = await cli('check', '--config', 'broken.yaml');
   expect(ran).toMatchObject({ code: 2, out: '' });
   expect(ran.err).toMatch(/broken\.yaml:4 store\.connection: .*name an environment variable/);
-  expect(await cli('list', '--config', 'missing.yaml')).toMatchObject({ code: 2, err: expect.stringContaining('missing.yaml') });
+  expect(await cli('list', '--config', 'missing.yaml')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('missing.yaml'),
+  });
   expect((await cli('list', '--config', 'missing.yaml', '--json')).json()).toMatchObject([{ exit: 2 }]);
 });
 
@@ -144,11 +173,16 @@ test('without a worker nobody waits for ever, and the answer can be asked for ag
   expect(unanswered.json()).toMatchObject([{ verdict: 'unknown', id: ids.request }]);
   expect(unanswered.err).toContain(`--id ${ids.request}`);
   await small.world.restartWorker();
-  expect((await cli(...request, '--json', '--id', ids.request)).json()).toMatchObject([{ answer: 'started', workflowId: run }]);
+  expect((await cli(...request, '--json', '--id', ids.request)).json()).toMatchObject([
+    { answer: 'started', workflowId: run },
+  ]);
   await planned(small, { run, offboardingId: '' });
 
   await small.world.worker.stop();
-  expect(await cli('status', run, '--timeout', '1')).toMatchObject({ code: 6, err: expect.stringContaining('handover worker') });
+  expect(await cli('status', run, '--timeout', '1')).toMatchObject({
+    code: 6,
+    err: expect.stringContaining('handover worker'),
+  });
   expect(await cli(...decision, '--timeout', '1', '--id', ids.decision)).toMatchObject({
     code: 6,
     out: '',

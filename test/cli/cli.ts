@@ -1,4 +1,6 @@
-/** The command line against a small world: in this process for speed, with what it printed and its exit code. */
+/**
+ * The command line against a small world: in this process for speed, with what it printed and its exit code.
+ */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +32,8 @@ export async function cliOf(small: SmallWorld): Promise<Cli> {
   const { config, urls } = small.world;
   const dir = await mkdtemp(join(tmpdir(), 'handover-cli-'));
   const env: Record<string, string> = { [config.store.connection]: urls.store! };
-  for (const [system, { connection }] of Object.entries(config.systems)) env[connection!] = asRole(urls[system]!, small);
+  for (const [system, { connection }] of Object.entries(config.systems))
+    env[connection!] = asRole(urls[system]!, small);
   await writeFile(join(dir, 'handover.yaml'), stringify(plain(config)));
 
   const run = async (terminal: boolean, extra: Record<string, string>, args: string[]): Promise<Ran> => {

@@ -63,7 +63,10 @@ test('a request with a mistake is told at once and starts nothing', async () => 
     expect(ran, args.join(' ')).toMatchObject({ code: 2, out: '' });
     expect(ran.err).toContain(says);
   }
-  expect(await cli('start', alice())).toMatchObject({ code: 2, err: expect.stringContaining("'--by <you>'") });
+  expect(await cli('start', alice())).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("'--by <you>'"),
+  });
   expect(await cli('status', run())).toMatchObject({ code: 4 });
 });
 
@@ -112,15 +115,31 @@ test('asking again with the same id sends no second request', async () => {
 
 test('a run is found by workflow id, directory id, offboarding id, e-mail and login, and two meanings are not guessed', async () => {
   const { offboardingId } = await start(small);
-  for (const name of [run(), small.cast.alice.id, `id:${small.cast.alice.id}`, offboardingId, alice(), 'alice']) {
+  for (const name of [
+    run(),
+    small.cast.alice.id,
+    `id:${small.cast.alice.id}`,
+    offboardingId,
+    alice(),
+    'alice',
+  ]) {
     const ran = await cli('status', name, '--json');
     expect(ran.code, name).toBe(0);
     expect(ran.json()[0]).toMatchObject({ offboardingId });
   }
-  expect(await cli('status', 'alice-admin')).toMatchObject({ code: 4, err: expect.stringContaining('Alice Anders (admin)') });
-  expect(await cli('status', 'nobody')).toMatchObject({ code: 4, err: expect.stringContaining('handover start') });
+  expect(await cli('status', 'alice-admin')).toMatchObject({
+    code: 4,
+    err: expect.stringContaining('Alice Anders (admin)'),
+  });
+  expect(await cli('status', 'nobody')).toMatchObject({
+    code: 4,
+    err: expect.stringContaining('handover start'),
+  });
   expect(await cli('status', '00000000-0000-4000-8000-000000000000')).toMatchObject({ code: 4 });
-  await small.db.crm.query('update people set login = $1 where id = $2', [small.cast.alice.id, small.cast.bob.id]);
+  await small.db.crm.query('update people set login = $1 where id = $2', [
+    small.cast.alice.id,
+    small.cast.bob.id,
+  ]);
   const both = await cli('status', small.cast.alice.id);
   expect(both.code).toBe(2);
   expect(both.err).toContain(`Bob Brook (id:${small.cast.bob.id})`);
@@ -131,10 +150,14 @@ test('runs are listed by state, by what they wait for and by leaver', async () =
   await planned(small, await start(small));
   const id = ['--leaver', alice()];
   await expect
-    .poll(async () => (await cli('list', '--json', ...id, '--waiting-on', 'acknowledgement')).json().length, { timeout: 10_000 })
+    .poll(async () => (await cli('list', '--json', ...id, '--waiting-on', 'acknowledgement')).json().length, {
+      timeout: 10_000,
+    })
     .toBe(1);
   const found = await cli('list', '--json', '--state', 'awaiting-approval', ...id);
-  expect(found.json()).toMatchObject([{ workflowId: run(), state: 'awaiting-approval', remaining: expect.any(Number) }]);
+  expect(found.json()).toMatchObject([
+    { workflowId: run(), state: 'awaiting-approval', remaining: expect.any(Number) },
+  ]);
   const table = await cli('list', '--open', ...id);
   expect(table.out).toMatch(/^RUN +STATE +WAITS FOR/);
   expect(table.out).toContain(run());
@@ -143,14 +166,20 @@ test('runs are listed by state, by what they wait for and by leaver', async () =
     code: 2,
     err: expect.stringContaining('needs-attention'),
   });
-  expect(await cli('list', '--query', 'Nonsense = 1')).toMatchObject({ code: 2, err: expect.stringContaining('Nonsense') });
+  expect(await cli('list', '--query', 'Nonsense = 1')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('Nonsense'),
+  });
   expect(await cli('list', '--limit', 'all')).toMatchObject({ code: 2 });
   expect(await cli('list', '--leaver', 'nobody@small.example')).toMatchObject({ code: 4 });
 });
 
 test('items come page by page in key order, each with its successor', async () => {
   const key = (n: number): string => String(BigInt(small.cast.alice.id) * 100n + BigInt(n));
-  await planned(small, await start(small, { overrides: { 'crm/accounts': { [key(3)]: mail(small, 'bob') } } }));
+  await planned(
+    small,
+    await start(small, { overrides: { 'crm/accounts': { [key(3)]: mail(small, 'bob') } } }),
+  );
   const seen: Record<string, unknown>[] = [];
   let after: string[] = [];
   for (let page = 0; page < 5; page++) {
@@ -169,7 +198,9 @@ test('items come page by page in key order, each with its successor', async () =
   expect(searched.out).not.toContain('Account 6');
   // Composite keys are JSON, and go on where they stopped.
   const fields = (await cli('items', run(), 'crm/fields', '--limit', '2', '--json')).json();
-  expect(await cli('items', run(), 'crm/fields', '--after', String(fields.at(-1)!.next))).toMatchObject({ code: 0 });
+  expect(await cli('items', run(), 'crm/fields', '--after', String(fields.at(-1)!.next))).toMatchObject({
+    code: 0,
+  });
   // For people the next page stands there as a whole command.
   const paged = await cli('items', run(), 'crm/fields', '--limit', '2');
   const more = paged.out.match(/^There are more: (handover items .+)$/m)?.[1];
@@ -177,10 +208,22 @@ test('items come page by page in key order, each with its successor', async () =
   expect(second).toMatchObject({ code: 0, err: '' });
   expect(second.out).not.toBe(paged.out);
   // Somebody without a run.
-  expect(await cli('items', 'bob', 'crm/accounts')).toMatchObject({ code: 0, out: expect.not.stringContaining('SUCCESSOR') });
-  expect(await cli('items', 'dora', 'desk/tickets')).toMatchObject({ code: 4, err: expect.stringContaining('has no account') });
-  expect(await cli('items', run(), 'crm/cars')).toMatchObject({ code: 4, err: expect.stringContaining('accounts, fields') });
-  expect(await cli('items', run(), 'erp/cars')).toMatchObject({ code: 4, err: expect.stringContaining('desk, crm') });
+  expect(await cli('items', 'bob', 'crm/accounts')).toMatchObject({
+    code: 0,
+    out: expect.not.stringContaining('SUCCESSOR'),
+  });
+  expect(await cli('items', 'dora', 'desk/tickets')).toMatchObject({
+    code: 4,
+    err: expect.stringContaining('has no account'),
+  });
+  expect(await cli('items', run(), 'crm/cars')).toMatchObject({
+    code: 4,
+    err: expect.stringContaining('accounts, fields'),
+  });
+  expect(await cli('items', run(), 'erp/cars')).toMatchObject({
+    code: 4,
+    err: expect.stringContaining('desk, crm'),
+  });
   expect(await cli('items', run(), 'accounts')).toMatchObject({ code: 2 });
 });
 
@@ -210,24 +253,37 @@ test('nothing is approved, rejected or confirmed without naming the plan', async
   });
   const accepted = await cli('approve', run(), '--plan', digest, ...priya(), '--json', '--note', 'fine');
   expect(accepted).toMatchObject({ code: 0, err: '' });
-  expect(accepted.json()).toMatchObject([{ run: run(), message: 'approve', verdict: 'accepted', plan: plan!.digest }]);
+  expect(accepted.json()).toMatchObject([
+    { run: run(), message: 'approve', verdict: 'accepted', plan: plan!.digest },
+  ]);
 });
 
 test('a rejected run ends a watch with its own code, and decides nothing more', async () => {
   await planned(small, await start(small));
-  expect(await cli('status', run(), '--watch')).toMatchObject({ code: 5, out: expect.stringContaining('What fits now') });
+  expect(await cli('status', run(), '--watch')).toMatchObject({
+    code: 5,
+    out: expect.stringContaining('What fits now'),
+  });
   const { plan } = await small.world.offboardings.status(run());
-  expect(await cli('reject', run(), plan!.digest, ...priya(), '--note', 'not before June')).toMatchObject({ code: 0 });
+  expect(await cli('reject', run(), plan!.digest, ...priya(), '--note', 'not before June')).toMatchObject({
+    code: 0,
+  });
   await small.world.offboardings.result(run());
   const watched = await cli('status', run(), '--watch', '--json');
   expect(watched.code).toBe(8);
   expect(watched.json().at(-1)).toMatchObject({ state: 'closed', outcome: 'rejected' });
-  expect(await cli('pause', run(), ...olivia())).toMatchObject({ code: 3, err: expect.stringContaining('is closed (rejected)') });
+  expect(await cli('pause', run(), ...olivia())).toMatchObject({
+    code: 3,
+    err: expect.stringContaining('is closed (rejected)'),
+  });
 });
 
 test('acknowledging names what was seen, or everything that is open', async () => {
   await planned(small, await start(small));
-  expect(await cli('acknowledge', run(), ...olivia())).toMatchObject({ code: 2, err: expect.stringContaining('--all') });
+  expect(await cli('acknowledge', run(), ...olivia())).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('--all'),
+  });
   expect(await cli('acknowledge', run(), 'crm/cars', ...olivia())).toMatchObject({
     code: 3,
     err: expect.stringContaining('open are'),
@@ -272,7 +328,10 @@ test('an amendment makes a new plan, and a paused run waits for resume', async (
     out: expect.stringContaining('Paused by Olivia Owner'),
   });
   expect(await cli('resume', run(), ...olivia())).toMatchObject({ code: 0 });
-  expect(await cli('resume', run(), ...olivia())).toMatchObject({ code: 3, err: expect.stringContaining('not paused') });
+  expect(await cli('resume', run(), ...olivia())).toMatchObject({
+    code: 3,
+    err: expect.stringContaining('not paused'),
+  });
 });
 
 test('a parked run is watched to its halt, skipped with reasons, retried and finished', async () => {
@@ -288,19 +347,27 @@ test('a parked run is watched to its halt, skipped with reasons, retried and fin
     code: 2,
     err: expect.stringContaining('--reason'),
   });
-  expect(await cli('skip', run(), 'crm/accounts', '--reason', 'sold next week', ...olivia())).toMatchObject({ code: 0 });
+  expect(await cli('skip', run(), 'crm/accounts', '--reason', 'sold next week', ...olivia())).toMatchObject({
+    code: 0,
+  });
   expect(await cli('retry', run(), ...olivia())).toMatchObject({ code: 0 });
   await waitFor(small, started, status => status.retries === 1 && status.state === 'needs-attention');
   expect(await cli('finish', run(), '--reason', 'by hand from here', ...olivia())).toMatchObject({ code: 0 });
   await small.world.offboardings.result(run());
-  expect(await cli('status', run(), '--watch')).toMatchObject({ code: 8, out: expect.stringContaining('completed-partially') });
+  expect(await cli('status', run(), '--watch')).toMatchObject({
+    code: 8,
+    out: expect.stringContaining('completed-partially'),
+  });
   await mischief.mend();
 });
 
 test('a blocked leaver is given back their sign-in only when that is said', async () => {
   const started = await start(small, { departure: 'unplanned' });
   await planned(small, started);
-  expect(await cli('cancel', run(), ...olivia())).toMatchObject({ code: 3, err: expect.stringContaining('"restore"') });
+  expect(await cli('cancel', run(), ...olivia())).toMatchObject({
+    code: 3,
+    err: expect.stringContaining('"restore"'),
+  });
   expect(await cli('cancel', run(), ...olivia(), '--access', 'later')).toMatchObject({ code: 2 });
   expect(await cli('cancel', run(), ...olivia(), '--access', 'restore')).toMatchObject({ code: 0 });
   await small.world.offboardings.result(run());
@@ -313,7 +380,10 @@ test('on a terminal there are bars and colours, in a pipe there are neither', as
   const started = await start(small);
   await planned(small, started);
   await agree(small, started);
-  const [bars, lines] = await Promise.all([cli.onTerminal({}, 'status', run(), '--watch'), cli('status', run(), '--watch')]);
+  const [bars, lines] = await Promise.all([
+    cli.onTerminal({}, 'status', run(), '--watch'),
+    cli('status', run(), '--watch'),
+  ]);
   await slow.mend();
   expect(bars).toMatchObject({ code: 0 });
   expect(bars.out).toMatch(/[█░]{24}.* of 9 +Accounts/);
@@ -347,5 +417,8 @@ test('names and titles from elsewhere cannot steer the terminal', async () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: that is the claim
     expect(ran.out).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
   }
-  await small.db.crm.query('update people set full_name = $1 where id = $2', ['Bob Brook', small.cast.bob.id]);
+  await small.db.crm.query('update people set full_name = $1 where id = $2', [
+    'Bob Brook',
+    small.cast.bob.id,
+  ]);
 });

@@ -60,7 +60,11 @@ test.each(DECISIONS)('every field of "%s" has an option, and a shell hands it on
 test.each([
   { successor: null, successors: null, overrides: null, identities: null },
   { mode: null, departure: null, effectiveAt: null, systems: null },
-  { successors: { crm: null, desk: 'manager' }, overrides: { 'crm/accounts': { 17: null } }, identities: { desk: null } },
+  {
+    successors: { crm: null, desk: 'manager' },
+    overrides: { 'crm/accounts': { 17: null } },
+    identities: { desk: null },
+  },
 ])('an amendment takes back %j by its options', async back => {
   const json = { by: 'olivia@small.example', ...back };
   expect(parseDecision('amend', json)).toMatchObject({ ok: true });
@@ -124,9 +128,17 @@ test('a run goes through trouble to its end by commands that are run as they are
   await agreed(started);
   const parked = await waitFor(small, started, status => status.state === 'needs-attention');
   await follow(started, 'retry');
-  await waitFor(small, started, status => status.retries > parked.retries && status.state === 'needs-attention');
+  await waitFor(
+    small,
+    started,
+    status => status.retries > parked.retries && status.state === 'needs-attention',
+  );
   await follow(started, 'amend');
-  await waitFor(small, started, status => status.revision > parked.revision && status.state === 'awaiting-approval');
+  await waitFor(
+    small,
+    started,
+    status => status.revision > parked.revision && status.state === 'awaiting-approval',
+  );
   await agreed(started);
   await waitFor(small, started, status => status.state === 'needs-attention');
   await follow(started, 'skip');
@@ -145,17 +157,20 @@ test('a run goes through trouble to its end by commands that are run as they are
   await mischief.mend();
 });
 
-test.each(['resume', 'finish', 'cancel'] as const)('a running one is paused, then %s, by the printed commands', async then => {
-  const slow = await trap(small.db.crm, 'accounts', 'perform pg_sleep(0.4);');
-  const started = await start(small);
-  await agreed(started);
-  await waitFor(small, started, status => status.state === 'executing');
-  await follow(started, 'pause');
-  await waitFor(small, started, status => status.pausedBy !== null);
-  await follow(started, then);
-  await slow.mend();
-  await ended(small, started);
-});
+test.each(['resume', 'finish', 'cancel'] as const)(
+  'a running one is paused, then %s, by the printed commands',
+  async then => {
+    const slow = await trap(small.db.crm, 'accounts', 'perform pg_sleep(0.4);');
+    const started = await start(small);
+    await agreed(started);
+    await waitFor(small, started, status => status.state === 'executing');
+    await follow(started, 'pause');
+    await waitFor(small, started, status => status.pausedBy !== null);
+    await follow(started, then);
+    await slow.mend();
+    await ended(small, started);
+  },
+);
 
 test('what was not approved is rejected or called off by the printed commands', async () => {
   const rejected = await start(small);
@@ -183,7 +198,11 @@ test('a plan that needs correction is prepared again, and amended, by the printe
   const started = await start(small, { successor: 'nobody@small.example' });
   const first = await waitFor(small, started, status => status.state === 'needs-correction');
   await follow(started, 'retry');
-  await waitFor(small, started, status => status.state === 'needs-correction' && status.revision >= first.revision);
+  await waitFor(
+    small,
+    started,
+    status => status.state === 'needs-correction' && status.revision >= first.revision,
+  );
   await follow(started, 'amend');
   await waitFor(small, started, status => status.state === 'awaiting-approval');
   await follow(started, 'reject');
@@ -215,7 +234,9 @@ const NAMED = /(?:["'`(]|^ *(?:\$ )?|bin\/|run )handover(?:\.mjs)? (?:-- )?([a-z
 test('no sentence, page or example names a command or an option that does not exist', () => {
   const io = { stdout: { write: () => {} }, stderr: { write: () => {} }, env: {}, cwd: ROOT };
   const program = createProgram({ io, exit: 0 });
-  const options = new Map(program.commands.map(one => [one.name(), new Set(one.options.map(option => option.long))] as const));
+  const options = new Map(
+    program.commands.map(one => [one.name(), new Set(one.options.map(option => option.long))] as const),
+  );
   const pages = ['README.md', ...['docs', 'examples', 'deploy'].flatMap(folder => under(folder, /\.md$/))];
   const code = ['client', 'domain', 'workflows'].flatMap(folder => under(folder, /\.ts$/));
   let seen = 0;

@@ -15,7 +15,10 @@ export function wordsOf(line: string): string[] {
   return words;
 }
 
-/** What only a person can say: who they are, to whom, and why. Nothing else of a printed command may be changed. */
+/**
+ * What only a person can say: who they are, to whom, and why. Nothing else of a printed command may be
+ * changed.
+ */
 export function filledIn(line: string, { by, successor }: { by: string; successor: string }): string {
   return line
     .replace('--by …', `--by ${by}`)

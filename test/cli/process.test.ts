@@ -24,7 +24,10 @@ function sh(
 ): Promise<{ code: number | null; out: string; err: string }> {
   const { HANDOVER_CONFIG: _config, ...clean } = process.env;
   return new Promise((resolve, reject) => {
-    const child = spawn('bash', ['-o', 'pipefail', '-c', command], { cwd, env: { ...clean, ...cli.env, ...env } });
+    const child = spawn('bash', ['-o', 'pipefail', '-c', command], {
+      cwd,
+      env: { ...clean, ...cli.env, ...env },
+    });
     let out = '';
     let err = '';
     child.stdout.on('data', data => (out += data));
@@ -65,7 +68,10 @@ test('help lists every command with the exit codes, and a wrong command is bad u
 });
 
 test('a pipe that is closed early is no error, and failing exit codes pass through', async () => {
-  expect(await sh(`node ${BIN} items alice crm/accounts --limit 1000 | true`, cli.dir)).toMatchObject({ code: 0, err: '' });
+  expect(await sh(`node ${BIN} items alice crm/accounts --limit 1000 | true`, cli.dir)).toMatchObject({
+    code: 0,
+    err: '',
+  });
   const missing = await sh(`node ${BIN} status id:1 --json`, cli.dir);
   expect(missing.code).toBe(4);
   expect(jsonLines(missing.out)).toMatchObject([{ exit: 4 }]);

@@ -67,17 +67,39 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
       'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, reason, table, key, owner, when, version, touch, successor_must, successor_must_says, mirrors, unique, set',
     ],
   ],
-  ['a missing key', '  active: users.active\n', '', ['crm.yaml:5:1 people.active: is missing: a text is needed']],
-  ['a missing block', /people:[\s\S]*?(?=categories)/, '', ['crm.yaml:1:1 people: is missing: a block of keys is needed']],
+  [
+    'a missing key',
+    '  active: users.active\n',
+    '',
+    ['crm.yaml:5:1 people.active: is missing: a text is needed'],
+  ],
+  [
+    'a missing block',
+    /people:[\s\S]*?(?=categories)/,
+    '',
+    ['crm.yaml:1:1 people: is missing: a block of keys is needed'],
+  ],
   ['a wrong version', 'version: 1', 'version: 2', ['crm.yaml:1:1 version: 2 was given, only 1 is allowed']],
-  ['a wrong kind', 'kind: postgres', 'kind: mysql', ['crm.yaml:4:1 kind: "mysql" was given, only postgres is allowed']],
+  [
+    'a wrong kind',
+    'kind: postgres',
+    'kind: mysql',
+    ['crm.yaml:4:1 kind: "mysql" was given, only postgres is allowed'],
+  ],
   [
     'a system name with capitals',
     'system: crm',
     'system: CRM',
-    ['crm.yaml:2:1 system: "CRM" was given; allowed are lower-case letters, digits and _, starting with a letter'],
+    [
+      'crm.yaml:2:1 system: "CRM" was given; allowed are lower-case letters, digits and _, starting with a letter',
+    ],
   ],
-  ['a title that is a number', 'title: CRM', 'title: 7', ['crm.yaml:3:1 title: 7 was given, a text is needed']],
+  [
+    'a title that is a number',
+    'title: CRM',
+    'title: 7',
+    ['crm.yaml:3:1 title: 7 was given, a text is needed'],
+  ],
   [
     'an unknown disposition, with the nearest known one',
     'do: transfer',
@@ -90,7 +112,9 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'a disposition far from all',
     'do: transfer',
     'do: xyz',
-    ['crm.yaml:15:5 categories.tasks.do: "xyz" was given, allowed are transfer, remove, revoke, clear, acknowledge, keep'],
+    [
+      'crm.yaml:15:5 categories.tasks.do: "xyz" was given, allowed are transfer, remove, revoke, clear, acknowledge, keep',
+    ],
   ],
   [
     'a category name with a blank',
@@ -104,13 +128,17 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'a table without its schema',
     'table: public.tasks',
     'table: tasks',
-    ['crm.yaml:16:5 categories.tasks.table: "tasks" was given; a table is named as schema.table, without quotes'],
+    [
+      'crm.yaml:16:5 categories.tasks.table: "tasks" was given; a table is named as schema.table, without quotes',
+    ],
   ],
   [
     'a table with a quote in its name',
     'table: public.tasks',
     'table: public.ta"sks',
-    ['crm.yaml:16:5 categories.tasks.table: "public.ta\\"sks" was given; a table is named as schema.table, without quotes'],
+    [
+      'crm.yaml:16:5 categories.tasks.table: "public.ta\\"sks" was given; a table is named as schema.table, without quotes',
+    ],
   ],
   [
     'a table of the system',
@@ -140,7 +168,9 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'a column with a quote',
     'column: owner_id',
     "column: 'owner\"; drop table users; --'",
-    ['crm.yaml:19:7 categories.tasks.owner.column: "owner\\"; drop table users; --" was given; a column is named without quotes'],
+    [
+      'crm.yaml:19:7 categories.tasks.owner.column: "owner\\"; drop table users; --" was given; a column is named without quotes',
+    ],
   ],
   [
     'a column name of more than 63 bytes',
@@ -156,7 +186,12 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'key: []',
     ['crm.yaml:17:5 categories.tasks.key: the list is empty: at least one entry is needed'],
   ],
-  ['a key that is no list', 'key: [id]', 'key: id', ['crm.yaml:17:5 categories.tasks.key: "id" was given, a list is needed']],
+  [
+    'a key that is no list',
+    'key: [id]',
+    'key: id',
+    ['crm.yaml:17:5 categories.tasks.key: "id" was given, a list is needed'],
+  ],
   [
     'a key with the same column twice',
     'key: [id]',
@@ -175,12 +210,19 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '      column: owner_id\n      identity: emploee',
     ['crm.yaml:20:7 categories.tasks.owner.identity: there is no identity emploee; known are user'],
   ],
-  ['an empty condition', "when: tasks.status <> 'done'", "when: ''", ['crm.yaml:20:5 categories.tasks.when: the text is empty']],
+  [
+    'an empty condition',
+    "when: tasks.status <> 'done'",
+    "when: ''",
+    ['crm.yaml:20:5 categories.tasks.when: the text is empty'],
+  ],
   [
     'a condition with a semicolon',
     "when: tasks.status <> 'done'",
     'when: "true; drop table tasks"',
-    ['crm.yaml:20:5 categories.tasks.when: the condition cannot be used: a semicolon is not allowed: it must be one expression'],
+    [
+      'crm.yaml:20:5 categories.tasks.when: the condition cannot be used: a semicolon is not allowed: it must be one expression',
+    ],
   ],
   [
     'a condition with a comment',
@@ -194,7 +236,9 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'a condition that leaves its parentheses',
     "when: tasks.status <> 'done'",
     'when: "true) or (true"',
-    ['crm.yaml:20:5 categories.tasks.when: the condition cannot be used: there is a ) without its opening bracket'],
+    [
+      'crm.yaml:20:5 categories.tasks.when: the condition cannot be used: there is a ) without its opening bracket',
+    ],
   ],
   [
     'a condition with an open bracket',
@@ -228,7 +272,9 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'a condition that locks',
     "when: tasks.status <> 'done'",
     'when: "exists (select from public.users for update)"',
-    ['crm.yaml:20:5 categories.tasks.when: the condition cannot be used: row locks (FOR ...) are not allowed'],
+    [
+      'crm.yaml:20:5 categories.tasks.when: the condition cannot be used: row locks (FOR ...) are not allowed',
+    ],
   ],
   [
     'a match by something unknown',
@@ -240,7 +286,9 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'a match table without person',
     '{ by: email, column: email }',
     '{ by: email, column: address, table: public.emails }',
-    ["crm.yaml:10:7 people.match.0: the table public.emails needs person: the column in it that holds the person's key"],
+    [
+      "crm.yaml:10:7 people.match.0: the table public.emails needs person: the column in it that holds the person's key",
+    ],
   ],
   [
     'an identity called user',
@@ -267,7 +315,9 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'an after that names no category',
     '    key: [id]',
     '    key: [id]\n    after: [taks]',
-    ['crm.yaml:18:13 categories.tasks.after.0: there is no category taks (did you mean tasks?); known are tasks'],
+    [
+      'crm.yaml:18:13 categories.tasks.after.0: there is no category taks (did you mean tasks?); known are tasks',
+    ],
   ],
   [
     'an after that names itself',
@@ -285,13 +335,17 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'set on a category that is transferred',
     '    key: [id]',
     '    key: [id]\n    set: { status: x }',
-    ['crm.yaml:18:5 categories.tasks.set: set has no meaning with do: transfer; it belongs to remove, revoke, clear'],
+    [
+      'crm.yaml:18:5 categories.tasks.set: set has no meaning with do: transfer; it belongs to remove, revoke, clear',
+    ],
   ],
   [
     'mirrors on a category that is removed',
     'do: transfer',
     'do: remove\n    mirrors: [{ table: public.x, owner: y, join: { a: b } }]',
-    ['crm.yaml:16:5 categories.tasks.mirrors: mirrors has no meaning with do: remove; it belongs to transfer, clear'],
+    [
+      'crm.yaml:16:5 categories.tasks.mirrors: mirrors has no meaning with do: remove; it belongs to transfer, clear',
+    ],
   ],
   [
     'a set that leaves the rows with the leaver',
@@ -317,7 +371,9 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'touch of a list',
     '    key: [id]',
     '    key: [id]\n    touch: { updated_at: [now] }',
-    ['crm.yaml:18:14 categories.tasks.touch.updated_at: a list was given, a text or a number or true or false is needed'],
+    [
+      'crm.yaml:18:14 categories.tasks.touch.updated_at: a list was given, a text or a number or true or false is needed',
+    ],
   ],
   [
     'a secret that would be shown',
@@ -329,13 +385,17 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'a link with another scheme',
     '    key: [id]',
     '    key: [id]\n    link: javascript:alert(1)',
-    ['crm.yaml:18:5 categories.tasks.link: "javascript:alert(1)" was given; a link starts with https:// or http://'],
+    [
+      'crm.yaml:18:5 categories.tasks.link: "javascript:alert(1)" was given; a link starts with https:// or http://',
+    ],
   ],
   [
     'a page that is no address',
     '    key: [id]',
     '    key: [id]\n    page: crm/tasks',
-    ['crm.yaml:18:5 categories.tasks.page: "crm/tasks" was given; an address that starts with https:// or http:// is needed'],
+    [
+      'crm.yaml:18:5 categories.tasks.page: "crm/tasks" was given; an address that starts with https:// or http:// is needed',
+    ],
   ],
   [
     'a link with an open brace',
@@ -382,7 +442,12 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'connect: { lock_timeout: 5 hours }\ncategories:',
     ['crm.yaml:12:12 connect.lock_timeout: "5 hours" was given; allowed are times like 500ms, 10s or 2min'],
   ],
-  ['a key that is written twice', 'title: CRM', 'title: CRM\ntitle: CRM again', ['crm.yaml:4:1 Map keys must be unique']],
+  [
+    'a key that is written twice',
+    'title: CRM',
+    'title: CRM\ntitle: CRM again',
+    ['crm.yaml:4:1 Map keys must be unique'],
+  ],
   [
     'broken YAML',
     'key: [id]',
@@ -400,7 +465,12 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
       'crm.yaml:11:1 All mapping items must start at the same column',
     ],
   ],
-  ['a list instead of a catalog', /[\s\S]*/, '- 1\n', ['crm.yaml:1:1: a list was given, a block of keys is needed']],
+  [
+    'a list instead of a catalog',
+    /[\s\S]*/,
+    '- 1\n',
+    ['crm.yaml:1:1: a list was given, a block of keys is needed'],
+  ],
   ['an empty file', /[\s\S]*/, '\n', ['crm.yaml:1:1: nothing was given, a block of keys is needed']],
   [
     'an acknowledged column without a reason',
@@ -424,7 +494,10 @@ describe('a malformed catalog is refused with file, line, key and what is allowe
     const { writeFile, mkdtemp, rm } = await import('node:fs/promises');
     const { tmpdir } = await import('node:os');
     const dir = await mkdtemp(`${tmpdir()}/catalog-`);
-    await writeFile(`${dir}/a.yaml`, GOOD.replace('title: CRM', 'tittle: CRM').replace('do: transfer', 'do: move'));
+    await writeFile(
+      `${dir}/a.yaml`,
+      GOOD.replace('title: CRM', 'tittle: CRM').replace('do: transfer', 'do: move'),
+    );
     const failure = await failureOf(loadCatalog(`${dir}/a.yaml`, KINDS));
     expect(failure.kind).toBe('configuration');
     expect(failure.message.split('\n')).toHaveLength(4);
@@ -441,13 +514,18 @@ describe('a good catalog', () => {
       return reading.file.digests.whole;
     };
     expect(digest(GOOD)).toMatch(/^[0-9a-f]{64}$/);
-    expect(digest(GOOD.replace('title: CRM\nkind: postgres', 'kind: postgres # the CRM\ntitle: CRM'))).toBe(digest(GOOD));
+    expect(digest(GOOD.replace('title: CRM\nkind: postgres', 'kind: postgres # the CRM\ntitle: CRM'))).toBe(
+      digest(GOOD),
+    );
     expect(digest(GOOD.replace('    key: [id]', '    key: [id]\n    inflow: false'))).toBe(digest(GOOD));
     expect(digest(GOOD.replace("'done'", "'closed'"))).not.toBe(digest(GOOD));
   });
 
   test('has a digest of what it does, which words do not change and every change of an effect does', () => {
-    const text = GOOD.replace('    key: [id]', '    key: [id]\n    page: https://crm/tasks\n    label: title').replace(
+    const text = GOOD.replace(
+      '    key: [id]',
+      '    key: [id]\n    page: https://crm/tasks\n    label: title',
+    ).replace(
       'categories:',
       'acknowledged: [{ table: public.log, column: user_id, reason: history }]\ncategories:',
     );
@@ -464,7 +542,10 @@ describe('a good catalog', () => {
       ['label: title', 'label: subject'],
       ['page: https://crm/tasks', 'page: https://crm.example/tasks'],
       ['reason: history', 'reason: who wrote what'],
-      ['{ table: public.log, column: user_id, reason: history }', '{ table: public.notes, column: author, reason: x }'],
+      [
+        '{ table: public.log, column: user_id, reason: history }',
+        '{ table: public.notes, column: author, reason: x }',
+      ],
       ['key: [id]', 'key: [id]\n    reason: nobody else can'],
       ['key: [id]', 'key: [id]\n    link: https://crm/tasks/{id}'],
     ] as const) {
@@ -494,13 +575,18 @@ describe('a good catalog', () => {
     expect(reading.file.where(['categories', 'tasks', 'owner', 'column'])).toBe(
       'systems/crm.yaml:19:7 categories.tasks.owner.column',
     );
-    expect(reading.file.where(['categories', 'tasks', 'label'])).toBe('systems/crm.yaml:13:3 categories.tasks.label');
-    expect(reading.file.where(['people', 'match', 0, 'column'])).toBe('systems/crm.yaml:10:20 people.match.0.column');
+    expect(reading.file.where(['categories', 'tasks', 'label'])).toBe(
+      'systems/crm.yaml:13:3 categories.tasks.label',
+    );
+    expect(reading.file.where(['people', 'match', 0, 'column'])).toBe(
+      'systems/crm.yaml:10:20 people.match.0.column',
+    );
   });
 });
 
 describe('who carries a verb out', () => {
-  const withVerb = (verb: string) => readCatalog(GOOD.replace('categories:', `${verb}\ncategories:`), 'crm.yaml', KINDS);
+  const withVerb = (verb: string) =>
+    readCatalog(GOOD.replace('categories:', `${verb}\ncategories:`), 'crm.yaml', KINDS);
 
   test('is the system where the catalog says how, and a person or nobody where it says so', () => {
     const read = (verb: string) => {
@@ -509,7 +595,9 @@ describe('who carries a verb out', () => {
       return reading.catalog.deactivate;
     };
     expect(read('deactivate: { set: { active: false }, verify: not users.active }')?.by).toBe('system');
-    expect(read('deactivate: { by: person, page: https://crm/users, reason: only the console can }')).toMatchObject({
+    expect(
+      read('deactivate: { by: person, page: https://crm/users, reason: only the console can }'),
+    ).toMatchObject({
       by: 'person',
     });
     expect(read('deactivate: { by: nobody, reason: accounts stay }')?.by).toBe('nobody');
@@ -557,6 +645,8 @@ describe('catalogs of several kinds', () => {
       'crm.yaml:4:1 kind: "postgre" was given, allowed are postgres, minutes (did you mean postgres?)',
     ]);
     const none = readCatalog(GOOD.replace('kind: postgres\n', ''), 'crm.yaml', kinds);
-    expect(none.ok ? [] : none.mistakes).toEqual(['crm.yaml:1:1 kind: is missing: allowed are postgres, minutes']);
+    expect(none.ok ? [] : none.mistakes).toEqual([
+      'crm.yaml:1:1 kind: is missing: allowed are postgres, minutes',
+    ]);
   });
 });

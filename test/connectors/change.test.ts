@@ -79,7 +79,10 @@ async function owners(): Promise<Record<string, number>> {
 }
 
 describe('a receipt is about a transaction that a crash cannot undo without a trace', () => {
-  /** A sequence forgets nothing when a transaction rolls back: it keeps the place in the log up to which our change has written. */
+  /**
+   * A sequence forgets nothing when a transaction rolls back: it keeps the place in the log up to which our
+   * change has written.
+   */
   const WATCH = `
     CREATE SEQUENCE place;
     CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -212,7 +215,10 @@ describe('poisoned rows', () => {
   }
 
   test('every item poisoned is a batch of exceptions, not a failure', async () => {
-    expect(await poisoned(new Set(Array.from({ length: 20 }, (_, i) => i + 1)), 20)).toMatchObject({ changed: 0, perTaker: [0] });
+    expect(await poisoned(new Set(Array.from({ length: 20 }, (_, i) => i + 1)), 20)).toMatchObject({
+      changed: 0,
+      perTaker: [0],
+    });
   });
 
   test("the database's message is kept without values and addresses", async () => {
@@ -274,12 +280,14 @@ describe('lying triggers', () => {
     const lies: Record<number, string> = { 3: 'swallow', 5: 'rewrite', 7: 'restore', 9: 'after' };
     await tasks(10, n => `${lies[n] ?? 'task'} ${n}`);
     await bench.db.query(TRIGGERS);
-    // The shape of the table is read again when it is old; triggers made a moment ago are seen by a fresh connector.
+    // The shape of the table is read again when it is old; triggers made a moment ago are seen by a fresh
+    // connector.
     const fresh = bench.connector(YAML);
     const effect = await changed(fresh, await batchOf(fresh, alice, 'tasks'));
     expect(effect.changed).toBe(6);
     const why = Object.fromEntries(effect.exceptions.map(e => [e.key, `${e.kind}: ${e.why}`]));
-    const rewritten = 'failed: the database accepted the change, but a trigger gave the row another owner or put it back';
+    const rewritten =
+      'failed: the database accepted the change, but a trigger gave the row another owner or put it back';
     expect(why).toEqual({
       3: 'failed: the database accepted the change, but the row is as before: a trigger or a rule suppresses it',
       5: rewritten,
@@ -416,7 +424,9 @@ describe('aborts and broken connections', () => {
     await bench.db.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'handover' AND datname = current_database()`,
     );
-    expect((await quiet.inventory(alice, ['tasks']).catch(() => quiet.inventory(alice, ['tasks'])))[0]).toMatchObject({
+    expect(
+      (await quiet.inventory(alice, ['tasks']).catch(() => quiet.inventory(alice, ['tasks'])))[0],
+    ).toMatchObject({
       complete: true,
     });
   });

@@ -191,17 +191,29 @@ describe('a catalog that does not fit the live database is told so, with file, l
     ],
     [
       'a switch that sets a missing column',
-      () => YAML.replace('categories:', 'deactivate: { set: { staus: 3 }, verify: users.status = 3 }\ncategories:'),
+      () =>
+        YAML.replace(
+          'categories:',
+          'deactivate: { set: { staus: 3 }, verify: users.status = 3 }\ncategories:',
+        ),
       'deactivate.set.staus: public.users has no column staus (did you mean status?)',
     ],
     [
       'an acknowledged column that does not exist',
-      () => YAML.replace('categories:', 'acknowledged: [{ table: public.tasks, column: author, reason: x }]\ncategories:'),
+      () =>
+        YAML.replace(
+          'categories:',
+          'acknowledged: [{ table: public.tasks, column: author, reason: x }]\ncategories:',
+        ),
       'acknowledged.0.column: public.tasks has no column author',
     ],
     [
       'an identity in a missing table',
-      () => YAML.replace('categories:', 'identities: { e: { table: public.staff, key: a, person: b } }\ncategories:'),
+      () =>
+        YAML.replace(
+          'categories:',
+          'identities: { e: { table: public.staff, key: a, person: b } }\ncategories:',
+        ),
       'identities.e.table: there is no table public.staff',
     ],
   ];
@@ -215,7 +227,9 @@ describe('a catalog that does not fit the live database is told so, with file, l
 
   test('all of them are said at once', async () => {
     expect(
-      await problems(withTask('label: nope\n    when: nope\n    unassigned: true').replace('name: name', 'name: nope')),
+      await problems(
+        withTask('label: nope\n    when: nope\n    unassigned: true').replace('name: name', 'name: nope'),
+      ),
     ).toHaveLength(3);
   });
 
@@ -230,7 +244,9 @@ describe('a catalog that does not fit the live database is told so, with file, l
   });
 
   test('an unreachable database is a failure, not a list of problems', async () => {
-    expect((await failureOf(bench.connector(YAML, { url: 'postgres://nobody@127.0.0.1:1/x' }).check())).kind).toBe('transient');
+    expect(
+      (await failureOf(bench.connector(YAML, { url: 'postgres://nobody@127.0.0.1:1/x' }).check())).kind,
+    ).toBe('transient');
   });
 });
 
@@ -246,9 +262,9 @@ categories:
     expect(await connector.check()).toEqual([]);
     expect(await changed(connector, await batchOf(connector, alice, 'odd'))).toMatchObject({ changed: 2 });
     expect((await bench.db.query('SELECT count(*)::int AS n FROM users')).rows[0].n).toBe(3);
-    expect((await bench.db.query(`SELECT DISTINCT "it's; DROP TABLE users --" AS x FROM "select"`)).rows).toEqual([
-      { x: "'); DROP TABLE users; --" },
-    ]);
+    expect(
+      (await bench.db.query(`SELECT DISTINCT "it's; DROP TABLE users --" AS x FROM "select"`)).rows,
+    ).toEqual([{ x: "'); DROP TABLE users; --" }]);
   });
 
   test('a search_path, schema or function of the same name somewhere else changes nothing', async () => {
@@ -257,7 +273,9 @@ categories:
     );
     const connector = bench.connector(YAML);
     expect((await connector.inventory(alice, ['tasks']))[0]).toMatchObject({ count: 0 });
-    expect((await connector.directory.findPeople({ by: 'email', value: 'alice@example.com' })).map(p => p.id)).toEqual(['1']);
+    expect(
+      (await connector.directory.findPeople({ by: 'email', value: 'alice@example.com' })).map(p => p.id),
+    ).toEqual(['1']);
     await bench.db.query(`ALTER DATABASE ${bench.db.database} RESET search_path`);
   });
 
@@ -331,8 +349,11 @@ categories:
       ).kind,
     ).toBe('configuration');
     expect(
-      (await failureOf(connector.inventory(alice, ['tasks']).then(() => connector.items(alice, 'nothing', { limit: 1 }))))
-        .message,
+      (
+        await failureOf(
+          connector.inventory(alice, ['tasks']).then(() => connector.items(alice, 'nothing', { limit: 1 })),
+        )
+      ).message,
     ).toContain('the catalog has no category nothing; known are tasks');
     expect((await bench.db.query('SELECT count(*)::int AS n FROM users')).rows[0].n).toBe(3);
   });

@@ -102,15 +102,21 @@ describe('transfer', () => {
     const effect = await changed(connector, await batchOf(connector, alice, 'tasks'));
     expect(effect).toMatchObject({ changed: 8, merged: 0, perTaker: [8], exceptions: [], before: [] });
     expect(effect.mark).toMatch(/^transaction \d+ in \d+\/[0-9A-F]{8}$/);
-    expect(await column('SELECT owner_id::int FROM tasks ORDER BY id')).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 3]);
+    expect(await column('SELECT owner_id::int FROM tasks ORDER BY id')).toEqual([
+      2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 3,
+    ]);
     const moved = `SELECT DISTINCT version || ' ' || note || ' ' || flag || ' ' || (updated_at > now() - interval '1 minute') FROM tasks WHERE id <= 8`;
     expect(await column(moved)).toEqual(['8 handed over true true']);
-    expect(await column(`SELECT DISTINCT version::text || coalesce(note, '') FROM tasks WHERE id > 8`)).toEqual(['7']);
+    expect(
+      await column(`SELECT DISTINCT version::text || coalesce(note, '') FROM tasks WHERE id > 8`),
+    ).toEqual(['7']);
   });
 
   test('mirrors follow in the same transaction, and one that names somebody else is left alone', async () => {
     await changed(connector, await batchOf(connector, alice, 'tasks'));
-    expect(await column('SELECT user_id::int FROM task_owners ORDER BY task_id')).toEqual([2, 2, 2, 2, 3, 2, 2, 2, 1, 1]);
+    expect(await column('SELECT user_id::int FROM task_owners ORDER BY task_id')).toEqual([
+      2, 2, 2, 2, 3, 2, 2, 2, 1, 1,
+    ]);
   });
 
   test('items go to several successors, to a queue and to nobody in one batch, counted per taker', async () => {
@@ -120,7 +126,16 @@ describe('transfer', () => {
     });
     const effect = await changed(connector, request);
     expect(effect).toMatchObject({ changed: 8, perTaker: [3, 2, 2, 1], exceptions: [] });
-    expect(await column('SELECT owner_id::int FROM tasks WHERE id <= 8 ORDER BY id')).toEqual([2, 3, null, 900, 2, 3, null, 2]);
+    expect(await column('SELECT owner_id::int FROM tasks WHERE id <= 8 ORDER BY id')).toEqual([
+      2,
+      3,
+      null,
+      900,
+      2,
+      3,
+      null,
+      2,
+    ]);
     expect(await column('SELECT user_id::int FROM task_owners WHERE task_id <= 8 ORDER BY task_id')).toEqual([
       2,
       3,
@@ -138,9 +153,15 @@ describe('transfer', () => {
     const effect = await changed(connector, await batchOf(connector, alice, 'rows'));
     expect(effect).toMatchObject({ changed: 5, perTaker: [5] });
     expect(effect.exceptions).toEqual(
-      ['1', '3', '5', '7', '9'].map(key => ({ key, kind: 'ineligible', why: 'the successor is no member of the project' })),
+      ['1', '3', '5', '7', '9'].map(key => ({
+        key,
+        kind: 'ineligible',
+        why: 'the successor is no member of the project',
+      })),
     );
-    expect(await column('SELECT id::int FROM tasks WHERE owner_id = 2 ORDER BY id')).toEqual([2, 4, 6, 8, 10]);
+    expect(await column('SELECT id::int FROM tasks WHERE owner_id = 2 ORDER BY id')).toEqual([
+      2, 4, 6, 8, 10,
+    ]);
   });
 
   test('each successor of a batch is judged by their own memberships, while queues and nobody are not asked', async () => {
@@ -166,7 +187,11 @@ describe('transfer', () => {
       sample: ['1', '3', '5', '7', '9'],
       why: 'the successor is no member of the project',
     });
-    expect(await connector.ineligible(alice, 'tasks', account(BOB))).toEqual({ count: 0, sample: [], why: null });
+    expect(await connector.ineligible(alice, 'tasks', account(BOB))).toEqual({
+      count: 0,
+      sample: [],
+      why: null,
+    });
     const nobody = { ...account(BOB), identities: {} };
     expect(await connector.ineligible(alice, 'tasks', nobody)).toMatchObject({
       count: 8,
@@ -178,11 +203,18 @@ describe('transfer', () => {
     const request = await batchOf(connector, alice, 'tasks');
     const refused = (takers: (string | null)[], category = 'tasks') =>
       failureOf(connector.apply({ ...request, takers, category }, witness()));
-    expect(await refused([ALICE])).toEqual({ kind: 'rejected', message: 'crm: tasks: the successor is the leaver' });
-    expect(await refused([])).toEqual({ kind: 'rejected', message: 'crm: tasks: a transfer needs at least one successor' });
+    expect(await refused([ALICE])).toEqual({
+      kind: 'rejected',
+      message: 'crm: tasks: the successor is the leaver',
+    });
+    expect(await refused([])).toEqual({
+      kind: 'rejected',
+      message: 'crm: tasks: a transfer needs at least one successor',
+    });
     expect(await refused([null], 'memberships')).toEqual({
       kind: 'rejected',
-      message: 'crm: memberships: items may not be left without an owner (unassigned is not true in the catalog)',
+      message:
+        'crm: memberships: items may not be left without an owner (unassigned is not true in the catalog)',
     });
     const without = { ...request, account: { ...alice, identities: {} } };
     expect(await failureOf(connector.apply(without, witness()))).toMatchObject({ kind: 'rejected' });
@@ -200,7 +232,14 @@ describe('unique memberships', () => {
       {
         table: 'public.members',
         key: '1',
-        row: { id: '1', user_id: '1', project: 'a', role: 'lead', since: '2020-02-02 02:02:02+00', big: '9007199254740993' },
+        row: {
+          id: '1',
+          user_id: '1',
+          project: 'a',
+          role: 'lead',
+          since: '2020-02-02 02:02:02+00',
+          big: '9007199254740993',
+        },
       },
     ]);
     expect(await column(`SELECT user_id || project || coalesce(role, '') FROM members ORDER BY id`)).toEqual([
@@ -212,13 +251,23 @@ describe('unique memberships', () => {
   });
 
   test('with several successors each is asked for their own memberships', async () => {
-    await bench.db.query(`INSERT INTO members VALUES (1, 1, 'a'), (2, 1, 'b'), (3, 1, 'c'), (4, 2, 'a'), (5, 3, 'b')`);
+    await bench.db.query(
+      `INSERT INTO members VALUES (1, 1, 'a'), (2, 1, 'b'), (3, 1, 'c'), (4, 2, 'a'), (5, 3, 'b')`,
+    );
     const effect = await changed(
       connector,
-      await batchOf(connector, alice, 'memberships', { takers: [BOB, CAROL], assignment: sharesOf([1, 1, 0]) }),
+      await batchOf(connector, alice, 'memberships', {
+        takers: [BOB, CAROL],
+        assignment: sharesOf([1, 1, 0]),
+      }),
     );
     expect(effect).toMatchObject({ changed: 3, merged: 1, perTaker: [1, 2] });
-    expect(await column('SELECT user_id || project FROM members ORDER BY id')).toEqual(['3a', '2c', '2a', '3b']);
+    expect(await column('SELECT user_id || project FROM members ORDER BY id')).toEqual([
+      '3a',
+      '2c',
+      '2a',
+      '3b',
+    ]);
   });
 });
 
@@ -244,13 +293,25 @@ categories:
 
 describe('remove, revoke and clear', () => {
   test('removed rows are gone and their before-images hold every column as text', async () => {
-    await bench.db.query(`INSERT INTO members VALUES (1, 1, 'a', 'lead'), (2, 1, 'b', NULL), (4, 2, 'a', NULL)`);
-    const effect = await changed(connector, await batchOf(connector, alice, 'groups', { do: 'remove', takers: [] }));
+    await bench.db.query(
+      `INSERT INTO members VALUES (1, 1, 'a', 'lead'), (2, 1, 'b', NULL), (4, 2, 'a', NULL)`,
+    );
+    const effect = await changed(
+      connector,
+      await batchOf(connector, alice, 'groups', { do: 'remove', takers: [] }),
+    );
     expect(effect).toMatchObject({ changed: 2, merged: 0, perTaker: [], exceptions: [] });
     expect(effect.before).toContainEqual({
       table: 'public.members',
       key: '2',
-      row: { id: '2', user_id: '1', project: 'b', role: null, since: '2020-02-02 02:02:02+00', big: '9007199254740993' },
+      row: {
+        id: '2',
+        user_id: '1',
+        project: 'b',
+        role: null,
+        since: '2020-02-02 02:02:02+00',
+        big: '9007199254740993',
+      },
     });
     expect(await column('SELECT id FROM members')).toEqual([4]);
   });
@@ -259,7 +320,10 @@ describe('remove, revoke and clear', () => {
     await bench.db.query(
       `INSERT INTO tokens (owner_id, secret, revoked_at) VALUES (1, 'canary', NULL), (1, 'canary', now()), (2, 'canary', NULL)`,
     );
-    const effect = await changed(connector, await batchOf(connector, alice, 'tokens', { do: 'revoke', takers: [] }));
+    const effect = await changed(
+      connector,
+      await batchOf(connector, alice, 'tokens', { do: 'revoke', takers: [] }),
+    );
     expect(effect).toMatchObject({ changed: 1, exceptions: [] });
     expect(JSON.stringify(effect)).not.toContain('canary');
     expect(effect.before).toMatchObject([{ row: { owner_id: '1', revoked_at: null } }]);
@@ -270,20 +334,24 @@ describe('remove, revoke and clear', () => {
 
   test('a cleared reference becomes NULL, or what the catalog sets instead, with the row as it was', async () => {
     await bench.db.query(`INSERT INTO projects VALUES ('x', 1, 1), ('y', 1, 2), ('z', 3, 1)`);
-    const cleared = await changed(connector, await batchOf(connector, alice, 'reviewers', { do: 'clear', takers: [] }));
+    const cleared = await changed(
+      connector,
+      await batchOf(connector, alice, 'reviewers', { do: 'clear', takers: [] }),
+    );
     expect(cleared).toMatchObject({ changed: 2, exceptions: [] });
     expect(cleared.before).toContainEqual({
       table: 'public.projects',
       key: 'y',
       row: { code: 'y', reviewer_id: '1', lead_id: '2' },
     });
-    const replaced = await changed(connector, await batchOf(connector, alice, 'leads', { do: 'clear', takers: [] }));
+    const replaced = await changed(
+      connector,
+      await batchOf(connector, alice, 'leads', { do: 'clear', takers: [] }),
+    );
     expect(replaced).toMatchObject({ changed: 2 });
-    expect(await column(`SELECT code || coalesce(reviewer_id, 0) || lead_id FROM projects ORDER BY code`)).toEqual([
-      'x0900',
-      'y02',
-      'z3900',
-    ]);
+    expect(
+      await column(`SELECT code || coalesce(reviewer_id, 0) || lead_id FROM projects ORDER BY code`),
+    ).toEqual(['x0900', 'y02', 'z3900']);
   });
 
   test('a second attempt at any of them changes nothing and says what became of each item', async () => {

@@ -1,4 +1,7 @@
-/** What became of an effect whose end nobody saw: asked where the database can know, read again where it cannot, and never guessed. */
+/**
+ * What became of an effect whose end nobody saw: asked where the database can know, read again where it
+ * cannot, and never guessed.
+ */
 import net from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sharesOf } from '../../connectors/keys.js';
@@ -42,7 +45,8 @@ beforeAll(async () => {
 afterAll(() => bench?.drop());
 beforeEach(() => bench.db.query('TRUNCATE tasks, seats; UPDATE users SET status = 1'));
 
-const tasks = (n: number) => bench.db.query(`INSERT INTO tasks SELECT n, 1 FROM generate_series(1, ${n}) AS n`);
+const tasks = (n: number) =>
+  bench.db.query(`INSERT INTO tasks SELECT n, 1 FROM generate_series(1, ${n}) AS n`);
 
 const ASKED: Fate = { kind: 'happened', effect: null, sure: 'asked' };
 const READ: Fate = { kind: 'happened', effect: null, sure: 'read' };
@@ -137,12 +141,20 @@ describe('the database is asked', () => {
 });
 
 describe('a database that cannot know is read again', () => {
-  /** The same number, given out by the server before it was restored: another cluster, or another timeline of the same one. */
+  /**
+   * The same number, given out by the server before it was restored: another cluster, or another timeline of
+   * the same one.
+   */
   const restored = (intent: Intent, what: 'cluster' | 'timeline'): Intent => {
     const [, id, cluster, timeline] = /^(transaction \d+) in (\d+)\/(\w+)$/.exec(intent.mark)!;
-    return { ...intent, mark: what === 'cluster' ? `${id} in 1${cluster}/${timeline}` : `${id} in ${cluster}/0000FFFF` };
+    return {
+      ...intent,
+      mark: what === 'cluster' ? `${id} in 1${cluster}/${timeline}` : `${id} in ${cluster}/0000FFFF`,
+    };
   };
-  /** Too young for this database, or no id at all: what a test database can show of one that has forgotten. */
+  /**
+   * Too young for this database, or no id at all: what a test database can show of one that has forgotten.
+   */
   const forgotten = (intent: Intent): Intent => ({ ...intent, mark: 'transaction 99999999999' });
 
   test.each(['cluster', 'timeline'] as const)(
@@ -169,7 +181,9 @@ describe('a database that cannot know is read again', () => {
     expect(intent.effect).toMatchObject({ changed: 4, exceptions: [{ key: '4' }] });
     expect(await connector.fateOf(work, intent)).toEqual(READ);
     // The same people have them, each the wrong ones.
-    await bench.db.query('UPDATE tasks SET owner_id = CASE WHEN owner_id = 2 THEN 3 ELSE 2 END WHERE id <> 4');
+    await bench.db.query(
+      'UPDATE tasks SET owner_id = CASE WHEN owner_id = 2 THEN 3 ELSE 2 END WHERE id <> 4',
+    );
     expect(await connector.fateOf(work, intent)).toEqual({ kind: 'did-not', sure: 'read' });
   });
 
@@ -187,7 +201,9 @@ describe('a database that cannot know is read again', () => {
   test('nor do they where the owner is part of the key, where nothing was changed, or where the mark is not ours', async () => {
     await bench.db.query(`INSERT INTO seats VALUES ('a', 1)`);
     const seats = await batchOf(connector, alice, 'seats');
-    expect(await connector.fateOf(seats, forgotten(await intended(seats, 'commit')))).toMatchObject({ kind: 'unknown' });
+    expect(await connector.fateOf(seats, forgotten(await intended(seats, 'commit')))).toMatchObject({
+      kind: 'unknown',
+    });
     await tasks(1);
     const work = await batchOf(connector, alice, 'tasks');
     await bench.db.query('DELETE FROM tasks');
@@ -219,8 +235,13 @@ describe('a database that cannot know is read again', () => {
   });
 });
 
-/** A proxy that, once armed, forwards the next COMMIT to the server and cuts the line before its answer comes back. */
-async function cutAfterCommit(url: string): Promise<{ port: number; arm(): void; fired(): boolean; close(): void }> {
+/**
+ * A proxy that, once armed, forwards the next COMMIT to the server and cuts the line before its answer comes
+ * back.
+ */
+async function cutAfterCommit(
+  url: string,
+): Promise<{ port: number; arm(): void; fired(): boolean; close(): void }> {
   const { hostname, port } = new URL(url);
   let armed = false;
   let fired = false;

@@ -1,6 +1,7 @@
 /**
- * A small CRM for the connector's tests: a database of its own per file, a catalog written as YAML, and a connector between them.
- * The catalog is a text with blocks, so that a test can replace one block and leave the rest.
+ * A small CRM for the connector's tests: a database of its own per file, a catalog written as YAML, and a
+ * connector between them. The catalog is a text with blocks, so that a test can replace one block and leave
+ * the rest.
  */
 import pg from 'pg';
 import { readCatalog } from '../../connectors/catalog/file.js';
@@ -59,7 +60,10 @@ export interface Bench {
   db: pg.Client;
   /** Another session: a colleague at work, a thief, a migration. */
   session(): Promise<pg.Client>;
-  connector(yaml: string, options?: { url?: string; poolSize?: number; log?: (line: string) => void }): WholeConnector;
+  connector(
+    yaml: string,
+    options?: { url?: string; poolSize?: number; log?: (line: string) => void },
+  ): WholeConnector;
   drop(): Promise<void>;
 }
 
@@ -76,7 +80,9 @@ export async function createBench(name: string, sql = ''): Promise<Bench> {
     return client;
   };
   const db = await session();
-  await db.query(`SET timezone = 'UTC'; ALTER DATABASE ${database.name} SET timezone = 'UTC'; ${PEOPLE_SQL};${sql}`);
+  await db.query(
+    `SET timezone = 'UTC'; ALTER DATABASE ${database.name} SET timezone = 'UTC'; ${PEOPLE_SQL};${sql}`,
+  );
   return {
     url: database.url,
     db,
@@ -105,7 +111,13 @@ export function mustRead(yaml: string): { catalog: Catalog; file: CatalogFile } 
 }
 
 export function account(user: string, identities: Record<string, string> = {}): Account {
-  return { system: 'crm', status: 'found', identities: { user, ...identities }, active: true, blocked: false };
+  return {
+    system: 'crm',
+    status: 'found',
+    identities: { user, ...identities },
+    active: true,
+    blocked: false,
+  };
 }
 
 export function access(verb: AccessVerb, user: string): AccessChange {
@@ -125,7 +137,12 @@ export async function allPages(
 }
 
 /** Everything `who` holds in the category, as one batch. */
-export async function batchOf(connector: Connector, who: Account, category: string, rest: Partial<Batch> = {}): Promise<Batch> {
+export async function batchOf(
+  connector: Connector,
+  who: Account,
+  category: string,
+  rest: Partial<Batch> = {},
+): Promise<Batch> {
   const [page] = await allPages(connector, who, category, 100_000);
   return {
     kind: 'batch',
@@ -145,8 +162,15 @@ export function witness(intend: (intent: Intent) => unknown = () => {}): Witness
   return { intend: async intent => void (await intend(intent)) };
 }
 
-/** Changes a batch and returns the effect that the witness was told of, proving that it was asked exactly once. */
-export async function changed(connector: Connector, batch: Batch, signal?: AbortSignal): Promise<Effect & { mark: Mark }> {
+/**
+ * Changes a batch and returns the effect that the witness was told of, proving that it was asked exactly
+ * once.
+ */
+export async function changed(
+  connector: Connector,
+  batch: Batch,
+  signal?: AbortSignal,
+): Promise<Effect & { mark: Mark }> {
   const intents: Intent[] = [];
   const { mark, effect, took, sure } = await connector.apply(
     batch,
@@ -170,7 +194,10 @@ export async function failureOf(work: Promise<unknown>): Promise<{ kind: string;
   throw new Error('nothing failed');
 }
 
-/** Waits until `client` shows a backend of ours that waits for a lock: the moment at which a race really is one. */
+/**
+ * Waits until `client` shows a backend of ours that waits for a lock: the moment at which a race really is
+ * one.
+ */
 export async function someoneWaits(client: pg.Client): Promise<void> {
   for (let i = 0; i < 400; i++) {
     const { rows } = await client.query(

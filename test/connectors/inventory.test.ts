@@ -71,7 +71,10 @@ describe('an inventory', () => {
       { category: 'documents', count: 0, fingerprint: '0', complete: true, problem: null, firesAt: null },
     ]);
     expect(await allPages(connector, account(ALICE), 'documents')).toEqual([]);
-    expect(await connector.items(account(ALICE), 'documents', { limit: 5 })).toEqual({ items: [], next: null });
+    expect(await connector.items(account(ALICE), 'documents', { limit: 5 })).toEqual({
+      items: [],
+      next: null,
+    });
   });
 
   test('an owner column whose type ignores case is compared by that type, also when it changes', async () => {
@@ -134,7 +137,13 @@ categories:
 
   test('pages carry attributes in the order of their keys, and lists carry labels, links and fire times', async () => {
     const [page] = await allPages(connector, alice, 'tasks', 4, 'region');
-    expect(page).toMatchObject({ keys: '{2,4,6,8}', count: 4, low: '2', high: '8', attributes: [null, 'emea', null, 'emea'] });
+    expect(page).toMatchObject({
+      keys: '{2,4,6,8}',
+      count: 4,
+      low: '2',
+      high: '8',
+      attributes: [null, 'emea', null, 'emea'],
+    });
     expect((await connector.items(alice, 'tasks', { limit: 1 })).items).toEqual([
       {
         key: '2',
@@ -172,12 +181,16 @@ describe('what cannot be read is never "owns nothing"', () => {
     await bench.db.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
   });
   afterEach(() =>
-    bench.db.query(`ALTER TABLE tasks DISABLE ROW LEVEL SECURITY; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`),
+    bench.db.query(
+      `ALTER TABLE tasks DISABLE ROW LEVEL SECURITY; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`,
+    ),
   );
 
   const others = { notes: true, documents: true };
   const state = async () =>
-    Object.fromEntries((await reader.inventory(alice, ['tasks', 'notes', 'documents'])).map(i => [i.category, i.complete]));
+    Object.fromEntries(
+      (await reader.inventory(alice, ['tasks', 'notes', 'documents'])).map(i => [i.category, i.complete]),
+    );
   const problem = async (category: string) => (await reader.inventory(alice, [category]))[0]!.problem;
 
   test('rows that row-level security hides make a category incomplete, while the others are counted', async () => {
@@ -186,7 +199,9 @@ describe('what cannot be read is never "owns nothing"', () => {
     );
     expect(await state()).toEqual({ tasks: false, ...others });
     expect(await problem('tasks')).toContain('row-level security');
-    expect((await reader.check()).map(p => p.message).join()).toContain('row-level security of public.tasks hides rows');
+    expect((await reader.check()).map(p => p.message).join()).toContain(
+      'row-level security of public.tasks hides rows',
+    );
     const failure = await failureOf(allPages(reader, alice, 'tasks'));
     expect(failure.kind).toBe('credential');
     const request = await batchOf(connector, alice, 'tasks');
@@ -194,7 +209,9 @@ describe('what cannot be read is never "owns nothing"', () => {
   });
 
   test('a missing right makes a category incomplete, and is named before anything starts', async () => {
-    await bench.db.query(`REVOKE SELECT ON tasks FROM ${role}; GRANT SELECT (id, status) ON tasks TO ${role}`);
+    await bench.db.query(
+      `REVOKE SELECT ON tasks FROM ${role}; GRANT SELECT (id, status) ON tasks TO ${role}`,
+    );
     expect(await state()).toEqual({ tasks: false, ...others });
     expect(await problem('tasks')).toContain('our database role lacks a right');
     expect((await reader.check()).map(p => `${p.where}: ${p.message}`)).toEqual([
@@ -213,9 +230,12 @@ describe('what cannot be read is never "owns nothing"', () => {
     url.username = role;
     url.password = 'reader';
     await bench.db.query(`REVOKE DELETE ON notes FROM ${role}; GRANT UPDATE ON tasks TO ${role}`);
-    const remover = bench.connector(YAML.replace('notes: { title: Notes, do: transfer', 'notes: { title: Notes, do: remove'), {
-      url: url.href,
-    });
+    const remover = bench.connector(
+      YAML.replace('notes: { title: Notes, do: transfer', 'notes: { title: Notes, do: remove'),
+      {
+        url: url.href,
+      },
+    );
     expect((await remover.check()).map(p => p.message)).toEqual([
       'our database role lacks DELETE on public.notes: GRANT DELETE ON "public"."notes"',
     ]);
@@ -287,7 +307,10 @@ describe('schema drift between approval and execution', () => {
   };
 
   test('a renamed column is a configuration failure with file, line and the nearest name', async () => {
-    const says = await drifted('ALTER TABLE tasks RENAME owner_id TO ownerid', 'ALTER TABLE tasks RENAME ownerid TO owner_id');
+    const says = await drifted(
+      'ALTER TABLE tasks RENAME owner_id TO ownerid',
+      'ALTER TABLE tasks RENAME ownerid TO owner_id',
+    );
     const sentence =
       'crm: the category tasks does not fit the live database: crm.yaml:29:14 categories.tasks.owner.column: public.tasks has no column owner_id (did you mean ownerid?); its columns are id, ownerid, status, region, title, due';
     expect(says).toEqual({
@@ -313,13 +336,20 @@ describe('schema drift between approval and execution', () => {
   test('a dropped table is one too', async () => {
     const says = await drifted('ALTER TABLE tasks RENAME TO taskz', 'ALTER TABLE taskz RENAME TO tasks');
     expect(says).toMatchObject({ kind: 'configuration' });
-    expect(says.change).toContain('there is no table public.tasks (did you mean public.taskz?) in the database of crm');
+    expect(says.change).toContain(
+      'there is no table public.tasks (did you mean public.taskz?) in the database of crm',
+    );
   });
 
   test('a column that only a condition uses is named by PostgreSQL', async () => {
-    const says = await drifted('ALTER TABLE tasks RENAME status TO state', 'ALTER TABLE tasks RENAME state TO status');
+    const says = await drifted(
+      'ALTER TABLE tasks RENAME status TO state',
+      'ALTER TABLE tasks RENAME state TO status',
+    );
     expect(says.kind).toBe('configuration');
-    expect(says.change).toContain('the catalog does not fit the live database (42703: column tasks.status does not exist)');
+    expect(says.change).toContain(
+      'the catalog does not fit the live database (42703: column tasks.status does not exist)',
+    );
     expect(says.checked).toContain(
       'crm.yaml:30:5 categories.tasks.when: the condition cannot be used: PostgreSQL refuses it (42703',
     );
@@ -330,7 +360,9 @@ describe('schema drift between approval and execution', () => {
     const request = await batchOf(fresh, alice, 'tasks');
     await bench.db.query(`ALTER TABLE tasks ALTER id TYPE uuid USING lpad(to_hex(id), 32, '0')::uuid`);
     const failure = await failureOf(fresh.apply(request, witness()));
-    await bench.db.query(`ALTER TABLE tasks ALTER id TYPE bigint USING ('x' || right(id::text, 12))::bit(48)::bigint`);
+    await bench.db.query(
+      `ALTER TABLE tasks ALTER id TYPE bigint USING ('x' || right(id::text, 12))::bit(48)::bigint`,
+    );
     expect(failure.kind).toBe('configuration');
     expect(failure.message).toContain('a type was changed since the plan was made');
     expect(failure.message).toContain('id uuid; owner owner_id bigint');

@@ -2,7 +2,16 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listOf } from '../../connectors/keys.js';
 import type { Keys } from '../../domain/keys.js';
-import { ALICE, account, allPages, type Bench, changed, createBench, PEOPLE_YAML, type WholeConnector } from './fixture.js';
+import {
+  ALICE,
+  account,
+  allPages,
+  type Bench,
+  changed,
+  createBench,
+  PEOPLE_YAML,
+  type WholeConnector,
+} from './fixture.js';
 
 const category = (name: string, key: string) =>
   `  ${name}: { title: ${name}, do: transfer, table: public.${name}, key: [${key}], owner: { column: owner_id }, label: note }\n`;
@@ -37,17 +46,22 @@ beforeAll(async () => {
 });
 afterAll(() => bench.drop());
 
-const xor = (fingerprints: string[]): string => String(fingerprints.reduce((sum, f) => BigInt.asIntN(64, sum ^ BigInt(f)), 0n));
+const xor = (fingerprints: string[]): string =>
+  String(fingerprints.reduce((sum, f) => BigInt.asIntN(64, sum ^ BigInt(f)), 0n));
 
 /** Sealed keys opened by PostgreSQL itself. */
 async function opened(keys: Keys): Promise<string[]> {
-  const { rows } = await bench.db.query('SELECT k, n FROM unnest($1::text[]) WITH ORDINALITY AS u(k, n) ORDER BY n', [keys]);
+  const { rows } = await bench.db.query(
+    'SELECT k, n FROM unnest($1::text[]) WITH ORDINALITY AS u(k, n) ORDER BY n',
+    [keys],
+  );
   return rows.map(r => r.k as string);
 }
 
 /**
- * Puts rows with these keys in, half of them Alice's, and proves the whole way: counted, paged in order, listed, moved by the pages'
- * own literals, and named in exceptions, each exactly once and under the same text.
+ * Puts rows with these keys in, half of them Alice's, and proves the whole way: counted, paged in order,
+ * listed, moved by the pages' own literals, and named in exceptions, each exactly once and under the same
+ * text.
  */
 async function wholeWay(table: string, rows: string[][], columns: string[]): Promise<void> {
   await bench.db.query(`TRUNCATE ${table}`);
@@ -64,9 +78,13 @@ async function wholeWay(table: string, rows: string[][], columns: string[]): Pro
   );
 
   const keyText =
-    columns.length === 1 ? `${columns[0]}::text` : `array_to_json(ARRAY[${columns.map(c => `${c}::text`).join(', ')}])::text`;
+    columns.length === 1
+      ? `${columns[0]}::text`
+      : `array_to_json(ARRAY[${columns.map(c => `${c}::text`).join(', ')}])::text`;
   const { rows: mine } = await bench.db.query(`SELECT ${keyText} AS k FROM ${table} WHERE owner_id = 1`);
-  const expected = mine.map(r => (columns.length === 1 ? (r.k as string) : JSON.stringify(JSON.parse(r.k as string))));
+  const expected = mine.map(r =>
+    columns.length === 1 ? (r.k as string) : JSON.stringify(JSON.parse(r.k as string)),
+  );
 
   const [inventory] = await connector.inventory(alice, [table]);
   expect(inventory).toMatchObject({ complete: true, problem: null, count: expected.length });
@@ -83,7 +101,9 @@ async function wholeWay(table: string, rows: string[][], columns: string[]): Pro
   expect([...keys].sort()).toEqual([...expected].sort());
   const numbers = ['ints', 'smalls', 'wholes'].includes(table);
   expect(keys).toEqual(
-    [...keys].sort((a, b) => (numbers ? (BigInt(a) < BigInt(b) ? -1 : 1) : Buffer.compare(Buffer.from(a), Buffer.from(b)))),
+    [...keys].sort((a, b) =>
+      numbers ? (BigInt(a) < BigInt(b) ? -1 : 1) : Buffer.compare(Buffer.from(a), Buffer.from(b)),
+    ),
   );
 
   const listed: string[] = [];
@@ -120,7 +140,11 @@ async function wholeWay(table: string, rows: string[][], columns: string[]): Pro
   }
   expect(exceptions).toEqual(stolen === undefined ? [] : [`taken ${stolen}`]);
   expect(moved).toBe(Math.max(0, keys.length - 1));
-  expect((await connector.inventory(alice, [table]))[0]).toMatchObject({ count: 0, fingerprint: '0', complete: true });
+  expect((await connector.inventory(alice, [table]))[0]).toMatchObject({
+    count: 0,
+    fingerprint: '0',
+    complete: true,
+  });
 }
 
 const bigint64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
@@ -167,12 +191,14 @@ const runs = { numRuns: 12 };
 describe('any key makes the whole way under one text: counted, paged in order, listed, moved, named', () => {
   test('integers, also beyond 2^53', () =>
     fc.assert(
-      fc.asyncProperty(distinct(fc.oneof(bigint64, fc.constantFrom(2n ** 53n, 2n ** 53n + 1n, -(2n ** 63n)))), keys =>
-        wholeWay(
-          'ints',
-          keys.map(k => [k]),
-          ['k'],
-        ),
+      fc.asyncProperty(
+        distinct(fc.oneof(bigint64, fc.constantFrom(2n ** 53n, 2n ** 53n + 1n, -(2n ** 63n)))),
+        keys =>
+          wholeWay(
+            'ints',
+            keys.map(k => [k]),
+            ['k'],
+          ),
       ),
       runs,
     ));
@@ -241,7 +267,9 @@ describe('any key makes the whole way under one text: counted, paged in order, l
     fc.assert(
       fc.asyncProperty(
         distinct(
-          fc.date({ min: new Date('1900-01-01'), max: new Date('2200-01-01'), noInvalidDate: true }).map(d => d.toISOString()),
+          fc
+            .date({ min: new Date('1900-01-01'), max: new Date('2200-01-01'), noInvalidDate: true })
+            .map(d => d.toISOString()),
         ),
         keys =>
           wholeWay(
@@ -264,7 +292,10 @@ describe('any key makes the whole way under one text: counted, paged in order, l
   test('several columns of mixed types', () =>
     fc.assert(
       fc.asyncProperty(
-        fc.uniqueArray(fc.tuple(bigint64.map(String), oddText, fc.uuid()), { maxLength: 12, selector: t => t.join('|') }),
+        fc.uniqueArray(fc.tuple(bigint64.map(String), oddText, fc.uuid()), {
+          maxLength: 12,
+          selector: t => t.join('|'),
+        }),
         keys => wholeWay('pairs', keys, ['a', 'b', 'c']),
       ),
       { numRuns: 25 },
@@ -276,7 +307,8 @@ describe('lists for human eyes', () => {
     await bench.db.query(
       `TRUNCATE texts; INSERT INTO texts VALUES ('a1', 1, '100 % sure'), ('a2', 1, '100 apples'), ('b_3', 1, NULL), ('bx3', 1, 'Ärger'), ('c', 2, '100 %')`,
     );
-    const found = async (search: string) => (await connector.search(alice, 'texts', search, { limit: 10 })).items.map(i => i.key);
+    const found = async (search: string) =>
+      (await connector.search(alice, 'texts', search, { limit: 10 })).items.map(i => i.key);
     expect(await found('100 %')).toEqual(['a1']);
     expect(await found('B_3')).toEqual(['b_3']);
     expect(await found("' OR true --")).toEqual([]);

@@ -61,7 +61,8 @@ const person = (id: string, email: string | null): Person => ({
   roles: [],
   human: id,
 });
-const statusOf = async (id: string) => (await bench.db.query('SELECT status FROM users WHERE id = $1', [id])).rows[0]?.status;
+const statusOf = async (id: string) =>
+  (await bench.db.query('SELECT status FROM users WHERE id = $1', [id])).rows[0]?.status;
 
 describe('people of the directory', () => {
   test('are found by id, e-mail and login, whatever the case, with everything the directory says', async () => {
@@ -76,7 +77,9 @@ describe('people of the directory', () => {
       human: '1',
     };
     expect(await connector.directory.findPeople({ by: 'id', value: '1' })).toEqual([alice]);
-    expect(await connector.directory.findPeople({ by: 'email', value: ' ALICE@Example.COM' })).toEqual([alice]);
+    expect(await connector.directory.findPeople({ by: 'email', value: ' ALICE@Example.COM' })).toEqual([
+      alice,
+    ]);
     expect(await connector.directory.findPeople({ by: 'login', value: 'Alice' })).toEqual([alice]);
   });
 
@@ -84,18 +87,21 @@ describe('people of the directory', () => {
     await bench.db.query(
       `UPDATE users SET status = 3 WHERE id = 1; INSERT INTO users (id, name, login) VALUES (4, 'Odd', 'carol@example.com')`,
     );
-    expect(await connector.directory.findPeople({ by: 'id', value: '1' })).toMatchObject([{ id: '1', active: false }]);
-    expect((await connector.directory.findPeople({ by: 'email', value: 'carol@example.com' })).map(p => p.id)).toEqual(['3']);
+    expect(await connector.directory.findPeople({ by: 'id', value: '1' })).toMatchObject([
+      { id: '1', active: false },
+    ]);
+    expect(
+      (await connector.directory.findPeople({ by: 'email', value: 'carol@example.com' })).map(p => p.id),
+    ).toEqual(['3']);
   });
 
   test('two matches are both returned, none is an empty list, and rows that are no people are not found', async () => {
     await bench.db.query(
       `INSERT INTO users (id, name, email, service) VALUES (4, 'Second', 'ALICE@example.com', false), (5, 'Robot', 'alice@example.com', true)`,
     );
-    expect((await connector.directory.findPeople({ by: 'email', value: 'alice@example.com' })).map(p => p.id)).toEqual([
-      '1',
-      '4',
-    ]);
+    expect(
+      (await connector.directory.findPeople({ by: 'email', value: 'alice@example.com' })).map(p => p.id),
+    ).toEqual(['1', '4']);
     expect(await connector.directory.findPeople({ by: 'email', value: "x' OR true --" })).toEqual([]);
     expect(await connector.directory.findPeople({ by: 'id', value: 'no number' })).toEqual([]);
   });
@@ -111,10 +117,17 @@ describe('people of the directory', () => {
       YAML.replace(
         '  email: email\n',
         '  email: { table: public.addresses, column: address, person: user_id, when: addresses.main }\n',
-      ).replace('{ by: email, column: email }', '{ by: email, table: public.addresses, column: address, person: user_id }'),
+      ).replace(
+        '{ by: email, column: email }',
+        '{ by: email, table: public.addresses, column: address, person: user_id }',
+      ),
     );
-    await bench.db.query(`INSERT INTO addresses VALUES ('a@main', 1, true), ('a@other', 1, false), ('b@main', 2, true)`);
-    expect(await own.directory.findPeople({ by: 'email', value: 'A@Other' })).toMatchObject([{ id: '1', email: 'a@main' }]);
+    await bench.db.query(
+      `INSERT INTO addresses VALUES ('a@main', 1, true), ('a@other', 1, false), ('b@main', 2, true)`,
+    );
+    expect(await own.directory.findPeople({ by: 'email', value: 'A@Other' })).toMatchObject([
+      { id: '1', email: 'a@main' },
+    ]);
     expect(await own.directory.findPeople({ by: 'email', value: 'alice@example.com' })).toEqual([]);
     expect(await own.check()).toEqual([]);
   });
@@ -141,10 +154,19 @@ describe('accounts', () => {
   });
 
   test('that nobody matches are absent, expected or not as the catalog says', async () => {
-    expect(await connector.resolveAccount(person('d', 'zoe@example.com'), {})).toEqual({ kind: 'absent', expected: false });
-    expect(await connector.resolveAccount(person('d', null), {})).toEqual({ kind: 'absent', expected: false });
+    expect(await connector.resolveAccount(person('d', 'zoe@example.com'), {})).toEqual({
+      kind: 'absent',
+      expected: false,
+    });
+    expect(await connector.resolveAccount(person('d', null), {})).toEqual({
+      kind: 'absent',
+      expected: false,
+    });
     const relaxed = bench.connector(YAML.replace('kind: postgres', 'kind: postgres\nabsence: expected'));
-    expect(await relaxed.resolveAccount(person('d', 'zoe@example.com'), {})).toEqual({ kind: 'absent', expected: true });
+    expect(await relaxed.resolveAccount(person('d', 'zoe@example.com'), {})).toEqual({
+      kind: 'absent',
+      expected: true,
+    });
   });
 
   test('with two candidates, for the person or for a further identity, are ambiguous and name them', async () => {
@@ -167,12 +189,16 @@ describe('accounts', () => {
 
   test('take what an operator settled, unless it does not fit', async () => {
     await bench.db.query(`INSERT INTO employees VALUES (903, 2), (904, 2), (905, NULL), (906, 1)`);
-    const bob = (pinned: Record<string, string>) => connector.resolveAccount(person('d', 'bob@example.com'), pinned);
+    const bob = (pinned: Record<string, string>) =>
+      connector.resolveAccount(person('d', 'bob@example.com'), pinned);
     expect(await bob({ employee: '904' })).toMatchObject({
       kind: 'found',
       account: { identities: { user: '2', employee: '904' } },
     });
-    expect(await bob({ employee: '905' })).toMatchObject({ kind: 'found', account: { identities: { employee: '905' } } });
+    expect(await bob({ employee: '905' })).toMatchObject({
+      kind: 'found',
+      account: { identities: { employee: '905' } },
+    });
     expect(await bob({ employee: '906' })).toMatchObject({ kind: 'ambiguous', identity: 'employee' });
     expect(await bob({ user: '3' })).toMatchObject({ kind: 'found', account: { identities: { user: '3' } } });
     expect(await bob({ user: '77' })).toEqual({ kind: 'ambiguous', identity: 'user', candidates: [] });
@@ -266,7 +292,9 @@ describe('switches', () => {
       await bench.db.query('UPDATE users SET status = 1');
       const results = await Promise.allSettled([ALICE, BOB].map(id => flip('deactivate', id)));
       expect(results.map(r => r.status).sort()).toEqual(['fulfilled', 'rejected']);
-      const { rows } = await bench.db.query('SELECT count(*)::int AS n FROM users WHERE admin AND status = 1');
+      const { rows } = await bench.db.query(
+        'SELECT count(*)::int AS n FROM users WHERE admin AND status = 1',
+      );
       expect(rows[0].n).toBe(1);
     }
   });

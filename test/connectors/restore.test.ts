@@ -82,14 +82,17 @@ async function thereAndBack(work: Work, meanwhile = ''): Promise<{ done: Done; b
 }
 
 async function all(table: string): Promise<unknown[]> {
-  return (await bench.db.query(`SELECT to_jsonb(t) - 'version' AS row FROM ${table} AS t ORDER BY t`)).rows.map(row => row.row);
+  return (
+    await bench.db.query(`SELECT to_jsonb(t) - 'version' AS row FROM ${table} AS t ORDER BY t`)
+  ).rows.map(row => row.row);
 }
 
 async function everything(category: string, rest: Partial<Batch> = {}): Promise<Batch> {
   return batchOf(connector, alice, category, rest);
 }
 
-const exceptions = (done: Done): string[] => done.effect.exceptions.map(one => `${one.key} ${one.kind}: ${one.why}`);
+const exceptions = (done: Done): string[] =>
+  done.effect.exceptions.map(one => `${one.key} ${one.kind}: ${one.why}`);
 
 describe('what was transferred', () => {
   const tasks = (n: number) =>
@@ -99,7 +102,10 @@ describe('what was transferred', () => {
   test('goes back to who had it, item by item, with its mirrors, and once', async () => {
     await tasks(6);
     const before = [await all('tasks'), await all('task_owners')];
-    const work = await everything('tasks', { takers: [BOB, CAROL, null], assignment: sharesOf([0, 1, 2, 0, 1, 2]) });
+    const work = await everything('tasks', {
+      takers: [BOB, CAROL, null],
+      assignment: sharesOf([0, 1, 2, 0, 1, 2]),
+    });
     const { done, back } = await thereAndBack(work);
     expect(done.effect.perTaker).toEqual([2, 2, 2]);
     expect(back).toMatchObject({
@@ -137,12 +143,17 @@ describe('what was transferred', () => {
     const { done, back } = await thereAndBack(work);
     expect(done.effect).toMatchObject({ changed: 2, exceptions: [{ key: '2', kind: 'taken' }] });
     expect(back.effect).toMatchObject({ changed: 2, exceptions: [] });
-    expect((await bench.db.query('SELECT owner_id::int AS o FROM tasks ORDER BY id')).rows.map(row => row.o)).toEqual([1, 2, 1]);
+    expect(
+      (await bench.db.query('SELECT owner_id::int AS o FROM tasks ORDER BY id')).rows.map(row => row.o),
+    ).toEqual([1, 2, 1]);
   });
 
   test('and is refused by the database for one item: that one is named, the others go back', async () => {
     await tasks(5);
-    const { back } = await thereAndBack(await everything('tasks'), `UPDATE tasks SET status = 'cursed' WHERE id = 4`);
+    const { back } = await thereAndBack(
+      await everything('tasks'),
+      `UPDATE tasks SET status = 'cursed' WHERE id = 4`,
+    );
     expect(back.effect.changed).toBe(4);
     expect(exceptions(back)).toEqual([expect.stringMatching(/^4 failed: the database refused it \(23514/)]);
   });
@@ -164,11 +175,15 @@ describe('what was transferred', () => {
     const { done, back } = await thereAndBack(await everything('memberships'), meanwhile);
     expect(done.effect).toMatchObject({ changed: 3, merged: 2 });
     expect(back.effect.changed).toBe(2);
-    expect(exceptions(back)).toEqual([expect.stringMatching(/^\d+ taken: something else stands in its place now$/)]);
+    expect(exceptions(back)).toEqual([
+      expect.stringMatching(/^\d+ taken: something else stands in its place now$/),
+    ]);
     const now = await all('members');
     expect(now).toEqual(
       expect.arrayContaining(
-        before.filter(row => (row as { role: string }).role !== 'guest' || (row as { project: string }).project !== 'z'),
+        before.filter(
+          row => (row as { role: string }).role !== 'guest' || (row as { project: string }).project !== 'z',
+        ),
       ),
     );
     expect(now).toHaveLength(before.length);
@@ -177,7 +192,9 @@ describe('what was transferred', () => {
 
 describe('what was removed, revoked or cleared', () => {
   test('rows are made again to the last digit, generated columns and keys with them', async () => {
-    await bench.db.query(`INSERT INTO members (user_id, project, role) VALUES (1, 'x', 'lead'), (1, 'y', NULL)`);
+    await bench.db.query(
+      `INSERT INTO members (user_id, project, role) VALUES (1, 'x', 'lead'), (1, 'y', NULL)`,
+    );
     const before = await all('members');
     const { back } = await thereAndBack(await everything('groups', { do: 'remove', takers: [] }));
     expect(back.effect).toMatchObject({ changed: 2, exceptions: [] });
@@ -188,11 +205,14 @@ describe('what was removed, revoked or cleared', () => {
     await bench.db.query(`INSERT INTO keys VALUES (1, 1, 'rsa'), (2, 1, 'dsa')`);
     const removed = await thereAndBack(await everything('keys', { do: 'remove', takers: [] }));
     expect(removed.back.effect.changed).toBe(0);
-    const why = 'the row was deleted, and its secret columns (secret) were never kept: it cannot be made again';
+    const why =
+      'the row was deleted, and its secret columns (secret) were never kept: it cannot be made again';
     expect(exceptions(removed.back)).toEqual([`1 failed: ${why}`, `2 failed: ${why}`]);
     await bench.db.query(`INSERT INTO keys VALUES (3, 1, 'rsa')`);
     const wiped = await thereAndBack(await everything('wiped', { do: 'revoke', takers: [] }));
-    expect(exceptions(wiped.back)).toEqual([expect.stringMatching(/^3 failed: its secret columns \(secret\) were overwritten/)]);
+    expect(exceptions(wiped.back)).toEqual([
+      expect.stringMatching(/^3 failed: its secret columns \(secret\) were overwritten/),
+    ]);
   });
 
   test('columns that were set are set back, but where somebody has set them again', async () => {
@@ -201,7 +221,13 @@ describe('what was removed, revoked or cleared', () => {
     const { back } = await thereAndBack(await everything('tokens', { do: 'revoke', takers: [] }), meanwhile);
     expect(back.effect.changed).toBe(1);
     expect(back.effect.exceptions.map(one => `${one.key} ${one.kind}`)).toEqual(['2 taken', '3 taken']);
-    expect((await all('keys'))[0]).toEqual({ id: 1, owner_id: 1, secret: 's', note: 'mine', revoked_at: null });
+    expect((await all('keys'))[0]).toEqual({
+      id: 1,
+      owner_id: 1,
+      secret: 's',
+      note: 'mine',
+      revoked_at: null,
+    });
   });
 
   test('a cleared reference names the leaver again, unless somebody was put there', async () => {
@@ -226,7 +252,8 @@ describe('what was removed, revoked or cleared', () => {
 });
 
 describe('access', () => {
-  const person = async () => (await bench.db.query('SELECT status, changed_at FROM users WHERE id = 3')).rows[0];
+  const person = async () =>
+    (await bench.db.query('SELECT status, changed_at FROM users WHERE id = 3')).rows[0];
   const block: AccessChange = access('block', CAROL);
 
   test('is as it was before a block or a deactivation; sessions that were ended stay so, and are named', async () => {
@@ -243,11 +270,16 @@ describe('access', () => {
 
   test('that somebody else has changed since stays as they left it', async () => {
     const { back } = await thereAndBack(block, `UPDATE users SET status = 3 WHERE id = 3`);
-    expect(exceptions(back)).toEqual(['3 taken: the account is no longer as it was left: somebody has changed it since']);
+    expect(exceptions(back)).toEqual([
+      '3 taken: the account is no longer as it was left: somebody has changed it since',
+    ]);
     expect(await person()).toMatchObject({ status: 3 });
     await bench.db.query('UPDATE users SET status = 1');
     // Somebody blocked the account again, later.
-    const later = await thereAndBack(block, `UPDATE users SET changed_at = changed_at + interval '1 hour' WHERE id = 3`);
+    const later = await thereAndBack(
+      block,
+      `UPDATE users SET changed_at = changed_at + interval '1 hour' WHERE id = 3`,
+    );
     expect(later.back.effect).toMatchObject({ changed: 0, exceptions: [{ kind: 'taken' }] });
   });
 

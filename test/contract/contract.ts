@@ -1,5 +1,6 @@
 /**
- * What every kind of connector promises the engine, as tests. A kind passes by giving a harness (`harness.ts`):
+ * What every kind of connector promises the engine, as tests. A kind passes by giving a harness
+ * (`harness.ts`):
  *
  *   describeContract({ kind: 'postgres', doubts: [...], sure: 'asked', world: () => ... });
  */
@@ -10,9 +11,22 @@ import type { AccessVerb, Batch, Done, Fate, Intent, Work } from '../../domain/e
 import { HandoverFailure } from '../../domain/failure.js';
 import { combined } from '../../domain/keys.js';
 import type { Account, CategoryInventory, ItemException, Person } from '../../domain/model.js';
-import { ALICE, BOB, CAROL, type Category, EMAIL, type Harness, type Owners, ROBOT, type World } from './harness.js';
+import {
+  ALICE,
+  BOB,
+  CAROL,
+  type Category,
+  EMAIL,
+  type Harness,
+  type Owners,
+  ROBOT,
+  type World,
+} from './harness.js';
 
-/** Keys that somebody once took apart at the wrong place: numbers beyond 2^53, quotes, commas, braces, other scripts, blanks. */
+/**
+ * Keys that somebody once took apart at the wrong place: numbers beyond 2^53, quotes, commas, braces, other
+ * scripts, blanks.
+ */
 const ODD_KEYS = [
   '9007199254740993',
   '123456789012345678901234567890',
@@ -51,8 +65,12 @@ export function describeContract(harness: Harness): void {
           const pages = await pagesOf('things', size);
           const keys = pages.flatMap(page => listOf(page.keys));
           expect(keys.sort()).toEqual(Object.keys(many(n)).sort());
-          expect(pages.every(page => page.count === listOf(page.keys).length && page.count <= size)).toBe(true);
-          expect(combined(pages.map(page => page.fingerprint)), `pages of ${size}`).toBe(inventory.fingerprint);
+          expect(pages.every(page => page.count === listOf(page.keys).length && page.count <= size)).toBe(
+            true,
+          );
+          expect(combined(pages.map(page => page.fingerprint)), `pages of ${size}`).toBe(
+            inventory.fingerprint,
+          );
         }
       });
 
@@ -60,7 +78,10 @@ export function describeContract(harness: Harness): void {
         await world.fill({ things: Object.fromEntries(ODD_KEYS.map(key => [key, ALICE])) });
         const keys = (await pagesOf('things', 4)).flatMap(page => listOf(page.keys));
         expect(keys.sort()).toEqual([...ODD_KEYS].sort());
-        expect(await applyAll(batch('things', ODD_KEYS))).toMatchObject({ changed: ODD_KEYS.length, exceptions: [] });
+        expect(await applyAll(batch('things', ODD_KEYS))).toMatchObject({
+          changed: ODD_KEYS.length,
+          exceptions: [],
+        });
         expect(await world.owners('things')).toEqual(Object.fromEntries(ODD_KEYS.map(key => [key, BOB])));
       });
 
@@ -82,7 +103,11 @@ export function describeContract(harness: Harness): void {
         const mend = await world.unreadable('things');
         try {
           const [things, seats] = await connector.inventory(alice(), ['things', 'seats']);
-          expect(things).toMatchObject({ category: 'things', complete: false, problem: expect.stringMatching(/./) });
+          expect(things).toMatchObject({
+            category: 'things',
+            complete: false,
+            problem: expect.stringMatching(/./),
+          });
           expect(seats).toMatchObject({ category: 'seats', count: 2, complete: true });
           await expect(pagesOf('things', 100)).rejects.toBeInstanceOf(HandoverFailure);
         } finally {
@@ -95,7 +120,10 @@ export function describeContract(harness: Harness): void {
         await world.fill({ things: many(5) });
         const seen: string[] = [];
         for (let after: string | undefined; ; ) {
-          const { items, next } = await connector.items(alice(), 'things', { limit: 2, ...(after ? { after } : {}) });
+          const { items, next } = await connector.items(alice(), 'things', {
+            limit: 2,
+            ...(after ? { after } : {}),
+          });
           seen.push(...items.map(item => item.key));
           if (next === null) break;
           after = next;
@@ -109,7 +137,10 @@ export function describeContract(harness: Harness): void {
       test('found, absent, and ambiguous where there are two', async () => {
         await world.fill({});
         const found = await connector.resolveAccount(person(EMAIL.alice), {});
-        expect(found).toMatchObject({ kind: 'found', account: { status: 'found', identities: { user: ALICE }, active: true } });
+        expect(found).toMatchObject({
+          kind: 'found',
+          account: { status: 'found', identities: { user: ALICE }, active: true },
+        });
         expect(await connector.resolveAccount(person(EMAIL.nobody), {})).toMatchObject({ kind: 'absent' });
         const twins = await connector.resolveAccount(person(EMAIL.twin), {});
         expect(twins).toMatchObject({ kind: 'ambiguous', identity: 'user' });
@@ -120,7 +151,9 @@ export function describeContract(harness: Harness): void {
         const [one] = twinsOf(await connector.resolveAccount(person(EMAIL.twin), {}));
         const settled = await connector.resolveAccount(person(EMAIL.twin), { user: one!.id });
         expect(settled).toMatchObject({ kind: 'found', account: { identities: { user: one!.id } } });
-        expect(await connector.resolveAccount(person(EMAIL.twin), { user: '' })).toMatchObject({ kind: 'absent' });
+        expect(await connector.resolveAccount(person(EMAIL.twin), { user: '' })).toMatchObject({
+          kind: 'absent',
+        });
       });
 
       test('and says when an account has vanished', async () => {
@@ -132,7 +165,11 @@ export function describeContract(harness: Harness): void {
     describe('changes', () => {
       test('everything it is told to, and nothing else', async () => {
         await world.fill({ things: { ...many(9), other: CAROL, free: null }, seats: many(1) });
-        expect(await applyAll(batch('things', Object.keys(many(9))))).toMatchObject({ changed: 9, merged: 0, exceptions: [] });
+        expect(await applyAll(batch('things', Object.keys(many(9))))).toMatchObject({
+          changed: 9,
+          merged: 0,
+          exceptions: [],
+        });
         expect(await world.owners('things')).toEqual({ ...ownedBy(BOB, 9), other: CAROL, free: null });
         expect(await world.owners('seats')).toEqual(many(1));
       });
@@ -141,7 +178,11 @@ export function describeContract(harness: Harness): void {
         await world.fill({ things: many(7) });
         const keys = Object.keys(many(7)).sort();
         const shares = keys.map((_, n) => n % 3);
-        const done = await applyAll({ ...batch('things', keys), takers: [BOB, CAROL, null], assignment: sharesOf(shares) });
+        const done = await applyAll({
+          ...batch('things', keys),
+          takers: [BOB, CAROL, null],
+          assignment: sharesOf(shares),
+        });
         expect(done).toMatchObject({ changed: 7, perTaker: [3, 2, 2] });
         const expected = Object.fromEntries(keys.map((key, n) => [key, [BOB, CAROL, null][n % 3]!]));
         expect(await world.owners('things')).toEqual(expected);
@@ -149,7 +190,10 @@ export function describeContract(harness: Harness): void {
 
       test('by removing, where that is what the catalog says', async () => {
         await world.fill({ seats: { ...many(6), other: BOB } });
-        expect(await applyAll(batch('seats', Object.keys(many(6))))).toMatchObject({ changed: 6, exceptions: [] });
+        expect(await applyAll(batch('seats', Object.keys(many(6))))).toMatchObject({
+          changed: 6,
+          exceptions: [],
+        });
         expect(await world.owners('seats')).toEqual({ other: BOB });
       });
 
@@ -195,7 +239,9 @@ export function describeContract(harness: Harness): void {
       test('never to the leaver, and never what nobody can own', async () => {
         await world.fill({ things: many(2) });
         for (const wrong of [{ takers: [ALICE] }, { takers: [] }]) {
-          await expect(applyAll({ ...batch('things', ['thing-0']), ...wrong })).rejects.toMatchObject({ kind: 'rejected' });
+          await expect(applyAll({ ...batch('things', ['thing-0']), ...wrong })).rejects.toMatchObject({
+            kind: 'rejected',
+          });
         }
         expect(await world.owners('things')).toEqual(many(2));
       });
@@ -206,7 +252,11 @@ export function describeContract(harness: Harness): void {
         await world.fill({ things: many(3), seats: many(2) });
         const refusal = new Error('the store is out of reach');
         const witness: Witness = { intend: () => Promise.reject(refusal) };
-        for (const work of [batch('things', ['thing-0', 'thing-1']), batch('seats', ['thing-0']), access('deactivate')])
+        for (const work of [
+          batch('things', ['thing-0', 'thing-1']),
+          batch('seats', ['thing-0']),
+          access('deactivate'),
+        ])
           await expect(connector.apply(work, witness)).rejects.toBe(refusal);
         expect(await world.owners('things')).toEqual(many(3));
         expect(await world.owners('seats')).toEqual(many(2));
@@ -272,7 +322,10 @@ export function describeContract(harness: Harness): void {
         const work = access('deactivate');
         const intent = await broken(how, work);
         const fate = await fateOf(work, intent);
-        expect(fate).toMatchObject({ kind: how === 'answer-lost' ? 'happened' : 'did-not', sure: harness.sure });
+        expect(fate).toMatchObject({
+          kind: how === 'answer-lost' ? 'happened' : 'did-not',
+          sure: harness.sure,
+        });
         expect(await world.access(ALICE)).toBe(how === 'answer-lost' ? 'off' : 'active');
       });
 
@@ -334,24 +387,29 @@ export function describeContract(harness: Harness): void {
         expect(await world.owners('things')).toEqual({ 'thing-0': BOB, 'thing-1': ALICE, 'thing-2': ALICE });
       });
 
-      test.each(['block', 'deactivate'] as const)('access after %s, unless somebody else has changed it since', async verb => {
-        await world.fill({});
-        const { effect } = await connector.apply(access(verb), silent());
-        expect((await connector.restore({ work: access(verb), effect }, silent())).effect).toMatchObject({
-          changed: 1,
-          exceptions: [],
-        });
-        expect(await world.access(ALICE)).toBe('active');
-        // It is active, which is not how the effect left it: there is nothing of ours to give back.
-        const again = await connector.restore({ work: access(verb), effect }, silent());
-        expect(again.effect).toMatchObject({ changed: 0, exceptions: [{ kind: 'taken' }] });
-      });
+      test.each(['block', 'deactivate'] as const)(
+        'access after %s, unless somebody else has changed it since',
+        async verb => {
+          await world.fill({});
+          const { effect } = await connector.apply(access(verb), silent());
+          expect((await connector.restore({ work: access(verb), effect }, silent())).effect).toMatchObject({
+            changed: 1,
+            exceptions: [],
+          });
+          expect(await world.access(ALICE)).toBe('active');
+          // It is active, which is not how the effect left it: there is nothing of ours to give back.
+          const again = await connector.restore({ work: access(verb), effect }, silent());
+          expect(again.effect).toMatchObject({ changed: 0, exceptions: [{ kind: 'taken' }] });
+        },
+      );
 
       test('no access that the effect found changed already', async () => {
         await world.fill({});
         await connector.apply(access('deactivate'), silent());
         const { effect } = await connector.apply(access('deactivate'), silent());
-        expect((await connector.restore({ work: access('deactivate'), effect }, silent())).effect.changed).toBe(0);
+        expect(
+          (await connector.restore({ work: access('deactivate'), effect }, silent())).effect.changed,
+        ).toBe(0);
         expect(await world.access(ALICE)).toBe('off');
       });
 
@@ -359,7 +417,10 @@ export function describeContract(harness: Harness): void {
         await world.fill({ things: many(2) });
         const { work, done } = await applyFirst(batch('things', Object.keys(many(2)).sort()));
         const refusal = new Error('no');
-        const giving = connector.restore({ work, effect: done.effect }, { intend: () => Promise.reject(refusal) });
+        const giving = connector.restore(
+          { work, effect: done.effect },
+          { intend: () => Promise.reject(refusal) },
+        );
         await expect(giving).rejects.toBe(refusal);
         expect(await world.owners('things')).toEqual(ownedBy(BOB, 2));
       });
@@ -410,7 +471,11 @@ export function describeContract(harness: Harness): void {
       takers: category === 'things' ? [BOB] : [],
       assignment: null,
     });
-    const access = (verb: AccessVerb): Extract<Work, { kind: 'access' }> => ({ kind: 'access', verb, account: alice() });
+    const access = (verb: AccessVerb): Extract<Work, { kind: 'access' }> => ({
+      kind: 'access',
+      verb,
+      account: alice(),
+    });
 
     async function inventoryOf(category: Category): Promise<CategoryInventory> {
       return (await connector.inventory(alice(), [category]))[0]!;
@@ -424,7 +489,12 @@ export function describeContract(harness: Harness): void {
 
     /** As the engine does it: one effect after another, until none of the keys is left. */
     async function applyAll(work: Batch) {
-      const all = { changed: 0, merged: 0, perTaker: work.takers.map(() => 0), exceptions: [] as ItemException[] };
+      const all = {
+        changed: 0,
+        merged: 0,
+        perTaker: work.takers.map(() => 0),
+        exceptions: [] as ItemException[],
+      };
       for (let rest = work; rest.count > 0; ) {
         const { took, effect } = await connector.apply(rest, silent());
         all.changed += effect.changed;
@@ -483,7 +553,10 @@ function firstOf({ keys, assignment }: Batch, took: number): Pick<Batch, 'keys' 
   return cut({ keys, assignment }, 0, took);
 }
 
-function restOf({ keys, assignment, count }: Batch, took: number): Pick<Batch, 'keys' | 'count' | 'assignment'> {
+function restOf(
+  { keys, assignment, count }: Batch,
+  took: number,
+): Pick<Batch, 'keys' | 'count' | 'assignment'> {
   return cut({ keys, assignment }, took, count);
 }
 
@@ -501,7 +574,16 @@ function effectOf(fate: Fate, intent: Intent) {
 }
 
 function person(email: string): Person {
-  return { id: `of ${email}`, name: email, email, active: true, managerId: null, team: null, roles: [], human: email };
+  return {
+    id: `of ${email}`,
+    name: email,
+    email,
+    active: true,
+    managerId: null,
+    team: null,
+    roles: [],
+    human: email,
+  };
 }
 
 function twinsOf(resolution: Awaited<ReturnType<Connector['resolveAccount']>>): { id: string }[] {

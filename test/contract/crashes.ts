@@ -1,6 +1,7 @@
 /**
- * Attempts that die at an effect. A dead attempt does nothing more: whatever it would have gone on with never comes back to it, and
- * Temporal hears that it is gone and gives the activity to another attempt, as it does when a worker process is killed.
+ * Attempts that die at an effect. A dead attempt does nothing more: whatever it would have gone on with never
+ * comes back to it, and Temporal hears that it is gone and gives the activity to another attempt, as it does
+ * when a worker process is killed.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Systems } from '../../activities/deps.js';
@@ -9,8 +10,9 @@ import { listOf } from '../../connectors/keys.js';
 import type { Work } from '../../domain/effect.js';
 
 /**
- * Where the attempt dies: before the effect; when its intent is durable and nothing was sent; when it has happened and its answer has
- * not been heard; when the answer was heard and nobody was told; when the whole activity is done and its result is lost.
+ * Where the attempt dies: before the effect; when its intent is durable and nothing was sent; when it has
+ * happened and its answer has not been heard; when the answer was heard and nobody was told; when the whole
+ * activity is done and its result is lost.
  */
 export const POINTS = ['before', 'intended', 'happened', 'answered', 'result-lost'] as const;
 export type Point = (typeof POINTS)[number];
@@ -30,24 +32,30 @@ export class Crashes {
 
   activities<T extends object>(activities: T): T {
     return Object.fromEntries(
-      Object.entries(activities as Record<string, (input: unknown) => Promise<unknown>>).map(([name, verb]) => [
-        name,
-        async (input: unknown) => {
-          let die = () => {};
-          const death = new Promise<never>((_, reject) => {
-            die = () => reject(new Error('the worker is gone'));
-          });
-          const attempt: Attempt = { dead: false, die };
-          const result = await Promise.race([this.#attempts.run(attempt, () => verb(input)), death]);
-          const changes = name === 'runSteps' || name === 'deactivate' || name === 'blockAccess' || name === 'restoreAccess';
-          const what = `${name} ${JSON.stringify(input)}`;
-          if (this.point === 'result-lost' && changes && !this.died.has(what)) {
-            this.died.add(what);
-            throw new Error('the worker is gone');
-          }
-          return result;
-        },
-      ]),
+      Object.entries(activities as Record<string, (input: unknown) => Promise<unknown>>).map(
+        ([name, verb]) => [
+          name,
+          async (input: unknown) => {
+            let die = () => {};
+            const death = new Promise<never>((_, reject) => {
+              die = () => reject(new Error('the worker is gone'));
+            });
+            const attempt: Attempt = { dead: false, die };
+            const result = await Promise.race([this.#attempts.run(attempt, () => verb(input)), death]);
+            const changes =
+              name === 'runSteps' ||
+              name === 'deactivate' ||
+              name === 'blockAccess' ||
+              name === 'restoreAccess';
+            const what = `${name} ${JSON.stringify(input)}`;
+            if (this.point === 'result-lost' && changes && !this.died.has(what)) {
+              this.died.add(what);
+              throw new Error('the worker is gone');
+            }
+            return result;
+          },
+        ],
+      ),
     ) as T;
   }
 
@@ -89,5 +97,7 @@ export class Crashes {
 
 function nameOf(work: Work): string {
   const { system } = work.account;
-  return work.kind === 'access' ? `${system} ${work.verb}` : `${system}/${work.category} ${listOf(work.keys)[0]}`;
+  return work.kind === 'access'
+    ? `${system} ${work.verb}`
+    : `${system}/${work.category} ${listOf(work.keys)[0]}`;
 }

@@ -1,10 +1,13 @@
 /**
- * What a kind of connector gives to the contract suite (`contract.ts`): a system of its kind that can be filled, read in its own way,
- * changed behind the connector's back, and brought to misbehave.
+ * What a kind of connector gives to the contract suite (`contract.ts`): a system of its kind that can be
+ * filled, read in its own way, changed behind the connector's back, and brought to misbehave.
  */
 import type { Connector } from '../../connectors/connector.js';
 
-/** People of every world: ids as the system itself writes them. Alice and Bob have one account each, Twin two, Nobody none. */
+/**
+ * People of every world: ids as the system itself writes them. Alice and Bob have one account each, Twin two,
+ * Nobody none.
+ */
 export const ALICE = '1';
 export const BOB = '2';
 export const CAROL = '3';
@@ -25,8 +28,8 @@ export type Category = 'things' | 'seats';
 export type Owners = Record<string, string | null>;
 
 /**
- * How the next effect goes wrong: it happens and its answer never arrives; it never reaches the system; it happens for some of its
- * items, and no answer arrives.
+ * How the next effect goes wrong: it happens and its answer never arrives; it never reaches the system; it
+ * happens for some of its items, and no answer arrives.
  */
 export type Doubt = 'answer-lost' | 'never-arrives' | 'breaks-off';
 
@@ -51,7 +54,9 @@ export interface World {
 
 export interface Harness {
   kind: string;
-  /** The doubts that this kind of system knows; where it has transactions nothing breaks off in the middle. */
+  /**
+   * The doubts that this kind of system knows; where it has transactions nothing breaks off in the middle.
+   */
   doubts: readonly Doubt[];
   /** Can the system itself be asked what became of an effect, or is reading it again all there is? */
   sure: 'asked' | 'read';

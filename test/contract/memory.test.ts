@@ -82,7 +82,8 @@ function memoryWorld(): World {
       };
       return async () => {
         service.betweenPages = () => {};
-        for (const key of [...service.list(category).keys()]) if (key.startsWith('late-')) service.list(category).delete(key);
+        for (const key of [...service.list(category).keys()])
+          if (key.startsWith('late-')) service.list(category).delete(key);
       };
     },
     async doubt(how) {

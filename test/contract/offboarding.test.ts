@@ -1,6 +1,7 @@
 /**
- * Whole offboardings through the real engine on two systems without transactions, one of them the directory. Whatever the systems do
- * and wherever an attempt dies, every item is changed once, and what could only be read again is said to be so.
+ * Whole offboardings through the real engine on two systems without transactions, one of them the directory.
+ * Whatever the systems do and wherever an attempt dies, every item is changed once, and what could only be
+ * read again is said to be so.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -85,7 +86,16 @@ async function begin(crashes?: Crashes): Promise<void> {
 function people(): void {
   const join = (service: Service, id: string, name: string, more: Partial<Member> = {}): void => {
     const email = `${name.toLowerCase()}@example.com`;
-    service.members.set(id, { id, name, email, manager: null, team: null, roles: [], status: 'active', ...more });
+    service.members.set(id, {
+      id,
+      name,
+      email,
+      manager: null,
+      team: null,
+      roles: [],
+      status: 'active',
+      ...more,
+    });
   };
   join(office, ALICE.office, 'Alice', { manager: MAYA.office });
   join(office, MAYA.office, 'Maya');
@@ -129,7 +139,11 @@ async function ask(request: Record<string, unknown> = {}): Promise<{ run: string
   return { run: answer.workflowId, offboardingId: answer.offboardingId };
 }
 
-async function decide(run: string, name: 'acknowledge' | 'approve' | 'retry' | 'cancel', more: Record<string, unknown> = {}) {
+async function decide(
+  run: string,
+  name: 'acknowledge' | 'approve' | 'retry' | 'cancel',
+  more: Record<string, unknown> = {},
+) {
   const by = name === 'approve' ? 'priya@example.com' : 'olivia@example.com';
   expect(await world.offboardings.decide(run, name, { by, ...more })).toMatchObject({ verdict: 'accepted' });
 }
@@ -153,7 +167,10 @@ async function handOver() {
   return { ...started, status: await ended(started.run) };
 }
 
-/** What the systems themselves would swear to: every item changed once, both accounts off, and nothing else touched. */
+/**
+ * What the systems themselves would swear to: every item changed once, both accounts off, and nothing else
+ * touched.
+ */
 function expectHandedOver(): void {
   const ownersOf = (service: Service, category: string) =>
     Object.fromEntries([...service.list(category).values()].map(({ key, owner }) => [key, owner]));
@@ -163,8 +180,13 @@ function expectHandedOver(): void {
   });
   expect(ownersOf(desk, 'seats')).toEqual({});
   expect(ownersOf(desk, 'history')).toEqual({ h1: ALICE.desk, h2: ALICE.desk });
-  expect(ownersOf(office, 'files')).toEqual(Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f'].map(key => [key, MAYA.office])));
-  expect([desk.members.get(ALICE.desk)!.status, office.members.get(ALICE.office)!.status]).toEqual(['off', 'off']);
+  expect(ownersOf(office, 'files')).toEqual(
+    Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f'].map(key => [key, MAYA.office])),
+  );
+  expect([desk.members.get(ALICE.desk)!.status, office.members.get(ALICE.office)!.status]).toEqual([
+    'off',
+    'off',
+  ]);
   const log = [...desk.log, ...office.log];
   expect(new Set(log).size).toBe(log.length);
   expect(log).toHaveLength(TICKETS.length + 3 + 5 + 2);
@@ -183,15 +205,19 @@ interface Receipt {
 }
 
 async function receiptsOf(offboarding: string): Promise<Receipt[]> {
-  const { rows } = await world.db.store!.query('select step, state, sure from handover.receipts where offboarding = $1', [
-    offboarding,
-  ]);
+  const { rows } = await world.db.store!.query(
+    'select step, state, sure from handover.receipts where offboarding = $1',
+    [offboarding],
+  );
   return rows as Receipt[];
 }
 
 /** Step → evidence, as the certificate has it. */
 async function certified(offboarding: string): Promise<Record<string, string | null>> {
-  const { rows } = await world.db.store!.query('select body from handover.certificates where offboarding = $1', [offboarding]);
+  const { rows } = await world.db.store!.query(
+    'select body from handover.certificates where offboarding = $1',
+    [offboarding],
+  );
   expect(rows).toHaveLength(1);
   const { steps } = JSON.parse(rows[0].body) as { steps: { id: string; evidence: string | null }[] };
   return Object.fromEntries(steps.map(step => [step.id, step.evidence]));
@@ -206,7 +232,9 @@ describe('systems without transactions', () => {
     expect(changedBy(status)).toEqual(HELD);
     expectHandedOver();
     // Calls that were answered: the systems themselves have said it.
-    expect(new Set((await receiptsOf(offboardingId)).map(one => `${one.state} ${one.sure}`))).toEqual(new Set(['done asked']));
+    expect(new Set((await receiptsOf(offboardingId)).map(one => `${one.state} ${one.sure}`))).toEqual(
+      new Set(['done asked']),
+    );
     expect(await certified(offboardingId)).toMatchObject({
       'desk/tickets': 'asked',
       'desk/deactivate': 'asked',
@@ -243,8 +271,14 @@ describe('systems without transactions', () => {
     desk.refused.set('tickets 5', 'it is locked by an auditor');
     const { run, status } = await handOver();
     expect(status.state).toBe('needs-attention');
-    expect(status.steps['desk/tickets']).toMatchObject({ state: 'failed', changed: TICKETS.length - 1, failed: 1 });
-    expect(status.steps['desk/tickets']!.message).toMatch(/5: the system refused it \(it is locked by an auditor\)/);
+    expect(status.steps['desk/tickets']).toMatchObject({
+      state: 'failed',
+      changed: TICKETS.length - 1,
+      failed: 1,
+    });
+    expect(status.steps['desk/tickets']!.message).toMatch(
+      /5: the system refused it \(it is locked by an auditor\)/,
+    );
     expect(desk.members.get(ALICE.desk)!.status).toBe('active');
     desk.refused.clear();
     await decide(run, 'retry');
@@ -255,14 +289,18 @@ describe('systems without transactions', () => {
   test('a list whose pages shift is never an empty one: the plan says which, and waits', async () => {
     let n = 0;
     desk.betweenPages = category => {
-      if (category === 'tickets') desk.list('tickets').set(`late-${n}`, { key: `late-${n++}`, owner: ALICE.desk, label: 'late' });
+      if (category === 'tickets')
+        desk.list('tickets').set(`late-${n}`, { key: `late-${n++}`, owner: ALICE.desk, label: 'late' });
     };
     const { run } = await ask();
     const stuck = await waitFor(run, ({ state }) => state !== 'preparing');
     expect(stuck.state).toBe('needs-correction');
-    expect(stuck.findings.map(finding => finding.message).join('\n')).toMatch(/desk\/tickets.*could not be read whole/);
+    expect(stuck.findings.map(finding => finding.message).join('\n')).toMatch(
+      /desk\/tickets.*could not be read whole/,
+    );
     desk.betweenPages = () => {};
-    for (const key of [...desk.list('tickets').keys()]) if (key.startsWith('late-')) desk.list('tickets').delete(key);
+    for (const key of [...desk.list('tickets').keys()])
+      if (key.startsWith('late-')) desk.list('tickets').delete(key);
     await decide(run, 'retry');
     const { plan } = await waitFor(run, ({ state }) => state === 'awaiting-approval');
     expect(plan!.steps.find(step => step.id === 'desk/tickets')!.baseline.count).toBe(TICKETS.length);
@@ -293,7 +331,11 @@ describe.each(POINTS)('every effect dies once at the point "%s"', point => {
     else expect(crashes.died.size).toBeGreaterThanOrEqual(4);
     const receipts = await receiptsOf(offboardingId);
     expect(receipts.every(one => one.state !== 'intended')).toBe(true);
-    const expected = { before: ['done asked'], intended: ['aborted read', 'done asked'], 'result-lost': ['done asked'] };
+    const expected = {
+      before: ['done asked'],
+      intended: ['aborted read', 'done asked'],
+      'result-lost': ['done asked'],
+    };
     const seen = new Set(receipts.map(one => `${one.state} ${one.sure}`));
     expect([...seen].sort()).toEqual(expected[point as keyof typeof expected] ?? ['done read']);
   });

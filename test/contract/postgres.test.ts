@@ -110,10 +110,10 @@ async function postgresWorld(): Promise<World> {
     async write(category, key, owner) {
       if (owner === undefined) await db.query(`delete from ${category} where key = $1`, [key]);
       else
-        await db.query(`insert into ${category} (key, owner) values ($1, $2) on conflict (key) do update set owner = $2`, [
-          key,
-          owner,
-        ]);
+        await db.query(
+          `insert into ${category} (key, owner) values ($1, $2) on conflict (key) do update set owner = $2`,
+          [key, owner],
+        );
     },
     async refuse(_category, key) {
       await db.query('insert into refused values ($1)', [key]);

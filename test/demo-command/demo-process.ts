@@ -71,7 +71,9 @@ export async function startDemo(args: string[], stateDir: string): Promise<Demo>
   };
 }
 
-/** Command lines of every process that names the state directory: the demo, its servers, their supervisors. */
+/**
+ * Command lines of every process that names the state directory: the demo, its servers, their supervisors.
+ */
 export async function processesOf(stateDir: string): Promise<string[]> {
   const { stdout } = await run('ps', ['-ww', '-e', '-o', 'pid=,stat=,command='], { timeoutMs: 10_000 });
   return stdout.split('\n').filter(line => line.includes(stateDir) && !/^\s*\d+\s+Z/.test(line));

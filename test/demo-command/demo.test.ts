@@ -1,13 +1,14 @@
 /**
- * `handover demo` as a person meets it: real processes, real servers, one state directory that the tests use one after the other, as
- * somebody would who starts the demo again and again.
+ * `handover demo` as a person meets it: real processes, real servers, one state directory that the tests use
+ * one after the other, as somebody would who starts the demo again and again.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { type Demo, keepStateDir, listenOn, processesOf, startDemo } from './demo-process.js';
 
-// Two starts of everything take 15 s on an idle machine; a busy one needs several times that, and says nothing wrong.
+// Two starts of everything take 15 s on an idle machine; a busy one needs several times that, and says
+// nothing wrong.
 vi.setConfig({ testTimeout: 240_000 });
 
 let dir: string;
@@ -31,8 +32,14 @@ test('the demo ends by itself with exit code 0, and has shown the tree, the proo
 });
 
 test('a second start goes on from what is there, on other ports where its own are taken, and stays up until Ctrl-C', async () => {
-  const { ports } = JSON.parse(await readFile(join(dir, 'embedded.json'), 'utf8')) as { ports: Record<string, number> };
-  const taken = await Promise.all([listenOn(ports.temporal!), listenOn(ports.temporalUi!), listenOn(ports.postgres!)]);
+  const { ports } = JSON.parse(await readFile(join(dir, 'embedded.json'), 'utf8')) as {
+    ports: Record<string, number>;
+  };
+  const taken = await Promise.all([
+    listenOn(ports.temporal!),
+    listenOn(ports.temporalUi!),
+    listenOn(ports.postgres!),
+  ]);
   try {
     const demo = await startDemo([], dir);
     await demo.says('Everything stays up until Ctrl-C');
@@ -41,10 +48,14 @@ test('a second start goes on from what is there, on other ports where its own ar
     expect(demo.output()).toContain('Offboarding of Alice Moreno: closed (completed)');
     expect(demo.output()).toContain('{"user":"tomas@demo.example","requestedBy":"olivia@demo.example"}');
     for (const port of Object.values(ports)) expect(demo.output()).toContain(`Port ${port} is taken`);
-    expect(await environmentOf(dir)).toMatchObject({ env: { HANDOVER_STORE_URL: expect.stringContaining('postgres://') } });
+    expect(await environmentOf(dir)).toMatchObject({
+      env: { HANDOVER_STORE_URL: expect.stringContaining('postgres://') },
+    });
 
     // A demo beside it on the same state is told who runs it, and forgets nothing.
-    const [second, fresh] = await Promise.all([['--once'], ['--fresh']].map(async args => (await startDemo(args, dir)).end()));
+    const [second, fresh] = await Promise.all(
+      [['--once'], ['--fresh']].map(async args => (await startDemo(args, dir)).end()),
+    );
     expect(second).toMatchObject({ code: 1, output: expect.stringContaining(`kill ${demo.pid}`) });
     expect(fresh).toMatchObject({ code: 1, output: expect.stringContaining('End it first') });
 

@@ -1,4 +1,7 @@
-/** The deployed shape, as far as it can be checked without a container engine (docs/deploying.md says what that leaves open). */
+/**
+ * The deployed shape, as far as it can be checked without a container engine (docs/deploying.md says what
+ * that leaves open).
+ */
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -36,10 +39,15 @@ const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(m
 test('every variable that the compose file gives to our services is one that the code reads', () => {
   const code = sources(['runtime', 'workers', 'deploy', 'client']).map(read).join('\n');
   const config = readConfig(join(ROOT, 'examples/demo/handover.yaml'));
-  const connections = [config.store.connection, ...Object.values(config.systems).map(system => system.connection)];
+  const connections = [
+    config.store.connection,
+    ...Object.values(config.systems).map(system => system.connection),
+  ];
   const given = ours.flatMap(([, { environment }]) => Object.keys(environment ?? {}));
   expect(given).toEqual(expect.arrayContaining(['HANDOVER_CONFIG', 'TEMPORAL_ADDRESS', ...connections]));
-  const unread = given.filter(name => !connections.includes(name) && !new RegExp(`env\\??\\.${name}\\b`).test(code));
+  const unread = given.filter(
+    name => !connections.includes(name) && !new RegExp(`env\\??\\.${name}\\b`).test(code),
+  );
   expect(unread).toEqual([]);
 });
 
@@ -54,10 +62,13 @@ test('every image is pinned, every service that is waited for exists and can be 
   for (const [name, { depends_on = {} }] of services) {
     for (const [other, { condition }] of Object.entries(depends_on)) {
       expect(Object.keys(compose.services), `${name} waits for ${other}`).toContain(other);
-      if (condition === 'service_healthy') expect(compose.services[other]!.healthcheck, `${other}, for ${name}`).toBeDefined();
+      if (condition === 'service_healthy')
+        expect(compose.services[other]!.healthcheck, `${other}, for ${name}`).toBeDefined();
     }
   }
-  expect(compose.services.worker!.depends_on).toMatchObject({ register: { condition: 'service_completed_successfully' } });
+  expect(compose.services.worker!.depends_on).toMatchObject({
+    register: { condition: 'service_completed_successfully' },
+  });
 });
 
 test('every file that the compose file mounts or starts, and that the image copies, exists', () => {
@@ -69,8 +80,10 @@ test('every file that the compose file mounts or starts, and that the image copi
     .flatMap(([, service]) => [...(service.entrypoint ?? []), ...(service.healthcheck?.test ?? [])])
     .filter(word => word.includes('/'));
   expect([...mounted, ...started].length).toBeGreaterThanOrEqual(6);
-  for (const path of [...mounted, ...started, ...copied]) expect(existsSync(join(ROOT, path)), path).toBe(true);
-  for (const path of copied) expect(read('.dockerignore').split('\n'), path).toContain(`!${path.replace('./', '')}`);
+  for (const path of [...mounted, ...started, ...copied])
+    expect(existsSync(join(ROOT, path)), path).toBe(true);
+  for (const path of copied)
+    expect(read('.dockerignore').split('\n'), path).toContain(`!${path.replace('./', '')}`);
 });
 
 test('the image holds every file that its commands import, and no package that only developers install', () => {
@@ -84,7 +97,9 @@ test('the image holds every file that its commands import, and no package that o
     'deploy/healthy.mjs',
   ]);
   expect(files.length).toBeGreaterThan(50);
-  expect(files.filter(file => !copied.some(path => file === path || file.startsWith(`${path}/`)))).toEqual([]);
+  expect(files.filter(file => !copied.some(path => file === path || file.startsWith(`${path}/`)))).toEqual(
+    [],
+  );
   // The SDK's own packages come with each other.
   expect(packages.filter(name => !dependencies[name])).toEqual([]);
 });
@@ -92,7 +107,12 @@ test('the image holds every file that its commands import, and no package that o
 test('the one-shot service makes the namespace and exactly the search attributes that runs set, and may run again', async () => {
   const lines: string[] = [];
   const namespace = `deploy-${process.pid}-${Date.now()}`;
-  const options = { address: temporalAddress(), namespace, retentionDays: 30, say: (line: string) => lines.push(line) };
+  const options = {
+    address: temporalAddress(),
+    namespace,
+    retentionDays: 30,
+    say: (line: string) => lines.push(line),
+  };
   await register(options);
   await register(options);
   expect(lines.at(-1)).toBe('Search attributes: all there already.');

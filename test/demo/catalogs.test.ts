@@ -31,9 +31,12 @@ describe('the demo catalogs', () => {
     expect([...categories.keys()].filter(category => !asked.has(category))).toEqual([]);
   });
 
-  it.each(['transfer', 'remove', 'revoke', 'acknowledge', 'keep'] as const)('show the disposition %s', disposition => {
-    expect([...categories.values()].map(spec => spec.do)).toContain(disposition);
-  });
+  it.each(['transfer', 'remove', 'revoke', 'acknowledge', 'keep'] as const)(
+    'show the disposition %s',
+    disposition => {
+      expect([...categories.values()].map(spec => spec.do)).toContain(disposition);
+    },
+  );
 
   it('show every key of a category once at least', () => {
     const shown = (test: (spec: (typeof workspace.categories)[string]) => boolean): boolean =>
@@ -69,13 +72,18 @@ describe('the demo catalogs', () => {
   });
 
   it('link every item that a person must deal with', () => {
-    expect([...categories].filter(([, spec]) => spec.do !== 'keep' && spec.link === undefined).map(([id]) => id)).toEqual([]);
+    expect(
+      [...categories].filter(([, spec]) => spec.do !== 'keep' && spec.link === undefined).map(([id]) => id),
+    ).toEqual([]);
   });
 
   it('only order categories that exist', () => {
-    const known = (system: string, other: string): boolean => categories.has(other.includes('/') ? other : `${system}/${other}`);
+    const known = (system: string, other: string): boolean =>
+      categories.has(other.includes('/') ? other : `${system}/${other}`);
     const unknown = [workspace, helpdesk].flatMap(catalog =>
-      Object.values(catalog.categories).flatMap(spec => spec.after.filter(other => !known(catalog.system, other))),
+      Object.values(catalog.categories).flatMap(spec =>
+        spec.after.filter(other => !known(catalog.system, other)),
+      ),
     );
     expect(unknown).toEqual([]);
   });
@@ -84,7 +92,9 @@ describe('the demo catalogs', () => {
 describe('the standing rules of the demo', () => {
   it('name categories and systems that exist, and end with a rule for everything', () => {
     expect(
-      config.successors.map(rule => rule.category).filter(category => category !== undefined && !categories.has(category)),
+      config.successors
+        .map(rule => rule.category)
+        .filter(category => category !== undefined && !categories.has(category)),
     ).toEqual([]);
     expect(config.successors.at(-1)).toEqual({ rule: 'manager' });
   });
@@ -92,8 +102,10 @@ describe('the standing rules of the demo', () => {
   it('match on attributes, queues and "unassigned" that the catalogs offer', () => {
     for (const { category, rule } of config.successors) {
       const spec = category === undefined ? undefined : categories.get(category);
-      if (typeof rule === 'object' && 'match' in rule) expect(spec?.attributes).toHaveProperty(rule.match.attribute);
-      if (typeof rule === 'string' && rule.startsWith('queue:')) expect(spec?.queues).toHaveProperty(rule.slice('queue:'.length));
+      if (typeof rule === 'object' && 'match' in rule)
+        expect(spec?.attributes).toHaveProperty(rule.match.attribute);
+      if (typeof rule === 'string' && rule.startsWith('queue:'))
+        expect(spec?.queues).toHaveProperty(rule.slice('queue:'.length));
       if (rule === 'unassigned') expect(spec?.unassigned).toBe(true);
     }
   });

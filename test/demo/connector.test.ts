@@ -18,7 +18,10 @@ let workspace: WholeConnector;
 let helpdesk: WholeConnector;
 
 const connect = async (system: string, url: string): Promise<WholeConnector> => {
-  const catalog = await loadCatalog(fileURLToPath(new URL(`../../systems/demo-${system}.yaml`, import.meta.url)), KINDS);
+  const catalog = await loadCatalog(
+    fileURLToPath(new URL(`../../systems/demo-${system}.yaml`, import.meta.url)),
+    KINDS,
+  );
   return createConnector(catalog, { connection: new Bundle(system, { url }) }) as WholeConnector;
 };
 
@@ -49,7 +52,9 @@ describe('the connector', () => {
     expect(second.human).toBe(alice.human);
     // A round-robin over her team must not come back to her.
     expect(
-      (await workspace.directory.team('customer-success')).filter(one => one.human === alice.human).map(one => one.id),
+      (await workspace.directory.team('customer-success'))
+        .filter(one => one.human === alice.human)
+        .map(one => one.id),
     ).toEqual([alice.id]);
   });
 
@@ -65,8 +70,13 @@ describe('the connector', () => {
   it('refuses Nina as a sender, Olivia for conversations and nobody’s own report as their manager', async () => {
     const alice = await person('alice@demo.example');
     const ineligible = async (connector: WholeConnector, category: string, email: string): Promise<number> =>
-      (await connector.ineligible(await account(connector, alice), category, await account(connector, await person(email))))
-        .count;
+      (
+        await connector.ineligible(
+          await account(connector, alice),
+          category,
+          await account(connector, await person(email)),
+        )
+      ).count;
     expect(await ineligible(workspace, 'playbook_senders', 'nina.okafor@demo.example')).toBe(9);
     expect(await ineligible(workspace, 'playbook_senders', 'mei.tanaka@demo.example')).toBe(0);
     expect(await ineligible(helpdesk, 'open_conversations', 'olivia@demo.example')).toBeGreaterThan(0);
@@ -125,6 +135,7 @@ async function person(email: string): Promise<Person> {
 
 async function account(connector: Connector, who: Person): Promise<Account> {
   const resolution = await connector.resolveAccount(who, {});
-  if (resolution.kind !== 'found') throw new Error(`${who.name} is ${resolution.kind} in ${connector.system}`);
+  if (resolution.kind !== 'found')
+    throw new Error(`${who.name} is ${resolution.kind} in ${connector.system}`);
   return resolution.account;
 }

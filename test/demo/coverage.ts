@@ -1,11 +1,18 @@
-/** What products that offboard people promise to take care of, and the categories of the demo that stand for it. */
+/**
+ * What products that offboard people promise to take care of, and the categories of the demo that stand for
+ * it.
+ */
 export const CATEGORIES_BY_PROMISE: Record<string, string[]> = {
   'ownership of customers, in two fields': ['workspace/companies_csm', 'workspace/companies_account_manager'],
   'open tasks': ['workspace/open_tasks'],
   'tasks that playbooks create': ['workspace/playbook_tasks'],
   'tasks that lifecycles create': ['workspace/lifecycle_tasks'],
   'senders of automatic e-mails': ['workspace/playbook_senders'],
-  'dashboards and saved views': ['workspace/dashboards', 'workspace/insight_views', 'workspace/customer_views'],
+  'dashboards and saved views': [
+    'workspace/dashboards',
+    'workspace/insight_views',
+    'workspace/customer_views',
+  ],
   'fields of one’s own that name a person': ['workspace/company_user_fields'],
   'pending approvals, by hand': ['workspace/pending_approvals'],
   'scheduled e-mails, by hand': ['workspace/scheduled_emails'],
@@ -51,7 +58,11 @@ export const CATEGORIES_BY_PROMISE: Record<string, string[]> = {
   'internal notes': ['helpdesk/internal_notes'],
   'team memberships': ['helpdesk/teams'],
   mentions: ['helpdesk/mentions'],
-  'the trail of the past': ['helpdesk/audit_events', 'helpdesk/closed_conversations', 'helpdesk/past_callbacks'],
+  'the trail of the past': [
+    'helpdesk/audit_events',
+    'helpdesk/closed_conversations',
+    'helpdesk/past_callbacks',
+  ],
   'conversations for another agent, or for nobody': ['helpdesk/open_conversations'],
   'snoozed conversations, which reopen later': ['helpdesk/snoozed_conversations'],
   'callbacks, which fire later': ['helpdesk/callbacks'],

@@ -12,7 +12,8 @@ import { readConfig } from '../../runtime/config.js';
 import { createTestDatabase, type TestDatabase } from '../support/servers.js';
 
 const load = async (system: string): Promise<Catalog> =>
-  (await loadCatalog(fileURLToPath(new URL(`../../systems/demo-${system}.yaml`, import.meta.url)), KINDS)).catalog;
+  (await loadCatalog(fileURLToPath(new URL(`../../systems/demo-${system}.yaml`, import.meta.url)), KINDS))
+    .catalog;
 
 /** A system of the demo with somebody's identities in it. */
 interface World {
@@ -59,27 +60,41 @@ describe('the demo world', () => {
 
   it('gives Alice something of every category', async () => {
     const nothing: string[] = [];
-    for (const { id, client, spec, alice } of everyCategory()) if ((await held(client, spec, alice)) === 0) nothing.push(id);
+    for (const { id, client, spec, alice } of everyCategory())
+      if ((await held(client, spec, alice)) === 0) nothing.push(id);
     expect(nothing).toEqual([]);
   });
 
   it('gives Alice thousands in the big categories', async () => {
     const counts = new Map<string, number>();
-    for (const { id, client, spec, alice } of everyCategory()) counts.set(id, await held(client, spec, alice));
+    for (const { id, client, spec, alice } of everyCategory())
+      counts.set(id, await held(client, spec, alice));
     expect(counts.get('workspace/open_tasks')).toBe(6_000);
     expect(counts.get('helpdesk/open_conversations')).toBe(4_200);
   });
 
   it('has keys that a JavaScript number would change', async () => {
-    const { rows } = await workspace.client.query<{ id: string }>('select id::text from public.tasks order by id limit 1');
+    const { rows } = await workspace.client.query<{ id: string }>(
+      'select id::text from public.tasks order by id limit 1',
+    );
     expect(String(Number(rows[0]!.id))).not.toBe(rows[0]!.id);
   });
 
   it('lets nothing that is planned fire before tomorrow', async () => {
-    expect(await number(helpdesk, `select count(*) from public.conversations where snoozed_until < now()`)).toBe(0);
-    expect(await number(helpdesk, `select count(*) from public.callbacks where status = 'scheduled' and due_at < now()`)).toBe(0);
     expect(
-      await number(workspace, `select count(*) from public.scheduled_emails where status = 'queued' and send_at < now()`),
+      await number(helpdesk, `select count(*) from public.conversations where snoozed_until < now()`),
+    ).toBe(0);
+    expect(
+      await number(
+        helpdesk,
+        `select count(*) from public.callbacks where status = 'scheduled' and due_at < now()`,
+      ),
+    ).toBe(0);
+    expect(
+      await number(
+        workspace,
+        `select count(*) from public.scheduled_emails where status = 'queued' and send_at < now()`,
+      ),
     ).toBe(0);
   });
 
@@ -121,14 +136,22 @@ describe('the characters of the demo', () => {
     const config = readConfig(fileURLToPath(new URL('../../examples/demo/handover.yaml', import.meta.url)));
     for (const { category, rule } of config.successors) {
       for (const address of JSON.stringify(rule).match(/[a-z.]+@demo\.example/g) ?? []) {
-        expect(await person(address.split('@')[0]!), address).toMatchObject({ status: 'active', kind: 'human', email: address });
+        expect(await person(address.split('@')[0]!), address).toMatchObject({
+          status: 'active',
+          kind: 'human',
+          email: address,
+        });
         if (category?.startsWith('helpdesk/')) expect(await agents(address), address).toBe(1);
       }
     }
   });
 
   it('Olivia runs offboardings, and exactly two people besides Alice’s second account approve them', async () => {
-    expect(await person('olivia')).toMatchObject({ role: 'admin', reviews_offboardings: false, status: 'active' });
+    expect(await person('olivia')).toMatchObject({
+      role: 'admin',
+      reviews_offboardings: false,
+      status: 'active',
+    });
     const { rows } = await workspace.client.query<{ login: string; person_no: string }>(
       'select login, person_no from public.users where reviews_offboardings order by id',
     );
@@ -140,26 +163,36 @@ describe('the characters of the demo', () => {
   });
 
   it('both systems have exactly one owner', async () => {
-    expect(await number(workspace, `select count(*) from public.users where role = 'owner' and status = 'active'`)).toBe(1);
-    expect(await number(helpdesk, `select count(*) from public.agents where role = 'owner' and status = 'active'`)).toBe(1);
+    expect(
+      await number(workspace, `select count(*) from public.users where role = 'owner' and status = 'active'`),
+    ).toBe(1);
+    expect(
+      await number(helpdesk, `select count(*) from public.agents where role = 'owner' and status = 'active'`),
+    ).toBe(1);
   });
 
   it('the helpdesk itself refuses to switch off its last Owner', async () => {
-    await expect(helpdesk.client.query(`update public.agents set status = 'inactive' where role = 'owner'`)).rejects.toThrow(
-      'last Owner',
-    );
+    await expect(
+      helpdesk.client.query(`update public.agents set status = 'inactive' where role = 'owner'`),
+    ).rejects.toThrow('last Owner');
   });
 
   it('Henrik is inactive and still owns work', async () => {
     expect(await person('henrik.sato')).toMatchObject({ status: 'inactive' });
     expect(
-      await number(workspace, `select count(*) from public.tasks where assignee_id = 1033 and status <> 'done'`),
+      await number(
+        workspace,
+        `select count(*) from public.tasks where assignee_id = 1033 and status <> 'done'`,
+      ),
     ).toBeGreaterThan(0);
   });
 
   it('Nina cannot send e-mail, Caleb has no helpdesk account, and two people are called Jonas Web(b)er', async () => {
     expect(
-      await number(workspace, `select count(*) from public.connected_mailboxes where user_id = 1036 and status = 'connected'`),
+      await number(
+        workspace,
+        `select count(*) from public.connected_mailboxes where user_id = 1036 and status = 'connected'`,
+      ),
     ).toBe(0);
     expect(await agents('nina.okafor@demo.example')).toBe(1);
     expect(await agents('caleb.brooks@demo.example')).toBe(0);
@@ -168,15 +201,22 @@ describe('the characters of the demo', () => {
 
   it('Tomás, the second leaver, holds work as well', async () => {
     expect(await person('tomas')).toMatchObject({ id: '1021', team: 'sales' });
-    expect(await number(workspace, `select count(*) from public.opportunities where owner_id = 1021`)).toBeGreaterThan(100);
+    expect(
+      await number(workspace, `select count(*) from public.opportunities where owner_id = 1021`),
+    ).toBeGreaterThan(100);
   });
 });
 
 describe('seeding', () => {
   it('a second time changes nothing, not even what happened since', async () => {
-    await workspace.client.query(`update public.tasks set assignee_id = ${BRUNO} where id = (select min(id) from public.tasks)`);
+    await workspace.client.query(
+      `update public.tasks set assignee_id = ${BRUNO} where id = (select min(id) from public.tasks)`,
+    );
     const before = await Promise.all(worlds().map(fingerprint));
-    const again = await seedDemo({ workspaceUrl: workspace.database.url, helpdeskUrl: helpdesk.database.url });
+    const again = await seedDemo({
+      workspaceUrl: workspace.database.url,
+      helpdeskUrl: helpdesk.database.url,
+    });
     expect(again.fresh).toBe(false);
     expect(await Promise.all(worlds().map(fingerprint))).toEqual(before);
   });
@@ -209,12 +249,12 @@ describe('seeding', () => {
     await client.connect();
     try {
       await client.query('create table public.payroll (id int)');
-      await expect(seedDemo({ workspaceUrl: foreign.url, helpdeskUrl: helpdesk.database.url })).rejects.toThrow(
-        'tables of something else',
-      );
-      expect((await client.query(`select count(*)::int as n from pg_tables where schemaname = 'public'`)).rows).toEqual([
-        { n: 1 },
-      ]);
+      await expect(
+        seedDemo({ workspaceUrl: foreign.url, helpdeskUrl: helpdesk.database.url }),
+      ).rejects.toThrow('tables of something else');
+      expect(
+        (await client.query(`select count(*)::int as n from pg_tables where schemaname = 'public'`)).rows,
+      ).toEqual([{ n: 1 }]);
     } finally {
       await client.end();
       await foreign.drop();
@@ -222,13 +262,18 @@ describe('seeding', () => {
   });
 });
 
-function everyCategory(of = worlds()): { id: string; client: pg.Client; spec: CategorySpec; alice: string }[] {
+function everyCategory(
+  of = worlds(),
+): { id: string; client: pg.Client; spec: CategorySpec; alice: string }[] {
   return of.flatMap(({ catalog, client }) =>
     Object.entries(catalog.categories).map(([name, spec]) => ({
       id: `${catalog.system}/${name}`,
       client,
       spec,
-      alice: spec.owner.identity === 'email' ? 'alice@demo.example' : String(catalog.system === 'helpdesk' ? ALICE_AGENT : ALICE),
+      alice:
+        spec.owner.identity === 'email'
+          ? 'alice@demo.example'
+          : String(catalog.system === 'helpdesk' ? ALICE_AGENT : ALICE),
     })),
   );
 }

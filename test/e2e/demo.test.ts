@@ -14,24 +14,40 @@ afterAll(() => world?.stop());
 
 test('a leaver is handed over and switched off, and nothing is left', async () => {
   const { offboardings } = world;
-  const answer = await offboardings.request({ user: 'alice@demo.example', requestedBy: 'olivia@demo.example' });
+  const answer = await offboardings.request({
+    user: 'alice@demo.example',
+    requestedBy: 'olivia@demo.example',
+  });
   expect(answer).toMatchObject({ answer: 'started' });
   if (answer.answer !== 'started') return;
   const run = answer.workflowId;
-  const planned = await offboardings.waitFor(run, status => status.state !== 'preparing', { timeoutMs: 60_000 });
+  const planned = await offboardings.waitFor(run, status => status.state !== 'preparing', {
+    timeoutMs: 60_000,
+  });
   expect(planned.findings).toEqual([]);
   expect(planned.state).toBe('awaiting-approval');
   const { category } = planned.next[0]!.json;
-  expect(await offboardings.decide(run, 'acknowledge', { by: 'olivia@demo.example', category })).toMatchObject({
+  expect(
+    await offboardings.decide(run, 'acknowledge', { by: 'olivia@demo.example', category }),
+  ).toMatchObject({
     verdict: 'accepted',
   });
-  expect(await offboardings.decide(run, 'approve', { by: 'priya@demo.example', plan: planned.plan!.digest })).toMatchObject({
+  expect(
+    await offboardings.decide(run, 'approve', { by: 'priya@demo.example', plan: planned.plan!.digest }),
+  ).toMatchObject({
     verdict: 'accepted',
   });
-  const done = await offboardings.waitFor(run, status => ['closed', 'needs-attention'].includes(status.state), {
-    timeoutMs: 60_000,
+  const done = await offboardings.waitFor(
+    run,
+    status => ['closed', 'needs-attention'].includes(status.state),
+    {
+      timeoutMs: 60_000,
+    },
+  );
+  expect(done).toMatchObject({
+    outcome: 'completed',
+    access: { workspace: 'deactivated', helpdesk: 'deactivated' },
   });
-  expect(done).toMatchObject({ outcome: 'completed', access: { workspace: 'deactivated', helpdesk: 'deactivated' } });
   const { rows } = await world.db.workspace!.query("select status from public.users where login = 'alice'");
   expect(rows).toEqual([{ status: 'inactive' }]);
 });

@@ -1,4 +1,7 @@
-/** The world moves while a run waits and works: what comes late follows the approved rule or asks again, what others did stays. */
+/**
+ * The world moves while a run waits and works: what comes late follows the approved rule or asks again, what
+ * others did stays.
+ */
 import { expect, test } from 'vitest';
 import {
   acknowledgeAll,
@@ -22,7 +25,9 @@ const crm = (sql: string, values: unknown[] = []): Promise<{ rows: Record<string
   small.db.crm.query(sql, values);
 
 async function ticketsOf(assignee: number): Promise<number> {
-  const { rows } = await desk(`select count(*)::int as n from tickets where assignee_id = ${assignee} and status = 'open'`);
+  const { rows } = await desk(
+    `select count(*)::int as n from tickets where assignee_id = ${assignee} and status = 'open'`,
+  );
   return rows[0]!.n;
 }
 
@@ -59,7 +64,11 @@ test('more than the policy allows after the approval opens it again', async () =
   const run = await approvedButHeld();
   await desk([700, 701, 702, 703].map(number => newTicket(number)).join(';'));
   await acknowledgeAll(small, run);
-  const again = await waitFor(small, run, ({ state, revision }) => state === 'awaiting-approval' && revision === 2);
+  const again = await waitFor(
+    small,
+    run,
+    ({ state, revision }) => state === 'awaiting-approval' && revision === 2,
+  );
   expect(again).toMatchObject({ approvals: [], waitingOn: 'approval' });
   expect(again.plan!.steps.find(step => step.id === 'desk/tickets')!.baseline.count).toBe(13);
   expect(await ticketsOf(17)).toBe(13);
@@ -78,8 +87,14 @@ test('shrinking never asks again', async () => {
 
 test('what is assigned to the leaver while the step runs, or after it, is moved too', async () => {
   // One while tickets move; another while the next step of the same system runs, when the tickets are done.
-  const during = await trap(small.db.desk, 'tickets', byOthers(newTicket(700)), { when: 'old.number = 5', timing: 'after' });
-  const after = await trap(small.db.desk, 'watchers', byOthers(newTicket(701)), { when: `old.ticket = 'T-3'`, timing: 'after' });
+  const during = await trap(small.db.desk, 'tickets', byOthers(newTicket(700)), {
+    when: 'old.number = 5',
+    timing: 'after',
+  });
+  const after = await trap(small.db.desk, 'watchers', byOthers(newTicket(701)), {
+    when: `old.ticket = 'T-3'`,
+    timing: 'after',
+  });
   const { status } = await handOver(small);
   await Promise.all([during.mend(), after.mend()]);
   expect(status.outcome).toBe('completed');
@@ -117,7 +132,10 @@ test('what lands on the leaver in the very moment of the switch is reported', as
   expect(status.outcome).toBe('completed');
   expect(status.proofs.desk!.after).toEqual([{ step: 'desk/tickets', count: 1 }]);
   expect(status.steps['desk/deactivate']!.message).toMatch(/came after the switch: 1 in desk\/tickets/);
-  const { rows } = await small.db.store.query('select body from handover.certificates where offboarding = $1', [offboardingId]);
+  const { rows } = await small.db.store.query(
+    'select body from handover.certificates where offboarding = $1',
+    [offboardingId],
+  );
   expect(JSON.parse(rows[0].body).proofs.desk.after).toEqual([{ step: 'desk/tickets', count: 1 }]);
 });
 
@@ -196,7 +214,9 @@ test('whatever hands out work stops first, and then nothing new lands on the lea
     await crm(`select max(txid::bigint) filter (where tbl = 'assignment_rules') < min(txid::bigint) filter (where tbl = 'accounts') as first
                                 from moves_seen where app = 'handover'`);
   expect(rows).toEqual([{ first: true }]);
-  const fresh = await crm(`select count(*)::int as n from accounts where name = 'new' and owner_id = $1`, [small.cast.maya.id]);
+  const fresh = await crm(`select count(*)::int as n from accounts where name = 'new' and owner_id = $1`, [
+    small.cast.maya.id,
+  ]);
   expect(fresh.rows).toEqual([{ n: 9 }]);
 });
 
@@ -232,7 +252,11 @@ test('an acknowledgement survives a new revision, and fewer items', async () => 
   await acknowledgeAll(small, run);
   await crm(`update approvals set status = 'granted' where subject = 'Discount 1'`);
   await must(small, run, 'amend', 'olivia', { successor: mail(small, 'bob') });
-  const status = await waitFor(small, run, ({ state, revision }) => state === 'awaiting-approval' && revision === 2);
+  const status = await waitFor(
+    small,
+    run,
+    ({ state, revision }) => state === 'awaiting-approval' && revision === 2,
+  );
   expect(status.waitingOn).toBe('approval');
   await agree(small, run);
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
@@ -244,7 +268,11 @@ test('an item that nobody has seen opens the acknowledgement again, with a new r
   await acknowledgeAll(small, run);
   await addApproval(1);
   await must(small, run, 'amend', 'olivia', { successor: mail(small, 'bob') });
-  const status = await waitFor(small, run, ({ state, revision }) => state === 'awaiting-approval' && revision === 2);
+  const status = await waitFor(
+    small,
+    run,
+    ({ state, revision }) => state === 'awaiting-approval' && revision === 2,
+  );
   expect(status.waitingOn).toBe('acknowledgement');
   await agree(small, run);
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
@@ -261,7 +289,11 @@ test('an item that came after the acknowledgement is shown again before anything
     run,
     ({ waitingOn, sentence }) => waitingOn === 'acknowledgement' && /look at them again/.test(sentence),
   );
-  expect(status).toMatchObject({ state: 'awaiting-approval', revision: 1, approvals: [{ by: { id: small.cast.priya.id } }] });
+  expect(status).toMatchObject({
+    state: 'awaiting-approval',
+    revision: 1,
+    approvals: [{ by: { id: small.cast.priya.id } }],
+  });
   expect(status.shown['crm/approvals']).toMatchObject({ count: 3 });
   await acknowledgeAll(small, run);
   const done = await ended(small, run);
@@ -283,7 +315,9 @@ test('an item that came during the execution is acknowledged before anybody is s
   expect(run.status).toMatchObject({ state: 'needs-attention', access: { crm: 'open', desk: 'open' } });
   expect(run.status.sentence).toMatch(/Acknowledge again: crm\/approvals/);
   await acknowledgeAll(small, run);
-  expect(await waitFor(small, run, ({ state }) => state === 'closed')).toMatchObject({ outcome: 'completed' });
+  expect(await waitFor(small, run, ({ state }) => state === 'closed')).toMatchObject({
+    outcome: 'completed',
+  });
   await small.world.offboardings.result(run.run);
 });
 

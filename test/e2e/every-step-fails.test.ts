@@ -1,4 +1,7 @@
-/** Whichever step fails for good, the leaver stays active, the rest is done, and `retry` finishes it once it is mended. */
+/**
+ * Whichever step fails for good, the leaver stays active, the rest is done, and `retry` finishes it once it
+ * is mended.
+ */
 import { expect, test } from 'vitest';
 import type { Status } from '../../workflows/messages.js';
 import { ended, handOver, must, statesOf } from '../small-world/drive.js';
@@ -15,28 +18,42 @@ const WAITS: Record<string, string[]> = {
   'desk/watchers': ['desk/teams'],
 };
 
-test.each(EFFECTS)('%s fails for good: nobody is switched off, all else is done, and retry finishes it', async failing => {
-  const ground = GROUND.find(one => one.step === failing)!;
-  const mischief = await refuse(small.db[ground.system], ground.table);
-  try {
-    const run = await handOver(small);
-    const { status } = run;
-    expect(status).toMatchObject({ state: 'needs-attention', outcome: null, access: { crm: 'open', desk: 'open' } });
-    const expected = Object.fromEntries(
-      EFFECTS.map(step => [step, step === failing ? 'failed' : WAITS[failing]?.includes(step) ? 'not-run' : 'completed']),
-    );
-    expect(statesOf(status)).toEqual({ ...expected, 'crm/deactivate': 'not-run', 'desk/deactivate': 'not-run' });
-    expect(status.steps[failing]!.message).toMatch(/refused/);
-    expect(await leaverIs()).toEqual(['active', 'active']);
+test.each(EFFECTS)(
+  '%s fails for good: nobody is switched off, all else is done, and retry finishes it',
+  async failing => {
+    const ground = GROUND.find(one => one.step === failing)!;
+    const mischief = await refuse(small.db[ground.system], ground.table);
+    try {
+      const run = await handOver(small);
+      const { status } = run;
+      expect(status).toMatchObject({
+        state: 'needs-attention',
+        outcome: null,
+        access: { crm: 'open', desk: 'open' },
+      });
+      const expected = Object.fromEntries(
+        EFFECTS.map(step => [
+          step,
+          step === failing ? 'failed' : WAITS[failing]?.includes(step) ? 'not-run' : 'completed',
+        ]),
+      );
+      expect(statesOf(status)).toEqual({
+        ...expected,
+        'crm/deactivate': 'not-run',
+        'desk/deactivate': 'not-run',
+      });
+      expect(status.steps[failing]!.message).toMatch(/refused/);
+      expect(await leaverIs()).toEqual(['active', 'active']);
 
-    await mischief.mend();
-    await must(small, run, 'retry', 'olivia');
-    expectCompleted(await ended(small, run));
-    expect(await leaverIs()).toEqual(['inactive', 'inactive']);
-  } finally {
-    await mischief.mend();
-  }
-});
+      await mischief.mend();
+      await must(small, run, 'retry', 'olivia');
+      expectCompleted(await ended(small, run));
+      expect(await leaverIs()).toEqual(['inactive', 'inactive']);
+    } finally {
+      await mischief.mend();
+    }
+  },
+);
 
 test.each(SYSTEMS)('switching off in %s is refused: the run parks, and retry finishes it', async system => {
   const mischief = await refuse(small.db[system], PEOPLE[system].table, `new.status = 'inactive'`);

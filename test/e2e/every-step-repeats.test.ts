@@ -1,4 +1,7 @@
-/** Every activity runs twice with its first result lost, or twice at once. Database and ledger end as after one run. */
+/**
+ * Every activity runs twice with its first result lost, or twice at once. Database and ledger end as after
+ * one run.
+ */
 import { describe, expect, test } from 'vitest';
 import { atRest, ended, handOver, must, planned, start, statesOf } from '../small-world/drive.js';
 import { refuse } from '../small-world/mischief.js';
@@ -53,9 +56,10 @@ describe.each(Object.entries(WAYS))('every activity runs %s', (_way, repeated) =
     expect(status.outcome, status.sentence).toBe('completed');
     expect(changed(status.steps)).toEqual(DONE);
     expect(await seen()).toEqual(DONE);
-    const { rows } = await small.db.store.query('select count(*)::int as n from handover.certificates where offboarding = $1', [
-      offboardingId,
-    ]);
+    const { rows } = await small.db.store.query(
+      'select count(*)::int as n from handover.certificates where offboarding = $1',
+      [offboardingId],
+    );
     expect(rows[0].n).toBe(1);
     for (const verb of [
       'identify',
@@ -75,7 +79,11 @@ describe.each(Object.entries(WAYS))('every activity runs %s', (_way, repeated) =
     const run = await handOver(small);
     await mischief.mend();
     expect(statesOf(run.status)).toMatchObject({ 'desk/tickets': 'failed', 'crm/deactivate': 'not-run' });
-    expect(run.status.steps['desk/tickets']).toMatchObject({ changed: SIZES.tickets - 3, failed: 3, remaining: 3 });
+    expect(run.status.steps['desk/tickets']).toMatchObject({
+      changed: SIZES.tickets - 3,
+      failed: 3,
+      remaining: 3,
+    });
     await must(small, run, 'retry', 'olivia');
     const status = await ended(small, run);
     expect(status.outcome, status.sentence).toBe('completed');

@@ -26,14 +26,19 @@ function readable(value: unknown): unknown {
 function under(value: unknown, name: RegExp): unknown[] {
   if (Array.isArray(value)) return value.flatMap(item => under(item, name));
   if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, item]) => [...(name.test(key) ? [item] : []), ...under(item, name)]);
+  return Object.entries(value).flatMap(([key, item]) => [
+    ...(name.test(key) ? [item] : []),
+    ...under(item, name),
+  ]);
 }
 
 /** The same without what stands under keys of this name. */
 function without(value: unknown, name: RegExp): unknown {
   if (Array.isArray(value)) return value.map(item => without(item, name));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).flatMap(([key, item]) => (name.test(key) ? [] : [[key, without(item, name)]])));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, item]) => (name.test(key) ? [] : [[key, without(item, name)]])),
+  );
 }
 
 describe('secrets and names', () => {
@@ -60,20 +65,31 @@ describe('secrets and names', () => {
     const { temporal } = small.world.worker.deps;
     const archiver = temporal.workflow.getHandle(`archive/${first.offboardingId}`);
     await archiver.result();
-    const requests = temporal.workflow.list({ query: `TaskQueue = "${small.world.config.temporal.taskQueue}"` });
+    const requests = temporal.workflow.list({
+      query: `TaskQueue = "${small.world.config.temporal.taskQueue}"`,
+    });
     // Visibility follows a moment later: the request, the offboarding and the archiver.
     for (const deadline = Date.now() + 20_000; histories.length < 3 && Date.now() < deadline; ) {
       histories.length = 0;
       for await (const one of requests)
-        histories.push(JSON.parse(historyToJSON(await temporal.workflow.getHandle(one.workflowId, one.runId).fetchHistory())));
+        histories.push(
+          JSON.parse(
+            historyToJSON(await temporal.workflow.getHandle(one.workflowId, one.runId).fetchHistory()),
+          ),
+        );
     }
     expect(histories.length).toBeGreaterThanOrEqual(3);
   });
 
   test('a token’s secret and a connection’s password are nowhere: not in a history, not in our store, not in a log', async () => {
-    const { rows } = await small.db.store.query(`select tablename from pg_tables where schemaname = 'handover'`);
+    const { rows } = await small.db.store.query(
+      `select tablename from pg_tables where schemaname = 'handover'`,
+    );
     const tables = await Promise.all(
-      rows.map(async ({ tablename }) => (await small.db.store.query(`select t::text as row from handover.${tablename} t`)).rows),
+      rows.map(
+        async ({ tablename }) =>
+          (await small.db.store.query(`select t::text as row from handover.${tablename} t`)).rows,
+      ),
     );
     const archives = (await small.db.store.query('select history from handover.archives')).rows.map(row =>
       gunzipSync(row.history).toString(),
@@ -84,7 +100,8 @@ describe('secrets and names', () => {
       JSON.stringify(readable(archives.map(text => JSON.parse(text)))),
       logged.join('\n'),
     ].join('\n');
-    // The trap's own sentence is scrubbed of values, but it is somebody else's sentence: only quoted ones can be told apart.
+    // The trap's own sentence is scrubbed of values, but it is somebody else's sentence: only quoted ones can
+    // be told apart.
     expect(everything.split(`${CANARY}-`)).toHaveLength(1);
     expect(everything).not.toContain(small.password);
     expect(everything).toContain(run.offboardingId);
@@ -97,9 +114,10 @@ describe('secrets and names', () => {
       one.login === one.who ? `"${one.login}"` : one.login,
     ]);
     const places = {
-      ids: under(histories, /^(workflowId|activityId|timerId|updateId|requestId|originalExecutionRunId)$/).filter(
-        id => typeof id === 'string',
-      ),
+      ids: under(
+        histories,
+        /^(workflowId|activityId|timerId|updateId|requestId|originalExecutionRunId)$/,
+      ).filter(id => typeof id === 'string'),
       attributes: under(histories, /^searchAttributes$/),
       memos: under(histories, /^memo$/),
       // What a codec cannot encrypt: a failure's message and stack, not its details.
@@ -124,11 +142,14 @@ describe('secrets and names', () => {
 describe('the record', () => {
   const small = useSmallWorld();
   const archives = async (offboardingId: string) =>
-    (await small.db.store.query('select * from handover.archives where offboarding = $1', [offboardingId])).rows;
+    (await small.db.store.query('select * from handover.archives where offboarding = $1', [offboardingId]))
+      .rows;
 
   test('a closed run leaves its whole history, under a digest that verifies, and it cannot be overwritten', async () => {
     const run = await handOver(small);
-    await expect.poll(async () => (await archives(run.offboardingId)).length, { timeout: 15_000, interval: 100 }).toBe(1);
+    await expect
+      .poll(async () => (await archives(run.offboardingId)).length, { timeout: 15_000, interval: 100 })
+      .toBe(1);
     const [archive] = await archives(run.offboardingId);
     expect(createHash('sha256').update(archive.history).digest('hex')).toBe(archive.digest);
     const history = JSON.parse(gunzipSync(archive.history).toString()) as { events: { eventType: string }[] };
@@ -136,10 +157,13 @@ describe('the record', () => {
     expect(history.events.at(-1)!.eventType).toMatch(/WORKFLOW_EXECUTION_COMPLETED/);
     expect(archive.status).toBe('COMPLETED');
     for (const table of ['archives', 'certificates', 'audit', 'audit_bodies', 'plans'])
-      for (const statement of [`update handover.${table} set offboarding = offboarding`, `delete from handover.${table}`])
-        await expect(small.db.store.query(`${statement} where offboarding = $1`, [run.offboardingId])).rejects.toThrow(
-          /append-only/,
-        );
+      for (const statement of [
+        `update handover.${table} set offboarding = offboarding`,
+        `delete from handover.${table}`,
+      ])
+        await expect(
+          small.db.store.query(`${statement} where offboarding = $1`, [run.offboardingId]),
+        ).rejects.toThrow(/append-only/);
     const { deps } = small.world.worker;
     expect(await deps.store.archive.save({ ...archive, history: { events: [] } })).toBe(false);
     expect((await archives(run.offboardingId))[0].digest).toBe(archive.digest);
@@ -166,10 +190,13 @@ describe('the record', () => {
       )
       .toBe(true);
     await small.world.restartWorker();
-    await expect.poll(async () => (await archives(run.offboardingId)).length, { timeout: 20_000, interval: 200 }).toBe(1);
+    await expect
+      .poll(async () => (await archives(run.offboardingId)).length, { timeout: 20_000, interval: 200 })
+      .toBe(1);
     expect((await archives(run.offboardingId))[0]).toMatchObject({ status: 'TERMINATED' });
     // And the register forgets it, so that it stands in nobody's way.
-    const open = () => small.db.store.query('select 1 from handover.open_runs where offboarding = $1', [run.offboardingId]);
+    const open = () =>
+      small.db.store.query('select 1 from handover.open_runs where offboarding = $1', [run.offboardingId]);
     await expect.poll(async () => (await open()).rowCount, { timeout: 20_000, interval: 100 }).toBe(0);
   });
 

@@ -1,4 +1,7 @@
-/** What fails, lies, cannot be read or goes away: it is named, nobody is switched off, and the run goes on once it is mended. */
+/**
+ * What fails, lies, cannot be read or goes away: it is named, nobody is switched off, and the run goes on
+ * once it is mended.
+ */
 import { expect, test } from 'vitest';
 import type { StepsResult } from '../../activities/run-steps.js';
 import {
@@ -63,24 +66,38 @@ test('a target that accepts a change and does not make it is caught at the item'
   });
   const run = await handOver(small);
   await mischief.mend();
-  expect(run.status.steps['desk/tickets']).toMatchObject({ state: 'failed', changed: 8, failed: 1, remaining: 1 });
+  expect(run.status.steps['desk/tickets']).toMatchObject({
+    state: 'failed',
+    changed: 8,
+    failed: 1,
+    remaining: 1,
+  });
   expect(run.status.steps['desk/tickets']!.message).toMatch(/another owner or put it back/);
   expect(await statusOf()).toEqual(['active', 'active']);
   await must(small, run, 'retry', 'olivia');
   // What was refused and then went through is not counted as refused any more.
   const done = await ended(small, run);
-  expect(done).toMatchObject({ outcome: 'completed', steps: { 'desk/tickets': { changed: 9, failed: 0, exceptions: [] } } });
+  expect(done).toMatchObject({
+    outcome: 'completed',
+    steps: { 'desk/tickets': { changed: 9, failed: 0, exceptions: [] } },
+  });
 });
 
 test('items that come after a refusal was mended are moved like others', async () => {
   const mischief = await refuse(small.db.desk, 'tickets', 'old.number in (2, 3)');
   const run = await handOver(small);
   await mischief.mend();
-  const late = await trap(small.db.desk, 'tickets', byOthers(newTicket(700)), { when: 'old.number = 3', timing: 'after' });
+  const late = await trap(small.db.desk, 'tickets', byOthers(newTicket(700)), {
+    when: 'old.number = 3',
+    timing: 'after',
+  });
   await must(small, run, 'retry', 'olivia');
   const done = await ended(small, run);
   await late.mend();
-  expect(done).toMatchObject({ outcome: 'completed', steps: { 'desk/tickets': { changed: 10, failed: 0, arrived: 1 } } });
+  expect(done).toMatchObject({
+    outcome: 'completed',
+    steps: { 'desk/tickets': { changed: 10, failed: 0, arrived: 1 } },
+  });
 });
 
 test('a step that says "done" and has done nothing is caught by the proof, and nobody is switched off', async () => {
@@ -126,7 +143,8 @@ const HIDINGS: [what: string, hide: () => string, show: () => string, step: stri
   ],
   [
     'row-level security hides some rows',
-    () => `alter table tickets enable row level security; create policy only_english on tickets using (language = 'en')`,
+    () =>
+      `alter table tickets enable row level security; create policy only_english on tickets using (language = 'en')`,
     () => 'drop policy only_english on tickets; alter table tickets disable row level security',
     'desk/tickets',
     /row-level security/,
@@ -140,21 +158,24 @@ const HIDINGS: [what: string, hide: () => string, show: () => string, step: stri
   ],
 ];
 
-test.each(HIDINGS)('%s before the plan: there is none until it can be read', async (_what, hide, show, step, says) => {
-  await desk(hide());
-  try {
-    const run = await start(small);
-    const status = await planned(small, run);
-    expect(status).toMatchObject({ state: 'needs-correction', plan: null });
-    expect(status.findings.map(finding => finding.code)).toContain('category-unreadable');
-    expect(status.findings.find(finding => finding.step === step)!.message).toMatch(says);
-    await desk(show());
-    await must(small, run, 'retry', 'olivia');
-    await waitFor(small, run, ({ state }) => state === 'awaiting-approval');
-  } finally {
-    await desk(show()).catch(() => {});
-  }
-});
+test.each(HIDINGS)(
+  '%s before the plan: there is none until it can be read',
+  async (_what, hide, show, step, says) => {
+    await desk(hide());
+    try {
+      const run = await start(small);
+      const status = await planned(small, run);
+      expect(status).toMatchObject({ state: 'needs-correction', plan: null });
+      expect(status.findings.map(finding => finding.code)).toContain('category-unreadable');
+      expect(status.findings.find(finding => finding.step === step)!.message).toMatch(says);
+      await desk(show());
+      await must(small, run, 'retry', 'olivia');
+      await waitFor(small, run, ({ state }) => state === 'awaiting-approval');
+    } finally {
+      await desk(show()).catch(() => {});
+    }
+  },
+);
 
 test.each(HIDINGS)('%s after the approval: it is open again, by name', async (_what, hide, show, step) => {
   const run = await approvedButHeld();
@@ -171,9 +192,14 @@ test.each(HIDINGS)('%s after the approval: it is open again, by name', async (_w
 });
 
 test('a category that cannot be read for the proof keeps the leaver active', async () => {
-  const mischief = await trap(small.db.desk, 'team_members', `revoke select on public.tickets from ${small.role};`, {
-    on: 'delete',
-  });
+  const mischief = await trap(
+    small.db.desk,
+    'team_members',
+    `revoke select on public.tickets from ${small.role};`,
+    {
+      on: 'delete',
+    },
+  );
   const run = await handOver(small);
   await mischief.mend();
   expect(run.status.state).toBe('needs-attention');
@@ -188,19 +214,25 @@ test('a category that cannot be read for the proof keeps the leaver active', asy
 test.each([
   ['to move', 'tickets', 'desk/tickets'],
   ['to switch off', 'agents', 'desk/deactivate'],
-])('the right %s is missing: the step says so, and retry finishes once it is given', async (_what, table, step) => {
-  await desk(`revoke update on ${table} from ${small.role}`);
-  try {
-    const run = await handOver(small);
-    expect(run.status.steps[step]).toMatchObject({ state: 'failed', message: expect.stringMatching(/lacks a right/) });
-    expect(await statusOf()).toEqual(['active', 'active']);
-    await desk(`grant update on ${table} to ${small.role}`);
-    await must(small, run, 'retry', 'olivia');
-    expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
-  } finally {
-    await desk(`grant update on ${table} to ${small.role}`);
-  }
-});
+])(
+  'the right %s is missing: the step says so, and retry finishes once it is given',
+  async (_what, table, step) => {
+    await desk(`revoke update on ${table} from ${small.role}`);
+    try {
+      const run = await handOver(small);
+      expect(run.status.steps[step]).toMatchObject({
+        state: 'failed',
+        message: expect.stringMatching(/lacks a right/),
+      });
+      expect(await statusOf()).toEqual(['active', 'active']);
+      await desk(`grant update on ${table} to ${small.role}`);
+      await must(small, run, 'retry', 'olivia');
+      expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+    } finally {
+      await desk(`grant update on ${table} to ${small.role}`);
+    }
+  },
+);
 
 // --- finish, and skip ---------------------------------------------------------------------------------------------------------
 test('a run that was finished half-way leaves its record, and the next one does the other half', async () => {
@@ -211,9 +243,10 @@ test('a run that was finished half-way leaves its record, and the next one does 
   const report = await small.world.offboardings.result(first.run);
   expect(report).toMatchObject({ outcome: 'completed-partially', access: { crm: 'open', desk: 'open' } });
   expect(report.sentence).toMatch(/Not switched off: .*crm/);
-  const { rows } = await small.db.store.query(`select kind from handover.audit where offboarding = $1 and kind like 'step-%'`, [
-    first.offboardingId,
-  ]);
+  const { rows } = await small.db.store.query(
+    `select kind from handover.audit where offboarding = $1 and kind like 'step-%'`,
+    [first.offboardingId],
+  );
   expect(rows.map(row => row.kind)).toContain('step-failed');
   await mischief.mend();
 
@@ -231,30 +264,40 @@ test('refused items are shown with the reason; skipping them counts once somebod
   expect(step).toMatchObject({ state: 'failed', changed: 7, failed: 2, leftover: { count: 2 } });
   expect(step.exceptions).toHaveLength(2);
   for (const exception of step.exceptions)
-    expect(exception).toMatchObject({ kind: 'failed', why: expect.stringMatching(/the database refused it/) });
+    expect(exception).toMatchObject({
+      kind: 'failed',
+      why: expect.stringMatching(/the database refused it/),
+    });
   const skip = { plan: run.status.plan!.digest, step: 'desk/tickets', keys: step.leftover!.digest };
   expect(await decide(small, run, 'approve', 'priya', skip)).toMatchObject({ verdict: 'refused' });
-  expect(await decide(small, run, 'skip', 'olivia', { step: 'crm/accounts', reason: 'because' })).toMatchObject({
+  expect(
+    await decide(small, run, 'skip', 'olivia', { step: 'crm/accounts', reason: 'because' }),
+  ).toMatchObject({
     verdict: 'refused',
   });
-  expect(await decide(small, run, 'skip', 'olivia', { step: 'crm/deactivate', reason: 'because' })).toMatchObject({
+  expect(
+    await decide(small, run, 'skip', 'olivia', { step: 'crm/deactivate', reason: 'because' }),
+  ).toMatchObject({
     verdict: 'refused',
   });
   await must(small, run, 'skip', 'olivia', { step: 'desk/tickets', reason: 'the customer is gone' });
   expect((await small.world.offboardings.status(run.run)).state).toBe('needs-attention');
   expect(await decide(small, run, 'approve', 'olivia', skip)).toMatchObject({ verdict: 'refused' });
   expect(await decide(small, run, 'approve', 'alias', skip)).toMatchObject({ verdict: 'refused' });
-  expect(await decide(small, run, 'approve', 'priya', { ...skip, keys: '0'.repeat(64) })).toMatchObject({ verdict: 'refused' });
+  expect(await decide(small, run, 'approve', 'priya', { ...skip, keys: '0'.repeat(64) })).toMatchObject({
+    verdict: 'refused',
+  });
   await must(small, run, 'approve', 'priya', skip);
   const status = await ended(small, run);
   expect(status.outcome).toBe('completed');
   expect(status.steps['desk/tickets']).toMatchObject({ state: 'skipped', changed: 7 });
-  expect((await desk('select count(*)::int as n from tickets where assignee_id = 17 and number in (2, 3)')).rows).toEqual([
-    { n: 2 },
-  ]);
-  const { rows } = await small.db.store.query('select body from handover.certificates where offboarding = $1', [
-    run.offboardingId,
-  ]);
+  expect(
+    (await desk('select count(*)::int as n from tickets where assignee_id = 17 and number in (2, 3)')).rows,
+  ).toEqual([{ n: 2 }]);
+  const { rows } = await small.db.store.query(
+    'select body from handover.certificates where offboarding = $1',
+    [run.offboardingId],
+  );
   expect(JSON.parse(rows[0].body).waivers['desk/tickets']).toMatchObject({
     reason: 'the customer is gone',
     approvedBy: { id: small.cast.priya.id },
@@ -267,9 +310,20 @@ test('a skip waives what was shown and nothing that comes later', async () => {
   const { digest } = run.status.steps['desk/tickets']!.leftover!;
   await must(small, run, 'skip', 'olivia', { step: 'desk/tickets', reason: 'the customer is gone' });
   await desk(newTicket(700));
-  await must(small, run, 'approve', 'priya', { plan: run.status.plan!.digest, step: 'desk/tickets', keys: digest });
-  const status = await waitFor(small, run, one => one.state === 'closed' || (one.state === 'needs-attention' && one.retries > 0));
-  expect(status).toMatchObject({ state: 'needs-attention', steps: { 'desk/tickets': { state: 'failed', remaining: 1 } } });
+  await must(small, run, 'approve', 'priya', {
+    plan: run.status.plan!.digest,
+    step: 'desk/tickets',
+    keys: digest,
+  });
+  const status = await waitFor(
+    small,
+    run,
+    one => one.state === 'closed' || (one.state === 'needs-attention' && one.retries > 0),
+  );
+  expect(status).toMatchObject({
+    state: 'needs-attention',
+    steps: { 'desk/tickets': { state: 'failed', remaining: 1 } },
+  });
   expect(await statusOf()).toEqual(['active', 'active']);
   expect(status.steps['desk/tickets']!.message).toMatch(/does not cover/);
   await mischief.mend();
@@ -278,9 +332,9 @@ test('a skip waives what was shown and nothing that comes later', async () => {
   await waitFor(small, run, ({ state, revision }) => state === 'awaiting-approval' && revision === 2);
   await agree(small, run);
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
-  expect((await desk(`select count(*)::int as n from tickets where assignee_id = 17 and status = 'open'`)).rows).toEqual([
-    { n: 0 },
-  ]);
+  expect(
+    (await desk(`select count(*)::int as n from tickets where assignee_id = 17 and status = 'open'`)).rows,
+  ).toEqual([{ n: 0 }]);
 });
 
 // --- accounts that others switch ----------------------------------------------------------------------------------------------
@@ -288,8 +342,14 @@ test('inactive everywhere already: the mode says so, and what they still own is 
   await crm(`update people set status = 'inactive' where id = $1`, [small.cast.alice.id]);
   await desk(`update agents set status = 'inactive' where id = 17`);
   const { status } = await handOver(small);
-  expect(status).toMatchObject({ outcome: 'completed', access: { crm: 'was-inactive', desk: 'was-inactive' } });
-  expect(status.plan).toMatchObject({ mode: 'execute-only', modeReason: 'every account of the leaver is inactive already' });
+  expect(status).toMatchObject({
+    outcome: 'completed',
+    access: { crm: 'was-inactive', desk: 'was-inactive' },
+  });
+  expect(status.plan).toMatchObject({
+    mode: 'execute-only',
+    modeReason: 'every account of the leaver is inactive already',
+  });
   expect(status.steps['desk/tickets']!.changed).toBe(9);
   // Nobody stays here: groups and tokens go as they would have.
   expect(statesOf(status)).not.toHaveProperty('crm/deactivate');
@@ -301,16 +361,23 @@ test('inactive in one system already: the plan only makes sure that it stays so'
   expect(status).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated' } });
   expect(status.plan!.mode).toBe('execute-and-deactivate');
   expect(status.plan!.steps.find(step => step.id === 'desk/deactivate')!.title).toMatch(/stays off/);
-  const { rows } = await desk(`select count(*)::int as n from moves_seen where tbl = 'agents' and app = 'handover'`);
+  const { rows } = await desk(
+    `select count(*)::int as n from moves_seen where tbl = 'agents' and app = 'handover'`,
+  );
   expect(rows).toEqual([{ n: 0 }]);
   expect(await statusOf()).toEqual(['inactive', 'inactive']);
 });
 
 test('switched off by somebody else in the middle: the rest is done, and the report says who did not do it', async () => {
-  const mischief = await trap(small.db.desk, 'tickets', byOthers(`update public.agents set status = 'inactive' where id = 17`), {
-    when: 'old.number = 4',
-    timing: 'after',
-  });
+  const mischief = await trap(
+    small.db.desk,
+    'tickets',
+    byOthers(`update public.agents set status = 'inactive' where id = 17`),
+    {
+      when: 'old.number = 4',
+      timing: 'after',
+    },
+  );
   const { status } = await handOver(small);
   await mischief.mend();
   expect(status).toMatchObject({ outcome: 'completed' });
@@ -319,10 +386,15 @@ test('switched off by somebody else in the middle: the rest is done, and the rep
 
 test('switched on again in one system, while the plan waits or in the middle: it is off at the end', async () => {
   await desk(`update agents set status = 'inactive' where id = 17`);
-  const mischief = await trap(small.db.desk, 'tickets', byOthers(`update public.agents set status = 'active' where id = 17`), {
-    when: 'old.number = 4',
-    timing: 'after',
-  });
+  const mischief = await trap(
+    small.db.desk,
+    'tickets',
+    byOthers(`update public.agents set status = 'active' where id = 17`),
+    {
+      when: 'old.number = 4',
+      timing: 'after',
+    },
+  );
   const { status } = await handOver(small);
   await mischief.mend();
   expect(status).toMatchObject({ outcome: 'completed', access: { desk: 'deactivated' } });
@@ -340,16 +412,24 @@ test('switched on again after it was off everywhere: the plan that switches nobo
     run,
     ({ revision, state }) => (revision === 2 && state === 'awaiting-approval') || state === 'closed',
   );
-  expect(again).toMatchObject({ state: 'awaiting-approval', plan: { mode: 'execute-and-deactivate', modeReason: null } });
+  expect(again).toMatchObject({
+    state: 'awaiting-approval',
+    plan: { mode: 'execute-and-deactivate', modeReason: null },
+  });
   await agree(small, run);
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
   expect(await statusOf()).toEqual(['inactive', 'inactive']);
 });
 
 test('deleted in the middle: the run parks and says so, and can be finished', async () => {
-  const mischief = await trap(small.db.crm, 'tokens', byOthers(`delete from public.people where id = ${small.cast.alice.id}`), {
-    timing: 'after',
-  });
+  const mischief = await trap(
+    small.db.crm,
+    'tokens',
+    byOthers(`delete from public.people where id = ${small.cast.alice.id}`),
+    {
+      timing: 'after',
+    },
+  );
   const run = await handOver(small);
   await mischief.mend();
   expect(run.status.state).toBe('needs-attention');
@@ -365,7 +445,11 @@ test('deleted while the plan waits: a person without an account is acknowledged'
   const run = await approvedButHeld();
   await desk('delete from agents where id = 17');
   await acknowledgeAll(small, run);
-  const again = await waitFor(small, run, ({ revision, state }) => revision === 2 && state === 'awaiting-approval');
+  const again = await waitFor(
+    small,
+    run,
+    ({ revision, state }) => revision === 2 && state === 'awaiting-approval',
+  );
   expect(again).toMatchObject({ waitingOn: 'acknowledgement', access: { desk: 'absent' } });
   await agree(small, run);
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
@@ -387,7 +471,8 @@ test('a receipt that nobody can settle is listed as intended, and the run closes
   const mischief = await refuse(small.db.desk, 'tickets');
   const { status, ...run } = await handOver(small);
   expect(status.state).toBe('needs-attention');
-  // A transaction that the target has never heard of, on a page that the store does not have: nothing tells what became of it.
+  // A transaction that the target has never heard of, on a page that the store does not have: nothing tells
+  // what became of it.
   const { ledger } = small.world.worker.deps.store;
   const owners = { values: ['1'], perKey: null };
   const lost = {
@@ -408,7 +493,10 @@ test('a receipt that nobody can settle is listed as intended, and the run closes
   try {
     await must(small, run, 'finish', 'oscar', { reason: 'the vendor mends it next week' });
     const report = await small.world.offboardings.result(run.run);
-    expect(report).toMatchObject({ outcome: 'completed-partially', certificate: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(report).toMatchObject({
+      outcome: 'completed-partially',
+      certificate: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
     const closed = await small.db.store.query(
       `select body::jsonb from handover.audit join handover.audit_bodies using (offboarding, seq)
         where offboarding = $1 and kind = 'closed'`,

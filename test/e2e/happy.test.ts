@@ -9,6 +9,8 @@ test('a leaver is handed over, everything is accounted for, and only then switch
   const { status } = await handOver(small);
   expect(status).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'deactivated' } });
   expect(new Set(Object.values(statesOf(status)))).toEqual(new Set(['completed']));
-  const { rows } = await small.db.crm.query('select count(*)::int as n from moves_seen where app = $1', ['handover']);
+  const { rows } = await small.db.crm.query('select count(*)::int as n from moves_seen where app = $1', [
+    'handover',
+  ]);
   expect(rows[0].n).toBeGreaterThan(15);
 });

@@ -1,4 +1,7 @@
-/** Messages in every shape and at every moment: what fits is done, what does not is refused in words, and nothing blocks a run. */
+/**
+ * Messages in every shape and at every moment: what fits is done, what does not is refused in words, and
+ * nothing blocks a run.
+ */
 import { describe, expect, test } from 'vitest';
 import { refusedAnswer } from '../../client/runs.js';
 import type { DecisionName } from '../../domain/request.js';
@@ -24,7 +27,11 @@ const offboardings = () => small.world.offboardings;
 
 /** The same decision as a signal and as an update: what comes of it must be the same. */
 const WAYS = {
-  async signal(run: Started, name: string, ...payload: unknown[]): Promise<{ verdict: string; sentence: string }> {
+  async signal(
+    run: Started,
+    name: string,
+    ...payload: unknown[]
+  ): Promise<{ verdict: string; sentence: string }> {
     const { decided } = await offboardings().status(run.run);
     await offboardings().tell(run.run, name, ...payload);
     // Nobody is answered: what became of it stands in the trail.
@@ -41,7 +48,11 @@ const WAYS = {
       sentence: (JSON.parse(entry.body) as { sentence: string }).sentence,
     };
   },
-  update: (run: Started, name: string, ...payload: unknown[]): Promise<{ verdict: string; sentence: string }> =>
+  update: (
+    run: Started,
+    name: string,
+    ...payload: unknown[]
+  ): Promise<{ verdict: string; sentence: string }> =>
     offboardings()
       .handle(run.run)
       .executeUpdate<DecisionAnswer, [unknown]>(name, { args: payload as [unknown] })
@@ -49,7 +60,10 @@ const WAYS = {
 };
 
 describe.each(Object.entries(WAYS))('messages that are early, late, stale or odd, by %s', (way, send) => {
-  const by = (who: Parameters<typeof mail>[1], more: Record<string, unknown> = {}): Record<string, unknown> => ({
+  const by = (
+    who: Parameters<typeof mail>[1],
+    more: Record<string, unknown> = {},
+  ): Record<string, unknown> => ({
     by: mail(small, who),
     ...more,
   });
@@ -80,7 +94,11 @@ describe.each(Object.entries(WAYS))('messages that are early, late, stale or odd
     const run = await start(small);
     const old = (await planned(small, run)).plan!.digest;
     await must(small, run, 'amend', 'olivia', { successor: mail(small, 'bob') });
-    const { plan } = await waitFor(small, run, one => one.revision === 2 && one.state === 'awaiting-approval');
+    const { plan } = await waitFor(
+      small,
+      run,
+      one => one.revision === 2 && one.state === 'awaiting-approval',
+    );
     expect(await send(run, 'approve', by('priya', { plan: old }))).toEqual(
       expect.objectContaining(refused(/the plan is now revision 2/)),
     );
@@ -90,7 +108,9 @@ describe.each(Object.entries(WAYS))('messages that are early, late, stale or odd
     expect(await send(run, 'approve', by('priya', { plan: plan!.digest.slice(0, 5) }))).toEqual(
       expect.objectContaining(refused(/at least its first 12/)),
     );
-    expect(await send(run, 'approve', by('priya', { plan: plan!.digest.slice(0, 12) }))).toMatchObject({ verdict: 'accepted' });
+    expect(await send(run, 'approve', by('priya', { plan: plan!.digest.slice(0, 12) }))).toMatchObject({
+      verdict: 'accepted',
+    });
   });
 
   test('an acknowledgement of something unknown, and of something that nobody has to acknowledge', async () => {
@@ -99,9 +119,9 @@ describe.each(Object.entries(WAYS))('messages that are early, late, stale or odd
     expect(await send(run, 'acknowledge', by('olivia', { category: 'crm/aprovals' }))).toEqual(
       expect.objectContaining(refused(/nothing called "crm\/aprovals".*"crm\/approvals"/)),
     );
-    expect(await send(run, 'acknowledge', by('olivia', { category: ['crm/approvals', 'desk/tickets'] }))).toEqual(
-      expect.objectContaining(refused(/"desk\/tickets"/)),
-    );
+    expect(
+      await send(run, 'acknowledge', by('olivia', { category: ['crm/approvals', 'desk/tickets'] })),
+    ).toEqual(expect.objectContaining(refused(/"desk\/tickets"/)));
     expect((await offboardings().status(run.run)).acknowledgements).toEqual({});
   });
 
@@ -109,11 +129,15 @@ describe.each(Object.entries(WAYS))('messages that are early, late, stale or odd
     const run = await start(small);
     const plan = (await planned(small, run)).plan!.digest;
     await small.db.crm.query(`update people set reviews = true where id = $1`, [small.cast.ines.id]);
-    expect(await send(run, 'approve', by('bob', { plan }))).toEqual(expect.objectContaining(refused(/is for approvers/)));
+    expect(await send(run, 'approve', by('bob', { plan }))).toEqual(
+      expect.objectContaining(refused(/is for approvers/)),
+    );
     expect(await send(run, 'amend', by('priya', { successor: 'manager' }))).toEqual(
       expect.objectContaining(refused(/is for operators/)),
     );
-    expect(await send(run, 'approve', by('ines', { plan }))).toEqual(expect.objectContaining(refused(/is not active/)));
+    expect(await send(run, 'approve', by('ines', { plan }))).toEqual(
+      expect.objectContaining(refused(/is not active/)),
+    );
     expect(await send(run, 'approve', { by: 'mallory@small.example', plan })).toEqual(
       expect.objectContaining(refused(/Nobody in Small CRM/)),
     );
@@ -157,7 +181,12 @@ describe.each(Object.entries(WAYS))('messages that are early, late, stale or odd
         expect.objectContaining(refused(says)),
       );
     const status = await offboardings().status(run.run);
-    expect(status).toMatchObject({ state: 'awaiting-approval', approvals: [], acknowledgements: {}, revision: 1 });
+    expect(status).toMatchObject({
+      state: 'awaiting-approval',
+      approvals: [],
+      acknowledgements: {},
+      revision: 1,
+    });
     await agree(small, run);
     expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
   });
@@ -168,7 +197,10 @@ describe.each(Object.entries(WAYS))('messages that are early, late, stale or odd
     const { connection } = small.world.worker.deps.temporal;
     const text = (value: string): Uint8Array => new TextEncoder().encode(value);
     const payloads = [
-      { metadata: { encoding: text('json/protobuf'), messageType: text('no.such.Message') }, data: text('{}') },
+      {
+        metadata: { encoding: text('json/protobuf'), messageType: text('no.such.Message') },
+        data: text('{}'),
+      },
       { metadata: { encoding: text('json/plain') }, data: text('{"by": "priya') },
       { metadata: { encoding: text('binary/encrypted') }, data: text('???') },
       { metadata: {}, data: text('{}') },
@@ -186,11 +218,19 @@ describe.each(Object.entries(WAYS))('messages that are early, late, stale or odd
           namespace: execution.namespace,
           workflowExecution: execution.workflowExecution,
           waitPolicy: { lifecycleStage: 3 },
-          request: { meta: { updateId: `odd-${n}` }, input: { name: 'approve', args: { payloads: [payload] } } },
+          request: {
+            meta: { updateId: `odd-${n}` },
+            input: { name: 'approve', args: { payloads: [payload] } },
+          },
         });
     }
-    const status = await waitFor(small, run, one => one.decided === payloads.length && one.refused.length === payloads.length);
-    for (const refusal of status.refused) expect(refusal.reason).toMatch(/could not be decoded|takes one JSON object/);
+    const status = await waitFor(
+      small,
+      run,
+      one => one.decided === payloads.length && one.refused.length === payloads.length,
+    );
+    for (const refusal of status.refused)
+      expect(refusal.reason).toMatch(/could not be decoded|takes one JSON object/);
     await agree(small, run);
     expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
   });
@@ -207,8 +247,11 @@ test('approving before there is a plan is refused, and does not count later', as
 test('ten signals in one batch are judged one after the other', async () => {
   const run = await start(small);
   const plan = (await planned(small, run)).plan!.digest;
-  const send = (name: DecisionName, who: Parameters<typeof mail>[1], more: Record<string, unknown>): Promise<void> =>
-    offboardings().tell(run.run, name, { by: mail(small, who), ...more });
+  const send = (
+    name: DecisionName,
+    who: Parameters<typeof mail>[1],
+    more: Record<string, unknown>,
+  ): Promise<void> => offboardings().tell(run.run, name, { by: mail(small, who), ...more });
   await Promise.all([
     ...Array.from({ length: 5 }, () => send('approve', 'priya', { plan })),
     ...Array.from({ length: 3 }, () => send('approve', 'olivia', { plan })),
@@ -218,9 +261,10 @@ test('ten signals in one batch are judged one after the other', async () => {
   const status = await waitFor(small, run, one => one.decided === 10 && one.refused.length === 9);
   expect(status.approvals).toHaveLength(1);
   const recorded = () =>
-    small.db.store.query(`select 1 from handover.audit where offboarding = $1 and kind in ('decision', 'refusal')`, [
-      run.offboardingId,
-    ]);
+    small.db.store.query(
+      `select 1 from handover.audit where offboarding = $1 and kind in ('decision', 'refusal')`,
+      [run.offboardingId],
+    );
   await expect.poll(async () => (await recorded()).rowCount, { timeout: 10_000, interval: 50 }).toBe(10);
 });
 
@@ -253,7 +297,10 @@ test('everything can be revised until execution starts; each revision voids the 
   await must(small, run, 'amend', 'oscar', { successors: { 'desk/tickets': mail(small, 'bob') } });
   const second = await waitFor(small, run, one => one.revision === 2 && one.state === 'awaiting-approval');
   expect(second.approvals).toEqual([]);
-  await must(small, run, 'amend', 'oscar', { successors: { 'desk/tickets': 'manager' }, mode: 'execute-only' });
+  await must(small, run, 'amend', 'oscar', {
+    successors: { 'desk/tickets': 'manager' },
+    mode: 'execute-only',
+  });
   const third = await waitFor(small, run, one => one.revision === 3 && one.state === 'awaiting-approval');
   expect(third.plan).toMatchObject({ mode: 'execute-only' });
   expect(new Set([first, second, third].map(one => one.plan!.digest)).size).toBe(3);
@@ -262,7 +309,11 @@ test('everything can be revised until execution starts; each revision voids the 
 
   const slow = await trap(small.db.desk, 'tickets', 'perform pg_sleep(0.15);');
   await agree(small, run);
-  await waitFor(small, run, one => one.state === 'executing' && Object.values(one.steps).some(step => step.state === 'running'));
+  await waitFor(
+    small,
+    run,
+    one => one.state === 'executing' && Object.values(one.steps).some(step => step.state === 'running'),
+  );
   expect(await decide(small, run, 'amend', 'olivia', { successor: mail(small, 'carol') })).toMatchObject({
     verdict: 'refused',
     sentence: expect.stringMatching(/locked/),
@@ -272,7 +323,10 @@ test('everything can be revised until execution starts; each revision voids the 
 });
 
 // --- Pause, cancel ------------------------------------------------------------------------------------------------------------
-/** So many, and so slow, that messages arrive in the middle of the tickets: an activity hears of them with its next heartbeat. */
+/**
+ * So many, and so slow, that messages arrive in the middle of the tickets: an activity hears of them with its
+ * next heartbeat.
+ */
 const MANY = 60;
 const slowTickets = async () => {
   await small.refill({ tickets: MANY });
@@ -280,8 +334,11 @@ const slowTickets = async () => {
 };
 const running = (run: Started) => waitFor(small, run, one => one.steps['desk/tickets']?.state === 'running');
 const ticketsMoved = async (): Promise<number> =>
-  (await small.db.desk.query(`select count(*)::int as n from moves_seen where tbl = 'tickets' and app = 'handover'`)).rows[0]
-    .n as number;
+  (
+    await small.db.desk.query(
+      `select count(*)::int as n from moves_seen where tbl = 'tickets' and app = 'handover'`,
+    )
+  ).rows[0].n as number;
 
 test('a pause in the middle of a step holds at a batch boundary, and resume goes on without doing anything twice', async () => {
   const slow = await slowTickets();
@@ -391,7 +448,10 @@ test('after terminate a new run picks up from the world, not from lost memory', 
   expect(status.state).toBe('awaiting-approval');
   expect(status.plan!.steps.find(step => step.id === 'desk/tickets')!.baseline.count).toBe(MANY - before);
   await agree(small, again);
-  expect(await ended(small, again)).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'deactivated' } });
+  expect(await ended(small, again)).toMatchObject({
+    outcome: 'completed',
+    access: { crm: 'deactivated', desk: 'deactivated' },
+  });
 });
 
 // --- Quorum and the second confirmation ---------------------------------------------------------------------------------------
@@ -407,13 +467,17 @@ describe('with two approvals and a final confirmation', () => {
     const digest = plan!.digest;
     await acknowledgeAll(strict, run);
     await must(strict, run, 'approve', 'priya', { plan: digest });
-    expect(await decide(strict, run, 'execute', 'olivia', { plan: digest })).toMatchObject({ verdict: 'refused' });
+    expect(await decide(strict, run, 'execute', 'olivia', { plan: digest })).toMatchObject({
+      verdict: 'refused',
+    });
     await must(strict, run, 'approve', 'daniel', { plan: digest });
     expect(await strict.world.offboardings.status(run.run)).toMatchObject({
       state: 'awaiting-approval',
       waitingOn: 'confirmation',
     });
-    expect(await decide(strict, run, 'execute', 'alias', { plan: digest })).toMatchObject({ verdict: 'refused' });
+    expect(await decide(strict, run, 'execute', 'alias', { plan: digest })).toMatchObject({
+      verdict: 'refused',
+    });
     await must(strict, run, 'execute', 'olivia', { plan: digest });
     expect(await ended(strict, run)).toMatchObject({ outcome: 'completed' });
   });

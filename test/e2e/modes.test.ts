@@ -30,7 +30,9 @@ const statusOf = async (): Promise<string[]> => [
 ];
 const engineChanges = async (): Promise<number> => {
   const counts = await Promise.all(
-    [small.db.crm, small.db.desk].map(db => db.query(`select count(*)::int as n from moves_seen where app = 'handover'`)),
+    [small.db.crm, small.db.desk].map(db =>
+      db.query(`select count(*)::int as n from moves_seen where app = 'handover'`),
+    ),
   );
   return counts.reduce((sum, { rows }) => sum + (rows[0].n as number), 0);
 };
@@ -44,23 +46,29 @@ test('execute-only moves what they own, leaves groups and tokens, and reminds th
   const kept = status.plan!.steps.filter(step => step.do === 'keep').map(step => step.id);
   expect(kept).toEqual(expect.arrayContaining(['desk/teams', 'crm/tokens']));
   expect(await statusOf()).toEqual(['active', 'active']);
-  const { rows } = await crm(`select count(*)::int as n from tokens where person_id = $1 and revoked_at is null`, [
-    small.cast.alice.id,
-  ]);
+  const { rows } = await crm(
+    `select count(*)::int as n from tokens where person_id = $1 and revoked_at is null`,
+    [small.cast.alice.id],
+  );
   expect(rows).toEqual([{ n: 3 }]);
 });
 
-test.each(['planned', 'unplanned'])('a preview plans, closes, and changes nothing at all (%s)', async departure => {
-  const run = await start(small, { mode: 'preview', departure });
-  expect(await result(run)).toMatchObject({ outcome: 'previewed', access: { crm: 'open', desk: 'open' } });
-  expect(await engineChanges()).toBe(0);
-});
+test.each(['planned', 'unplanned'])(
+  'a preview plans, closes, and changes nothing at all (%s)',
+  async departure => {
+    const run = await start(small, { mode: 'preview', departure });
+    expect(await result(run)).toMatchObject({ outcome: 'previewed', access: { crm: 'open', desk: 'open' } });
+    expect(await engineChanges()).toBe(0);
+  },
+);
 
 test('execute-and-deactivate switches off in every system, the directory last', async () => {
   const { status } = await handOver(small);
   expect(status.times.deactivated).not.toBeNull();
   expect(await statusOf()).toEqual(['inactive', 'inactive']);
-  const { rows } = await crm('select count(*)::int as n from sessions where person_id = $1', [small.cast.alice.id]);
+  const { rows } = await crm('select count(*)::int as n from sessions where person_id = $1', [
+    small.cast.alice.id,
+  ]);
   expect(rows).toEqual([{ n: 0 }]);
 });
 
@@ -70,7 +78,10 @@ test('a person without an account in a system is acknowledged, and handed over i
   expect(status).toMatchObject({ waitingOn: 'acknowledgement', access: { desk: 'absent' } });
   expect(status.next[0]!.json.category).toBe('desk/account');
   await agree(small, run);
-  expect(await ended(small, run)).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'absent' } });
+  expect(await ended(small, run)).toMatchObject({
+    outcome: 'completed',
+    access: { crm: 'deactivated', desk: 'absent' },
+  });
 });
 
 test('only the systems that were asked for are touched', async () => {
@@ -90,11 +101,14 @@ test('an unplanned departure is blocked before anything else, and the block is n
   });
   expect(status.times.blocked).not.toBeNull();
   expect(await statusOf()).toEqual(['suspended', 'locked']);
-  expect((await crm('select count(*)::int as n from sessions where person_id = $1', [small.cast.alice.id])).rows).toEqual([
-    { n: 0 },
-  ]);
+  expect(
+    (await crm('select count(*)::int as n from sessions where person_id = $1', [small.cast.alice.id])).rows,
+  ).toEqual([{ n: 0 }]);
   await agree(small, run);
-  expect(await ended(small, run)).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'deactivated' } });
+  expect(await ended(small, run)).toMatchObject({
+    outcome: 'completed',
+    access: { crm: 'deactivated', desk: 'deactivated' },
+  });
   expect(await statusOf()).toEqual(['inactive', 'inactive']);
 });
 
@@ -112,7 +126,11 @@ test('a planned departure becomes unplanned by an amendment', async () => {
   const run = await start(small);
   expect(await planned(small, run)).toMatchObject({ access: { crm: 'open', desk: 'open' } });
   await must(small, run, 'amend', 'olivia', { departure: 'unplanned' });
-  const status = await waitFor(small, run, ({ revision, state }) => revision === 2 && state === 'awaiting-approval');
+  const status = await waitFor(
+    small,
+    run,
+    ({ revision, state }) => revision === 2 && state === 'awaiting-approval',
+  );
   expect(status).toMatchObject({ access: { crm: 'blocked', desk: 'blocked' } });
 });
 
@@ -120,7 +138,10 @@ test('rejection keeps the block, and says so', async () => {
   const run = await start(small, { departure: 'unplanned' });
   const { plan } = await planned(small, run);
   await must(small, run, 'reject', 'priya', { plan: plan!.digest, note: 'wrong person' });
-  expect(await result(run)).toMatchObject({ outcome: 'rejected', sentence: expect.stringMatching(/stays blocked in .*crm/) });
+  expect(await result(run)).toMatchObject({
+    outcome: 'rejected',
+    sentence: expect.stringMatching(/stays blocked in .*crm/),
+  });
   expect(await statusOf()).toEqual(['suspended', 'locked']);
 });
 
@@ -128,7 +149,10 @@ test('expiry keeps the block, says so, and approves nothing', async () => {
   small.world.config.policy.expiresAfterDays = 2 / 86_400;
   const run = await start(small, { departure: 'unplanned' });
   const report = await result(run);
-  expect(report).toMatchObject({ outcome: 'expired', sentence: expect.stringMatching(/stays blocked in .*crm/) });
+  expect(report).toMatchObject({
+    outcome: 'expired',
+    sentence: expect.stringMatching(/stays blocked in .*crm/),
+  });
   expect(await statusOf()).toEqual(['suspended', 'locked']);
 });
 
@@ -145,7 +169,9 @@ test.each([
   await must(small, run, 'cancel', 'olivia', { access });
   const report = await result(run);
   expect(report.outcome).toBe('cancelled');
-  expect(report.access).toEqual(access === 'keep' ? { crm: 'blocked', desk: 'blocked' } : { crm: 'open', desk: 'open' });
+  expect(report.access).toEqual(
+    access === 'keep' ? { crm: 'blocked', desk: 'blocked' } : { crm: 'open', desk: 'open' },
+  );
   expect(await statusOf()).toEqual(expected);
 });
 
@@ -183,10 +209,18 @@ test('a date can be brought forward to now, and back again; each time the plan i
   await agree(small, run);
   await waitFor(small, run, ({ state }) => state === 'scheduled');
   await must(small, run, 'amend', 'olivia', { effectiveAt: '2091-02-28T23:30:00+01:00' });
-  const later = await waitFor(small, run, ({ revision, state }) => revision === 2 && state === 'awaiting-approval');
+  const later = await waitFor(
+    small,
+    run,
+    ({ revision, state }) => revision === 2 && state === 'awaiting-approval',
+  );
   expect(later).toMatchObject({ approvals: [], plan: { effectiveAt: '2091-02-28T23:30:00+01:00' } });
   await must(small, run, 'amend', 'olivia', { effectiveAt: 'now' });
-  const now = await waitFor(small, run, ({ revision, state }) => revision === 3 && state === 'awaiting-approval');
+  const now = await waitFor(
+    small,
+    run,
+    ({ revision, state }) => revision === 3 && state === 'awaiting-approval',
+  );
   expect(now.plan!.effectiveAt).toBeNull();
   await agree(small, run);
   const status = await ended(small, run);

@@ -51,7 +51,10 @@ test.each([
   ['a name', 'Alice Anders', /Nobody in Small CRM has the login/],
   ['an id that nobody has', 'id:17', /Nobody in Small CRM has the id/],
 ])('%s is not taken for somebody who is nearly called that', async (_what, user, says) => {
-  expect(await request({ user })).toMatchObject({ answer: 'not-started', reason: expect.stringMatching(says) });
+  expect(await request({ user })).toMatchObject({
+    answer: 'not-started',
+    reason: expect.stringMatching(says),
+  });
 });
 
 test('two people with one address: both are named, none is chosen', async () => {
@@ -66,7 +69,9 @@ test('two people with one address: both are named, none is chosen', async () => 
 });
 
 test('two accounts in another system: a person says which, and only that one is touched', async () => {
-  await small.db.desk.query(`insert into agents (id, name, email) values (99, 'Alice A.', $1)`, [mail(small, 'alice')]);
+  await small.db.desk.query(`insert into agents (id, name, email) values (99, 'Alice A.', $1)`, [
+    mail(small, 'alice'),
+  ]);
   await small.db.desk.query(`update tickets set assignee_id = 99 where number in (1, 2)`);
   const run = await start(small);
   const status = await planned(small, run);
@@ -74,7 +79,9 @@ test('two accounts in another system: a person says which, and only that one is 
   expect(codes(status)).toEqual(['account-ambiguous']);
   expect(status.findings[0]!.message).toMatch(/17.*99/);
   await must(small, run, 'amend', 'olivia', { identities: { desk: { user: '17' } } });
-  expect(await waitFor(small, run, ({ state }) => state === 'awaiting-approval')).toMatchObject({ findings: [] });
+  expect(await waitFor(small, run, ({ state }) => state === 'awaiting-approval')).toMatchObject({
+    findings: [],
+  });
   await agree(small, run);
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
   const { rows } = await small.db.desk.query(
@@ -90,9 +97,10 @@ test('whoever cannot take over is refused when the plan is made, each with the r
   await small.db.desk.query(
     `update agents set status = 'locked' where id = 25; update agents set status = 'active' where id = 23`,
   );
-  await small.db.crm.query(`insert into accounts (id, name, owner_id, region) values (1, 'Secret', $1, 'restricted')`, [
-    small.cast.alice.id,
-  ]);
+  await small.db.crm.query(
+    `insert into accounts (id, name, owner_id, region) values (1, 'Secret', $1, 'restricted')`,
+    [small.cast.alice.id],
+  );
   const cases: [successors: Record<string, string>, says: RegExp][] = [
     [{ 'desk/tickets': mail(small, 'ines') }, /Ines Idle is not active and cannot take over/],
     [{ 'desk/tickets': mail(small, 'alice') }, /is the leaver/],
@@ -103,7 +111,10 @@ test('whoever cannot take over is refused when the plan is made, each with the r
     [{ 'desk/tickets': mail(small, 'daniel') }, /Daniel Approver is not active in Small desk/],
     [{ 'desk/tickets': 'nobody@small.example' }, /Nobody in Small CRM has the e-mail/],
     [{ 'desk/tickets': 'queue:third' }, /There is no queue "third"; known are second/],
-    [{ 'desk/watchers': 'unassigned', 'desk/tickets': 'manager' }, /the catalog does not allow items without an owner/],
+    [
+      { 'desk/watchers': 'unassigned', 'desk/tickets': 'manager' },
+      /the catalog does not allow items without an owner/,
+    ],
     [
       { 'crm/accounts': mail(small, 'bob'), 'desk/watchers': 'manager' },
       /Bob Brook may not own 1 of these items.*restricted accounts are for administrators/,
@@ -119,7 +130,9 @@ test('whoever cannot take over is refused when the plan is made, each with the r
       one => one.state === 'needs-correction' && one.findings.some(finding => says.test(finding.message)),
     );
     expect(codes(status), String(says)).toEqual(['successor-refused']);
-    expect(await decide(small, run, 'approve', 'priya', { plan: '0'.repeat(12) })).toMatchObject({ verdict: 'refused' });
+    expect(await decide(small, run, 'approve', 'priya', { plan: '0'.repeat(12) })).toMatchObject({
+      verdict: 'refused',
+    });
   }
   await must(small, run, 'amend', 'olivia', { successors: { 'crm/accounts': mail(small, 'oscar') } });
   await waitFor(small, run, ({ state }) => state === 'awaiting-approval');
@@ -133,7 +146,8 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   ],
   [
     'is leaving',
-    async () => planned(small, await start(small, { user: mail(small, 'maya'), successor: mail(small, 'bob') })),
+    async () =>
+      planned(small, await start(small, { user: mail(small, 'maya'), successor: mail(small, 'bob') })),
     /is being offboarded too/,
   ],
   [
@@ -165,7 +179,8 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
     const status = await waitFor(small, run, one => one.revision > 1 || one.state === 'needs-attention');
     const again = await atRest(small, run);
     expect(again.approvals).toEqual([]);
-    if (again.state === 'needs-correction') expect(again.findings.map(finding => finding.message).join()).toMatch(says);
+    if (again.state === 'needs-correction')
+      expect(again.findings.map(finding => finding.message).join()).toMatch(says);
     else expect(again.state).toBe('awaiting-approval');
     expect(status.outcome).toBeNull();
     expect(await desk()).toEqual({});
@@ -195,42 +210,59 @@ test('a successor who has lost the right to own an item meanwhile is not given i
 });
 
 // --- nobody decides about themselves ------------------------------------------------------------------------------------------
-test.each<Who>(['alice', 'alias'])('the leaver cannot ask for their own offboarding, not even as %s', async who => {
-  await small.db.crm.query(`update people set role = 'admin' where id = $1`, [small.cast.alice.id]);
-  expect(await request({ requestedBy: mail(small, who) })).toMatchObject({
-    answer: 'not-started',
-    reason: expect.stringMatching(/Nobody offboards themselves/),
-  });
-});
-
-test.each<Who>(['alice', 'alias'])('the leaver cannot approve, acknowledge or steer their own run, not even as %s', async who => {
-  await small.db.crm.query(`update people set role = 'admin', reviews = true where id = $1`, [small.cast.alice.id]);
-  const run = await start(small);
-  const { plan } = await planned(small, run);
-  const digest = plan!.digest;
-  const messages = [
-    ['approve', { plan: digest }],
-    ['reject', { plan: digest }],
-    ['acknowledge', { category: 'crm/approvals' }],
-    ['amend', { successor: mail(small, 'bob') }],
-    ['cancel', {}],
-    ['pause', {}],
-  ] as const;
-  for (const [name, more] of messages)
-    expect(await decide(small, run, name, who, more), name).toMatchObject({
-      verdict: 'refused',
-      sentence: expect.stringMatching(/their own offboarding/),
+test.each<Who>(['alice', 'alias'])(
+  'the leaver cannot ask for their own offboarding, not even as %s',
+  async who => {
+    await small.db.crm.query(`update people set role = 'admin' where id = $1`, [small.cast.alice.id]);
+    expect(await request({ requestedBy: mail(small, who) })).toMatchObject({
+      answer: 'not-started',
+      reason: expect.stringMatching(/Nobody offboards themselves/),
     });
-  const status = await small.world.offboardings.status(run.run);
-  expect(status).toMatchObject({ state: 'awaiting-approval', approvals: [], acknowledgements: {}, revision: 1 });
-  expect(status.refused).toHaveLength(messages.length);
-});
+  },
+);
+
+test.each<Who>(['alice', 'alias'])(
+  'the leaver cannot approve, acknowledge or steer their own run, not even as %s',
+  async who => {
+    await small.db.crm.query(`update people set role = 'admin', reviews = true where id = $1`, [
+      small.cast.alice.id,
+    ]);
+    const run = await start(small);
+    const { plan } = await planned(small, run);
+    const digest = plan!.digest;
+    const messages = [
+      ['approve', { plan: digest }],
+      ['reject', { plan: digest }],
+      ['acknowledge', { category: 'crm/approvals' }],
+      ['amend', { successor: mail(small, 'bob') }],
+      ['cancel', {}],
+      ['pause', {}],
+    ] as const;
+    for (const [name, more] of messages)
+      expect(await decide(small, run, name, who, more), name).toMatchObject({
+        verdict: 'refused',
+        sentence: expect.stringMatching(/their own offboarding/),
+      });
+    const status = await small.world.offboardings.status(run.run);
+    expect(status).toMatchObject({
+      state: 'awaiting-approval',
+      approvals: [],
+      acknowledgements: {},
+      revision: 1,
+    });
+    expect(status.refused).toHaveLength(messages.length);
+  },
+);
 
 test('whoever asked does not approve, and whoever gains is not the only one to approve', async () => {
-  await small.db.crm.query(`update people set reviews = true where id = any($1)`, [[small.cast.olivia.id, small.cast.maya.id]]);
+  await small.db.crm.query(`update people set reviews = true where id = any($1)`, [
+    [small.cast.olivia.id, small.cast.maya.id],
+  ]);
   const run = await start(small);
   const { plan } = await planned(small, run);
-  expect(await decide(small, run, 'approve', 'olivia', { plan: plan!.digest })).toMatchObject({ verdict: 'refused' });
+  expect(await decide(small, run, 'approve', 'olivia', { plan: plan!.digest })).toMatchObject({
+    verdict: 'refused',
+  });
   await acknowledgeAll(small, run);
   expect(await decide(small, run, 'approve', 'maya', { plan: plan!.digest })).toMatchObject({
     verdict: 'accepted',
@@ -242,7 +274,10 @@ test('whoever asked does not approve, and whoever gains is not the only one to a
 });
 
 test('a successor’s second account does not make them a second approver', async () => {
-  await small.db.crm.query(`update people set person_no = $2 where id = $1`, [small.cast.daniel.id, small.cast.maya.person]);
+  await small.db.crm.query(`update people set person_no = $2 where id = $1`, [
+    small.cast.daniel.id,
+    small.cast.maya.person,
+  ]);
   const run = await start(small);
   const { plan } = await planned(small, run);
   await acknowledgeAll(small, run);
@@ -262,18 +297,23 @@ test.each<[Who, RegExp]>([
 });
 
 // --- accounts that must stay --------------------------------------------------------------------------------------------------
-test.each(['planned', 'unplanned'] as const)('a service account is refused and not even blocked (%s)', async departure => {
-  const run = await start(small, { user: mail(small, 'robot'), successor: mail(small, 'bob'), departure });
-  const status = await planned(small, run);
-  expect(status.state).toBe('needs-correction');
-  expect(codes(status)).toContain('leaver-protected');
-  await must(small, run, 'retry', 'olivia');
-  await waitFor(small, run, one => one.state === 'needs-correction' && one.decided > 0);
-  const { rows } = await small.db.crm.query('select status from people where id = $1', [small.cast.robot.id]);
-  expect(rows).toEqual([{ status: 'active' }]);
-  const bot = await small.db.desk.query('select status from agents where id = 24');
-  expect(bot.rows).toEqual([{ status: 'active' }]);
-});
+test.each(['planned', 'unplanned'] as const)(
+  'a service account is refused and not even blocked (%s)',
+  async departure => {
+    const run = await start(small, { user: mail(small, 'robot'), successor: mail(small, 'bob'), departure });
+    const status = await planned(small, run);
+    expect(status.state).toBe('needs-correction');
+    expect(codes(status)).toContain('leaver-protected');
+    await must(small, run, 'retry', 'olivia');
+    await waitFor(small, run, one => one.state === 'needs-correction' && one.decided > 0);
+    const { rows } = await small.db.crm.query('select status from people where id = $1', [
+      small.cast.robot.id,
+    ]);
+    expect(rows).toEqual([{ status: 'active' }]);
+    const bot = await small.db.desk.query('select status from agents where id = 24');
+    expect(bot.rows).toEqual([{ status: 'active' }]);
+  },
+);
 
 test.each(['planned', 'unplanned'] as const)(
   'the last owner is refused before anything is written (%s), and may go once there is another',
@@ -287,7 +327,9 @@ test.each(['planned', 'unplanned'] as const)(
     const status = await planned(small, run);
     expect(codes(status)).toEqual(['last-owner']);
     expect(status.access.crm).toBe('open');
-    const { rows } = await small.db.crm.query('select status from people where id = $1', [small.cast.olivia.id]);
+    const { rows } = await small.db.crm.query('select status from people where id = $1', [
+      small.cast.olivia.id,
+    ]);
     expect(rows).toEqual([{ status: 'active' }]);
     await small.db.crm.query(`update people set role = 'owner' where id = $1`, [small.cast.oscar.id]);
     await must(small, run, 'retry', 'oscar');
@@ -305,7 +347,10 @@ test('whoever has become the last owner meanwhile is not switched off', async ()
   await small.db.crm.query(`update people set role = 'admin' where id = $1`, [small.cast.olivia.id]);
   await acknowledgeAll(small, run, 'oscar');
   const status = await ended(small, run);
-  expect(status.steps['crm/deactivate']).toMatchObject({ state: 'failed', message: expect.stringMatching(/last active owner/) });
+  expect(status.steps['crm/deactivate']).toMatchObject({
+    state: 'failed',
+    message: expect.stringMatching(/last active owner/),
+  });
   expect(status.access.crm).toBe('open');
 });
 
@@ -328,14 +373,16 @@ test('the least loaded gets the next one', async () => {
 
 test('a match rule, a default per category, one for the rest, and single items of their own', async () => {
   const [first] = (
-    await small.db.crm.query('select id::text from accounts where owner_id = $1 and status = $2 order by id limit 1', [
-      small.cast.alice.id,
-      'active',
-    ])
+    await small.db.crm.query(
+      'select id::text from accounts where owner_id = $1 and status = $2 order by id limit 1',
+      [small.cast.alice.id, 'active'],
+    )
   ).rows;
   const { status } = await handOver(small, {
     successors: {
-      'desk/tickets': { match: { attribute: 'language', map: { en: mail(small, 'bob') }, otherwise: mail(small, 'carol') } },
+      'desk/tickets': {
+        match: { attribute: 'language', map: { en: mail(small, 'bob') }, otherwise: mail(small, 'carol') },
+      },
       'desk/watchers': mail(small, 'carol'),
       crm: mail(small, 'bob'),
     },
@@ -347,7 +394,8 @@ test('a match rule, a default per category, one for the rest, and single items o
   const { rows } = await small.db.crm.query(
     `select new_row ->> 'id' as id, new_row ->> 'owner_id' as owner from moves_seen where tbl = 'accounts' and app = 'handover'`,
   );
-  for (const { id, owner } of rows) expect(owner).toBe(id === first.id ? small.cast.dora.id : small.cast.bob.id);
+  for (const { id, owner } of rows)
+    expect(owner).toBe(id === first.id ? small.cast.dora.id : small.cast.bob.id);
   expect(rows).toHaveLength(9);
 });
 
@@ -370,7 +418,12 @@ test('conversations can be left unassigned, or given to a queue', async () => {
 test('a second request is shown the open run, and how to change it', async () => {
   const run = await start(small);
   await planned(small, run);
-  expect(await request({})).toMatchObject({ answer: 'already-running', workflowId: run.run, differs: [], amend: null });
+  expect(await request({})).toMatchObject({
+    answer: 'already-running',
+    workflowId: run.run,
+    differs: [],
+    amend: null,
+  });
   expect(await request({ successor: mail(small, 'bob'), requestedBy: mail(small, 'oscar') })).toMatchObject({
     answer: 'already-running',
     workflowId: run.run,
@@ -384,38 +437,48 @@ test('a second request is answered with what it said, never with what it left op
   const run = await start(small, { departure: 'unplanned', mode: 'execute-only' });
   await planned(small, run);
   expect(await request({})).toMatchObject({ answer: 'already-running', differs: [], amend: null });
-  expect(await request({ departure: 'planned' })).toMatchObject({ differs: ['departure'], amend: { departure: 'planned' } });
+  expect(await request({ departure: 'planned' })).toMatchObject({
+    differs: ['departure'],
+    amend: { departure: 'planned' },
+  });
 });
 
 test.each([
-  ['a leaver who is somebody else behind the same id', { leaver: { human: 'nobody' } }, /the leaver is who was asked about/],
+  [
+    'a leaver who is somebody else behind the same id',
+    { leaver: { human: 'nobody' } },
+    /the leaver is who was asked about/,
+  ],
   ['a requester who is somebody else', { requester: { human: 'nobody' } }, /the requester is who asked/],
   ['a requester who does not exist', { requester: { id: '17' } }, /Nobody in Small CRM has the id "17"/],
   ['a requester who is no operator', { requester: 'bob' }, /that is for operators/],
   ['the leaver as the requester', { requester: 'alice' }, /Nobody offboards themselves/],
-] as const)('started by hand with %s, the offboarding is refused and nobody is asked', async (_what, forged, says) => {
-  const real = await start(small, { mode: 'preview' });
-  const { leaver, requester } = await waitFor(small, real, ({ state }) => state === 'closed');
-  await small.world.offboardings.result(real.run);
-  const given = 'requester' in forged ? forged.requester : {};
-  const named = typeof given === 'string' ? await personOf(given as Who) : { ...requester, ...given };
-  const input = {
-    offboardingId: randomUUID(),
-    order: { user: mail(small, 'alice'), requestedBy: mail(small, 'olivia'), successor: 'manager' },
-    leaver: { ...leaver, ...('leaver' in forged ? forged.leaver : {}) },
-    requester: named,
-  };
-  await small.world.worker.deps.temporal.workflow.start('offboardUser', {
-    workflowId: real.run,
-    taskQueue: small.world.config.temporal.taskQueue,
-    args: [input],
-  });
-  expect(await small.world.offboardings.result(real.run)).toMatchObject({
-    outcome: 'refused',
-    sentence: expect.stringMatching(says),
-    steps: [],
-  });
-});
+] as const)(
+  'started by hand with %s, the offboarding is refused and nobody is asked',
+  async (_what, forged, says) => {
+    const real = await start(small, { mode: 'preview' });
+    const { leaver, requester } = await waitFor(small, real, ({ state }) => state === 'closed');
+    await small.world.offboardings.result(real.run);
+    const given = 'requester' in forged ? forged.requester : {};
+    const named = typeof given === 'string' ? await personOf(given as Who) : { ...requester, ...given };
+    const input = {
+      offboardingId: randomUUID(),
+      order: { user: mail(small, 'alice'), requestedBy: mail(small, 'olivia'), successor: 'manager' },
+      leaver: { ...leaver, ...('leaver' in forged ? forged.leaver : {}) },
+      requester: named,
+    };
+    await small.world.worker.deps.temporal.workflow.start('offboardUser', {
+      workflowId: real.run,
+      taskQueue: small.world.config.temporal.taskQueue,
+      args: [input],
+    });
+    expect(await small.world.offboardings.result(real.run)).toMatchObject({
+      outcome: 'refused',
+      sentence: expect.stringMatching(says),
+      steps: [],
+    });
+  },
+);
 
 /** As the front door would have found them. */
 async function personOf(who: Who): Promise<{ id: string; name: string; human: string }> {
@@ -446,10 +509,16 @@ const newWatcher = `insert into public.watchers (id, ticket, agent_id) values (9
 
 test('whoever another run names only for categories that hold nothing can be switched off, and is given nothing later', async () => {
   await noWatchers();
-  const first = await start(small, { successor: mail(small, 'carol'), successors: { 'desk/watchers': mail(small, 'bob') } });
+  const first = await start(small, {
+    successor: mail(small, 'carol'),
+    successors: { 'desk/watchers': mail(small, 'bob') },
+  });
   const { plan } = await planned(small, first);
   const second = await handOver(small, { user: mail(small, 'bob') });
-  expect(second.status).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'deactivated' } });
+  expect(second.status).toMatchObject({
+    outcome: 'completed',
+    access: { crm: 'deactivated', desk: 'deactivated' },
+  });
   // What comes now would be Bob's: whoever approved is asked again.
   await must(small, first, 'approve', 'priya', { plan: plan!.digest });
   await small.db.desk.query(newWatcher);
@@ -461,9 +530,15 @@ test('whoever another run names only for categories that hold nothing can be swi
 test('whoever gains nothing counts as anybody else when the plan is approved, and the rule for what comes later stands', async () => {
   await noWatchers();
   await small.db.crm.query(`update people set reviews = true where id = $1`, [small.cast.maya.id]);
-  const run = await start(small, { successor: mail(small, 'carol'), successors: { 'desk/watchers': 'manager' } });
+  const run = await start(small, {
+    successor: mail(small, 'carol'),
+    successors: { 'desk/watchers': 'manager' },
+  });
   const { plan } = await planned(small, run);
-  expect(plan!.steps.find(step => step.id === 'desk/watchers')).toMatchObject({ rule: 'manager', counts: [0] });
+  expect(plan!.steps.find(step => step.id === 'desk/watchers')).toMatchObject({
+    rule: 'manager',
+    counts: [0],
+  });
   await must(small, run, 'approve', 'maya', { plan: plan!.digest });
   await small.db.desk.query(newWatcher);
   await acknowledgeAll(small, run);
@@ -473,10 +548,16 @@ test('whoever gains nothing counts as anybody else when the plan is approved, an
 
 test('what comes while steps run is not given to somebody who is leaving by then: the step parks and says so', async () => {
   await noWatchers();
-  const run = await start(small, { successor: mail(small, 'carol'), successors: { 'desk/watchers': mail(small, 'bob') } });
+  const run = await start(small, {
+    successor: mail(small, 'carol'),
+    successors: { 'desk/watchers': mail(small, 'bob') },
+  });
   const { plan } = await planned(small, run);
   await planned(small, await start(small, { user: mail(small, 'bob') }));
-  const mischief = await trap(small.db.desk, 'tickets', byOthers(newWatcher), { when: 'old.number = 5', timing: 'after' });
+  const mischief = await trap(small.db.desk, 'tickets', byOthers(newWatcher), {
+    when: 'old.number = 5',
+    timing: 'after',
+  });
   await must(small, run, 'approve', 'priya', { plan: plan!.digest });
   await acknowledgeAll(small, run);
   const status = await ended(small, run);
@@ -495,7 +576,10 @@ test('a terminated run stands in nobody’s way, although it could not say that 
   await small.world.offboardings.handle(first.run).terminate('in a hurry');
   // Bob leaves, and Alice, whose own run is over, takes over from him.
   const second = await handOver(small, { user: mail(small, 'bob'), successor: mail(small, 'alice') });
-  expect(second.status).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'deactivated' } });
+  expect(second.status).toMatchObject({
+    outcome: 'completed',
+    access: { crm: 'deactivated', desk: 'deactivated' },
+  });
 });
 
 test('a run that is terminated while another waits for it no longer holds it up', async () => {

@@ -1,6 +1,7 @@
 /**
- * What the independent checker cannot see in rows and ledger: that the run ended in time and left nothing open (I12), that no secret
- * got out (I13), that the faults were real (I14), and that what the database acknowledged to others is there (I1, I10).
+ * What the independent checker cannot see in rows and ledger: that the run ended in time and left nothing
+ * open (I12), that no secret got out (I13), that the faults were real (I14), and that what the database
+ * acknowledged to others is there (I1, I10).
  */
 import { gunzipSync } from 'node:zlib';
 import type pg from 'pg';
@@ -14,7 +15,10 @@ export interface Finding {
   message: string;
 }
 
-/** After the last fault has healed and people have done what was asked of them: the heartbeat timeout, and a minute. */
+/**
+ * After the last fault has healed and people have done what was asked of them: the heartbeat timeout, and a
+ * minute.
+ */
 const LIVELY_MS = 60_000;
 const WORKER_LIMIT_MIB = 1_500;
 
@@ -22,10 +26,18 @@ export function checkLiveness(operated: Operated, healed: number, heartbeatTimeo
   const from = Math.max(healed, operated.lastDecision);
   const took = operated.closedAt - from;
   if (took <= heartbeatTimeoutMs + LIVELY_MS) return [];
-  return [{ invariant: 'I12', message: `the run took ${Math.round(took / 1000)} s to end after the last fault had healed` }];
+  return [
+    {
+      invariant: 'I12',
+      message: `the run took ${Math.round(took / 1000)} s to end after the last fault had healed`,
+    },
+  ];
 }
 
-/** No workflow is stuck, and nobody sits in a transaction or on a lock. The workers are alive and have nothing to do. */
+/**
+ * No workflow is stuck, and nobody sits in a transaction or on a lock. The workers are alive and have nothing
+ * to do.
+ */
 export async function checkAtRest(world: FaultWorld): Promise<Finding[]> {
   const query = `TaskQueue = "${world.taskQueue}" and ExecutionStatus = "Running"`;
   const findings: Finding[] = [];
@@ -40,17 +52,26 @@ export async function checkAtRest(world: FaultWorld): Promise<Finding[]> {
       sessions(pool, `and (state <> 'idle' or pid in (select pid from pg_locks where granted))`),
     );
     if (busy.length > 0)
-      findings.push({ invariant: 'I12', message: `${name}: the engine still holds something: ${busy.join('; ')}` });
+      findings.push({
+        invariant: 'I12',
+        message: `${name}: the engine still holds something: ${busy.join('; ')}`,
+      });
   }
   return findings;
 }
 
-/** After the workers have stopped in order: no connection is left, none ended by itself, none has eaten the machine. */
+/**
+ * After the workers have stopped in order: no connection is left, none ended by itself, none has eaten the
+ * machine.
+ */
 export async function checkStopped(world: FaultWorld): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const exit of await world.fleet.stop())
     if (exit.code !== 0)
-      findings.push({ invariant: 'I12', message: `a worker that was asked to stop ended with ${JSON.stringify(exit)}` });
+      findings.push({
+        invariant: 'I12',
+        message: `a worker that was asked to stop ended with ${JSON.stringify(exit)}`,
+      });
   for (const deserter of world.fleet.deserters())
     findings.push({ invariant: 'I12', message: `a worker ended by itself: ${deserter}` });
   for (const worker of world.fleet.all)
@@ -58,7 +79,8 @@ export async function checkStopped(world: FaultWorld): Promise<Finding[]> {
       findings.push({ invariant: 'I12', message: `a worker has used ${worker.peakMemory()} MiB` });
   for (const [name, pool] of Object.entries(world.db)) {
     const left = await patiently(10_000, () => sessions(pool, ''));
-    if (left.length > 0) findings.push({ invariant: 'I12', message: `${name}: connections are left: ${left.join('; ')}` });
+    if (left.length > 0)
+      findings.push({ invariant: 'I12', message: `${name}: connections are left: ${left.join('; ')}` });
   }
   return findings;
 }
@@ -89,7 +111,8 @@ export async function checkSecrets(world: FaultWorld): Promise<{ findings: Findi
   const search = (where: string, text: string): void => {
     searched += text.length;
     for (const canary of canaries)
-      if (text.includes(canary)) findings.push({ invariant: 'I13', message: `${where} holds "${canary.slice(0, 15)}…"` });
+      if (text.includes(canary))
+        findings.push({ invariant: 'I13', message: `${where} holds "${canary.slice(0, 15)}…"` });
   };
   for (const [n, worker] of world.fleet.all.entries()) search(`the output of worker ${n}`, worker.output());
   for await (const run of world.temporal.workflow.list({ query: `TaskQueue = "${world.taskQueue}"` })) {
@@ -99,15 +122,20 @@ export async function checkSecrets(world: FaultWorld): Promise<{ findings: Findi
     search(`the history of ${run.workflowId}`, textsOf(history));
     search(`the memo of ${run.workflowId}`, JSON.stringify([run.memo, run.searchAttributes]));
   }
-  const { rows: tables } = await world.db.store.query(`select tablename as name from pg_tables where schemaname = 'handover'`);
+  const { rows: tables } = await world.db.store.query(
+    `select tablename as name from pg_tables where schemaname = 'handover'`,
+  );
   for (const { name } of tables) {
     // Packed as bytes: unpacked below.
     if (name === 'archives') continue;
-    const { rows } = await world.db.store.query(`select string_agg(t::text, E'\n') as text from handover.${name} t`);
+    const { rows } = await world.db.store.query(
+      `select string_agg(t::text, E'\n') as text from handover.${name} t`,
+    );
     search(`handover.${name}`, rows[0].text ?? '');
   }
   const { rows: archives } = await world.db.store.query('select history from handover.archives');
-  for (const { history } of archives) search('an archive', textsOf(JSON.parse(gunzipSync(history as Buffer).toString())));
+  for (const { history } of archives)
+    search('an archive', textsOf(JSON.parse(gunzipSync(history as Buffer).toString())));
   return { findings, searched };
 }
 
@@ -125,8 +153,13 @@ function textsOf(value: unknown): string {
   return texts.join('\n');
 }
 
-/** I1, I10: what the database acknowledged to a writer was seen by the witness, and is not undone by a crash. */
-export async function checkAcknowledged(world: FaultWorld, acknowledged: readonly Acknowledged[]): Promise<Finding[]> {
+/**
+ * I1, I10: what the database acknowledged to a writer was seen by the witness, and is not undone by a crash.
+ */
+export async function checkAcknowledged(
+  world: FaultWorld,
+  acknowledged: readonly Acknowledged[],
+): Promise<Finding[]> {
   const { rows } = await world.db.crm.query(
     `select app, op, coalesce(old_row, new_row) ->> 'id' as key, count(*)::int as n from public.moves_seen
       where app like 'writer-%' group by 1, 2, 3`,
@@ -137,7 +170,10 @@ export async function checkAcknowledged(world: FaultWorld, acknowledged: readonl
     const name = `${by} ${op} ${key}`;
     const left = seen.get(name) ?? 0;
     if (left === 0)
-      findings.push({ invariant: 'I10', message: `${by} was told that ${deed} of ${key} is done, and nobody saw it` });
+      findings.push({
+        invariant: 'I10',
+        message: `${by} was told that ${deed} of ${key} is done, and nobody saw it`,
+      });
     seen.set(name, left - 1);
   }
   return findings;
@@ -159,10 +195,18 @@ export function checkVacuity(
 ): Finding[] {
   const findings: Finding[] = [];
   for (const { fault, happened, receipts, seen } of struck) {
-    if (!happened) findings.push({ invariant: 'I14', message: `"${fault}" did not really happen: ${JSON.stringify(seen)}` });
+    if (!happened)
+      findings.push({
+        invariant: 'I14',
+        message: `"${fault}" did not really happen: ${JSON.stringify(seen)}`,
+      });
     if (receipts[0] <= 0 || receipts[1] <= receipts[0])
-      findings.push({ invariant: 'I14', message: `"${fault}" struck when ${receipts[0]} of ${receipts[1]} batches were done` });
+      findings.push({
+        invariant: 'I14',
+        message: `"${fault}" struck when ${receipts[0]} of ${receipts[1]} batches were done`,
+      });
   }
-  for (const deed of deeds) if (!writes[deed]) findings.push({ invariant: 'I14', message: `nobody ever did "${deed}"` });
+  for (const deed of deeds)
+    if (!writes[deed]) findings.push({ invariant: 'I14', message: `nobody ever did "${deed}"` });
   return findings;
 }

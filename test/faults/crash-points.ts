@@ -1,6 +1,7 @@
 /**
- * Places at which a worker process kills itself, named in HANDOVER_CRASH_AT as `<name>:<point>:<n>`: the nth time that this process
- * passes there. Nothing of it is product code: activities are wrapped from outside, and so are the connectors behind them.
+ * Places at which a worker process kills itself, named in HANDOVER_CRASH_AT as `<name>:<point>:<n>`: the nth
+ * time that this process passes there. Nothing of it is product code: activities are wrapped from outside,
+ * and so are the connectors behind them.
  *
  *   <activity>   a  before the activity begins          runSteps:a:1
  *                b  its effects are done, its result is not reported
@@ -15,10 +16,15 @@ import type { Connector } from '../../connectors/connector.js';
 export type Pass = (name: string, point: string) => void;
 
 /** Counts passes and dies at the armed one. Without an order nothing ever happens. */
-export function crashPoint(order: string | undefined, die = () => process.kill(process.pid, 'SIGKILL')): Pass {
+export function crashPoint(
+  order: string | undefined,
+  die = () => process.kill(process.pid, 'SIGKILL'),
+): Pass {
   const [name, point, nth] = order?.split(':') ?? [];
   if (order !== undefined && !(name && /^[abcr]$/.test(point ?? '') && Number(nth) > 0))
-    throw new Error(`HANDOVER_CRASH_AT is "${order}"; it must be <activity|batch|switch>:<a|b|c|r>:<n>, such as runSteps:b:1.`);
+    throw new Error(
+      `HANDOVER_CRASH_AT is "${order}"; it must be <activity|batch|switch>:<a|b|c|r>:<n>, such as runSteps:b:1.`,
+    );
   let passes = 0;
   return (passing, at) => {
     if (passing === name && at === point && ++passes === Number(nth)) die();

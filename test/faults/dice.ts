@@ -1,4 +1,6 @@
-/** Random numbers that repeat: the same seed gives the same schedule and the same writers, on every machine. */
+/**
+ * Random numbers that repeat: the same seed gives the same schedule and the same writers, on every machine.
+ */
 export interface Dice {
   /** 0 <= x < 1 */
   next(): number;

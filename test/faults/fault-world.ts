@@ -1,6 +1,6 @@
 /**
- * The small world with one big table, on servers that may be killed, reached by the workers through links that may be cut. The test
- * itself talks to the servers directly.
+ * The small world with one big table, on servers that may be killed, reached by the workers through links
+ * that may be cut. The test itself talks to the servers directly.
  */
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -49,7 +49,11 @@ export async function openFaultWorld(servers: FaultServers, schedule: Schedule):
   const tag = randomBytes(5).toString('hex');
   const role = `small_${tag}`;
   const password = `canary-password-${tag}`;
-  const home = { crm: servers.postgres, desk: servers.postgres, store: schedule.storeApart ? servers.apart : servers.postgres };
+  const home = {
+    crm: servers.postgres,
+    desk: servers.postgres,
+    store: schedule.storeApart ? servers.apart : servers.postgres,
+  };
   const names: DatabaseName[] = ['crm', 'desk', 'store'];
   const each = <T>(of: (name: DatabaseName) => T): Record<DatabaseName, T> =>
     Object.fromEntries(names.map(name => [name, of(name)])) as Record<DatabaseName, T>;
@@ -87,8 +91,17 @@ export async function openFaultWorld(servers: FaultServers, schedule: Schedule):
 
   const config = readConfig('test/small-world/handover.yaml');
   // Writers bring more than any policy would let pass; whether that parks is another test's question.
-  config.policy = { ...config.policy, batch: schedule.batch, drift: { floor: 1_000_000, percent: 100 }, rounds: 10 };
-  config.temporal = { ...config.temporal, address: `127.0.0.1:${links.temporal.port}`, taskQueue: `faults-${tag}` };
+  config.policy = {
+    ...config.policy,
+    batch: schedule.batch,
+    drift: { floor: 1_000_000, percent: 100 },
+    rounds: 10,
+  };
+  config.temporal = {
+    ...config.temporal,
+    address: `127.0.0.1:${links.temporal.port}`,
+    taskQueue: `faults-${tag}`,
+  };
   const fleet = newFleet({
     config,
     cacheDir: CACHE,
@@ -118,7 +131,10 @@ export async function openFaultWorld(servers: FaultServers, schedule: Schedule):
       await Promise.all(Object.values(db).map(pool => pool.end()));
       await temporal.connection.close();
       for (const name of names)
-        await asSuperuser(home[name].url('postgres'), `drop database if exists ${name}_${tag} with (force)`).catch(() => {});
+        await asSuperuser(
+          home[name].url('postgres'),
+          `drop database if exists ${name}_${tag} with (force)`,
+        ).catch(() => {});
       await asSuperuser(servers.postgres.url('postgres'), `drop role if exists ${role}`).catch(() => {});
     },
   };
@@ -131,7 +147,12 @@ async function asSuperuser(connectionString: string, statement: string): Promise
 }
 
 function poolOf(connectionString: string): pg.Pool {
-  const pool = new pg.Pool({ connectionString, max: 4, application_name: 'observer', connectionTimeoutMillis: 5_000 });
+  const pool = new pg.Pool({
+    connectionString,
+    max: 4,
+    application_name: 'observer',
+    connectionTimeoutMillis: 5_000,
+  });
   pool.on('error', () => {});
   return pool;
 }

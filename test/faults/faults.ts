@@ -12,7 +12,12 @@ export interface Proof {
 }
 
 /** `over`: the run has ended, and what has not struck by now never will. */
-export async function strike(world: FaultWorld, fault: Fault, run: string, over: () => boolean): Promise<Proof> {
+export async function strike(
+  world: FaultWorld,
+  fault: Fault,
+  run: string,
+  over: () => boolean,
+): Promise<Proof> {
   switch (fault.kind) {
     case 'kill-worker':
       return killWorker(world, fault.downMs);
@@ -43,7 +48,10 @@ export async function strike(world: FaultWorld, fault: Fault, run: string, over:
   }
 }
 
-/** A link with connections: whoever just lost a server has none for a moment, and nothing could be taken from them. */
+/**
+ * A link with connections: whoever just lost a server has none for a moment, and nothing could be taken from
+ * them.
+ */
 async function inUse({ links }: FaultWorld, name: LinkName, over: () => boolean): Promise<Link> {
   while (links[name].connections() === 0 && !over()) await pause(10);
   return links[name];
@@ -53,10 +61,16 @@ async function killWorker({ fleet }: FaultWorld, downMs: number): Promise<Proof>
   const exits = await fleet.killAll();
   await pause(downMs);
   await fleet.start();
-  return { happened: exits.length > 0 && exits.every(exit => exit.signal === 'SIGKILL'), seen: { killed: exits.length } };
+  return {
+    happened: exits.length > 0 && exits.every(exit => exit.signal === 'SIGKILL'),
+    seen: { killed: exits.length },
+  };
 }
 
-/** The stopped worker's activity is given to another one while the first still holds its transactions; then both are at it. */
+/**
+ * The stopped worker's activity is given to another one while the first still holds its transactions; then
+ * both are at it.
+ */
 async function stopWorker(world: FaultWorld, extraMs: number, run: string): Promise<Proof> {
   const { fleet } = world;
   const [victim] = fleet.living();
@@ -90,7 +104,9 @@ async function attemptsOf({ offboardings }: FaultWorld, run: string): Promise<At
   try {
     const { raw } = await offboardings.handle(run).describe();
     const [activity] = raw.pendingActivities ?? [];
-    return activity ? { id: activity.activityId ?? '', attempt: activity.attempt ?? 0, state: 'pending' } : none;
+    return activity
+      ? { id: activity.activityId ?? '', attempt: activity.attempt ?? 0, state: 'pending' }
+      : none;
   } catch {
     return none;
   }
@@ -115,7 +131,11 @@ async function killTemporal({ servers }: FaultWorld, downMs: number): Promise<Pr
   return { happened: after !== before, seen: { before, after } };
 }
 
-async function cutCommit({ links }: FaultWorld, fault: Fault & { kind: 'cut-commit' }, over: () => boolean): Promise<Proof> {
+async function cutCommit(
+  { links }: FaultWorld,
+  fault: Fault & { kind: 'cut-commit' },
+  over: () => boolean,
+): Promise<Proof> {
   const cuts = [];
   for (let n = 0; n < fault.times; n++) {
     const cutting = links[fault.link].cut(n === 0 ? fault.nth : 1, fault.answered ? 'swallow' : 'break');
@@ -143,7 +163,11 @@ async function terminateSessions({ urls }: FaultWorld): Promise<Proof> {
 }
 
 async function once(connectionString: string, sql: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString, application_name: 'observer', connectionTimeoutMillis: 10_000 });
+  const client = new pg.Client({
+    connectionString,
+    application_name: 'observer',
+    connectionTimeoutMillis: 10_000,
+  });
   client.on('error', () => {});
   await client.connect();
   return (await client.query(sql).finally(() => client.end())).rows;

@@ -1,5 +1,13 @@
-/** The worker processes of one run: whoever dies is replaced, as a supervisor would; whoever dies without being killed is a finding. */
-import { startWorkerProcess, type WorkerExit, type WorkerProcess, type WorkerProcessOptions } from './worker-process.js';
+/**
+ * The worker processes of one run: whoever dies is replaced, as a supervisor would; whoever dies without
+ * being killed is a finding.
+ */
+import {
+  startWorkerProcess,
+  type WorkerExit,
+  type WorkerProcess,
+  type WorkerProcessOptions,
+} from './worker-process.js';
 
 export interface Fleet {
   living(): WorkerProcess[];

@@ -1,4 +1,7 @@
-/** The shipped workflows with a shorter heartbeat timeout, so that a hundred schedules full of crashes fit into an hour. */
+/**
+ * The shipped workflows with a shorter heartbeat timeout, so that a hundred schedules full of crashes fit
+ * into an hour.
+ */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Workflow code: every activity that heartbeats is given up after a few seconds of silence instead of the shipped fifteen. */
+/**
+ * Workflow code: every activity that heartbeats is given up after a few seconds of silence instead of the
+ * shipped fifteen.
+ */
 import type { WorkflowInterceptors } from '@temporalio/workflow';
 
 /** A little longer than the three seconds between two heartbeats (activities/guard.ts). */

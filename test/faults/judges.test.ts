@@ -14,7 +14,10 @@ beforeAll(async () => {
 });
 afterAll(() => servers?.stop());
 
-/** A row stolen back unseen, a receipt that counts wrongly, a secret in the store, an acknowledged write that nobody saw. */
+/**
+ * A row stolen back unseen, a receipt that counts wrongly, a secret in the store, an acknowledged write that
+ * nobody saw.
+ */
 async function lies({ db, cast }: FaultWorld): Promise<void> {
   await db.crm.query(`alter table public.accounts disable trigger zz_witness`);
   await db.crm.query(`delete from public.accounts where name = 'Carol''s'`);
@@ -22,13 +25,17 @@ async function lies({ db, cast }: FaultWorld): Promise<void> {
     `delete from public.moves_seen where seq = (select min(seq) from public.moves_seen where app like 'writer-%')`,
   );
   await db.store.query(`update handover.receipts set changed = changed + 1 where step = 'crm/accounts'`);
-  await db.store.query('insert into handover.frozen_keys (digest, count, keys) values ($1, 1, $2)', [cast.alice.id, [CANARY]]);
+  await db.store.query('insert into handover.frozen_keys (digest, count, keys) values ($1, 1, $2)', [
+    cast.alice.id,
+    [CANARY],
+  ]);
 }
 
 test('I1, I6, I10, I13: what is done to the world after the run does not go unnoticed', async () => {
   const schedule = { ...drawSchedule(1), items: 3_000, batch: 50, faults: [] };
   const { findings } = await runSchedule(schedule, { servers, tamper: lies });
-  const said = (invariant: string): string[] => findings.filter(one => one.invariant === invariant).map(one => one.message);
+  const said = (invariant: string): string[] =>
+    findings.filter(one => one.invariant === invariant).map(one => one.message);
   expect(said('I1')).toContainEqual(expect.stringMatching(/is gone, and nobody was seen removing it/));
   expect(said('I6')).toContainEqual(expect.stringMatching(/the receipt of crm\/accounts page \d+ counts/));
   expect(said('I10')).toContainEqual(expect.stringMatching(/was told that .* is done, and nobody saw it/));

@@ -1,6 +1,7 @@
 /**
- * A link between a worker and a server that can be held, reset, slowed down, and cut at the worst moment: after a COMMIT (or the
- * statement that stores a receipt) was forwarded, and before its answer. It reads PostgreSQL's frontend messages just enough for that.
+ * A link between a worker and a server that can be held, reset, slowed down, and cut at the worst moment:
+ * after a COMMIT (or the statement that stores a receipt) was forwarded, and before its answer. It reads
+ * PostgreSQL's frontend messages just enough for that.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
@@ -20,8 +21,8 @@ export interface Cut {
 }
 
 /**
- * `swallow`: the statement is carried out, and its answer is thrown away. `break`: the connection breaks as soon as it was forwarded,
- * so that nobody knows. `withhold`: it never reaches the server.
+ * `swallow`: the statement is carried out, and its answer is thrown away. `break`: the connection breaks as
+ * soon as it was forwarded, so that nobody knows. `withhold`: it never reaches the server.
  */
 export type CutHow = 'swallow' | 'break' | 'withhold';
 
@@ -31,11 +32,14 @@ export interface Link {
   watched(): number;
   connections(): number;
   /**
-   * Cuts the connection at the `nth` watched statement from now on; `after` counts only those that follow such a statement in their
-   * transaction. Resolves when it has happened.
+   * Cuts the connection at the `nth` watched statement from now on; `after` counts only those that follow
+   * such a statement in their transaction. Resolves when it has happened.
    */
   cut(nth: number, how: CutHow, after?: RegExp): Promise<Cut>;
-  /** Nothing gets through in either direction, and nothing is refused either. Answers how many connections were held. */
+  /**
+   * Nothing gets through in either direction, and nothing is refused either. Answers how many connections
+   * were held.
+   */
   hold(): number;
   /** Bytes that wait. */
   held(): number;
@@ -100,7 +104,8 @@ export async function openLink(options: LinkOptions): Promise<Link> {
         if (!options.watch!.test(statement)) continue;
         watched++;
         const next = cutting ? undefined : waiting[0];
-        if (!next || (next.after && !transaction.some(one => next.after!.test(one))) || --next.nth > 0) continue;
+        if (!next || (next.after && !transaction.some(one => next.after!.test(one))) || --next.nth > 0)
+          continue;
         waiting.shift();
         cutting = { cut: { statement, answered: false }, how: next.how, done: next.done };
       }
@@ -149,7 +154,9 @@ export async function openLink(options: LinkOptions): Promise<Link> {
           }
         });
   });
-  await new Promise<void>((resolve, reject) => listener.once('error', reject).listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) =>
+    listener.once('error', reject).listen(0, '127.0.0.1', resolve),
+  );
 
   const link: Link = {
     port: (listener.address() as { port: number }).port,
@@ -193,8 +200,8 @@ function endsReady(bytes: Buffer): boolean {
 }
 
 /**
- * The texts of the statements that a client has now sent off: simple queries, and executions of prepared ones by the text that was
- * parsed under their name. Messages may arrive in pieces.
+ * The texts of the statements that a client has now sent off: simple queries, and executions of prepared ones
+ * by the text that was parsed under their name. Messages may arrive in pieces.
  */
 function statements(): (bytes: Buffer) => string[] {
   let rest = Buffer.alloc(0);

@@ -1,6 +1,7 @@
 /**
- * The long run, by hand (`HANDOVER_FAULTS=long`): 100,000 items, the worker killed at a dozen random places, stopped beyond the shipped
- * heartbeat timeout, both databases and Temporal killed, answers to COMMIT lost, and twenty writers at it all the while.
+ * The long run, by hand (`HANDOVER_FAULTS=long`): 100,000 items, the worker killed at a dozen random places,
+ * stopped beyond the shipped heartbeat timeout, both databases and Temporal killed, answers to COMMIT lost,
+ * and twenty writers at it all the while.
  */
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -23,7 +24,9 @@ test.runIf(process.env.HANDOVER_FAULTS === 'long')(
     const schedule = longSchedule(seed);
     console.log(`HANDOVER_FAULT_SEED=${seed}: ${schedule.faults.map(describe).join(', ')}`);
     const outcome = await runSchedule(schedule, { servers, withinMs: WITHIN_MS });
-    console.log(JSON.stringify({ ...outcome, faults: outcome.faults.length, findings: outcome.findings.length }));
+    console.log(
+      JSON.stringify({ ...outcome, faults: outcome.faults.length, findings: outcome.findings.length }),
+    );
     expect(outcome.findings).toEqual([]);
     expect(outcome.kills).toBeGreaterThanOrEqual(10);
   },

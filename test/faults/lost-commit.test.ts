@@ -1,6 +1,7 @@
 /**
- * The answer to COMMIT is lost while somebody else moves the same rows to the same successor. Looking at the rows cannot tell
- * whose move it was; the receipts still say it exactly, and the checker compares them with the witness row by row.
+ * The answer to COMMIT is lost while somebody else moves the same rows to the same successor. Looking at the
+ * rows cannot tell whose move it was; the receipts still say it exactly, and the checker compares them with
+ * the witness row by row.
  */
 import { afterAll, expect, inject, test } from 'vitest';
 import { agree, ended, planned, start } from '../small-world/drive.js';
@@ -8,7 +9,10 @@ import { useSmallWorld } from '../small-world/world.js';
 import { openLink } from './link.js';
 
 const server = new URL(inject('postgresUrl'));
-const link = await openLink({ target: () => ({ host: server.hostname, port: Number(server.port) }), watch: /^\s*commit\b/i });
+const link = await openLink({
+  target: () => ({ host: server.hostname, port: Number(server.port) }),
+  watch: /^\s*commit\b/i,
+});
 afterAll(() => link.close());
 
 const small = useSmallWorld({
@@ -78,7 +82,10 @@ test('the batch was carried out, and a colleague writes the same successor again
 
 test('the batch was rolled back, and a colleague moves all of its rows to the same successor: no move is ours', async () => {
   expect(await runWith('withhold', toTheSuccessor)).toEqual({
-    receipts: [CAME_TO_NOTHING, { state: 'done', sure: 'asked', changed: 0, exceptions: ['taken', 'taken', 'taken', 'taken'] }],
+    receipts: [
+      CAME_TO_NOTHING,
+      { state: 'done', sure: 'asked', changed: 0, exceptions: ['taken', 'taken', 'taken', 'taken'] },
+    ],
     moved: { colleague: 4 },
   });
 });

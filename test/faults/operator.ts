@@ -1,6 +1,7 @@
 /**
- * The people of a run while servers die under them: everything is asked again under the same id until there is an answer. A run that
- * parks is brought to its end as an operator would: with "retry", and with a new approval where the plan is a new one.
+ * The people of a run while servers die under them: everything is asked again under the same id until there
+ * is an answer. A run that parks is brought to its end as an operator would: with "retry", and with a new
+ * approval where the plan is a new one.
  */
 import { randomUUID } from 'node:crypto';
 import type { Status } from '../../workflows/messages.js';
@@ -38,7 +39,10 @@ export async function request(
   return { run: answer.workflowId, offboardingId: answer.offboardingId };
 }
 
-/** Sees the run to its end. `ready`: whether a parked run may be tried again by now (the world has come to rest). */
+/**
+ * Sees the run to its end. `ready`: whether a parked run may be tried again by now (the world has come to
+ * rest).
+ */
 export async function operate(
   world: FaultWorld,
   started: { run: string; offboardingId: string },

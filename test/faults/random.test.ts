@@ -11,7 +11,9 @@ import { describe, drawSchedule } from './schedule.js';
 import { type FaultServers, startFaultServers } from './servers.js';
 
 const given = process.env.HANDOVER_FAULT_SEED;
-const count = Number(process.env.HANDOVER_FAULT_SCHEDULES ?? (process.env.HANDOVER_FAULTS === 'long' ? 10 : 2));
+const count = Number(
+  process.env.HANDOVER_FAULT_SCHEDULES ?? (process.env.HANDOVER_FAULTS === 'long' ? 10 : 2),
+);
 const seeds = given ? [Number(given)] : Array.from({ length: count }, () => randomInt(1, 2 ** 31));
 
 let servers: FaultServers;
@@ -22,10 +24,13 @@ afterAll(() => servers?.stop());
 
 test.each(seeds)('HANDOVER_FAULT_SEED=%i: the run completes, and every invariant holds', async first => {
   let verdict: Outcome['findings'] = [];
-  // A fault that hit nothing (I14) proves nothing, good or bad: a schedule that was only in vain is drawn anew, a few times.
+  // A fault that hit nothing (I14) proves nothing, good or bad: a schedule that was only in vain is drawn
+  // anew, a few times.
   for (const seed of given ? [first] : [first, first + 1, first + 2]) {
     const schedule = drawSchedule(seed);
-    console.log(`HANDOVER_FAULT_SEED=${seed}: ${schedule.items} items, ${schedule.faults.map(describe).join(', ')}`);
+    console.log(
+      `HANDOVER_FAULT_SEED=${seed}: ${schedule.items} items, ${schedule.faults.map(describe).join(', ')}`,
+    );
     verdict = (await runSchedule(schedule, { servers })).findings;
     if (verdict.some(finding => finding.invariant !== 'I14') || verdict.length === 0) break;
     console.log(`In vain: ${verdict.map(finding => finding.message).join('; ')}`);

@@ -1,4 +1,7 @@
-/** One schedule from the first request to the verdict: a run of the small world under faults, and everything that can be said about it. */
+/**
+ * One schedule from the first request to the verdict: a run of the small world under faults, and everything
+ * that can be said about it.
+ */
 import pg from 'pg';
 import { checkInvariants } from '../checker/check.js';
 import {
@@ -44,7 +47,15 @@ export interface Outcome {
   findings: Finding[];
 }
 
-const DEEDS: readonly Deed[] = ['take', 'take-for-successor', 'steal-from-successor', 'give', 'give-back', 'delete', 'edit'];
+const DEEDS: readonly Deed[] = [
+  'take',
+  'take-for-successor',
+  'steal-from-successor',
+  'give',
+  'give-back',
+  'delete',
+  'edit',
+];
 /** As workflows/proxies.ts says. */
 const SHIPPED_HEARTBEAT_TIMEOUT_MS = 15_000;
 
@@ -65,7 +76,9 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
   const writers = startWriters({
     url: world.urls.crm,
     cast: world.cast,
-    keys: [...world.before.crm.accounts!].filter(([, row]) => row.owner_id === world.cast.alice.id).map(([key]) => key),
+    keys: [...world.before.crm.accounts!]
+      .filter(([, row]) => row.owner_id === world.cast.alice.id)
+      .map(([key]) => key),
     count: schedule.writers,
     dice: dice(schedule.seed).fork(1_000),
     pauseMs: 80,
@@ -99,9 +112,16 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
     const receipts = progress.receipts();
     for (const one of struck) one.receipts[1] = receipts;
     if (operated.status.outcome !== 'completed')
-      findings.push({ invariant: 'I12', message: `the run closed as ${operated.status.outcome}: ${operated.status.sentence}` });
+      findings.push({
+        invariant: 'I12',
+        message: `the run closed as ${operated.status.outcome}: ${operated.status.sentence}`,
+      });
     findings.push(
-      ...checkLiveness(operated, healed, schedule.patient ? SHIPPED_HEARTBEAT_TIMEOUT_MS : HEARTBEAT_TIMEOUT_MS),
+      ...checkLiveness(
+        operated,
+        healed,
+        schedule.patient ? SHIPPED_HEARTBEAT_TIMEOUT_MS : HEARTBEAT_TIMEOUT_MS,
+      ),
       ...(await checkAtRest(world)),
     );
     await options.tamper?.(world);
@@ -138,8 +158,8 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
 }
 
 /**
- * Strikes where the schedule says. A fault does not wait for the one before it to heal, unless both need the same hands: a dead
- * database cannot be killed, and a worker that is being started cannot be stopped.
+ * Strikes where the schedule says. A fault does not wait for the one before it to heal, unless both need the
+ * same hands: a dead database cannot be killed, and a worker that is being started cannot be stopped.
  */
 async function strikeAll(
   world: FaultWorld,
@@ -199,7 +219,11 @@ function watchReceipts(connectionString: string): Progress {
     while (!stopped) {
       try {
         if (!client) {
-          client = new pg.Client({ connectionString, application_name: 'observer', connectionTimeoutMillis: 2_000 });
+          client = new pg.Client({
+            connectionString,
+            application_name: 'observer',
+            connectionTimeoutMillis: 2_000,
+          });
           client.on('error', () => {});
           await client.connect();
         }

@@ -1,4 +1,7 @@
-/** Which faults hit a run, where, and in what kind of world: drawn from a seed, so that a failure is repeated from its number. */
+/**
+ * Which faults hit a run, where, and in what kind of world: drawn from a seed, so that a failure is repeated
+ * from its number.
+ */
 import { type Dice, dice } from './dice.js';
 
 /** Connections of the worker that can suffer on their own. */
@@ -9,12 +12,17 @@ export type FaultKind =
   | { kind: 'kill-worker'; downMs: number }
   /** SIGSTOP until another worker has taken over, then SIGCONT: two attempts at once. */
   | { kind: 'stop-worker'; extraMs: number }
-  /** SIGKILL of the targets' postmaster (and the store's, where they share it), recovery on the same files. */
+  /**
+   * SIGKILL of the targets' postmaster (and the store's, where they share it), recovery on the same files.
+   */
   | { kind: 'kill-postgres'; downMs: number }
   /** An operator's fast restart. */
   | { kind: 'restart-postgres'; downMs: number }
   | { kind: 'kill-temporal'; downMs: number }
-  /** The answer of the `nth` COMMIT (for the store: also of a stored receipt) from here on is lost; `times` times in a row. */
+  /**
+   * The answer of the `nth` COMMIT (for the store: also of a stored receipt) from here on is lost; `times`
+   * times in a row.
+   */
   | { kind: 'cut-commit'; link: 'crm' | 'desk' | 'store'; nth: number; times: number; answered: boolean }
   | { kind: 'hold-link'; link: LinkName; ms: number }
   | { kind: 'reset-link'; link: LinkName }
@@ -60,7 +68,14 @@ const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
       answered: d.chance(0.7),
     }),
   ],
-  [2, d => ({ kind: 'hold-link', link: d.pick(['crm', 'store', 'temporal'] as const), ms: d.whole(300, 4_000) })],
+  [
+    2,
+    d => ({
+      kind: 'hold-link',
+      link: d.pick(['crm', 'store', 'temporal'] as const),
+      ms: d.whole(300, 4_000),
+    }),
+  ],
   [2, d => ({ kind: 'reset-link', link: d.pick(['crm', 'store', 'temporal'] as const) })],
   [2, () => ({ kind: 'terminate-sessions' })],
 ];
@@ -82,13 +97,17 @@ export function drawSchedule(seed: number): Schedule {
     writers: 20,
     storeApart: d.chance(0.5),
     patient: false,
-    faults: Array.from({ length: d.whole(3, 6) }, () => ({ ...drawFault(d), at: 0.03 + Math.round(d.next() * 85) / 100 })).sort(
-      (a, b) => a.at - b.at,
-    ),
+    faults: Array.from({ length: d.whole(3, 6) }, () => ({
+      ...drawFault(d),
+      at: 0.03 + Math.round(d.next() * 85) / 100,
+    })).sort((a, b) => a.at - b.at),
   };
 }
 
-/** The run that the suite is named after: a hundred thousand items, the worker killed at a dozen random places, and all else as well. */
+/**
+ * The run that the suite is named after: a hundred thousand items, the worker killed at a dozen random
+ * places, and all else as well.
+ */
 export function longSchedule(seed: number, kills = 12): Schedule {
   const d = dice(seed);
   const place = (): number => 0.02 + Math.round(d.next() * 900) / 1000;
@@ -108,7 +127,10 @@ export function longSchedule(seed: number, kills = 12): Schedule {
     { kind: 'reset-link', link: 'store' },
     { kind: 'terminate-sessions' },
   ];
-  const all = [...once, ...Array.from({ length: kills }, () => ({ kind: 'kill-worker', downMs: d.whole(0, 1_000) }) as const)];
+  const all = [
+    ...once,
+    ...Array.from({ length: kills }, () => ({ kind: 'kill-worker', downMs: d.whole(0, 1_000) }) as const),
+  ];
   return {
     seed,
     items: 100_000,

@@ -1,4 +1,7 @@
-/** Servers of the fault tests' own: killed and started again on the same files and the same ports, while everybody keeps asking. */
+/**
+ * Servers of the fault tests' own: killed and started again on the same files and the same ports, while
+ * everybody keeps asking.
+ */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,8 +34,9 @@ export interface FaultServers {
 }
 
 /**
- * No fsync: what PostgreSQL has handed to the operating system survives the kill of a process, and only processes are killed here.
- * Commits are synchronous, or the acknowledged ones would be lost with the process.
+ * No fsync: what PostgreSQL has handed to the operating system survives the kill of a process, and only
+ * processes are killed here. Commits are synchronous, or the acknowledged ones would be lost with the
+ * process.
  */
 const SETTINGS = { fsync: 'off', full_page_writes: 'off', max_connections: '200', shared_buffers: '256MB' };
 
@@ -46,8 +50,19 @@ export async function startFaultServers(say: (line: string) => void = () => {}):
     (port?: number): Promise<Postgres> =>
       startPostgres({ dataDir: join(dir, name), settings: SETTINGS, port, say });
   const startTemporal = (port?: number): Promise<TemporalServer> =>
-    startTemporalServer({ cli, dbFile: join(dir, 'temporal.db'), headless: true, searchAttributes, port, say });
-  const [targets, store, server] = await Promise.all([startDatabase('targets')(), startDatabase('store')(), startTemporal()]);
+    startTemporalServer({
+      cli,
+      dbFile: join(dir, 'temporal.db'),
+      headless: true,
+      searchAttributes,
+      port,
+      say,
+    });
+  const [targets, store, server] = await Promise.all([
+    startDatabase('targets')(),
+    startDatabase('store')(),
+    startTemporal(),
+  ]);
   const postgres = { ...mortal(targets, startDatabase('targets')), url: targets.url };
   const apart = { ...mortal(store, startDatabase('store')), url: store.url };
   const temporal = mortal(server, startTemporal);
@@ -76,7 +91,8 @@ function mortal(first: Started, restart: (port: number) => Promise<Started>): Mo
     shutDown: () => now.stop(),
     async start() {
       now = await restart(first.port);
-      if (now.port !== first.port) throw new Error(`A restarted server moved from port ${first.port} to ${now.port}.`);
+      if (now.port !== first.port)
+        throw new Error(`A restarted server moved from port ${first.port} to ${now.port}.`);
       return now.pid;
     },
   };

@@ -1,6 +1,6 @@
 /**
- * Runs random schedules by hand, many of them, and writes one JSON line per schedule. Seeds that stand in the file already are left
- * out, so that a soak can be broken off and taken up again.
+ * Runs random schedules by hand, many of them, and writes one JSON line per schedule. Seeds that stand in the
+ * file already are left out, so that a soak can be broken off and taken up again.
  *
  *   node --import tsx test/faults/soak.ts <results.jsonl> <first seed> <how many>
  */
@@ -16,12 +16,17 @@ if (!file || !(Number(first) > 0) || !(Number(count) > 0)) {
 }
 const lines = (await readFile(file, 'utf8').catch(() => '')).trim().split('\n').filter(Boolean);
 const done = new Set(lines.map(line => (JSON.parse(line) as { seed: number }).seed));
-const seeds = Array.from({ length: Number(count) }, (_, n) => Number(first) + n).filter(seed => !done.has(seed));
+const seeds = Array.from({ length: Number(count) }, (_, n) => Number(first) + n).filter(
+  seed => !done.has(seed),
+);
 let failed = 0;
 const servers = await startFaultServers();
 for (const seed of seeds) {
   const schedule = drawSchedule(seed);
-  const outcome = await runSchedule(schedule, { servers }).catch((error: Error) => ({ seed, error: error.message }));
+  const outcome = await runSchedule(schedule, { servers }).catch((error: Error) => ({
+    seed,
+    error: error.message,
+  }));
   await appendFile(file, `${JSON.stringify({ ...outcome, schedule })}\n`);
   const findings = 'error' in outcome ? [{ invariant: '-', message: outcome.error }] : outcome.findings;
   if (findings.length > 0) failed++;
@@ -30,7 +35,8 @@ for (const seed of seeds) {
       'seconds' in outcome ? `in ${outcome.seconds} s` : ''
     }`,
   );
-  for (const { invariant, message } of findings.slice(0, 10)) console.log(`    ${invariant} ${message.slice(0, 3_000)}`);
+  for (const { invariant, message } of findings.slice(0, 10))
+    console.log(`    ${invariant} ${message.slice(0, 3_000)}`);
 }
 await servers.stop();
 process.exit(failed > 0 ? 1 : 0);

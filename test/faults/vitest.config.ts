@@ -1,4 +1,5 @@
-// Faults: `npm run test:faults`. Processes and servers are killed on purpose; one file at a time, because faults eat machines.
+// Faults: `npm run test:faults`. Processes and servers are killed on purpose; one file at a time, because
+// faults eat machines.
 
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';

@@ -1,6 +1,7 @@
 /**
- * What runs inside a worker process of the fault tests (worker-process.ts starts it): the worker as it is shipped, with crash points
- * around it. Says "ready" once it takes work. Ends in order on SIGTERM, and at once when its parent is gone.
+ * What runs inside a worker process of the fault tests (worker-process.ts starts it): the worker as it is
+ * shipped, with crash points around it. Says "ready" once it takes work. Ends in order on SIGTERM, and at
+ * once when its parent is gone.
  *
  *   HANDOVER_FAULT_WORKER   the order as JSON, see WorkerOrder
  *   HANDOVER_CRASH_AT       see crash-points.ts
@@ -15,7 +16,9 @@ const order = JSON.parse(process.env.HANDOVER_FAULT_WORKER!) as WorkerOrder;
 const pass = crashPoint(process.env.HANDOVER_CRASH_AT);
 
 Runtime.install({
-  logger: new DefaultLogger('WARN', entry => console.error(entry.level, entry.message, JSON.stringify(entry.meta ?? {}))),
+  logger: new DefaultLogger('WARN', entry =>
+    console.error(entry.level, entry.message, JSON.stringify(entry.meta ?? {})),
+  ),
   shutdownSignals: [],
   telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'WARN' } } },
 });

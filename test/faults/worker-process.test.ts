@@ -1,4 +1,7 @@
-/** The processes that the fault tests kill are what they claim: shipped workers that die exactly where they are told to. */
+/**
+ * The processes that the fault tests kill are what they claim: shipped workers that die exactly where they
+ * are told to.
+ */
 import { expect, onTestFinished, test } from 'vitest';
 import { agree, planned, start, waitFor } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';

@@ -1,4 +1,7 @@
-/** A real worker in a process of its own, to be killed, stopped and continued. Ends with its parent, however that ends. */
+/**
+ * A real worker in a process of its own, to be killed, stopped and continued. Ends with its parent, however
+ * that ends.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -50,9 +53,18 @@ export interface WorkerProcess {
 const MAIN = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Resolves when the worker takes work, or when it has died at its crash point before that; throws when it cannot start. */
+/**
+ * Resolves when the worker takes work, or when it has died at its crash point before that; throws when it
+ * cannot start.
+ */
 export async function startWorkerProcess(options: WorkerProcessOptions): Promise<WorkerProcess> {
-  const { env, crashAt, readyWithinMs = 90_000, cacheDir = join(tmpdir(), 'handover-test-bundles'), ...rest } = options;
+  const {
+    env,
+    crashAt,
+    readyWithinMs = 90_000,
+    cacheDir = join(tmpdir(), 'handover-test-bundles'),
+    ...rest
+  } = options;
   const child = spawn(process.execPath, ['--import', 'tsx', MAIN], {
     cwd: ROOT,
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -74,7 +86,9 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
   });
   if (!(await ready) && !(crashAt && worker.exit()?.signal === 'SIGKILL')) {
     worker.kill('SIGKILL');
-    throw new Error(`A worker process did not get ready (${JSON.stringify(await worker.exited)}):\n${worker.output()}`);
+    throw new Error(
+      `A worker process did not get ready (${JSON.stringify(await worker.exited)}):\n${worker.output()}`,
+    );
   }
   return worker;
 }
@@ -88,7 +102,8 @@ function watch(child: ChildProcess): WorkerProcess {
   };
   // Who kills itself cannot be asked afterwards.
   const sampling = setInterval(sample, 500).unref();
-  for (const stream of [child.stdout!, child.stderr!]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  for (const stream of [child.stdout!, child.stderr!])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   child.stdin!.on('error', () => {});
   const exited = new Promise<WorkerExit>(resolve => {
     child.once('exit', (code, signal) => {

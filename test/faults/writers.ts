@@ -1,6 +1,7 @@
 /**
- * Everybody else: twenty people who take, give, delete and edit the leaver's items all the while, one autocommitted statement after
- * the other, each on a connection of their own. What the database acknowledged is written down: it must still be there in the end.
+ * Everybody else: twenty people who take, give, delete and edit the leaver's items all the while, one
+ * autocommitted statement after the other, each on a connection of their own. What the database acknowledged
+ * is written down: it must still be there in the end.
  */
 import pg from 'pg';
 import type { Cast } from '../small-world/cast.js';
@@ -16,7 +17,14 @@ export interface Acknowledged {
   at: number;
 }
 
-export type Deed = 'take' | 'take-for-successor' | 'give' | 'give-back' | 'delete' | 'edit' | 'steal-from-successor';
+export type Deed =
+  | 'take'
+  | 'take-for-successor'
+  | 'give'
+  | 'give-back'
+  | 'delete'
+  | 'edit'
+  | 'steal-from-successor';
 
 export interface Writers {
   acknowledged: Acknowledged[];
@@ -62,7 +70,8 @@ export function startWriters(options: WritersOptions): Writers {
   const may = (deed: keyof typeof left): boolean => left[deed] > 0;
   let next = 0;
   const { alice, maya, bob, carol } = cast;
-  const pass = 'update public.accounts set owner_id = $2 where id = $1 and owner_id = $3 returning id::text as key';
+  const pass =
+    'update public.accounts set owner_id = $2 where id = $1 and owner_id = $3 returning id::text as key';
 
   const draw = (d: Dice): Work => {
     const key = d.pick(keys);
@@ -80,7 +89,8 @@ export function startWriters(options: WritersOptions): Writers {
         sql: 'delete from public.accounts where id = $1 returning id::text as key',
         values: [key],
       };
-    if (dish < 0.68 && may('give-back')) return { deed: 'give-back', op: 'update', sql: pass, values: [key, alice.id, maya.id] };
+    if (dish < 0.68 && may('give-back'))
+      return { deed: 'give-back', op: 'update', sql: pass, values: [key, alice.id, maya.id] };
     if (dish < 0.73 && may('give')) {
       left.give--;
       const id = String(BigInt(alice.id) * 100n + 50_000_000n + BigInt(next++));
@@ -134,7 +144,12 @@ export function startWriters(options: WritersOptions): Writers {
 }
 
 async function connect(connectionString: string, application_name: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString, application_name, connectionTimeoutMillis: 3_000, query_timeout: 30_000 });
+  const client = new pg.Client({
+    connectionString,
+    application_name,
+    connectionTimeoutMillis: 3_000,
+    query_timeout: 30_000,
+  });
   client.on('error', () => {});
   try {
     await client.connect();

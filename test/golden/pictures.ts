@@ -1,5 +1,6 @@
 /**
- * Golden pictures of whole runs: what a terminal and the Temporal UI show at each rest, as text files to be read in reviews.
+ * Golden pictures of whole runs: what a terminal and the Temporal UI show at each rest, as text files to be
+ * read in reviews.
  *
  *   HANDOVER_UPDATE_GOLDEN=1 npx vitest run test/golden      draws them anew; read the difference before it is committed
  */
@@ -20,7 +21,9 @@ export class Album {
   /** Draws the run as it is at this moment. */
   add(title: string, run: Run): void {
     const rule = '─'.repeat(Math.max(3, 100 - title.length));
-    this.pages.push(`── ${title} ${rule}\n\n${tree(run).join('\n')}\n\n${details(run).replace(/^/gm, '    ').trimEnd()}`);
+    this.pages.push(
+      `── ${title} ${rule}\n\n${tree(run).join('\n')}\n\n${details(run).replace(/^/gm, '    ').trimEnd()}`,
+    );
   }
 
   /** Compares with what is kept, or keeps it where the flag says so. */
@@ -32,9 +35,10 @@ export class Album {
       writeFileSync(file, drawn);
       return;
     }
-    expect(drawn, `${this.name}: if this is as it should be, draw it anew (see test/golden/pictures.ts)`).toBe(
-      readFileSync(file, 'utf8'),
-    );
+    expect(
+      drawn,
+      `${this.name}: if this is as it should be, draw it anew (see test/golden/pictures.ts)`,
+    ).toBe(readFileSync(file, 'utf8'));
   }
 }
 

@@ -1,11 +1,22 @@
 /**
- * Whole runs in the small world, one per path that a run can take, each drawn at its rests and compared with its golden picture.
- * The same runs are what test/replay/record.ts records.
+ * Whole runs in the small world, one per path that a run can take, each drawn at its rests and compared with
+ * its golden picture. The same runs are what test/replay/record.ts records.
  */
 import type { WorkflowHandle } from '@temporalio/client';
 import { expect, test } from 'vitest';
 import { record } from '../replay/histories.js';
-import { acknowledgeAll, agree, atRest, decide, ended, mail, must, planned, type Started, start } from '../small-world/drive.js';
+import {
+  acknowledgeAll,
+  agree,
+  atRest,
+  decide,
+  ended,
+  mail,
+  must,
+  planned,
+  type Started,
+  start,
+} from '../small-world/drive.js';
 import { CANARY } from '../small-world/seed.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { Album } from './pictures.js';
@@ -27,8 +38,10 @@ const small = useSmallWorld({
   }),
 });
 
-const handle = (started: Started): WorkflowHandle => small.world.offboardings.handle(started.run) as WorkflowHandle;
-const keep = (path: string, one: WorkflowHandle): Promise<void> => record(path, one, [small.password, CANARY]);
+const handle = (started: Started): WorkflowHandle =>
+  small.world.offboardings.handle(started.run) as WorkflowHandle;
+const keep = (path: string, one: WorkflowHandle): Promise<void> =>
+  record(path, one, [small.password, CANARY]);
 
 /** Compares the pictures and keeps the history of a run that is closed. */
 async function done(album: Album, started: Started, outcome: string): Promise<void> {
@@ -64,7 +77,9 @@ async function breakOneTicket(): Promise<() => Promise<void>> {
     create function public.refuse() returns trigger language plpgsql as $$ begin raise exception 'accounting has locked it'; end $$;
     create trigger refuse before update on public.tickets for each row when (old.number = 3 and old.status = 'open') execute function public.refuse()`);
   return async () => {
-    await small.db.desk.query('drop trigger if exists refuse on public.tickets; drop function if exists public.refuse()');
+    await small.db.desk.query(
+      'drop trigger if exists refuse on public.tickets; drop function if exists public.refuse()',
+    );
   };
 }
 
@@ -105,7 +120,10 @@ test('skipped-and-approved: what cannot be moved stays, by two people, and only 
     await planned(small, started);
     await agree(small, started);
     await ended(small, started);
-    await must(small, started, 'skip', 'oscar', { step: 'desk/tickets', reason: 'accounting keeps it until the audit' });
+    await must(small, started, 'skip', 'oscar', {
+      step: 'desk/tickets',
+      reason: 'accounting keeps it until the audit',
+    });
     await drawn(album, 'skip asked for', started);
     const { plan, waivers } = await small.world.offboardings.status(started.run);
     const keys = waivers['desk/tickets']!.leftover.digest;
@@ -187,12 +205,16 @@ test('amended: another successor is another plan, and an approval of the first i
   const first = await planned(small, started);
   await acknowledgeAll(small, started);
   await must(small, started, 'amend', 'olivia', {
-    successors: { 'crm/accounts': { match: { attribute: 'region', map: { emea: 'bob' }, otherwise: 'carol' } } },
+    successors: {
+      'crm/accounts': { match: { attribute: 'region', map: { emea: 'bob' }, otherwise: 'carol' } },
+    },
     overrides: { 'desk/tickets': {} },
   });
   const second = await small.world.offboardings.waitFor(started.run, ({ plan }) => plan?.revision === 2);
   expect(second.plan!.digest).not.toBe(first.plan!.digest);
-  expect(await decide(small, started, 'approve', 'priya', { plan: first.plan!.digest })).toMatchObject({ verdict: 'refused' });
+  expect(await decide(small, started, 'approve', 'priya', { plan: first.plan!.digest })).toMatchObject({
+    verdict: 'refused',
+  });
   await drawn(album, 'amended', started);
   await agree(small, started);
   await done(album, started, 'completed');
@@ -233,7 +255,10 @@ test('scheduled: approved, waits for its date, and the date is brought forward',
   await agree(small, started);
   await drawn(album, 'scheduled', started);
   await must(small, started, 'amend', 'olivia', { effectiveAt: 'now' });
-  await small.world.offboardings.waitFor(started.run, ({ plan, state }) => plan?.revision === 2 && state === 'awaiting-approval');
+  await small.world.offboardings.waitFor(
+    started.run,
+    ({ plan, state }) => plan?.revision === 2 && state === 'awaiting-approval',
+  );
   await agree(small, started);
   await done(album, started, 'completed');
 });
@@ -253,7 +278,12 @@ test('preview: plans and closes', async () => {
 
 test('nothing-to-do: somebody who owns nothing and stays', async () => {
   const album = new Album('nothing-to-do');
-  const started = await start(small, { user: mail(small, 'dora'), mode: 'execute-only', systems: ['crm'], successor: 'bob' });
+  const started = await start(small, {
+    user: mail(small, 'dora'),
+    mode: 'execute-only',
+    systems: ['crm'],
+    successor: 'bob',
+  });
   await done(album, started, 'nothing-to-do');
 });
 
@@ -297,13 +327,22 @@ test('the front door starts a run, answers with the one that is open, and refuse
   expect(await knock('front-door-not-started', { ...request, user: 'nobody@small.example' })).toMatchObject({
     answer: 'not-started',
   });
-  expect(await knock('front-door-unreadable', { ...request, mode: 'soon' })).toMatchObject({ answer: 'not-started' });
+  expect(await knock('front-door-unreadable', { ...request, mode: 'soon' })).toMatchObject({
+    answer: 'not-started',
+  });
 });
 
 test('started by hand, the offboarding itself refuses with a sentence', async () => {
   const { workflow } = small.world.worker.deps.temporal;
   const { taskQueue } = small.world.config.temporal;
-  const run = await workflow.start('offboardUser', { workflowId: `by-hand/${small.cast.alice.id}`, taskQueue, args: [] });
-  expect(await run.result()).toMatchObject({ outcome: 'refused', sentence: expect.stringContaining('requestOffboarding') });
+  const run = await workflow.start('offboardUser', {
+    workflowId: `by-hand/${small.cast.alice.id}`,
+    taskQueue,
+    args: [],
+  });
+  expect(await run.result()).toMatchObject({
+    outcome: 'refused',
+    sentence: expect.stringContaining('requestOffboarding'),
+  });
   await keep('refused', run);
 });

@@ -83,7 +83,9 @@ test('signals and updates, an unknown name, an odd payload, a rule that stumbles
   });
   expect(await update('open', {})).toEqual(refused('There is no message "open". Known are: take, label.'));
   expect(await update('label', 7)).toEqual(
-    refused('"label" takes one JSON object such as {"by": "you@example.com", "text": "fragile"}; given was 7.'),
+    refused(
+      '"label" takes one JSON object such as {"by": "you@example.com", "text": "fragile"}; given was 7.',
+    ),
   );
   expect(await update('label', { by: 'mallory', text: 'x' })).toEqual(refused('Nobody is called "mallory".'));
   expect(await update('label', { by: 'bob', text: 'stumble' })).toEqual(
@@ -95,7 +97,15 @@ test('signals and updates, an unknown name, an odd payload, a rule that stumbles
   const parcel = (await run.result()) as Parcel;
   expect(parcel).toMatchObject({ labels: ['fragile', 'heavy'], takenBy: 'Olivia', decided: 8 });
   expect(parcel.refused.map(({ message }) => message)).toEqual(['open', 'label', 'label', 'label', 'take']);
-  expect(trail.map(entry => [entry.offboardingId, entry.number, entry.message, entry.accepted, entry.identity.kind])).toEqual([
+  expect(
+    trail.map(entry => [
+      entry.offboardingId,
+      entry.number,
+      entry.message,
+      entry.accepted,
+      entry.identity.kind,
+    ]),
+  ).toEqual([
     [id, 1, 'label', true, 'claimed'],
     [id, 2, 'label', true, 'verified'],
     [id, 3, 'open', false, 'claimed'],
@@ -105,5 +115,7 @@ test('signals and updates, an unknown name, an odd payload, a rule that stumbles
     [id, 7, 'take', false, 'claimed'],
     [id, 8, 'take', true, 'verified'],
   ]);
-  expect(notices).toMatchObject([{ offboardingId: id, number: 1, notice: 'taken', sentence: 'The parcel is gone.' }]);
+  expect(notices).toMatchObject([
+    { offboardingId: id, number: 1, notice: 'taken', sentence: 'The parcel is gone.' },
+  ]);
 }, 60_000);

@@ -1,4 +1,7 @@
-/** A second workflow that takes decisions: a parcel waits for somebody to take it. Its state, its rules, its story, and nothing else. */
+/**
+ * A second workflow that takes decisions: a parcel waits for somebody to take it. Its state, its rules, its
+ * story, and nothing else.
+ */
 import { condition } from '@temporalio/workflow';
 import { z } from 'zod';
 import type { Sender } from '../../domain/judge.js';
@@ -34,7 +37,13 @@ export async function parcel(id: string): Promise<Parcel> {
     now: () => ({ state: state.takenBy ? 'taken' : 'waiting', plan: null }),
   });
   await condition(() => state.takenBy !== null);
-  inbox.note({ notice: 'taken', state: 'taken', audience: ['operators'], sentence: 'The parcel is gone.', since: null });
+  inbox.note({
+    notice: 'taken',
+    state: 'taken',
+    audience: ['operators'],
+    sentence: 'The parcel is gone.',
+    since: null,
+  });
   await inbox.settled();
   return state;
 }

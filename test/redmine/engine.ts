@@ -1,4 +1,5 @@
-// Handover itself with Redmine as its only system and its directory: a worker on the shared Temporal, a store of its own.
+// Handover itself with Redmine as its only system and its directory: a worker on the shared Temporal, a store
+// of its own.
 
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
@@ -34,7 +35,10 @@ export interface Engine {
 }
 
 export interface OffboardingRun {
-  /** The state of the run once it waits for people or has closed; with `state`, once it is in that one (or parked, or closed). */
+  /**
+   * The state of the run once it waits for people or has closed; with `state`, once it is in that one (or
+   * parked, or closed).
+   */
   settled(state?: RunState): Promise<Status>;
   decide(name: DecisionName, decision: Record<string, unknown>): Promise<DecisionAnswer>;
   report(): Promise<Report>;
@@ -42,7 +46,14 @@ export interface OffboardingRun {
 
 export async function startEngine(redmine: Connector): Promise<Engine> {
   Runtime.install({
-    logger: { log: () => {}, trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: console.error },
+    logger: {
+      log: () => {},
+      trace: () => {},
+      debug: () => {},
+      info: () => {},
+      warn: () => {},
+      error: console.error,
+    },
   });
   const database = await createTestDatabase('redmine_store');
   const store = await openStore(database.url);
@@ -74,7 +85,8 @@ export async function startEngine(redmine: Connector): Promise<Engine> {
         workflowId,
         args: [request],
       });
-      if (answer.answer !== 'started') throw new Error(`The offboarding was not started: ${JSON.stringify(answer)}`);
+      if (answer.answer !== 'started')
+        throw new Error(`The offboarding was not started: ${JSON.stringify(answer)}`);
       return runOf(client.workflow.getHandle(answer.workflowId));
     },
     stop: async () => {
@@ -96,7 +108,9 @@ function runOf(handle: WorkflowHandle): OffboardingRun {
         if (ends.includes(status.state)) return status;
         if (Date.now() > deadline) {
           const { state: is, sentence, findings } = status;
-          throw new Error(`The run is still "${is}" (${sentence}) ${findings.map(({ message }) => message).join(' ')}`);
+          throw new Error(
+            `The run is still "${is}" (${sentence}) ${findings.map(({ message }) => message).join(' ')}`,
+          );
         }
         await new Promise(resolve => setTimeout(resolve, 100));
       }

@@ -1,8 +1,10 @@
-// The judge: what Redmine itself says about a leaver, through its REST API and nothing else. It knows no catalog and no connector.
+// The judge: what Redmine itself says about a leaver, through its REST API and nothing else. It knows no
+// catalog and no connector.
 //
-// Two things about Redmine shape it. Sending an issue its present assignee again proves nothing (Redmine validates only a change,
-// and accepts whoever had the issue before), so a second opinion takes the assignee away and gives it back. And an administrator
-// who reads `GET /users/{id}` makes Redmine create an API key for that user: the judge never does, or it would find what it made.
+// Two things about Redmine shape it. Sending an issue its present assignee again proves nothing (Redmine
+// validates only a change, and accepts whoever had the issue before), so a second opinion takes the assignee
+// away and gives it back. And an administrator who reads `GET /users/{id}` makes Redmine create an API key
+// for that user: the judge never does, or it would find what it made.
 
 import { z } from 'zod';
 import type { RedmineWorld } from './redmine-world.js';
@@ -16,8 +18,13 @@ const userShape = z.object({ id: z.number(), login: z.string() });
 export const issuesOf = ({ issues, leaver }: Snapshot, closed: boolean): SeenIssue[] =>
   [...issues.values()].filter(issue => issue.assignee === leaver && issue.closed === closed);
 
-/** Redmine refuses changes in closed projects and hides archived ones: open them for as long as `work` takes. */
-export async function withEveryProjectOpen<T>({ rest, projects }: RedmineWorld, work: () => Promise<T>): Promise<T> {
+/**
+ * Redmine refuses changes in closed projects and hides archived ones: open them for as long as `work` takes.
+ */
+export async function withEveryProjectOpen<T>(
+  { rest, projects }: RedmineWorld,
+  work: () => Promise<T>,
+): Promise<T> {
   await rest.put(`/projects/${projects.attic}/unarchive.json`, {});
   await rest.put(`/projects/${projects.legacy}/reopen.json`, {});
   try {
@@ -28,21 +35,32 @@ export async function withEveryProjectOpen<T>({ rest, projects }: RedmineWorld, 
   }
 }
 
-/** Would Redmine accept this assignee? Changes nothing: the empty subject makes Redmine refuse the whole request in any case. */
+/**
+ * Would Redmine accept this assignee? Changes nothing: the empty subject makes Redmine refuse the whole
+ * request in any case.
+ */
 export async function wouldAccept(rest: Rest, issue: number, user: number): Promise<boolean> {
-  const { status, body } = await rest.send('PUT', `/issues/${issue}.json`, { issue: { subject: '', assigned_to_id: user } });
+  const { status, body } = await rest.send('PUT', `/issues/${issue}.json`, {
+    issue: { subject: '', assigned_to_id: user },
+  });
   const { errors } = z.object({ errors: z.array(z.string()) }).parse(body);
   if (status !== 422 || !errors.includes('Subject cannot be blank')) {
-    throw new Error(`Redmine answered ${status} ${JSON.stringify(body)} where it had to refuse an empty subject`);
+    throw new Error(
+      `Redmine answered ${status} ${JSON.stringify(body)} where it had to refuse an empty subject`,
+    );
   }
   return !errors.includes('Assignee is invalid');
 }
 
 /**
- * How many of the leaver's open issues Redmine would not give to `taker`. Asks once per kind of issue, where a kind is all that
- * Redmine's rule looks at: project, tracker, and whether the taker wrote the issue.
+ * How many of the leaver's open issues Redmine would not give to `taker`. Asks once per kind of issue, where
+ * a kind is all that Redmine's rule looks at: project, tracker, and whether the taker wrote the issue.
  */
-export async function refusedFor({ rest }: RedmineWorld, snapshot: Snapshot, taker: number): Promise<number[]> {
+export async function refusedFor(
+  { rest }: RedmineWorld,
+  snapshot: Snapshot,
+  taker: number,
+): Promise<number[]> {
   const kinds = new Map<string, SeenIssue[]>();
   for (const issue of issuesOf(snapshot, false)) {
     const kind = `${issue.project} ${issue.tracker} ${issue.author === taker}`;
@@ -58,8 +76,8 @@ export async function refusedFor({ rest }: RedmineWorld, snapshot: Snapshot, tak
 }
 
 /**
- * Everything that is not as it must be after an offboarding, as sentences; empty = Redmine confirms it. Ends with requests that
- * change issues (the second opinion about assignees), so it comes last in a test.
+ * Everything that is not as it must be after an offboarding, as sentences; empty = Redmine confirms it. Ends
+ * with requests that change issues (the second opinion about assignees), so it comes last in a test.
  */
 export async function complaintsAfterOffboarding(world: RedmineWorld, before: Snapshot): Promise<string[]> {
   return withEveryProjectOpen(world, async () => {
@@ -86,26 +104,40 @@ function historyUntouched(before: Snapshot, after: Snapshot): string[] {
   for (const was of before.issues.values()) {
     const is = after.issues.get(was.id);
     if (!is) complaints.push(`issue ${was.id} is gone`);
-    else if (is.author !== was.author) complaints.push(`issue ${was.id} has another author: ${was.author} became ${is.author}`);
-    else if (is.closed !== was.closed) complaints.push(`issue ${was.id} was ${was.closed ? 're-opened' : 'closed'}`);
-    else if ((was.closed || was.assignee !== before.leaver) && (is.assignee !== was.assignee || is.updatedOn !== was.updatedOn)) {
+    else if (is.author !== was.author)
+      complaints.push(`issue ${was.id} has another author: ${was.author} became ${is.author}`);
+    else if (is.closed !== was.closed)
+      complaints.push(`issue ${was.id} was ${was.closed ? 're-opened' : 'closed'}`);
+    else if (
+      (was.closed || was.assignee !== before.leaver) &&
+      (is.assignee !== was.assignee || is.updatedOn !== was.updatedOn)
+    ) {
       complaints.push(
         `issue ${was.id} was none of our business and has changed: ${JSON.stringify(was)} became ${JSON.stringify(is)}`,
       );
     }
   }
-  if (`${before.timeEntries}` !== `${after.timeEntries}`) complaints.push('time entries of the leaver have changed');
+  if (`${before.timeEntries}` !== `${after.timeEntries}`)
+    complaints.push('time entries of the leaver have changed');
   if (JSON.stringify(before.news) !== JSON.stringify(after.news)) complaints.push('news have other authors');
   return complaints;
 }
 
 /** By reading: members with an assignable role who are active, or the author. */
-async function assigneesAreValid({ rest, projects }: RedmineWorld, before: Snapshot, after: Snapshot): Promise<string[]> {
+async function assigneesAreValid(
+  { rest, projects }: RedmineWorld,
+  before: Snapshot,
+  after: Snapshot,
+): Promise<string[]> {
   const active = new Set((await rest.list('/users.json?status=1', 'users', userShape)).map(user => user.id));
   const assignable = await assignableRoles(rest);
   const allowed = new Map<number, Set<number>>();
   for (const project of Object.values(projects)) {
-    const memberships = await rest.list(`/projects/${project}/memberships.json`, 'memberships', membershipShape);
+    const memberships = await rest.list(
+      `/projects/${project}/memberships.json`,
+      'memberships',
+      membershipShape,
+    );
     const able = memberships.filter(({ roles }) => roles.some(role => assignable.has(role.id)));
     allowed.set(project, new Set(able.flatMap(({ user }) => (user && active.has(user.id) ? [user.id] : []))));
   }
@@ -113,8 +145,12 @@ async function assigneesAreValid({ rest, projects }: RedmineWorld, before: Snaps
     const issue = after.issues.get(id);
     if (!issue) return [];
     if (issue.assignee === null) return [`issue ${id} has no assignee any more`];
-    const fine = allowed.get(issue.project)?.has(issue.assignee) || (issue.assignee === issue.author && active.has(issue.author));
-    return fine ? [] : [`issue ${id} went to user ${issue.assignee}, who may not have it in project ${issue.project}`];
+    const fine =
+      allowed.get(issue.project)?.has(issue.assignee) ||
+      (issue.assignee === issue.author && active.has(issue.author));
+    return fine
+      ? []
+      : [`issue ${id} went to user ${issue.assignee}, who may not have it in project ${issue.project}`];
   });
 }
 
@@ -141,7 +177,9 @@ async function leftGroupsAndWatchers({ rest, groups, watched, leaver }: RedmineW
   const inGroups = await Promise.all(
     Object.entries(groups).map(async ([name, id]) => {
       const { group } = await rest.get(`/groups/${id}.json?include=users`, members);
-      return group.users.some(user => user.id === leaver.id) ? [`the leaver is still in the group ${name}`] : [];
+      return group.users.some(user => user.id === leaver.id)
+        ? [`the leaver is still in the group ${name}`]
+        : [];
     }),
   );
   const watchers = z.object({ issue: z.object({ watchers: z.array(ref) }) });
@@ -153,31 +191,56 @@ async function leftGroupsAndWatchers({ rest, groups, watched, leaver }: RedmineW
 }
 
 /** What comes in from now on, by category or by the project's default, does not land on the leaver. */
-async function nothingFlowsIn({ rest, projects, inflowCategories, trackers, leaver }: RedmineWorld): Promise<string[]> {
+async function nothingFlowsIn({
+  rest,
+  projects,
+  inflowCategories,
+  trackers,
+  leaver,
+}: RedmineWorld): Promise<string[]> {
   const places = [
     ...inflowCategories.map(({ id, project }) => ({ project, category_id: id })),
     { project: 'mobile', category_id: '' },
   ];
   const complaints = await fewAtATime(places, async ({ project, category_id }) => {
-    const issue = { project_id: projects[project], tracker_id: trackers[0], subject: 'Came in afterwards', category_id };
+    const issue = {
+      project_id: projects[project],
+      tracker_id: trackers[0],
+      subject: 'Came in afterwards',
+      category_id,
+    };
     const made = z.object({ issue: issueShape }).parse(await rest.post('/issues.json', { issue }));
     await rest.delete(`/issues/${made.issue.id}.json`);
-    return made.issue.assigned_to?.id === leaver.id ? [`a new issue in ${project} still lands on the leaver`] : [];
+    return made.issue.assigned_to?.id === leaver.id
+      ? [`a new issue in ${project} still lands on the leaver`]
+      : [];
   });
   return complaints.flat();
 }
 
-/** The second opinion, once per project and assignee: taken away and given back, so that Redmine has to judge the assignee anew. */
-async function redmineAcceptsThem({ rest }: RedmineWorld, before: Snapshot, after: Snapshot): Promise<string[]> {
+/**
+ * The second opinion, once per project and assignee: taken away and given back, so that Redmine has to judge
+ * the assignee anew.
+ */
+async function redmineAcceptsThem(
+  { rest }: RedmineWorld,
+  before: Snapshot,
+  after: Snapshot,
+): Promise<string[]> {
   const samples = new Map<string, SeenIssue>();
   for (const { id } of issuesOf(before, false)) {
     const issue = after.issues.get(id);
-    if (issue?.assignee) samples.set(`${issue.project} ${issue.assignee} ${issue.author === issue.assignee}`, issue);
+    if (issue?.assignee)
+      samples.set(`${issue.project} ${issue.assignee} ${issue.author === issue.assignee}`, issue);
   }
   const complaints = await fewAtATime([...samples.values()], async ({ id, assignee, project }) => {
     await rest.put(`/issues/${id}.json`, { issue: { assigned_to_id: '' } });
-    const { status, body } = await rest.send('PUT', `/issues/${id}.json`, { issue: { assigned_to_id: assignee } });
-    return status === 204 ? [] : [`Redmine refuses user ${assignee} in project ${project}: ${status} ${JSON.stringify(body)}`];
+    const { status, body } = await rest.send('PUT', `/issues/${id}.json`, {
+      issue: { assigned_to_id: assignee },
+    });
+    return status === 204
+      ? []
+      : [`Redmine refuses user ${assignee} in project ${project}: ${status} ${JSON.stringify(body)}`];
   });
   return complaints.flat();
 }

@@ -26,7 +26,9 @@ export interface RedmineWorld
   /** Project id as text → the one person who may take the leaver's issues there. Nobody may everywhere. */
   successorsPerProject: Record<string, RedminePerson & { project: string }>;
   person(login: string): RedminePerson;
-  /** What REST says about everybody's work right now: taken before a run and compared by the judge afterwards. */
+  /**
+   * What REST says about everybody's work right now: taken before a run and compared by the judge afterwards.
+   */
   snapshot(): Promise<Snapshot>;
   stop(): Promise<void>;
 }
@@ -78,7 +80,10 @@ export async function startRedmineWorld(): Promise<RedmineWorld> {
       rest,
       leaver: { ...person('alice'), apiKey: apiKeys.alice! },
       successorsPerProject: Object.fromEntries(
-        Object.entries(SUCCESSORS).map(([project, login]) => [String(projects[project]), { ...person(login), project }]),
+        Object.entries(SUCCESSORS).map(([project, login]) => [
+          String(projects[project]),
+          { ...person(login), project },
+        ]),
       ),
       person,
       snapshot: () => takeSnapshot(rest, people.alice!),

@@ -1,4 +1,5 @@
-// A real application that nobody here wrote: its catalog, and a leaver handed over through its database, judged by its own REST API.
+// A real application that nobody here wrote: its catalog, and a leaver handed over through its database,
+// judged by its own REST API.
 
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -27,7 +28,10 @@ let before: Snapshot;
 beforeAll(async () => {
   world = await startRedmineWorld();
   role = await roleFromTheDocs(world.databaseUrl);
-  redmine = createConnector({ catalog, file }, { connection: new Bundle('Redmine', { url: role.url }) }) as Required<Connector>;
+  redmine = createConnector(
+    { catalog, file },
+    { connection: new Bundle('Redmine', { url: role.url }) },
+  ) as Required<Connector>;
   before = await withEveryProjectOpen(world, world.snapshot);
 });
 afterAll(async () => {
@@ -91,7 +95,8 @@ describe('the catalog', () => {
   });
 
   test('guards the account of last resort and the programs, but not an administrator who leaves another behind', async () => {
-    const kinds = async (login: string) => (await redmine.guards(await account(login))).map(guard => guard.kind);
+    const kinds = async (login: string) =>
+      (await redmine.guards(await account(login))).map(guard => guard.kind);
     expect(await kinds('admin')).toContain('protected');
     expect(await kinds('svc-build')).toContain('protected');
     expect(await kinds('olivia')).toEqual([]);
@@ -104,7 +109,9 @@ describe('the catalog', () => {
     const categories = z.object({ issue_categories: z.array(z.object({ assigned_to: assignee })) });
     const project = z.object({ project: z.object({ default_assignee: assignee }) });
     const [inflow, defaults] = await withEveryProjectOpen(world, async () => [
-      await Promise.all(Object.values(projects).map(id => rest.get(`/projects/${id}/issue_categories.json`, categories))),
+      await Promise.all(
+        Object.values(projects).map(id => rest.get(`/projects/${id}/issue_categories.json`, categories)),
+      ),
       await Promise.all(Object.values(projects).map(id => rest.get(`/projects/${id}.json`, project))),
     ]);
     const found = await counts();
@@ -114,9 +121,11 @@ describe('the catalog', () => {
       authored_issues: [...before.issues.values()].filter(issue => issue.author === leaver.id).length,
       time_entries: before.timeEntries.length,
       news: Object.values(before.news).filter(author => author === leaver.id).length,
-      category_assignees: inflow.flatMap(reply => reply.issue_categories).filter(entry => entry.assigned_to?.id === leaver.id)
+      category_assignees: inflow
+        .flatMap(reply => reply.issue_categories)
+        .filter(entry => entry.assigned_to?.id === leaver.id).length,
+      project_default_assignee: defaults.filter(reply => reply.project.default_assignee?.id === leaver.id)
         .length,
-      project_default_assignee: defaults.filter(reply => reply.project.default_assignee?.id === leaver.id).length,
       groups: Object.keys(groups).length - 1,
       private_queries: 2,
       shared_queries: 2,
@@ -127,13 +136,20 @@ describe('the catalog', () => {
     expect(found.tokens).toBe(5);
   });
 
-  // A member of one project; one through a group; an author who is no member; a member whose role may not be assigned issues; a
-  // member who is locked; an administrator who is no member.
+  // A member of one project; one through a group; an author who is no member; a member whose role may not be
+  // assigned issues; a member who is locked; an administrator who is no member.
   test.each(['bob', 'carol', 'mallory', 'ivan', 'judy', 'olivia'])(
     'refuses %s exactly the issues that Redmine refuses',
     async login => {
-      const refused = await withEveryProjectOpen(world, () => refusedFor(world, before, world.person(login).id));
-      const { count, sample } = await redmine.ineligible(await account('alice'), 'open_issues', await account(login), null);
+      const refused = await withEveryProjectOpen(world, () =>
+        refusedFor(world, before, world.person(login).id),
+      );
+      const { count, sample } = await redmine.ineligible(
+        await account('alice'),
+        'open_issues',
+        await account(login),
+        null,
+      );
       expect(count).toBe(refused.length);
       expect(refused.map(String)).toEqual(expect.arrayContaining(sample));
     },
@@ -178,24 +194,37 @@ test('one leaver is offboarded through the database, and Redmine itself confirms
 
     const byProject = { match: { attribute: 'project', map: successorsByProject() } };
     const successors = Object.fromEntries(mayNot.map(({ step }) => [step, byProject]));
-    expect(await run.decide('amend', { by: 'olivia@example.com', successors })).toMatchObject({ verdict: 'accepted' });
+    expect(await run.decide('amend', { by: 'olivia@example.com', successors })).toMatchObject({
+      verdict: 'accepted',
+    });
     const planned = await run.settled('awaiting-approval');
     expect(planned.findings).toEqual([]);
-    const fields = await run.decide('acknowledge', { by: 'olivia@example.com', category: 'redmine/custom_fields' });
+    const fields = await run.decide('acknowledge', {
+      by: 'olivia@example.com',
+      category: 'redmine/custom_fields',
+    });
     expect(fields).toMatchObject({ verdict: 'accepted' });
     // Victor approves because Redmine says that he is in the group "Offboarding approvers".
     const approval = await run.decide('approve', { by: 'victor@example.com', plan: planned.plan!.digest });
     expect(approval).toMatchObject({ verdict: 'accepted' });
     const closed = await run.settled('closed');
-    expect(closed).toMatchObject({ state: 'closed', outcome: 'completed', access: { redmine: 'deactivated' } });
+    expect(closed).toMatchObject({
+      state: 'closed',
+      outcome: 'completed',
+      access: { redmine: 'deactivated' },
+    });
     expect(await run.report()).toMatchObject({ outcome: 'completed' });
   } finally {
     await engine.stop();
   }
 
-  // Whoever had an issue open in a browser is stopped from saving the old assignee again: Redmine answers 422, and no word.
+  // Whoever had an issue open in a browser is stopped from saving the old assignee again: Redmine answers
+  // 422, and no word.
   const stale = { issue: { subject: 'Saved from an old page', lock_version: version } };
-  expect(await world.rest.send('PUT', `/issues/${seen!.id}.json`, stale)).toEqual({ status: 422, body: { errors: [] } });
+  expect(await world.rest.send('PUT', `/issues/${seen!.id}.json`, stale)).toEqual({
+    status: 422,
+    body: { errors: [] },
+  });
   expect(await complaintsAfterOffboarding(world, before)).toEqual([]);
   expect(await counts()).toMatchObject({
     open_issues: 0,
@@ -211,15 +240,23 @@ test('one leaver is offboarded through the database, and Redmine itself confirms
 });
 
 const successorsByProject = (): Record<string, string> =>
-  Object.fromEntries(Object.entries(world.successorsPerProject).map(([project, { email }]) => [project, email]));
+  Object.fromEntries(
+    Object.entries(world.successorsPerProject).map(([project, { email }]) => [project, email]),
+  );
 
 /** REST does not tell it; the page that a browser shows does, in a hidden field. */
 async function lockVersion(issue: number): Promise<number> {
-  const { rows } = await query<{ lock_version: number }>('SELECT lock_version FROM public.issues WHERE id = $1', [issue]);
+  const { rows } = await query<{ lock_version: number }>(
+    'SELECT lock_version FROM public.issues WHERE id = $1',
+    [issue],
+  );
   return rows[0]!.lock_version;
 }
 
-async function query<Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<pg.QueryResult<Row>> {
+async function query<Row extends pg.QueryResultRow>(
+  sql: string,
+  values: unknown[] = [],
+): Promise<pg.QueryResult<Row>> {
   const client = new pg.Client({ connectionString: world.databaseUrl });
   await client.connect();
   try {

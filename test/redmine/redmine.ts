@@ -1,5 +1,6 @@
-// A Redmine of one's own for a test: Debian's package, a database that the caller brings, and a private instance directory, so
-// that nothing in /etc or /var is written and several can run at once. Where it comes from: test/redmine/install.sh.
+// A Redmine of one's own for a test: Debian's package, a database that the caller brings, and a private
+// instance directory, so that nothing in /etc or /var is written and several can run at once. Where it comes
+// from: test/redmine/install.sh.
 
 import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
@@ -23,7 +24,10 @@ const ANSWERS_WITHIN_MS = 60_000;
 
 export interface Redmine {
   baseUrl: string;
-  /** Ends the server, for sure, and removes the instance directory. The database is the caller's. Twice is fine. */
+  /**
+   * Ends the server, for sure, and removes the instance directory. The database is the caller's. Twice is
+   * fine.
+   */
   stop(): Promise<void>;
 }
 
@@ -52,8 +56,9 @@ export async function prepareRedmine(databaseUrl: string): Promise<RedmineInstan
     // Redmine keeps times in the server's time zone, without saying which.
     TZ: 'UTC',
     RAILS_ENV: 'production',
-    // Debian's way to several Redmines on one machine: /usr/share/redmine/instances/<this>. A path leads out of there; more steps
-    // up than there are do no harm, and are needed, because `instances` is a link and may or may not be followed first.
+    // Debian's way to several Redmines on one machine: /usr/share/redmine/instances/<this>. A path leads out
+    // of there; more steps up than there are do no harm, and are needed, because `instances` is a link and
+    // may or may not be followed first.
     REDMINE_INSTANCE: join('../../../../../..', dir),
     REDMINE_LANG: 'en',
     // A migration would write the schema down beside the program.
@@ -65,7 +70,9 @@ export async function prepareRedmine(databaseUrl: string): Promise<RedmineInstan
   const inside = async (what: string, args: string[]): Promise<string> => {
     const result = await run(RUBY, args, { cwd: REDMINE, env, timeoutMs: COMMAND_MS });
     if (result.ok) return result.stdout;
-    throw new Error(`Redmine could not ${what} (${result.why}):\n${firstLines(result.stderr) || firstLines(result.stdout)}`);
+    throw new Error(
+      `Redmine could not ${what} (${result.why}):\n${firstLines(result.stderr) || firstLines(result.stdout)}`,
+    );
   };
   const remove = (): Promise<void> => rm(dir, { recursive: true, force: true });
 
@@ -122,13 +129,19 @@ async function findInstallation(): Promise<string> {
       () => true,
       () => false,
     );
-  const webrick = (await readable(GEMS)) ? readdirSync(GEMS).find(gem => gem.startsWith('webrick-')) : undefined;
+  const webrick = (await readable(GEMS))
+    ? readdirSync(GEMS).find(gem => gem.startsWith('webrick-'))
+    : undefined;
   if (!webrick || !(await readable(`${REDMINE}/bin/rails`)) || !(await readable('/etc/redmine/default'))) {
-    throw new Error('Redmine is not installed on this machine: run test/redmine/install.sh as root (Debian), then try again.');
+    throw new Error(
+      'Redmine is not installed on this machine: run test/redmine/install.sh as root (Debian), then try again.',
+    );
   }
   // Redmine chooses its database driver by this file, whatever instance it runs.
   if (!(await readable(DATABASE_YML))) {
-    throw new Error(`${DATABASE_YML} is not readable: run these tests as root or as a member of the group www-data.`);
+    throw new Error(
+      `${DATABASE_YML} is not readable: run these tests as root or as a member of the group www-data.`,
+    );
   }
   if (!/adapter:\s*postgresql/.test(await readFile(DATABASE_YML, 'utf8'))) {
     throw new Error(

@@ -9,7 +9,10 @@ export interface Reply {
 
 export interface Rest {
   get<T>(path: string, shape: z.ZodType<T>): Promise<T>;
-  /** Every entry of a paged list, by the page size that Redmine says it used: it caps `limit` at 100 without a word. */
+  /**
+   * Every entry of a paged list, by the page size that Redmine says it used: it caps `limit` at 100 without a
+   * word.
+   */
   list<T>(path: string, name: string, entry: z.ZodType<T>): Promise<T[]>;
   /** Throws unless Redmine did it. */
   post(path: string, body: unknown): Promise<unknown>;
@@ -34,24 +37,37 @@ export function restAs(baseUrl: string, apiKey: string): Rest {
   const done = async (method: string, path: string, body?: unknown): Promise<unknown> => {
     const reply = await send(method, path, body);
     if (reply.status < 300) return reply.body;
-    throw new Error(`Redmine answered ${reply.status} to ${method} ${path}: ${JSON.stringify(reply.body).slice(0, 300)}`);
+    throw new Error(
+      `Redmine answered ${reply.status} to ${method} ${path}: ${JSON.stringify(reply.body).slice(0, 300)}`,
+    );
   };
-  const get = async <T>(path: string, shape: z.ZodType<T>): Promise<T> => shape.parse(await done('GET', path));
+  const get = async <T>(path: string, shape: z.ZodType<T>): Promise<T> =>
+    shape.parse(await done('GET', path));
 
   return {
     get,
     send,
     list: async <T>(path: string, name: string, entry: z.ZodType<T>): Promise<T[]> => {
-      const page = z.object({ [name]: z.array(entry), total_count: z.number(), limit: z.number(), offset: z.number() });
+      const page = z.object({
+        [name]: z.array(entry),
+        total_count: z.number(),
+        limit: z.number(),
+        offset: z.number(),
+      });
       const found: T[] = [];
       for (;;) {
         const separator = path.includes('?') ? '&' : '?';
-        const reply = (await get(`${path}${separator}offset=${found.length}&limit=100`, page)) as Record<string, unknown>;
+        const reply = (await get(`${path}${separator}offset=${found.length}&limit=100`, page)) as Record<
+          string,
+          unknown
+        >;
         const entries = reply[name] as T[];
         found.push(...entries);
         if (found.length >= (reply.total_count as number)) return found;
         if (entries.length === 0)
-          throw new Error(`Redmine promised ${reply.total_count} entries of ${path} and gave ${found.length}`);
+          throw new Error(
+            `Redmine promised ${reply.total_count} entries of ${path} and gave ${found.length}`,
+          );
       }
     },
     post: (path, body) => done('POST', path, body),
@@ -65,7 +81,11 @@ export function restAs(baseUrl: string, apiKey: string): Rest {
 }
 
 /** Runs `work` over all inputs, a few at a time: one Ruby process answers them all. */
-export async function fewAtATime<I, O>(inputs: readonly I[], work: (input: I) => Promise<O>, width = 4): Promise<O[]> {
+export async function fewAtATime<I, O>(
+  inputs: readonly I[],
+  work: (input: I) => Promise<O>,
+  width = 4,
+): Promise<O[]> {
   const results: O[] = new Array(inputs.length);
   let next = 0;
   const worker = async (): Promise<void> => {

@@ -1,4 +1,5 @@
-// The database role that docs/redmine.md tells administrators to make, made exactly so: its rights must be enough, and are all there are.
+// The database role that docs/redmine.md tells administrators to make, made exactly so: its rights must be
+// enough, and are all there are.
 
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -13,7 +14,8 @@ export interface Role {
 export async function roleFromTheDocs(databaseUrl: string): Promise<Role> {
   const docs = await readFile(new URL('../../docs/redmine.md', import.meta.url), 'utf8');
   const sql = /```sql\n([\s\S]*?)```/.exec(docs)?.[1];
-  if (!sql?.includes('CREATE ROLE handover')) throw new Error('docs/redmine.md no longer says how to make the role "handover"');
+  if (!sql?.includes('CREATE ROLE handover'))
+    throw new Error('docs/redmine.md no longer says how to make the role "handover"');
   // Roles belong to the whole server, which other tests share.
   const name = `handover_${randomBytes(4).toString('hex')}`;
   const password = randomBytes(12).toString('hex');

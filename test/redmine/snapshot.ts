@@ -23,7 +23,10 @@ export interface SeenIssue {
   updatedOn: string;
 }
 
-/** Everything that must be the same afterwards, and whom it belonged to before. Issues of archived projects are not in it: REST hides them. */
+/**
+ * Everything that must be the same afterwards, and whom it belonged to before. Issues of archived projects
+ * are not in it: REST hides them.
+ */
 export interface Snapshot {
   leaver: number;
   issues: Map<number, SeenIssue>;

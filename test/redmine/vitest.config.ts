@@ -1,4 +1,5 @@
-// Tests that need Debian's Redmine (test/redmine/install.sh): `npm run test:redmine`. The servers are those of all other tests.
+// Tests that need Debian's Redmine (test/redmine/install.sh): `npm run test:redmine`. The servers are those
+// of all other tests.
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';

@@ -25,10 +25,15 @@ export interface Recorded {
 }
 
 /** Keeps the history of a closed run, if this is a recording. `secrets` must not occur in it. */
-export async function record(path: string, handle: WorkflowHandle, secrets: readonly string[]): Promise<void> {
+export async function record(
+  path: string,
+  handle: WorkflowHandle,
+  secrets: readonly string[],
+): Promise<void> {
   if (!recording) return;
   const text = withoutMachine(historyToJSON(await handle.fetchHistory()));
-  for (const secret of secrets) if (text.includes(secret)) throw new Error(`The history of "${path}" holds a secret.`);
+  for (const secret of secrets)
+    if (text.includes(secret)) throw new Error(`The history of "${path}" holds a secret.`);
   mkdirSync(FOLDER, { recursive: true });
   const kept: Recorded = { path, workflowId: handle.workflowId, history: JSON.parse(text) };
   writeFileSync(`${FOLDER}${path}.${VERSION}.json.gz`, gzipSync(JSON.stringify(kept), { level: 9 }));

@@ -3,9 +3,10 @@
  *
  *   npm run record:histories        (node --import tsx test/replay/record.ts)
  *
- * It runs test/golden/runs.test.ts, one run per path, and keeps each history as histories/<path>.v1.json.gz. Record anew only when no
- * run of the old code can be open any more, or under a new version (VERSION in histories.ts) beside the old files: the old ones are what
- * proves that a deployment does not break the runs that it meets.
+ * It runs test/golden/runs.test.ts, one run per path, and keeps each history as histories/<path>.v1.json.gz.
+ * Record anew only when no run of the old code can be open any more, or under a new version (VERSION in
+ * histories.ts) beside the old files: the old ones are what proves that a deployment does not break the runs
+ * that it meets.
  */
 import { fileURLToPath } from 'node:url';
 import { startVitest } from 'vitest/node';

@@ -1,6 +1,6 @@
 /**
- * Runs that were started by earlier code go on under this code: every recorded history replays with the workflows as they are now. A
- * workflow that was changed on purpose does not, or this test could never fail.
+ * Runs that were started by earlier code go on under this code: every recorded history replays with the
+ * workflows as they are now. A workflow that was changed on purpose does not, or this test could never fail.
  */
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,10 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const histories = recorded();
 
 /** What replay objects to, by path; empty = every history replays. */
-async function objections(codePath: string, chosen: readonly Recorded[] = histories): Promise<Record<string, string>> {
+async function objections(
+  codePath: string,
+  chosen: readonly Recorded[] = histories,
+): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   const results = Worker.runReplayHistories(
     { workflowBundle: { codePath }, dataConverter: { payloadConverterPath }, replayName: 'recorded' },
@@ -74,7 +77,9 @@ describe('the recordings', () => {
     // No transition of an offboarding notes anything yet: test/inbox takes a notice through a real server.
     expect(activities.filter(name => !called(name))).toEqual(['recordNotice']);
     const carried = new Set(
-      [...text.matchAll(/"input":\{"header":\{[^}]*\},"name":"(\w+)"|"name":"(\w+)","args"/g)].map(m => m[1] ?? m[2]),
+      [...text.matchAll(/"input":\{"header":\{[^}]*\},"name":"(\w+)"|"name":"(\w+)","args"/g)].map(
+        m => m[1] ?? m[2],
+      ),
     );
     expect(DECISIONS.filter(name => !carried.has(name))).toEqual([]);
   });

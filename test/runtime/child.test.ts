@@ -14,7 +14,14 @@ const DEAF = `process.on('SIGTERM', () => {}); console.log('deaf'); setInterval(
 async function start(script: string, options: Partial<ChildOptions> = {}): Promise<Child> {
   const logFile = join(await temporaryDir(), 'server.log');
   const stop = [{ signal: 'SIGTERM', graceMs: 5000 }] as const;
-  return startChild({ name: 'Server', command: process.execPath, args: ['-e', script], logFile, stop: [...stop], ...options });
+  return startChild({
+    name: 'Server',
+    command: process.execPath,
+    args: ['-e', script],
+    logFile,
+    stop: [...stop],
+    ...options,
+  });
 }
 
 test('a server does not outlive an owner that was killed with SIGKILL', async () => {
@@ -67,7 +74,9 @@ test('a server whose supervisor was killed is ended by the owner', async () => {
 });
 
 test('stop() asks first: a server that ends in order does so with its own exit code', async () => {
-  const child = await start(`process.on('SIGTERM', () => process.exit(7)); console.log('up'); setInterval(() => {}, 1000)`);
+  const child = await start(
+    `process.on('SIGTERM', () => process.exit(7)); console.log('up'); setInterval(() => {}, 1000)`,
+  );
   await untilLogged(child);
   expect(await child.stop()).toMatchObject({ code: 7, signal: null, expected: true });
   expect(await isAlive(child.pid)).toBe(false);
@@ -102,7 +111,9 @@ test('the environment reaches the server and stays out of every command line, wh
 });
 
 test('a program that cannot be run is an error that names it', async () => {
-  await expect(start('', { command: '/nowhere/server' })).rejects.toThrow(/Server could not be started from \/nowhere\/server/);
+  await expect(start('', { command: '/nowhere/server' })).rejects.toThrow(
+    /Server could not be started from \/nowhere\/server/,
+  );
 });
 
 /** The script has printed something, so its signal handlers are in place. */

@@ -1,10 +1,16 @@
-// The whole embedded installation: both servers or none, one per directory, findable, and gone with its owner.
+// The whole embedded installation: both servers or none, one per directory, findable, and gone with its
+// owner.
 
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { type Embedded, type EmbeddedOptions, readEmbedded, startEmbedded } from '../../runtime/embedded/index.js';
+import {
+  type Embedded,
+  type EmbeddedOptions,
+  readEmbedded,
+  startEmbedded,
+} from '../../runtime/embedded/index.js';
 import { searchAttributes } from '../../runtime/search-attributes.js';
 import { eventually, isAlive, readJson, startOwner, temporaryDir } from './processes.js';
 
@@ -78,7 +84,9 @@ test('a server that dies by itself is told to the caller, and one that was stopp
 /** Temporal and PostgreSQL, from the files that they write themselves. */
 async function serverPids(stateDir: string): Promise<number[]> {
   const files = ['temporal.db.pid', join('postgres', 'postmaster.pid')];
-  return Promise.all(files.map(async file => Number.parseInt(await readFile(join(stateDir, file), 'utf8'), 10)));
+  return Promise.all(
+    files.map(async file => Number.parseInt(await readFile(join(stateDir, file), 'utf8'), 10)),
+  );
 }
 
 async function query(url: string, sql: string): Promise<unknown[]> {

@@ -60,7 +60,8 @@ test('of many who find the same stale lock exactly one gets it', async () => {
       }),
     );
     expect(takers.filter(taker => taker.status === 'fulfilled')).toHaveLength(1);
-    for (const taker of takers) if (taker.status === 'rejected') expect(taker.reason).toBeInstanceOf(LockHeld);
+    for (const taker of takers)
+      if (taker.status === 'rejected') expect(taker.reason).toBeInstanceOf(LockHeld);
   }
 });
 

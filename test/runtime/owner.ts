@@ -1,5 +1,6 @@
-// A process that owns servers, for tests that kill it. Started by tests with `node --import tsx`, told what to do by its
-// argument, and prints one JSON line when everything runs. It handles Ctrl-C the way a draining worker does: by going on.
+// A process that owns servers, for tests that kill it. Started by tests with `node --import tsx`, told what
+// to do by its argument, and prints one JSON line when everything runs. It handles Ctrl-C the way a draining
+// worker does: by going on.
 
 import { startChild } from '../../runtime/embedded/child.js';
 import { startEmbedded } from '../../runtime/embedded/index.js';
@@ -13,7 +14,13 @@ if (what === 'sleeper' || what === 'slow') {
   // `slow` takes its time to end: it ignores the signal, and gets SIGKILL a second later.
   const script = what === 'slow' ? `trap '' TERM; while :; do sleep 0.1; done` : 'exec sleep 600';
   const stop = what === 'slow' ? [{ signal: 'SIGTERM', graceMs: 1000 } as const] : [];
-  const child = await startChild({ name: 'Sleeper', command: 'sh', args: ['-c', script], logFile: `${dir}/sleeper.log`, stop });
+  const child = await startChild({
+    name: 'Sleeper',
+    command: 'sh',
+    args: ['-c', script],
+    logFile: `${dir}/sleeper.log`,
+    stop,
+  });
   console.log(JSON.stringify({ pids: [child.pid] }));
 } else {
   const ports = { temporal: undefined, temporalUi: undefined, postgres: undefined };

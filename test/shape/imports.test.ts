@@ -1,4 +1,7 @@
-/** The shape of the tree, checked: who imports whom, what files are called, and nothing that only fits one machine. */
+/**
+ * The shape of the tree, checked: who imports whom, what files are called, and nothing that only fits one
+ * machine.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +22,9 @@ function filesUnder(folder: string): string[] {
 
 const files = filesUnder('');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-const sources = files.filter(path => /\/.*\.(ts|mjs|cjs)$/.test(path)).map((path): Source => ({ path, text: read(path) }));
+const sources = files
+  .filter(path => /\/.*\.(ts|mjs|cjs)$/.test(path))
+  .map((path): Source => ({ path, text: read(path) }));
 const made = (path: string, text: string): string[] => violations([{ path, text }]);
 
 test('every import of the tree follows the table', () => {
@@ -32,7 +37,8 @@ test('every row of the table is about a folder that exists, and every folder of 
   const folders = TABLE.map(row => row.folder);
   const top = new Set(checked.map(source => source.path.split('/')[0]!));
   expect([...top].sort()).toEqual(folders.filter(folder => !folder.includes('/')).sort());
-  for (const folder of folders) expect(checked.some(source => source.path.startsWith(`${folder}/`))).toBe(true);
+  for (const folder of folders)
+    expect(checked.some(source => source.path.startsWith(`${folder}/`))).toBe(true);
 });
 
 test('every room of the client has a row of its own', () => {
@@ -69,17 +75,26 @@ test('a circle is found, of types and of imports in the middle of a file too', (
   ).toEqual(['domain/a.ts → domain/b.ts → domain/deep/c.ts → domain/a.ts']);
 });
 
-// The checker itself: each made-up file breaks one rule, and the line that is named is the one that breaks it.
+// The checker itself: each made-up file breaks one rule, and the line that is named is the one that breaks
+// it.
 test.each([
   [
     'domain/x.ts',
     "import { z } from 'zod';\nimport type { Store } from '../store/store.js';",
     '2: domain never imports "store/store"',
   ],
-  ['domain/x.ts', "import { createHash } from 'node:crypto';", '1: domain never imports Node\'s "node:crypto"'],
+  [
+    'domain/x.ts',
+    "import { createHash } from 'node:crypto';",
+    '1: domain never imports Node\'s "node:crypto"',
+  ],
   ['domain/x.ts', "import fs from 'fs/promises';", '1: domain never imports Node\'s "fs/promises"'],
   ['domain/x.ts', "import pg from 'pg';", '1: domain never imports "pg"'],
-  ['domain/x.ts', "import { log } from '@temporalio/workflow';", '1: domain never imports "@temporalio/workflow"'],
+  [
+    'domain/x.ts',
+    "import { log } from '@temporalio/workflow';",
+    '1: domain never imports "@temporalio/workflow"',
+  ],
   ['domain/x.ts', '\n\nexport const now = () => Date.now();', '3: domain does without Date.now'],
   ['domain/x.ts', 'export const now = () => new Date();', '1: domain does without new Date()'],
   ['domain/x.ts', 'export const dice = () => Math.random();', '1: domain does without Math.random'],
@@ -98,26 +113,54 @@ test.each([
     "export { look } from '../activities/look.js';",
     '1: workflows imports "activities/look" only with "import type"',
   ],
-  ['workflows/x.ts', "import type { Store } from '../store/store.js';", '1: workflows never imports "store/store"'],
-  ['workflows/chapters/x.ts', "import '../../connectors/registry.js';", '1: workflows never imports "connectors/registry"'],
+  [
+    'workflows/x.ts',
+    "import type { Store } from '../store/store.js';",
+    '1: workflows never imports "store/store"',
+  ],
+  [
+    'workflows/chapters/x.ts',
+    "import '../../connectors/registry.js';",
+    '1: workflows never imports "connectors/registry"',
+  ],
   ['workflows/x.ts', "import '../runtime/config.js';", '1: workflows never imports "runtime/config"'],
   ['workflows/x.ts', "import '../client/runs.js';", '1: workflows never imports "client/runs"'],
-  ['workflows/x.ts', "import { Worker } from '@temporalio/worker';", '1: workflows never imports "@temporalio/worker"'],
+  [
+    'workflows/x.ts',
+    "import { Worker } from '@temporalio/worker';",
+    '1: workflows never imports "@temporalio/worker"',
+  ],
   ['workflows/x.ts', 'export const home = process.env.HOME;', '1: workflows does without process'],
   ['workflows/x.ts', "export const x = Buffer.from('x');", '1: workflows does without Buffer'],
   ['workflows/x.ts', "const fs = await import('node:fs');", '1: workflows never imports Node\'s "node:fs"'],
   ['workflows/x.ts', "const fs = require('fs');", '1: workflows never imports Node\'s "fs"'],
-  ['activities/x.ts', "import '../workflows/messages.js';", '1: activities never imports "workflows/messages"'],
-  ['activities/x.ts', "type M = import('../workflows/messages.js').Status;", '1: activities never imports "workflows/messages"'],
+  [
+    'activities/x.ts',
+    "import '../workflows/messages.js';",
+    '1: activities never imports "workflows/messages"',
+  ],
+  [
+    'activities/x.ts',
+    "type M = import('../workflows/messages.js').Status;",
+    '1: activities never imports "workflows/messages"',
+  ],
   ['activities/x.ts', "import '../client/runs.js';", '1: activities never imports "client/runs"'],
   ['activities/x.ts', "import pg from 'pg';", '1: activities never imports "pg"'],
   ['activities/x.ts', 'export const home = process.env.HOME;', '1: activities does without process.env'],
-  ['connectors/x.ts', "import { Context } from '@temporalio/activity';", '1: connectors never imports "@temporalio/activity"'],
+  [
+    'connectors/x.ts',
+    "import { Context } from '@temporalio/activity';",
+    '1: connectors never imports "@temporalio/activity"',
+  ],
   ['connectors/x.ts', "import '../store/store.js';", '1: connectors never imports "store/store"'],
   ['store/x.ts', "import '../connectors/connector.js';", '1: store never imports "connectors/connector"'],
   ['store/x.ts', "import '../activities/deps.js';", '1: store never imports "activities/deps"'],
   ['runtime/x.ts', "import '../store/store.js';", '1: runtime never imports "store/store"'],
-  ['client/x.ts', "import '../workflows/offboard-user.js';", '1: client never imports "workflows/offboard-user"'],
+  [
+    'client/x.ts',
+    "import '../workflows/offboard-user.js';",
+    '1: client never imports "workflows/offboard-user"',
+  ],
   ['client/x.ts', "import '../activities/deps.js';", '1: client never imports "activities/deps"'],
   ['client/x.ts', "import '../workers/worker.js';", '1: client never imports "workers/worker"'],
   ['client/x.ts', "import { start } from './cli/start.js';", '1: client never imports "client/cli/start"'],
@@ -128,7 +171,11 @@ test.each([
     '1: client/audit never imports "client/cli/terminal"',
   ],
   ['client/cli/x.ts', "import '../../workers/main.js';", '1: client/cli never imports "workers/main"'],
-  ['client/cli/x.ts', "await import('../../connectors/registry.js');", '1: client/cli never imports "connectors/registry"'],
+  [
+    'client/cli/x.ts',
+    "await import('../../connectors/registry.js');",
+    '1: client/cli never imports "connectors/registry"',
+  ],
   [
     'client/cli/x.ts',
     "import { seedDemo } from '../../examples/demo/seed.js';",
@@ -138,8 +185,16 @@ test.each([
   ['client/demo/x.ts', "import '../cli/terminal.js';", '1: client/demo never imports "client/cli/terminal"'],
   // An exempt file brings what it is exempt for, and nothing else.
   ['client/systems.ts', "import '../activities/look.js';", '1: client never imports "activities/look"'],
-  ['client/cli/worker.ts', "import '../../connectors/registry.js';", '1: client/cli never imports "connectors/registry"'],
-  ['client/local/installation.ts', "import '@temporalio/workflow';", '1: client/local never imports "@temporalio/workflow"'],
+  [
+    'client/cli/worker.ts',
+    "import '../../connectors/registry.js';",
+    '1: client/cli never imports "connectors/registry"',
+  ],
+  [
+    'client/local/installation.ts',
+    "import '@temporalio/workflow';",
+    '1: client/local never imports "@temporalio/workflow"',
+  ],
   ['workers/x.ts', "import '../client/runs.js';", '1: workers never imports "client/runs"'],
   [
     'workers/x.ts',
@@ -155,12 +210,18 @@ test.each([
 
 test.each([
   ['workflows/x.ts', "import type { Look } from '../activities/look.js';"],
-  ['workflows/x.ts', "import { judge } from '../domain/judge.js';\nexport const run = { process: 1 };\nrun.process;"],
+  [
+    'workflows/x.ts',
+    "import { judge } from '../domain/judge.js';\nexport const run = { process: 1 };\nrun.process;",
+  ],
   ['domain/x.ts', 'export const at = (now: string) => new Date(now);'],
   ['activities/x.ts', "import { createHash } from 'node:crypto';\nimport '../store/ledger.js';"],
   ['client/x.ts', "import { STATUS } from '../workflows/messages.js';"],
   ['client/cli/worker.ts', "import '../../workers/worker.js';"],
-  ['client/cli/start.ts', "import '../runs.js';\nimport { verify } from '../audit/verify.js';\nimport '../../store/trail.js';"],
+  [
+    'client/cli/start.ts',
+    "import '../runs.js';\nimport { verify } from '../audit/verify.js';\nimport '../../store/trail.js';",
+  ],
   ['client/demo/x.ts', "import '../local/screen.js';\nimport '../../examples/demo/people.js';"],
   ['connectors/x.ts', "// import '../store/store.js'\nexport const text = \"import '../store/store.js'\";"],
 ])('%s: %s is allowed', (path, text) => {
@@ -180,7 +241,9 @@ test.each([
 });
 
 test('a file or folder says what it can do: none is called utils, common, helpers, types or misc', () => {
-  expect(files.filter(path => /(^|\/)(utils?|commons?|helpers?|types?|misc)(\/|\.[^/]*$)/.test(path))).toEqual([]);
+  expect(
+    files.filter(path => /(^|\/)(utils?|commons?|helpers?|types?|misc)(\/|\.[^/]*$)/.test(path)),
+  ).toEqual([]);
 });
 
 test('no test keeps the others from running', () => {
@@ -205,10 +268,14 @@ test('nothing in the tree names a path of one machine', () => {
     .flatMap(path =>
       read(path)
         .split('\n')
-        .flatMap((line, n) => (ONE_MACHINE.test(line) ? [`${path}:${n + 1}: ${line.trim().slice(0, 120)}`] : [])),
+        .flatMap((line, n) =>
+          ONE_MACHINE.test(line) ? [`${path}:${n + 1}: ${line.trim().slice(0, 120)}`] : [],
+        ),
     );
   expect(found).toEqual([]);
   const made = ['work/main', 'root/.cache', 'home/ann/x', 'Users/ann/x'].map(path => `at /${path}`);
   expect(made.filter(line => ONE_MACHINE.test(line))).toEqual(made);
-  expect(['https://x.example/work/1', 'docs/work/1', '/workflows/'].filter(line => ONE_MACHINE.test(line))).toEqual([]);
+  expect(
+    ['https://x.example/work/1', 'docs/work/1', '/workflows/'].filter(line => ONE_MACHINE.test(line)),
+  ).toEqual([]);
 });

@@ -1,10 +1,12 @@
 /**
- * Who may import whom, as data. imports.test.ts checks every import of the tree against it, and ARCHITECTURE.md prints it.
+ * Who may import whom, as data. imports.test.ts checks every import of the tree against it, and
+ * ARCHITECTURE.md prints it.
  *
  *   workers → activities → {connectors, store} → domain ← workflows      client → {workflows/messages, store, domain, runtime}
  *
- * What a row does not name is forbidden: a new folder, or a new package in a pure folder, is a decision and not an accident. A file
- * belongs to the row that names most of its path; a folder with rows of its own inside opens only what lies directly in it.
+ * What a row does not name is forbidden: a new folder, or a new package in a pure folder, is a decision and
+ * not an accident. A file belongs to the row that names most of its path; a folder with rows of its own
+ * inside opens only what lies directly in it.
  */
 
 export interface Row {
@@ -35,7 +37,16 @@ export const TABLE: readonly Row[] = [
     packages: { only: ['zod'] },
     node: false,
     // Values in, values out: no I/O, clock or randomness. The time is an argument.
-    without: [...NODE_GLOBALS, 'Date.now', 'new Date()', 'Math.random', 'fetch', 'console', 'crypto', 'performance'],
+    without: [
+      ...NODE_GLOBALS,
+      'Date.now',
+      'new Date()',
+      'Math.random',
+      'fetch',
+      'console',
+      'crypto',
+      'performance',
+    ],
   },
   {
     folder: 'workflows',
@@ -53,15 +64,45 @@ export const TABLE: readonly Row[] = [
     node: true,
     without: ['process.env'],
   },
-  { folder: 'connectors', ours: ['domain'], packages: { not: [TEMPORAL] }, node: true, without: ['process.env'] },
+  {
+    folder: 'connectors',
+    ours: ['domain'],
+    packages: { not: [TEMPORAL] },
+    node: true,
+    without: ['process.env'],
+  },
   { folder: 'store', ours: ['domain'], packages: { not: [TEMPORAL] }, node: true, without: ['process.env'] },
-  { folder: 'runtime', ours: ['domain'], packages: { not: ['@temporalio/worker', '@temporalio/workflow'] }, node: true },
+  {
+    folder: 'runtime',
+    ours: ['domain'],
+    packages: { not: ['@temporalio/worker', '@temporalio/workflow'] },
+    node: true,
+  },
   // The client by its rooms. What lies directly in client/ is shared, and knows nothing of who uses it.
-  { folder: 'client', ours: ['workflows/messages', 'store', 'domain', 'runtime'], packages: { not: IN_A_WORKER }, node: true },
-  { folder: 'client/audit', ours: ['workflows/messages', 'store', 'domain'], packages: { not: IN_A_WORKER }, node: true },
+  {
+    folder: 'client',
+    ours: ['workflows/messages', 'store', 'domain', 'runtime'],
+    packages: { not: IN_A_WORKER },
+    node: true,
+  },
+  {
+    folder: 'client/audit',
+    ours: ['workflows/messages', 'store', 'domain'],
+    packages: { not: IN_A_WORKER },
+    node: true,
+  },
   {
     folder: 'client/cli',
-    ours: ['client', 'client/audit', 'client/demo', 'client/local', 'workflows/messages', 'store', 'domain', 'runtime'],
+    ours: [
+      'client',
+      'client/audit',
+      'client/demo',
+      'client/local',
+      'workflows/messages',
+      'store',
+      'domain',
+      'runtime',
+    ],
     packages: { not: IN_A_WORKER },
     node: true,
   },
@@ -109,7 +150,10 @@ export const EXEMPT: readonly Exemption[] = [
   },
 ];
 
-/** Places that wire a whole program together and may import anything of ours: the program's entry, scripts, tests. */
+/**
+ * Places that wire a whole program together and may import anything of ours: the program's entry, scripts,
+ * tests.
+ */
 export const COMPOSITION_ROOTS: readonly RegExp[] = [/^(bin|bench|deploy|examples|test)\//];
 
 /** The table as ARCHITECTURE.md shows it. */
@@ -119,7 +163,9 @@ export function asMarkdown(table: readonly Row[] = TABLE): string[] {
     '| folder | may import of ours | from outside |',
     '|---|---|---|',
     ...table.map(row => {
-      const types = row.typesOnly ? `${row.ours.length > 0 ? '; ' : ''}as \`import type\` only: ${code(row.typesOnly)}` : '';
+      const types = row.typesOnly
+        ? `${row.ours.length > 0 ? '; ' : ''}as \`import type\` only: ${code(row.typesOnly)}`
+        : '';
       const ours = `${code(row.ours)}${types}` || 'nothing';
       const packages =
         'only' in row.packages
@@ -138,6 +184,8 @@ export function exemptionsAsMarkdown(exempt: readonly Exemption[] = EXEMPT): str
   return [
     '| file | also imports | because |',
     '|---|---|---|',
-    ...exempt.map(one => `| \`${one.file}\` | ${one.brings.map(name => `\`${name}\``).join(', ')} | ${one.because} |`),
+    ...exempt.map(
+      one => `| \`${one.file}\` | ${one.brings.map(name => `\`${name}\``).join(', ')} | ${one.because} |`,
+    ),
   ];
 }

@@ -1,4 +1,7 @@
-/** Who lives in the small world. Every test gets a fresh cast under new ids, so that no run meets another test's. */
+/**
+ * Who lives in the small world. Every test gets a fresh cast under new ids, so that no run meets another
+ * test's.
+ */
 import { randomInt } from 'node:crypto';
 
 interface Role {
@@ -46,12 +49,53 @@ const ROLES = {
     person: 'P2',
     desk: 16,
   },
-  maya: { login: 'maya', name: 'Maya Manager', email: 'maya@small.example', team: 'cs', person: 'P3', desk: 18 },
-  olivia: { login: 'olivia', name: 'Olivia Owner', email: 'olivia@small.example', role: 'owner', person: 'P4', desk: 22 },
-  oscar: { login: 'oscar', name: 'Oscar Operator', email: 'oscar@small.example', role: 'admin', person: 'P5' },
-  priya: { login: 'priya', name: 'Priya Approver', email: 'priya@small.example', reviews: true, person: 'P6' },
-  daniel: { login: 'daniel', name: 'Daniel Approver', email: 'daniel@small.example', reviews: true, person: 'P7', desk: 25 },
-  bob: { login: 'bob', name: 'Bob Brook', email: 'bob@small.example', team: 'cs', manager: 'maya', person: 'P8', desk: 19 },
+  maya: {
+    login: 'maya',
+    name: 'Maya Manager',
+    email: 'maya@small.example',
+    team: 'cs',
+    person: 'P3',
+    desk: 18,
+  },
+  olivia: {
+    login: 'olivia',
+    name: 'Olivia Owner',
+    email: 'olivia@small.example',
+    role: 'owner',
+    person: 'P4',
+    desk: 22,
+  },
+  oscar: {
+    login: 'oscar',
+    name: 'Oscar Operator',
+    email: 'oscar@small.example',
+    role: 'admin',
+    person: 'P5',
+  },
+  priya: {
+    login: 'priya',
+    name: 'Priya Approver',
+    email: 'priya@small.example',
+    reviews: true,
+    person: 'P6',
+  },
+  daniel: {
+    login: 'daniel',
+    name: 'Daniel Approver',
+    email: 'daniel@small.example',
+    reviews: true,
+    person: 'P7',
+    desk: 25,
+  },
+  bob: {
+    login: 'bob',
+    name: 'Bob Brook',
+    email: 'bob@small.example',
+    team: 'cs',
+    manager: 'maya',
+    person: 'P8',
+    desk: 19,
+  },
   carol: {
     login: 'carol',
     name: 'Carol Cole',
@@ -70,8 +114,23 @@ const ROLES = {
     person: 'P10',
     desk: 23,
   },
-  robot: { login: 'robot', name: 'Sync Robot', email: 'robot@small.example', kind: 'service', person: 'P11', desk: 24 },
-  lara: { login: 'lara', name: 'Lara Light', email: 'lara@small.example', team: 'sales', person: 'P12', desk: 21, seat: 'light' },
+  robot: {
+    login: 'robot',
+    name: 'Sync Robot',
+    email: 'robot@small.example',
+    kind: 'service',
+    person: 'P11',
+    desk: 24,
+  },
+  lara: {
+    login: 'lara',
+    name: 'Lara Light',
+    email: 'lara@small.example',
+    team: 'sales',
+    person: 'P12',
+    desk: 21,
+    seat: 'light',
+  },
   dora: { login: 'dora', name: 'Dora Deskless', email: 'dora@small.example', team: 'sales', person: 'P13' },
 } as const satisfies Record<string, Omit<Role, 'manager'> & { manager?: string }>;
 

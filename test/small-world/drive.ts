@@ -1,4 +1,7 @@
-/** What people do with a run, in few words: ask for it, look at it, acknowledge, approve, wait for it to come to rest. */
+/**
+ * What people do with a run, in few words: ask for it, look at it, acknowledge, approve, wait for it to come
+ * to rest.
+ */
 import { expect } from 'vitest';
 import type { DecisionName } from '../../domain/request.js';
 import type { DecisionAnswer, Status } from '../../workflows/messages.js';
@@ -51,7 +54,11 @@ export function atRest(small: SmallWorld, started: Started): Promise<Status> {
 }
 
 export async function ended(small: SmallWorld, started: Started): Promise<Status> {
-  const status = await waitFor(small, started, ({ state }) => state === 'closed' || state === 'needs-attention');
+  const status = await waitFor(
+    small,
+    started,
+    ({ state }) => state === 'closed' || state === 'needs-attention',
+  );
   if (status.state === 'closed') await small.world.offboardings.result(started.run);
   return status;
 }
@@ -68,7 +75,10 @@ export async function decide(
   return answer;
 }
 
-/** The same, and it must be accepted. What starts a parked run again is awaited, so that nobody takes the old state for the new one. */
+/**
+ * The same, and it must be accepted. What starts a parked run again is awaited, so that nobody takes the old
+ * state for the new one.
+ */
 export async function must(
   small: SmallWorld,
   started: Started,
@@ -98,7 +108,10 @@ export async function agree(small: SmallWorld, started: Started, by: Who = 'priy
 }
 
 /** The whole thread: request, plan, acknowledgements, approval, and then to the end or to where it parks. */
-export async function handOver(small: SmallWorld, request: Record<string, unknown> = {}): Promise<Started & { status: Status }> {
+export async function handOver(
+  small: SmallWorld,
+  request: Record<string, unknown> = {},
+): Promise<Started & { status: Status }> {
   const started = await start(small, request);
   const plan = await planned(small, started);
   expect(plan.findings).toEqual([]);

@@ -1,6 +1,7 @@
 /**
- * What the small world consists of, said once more and in its own words: the checker trusts neither the catalogs nor the engine's
- * reading of them. Rows are texts throughout (witness.sql), so conditions compare texts.
+ * What the small world consists of, said once more and in its own words: the checker trusts neither the
+ * catalogs nor the engine's reading of them. Rows are texts throughout (witness.sql), so conditions compare
+ * texts.
  */
 export type TextRow = Record<string, string | null>;
 
@@ -53,7 +54,15 @@ export const GROUND: Ground[] = [
     holds: r => r.status === 'active',
     may: ['version', 'updated_at'],
   },
-  { step: 'crm/fields', system: 'crm', table: 'fields', owner: 'person_id', do: 'transfer', holds: () => true, may: [] },
+  {
+    step: 'crm/fields',
+    system: 'crm',
+    table: 'fields',
+    owner: 'person_id',
+    do: 'transfer',
+    holds: () => true,
+    may: [],
+  },
   {
     step: 'crm/tokens',
     system: 'crm',
@@ -100,7 +109,15 @@ export const GROUND: Ground[] = [
     may: [],
     unique: 'ticket',
   },
-  { step: 'desk/teams', system: 'desk', table: 'team_members', owner: 'agent_id', do: 'remove', holds: () => true, may: [] },
+  {
+    step: 'desk/teams',
+    system: 'desk',
+    table: 'team_members',
+    owner: 'agent_id',
+    do: 'remove',
+    holds: () => true,
+    may: [],
+  },
   {
     step: 'desk/closed',
     system: 'desk',
@@ -124,8 +141,16 @@ export const EFFECTS = [
 ] as const;
 
 /** People are switched in these tables, and in no other column than these. */
-export const PEOPLE: Record<SystemName, { table: string; switches: string[]; gone: string; alsoDeletes: string[] }> = {
-  crm: { table: 'people', switches: ['status', 'switched_off_at'], gone: 'inactive', alsoDeletes: ['sessions'] },
+export const PEOPLE: Record<
+  SystemName,
+  { table: string; switches: string[]; gone: string; alsoDeletes: string[] }
+> = {
+  crm: {
+    table: 'people',
+    switches: ['status', 'switched_off_at'],
+    gone: 'inactive',
+    alsoDeletes: ['sessions'],
+  },
   desk: { table: 'agents', switches: ['status'], gone: 'inactive', alsoDeletes: [] },
 };
 

@@ -1,16 +1,26 @@
-/** What goes wrong in target systems, and how it is mended: triggers that refuse, lie, or bring more work. The test's own doing. */
+/**
+ * What goes wrong in target systems, and how it is mended: triggers that refuse, lie, or bring more work. The
+ * test's own doing.
+ */
 import type pg from 'pg';
 
 export interface Mischief {
   mend(): Promise<void>;
 }
 
-/** A trigger of the target that runs `body` for every row that the engine is about to change; `when` narrows it down to some rows. */
+/**
+ * A trigger of the target that runs `body` for every row that the engine is about to change; `when` narrows
+ * it down to some rows.
+ */
 export async function trap(
   db: pg.Pool,
   table: string,
   body: string,
-  { when = 'true', on = 'update or delete', timing = 'before' }: { when?: string; on?: string; timing?: 'before' | 'after' } = {},
+  {
+    when = 'true',
+    on = 'update or delete',
+    timing = 'before',
+  }: { when?: string; on?: string; timing?: 'before' | 'after' } = {},
 ): Promise<Mischief> {
   const name = `aa_${table}_trap`;
   // Owned by the superuser, as somebody else's trigger would be: our rights must not matter.

@@ -1,4 +1,6 @@
-/** Fills the small world: a handful of rows per table, in a few statements. Numbers are items of the leaver. */
+/**
+ * Fills the small world: a handful of rows per table, in a few statements. Numbers are items of the leaver.
+ */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
@@ -72,7 +74,19 @@ async function fillCrm(db: pg.Pool, cast: Cast, sizes: Sizes): Promise<void> {
   await insert(
     db,
     'people',
-    ['id', 'login', 'full_name', 'email', 'status', 'role', 'kind', 'reviews', 'team', 'manager_id', 'person_no'],
+    [
+      'id',
+      'login',
+      'full_name',
+      'email',
+      'status',
+      'role',
+      'kind',
+      'reviews',
+      'team',
+      'manager_id',
+      'person_no',
+    ],
     Object.values(cast).map(one => [
       one.id,
       one.login,
@@ -136,7 +150,10 @@ async function fillCrm(db: pg.Pool, cast: Cast, sizes: Sizes): Promise<void> {
     db,
     'approvals',
     ['id', 'approver_id', 'subject', 'status'],
-    [...times(sizes.approvals, n => [key(n), alice, `Discount ${n}`, 'pending']), [key(90), alice, 'Decided', 'granted']],
+    [
+      ...times(sizes.approvals, n => [key(n), alice, `Discount ${n}`, 'pending']),
+      [key(90), alice, 'Decided', 'granted'],
+    ],
   );
   await insert(
     db,
@@ -175,7 +192,14 @@ async function fillDesk(db: pg.Pool, cast: Cast, sizes: Sizes): Promise<void> {
     'tickets',
     ['id', 'number', 'subject', 'assignee_id', 'status', 'language'],
     [
-      ...times(sizes.tickets, n => [randomUUID(), n, `Ticket ${n}`, id('alice'), 'open', n % 2 === 0 ? 'en' : 'de']),
+      ...times(sizes.tickets, n => [
+        randomUUID(),
+        n,
+        `Ticket ${n}`,
+        id('alice'),
+        'open',
+        n % 2 === 0 ? 'en' : 'de',
+      ]),
       ...times(sizes.closed, n => [randomUUID(), 1_000 + n, `Closed ${n}`, id('alice'), 'closed', 'en']),
       ...times(2, n => [randomUUID(), 2_000 + n, `Bob's ${n}`, id('bob'), 'open', 'en']),
     ],
@@ -207,8 +231,11 @@ function times<T>(n: number, row: (n: number) => T): T[] {
 /** All rows in one statement, as JSON that PostgreSQL unpacks by the table's own types. */
 async function insert(db: pg.Pool, table: string, columns: string[], rows: unknown[][]): Promise<void> {
   const list = columns.map(column => `"${column}"`).join(', ');
-  const json = JSON.stringify(rows.map(row => Object.fromEntries(columns.map((column, n) => [column, row[n]]))));
-  await db.query(`insert into public.${table} (${list}) select ${list} from json_populate_recordset(null::public.${table}, $1)`, [
-    json,
-  ]);
+  const json = JSON.stringify(
+    rows.map(row => Object.fromEntries(columns.map((column, n) => [column, row[n]]))),
+  );
+  await db.query(
+    `insert into public.${table} (${list}) select ${list} from json_populate_recordset(null::public.${table}, $1)`,
+    [json],
+  );
 }

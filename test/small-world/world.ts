@@ -1,6 +1,7 @@
 /**
- * The small world of one test file: a worker, a store and two little databases that are filled anew for every test, with the checker
- * run after each of them. The engine connects as a role that may no more than it needs.
+ * The small world of one test file: a worker, a store and two little databases that are filled anew for every
+ * test, with the checker run after each of them. The engine connects as a role that may no more than it
+ * needs.
  */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
@@ -17,7 +18,10 @@ export interface SmallWorldOptions extends Partial<Pick<WorldOptions, 'wrap' | '
   change?: (config: Config) => void;
   /** False where a test file tampers on purpose. */
   check?: boolean;
-  /** A port of this machine through which the worker reaches the crm and the desk, instead of the server's own. */
+  /**
+   * A port of this machine through which the worker reaches the crm and the desk, instead of the server's
+   * own.
+   */
   through?: number;
   /** Fills the world once for the whole file instead of anew for every test. */
   once?: boolean;
@@ -50,7 +54,10 @@ export function useSmallWorld(options: SmallWorldOptions = {}): SmallWorld {
     small.world = await startWorld({
       config: 'test/small-world/handover.yaml',
       seed: async urls => {
-        const db = { crm: new pg.Pool({ connectionString: urls.crm }), desk: new pg.Pool({ connectionString: urls.desk }) };
+        const db = {
+          crm: new pg.Pool({ connectionString: urls.crm }),
+          desk: new pg.Pool({ connectionString: urls.desk }),
+        };
         await build(db, small.role);
         await Promise.all([db.crm.end(), db.desk.end()]);
       },

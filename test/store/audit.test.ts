@@ -1,4 +1,7 @@
-/** The chain of an offboarding under many hands at once: nothing is lost, nothing stands twice, and it verifies. */
+/**
+ * The chain of an offboarding under many hands at once: nothing is lost, nothing stands twice, and it
+ * verifies.
+ */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openPool, type Pool } from '../../store/database.js';
@@ -26,7 +29,9 @@ test('entries that many write at once, and each twice, stand in one chain once',
   const offboarding = randomUUID();
   const subjects = Array.from({ length: 40 }, (_, n) => `subject ${n}`);
   await Promise.all(
-    [...subjects, ...subjects].map(subject => store.audit.append(offboarding, [entry(subject), entry('all say')])),
+    [...subjects, ...subjects].map(subject =>
+      store.audit.append(offboarding, [entry(subject), entry('all say')]),
+    ),
   );
   const { entries, breaks, head } = await store.audit.read(offboarding);
   expect(breaks).toEqual([]);
@@ -43,7 +48,11 @@ test('several entries are written together or not at all', async () => {
 
 test('what is chained is what was given: quotes, line ends, any script', async () => {
   const offboarding = randomUUID();
-  const odd = { subject: `it's "odd"\n{,}\\`, kind: 'decision', body: { text: 'naïve 名前 \u2028 {"a": [1, null]}' } };
+  const odd = {
+    subject: `it's "odd"\n{,}\\`,
+    kind: 'decision',
+    body: { text: 'naïve 名前 \u2028 {"a": [1, null]}' },
+  };
   await store.audit.append(offboarding, [odd]);
   const { entries, breaks } = await store.audit.read(offboarding);
   expect(breaks).toEqual([]);
@@ -53,7 +62,8 @@ test('what is chained is what was given: quotes, line ends, any script', async (
 test('a purged body is gone with its salt, an entry says so, and the chain verifies', async () => {
   const offboarding = randomUUID();
   await store.audit.append(offboarding, [entry('one'), entry('two'), entry('three')]);
-  for (const _ of ['once', 'and again']) await store.audit.purge(offboarding, [2, 1], { by: 'olivia', why: 'asked' });
+  for (const _ of ['once', 'and again'])
+    await store.audit.purge(offboarding, [2, 1], { by: 'olivia', why: 'asked' });
   const { entries, breaks } = await store.audit.read(offboarding);
   expect(breaks).toEqual([]);
   expect(entries.map(({ seq, gone, body }) => ({ seq, gone, body }))).toEqual([
@@ -62,7 +72,9 @@ test('a purged body is gone with its salt, an entry says so, and the chain verif
     { seq: 3, gone: null, body: { subject: 'three' } },
     { seq: 4, gone: null, body: { seqs: [1, 2], by: 'olivia', why: 'asked' } },
   ]);
-  const left = await pool.query('select seq from handover.audit_bodies where offboarding = $1 order by seq', [offboarding]);
+  const left = await pool.query('select seq from handover.audit_bodies where offboarding = $1 order by seq', [
+    offboarding,
+  ]);
   expect(left.rows.map(row => row.seq)).toEqual([3, 4]);
 });
 
@@ -97,6 +109,9 @@ test('the same body twice does not give the same digest twice', async () => {
     { ...entry('one'), body: {} },
     { ...entry('two'), body: {} },
   ]);
-  const { rows } = await pool.query('select distinct body_digest from handover.audit where offboarding = $1', [offboarding]);
+  const { rows } = await pool.query(
+    'select distinct body_digest from handover.audit where offboarding = $1',
+    [offboarding],
+  );
   expect(rows).toHaveLength(2);
 });

@@ -1,6 +1,7 @@
 /**
- * The ledger: receipts from intent to end, in parts, with rows as they were; the register that steps begin in; and the fence around a
- * closed offboarding: what was left behind gets no receipt, what a reset starts anew does, nothing slips through.
+ * The ledger: receipts from intent to end, in parts, with rows as they were; the register that steps begin
+ * in; and the fence around a closed offboarding: what was left behind gets no receipt, what a reset starts
+ * anew does, nothing slips through.
  */
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
@@ -97,7 +98,10 @@ describe('a fence', () => {
       expect(await fenced).toBe('fenced');
 
       await client.query('begin');
-      await client.query('update handover.audit_heads set fence = $2 where offboarding = $1', [offboarding, at(20)]);
+      await client.query('update handover.audit_heads set fence = $2 where offboarding = $1', [
+        offboarding,
+        at(20),
+      ]);
       const begun = store.ledger.begin(receipt(1), [], at(15)).catch((error: Error) => error);
       expect(await Promise.race([begun, later('waits')])).toBe('waits');
       await client.query('commit');
@@ -132,7 +136,9 @@ describe('a receipt', () => {
     await store.ledger.end(receipt(1), { state: 'done', sure: 'read', effect: null });
     await store.ledger.end(receipt(1), { state: 'aborted', sure: 'asked' });
     await store.ledger.done(receipt(1), ['transaction 1']);
-    expect(await store.ledger.all(offboarding)).toMatchObject([{ ...receipt(1), state: 'done', sure: 'read' }]);
+    expect(await store.ledger.all(offboarding)).toMatchObject([
+      { ...receipt(1), state: 'done', sure: 'read' },
+    ]);
     expect(await store.ledger.unsettled(offboarding)).toEqual([]);
   });
 
@@ -206,9 +212,14 @@ describe('before-images', () => {
   test('can be purged, and the receipt says the same as before', async () => {
     await store.ledger.begin(receipt(1, { effect: effect({ before }) }), [], at(5));
     const [stored] = await store.ledger.all(offboarding);
-    await pool.query('update handover.before_images set body = null, salt = null where images = $1', [stored!.images]);
+    await pool.query('update handover.before_images set body = null, salt = null where images = $1', [
+      stored!.images,
+    ]);
     expect(await store.ledger.before(stored!.images!)).toEqual([null, null]);
-    const { rows } = await pool.query('select digest from handover.before_images where images = $1 order by n', [stored!.images]);
+    const { rows } = await pool.query(
+      'select digest from handover.before_images where images = $1 order by n',
+      [stored!.images],
+    );
     expect(nameOf(rows.map(row => row.digest as string))).toBe(stored!.images);
   });
 
@@ -221,9 +232,12 @@ describe('before-images', () => {
 
   test('are not kept for an intent that was refused', async () => {
     await store.ledger.begin(receipt(1), [], at(5));
-    const count = async () => (await pool.query('select count(*)::int as n from handover.before_images')).rows[0].n;
+    const count = async () =>
+      (await pool.query('select count(*)::int as n from handover.before_images')).rows[0].n;
     const had = await count();
-    await expect(store.ledger.begin(receipt(1, { effect: effect({ before }) }), [], at(5))).rejects.toThrow(ReceiptExists);
+    await expect(store.ledger.begin(receipt(1, { effect: effect({ before }) }), [], at(5))).rejects.toThrow(
+      ReceiptExists,
+    );
     expect(await count()).toBe(had);
   });
 });
@@ -262,7 +276,14 @@ describe('parts of a page', () => {
       { page: 2, part: 1, first: 0, count: 5, keys, shares: null },
     ]);
     await store.ledger.begin(part(1, 0, 2), [], at(5));
-    expect((await openPages())[0]).toEqual({ page: 1, part: 2, first: 2, count: 3, keys: ['3', '4', '5'], shares: [0, 1, 0] });
+    expect((await openPages())[0]).toEqual({
+      page: 1,
+      part: 2,
+      first: 2,
+      count: 3,
+      keys: ['3', '4', '5'],
+      shares: [0, 1, 0],
+    });
     await store.ledger.begin(part(2, 2, 3), ['part 1'], at(5));
     expect((await openPages()).map(one => one.page)).toEqual([2]);
     expect(await store.manifests.open(offboarding, step, 1)).toEqual([]);
@@ -281,14 +302,26 @@ describe('parts of a page', () => {
 
   test('add up, and a later part’s word on an item is about its own keys only', async () => {
     const refused = { key: '2', kind: 'failed' as const, why: 'no' };
-    await store.ledger.begin(part(1, 0, 2, { effect: effect({ changed: 1, exceptions: [refused] }) }), [], at(5));
+    await store.ledger.begin(
+      part(1, 0, 2, { effect: effect({ changed: 1, exceptions: [refused] }) }),
+      [],
+      at(5),
+    );
     await store.ledger.begin(part(2, 2, 3), ['part 1'], at(5));
     await store.ledger.done(receipt(1), ['part 2']);
-    expect(await store.ledger.totals(offboarding, step)).toMatchObject({ changed: 4, failed: 1, exceptions: [refused] });
+    expect(await store.ledger.totals(offboarding, step)).toMatchObject({
+      changed: 4,
+      failed: 1,
+      exceptions: [refused],
+    });
     // Tried again in a later round, and moved.
     await store.ledger.begin(receipt(2, { took: 5, effect: effect({ changed: 1 }) }), [], at(6));
     await store.ledger.done(receipt(2), ['transaction 2']);
-    expect(await store.ledger.totals(offboarding, step)).toMatchObject({ changed: 5, failed: 0, exceptions: [] });
+    expect(await store.ledger.totals(offboarding, step)).toMatchObject({
+      changed: 5,
+      failed: 0,
+      exceptions: [],
+    });
   });
 });
 
@@ -301,7 +334,9 @@ test('a further round takes up keys in pages of at most so many, once', async ()
   expect(await store.manifests.addRound(offboarding, 'crm/tasks', 1, sets, 2)).toBe(true);
   expect(await store.manifests.addRound(offboarding, 'crm/tasks', 1, sets, 2)).toBe(false);
   const open = await store.manifests.open(offboarding, 'crm/tasks');
-  expect(open.map(one => [one.page, one.origin, listOf(one.keys), one.assignment && numbersOf(one.assignment)])).toEqual([
+  expect(
+    open.map(one => [one.page, one.origin, listOf(one.keys), one.assignment && numbersOf(one.assignment)]),
+  ).toEqual([
     [1, 'again', ['b', 'a'], [1, 0]],
     [2, 'again', ['c'], [1]],
     [3, 'arrived', ['n,1', '"n2"'], null],
@@ -344,7 +379,9 @@ describe('a step that begins', () => {
     await store.runs.open(bob, at(1));
     await store.runs.open(mine, at(1));
     expect(await store.runs.beginSteps(mine.offboarding, { 'crm/tasks': [bob.leaver] })).toEqual([]);
-    expect(await store.runs.claimDeactivation(bob.offboarding)).toMatchObject({ offboarding: mine.offboarding });
+    expect(await store.runs.claimDeactivation(bob.offboarding)).toMatchObject({
+      offboarding: mine.offboarding,
+    });
     await store.runs.finishStep(mine.offboarding, 'crm/tasks');
     expect(await store.runs.claimDeactivation(bob.offboarding)).toBeNull();
     expect(await store.runs.beginSteps(mine.offboarding, { 'crm/tasks': [bob.leaver] })).toMatchObject([
@@ -360,7 +397,9 @@ describe('a step that begins', () => {
     const client = await pool.connect();
     try {
       await client.query('begin; lock table handover.open_runs in exclusive mode');
-      await client.query('update handover.open_runs set deactivating = true where offboarding = $1', [bob.offboarding]);
+      await client.query('update handover.open_runs set deactivating = true where offboarding = $1', [
+        bob.offboarding,
+      ]);
       const begun = store.runs.beginSteps(mine.offboarding, { 'crm/tasks': [bob.leaver] });
       expect(await Promise.race([begun, later('waits')])).toBe('waits');
       await client.query('commit');

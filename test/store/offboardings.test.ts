@@ -1,4 +1,7 @@
-/** An offboarding's row: what it is to do by now, and whether it is open; and manifests, of which the plan names the one that counts. */
+/**
+ * An offboarding's row: what it is to do by now, and whether it is open; and manifests, of which the plan
+ * names the one that counts.
+ */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Plan } from '../../domain/plan.js';
@@ -40,19 +43,28 @@ test('what an open run is to do is the newest order; a closed one says nothing',
 test('an offboarding is found under its id and its workflow, newest first, also where its row is all there is', async () => {
   const ids = [randomUUID(), randomUUID()];
   for (const id of ids) {
-    await store.offboardings.ordered({ id, workflow: 'offboarding/11', leaver: '11', human: 'h11', order: order() });
+    await store.offboardings.ordered({
+      id,
+      workflow: 'offboarding/11',
+      leaver: '11',
+      human: 'h11',
+      order: order(),
+    });
     // Their times must differ.
     await new Promise(resolve => setTimeout(resolve, 5));
   }
   expect(await store.trail.known(ids[0]!)).toMatchObject({ workflow: 'offboarding/11' });
-  expect((await store.trail.ofWorkflow('offboarding/11')).map(one => one.offboarding)).toEqual(ids.toReversed());
+  expect((await store.trail.ofWorkflow('offboarding/11')).map(one => one.offboarding)).toEqual(
+    ids.toReversed(),
+  );
   expect(await store.trail.known(randomUUID())).toBeNull();
 });
 
 test('of two attempts at one plan the first one stored counts, and the other one\u2019s manifest belongs to no plan', async () => {
   const offboarding = randomUUID();
   const [first, second] = [await store.plans.manifest(offboarding), await store.plans.manifest(offboarding)];
-  const plan = (manifest: string) => ({ offboardingId: offboarding, revision: 1, manifest }) as Omit<Plan, 'digest'>;
+  const plan = (manifest: string) =>
+    ({ offboardingId: offboarding, revision: 1, manifest }) as Omit<Plan, 'digest'>;
   const made = await store.plans.save(plan(first), 'run');
   expect((await store.plans.save(plan(second), 'run')).manifest).toBe(first);
   expect(await store.trail.planOf(first)).toMatchObject({ digest: made.digest, offboarding });

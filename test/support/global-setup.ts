@@ -1,5 +1,5 @@
-// Before all tests: the servers. Either those named in the environment (keep-servers.ts prints the lines), or our own,
-// which end with the test run, also when tests fail or the runner is killed.
+// Before all tests: the servers. Either those named in the environment (keep-servers.ts prints the lines), or
+// our own, which end with the test run, also when tests fail or the runner is killed.
 
 import type { TestProject } from 'vitest/node';
 import { startTestServers } from './start-test-servers.js';
@@ -17,7 +17,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const temporal = process.env.HANDOVER_TEST_TEMPORAL;
   const postgres = process.env.HANDOVER_TEST_POSTGRES;
   if (!!temporal !== !!postgres) {
-    throw new Error('Set both HANDOVER_TEST_TEMPORAL and HANDOVER_TEST_POSTGRES (see test/support/keep-servers.ts), or neither.');
+    throw new Error(
+      'Set both HANDOVER_TEST_TEMPORAL and HANDOVER_TEST_POSTGRES (see test/support/keep-servers.ts), or neither.',
+    );
   }
   if (temporal && postgres) {
     project.provide('temporalAddress', temporal);

@@ -1,4 +1,5 @@
-// What a test file gets from the servers that global-setup.ts started: Temporal's address, and a database of its own.
+// What a test file gets from the servers that global-setup.ts started: Temporal's address, and a database of
+// its own.
 
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
@@ -33,7 +34,8 @@ export async function createTestDatabase(name = 'test', template?: string): Prom
   return {
     name: unique,
     url: url.href,
-    drop: () => administer(client => `DROP DATABASE IF EXISTS ${client.escapeIdentifier(unique)} WITH (FORCE)`),
+    drop: () =>
+      administer(client => `DROP DATABASE IF EXISTS ${client.escapeIdentifier(unique)} WITH (FORCE)`),
   };
 }
 

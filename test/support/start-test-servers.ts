@@ -1,4 +1,5 @@
-// One Temporal dev server and one PostgreSQL for tests: in memory and without fsync, gone without a trace afterwards.
+// One Temporal dev server and one PostgreSQL for tests: in memory and without fsync, gone without a trace
+// afterwards.
 
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,7 +18,12 @@ export interface TestServers {
 }
 
 /** Settings for PostgreSQL that make tests fast and are wrong for anything that must last. */
-const TEST_SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' };
+const TEST_SETTINGS = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  max_connections: '300',
+};
 
 export async function startTestServers(say: (line: string) => void): Promise<TestServers> {
   const dir = await mkdtemp(join(tmpdir(), 'handover-test-'));
@@ -26,12 +32,20 @@ export async function startTestServers(say: (line: string) => void): Promise<Tes
   const starting = [
     startPostgres({ dataDir: join(dir, 'postgres'), settings: TEST_SETTINGS, say }),
     findTemporalCli({ say }).then(({ path }) =>
-      startTemporalServer({ cli: path, headless: true, searchAttributes, logFile: join(dir, 'temporal.log'), say }),
+      startTemporalServer({
+        cli: path,
+        headless: true,
+        searchAttributes,
+        logFile: join(dir, 'temporal.log'),
+        say,
+      }),
     ),
   ] as const;
   const stop = async (): Promise<void> => {
     const settled = await Promise.allSettled(starting);
-    await Promise.all(settled.map(server => (server.status === 'fulfilled' ? server.value.stop() : undefined)));
+    await Promise.all(
+      settled.map(server => (server.status === 'fulfilled' ? server.value.stop() : undefined)),
+    );
     await rm(dir, { recursive: true, force: true });
   };
   try {

@@ -1,6 +1,6 @@
 /**
- * A whole Handover for one test file: the demo workspace in databases of its own, a store, and a worker on a task queue of its own,
- * all against the real servers that the test run started.
+ * A whole Handover for one test file: the demo workspace in databases of its own, a store, and a worker on a
+ * task queue of its own, all against the real servers that the test run started.
  */
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,10 @@ export interface WorldOptions extends Partial<Pick<StartWorkerOptions, 'patience
   config: string;
   /** Changes the configuration before anything starts. */
   change?: (config: Config) => void;
-  /** Kinds of system beyond those of the registry, and the variables that their connections take their values from. */
+  /**
+   * Kinds of system beyond those of the registry, and the variables that their connections take their values
+   * from.
+   */
   kinds?: Kinds;
   env?: Record<string, string>;
   /** With which rights the worker connects to a system; without it, as the superuser that the test uses. */
@@ -35,7 +38,10 @@ export interface World {
   /** One connection per system for the test's own questions and mischief, and `store`. */
   db: Record<string, pg.Pool>;
   urls: Record<string, string>;
-  /** The connections as the worker knows them, by the names in the configuration: for workers in processes of their own. */
+  /**
+   * The connections as the worker knows them, by the names in the configuration: for workers in processes of
+   * their own.
+   */
   env: Record<string, string>;
   restartWorker(options?: Partial<StartWorkerOptions>): Promise<void>;
   stop(): Promise<void>;
@@ -60,7 +66,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   databases.store = await createTestDatabase('store');
   env[config.store.connection] = databases.store.url;
   const urls = Object.fromEntries(Object.entries(databases).map(([name, { url }]) => [name, url]));
-  config.temporal = { ...config.temporal, address: temporalAddress(), taskQueue: `test-${randomBytes(6).toString('hex')}` };
+  config.temporal = {
+    ...config.temporal,
+    address: temporalAddress(),
+    taskQueue: `test-${randomBytes(6).toString('hex')}`,
+  };
   options.change?.(config);
   await options.seed(urls);
   const start = (more: Partial<StartWorkerOptions> = {}): Promise<RunningWorker> =>

@@ -1,4 +1,7 @@
-/** The browser: whatever Chromium this machine has. None is downloaded; without one the UI tests are left out, and say so. */
+/**
+ * The browser: whatever Chromium this machine has. None is downloaded; without one the UI tests are left out,
+ * and say so.
+ */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
@@ -25,7 +28,10 @@ export function startChromium(executablePath: string): Promise<Browser> {
     '--disable-sync',
   ];
   // Chromium refuses its sandbox to root, who runs tests in containers.
-  return chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox', ...args] : args });
+  return chromium.launch({
+    executablePath,
+    args: process.getuid?.() === 0 ? ['--no-sandbox', ...args] : args,
+  });
 }
 
 function isExecutable(path: string): boolean {

@@ -1,4 +1,7 @@
-/** An operator at the Temporal UI: what they click, what they read. Nothing here knows more than the page shows. */
+/**
+ * An operator at the Temporal UI: what they click, what they read. Nothing here knows more than the page
+ * shows.
+ */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FrameLocator, Locator, Page } from 'playwright-core';
@@ -55,7 +58,8 @@ export class Operator {
     await this.page.getByTestId('toggle-manual-query').click();
     await this.page.getByRole('searchbox', { name: 'Enter a query' }).fill(query);
     const answered = this.page.waitForResponse(
-      response => response.url().includes('/workflows?') && new URL(response.url()).searchParams.get('query') === query,
+      response =>
+        response.url().includes('/workflows?') && new URL(response.url()).searchParams.get('query') === query,
     );
     await this.page.getByRole('button', { name: 'Search', exact: true }).click();
     const { executions = [] } = (await (await answered).json()) as { executions?: unknown[] };
@@ -83,18 +87,27 @@ export class Operator {
     await expect.poll(() => this.details(), PATIENT).toMatch(new RegExp(words, 's'));
   }
 
-  /** Copies the JSON of a message out of the details as a hand would, with three clicks, and fills in who decides. */
+  /**
+   * Copies the JSON of a message out of the details as a hand would, with three clicks, and fills in who
+   * decides.
+   */
   async copy(name: DecisionName, by: string): Promise<string> {
     await this.tab('User Metadata');
-    const json = this.currentDetails.locator('p', { has: this.page.locator(`strong:text-is("${name}")`) }).locator('code');
+    const json = this.currentDetails
+      .locator('p', { has: this.page.locator(`strong:text-is("${name}")`) })
+      .locator('code');
     await json.click({ clickCount: 3 });
     const selected = await json.evaluate(code => String(code.ownerDocument.getSelection()));
     return JSON.stringify({ ...JSON.parse(selected), by });
   }
 
-  /** More Actions, Send a Signal or Send an Update, the message, its JSON, Submit. Returns what the dialog objects, if it does. */
+  /**
+   * More Actions, Send a Signal or Send an Update, the message, its JSON, Submit. Returns what the dialog
+   * objects, if it does.
+   */
   async send(way: Way, name: DecisionName, json: string, pictures: Pictures = {}): Promise<string | null> {
-    // On a busy machine the UI lays the dialog out anew under the mouse and a click gets lost: as a hand would, begin again.
+    // On a busy machine the UI lays the dialog out anew under the mouse and a click gets lost: as a hand
+    // would, begin again.
     for (let left = 3; left > 0; left--) {
       const answer = await this.tryToSend(way, name, json, pictures).catch(() => undefined);
       if (answer !== undefined) return answer;
@@ -103,7 +116,12 @@ export class Operator {
     throw new Error(`The Temporal UI did not send "${name}" in three attempts.`);
   }
 
-  private async tryToSend(way: Way, name: DecisionName, json: string, pictures: Pictures): Promise<string | null> {
+  private async tryToSend(
+    way: Way,
+    name: DecisionName,
+    json: string,
+    pictures: Pictures,
+  ): Promise<string | null> {
     await this.page.getByRole('button', { name: 'More Actions' }).click();
     await this.page.getByRole('menuitem', { name: MENU[way] }).click();
     const dialog = this.page.getByRole('dialog', { name: MENU[way] });
@@ -158,8 +176,9 @@ export class Operator {
   }
 
   /**
-   * Over what stands there already: the start form comes filled with the last request. Leaves the box before anything is clicked:
-   * it then rearranges the JSON, and a button that moves away from under the mouse is not pressed, or the dialog is closed.
+   * Over what stands there already: the start form comes filled with the last request. Leaves the box before
+   * anything is clicked: it then rearranges the JSON, and a button that moves away from under the mouse is
+   * not pressed, or the dialog is closed.
    */
   private async paste(where: Locator, json: string): Promise<void> {
     const box = where.getByRole('textbox', { name: 'Data' });

@@ -1,6 +1,6 @@
 /**
- * Operators with nothing but the real Temporal UI, in a real browser: two people are handed over, one by signals and one by updates.
- * PICTURES=1 also takes the pictures of docs/temporal-ui.md.
+ * Operators with nothing but the real Temporal UI, in a real browser: two people are handed over, one by
+ * signals and one by updates. PICTURES=1 also takes the pictures of docs/temporal-ui.md.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -54,7 +54,8 @@ describe.skipIf(!chromium)(chromium ? 'the Temporal UI' : NO_CHROMIUM, () => {
     operator = new Operator(page, temporal.uiUrl!, album);
   });
   afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') await operator?.page.screenshot({ path: join(tmpdir(), 'temporal-ui-failed.png') });
+    if (task.result?.state === 'fail')
+      await operator?.page.screenshot({ path: join(tmpdir(), 'temporal-ui-failed.png') });
   });
   afterAll(async () => {
     await browser?.close();
@@ -95,20 +96,29 @@ describe.skipIf(!chromium)(chromium ? 'the Temporal UI' : NO_CHROMIUM, () => {
 
       const request = await requestOfReadme(person.login);
       await operator.start(TASK_QUEUE, request, picture('start'));
-      await expect.poll(() => operator.result(), PATIENT).toMatch(new RegExp(`"answer": "started".*"workflowId": "${run}"`, 's'));
+      await expect
+        .poll(() => operator.result(), PATIENT)
+        .toMatch(new RegExp(`"answer": "started".*"workflowId": "${run}"`, 's'));
 
       await expect.poll(() => operator.search(`OffboardingLeaver = "${person.id}"`), PATIENT).toEqual([run]);
       await expect
         .poll(() => operator.search('OffboardingWaitingOn = "acknowledgement"', picture('find')), PATIENT)
         .toEqual([run]);
       await operator.open(run);
-      await operator.seesInDetails(/awaiting-approval.*What to send now.*acknowledge.*"category".*approve.*"plan"/s);
+      await operator.seesInDetails(
+        /awaiting-approval.*What to send now.*acknowledge.*"category".*approve.*"plan"/s,
+      );
       await operator.seesInDetails(/to be acknowledged/);
       await operator.picture(picture('details'));
 
-      const objection = await operator.send(person.way, 'approve', await operator.copy('approve', person.refused), {
-        objection: person.way === 'update' ? 'refused-update' : undefined,
-      });
+      const objection = await operator.send(
+        person.way,
+        'approve',
+        await operator.copy('approve', person.refused),
+        {
+          objection: person.way === 'update' ? 'refused-update' : undefined,
+        },
+      );
       // An update is answered in its dialog; a signal has nobody to answer. The details tell both why.
       if (person.way === 'update') expect(objection).toMatch(/^Refused, and nothing was changed/);
       else expect(objection).toBeNull();
@@ -137,7 +147,9 @@ describe.skipIf(!chromium)(chromium ? 'the Temporal UI' : NO_CHROMIUM, () => {
         outcome: 'completed',
         access: { workspace: 'deactivated' },
         approvals: [{ by: { name: 'Priya Raman' } }],
-        refused: [{ message: 'approve', by: person.refused, reason: expect.stringContaining(person.because) }],
+        refused: [
+          { message: 'approve', by: person.refused, reason: expect.stringContaining(person.because) },
+        ],
       });
     },
     180_000,

@@ -8,7 +8,12 @@ interface Item {
   attribute: string | null;
 }
 
-function assigned(assignment: Assignment, pool: number, items: readonly Item[], overrides = new Map<string, number>()): number[] {
+function assigned(
+  assignment: Assignment,
+  pool: number,
+  items: readonly Item[],
+  overrides = new Map<string, number>(),
+): number[] {
   const assign = assigner(assignment, pool, overrides);
   return items.map(item => assign.next(item.key, item.attribute));
 }
@@ -25,7 +30,9 @@ const anyAssignment = (pool: number): fc.Arbitrary<Assignment> =>
   fc.oneof(
     fc.constant({ kind: 'one' } as const),
     fc.constant({ kind: 'round-robin' } as const),
-    fc.array(fc.nat(50), { minLength: pool, maxLength: pool }).map(loads => ({ kind: 'least-loaded' as const, loads })),
+    fc
+      .array(fc.nat(50), { minLength: pool, maxLength: pool })
+      .map(loads => ({ kind: 'least-loaded' as const, loads })),
     fc.record({
       kind: fc.constant('match' as const),
       attribute: fc.constant('territory'),
@@ -41,8 +48,13 @@ const anyCase = fc.integer({ min: 1, max: 8 }).chain(pool =>
     overridden: fc.array(fc.tuple(fc.nat(199), fc.nat(pool - 1))),
   }),
 );
-const overridesOf = (given: { items: readonly Item[]; overridden: [number, number][] }): Map<string, number> =>
-  new Map(given.overridden.flatMap(([at, to]) => (given.items[at] ? [[given.items[at].key, to] as const] : [])));
+const overridesOf = (given: {
+  items: readonly Item[];
+  overridden: [number, number][];
+}): Map<string, number> =>
+  new Map(
+    given.overridden.flatMap(([at, to]) => (given.items[at] ? [[given.items[at].key, to] as const] : [])),
+  );
 
 describe('every rule', () => {
   test('gives the same answer the second time, and changes nothing it was given', () => {
@@ -76,7 +88,9 @@ describe('every rule', () => {
         const others = given.items.filter(item => !overrides.has(item.key));
         const withoutThem = assigned(given.assignment, given.pool, others);
         given.items.forEach((item, n) => {
-          expect(all[n]).toBe(overrides.has(item.key) ? overrides.get(item.key) : withoutThem[others.indexOf(item)]);
+          expect(all[n]).toBe(
+            overrides.has(item.key) ? overrides.get(item.key) : withoutThem[others.indexOf(item)],
+          );
         });
       }),
     );
@@ -104,10 +118,14 @@ describe('least-loaded', () => {
   test('levels the loads exactly: nobody who got an item ends above anybody else by more than one', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(40), { minLength: 1, maxLength: 8 }), fc.nat(200), (loads, n) => {
-        const counts = countsOf(assigned({ kind: 'least-loaded', loads }, loads.length, items(n)), loads.length);
+        const counts = countsOf(
+          assigned({ kind: 'least-loaded', loads }, loads.length, items(n)),
+          loads.length,
+        );
         const after = loads.map((load, i) => load + counts[i]!);
         expect(counts.reduce((a, b) => a + b, 0)).toBe(n);
-        for (const [i, count] of counts.entries()) if (count > 0) expect(after[i]! - Math.min(...after)).toBeLessThanOrEqual(1);
+        for (const [i, count] of counts.entries())
+          if (count > 0) expect(after[i]! - Math.min(...after)).toBeLessThanOrEqual(1);
       }),
     );
   });

@@ -12,11 +12,18 @@ test('a bundle gives its values by name', () => {
 });
 
 test('a value that is needed and not named is a mistake of the configuration', () => {
-  expect(() => bundle.need('url')).toThrow('The connection of system "sell" names no "url", which is needed.');
+  expect(() => bundle.need('url')).toThrow(
+    'The connection of system "sell" names no "url", which is needed.',
+  );
 });
 
 test('a bundle shows names and never values, however it is printed', () => {
-  const printed = [`${bundle}`, JSON.stringify({ bundle }), inspect({ bundle }), inspect(bundle, { showHidden: true, depth: 9 })];
+  const printed = [
+    `${bundle}`,
+    JSON.stringify({ bundle }),
+    inspect({ bundle }),
+    inspect(bundle, { showHidden: true, depth: 9 }),
+  ];
   for (const text of printed) {
     expect(text).toContain('token');
     expect(text).not.toContain('hunter2');

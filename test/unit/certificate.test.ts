@@ -15,7 +15,12 @@ const receipt = (step: string, more: Partial<ReceiptSummary> = {}): ReceiptSumma
   digest: 'd',
   ...more,
 });
-const closing = (run = runIn('closed')) => ({ run, runId: 'r-1', outcome: 'completed' as const, sentence: 'Done.' });
+const closing = (run = runIn('closed')) => ({
+  run,
+  runId: 'r-1',
+  outcome: 'completed' as const,
+  sentence: 'Done.',
+});
 const stepIn = (id: string, run = runIn('closed'), receipts = [receipt('crm/tasks')]) =>
   certificateOf(closing(run), receipts, { seq: 4, hash: 'h' }).steps.find(one => one.id === id);
 
@@ -24,7 +29,11 @@ describe('how sure we are of a step', () => {
     ['nothing where nothing was done', [], null],
     ['asked, where the system said so of every effect', [{}, { page: 2 }], 'asked'],
     ['read, where one effect was only seen to be so', [{}, { page: 2, sure: 'read' }], 'read'],
-    ['unsettled, where one end is not known', [{ sure: 'read' }, { page: 2, state: 'intended', sure: null }], 'unsettled'],
+    [
+      'unsettled, where one end is not known',
+      [{ sure: 'read' }, { page: 2, state: 'intended', sure: null }],
+      'unsettled',
+    ],
     ['nothing where an attempt came to nothing', [{ state: 'aborted', sure: 'read' }], null],
     [
       'asked, although an attempt before was only read to have come to nothing',
@@ -36,7 +45,11 @@ describe('how sure we are of a step', () => {
   });
 
   test('is as weak as its weakest effect, in whatever order', () => {
-    const one = fc.constantFrom<Partial<ReceiptSummary>>({}, { sure: 'read' }, { state: 'intended', sure: null });
+    const one = fc.constantFrom<Partial<ReceiptSummary>>(
+      {},
+      { sure: 'read' },
+      { state: 'intended', sure: null },
+    );
     fc.assert(
       fc.property(fc.array(one, { minLength: 1 }), given => {
         const receipts = given.map(more => receipt('crm/tasks', more));
@@ -52,7 +65,11 @@ describe('how sure we are of a step', () => {
   });
 
   test('is said of what we change by our own hand, the switch included, and of nothing else', () => {
-    const receipts = [receipt('crm/tasks'), receipt('crm/deactivate', { sure: 'read' }), receipt('crm/mailbox')];
+    const receipts = [
+      receipt('crm/tasks'),
+      receipt('crm/deactivate', { sure: 'read' }),
+      receipt('crm/mailbox'),
+    ];
     expect(stepIn('crm/tasks', runIn('closed'), receipts)?.evidence).toBe('asked');
     expect(stepIn('crm/deactivate', runIn('closed'), receipts)?.evidence).toBe('read');
     expect(stepIn('crm/mailbox', runIn('closed'), receipts)?.evidence).toBeNull();
@@ -69,7 +86,10 @@ describe('who took over', () => {
   });
 
   test('and whoever the rule names, where something came later', () => {
-    const run = runIn('closed', { plan: plan({ steps: [shared] }), steps: { 'crm/tasks': progress({ arrived: 1 }) } });
+    const run = runIn('closed', {
+      plan: plan({ steps: [shared] }),
+      steps: { 'crm/tasks': progress({ arrived: 1 }) },
+    });
     expect(stepIn('crm/tasks', run)?.successors.map(one => one.label)).toEqual(['Bob', 'Carol']);
   });
 });
@@ -95,7 +115,10 @@ test('a run that never had a plan has a certificate all the same', () => {
 });
 
 test('the last entry of the chain lists every receipt, also one whose effect nobody knows', () => {
-  const receipts = [receipt('crm/tasks'), receipt('crm/tasks', { page: 2, state: 'intended', sure: null, effect: null })];
+  const receipts = [
+    receipt('crm/tasks'),
+    receipt('crm/tasks', { page: 2, state: 'intended', sure: null, effect: null }),
+  ];
   expect(closingEntry(closing(), receipts)).toMatchObject({
     outcome: 'completed',
     receipts: [

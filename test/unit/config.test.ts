@@ -10,7 +10,10 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 function configWith(crm: string) {
   const file = join(dir, 'handover.yaml');
-  writeFileSync(file, `version: 1\ndirectory: crm\nsystems:\n  crm: ${crm}\nstore: { connection: STORE_URL }\n`);
+  writeFileSync(
+    file,
+    `version: 1\ndirectory: crm\nsystems:\n  crm: ${crm}\nstore: { connection: STORE_URL }\n`,
+  );
   return readConfig(file, {});
 }
 
@@ -26,7 +29,9 @@ test('one variable is a connection whose only part is its url', () => {
 });
 
 test('parts come from variables and from files beside the configuration, without the line break at the end', () => {
-  const config = configWith('{ catalog: crm.yaml, connect: { base: CRM_BASE, token: { file: secrets-token } } }');
+  const config = configWith(
+    '{ catalog: crm.yaml, connect: { base: CRM_BASE, token: { file: secrets-token } } }',
+  );
   writeFileSync(join(dir, 'secrets-token'), 'hunter2\n');
   const bundle = connectionOf(config, 'crm', { CRM_BASE: 'https://crm.example' });
   expect(bundle.names).toEqual(['base', 'token']);
@@ -43,5 +48,7 @@ test('a part that is nowhere is named, with where it should be', () => {
     `The file ${join(dir, 'nowhere')} cannot be read (ENOENT); it holds "token" of system "crm".`,
   );
   writeFileSync(join(dir, 'nowhere'), '\n');
-  expect(() => connectionOf(config, 'crm', { CRM_BASE: 'x' })).toThrow('is empty; it holds "token" of system "crm".');
+  expect(() => connectionOf(config, 'crm', { CRM_BASE: 'x' })).toThrow(
+    'is empty; it holds "token" of system "crm".',
+  );
 });

@@ -43,7 +43,9 @@ describe('reasons to ask again', () => {
   const arrived = (n: number, id = 'crm/tasks') => world({ steps: [{ step: id, count: 3 + n, arrived: n }] });
 
   test('an unchanged world, or one that shrank, gives none', () => {
-    expect(reasonsToAskAgain(plan(), [world(), world({ steps: [{ step: 'crm/tasks', count: 0, arrived: 0 }] })])).toEqual([]);
+    expect(
+      reasonsToAskAgain(plan(), [world(), world({ steps: [{ step: 'crm/tasks', count: 0, arrived: 0 }] })]),
+    ).toEqual([]);
   });
 
   test('up to the limit follows the plan; one more asks', () => {
@@ -63,16 +65,20 @@ describe('reasons to ask again', () => {
 
   test('manual and kept categories, and steps that are not in the plan, never ask here', () => {
     expect(
-      reasonsToAskAgain(plan(), [arrived(999, 'crm/mailbox'), arrived(999, 'crm/closed_tasks'), arrived(999, 'hr/x')]),
+      reasonsToAskAgain(plan(), [
+        arrived(999, 'crm/mailbox'),
+        arrived(999, 'crm/closed_tasks'),
+        arrived(999, 'hr/x'),
+      ]),
     ).toEqual([]);
   });
 
   test('an account that was inactive and is active again asks, where that was why nobody is switched off', () => {
     const accounts = [{ ...plan().accounts[0]!, active: false }];
     const active = world({ account: { active: true } });
-    expect(reasonsToAskAgain(plan({ accounts, modeReason: 'every account is inactive already' }), [active])).toEqual([
-      'The account in crm was inactive when the plan was made and is active again.',
-    ]);
+    expect(
+      reasonsToAskAgain(plan({ accounts, modeReason: 'every account is inactive already' }), [active]),
+    ).toEqual(['The account in crm was inactive when the plan was made and is active again.']);
     expect(reasonsToAskAgain(plan({ accounts }), [active])).toEqual([]);
     expect(reasonsToAskAgain(plan({ modeReason: 'x' }), [active])).toEqual([]);
   });
@@ -98,8 +104,8 @@ describe('reasons to ask again', () => {
   });
 
   test('a policy that changed asks once, not once per system', () => {
-    expect(reasonsToAskAgain(plan(), [world({ policyChanged: true }), world({ policyChanged: true })])).toEqual([
-      'The policy has changed since the plan was made.',
-    ]);
+    expect(
+      reasonsToAskAgain(plan(), [world({ policyChanged: true }), world({ policyChanged: true })]),
+    ).toEqual(['The policy has changed since the plan was made.']);
   });
 });

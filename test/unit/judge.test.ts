@@ -5,7 +5,21 @@ import { isOver } from '../../domain/lifecycle.js';
 import type { RunState } from '../../domain/model.js';
 import { DECISIONS, type Decision, type DecisionName } from '../../domain/request.js';
 import { isWaived, type Run } from '../../domain/run.js';
-import { alice, bob, DIGEST, dan, decider, LEFT, NOW, olivia, order, plan, priya, runIn, STATES } from './made-up.js';
+import {
+  alice,
+  bob,
+  DIGEST,
+  dan,
+  decider,
+  LEFT,
+  NOW,
+  olivia,
+  order,
+  plan,
+  priya,
+  runIn,
+  STATES,
+} from './made-up.js';
 
 const by = 'somebody';
 const SENT: Record<DecisionName, { who: Sender; decision: Decision }> = {
@@ -32,7 +46,10 @@ const NOT_NOW: Record<Exclude<RunState, 'closing' | 'closed'>, string> = {
   deactivating: 'the accounts are being switched off',
 };
 
-/** What is accepted, with its sentence; everything else is refused. A sentence that starts with "no:" is a refusal of its own kind. */
+/**
+ * What is accepted, with its sentence; everything else is refused. A sentence that starts with "no:" is a
+ * refusal of its own kind.
+ */
 const TABLE: Record<DecisionName, Partial<Record<RunState, string>>> = {
   approve: { 'awaiting-approval': 'Approved (1 of 1). Still to be acknowledged: 1.' },
   reject: {
@@ -56,12 +73,18 @@ const TABLE: Record<DecisionName, Partial<Record<RunState, string>>> = {
     deactivating:
       'no:Execution has started and the plan is locked. Send "pause" or "cancel", or wait: a failed step can be amended.',
   },
-  execute: { 'awaiting-approval': 'no:This policy wants no second confirmation: the approvals start the run.' },
+  execute: {
+    'awaiting-approval': 'no:This policy wants no second confirmation: the approvals start the run.',
+  },
   pause: all('Paused: nothing more is changed after the current batch until "resume".'),
   resume: all('no:The run is not paused.'),
-  retry: { 'needs-correction': 'Preparing again.', 'needs-attention': 'Trying again what is not done yet: "crm/tasks".' },
+  retry: {
+    'needs-correction': 'Preparing again.',
+    'needs-attention': 'Trying again what is not done yet: "crm/tasks".',
+  },
   skip: {
-    'needs-attention': 'Skipping "crm/tasks" would leave 2 items with the leaver. It counts once an approver approves it.',
+    'needs-attention':
+      'Skipping "crm/tasks" would leave 2 items with the leaver. It counts once an approver approves it.',
   },
   finish: { 'needs-attention': 'Finishing as it is.' },
   cancel: all('Cancelling at the next safe boundary.'),
@@ -81,7 +104,9 @@ describe.each(STATES)('a run that is %s', state => {
     const verdict = verdictOf(runIn(state), name);
     const { accepted, sentence } = verdict;
     if (isOver(state)) {
-      expect(verdict).toEqual(refusal('The offboarding is closed (completed); start a new one if something is left to do.'));
+      expect(verdict).toEqual(
+        refusal('The offboarding is closed (completed); start a new one if something is left to do.'),
+      );
       return;
     }
     const expected = TABLE[name][state] ?? `no:"${name}" does not fit now: ${NOT_NOW[state]}.`;
@@ -110,7 +135,9 @@ describe('who decides', () => {
   test.each(DECISIONS)('%s wants its role', name => {
     const role = name === 'approve' || name === 'reject' ? 'approver' : 'operator';
     expect(verdictOf(open, name, { ...bob, [role]: false })).toEqual(
-      refusal(`"${name}" is for ${role}s; Bob is not one. Ask somebody who is, or have the role given in the configuration.`),
+      refusal(
+        `"${name}" is for ${role}s; Bob is not one. Ask somebody who is, or have the role given in the configuration.`,
+      ),
     );
   });
 
@@ -130,11 +157,16 @@ describe('who decides', () => {
 describe('one plan, one approval', () => {
   const open = runIn('awaiting-approval');
 
-  test.each(['approve', 'reject', 'execute'] as const)('%s for another plan is refused and names both', name => {
-    expect(verdictOf(open, name, undefined, { plan: 'ffffffffffff' })).toEqual(
-      refusal('That decision is for plan ffffffffffff…; the plan is now revision 1, a1b2c3d4e5f6…. Look at it and decide again.'),
-    );
-  });
+  test.each(['approve', 'reject', 'execute'] as const)(
+    '%s for another plan is refused and names both',
+    name => {
+      expect(verdictOf(open, name, undefined, { plan: 'ffffffffffff' })).toEqual(
+        refusal(
+          'That decision is for plan ffffffffffff…; the plan is now revision 1, a1b2c3d4e5f6…. Look at it and decide again.',
+        ),
+      );
+    },
+  );
 
   test('a digest that only begins like the plan is another plan', () => {
     const other = `${DIGEST.slice(0, 20)}${'f'.repeat(44)}`;
@@ -158,7 +190,11 @@ describe('one plan, one approval', () => {
   test('an approval is recorded with its time, and the same person counts once', () => {
     const verdict = verdictOf(open, 'approve');
     expect(verdict).toMatchObject({
-      changes: { approvals: [{ by: { id: 'priya', name: 'Priya', human: 'priya', identity: { kind: 'claimed' } }, at: NOW }] },
+      changes: {
+        approvals: [
+          { by: { id: 'priya', name: 'Priya', human: 'priya', identity: { kind: 'claimed' } }, at: NOW },
+        ],
+      },
     });
     const again = { ...open, approvals: [{ by: priya, at: NOW }] };
     expect(verdictOf(again, 'approve', decider('Priya K', { human: 'priya' }))).toEqual(
@@ -182,7 +218,9 @@ describe('one plan, one approval', () => {
 
   test('execute confirms only what is approved and acknowledged', () => {
     const wanted = { ...open, plan: plan({ policy: { ...plan().policy, confirmation: true } }) };
-    expect(verdictOf(wanted, 'execute')).toEqual(refusal('The plan is not approved yet: "execute" confirms an approved plan.'));
+    expect(verdictOf(wanted, 'execute')).toEqual(
+      refusal('The plan is not approved yet: "execute" confirms an approved plan.'),
+    );
     const approved = { ...wanted, approvals: [{ by: priya, at: NOW }] };
     expect(verdictOf(approved, 'execute')).toEqual(refusal('Still to be acknowledged: "crm/mailbox".'));
     const { acknowledgements } = runIn('scheduled');
@@ -230,7 +268,10 @@ describe('skips', () => {
   const asked = { ...parked, ...changesOf(verdictOf(parked, 'skip')) };
 
   test('a skip waives exactly the frozen keys, and only once somebody else has approved it', () => {
-    expect(asked.waivers['crm/tasks']).toMatchObject({ leftover: { digest: LEFT, count: 2 }, approvedBy: null });
+    expect(asked.waivers['crm/tasks']).toMatchObject({
+      leftover: { digest: LEFT, count: 2 },
+      approvedBy: null,
+    });
     expect(isWaived(asked, 'crm/tasks')).toBe(false);
     const approved = verdictOf(asked, 'approve', priya, { step: 'crm/tasks', keys: LEFT });
     expect(approved).toMatchObject({
@@ -248,7 +289,9 @@ describe('skips', () => {
   test('an approval of a skip is for the keys that were shown, and says which they are now', () => {
     const sentence = (given: string): string =>
       `The skip of "crm/tasks" now leaves 2 items, keys ${LEFT.slice(0, 12)}; ${given}. Look at them and approve with "keys": "${LEFT.slice(0, 12)}".`;
-    expect(verdictOf(asked, 'approve', priya, { step: 'crm/tasks' })).toEqual(refusal(sentence('the approval names none')));
+    expect(verdictOf(asked, 'approve', priya, { step: 'crm/tasks' })).toEqual(
+      refusal(sentence('the approval names none')),
+    );
     expect(verdictOf(asked, 'approve', priya, { step: 'crm/tasks', keys: 'ffffffffffff' })).toEqual(
       refusal(sentence('the approval is for ffffffffffff')),
     );
@@ -271,7 +314,9 @@ describe('skips', () => {
     expect(verdictOf(parked, 'approve', priya, { step: 'crm/tasks', keys: LEFT })).toEqual(
       refusal('Nobody has asked to skip "crm/tasks".'),
     );
-    expect(verdictOf(asked, 'approve', priya, { step: 'crm/tasks', plan: 'ffffffffffff' }).accepted).toBe(false);
+    expect(verdictOf(asked, 'approve', priya, { step: 'crm/tasks', plan: 'ffffffffffff' }).accepted).toBe(
+      false,
+    );
   });
 
   test('only what failed and was seen is skipped, and never a deactivation', () => {
@@ -281,9 +326,14 @@ describe('skips', () => {
     expect(verdictOf(parked, 'skip', olivia, { step: 'crm/deactivate' })).toEqual(
       refusal('A deactivation cannot be skipped: send "finish" to close the run with the account as it is.'),
     );
-    const unread = { ...parked, steps: { ...parked.steps, 'crm/tasks': { ...parked.steps['crm/tasks']!, leftover: null } } };
+    const unread = {
+      ...parked,
+      steps: { ...parked.steps, 'crm/tasks': { ...parked.steps['crm/tasks']!, leftover: null } },
+    };
     expect(verdictOf(parked, 'skip', olivia, { step: 'crm/teams' })).toEqual(
-      refusal('"crm/teams" has not been tried yet, so nobody has seen what it would leave: send "retry" first.'),
+      refusal(
+        '"crm/teams" has not been tried yet, so nobody has seen what it would leave: send "retry" first.',
+      ),
     );
     expect(verdictOf(unread, 'skip')).toEqual(
       refusal(
@@ -297,8 +347,14 @@ describe('pause, cancel, retry', () => {
   test('a run is paused once and resumed once', () => {
     const run = runIn('executing');
     const paused = { ...run, ...changesOf(verdictOf(run, 'pause')) };
-    expect(verdictOf(paused, 'pause')).toEqual(refusal('Olivia has paused the run already; "resume" goes on.'));
-    expect(verdictOf(paused, 'resume')).toEqual({ accepted: true, sentence: 'Resumed.', changes: { pausedBy: null } });
+    expect(verdictOf(paused, 'pause')).toEqual(
+      refusal('Olivia has paused the run already; "resume" goes on.'),
+    );
+    expect(verdictOf(paused, 'resume')).toEqual({
+      accepted: true,
+      sentence: 'Resumed.',
+      changes: { pausedBy: null },
+    });
   });
 
   test('a run that is paused in the middle of its effects may be finished as it is', () => {
@@ -324,32 +380,41 @@ describe('pause, cancel, retry', () => {
   test('a cancellation must say what becomes of a block', () => {
     const blocked = runIn('scheduled', { access: { crm: 'blocked', hr: 'open' } });
     expect(verdictOf(blocked, 'cancel')).toEqual(
-      refusal('Sign-in is blocked in "crm". Say what becomes of it: "access": "keep" or "access": "restore".'),
+      refusal(
+        'Sign-in is blocked in "crm". Say what becomes of it: "access": "keep" or "access": "restore".',
+      ),
     );
     expect(verdictOf(blocked, 'cancel', olivia, { access: 'restore' })).toMatchObject({
       changes: { turn: { kind: 'cancel', access: 'restore', by: { name: 'Olivia' } } },
     });
-    expect(verdictOf(runIn('scheduled'), 'cancel')).toMatchObject({ changes: { turn: { kind: 'cancel', access: 'keep' } } });
+    expect(verdictOf(runIn('scheduled'), 'cancel')).toMatchObject({
+      changes: { turn: { kind: 'cancel', access: 'keep' } },
+    });
   });
 
   test('a retry of a run that waits for acknowledgements alone names no steps', () => {
-    expect(verdictOf(runIn('needs-attention', { steps: {} }), 'retry').sentence).toBe('Trying again what is not done yet.');
+    expect(verdictOf(runIn('needs-attention', { steps: {} }), 'retry').sentence).toBe(
+      'Trying again what is not done yet.',
+    );
   });
 });
 
 describe('amendments', () => {
   test('a run that has changed something cannot become a preview', () => {
-    const words = 'This run has changed something already and cannot become a preview: send "cancel" to end it.';
+    const words =
+      'This run has changed something already and cannot become a preview: send "cancel" to end it.';
     expect(verdictOf(runIn('needs-attention'), 'amend', olivia, { mode: 'preview' })).toEqual(refusal(words));
-    expect(verdictOf(runIn('scheduled', { access: { crm: 'blocked' } }), 'amend', olivia, { mode: 'preview' })).toEqual(
-      refusal(words),
-    );
+    expect(
+      verdictOf(runIn('scheduled', { access: { crm: 'blocked' } }), 'amend', olivia, { mode: 'preview' }),
+    ).toEqual(refusal(words));
     expect(verdictOf(runIn('scheduled'), 'amend', olivia, { mode: 'preview' }).accepted).toBe(true);
   });
 
   test('everybody who amended is remembered once', () => {
     const twice = runIn('scheduled', { amendedBy: [bob, olivia] });
-    expect(verdictOf(twice, 'amend', bob)).toMatchObject({ changes: { amendedBy: [{ human: 'olivia' }, { human: 'bob' }] } });
+    expect(verdictOf(twice, 'amend', bob)).toMatchObject({
+      changes: { amendedBy: [{ human: 'olivia' }, { human: 'bob' }] },
+    });
   });
 
   test('what is left unsaid stays; successors, overrides and identities are merged', () => {
@@ -404,9 +469,15 @@ describe('amendments', () => {
   test('one that changes nothing voids no approval, but a parked run may have a new plan made', () => {
     const words =
       'That changes nothing, so nothing is voided. Say what is to be different; null takes back what was said before.';
-    for (const changes of [{ successor: undefined }, { successor: null }, { successor: undefined, mode: order.mode }])
+    for (const changes of [
+      { successor: undefined },
+      { successor: null },
+      { successor: undefined, mode: order.mode },
+    ])
       expect(verdictOf(runIn('scheduled'), 'amend', olivia, changes)).toEqual(refusal(words));
-    expect(verdictOf(runIn('needs-attention'), 'amend', olivia, { successor: undefined }).accepted).toBe(true);
+    expect(verdictOf(runIn('needs-attention'), 'amend', olivia, { successor: undefined }).accepted).toBe(
+      true,
+    );
   });
 
   test('"now" takes the date away; another date replaces it', () => {
@@ -423,7 +494,9 @@ describe('amendments', () => {
     const run = runIn('awaiting-approval', { order: { ...order, overrides: many(0) } });
     expect(verdictOf(run, 'amend', olivia, { overrides: many(10) }).accepted).toBe(true);
     expect(verdictOf(run, 'amend', olivia, { overrides: many(100) })).toEqual(
-      refusal('With these the run would have 250 overrides, and at most 200 travel inline: use a "match" rule instead.'),
+      refusal(
+        'With these the run would have 250 overrides, and at most 200 travel inline: use a "match" rule instead.',
+      ),
     );
   });
 

@@ -70,7 +70,9 @@ test('pages are joined to one set, as PostgreSQL wrote them or as lists', async 
   };
   const texts = await joined(pages(written('{1,2}', 2), written('{}', 0), written('{"a,b",NULL_,"\\""}', 3)));
   expect([texts.count, listOf(texts.keys)]).toEqual([5, ['1', '2', 'a,b', 'NULL_', '"']]);
-  const lists = await joined(pages({ keys: keysOf(['x']), count: 1 }, { keys: keysOf(['{y}', 'z']), count: 2 }));
+  const lists = await joined(
+    pages({ keys: keysOf(['x']), count: 1 }, { keys: keysOf(['{y}', 'z']), count: 2 }),
+  );
   expect([lists.count, listOf(lists.keys)]).toEqual([3, ['x', '{y}', 'z']]);
   expect(listOf((await joined(pages())).keys)).toEqual([]);
 });

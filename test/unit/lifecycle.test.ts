@@ -1,7 +1,15 @@
 /** The life of a run as data: every event in every state, and the picture of it in ARCHITECTURE.md. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { FIRST, isOutcome, isOver, LIFECYCLE, lifecycleAsMarkdown, type RunEvent, stateAfter } from '../../domain/lifecycle.js';
+import {
+  FIRST,
+  isOutcome,
+  isOver,
+  LIFECYCLE,
+  lifecycleAsMarkdown,
+  type RunEvent,
+  stateAfter,
+} from '../../domain/lifecycle.js';
 import type { RunState } from '../../domain/model.js';
 import { STATES } from './made-up.js';
 
@@ -41,7 +49,8 @@ test('an outcome always leads to closing, nothing else does, and only closing le
 });
 
 test('every state in which something can still be decided can be cancelled', () => {
-  for (const state of STATES) expect([state, 'cancelled' in LIFECYCLE[state]]).toEqual([state, !isOver(state)]);
+  for (const state of STATES)
+    expect([state, 'cancelled' in LIFECYCLE[state]]).toEqual([state, !isOver(state)]);
 });
 
 test('nobody is switched off but after every step: only executing leads to deactivating', () => {

@@ -1,4 +1,7 @@
-/** A small made-up offboarding as values, for tests of the pure core: Alice leaves, Olivia asked for it, Priya may approve. */
+/**
+ * A small made-up offboarding as values, for tests of the pure core: Alice leaves, Olivia asked for it, Priya
+ * may approve.
+ */
 import type { Sender } from '../../domain/judge.js';
 import type { RunState } from '../../domain/model.js';
 import type { Plan, PlanStep } from '../../domain/plan.js';
@@ -58,7 +61,12 @@ export function step(id: string, more: Partial<PlanStep> = {}): PlanStep {
 const nobody = { rule: null, successors: [], counts: [] };
 
 export const tasks = step('crm/tasks', { title: 'open tasks' });
-export const teams = step('crm/teams', { title: 'team memberships', do: 'remove', phase: 'membership', ...nobody });
+export const teams = step('crm/teams', {
+  title: 'team memberships',
+  do: 'remove',
+  phase: 'membership',
+  ...nobody,
+});
 export const mailbox = step('crm/mailbox', {
   title: 'shared mailboxes',
   do: 'acknowledge',
@@ -66,7 +74,12 @@ export const mailbox = step('crm/mailbox', {
   page: 'https://crm.example/mailboxes',
   ...nobody,
 });
-export const closedTasks = step('crm/closed_tasks', { do: 'keep', phase: 'keep', reason: 'history stays', ...nobody });
+export const closedTasks = step('crm/closed_tasks', {
+  do: 'keep',
+  phase: 'keep',
+  reason: 'history stays',
+  ...nobody,
+});
 export const off = step('crm/deactivate', {
   title: 'switch the account off in CRM',
   do: 'deactivate',
@@ -126,7 +139,8 @@ export function runIn(state: RunState, more: Partial<Run> = {}): Run {
   };
   const approved = [{ by: priya, at: NOW }];
   const acknowledged = { 'crm/mailbox': { by: olivia, at: NOW, frozen: null, manifest: 'm-1', count: 3 } };
-  const decided = state === 'awaiting-approval' ? {} : { approvals: approved, acknowledgements: acknowledged };
+  const decided =
+    state === 'awaiting-approval' ? {} : { approvals: approved, acknowledgements: acknowledged };
   return {
     ...fresh,
     state,

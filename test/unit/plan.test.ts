@@ -55,7 +55,11 @@ describe('order', () => {
 
   test('an edge moves a step behind what it waits for, across phases and systems', () => {
     const first = step('crm/first', { after: ['hr/last', 'crm/mailbox', 'not/here'] });
-    expect(ids(orderSteps([first, step('hr/last'), mailbox]))).toEqual(['hr/last', 'crm/mailbox', 'crm/first']);
+    expect(ids(orderSteps([first, step('hr/last'), mailbox]))).toEqual([
+      'hr/last',
+      'crm/mailbox',
+      'crm/first',
+    ]);
   });
 
   test.each([
@@ -72,16 +76,22 @@ describe('order', () => {
     ],
   ])('a circle is a configuration failure that names it', (steps, circle) => {
     expect(() => orderSteps(steps)).toThrow(
-      expect.objectContaining({ kind: 'configuration', message: `The catalogs' "after" rules go round in a circle: ${circle}.` }),
+      expect.objectContaining({
+        kind: 'configuration',
+        message: `The catalogs' "after" rules go round in a circle: ${circle}.`,
+      }),
     );
   });
 
   test('whatever the edges, every step comes once and after everything it waits for', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.record({ phase: fc.constantFrom(...PHASES), backwards: fc.array(fc.nat(30), { maxLength: 4 }) }), {
-          maxLength: 30,
-        }),
+        fc.array(
+          fc.record({ phase: fc.constantFrom(...PHASES), backwards: fc.array(fc.nat(30), { maxLength: 4 }) }),
+          {
+            maxLength: 30,
+          },
+        ),
         fc.nat(),
         (drawn, seed) => {
           // Edges only to earlier numbers: never a circle.
@@ -91,7 +101,8 @@ describe('order', () => {
           const ordered = ids(orderSteps(rotated(steps, seed)));
           expect([...ordered].sort()).toEqual(ids(steps).sort());
           for (const one of steps) {
-            for (const before of one.after) expect(ordered.indexOf(before)).toBeLessThan(ordered.indexOf(one.id));
+            for (const before of one.after)
+              expect(ordered.indexOf(before)).toBeLessThan(ordered.indexOf(one.id));
           }
         },
       ),
@@ -108,7 +119,10 @@ describe('order', () => {
 });
 
 describe('what may run next', () => {
-  const groupOf = (steps: PlanStep[], states: Record<string, 'queued' | 'completed' | 'failed' | 'skipped' | 'not-run'> = {}) => {
+  const groupOf = (
+    steps: PlanStep[],
+    states: Record<string, 'queued' | 'completed' | 'failed' | 'skipped' | 'not-run'> = {},
+  ) => {
     const run = {
       plan: plan({ steps }),
       steps: Object.fromEntries(steps.map(one => [one.id, progress({ state: states[one.id] ?? 'queued' })])),
@@ -129,7 +143,9 @@ describe('what may run next', () => {
 
   test('a step that waits for an earlier one of the same group comes along; one that waits for another does not', () => {
     expect(groupOf([sized('a/1', 1), sized('a/2', 1, { after: ['a/1'] })]).group).toEqual(['a/1', 'a/2']);
-    expect(groupOf([sized('a/1', 1), sized('a/2', 1, { after: ['b/1'] }), sized('b/1', 1)]).group).toEqual(['a/1']);
+    expect(groupOf([sized('a/1', 1), sized('a/2', 1, { after: ['b/1'] }), sized('b/1', 1)]).group).toEqual([
+      'a/1',
+    ]);
   });
 
   test.each([
@@ -138,7 +154,9 @@ describe('what may run next', () => {
     ['failed', []],
     ['not-run', []],
   ] as const)('a step behind one that is %s', (state, group) => {
-    const { group: next, stuck } = groupOf([sized('a/1', 1), sized('a/2', 1, { after: ['a/1'] })], { 'a/1': state });
+    const { group: next, stuck } = groupOf([sized('a/1', 1), sized('a/2', 1, { after: ['a/1'] })], {
+      'a/1': state,
+    });
     expect(next).toEqual(group);
     expect(stuck).toEqual(group.length > 0 ? [] : [{ step: 'a/2', waitsFor: 'a/1' }]);
   });
@@ -146,7 +164,9 @@ describe('what may run next', () => {
   test('a step behind a manual category waits for its acknowledgement, unless there is nothing to acknowledge', () => {
     const behind = step('crm/deals', { after: ['crm/mailbox', 'crm/closed_tasks', 'not/planned'] });
     const run = (acknowledged: boolean, held = 3) => ({
-      plan: plan({ steps: [behind, { ...mailbox, baseline: { count: held, fingerprint: '1' } }, closedTasks] }),
+      plan: plan({
+        steps: [behind, { ...mailbox, baseline: { count: held, fingerprint: '1' } }, closedTasks],
+      }),
       steps: { 'crm/deals': progress() },
       acknowledgements: acknowledged ? runIn('executing').acknowledgements : {},
       shown: {},
@@ -166,10 +186,14 @@ describe('what may run next', () => {
   test('whatever fails, the run comes to an end: every step is completed, failed or stuck behind one that is not', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.record({ fails: fc.boolean(), after: fc.array(fc.nat(20), { maxLength: 3 }) }), { maxLength: 20 }),
+        fc.array(fc.record({ fails: fc.boolean(), after: fc.array(fc.nat(20), { maxLength: 3 }) }), {
+          maxLength: 20,
+        }),
         drawn => {
           const steps = orderSteps(
-            drawn.map(({ after }, n) => step(`a/${n}`, { after: after.filter(to => to < n).map(to => `a/${to}`) })),
+            drawn.map(({ after }, n) =>
+              step(`a/${n}`, { after: after.filter(to => to < n).map(to => `a/${to}`) }),
+            ),
           );
           const run = {
             plan: plan({ steps }),
@@ -199,11 +223,21 @@ describe('what may run next', () => {
 });
 
 describe('what must be acknowledged', () => {
-  const absent = (system: string) => ({ system, status: 'absent' as const, identities: {}, active: false, blocked: false });
+  const absent = (system: string) => ({
+    system,
+    status: 'absent' as const,
+    identities: {},
+    active: false,
+    blocked: false,
+  });
 
   test('manual categories that hold something, and accounts that should be there and are not', () => {
     const given = plan({
-      steps: [mailbox, step('crm/empty', { phase: 'manual', baseline: { count: 0, fingerprint: '0' } }), tasks],
+      steps: [
+        mailbox,
+        step('crm/empty', { phase: 'manual', baseline: { count: 0, fingerprint: '0' } }),
+        tasks,
+      ],
       accounts: [...plan().accounts, absent('hr'), absent('chat')],
       systems: [
         ...plan().systems,

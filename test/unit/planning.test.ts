@@ -54,7 +54,11 @@ function system(name: string, more: Partial<SystemFacts> = {}): SystemFacts {
     system: name,
     title: name.toUpperCase(),
     catalog: `digest of ${name}`,
-    categories: [rule('tasks'), rule('teams', { do: 'remove' }), rule('history', { do: 'keep', reason: 'history stays' })],
+    categories: [
+      rule('tasks'),
+      rule('teams', { do: 'remove' }),
+      rule('history', { do: 'keep', reason: 'history stays' }),
+    ],
     switchedOffBy: 'system',
     account: account(name),
     accountExpected: false,
@@ -96,12 +100,20 @@ describe('systems', () => {
       'api',
     ],
     ['by a person where the system cannot', 'person', {}, 'execute-and-deactivate', 'by-hand'],
-    ['by nobody where a person has done it already', 'person', { active: false }, 'execute-and-deactivate', 'never'],
+    [
+      'by nobody where a person has done it already',
+      'person',
+      { active: false },
+      'execute-and-deactivate',
+      'never',
+    ],
     ['by nobody where nobody can', 'nobody', {}, 'execute-and-deactivate', 'never'],
     ['by nobody where the leaver stays', 'system', {}, 'execute-only', 'never'],
     ['by nobody where it is a preview', 'system', {}, 'preview', 'never'],
   ])('switch off %s', (_who, switchedOffBy, more, mode, expected) => {
-    const given = facts([system('hr', { switchedOffBy, account: account('hr', more) }), system('crm')], { mode });
+    const given = facts([system('hr', { switchedOffBy, account: account('hr', more) }), system('crm')], {
+      mode,
+    });
     const draft = draftOf(given);
     expect(draft.systems[0]).toMatchObject({ system: 'hr', switchOff: expected });
     expect(draft.steps.some(one => one.id === 'hr/deactivate')).toBe(expected === 'api');
@@ -123,7 +135,9 @@ describe('the mode', () => {
   });
 
   test('is the one that was asked for otherwise', () => {
-    expect(draftOf(facts([system('crm', { account: off }), system('hr')]))).toMatchObject({ modeReason: null });
+    expect(draftOf(facts([system('crm', { account: off }), system('hr')]))).toMatchObject({
+      modeReason: null,
+    });
     expect(draftOf(facts([system('crm', { account: off })], { mode: 'preview' }))).toMatchObject({
       mode: 'preview',
       modeReason: null,
@@ -133,7 +147,9 @@ describe('the mode', () => {
 
 describe('steps', () => {
   test('hold what the catalog says and what the inventory found', () => {
-    const rules = [rule('tasks', { after: ['teams', 'hr/cases'], page: 'https://crm.example', reason: null })];
+    const rules = [
+      rule('tasks', { after: ['teams', 'hr/cases'], page: 'https://crm.example', reason: null }),
+    ];
     const [only] = draftOf(
       facts([system('crm', { categories: rules, inventory: [held('tasks', 3, { firesAt: '2027' })] })]),
     ).steps;
@@ -169,11 +185,20 @@ describe('steps', () => {
   });
 
   test('a category that was not read, or not asked for, is a finding and never "nothing"', () => {
-    const inventory = [held('tasks', 0, { complete: false, problem: 'The table is locked.' }), held('history', 1)];
+    const inventory = [
+      held('tasks', 0, { complete: false, problem: 'The table is locked.' }),
+      held('history', 1),
+    ];
     const draft = draftOf(facts([system('crm', { inventory })]));
     expect(draft.findings.map(one => [one.code, one.message])).toEqual([
-      ['category-unreadable', 'tasks (crm/tasks) could not be read: The table is locked. Mend it and send "retry".'],
-      ['category-unreadable', 'teams (crm/teams) could not be read: It was not part of the inventory. Mend it and send "retry".'],
+      [
+        'category-unreadable',
+        'tasks (crm/tasks) could not be read: The table is locked. Mend it and send "retry".',
+      ],
+      [
+        'category-unreadable',
+        'teams (crm/teams) could not be read: It was not part of the inventory. Mend it and send "retry".',
+      ],
     ]);
     expect(draft.steps.map(one => one.id)).toEqual(['crm/history', 'crm/deactivate']);
   });
@@ -237,7 +262,13 @@ describe('who takes over', () => {
 
   test('is pinned in the step with the rule', () => {
     expect(withTakers(bare, takers())).toMatchObject({
-      step: { rule: 'round-robin over 1', assignment: { kind: 'round-robin' }, successors: [bob], pool: 1, counts: [0] },
+      step: {
+        rule: 'round-robin over 1',
+        assignment: { kind: 'round-robin' },
+        successors: [bob],
+        pool: 1,
+        counts: [0],
+      },
       findings: [],
     });
   });
@@ -261,7 +292,10 @@ describe('who takes over', () => {
       'tasks (crm/tasks): Bob is not active.',
       'tasks (crm/tasks): Carol is the leaver.',
     ]);
-    expect(withTakers(none, refused)).toMatchObject({ step: { successors: [], pool: 0, counts: [] }, findings: [] });
+    expect(withTakers(none, refused)).toMatchObject({
+      step: { successors: [], pool: 0, counts: [] },
+      findings: [],
+    });
   });
 
   const carol = { ...bob!, personId: 'carol', label: 'Carol', value: '3' };
@@ -290,11 +324,14 @@ describe('who takes over', () => {
       findings: [
         {
           code: 'override-unknown',
-          message: 'team memberships (crm/teams) is not handed to anybody, so "7" cannot have a successor of its own.',
+          message:
+            'team memberships (crm/teams) is not handed to anybody, so "7" cannot have a successor of its own.',
         },
       ],
     });
-    expect(unheld(bare, ['7'])[0]!.message).toBe('tasks (crm/tasks): the leaver does not hold "7", which an override names.');
+    expect(unheld(bare, ['7'])[0]!.message).toBe(
+      'tasks (crm/tasks): the leaver does not hold "7", which an override names.',
+    );
   });
 });
 
@@ -358,19 +395,25 @@ describe('sharing', () => {
 
   test('every key is somebody’s, and the counts are what was shared, however it is paged', () => {
     fc.assert(
-      fc.property(fc.uniqueArray(fc.string(), { maxLength: 40 }), fc.integer({ min: 1, max: 9 }), (keys, size) => {
-        const whole = sharing({ ...two, assignment: { kind: 'round-robin' } }, new Map());
-        const paged = sharing({ ...two, assignment: { kind: 'round-robin' } }, new Map());
-        const all = keys.length > 0 ? whole.share(page(keys.length, '0'), () => keys)! : [];
-        const parts: number[] = [];
-        for (let at = 0; at < keys.length; at += size)
-          parts.push(...paged.share(page(Math.min(size, keys.length - at), '0'), () => keys.slice(at, at + size))!);
-        expect(parts).toEqual(all);
-        const { step: made } = paged.finish();
-        expect(made.counts.reduce((sum, n) => sum + n, 0)).toBe(keys.length);
-        expect(made.baseline.count).toBe(keys.length);
-        expect(made.counts).toEqual(whole.finish().step.counts);
-      }),
+      fc.property(
+        fc.uniqueArray(fc.string(), { maxLength: 40 }),
+        fc.integer({ min: 1, max: 9 }),
+        (keys, size) => {
+          const whole = sharing({ ...two, assignment: { kind: 'round-robin' } }, new Map());
+          const paged = sharing({ ...two, assignment: { kind: 'round-robin' } }, new Map());
+          const all = keys.length > 0 ? whole.share(page(keys.length, '0'), () => keys)! : [];
+          const parts: number[] = [];
+          for (let at = 0; at < keys.length; at += size)
+            parts.push(
+              ...paged.share(page(Math.min(size, keys.length - at), '0'), () => keys.slice(at, at + size))!,
+            );
+          expect(parts).toEqual(all);
+          const { step: made } = paged.finish();
+          expect(made.counts.reduce((sum, n) => sum + n, 0)).toBe(keys.length);
+          expect(made.baseline.count).toBe(keys.length);
+          expect(made.counts).toEqual(whole.finish().step.counts);
+        },
+      ),
     );
   });
 });

@@ -1,4 +1,7 @@
-/** The one judgment that lets somebody be switched off: never without a complete look through the approved catalog. */
+/**
+ * The one judgment that lets somebody be switched off: never without a complete look through the approved
+ * catalog.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Look, StepLook } from '../../domain/look.js';
@@ -51,7 +54,9 @@ const unreadable = (id: string, problem: string | null): Look => {
   const look = clean(system!);
   return {
     ...look,
-    inventory: look.inventory.map(one => (one.category === category ? { ...one, complete: false, problem } : one)),
+    inventory: look.inventory.map(one =>
+      one.category === category ? { ...one, complete: false, problem } : one,
+    ),
     steps: look.steps.filter(one => one.step !== id),
   };
 };
@@ -61,7 +66,8 @@ const withoutAnswer = (id: string): Look => {
   return { ...look, inventory: look.inventory.filter(one => one.category !== category) };
 };
 
-const judged = (looks: Look[], more: Partial<Evidence> = {}) => judgeProof({ plan: given, systems, looks, unread: [], ...more });
+const judged = (looks: Look[], more: Partial<Evidence> = {}) =>
+  judgeProof({ plan: given, systems, looks, unread: [], ...more });
 
 describe('nothing is left', () => {
   test('where every category was read and holds nothing but what is kept: what is kept is part of the proof', () => {
@@ -73,8 +79,12 @@ describe('nothing is left', () => {
 
   test('and what is kept may have changed, which is said', () => {
     const crm = clean('crm');
-    const inventory = crm.inventory.map(one => (one.category === 'closed_tasks' ? { ...one, count: 3, fingerprint: '8' } : one));
-    expect(judged([{ ...crm, inventory }, clean('hr')])).toMatchObject({ kept: [{ before: 3, now: 3, untouched: false }] });
+    const inventory = crm.inventory.map(one =>
+      one.category === 'closed_tasks' ? { ...one, count: 3, fingerprint: '8' } : one,
+    );
+    expect(judged([{ ...crm, inventory }, clean('hr')])).toMatchObject({
+      kept: [{ before: 3, now: 3, untouched: false }],
+    });
   });
 
   test('but for what an approved skip waives, by its keys', () => {
@@ -86,7 +96,9 @@ describe('nothing is left', () => {
   });
 
   test('in one system, whatever another one shows', () => {
-    expect(judged([clean('crm'), seeing('hr/cases', { unwaived: 9 })], { systems: ['crm'] }).kind).toBe('proven');
+    expect(judged([clean('crm'), seeing('hr/cases', { unwaived: 9 })], { systems: ['crm'] }).kind).toBe(
+      'proven',
+    );
     expect(judged([clean('crm')], { systems: ['crm'] }).kind).toBe('proven');
   });
 
@@ -147,7 +159,12 @@ describe('nothing is proven', () => {
       { unread: [{ system: 'hr', why: 'it is down.' }] },
       'hr could not be read: it is down.',
     ],
-    ['by a system that nobody looked at', [clean('crm')], {}, 'hr could not be read: nobody has looked at it.'],
+    [
+      'by a system that nobody looked at',
+      [clean('crm')],
+      {},
+      'hr could not be read: nobody has looked at it.',
+    ],
     [
       'by a look through another catalog',
       [clean('crm'), clean('hr', { catalogChanged: true })],
@@ -167,7 +184,10 @@ describe('nothing is proven', () => {
 
   test('while a manual category holds keys that nobody has seen', () => {
     const crm = seeing('crm/mailbox', { count: 4, arrived: 1, unwaived: 4, frozen });
-    expect(judged([crm, clean('hr')])).toMatchObject({ kind: 'reopened', looks: [{ step: 'crm/mailbox', frozen }] });
+    expect(judged([crm, clean('hr')])).toMatchObject({
+      kind: 'reopened',
+      looks: [{ step: 'crm/mailbox', frozen }],
+    });
   });
 
   test('and what is not known comes before what is left, which comes before what people have not seen', () => {
@@ -195,11 +215,15 @@ test('whatever the world looks like, a proof never passes over a key, a category
     fc.property(world, fc.integer({ min: 0, max: 3 }), ({ steps, changed, reached }, quiet) => {
       // Mostly clean worlds, or nothing would ever be proven.
       const of = (n: number) =>
-        quiet > 0 && n % quiet !== 1 ? { complete: true, answered: true, unwaived: 0, unseen: false } : steps[n]!;
+        quiet > 0 && n % quiet !== 1
+          ? { complete: true, answered: true, unwaived: 0, unseen: false }
+          : steps[n]!;
       const looks = systems
         .map((system, n) => {
           const look = clean(system, { catalogChanged: quiet === 0 && changed[n]! });
-          const here = given.steps.map((one, place) => ({ one, state: of(place) })).filter(({ one }) => one.system === system);
+          const here = given.steps
+            .map((one, place) => ({ one, state: of(place) }))
+            .filter(({ one }) => one.system === system);
           return {
             ...look,
             inventory: look.inventory
@@ -210,7 +234,8 @@ test('whatever the world looks like, a proof never passes over a key, a category
               .map(({ one, state }) =>
                 stepLook(one.id, {
                   unwaived: state.unwaived,
-                  frozen: one.phase === 'manual' && state.unseen ? { digest: LEFT, count: 1, sample: [] } : null,
+                  frozen:
+                    one.phase === 'manual' && state.unseen ? { digest: LEFT, count: 1, sample: [] } : null,
                 }),
               ),
           };

@@ -7,7 +7,10 @@ const asked = { user: 'alice@demo.example', requestedBy: 'olivia@demo.example' }
 
 describe('a request', () => {
   test('needs two names; everything else has a default or stays open', () => {
-    expect(parseRequest(asked)).toEqual({ ok: true, value: { ...asked, mode: 'execute-and-deactivate', departure: 'planned' } });
+    expect(parseRequest(asked)).toEqual({
+      ok: true,
+      value: { ...asked, mode: 'execute-and-deactivate', departure: 'planned' },
+    });
   });
 
   test('names are freed of white space', () => {
@@ -29,7 +32,10 @@ describe('a request', () => {
     { match: { attribute: 'territory', map: {} } },
   ])('a successor may be %j', successor => {
     const successors = { 'crm/tasks': successor, crm: successor };
-    expect(parseRequest({ ...asked, successor, successors })).toMatchObject({ ok: true, value: { successor, successors } });
+    expect(parseRequest({ ...asked, successor, successors })).toMatchObject({
+      ok: true,
+      value: { successor, successors },
+    });
   });
 
   test.each([
@@ -60,7 +66,13 @@ describe('a decision', () => {
     ['amend', {}],
     [
       'amend',
-      { effectiveAt: 'now', mode: 'execute-only', departure: 'unplanned', systems: ['crm'], identities: { crm: { user: '7' } } },
+      {
+        effectiveAt: 'now',
+        mode: 'execute-only',
+        departure: 'unplanned',
+        systems: ['crm'],
+        identities: { crm: { user: '7' } },
+      },
     ],
     ['execute', { plan }],
     ['pause', {}],
@@ -71,7 +83,10 @@ describe('a decision', () => {
     ['cancel', {}],
     ['cancel', { access: 'restore' }],
   ] as const)('%s with %j', (name, more) => {
-    expect(parseDecision(name, { by: 'olivia', ...more })).toEqual({ ok: true, value: { name, by: 'olivia', ...more } });
+    expect(parseDecision(name, { by: 'olivia', ...more })).toEqual({
+      ok: true,
+      value: { name, by: 'olivia', ...more },
+    });
   });
 
   test('every decision has a name, and what every object has is none', () => {

@@ -17,7 +17,17 @@ const none = { failed: 0, ineligible: 0, exceptions: [] };
 /** Something is still there after the approved pages, and nothing else is odd. */
 function standing(more: Partial<Standing> = {}): Standing {
   const given = step('crm/tasks', { baseline: { count: 1_000, fingerprint: '7' } });
-  return { step: given, policy, retries: 0, opened: 0, left: 2, arrived: 1, arrivedBefore: 0, refused: none, ...more };
+  return {
+    step: given,
+    policy,
+    retries: 0,
+    opened: 0,
+    left: 2,
+    arrived: 1,
+    arrivedBefore: 0,
+    refused: none,
+    ...more,
+  };
 }
 
 const why = (more: Partial<Standing>): string => {
@@ -34,7 +44,12 @@ describe('the next round', () => {
   });
 
   test('after a retry comes on top of the automatic ones, with numbers of its own', () => {
-    expect([0, 1, 2, 3].map(opened => why({ retries: 2, opened }))).toEqual(['round 200', 'round 201', 'round 202', 'round 203']);
+    expect([0, 1, 2, 3].map(opened => why({ retries: 2, opened }))).toEqual([
+      'round 200',
+      'round 201',
+      'round 202',
+      'round 203',
+    ]);
     expect(why({ retries: 2, opened: 4 })).toMatch(/^2 items are still there after 4 rounds/);
     expect([0, 1, 7].map(firstRound)).toEqual([0, 100, 700]);
   });
@@ -54,7 +69,11 @@ describe('the next round', () => {
   });
 
   test('is opened for refused items by the first look after a retry, and only by that', () => {
-    const refused = { failed: 1, ineligible: 0, exceptions: [{ key: '1', kind: 'failed' as const, why: 'no' }] };
+    const refused = {
+      failed: 1,
+      ineligible: 0,
+      exceptions: [{ key: '1', kind: 'failed' as const, why: 'no' }],
+    };
     expect(why({ refused, retries: 1, opened: 0 })).toBe('round 100');
     expect(why({ refused, retries: 1, opened: 1 })).toMatch(/^1 item was refused/);
   });
@@ -96,7 +115,9 @@ describe('who takes what came later', () => {
   test('goes on where the plan left off, and never to whom only an override named', () => {
     const shared = { assignment: { kind: 'round-robin' as const }, pool: 2, counts: [3, 1, 9] };
     expect(takersOfArrivals(shared, ['a', 'b', 'c'], nobody)).toEqual({ takers: [1, 1, 0] });
-    expect(takersOfArrivals({ ...shared, counts: [3, 1, 0] }, ['a', 'b', 'c'], nobody)).toEqual({ takers: [1, 1, 0] });
+    expect(takersOfArrivals({ ...shared, counts: [3, 1, 0] }, ['a', 'b', 'c'], nobody)).toEqual({
+      takers: [1, 1, 0],
+    });
   });
 
   test('and who gains only now is told apart from who gained by the plan', () => {
@@ -116,7 +137,8 @@ describe('who takes what came later', () => {
     expect(takersOfArrivals(given, ['a', 'b'], regions)).toEqual({ takers: [1, 0] });
     const strict = { ...given, assignment: { ...match, otherwise: -1 } };
     expect(takersOfArrivals(strict, ['a', 'b'], regions)).toEqual({
-      problem: '1 new items have come for which the match rule names nobody (b). Send "amend" with a successor for them.',
+      problem:
+        '1 new items have come for which the match rule names nobody (b). Send "amend" with a successor for them.',
     });
   });
 });

@@ -18,7 +18,9 @@ describe('the request', () => {
     expect(ruleFor(tasks, said, standing, null)).toBe('one');
     expect(ruleFor({ ...tasks, category: 'deals' }, said, standing, null)).toBe('system');
     expect(ruleFor({ system: 'hr', category: 'cases' }, said, standing, null)).toBe('all');
-    expect(ruleFor({ system: 'hr', category: 'cases' }, { successors: said.successors }, standing, null)).toBe('manager');
+    expect(
+      ruleFor({ system: 'hr', category: 'cases' }, { successors: said.successors }, standing, null),
+    ).toBe('manager');
   });
 
   test('a system called like something that every object has is one like any other', () => {

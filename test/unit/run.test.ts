@@ -20,7 +20,21 @@ import {
   waivedItems,
 } from '../../domain/run.js';
 import { items } from '../../domain/words.js';
-import { alice, bob, decider, NOW, olivia, order, plan, priya, progress, runIn, STATES, step, tasks } from './made-up.js';
+import {
+  alice,
+  bob,
+  decider,
+  NOW,
+  olivia,
+  order,
+  plan,
+  priya,
+  progress,
+  runIn,
+  STATES,
+  step,
+  tasks,
+} from './made-up.js';
 
 const policy = (more: Partial<Policy> = {}): Policy => policySchema.parse(more);
 const approvedBy = (...people: Run['approvals'][number]['by'][]) => people.map(by => ({ by, at: NOW }));
@@ -35,20 +49,36 @@ describe('quorum', () => {
     ['a successor under a second entry', [decider('Robert', { human: 'bob' })], policy(), false, 1],
     ['a successor and somebody else', [bob, priya], policy(), true, 2],
     ['a successor and somebody else, of two', [bob, priya], policy({ approvals: 2 }), true, 2],
-    ['a successor alone where the policy allows it', [bob], policy({ successorMayApproveAlone: true }), true, 1],
+    [
+      'a successor alone where the policy allows it',
+      [bob],
+      policy({ successorMayApproveAlone: true }),
+      true,
+      1,
+    ],
   ])('%s', (_who, people, given, met, have) => {
-    expect(quorum({ plan: plan(), approvals: approvedBy(...people) }, given)).toMatchObject({ met, have, need: given.approvals });
+    expect(quorum({ plan: plan(), approvals: approvedBy(...people) }, given)).toMatchObject({
+      met,
+      have,
+      need: given.approvals,
+    });
   });
 
   test('says what is missing although the number is reached', () => {
-    expect(quorum({ plan: plan(), approvals: approvedBy(bob) }, policy()).missing).toMatch(/one more person must approve$/);
+    expect(quorum({ plan: plan(), approvals: approvedBy(bob) }, policy()).missing).toMatch(
+      /one more person must approve$/,
+    );
     expect(quorum({ plan: plan(), approvals: [] }, policy()).missing).toBeNull();
   });
 
   test('whoever gains nothing counts like anybody else', () => {
     const empty = { ...tasks, baseline: { count: 0, fingerprint: '0' }, counts: [0] };
     expect(quorum({ plan: plan({ steps: [empty] }), approvals: approvedBy(bob) }, policy()).met).toBe(true);
-    const two = { ...tasks, successors: [...tasks.successors, { ...tasks.successors[0]!, human: 'priya' }], counts: [3, 0] };
+    const two = {
+      ...tasks,
+      successors: [...tasks.successors, { ...tasks.successors[0]!, human: 'priya' }],
+      counts: [3, 0],
+    };
     expect(quorum({ plan: plan({ steps: [two] }), approvals: approvedBy(priya) }, policy()).met).toBe(true);
     expect(quorum({ plan: plan({ steps: [two] }), approvals: approvedBy(bob) }, policy()).met).toBe(false);
   });
@@ -65,14 +95,19 @@ describe('what is left', () => {
     expect(remainingItems(runIn('preparing'))).toBe(0);
     expect(remainingItems(runIn('scheduled'))).toBe(6);
     expect(remainingItems(runIn('needs-attention'))).toBe(2 + 3);
-    const steps = { 'crm/tasks': progress({ state: 'completed' }), 'crm/teams': progress({ state: 'skipped', remaining: 2 }) };
+    const steps = {
+      'crm/tasks': progress({ state: 'completed' }),
+      'crm/teams': progress({ state: 'skipped', remaining: 2 }),
+    };
     expect(remainingItems(runIn('deactivating', { steps }))).toBe(0);
   });
 
   test('names the failed steps and the open acknowledgements', () => {
     expect(failedSteps(runIn('needs-attention'))).toEqual(['crm/tasks']);
     expect(openAcknowledgements(runIn('preparing'))).toEqual([]);
-    expect(openAcknowledgements(runIn('awaiting-approval')).map(item => item.subject)).toEqual(['crm/mailbox']);
+    expect(openAcknowledgements(runIn('awaiting-approval')).map(item => item.subject)).toEqual([
+      'crm/mailbox',
+    ]);
     expect(openAcknowledgements(runIn('scheduled'))).toEqual([]);
     expect(stepOf(runIn('scheduled'), 'crm/tasks')).toBe(tasks);
     expect(stepOf(runIn('preparing'), 'crm/tasks')).toBeUndefined();
@@ -81,7 +116,11 @@ describe('what is left', () => {
 
 describe('what people must look at', () => {
   const gained = { 'crm/mailbox': { frozen: 'f', count: 5 }, 'crm/late': { frozen: 'g', count: 2 } };
-  const late = step('crm/late', { title: 'late things', phase: 'manual', baseline: { count: 0, fingerprint: '0' } });
+  const late = step('crm/late', {
+    title: 'late things',
+    phase: 'manual',
+    baseline: { count: 0, fingerprint: '0' },
+  });
 
   test('is what the plan shows, with what came since, also where there was nothing', () => {
     const run = runIn('scheduled', { shown: gained, plan: plan({ steps: [...plan().steps, late] }) });
@@ -102,7 +141,14 @@ describe('what has been done', () => {
   });
 
   test('who is not switched off is named with how far they get', () => {
-    const access = { a: 'open', b: 'blocked', c: 'deactivated', d: 'was-inactive', e: 'absent', f: 'unknown' } as const;
+    const access = {
+      a: 'open',
+      b: 'blocked',
+      c: 'deactivated',
+      d: 'was-inactive',
+      e: 'absent',
+      f: 'unknown',
+    } as const;
     expect(notSwitchedOff({ access })).toEqual(['a (open)', 'b (blocked)']);
   });
 });
@@ -117,7 +163,13 @@ test('an offboarding is asked for by an active operator who is somebody else', (
 });
 
 describe('what an approved skip leaves', () => {
-  const waiver = { step: 'crm/tasks', reason: 'r', leftover: { digest: 'd', count: 1200 }, proposedBy: olivia, approvedBy: null };
+  const waiver = {
+    step: 'crm/tasks',
+    reason: 'r',
+    leftover: { digest: 'd', count: 1200 },
+    proposedBy: olivia,
+    approvedBy: null,
+  };
 
   test('is counted once it is approved, and "everything" is said of nothing less', () => {
     expect([handedOver({ waivers: {} }), handedOver({ waivers: { 'crm/tasks': waiver } })]).toEqual(
@@ -128,7 +180,9 @@ describe('what an approved skip leaves', () => {
       'crm/x': { ...waiver, leftover: { digest: 'd', count: 1 }, approvedBy: priya },
     };
     expect(waivedItems({ waivers })).toBe(1201);
-    expect(handedOver({ waivers })).toBe('Everything is handed over except 1,201 items, left by approved skips');
+    expect(handedOver({ waivers })).toBe(
+      'Everything is handed over except 1,201 items, left by approved skips',
+    );
     expect([items(0), items(1), items(2)]).toEqual(['0 items', '1 item', '2 items']);
   });
 });
@@ -147,7 +201,9 @@ describe('whom it waits for', () => {
       closed: 'nobody',
     };
     expect(waitingOn(runIn(state))).toBe(expected[state]);
-    expect(waitingOn(runIn(state, { pausedBy: olivia }))).toBe(state === 'closed' || state === 'closing' ? 'nobody' : 'resume');
+    expect(waitingOn(runIn(state, { pausedBy: olivia }))).toBe(
+      state === 'closed' || state === 'closing' ? 'nobody' : 'resume',
+    );
   });
 
   test('a plan waits for acknowledgements, then for approval, then for the confirmation', () => {
@@ -159,6 +215,12 @@ describe('whom it waits for', () => {
 
 test("mode and departure are the plan's once there is one, else what was asked for", () => {
   const asked = { order: { ...order, mode: 'preview' as const, departure: 'unplanned' as const } };
-  expect([mode(runIn('preparing', asked)), departure(runIn('preparing', asked))]).toEqual(['preview', 'unplanned']);
-  expect([mode(runIn('scheduled', asked)), departure(runIn('scheduled', asked))]).toEqual(['execute-and-deactivate', 'planned']);
+  expect([mode(runIn('preparing', asked)), departure(runIn('preparing', asked))]).toEqual([
+    'preview',
+    'unplanned',
+  ]);
+  expect([mode(runIn('scheduled', asked)), departure(runIn('scheduled', asked))]).toEqual([
+    'execute-and-deactivate',
+    'planned',
+  ]);
 });

@@ -9,7 +9,20 @@ import type { Run } from '../../domain/run.js';
 import { tree } from '../../domain/tree.js';
 import { accessWords, takers } from '../../domain/view.js';
 import { number } from '../../domain/words.js';
-import { alice, decider, NOW, olivia, order, plan, priya, progress, runIn, STATES, step, tasks } from './made-up.js';
+import {
+  alice,
+  decider,
+  NOW,
+  olivia,
+  order,
+  plan,
+  priya,
+  progress,
+  runIn,
+  STATES,
+  step,
+  tasks,
+} from './made-up.js';
 
 const confirming = plan({ policy: { ...plan().policy, confirmation: true } });
 const decided = runIn('scheduled');
@@ -23,24 +36,42 @@ const waiver = {
 
 /** As it typically is; what is scheduled has a date. */
 function typical(state: (typeof STATES)[number], more: Partial<Run> = {}): Run {
-  return runIn(state, { ...(state === 'scheduled' ? { order: { ...order, effectiveAt: '2026-12-24' } } : {}), ...more });
+  return runIn(state, {
+    ...(state === 'scheduled' ? { order: { ...order, effectiveAt: '2026-12-24' } } : {}),
+    ...more,
+  });
 }
 
 /** Every state, and what else changes the messages that fit. */
 const RUNS: [string, Run][] = [
   ...STATES.map((state): [string, Run] => [state, typical(state)]),
   ...STATES.map((state): [string, Run] => [`${state}, paused`, typical(state, { pausedBy: olivia })]),
-  ...STATES.map((state): [string, Run] => [`${state}, blocked`, typical(state, { access: { crm: 'blocked' } })]),
+  ...STATES.map((state): [string, Run] => [
+    `${state}, blocked`,
+    typical(state, { access: { crm: 'blocked' } }),
+  ]),
   ['acknowledged', runIn('awaiting-approval', { acknowledgements: decided.acknowledgements })],
   ['approved', runIn('awaiting-approval', { approvals: decided.approvals })],
-  ['to be confirmed', runIn('awaiting-approval', { ...decided, state: 'awaiting-approval', plan: confirming })],
+  [
+    'to be confirmed',
+    runIn('awaiting-approval', { ...decided, state: 'awaiting-approval', plan: confirming }),
+  ],
   [
     'parked for acknowledgements',
-    runIn('needs-attention', { acknowledgements: {}, steps: { 'crm/tasks': progress({ state: 'completed' }) } }),
+    runIn('needs-attention', {
+      acknowledgements: {},
+      steps: { 'crm/tasks': progress({ state: 'completed' }) },
+    }),
   ],
   ['parked with a skip to approve', runIn('needs-attention', { waivers: { 'crm/tasks': waiver } })],
-  ['parked with a skip that counts', runIn('needs-attention', { waivers: { 'crm/tasks': { ...waiver, approvedBy: priya } } })],
-  ['parked without anything to skip', runIn('needs-attention', { steps: { 'crm/teams': progress({ state: 'failed' }) } })],
+  [
+    'parked with a skip that counts',
+    runIn('needs-attention', { waivers: { 'crm/tasks': { ...waiver, approvedBy: priya } } }),
+  ],
+  [
+    'parked without anything to skip',
+    runIn('needs-attention', { steps: { 'crm/teams': progress({ state: 'failed' }) } }),
+  ],
 ];
 
 /** What a person does with a message: fills in whatever is empty. */
@@ -54,15 +85,19 @@ function filledIn(json: Record<string, unknown>): Record<string, unknown> {
 }
 
 describe('the messages to paste', () => {
-  test.each(RUNS)('%s: each leaves "by" blank, can be read once the blanks are filled in, and is accepted', (_name, run) => {
-    for (const { message, json, why } of nextMessages(run)) {
-      expect(json.by).toBe('');
-      expect(why).not.toBe('');
-      const parsed = parseDecision(message, filledIn(json));
-      expect(parsed).toMatchObject({ ok: true });
-      if (parsed.ok) expect(judge(run, parsed.value, decider('Somebody'), NOW)).toMatchObject({ accepted: true });
-    }
-  });
+  test.each(RUNS)(
+    '%s: each leaves "by" blank, can be read once the blanks are filled in, and is accepted',
+    (_name, run) => {
+      for (const { message, json, why } of nextMessages(run)) {
+        expect(json.by).toBe('');
+        expect(why).not.toBe('');
+        const parsed = parseDecision(message, filledIn(json));
+        expect(parsed).toMatchObject({ ok: true });
+        if (parsed.ok)
+          expect(judge(run, parsed.value, decider('Somebody'), NOW)).toMatchObject({ accepted: true });
+      }
+    },
+  );
 
   test.each(STATES)('%s: there is a way on, unless the run is busy or closed', state => {
     expect(nextMessages(runIn(state)).length > 0).toBe(!['preparing', 'closing', 'closed'].includes(state));
@@ -95,7 +130,14 @@ describe("details, the operators' screen", () => {
   test('no text of another system becomes Markdown, HTML or a line of its own', () => {
     const hostile = fc.oneof(
       fc.string({ unit: fc.constantFrom(...'<>*_`#|[]()\\\n\r\t~&! ab1.-\u2028') }),
-      fc.constantFrom('<img src=x onerror=alert(1)>', '[x](javascript:alert(1))', 'a\n\n# b', '```\n', '| a | b |', '&lt;b&gt;'),
+      fc.constantFrom(
+        '<img src=x onerror=alert(1)>',
+        '[x](javascript:alert(1))',
+        'a\n\n# b',
+        '```\n',
+        '| a | b |',
+        '&lt;b&gt;',
+      ),
     );
     fc.assert(
       fc.property(hostile, text => {
@@ -131,8 +173,17 @@ describe("details, the operators' screen", () => {
       runIn('needs-attention', {
         pausedBy: olivia,
         waivers: { 'crm/tasks': waiver },
-        refused: Array.from({ length: 7 }, (_, n) => ({ at: NOW, message: 'approve', by: 'bruno', reason: `reason ${n}` })),
-        plan: plan({ effectiveAt: '2026-12-24', modeReason: 'every account is inactive already', mode: 'execute-only' }),
+        refused: Array.from({ length: 7 }, (_, n) => ({
+          at: NOW,
+          message: 'approve',
+          by: 'bruno',
+          reason: `reason ${n}`,
+        })),
+        plan: plan({
+          effectiveAt: '2026-12-24',
+          modeReason: 'every account is inactive already',
+          mode: 'execute-only',
+        }),
       }),
     );
     expect(screen).toContain('**Paused** by Olivia.');
@@ -143,7 +194,9 @@ describe("details, the operators' screen", () => {
     expect(screen).toContain('- skip crm/tasks: they are done (not approved yet)');
     expect(screen).toContain('**Refused** 2026-11-20 10:00 approve by bruno: reason 6');
     expect(screen.indexOf('reason 6')).toBeLessThan(screen.indexOf('What to send now'));
-    const closed = details(runIn('closed', { refused: [{ at: NOW, message: 'approve', by: null, reason: 'too late' }] }));
+    const closed = details(
+      runIn('closed', { refused: [{ at: NOW, message: 'approve', by: null, reason: 'too late' }] }),
+    );
     expect(closed.indexOf('too late')).toBeGreaterThan(closed.indexOf('Approved by'));
     expect(screen).toContain('- 2026-11-20 10:00 approve by bruno: reason 5');
     expect(screen).not.toContain('reason 1');
@@ -187,7 +240,10 @@ describe('the tree', () => {
     };
     expect(
       tree(
-        runIn('needs-attention', { steps, findings: [{ code: 'last-owner', system: 'crm', step: null, message: 'Look out.' }] }),
+        runIn('needs-attention', {
+          steps,
+          findings: [{ code: 'last-owner', system: 'crm', step: null, message: 'Look out.' }],
+        }),
       ),
     ).toEqual([
       'Offboarding of Alice: needs-attention, plan 1 a1b2c3d4e5f6',
@@ -205,7 +261,8 @@ describe('the tree', () => {
   test('leaves out what holds nothing, unless something happened to it', () => {
     const empty = step('crm/empty', { baseline: { count: 0, fingerprint: '0' } });
     const shown = (changes: object) =>
-      tree(runIn('executing', { plan: plan({ steps: [empty] }), steps: { 'crm/empty': progress(changes) } })).length;
+      tree(runIn('executing', { plan: plan({ steps: [empty] }), steps: { 'crm/empty': progress(changes) } }))
+        .length;
     expect(shown({})).toBe(3);
     expect(shown({ changed: 1 })).toBe(4);
     expect(shown({ state: 'failed' })).toBe(4);
@@ -219,7 +276,9 @@ describe('the tree', () => {
   test('says that it is paused, and what an approved skip leaves', () => {
     const steps = { 'crm/tasks': progress({ state: 'skipped', changed: 1, failed: 2 }) };
     const waivers = { 'crm/tasks': { ...waiver, approvedBy: priya } };
-    const lines = tree(runIn('executing', { pausedBy: olivia, steps, waivers, plan: plan({ steps: [tasks] }) }));
+    const lines = tree(
+      runIn('executing', { pausedBy: olivia, steps, waivers, plan: plan({ steps: [tasks] }) }),
+    );
     expect(lines[2]).toBe('  Paused by Olivia.');
     expect(lines.at(-1)).toBe(
       '   └─ – 3 open tasks → Bob: skipped (1 done, 2 refused): 2 items left with the leaver, approved by Priya: they are done',
@@ -234,7 +293,9 @@ describe('the tree', () => {
   });
 
   test('says when the first item acts by itself', () => {
-    const run = runIn('executing', { plan: plan({ steps: [{ ...tasks, firesAt: '2026-12-01T08:30:00.000Z' }] }) });
+    const run = runIn('executing', {
+      plan: plan({ steps: [{ ...tasks, firesAt: '2026-12-01T08:30:00.000Z' }] }),
+    });
     expect(tree(run).at(-1)).toBe('   └─ · 3 open tasks → Bob: queued, first acts 2026-12-01 08:30');
   });
 });

@@ -10,7 +10,9 @@ const pages = (...given: Page<string>[]) => {
 const read = (...given: Page<string>[]) => walk(pages(...given), key => key, 1);
 
 test('pages until the last one are a whole list', async () => {
-  expect(await read({ items: ['a', 'b'], next: '2', total: 3 }, { items: ['c'], next: null, total: 3 })).toEqual({
+  expect(
+    await read({ items: ['a', 'b'], next: '2', total: 3 }, { items: ['c'], next: null, total: 3 }),
+  ).toEqual({
     complete: true,
     items: ['a', 'b', 'c'],
   });
@@ -49,7 +51,9 @@ test.each<[string, Page<string>[], RegExp]>([
 
 test('a walk that was disturbed is begun anew, a few times', async () => {
   const disturbed: Page<string> = { items: ['a'], next: null, total: 2 };
-  expect(await walk(pages(disturbed, disturbed, { items: ['a'], next: null, total: 1 }), key => key)).toMatchObject({
+  expect(
+    await walk(pages(disturbed, disturbed, { items: ['a'], next: null, total: 1 }), key => key),
+  ).toMatchObject({
     complete: true,
   });
   expect(await walk(pages(disturbed), key => key)).toMatchObject({ complete: false });

@@ -1,6 +1,7 @@
 /**
- * The desk of one offboarding: its state, what operators see of it, and how the story waits. Decisions come in through the inbox and are
- * judged by `domain/judge.ts`; the story waits on what they change. Only events change the state, by `domain/lifecycle.ts`.
+ * The desk of one offboarding: its state, what operators see of it, and how the story waits. Decisions come
+ * in through the inbox and are judged by `domain/judge.ts`; the story waits on what they change. Only events
+ * change the state, by `domain/lifecycle.ts`.
  */
 import {
   CancellationScope,
@@ -40,7 +41,10 @@ export interface Desk {
   wait(until: () => boolean, options?: { ms?: number; summary?: string }): Promise<boolean>;
   /** Waits while the run is paused, or until it is to end. */
   whilePaused(): Promise<void>;
-  /** Runs something that a pause or a cancellation asks to stop at its next boundary. Null = it was stopped before it answered. */
+  /**
+   * Runs something that a pause or a cancellation asks to stop at its next boundary. Null = it was stopped
+   * before it answered.
+   */
   interruptible<T>(work: () => Promise<Attempt<T>[]>): Promise<Attempt<T>[] | null>;
   /** True when the run is to end at its next boundary. */
   stopped(): boolean;
@@ -57,7 +61,8 @@ const MESSAGES: Record<DecisionName, string> = {
   approve: 'An approver agrees with one plan: {"by", "plan"}; with "step" and "keys" it approves a skip',
   reject: 'An approver closes the run without any change: {"by", "plan", "note"}',
   acknowledge: 'An operator has seen what must be done by hand: {"by", "category"}',
-  amend: 'An operator changes successors, overrides, identities, mode, departure or date: a new plan, approvals void',
+  amend:
+    'An operator changes successors, overrides, identities, mode, departure or date: a new plan, approvals void',
   execute: 'The final confirmation where the policy wants one: {"by", "plan"}',
   pause: 'Stop after the current batch: {"by"}',
   resume: 'Go on after a pause: {"by"}',
@@ -85,14 +90,20 @@ export function openDesk(run: Run): Desk {
     show();
   };
 
-  // Temporal's own cancel is a decision too; it names nobody, and keeps a block in place because nobody said otherwise.
+  // Temporal's own cancel is a decision too; it names nobody, and keeps a block in place because nobody said
+  // otherwise.
   CancellationScope.current().cancelRequested.catch(() => {
-    if (run.turn?.kind !== 'cancel') change({ turn: taking(run, { kind: 'cancel', by: null, access: 'keep' }) });
+    if (run.turn?.kind !== 'cancel')
+      change({ turn: taking(run, { kind: 'cancel', by: null, access: 'keep' }) });
   });
 
-  setHandler(defineQuery<Status>(STATUS), () => ({ ...run, waitingOn: waitingOn(run), next: nextMessages(run) }), {
-    description: 'The whole state of this offboarding as JSON',
-  });
+  setHandler(
+    defineQuery<Status>(STATUS),
+    () => ({ ...run, waitingOn: waitingOn(run), next: nextMessages(run) }),
+    {
+      description: 'The whole state of this offboarding as JSON',
+    },
+  );
   const inbox = openInbox<Decision>({
     trail: run.offboardingId,
     messages: MESSAGES,
@@ -154,7 +165,9 @@ export function openDesk(run: Run): Desk {
 const TAKES_UP: ReadonlySet<RunEvent> = new Set(['anew', 'retried']);
 
 function wantsToStop(run: Run): boolean {
-  return run.pausedBy !== null || isStopping(run) || (run.state === 'preparing' && run.turn?.kind === 'prepare');
+  return (
+    run.pausedBy !== null || isStopping(run) || (run.state === 'preparing' && run.turn?.kind === 'prepare')
+  );
 }
 
 /** Ids and words only: search attributes are never encrypted. */

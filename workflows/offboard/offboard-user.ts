@@ -1,7 +1,8 @@
 /**
- * The offboarding of one person, as a story: prepare, wait for people, wait for the date, execute, prove, switch off, close. Every
- * chapter returns what happened, and the lifecycle says which state that leads to; decisions reach it through the desk. Nothing is
- * deactivated unless every step succeeded and a fresh look shows that nothing is left; a failure parks the run and keeps its history.
+ * The offboarding of one person, as a story: prepare, wait for people, wait for the date, execute, prove,
+ * switch off, close. Every chapter returns what happened, and the lifecycle says which state that leads to;
+ * decisions reach it through the desk. Nothing is deactivated unless every step succeeded and a fresh look
+ * shows that nothing is left; a failure parks the run and keeps its history.
  */
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import { isOutcome, isOver } from '../../domain/lifecycle.js';
@@ -52,7 +53,8 @@ async function live(desk: Desk): Promise<void> {
   const { run } = desk;
   while (!isOver(run.state)) {
     const happening = (desk.stopped() && decided(desk)) || (await STORY[run.state](desk));
-    // What was decided in the very moment in which a chapter ended still counts, but for an ending that cannot be taken back.
+    // What was decided in the very moment in which a chapter ended still counts, but for an ending that
+    // cannot be taken back.
     desk.happened((!isOutcome(happening.event) && decided(desk)) || happening);
   }
 }
@@ -65,13 +67,17 @@ interface Read {
 }
 
 /**
- * Somebody may start this type by hand in the Temporal UI: say what to do instead, and change nothing. What can be read is no more than
- * what somebody wrote; the first chapter asks the directory who these people are.
+ * Somebody may start this type by hand in the Temporal UI: say what to do instead, and change nothing. What
+ * can be read is no more than what somebody wrote; the first chapter asks the directory who these people are.
  */
 function readInput(input: OffboardUserInput | undefined, workflowId: string): Read | { refusal: string } {
   const instead =
     'Start "requestOffboarding" with {"user": "...", "requestedBy": "..."}: it looks the person up and starts this workflow under the right id.';
-  if (!UUID.test(String(input?.offboardingId)) || !isParticipant(input?.leaver) || !isParticipant(input?.requester))
+  if (
+    !UUID.test(String(input?.offboardingId)) ||
+    !isParticipant(input?.leaver) ||
+    !isParticipant(input?.requester)
+  )
     return { refusal: `This workflow is not started by hand. ${instead}` };
   const order = parseRequest(input?.order);
   if (!order.ok) return { refusal: `${order.sentence} ${instead}` };
@@ -93,5 +99,13 @@ function isParticipant(given: unknown): given is Participant {
 }
 
 function refused(sentence: string): Report {
-  return { outcome: 'refused', sentence, offboardingId: null, certificate: null, access: {}, steps: [], findings: [] };
+  return {
+    outcome: 'refused',
+    sentence,
+    offboardingId: null,
+    certificate: null,
+    access: {},
+    steps: [],
+    findings: [],
+  };
 }

@@ -1,6 +1,7 @@
 /**
- * `handover check`: reads the configuration, tries everything that it names, and says what is wrong and how to mend it. Changes
- * nothing. Everything is tried even where something else is broken, so that one run of it is enough.
+ * `handover check`: reads the configuration, tries everything that it names, and says what is wrong and how
+ * to mend it. Changes nothing. Everything is tried even where something else is broken, so that one run of it
+ * is enough.
  */
 import type { Command } from '@commander-js/extra-typings';
 import { clean } from '../../clean.js';
@@ -18,7 +19,10 @@ import { checkTemporal } from './temporal.js';
 
 export function registerCheck(program: Command, context: Context): void {
   program.addCommand(
-    newCommand('check', 'try everything that the configuration names, and say how to mend what is wrong').action(options =>
+    newCommand(
+      'check',
+      'try everything that the configuration names, and say how to mend what is wrong',
+    ).action(options =>
       inSession(context, options, async session => {
         const installation = await session.reach.installation();
         const findings = await checkAll(session, installation);
@@ -75,6 +79,8 @@ function show(terminal: Terminal, { config, found }: Installation, findings: rea
   }
   const problems = findings.filter(finding => finding.state === 'problem').length;
   terminal.say(
-    problems === 0 ? 'Nothing stands in the way.' : `${problems} ${problems === 1 ? 'thing needs' : 'things need'} mending.`,
+    problems === 0
+      ? 'Nothing stands in the way.'
+      : `${problems} ${problems === 1 ? 'thing needs' : 'things need'} mending.`,
   );
 }

@@ -5,7 +5,10 @@ import { queryOf } from '../../reach.js';
 import type { Connector } from '../../systems.js';
 import type { Finding } from './finding.js';
 
-export async function checkRoles(config: Config, connectors: ReadonlyMap<string, Connector>): Promise<Finding[]> {
+export async function checkRoles(
+  config: Config,
+  connectors: ReadonlyMap<string, Connector>,
+): Promise<Finding[]> {
   const directory = connectors.get(config.directory);
   if (!directory) return [unchecked('roles', config)];
   const findings: Finding[] = [];
@@ -32,10 +35,15 @@ export async function checkRoles(config: Config, connectors: ReadonlyMap<string,
         mend: 'List more approvers, or ask for fewer approvals.',
       });
   }
-  return findings.length > 0 ? findings : [{ what: 'roles', state: 'fine', says: 'operators and approvers can be told' }];
+  return findings.length > 0
+    ? findings
+    : [{ what: 'roles', state: 'fine', says: 'operators and approvers can be told' }];
 }
 
-export async function checkRules(config: Config, connectors: ReadonlyMap<string, Connector>): Promise<Finding[]> {
+export async function checkRules(
+  config: Config,
+  connectors: ReadonlyMap<string, Connector>,
+): Promise<Finding[]> {
   const directory = connectors.get(config.directory);
   if (!directory) return [unchecked('successors', config)];
   const findings: Finding[] = [];
@@ -45,7 +53,13 @@ export async function checkRules(config: Config, connectors: ReadonlyMap<string,
     const named = [system, of].filter(one => one !== undefined);
     const unknown = named.find(one => !config.systems[one]);
     if (unknown !== undefined) {
-      findings.push(problem(where, `there is no system "${unknown}"`, `Known are ${Object.keys(config.systems).join(', ')}.`));
+      findings.push(
+        problem(
+          where,
+          `there is no system "${unknown}"`,
+          `Known are ${Object.keys(config.systems).join(', ')}.`,
+        ),
+      );
       continue;
     }
     const connector = of === undefined ? undefined : connectors.get(of);
@@ -83,14 +97,23 @@ export async function checkRules(config: Config, connectors: ReadonlyMap<string,
   }
   return findings.length > 0
     ? findings
-    : [{ what: 'successors', state: 'fine', says: `${config.successors.length} standing rules name what there is` }];
+    : [
+        {
+          what: 'successors',
+          state: 'fine',
+          says: `${config.successors.length} standing rules name what there is`,
+        },
+      ];
 }
 
 async function person(directory: Connector, who: string, where: string): Promise<Finding[]> {
   const found = await directory.directory?.findPeople(queryOf(who));
-  if (!found) return [problem(where, `${directory.title} cannot say who people are`, 'Name another directory.')];
-  if (found.length === 0) return [problem(where, `nobody in ${directory.title} is "${who}"`, 'Check the spelling.')];
-  if (found.length > 1) return [problem(where, `"${who}" fits ${found.length} people`, 'Name one as id:<directory id>.')];
+  if (!found)
+    return [problem(where, `${directory.title} cannot say who people are`, 'Name another directory.')];
+  if (found.length === 0)
+    return [problem(where, `nobody in ${directory.title} is "${who}"`, 'Check the spelling.')];
+  if (found.length > 1)
+    return [problem(where, `"${who}" fits ${found.length} people`, 'Name one as id:<directory id>.')];
   if (found[0]!.active) return [];
   return [
     {
@@ -107,12 +130,17 @@ function namesIn(rule: SuccessorRule): { people: string[]; queues: string[]; att
   const takers = ((): string[] => {
     if (typeof rule === 'string') return [rule];
     if ('match' in rule)
-      return [...Object.values(rule.match.map), ...(rule.match.otherwise === undefined ? [] : [rule.match.otherwise])];
+      return [
+        ...Object.values(rule.match.map),
+        ...(rule.match.otherwise === undefined ? [] : [rule.match.otherwise]),
+      ];
     const pool = 'round-robin' in rule ? rule['round-robin'] : rule['least-loaded'];
     return pool === 'team' ? [] : pool;
   })();
   return {
-    people: takers.filter(taker => taker !== 'manager' && taker !== 'unassigned' && !taker.startsWith('queue:')),
+    people: takers.filter(
+      taker => taker !== 'manager' && taker !== 'unassigned' && !taker.startsWith('queue:'),
+    ),
     queues: takers.filter(taker => taker.startsWith('queue:')).map(taker => taker.slice('queue:'.length)),
     attribute: typeof rule === 'object' && 'match' in rule ? rule.match.attribute : null,
   };

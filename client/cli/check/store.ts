@@ -13,7 +13,12 @@ export async function checkStore(reach: Reach): Promise<Finding[]> {
     const answers: Finding = { what, state: 'fine', says: `PostgreSQL ${version} answers at ${where}` };
     if (Number.parseInt(version, 10) < 13)
       return [
-        { what, state: 'problem', says: `PostgreSQL ${version} is too old for the store.`, mend: 'Use version 13 or newer.' },
+        {
+          what,
+          state: 'problem',
+          says: `PostgreSQL ${version} is too old for the store.`,
+          mend: 'Use version 13 or newer.',
+        },
       ];
     if (!migrations) {
       return mayCreate
@@ -49,7 +54,9 @@ export async function checkStore(reach: Reach): Promise<Finding[]> {
 }
 
 async function migrationsOf(done: string[]): Promise<Finding> {
-  const here = (await readdir(new URL('../../../store/sql', import.meta.url))).map(file => file.replace(/\.sql$/, '')).sort();
+  const here = (await readdir(new URL('../../../store/sql', import.meta.url)))
+    .map(file => file.replace(/\.sql$/, ''))
+    .sort();
   const missing = here.filter(name => !done.includes(name));
   const newer = done.filter(name => !here.includes(name));
   if (newer.length > 0)

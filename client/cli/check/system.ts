@@ -3,7 +3,11 @@ import type { Reach } from '../../reach.js';
 import type { Connector } from '../../systems.js';
 import type { Finding } from './finding.js';
 
-export async function checkSystem(reach: Reach, system: string, connectors: Map<string, Connector>): Promise<Finding[]> {
+export async function checkSystem(
+  reach: Reach,
+  system: string,
+  connectors: Map<string, Connector>,
+): Promise<Finding[]> {
   const connector = await reach.system(system);
   const problems = (await connector.check?.()) ?? [];
   connectors.set(system, connector);
@@ -20,7 +24,11 @@ export async function checkSystem(reach: Reach, system: string, connectors: Map<
     connector.access.deactivate === 'system' ? '' : 'switch accounts off',
   ].filter(Boolean);
   return [
-    { what: system, state: 'fine', says: `${connector.title}: the catalog fits, ${connector.categories.length} categories` },
+    {
+      what: system,
+      state: 'fine',
+      says: `${connector.title}: the catalog fits, ${connector.categories.length} categories`,
+    },
     ...lacks.map(
       (verb): Finding => ({
         what: system,

@@ -1,4 +1,7 @@
-/** Is Temporal as Handover needs it: the namespace, how long it keeps closed runs, the search attributes, somebody who works. */
+/**
+ * Is Temporal as Handover needs it: the namespace, how long it keeps closed runs, the search attributes,
+ * somebody who works.
+ */
 import { type SearchAttributeKind, searchAttributes } from '../../../runtime/search-attributes.js';
 import type { Reach } from '../../reach.js';
 import type { Finding } from './finding.js';
@@ -60,7 +63,9 @@ function retention(days: number, namespace: string): Finding[] {
 
 async function attributes(reach: Reach, namespace: string): Promise<Finding[]> {
   const client = await reach.temporal();
-  const { customAttributes } = await reach.ask(() => client.connection.operatorService.listSearchAttributes({ namespace }));
+  const { customAttributes } = await reach.ask(() =>
+    client.connection.operatorService.listSearchAttributes({ namespace }),
+  );
   const wrong = Object.entries(searchAttributes).flatMap(([name, kind]): Finding[] => {
     const there = customAttributes?.[name];
     const mend = `temporal operator search-attribute create --namespace ${namespace} --name ${name} --type ${kind}`;
@@ -84,17 +89,29 @@ async function attributes(reach: Reach, namespace: string): Promise<Finding[]> {
     ];
   });
   if (wrong.length > 0) return wrong;
-  return [{ what: 'temporal', state: 'fine', says: `all ${Object.keys(searchAttributes).length} search attributes are there` }];
+  return [
+    {
+      what: 'temporal',
+      state: 'fine',
+      says: `all ${Object.keys(searchAttributes).length} search attributes are there`,
+    },
+  ];
 }
 
-/** A poller that was seen lately is no proof of a worker that lives; none at all is a proof of the opposite. */
+/**
+ * A poller that was seen lately is no proof of a worker that lives; none at all is a proof of the opposite.
+ */
 async function workers(reach: Reach, namespace: string, taskQueue: string): Promise<Finding> {
   const client = await reach.temporal();
   const { pollers } = await reach.ask(() =>
     client.workflowService.describeTaskQueue({ namespace, taskQueue: { name: taskQueue }, taskQueueType: 1 }),
   );
   if (pollers && pollers.length > 0)
-    return { what: 'worker', state: 'fine', says: `${pollers.length} seen lately on the task queue "${taskQueue}"` };
+    return {
+      what: 'worker',
+      state: 'fine',
+      says: `${pollers.length} seen lately on the task queue "${taskQueue}"`,
+    };
   return {
     what: 'worker',
     state: 'warning',

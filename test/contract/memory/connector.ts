@@ -1,6 +1,6 @@
 /**
- * A connector for a system without transactions, written as an example: everything that the port asks for, and how it is kept where
- * a call can only be sent and hoped for.
+ * A connector for a system without transactions, written as an example: everything that the port asks for,
+ * and how it is kept where a call can only be sent and hoped for.
  *
  *   an effect      the intent first, then one bulk call; its answer says what became of each item
  *   a doubt        nobody can be asked what became of a call, so the items are read again, and the answer says `read`
@@ -20,7 +20,10 @@ import type { Account, ItemException, ItemKey, Person } from '../../../domain/mo
 import type { MemoryCatalog } from './catalog.js';
 import { CallFailed, type Entry, type Member, Service } from './service.js';
 
-export function memoryConnector({ catalog, file }: LoadedCatalog<MemoryCatalog>, { connection }: ConnectOptions): Connector {
+export function memoryConnector(
+  { catalog, file }: LoadedCatalog<MemoryCatalog>,
+  { connection }: ConnectOptions,
+): Connector {
   const desk = new Desk(catalog, connection.need('name'));
   return {
     system: catalog.system,
@@ -39,7 +42,9 @@ export function memoryConnector({ catalog, file }: LoadedCatalog<MemoryCatalog>,
   };
 }
 
-/** The service behind its catalog: every call goes through `call`, the one place where its errors become ours. */
+/**
+ * The service behind its catalog: every call goes through `call`, the one place where its errors become ours.
+ */
 class Desk {
   constructor(
     readonly catalog: MemoryCatalog,
@@ -62,7 +67,8 @@ class Desk {
   held(category: string, owner: string, signal?: AbortSignal) {
     const { page } = this.catalog.connect;
     return walk<Entry>(
-      cursor => this.call(`listing ${category}`, service => service.page(category, owner, cursor, page), signal),
+      cursor =>
+        this.call(`listing ${category}`, service => service.page(category, owner, cursor, page), signal),
       entry => entry.key,
     );
   }
@@ -74,7 +80,8 @@ class Desk {
   async member(account: Account, signal?: AbortSignal): Promise<Member> {
     const id = account.identities.user ?? '';
     const member = await this.call('reading an account', service => service.member(id), signal);
-    if (!member) throw new HandoverFailure('rejected', `${this.catalog.system}: the account ${id} no longer exists`);
+    if (!member)
+      throw new HandoverFailure('rejected', `${this.catalog.system}: the account ${id} no longer exists`);
     return member;
   }
 }
@@ -140,27 +147,47 @@ function readerOf(desk: Desk): Reader {
         const keys = walked.complete ? walked.items.map(entry => entry.key) : [];
         const problem = walked.complete ? null : `the list could not be read whole: ${walked.problem}`;
         const { complete } = walked;
-        all.push({ category, count: keys.length, fingerprint: fingerprintOf(keys), complete, problem, firesAt: null });
+        all.push({
+          category,
+          count: keys.length,
+          fingerprint: fingerprintOf(keys),
+          complete,
+          problem,
+          firesAt: null,
+        });
       }
       return all;
     },
     async *pages(account, category, { size, attribute, signal }) {
       const walked = await desk.held(category, account.identities.user ?? '', signal);
       if (!walked.complete)
-        throw new HandoverFailure('transient', `${system}: ${category} could not be read whole: ${walked.problem}`);
+        throw new HandoverFailure(
+          'transient',
+          `${system}: ${category} could not be read whole: ${walked.problem}`,
+        );
       for (let from = 0; from < walked.items.length; from += size) {
         const items = walked.items.slice(from, from + size);
         const keys = items.map(entry => entry.key);
         const attributes = attribute === undefined ? null : items.map(entry => entry.label);
         const fingerprint = fingerprintOf(keys);
-        yield { keys: keysOf(keys), count: keys.length, fingerprint, attributes, order: 'none', low: null, high: null };
+        yield {
+          keys: keysOf(keys),
+          count: keys.length,
+          fingerprint,
+          attributes,
+          order: 'none',
+          low: null,
+          high: null,
+        };
       }
     },
     async items(account, category, { after, limit }, signal) {
       const walked = await desk.held(category, account.identities.user ?? '', signal);
       const sorted = (walked.complete ? walked.items : []).sort((a, b) => (a.key < b.key ? -1 : 1));
       const rest = sorted.filter(entry => after === undefined || entry.key > after);
-      const items = rest.slice(0, limit).map(({ key, label }) => ({ key, label, link: null, attributes: {}, firesAt: null }));
+      const items = rest
+        .slice(0, limit)
+        .map(({ key, label }) => ({ key, label, link: null, attributes: {}, firesAt: null }));
       return { items, next: rest.length > limit ? items.at(-1)!.key : null };
     },
   };
@@ -184,9 +211,12 @@ const INVERSE: Record<AccessVerb, AccessVerb> = {
 function effectsOf(desk: Desk): Effects {
   return {
     apply: (work, witness, signal) =>
-      work.kind === 'batch' ? applyBatch(desk, work, witness, signal) : applyAccess(desk, work, witness, signal),
+      work.kind === 'batch'
+        ? applyBatch(desk, work, witness, signal)
+        : applyAccess(desk, work, witness, signal),
     async fateOf(work, intent, signal) {
-      // Nobody can be asked about a call. It may still be on its way, and reading too early would say that it never arrived.
+      // Nobody can be asked about a call. It may still be on its way, and reading too early would say that it
+      // never arrived.
       if (Date.now() < sentAt(intent) + desk.catalog.connect.lands_within_ms) return { kind: 'under-way' };
       return work.kind === 'batch' ? readBatch(desk, work, signal) : readAccess(desk, work, signal);
     },
@@ -239,7 +269,8 @@ function ownerOf(desk: Desk, { account, do: disposition, takers }: Batch): strin
   const owner = account.identities.user;
   const refuse = (why: string) => new HandoverFailure('rejected', `${desk.catalog.system}: ${why}`);
   if (owner === undefined) throw refuse('the leaver has no account here, so no item can be theirs');
-  if (disposition === 'transfer' && takers.length === 0) throw refuse('a transfer needs at least one successor');
+  if (disposition === 'transfer' && takers.length === 0)
+    throw refuse('a transfer needs at least one successor');
   if (takers.includes(owner)) throw refuse('the successor is the leaver');
   return owner;
 }
@@ -264,12 +295,16 @@ function exceptionOf(key: ItemKey, answer: string): ItemException {
 function effectOf(work: Batch, changed: boolean[], exceptions: ItemException[], before: unknown[]): Effect {
   const perTaker = work.do === 'transfer' ? work.takers.map(() => 0) : [];
   if (work.do === 'transfer')
-    for (const [n, is] of changed.entries()) if (is) perTaker[work.assignment ? numbersOf(work.assignment)[n]! : 0]! += 1;
+    for (const [n, is] of changed.entries())
+      if (is) perTaker[work.assignment ? numbersOf(work.assignment)[n]! : 0]! += 1;
   const owners = { values: [work.account.identities.user ?? null], perKey: null };
   return { changed: changed.filter(Boolean).length, merged: 0, perTaker, exceptions, owners, before };
 }
 
-/** Items that are as the call would have left them count as done by it: reading cannot tell whose doing it was. */
+/**
+ * Items that are as the call would have left them count as done by it: reading cannot tell whose doing it
+ * was.
+ */
 async function readBatch(desk: Desk, work: Batch, signal?: AbortSignal): Promise<Fate> {
   const keys = listOf(work.keys).slice(0, work.count);
   const rows = await desk.read(work.category, keys, signal);
@@ -281,7 +316,8 @@ async function readBatch(desk: Desk, work: Batch, signal?: AbortSignal): Promise
   if (!fates.includes('done')) return { kind: 'did-not', sure: 'read' };
   const exceptions = fates.flatMap((fate, n): ItemException[] => {
     if (fate === 'done') return [];
-    if (fate === 'missed') return [{ key: keys[n]!, kind: 'missed', why: 'the call broke off before it came to it' }];
+    if (fate === 'missed')
+      return [{ key: keys[n]!, kind: 'missed', why: 'the call broke off before it came to it' }];
     return [exceptionOf(keys[n]!, fate)];
   });
   const effect = effectOf(
@@ -293,17 +329,26 @@ async function readBatch(desk: Desk, work: Batch, signal?: AbortSignal): Promise
   return { kind: exceptions.length > 0 ? 'partly' : 'happened', effect, sure: 'read' };
 }
 
-async function applyAccess(desk: Desk, work: AccessChange, witness: Witness, signal?: AbortSignal): Promise<Done> {
+async function applyAccess(
+  desk: Desk,
+  work: AccessChange,
+  witness: Witness,
+  signal?: AbortSignal,
+): Promise<Done> {
   const { system } = desk.catalog;
   if (desk.catalog[work.verb]?.by !== 'system')
-    throw new HandoverFailure('configuration', `${system}: the catalog does not say how to ${work.verb} an account`);
+    throw new HandoverFailure(
+      'configuration',
+      `${system}: the catalog does not say how to ${work.verb} an account`,
+    );
   const member = await desk.member(work.account, signal);
   if (member.protected && STATUS[work.verb] !== 'active')
     throw new HandoverFailure('rejected', `${system}: the account ${member.id} is protected`);
   const intent = await intended(witness, 1, signal);
   const ask = (service: Service) => service.setStatus(member.id, STATUS[work.verb]);
   const refusal = await desk.call(`asking to ${work.verb} an account`, ask, signal);
-  if (refusal !== null) throw new HandoverFailure('rejected', `${system}: it refused to ${work.verb} ${member.id} (${refusal})`);
+  if (refusal !== null)
+    throw new HandoverFailure('rejected', `${system}: it refused to ${work.verb} ${member.id} (${refusal})`);
   return done(intent, accessEffect(member.status === STATUS[work.verb] ? 0 : 1));
 }
 
@@ -340,7 +385,13 @@ async function giveAccessBack(
 }
 
 /** The inverse of `applyBatch`: only what is still as we left it is given back. */
-async function giveBack(desk: Desk, work: Batch, effect: Effect, witness: Witness, signal?: AbortSignal): Promise<Done> {
+async function giveBack(
+  desk: Desk,
+  work: Batch,
+  effect: Effect,
+  witness: Witness,
+  signal?: AbortSignal,
+): Promise<Done> {
   const excepted = new Set(effect.exceptions.map(one => one.key));
   const all = listOf(work.keys).slice(0, work.count);
   const places = all.flatMap((key, n) => (excepted.has(key) ? [] : [{ key, n }]));
@@ -360,8 +411,11 @@ async function giveBack(desk: Desk, work: Batch, effect: Effect, witness: Witnes
           ours.map(({ key }) => kept.get(key)!),
         );
   const answers = await desk.call('giving items back', ask, signal);
-  const exceptions = answers.flatMap((answer, n) => (answer === null ? [] : [exceptionOf(ours[n]!.key, answer)]));
-  for (const key of lost) exceptions.push({ key, kind: 'failed', why: 'nobody kept what it was before it was deleted' });
+  const exceptions = answers.flatMap((answer, n) =>
+    answer === null ? [] : [exceptionOf(ours[n]!.key, answer)],
+  );
+  for (const key of lost)
+    exceptions.push({ key, kind: 'failed', why: 'nobody kept what it was before it was deleted' });
   return done(
     intent,
     effectOf(

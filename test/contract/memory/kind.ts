@@ -1,6 +1,6 @@
 /**
- * The made-up system as a kind: which rules hold between the parts of its catalogs, and how it is spoken to. Tests hand
- * it to the registry's functions beside the real kinds; no product code knows it.
+ * The made-up system as a kind: which rules hold between the parts of its catalogs, and how it is spoken to.
+ * Tests hand it to the registry's functions beside the real kinds; no product code knows it.
  */
 import type { Kind } from '../../../connectors/catalog/kind.js';
 import { onlyFor } from '../../../connectors/catalog/rules.js';
@@ -12,9 +12,15 @@ export const memory: Kind<MemoryCatalog> = {
   schema: catalogSchema,
   rules(catalog, report) {
     for (const [category, spec] of Object.entries(catalog.categories)) {
-      onlyFor(spec, ['transfer', 'remove', 'acknowledge', 'keep'], report, (...keys) => ['categories', category, ...keys], {
-        do: spec.do,
-      });
+      onlyFor(
+        spec,
+        ['transfer', 'remove', 'acknowledge', 'keep'],
+        report,
+        (...keys) => ['categories', category, ...keys],
+        {
+          do: spec.do,
+        },
+      );
     }
   },
   words: { category: ['hint'] },

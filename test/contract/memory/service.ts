@@ -1,6 +1,7 @@
 /**
- * A made-up system in a map, as unpleasant to talk to as real ones: no transactions, answers that get lost, calls that land late, bulk
- * calls that break off in the middle, refusals inside a success, lists without an order whose pages shift, and a throttle.
+ * A made-up system in a map, as unpleasant to talk to as real ones: no transactions, answers that get lost,
+ * calls that land late, bulk calls that break off in the middle, refusals inside a success, lists without an
+ * order whose pages shift, and a throttle.
  */
 
 export interface Entry {

@@ -1,6 +1,7 @@
 /**
- * A worker is killed after every event of a run's history, wherever the story happens to wait: for an activity, a timer, a
- * message, a child. Another worker replays what there is and goes on; it never objects to what it finds, and nothing is done twice.
+ * A worker is killed after every event of a run's history, wherever the story happens to wait: for an
+ * activity, a timer, a message, a child. Another worker replays what there is and goes on; it never objects
+ * to what it finds, and nothing is done twice.
  */
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { acknowledgeAll, must, planned, type Started, start } from '../../small-world/drive.js';
@@ -24,13 +25,21 @@ afterEach(async () => {
   await small.world.worker.stop();
 });
 
-/** A whole hand-over of the small world has about a hundred and thirty events; what is beyond the end kills nobody and fails. */
+/**
+ * A whole hand-over of the small world has about a hundred and thirty events; what is beyond the end kills
+ * nobody and fails.
+ */
 const EVENTS = Array.from({ length: 40 }, (_, n) => 3 + n * 3);
 const SOME = [6, 30, 54, 78, 102];
 
 test.each(LONG ? EVENTS : SOME)('the worker is killed once there are %i events', async events => {
   const { config, env } = small.world;
-  mortal = await startWorkerProcess({ config, env, bundle, worker: { stickyQueueScheduleToStartTimeout: '1s' } });
+  mortal = await startWorkerProcess({
+    config,
+    env,
+    bundle,
+    worker: { stickyQueueScheduleToStartTimeout: '1s' },
+  });
   const workflowId = `offboarding/${small.cast.alice.id}`;
   const killing = killAt(workflowId, events);
   const run = await start(small);
@@ -48,14 +57,18 @@ test.each(LONG ? EVENTS : SOME)('the worker is killed once there are %i events',
   expect(all!.length).toBeGreaterThan(at);
 });
 
-/** Kills the worker as soon as the run's history is that long, and starts another one. Settles with its length at that moment. */
+/**
+ * Kills the worker as soon as the run's history is that long, and starts another one. Settles with its length
+ * at that moment.
+ */
 async function killAt(workflowId: string, events: number): Promise<number> {
   for (;;) {
     const run = await small.world.offboardings
       .handle(workflowId)
       .describe()
       .catch(() => null);
-    if (run && run.status.name !== 'RUNNING') throw new Error(`The run was over after ${run.historyLength} events.`);
+    if (run && run.status.name !== 'RUNNING')
+      throw new Error(`The run was over after ${run.historyLength} events.`);
     const length = run?.historyLength ?? 0;
     if (length >= events) {
       mortal!.kill('SIGKILL');

@@ -1,7 +1,7 @@
 /**
- * Where a worker dies, as data. Every activity, before its effect (a), after it (b) and after its report (c); every batch and every
- * switch before its transaction (a), with its receipt stored and COMMIT not sent (r), and after COMMIT (b); each at its first, a middle
- * and its last turn.
+ * Where a worker dies, as data. Every activity, before its effect (a), after it (b) and after its report (c);
+ * every batch and every switch before its transaction (a), with its receipt stored and COMMIT not sent (r),
+ * and after COMMIT (b); each at its first, a middle and its last turn.
  */
 import type { Deps } from '../../../activities/deps.js';
 import { createActivities } from '../../../activities/index.js';

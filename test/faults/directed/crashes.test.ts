@@ -1,9 +1,18 @@
 /**
- * A worker is killed before an effect, after it and after its report, at the first, a middle and the last turn of every activity,
- * batch and switch. Another worker brings the run to its end; the checker finds each item moved once and each effect receipted.
+ * A worker is killed before an effect, after it and after its report, at the first, a middle and the last
+ * turn of every activity, batch and switch. Another worker brings the run to its end; the checker finds each
+ * item moved once and each effect receipted.
  */
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { acknowledgeAll, mail, must, planned, type Started, start, waitFor } from '../../small-world/drive.js';
+import {
+  acknowledgeAll,
+  mail,
+  must,
+  planned,
+  type Started,
+  start,
+  waitFor,
+} from '../../small-world/drive.js';
 import { useSmallWorld } from '../../small-world/world.js';
 import { startWorkerProcess, type WorkerProcess } from '../worker-process.js';
 import { activityNames, CRASHES, oneOfEach, type Story, TURNS } from './crash-table.js';
@@ -60,8 +69,15 @@ const STORIES: Record<Story, () => Promise<Started>> = {
   },
   async 'asked for twice'() {
     const run = await start(small);
-    const again = { user: mail(small, 'alice'), requestedBy: mail(small, 'oscar'), successor: mail(small, 'bob') };
-    expect(await small.world.offboardings.request(again)).toMatchObject({ answer: 'already-running', differs: ['successor'] });
+    const again = {
+      user: mail(small, 'alice'),
+      requestedBy: mail(small, 'oscar'),
+      successor: mail(small, 'bob'),
+    };
+    expect(await small.world.offboardings.request(again)).toMatchObject({
+      answer: 'already-running',
+      differs: ['successor'],
+    });
     await agreePatiently(run);
     await small.world.offboardings.result(run.run);
     return run;
@@ -93,7 +109,10 @@ describe('a worker dies, and another one goes on', () => {
         // Two blocks, two unblocks, and two sessions ended: each once.
         expect(await moves(small)).toBe(6);
       } else {
-        expect(report).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'deactivated' } });
+        expect(report).toMatchObject({
+          outcome: 'completed',
+          access: { crm: 'deactivated', desk: 'deactivated' },
+        });
         expect(await stillHeld(small)).toBe(0);
         expect(await leaverIs(small)).toEqual(['inactive', 'inactive']);
       }
@@ -103,20 +122,25 @@ describe('a worker dies, and another one goes on', () => {
 });
 
 async function archived({ offboardingId }: Started): Promise<void> {
-  const find = () => small.db.store.query('select 1 from handover.archives where offboarding = $1', [offboardingId]);
+  const find = () =>
+    small.db.store.query('select 1 from handover.archives where offboarding = $1', [offboardingId]);
   await expect.poll(async () => (await find()).rowCount, { timeout: 20_000, interval: 100 }).toBe(1);
 }
 
 test.runIf(LONG).each([
   ['runSteps:b:1', 30_000],
   ['closeRun:b:1', 75_000],
-])('the shipped timeouts: after a crash at %s the run goes on within %i ms', { timeout: 180_000 }, async (at, within) => {
-  const { death } = await mortalWorker(at, { shipped: true });
-  const run = await start(small);
-  await agreePatiently(run);
-  expect(await death).toEqual(KILLED);
-  const began = Date.now();
-  await waitFor(small, run, one => one.state === 'closed', 120_000);
-  await small.world.offboardings.result(run.run);
-  expect(Date.now() - began).toBeLessThan(within);
-});
+])(
+  'the shipped timeouts: after a crash at %s the run goes on within %i ms',
+  { timeout: 180_000 },
+  async (at, within) => {
+    const { death } = await mortalWorker(at, { shipped: true });
+    const run = await start(small);
+    await agreePatiently(run);
+    expect(await death).toEqual(KILLED);
+    const began = Date.now();
+    await waitFor(small, run, one => one.state === 'closed', 120_000);
+    await small.world.offboardings.result(run.run);
+    expect(Date.now() - began).toBeLessThan(within);
+  },
+);

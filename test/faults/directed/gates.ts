@@ -1,7 +1,10 @@
 import { Context } from '@temporalio/activity';
 import { expect } from 'vitest';
 
-/** Doors before and behind activities: a test closes one, waits until somebody stands at it, does its mischief, and opens it again. */
+/**
+ * Doors before and behind activities: a test closes one, waits until somebody stands at it, does its
+ * mischief, and opens it again.
+ */
 type Verb = (input: never) => Promise<unknown>;
 export type Side = 'before' | 'after';
 
@@ -73,7 +76,8 @@ export class Gates {
     if (gate.passing-- > 0) return;
     this.#closed = this.#closed.filter(one => one !== gate);
     gate.arrive();
-    // Whoever is held is alive, and Temporal tells them with a heartbeat's answer that they no longer count; the frozen hear nothing.
+    // Whoever is held is alive, and Temporal tells them with a heartbeat's answer that they no longer count;
+    // the frozen hear nothing.
     const context = Context.current();
     const alive = setInterval(() => {
       if (!this.frozen) context.heartbeat();

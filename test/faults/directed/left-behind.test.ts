@@ -1,7 +1,7 @@
 /**
- * A worker dies in the middle of a batch, and before there is another one an operator terminates the run. Nobody
- * is left who would ask what became of that transaction but the archiver: the ledger says it all the same, and the next run goes on
- * from the world.
+ * A worker dies in the middle of a batch, and before there is another one an operator terminates the run.
+ * Nobody is left who would ask what became of that transaction but the archiver: the ledger says it all the
+ * same, and the next run goes on from the world.
  */
 import { expect, test } from 'vitest';
 import { start } from '../../small-world/drive.js';
@@ -36,6 +36,8 @@ test.each([
 });
 
 async function pending(): Promise<number> {
-  const { rows } = await small.db.store.query(`select count(*)::int as n from handover.receipts where state = 'intended'`);
+  const { rows } = await small.db.store.query(
+    `select count(*)::int as n from handover.receipts where state = 'intended'`,
+  );
   return rows[0].n as number;
 }

@@ -1,7 +1,7 @@
 /**
- * Locks. Whoever holds a row, a table or half of a deadlock delays the run; nobody is hurt, nothing is lost and nothing is done
- * twice. The catalogs' `lock_timeout` is 300 ms, so a second of holding is three refusals: what minutes are in production, shrunk. The
- * long form holds one row for 70 real seconds.
+ * Locks. Whoever holds a row, a table or half of a deadlock delays the run; nobody is hurt, nothing is lost
+ * and nothing is done twice. The catalogs' `lock_timeout` is 300 ms, so a second of holding is three
+ * refusals: what minutes are in production, shrunk. The long form holds one row for 70 real seconds.
  */
 import type pg from 'pg';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -33,22 +33,28 @@ describe('a run that is patient', () => {
     ['crm/rules', 'crm', 'assignment_rules'],
     ['desk/tickets', 'desk', 'tickets'],
     ['crm/tokens', 'crm', 'tokens'],
-  ] as const)('one row of %s is held for long: it is waited for, and everything moves once', async (step, system, table) => {
-    const owner = { assignment_rules: 'assignee_id', tickets: 'assignee_id', tokens: 'person_id' }[table];
-    const id = system === 'crm' ? small.cast.alice.id : 17;
-    const holder = await hold(
-      system,
-      `select from ${table} where ctid = (select min(ctid) from ${table} where ${owner} = ${id}) for update`,
-    );
-    const run = await agreed(small);
-    await waitsForLock(small.db[system]);
-    await pause(SHORT_MS);
-    const during = await small.world.offboardings.status(run.run);
-    expect(during).toMatchObject({ state: 'executing', steps: { [step]: { state: 'running' } } });
-    expect(await leaverIs(small)).toEqual(['active', 'active']);
-    await holder.query('rollback');
-    expect(await ended(small, run)).toMatchObject({ outcome: 'completed', steps: { [step]: { failed: 0 } } });
-  });
+  ] as const)(
+    'one row of %s is held for long: it is waited for, and everything moves once',
+    async (step, system, table) => {
+      const owner = { assignment_rules: 'assignee_id', tickets: 'assignee_id', tokens: 'person_id' }[table];
+      const id = system === 'crm' ? small.cast.alice.id : 17;
+      const holder = await hold(
+        system,
+        `select from ${table} where ctid = (select min(ctid) from ${table} where ${owner} = ${id}) for update`,
+      );
+      const run = await agreed(small);
+      await waitsForLock(small.db[system]);
+      await pause(SHORT_MS);
+      const during = await small.world.offboardings.status(run.run);
+      expect(during).toMatchObject({ state: 'executing', steps: { [step]: { state: 'running' } } });
+      expect(await leaverIs(small)).toEqual(['active', 'active']);
+      await holder.query('rollback');
+      expect(await ended(small, run)).toMatchObject({
+        outcome: 'completed',
+        steps: { [step]: { failed: 0 } },
+      });
+    },
+  );
 
   test('the leaver’s own row is held while they are to be switched off', async () => {
     const holder = await hold('desk', 'select from agents where id = 17 for update');
@@ -115,8 +121,16 @@ describe('a run that is patient', () => {
     await waitsForLock(small.db.desk);
     await pause(LONG_MS);
     await holder.query('rollback');
-    const status = await waitFor(small, run, one => one.state === 'closed' || one.state === 'needs-attention', 60_000);
-    expect(status).toMatchObject({ outcome: 'completed', steps: { 'desk/tickets': { changed: 9, failed: 0 } } });
+    const status = await waitFor(
+      small,
+      run,
+      one => one.state === 'closed' || one.state === 'needs-attention',
+      60_000,
+    );
+    expect(status).toMatchObject({
+      outcome: 'completed',
+      steps: { 'desk/tickets': { changed: 9, failed: 0 } },
+    });
     await small.world.offboardings.result(run.run);
   });
 
@@ -157,7 +171,9 @@ describe('a run that is patient', () => {
           outcome: 'completed',
           steps: { 'crm/accounts': { changed: 9, failed: 0 } },
         });
-        await expect.poll(() => deadlocks(small.db.crm), { timeout: 15_000, interval: 200 }).toBeGreaterThan(before);
+        await expect
+          .poll(() => deadlocks(small.db.crm), { timeout: 15_000, interval: 200 })
+          .toBeGreaterThan(before);
       },
     );
   });
@@ -188,12 +204,17 @@ describe('a run that loses its patience', () => {
       holder.release();
     }
     await must(small, run, 'retry', 'olivia');
-    expect(await ended(small, run)).toMatchObject({ outcome: 'completed', steps: { 'desk/tickets': { changed: 9 } } });
+    expect(await ended(small, run)).toMatchObject({
+      outcome: 'completed',
+      steps: { 'desk/tickets': { changed: 9 } },
+    });
   });
 });
 
 async function deadlocks(db: pg.Pool): Promise<number> {
-  const { rows } = await db.query('select deadlocks::int as n from pg_stat_database where datname = current_database()');
+  const { rows } = await db.query(
+    'select deadlocks::int as n from pg_stat_database where datname = current_database()',
+  );
   return rows[0].n as number;
 }
 

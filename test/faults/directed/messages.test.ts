@@ -1,7 +1,8 @@
 /**
- * Messages of every kind in every state that waits: hostile, doubled a hundred times, early, late, out of order, from anybody. The
- * run neither fails nor gets stuck, every message is judged and recorded, and nothing moves that was not approved (the checker's I7, I8).
- * Single odd payloads, and what cannot be decoded: test/e2e/messages.test.ts and test/bad-input.
+ * Messages of every kind in every state that waits: hostile, doubled a hundred times, early, late, out of
+ * order, from anybody. The run neither fails nor gets stuck, every message is judged and recorded, and
+ * nothing moves that was not approved (the checker's I7, I8). Single odd payloads, and what cannot be
+ * decoded: test/e2e/messages.test.ts and test/bad-input.
  */
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -34,35 +35,41 @@ const WAITING: StateName[] = [
 ];
 
 describe('hostile messages', () => {
-  test.each(WAITING)('while %s: all are judged and refused, nothing changes, and the run goes on', async state => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(hostile, { minLength: 1, maxLength: 12 }), async messages => {
-        await small.refill({});
-        const { run, mend } = await (STATES[state] as (typeof STATES)['preparing'])(small, gates);
-        const before = await offboardings().status(run.run);
-        const moved = await moves(small);
-        await sendAll(run, messages, before);
-        await recorded(run, before.decided + messages.length);
-        const after = await offboardings().status(run.run);
-        expect(kept(after)).toEqual(kept(before));
-        expect(await moves(small)).toBe(moved);
-        await mend();
-        gates.openAll();
-        await driveToEnd(small, run);
-        expect(await stillHeld(small)).toBe(0);
-        expect(await leaverIs(small)).toEqual(['inactive', 'inactive']);
-        await neverStuck(run);
-      }),
-      draws,
-    );
-  });
+  test.each(WAITING)(
+    'while %s: all are judged and refused, nothing changes, and the run goes on',
+    async state => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(hostile, { minLength: 1, maxLength: 12 }), async messages => {
+          await small.refill({});
+          const { run, mend } = await (STATES[state] as (typeof STATES)['preparing'])(small, gates);
+          const before = await offboardings().status(run.run);
+          const moved = await moves(small);
+          await sendAll(run, messages, before);
+          await recorded(run, before.decided + messages.length);
+          const after = await offboardings().status(run.run);
+          expect(kept(after)).toEqual(kept(before));
+          expect(await moves(small)).toBe(moved);
+          await mend();
+          gates.openAll();
+          await driveToEnd(small, run);
+          expect(await stillHeld(small)).toBe(0);
+          expect(await leaverIs(small)).toEqual(['inactive', 'inactive']);
+          await neverStuck(run);
+        }),
+        draws,
+      );
+    },
+  );
 });
 
 describe('right messages from anybody, in any order, mixed with hostile ones', () => {
   test.each(WAITING)('while %s: only what the rules allow comes of them', async state => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.oneof({ weight: 4, arbitrary: anybody }, { weight: 1, arbitrary: hostile }), { minLength: 3, maxLength: 15 }),
+        fc.array(fc.oneof({ weight: 4, arbitrary: anybody }, { weight: 1, arbitrary: hostile }), {
+          minLength: 3,
+          maxLength: 15,
+        }),
         async messages => {
           await small.refill({});
           const { run, mend } = await (STATES[state] as (typeof STATES)['preparing'])(small, gates);
@@ -114,7 +121,9 @@ test('the same update a hundred times under one id is one decision', async () =>
   const answers = new Set<string>();
   for (let n = 0; n < 100; n += 5)
     for (const answer of await Promise.all(
-      Array.from({ length: 5 }, () => offboardings().decide(run.run, 'approve', payload, { id: 'the-click' })),
+      Array.from({ length: 5 }, () =>
+        offboardings().decide(run.run, 'approve', payload, { id: 'the-click' }),
+      ),
     ))
       answers.add(JSON.stringify(answer));
   expect([...answers]).toEqual([expect.stringContaining('"verdict":"accepted"')]);
@@ -144,12 +153,18 @@ test('early: an approval that comes while the plan is made does not count for it
   const run = await start(small);
   await gate.arrived;
   // The plan is stored already: its digest could be known.
-  const { rows } = await small.db.store.query('select digest from handover.plans where offboarding = $1', [run.offboardingId]);
+  const { rows } = await small.db.store.query('select digest from handover.plans where offboarding = $1', [
+    run.offboardingId,
+  ]);
   await offboardings().tell(run.run, 'approve', { by: mail(small, 'priya'), plan: rows[0].digest });
   await offboardings().tell(run.run, 'acknowledge', { by: mail(small, 'olivia'), category: 'crm/approvals' });
   await judged(run, 2);
   gates.openAll();
-  expect(await planned(small, run)).toMatchObject({ state: 'awaiting-approval', approvals: [], acknowledgements: {} });
+  expect(await planned(small, run)).toMatchObject({
+    state: 'awaiting-approval',
+    approvals: [],
+    acknowledgements: {},
+  });
 });
 
 test('late: messages while the run closes are answered, and after that Temporal refuses them', async () => {
@@ -160,10 +175,16 @@ test('late: messages while the run closes are answered, and after that Temporal 
   await offboardings().tell(run.run, 'approve', { by: mail(small, 'priya'), plan: plan!.digest });
   await gate.arrived;
   const moved = await moves(small);
-  const late = { reject: { plan: plan!.digest }, cancel: { access: 'restore' }, amend: { successor: mail(small, 'bob') } };
+  const late = {
+    reject: { plan: plan!.digest },
+    cancel: { access: 'restore' },
+    amend: { successor: mail(small, 'bob') },
+  };
   for (const [name, more] of Object.entries(late))
     for (const by of ['priya', 'oscar'] as const)
-      expect(await offboardings().decide(run.run, name, { by: mail(small, by), ...more })).toMatchObject({ verdict: 'refused' });
+      expect(await offboardings().decide(run.run, name, { by: mail(small, by), ...more })).toMatchObject({
+        verdict: 'refused',
+      });
   gates.openAll();
   expect(await offboardings().result(run.run)).toMatchObject({ outcome: 'completed' });
   await expect(offboardings().tell(run.run, 'reject', {})).rejects.toThrow();
@@ -196,7 +217,10 @@ async function sendAll(run: Started, messages: Message[], { plan }: Status): Pro
   for (const { name, payload, by, way } of messages) {
     const known = typeof payload === 'object' && payload !== null && by !== undefined;
     const filled = known
-      ? { ...Object.fromEntries(Object.entries(payload).map(([key, value]) => [key, fill(value)])), by: mail(small, by) }
+      ? {
+          ...Object.fromEntries(Object.entries(payload).map(([key, value]) => [key, fill(value)])),
+          by: mail(small, by),
+        }
       : payload;
     if (way === 'signal') await offboardings().tell(run.run, name, filled);
     else
@@ -209,14 +233,18 @@ async function sendAll(run: Started, messages: Message[], { plan }: Status): Pro
 
 /** A decision before it may have closed the run. */
 function unlessClosed(error: Error): void {
-  if (!/completed|not found|closing/i.test(`${error.message} ${(error.cause as Error | undefined)?.message}`)) throw error;
+  if (!/completed|not found|closing/i.test(`${error.message} ${(error.cause as Error | undefined)?.message}`))
+    throw error;
 }
 
 function judged(run: Started, count: number): Promise<Status> {
   return waitFor(small, run, one => one.decided >= count, 60_000);
 }
 
-/** Until every message is judged to its end and stands in the trail, exactly once; a run that has closed judges no more. */
+/**
+ * Until every message is judged to its end and stands in the trail, exactly once; a run that has closed
+ * judges no more.
+ */
 async function recorded({ run, offboardingId }: Started, count: number): Promise<void> {
   const seen = async (): Promise<number | 'closed'> => {
     if ((await offboardings().status(run)).state === 'closed') return 'closed';
@@ -231,7 +259,17 @@ async function recorded({ run, offboardingId }: Started, count: number): Promise
 }
 
 /** What no refused message may change. */
-function kept({ state, approvals, acknowledgements, revision, order, waivers, pausedBy, turn, steps }: Status): unknown {
+function kept({
+  state,
+  approvals,
+  acknowledgements,
+  revision,
+  order,
+  waivers,
+  pausedBy,
+  turn,
+  steps,
+}: Status): unknown {
   return {
     state,
     approvals,

@@ -1,7 +1,8 @@
 /**
- * Worlds at the edge of what there is. Names of 10,000 characters, names and keys in every script, items without an owner, and a
- * system with 500 categories. Keys of every type, beyond 2^53, composite: test/connectors/keys.test.ts, and the small world itself,
- * whose keys are beyond 2^53, uuids and composite in every run; nothing to hand over: test/e2e/failures.test.ts.
+ * Worlds at the edge of what there is. Names of 10,000 characters, names and keys in every script, items
+ * without an owner, and a system with 500 categories. Keys of every type, beyond 2^53, composite:
+ * test/connectors/keys.test.ts, and the small world itself, whose keys are beyond 2^53, uuids and composite
+ * in every run; nothing to hand over: test/e2e/failures.test.ts.
  */
 import { cpSync, mkdtempSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
@@ -19,8 +20,11 @@ describe('names and keys', () => {
   const NAMES = {
     'ten thousand characters': 'N'.repeat(LONG_NAME),
     'ten thousand characters of four bytes': '🦆'.repeat(LONG_NAME / 2),
-    'right to left, combining and without width': `\u202eآليس\u202c e\u0301\u0301\u0301 \u200b\u200d\ufeff`.repeat(20),
-    'Markdown and HTML': '# [x](javascript:alert(1)) <script>alert(1)</script> | a | `b` ```\n\n---\n'.repeat(10),
+    'right to left, combining and without width':
+      `\u202eآليس\u202c e\u0301\u0301\u0301 \u200b\u200d\ufeff`.repeat(20),
+    'Markdown and HTML': '# [x](javascript:alert(1)) <script>alert(1)</script> | a | `b` ```\n\n---\n'.repeat(
+      10,
+    ),
   };
 
   test.each(Object.entries(NAMES))('everybody and everything is called %s', async (_what, name) => {
@@ -34,9 +38,14 @@ describe('names and keys', () => {
     await desk.query('update agents set name = $1 where id in (17, 18)', [name]);
     await desk.query('update tickets set subject = $1', [name]);
     const { run, status } = await handOver(small);
-    expect(status).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'deactivated' }, leaver: { name } });
+    expect(status).toMatchObject({
+      outcome: 'completed',
+      access: { crm: 'deactivated', desk: 'deactivated' },
+      leaver: { name },
+    });
     const size = await quietHistory(small.world.offboardings.handle(run));
-    // A name of 20 kB stands wherever people are named, and still no event comes near the 512 KiB at which Temporal warns.
+    // A name of 20 kB stands wherever people are named, and still no event comes near the 512 KiB at which
+    // Temporal warns.
     expect(size.largest).toBeLessThan(512 * 1024);
     expect(await stillHeld(small)).toBe(0);
   });
@@ -61,7 +70,9 @@ describe('names and keys', () => {
       '%',
       'x'.repeat(2_000),
     ];
-    await small.db.desk.query('insert into team_members (team, agent_id) select unnest($1::text[]), 17', [odd]);
+    await small.db.desk.query('insert into team_members (team, agent_id) select unnest($1::text[]), 17', [
+      odd,
+    ]);
     await small.db.desk.query(`insert into tickets (id, number, subject, assignee_id, status, language)
       select gen_random_uuid(), 5000 + n, 'nobody''s', null, 'open', 'en' from generate_series(1, 50) n`);
     await small.db.crm.query(
@@ -70,9 +81,15 @@ describe('names and keys', () => {
     const { status } = await handOver(small);
     expect(status).toMatchObject({
       outcome: 'completed',
-      steps: { 'desk/teams': { changed: odd.length + 2 }, 'desk/tickets': { changed: 9 }, 'crm/accounts': { changed: 9 } },
+      steps: {
+        'desk/teams': { changed: odd.length + 2 },
+        'desk/tickets': { changed: 9 },
+        'crm/accounts': { changed: 9 },
+      },
     });
-    const { rows } = await small.db.desk.query('select count(*)::int as n from tickets where assignee_id is null');
+    const { rows } = await small.db.desk.query(
+      'select count(*)::int as n from tickets where assignee_id is null',
+    );
     expect(rows).toEqual([{ n: 50 }]);
   });
 });
@@ -110,7 +127,10 @@ describe('a system with 500 categories', () => {
 `,
     );
     const catalog = join(dir, 'desk.yaml');
-    await writeFile(catalog, (await readFile(catalog, 'utf8')).replace('\n  closed:', `${more.join('')}\n  closed:`));
+    await writeFile(
+      catalog,
+      (await readFile(catalog, 'utf8')).replace('\n  closed:', `${more.join('')}\n  closed:`),
+    );
     const run = await start(small);
     const patient = (until: Parameters<typeof waitFor>[2]) => waitFor(small, run, until, 120_000);
     await patient(one => one.state !== 'preparing');
@@ -136,7 +156,10 @@ interface Event {
   userMetadata?: { summary?: { data?: Uint8Array | null } | null } | null;
 }
 
-/** No task has failed, and no summary is longer than servers take (a dev server takes any). Bytes of the largest event. */
+/**
+ * No task has failed, and no summary is longer than servers take (a dev server takes any). Bytes of the
+ * largest event.
+ */
 async function quietHistory(handle: Handle): Promise<{ largest: number }> {
   const { events } = await handle.fetchHistory();
   const tasks = (events ?? []) as Event[];

@@ -1,7 +1,8 @@
 /**
- * Cancel, terminate and reset in every state. Cancel ends at a safe boundary with a report; after terminate a new run picks up
- * from the world; a reset repeats no write (the checker's I4). Attempts that are left behind by a terminate or a reset wake up at the
- * worst moment: when the next run is done. The message `cancel` and Temporal's own in states that hold still: test/e2e/messages.test.ts.
+ * Cancel, terminate and reset in every state. Cancel ends at a safe boundary with a report; after terminate a
+ * new run picks up from the world; a reset repeats no write (the checker's I4). Attempts that are left behind
+ * by a terminate or a reset wake up at the worst moment: when the next run is done. The message `cancel` and
+ * Temporal's own in states that hold still: test/e2e/messages.test.ts.
  */
 import { afterEach, describe, expect, test } from 'vitest';
 import { decide, type Started, start } from '../../small-world/drive.js';
@@ -18,7 +19,8 @@ afterEach(() => {
   gates.frozen = false;
 });
 
-const reach = (state: StateName): Promise<Reached> => (STATES[state] as (typeof STATES)['preparing'])(small, gates);
+const reach = (state: StateName): Promise<Reached> =>
+  (STATES[state] as (typeof STATES)['preparing'])(small, gates);
 const names = Object.keys(STATES) as StateName[];
 const handle = (run: Started) => small.world.offboardings.handle(run.run);
 
@@ -63,7 +65,10 @@ describe('cancel', () => {
     for (const step of report.steps) {
       const was = begun[step.id]!;
       if (was.state === 'running' || was.state === 'completed') continue;
-      expect(step).toMatchObject({ state: was.state === 'queued' ? 'not-run' : was.state, changed: was.changed });
+      expect(step).toMatchObject({
+        state: was.state === 'queued' ? 'not-run' : was.state,
+        changed: was.changed,
+      });
     }
     // The report says of every account what it is.
     const [crm, desk] = await leaverIs(small);
@@ -93,12 +98,16 @@ describe('cancel', () => {
       `select step as id, sum(changed)::int as changed from handover.receipts where offboarding = $1 and state = 'done' group by step`,
       [run.offboardingId],
     );
-    for (const { id, changed } of rows) expect(report.steps.find(step => step.id === id)).toMatchObject({ changed });
+    for (const { id, changed } of rows)
+      expect(report.steps.find(step => step.id === id)).toMatchObject({ changed });
     expect(await moves(small)).toBe(moved);
   });
 });
 
-/** What a run leaves behind: attempts that are told that they no longer count, and attempts that lay frozen and were told nothing. */
+/**
+ * What a run leaves behind: attempts that are told that they no longer count, and attempts that lay frozen
+ * and were told nothing.
+ */
 const LEFT_BEHIND = [
   ['told', false],
   ['frozen', true],
@@ -122,7 +131,10 @@ describe.each(LEFT_BEHIND)('terminate, attempts %s', (_, frozen) => {
       expect(await moves(small)).toBe(moved);
       await everythingIsDone();
       // Nor does it put itself back into the register, where it would stand in other people's way.
-      const { rows } = await small.db.store.query('select offboarding from handover.open_runs where workflow = $1', [run.run]);
+      const { rows } = await small.db.store.query(
+        'select offboarding from handover.open_runs where workflow = $1',
+        [run.run],
+      );
       expect(rows).toEqual([]);
     },
   );
@@ -154,20 +166,26 @@ describe.each(LEFT_BEHIND)('reset, attempts %s', (_, frozen) => {
 });
 
 describe('reset', () => {
-  /** Tasks of a run that parks half-way; their number is the same in every run of the test below, give or take a few. */
+  /**
+   * Tasks of a run that parks half-way; their number is the same in every run of the test below, give or take
+   * a few.
+   */
   const PLACES = Array.from({ length: 24 }, (_, n) => n);
 
-  test.each(sample(PLACES, 8))('a run that is half done, to its task number %i: the other half is done, once', async place => {
-    const { run, mend } = await reach('needs-attention');
-    const done = await moves(small);
-    expect(done).toBeGreaterThan(0);
-    const tasks = await finishedTasks(run);
-    await resetTo(run, tasks[Math.min(place, tasks.length - 1)]!);
-    await mend();
-    await driveToEnd(small, run);
-    await everythingIsDone();
-    expect(await moves(small)).toBeGreaterThan(done);
-  });
+  test.each(sample(PLACES, 8))(
+    'a run that is half done, to its task number %i: the other half is done, once',
+    async place => {
+      const { run, mend } = await reach('needs-attention');
+      const done = await moves(small);
+      expect(done).toBeGreaterThan(0);
+      const tasks = await finishedTasks(run);
+      await resetTo(run, tasks[Math.min(place, tasks.length - 1)]!);
+      await mend();
+      await driveToEnd(small, run);
+      await everythingIsDone();
+      expect(await moves(small)).toBeGreaterThan(done);
+    },
+  );
 
   test('a run that is over closes a second time, changes nothing, and says so in an addendum', async () => {
     const { run } = await reach('awaiting-approval');
@@ -189,7 +207,9 @@ describe('reset', () => {
 /** Event ids of completed workflow tasks: where a reset may go back to. */
 async function finishedTasks(run: Started): Promise<number[]> {
   const { events } = await handle(run).fetchHistory();
-  return (events ?? []).filter(event => event.workflowTaskCompletedEventAttributes).map(event => Number(event.eventId));
+  return (events ?? [])
+    .filter(event => event.workflowTaskCompletedEventAttributes)
+    .map(event => Number(event.eventId));
 }
 
 /** Returns the run id that was left. */

@@ -1,6 +1,7 @@
 /**
- * Rows that the database will not let go. Whatever refuses them, everything else moves, the bad ones are named one by one in the
- * ledger (and the first ten on the operators' screen), nobody is switched off, and once it is mended `retry` moves exactly the rest.
+ * Rows that the database will not let go. Whatever refuses them, everything else moves, the bad ones are
+ * named one by one in the ledger (and the first ten on the operators' screen), nobody is switched off, and
+ * once it is mended `retry` moves exactly the rest.
  */
 import { describe, expect, test } from 'vitest';
 import type { ItemException } from '../../../domain/model.js';
@@ -63,7 +64,8 @@ const REASONS: Record<
         insert into allowed select number, 18 from tickets where assignee_id = 17 and number <> all ('{${bad.join(',')}}');
         alter table tickets add constraint allowed_agents foreign key (number, assignee_id) references allowed
           deferrable initially deferred not valid`);
-      // The live schema is read once a minute (and whenever a name does not fit); what is younger is the last test's business.
+      // The live schema is read once a minute (and whenever a name does not fit); what is younger is the last
+      // test's business.
       if (!young) await small.world.restartWorker();
       return () => desk('alter table tickets drop constraint allowed_agents; drop table allowed');
     },
@@ -88,7 +90,10 @@ describe.each(SHARES)('%s of 300', (_share, bad) => {
       const parked = await handOver(small);
       run = parked;
       const { status } = parked;
-      expect(status.steps['desk/tickets']).toMatchObject({ changed: TICKETS - bad.length, failed: bad.length });
+      expect(status.steps['desk/tickets']).toMatchObject({
+        changed: TICKETS - bad.length,
+        failed: bad.length,
+      });
       if (bad.length === 0) {
         expect(status).toMatchObject({ outcome: 'completed' });
         return;
@@ -130,21 +135,35 @@ test('rows that cannot be serialised twice and then can: the batch is tried agai
   await mischief.mend();
   await desk('drop sequence refusals');
   expect(rows[0].n).toBeGreaterThan(2);
-  expect(status).toMatchObject({ outcome: 'completed', steps: { 'desk/tickets': { changed: TICKETS, failed: 0 } } });
+  expect(status).toMatchObject({
+    outcome: 'completed',
+    steps: { 'desk/tickets': { changed: TICKETS, failed: 0 } },
+  });
 });
 
 test('a row that can never be serialised holds back its batch alone, and the step says why', async () => {
-  const mischief = await trap(small.db.desk, 'tickets', `raise exception 'could not serialize access' using errcode = '40001';`, {
-    when: 'old.number = 140',
-  });
+  const mischief = await trap(
+    small.db.desk,
+    'tickets',
+    `raise exception 'could not serialize access' using errcode = '40001';`,
+    {
+      when: 'old.number = 140',
+    },
+  );
   const run = await handOver(small);
   await mischief.mend();
   const tickets = run.status.steps['desk/tickets']!;
-  expect(tickets).toMatchObject({ state: 'failed', message: expect.stringMatching(/same rows at the same time.*40001/) });
+  expect(tickets).toMatchObject({
+    state: 'failed',
+    message: expect.stringMatching(/same rows at the same time.*40001/),
+  });
   expect(tickets.changed).toBe(TICKETS - BATCH);
   expect(statesOf(run.status)).toMatchObject({ 'crm/accounts': 'completed', 'desk/deactivate': 'not-run' });
   await must(small, run, 'retry', 'olivia');
-  expect(await ended(small, run)).toMatchObject({ outcome: 'completed', steps: { 'desk/tickets': { changed: TICKETS } } });
+  expect(await ended(small, run)).toMatchObject({
+    outcome: 'completed',
+    steps: { 'desk/tickets': { changed: TICKETS } },
+  });
 });
 
 test.each([
@@ -157,7 +176,9 @@ test.each([
     const slow = await trap(small.db.crm, 'assignment_rules', 'perform pg_sleep(0.3);');
     const run = await agreed(small);
     await waitFor(small, run, one => one.steps['crm/rules']?.state === 'running');
-    await desk(`alter table tickets enable row level security; create policy hiding on tickets using (${visible})`);
+    await desk(
+      `alter table tickets enable row level security; create policy hiding on tickets using (${visible})`,
+    );
     try {
       const status = await ended(small, run);
       expect(status.steps['desk/tickets']).toMatchObject({
@@ -172,7 +193,10 @@ test.each([
       await slow.mend();
     }
     await must(small, run, 'retry', 'olivia');
-    expect(await ended(small, run)).toMatchObject({ outcome: 'completed', steps: { 'desk/tickets': { changed: TICKETS } } });
+    expect(await ended(small, run)).toMatchObject({
+      outcome: 'completed',
+      steps: { 'desk/tickets': { changed: TICKETS } },
+    });
   },
 );
 
@@ -210,7 +234,10 @@ test('a constraint that speaks at COMMIT, younger than our reading of the schema
   expect(statesOf(status)).toMatchObject({ 'crm/accounts': 'completed', 'desk/deactivate': 'not-run' });
   await mend();
   await must(small, run, 'retry', 'olivia');
-  expect(await ended(small, run)).toMatchObject({ outcome: 'completed', steps: { 'desk/tickets': { changed: TICKETS } } });
+  expect(await ended(small, run)).toMatchObject({
+    outcome: 'completed',
+    steps: { 'desk/tickets': { changed: TICKETS } },
+  });
 });
 
 /** Every item that a receipt of the step names as refused. */

@@ -1,6 +1,7 @@
 /**
- * A hundred thousand items, and ten thousand that are refused. Item lists are nowhere but in the store: no event, no state and
- * no answer grows with them, and the history stays far below the level at which Temporal warns.
+ * A hundred thousand items, and ten thousand that are refused. Item lists are nowhere but in the store: no
+ * event, no state and no answer grows with them, and the history stays far below the level at which Temporal
+ * warns.
  */
 import { expect, test } from 'vitest';
 import { agree, must, planned, start, waitFor } from '../../small-world/drive.js';
@@ -25,15 +26,24 @@ test(`${ITEMS} items`, { timeout: 170_000 }, async () => {
   await small.refill({ tickets: ITEMS });
   const run = await start(small);
   await waitFor(small, run, one => one.state !== 'preparing', 90_000);
-  expect((await planned(small, run)).plan!.steps.find(step => step.id === 'desk/tickets')!.baseline.count).toBe(ITEMS);
+  expect(
+    (await planned(small, run)).plan!.steps.find(step => step.id === 'desk/tickets')!.baseline.count,
+  ).toBe(ITEMS);
   await agree(small, run);
-  const status = await waitFor(small, run, one => one.state === 'closed' || one.state === 'needs-attention', 120_000);
+  const status = await waitFor(
+    small,
+    run,
+    one => one.state === 'closed' || one.state === 'needs-attention',
+    120_000,
+  );
   expect(status).toMatchObject({ outcome: 'completed', steps: { 'desk/tickets': { changed: ITEMS } } });
   await small.world.offboardings.result(run.run);
   await staysSmall(run.run, status);
 });
 
-test(`${REFUSED} refused items are counted in the run and named in the ledger`, { timeout: 170_000 }, async () => {
+test(`${REFUSED} refused items are counted in the run and named in the ledger`, {
+  timeout: 170_000,
+}, async () => {
   await small.refill({ tickets: REFUSED });
   const mischief = await refuse(small.db.desk, 'tickets');
   const run = await start(small);
@@ -41,7 +51,11 @@ test(`${REFUSED} refused items are counted in the run and named in the ledger`, 
   await agree(small, run);
   const status = await waitFor(small, run, one => one.state === 'needs-attention', 120_000);
   await mischief.mend();
-  expect(status.steps['desk/tickets']).toMatchObject({ state: 'failed', failed: REFUSED, remaining: REFUSED });
+  expect(status.steps['desk/tickets']).toMatchObject({
+    state: 'failed',
+    failed: REFUSED,
+    remaining: REFUSED,
+  });
   expect(status.steps['desk/tickets']!.exceptions.length).toBeLessThanOrEqual(10);
   const { rows } = await small.db.store.query(
     `select sum(jsonb_array_length(exceptions::jsonb))::int as n from handover.receipts where offboarding = $1 and step = 'desk/tickets'`,
@@ -65,7 +79,8 @@ async function staysSmall(run: string, status: unknown): Promise<void> {
     event: Math.max(...sizes),
     status: JSON.stringify(status).length,
   };
-  for (const [what, limit] of Object.entries(LIMITS)) expect(figures[what as keyof typeof LIMITS], what).toBeLessThan(limit);
+  for (const [what, limit] of Object.entries(LIMITS))
+    expect(figures[what as keyof typeof LIMITS], what).toBeLessThan(limit);
   // No key of an item is in any of them, but for a few that are shown as examples.
   const { rows } = await small.db.desk.query('select id::text from tickets order by number limit 2000');
   for (const text of [readable(events), JSON.stringify(status)]) {

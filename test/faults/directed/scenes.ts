@@ -1,4 +1,6 @@
-/** What several directed faults begin with: a run in a certain state, and questions about the world around it. */
+/**
+ * What several directed faults begin with: a run in a certain state, and questions about the world around it.
+ */
 import type pg from 'pg';
 import { expect } from 'vitest';
 import { acknowledgeAll, agree, must, planned, type Started, start } from '../../small-world/drive.js';
@@ -13,7 +15,10 @@ export async function agreed(small: SmallWorld, request: Record<string, unknown>
 }
 
 /** Approved, and held back by an acknowledgement that is still missing. */
-export async function approvedButHeld(small: SmallWorld, request: Record<string, unknown> = {}): Promise<Started> {
+export async function approvedButHeld(
+  small: SmallWorld,
+  request: Record<string, unknown> = {},
+): Promise<Started> {
   const run = await start(small, request);
   const { plan } = await planned(small, run);
   await must(small, run, 'approve', 'priya', { plan: plan!.digest });
@@ -33,7 +38,10 @@ export async function leaverIs(small: SmallWorld): Promise<string[]> {
 
 /** Rows that the engine has changed in a table. */
 export async function movesOf(db: pg.Pool, table: string): Promise<number> {
-  const { rows } = await db.query(`select count(*)::int as n from moves_seen where app = 'handover' and tbl = $1`, [table]);
+  const { rows } = await db.query(
+    `select count(*)::int as n from moves_seen where app = 'handover' and tbl = $1`,
+    [table],
+  );
   return rows[0].n as number;
 }
 
@@ -50,5 +58,7 @@ export async function moves(small: SmallWorld): Promise<number> {
 /** Until a session of the engine stands behind somebody's lock: the fault has begun to bite. */
 export async function waitsForLock(db: pg.Pool, everyMs = 25): Promise<void> {
   const waiting = `select 1 from pg_stat_activity where application_name = 'handover' and datname = current_database() and wait_event_type = 'Lock'`;
-  await expect.poll(async () => (await db.query(waiting)).rowCount, { timeout: 20_000, interval: everyMs }).toBeGreaterThan(0);
+  await expect
+    .poll(async () => (await db.query(waiting)).rowCount, { timeout: 20_000, interval: everyMs })
+    .toBeGreaterThan(0);
 }

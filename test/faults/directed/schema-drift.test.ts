@@ -1,7 +1,8 @@
 /**
- * The schema changes between approval and execution, or in the middle of it. What no longer fits fails by name and stops only
- * what depends on it; what still fits goes on; and what nobody approved is never taken along in silence. Columns and tables that
- * vanish before the plan or right after the approval: test/e2e/failures.test.ts.
+ * The schema changes between approval and execution, or in the middle of it. What no longer fits fails by
+ * name and stops only what depends on it; what still fits goes on; and what nobody approved is never taken
+ * along in silence. Columns and tables that vanish before the plan or right after the approval:
+ * test/e2e/failures.test.ts.
  */
 import { cpSync, mkdtempSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
@@ -77,28 +78,35 @@ describe('in the middle of the steps', () => {
     ],
   ];
 
-  test.each(BREAKS)('%s: its step fails by name, all else is done, and retry finishes once it is mended', async (...given) => {
-    const [, drift, mend, step, says] = given;
-    const run = await changedMidway(drift);
-    try {
-      const status = await ended(small, run);
-      expect(status.state).toBe('needs-attention');
-      expect(status.steps[step]).toMatchObject({ state: 'failed', changed: 0, message: expect.stringMatching(says) });
-      expect(statesOf(status)).toMatchObject({
-        'crm/accounts': 'completed',
-        'crm/fields': 'completed',
-        'crm/tokens': 'completed',
-        'desk/deactivate': 'not-run',
-        'crm/deactivate': 'not-run',
-      });
-      expect(await leaverIs(small)).toEqual(['active', 'active']);
-    } finally {
-      await desk(mend);
-      await desk(`grant select, update, delete on team_members to ${small.role}`);
-    }
-    await must(small, run, 'retry', 'olivia');
-    expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
-  });
+  test.each(BREAKS)(
+    '%s: its step fails by name, all else is done, and retry finishes once it is mended',
+    async (...given) => {
+      const [, drift, mend, step, says] = given;
+      const run = await changedMidway(drift);
+      try {
+        const status = await ended(small, run);
+        expect(status.state).toBe('needs-attention');
+        expect(status.steps[step]).toMatchObject({
+          state: 'failed',
+          changed: 0,
+          message: expect.stringMatching(says),
+        });
+        expect(statesOf(status)).toMatchObject({
+          'crm/accounts': 'completed',
+          'crm/fields': 'completed',
+          'crm/tokens': 'completed',
+          'desk/deactivate': 'not-run',
+          'crm/deactivate': 'not-run',
+        });
+        expect(await leaverIs(small)).toEqual(['active', 'active']);
+      } finally {
+        await desk(mend);
+        await desk(`grant select, update, delete on team_members to ${small.role}`);
+      }
+      await must(small, run, 'retry', 'olivia');
+      expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+    },
+  );
 
   const HARMLESS: [what: string, drift: string, mend: string][] = [
     [
@@ -132,9 +140,10 @@ describe('in the middle of the steps', () => {
       expect(status.steps['desk/tickets']).toMatchObject({ state: 'completed', changed: 9 });
       if (!what.startsWith('a new table')) return;
       // Nobody says that everything there is was looked at: the certificate does not claim it.
-      const { rows } = await small.db.store.query('select body from handover.certificates where offboarding = $1', [
-        run.offboardingId,
-      ]);
+      const { rows } = await small.db.store.query(
+        'select body from handover.certificates where offboarding = $1',
+        [run.offboardingId],
+      );
       expect(JSON.parse(rows[0].body)).toMatchObject({ coverage: 'not checked' });
     } finally {
       await desk(mend);
@@ -207,7 +216,10 @@ describe('the catalog, too', () => {
     const run = await agreed(small);
     await waitFor(small, run, one => one.steps['crm/rules']?.state === 'running');
     const before = await readFile(catalog(), 'utf8');
-    await writeFile(catalog(), before.replace('{ language: language }', '{ language: language, about: subject }'));
+    await writeFile(
+      catalog(),
+      before.replace('{ language: language }', '{ language: language, about: subject }'),
+    );
     try {
       const parked = await ended(small, run);
       expect(parked.state).toBe('needs-attention');
@@ -218,7 +230,9 @@ describe('the catalog, too', () => {
       });
       expect(await leaverIs(small)).toEqual(['active', 'active']);
       await must(small, run, 'amend', 'olivia', {});
-      expect(await waitFor(small, run, one => one.revision === 2 && one.state === 'awaiting-approval')).toMatchObject({
+      expect(
+        await waitFor(small, run, one => one.revision === 2 && one.state === 'awaiting-approval'),
+      ).toMatchObject({
         approvals: [],
       });
       await agree(small, run);

@@ -1,6 +1,6 @@
 /**
- * Temporal's server is killed in every state and starts again on the same file. The worker stays and finds it by itself; what was
- * held in its hands at that moment is finished, and counts once.
+ * Temporal's server is killed in every state and starts again on the same file. The worker stays and finds it
+ * by itself; what was held in its hands at that moment is finished, and counts once.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,14 @@ let server: TemporalServer;
 async function startServer(port?: number): Promise<void> {
   const say = (): void => {};
   const { path: cli } = await findTemporalCli({ say });
-  server = await startTemporalServer({ cli, headless: true, searchAttributes, dbFile: join(dir, 'temporal.db'), port, say });
+  server = await startTemporalServer({
+    cli,
+    headless: true,
+    searchAttributes,
+    dbFile: join(dir, 'temporal.db'),
+    port,
+    say,
+  });
 }
 
 // Before the world, which has to find it.
@@ -43,10 +50,16 @@ const small = useSmallWorld({
 });
 afterEach(() => gates.openAll());
 
-/** The worker that stays goes on from what it remembers; a new one has nothing but the file, and replays it. */
+/**
+ * The worker that stays goes on from what it remembers; a new one has nothing but the file, and replays it.
+ */
 const WORKERS = ['stays', 'is a new one, too'] as const;
 
-test.each(sample(Object.keys(STATES) as StateName[], 3).flatMap(state => WORKERS.map(worker => [state, worker] as const)))(
+test.each(
+  sample(Object.keys(STATES) as StateName[], 3).flatMap(state =>
+    WORKERS.map(worker => [state, worker] as const),
+  ),
+)(
   'the server is killed while a run is %s, and the worker %s',
   { timeout: 120_000 },
   async (state, worker) => {

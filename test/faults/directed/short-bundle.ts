@@ -1,4 +1,6 @@
-/** The workflows with `short-timeouts.ts` around them, as one file for Temporal's sandbox: about 3 s to build. */
+/**
+ * The workflows with `short-timeouts.ts` around them, as one file for Temporal's sandbox: about 3 s to build.
+ */
 import { mkdtempSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

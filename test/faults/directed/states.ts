@@ -1,4 +1,7 @@
-/** Every state that a run can be in, and how it gets there; and how a run in any state is brought to its end by its people. */
+/**
+ * Every state that a run can be in, and how it gets there; and how a run in any state is brought to its end
+ * by its people.
+ */
 import { expect } from 'vitest';
 import type { Status } from '../../../workflows/messages.js';
 import {
@@ -87,7 +90,11 @@ export async function driveToEnd(small: SmallWorld, run: Started): Promise<Statu
         return status;
       case 'needs-correction':
         await must(small, run, 'amend', 'oscar', { successor: 'manager' });
-        await waitFor(small, run, one => one.state !== 'needs-correction' || one.decided > status.decided + 1);
+        await waitFor(
+          small,
+          run,
+          one => one.state !== 'needs-correction' || one.decided > status.decided + 1,
+        );
         break;
       case 'scheduled':
         await must(small, run, 'amend', 'oscar', { effectiveAt: '2020-01-01' });
@@ -102,7 +109,11 @@ export async function driveToEnd(small: SmallWorld, run: Started): Promise<Statu
         // After a reset an approval may have been sent again by Temporal itself.
         if (state === 'awaiting-approval' && approvals.length === 0)
           await decide(small, run, 'approve', 'priya', { plan: plan!.digest });
-        await waitFor(small, run, one => one.state !== 'awaiting-approval' || one.revision !== status.revision);
+        await waitFor(
+          small,
+          run,
+          one => one.state !== 'awaiting-approval' || one.revision !== status.revision,
+        );
       }
     }
   }

@@ -44,7 +44,8 @@ async function restore(desk: Desk): Promise<void> {
     if (run.access[system] !== 'blocked' || !run.blockedByUs.includes(system)) continue;
     const input = { offboardingId: run.offboardingId, account, turn: run.turns };
     const restored = await ask(quick.restoreAccess, `Give sign-in back in ${system}`, input);
-    if (restored.ok && restored.value.access === 'open') desk.change({ access: { ...run.access, [system]: 'open' } });
+    if (restored.ok && restored.value.access === 'open')
+      desk.change({ access: { ...run.access, [system]: 'open' } });
   }
 }
 

@@ -38,7 +38,10 @@ export async function deactivate(desk: Desk): Promise<Happening> {
   }
   desk.change({ times: { ...run.times, deactivated: new Date().toISOString() } });
   const nothing = waivedItems(run) > 0 ? '' : ', nothing is left';
-  return close('completed', `${handedOver(run)}${nothing}, and the leaver is switched off.${stillOn(run)}${tooLate(run)}`);
+  return close(
+    'completed',
+    `${handedOver(run)}${nothing}, and the leaver is switched off.${stillOn(run)}${tooLate(run)}`,
+  );
 }
 
 async function switchOff(desk: Desk, account: Account): Promise<DeactivateResult> {
@@ -94,14 +97,20 @@ async function whatIsLeft(desk: Desk): Promise<Happening | null> {
       reopen(desk, verdict.looks);
       return park(desk);
     case 'refused': {
-      const first = plan.steps.find(step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed')!;
+      const first = plan.steps.find(
+        step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed',
+      )!;
       progress(desk, first.id, { state: 'failed', message: verdict.message });
       return park(desk);
     }
   }
 }
 
-function setBack(desk: Desk, id: string, result: Exclude<DeactivateResult, { kind: 'deactivated' }>): Happening {
+function setBack(
+  desk: Desk,
+  id: string,
+  result: Exclude<DeactivateResult, { kind: 'deactivated' }>,
+): Happening {
   switch (result.kind) {
     case 'left':
       progress(desk, id, { state: 'queued' });
@@ -116,7 +125,9 @@ function setBack(desk: Desk, id: string, result: Exclude<DeactivateResult, { kin
   }
 }
 
-/** Something landed on the leaver between the steps and the proof: move it too, a few times, then ask people. */
+/**
+ * Something landed on the leaver between the steps and the proof: move it too, a few times, then ask people.
+ */
 function again(desk: Desk, left: { step: string; count: number }[]): Happening {
   const { run } = desk;
   const proofs = run.failedProofs + 1;
@@ -127,7 +138,11 @@ function again(desk: Desk, left: { step: string; count: number }[]): Happening {
       desk,
       step,
       tired
-        ? { state: 'failed', message: `${count} items keep coming. Stop that, then send "retry".`, remaining: count }
+        ? {
+            state: 'failed',
+            message: `${count} items keep coming. Stop that, then send "retry".`,
+            remaining: count,
+          }
         : { state: 'queued', remaining: count },
     );
   }

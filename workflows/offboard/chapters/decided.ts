@@ -1,4 +1,7 @@
-/** What people decided since the story last looked, as an event. One place for all states; the lifecycle says whether it fits. */
+/**
+ * What people decided since the story last looked, as an event. One place for all states; the lifecycle says
+ * whether it fits.
+ */
 import type { RunState } from '../../../domain/model.js';
 import { doneSoFar, notSwitchedOff, type Run, type Turn } from '../../../domain/run.js';
 import { close, type Desk, type Happening } from '../desk.js';
@@ -33,12 +36,15 @@ const PREPARING: Partial<Record<RunState, string>> = {
 
 function finished(run: Run, { by, reason }: Extract<Turn, { kind: 'finish' }>): Happening {
   const active = notSwitchedOff(run);
-  const off = active.length > 0 ? `Not switched off: ${active.join(', ')}.` : 'The leaver is switched off everywhere.';
+  const off =
+    active.length > 0 ? `Not switched off: ${active.join(', ')}.` : 'The leaver is switched off everywhere.';
   return close('completed-partially', `Closed by ${by.name} with steps left: ${reason}. ${off}`);
 }
 
 /** Rejection, expiry and cancellation may keep a block, and say so. */
 export function blockNote(run: Run): string {
   const blocked = Object.entries(run.access).filter(([, access]) => access === 'blocked');
-  return blocked.length > 0 ? ` Sign-in stays blocked in ${blocked.map(([system]) => system).join(', ')}.` : '';
+  return blocked.length > 0
+    ? ` Sign-in stays blocked in ${blocked.map(([system]) => system).join(', ')}.`
+    : '';
 }

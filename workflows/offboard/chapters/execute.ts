@@ -20,7 +20,8 @@ import { lookAgain, lookAtAll, waivedKeys } from './look-again.js';
 
 export async function execute(desk: Desk): Promise<Happening> {
   const { run } = desk;
-  // Before the first step the world may re-open the approval; from then on the plan is locked, and what moved parks its step.
+  // Before the first step the world may re-open the approval; from then on the plan is locked, and what moved
+  // parks its step.
   const moved = run.started ? await refuseSuccessors(desk) : await lookAgain(desk);
   if (moved) return moved;
   desk.change({ started: true });
@@ -41,7 +42,10 @@ export async function execute(desk: Desk): Promise<Happening> {
   return close('completed', `${handedOver(run)}.${active.length > 0 ? reminder : ''}`);
 }
 
-/** A successor who stopped being eligible is never silently replaced: their unfinished steps fail with the reason. */
+/**
+ * A successor who stopped being eligible is never silently replaced: their unfinished steps fail with the
+ * reason.
+ */
 async function refuseSuccessors(desk: Desk): Promise<null> {
   const { run } = desk;
   const { looks, unread } = await lookAtAll(run, 'May the successors still take over?');
@@ -55,7 +59,10 @@ async function refuseSuccessors(desk: Desk): Promise<null> {
 
 async function runGroup(desk: Desk, group: Group): Promise<void> {
   const { run } = desk;
-  progressAll(desk, Object.fromEntries(group.steps.map(step => [step.id, { state: 'running', message: null }])));
+  progressAll(
+    desk,
+    Object.fromEntries(group.steps.map(step => [step.id, { state: 'running', message: null }])),
+  );
   const input = {
     offboardingId: run.offboardingId,
     plan: run.plan!.digest,
@@ -64,7 +71,9 @@ async function runGroup(desk: Desk, group: Group): Promise<void> {
     retries: run.retries,
     waived: waivedKeys(run),
   };
-  const answers = await desk.interruptible(() => Promise.all([ask(long.runSteps, summaryOf(run, group), input)]));
+  const answers = await desk.interruptible(() =>
+    Promise.all([ask(long.runSteps, summaryOf(run, group), input)]),
+  );
   const ran = answers?.[0] ?? null;
   progressAll(desk, Object.fromEntries(group.steps.map(step => [step.id, outcomeOf(run, step.id, ran)])));
 }

@@ -1,4 +1,7 @@
-/** What waits for people and for the date: corrections, acknowledgements, approvals, the second confirmation, `effectiveAt`. */
+/**
+ * What waits for people and for the date: corrections, acknowledgements, approvals, the second confirmation,
+ * `effectiveAt`.
+ */
 import { instant } from '../../../domain/request.js';
 import { doneSoFar, openAcknowledgements, quorum } from '../../../domain/run.js';
 import { close, type Desk, type Happening } from '../desk.js';
@@ -33,7 +36,8 @@ export async function approval(desk: Desk): Promise<Happening> {
     const days = plan.policy.expiresAfterDays;
     return close('expired', `Nobody decided within ${days} days. ${doneSoFar(run)}${blockNote(run)}`);
   }
-  if (isLater(desk)) return { event: 'approved-for-later', says: `Approved; access ends ${plan.effectiveAt}.` };
+  if (isLater(desk))
+    return { event: 'approved-for-later', says: `Approved; access ends ${plan.effectiveAt}.` };
   return { event: 'approved', says: 'Approved. Looking once more before anything is changed.' };
 }
 
@@ -45,7 +49,9 @@ export async function date(desk: Desk): Promise<Happening> {
     const until = looked ? left(desk) : left(desk) - LOOK_AHEAD_MS;
     const woken = await desk.wait(() => run.turn !== null, {
       ms: Math.max(1, Math.min(until, LONGEST_TIMER_MS)),
-      summary: looked ? `Waits for ${run.plan?.effectiveAt}` : `Looks again a day before ${run.plan?.effectiveAt}`,
+      summary: looked
+        ? `Waits for ${run.plan?.effectiveAt}`
+        : `Looks again a day before ${run.plan?.effectiveAt}`,
     });
     const turn = decided(desk);
     if (turn) return turn;
@@ -56,7 +62,12 @@ export async function date(desk: Desk): Promise<Happening> {
     }
   }
   // What was decided while nobody was there to take it up counts, although the date has come.
-  return decided(desk) ?? { event: 'due', says: 'The date has come. Looking once more before anything is changed.' };
+  return (
+    decided(desk) ?? {
+      event: 'due',
+      says: 'The date has come. Looking once more before anything is changed.',
+    }
+  );
 }
 
 function left(desk: Desk): number {

@@ -27,7 +27,10 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
   };
 }
 
-/** Null when the approved plan stands. Otherwise the run goes back to planning or to acknowledgement, or people have decided. */
+/**
+ * Null when the approved plan stands. Otherwise the run goes back to planning or to acknowledgement, or
+ * people have decided.
+ */
 export async function lookAgain(desk: Desk): Promise<Happening | null> {
   const { run } = desk;
   const { looks, unread } = await lookAtAll(run, 'Has anything changed since the approval?');

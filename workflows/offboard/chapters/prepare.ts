@@ -1,4 +1,6 @@
-/** Accounts, guards, the block of an unplanned departure, the first inventory, and one revision of the plan. */
+/**
+ * Accounts, guards, the block of an unplanned departure, the first inventory, and one revision of the plan.
+ */
 import { workflowInfo } from '@temporalio/workflow';
 import type { ResolvedAccounts } from '../../../activities/accounts.js';
 import type { Look } from '../../../domain/look.js';
@@ -14,10 +16,12 @@ export async function prepare(desk: Desk): Promise<Happening> {
   const { run } = desk;
   desk.change({ findings: [], approvals: [], confirmedBy: null, waivers: {} });
   const resolved = await resolveAccounts(desk);
-  if (!resolved.ok) return obstructed(desk, [unreachable(null, `${resolved.sentence} Mend it and send "retry".`)]);
+  if (!resolved.ok)
+    return obstructed(desk, [unreachable(null, `${resolved.sentence} Mend it and send "retry".`)]);
   const { objection, accounts, findings } = resolved.value;
   if (objection) return close('refused', objection);
-  if (run.order.departure === 'unplanned' && run.order.mode !== 'preview') await blockAll(desk, blockable(resolved.value));
+  if (run.order.departure === 'unplanned' && run.order.mode !== 'preview')
+    await blockAll(desk, blockable(resolved.value));
   // An amendment or a cancellation that came meanwhile makes this round moot.
   if (decided(desk)) return decided(desk)!;
   if (findings.length > 0) return obstructed(desk, findings);
@@ -46,7 +50,9 @@ export async function prepare(desk: Desk): Promise<Happening> {
     leaverId: run.leaver.id,
     order: run.order,
     accounts,
-    inventories: looks.flatMap(look => (look.ok ? { system: look.value.system, inventory: look.value.inventory } : [])),
+    inventories: looks.flatMap(look =>
+      look.ok ? { system: look.value.system, inventory: look.value.inventory } : [],
+    ),
     acknowledgements: run.acknowledgements,
   });
   desk.change({ revision });
@@ -69,16 +75,22 @@ function unreachable(system: string | null, message: string): Finding {
 
 async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
   const { run } = desk;
-  const resolved = await ask(quick.resolveAccounts, 'Accounts of the leaver, and whether they may be switched off', {
-    offboardingId: run.offboardingId,
-    workflowId: run.workflowId,
-    leaver: run.leaver,
-    requester: run.requester,
-    order: run.order,
-  });
+  const resolved = await ask(
+    quick.resolveAccounts,
+    'Accounts of the leaver, and whether they may be switched off',
+    {
+      offboardingId: run.offboardingId,
+      workflowId: run.workflowId,
+      leaver: run.leaver,
+      requester: run.requester,
+      order: run.order,
+    },
+  );
   if (!resolved.ok || resolved.value.objection) return resolved;
   const { leaver, requester, accounts } = resolved.value;
-  const access = Object.fromEntries(accounts.map((account): [string, Access] => [account.system, accessOf(run, account)]));
+  const access = Object.fromEntries(
+    accounts.map((account): [string, Access] => [account.system, accessOf(run, account)]),
+  );
   desk.change({ leaver, requester, access: { ...run.access, ...access }, accounts });
   return resolved;
 }
@@ -90,14 +102,20 @@ function accessOf(run: Run, account: Account): Access {
   return account.blocked ? 'blocked' : 'open';
 }
 
-/** Guards come before the block: a protected account is never touched, the last owner of a system keeps access to it. */
+/**
+ * Guards come before the block: a protected account is never touched, the last owner of a system keeps access
+ * to it.
+ */
 function blockable({ accounts, findings }: ResolvedAccounts): Account[] {
   if (findings.some(finding => finding.code === 'leaver-protected')) return [];
   const guarded = findings.filter(finding => finding.code === 'last-owner').map(finding => finding.system);
   return accounts.filter(account => !guarded.includes(account.system));
 }
 
-/** The one effect before approval: reversible, as soon as an account is known. A failed block stops nothing and stays visible. */
+/**
+ * The one effect before approval: reversible, as soon as an account is known. A failed block stops nothing
+ * and stays visible.
+ */
 async function blockAll(desk: Desk, accounts: readonly Account[]): Promise<void> {
   const { run } = desk;
   const turn = run.turns + 1;
@@ -118,7 +136,8 @@ async function blockAll(desk: Desk, accounts: readonly Account[]): Promise<void>
       }),
   );
   const open = Object.values(run.access).filter(access => access === 'open').length;
-  if (open === 0 && !run.times.blocked) desk.change({ times: { ...run.times, blocked: new Date().toISOString() } });
+  if (open === 0 && !run.times.blocked)
+    desk.change({ times: { ...run.times, blocked: new Date().toISOString() } });
 }
 
 function obstructed(desk: Desk, findings: Finding[]): Happening {
@@ -129,7 +148,9 @@ function obstructed(desk: Desk, findings: Finding[]): Happening {
   return { event: 'obstructed', says: `${things} ${done}` };
 }
 
-/** A new revision: approvals were voided, acknowledgements survive unless there is something nobody has seen. */
+/**
+ * A new revision: approvals were voided, acknowledgements survive unless there is something nobody has seen.
+ */
 function adopt(desk: Desk, plan: Plan, reopened: readonly string[]): Happening {
   const { run } = desk;
   const acknowledgements = Object.fromEntries(
@@ -141,12 +162,16 @@ function adopt(desk: Desk, plan: Plan, reopened: readonly string[]): Happening {
       .map(step => [step.id, carried(run, step.id, step.baseline.count)]),
   );
   desk.change({ plan, steps, acknowledgements, shown: {}, retries: 0, started: false, failedProofs: 0 });
-  if (plan.mode === 'preview') return close('previewed', 'This was a preview: nobody was asked and nothing was changed.');
+  if (plan.mode === 'preview')
+    return close('previewed', 'This was a preview: nobody was asked and nothing was changed.');
   const items = plan.steps.filter(isEffect).reduce((sum, step) => sum + step.baseline.count, 0);
   const switches = plan.steps.some(step => step.phase === 'deactivate');
   if (items === 0 && !switches && toAcknowledge(plan).length === 0 && changedItems(run) === 0)
     return close('nothing-to-do', 'There is nothing to hand over and nobody to switch off.');
-  return { event: 'planned', says: `${number(items)} items are to be handed over; the plan waits for people.` };
+  return {
+    event: 'planned',
+    says: `${number(items)} items are to be handed over; the plan waits for people.`,
+  };
 }
 
 /** What an earlier revision did stays counted; what it left is queued again. */
