@@ -5,6 +5,7 @@
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account, Finding, Person } from '../domain/model.js';
 import { mayRequest, type Participant } from '../domain/people.js';
+import type { Policy } from '../domain/policy.js';
 import type { Order } from '../domain/request.js';
 
 import type { Deps } from './deps.js';
@@ -29,13 +30,16 @@ export interface ResolvedAccounts {
   requester: Participant;
   accounts: Account[];
   findings: Finding[];
+  /** What holds until a plan pins one. */
+  policy: Policy;
 }
 
 export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): Promise<ResolvedAccounts> {
   const people = await peopleOf(deps, input);
+  const { policy } = deps;
   if ('objection' in people) {
     const { leaver, requester } = input;
-    return { objection: people.objection, leaver, requester, accounts: [], findings: [] };
+    return { objection: people.objection, leaver, requester, accounts: [], findings: [], policy };
   }
   const { person, leaver, requester } = people;
   await deps.store.runs.open(
@@ -69,6 +73,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
       objection: null,
       leaver,
       requester,
+      policy,
       accounts: [],
       findings: unknown.map(system => ({
         code: 'system-unreachable',
@@ -84,6 +89,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
     objection: null,
     leaver,
     requester,
+    policy,
     accounts: each.flatMap(one => one.account ?? []),
     findings: each.flatMap(one => one.findings),
   };

@@ -8,7 +8,7 @@ import { guarded } from './guard.js';
 import { look } from './look.js';
 import { makePlan } from './make-plan.js';
 import { identify, openRequest } from './people.js';
-import { closeRun, recordDecision, recordNotice, settleLedger } from './record.js';
+import { closeRun, record, settleLedger } from './record.js';
 import { runSteps } from './run-steps.js';
 
 /** First argument bound. */
@@ -28,8 +28,7 @@ export function createActivities(deps: Deps) {
       makePlan: bind(deps, makePlan),
       runSteps: bind(deps, runSteps),
       deactivate: bind(deps, deactivate),
-      recordDecision: bind(deps, recordDecision),
-      recordNotice: bind(deps, recordNotice),
+      record: bind(deps, record),
       settleLedger: bind(deps, settleLedger),
       closeRun: bind(deps, closeRun),
       archiveRuns: bind(deps, archiveRuns),

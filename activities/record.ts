@@ -6,13 +6,10 @@ import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
 import { outOfPatience, scheduled, waited } from './guard.js';
 
-export interface RecordDecisionInput {
-  offboardingId: string;
-  /**
-   * Temporal run id and the number of the message in it: what a reset re-applies is judged, and recorded,
-   * again.
-   */
-  runId: string;
+/** A message and its verdict. */
+export interface DecisionEntry {
+  kind: 'decision';
+  /** Counts the messages of one Temporal run: what a reset re-applies is judged, and recorded, again. */
   number: number;
   message: string;
   /** Who the message says it is from. */
@@ -26,25 +23,15 @@ export interface RecordDecisionInput {
   payload: unknown;
 }
 
-export async function recordDecision(deps: Deps, input: RecordDecisionInput): Promise<void> {
-  const { offboardingId, runId, number, ...body } = input;
-  await deps.store.audit.append(offboardingId, [
-    {
-      subject: `decision ${runId} ${number}`,
-      kind: input.accepted ? 'decision' : 'refusal',
-      body,
-    },
-  ]);
-}
-
 /** Something that came about without a decision, and that people should be told. */
-export interface RecordNoticeInput {
-  offboardingId: string;
-  runId: string;
+export interface NoticeEntry {
+  kind: 'notice';
   /** Counts the notices of one Temporal run. */
   number: number;
-  /** What it is about: the state that was entered, `reminder` or `escalation`. */
+  /** `waits`, `reminder`, `escalation`, `expiry`, or a word of the workflow's own. */
   notice: string;
+  /** What is waited for. */
+  on: string;
   state: string;
   audience: string[];
   sentence: string;
@@ -52,11 +39,26 @@ export interface RecordNoticeInput {
   since: string | null;
 }
 
-export async function recordNotice(deps: Deps, input: RecordNoticeInput): Promise<void> {
-  const { offboardingId, runId, number, ...body } = input;
-  await deps.store.audit.append(offboardingId, [
-    { subject: `notice ${runId} ${number}`, kind: 'notice', body: { ...body } },
-  ]);
+export type TrailEntry = DecisionEntry | NoticeEntry;
+
+export interface RecordInput {
+  offboardingId: string;
+  /** Temporal run id: a reset begins to count anew. */
+  runId: string;
+  /** In the order in which they came about. */
+  entries: TrailEntry[];
+}
+
+/** Adds to the audit trail. Recorded twice, it is there once. */
+export async function record(deps: Deps, { offboardingId, runId, entries }: RecordInput): Promise<void> {
+  await deps.store.audit.append(
+    offboardingId,
+    entries.map(entry => {
+      const { kind, number, ...body } = entry;
+      const shown = entry.kind === 'decision' && !entry.accepted ? 'refusal' : kind;
+      return { subject: `${kind} ${runId} ${number}`, kind: shown, body: { ...body } };
+    }),
+  );
 }
 
 /** Settles what nobody saw end, and says how many items each step really changed. */

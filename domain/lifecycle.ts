@@ -40,7 +40,7 @@ export const LIFECYCLE: Readonly<Record<RunState, Readonly<Partial<Record<RunEve
     planned: 'awaiting-approval',
     ...ends('previewed', 'nothing-to-do', 'refused', 'cancelled'),
   },
-  'needs-correction': { anew: 'preparing', ...ends('cancelled') },
+  'needs-correction': { anew: 'preparing', ...ends('expired', 'cancelled') },
   'awaiting-approval': {
     anew: 'preparing',
     approved: 'executing',

@@ -21,6 +21,7 @@ export function markdown(view: View): string {
     plain(view.sentence),
   ];
   if (view.pausedBy !== null) parts.push(`**Paused** by ${plain(view.pausedBy)}.`);
+  if (view.waits !== null) parts.push(plain(view.waits));
   // Whoever has just sent it looks here: the UI says "successful" when a message was delivered, not when it
   // was accepted.
   const [last, ...earlier] = view.refused;

@@ -5,6 +5,12 @@
  */
 import { z } from 'zod';
 
+const days = z.number().positive().max(3650);
+/** How long people are waited for before they are reminded, and before somebody else is told. In days. */
+const patience = z
+  .strictObject({ remindAfterDays: days.optional(), escalateAfterDays: days.optional() })
+  .optional();
+
 export const policySchema = z.strictObject({
   /** How many different approvers a plan needs. */
   approvals: z.number().int().min(1).max(10).default(1),
@@ -23,8 +29,21 @@ export const policySchema = z.strictObject({
     .prefault({}),
   /** Moves of a category's late arrivals before a step is parked. */
   rounds: z.number().int().min(1).max(10).default(3),
-  /** Days after which a plan nobody decided on expires. Never a silent approval. */
-  expiresAfterDays: z.number().positive().default(90),
+  /** How long a run waits for people. For one kind of wait it may be said otherwise, under its name. */
+  waiting: z
+    .strictObject({
+      remindAfterDays: days.default(3),
+      escalateAfterDays: days.default(14),
+      /** After so many days a question or a plan that nobody decided on expires. Never a silent approval. */
+      expiresAfterDays: days.default(90),
+      correction: patience,
+      acknowledgement: patience,
+      approval: patience,
+      confirmation: patience,
+      attention: patience,
+      resume: patience,
+    })
+    .prefault({}),
   /**
    * Keys of one page, and so of one batch at most. Measured: larger gains nothing, smaller pays more round
    * trips.
@@ -33,6 +52,26 @@ export const policySchema = z.strictObject({
 });
 
 export type Policy = z.infer<typeof policySchema>;
+
+/** What holds where no configuration says otherwise. */
+export const DEFAULT_POLICY: Policy = policySchema.parse({});
+
+/** In days. */
+export interface Patience {
+  remindAfterDays: number;
+  escalateAfterDays: number;
+}
+
+/** How long people are waited for in this kind of wait. */
+export function patienceFor(
+  { waiting }: Policy,
+  on: 'correction' | 'acknowledgement' | 'approval' | 'confirmation' | 'attention' | 'resume',
+): Patience {
+  return {
+    remindAfterDays: waiting[on]?.remindAfterDays ?? waiting.remindAfterDays,
+    escalateAfterDays: waiting[on]?.escalateAfterDays ?? waiting.escalateAfterDays,
+  };
+}
 
 /** How many new items a category may gain before people are asked again. */
 export function driftLimit(policy: Policy, baseline: number): number {

@@ -1,5 +1,4 @@
 /** One offboarding as a value: everything that `status` shows and every decision is judged against. */
-import { isOver } from './lifecycle.js';
 import type {
   Account,
   Departure,
@@ -12,8 +11,9 @@ import type {
 } from './model.js';
 import type { Participant, Refusal, Signer } from './people.js';
 import { gaining, type Plan, type PlanStep, toAcknowledge } from './plan.js';
-import type { Policy } from './policy.js';
+import { DEFAULT_POLICY, type Policy } from './policy.js';
 import type { Order } from './request.js';
+import type { Waiting } from './waiting.js';
 import { items } from './words.js';
 
 export interface StepProgress {
@@ -73,12 +73,21 @@ export type Turn =
   | { kind: 'retry' }
   /** Make a new revision of the plan. */
   | { kind: 'prepare' }
+  /** Nobody decided in time. */
+  | { kind: 'expire' }
   | { kind: 'finish'; by: Signer; reason: string }
   | { kind: 'reject'; by: Signer; note: string | null }
   /** `by` is null where Temporal itself was asked. */
   | { kind: 'cancel'; by: Signer | null; access: 'keep' | 'restore' };
 
-const STRENGTH: Record<Turn['kind'], number> = { retry: 0, prepare: 1, finish: 2, reject: 2, cancel: 3 };
+const STRENGTH: Record<Turn['kind'], number> = {
+  expire: 0,
+  retry: 1,
+  prepare: 2,
+  finish: 3,
+  reject: 3,
+  cancel: 4,
+};
 
 /**
  * The turn that counts once this one was decided as well: a weaker one never takes back what was decided
@@ -97,6 +106,10 @@ export interface Run {
   offboardingId: string;
   workflowId: string;
   state: RunState;
+  /** When it entered this state; ISO 8601. */
+  since: string;
+  /** What it waits for, where it waits for somebody or something. */
+  waiting: Waiting | null;
   outcome: Outcome | null;
   /** What is going on, or how it ended, in one sentence. */
   sentence: string;
@@ -104,6 +117,8 @@ export interface Run {
   requester: Participant;
   /** The request with every amendment applied. */
   order: Order;
+  /** The policy as it was read last: it holds until a plan pins one. */
+  policy: Policy;
   /** Counts plans; a new one voids approvals. */
   revision: number;
   plan: Plan | null;
@@ -159,11 +174,14 @@ export function newRun(given: {
     offboardingId: given.offboardingId,
     workflowId: given.workflowId,
     state: 'preparing',
+    since: given.now,
+    waiting: null,
     outcome: null,
     sentence: 'Looking up accounts.',
     leaver: given.leaver,
     requester: given.requester,
     order: given.order,
+    policy: DEFAULT_POLICY,
     revision: 0,
     plan: null,
     findings: [],
@@ -330,38 +348,4 @@ export function remainingItems(run: Run): number {
     if (progress.state === 'completed' || progress.state === 'skipped') return sum;
     return sum + (progress.remaining ?? step.baseline.count);
   }, 0);
-}
-
-export type WaitingOn =
-  | 'nobody'
-  | 'correction'
-  | 'acknowledgement'
-  | 'approval'
-  | 'confirmation'
-  | 'date'
-  | 'attention'
-  | 'resume';
-
-/** Whom or what the run waits for now: one word, also a search attribute. */
-export function waitingOn(run: Run): WaitingOn {
-  if (run.pausedBy && !isOver(run.state)) return 'resume';
-  switch (run.state) {
-    case 'needs-correction':
-      return 'correction';
-    case 'needs-attention':
-      return 'attention';
-    case 'scheduled':
-      return 'date';
-    case 'awaiting-approval': {
-      if (openAcknowledgements(run).length > 0) return 'acknowledgement';
-      if (run.plan && !quorum(run, run.plan.policy).met) return 'approval';
-      return 'confirmation';
-    }
-    case 'preparing':
-    case 'executing':
-    case 'deactivating':
-    case 'closing':
-    case 'closed':
-      return 'nobody';
-  }
 }

@@ -39,6 +39,7 @@ export function treeLines(view: View): Piece[][] {
   ];
   if (view.sentence) lines.push([piece('words', `  ${view.sentence}`)]);
   if (view.pausedBy !== null) lines.push([piece('words', `  Paused by ${view.pausedBy}.`)]);
+  if (view.waits !== null) lines.push([piece('words', `  ${view.waits}`)]);
   for (const finding of view.findings)
     lines.push([rail('  '), piece('mark', '!'), piece('words', ` ${finding}`)]);
   view.systems.forEach((system, n) => {

@@ -8,6 +8,7 @@ import { type NextMessage, nextMessages } from './next.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
 import { isEffect, type PlanStep } from './plan.js';
 import { isWaived, type Run, type StepProgress } from './run.js';
+import { waitingView } from './waiting.js';
 import { items, number } from './words.js';
 
 export interface View {
@@ -15,6 +16,8 @@ export interface View {
   state: RunState;
   outcome: Outcome | null;
   sentence: string;
+  /** Who is asked, since when, and what happens if nobody answers: a sentence. */
+  waits: string | null;
   /** Who paused it, while it is paused. */
   pausedBy: string | null;
   plan: PlanView | null;
@@ -65,6 +68,7 @@ export function viewOf(run: Run): View {
     state: run.state,
     outcome: run.outcome,
     sentence: run.sentence,
+    waits: waitWords(run),
     pausedBy: run.pausedBy?.name ?? null,
     plan: plan && {
       revision: plan.revision,
@@ -92,6 +96,17 @@ export function viewOf(run: Run): View {
         }))
       : [],
   };
+}
+
+function waitWords(run: Run): string | null {
+  const waits = waitingView(run);
+  if (!waits) return null;
+  const when = (moment: string): string => moment.slice(0, 16).replace('T', ' ');
+  const reminded = waits.remindsAt ? `reminded ${when(waits.remindsAt)}, ` : '';
+  const end = waits.expiresAt
+    ? `expires ${when(waits.expiresAt)}`
+    : `others are told ${when(waits.escalatesAt)}`;
+  return `Asked: ${waits.audience.join(' and ')}, since ${when(waits.since)}; ${reminded}${end} (UTC).`;
 }
 
 function signed({ name, identity }: Signer): { name: string; identity: string } {

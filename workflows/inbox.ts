@@ -18,7 +18,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { RecordDecisionInput, RecordNoticeInput } from '../activities/record.js';
+import type { DecisionEntry, NoticeEntry, TrailEntry } from '../activities/record.js';
 import type { Sender } from '../domain/judge.js';
 import type { Refusal } from '../domain/people.js';
 import type { Parsed } from '../domain/request.js';
@@ -56,7 +56,7 @@ export interface Answer {
 
 export interface Inbox {
   /** Tells the trail something that nobody decided: what came about, and who should know. */
-  note(notice: Omit<RecordNoticeInput, 'offboardingId' | 'runId' | 'number'>): void;
+  note(notice: Omit<NoticeEntry, 'kind' | 'number'>): void;
   /** Waits until every message that came has been judged, answered and recorded. */
   settled(): Promise<void>;
 }
@@ -73,7 +73,7 @@ interface Letter {
  */
 export function openInbox<Decision extends { name: string; by: string }>(rules: Rules<Decision>): Inbox {
   const letters: Letter[] = [];
-  const unrecorded: (() => Promise<unknown>)[] = [];
+  const unrecorded: TrailEntry[] = [];
   let judging = false;
   let recording = false;
   let judged = 0;
@@ -104,20 +104,23 @@ export function openInbox<Decision extends { name: string; by: string }>(rules: 
       judging = true;
       judged += 1;
       const { answer, entry } = await decide(rules, letter, judged);
-      unrecorded.push(() => {
-        const says = `${entry.accepted ? 'Accepted' : 'Refused'}: ${clip(entry.message, 40)}`;
-        return ask(quick.recordDecision, says, entry);
-      });
+      unrecorded.push(entry);
       letter.answer?.(answer);
       judging = false;
     }
   };
-  // Beside the loop: a store that is out of reach delays the trail, never the next decision.
+  // Beside the loop: a store that is out of reach delays the trail, never the next decision. What came about
+  // meanwhile is recorded at once.
   const recorder = async (): Promise<void> => {
     for (;;) {
       await condition(() => unrecorded.length > 0);
       recording = true;
-      await unrecorded.shift()!();
+      const entries = unrecorded.splice(0, MOST_ENTRIES);
+      await ask(quick.record, saysOf(entries), {
+        offboardingId: rules.trail,
+        runId: workflowInfo().runId,
+        entries,
+      });
       recording = false;
     }
   };
@@ -128,8 +131,7 @@ export function openInbox<Decision extends { name: string; by: string }>(rules: 
   return {
     note(notice) {
       notes += 1;
-      const entry = { offboardingId: rules.trail, runId: workflowInfo().runId, number: notes, ...notice };
-      unrecorded.push(() => ask(quick.recordNotice, `Noted: ${notice.notice}`, entry));
+      unrecorded.push({ kind: 'notice', number: notes, ...notice });
     },
     settled: () =>
       condition(
@@ -139,12 +141,25 @@ export function openInbox<Decision extends { name: string; by: string }>(rules: 
   };
 }
 
+/** So many letters fit an activity's input whatever they say: each is clipped. */
+const MOST_ENTRIES = 50;
+
+/** "Accepted: approve", "Noted: reminder", and how many more. */
+function saysOf(entries: readonly TrailEntry[]): string {
+  const [first, ...others] = entries as [TrailEntry, ...TrailEntry[]];
+  const what =
+    first.kind === 'notice'
+      ? `Noted: ${first.notice}`
+      : `${first.accepted ? 'Accepted' : 'Refused'}: ${clip(first.message, 40)}`;
+  return others.length > 0 ? `${what}, and ${others.length} more` : what;
+}
+
 /** Judges one message. Whatever comes of it is to be recorded, a refusal as well. */
 async function decide<Decision extends { name: string; by: string }>(
   rules: Rules<Decision>,
   letter: Letter,
   number: number,
-): Promise<{ answer: Answer; entry: RecordDecisionInput }> {
+): Promise<{ answer: Answer; entry: DecisionEntry }> {
   rules.counted(number);
   const parsed = rules.parse(letter.name, letter.payload);
   const { sentence, accepted, who } = parsed.ok
@@ -155,9 +170,8 @@ async function decide<Decision extends { name: string; by: string }>(
     rules.refused({ at: new Date().toISOString(), message: clip(letter.name, 40), by, reason: sentence });
   }
   const { state, plan } = rules.now();
-  const entry: RecordDecisionInput = {
-    offboardingId: rules.trail,
-    runId: workflowInfo().runId,
+  const entry: DecisionEntry = {
+    kind: 'decision',
     number,
     message: clip(letter.name, 200),
     by,

@@ -5,7 +5,8 @@
 import type { Finding, Outcome, RunState, StepState } from '../domain/model.js';
 import type { Participant } from '../domain/people.js';
 import type { DecisionName, Order } from '../domain/request.js';
-import type { Run, WaitingOn } from '../domain/run.js';
+import type { Run } from '../domain/run.js';
+import type { WaitingOn, WaitingView } from '../domain/waiting.js';
 
 export const REQUEST_OFFBOARDING = 'requestOffboarding';
 export const OFFBOARD_USER = 'offboardUser';
@@ -81,6 +82,10 @@ export interface Report {
 /** What the query `status` answers: the whole run, and what it waits for. */
 export interface Status extends Run {
   waitingOn: WaitingOn;
+  /** Who is asked, since when, and when they are reminded, others are told, or it expires; null = nobody is. */
+  waitsFor: WaitingView | null;
+  /** By when somebody must have acted, or when something happens by itself; ISO 8601. */
+  due: string | null;
   /** Messages that fit now, ready to paste, with `by` left blank. */
   next: { message: DecisionName; json: Record<string, unknown>; why: string }[];
 }

@@ -64,7 +64,7 @@ export function condensed(happenings: readonly Happening[]): Happening[] {
 /** Activities whose result the chain tells in its own words. */
 const BOOKKEEPING = new Set([
   'identify',
-  'recordDecision',
+  'record',
   'closeRun',
   'openRequest',
   'makePlan',

@@ -68,7 +68,7 @@ describe.each(Object.entries(WAYS))('every activity runs %s', (_way, repeated) =
       'makePlan',
       'runSteps',
       'deactivate',
-      'recordDecision',
+      'record',
       'closeRun',
     ])
       expect(ran.get(verb), verb).toBeGreaterThan(1);

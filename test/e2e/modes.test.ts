@@ -19,7 +19,7 @@ import { useSmallWorld } from '../small-world/world.js';
 
 const small = useSmallWorld();
 afterEach(() => {
-  small.world.config.policy.expiresAfterDays = 90;
+  small.world.config.policy.waiting.expiresAfterDays = 90;
 });
 const desk = (sql: string) => small.db.desk.query(sql);
 const crm = (sql: string, values: unknown[] = []) => small.db.crm.query(sql, values);
@@ -146,7 +146,7 @@ test('rejection keeps the block, and says so', async () => {
 });
 
 test('expiry keeps the block, says so, and approves nothing', async () => {
-  small.world.config.policy.expiresAfterDays = 2 / 86_400;
+  small.world.config.policy.waiting.expiresAfterDays = 2 / 86_400;
   const run = await start(small, { departure: 'unplanned' });
   const report = await result(run);
   expect(report).toMatchObject({

@@ -5,7 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Identified } from '../../activities/people.js';
-import type { RecordDecisionInput, RecordNoticeInput } from '../../activities/record.js';
+import type { DecisionEntry, NoticeEntry, RecordInput } from '../../activities/record.js';
 import { refusedAnswer } from '../../client/runs.js';
 import { payloadConverterPath } from '../../runtime/temporal.js';
 import { temporalAddress } from '../support/servers.js';
@@ -19,8 +19,9 @@ const PEOPLE: Record<string, { name: string; operator: boolean }> = {
   olivia: { name: 'Olivia', operator: true },
   bob: { name: 'Bob', operator: false },
 };
-const trail: RecordDecisionInput[] = [];
-const notices: RecordNoticeInput[] = [];
+type Recorded<Entry> = Entry & { offboardingId: string };
+const trail: Recorded<DecisionEntry>[] = [];
+const notices: Recorded<NoticeEntry>[] = [];
 const activities = {
   async identify({ who }: { who: string }): Promise<Identified> {
     const person = PEOPLE[who];
@@ -32,8 +33,12 @@ const activities = {
       identity: who === 'olivia' ? { kind: 'verified', by: 'her badge' } : { kind: 'claimed' },
     };
   },
-  recordDecision: async (input: RecordDecisionInput) => void trail.push(input),
-  recordNotice: async (input: RecordNoticeInput) => void notices.push(input),
+  async record({ offboardingId, entries }: RecordInput): Promise<void> {
+    for (const entry of entries) {
+      if (entry.kind === 'notice') notices.push({ ...entry, offboardingId });
+      else trail.push({ ...entry, offboardingId });
+    }
+  },
 };
 
 let connection: Connection;

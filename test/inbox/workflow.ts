@@ -39,6 +39,7 @@ export async function parcel(id: string): Promise<Parcel> {
   await condition(() => state.takenBy !== null);
   inbox.note({
     notice: 'taken',
+    on: 'taking',
     state: 'taken',
     audience: ['operators'],
     sentence: 'The parcel is gone.',

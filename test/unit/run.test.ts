@@ -16,7 +16,6 @@ import {
   type Run,
   remainingItems,
   stepOf,
-  waitingOn,
   waivedItems,
 } from '../../domain/run.js';
 import { items } from '../../domain/words.js';
@@ -31,7 +30,6 @@ import {
   priya,
   progress,
   runIn,
-  STATES,
   step,
   tasks,
 } from './made-up.js';
@@ -184,32 +182,6 @@ describe('what an approved skip leaves', () => {
       'Everything is handed over except 1,201 items, left by approved skips',
     );
     expect([items(0), items(1), items(2)]).toEqual(['0 items', '1 item', '2 items']);
-  });
-});
-
-describe('whom it waits for', () => {
-  test.each(STATES)('%s', state => {
-    const expected: Record<Run['state'], string> = {
-      preparing: 'nobody',
-      'needs-correction': 'correction',
-      'awaiting-approval': 'acknowledgement',
-      scheduled: 'date',
-      executing: 'nobody',
-      'needs-attention': 'attention',
-      deactivating: 'nobody',
-      closing: 'nobody',
-      closed: 'nobody',
-    };
-    expect(waitingOn(runIn(state))).toBe(expected[state]);
-    expect(waitingOn(runIn(state, { pausedBy: olivia }))).toBe(
-      state === 'closed' || state === 'closing' ? 'nobody' : 'resume',
-    );
-  });
-
-  test('a plan waits for acknowledgements, then for approval, then for the confirmation', () => {
-    const { acknowledgements, approvals } = runIn('scheduled');
-    expect(waitingOn(runIn('awaiting-approval', { acknowledgements }))).toBe('approval');
-    expect(waitingOn(runIn('awaiting-approval', { acknowledgements, approvals }))).toBe('confirmation');
   });
 });
 

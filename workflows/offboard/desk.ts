@@ -18,10 +18,12 @@ import { details } from '../../domain/markdown.js';
 import type { Outcome } from '../../domain/model.js';
 import { nextMessages } from '../../domain/next.js';
 import { type Decision, type DecisionName, parseDecision } from '../../domain/request.js';
-import { isStopping, mode, type Run, remainingItems, taking, waitingOn } from '../../domain/run.js';
+import { isStopping, mode, type Run, remainingItems, taking } from '../../domain/run.js';
+import { dueAt, waitingNow, waitingOn, waitingView } from '../../domain/waiting.js';
 import { openInbox } from '../inbox.js';
 import { STATUS, type Status } from '../messages.js';
 import type { Attempt } from '../proxies.js';
+import { ringBells } from './bells.js';
 
 /** What came of a chapter: an event, and what is going on now, in a sentence. */
 export interface Happening {
@@ -32,7 +34,7 @@ export interface Happening {
 export interface Desk {
   readonly run: Run;
   /** Changes the run and what operators see of it. */
-  change(changes: Partial<Omit<Run, 'state' | 'outcome'>>): void;
+  change(changes: Partial<Omit<Run, 'state' | 'since' | 'waiting' | 'outcome'>>): void;
   /** What is going on, within the same state. */
   say(sentence: string): void;
   /** Enters the state that this event leads to. */
@@ -86,6 +88,7 @@ export function openDesk(run: Run): Desk {
   };
   const change = (changes: Partial<Run>): void => {
     Object.assign(run, changes);
+    run.waiting = waitingNow(run, new Date().toISOString());
     if (scope && wantsToStop(run)) scope.cancel();
     show();
   };
@@ -99,7 +102,13 @@ export function openDesk(run: Run): Desk {
 
   setHandler(
     defineQuery<Status>(STATUS),
-    () => ({ ...run, waitingOn: waitingOn(run), next: nextMessages(run) }),
+    () => ({
+      ...run,
+      waitingOn: waitingOn(run),
+      waitsFor: waitingView(run),
+      due: dueAt(run),
+      next: nextMessages(run),
+    }),
     {
       description: 'The whole state of this offboarding as JSON',
     },
@@ -118,6 +127,11 @@ export function openDesk(run: Run): Desk {
     now: () => ({ state: run.state, plan: run.plan?.digest ?? null }),
   });
   show();
+  ringBells(run, {
+    note: inbox.note,
+    rang: waiting => change({ waiting }),
+    expired: () => change({ turn: taking(run, { kind: 'expire' }) }),
+  });
 
   const desk: Desk = {
     run,
@@ -130,7 +144,14 @@ export function openDesk(run: Run): Desk {
       // A run that has its outcome is not paused any more; what was taken up is no longer pending.
       const ended = isOutcome(event) ? { outcome: event, pausedBy: null } : {};
       const taken = run.turn?.kind === 'prepare' || run.turn?.kind === 'retry';
-      change({ state, sentence: says, ...ended, turn: taken && TAKES_UP.has(event) ? null : run.turn });
+      const since = new Date().toISOString();
+      change({
+        state,
+        since,
+        sentence: says,
+        ...ended,
+        turn: taken && TAKES_UP.has(event) ? null : run.turn,
+      });
     },
     wait(until, { ms, summary } = {}) {
       const ready = (): boolean => isStopping(run) || until();
@@ -172,13 +193,14 @@ function wantsToStop(run: Run): boolean {
 
 /** Ids and words only: search attributes are never encrypted. */
 function attributesOf(run: Run): Record<string, string[] | number[] | Date[]> {
+  const due = dueAt(run);
   return {
     OffboardingState: [run.state],
     OffboardingOutcome: run.outcome ? [run.outcome] : [],
     OffboardingMode: [mode(run)],
     OffboardingLeaver: [run.leaver.id.slice(0, 200)],
     OffboardingWaitingOn: [waitingOn(run)],
-    OffboardingDue: run.plan?.effectiveAt ? [new Date(run.plan.effectiveAt)] : [],
+    OffboardingDue: due === null ? [] : [new Date(due)],
     OffboardingRemaining: [remainingItems(run)],
   };
 }

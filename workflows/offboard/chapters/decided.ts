@@ -4,6 +4,7 @@
  */
 import type { RunState } from '../../../domain/model.js';
 import { doneSoFar, notSwitchedOff, type Run, type Turn } from '../../../domain/run.js';
+import { expirySentence } from '../../../domain/waiting.js';
 import { close, type Desk, type Happening } from '../desk.js';
 
 /** Null = nobody decided anything that the story must take up. */
@@ -17,6 +18,8 @@ export function decided(desk: Desk): Happening | null {
       return { event: 'retried', says: 'Trying again what is not done yet.' };
     case 'prepare':
       return { event: 'anew', says: PREPARING[run.state] ?? 'Making a new revision of the plan.' };
+    case 'expire':
+      return close('expired', `${expirySentence(run)} ${doneSoFar(run)}${blockNote(run)}`);
     case 'finish':
       return finished(run, turn);
     case 'reject': {

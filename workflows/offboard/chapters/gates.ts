@@ -3,9 +3,9 @@
  * `effectiveAt`.
  */
 import { instant } from '../../../domain/request.js';
-import { doneSoFar, openAcknowledgements, quorum } from '../../../domain/run.js';
-import { close, type Desk, type Happening } from '../desk.js';
-import { blockNote, decided } from './decided.js';
+import { missingFor } from '../../../domain/waiting.js';
+import type { Desk, Happening } from '../desk.js';
+import { decided } from './decided.js';
 import { lookAgain } from './look-again.js';
 
 const DAY_MS = 86_400_000;
@@ -21,23 +21,11 @@ export async function correction(desk: Desk): Promise<Happening> {
 
 export async function approval(desk: Desk): Promise<Happening> {
   const { run } = desk;
-  const plan = run.plan!;
-  const ready = (): boolean =>
-    quorum(run, plan.policy).met &&
-    openAcknowledgements(run).length === 0 &&
-    (!plan.policy.confirmation || run.confirmedBy !== null);
-  const answered = await desk.wait(() => run.turn !== null || ready(), {
-    ms: plan.policy.expiresAfterDays * DAY_MS,
-    summary: 'The plan expires if nobody decides',
-  });
+  await desk.wait(() => run.turn !== null || missingFor(run) === 'nobody');
   const turn = decided(desk);
   if (turn) return turn;
-  if (!answered) {
-    const days = plan.policy.expiresAfterDays;
-    return close('expired', `Nobody decided within ${days} days. ${doneSoFar(run)}${blockNote(run)}`);
-  }
   if (isLater(desk))
-    return { event: 'approved-for-later', says: `Approved; access ends ${plan.effectiveAt}.` };
+    return { event: 'approved-for-later', says: `Approved; access ends ${run.plan!.effectiveAt}.` };
   return { event: 'approved', says: 'Approved. Looking once more before anything is changed.' };
 }
 

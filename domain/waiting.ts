@@ -1,0 +1,239 @@
+/**
+ * Who waits, for whom, and until when. A run waits in one state for one kind of thing at a time; for each kind
+ * stands here who is asked, who is told when nobody answers, and whether waiting may end the run. The policy
+ * says after how many days. Values only: a workflow waits until the next bell and records that it rang.
+ */
+import { isOver } from './lifecycle.js';
+import type { RunState } from './model.js';
+import { type Patience, patienceFor } from './policy.js';
+import { instant } from './request.js';
+import { openAcknowledgements, quorum, type Run } from './run.js';
+
+export type WaitingOn =
+  | 'nobody'
+  | 'correction'
+  | 'acknowledgement'
+  | 'approval'
+  | 'confirmation'
+  | 'date'
+  | 'attention'
+  | 'resume';
+
+export type Audience = 'requester' | 'operators' | 'approvers';
+
+export interface Wait {
+  /** Who is asked, and reminded. */
+  audience: readonly Audience[];
+  /** Who is told once reminders have not helped. */
+  escalation: readonly Audience[];
+  /** What they are asked to do, as a sentence without a full stop. */
+  asks: string;
+  /**
+   * Whether nobody's answer is an answer one day: the run ends as `expired`. Only before the first step: what
+   * is half done waits for a person, however long that takes, and escalates again and again.
+   */
+  expires: boolean;
+}
+
+/** Every kind of wait that asks people something. */
+export const WAITS: Readonly<Record<Exclude<WaitingOn, 'nobody' | 'date'>, Wait>> = {
+  correction: {
+    audience: ['operators', 'requester'],
+    escalation: ['approvers'],
+    asks: 'Something must be settled before there can be a plan',
+    expires: true,
+  },
+  acknowledgement: {
+    audience: ['operators'],
+    escalation: ['requester', 'approvers'],
+    asks: 'What the plan leaves to people must be acknowledged',
+    expires: true,
+  },
+  approval: {
+    audience: ['approvers'],
+    escalation: ['requester', 'operators'],
+    asks: 'The plan must be approved or rejected',
+    expires: true,
+  },
+  confirmation: {
+    audience: ['operators'],
+    escalation: ['requester', 'approvers'],
+    asks: 'The approved plan must be confirmed',
+    expires: true,
+  },
+  attention: {
+    audience: ['operators', 'requester'],
+    escalation: ['approvers'],
+    asks: 'Something did not go through and must be decided',
+    expires: false,
+  },
+  resume: {
+    audience: ['operators'],
+    escalation: ['requester', 'approvers'],
+    asks: 'The run is paused and must be resumed or ended',
+    expires: false,
+  },
+};
+
+/** Since when a run waits for one kind of thing, and how often people were told. Moments are ISO 8601. */
+export interface Waiting {
+  on: WaitingOn;
+  since: string;
+  told: number;
+}
+
+/** Whom or what the run waits for now: one word, also a search attribute. */
+export function waitingOn(run: Run): WaitingOn {
+  if (run.pausedBy && !isOver(run.state)) return 'resume';
+  switch (run.state) {
+    case 'needs-correction':
+      return 'correction';
+    case 'needs-attention':
+      return 'attention';
+    case 'scheduled':
+      return 'date';
+    case 'awaiting-approval':
+      return missingFor(run);
+    case 'preparing':
+    case 'executing':
+    case 'deactivating':
+    case 'closing':
+    case 'closed':
+      return 'nobody';
+  }
+}
+
+/** What the plan still lacks before it may be carried out. */
+export function missingFor(run: Run): 'acknowledgement' | 'approval' | 'confirmation' | 'nobody' {
+  if (openAcknowledgements(run).length > 0) return 'acknowledgement';
+  if (run.plan && !quorum(run, run.plan.policy).met) return 'approval';
+  return run.plan?.policy.confirmation && run.confirmedBy === null ? 'confirmation' : 'nobody';
+}
+
+/** The wait that this run is in, kept as it is while it goes on. @param now ISO 8601 */
+export function waitingNow(run: Run, now: string): Waiting | null {
+  const on = waitingOn(run);
+  if (on === 'nobody') return null;
+  return run.waiting?.on === on ? run.waiting : { on, since: now, told: 0 };
+}
+
+/** What happens next if nobody does anything. `notice` is the word under which it is recorded. */
+export interface Bell {
+  notice: 'waits' | 'reminder' | 'escalation' | 'expiry';
+  /** Milliseconds since the epoch. */
+  at: number;
+  audience: readonly Audience[];
+}
+
+/** Null while the run waits for nobody, or only for its date. */
+export function nextBell(run: Run): Bell | null {
+  const { waiting } = run;
+  if (!waiting || waiting.on === 'date' || waiting.on === 'nobody') return null;
+  const wait = WAITS[waiting.on];
+  const patience = patienceOf(run, waiting.on);
+  const { reminder, escalation } = lengths(patience);
+  const since = instant(waiting.since);
+  const expiry = expiresAt(run);
+  const bell = ringing(waiting.told, since, reminder, escalation);
+  if (expiry !== null && expiry <= bell.at)
+    return { notice: 'expiry', at: expiry, audience: [...wait.audience, ...wait.escalation] };
+  const audience = bell.notice === 'escalation' ? [...wait.audience, ...wait.escalation] : wait.audience;
+  return { ...bell, audience };
+}
+
+/** Told at once, then reminded until it escalates, and from then on escalated again each time as much later. */
+function ringing(
+  told: number,
+  since: number,
+  reminder: number,
+  escalation: number,
+): Pick<Bell, 'notice' | 'at'> {
+  if (told === 0) return { notice: 'waits', at: since };
+  const reminders = Math.ceil(escalation / reminder) - 1;
+  if (told <= reminders) return { notice: 'reminder', at: since + told * reminder };
+  return { notice: 'escalation', at: since + (told - reminders) * escalation };
+}
+
+/** When waiting ends the run, in milliseconds since the epoch; null = never. Pausing puts nothing off. */
+export function expiresAt(run: Run): number | null {
+  if (!EXPIRING.has(run.state)) return null;
+  const { expiresAfterDays } = policyOf(run).waiting;
+  return instant(run.since) + expiresAfterDays * DAY_MS;
+}
+
+const EXPIRING: ReadonlySet<RunState> = new Set<RunState>(['needs-correction', 'awaiting-approval']);
+
+/** What people are shown of a wait. Moments are ISO 8601; null = that never comes. */
+export interface WaitingView extends Waiting {
+  audience: readonly Audience[];
+  asks: string;
+  remindsAt: string | null;
+  escalatesAt: string;
+  expiresAt: string | null;
+}
+
+export function waitingView(run: Run): WaitingView | null {
+  const { waiting } = run;
+  if (!waiting || waiting.on === 'date' || waiting.on === 'nobody') return null;
+  const { audience, asks } = WAITS[waiting.on];
+  const bell = nextBell(run);
+  const { escalation } = lengths(patienceOf(run, waiting.on));
+  const expiry = expiresAt(run);
+  return {
+    ...waiting,
+    audience,
+    asks,
+    remindsAt: bell?.notice === 'reminder' ? iso(bell.at) : null,
+    escalatesAt: iso(bell?.notice === 'escalation' ? bell.at : instant(waiting.since) + escalation),
+    expiresAt: expiry === null ? null : iso(expiry),
+  };
+}
+
+/**
+ * The moment by which somebody must have acted, or at which something happens by itself; ISO 8601, null = there
+ * is none. Shown in lists and searched for as `OffboardingDue`.
+ */
+export function dueAt(run: Run): string | null {
+  const view = waitingView(run);
+  const moments = [
+    run.started || isOver(run.state) ? null : (run.plan?.effectiveAt ?? null),
+    view && (view.expiresAt ?? view.escalatesAt),
+  ];
+  const known = moments.flatMap(moment => (moment === null ? [] : instant(moment)));
+  return known.length > 0 ? iso(Math.min(...known)) : null;
+}
+
+/** What a bell says, for the trail and whoever is told. @param now milliseconds since the epoch */
+export function bellSentence(run: Run, bell: Bell, now: number): string {
+  const { waiting } = run;
+  if (!waiting || waiting.on === 'date' || waiting.on === 'nobody') return run.sentence;
+  const { asks } = WAITS[waiting.on];
+  if (bell.notice === 'waits') return `${asks}.`;
+  const days = Math.floor((now - instant(waiting.since)) / DAY_MS);
+  return `${asks}. It has waited for ${days === 1 ? '1 day' : `${days} days`}.`;
+}
+
+/** Why a run that nobody answered ends. */
+export function expirySentence(run: Run): string {
+  const days = policyOf(run).waiting.expiresAfterDays;
+  return `Nobody decided within ${days === 1 ? '1 day' : `${days} days`}.`;
+}
+
+/** The plan's own policy, or the one that was read last while there is no plan yet. */
+function policyOf(run: Run): Run['policy'] {
+  return run.plan?.policy ?? run.policy;
+}
+
+function patienceOf(run: Run, on: keyof typeof WAITS): Patience {
+  return patienceFor(policyOf(run), on);
+}
+
+function lengths(patience: Patience): { reminder: number; escalation: number } {
+  return { reminder: patience.remindAfterDays * DAY_MS, escalation: patience.escalateAfterDays * DAY_MS };
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}
+
+const DAY_MS = 86_400_000;

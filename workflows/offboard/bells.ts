@@ -1,0 +1,62 @@
+/**
+ * Tells people, reminds them, escalates, and ends what nobody answers, beside the story: `domain/waiting.ts`
+ * says when and to whom, durable timers wait for it, and the trail keeps that it rang.
+ */
+import { CancellationScope, condition } from '@temporalio/workflow';
+import type { Run } from '../../domain/run.js';
+import { type Bell, bellSentence, nextBell, type Waiting } from '../../domain/waiting.js';
+import type { Inbox } from '../inbox.js';
+
+/** What a bell may do to the run. */
+export interface Ringing {
+  note: Inbox['note'];
+  /** Somebody was told; this is the wait from now on. */
+  rang(waiting: Waiting): void;
+  /** Nobody decided in time. */
+  expired(): void;
+}
+
+/** A timer is set anew at least this often, so that a clock set right never waits for a wrong one. */
+const LONGEST_TIMER_MS = 30 * 86_400_000;
+
+/** Rings until the workflow completes. */
+export function ringBells(run: Run, ringing: Ringing): void {
+  const loop = async (): Promise<void> => {
+    for (;;) {
+      await condition(() => nextBell(run) !== null && run.turn?.kind !== 'expire');
+      const bell = nextBell(run)!;
+      if (await isTime(run, bell)) ring(run, bell, ringing);
+    }
+  };
+  void CancellationScope.nonCancellable(loop);
+}
+
+/** False where the run waits for something else by then, or the timer was only a piece of the time. */
+async function isTime(run: Run, bell: Bell): Promise<boolean> {
+  const ms = bell.at - Date.now();
+  if (ms <= 0) return true;
+  const other = (): boolean => JSON.stringify(nextBell(run)) !== JSON.stringify(bell);
+  const summary = SUMMARY[bell.notice];
+  return !(await condition(other, Math.min(ms, LONGEST_TIMER_MS), { summary })) && Date.now() >= bell.at;
+}
+
+const SUMMARY: Record<Bell['notice'], string> = {
+  waits: 'Tells people what is waited for',
+  reminder: 'Reminds people, if nobody decides',
+  escalation: 'Tells others, if nobody decides',
+  expiry: 'Expires, if nobody decides',
+};
+
+function ring(run: Run, bell: Bell, { note, rang, expired }: Ringing): void {
+  const waiting = run.waiting!;
+  note({
+    notice: bell.notice,
+    on: waiting.on,
+    state: run.state,
+    audience: [...bell.audience],
+    sentence: bellSentence(run, bell, Date.now()),
+    since: waiting.since,
+  });
+  if (bell.notice === 'expiry') return expired();
+  rang({ ...waiting, told: waiting.told + 1 });
+}
