@@ -9,7 +9,7 @@ import { look } from './look.js';
 import { makePlan } from './make-plan.js';
 import { identify, openRequest } from './people.js';
 import { closeRun, record, settleLedger } from './record.js';
-import { runSteps } from './run-steps.js';
+import { runSteps, stepsSoFar } from './run-steps.js';
 
 /** First argument bound. */
 function bind<I, O>(deps: Deps, verb: (deps: Deps, input: I) => Promise<O>): (input: I) => Promise<O> {
@@ -27,6 +27,7 @@ export function createActivities(deps: Deps) {
       look: bind(deps, look),
       makePlan: bind(deps, makePlan),
       runSteps: bind(deps, runSteps),
+      stepsSoFar: bind(deps, stepsSoFar),
       deactivate: bind(deps, deactivate),
       record: bind(deps, record),
       settleLedger: bind(deps, settleLedger),

@@ -72,26 +72,13 @@ const LANES: readonly ((pages: OpenPage[]) => OpenPage | undefined)[] = [
 const SLICE_MS = 3 * 60_000;
 
 export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsResult> {
-  const plan = await planOf(deps, input.plan);
-  const connector = await deps.systems.get(input.system);
-  const account = plan.accounts.find(one => one.system === input.system)!;
-  const slice: Slice = { deadline: Date.now() + SLICE_MS, totals: {} };
+  const { runs } = await runningSteps(deps, input);
   const results: Record<string, StepResult> = {};
-  const steps = input.steps.map(id => plan.steps.find(one => one.id === id) ?? unknownStep(plan, id));
-  const starting = steps.map(step => ({ id: step.id, takers: gaining(step) }));
+  const starting = runs.map(({ step }) => ({ id: step.id, takers: gaining(step) }));
   const objections = await beginSteps(deps, input.offboardingId, starting);
-  for (const step of steps) {
+  for (const running of runs) {
+    const { step } = running;
     const { id } = step;
-    const running: Running = {
-      deps,
-      connector,
-      plan,
-      step,
-      account,
-      slice,
-      retries: input.retries,
-      waived: input.waived[id] ?? null,
-    };
     const before = step.after.find(other => results[other] && results[other].state !== 'completed');
     const objection = running.waived === null ? objections[id] : undefined;
     try {
@@ -103,16 +90,62 @@ export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsR
       results[id] = await failed(running, error.message);
     }
     if (results[id].state === 'unfinished') break;
-    if (results[id].state === 'completed') await deps.store.runs.finishStep(input.offboardingId, id);
-    await deps.store.audit.append(input.offboardingId, [
-      {
-        subject: `step ${id} ${plan.digest.slice(0, 12)}.${input.retries} ${results[id].state}`,
-        kind: `step-${results[id].state}`,
-        body: { step: id, ...results[id] },
-      },
-    ]);
+    await conclude(running, results[id]);
   }
   return { steps: results };
+}
+
+/** Steps that the run is through with are struck off the register, and the trail says how they ended. */
+async function conclude({ deps, plan, step, retries }: Running, result: StepResult): Promise<void> {
+  const { offboardingId } = plan;
+  if (result.state === 'completed') await deps.store.runs.finishStep(offboardingId, step.id);
+  await deps.store.audit.append(offboardingId, [
+    {
+      subject: `step ${step.id} ${plan.digest.slice(0, 12)}.${retries} ${result.state}`,
+      kind: `step-${result.state}`,
+      body: { step: step.id, ...result },
+    },
+  ]);
+}
+
+/**
+ * What has become of these steps, where nobody lived to tell: a worker died while the run was to stop, and what
+ * is to stop is not tried again. Settles what was under way and looks; changes nothing in the target.
+ */
+export async function stepsSoFar(deps: Deps, input: RunStepsInput): Promise<StepsResult> {
+  const { plan, runs } = await runningSteps(deps, input);
+  const results: Record<string, StepResult> = {};
+  for (const running of runs) {
+    const { id } = running.step;
+    await settleIntended(running);
+    const left = running.waived ? await leftKeys(running) : { count: await count(running) };
+    const finished = left.count === 0 && (await deps.store.manifests.open(plan.manifest, id)).length === 0;
+    results[id] = {
+      ...(await resultOf(running, finished ? 'completed' : 'unfinished', null)),
+      remaining: left.count,
+    };
+    if (finished) await conclude(running, results[id]);
+  }
+  return { steps: results };
+}
+
+/** The steps that are asked for, each with what it takes to run it. */
+async function runningSteps(deps: Deps, input: RunStepsInput): Promise<{ plan: Plan; runs: Running[] }> {
+  const plan = await planOf(deps, input.plan);
+  const connector = await deps.systems.get(input.system);
+  const account = plan.accounts.find(one => one.system === input.system)!;
+  const slice: Slice = { deadline: Date.now() + SLICE_MS, totals: {} };
+  const runs = input.steps.map(id => ({
+    deps,
+    connector,
+    plan,
+    step: plan.steps.find(one => one.id === id) ?? unknownStep(plan, id),
+    account,
+    slice,
+    retries: input.retries,
+    waived: input.waived[id] ?? null,
+  }));
+  return { plan, runs };
 }
 
 function unknownStep(plan: Plan, id: string): never {

@@ -2,7 +2,9 @@
  * Messages in every shape and at every moment: what fits is done, what does not is refused in words, and
  * nothing blocks a run.
  */
+import { CancelledFailure, Context } from '@temporalio/activity';
 import { describe, expect, test } from 'vitest';
+import type { StepsResult } from '../../activities/run-steps.js';
 import { refusedAnswer } from '../../client/runs.js';
 import type { DecisionName } from '../../domain/request.js';
 import type { DecisionAnswer } from '../../workflows/messages.js';
@@ -22,7 +24,19 @@ import {
 import { trap } from '../small-world/mischief.js';
 import { useSmallWorld } from '../small-world/world.js';
 
-const small = useSmallWorld();
+/** Whoever runs this step does it, and then dies before anybody hears of it. */
+let dying: string | null = null;
+const small = useSmallWorld({
+  wrap: activities => ({
+    ...activities,
+    async runSteps(input: Parameters<typeof activities.runSteps>[0]): Promise<StepsResult> {
+      if (!dying || !input.steps.includes(dying)) return activities.runSteps(input);
+      await activities.runSteps(input);
+      await Context.current().cancelled.catch(() => {});
+      throw new CancelledFailure('nobody heard of it');
+    },
+  }),
+});
 const offboardings = () => small.world.offboardings;
 
 /** The same decision as a signal and as an update: what comes of it must be the same. */
@@ -379,6 +393,62 @@ test('cancel in the middle of a step stops at a batch boundary and reports what 
   expect(tickets.changed).toBe(await ticketsMoved());
   expect(tickets.changed).toBeLessThan(MANY);
   expect(report.steps.find(step => step.id === 'crm/deactivate')!.state).toBe('not-run');
+});
+
+describe('where a worker died with the answer', () => {
+  const begun = async (): Promise<Started> => {
+    dying = 'desk/tickets';
+    const run = await start(small);
+    await planned(small, run);
+    await agree(small, run);
+    await running(run);
+    await expect.poll(ticketsMoved, { timeout: 10_000, interval: 20 }).toBe(9);
+    return run;
+  };
+  const resting = (run: Started) =>
+    waitFor(small, run, one => Object.values(one.steps).every(step => step.state !== 'running'));
+
+  test('a paused run shows what is finished as completed, and goes on with the rest', async () => {
+    const run = await begun();
+    await must(small, run, 'pause', 'oscar');
+    const { steps } = await resting(run);
+    expect(steps['desk/tickets']).toMatchObject({ state: 'completed', changed: 9, remaining: 0 });
+    dying = null;
+    await must(small, run, 'resume', 'oscar');
+    expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+    expect(await ticketsMoved()).toBe(9);
+  });
+
+  test('a cancelled run reports it as completed', async () => {
+    const run = await begun();
+    await must(small, run, 'cancel', 'oscar');
+    const report = await offboardings().result(run.run);
+    dying = null;
+    expect(report.steps.find(step => step.id === 'desk/tickets')).toMatchObject({
+      state: 'completed',
+      changed: 9,
+      remaining: 0,
+    });
+  });
+
+  test('what was begun and not finished is never called "not run"', async () => {
+    const slow = await slowTickets();
+    const run = await start(small);
+    await planned(small, run);
+    await agree(small, run);
+    await running(run);
+    await expect.poll(ticketsMoved, { timeout: 10_000, interval: 20 }).toBeGreaterThan(0);
+    await must(small, run, 'cancel', 'oscar');
+    const report = await offboardings().result(run.run);
+    await slow.mend();
+    const tickets = report.steps.find(step => step.id === 'desk/tickets')!;
+    expect(tickets.changed).toBeGreaterThan(0);
+    expect(tickets.changed).toBeLessThan(MANY);
+    expect(tickets).toMatchObject({
+      state: 'failed',
+      message: 'The run ended before this step was finished.',
+    });
+  });
 });
 
 test('Temporal’s own cancel in the middle of a step ends in the same way', async () => {

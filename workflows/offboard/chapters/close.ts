@@ -1,6 +1,6 @@
 /** The end of every run: access as it was asked for, the certificate, the report. */
 import { workflowInfo } from '@temporalio/workflow';
-import { doneSoFar, type Run } from '../../../domain/run.js';
+import { doneSoFar, type Run, type StepProgress } from '../../../domain/run.js';
 import type { Report } from '../../messages.js';
 import { ask, quick } from '../../proxies.js';
 import type { Desk } from '../desk.js';
@@ -13,7 +13,7 @@ export async function certify(desk: Desk): Promise<Report> {
   if (run.outcome === 'cancelled') await endCancelled(desk);
   for (const [id, progress] of Object.entries(run.steps)) {
     if (progress.state === 'queued' || progress.state === 'running')
-      desk.change({ steps: { ...run.steps, [id]: { ...progress, state: 'not-run' } } });
+      desk.change({ steps: { ...run.steps, [id]: { ...progress, ...brokenOff(progress) } } });
   }
   const closed = await ask(quick.closeRun, `Certificate: ${run.outcome}`, {
     run,
@@ -24,6 +24,13 @@ export async function certify(desk: Desk): Promise<Report> {
   if (closed.ok) desk.change({ certificate: closed.value.certificate });
   else desk.change({ sentence: `${run.sentence} The certificate could not be written: ${closed.sentence}` });
   return reportOf(run);
+}
+
+/** What was begun and not finished is not "not run". */
+function brokenOff({ changed }: StepProgress): Partial<StepProgress> {
+  return changed > 0
+    ? { state: 'failed', message: 'The run ended before this step was finished.' }
+    : { state: 'not-run' };
 }
 
 async function endCancelled(desk: Desk): Promise<void> {

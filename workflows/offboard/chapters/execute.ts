@@ -1,5 +1,5 @@
 /** The steps in order. What fails stops only what depends on it; then the run parks and waits for people. */
-import type { StepsResult } from '../../../activities/run-steps.js';
+import type { RunStepsInput, StepsResult } from '../../../activities/run-steps.js';
 import { type Group, nextGroup, stuckSteps } from '../../../domain/order.js';
 import type { PlanStep } from '../../../domain/plan.js';
 import {
@@ -13,7 +13,7 @@ import {
 } from '../../../domain/run.js';
 import { takers } from '../../../domain/view.js';
 import { number } from '../../../domain/words.js';
-import { type Attempt, ask, long } from '../../proxies.js';
+import { type Attempt, ask, long, prompt } from '../../proxies.js';
 import { close, type Desk, type Happening } from '../desk.js';
 import { decided } from './decided.js';
 import { lookAgain, lookAtAll, waivedKeys } from './look-again.js';
@@ -74,8 +74,17 @@ async function runGroup(desk: Desk, group: Group): Promise<void> {
   const answers = await desk.interruptible(() =>
     Promise.all([ask(long.runSteps, summaryOf(run, group), input)]),
   );
-  const ran = answers?.[0] ?? null;
+  const ran = answers?.[0] ?? (await soFar(input));
   progressAll(desk, Object.fromEntries(group.steps.map(step => [step.id, outcomeOf(run, step.id, ran)])));
+}
+
+/**
+ * Whoever was to stop at the next boundary died before: what is done by then is asked for, not guessed. Null where
+ * nobody answers soon either: then the next look will tell.
+ */
+async function soFar(input: RunStepsInput): Promise<Attempt<StepsResult> | null> {
+  const found = await ask(prompt.stepsSoFar, `How far ${input.system} is`, input);
+  return found.ok ? found : null;
 }
 
 /** A step the activity did not get to is queued again: the slice was over, or the run is paused. */
