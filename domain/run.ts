@@ -13,7 +13,6 @@ import type { Participant, Refusal, Signer } from './people.js';
 import { gaining, type Plan, type PlanStep, toAcknowledge } from './plan.js';
 import { DEFAULT_POLICY, type Policy } from './policy.js';
 import type { Order } from './request.js';
-import type { Waiting } from './waiting.js';
 import { items } from './words.js';
 
 export interface StepProgress {
@@ -100,6 +99,24 @@ export function taking(run: Pick<Run, 'turn'>, turn: Turn): Turn {
 /** True when the run is to end at its next boundary. */
 export function isStopping(run: Pick<Run, 'turn'>): boolean {
   return run.turn?.kind === 'cancel' || run.turn?.kind === 'finish';
+}
+
+/** Whom or what a run waits for, in one word. */
+export type WaitingOn =
+  | 'nobody'
+  | 'correction'
+  | 'acknowledgement'
+  | 'approval'
+  | 'confirmation'
+  | 'date'
+  | 'attention'
+  | 'resume';
+
+/** Since when a run waits for one kind of thing, and how often people were told. Moments are ISO 8601. */
+export interface Waiting {
+  on: WaitingOn;
+  since: string;
+  told: number;
 }
 
 export interface Run {

@@ -7,17 +7,7 @@ import { isOver } from './lifecycle.js';
 import type { RunState } from './model.js';
 import { type Patience, patienceFor } from './policy.js';
 import { instant } from './request.js';
-import { openAcknowledgements, quorum, type Run } from './run.js';
-
-export type WaitingOn =
-  | 'nobody'
-  | 'correction'
-  | 'acknowledgement'
-  | 'approval'
-  | 'confirmation'
-  | 'date'
-  | 'attention'
-  | 'resume';
+import { openAcknowledgements, quorum, type Run, type Waiting, type WaitingOn } from './run.js';
 
 export type Audience = 'requester' | 'operators' | 'approvers';
 
@@ -74,13 +64,6 @@ export const WAITS: Readonly<Record<Exclude<WaitingOn, 'nobody' | 'date'>, Wait>
     expires: false,
   },
 };
-
-/** Since when a run waits for one kind of thing, and how often people were told. Moments are ISO 8601. */
-export interface Waiting {
-  on: WaitingOn;
-  since: string;
-  told: number;
-}
 
 /** Whom or what the run waits for now: one word, also a search attribute. */
 export function waitingOn(run: Run): WaitingOn {

@@ -5,8 +5,8 @@
 import type { Finding, Outcome, RunState, StepState } from '../domain/model.js';
 import type { Participant } from '../domain/people.js';
 import type { DecisionName, Order } from '../domain/request.js';
-import type { Run } from '../domain/run.js';
-import type { WaitingOn, WaitingView } from '../domain/waiting.js';
+import type { Run, WaitingOn } from '../domain/run.js';
+import type { WaitingView } from '../domain/waiting.js';
 
 export const REQUEST_OFFBOARDING = 'requestOffboarding';
 export const OFFBOARD_USER = 'offboardUser';

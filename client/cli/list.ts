@@ -2,7 +2,7 @@
 import type { Command } from '@commander-js/extra-typings';
 import Table from 'cli-table3';
 import type { RunState } from '../../domain/model.js';
-import type { WaitingOn } from '../../domain/waiting.js';
+import type { WaitingOn } from '../../domain/run.js';
 import { clean } from '../clean.js';
 import { Problem } from '../problem.js';
 import type { Listed } from '../runs.js';

@@ -1,7 +1,7 @@
 /** Who is asked, who is reminded, who is told, and when a run expires: the bells of every kind of wait. */
 import { describe, expect, test } from 'vitest';
 import { policySchema } from '../../domain/policy.js';
-import type { Run } from '../../domain/run.js';
+import type { Run, Waiting } from '../../domain/run.js';
 import {
   type Bell,
   bellSentence,
@@ -9,7 +9,6 @@ import {
   expirySentence,
   nextBell,
   WAITS,
-  type Waiting,
   waitingNow,
   waitingOn,
   waitingView,

@@ -3,8 +3,8 @@
  * says when and to whom, durable timers wait for it, and the trail keeps that it rang.
  */
 import { CancellationScope, condition } from '@temporalio/workflow';
-import type { Run } from '../../domain/run.js';
-import { type Bell, bellSentence, nextBell, type Waiting } from '../../domain/waiting.js';
+import type { Run, Waiting } from '../../domain/run.js';
+import { type Bell, bellSentence, nextBell } from '../../domain/waiting.js';
 import type { Inbox } from '../inbox.js';
 
 /** What a bell may do to the run. */
