@@ -40,8 +40,8 @@ export interface Rules<Decision extends { name: string; by: string }> {
   judge(decision: Decision, who: Sender, now: string): { accepted: boolean; sentence: string };
   /** Told of every refusal, to show it. */
   refused(refusal: Refusal): void;
-  /** Told before each message is judged, with its number. */
-  counted(number: number): void;
+  /** Told before each message is judged. */
+  counted(): void;
   /** What callers are told beside the verdict, and what the trail keeps as the plan that was decided on. */
   now(): { state: string; plan: string | null };
 }
@@ -57,7 +57,9 @@ export interface Answer {
 export interface Inbox {
   /** Tells the trail something that nobody decided: what came about, and who should know. */
   note(notice: Omit<NoticeEntry, 'kind' | 'number'>): void;
-  /** Waits until every message that came has been judged, answered and recorded. */
+  /** Every message that came has been judged, answered and recorded. */
+  isSettled(): boolean;
+  /** Waits for that. */
   settled(): Promise<void>;
 }
 
@@ -79,6 +81,8 @@ export function openInbox<Decision extends { name: string; by: string }>(rules: 
   let judged = 0;
   let notes = 0;
 
+  const isSettled = (): boolean =>
+    letters.length === 0 && !judging && unrecorded.length === 0 && !recording && allHandlersFinished();
   const enqueue = (name: string, payload: unknown): void => {
     letters.push({ name, payload });
   };
@@ -133,11 +137,8 @@ export function openInbox<Decision extends { name: string; by: string }>(rules: 
       notes += 1;
       unrecorded.push({ kind: 'notice', number: notes, ...notice });
     },
-    settled: () =>
-      condition(
-        () =>
-          letters.length === 0 && !judging && unrecorded.length === 0 && !recording && allHandlersFinished(),
-      ),
+    isSettled,
+    settled: () => condition(isSettled),
   };
 }
 
@@ -160,7 +161,7 @@ async function decide<Decision extends { name: string; by: string }>(
   letter: Letter,
   number: number,
 ): Promise<{ answer: Answer; entry: DecisionEntry }> {
-  rules.counted(number);
+  rules.counted();
   const parsed = rules.parse(letter.name, letter.payload);
   const { sentence, accepted, who } = parsed.ok
     ? await identifyAndJudge(rules, parsed.value)

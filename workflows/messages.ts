@@ -44,6 +44,8 @@ export interface OffboardUserInput {
   order: Order;
   leaver: Participant;
   requester: Participant;
+  /** The run as an earlier execution of this very offboarding left it: its history had grown too long. */
+  carried?: Run;
 }
 
 /** Type of the failure that a refused update ends with; the whole answer is its one detail. */

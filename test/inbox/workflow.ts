@@ -31,8 +31,8 @@ export async function parcel(id: string): Promise<Parcel> {
     }),
     judge: (decision, who) => judge(state, decision, who),
     refused: refusal => state.refused.push(refusal),
-    counted: number => {
-      state.decided = number;
+    counted: () => {
+      state.decided += 1;
     },
     now: () => ({ state: state.takenBy ? 'taken' : 'waiting', plan: null }),
   });

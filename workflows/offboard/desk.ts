@@ -39,8 +39,14 @@ export interface Desk {
   say(sentence: string): void;
   /** Enters the state that this event leads to. */
   happened(happening: Happening): void;
-  /** Waits until `until` holds, the run is to end, or the time (ms) is over. False = the time is over. */
+  /**
+   * Waits until `until` holds, the run is to end, or the time (ms) is over. False = the time is over. Whoever
+   * waits is at rest: where the history has grown too long, the story begins this chapter again in a fresh
+   * execution.
+   */
   wait(until: () => boolean, options?: { ms?: number; summary?: string }): Promise<boolean>;
+  /** Between two pieces of work: goes on in a fresh execution where the history has grown too long. */
+  breathe(): Promise<void>;
   /** Waits while the run is paused, or until it is to end. */
   whilePaused(): Promise<void>;
   /**
@@ -52,6 +58,12 @@ export interface Desk {
   stopped(): boolean;
   /** Waits until every message that came has been judged. */
   settled(): Promise<void>;
+}
+
+/** How a run whose history has grown too long goes on. `begin` never comes back. */
+export interface Renewal {
+  isDue(): boolean;
+  begin(): Promise<never>;
 }
 
 /** The end of the run, with how it ended. What chapters return instead of setting a state. */
@@ -75,7 +87,7 @@ const MESSAGES: Record<DecisionName, string> = {
 };
 
 /** Installs every message before the first await, and starts the decision loop. */
-export function openDesk(run: Run): Desk {
+export function openDesk(run: Run, renewal: Renewal): Desk {
   const shown = { attributes: '' };
   let scope: CancellationScope | null = null;
 
@@ -123,7 +135,7 @@ export function openDesk(run: Run): Desk {
       return verdict;
     },
     refused: refusal => change({ refused: [...run.refused, refusal].slice(-20) }),
-    counted: number => change({ decided: number }),
+    counted: () => change({ decided: run.decided + 1 }),
     now: () => ({ state: run.state, plan: run.plan?.digest ?? null }),
   });
   show();
@@ -132,6 +144,12 @@ export function openDesk(run: Run): Desk {
     rang: waiting => change({ waiting }),
     expired: () => change({ turn: taking(run, { kind: 'expire' }) }),
   });
+
+  // Others may have had their turn between the moment that was waited for and this one.
+  const settled = async (): Promise<void> => {
+    do await inbox.settled();
+    while (!inbox.isSettled());
+  };
 
   const desk: Desk = {
     run,
@@ -153,10 +171,20 @@ export function openDesk(run: Run): Desk {
         turn: taken && TAKES_UP.has(event) ? null : run.turn,
       });
     },
-    wait(until, { ms, summary } = {}) {
+    async wait(until, { ms, summary } = {}) {
       const ready = (): boolean => isStopping(run) || until();
-      if (ms === undefined) return condition(ready).then(() => true);
-      return condition(ready, ms, { summary });
+      const awake = (): boolean => ready() || renewal.isDue();
+      const inTime =
+        ms === undefined ? await condition(awake).then(() => true) : await condition(awake, ms, { summary });
+      if (ready() || !renewal.isDue()) return inTime;
+      await settled();
+      // A message that was still on its way may have been what was waited for.
+      return ready() || renewal.begin();
+    },
+    async breathe() {
+      if (!renewal.isDue()) return;
+      await settled();
+      await renewal.begin();
     },
     async whilePaused() {
       if (run.pausedBy) await desk.wait(() => run.pausedBy === null);
@@ -177,7 +205,7 @@ export function openDesk(run: Run): Desk {
       }
     },
     stopped: () => isStopping(run),
-    settled: inbox.settled,
+    settled,
   };
   return desk;
 }

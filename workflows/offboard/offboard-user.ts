@@ -4,12 +4,12 @@
  * decisions reach it through the desk. Nothing is deactivated unless every step succeeded and a fresh look
  * shows that nothing is left; a failure parks the run and keeps its history.
  */
-import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, continueAsNew, type WorkflowInfo, workflowInfo } from '@temporalio/workflow';
 import { isOutcome, isOver } from '../../domain/lifecycle.js';
 import type { RunState } from '../../domain/model.js';
 import type { Participant } from '../../domain/people.js';
 import { type Order, parseRequest } from '../../domain/request.js';
-import { newRun } from '../../domain/run.js';
+import { newRun, type Run } from '../../domain/run.js';
 import { archive } from '../archive-run.js';
 import { type OffboardUserInput, offboardingWorkflowId, type Report } from '../messages.js';
 import { certify } from './chapters/close.js';
@@ -18,14 +18,15 @@ import { decided } from './chapters/decided.js';
 import { attention, execute } from './chapters/execute.js';
 import { approval, correction, date } from './chapters/gates.js';
 import { prepare } from './chapters/prepare.js';
-import { type Desk, type Happening, openDesk } from './desk.js';
+import { type Desk, type Happening, openDesk, type Renewal } from './desk.js';
 
 export async function offboardUser(input?: OffboardUserInput): Promise<Report> {
   const { workflowId } = workflowInfo();
   const read = readInput(input, workflowId);
   if ('refusal' in read) return refused(read.refusal);
   const { offboardingId } = read;
-  const desk = openDesk(newRun({ ...read, workflowId, now: new Date().toISOString() }));
+  const run = read.carried ?? newRun({ ...read, workflowId, now: new Date().toISOString() });
+  const desk = openDesk(run, renewal(run));
   // A cancellation is noted by the desk and ends the story at its next safe boundary, with a report.
   return CancellationScope.nonCancellable(async () => {
     await archive.start(offboardingId);
@@ -52,6 +53,7 @@ const STORY: Record<Exclude<RunState, 'closing' | 'closed'>, (desk: Desk) => Pro
 async function live(desk: Desk): Promise<void> {
   const { run } = desk;
   while (!isOver(run.state)) {
+    await desk.breathe();
     const happening = (desk.stopped() && decided(desk)) || (await STORY[run.state](desk));
     // What was decided in the very moment in which a chapter ended still counts, but for an ending that
     // cannot be taken back.
@@ -64,6 +66,7 @@ interface Read {
   order: Order;
   leaver: Participant;
   requester: Participant;
+  carried?: Run;
 }
 
 /**
@@ -88,7 +91,32 @@ function readInput(input: OffboardUserInput | undefined, workflowId: string): Re
       refusal: `The offboarding of this person runs under the id "${expected}", so that there is only one; this one was started as "${workflowId}". ${instead}`,
     };
   }
-  return { offboardingId, order: order.value, leaver, requester };
+  const { carried } = input as OffboardUserInput;
+  if (carried && !isContinued(workflowInfo()))
+    return { refusal: `This workflow goes on from an earlier one only by itself. ${instead}` };
+  return { offboardingId, order: order.value, leaver, requester, carried };
+}
+
+/**
+ * What is carried along is believed only where the server says that this execution goes on from another one. A
+ * cron schedule and a retry say so too, with whatever somebody started the first one with.
+ */
+function isContinued({ continuedFromExecutionRunId, cronSchedule, attempt }: WorkflowInfo): boolean {
+  return continuedFromExecutionRunId !== undefined && !cronSchedule && attempt === 1;
+}
+
+/**
+ * Histories have an end: where the server suggests it, the run goes on in a fresh execution, with everything it
+ * knows. Its store, its chain and its id are the same; who looks at it is shown the latest.
+ */
+function renewal(run: Run): Renewal {
+  return {
+    isDue: () => workflowInfo().continueAsNewSuggested,
+    begin() {
+      const { offboardingId, order, leaver, requester } = run;
+      return continueAsNew<typeof offboardUser>({ offboardingId, order, leaver, requester, carried: run });
+    },
+  };
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -27,6 +27,7 @@ export async function execute(desk: Desk): Promise<Happening> {
   desk.change({ started: true });
   desk.say('Handing over.');
   for (let group = nextGroup(run); group && !desk.stopped(); group = nextGroup(run)) {
+    await desk.breathe();
     if (run.pausedBy) await desk.whilePaused();
     else await runGroup(desk, group);
   }
