@@ -131,11 +131,11 @@ describe('what is carried along', () => {
     const cron = await forged({ cronSchedule: '@every 1s' });
     const last = async (runId: string) =>
       (await temporal().workflow.getHandle(run.run, runId).fetchHistory()).events?.at(-1)
-        ?.workflowExecutionContinuedAsNewEventAttributes;
+        ?.workflowExecutionCompletedEventAttributes;
     await expect.poll(() => last(cron.firstExecutionRunId), { timeout: 10_000 }).toBeTruthy();
     const second = (await last(cron.firstExecutionRunId))!.newExecutionRunId!;
     await expect.poll(() => last(second), { timeout: 10_000 }).toBeTruthy();
-    const [payload] = (await last(second))!.lastCompletionResult!.payloads!;
+    const [payload] = (await last(second))!.result!.payloads!;
     expect(JSON.parse(Buffer.from(payload!.data!).toString())).toMatchObject(refused);
     await temporal().workflow.getHandle(run.run).terminate('the test is over');
   });
