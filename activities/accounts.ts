@@ -4,8 +4,8 @@
  */
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account, Finding, Person } from '../domain/model.js';
+import type { PatienceOfWaits } from '../domain/patience.js';
 import { mayRequest, type Participant } from '../domain/people.js';
-import type { Policy } from '../domain/policy.js';
 import type { Order } from '../domain/request.js';
 
 import type { Deps } from './deps.js';
@@ -30,16 +30,16 @@ export interface ResolvedAccounts {
   requester: Participant;
   accounts: Account[];
   findings: Finding[];
-  /** What holds until a plan pins one. */
-  policy: Policy;
+  /** How long people are waited for until a plan pins a policy. */
+  patience: PatienceOfWaits;
 }
 
 export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): Promise<ResolvedAccounts> {
   const people = await peopleOf(deps, input);
-  const { policy } = deps;
+  const patience = deps.policy.waiting;
   if ('objection' in people) {
     const { leaver, requester } = input;
-    return { objection: people.objection, leaver, requester, accounts: [], findings: [], policy };
+    return { objection: people.objection, leaver, requester, accounts: [], findings: [], patience };
   }
   const { person, leaver, requester } = people;
   await deps.store.runs.open(
@@ -73,7 +73,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
       objection: null,
       leaver,
       requester,
-      policy,
+      patience,
       accounts: [],
       findings: unknown.map(system => ({
         code: 'system-unreachable',
@@ -89,7 +89,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
     objection: null,
     leaver,
     requester,
-    policy,
+    patience,
     accounts: each.flatMap(one => one.account ?? []),
     findings: each.flatMap(one => one.findings),
   };

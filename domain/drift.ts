@@ -4,7 +4,7 @@
  */
 import type { Account } from './model.js';
 import { isEffect, type Plan } from './plan.js';
-import { driftLimit } from './policy.js';
+import type { Policy } from './policy.js';
 
 export interface SeenWorld {
   system: string;
@@ -54,4 +54,9 @@ export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): stri
   return world.some(system => system.policyChanged)
     ? ['The policy has changed since the plan was made.', ...perSystem]
     : perSystem;
+}
+
+/** How many new items a category may gain before people are asked again. */
+export function driftLimit(policy: Policy, baseline: number): number {
+  return Math.max(policy.drift.floor, Math.floor((baseline * policy.drift.percent) / 100));
 }

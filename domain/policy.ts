@@ -4,6 +4,7 @@
  * approved.
  */
 import { z } from 'zod';
+import { DEFAULT_PATIENCE } from './patience.js';
 
 const days = z.number().positive().max(3650);
 /** How long people are waited for before they are reminded, and before somebody else is told. In days. */
@@ -32,10 +33,10 @@ export const policySchema = z.strictObject({
   /** How long a run waits for people. For one kind of wait it may be said otherwise, under its name. */
   waiting: z
     .strictObject({
-      remindAfterDays: days.default(3),
-      escalateAfterDays: days.default(14),
+      remindAfterDays: days.default(DEFAULT_PATIENCE.remindAfterDays),
+      escalateAfterDays: days.default(DEFAULT_PATIENCE.escalateAfterDays),
       /** After so many days a question or a plan that nobody decided on expires. Never a silent approval. */
-      expiresAfterDays: days.default(90),
+      expiresAfterDays: days.default(DEFAULT_PATIENCE.expiresAfterDays),
       correction: patience,
       acknowledgement: patience,
       approval: patience,
@@ -52,28 +53,3 @@ export const policySchema = z.strictObject({
 });
 
 export type Policy = z.infer<typeof policySchema>;
-
-/** What holds where no configuration says otherwise. */
-export const DEFAULT_POLICY: Policy = policySchema.parse({});
-
-/** In days. */
-export interface Patience {
-  remindAfterDays: number;
-  escalateAfterDays: number;
-}
-
-/** How long people are waited for in this kind of wait. */
-export function patienceFor(
-  { waiting }: Policy,
-  on: 'correction' | 'acknowledgement' | 'approval' | 'confirmation' | 'attention' | 'resume',
-): Patience {
-  return {
-    remindAfterDays: waiting[on]?.remindAfterDays ?? waiting.remindAfterDays,
-    escalateAfterDays: waiting[on]?.escalateAfterDays ?? waiting.escalateAfterDays,
-  };
-}
-
-/** How many new items a category may gain before people are asked again. */
-export function driftLimit(policy: Policy, baseline: number): number {
-  return Math.max(policy.drift.floor, Math.floor((baseline * policy.drift.percent) / 100));
-}

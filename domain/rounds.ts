@@ -5,9 +5,10 @@
  * of its own (100, 101, ...).
  */
 import { assigner, continued } from './assign.js';
+import { driftLimit } from './drift.js';
 import type { ItemException, ItemKey, Successor } from './model.js';
 import type { PlanStep } from './plan.js';
-import { driftLimit, type Policy } from './policy.js';
+import type { Policy } from './policy.js';
 
 const ROUNDS_PER_RETRY = 100;
 

@@ -9,9 +9,10 @@ import type {
   RunState,
   StepState,
 } from './model.js';
+import { DEFAULT_PATIENCE, type PatienceOfWaits } from './patience.js';
 import type { Participant, Refusal, Signer } from './people.js';
 import { gaining, type Plan, type PlanStep, toAcknowledge } from './plan.js';
-import { DEFAULT_POLICY, type Policy } from './policy.js';
+import type { Policy } from './policy.js';
 import type { Order } from './request.js';
 import { items } from './words.js';
 
@@ -134,8 +135,8 @@ export interface Run {
   requester: Participant;
   /** The request with every amendment applied. */
   order: Order;
-  /** The policy as it was read last: it holds until a plan pins one. */
-  policy: Policy;
+  /** How long people are waited for, as it was read last: it holds until a plan pins a policy. */
+  patience: PatienceOfWaits;
   /** Counts plans; a new one voids approvals. */
   revision: number;
   plan: Plan | null;
@@ -198,7 +199,7 @@ export function newRun(given: {
     leaver: given.leaver,
     requester: given.requester,
     order: given.order,
-    policy: DEFAULT_POLICY,
+    patience: DEFAULT_PATIENCE,
     revision: 0,
     plan: null,
     findings: [],

@@ -5,7 +5,7 @@
  */
 import { isOver } from './lifecycle.js';
 import type { RunState } from './model.js';
-import { type Patience, patienceFor } from './policy.js';
+import { type Patience, type PatienceOfWaits, patienceFor, type WaitForPeople } from './patience.js';
 import { instant } from './request.js';
 import { openAcknowledgements, quorum, type Run, type Waiting, type WaitingOn } from './run.js';
 
@@ -26,7 +26,7 @@ export interface Wait {
 }
 
 /** Every kind of wait that asks people something. */
-export const WAITS: Readonly<Record<Exclude<WaitingOn, 'nobody' | 'date'>, Wait>> = {
+export const WAITS: Readonly<Record<WaitForPeople, Wait>> = {
   correction: {
     audience: ['operators', 'requester'],
     escalation: ['approvers'],
@@ -113,8 +113,7 @@ export function nextBell(run: Run): Bell | null {
   const { waiting } = run;
   if (!waiting || waiting.on === 'date' || waiting.on === 'nobody') return null;
   const wait = WAITS[waiting.on];
-  const patience = patienceOf(run, waiting.on);
-  const { reminder, escalation } = lengths(patience);
+  const { reminder, escalation } = lengths(patienceFor(patienceOf(run), waiting.on));
   const since = instant(waiting.since);
   const expiry = expiresAt(run);
   const bell = ringing(waiting.told, since, reminder, escalation);
@@ -140,7 +139,7 @@ function ringing(
 /** When waiting ends the run, in milliseconds since the epoch; null = never. Pausing puts nothing off. */
 export function expiresAt(run: Run): number | null {
   if (!EXPIRING.has(run.state)) return null;
-  const { expiresAfterDays } = policyOf(run).waiting;
+  const { expiresAfterDays } = patienceOf(run);
   return instant(run.since) + expiresAfterDays * DAY_MS;
 }
 
@@ -160,7 +159,7 @@ export function waitingView(run: Run): WaitingView | null {
   if (!waiting || waiting.on === 'date' || waiting.on === 'nobody') return null;
   const { audience, asks } = WAITS[waiting.on];
   const bell = nextBell(run);
-  const { escalation } = lengths(patienceOf(run, waiting.on));
+  const { escalation } = lengths(patienceFor(patienceOf(run), waiting.on));
   const expiry = expiresAt(run);
   return {
     ...waiting,
@@ -198,17 +197,13 @@ export function bellSentence(run: Run, bell: Bell, now: number): string {
 
 /** Why a run that nobody answered ends. */
 export function expirySentence(run: Run): string {
-  const days = policyOf(run).waiting.expiresAfterDays;
+  const days = patienceOf(run).expiresAfterDays;
   return `Nobody decided within ${days === 1 ? '1 day' : `${days} days`}.`;
 }
 
-/** The plan's own policy, or the one that was read last while there is no plan yet. */
-function policyOf(run: Run): Run['policy'] {
-  return run.plan?.policy ?? run.policy;
-}
-
-function patienceOf(run: Run, on: keyof typeof WAITS): Patience {
-  return patienceFor(policyOf(run), on);
+/** The plan's own, or what was read last while there is no plan yet. */
+function patienceOf(run: Run): PatienceOfWaits {
+  return run.plan?.policy.waiting ?? run.patience;
 }
 
 function lengths(patience: Patience): { reminder: number; escalation: number } {

@@ -4,7 +4,7 @@
  */
 import { afterEach, expect, test } from 'vitest';
 import type { NoticeEntry } from '../../activities/record.js';
-import { DEFAULT_POLICY } from '../../domain/policy.js';
+import { DEFAULT_PATIENCE } from '../../domain/patience.js';
 import {
   acknowledgeAll,
   agree,
@@ -22,7 +22,7 @@ import { useSmallWorld } from '../small-world/world.js';
 
 const small = useSmallWorld();
 afterEach(() => {
-  small.world.config.policy.waiting = { ...DEFAULT_POLICY.waiting };
+  small.world.config.policy.waiting = { ...DEFAULT_PATIENCE };
 });
 
 const seconds = (n: number): number => n / 86_400;
@@ -39,7 +39,7 @@ const rung = async (run: Started): Promise<string[]> =>
 
 test('a plan that nobody decides on: told, reminded, escalated, expired, and each of it is in the trail', async () => {
   small.world.config.policy.waiting = {
-    ...DEFAULT_POLICY.waiting,
+    ...DEFAULT_PATIENCE,
     remindAfterDays: seconds(1),
     escalateAfterDays: seconds(2.5),
     expiresAfterDays: seconds(4.5),
@@ -73,7 +73,7 @@ test('a plan that nobody decides on: told, reminded, escalated, expired, and eac
 });
 
 test('each thing that is waited for asks its own people, once; what was decided is not reminded of', async () => {
-  small.world.config.policy.waiting = { ...DEFAULT_POLICY.waiting, remindAfterDays: seconds(60) };
+  small.world.config.policy.waiting = { ...DEFAULT_PATIENCE, remindAfterDays: seconds(60) };
   const run = await start(small);
   await planned(small, run);
   await acknowledgeAll(small, run);
@@ -98,7 +98,7 @@ test('what cannot be planned expires too, and a block stays in place', async () 
 
 test('a parked run escalates again and again and never ends by itself; once retried, nobody is reminded', async () => {
   small.world.config.policy.waiting = {
-    ...DEFAULT_POLICY.waiting,
+    ...DEFAULT_PATIENCE,
     expiresAfterDays: seconds(600),
     attention: { remindAfterDays: seconds(0.4), escalateAfterDays: seconds(0.7) },
   };

@@ -1,8 +1,8 @@
 /** How far the world may move before people are asked again. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { reasonsToAskAgain, type SeenWorld } from '../../domain/drift.js';
-import { driftLimit, policySchema } from '../../domain/policy.js';
+import { driftLimit, reasonsToAskAgain, type SeenWorld } from '../../domain/drift.js';
+import { policySchema } from '../../domain/policy.js';
 import { plan, step, tasks } from './made-up.js';
 
 const policy = policySchema.parse({});

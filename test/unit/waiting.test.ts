@@ -24,7 +24,7 @@ function waiting(state: Run['state'], more: Partial<Run> = {}, policy: object = 
   const run = runIn(state, { since: NOW, ...more });
   const parsed = policySchema.parse({ waiting: policy });
   if (run.plan) run.plan = plan({ ...run.plan, policy: parsed });
-  run.policy = parsed;
+  run.patience = parsed.waiting;
   run.waiting = waitingNow(run, NOW);
   return run;
 }

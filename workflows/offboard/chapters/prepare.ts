@@ -87,11 +87,11 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
     },
   );
   if (!resolved.ok || resolved.value.objection) return resolved;
-  const { leaver, requester, accounts, policy } = resolved.value;
+  const { leaver, requester, accounts, patience } = resolved.value;
   const access = Object.fromEntries(
     accounts.map((account): [string, Access] => [account.system, accessOf(run, account)]),
   );
-  desk.change({ leaver, requester, policy, access: { ...run.access, ...access }, accounts });
+  desk.change({ leaver, requester, patience, access: { ...run.access, ...access }, accounts });
   return resolved;
 }
 
