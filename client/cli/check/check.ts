@@ -11,6 +11,7 @@ import type { Connector } from '../../systems.js';
 import { type Context, inSession, newCommand, type Session } from '../command.js';
 import { EXIT } from '../exit.js';
 import type { Terminal } from '../terminal.js';
+import { checkArchive } from './archive.js';
 import type { Finding } from './finding.js';
 import { checkRoles, checkRules } from './people.js';
 import { checkStore } from './store.js';
@@ -37,7 +38,7 @@ export function registerCheck(program: Command, context: Context): void {
 
 async function checkAll(session: Session, installation: Installation): Promise<Finding[]> {
   const connectors = new Map<string, Connector>();
-  const [store, systems, temporal] = await Promise.all([
+  const [store, systems, temporal, archive] = await Promise.all([
     attempt('store', () => checkStore(session.reach)),
     Promise.all(
       Object.keys(installation.config.systems).map(system =>
@@ -45,11 +46,12 @@ async function checkAll(session: Session, installation: Installation): Promise<F
       ),
     ),
     attempt('temporal', () => checkTemporal(session.reach)),
+    attempt('archive', () => checkArchive(session.reach)),
   ]);
   const { config } = installation;
   const roles = await attempt('roles', () => checkRoles(config, connectors));
   const rules = await attempt('successors', () => checkRules(config, connectors));
-  return [...store, ...systems.flat(), ...roles, ...rules, ...temporal];
+  return [...store, ...systems.flat(), ...roles, ...rules, ...temporal, ...archive];
 }
 
 /** What cannot be tried is a problem like any other. */
