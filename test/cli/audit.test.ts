@@ -599,7 +599,7 @@ test('what has closed is archived at once when somebody asks for it', async () =
 });
 
 test('an open run, and what cannot be stored, are said by the command that archives', async () => {
-  const run = await start(small, { user: mail(small, 'erin'), successor: mail(small, 'maya') });
+  const run = await start(small, { user: mail(small, 'bob'), successor: mail(small, 'maya') });
   await planned(small, run);
   expect(await cli('archive', run.run)).toMatchObject({
     code: 0,

@@ -38,7 +38,7 @@ export function registerCheck(program: Command, context: Context): void {
 
 async function checkAll(session: Session, installation: Installation): Promise<Finding[]> {
   const connectors = new Map<string, Connector>();
-  const [store, systems, temporal, archive] = await Promise.all([
+  const [store, systems, temporal] = await Promise.all([
     attempt('store', () => checkStore(session.reach)),
     Promise.all(
       Object.keys(installation.config.systems).map(system =>
@@ -46,8 +46,10 @@ async function checkAll(session: Session, installation: Installation): Promise<F
       ),
     ),
     attempt('temporal', () => checkTemporal(session.reach)),
-    attempt('archive', () => checkArchive(session.reach)),
   ]);
+  // Where one of the two does not answer, that has been said.
+  const reached = [...store, temporal[0]].every(finding => finding?.state !== 'problem');
+  const archive = reached ? await attempt('archive', () => checkArchive(session.reach)) : [];
   const { config } = installation;
   const roles = await attempt('roles', () => checkRoles(config, connectors));
   const rules = await attempt('successors', () => checkRules(config, connectors));

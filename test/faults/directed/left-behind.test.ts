@@ -35,7 +35,7 @@ test.each([
   // What is listed follows a moment after the close.
   const { offboardings } = small.world;
   await expect
-    .poll(async () => (await offboardings.archive(), pending()), { timeout: 20_000, interval: 200 })
+    .poll(() => offboardings.archive().then(pending), { timeout: 20_000, interval: 200 })
     .toBe(0);
 });
 
