@@ -34,9 +34,7 @@ test.each([
   expect(await leaverIs(small)).toEqual(['inactive', 'inactive']);
   // What is listed follows a moment after the close.
   const { offboardings } = small.world;
-  await expect
-    .poll(() => offboardings.archive().then(pending), { timeout: 20_000, interval: 200 })
-    .toBe(0);
+  await expect.poll(() => offboardings.archive().then(pending), { timeout: 20_000, interval: 200 }).toBe(0);
 });
 
 async function pending(): Promise<number> {
