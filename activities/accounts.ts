@@ -3,6 +3,7 @@
  * the register.
  */
 import { HandoverFailure } from '../domain/failure.js';
+import { foreignId } from '../domain/ids.js';
 import type { Account, Finding, Person } from '../domain/model.js';
 import type { PatienceOfWaits } from '../domain/patience.js';
 import { mayRequest, type Participant } from '../domain/people.js';
@@ -103,6 +104,10 @@ async function peopleOf(
   deps: Deps,
   input: ResolveAccountsInput,
 ): Promise<{ objection: string } | { person: Person; leaver: Participant; requester: Participant }> {
+  // A workflow knows its installation by its id alone, which anybody may choose: a worker knows which it serves.
+  const foreign = foreignId(deps.ids, input.workflowId);
+  if (foreign)
+    return { objection: `${foreign} Start "requestOffboarding" on the task queue of that one instead.` };
   const found = await findOne(deps, `id:${input.leaver.id}`);
   if ('sentence' in found) return { objection: found.sentence };
   const asking = await identify(deps, { who: `id:${input.requester.id}` });

@@ -1,111 +1,182 @@
 /**
- * Keeps whole histories: Temporal forgets closed runs when the namespace's retention ends, a run cannot
- * export its own close, and a terminated run runs no code. So another workflow waits for the close, and
- * workers look for closed runs without an archive.
+ * One look at what has closed. Every closed run of this installation whose history is not stored yet gets it
+ * stored; whatever it had under way gets no receipt any more (a terminated run could not say so), and what
+ * became of effects that nobody saw end is asked. What fails is tried again by the next look, and holds up
+ * nothing else.
  */
-
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { type ArchiveReport, added, lookSince, NOTHING_ARCHIVED } from '../domain/archive.js';
+import { installationOf } from '../domain/ids.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
 import { reconcileRegister } from './open-runs.js';
 
-export interface ArchiveInput {
-  offboardingId: string;
-  workflowId: string;
-  /** The first run's id; the run may have been reset since. */
-  runId: string;
+export interface ArchiveClosedInput {
+  /** When the look began; ISO 8601. */
+  began: string;
+  /** Everything that Temporal still knows, not only what closed since the last look. */
+  everything: boolean;
+  /** Only the runs under this id. */
+  workflowId: string | null;
 }
 
-export type ArchiveResult =
-  | { kind: 'archived'; runs: number }
-  | { kind: 'still-open' }
-  | { kind: 'forgotten' };
-
-/** Archives every closed run of one offboarding. Never waits: the workflow asks again. */
-export async function archiveRuns(deps: Deps, input: ArchiveInput): Promise<ArchiveResult> {
-  let runId = input.runId;
-  let runs = 0;
-  const handle = deps.temporal.workflow.getHandle(input.workflowId, runId);
-  let status: string;
-  const closed: Date[] = [];
-  try {
-    const description = await handle.describe();
-    status = description.status.name;
-    runId = description.runId;
-    if (description.closeTime) closed.push(description.closeTime);
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return { kind: 'forgotten' };
-    throw error;
-  }
-  if (status === 'RUNNING') return { kind: 'still-open' };
-  // A reset leaves the old run terminated and opens a new one under the same offboarding: follow to it.
-  runs += await archiveOne(deps, input, runId, status);
-  for await (const other of deps.temporal.workflow.list({
-    query: `WorkflowId = "${input.workflowId}" and WorkflowType = "offboardUser"`,
-  })) {
-    if (other.runId === runId) continue;
-    const offboarding = await offboardingOf(deps, input.workflowId, other.runId);
-    if (offboarding !== input.offboardingId) continue;
-    if (other.status.name === 'RUNNING') return { kind: 'still-open' };
-    runs += await archiveOne(deps, input, other.runId, other.status.name);
-    if (other.closeTime) closed.push(other.closeTime);
-  }
-  // A terminated run closes nothing itself, and nobody else would ask what became of the batch that it was in
-  // the middle of.
-  for (const time of closed) await deps.store.ledger.fence(input.offboardingId, time);
-  await settleAll(deps, input.offboardingId);
-  await deps.store.runs.close(input.offboardingId);
-  return { kind: 'archived', runs };
+export interface ArchivedPart {
+  report: ArchiveReport;
+  /** True when there may be more to store: the same is to be asked again. */
+  more: boolean;
 }
 
-async function archiveOne(
+type Closed = Omit<WorkflowExecutionInfo, 'raw'>;
+
+/** Histories that one activity stores: a few seconds of work, which a worker that dies loses nothing of. */
+const PART = 100;
+/** How many that failed before are tried again in one look. */
+const AGAIN = 20;
+const PAGE = 100;
+
+export async function archiveClosed(deps: Deps, input: ArchiveClosedInput): Promise<ArchivedPart> {
+  const report: ArchiveReport = { stored: 0, workflows: [], failed: 0, failures: [] };
+  const tried = await storeNew(deps, input, report);
+  if (tried >= PART) return { report: added(NOTHING_ARCHIVED, report), more: true };
+  await storeAgain(deps, input, report);
+  await reconcileRegister(deps);
+  await settleOwed(deps, input, report);
+  if (input.workflowId === null) await deps.store.looks.finished(new Date(input.began));
+  return { report: added(NOTHING_ARCHIVED, report), more: false };
+}
+
+/** Stores what nobody has tried to store; answers how many there were, up to PART. */
+async function storeNew(deps: Deps, input: ArchiveClosedInput, report: ArchiveReport): Promise<number> {
+  let tried = 0;
+  for await (const page of pagesOf(closedRuns(deps, input))) {
+    const untouched = await deps.store.looks.untouched(page.map(run => run.runId));
+    for (const run of page) {
+      if (!untouched.has(run.runId) || typeof run.memo?.offboardingId !== 'string') continue;
+      if ((await keep(deps, run, report)) && ++tried === PART) return tried;
+    }
+  }
+  return tried;
+}
+
+async function* closedRuns(
   deps: Deps,
-  input: Omit<ArchiveInput, 'runId'>,
-  runId: string,
-  status: string,
-): Promise<number> {
-  if (await deps.store.archive.has(runId)) return 0;
-  const history = await deps.temporal.workflow.getHandle(input.workflowId, runId).fetchHistory();
-  const saved = await deps.store.archive.save({
-    run: runId,
-    offboarding: input.offboardingId,
-    workflow: input.workflowId,
-    status,
-    events: history.events?.length ?? 0,
-    // As text it would be JSON inside JSON, which nobody can read who unpacks an archive by hand.
-    history: JSON.parse(historyToJSON(history)) as unknown,
-  });
-  return saved ? 1 : 0;
+  { everything, workflowId }: ArchiveClosedInput,
+): AsyncIterable<Closed> {
+  const { ids, store, temporal } = deps;
+  let newest: Closed | null = null;
+  const conditions = ['WorkflowType = "offboardUser"', 'ExecutionStatus != "Running"'];
+  if (workflowId === null) {
+    conditions.push(`WorkflowId STARTS_WITH "${ids.offboardings}"`);
+    const since = everything ? null : lookSince(await store.looks.last());
+    if (since) conditions.push(`CloseTime > "${since.toISOString()}"`);
+  } else {
+    if (installationOf(workflowId) !== ids.installation) return;
+    // What has closed this very moment is not listed yet.
+    newest = await described(temporal, workflowId);
+    if (newest?.type === 'offboardUser' && newest.status.name !== 'RUNNING') yield newest;
+    conditions.push(`WorkflowId = "${workflowId.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`);
+  }
+  for await (const run of temporal.workflow.list({ query: conditions.join(' and '), pageSize: PAGE }))
+    if (run.runId !== newest?.runId) yield run;
 }
 
-async function offboardingOf(deps: Deps, workflowId: string, runId: string): Promise<string | null> {
-  const description = await deps.temporal.workflow.getHandle(workflowId, runId).describe();
-  return typeof description.memo?.offboardingId === 'string' ? description.memo.offboardingId : null;
+async function* pagesOf<T>(all: AsyncIterable<T>): AsyncIterable<T[]> {
+  let page: T[] = [];
+  for await (const one of all) {
+    if (page.push(one) < PAGE) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}
+
+/** Tries again what could not be stored before. */
+async function storeAgain(deps: Deps, input: ArchiveClosedInput, report: ArchiveReport): Promise<void> {
+  for (const { run, workflow } of await deps.store.looks.failures(AGAIN)) {
+    if (input.workflowId !== null && workflow !== input.workflowId) continue;
+    // One that failed a moment ago, in this look.
+    if (report.failures.some(failure => failure.workflowId === workflow)) continue;
+    const closed = await described(deps.temporal, workflow, run);
+    if (closed) await keep(deps, closed, report);
+    else {
+      await deps.store.looks.settled(run);
+      fail(report, workflow, `Temporal has forgotten the history of run ${run} before it could be stored.`);
+    }
+  }
 }
 
 /**
- * At a worker's start: closed runs without an archive (terminated, or their archiver died) are fetched.
- * Returns how many.
+ * Ends what the run left open, and stores its history. Storing comes last: it says that the rest is done.
+ * False = it is none of ours.
  */
-export async function reconcileArchive(deps: Deps): Promise<number> {
-  let archived = 0;
-  for await (const closed of deps.temporal.workflow.list({
-    query: `WorkflowType = "offboardUser" and ExecutionStatus != "Running"`,
-  })) {
-    if (await deps.store.archive.has(closed.runId)) continue;
-    const offboarding = closed.memo?.offboardingId;
-    if (typeof offboarding !== 'string') continue;
-    archived += await archiveOne(
-      deps,
-      { offboardingId: offboarding, workflowId: closed.workflowId },
-      closed.runId,
-      closed.status.name,
-    );
-    if (closed.closeTime) await deps.store.ledger.fence(offboarding, closed.closeTime);
-    // Where a target does not answer, the run's archiver asks again.
-    await settleAll(deps, offboarding).catch(() => {});
+async function keep(deps: Deps, run: Closed, report: ArchiveReport): Promise<boolean> {
+  const { store, temporal } = deps;
+  const { workflowId, runId } = run;
+  const offboarding = String(run.memo?.offboardingId);
+  try {
+    // Whoever starts a workflow by hand may say that it is any offboarding: the store knows which it is.
+    const known = await store.offboardings.workflowOf(offboarding);
+    if (known !== null && known !== workflowId) return false;
+    // An execution that went on in a fresh one had come to rest, and ended nothing.
+    const ended = run.status.name !== 'CONTINUED_AS_NEW';
+    if (ended && run.closeTime) await store.ledger.fence(offboarding, run.closeTime);
+    if (ended && !(await isOpen(deps, workflowId, offboarding))) await store.runs.close(offboarding);
+    const history = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();
+    const saved = await store.archive.save({
+      run: runId,
+      offboarding,
+      workflow: workflowId,
+      status: run.status.name,
+      events: history.events?.length ?? 0,
+      // As text it would be JSON inside JSON, which nobody can read who unpacks an archive by hand.
+      history: JSON.parse(historyToJSON(history)) as unknown,
+    });
+    await store.looks.settled(runId);
+    if (saved) {
+      report.stored++;
+      report.workflows.push(workflowId);
+    }
+  } catch (error) {
+    const why = `The history of run ${runId} could not be stored: ${(error as Error).message}`;
+    await store.looks.failed({ run: runId, workflow: workflowId, why });
+    fail(report, workflowId, why);
   }
-  await reconcileRegister(deps);
-  return archived;
+  return true;
+}
+
+/**
+ * Asks what became of effects that nobody saw end, of every offboarding that is closed. A system that does not
+ * answer is asked again by the next look.
+ */
+async function settleOwed(deps: Deps, input: ArchiveClosedInput, report: ArchiveReport): Promise<void> {
+  for (const { offboarding, workflow } of await deps.store.ledger.owed()) {
+    if (input.workflowId !== null && workflow !== input.workflowId) continue;
+    // A run that was reset after its end settles its own effects.
+    if (await isOpen(deps, workflow, offboarding)) continue;
+    await settleAll(deps, offboarding).catch((error: Error) =>
+      fail(report, workflow, `An effect could not be settled: ${error.message}`),
+    );
+  }
+}
+
+function fail(report: ArchiveReport, workflowId: string, why: string): void {
+  report.failed++;
+  report.failures.push({ workflowId, why });
+}
+
+/** Is the newest run under this id one of this offboarding, and open? */
+async function isOpen(deps: Deps, workflowId: string, offboarding: string): Promise<boolean> {
+  const newest = await described(deps.temporal, workflowId);
+  return newest?.status.name === 'RUNNING' && newest.memo?.offboardingId === offboarding;
+}
+
+async function described(temporal: Client, workflowId: string, runId?: string): Promise<Closed | null> {
+  try {
+    return await temporal.workflow.getHandle(workflowId, runId).describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
 }

@@ -2,6 +2,7 @@
 import type { Client } from '@temporalio/client';
 import type { Connector } from '../connectors/connector.js';
 import type { FailureKind } from '../domain/failure.js';
+import type { Ids } from '../domain/ids.js';
 import type { Policy } from '../domain/policy.js';
 import type { StandingRule } from '../domain/rules.js';
 import type { Store } from '../store/store.js';
@@ -18,12 +19,14 @@ export interface Systems {
 
 export interface Deps {
   store: Store;
+  /** Ids of this installation, and no other's. */
+  ids: Ids;
   systems: Systems;
   policy: Policy;
   standingRules: readonly StandingRule[];
   /** E-mails (lower case) that hold a role, or `directory`: whoever the directory's catalog gives it. */
   roles: { operators: readonly string[] | 'directory'; approvers: readonly string[] | 'directory' };
-  /** For the archive: reads histories of closed runs. */
+  /** For the archive, and to ask whether a run is open. */
   temporal: Client;
   /** How long each kind of failure is retried, in milliseconds since the activity was first scheduled. */
   patience: Record<FailureKind, number>;

@@ -1,7 +1,7 @@
 /** The verbs of the activities, with their dependencies bound. Workflows import the type alone. */
 import { blockAccess, restoreAccess } from './access.js';
 import { resolveAccounts } from './accounts.js';
-import { archiveRuns } from './archive.js';
+import { archiveClosed } from './archive.js';
 import { deactivate } from './deactivate.js';
 import type { Deps } from './deps.js';
 import { guarded } from './guard.js';
@@ -32,7 +32,7 @@ export function createActivities(deps: Deps) {
       record: bind(deps, record),
       settleLedger: bind(deps, settleLedger),
       closeRun: bind(deps, closeRun),
-      archiveRuns: bind(deps, archiveRuns),
+      archiveClosed: bind(deps, archiveClosed),
     },
     deps.patience,
   );

@@ -7,8 +7,9 @@ import type { Order } from '../domain/request.js';
 import type { Deps } from './deps.js';
 import { signal } from './guard.js';
 
+/** `installation`: whose directory says so. An id means one person there, and may mean another one elsewhere. */
 export type Identified =
-  | { kind: 'one'; person: Decider; identity: Identity }
+  | { kind: 'one'; person: Decider; identity: Identity; installation: string }
   | { kind: 'none'; sentence: string }
   | { kind: 'many'; sentence: string };
 
@@ -63,7 +64,8 @@ export interface IdentifyInput {
 export async function identify(deps: Deps, input: IdentifyInput): Promise<Identified> {
   const found = await findOne(deps, input.who);
   if ('sentence' in found) return { kind: found.many ? 'many' : 'none', sentence: found.sentence };
-  return { kind: 'one', person: deciderOf(deps, found.person), identity: { kind: 'claimed' } };
+  const { installation } = deps.ids;
+  return { kind: 'one', person: deciderOf(deps, found.person), identity: { kind: 'claimed' }, installation };
 }
 
 function deciderOf(deps: Deps, person: Person): Decider {

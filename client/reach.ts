@@ -49,7 +49,7 @@ export class Reach {
 
   async offboardings(): Promise<Offboardings> {
     const { config } = await this.installation();
-    return new Offboardings(await this.temporal(), config.temporal.taskQueue);
+    return new Offboardings(await this.temporal(), config.temporal.taskQueue, config.installation);
   }
 
   /** Asks Temporal with a deadline: without a worker a query would wait for very long. */

@@ -14,11 +14,14 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import type { ArchiveReport } from '../domain/archive.js';
+import { DEFAULT_INSTALLATION, foreignId, type Ids, idsOf } from '../domain/ids.js';
 import type { DecisionName, OffboardingRequest } from '../domain/request.js';
 import {
+  ARCHIVE_CLOSED,
+  type ArchiveRequest,
   type DecisionAnswer,
   OFFBOARD_USER,
-  offboardingWorkflowId,
   REFUSED,
   REQUEST_OFFBOARDING,
   type Report,
@@ -62,16 +65,21 @@ export function refusedAnswer(error: unknown): DecisionAnswer | null {
 }
 
 export class Offboardings {
+  readonly ids: Ids;
+
   constructor(
     private readonly temporal: Client,
     private readonly taskQueue: string,
-  ) {}
+    installation = DEFAULT_INSTALLATION,
+  ) {
+    this.ids = idsOf(installation);
+  }
 
   /** Sends a request through the front door and waits for its answer. */
   async request(request: OffboardingRequest | unknown): Promise<RequestAnswer> {
     return this.temporal.workflow.execute(REQUEST_OFFBOARDING, {
       taskQueue: this.taskQueue,
-      workflowId: `request/${randomUUID()}`,
+      workflowId: this.ids.request(randomUUID()),
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
       args: [request],
     }) as Promise<RequestAnswer>;
@@ -87,7 +95,7 @@ export class Offboardings {
   ): Promise<RequestAnswer | Unanswered> {
     const id = options.id ?? randomUUID();
     const timeoutMs = options.timeoutMs ?? 30_000;
-    const workflowId = `request/${id}`;
+    const workflowId = this.ids.request(id);
     try {
       await this.temporal.workflow.start(REQUEST_OFFBOARDING, {
         taskQueue: this.taskQueue,
@@ -113,7 +121,9 @@ export class Offboardings {
 
   /** `run` is a workflow id (`offboarding/17`) or a directory id. */
   handle(run: string, runId?: string) {
-    return this.temporal.workflow.getHandle(run.includes('/') ? run : offboardingWorkflowId(run), runId);
+    const foreign = foreignId(this.ids, run);
+    if (foreign) throw new Error(foreign);
+    return this.temporal.workflow.getHandle(run.includes('/') ? run : this.ids.offboarding(run), runId);
   }
 
   /**
@@ -155,6 +165,19 @@ export class Offboardings {
     return this.handle(run).result() as Promise<Report>;
   }
 
+  /**
+   * Looks at what has closed at once, instead of within minutes: everything that Temporal still knows, or the
+   * runs of one offboarding's workflow id. Waits until the look is over.
+   */
+  async archive(run?: string): Promise<ArchiveReport> {
+    const request: ArchiveRequest = run ? { workflowId: this.handle(run).workflowId } : { everything: true };
+    return this.temporal.workflow.execute(ARCHIVE_CLOSED, {
+      taskQueue: this.taskQueue,
+      workflowId: this.ids.look(randomUUID()),
+      args: [request],
+    }) as Promise<ArchiveReport>;
+  }
+
   /** What the running activities have reported; null when nothing is running. */
   async live(run: string): Promise<LiveProgress | null> {
     const { raw } = await this.handle(run).describe();
@@ -168,7 +191,8 @@ export class Offboardings {
 
   /** Offboardings by a visibility query on the search attributes, newest first. */
   async *list(query = ''): AsyncIterable<Listed> {
-    const where = `WorkflowType = "${OFFBOARD_USER}"${query ? ` and (${query})` : ''}`;
+    const ours = `WorkflowType = "${OFFBOARD_USER}" and WorkflowId STARTS_WITH "${this.ids.offboardings}"`;
+    const where = query ? `${ours} and (${query})` : ours;
     for await (const run of this.temporal.workflow.list({ query: where })) {
       const attribute = (name: string): unknown =>
         (run.searchAttributes as Record<string, unknown[] | undefined>)[name]?.[0];

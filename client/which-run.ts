@@ -2,8 +2,9 @@
  * What people call a run: a workflow id, a directory id, an offboarding id, or the leaver's e-mail or login.
  */
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { foreignId, type Ids, idsOf } from '../domain/ids.js';
 import type { Person } from '../domain/model.js';
-import { OFFBOARD_USER, offboardingWorkflowId } from '../workflows/messages.js';
+import { OFFBOARD_USER } from '../workflows/messages.js';
 import { clean } from './clean.js';
 import { Problem } from './problem.js';
 import { queryOf, type Reach } from './reach.js';
@@ -35,23 +36,32 @@ export async function findRun(reach: Reach, given: string): Promise<LiveRun> {
   );
 }
 
+async function idsHere(reach: Reach): Promise<Ids> {
+  return idsOf((await reach.installation()).config.installation);
+}
+
 /** The workflow id that is meant; says nothing about whether it runs. */
 export async function workflowOf(reach: Reach, given: string): Promise<{ workflowId: string; who: string }> {
-  if (given.includes('/')) return { workflowId: given, who: given };
-  if (given.startsWith('id:')) return { workflowId: offboardingWorkflowId(given.slice(3)), who: given };
+  const ids = await idsHere(reach);
+  if (given.includes('/')) {
+    const foreign = foreignId(ids, given);
+    if (foreign) throw new Problem('usage', `${foreign} Name its configuration with --config.`);
+    return { workflowId: given, who: given };
+  }
+  if (given.startsWith('id:')) return { workflowId: ids.offboarding(given.slice(3)), who: given };
   if (given.includes('@')) {
     const person = await onePerson(reach, given);
-    return { workflowId: offboardingWorkflowId(person.id), who: `${clean(person.name)} (id:${person.id})` };
+    return { workflowId: ids.offboarding(person.id), who: `${clean(person.name)} (id:${person.id})` };
   }
-  return byWord(reach, given);
+  return byWord(reach, ids, given);
 }
 
 /**
  * A bare word is a directory id or a login. Where it is one person's id and another one's login, nobody
  * guesses.
  */
-async function byWord(reach: Reach, word: string): Promise<{ workflowId: string; who: string }> {
-  const asId = { workflowId: offboardingWorkflowId(word), who: `"${word}"` };
+async function byWord(reach: Reach, ids: Ids, word: string): Promise<{ workflowId: string; who: string }> {
+  const asId = { workflowId: ids.offboarding(word), who: `"${word}"` };
   let found: Person[];
   try {
     const people = await Promise.all([
@@ -72,7 +82,7 @@ async function byWord(reach: Reach, word: string): Promise<{ workflowId: string;
   }
   const [person] = found;
   if (!person) return asId;
-  return { workflowId: offboardingWorkflowId(person.id), who: `${clean(person.name)} (id:${person.id})` };
+  return { workflowId: ids.offboarding(person.id), who: `${clean(person.name)} (id:${person.id})` };
 }
 
 export async function onePerson(reach: Reach, who: string): Promise<Person> {
@@ -94,7 +104,7 @@ async function byOffboardingId(reach: Reach, offboarding: string): Promise<LiveR
   if (!known?.workflow) {
     throw new Problem(
       'not-found',
-      `The store knows no offboarding ${offboarding}. "handover list" shows the runs; name one as offboarding/<directory id>.`,
+      `The store knows no offboarding ${offboarding}. "handover list" shows the runs; name one as ${(await idsHere(reach)).offboarding('<directory id>')}.`,
     );
   }
   const newest = await describe(reach, known.workflow);
@@ -124,7 +134,7 @@ export async function describe(reach: Reach, workflowId: string): Promise<LiveRu
     if (run.type !== OFFBOARD_USER) {
       throw new Problem(
         'usage',
-        `${workflowId} is a "${run.type}", not an offboarding: name it as offboarding/<directory id>.`,
+        `${workflowId} is a "${run.type}", not an offboarding: name it as ${(await idsHere(reach)).offboarding('<directory id>')}.`,
       );
     }
     return {

@@ -1,19 +1,27 @@
 /**
- * Prepares a Temporal server for Handover, once, before workers start: the namespace, and the search
- * attributes that every run sets (an unregistered one is a stuck workflow task). What is there already stays
- * as it is, so it may run as often as it likes.
+ * Prepares a Temporal server for Handover, once, before workers start: the namespace, the search attributes
+ * that every run sets (an unregistered one is a stuck workflow task), and the schedule of the archiver. It may
+ * run as often as it likes: namespace and attributes stay as they are, the schedule is made as it should be.
  *
- *   TEMPORAL_ADDRESS=temporal:7233 node --import tsx deploy/register.ts
+ *   TEMPORAL_ADDRESS=temporal:7233 HANDOVER_CONFIG=handover.yaml node --import tsx deploy/register.ts
+ *
+ * Of the configuration it reads where Temporal is, the installation's name and its task queue; without one, it
+ * prepares the default installation.
  */
 import { pathToFileURL } from 'node:url';
 import { type Client, Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
+import { DEFAULT_INSTALLATION, idsOf } from '../domain/ids.js';
+import { renewArchiveSchedule } from '../runtime/archive-schedule.js';
+import { readConfig } from '../runtime/config.js';
 import { searchAttributes } from '../runtime/search-attributes.js';
 import { connectTemporal } from '../runtime/temporal.js';
 
 export interface Registration {
   address: string;
   namespace: string;
+  installation: string;
+  taskQueue: string;
   /**
    * For a namespace that is made here: how long closed runs can be looked at in the Temporal UI. Handover
    * archives them anyway.
@@ -39,6 +47,7 @@ export async function register(options: Registration): Promise<void> {
   try {
     await patiently(`namespace ${namespace}`, say, () => ensureNamespace(client, options));
     await patiently('the search attributes', say, () => ensureAttributes(client, options));
+    await patiently('the schedule', say, () => ensureSchedule(client, options));
   } finally {
     await client.connection.close();
   }
@@ -80,6 +89,13 @@ async function ensureAttributes(client: Client, { namespace, say }: Registration
   );
 }
 
+async function ensureSchedule(client: Client, { installation, taskQueue, say }: Registration): Promise<void> {
+  const how = await renewArchiveSchedule(client, { installation, temporal: { taskQueue } });
+  say(
+    `Schedule ${idsOf(installation).archiveSchedule}: ${how === 'made' ? 'made' : 'there already, made anew'}.`,
+  );
+}
+
 class WrongKind extends Error {
   constructor(name: string, wanted: string) {
     super(
@@ -103,9 +119,12 @@ async function patiently<T>(what: string, say: (line: string) => void, work: () 
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { env } = process;
+  const config = env.HANDOVER_CONFIG ? readConfig(env.HANDOVER_CONFIG, env) : null;
   await register({
-    address: env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233',
-    namespace: env.TEMPORAL_NAMESPACE ?? 'default',
+    address: env.TEMPORAL_ADDRESS ?? config?.temporal.address ?? '127.0.0.1:7233',
+    namespace: env.TEMPORAL_NAMESPACE ?? config?.temporal.namespace ?? 'default',
+    installation: config?.installation ?? DEFAULT_INSTALLATION,
+    taskQueue: config?.temporal.taskQueue ?? DEFAULT_INSTALLATION,
     retentionDays: Number(env.HANDOVER_RETENTION_DAYS ?? 90),
     say: line => console.log(line),
   });

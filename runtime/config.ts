@@ -8,6 +8,7 @@ import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { Bundle } from '../domain/bundle.js';
+import { DEFAULT_INSTALLATION, wrongInstallation } from '../domain/ids.js';
 import { mistakesOf } from '../domain/mistake.js';
 import { policySchema } from '../domain/policy.js';
 import { standingRuleSchema } from '../domain/rules.js';
@@ -63,8 +64,18 @@ const people = z.union([z.literal('directory'), z.array(z.string()).min(1, 'name
   error: 'it is "directory", or a list of e-mail addresses',
 });
 
+const installation = z
+  .string('name this installation, e.g. handover-eu')
+  .superRefine((name, context) => {
+    const message = wrongInstallation(name);
+    if (message) context.addIssue({ code: 'custom', message });
+  })
+  .default(DEFAULT_INSTALLATION);
+
 const configSchema = z.strictObject({
   version: z.literal(1),
+  /** Two installations in one namespace never see each other: ids begin with the name. */
+  installation,
   directory: z.string(),
   systems: z.record(systemName, system),
   store: z.strictObject({ connection: variable }),
@@ -72,7 +83,8 @@ const configSchema = z.strictObject({
     .strictObject({
       address: z.string().default('127.0.0.1:7233'),
       namespace: z.string().default('default'),
-      taskQueue: z.string().default('handover'),
+      /** Default: the installation's name. */
+      taskQueue: z.string().optional(),
       /** Where people open the Temporal UI. */
       ui: z.string().optional(),
     })
@@ -84,7 +96,10 @@ const configSchema = z.strictObject({
     .prefault({}),
 });
 
-export type Config = z.infer<typeof configSchema> & {
+type Given = z.infer<typeof configSchema>;
+
+export type Config = Omit<Given, 'temporal'> & {
+  temporal: Given['temporal'] & { taskQueue: string };
   /** The file it was read from, absolute. */
   file: string;
 };
@@ -128,7 +143,12 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
         .join('\n'),
     );
   }
-  const config = { ...result.data, file: path };
+  const { temporal, installation: name } = result.data;
+  const config = {
+    ...result.data,
+    temporal: { ...temporal, taskQueue: temporal.taskQueue ?? name },
+    file: path,
+  };
   if (env.TEMPORAL_ADDRESS) config.temporal.address = env.TEMPORAL_ADDRESS;
   if (env.TEMPORAL_NAMESPACE) config.temporal.namespace = env.TEMPORAL_NAMESPACE;
   if (!config.systems[config.directory]) {

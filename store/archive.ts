@@ -40,7 +40,6 @@ export interface Archive {
     events: number;
     history: unknown;
   }): Promise<boolean>;
-  has(run: string): Promise<boolean>;
   of(offboarding: string): Promise<ArchivedHistory[]>;
   /**
    * Stores the certificate (0) once; a second, different one is refused, so that what was handed out stays
@@ -61,10 +60,6 @@ export function archiveOf(pool: Pool): Archive {
          on conflict (run) do nothing`,
         [entry.run, entry.offboarding, entry.workflow, entry.status, entry.events, sha256(bytes), bytes],
       );
-      return rowCount === 1;
-    },
-    async has(run) {
-      const { rowCount } = await pool.query('select 1 from handover.archives where run = $1', [run]);
       return rowCount === 1;
     },
     async of(offboarding) {

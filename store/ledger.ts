@@ -85,6 +85,8 @@ export interface Ledger {
   intended(manifest: string, step: string): Promise<Receipt[]>;
   /** Intents of a whole offboarding whose end nobody has settled. */
   unsettled(offboarding: string): Promise<Receipt[]>;
+  /** Offboardings that have such intents and no open run in the register; in which steps. */
+  owed(): Promise<{ offboarding: string; workflow: string; steps: string[] }[]>;
   /** The receipt that stands: intended or done. */
   find(id: ReceiptId): Promise<Receipt | null>;
   /** All receipts of an offboarding, those that came to nothing included, by step and page. */
@@ -200,6 +202,17 @@ export function ledgerOf(pool: Pool): Ledger {
     intended: (manifest, step) =>
       select(`manifest = $1 and step = $2 and state = 'intended' order by page, part`, [manifest, step]),
     unsettled: offboarding => select(`offboarding = $1 and state = 'intended' order by at`, [offboarding]),
+    async owed() {
+      // In no order: those that cannot be settled must not keep the others from their turn.
+      const { rows } = await pool.query(
+        `select r.offboarding, o.workflow, array_agg(distinct r.step) as steps
+           from handover.receipts r join handover.offboardings o on o.id = r.offboarding
+          where r.state = 'intended'
+            and not exists (select from handover.open_runs open where open.offboarding = r.offboarding)
+          group by r.offboarding, o.workflow order by random() limit 1000`,
+      );
+      return rows as { offboarding: string; workflow: string; steps: string[] }[];
+    },
     async find({ manifest, step, page, part }) {
       const which = 'manifest = $1 and step = $2 and page = $3 and part = $4 and aborted = 0';
       const [receipt] = await select(which, [manifest, step, page, part]);

@@ -25,6 +25,8 @@ export interface Offboardings {
    * this one cannot read.
    */
   openOrder(leaver: string): Promise<Order | null>;
+  /** Temporal's workflow id; null when the store does not know the offboarding. */
+  workflowOf(id: string): Promise<string | null>;
 }
 
 export function offboardingsOf(pool: Pool): Offboardings {
@@ -44,6 +46,12 @@ export function offboardingsOf(pool: Pool): Offboardings {
       if (!rows[0]) return null;
       const order = parseRequest(JSON.parse(rows[0].order as string));
       return order.ok ? order.value : null;
+    },
+    async workflowOf(id) {
+      const { rows } = await pool.query('select workflow from handover.offboardings where id::text = $1', [
+        id,
+      ]);
+      return (rows[0]?.workflow as string | undefined) ?? null;
     },
   };
 }

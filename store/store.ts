@@ -7,6 +7,7 @@ import { type Archive, archiveOf } from './archive.js';
 import { type Audit, auditOf } from './audit.js';
 import { migrate, openPool } from './database.js';
 import { type Ledger, ledgerOf } from './ledger.js';
+import { type Looks, looksOf } from './looks.js';
 import { type Manifests, manifestsOf } from './manifests.js';
 import { type Offboardings, offboardingsOf } from './offboardings.js';
 import { type OpenRuns, openRunsOf } from './open-runs.js';
@@ -21,6 +22,8 @@ export interface Store {
   ledger: Ledger;
   audit: Audit;
   archive: Archive;
+  /** Looks at what has closed. */
+  looks: Looks;
   /** Questions about the past, for auditors. */
   trail: Trail;
   /**
@@ -45,6 +48,7 @@ export async function openStore(url: string, options: { migrate?: boolean } = {}
     ledger: ledgerOf(pool),
     audit: auditOf(pool),
     archive: archiveOf(pool),
+    looks: looksOf(pool),
     trail: trailOf(pool),
     async about() {
       const { rows } = await pool.query(

@@ -3,11 +3,12 @@
  * here.
  */
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import { reconcileArchive } from '../activities/archive.js';
 import type { Deps } from '../activities/deps.js';
 import { createActivities } from '../activities/index.js';
 import type { Kinds } from '../connectors/catalog/kind.js';
 import { PATIENCE_MS } from '../domain/failure.js';
+import { idsOf } from '../domain/ids.js';
+import { ensureArchiveSchedule } from '../runtime/archive-schedule.js';
 import { type Config, connectionUrl } from '../runtime/config.js';
 import { connectTemporal, payloadConverterPath } from '../runtime/temporal.js';
 import { openStore } from '../store/store.js';
@@ -83,6 +84,7 @@ async function start(
   closer(() => connection.close());
   const deps: Deps = {
     store,
+    ids: idsOf(config.installation),
     systems,
     temporal,
     policy: config.policy,
@@ -105,9 +107,8 @@ async function start(
     ...options.worker,
   });
   const running = worker.run();
-  reconcileArchive(deps).then(
-    archived => archived > 0 && log(`Archived ${archived} closed offboardings that had no archive yet.`),
-    error => log(`The archive could not be brought up to date: ${(error as Error).message}`),
+  ensureArchiveSchedule(temporal, config).catch((error: Error) =>
+    log(`The schedule that archives what has closed could not be made: ${error.message}`),
   );
   const stopped = running.finally(close);
   stopped.catch(() => {});

@@ -1,4 +1,4 @@
 /** The workflow types a worker offers. */
-export { archiveRun } from './archive-run.js';
+export { archiveClosed } from './archive-closed.js';
 export { offboardUser } from './offboard/offboard-user.js';
 export { requestOffboarding } from './request-offboarding.js';

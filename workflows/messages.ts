@@ -10,19 +10,16 @@ import type { WaitingView } from '../domain/waiting.js';
 
 export const REQUEST_OFFBOARDING = 'requestOffboarding';
 export const OFFBOARD_USER = 'offboardUser';
-export const ARCHIVE_RUN = 'archiveRun';
+export const ARCHIVE_CLOSED = 'archiveClosed';
 
 export const STATUS = 'status';
-/** Told to the archiver by a run that is about to close. */
-export const CLOSING = 'closing';
 
-/** One open run per person: the id is the lock. */
-export function offboardingWorkflowId(directoryId: string): string {
-  return `offboarding/${directoryId}`;
-}
-
-export function archiveWorkflowId(offboardingId: string): string {
-  return `archive/${offboardingId}`;
+/** What `archiveClosed` is asked. Without anything it looks at what has closed since its last look. */
+export interface ArchiveRequest {
+  /** Everything that Temporal still knows, however long ago it closed. */
+  everything?: boolean;
+  /** Only the runs under this workflow id. */
+  workflowId?: string;
 }
 
 /** What `requestOffboarding` answers. */

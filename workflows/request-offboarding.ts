@@ -5,15 +5,11 @@
  */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, setCurrentDetails, startChild, uuid4 } from '@temporalio/workflow';
+import { idsOf } from '../domain/ids.js';
 import { type Decider, mayRequest, type Participant } from '../domain/people.js';
 import { type Order, parseRequest } from '../domain/request.js';
 import { summary } from '../domain/summary.js';
-import {
-  OFFBOARD_USER,
-  type OffboardUserInput,
-  offboardingWorkflowId,
-  type RequestAnswer,
-} from './messages.js';
+import { OFFBOARD_USER, type OffboardUserInput, type RequestAnswer } from './messages.js';
 import { ask, quick } from './proxies.js';
 
 export async function requestOffboarding(request?: unknown): Promise<RequestAnswer> {
@@ -37,20 +33,25 @@ async function answerTo(request: unknown): Promise<RequestAnswer> {
   return start(order, leaver, requester, Object.keys(request as object));
 }
 
-async function look(key: string, who: string): Promise<Decider | { sentence: string }> {
+/** Whom the directory finds, and whose directory it is: the front door learns from its worker whom it serves. */
+async function look(
+  key: string,
+  who: string,
+): Promise<(Decider & { installation: string }) | { sentence: string }> {
   const found = await ask(quick.identify, `Who is "${key}"?`, { who });
   if (!found.ok) return { sentence: `"${key}" could not be looked up: ${found.sentence}` };
-  return found.value.kind === 'one' ? found.value.person : { sentence: `"${key}": ${found.value.sentence}` };
+  if (found.value.kind !== 'one') return { sentence: `"${key}": ${found.value.sentence}` };
+  return { ...found.value.person, installation: found.value.installation };
 }
 
 /** @param given the keys that the request really had: defaults are nobody's wish */
 async function start(
   order: Order,
-  leaver: Decider,
+  leaver: Decider & { installation: string },
   requester: Decider,
   given: readonly string[],
 ): Promise<RequestAnswer> {
-  const workflowId = offboardingWorkflowId(leaver.id);
+  const workflowId = idsOf(leaver.installation).offboarding(leaver.id);
   const offboardingId = uuid4();
   const input: OffboardUserInput = {
     offboardingId,

@@ -1,34 +1,21 @@
 /**
- * All that figures know about how histories are archived: today every offboarding starts an archiver of its
- * own.
+ * All that figures know about how histories are archived: one look stores everything that has closed. The
+ * schedule would start it within minutes; a figure starts it at once, and counts it.
  */
-import { archiveWorkflowId } from '../../workflows/messages.js';
-import { type Move, shapeOf } from '../noop/shape.js';
 import type { Engine } from './engine.js';
-import { everyoneClosed } from './visibility.js';
 
 /** Resolves when every closed offboarding of this engine has been archived. */
-export async function archiveEverything(engine: Engine, offboardings: number): Promise<void> {
-  await everyoneClosed(
-    engine.client,
-    { taskQueue: engine.worker.taskQueue, type: 'archiveRun' },
-    offboardings,
-  );
+export async function archiveEverything({ offboardings }: Engine): Promise<void> {
+  const { stored, failures } = await offboardings.archive();
+  // The schedule may have stored some of them meanwhile.
+  if (stored === 0 || failures.length > 0)
+    throw new Error(`${stored} histories were archived: ${JSON.stringify(failures)}`);
 }
 
 /** Resolves when this one is archived: work of the last run is no part of the next. */
 export async function archived(
-  { client }: Engine,
-  { offboardingId }: { offboardingId: string },
+  { offboardings }: Engine,
+  { workflowId }: { workflowId: string },
 ): Promise<void> {
-  await client.workflow.getHandle(archiveWorkflowId(offboardingId)).result();
-}
-
-/**
- * What the archiver of one offboarding does, for the reference that has one as well. It is told once, which
- * is no gate of a person's.
- */
-export async function archiverShape({ client }: Engine, offboardingId: string): Promise<Move[]> {
-  const history = await client.workflow.getHandle(archiveWorkflowId(offboardingId)).fetchHistory();
-  return shapeOf(history).filter(move => move !== 'gate');
+  await offboardings.archive(workflowId);
 }

@@ -25,7 +25,7 @@ export async function startEngine({ address, taskQueue, config, env }: EngineOrd
   return {
     worker,
     client,
-    offboardings: new Offboardings(client, taskQueue),
+    offboardings: new Offboardings(client, taskQueue, taskQueue),
     async stop() {
       await worker.stop();
       await client.connection.close();
@@ -42,6 +42,7 @@ export interface People {
 }
 
 export interface EngineRun {
+  workflowId: string;
   offboardingId: string;
   /** From the request to the report. */
   ms: number;
@@ -75,6 +76,7 @@ export async function offboard({ offboardings }: Engine, people: People, items: 
   const handle = offboardings.handle(run);
   const history = await handle.fetchHistory();
   return {
+    workflowId: run,
     offboardingId: answer.offboardingId,
     ms,
     phases: phasesOf(history),

@@ -20,6 +20,8 @@ process.send!('ready');
 
 async function engine(): Promise<() => Promise<void>> {
   const config = readConfig(order.config!);
+  // Every round has a store of its own, so it is an installation of its own.
+  config.installation = order.taskQueue;
   config.temporal = { ...config.temporal, address: order.address, taskQueue: order.taskQueue };
   const worker = await startWorker({
     config,

@@ -88,7 +88,8 @@ async function engineRound(round: number): Promise<EngineRun> {
   const url = await freshCopy(server, 'ours', 'template_items');
   await server.ensureDatabase(`store_${round}`);
   const config = readConfig(new URL('./handover.yaml', import.meta.url).pathname);
-  config.temporal = { ...config.temporal, address: temporal.address, taskQueue: `bench-${round}` };
+  config.installation = `bench-${round}`;
+  config.temporal = { ...config.temporal, address: temporal.address, taskQueue: config.installation };
   const worker = await startWorker({
     config,
     env: { BENCH_ITEMS_URL: url, HANDOVER_STORE_URL: server.url(`store_${round}`) },
@@ -97,7 +98,7 @@ async function engineRound(round: number): Promise<EngineRun> {
   });
   const client = await connectTemporal(config.temporal);
   try {
-    return await engine(new Offboardings(client, config.temporal.taskQueue), items);
+    return await engine(new Offboardings(client, config.temporal.taskQueue, config.installation), items);
   } finally {
     await worker.stop();
     await client.connection.close();

@@ -1,12 +1,11 @@
 /**
  * The reference for everything that is about Temporal and not about our work: workflows of the shape of an
  * offboarding whose activities do nothing. What the engine takes beyond them is ours. `noop` is one workflow;
- * `noopDoor` starts it as the front door starts a run, and then it has an archiver as well.
+ * `noopDoor` starts it as the front door starts a run.
  */
 import {
   condition,
   defineSignal,
-  getExternalWorkflowHandle,
   ParentClosePolicy,
   proxyActivities,
   setHandler,
@@ -27,24 +26,19 @@ const PASS = 'pass';
 export interface Parts {
   door: Move[];
   run: Move[];
-  archiver: Move[];
 }
 
-export async function noop({ shape, archiver }: { shape: Move[]; archiver?: Move[] }): Promise<void> {
-  const go = player();
-  const workflowId = `${workflowInfo().workflowId}/archiver`;
-  if (archiver) await start('noop', workflowId, { shape: ['gate', ...archiver] });
-  await go(shape);
-  if (archiver) await getExternalWorkflowHandle(workflowId).signal(PASS);
+export async function noop({ shape }: { shape: Move[] }): Promise<void> {
+  await player()(shape);
 }
 
-export async function noopDoor({ door, run, archiver }: Parts): Promise<void> {
+export async function noopDoor({ door, run }: Parts): Promise<void> {
   await player()(door);
-  await start('noop', workflowInfo().workflowId.replace('door', 'run'), { shape: run, archiver });
-}
-
-async function start(type: string, workflowId: string, input: unknown): Promise<void> {
-  await startChild(type, { workflowId, args: [input], parentClosePolicy: ParentClosePolicy.ABANDON });
+  await startChild('noop', {
+    workflowId: workflowInfo().workflowId.replace('door', 'run'),
+    args: [{ shape: run }],
+    parentClosePolicy: ParentClosePolicy.ABANDON,
+  });
 }
 
 /** Installs the signal, and answers what goes through a shape. */

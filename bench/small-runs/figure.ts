@@ -6,10 +6,10 @@
  *                    instead. Compared is the processor time of everything: Temporal's server, PostgreSQL, the worker.
  *   no-ops           as many workflows whose activities do nothing: as many of them as an offboarding has in all its workflows,
  *                    started in one breath where the engine starts them in one breath, with the same messages to wait for.
- *   three no-op      the same in three workflows for each offboarding, as the engine has them: front door, run, archiver. What lies
- *   workflows each   between the two is Temporal's price for them.
+ *   two no-op        the same in two workflows for each offboarding, as the engine has them: front door and run. What lies between
+ *   workflows each   the two is Temporal's price for them.
  *
- * Times are Temporal's own: from the first start to the last close, the archiving included. The references'
+ * Times are Temporal's own: from the first start to the last close, the look that archives everything included. The references'
  * messages are sent at once; the engine's when the plan is there, since they name it.
  */
 import { compared, type Effort, type Line, type Measured, median, seconds } from '../harness/figure.js';
@@ -31,26 +31,24 @@ export async function smallRuns({ rounds, quick, say }: Effort): Promise<Measure
     const ours: Round[] = [];
     const hand: Round[] = [];
     const noops: Round[] = [];
-    const three: Round[] = [];
-    let parts: Parts = { door: [], run: [], archiver: [] };
+    const two: Round[] = [];
+    let parts: Parts = { door: [], run: [] };
     for (let round = 0; round < rounds; round++) {
       const temporal = await servers.temporal();
       const offboardings = await offboardAll(servers, temporal, `${round}`, size);
       ours.push(offboardings);
       hand.push(await offboardAllByHand(servers, temporal, `${round}_by_hand`, size));
       parts = offboardings.parts;
-      const one = { shape: [...parts.door, ...parts.run, ...parts.archiver] };
+      const one = { shape: [...parts.door, ...parts.run] };
       const runs = size.leavers;
       noops.push(await runNoops(servers, temporal, { runs, queue: 'noops', type: 'noop', input: one }));
-      three.push(
-        await runNoops(servers, temporal, { runs, queue: 'threes', type: 'noopDoor', input: parts }),
-      );
+      two.push(await runNoops(servers, temporal, { runs, queue: 'twos', type: 'noopDoor', input: parts }));
       await temporal.stop();
-      const took = [ours, hand, noops, three].map(all => seconds(all.at(-1)!.ms));
+      const took = [ours, hand, noops, two].map(all => seconds(all.at(-1)!.ms));
       const spent = [ours, hand].map(all => `${perRun(all, runs).at(-1)!.toFixed(0)} ms`);
       say(
         `round ${round + 1}: ours ${took[0]}, by hand ${took[1]}, no-ops ${took[2]}, ` +
-          `three no-op workflows each ${took[3]}; processor time per run: ours ${spent[0]}, by hand ${spent[1]}`,
+          `two no-op workflows each ${took[3]}; processor time per run: ours ${spent[0]}, by hand ${spent[1]}`,
       );
     }
     const runs = size.leavers;
@@ -61,15 +59,15 @@ export async function smallRuns({ rounds, quick, say }: Effort): Promise<Measure
           wall_clock: ratioOf(times(ours), times(hand)),
           // What nothing of ours can get below: workflows of this shape whose activities cost nothing.
           floor_one_workflow: ratioOf(perRun(noops, runs), perRun(hand, runs)),
-          floor_three_workflows: ratioOf(perRun(three, runs), perRun(hand, runs)),
+          floor_two_workflows: ratioOf(perRun(two, runs), perRun(hand, runs)),
         }),
-        ...besideNoops(ours, noops, three, { runs, parts }),
+        ...besideNoops(ours, noops, two, { runs, parts }),
       ],
       profile: [
         describe('ours', ours, runs),
         describe('by hand', hand, runs),
         describe('no-ops', noops, runs),
-        describe('three no-op workflows each', three, runs),
+        describe('two no-op workflows each', two, runs),
       ],
     };
   });
@@ -78,12 +76,12 @@ export async function smallRuns({ rounds, quick, say }: Effort): Promise<Measure
 function besideNoops(
   ours: Round[],
   noops: Round[],
-  three: Round[],
+  two: Round[],
   { runs, parts }: { runs: number; parts: Parts },
 ): Line[] {
   const all = compared('small-runs', times(ours), times(noops), null, {
     runs,
-    activities_with_front_door_and_archive: activitiesIn([...parts.door, ...parts.run, ...parts.archiver]),
+    activities_with_front_door: activitiesIn([...parts.door, ...parts.run]),
   });
   const histories = ours.flatMap(round => round.histories);
   const activities = Math.max(...histories.map(run => activitiesIn(shapeOf(run))));
@@ -99,8 +97,8 @@ function besideNoops(
   });
   return [
     all,
-    compared('small-runs-three-workflows', times(ours), times(three), null, {
-      three_to_one: ratioOf(times(three), times(noops)),
+    compared('small-runs-two-workflows', times(ours), times(two), null, {
+      two_to_one: ratioOf(times(two), times(noops)),
     }),
     within('activities', activities, MOST.activities),
     within('events', events, MOST.events),

@@ -37,7 +37,7 @@ export async function runNoops(
           for (let gate = 0; gate < gates; gate++) await run(n).signal('pass');
         }),
       );
-      await everyoneClosed(client, { taskQueue: queue }, type === 'noop' ? runs : runs * 3);
+      await everyoneClosed(client, { taskQueue: queue }, type === 'noop' ? runs : runs * 2);
     });
     const { ms } = await span(client, queue);
     const histories = await Promise.all(Array.from({ length: runs }, (_, n) => run(n).fetchHistory()));

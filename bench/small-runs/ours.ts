@@ -1,5 +1,5 @@
-/** Everybody leaves at once, through the engine: from the requests to the last archived history. */
-import { archiveEverything, archiverShape } from '../harness/archive.js';
+/** Everybody leaves at once, through the engine: from the requests to the end of the look that archives them. */
+import { archiveEverything } from '../harness/archive.js';
 import { type Engine, startEngine } from '../harness/engine.js';
 import { whileCounting } from '../harness/process.js';
 import type { Servers } from '../harness/servers.js';
@@ -34,9 +34,10 @@ export async function offboardAll(
       await Promise.all(people.map(request => engine.offboardings.request(request)));
       await gates;
       await everyoneClosed(engine.client, { taskQueue: 'ours', type: 'offboardUser' }, size.leavers);
-      await archiveEverything(engine, size.leavers);
+      await archiveEverything(engine);
     });
-    const reports = await Promise.all(ids(size.leavers).map(id => engine.offboardings.result(id)));
+    const runs = Array.from({ length: size.leavers }, (_, n) => `${FIRST_LEAVER + n + 1}`);
+    const reports = await Promise.all(runs.map(run => engine.offboardings.result(run)));
     const wrong = reports.find(
       report =>
         report.outcome !== 'completed' ||
@@ -44,19 +45,12 @@ export async function offboardAll(
     );
     if (wrong) throw new Error(`An offboarding ended as ${wrong.outcome}: ${wrong.sentence}`);
     const { ms } = await span(engine.client, 'ours');
-    const histories = await Promise.all(
-      ids(size.leavers).map(id => engine.offboardings.handle(id).fetchHistory()),
-    );
+    const histories = await Promise.all(runs.map(run => engine.offboardings.handle(run).fetchHistory()));
     // The front door looks two people up, one after the other.
-    const archiver = await archiverShape(engine, reports[0]!.offboardingId!);
-    return { ms, used, histories, parts: { door: [1, 1], run: shapeOf(histories[0]!), archiver } };
+    return { ms, used, histories, parts: { door: [1, 1], run: shapeOf(histories[0]!) } };
   } finally {
     await engine.stop();
   }
-}
-
-function ids(leavers: number): string[] {
-  return Array.from({ length: leavers }, (_, n) => `offboarding/${FIRST_LEAVER + n + 1}`);
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * Everything that is known about one offboarding, from wherever it lies: chain, plans, manifests, receipts,
- * certificates and archived histories in the store; the live history in Temporal while there is no archive.
+ * certificates and archived histories in the store; the live history in Temporal until there is an archive.
  * Only reads.
  */
 import { gunzipSync } from 'node:zlib';
@@ -38,7 +38,7 @@ export interface Evidence {
   shown: string[];
   certificates: (CertificateRow & { parsed: Record<string, unknown> | null })[];
   archives: (Omit<ArchiveRow, 'history'> & { actual: string; history: History | null })[];
-  /** Not archived (yet). */
+  /** Open, or closed and not yet archived: as Temporal has them. */
   live: { run: string; history: History }[];
   /** Why there is no history, where there is none. */
   missing: string | null;
@@ -54,7 +54,7 @@ export interface PlanBody {
 }
 
 /**
- * @param temporal asked only when no archive holds the history; a rejection is no reason not to tell the rest
+ * @param temporal asked only for runs that no archive holds; a rejection is no reason not to tell the rest
  */
 export async function gather(
   store: Store,
@@ -87,7 +87,13 @@ export async function gather(
   const ours = kept.filter(
     row => row.offboarding === offboarding || row.history?.offboarding === offboarding,
   );
-  const live = ours.length === 0 ? await liveHistory(temporal, known) : { histories: [], missing: null };
+  const archived = new Set(ours.map(row => row.run));
+  // Every ending says in the chain which run it was of.
+  const closed = chain.entries.flatMap(({ subject }) => subject.match(/^closed (.+)$/)?.[1] ?? []);
+  const live =
+    archived.size === 0 || closed.some(run => !archived.has(run))
+      ? await liveHistory(temporal, known, archived)
+      : { histories: [], missing: null };
   return {
     offboarding,
     workflow,
@@ -111,6 +117,7 @@ export async function gather(
 async function liveHistory(
   temporal: () => Promise<Client>,
   { offboarding, workflow }: KnownOffboarding,
+  archived: ReadonlySet<string>,
 ): Promise<{ histories: Evidence['live']; missing: string | null }> {
   if (!workflow) return { histories: [], missing: 'Nothing says under which workflow id it ran.' };
   try {
@@ -119,7 +126,7 @@ async function liveHistory(
     for await (const run of client.workflow.list({
       query: `WorkflowId = "${workflow}" and WorkflowType = "offboardUser"`,
     })) {
-      if (run.memo?.offboardingId !== offboarding) continue;
+      if (run.memo?.offboardingId !== offboarding || archived.has(run.runId)) continue;
       const history = await client.workflow.getHandle(workflow, run.runId).fetchHistory();
       histories.push({ run: run.runId, history: new History(historyToJSON(history)) });
     }

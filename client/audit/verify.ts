@@ -21,6 +21,8 @@ export interface Verdict {
     'entries' | 'plans' | 'pages' | 'receipts' | 'images' | 'keySets' | 'certificates' | 'histories',
     number
   >;
+  /** Runs that have closed and are in Temporal alone: the next look archives them. */
+  notYetArchived: string[];
   /** Entries whose bodies were taken away, as a later entry says. */
   purged: number[];
   breaks: string[];
@@ -50,6 +52,7 @@ export function verify(evidence: Evidence): Verdict {
       certificates: evidence.certificates.length,
       histories: evidence.archives.length,
     },
+    notYetArchived: evidence.live.filter(one => one.history.status !== 'RUNNING').map(one => one.run),
     purged: evidence.chain.entries.filter(entry => entry.gone === 'purged').map(entry => entry.seq),
     breaks,
   };

@@ -118,7 +118,11 @@ function conclude(terminal: Terminal, verdict: Verdict): void {
     .filter(([, count]) => count > 0)
     .map(([what, count]) => `${count} ${COUNTED[what as keyof Verdict['checked']][count === 1 ? 0 : 1]}`)
     .join(', ');
-  const { purged } = verdict;
+  const { notYetArchived, purged } = verdict;
+  if (notYetArchived.length > 0)
+    terminal.say(
+      `  Not yet archived: run ${notYetArchived.join(', ')}. Its history is Temporal's own; a look within five minutes stores it.`,
+    );
   if (purged.length > 0)
     terminal.say(`  The bodies of entries ${purged.join(', ')} are purged, and the chain says so.`);
   if (verdict.ok) return terminal.say(`${colours.green('✓')} Verified, nothing was changed: ${checked}.`);

@@ -4,6 +4,7 @@
  */
 import type { Command } from '@commander-js/extra-typings';
 import Table from 'cli-table3';
+import { idsOf } from '../../domain/ids.js';
 import type { Account } from '../../domain/model.js';
 import type { Plan } from '../../domain/plan.js';
 import { clean } from '../clean.js';
@@ -131,9 +132,9 @@ async function accountOf(
   if (pinned?.status === 'found') return { account: pinned, plan };
   if (pinned) throw new Problem('not-found', `By its plan this person has no account in ${title}.`);
   const id =
-    workflow?.workflowId.match(/^offboarding\/(.+)$/)?.[1] ??
-    run?.workflowId.replace('offboarding/', '') ??
-    '';
+    (workflow ?? run)?.workflowId.slice(
+      idsOf((await reach.installation()).config.installation).offboardings.length,
+    ) ?? '';
   const person = await onePerson(reach, `id:${id}`);
   const resolution = await connector.resolveAccount(person, {});
   switch (resolution.kind) {

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import { clean } from '../clean.js';
 import { problemOf } from '../problem.js';
+import { registerArchive } from './archive.js';
 import { registerAudit } from './audit.js';
 import { registerCheck } from './check/check.js';
 import type { Context } from './command.js';
@@ -62,6 +63,7 @@ export function createProgram(context: Context): Command {
   registerItems(program, context);
   registerDecisions(program, context);
   registerAudit(program, context);
+  registerArchive(program, context);
   registerWhoOwned(program, context);
   registerCheck(program, context);
   registerWorker(program);

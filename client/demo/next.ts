@@ -89,6 +89,6 @@ async function nextPerson({ offboardings }: Installation, cast: Cast) {
   const asked = new Set<string>();
   for await (const run of offboardings.list()) asked.add(run.workflowId);
   return NEXT.map(login => COLLEAGUES.find(person => emailOf(person) === `${login}@demo.example`)!).find(
-    person => person !== cast.leaver && !asked.has(`offboarding/${person.id}`),
+    person => person !== cast.leaver && !asked.has(offboardings.ids.offboarding(String(person.id))),
   );
 }

@@ -14,7 +14,7 @@ import { type Tone, treeLines } from '../../domain/tree.js';
 import { takers, viewOf } from '../../domain/view.js';
 import { number } from '../../domain/words.js';
 import { COLLEAGUES, type Colleague, emailOf } from '../../examples/demo/people.js';
-import { offboardingWorkflowId, type Report, type Status } from '../../workflows/messages.js';
+import type { Report, Status } from '../../workflows/messages.js';
 import type { Installation } from '../local/installation.js';
 import { columns, indented, type Screen, shown } from '../local/screen.js';
 import { watchSteps } from './progress.js';
@@ -84,7 +84,7 @@ class Story {
     private readonly screen: Screen,
     private readonly signal: AbortSignal,
   ) {
-    this.run = offboardingWorkflowId(String(cast.leaver.id));
+    this.run = installation.offboardings.ids.offboarding(String(cast.leaver.id));
   }
 
   private get offboardings() {

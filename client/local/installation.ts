@@ -94,6 +94,8 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   const client = await connectTemporal(temporal);
   life.closer(() => client.connection.close());
   await keepClosedRuns(client, temporal.namespace).catch(() => {});
+  const offboardings = new Offboardings(client, temporal.taskQueue, config.installation);
+  archiveNow(offboardings, life);
   await writeEnvironment(stateDir, { config: config.file, env, temporal });
   life.closer(() => removeEnvironment(stateDir));
   return {
@@ -102,7 +104,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     temporal,
     client,
     store: worker.deps.store,
-    offboardings: new Offboardings(client, temporal.taskQueue),
+    offboardings,
   };
 }
 
@@ -185,6 +187,21 @@ function logTo(file: string): void {
     shutdownSignals: [],
     telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'WARN' } } },
   });
+}
+
+/**
+ * When it starts and before it ends: the schedule looks every few minutes, and whoever tries things out may
+ * end this before that, and come back after the server has forgotten.
+ */
+function archiveNow(offboardings: Offboardings, life: Life): void {
+  const look = async (): Promise<void> => {
+    const { failures } = await offboardings.archive();
+    for (const { workflowId, why } of failures) Runtime.instance().logger.warn(`${workflowId}: ${why}`);
+  };
+  const unheard = (error: Error): void =>
+    Runtime.instance().logger.warn(`What has closed could not be archived: ${error.message}`);
+  void look().catch(unheard);
+  life.closer(() => look().catch(unheard));
 }
 
 async function keepClosedRuns(client: Client, namespace: string): Promise<void> {

@@ -120,6 +120,7 @@ create table handover.receipts (
   check (state <> 'done' or changed is not null)
 );
 create index receipts_of on handover.receipts (offboarding, step);
+create index receipts_owed on handover.receipts (offboarding) where state = 'intended';
 
 -- Rows of the target as they were. A set is named by a digest over the digests of its rows, so a body can be purged one day and the
 -- receipt still verifies; with the salt goes what could be guessed from a digest.
@@ -175,6 +176,22 @@ create table handover.archives (
   at             timestamptz not null default now()
 );
 create index archives_of on handover.archives (offboarding);
+
+-- The newest look at what has closed that went through everything: one row.
+create table handover.archive_look (
+  one            boolean primary key default true check (one),
+  began          timestamptz not null,
+  finished       timestamptz not null
+);
+
+-- Histories that could not be stored, and why. Every look tries some of them again.
+create table handover.archive_failures (
+  run            text primary key,              -- Temporal run id
+  workflow       text not null,
+  why            text not null,
+  since          timestamptz not null default now(),
+  tried          timestamptz not null default now()
+);
 
 create table handover.certificates (
   offboarding    uuid not null,

@@ -6,7 +6,6 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KeyOrder } from '../../domain/keys.js';
-import { archiveWorkflowId } from '../../workflows/messages.js';
 import {
   acknowledgeAll,
   ended,
@@ -50,7 +49,7 @@ beforeAll(async () => {
   await waitFor(small, run, status => status.state === 'closed');
   await ended(small, run);
   await mischief.mend();
-  await small.world.offboardings.handle(archiveWorkflowId(run.offboardingId)).result();
+  await small.world.offboardings.archive(run.run);
 });
 afterAll(() => cli?.remove());
 
@@ -142,7 +141,7 @@ test('the same as JSON lines, in order of time, with the verdict last', async ()
 
 test('a run that nobody knows is not found', async () => {
   expect(await cli('audit', '00000000-0000-4000-8000-000000000000')).toMatchObject({ code: 4, out: '' });
-  expect(await cli('audit', 'offboarding/none')).toMatchObject({
+  expect(await cli('audit', small.world.offboardings.ids.offboarding('none'))).toMatchObject({
     code: 4,
     err: expect.stringContaining('handover list'),
   });
@@ -564,6 +563,9 @@ test('the trail is told from the live history while a run is open, and after its
   await small.world.offboardings.handle(other.run).terminate('by mistake');
   const gone = await cli('audit', 'carol');
   expect(gone).toMatchObject({ code: 0, out: expect.stringContaining('terminated in Temporal: by mistake') });
+  expect(gone.out).toMatch(/Not yet archived: run .*a look within five minutes stores it/);
+  const [verification] = (await cli('audit', 'carol', '--verify', '--json')).json();
+  expect(verification).toMatchObject({ ok: true, notYetArchived: [expect.any(String)] });
   const status = await cli('status', 'carol');
   expect(status).toMatchObject({
     code: 0,
@@ -575,4 +577,46 @@ test('the trail is told from the live history while a run is open, and after its
   const newest = await cli('audit', 'carol');
   expect(newest.out).toContain(`Offboarding ${again.offboardingId}`);
   expect(newest.out).toContain(`handover audit ${other.offboardingId}`);
+});
+
+test('what has closed is archived at once when somebody asks for it', async () => {
+  const run = await handOver(small, { user: mail(small, 'dora'), successor: mail(small, 'maya') });
+  expect((await cli('audit', run.run)).out).toContain('Not yet archived');
+  const stored = await cli('archive', run.run);
+  expect(stored).toMatchObject({ code: 0, err: '' });
+  expect(stored.out).toBe(`✓ ${run.run}\n1 history stored.\n`);
+  const audited = await cli('audit', run.run);
+  expect(audited.out).not.toContain('Not yet archived');
+  expect(audited.out).toContain('1 archived history');
+  expect((await cli('archive', run.run, '--json')).json()).toEqual([
+    { stored: 0, workflows: [], failed: 0, failures: [] },
+  ]);
+  // Without a run: everything that has closed, however long ago.
+  expect(await cli('archive')).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/\d+ histor(y|ies) stored/),
+  });
+});
+
+test('an open run, and what cannot be stored, are said by the command that archives', async () => {
+  const run = await start(small, { user: mail(small, 'bob'), successor: mail(small, 'maya') });
+  await planned(small, run);
+  expect(await cli('archive', run.run)).toMatchObject({
+    code: 0,
+    out: `${run.run} is open: it is archived when it has closed.\n`,
+  });
+  await small.db.store.query(`
+    create function handover.trap() returns trigger language plpgsql as $$ begin raise exception 'the disk is full'; end $$;
+    create trigger trap before insert on handover.archives for each row execute function handover.trap()`);
+  await small.world.offboardings.handle(run.run).terminate('over');
+  try {
+    const failed = await cli('archive', run.run);
+    expect(failed).toMatchObject({ code: 7, out: expect.stringContaining('the disk is full') });
+    expect(failed.out).toContain('every look tries again');
+    expect((await cli('check')).out).toContain('the disk is full');
+  } finally {
+    await small.db.store.query('drop trigger trap on handover.archives; drop function handover.trap()');
+  }
+  expect(await cli('archive', run.run)).toMatchObject({ code: 0, out: expect.stringContaining('1 history') });
+  expect((await cli('check')).out).not.toContain('the disk is full');
 });

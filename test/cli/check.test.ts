@@ -49,6 +49,42 @@ test('a sound installation passes, and what could be better is said', async () =
     expect(out).toContain(said);
 });
 
+test('an archiver’s schedule that is missing, paused or behind is said, and how to mend it', async () => {
+  const { temporal } = small.world.worker.deps;
+  const { archiveSchedule } = small.world.offboardings.ids;
+  const schedule = temporal.schedule.getHandle(archiveSchedule);
+  await small.world.offboardings.archive();
+  expect((await cli('check')).out).toMatch(/✓ archive +what has closed is archived: looked at/);
+
+  await schedule.pause('while we move house');
+  expect(await check()).toMatchObject({
+    code: 7,
+    problems: [
+      `archive: The schedule "${archiveSchedule}" is paused ("while we move house"): nothing that closes is archived. temporal schedule toggle --unpause --schedule-id ${archiveSchedule} --namespace default`,
+    ],
+  });
+  await schedule.unpause();
+
+  await small.db.store.query(`update handover.archive_look set finished = now() - interval '16 minutes'`);
+  const behind = await check();
+  expect(behind).toMatchObject({ code: 0, problems: [] });
+  expect(behind.warnings).toContainEqual(
+    expect.stringMatching(
+      /^archive: The last look at what has closed ended at .*; there should be one every/,
+    ),
+  );
+  await small.db.store.query(`update handover.archive_look set finished = now() - interval '14 minutes'`);
+  expect((await check()).warnings.filter(one => one.startsWith('archive'))).toEqual([]);
+
+  await schedule.delete();
+  expect(await check()).toMatchObject({
+    code: 7,
+    problems: [expect.stringMatching(/^archive: The schedule .* is missing: .*handover worker/)],
+  });
+  await small.world.restartWorker();
+  await expect.poll(async () => (await check()).problems, { timeout: 10_000 }).toEqual([]);
+});
+
 test('everything that is wrong is told in one go', async () => {
   const file = await cli.writeConfig('wrong.yaml', config => {
     config.roles = { operators: 'directory', approvers: ['priya@small.example', 'nobody@small.example'] };
@@ -162,7 +198,7 @@ test('without a Temporal server every command says so and ends with its own code
 });
 
 test('without a worker nobody waits for ever, and the answer can be asked for again', async () => {
-  const run = `offboarding/${small.cast.alice.id}`;
+  const run = small.world.offboardings.ids.offboarding(small.cast.alice.id);
   const request = ['start', mail(small, 'alice'), '--by', mail(small, 'olivia'), '--successor', 'manager'];
   const decision = ['pause', run, '--by', mail(small, 'olivia')];
   const ids = { request: `late-${small.cast.alice.id}`, decision: `late-pause-${small.cast.alice.id}` };
@@ -195,7 +231,7 @@ test('without a worker nobody waits for ever, and the answer can be asked for ag
 });
 
 test('a preview is waited for to its end', async () => {
-  small.started.add(`offboarding/${small.cast.bob.id}`);
+  small.started.add(small.world.offboardings.ids.offboarding(small.cast.bob.id));
   const ran = await cli(
     'start',
     mail(small, 'bob'),

@@ -16,7 +16,7 @@ afterAll(() => cli?.remove());
 const olivia = (): string[] => ['--by', mail(small, 'olivia')];
 const priya = (): string[] => ['--by', mail(small, 'priya')];
 const alice = (): string => mail(small, 'alice');
-const run = (): string => `offboarding/${small.cast.alice.id}`;
+const run = (): string => small.world.offboardings.ids.offboarding(small.cast.alice.id);
 
 async function startByHand(...options: string[]): Promise<void> {
   small.started.add(run());

@@ -104,18 +104,23 @@ test('the image holds every file that its commands import, and no package that o
   expect(packages.filter(name => !dependencies[name])).toEqual([]);
 });
 
-test('the one-shot service makes the namespace and exactly the search attributes that runs set, and may run again', async () => {
+test('the one-shot service makes the namespace, exactly the search attributes that runs set and the archiver’s schedule, and may run again', async () => {
   const lines: string[] = [];
   const namespace = `deploy-${process.pid}-${Date.now()}`;
   const options = {
     address: temporalAddress(),
     namespace,
+    installation: 'handover',
+    taskQueue: 'handover',
     retentionDays: 30,
     say: (line: string) => lines.push(line),
   };
   await register(options);
   await register(options);
-  expect(lines.at(-1)).toBe('Search attributes: all there already.');
+  expect(lines.slice(-2)).toEqual([
+    'Search attributes: all there already.',
+    'Schedule archive-closed: there already, made anew.',
+  ]);
   const connection = await Connection.connect({ address: temporalAddress() });
   try {
     const { customAttributes = {} } = await connection.operatorService.listSearchAttributes({ namespace });

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { agree, decide, handOver, mail, must, planned, start } from '../small-world/drive.js';
+import { decide, handOver, mail, must } from '../small-world/drive.js';
 import { refuse } from '../small-world/mischief.js';
 import { CANARY } from '../small-world/seed.js';
 import { useSmallWorld } from '../small-world/world.js';
@@ -63,12 +63,11 @@ describe('secrets and names', () => {
     await must(small, first, 'retry', 'olivia');
     expect(await small.world.offboardings.result(first.run)).toMatchObject({ outcome: 'completed' });
     const { temporal } = small.world.worker.deps;
-    const archiver = temporal.workflow.getHandle(`archive/${first.offboardingId}`);
-    await archiver.result();
+    await small.world.offboardings.archive(first.run);
     const requests = temporal.workflow.list({
       query: `TaskQueue = "${small.world.config.temporal.taskQueue}"`,
     });
-    // Visibility follows a moment later: the request, the offboarding and the archiver.
+    // Visibility follows a moment later: the request, the offboarding and the look that archived it.
     for (const deadline = Date.now() + 20_000; histories.length < 3 && Date.now() < deadline; ) {
       histories.length = 0;
       for await (const one of requests)
@@ -147,9 +146,12 @@ describe('the record', () => {
 
   test('a closed run leaves its whole history, under a digest that verifies, and it cannot be overwritten', async () => {
     const run = await handOver(small);
-    await expect
-      .poll(async () => (await archives(run.offboardingId)).length, { timeout: 15_000, interval: 100 })
-      .toBe(1);
+    expect(await small.world.offboardings.archive(run.run)).toEqual({
+      stored: 1,
+      workflows: [run.run],
+      failed: 0,
+      failures: [],
+    });
     const [archive] = await archives(run.offboardingId);
     expect(createHash('sha256').update(archive.history).digest('hex')).toBe(archive.digest);
     const history = JSON.parse(gunzipSync(archive.history).toString()) as { events: { eventType: string }[] };
@@ -170,34 +172,6 @@ describe('the record', () => {
     const [certificate] = await deps.store.archive.certificates(run.offboardingId);
     const again = await deps.store.archive.certify(run.offboardingId, { outcome: 'something else' });
     expect(again.digest).toBe(certificate!.digest);
-  });
-
-  test('a terminated run leaves its history as well: a worker that starts fetches it', async () => {
-    const run = await start(small);
-    await planned(small, run);
-    await agree(small, run);
-    await small.world.offboardings.handle(run.run).terminate('in a hurry');
-    const { temporal } = small.world.worker.deps;
-    // Visibility follows a moment later.
-    await expect
-      .poll(
-        async () => {
-          const query = `WorkflowId = "${run.run}" and ExecutionStatus = "Terminated"`;
-          for await (const _ of temporal.workflow.list({ query })) return true;
-          return false;
-        },
-        { timeout: 15_000, interval: 200 },
-      )
-      .toBe(true);
-    await small.world.restartWorker();
-    await expect
-      .poll(async () => (await archives(run.offboardingId)).length, { timeout: 20_000, interval: 200 })
-      .toBe(1);
-    expect((await archives(run.offboardingId))[0]).toMatchObject({ status: 'TERMINATED' });
-    // And the register forgets it, so that it stands in nobody's way.
-    const open = () =>
-      small.db.store.query('select 1 from handover.open_runs where offboarding = $1', [run.offboardingId]);
-    await expect.poll(async () => (await open()).rowCount, { timeout: 20_000, interval: 100 }).toBe(0);
   });
 
   test('a changed byte of the trail is named', async () => {

@@ -42,7 +42,7 @@ async function desk(table = 'tickets', owner = 'assignee_id'): Promise<Record<st
 // --- names and addresses -----------------------------------------------------------------------------------------------------
 test('an e-mail is an e-mail, although it is somebody else’s login', async () => {
   const run = await start(small);
-  expect(run.run).toBe(`offboarding/${small.cast.alice.id}`);
+  expect(run.run).toBe(small.world.offboardings.ids.offboarding(small.cast.alice.id));
   expect((await planned(small, run)).leaver.id).toBe(small.cast.alice.id);
 });
 

@@ -119,7 +119,7 @@ export async function openFaultWorld(servers: FaultServers, schedule: Schedule):
     password,
     taskQueue: config.temporal.taskQueue,
     temporal,
-    offboardings: new Offboardings(temporal, config.temporal.taskQueue),
+    offboardings: new Offboardings(temporal, config.temporal.taskQueue, config.installation),
     db,
     urls,
     links,

@@ -18,7 +18,7 @@ import { dice } from './dice.js';
 import { type FaultWorld, openFaultWorld } from './fault-world.js';
 import { pause, strike } from './faults.js';
 import { HEARTBEAT_TIMEOUT_MS } from './impatient-interceptor.js';
-import { operate, type Parking, request, statusOf } from './operator.js';
+import { insist, operate, type Parking, request, statusOf } from './operator.js';
 import { describe, type Fault, type Schedule } from './schedule.js';
 import type { FaultServers } from './servers.js';
 import { type Deed, startWriters } from './writers.js';
@@ -116,6 +116,8 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
         invariant: 'I12',
         message: `the run closed as ${operated.status.outcome}: ${operated.status.sentence}`,
       });
+    // What has closed is archived by a look; the schedule's may be minutes away.
+    await insist(Date.now() + 60_000, 'a look at what has closed', () => world.offboardings.archive());
     findings.push(
       ...checkLiveness(
         operated,

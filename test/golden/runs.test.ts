@@ -4,6 +4,7 @@
  */
 import type { WorkflowHandle } from '@temporalio/client';
 import { expect, test } from 'vitest';
+import { ARCHIVE_CLOSED } from '../../workflows/messages.js';
 import { record } from '../replay/histories.js';
 import {
   acknowledgeAll,
@@ -91,9 +92,14 @@ test('happy: planned, agreed, handed over, switched off', async () => {
   await drawn(album, 'acknowledged', started);
   await agree(small, started);
   await done(album, started, 'completed');
-  const archiver = small.world.worker.deps.temporal.workflow.getHandle(`archive/${started.offboardingId}`);
-  await archiver.result();
-  await keep('archive', archiver);
+  const { temporal } = small.world.worker.deps;
+  const look = await temporal.workflow.start(ARCHIVE_CLOSED, {
+    taskQueue: small.world.config.temporal.taskQueue,
+    workflowId: small.world.offboardings.ids.look(started.offboardingId),
+    args: [{ workflowId: started.run }],
+  });
+  expect(await look.result()).toMatchObject({ stored: 1, failures: [] });
+  await keep('archive-closed', look);
 });
 
 test('parked-and-retried: a step fails, the rest goes on, nobody is switched off; mended and retried, it ends well', async () => {
@@ -308,7 +314,7 @@ test('the front door starts a run, answers with the one that is open, and refuse
   const { taskQueue } = small.world.config.temporal;
   const knock = async (path: string, request: unknown): Promise<unknown> => {
     const door = await workflow.start('requestOffboarding', {
-      workflowId: `request/${small.cast.alice.id}-${path}`,
+      workflowId: small.world.offboardings.ids.request(`${small.cast.alice.id}-${path}`),
       taskQueue,
       args: [request],
     });
@@ -317,7 +323,7 @@ test('the front door starts a run, answers with the one that is open, and refuse
     return answer;
   };
   const request = { user: mail(small, 'alice'), requestedBy: mail(small, 'olivia'), successor: 'manager' };
-  const run = `offboarding/${small.cast.alice.id}`;
+  const run = small.world.offboardings.ids.offboarding(small.cast.alice.id);
   small.started.add(run);
   expect(await knock('front-door-started', request)).toMatchObject({ answer: 'started', workflowId: run });
   expect(await knock('front-door-already-running', { ...request, successor: 'bob' })).toMatchObject({

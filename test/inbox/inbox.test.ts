@@ -30,6 +30,7 @@ const activities = {
     return {
       kind: 'one',
       person: known,
+      installation: 'handover',
       identity: who === 'olivia' ? { kind: 'verified', by: 'her badge' } : { kind: 'claimed' },
     };
   },

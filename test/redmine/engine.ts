@@ -9,6 +9,7 @@ import { createActivities } from '../../activities/index.js';
 import { refusedAnswer } from '../../client/runs.js';
 import type { Connector } from '../../connectors/connector.js';
 import { PATIENCE_MS } from '../../domain/failure.js';
+import { DEFAULT_INSTALLATION, idsOf } from '../../domain/ids.js';
 import type { RunState } from '../../domain/model.js';
 import { policySchema } from '../../domain/policy.js';
 import type { DecisionName, OffboardingRequest } from '../../domain/request.js';
@@ -67,6 +68,7 @@ export async function startEngine(redmine: Connector): Promise<Engine> {
     workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
     activities: createActivities({
       store,
+      ids: idsOf(DEFAULT_INSTALLATION),
       systems: { names: [redmine.system], directory: redmine.system, get: async () => redmine },
       policy: policySchema.parse({}),
       standingRules: [],

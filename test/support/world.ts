@@ -66,11 +66,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   databases.store = await createTestDatabase('store');
   env[config.store.connection] = databases.store.url;
   const urls = Object.fromEntries(Object.entries(databases).map(([name, { url }]) => [name, url]));
-  config.temporal = {
-    ...config.temporal,
-    address: temporalAddress(),
-    taskQueue: `test-${randomBytes(6).toString('hex')}`,
-  };
+  // A store of its own makes it an installation of its own, on a server that all tests share.
+  config.installation = `test-${randomBytes(6).toString('hex')}`;
+  config.temporal = { ...config.temporal, address: temporalAddress(), taskQueue: config.installation };
   options.change?.(config);
   await options.seed(urls);
   const start = (more: Partial<StartWorkerOptions> = {}): Promise<RunningWorker> =>
@@ -89,7 +87,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const db = Object.fromEntries(Object.entries(urls).map(([name, url]) => [name, poolOf(url)]));
   const world: World = {
     config,
-    offboardings: new Offboardings(temporal, config.temporal.taskQueue),
+    offboardings: new Offboardings(temporal, config.temporal.taskQueue, config.installation),
     worker: await start(),
     db,
     urls,
@@ -99,6 +97,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       world.worker = await start(more);
     },
     async stop() {
+      const { archiveSchedule } = world.offboardings.ids;
+      await temporal.schedule
+        .getHandle(archiveSchedule)
+        .delete()
+        .catch(() => {});
       await endRuns(world, temporal);
       await world.worker.stop();
       await Promise.all(Object.values(db).map(pool => pool.end()));

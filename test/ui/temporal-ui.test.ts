@@ -47,6 +47,7 @@ describe.skipIf(!chromium)(chromium ? 'the Temporal UI' : NO_CHROMIUM, () => {
       config: 'examples/demo/handover.yaml',
       seed: urls => seedDemo({ workspaceUrl: urls.workspace!, helpdeskUrl: urls.helpdesk!, items }),
       change: config => {
+        config.installation = TASK_QUEUE;
         config.temporal = { ...config.temporal, address: temporal.address, taskQueue: TASK_QUEUE };
       },
     });

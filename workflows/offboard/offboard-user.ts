@@ -5,13 +5,13 @@
  * shows that nothing is left; a failure parks the run and keeps its history.
  */
 import { CancellationScope, continueAsNew, type WorkflowInfo, workflowInfo } from '@temporalio/workflow';
+import { DEFAULT_INSTALLATION, idsOf, installationOf } from '../../domain/ids.js';
 import { isOutcome, isOver } from '../../domain/lifecycle.js';
 import type { RunState } from '../../domain/model.js';
 import type { Participant } from '../../domain/people.js';
 import { type Order, parseRequest } from '../../domain/request.js';
 import { newRun, type Run } from '../../domain/run.js';
-import { archive } from '../archive-run.js';
-import { type OffboardUserInput, offboardingWorkflowId, type Report } from '../messages.js';
+import type { OffboardUserInput, Report } from '../messages.js';
 import { certify } from './chapters/close.js';
 import { deactivate } from './chapters/deactivate.js';
 import { decided } from './chapters/decided.js';
@@ -24,15 +24,12 @@ export async function offboardUser(input?: OffboardUserInput): Promise<Report> {
   const { workflowId } = workflowInfo();
   const read = readInput(input, workflowId);
   if ('refusal' in read) return refused(read.refusal);
-  const { offboardingId } = read;
   const run = read.carried ?? newRun({ ...read, workflowId, now: new Date().toISOString() });
   const desk = openDesk(run, renewal(run));
   // A cancellation is noted by the desk and ends the story at its next safe boundary, with a report.
   return CancellationScope.nonCancellable(async () => {
-    await archive.start(offboardingId);
     await live(desk);
     const report = await certify(desk);
-    await archive.tell(offboardingId);
     await desk.settled();
     // The very last: from here on nothing of the run is open.
     desk.happened({ event: 'certified', says: desk.run.sentence });
@@ -85,7 +82,9 @@ function readInput(input: OffboardUserInput | undefined, workflowId: string): Re
   const order = parseRequest(input?.order);
   if (!order.ok) return { refusal: `${order.sentence} ${instead}` };
   const { offboardingId, leaver, requester } = input as OffboardUserInput;
-  const expected = offboardingWorkflowId(leaver.id);
+  // The id says whose offboarding it is, and the first chapter's worker whether it is its own.
+  const { offboarding } = idsOf(installationOf(workflowId) ?? DEFAULT_INSTALLATION);
+  const expected = offboarding(leaver.id);
   if (workflowId !== expected) {
     return {
       refusal: `The offboarding of this person runs under the id "${expected}", so that there is only one; this one was started as "${workflowId}". ${instead}`,

@@ -11,6 +11,7 @@ import type { Connector } from '../../systems.js';
 import { type Context, inSession, newCommand, type Session } from '../command.js';
 import { EXIT } from '../exit.js';
 import type { Terminal } from '../terminal.js';
+import { checkArchive } from './archive.js';
 import type { Finding } from './finding.js';
 import { checkRoles, checkRules } from './people.js';
 import { checkStore } from './store.js';
@@ -46,10 +47,13 @@ async function checkAll(session: Session, installation: Installation): Promise<F
     ),
     attempt('temporal', () => checkTemporal(session.reach)),
   ]);
+  // Where one of the two does not answer, that has been said.
+  const reached = [...store, temporal[0]].every(finding => finding?.state !== 'problem');
+  const archive = reached ? await attempt('archive', () => checkArchive(session.reach)) : [];
   const { config } = installation;
   const roles = await attempt('roles', () => checkRoles(config, connectors));
   const rules = await attempt('successors', () => checkRules(config, connectors));
-  return [...store, ...systems.flat(), ...roles, ...rules, ...temporal];
+  return [...store, ...systems.flat(), ...roles, ...rules, ...temporal, ...archive];
 }
 
 /** What cannot be tried is a problem like any other. */

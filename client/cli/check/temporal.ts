@@ -16,7 +16,7 @@ const KINDS: Record<number, SearchAttributeKind> = {
   6: 'Datetime',
   7: 'KeywordList',
 };
-/** Workers that are down for a long weekend must still find closed runs to archive. */
+/** After a long weekend without a worker, closed runs must still be there to archive. */
 const RETENTION_DAYS = 4;
 
 export async function checkTemporal(reach: Reach): Promise<Finding[]> {

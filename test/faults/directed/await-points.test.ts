@@ -40,7 +40,7 @@ test.each(LONG ? EVENTS : SOME)('the worker is killed once there are %i events',
     bundle,
     worker: { stickyQueueScheduleToStartTimeout: '1s' },
   });
-  const workflowId = `offboarding/${small.cast.alice.id}`;
+  const workflowId = small.world.offboardings.ids.offboarding(small.cast.alice.id);
   const killing = killAt(workflowId, events);
   const run = await start(small);
   await agreePatiently(run);

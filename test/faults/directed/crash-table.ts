@@ -7,7 +7,7 @@ import type { Deps } from '../../../activities/deps.js';
 import { createActivities } from '../../../activities/index.js';
 
 /** What people do meanwhile. Each story passes other activities. */
-export type Story = 'handed over' | 'blocked and given back' | 'asked for twice';
+export type Story = 'handed over' | 'archived' | 'blocked and given back' | 'asked for twice';
 
 interface Turns {
   story: Story;
@@ -31,7 +31,7 @@ export const TURNS: Record<string, Turns> = {
   record: { story: 'handed over', at: [1, 2] },
   settleLedger: { story: 'blocked and given back', at: [1] },
   closeRun: { story: 'handed over', at: [1] },
-  archiveRuns: { story: 'handed over', at: [1] },
+  archiveClosed: { story: 'archived', at: [1] },
 };
 
 const BATCHES: Turns = { story: 'handed over', at: [1, 7, 13] };

@@ -60,6 +60,11 @@ const STORIES: Record<Story, () => Promise<Started>> = {
     await small.world.offboardings.result(run.run);
     return run;
   },
+  async archived() {
+    const run = await STORIES['handed over']();
+    await small.world.offboardings.archive(run.run);
+    return run;
+  },
   async 'blocked and given back'() {
     const run = await start(small, { departure: 'unplanned' });
     expect(await planned(small, run)).toMatchObject({ access: { crm: 'blocked', desk: 'blocked' } });
@@ -121,10 +126,12 @@ describe('a worker dies, and another one goes on', () => {
   );
 });
 
-async function archived({ offboardingId }: Started): Promise<void> {
-  const find = () =>
-    small.db.store.query('select 1 from handover.archives where offboarding = $1', [offboardingId]);
-  await expect.poll(async () => (await find()).rowCount, { timeout: 20_000, interval: 100 }).toBe(1);
+async function archived({ run, offboardingId }: Started): Promise<void> {
+  expect(await small.world.offboardings.archive(run)).toMatchObject({ failures: [] });
+  const { rowCount } = await small.db.store.query('select 1 from handover.archives where offboarding = $1', [
+    offboardingId,
+  ]);
+  expect(rowCount).toBe(1);
 }
 
 test.runIf(LONG).each([

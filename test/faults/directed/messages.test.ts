@@ -132,7 +132,7 @@ test('the same update a hundred times under one id is one decision', async () =>
 
 test('early: a message that starts the run by itself starts nothing, and does not stand in the way', async () => {
   const { temporal } = small.world.worker.deps;
-  const workflowId = `offboarding/${small.cast.alice.id}`;
+  const workflowId = small.world.offboardings.ids.offboarding(small.cast.alice.id);
   for (const args of [[], [{ offboardingId: 'x' }], [null]] as unknown[][]) {
     const early = await temporal.workflow.signalWithStart('offboardUser', {
       taskQueue: small.world.config.temporal.taskQueue,

@@ -1,0 +1,60 @@
+/**
+ * Every id by which Temporal knows something of ours, made in one place. An installation has a name, and two
+ * of them may share a namespace: an id says whose it is, and searches go by what it begins with. The default
+ * installation's ids have no name in front, so that they stay short.
+ */
+
+export const DEFAULT_INSTALLATION = 'handover';
+
+export interface Ids {
+  installation: string;
+  /** One open run per person: the id is the lock. */
+  offboarding(directoryId: string): string;
+  /** What the ids of all offboardings of this installation begin with, and of no other. */
+  offboardings: string;
+  request(uuid: string): string;
+  /** A look at what has closed that somebody asked for. */
+  look(uuid: string): string;
+  /** The schedule of the archiver, and what the ids of the workflows that it starts begin with. */
+  archiveSchedule: string;
+}
+
+export function idsOf(installation: string): Ids {
+  const own = installation === DEFAULT_INSTALLATION ? '' : `${installation}/`;
+  return {
+    installation,
+    offboarding: directoryId => `${own}offboarding/${directoryId}`,
+    offboardings: `${own}offboarding/`,
+    request: uuid => `${own}request/${uuid}`,
+    look: uuid => `${own}archive/${uuid}`,
+    archiveSchedule: `${own}archive-closed`,
+  };
+}
+
+/** What ids of the default installation begin with: another one of this name would own them as well. */
+const TAKEN = ['offboarding', 'request', 'archive', 'archive-closed'];
+
+/** Names are in ids and in searches, so they are plain. Null = it may be used. */
+export function wrongInstallation(name: string): string | null {
+  const rule =
+    'an installation is named with lower-case letters, digits and "-", starting with a letter, in at most 40 characters';
+  if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) return `${rule}, e.g. "handover-eu"; given was "${name}"`;
+  return TAKEN.includes(name)
+    ? `an installation cannot be named "${name}": ids begin with this word; ${TAKEN.join(', ')} are taken`
+    : null;
+}
+
+/** Whose offboarding a workflow id names; null = it is no id of an offboarding. */
+export function installationOf(workflowId: string): string | null {
+  const { offboardings } = idsOf(DEFAULT_INSTALLATION);
+  if (workflowId.startsWith(offboardings)) return DEFAULT_INSTALLATION;
+  const [name = ''] = workflowId.split('/', 1);
+  return wrongInstallation(name) === null && workflowId.startsWith(idsOf(name).offboardings) ? name : null;
+}
+
+/** Says so where a workflow id is of an offboarding of another installation; null = it is not. */
+export function foreignId({ installation }: Ids, workflowId: string): string | null {
+  const whose = installationOf(workflowId);
+  if (whose === null || whose === installation) return null;
+  return `${workflowId} is an offboarding of the installation "${whose}", and this one is "${installation}".`;
+}

@@ -1,0 +1,35 @@
+/**
+ * Keeps the history of whatever has closed: no run can export its own close, a terminated one runs no code,
+ * and Temporal forgets both. A schedule starts this every few minutes, `handover archive` at once.
+ */
+import { ApplicationFailure, continueAsNew, workflowInfo } from '@temporalio/workflow';
+import { type ArchiveReport, added, NOTHING_ARCHIVED } from '../domain/archive.js';
+import type { ArchiveRequest } from './messages.js';
+import { ask, long } from './proxies.js';
+
+/** What a look that went on in a fresh execution had done before. */
+export interface Sofar {
+  began: string;
+  report: ArchiveReport;
+}
+
+export async function archiveClosed(request?: ArchiveRequest | null, sofar?: Sofar): Promise<ArchiveReport> {
+  const began = sofar?.began ?? new Date().toISOString();
+  let report = sofar?.report ?? NOTHING_ARCHIVED;
+  for (;;) {
+    const part = await ask(long.archiveClosed, 'Keep what has closed', {
+      began,
+      everything: request?.everything === true,
+      workflowId: request?.workflowId ?? null,
+    });
+    // The next one begins anew; what this one did is done.
+    if (!part.ok) throw ApplicationFailure.nonRetryable(part.sentence, part.kind);
+    report = added(report, part.value.report);
+    if (!part.value.more) return report;
+    if (workflowInfo().historyLength > LONG)
+      await continueAsNew<typeof archiveClosed>(request, { began, report });
+  }
+}
+
+/** Events. */
+const LONG = 2_000;
