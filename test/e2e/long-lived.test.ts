@@ -6,10 +6,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { gather } from '../../client/audit/evidence.js';
+import { verify } from '../../client/audit/verify.js';
 import { findTemporalCli } from '../../runtime/embedded/temporal-cli.js';
 import { startTemporalServer, type TemporalServer } from '../../runtime/embedded/temporal-server.js';
 import { searchAttributes } from '../../runtime/search-attributes.js';
 import { OFFBOARD_USER } from '../../workflows/messages.js';
+import { record } from '../replay/histories.js';
 import {
   acknowledgeAll,
   agree,
@@ -79,10 +82,35 @@ test('a run that waits goes on in a fresh execution and loses nothing: state, me
   });
   const [first, second] = await executions(run);
   expect(first!.status.name).toBe('CONTINUED_AS_NEW');
+  await record('went-on', temporal().workflow.getHandle(run.run, first!.runId), [small.password]);
   expect(second!.searchAttributes.OffboardingState).toEqual(['awaiting-approval']);
+
+  // A look stores what has closed of it, and ends nothing.
+  const rows = async (table: string) =>
+    (
+      await small.db.store.query(`select * from handover.${table} where offboarding = $1`, [
+        run.offboardingId,
+      ])
+    ).rows;
+  const { store } = small.world.worker.deps;
+  const evidence = async () =>
+    gather(store, (await store.trail.known(run.offboardingId))!, async () => temporal());
+  await offboardings().archive();
+  expect((await evidence()).live.map(one => one.run)).toEqual([second!.runId]);
+  expect(await rows('archives')).toMatchObject([{ run: first!.runId, status: 'CONTINUED_AS_NEW' }]);
+  expect(await rows('audit_heads')).toMatchObject([{ fence: null }]);
+  expect(await rows('open_runs')).toHaveLength(1);
 
   await agree(small, run);
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+  await expect
+    .poll(async () => {
+      await offboardings().archive();
+      return (await rows('archives')).map(({ status }) => status).sort();
+    })
+    .toContain('COMPLETED');
+  expect(verify(await evidence()).breaks).toEqual([]);
+  await record('went-on-and-ended', temporal().workflow.getHandle(run.run), [small.password]);
   const { breaks, entries } = await small.world.worker.deps.store.audit.read(run.offboardingId);
   expect(breaks).toEqual([]);
   expect(entries.filter(({ kind }) => kind === 'refusal')).toHaveLength(60);

@@ -59,6 +59,8 @@ describe('the recordings', () => {
         'preview',
         'nothing-to-do',
         'refused',
+        'went-on',
+        'went-on-and-ended',
         'archive-closed',
         'front-door-started',
         'front-door-already-running',
