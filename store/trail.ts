@@ -32,7 +32,7 @@ export interface ReceiptRow {
   first: number;
   count: number;
   did: string;
-  account: string;
+  accounts: string;
   takers: (string | null)[];
   mark: string;
   changed: number | null;
@@ -148,7 +148,7 @@ export interface Trail {
   takers(manifest: string, step: string, keys: readonly string[]): Promise<Map<string, number>>;
 }
 
-const RECEIPT = `r.offboarding::text, r.manifest::text, r.step, r.page, r.part, r.state, r.sure, r.first, r.count, r.did, r.account,
+const RECEIPT = `r.offboarding::text, r.manifest::text, r.step, r.page, r.part, r.state, r.sure, r.first, r.count, r.did, r.accounts,
                  r.takers, r.mark, r.changed, r.merged, r.per_taker, r.owners, r.owner_of, r.exceptions, r.before_images, r.digest, r.at`;
 
 /**

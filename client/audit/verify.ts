@@ -7,7 +7,7 @@
  * chain; manifest pages on their digests and the plan's counts; receipts on their digests and the chain's
  * last entry; the certificate on the history's result.
  */
-import type { ItemException } from '../../domain/model.js';
+import type { Identities, ItemException } from '../../domain/model.js';
 import { nameOf } from '../../store/before-images.js';
 import { sha256 } from '../../store/digest.js';
 import { sharesOf } from '../../store/keys.js';
@@ -244,8 +244,8 @@ function digestOf(row: ReceiptRow): string | null {
   try {
     const owners = { values: row.owners, perKey: row.owner_of && sharesOf(row.owner_of) };
     const exceptions = JSON.parse(row.exceptions) as ItemException[];
-    const account = JSON.parse(row.account) as Record<string, string>;
-    const effect = { changed: changed ?? 0, merged, perTaker: row.per_taker, exceptions, owners, before: [] };
+    const accounts = JSON.parse(row.accounts) as Identities[];
+    const effect = { changed: changed ?? 0, merged, perTaker: row.per_taker, exceptions, before: [] };
     const did = row.did as Receipt['did'];
     const receipt = {
       offboarding,
@@ -256,9 +256,10 @@ function digestOf(row: ReceiptRow): string | null {
       first,
       took: count,
       did,
-      account,
+      accounts,
       takers,
       mark,
+      owners,
       effect,
     };
     return receiptDigest(receipt, changed === null ? null : effect, row.before_images);

@@ -102,7 +102,7 @@ create table handover.receipts (
   first          integer not null,              -- how many keys of the page stand before those of this part
   count          integer not null,              -- how many of them it is about
   did            text not null,                 -- the disposition, or the verb of an access change
-  account        text not null,                 -- canonical JSON: whose items these were, identity by identity
+  accounts       text not null,                 -- canonical JSON: whose items these were, per account every identity with its values
   takers         text[] not null,               -- values written into the owner column; the page says which key goes to which
   mark           text not null,                 -- the connector's own words for finding out what became of it
   changed        integer,                       -- null = not known yet

@@ -484,10 +484,11 @@ test('a receipt that nobody can settle is listed as intended, and the run closes
     first: 0,
     took: 1,
     did: 'transfer' as const,
-    account: { user: '1' },
+    accounts: [{ user: ['1'] }],
     takers: ['2'],
     mark: 'transaction 9223372036854775807',
-    effect: { changed: 1, merged: 0, perTaker: [1], exceptions: [], owners, before: [] },
+    owners,
+    effect: { changed: 1, merged: 0, perTaker: [1], exceptions: [], before: [] },
   };
   await ledger.begin(lost, [], new Date());
   try {
