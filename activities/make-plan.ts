@@ -24,6 +24,7 @@ import { ruleFor } from '../domain/rules.js';
 import type { Acknowledgement } from '../domain/run.js';
 import { sha256 } from '../store/digest.js';
 import { listOf, sharesOf } from '../store/keys.js';
+import type { Catalog } from '../store/plans.js';
 import type { Deps } from './deps.js';
 import { report, signal } from './guard.js';
 import { findOne } from './people.js';
@@ -78,8 +79,14 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   if (findings.length > 0) return { plan: null, findings, reopened: [] };
   const overridesDigest = sha256(canonicalJson(order.overrides ?? {}));
   const given = { offboardingId, revision, manifest, leaver, order, policy: deps.policy, overridesDigest };
-  const plan = await deps.store.plans.save(planFrom(given, { ...draft, steps }), input.runId);
+  const catalogs = await Promise.all(draft.systems.map(({ system }) => catalogOf(deps, system)));
+  const plan = await deps.store.plans.save(planFrom(given, { ...draft, steps }), input.runId, catalogs);
   return announce(deps, input, plan);
+}
+
+async function catalogOf(deps: Deps, system: string): Promise<Catalog> {
+  const { catalogDigest: digest, catalogBody: body } = await deps.systems.get(system);
+  return { system, digest, body };
 }
 
 async function gather(

@@ -28,7 +28,11 @@ export interface Connector extends Facts, Reader, Effects, Partial<Loads & Eligi
 export interface Facts {
   readonly system: string;
   readonly title: string;
-  /** SHA-256 of what the catalog does: plans pin it, a change voids approvals. */
+  /**
+   * Canonical JSON of what the catalog does, and its SHA-256: plans pin it, a change voids approvals, and the
+   * text is kept with the plan.
+   */
+  readonly catalogBody: string;
   readonly catalogDigest: string;
   /** The same with all that only words or classifies. */
   readonly wholeCatalogDigest: string;

@@ -80,6 +80,13 @@ export interface FrozenRow {
   keys: number;
 }
 
+/** A catalog that a plan names, and the digest that its body gives now. */
+export interface CatalogRow {
+  digest: string;
+  system: string;
+  actual: string;
+}
+
 export interface CertificateRow {
   number: number;
   digest: string;
@@ -122,6 +129,8 @@ export interface Trail {
   /** Hash of one entry of the chain. */
   links(offboarding: string): Promise<{ seq: number; hash: string }[]>;
   plans(offboarding: string): Promise<PlanRow[]>;
+  /** What catalogs do, under these digests. */
+  catalogs(digests: readonly string[]): Promise<CatalogRow[]>;
   /** The plan that a manifest belongs to; null for a manifest of an attempt that did not count. */
   planOf(manifest: string): Promise<PlanRow | null>;
   receipts(offboarding: string): Promise<ReceiptRow[]>;
@@ -187,6 +196,12 @@ export function trailOf(pool: Pool): Trail {
       select(
         'select digest, offboarding::text, run, revision, body, made from handover.plans where offboarding = $1 order by made, revision',
         [offboarding],
+      ),
+    catalogs: digests =>
+      select(
+        `select digest, system, encode(sha256(convert_to(body, 'UTF8')), 'hex') as actual
+           from handover.catalogs where digest = any($1)`,
+        [digests],
       ),
     async planOf(manifest) {
       const [row] = await select<PlanRow>(

@@ -11,6 +11,7 @@ import { sha256 } from '../../store/digest.js';
 import type { Store } from '../../store/store.js';
 import type {
   ArchiveRow,
+  CatalogRow,
   CertificateRow,
   FrozenRow,
   ImageRow,
@@ -29,6 +30,7 @@ export interface Evidence {
   chain: ChainVerdict;
   links: { seq: number; hash: string }[];
   plans: (PlanRow & { parsed: PlanBody | null })[];
+  catalogs: CatalogRow[];
   receipts: ReceiptRow[];
   images: ImageRow[];
   pages: PageRow[];
@@ -50,6 +52,7 @@ export interface PlanBody {
   revision: number;
   manifest: string;
   leaver: { id: string; name: string };
+  systems: { system: string; catalog: string }[];
   steps: { id: string; phase: string; title: string; baseline: { count: number; fingerprint: string } }[];
 }
 
@@ -95,6 +98,9 @@ export async function gather(
     chain,
     links,
     plans: parsedPlans,
+    catalogs: await trail.catalogs(
+      parsedPlans.flatMap(plan => plan.parsed?.systems?.map(({ catalog }) => catalog) ?? []),
+    ),
     receipts,
     images: await trail.images(receipts.flatMap(row => row.before_images ?? [])),
     pages: await trail.pages(manifests),

@@ -4,7 +4,7 @@
  * should be.
  *
  * What hangs on what: the chain on itself, its checkpoint and the certificate; plans on their digests and the
- * chain; manifest pages on their digests and the plan's counts; receipts on their digests and the chain's
+ * chain; catalogs on the digests that plans name; manifest pages on their digests and the plan's counts; receipts on their digests and the chain's
  * last entry; the certificate on the history's result.
  */
 import type { Identities, ItemException } from '../../domain/model.js';
@@ -18,7 +18,15 @@ import type { Evidence, PlanBody } from './evidence.js';
 export interface Verdict {
   ok: boolean;
   checked: Record<
-    'entries' | 'plans' | 'pages' | 'receipts' | 'images' | 'keySets' | 'certificates' | 'histories',
+    | 'entries'
+    | 'plans'
+    | 'catalogs'
+    | 'pages'
+    | 'receipts'
+    | 'images'
+    | 'keySets'
+    | 'certificates'
+    | 'histories',
     number
   >;
   /** Entries whose bodies were taken away, as a later entry says. */
@@ -31,6 +39,7 @@ export function verify(evidence: Evidence): Verdict {
     ...evidence.chain.breaks.map(sentence => `handover.audit: ${sentence}`),
     ...chain(evidence),
     ...plans(evidence),
+    ...catalogs(evidence),
     ...pages(evidence),
     ...receipts(evidence),
     ...images(evidence),
@@ -43,6 +52,7 @@ export function verify(evidence: Evidence): Verdict {
     checked: {
       entries: evidence.chain.entries.length,
       plans: evidence.plans.length,
+      catalogs: evidence.catalogs.length,
       pages: evidence.pages.length,
       receipts: evidence.receipts.length,
       images: evidence.images.length,
@@ -115,6 +125,23 @@ function plans(evidence: Evidence): string[] {
         );
     }
   }
+  return breaks;
+}
+
+/** What people approved can be read as long as what the catalogs do is there as it was. */
+function catalogs(evidence: Evidence): string[] {
+  const breaks: string[] = [];
+  for (const { digest, actual } of evidence.catalogs)
+    if (actual !== digest)
+      breaks.push(
+        `handover.catalogs ${short(digest)}: its body gives the digest ${short(actual)}: one of the two was changed.`,
+      );
+  for (const { parsed, revision } of evidence.plans)
+    for (const { system, catalog } of parsed?.systems ?? [])
+      if (!evidence.catalogs.some(one => one.digest === catalog && one.system === system))
+        breaks.push(
+          `handover.catalogs ${short(catalog)}: what the catalog of ${system} does by the plan of revision ${revision} is missing.`,
+        );
   return breaks;
 }
 

@@ -103,6 +103,7 @@ function tell(terminal: Terminal, evidence: Evidence): void {
 const COUNTED: Record<keyof Verdict['checked'], [one: string, many: string]> = {
   entries: ['chained entry', 'chained entries'],
   plans: ['plan', 'plans'],
+  catalogs: ['catalog', 'catalogs'],
   pages: ['manifest page', 'manifest pages'],
   receipts: ['receipt', 'receipts'],
   images: ['row as it was', 'rows as they were'],

@@ -36,6 +36,7 @@ export function createPostgresConnector(
   return {
     system: catalog.system,
     title: catalog.title,
+    catalogBody: file.digests.body,
     catalogDigest: file.digests.does,
     wholeCatalogDigest: file.digests.whole,
     categories: Object.entries(catalog.categories).map(

@@ -40,6 +40,14 @@ create table handover.plans (
   unique (offboarding, run, revision)
 );
 
+-- What the catalogs of plans do, by the digest under which a plan names it: what was approved can be read for years, without the file.
+create table handover.catalogs (
+  digest         text primary key,              -- SHA-256 over the body
+  system         text not null,
+  body           text not null,                 -- canonical JSON: the catalog without what only words or classifies
+  first_used     timestamptz not null default now()
+);
+
 -- Manifests: the keys behind an inventory. Every attempt at a plan writes a manifest of its own and the plan names the one that
 -- counts, so that two attempts never mix their pages.
 create table handover.manifests (
@@ -209,3 +217,4 @@ create trigger append_only before update or delete on handover.audit_bodies
 create trigger append_only before update or delete on handover.archives for each row execute function handover.refuse_change();
 create trigger append_only before update or delete on handover.certificates for each row execute function handover.refuse_change();
 create trigger append_only before update or delete on handover.plans for each row execute function handover.refuse_change();
+create trigger append_only before update or delete on handover.catalogs for each row execute function handover.refuse_change();

@@ -67,6 +67,7 @@ async function tampered(
     'audit_heads',
     'offboardings',
     'plans',
+    'catalogs',
     'manifests',
     'manifest_pages',
     'manifest_rounds',
@@ -237,6 +238,16 @@ describe('a changed byte is named', () => {
       /handover\.plans: the plan .* is missing/,
     ],
     [
+      'what a catalog does',
+      () => `update handover.catalogs set body = replace(body, 'transfer', 'remove') where system = 'crm'`,
+      /handover\.catalogs [0-9a-f]{12}…: its body gives the digest/,
+    ],
+    [
+      'a catalog that is gone',
+      () => `delete from handover.catalogs where system = 'desk'`,
+      /handover\.catalogs [0-9a-f]{12}…: what the catalog of desk does by the plan of revision 1 is missing/,
+    ],
+    [
       'a key of the manifest',
       () =>
         `update handover.manifest_pages set keys[1] = keys[1] || '0' where step = 'crm/accounts' and page = 1`,
@@ -324,7 +335,7 @@ describe('a changed byte is named', () => {
       'a receipt that was made up',
       id =>
         `insert into handover.receipts
-           select offboarding, manifest, step, 99, part, aborted, state, sure, first, count, did, account, takers, mark, changed, merged,
+           select offboarding, manifest, step, 99, part, aborted, state, sure, first, count, did, accounts, takers, mark, changed, merged,
                   per_taker, owners, owner_of, exceptions, before_images, digest || '0',
                   (select min(at) from handover.receipts where ${where}${id}')
              from handover.receipts where step = 'crm/fields' and page = 1`,

@@ -40,6 +40,7 @@ export function memoryConnector(
   return {
     system: catalog.system,
     title: catalog.title,
+    catalogBody: file.digests.body,
     catalogDigest: file.digests.does,
     wholeCatalogDigest: file.digests.whole,
     categories: Object.entries(catalog.categories).map(([category, spec]) => ({
