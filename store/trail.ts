@@ -90,7 +90,8 @@ export interface CatalogRow {
 export interface CertificateRow {
   number: number;
   digest: string;
-  body: string;
+  /** Null where it is gone. */
+  body: string | null;
   at: string;
 }
 
@@ -244,7 +245,9 @@ export function trailOf(pool: Pool): Trail {
       ),
     certificates: offboarding =>
       select(
-        'select number, digest, body, at from handover.certificates where offboarding = $1 order by number',
+        `select number, digest, body, at
+           from handover.certificates left join handover.certificate_bodies using (offboarding, number)
+          where offboarding = $1 order by number`,
         [offboarding],
       ),
     archives: (offboarding, workflow) =>

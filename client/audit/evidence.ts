@@ -6,7 +6,7 @@
 import { gunzipSync } from 'node:zlib';
 import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import type { ChainVerdict } from '../../store/audit.js';
+import { type ChainVerdict, PURGED } from '../../store/audit.js';
 import { sha256 } from '../../store/digest.js';
 import type { Store } from '../../store/store.js';
 import type {
@@ -38,7 +38,11 @@ export interface Evidence {
   frozen: FrozenRow[];
   /** Digests of sets of keys that somebody was shown. */
   shown: string[];
-  certificates: (CertificateRow & { parsed: Record<string, unknown> | null })[];
+  /** `gone`: where there is no body, did the chain say so? */
+  certificates: (CertificateRow & {
+    parsed: Record<string, unknown> | null;
+    gone: 'purged' | 'missing' | null;
+  })[];
   archives: (Omit<ArchiveRow, 'history'> & { actual: string; history: History | null })[];
   /** Not archived (yet). */
   live: { run: string; history: History }[];
@@ -77,9 +81,11 @@ export async function gather(
   ]);
   const parsedPlans = plans.map(plan => ({ ...plan, parsed: parse<PlanBody>(plan.body) }));
   const manifests = parsedPlans.flatMap(plan => plan.parsed?.manifest ?? []);
+  const purged = purgedCertificates(chain);
   const parsedCertificates = certificates.map(row => ({
     ...row,
-    parsed: parse<Record<string, unknown>>(row.body),
+    parsed: row.body === null ? null : parse<Record<string, unknown>>(row.body),
+    gone: row.body !== null ? null : purged.has(row.number) ? ('purged' as const) : ('missing' as const),
   }));
   const shown = shownKeys(chain, parsedCertificates);
   const kept = archives.map(({ history, ...row }) => ({
@@ -137,6 +143,12 @@ async function liveHistory(
   } catch (error) {
     return { histories: [], missing: `The live history could not be read: ${(error as Error).message}` };
   }
+}
+
+/** Numbers of the certificates whose bodies were taken away, as the chain says. */
+export function purgedCertificates(chain: ChainVerdict): Set<number> {
+  const said = chain.entries.filter(entry => entry.kind === PURGED && !entry.gone);
+  return new Set(said.flatMap(({ body }) => [body.certificates ?? []].flat().map(Number)));
 }
 
 /** Digests of frozen keys that steps, acknowledgements and skips of this offboarding name. */

@@ -13,7 +13,7 @@ import { sha256 } from '../../store/digest.js';
 import { sharesOf } from '../../store/keys.js';
 import { type Receipt, receiptDigest } from '../../store/ledger.js';
 import type { ReceiptRow } from '../../store/trail.js';
-import type { Evidence, PlanBody } from './evidence.js';
+import { type Evidence, type PlanBody, purgedCertificates } from './evidence.js';
 
 export interface Verdict {
   ok: boolean;
@@ -29,8 +29,9 @@ export interface Verdict {
     | 'histories',
     number
   >;
-  /** Entries whose bodies were taken away, as a later entry says. */
+  /** Entries, and certificates, whose bodies were taken away, as a later entry says. */
   purged: number[];
+  purgedCertificates: number[];
   breaks: string[];
 }
 
@@ -61,6 +62,7 @@ export function verify(evidence: Evidence): Verdict {
       histories: evidence.archives.length,
     },
     purged: evidence.chain.entries.filter(entry => entry.gone === 'purged').map(entry => entry.seq),
+    purgedCertificates: evidence.certificates.filter(row => row.gone === 'purged').map(row => row.number),
     breaks,
   };
 }
@@ -331,12 +333,17 @@ function keySets(evidence: Evidence): string[] {
 
 function certificates(evidence: Evidence): string[] {
   const breaks: string[] = [];
+  const purged = purgedCertificates(evidence.chain);
   evidence.certificates.forEach((row, n) => {
     const name = `handover.certificates number ${row.number}`;
+    if (row.number !== n) breaks.push(`handover.certificates number ${n} is missing.`);
+    if (row.gone === 'missing')
+      breaks.push(`${name}: its body is missing, and no entry of the chain says that it was purged.`);
+    if (row.body === null) return;
+    if (purged.has(row.number)) breaks.push(`${name}: it has a body, and the chain says that it was purged.`);
     const actual = sha256(row.body);
     if (actual !== row.digest)
       breaks.push(`${name}: its body gives the digest ${short(actual)}, the row says ${short(row.digest)}.`);
-    if (row.number !== n) breaks.push(`handover.certificates number ${n} is missing.`);
     const about = row.parsed?.offboarding;
     if (row.number === 0 && about !== evidence.offboarding)
       breaks.push(`${name}: its body is about another offboarding (${String(about)}).`);

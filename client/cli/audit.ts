@@ -122,6 +122,11 @@ function conclude(terminal: Terminal, verdict: Verdict): void {
   const { purged } = verdict;
   if (purged.length > 0)
     terminal.say(`  The bodies of entries ${purged.join(', ')} are purged, and the chain says so.`);
+  const { purgedCertificates } = verdict;
+  if (purgedCertificates.length > 0)
+    terminal.say(
+      `  The bodies of certificates ${purgedCertificates.join(', ')} are purged, and the chain says so.`,
+    );
   if (verdict.ok) return terminal.say(`${colours.green('✓')} Verified, nothing was changed: ${checked}.`);
   terminal.say(
     colours.red(

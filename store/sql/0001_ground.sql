@@ -184,12 +184,19 @@ create table handover.archives (
 );
 create index archives_of on handover.archives (offboarding);
 
+-- Certificates. The bodies, which hold people's data, lie apart, so that one can be purged one day. A certificate is handed out: its
+-- digest is over what was handed out, without a salt, and stays comparable with every copy.
 create table handover.certificates (
   offboarding    uuid not null,
   number         integer not null,              -- 0 is the certificate, the rest are addenda
-  digest         text not null,
-  body           text not null,
+  digest         text not null,                 -- SHA-256 over the body
   at             timestamptz not null default now(),
+  primary key (offboarding, number)
+);
+create table handover.certificate_bodies (
+  offboarding    uuid not null,
+  number         integer not null,
+  body           text not null,                 -- canonical JSON
   primary key (offboarding, number)
 );
 
@@ -214,6 +221,18 @@ begin
 end $$;
 create trigger append_only before update or delete on handover.audit_bodies
   for each row execute function handover.refuse_unsaid_purge();
+create function handover.refuse_unsaid_certificate_purge() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'DELETE' and exists (
+       select from handover.audit said join handover.audit_bodies told using (offboarding, seq)
+        where said.offboarding = old.offboarding and said.kind = 'purged'
+          and told.body::jsonb -> 'certificates' @> to_jsonb(old.number))
+  then return old;
+  end if;
+  raise exception 'handover.% is append-only', tg_table_name;
+end $$;
+create trigger append_only before update or delete on handover.certificate_bodies
+  for each row execute function handover.refuse_unsaid_certificate_purge();
 create trigger append_only before update or delete on handover.archives for each row execute function handover.refuse_change();
 create trigger append_only before update or delete on handover.certificates for each row execute function handover.refuse_change();
 create trigger append_only before update or delete on handover.plans for each row execute function handover.refuse_change();

@@ -223,7 +223,8 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
             )
           )[0] ?? null,
         certificates: await all(
-          'select number, digest, body from handover.certificates where offboarding = $1 order by number',
+          `select number, digest, body from handover.certificates join handover.certificate_bodies using (offboarding, number)
+            where offboarding = $1 order by number`,
           of,
         ),
       };

@@ -295,7 +295,7 @@ test('refused items are shown with the reason; skipping them counts once somebod
     (await desk('select count(*)::int as n from tickets where assignee_id = 17 and number in (2, 3)')).rows,
   ).toEqual([{ n: 2 }]);
   const { rows } = await small.db.store.query(
-    'select body from handover.certificates where offboarding = $1',
+    'select body from handover.certificate_bodies where offboarding = $1',
     [run.offboardingId],
   );
   expect(JSON.parse(rows[0].body).waivers['desk/tickets']).toMatchObject({

@@ -138,7 +138,7 @@ test('two accounts that are both this person’s: everything moves from both, an
     },
   ]);
   const certificate = await small.db.store.query(
-    `select body::json -> 'accounts' as accounts from handover.certificates where offboarding = $1`,
+    `select body::json -> 'accounts' as accounts from handover.certificate_bodies where offboarding = $1`,
     [status.offboardingId],
   );
   expect(usersIn(certificate.rows[0].accounts)).toEqual([['17'], ['99']]);
