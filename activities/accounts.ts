@@ -2,9 +2,11 @@
  * What the leaver is in every system, and whether somebody may switch them off at all. Also opens the run in
  * the register.
  */
+
+import { inOrder, setOf } from '../domain/accounts.js';
 import { HandoverFailure } from '../domain/failure.js';
 import { foreignId } from '../domain/ids.js';
-import type { Account, Finding, Person } from '../domain/model.js';
+import type { Finding, Identities, Person, SystemAccounts } from '../domain/model.js';
 import type { PatienceOfWaits } from '../domain/patience.js';
 import { mayRequest, type Participant } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
@@ -29,7 +31,8 @@ export interface ResolvedAccounts {
   /** Both as the directory knows them now: what a workflow was started with is only what somebody wrote. */
   leaver: Participant;
   requester: Participant;
-  accounts: Account[];
+  /** Every system that could be asked, also those without an account. */
+  accounts: SystemAccounts[];
   findings: Finding[];
   /** How long people are waited for until a plan pins a policy. */
   patience: PatienceOfWaits;
@@ -91,7 +94,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
     leaver,
     requester,
     patience,
-    accounts: each.flatMap(one => one.account ?? []),
+    accounts: each.flatMap(one => one.found ?? []),
     findings: each.flatMap(one => one.findings),
   };
 }
@@ -126,13 +129,19 @@ function participant({ id, name, human }: Participant): Participant {
   return { id, name, human };
 }
 
+/** What an operator has settled about a system. */
+function pinnedIn({ identities }: Order, system: string): Identities {
+  const pinned = identities && Object.hasOwn(identities, system) ? identities[system]! : {};
+  return Object.fromEntries(Object.entries(pinned).map(([name, values]) => [name, setOf([values].flat())]));
+}
+
 /** One system out of reach must not hide what the others say. */
 async function resolveIn(
   deps: Deps,
   system: string,
   person: Person,
   order: Order,
-): Promise<{ account: Account | null; findings: Finding[] }> {
+): Promise<{ found: SystemAccounts | null; findings: Finding[] }> {
   const finding = (code: Finding['code'], message: string): Finding => ({
     code,
     system,
@@ -141,12 +150,13 @@ async function resolveIn(
   });
   try {
     const connector = await deps.systems.get(system);
-    const resolution = await connector.resolveAccount(person, order.identities?.[system] ?? {}, signal());
+    const resolution = await connector.resolveAccounts(person, pinnedIn(order, system), signal());
     switch (resolution.kind) {
       case 'found': {
-        const guards = await connector.guards(resolution.account, signal());
+        const accounts = inOrder(resolution.accounts);
+        const guards = await connector.guards(accounts, signal());
         return {
-          account: resolution.account,
+          found: { system, accounts },
           findings: guards
             .filter(
               guard =>
@@ -160,10 +170,7 @@ async function resolveIn(
         };
       }
       case 'absent':
-        return {
-          account: { system, status: 'absent', identities: {}, active: false, blocked: false },
-          findings: [],
-        };
+        return { found: { system, accounts: [] }, findings: [] };
       case 'ambiguous': {
         const candidates = resolution.candidates
           .map(candidate => `${candidate.label} (${candidate.id})`)
@@ -172,11 +179,11 @@ async function resolveIn(
           identities: { [system]: { [resolution.identity]: resolution.candidates[0]?.id ?? '<id>' } },
         });
         return {
-          account: null,
+          found: null,
           findings: [
             finding(
               'account-ambiguous',
-              `Several accounts fit in ${connector.title}: ${candidates}. Say which, e.g. amend with ${amend}.`,
+              `Several accounts fit in ${connector.title}: ${candidates}. Say which, e.g. amend with ${amend}; where several are this person's, give a list.`,
             ),
           ],
         };
@@ -190,7 +197,7 @@ async function resolveIn(
       (outOfPatience(error.kind, deps.patience) || waited() > OUTAGE_MS)
     ) {
       return {
-        account: null,
+        found: null,
         findings: [finding('system-unreachable', `${error.message} Mend it and send "retry".`)],
       };
     }

@@ -3,7 +3,7 @@
  * it.
  */
 import type { Connector } from '../connectors/connector.js';
-import { HandoverFailure } from '../domain/failure.js';
+import { accountsIn } from '../domain/accounts.js';
 import type { Account } from '../domain/model.js';
 import type { Plan } from '../domain/plan.js';
 import {
@@ -16,9 +16,9 @@ import {
   type Verdict,
 } from '../domain/proof.js';
 import type { Deps } from './deps.js';
-import { switchAccount, switchedBefore } from './effects.js';
-import { outOfPatience, scheduled, signal } from './guard.js';
-import { look, planOf } from './look.js';
+import { switchAccounts, switchedBefore } from './effects.js';
+import { scheduled, signal } from './guard.js';
+import { look, planOf, readAll } from './look.js';
 import { claimDeactivation } from './open-runs.js';
 
 export interface DeactivateInput {
@@ -41,15 +41,16 @@ export type DeactivateResult =
 
 export async function deactivate(deps: Deps, input: DeactivateInput): Promise<DeactivateResult> {
   const plan = await planOf(deps, input.plan);
-  const account = plan.accounts.find(one => one.system === input.system)!;
+  const accounts = accountsIn(plan.accounts, input.system);
   const connector = await deps.systems.get(input.system);
   const effect = {
     offboardingId: input.offboardingId,
-    account,
+    system: input.system,
+    accounts,
     verb: 'deactivate',
     turn: input.turn,
   } as const;
-  const seen = await look(deps, { ...input, account });
+  const seen = await look(deps, { ...input, accounts });
   const verdict = judgeProof({ plan, systems: [input.system], looks: [seen], unread: [] });
   let changed = true;
   let wasActive = true;
@@ -60,19 +61,17 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
     if (inTheWay) return { kind: 'refused', message: inTheWay };
     if (verdict.kind === 'refused') return { kind: 'refused', message: verdict.message };
     if (verdict.kind !== 'proven') return verdict;
-    wasActive = (await connector.readAccount(account, signal())).active;
-    try {
-      ({ changed } = await switchAccount(deps, effect));
-    } catch (error) {
-      if (!(error instanceof HandoverFailure) || !outOfPatience(error.kind, deps.patience)) throw error;
-      return { kind: 'refused', message: error.message };
-    }
+    wasActive = await anyActive(connector, accounts);
+    const switched = await switchAccounts(deps, effect);
+    if (switched.problems.length > 0) return { kind: 'refused', message: switched.problems.join(' ') };
+    changed = switched.changed.length > 0;
   }
-  if ((await connector.readAccount(account, signal())).active) {
-    const message = `${connector.title} reported success, but reading shows that the account is still active. Look at it there, then send "retry".`;
+  if (await anyActive(connector, accounts)) {
+    const subject = accounts.length === 1 ? 'the account' : `one of the ${accounts.length} accounts`;
+    const message = `${connector.title} reported success, but reading shows that ${subject} is still active. Look at it there, then send "retry".`;
     return { kind: 'refused', message };
   }
-  const after = await landed(connector, plan, account, input.waived);
+  const after = await landed(connector, plan, accounts, input.waived);
   const kept = keptIn(seen, plan);
   await deps.store.audit.append(input.offboardingId, [
     {
@@ -87,6 +86,10 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
     proof: { at: new Date().toISOString(), kept },
     after,
   };
+}
+
+async function anyActive(connector: Connector, accounts: readonly Account[]): Promise<boolean> {
+  return (await readAll(connector, accounts)).some(account => account.active);
 }
 
 /**
@@ -109,10 +112,10 @@ async function claim(deps: Deps, input: DeactivateInput, plan: Plan): Promise<st
 async function landed(
   connector: Connector,
   plan: Plan,
-  account: Account,
+  accounts: readonly Account[],
   waived: Record<string, string>,
 ): Promise<Landed[]> {
-  const steps = stepsAfterwards(plan, account.system, waived);
+  const steps = stepsAfterwards(plan, connector.system, waived);
   const categories = steps.map(step => step.category);
-  return landedIn(steps, await connector.inventory(account, categories, signal()));
+  return landedIn(steps, await connector.inventory(accounts, categories, signal()));
 }

@@ -8,7 +8,7 @@ import { HandoverFailure } from '../domain/failure.js';
 import type { Account } from '../domain/model.js';
 import { type NewReceipt, type Receipt, ReceiptExists, type ReceiptId } from '../store/ledger.js';
 import type { Deps } from './deps.js';
-import { scheduled, signal } from './guard.js';
+import { outOfPatience, scheduled, signal } from './guard.js';
 
 /**
  * Settles every intent of an offboarding that nobody saw end, also those of plans that were replaced. Throws
@@ -67,16 +67,10 @@ function changedBy(
 
 /** What a receipt's intent was about. */
 async function workOf(deps: Deps, receipt: Receipt): Promise<Work> {
-  const [system, category] = receipt.step.split('/') as [string, string];
+  const [, category] = receipt.step.split('/') as [string, string];
   const { did, took, takers } = receipt;
-  const account: Account = {
-    system,
-    status: 'found',
-    identities: receipt.account,
-    active: true,
-    blocked: false,
-  };
-  if (isAccess(did)) return { kind: 'access', verb: did, account };
+  const accounts = receipt.accounts.map(identities => ({ identities, active: true, blocked: false }));
+  if (isAccess(did)) return { kind: 'access', verb: did, account: accounts[0]! };
   const part = await deps.store.manifests.part(receipt);
   if (!part) {
     throw new HandoverFailure(
@@ -84,7 +78,7 @@ async function workOf(deps: Deps, receipt: Receipt): Promise<Work> {
       `The receipt of ${receipt.step} page ${receipt.page} has no page in its manifest: nobody can say what it was about.`,
     );
   }
-  return { kind: 'batch', category, do: did, account, ...part, count: took, takers };
+  return { kind: 'batch', category, do: did, accounts, ...part, count: took, takers };
 }
 
 function isAccess(did: Receipt['did']): did is AccessVerb {
@@ -158,46 +152,77 @@ function receiptOf(place: Place, work: Work, intent: Intent): NewReceipt {
     ...place,
     ...intent,
     did: work.kind === 'batch' ? work.do : work.verb,
-    account: work.account.identities,
+    accounts: (work.kind === 'batch' ? work.accounts : [work.account]).map(({ identities }) => identities),
     takers: work.kind === 'batch' ? work.takers : [],
   };
 }
 
 export interface SwitchInput {
   offboardingId: string;
-  account: Account;
+  system: string;
+  accounts: readonly Account[];
   verb: AccessVerb;
   /** Counts effects on accounts in one run, so that each happens once. */
   turn: number;
 }
 
-/** Effects on accounts have no keys: the offboarding's own id stands in for a manifest. */
-function placeOf({ offboardingId, account, verb, turn }: SwitchInput): Place {
-  const step = `${account.system}/${verb}`;
-  return { offboarding: offboardingId, manifest: offboardingId, step, page: turn, part: 1, first: 0 };
+/**
+ * Effects on accounts have no keys: the offboarding's own id stands in for a manifest, and the nth account is
+ * the nth part.
+ */
+function placeOf({ offboardingId, system, verb, turn }: SwitchInput, n: number): Place {
+  const step = `${system}/${verb}`;
+  return { offboarding: offboardingId, manifest: offboardingId, step, page: turn, part: n + 1, first: n };
 }
 
-/** Did an earlier attempt at this very effect happen, although its answer was lost? */
+/** Did an earlier attempt at this very effect happen to every account, although its answer was lost? */
 export async function switchedBefore(deps: Deps, input: SwitchInput): Promise<boolean> {
-  const earlier = await deps.store.ledger.find(placeOf(input));
-  return (
-    earlier !== null && (await settle(deps, await deps.systems.get(input.account.system), earlier)) !== null
-  );
+  const connector = await deps.systems.get(input.system);
+  for (const n of input.accounts.keys()) {
+    const earlier = await deps.store.ledger.find(placeOf(input, n));
+    if (!earlier || (await settle(deps, connector, earlier)) === null) return false;
+  }
+  return true;
+}
+
+/** `problems`: why accounts could not be switched, as sentences. */
+export interface Switched {
+  changed: Account[];
+  problems: string[];
 }
 
 /**
- * Blocks, unblocks, deactivates or reactivates an account exactly once per offboarding and turn, with a
- * receipt.
+ * Blocks, unblocks, deactivates or reactivates accounts, each exactly once per offboarding and turn, with a
+ * receipt of its own. One that cannot be switched stops none of the others.
  */
-export async function switchAccount(deps: Deps, input: SwitchInput): Promise<{ changed: boolean }> {
-  const connector = await deps.systems.get(input.account.system);
-  const place = placeOf(input);
+export async function switchAccounts(deps: Deps, input: SwitchInput): Promise<Switched> {
+  const switched: Switched = { changed: [], problems: [] };
+  for (const [n, account] of input.accounts.entries()) {
+    try {
+      if (await switchAccount(deps, input.system, account, input.verb, placeOf(input, n)))
+        switched.changed.push(account);
+    } catch (error) {
+      if (!(error instanceof HandoverFailure) || !outOfPatience(error.kind, deps.patience)) throw error;
+      switched.problems.push(error.message);
+    }
+  }
+  return switched;
+}
+
+/** True where it was changed, now or by an earlier attempt. */
+async function switchAccount(
+  deps: Deps,
+  system: string,
+  account: Account,
+  verb: AccessVerb,
+  place: Place,
+): Promise<boolean> {
+  const connector = await deps.systems.get(system);
   const earlier = await deps.store.ledger.find(place);
   const before = earlier && (await settle(deps, connector, earlier));
-  if (before !== null) return { changed: before > 0 };
+  if (before !== null) return before > 0;
   const done: Mark[] = [];
-  const work: Work = { kind: 'access', verb: input.verb, account: input.account };
-  const { changed } = await perform(deps, connector, work, place, done);
+  const { changed } = await perform(deps, connector, { kind: 'access', verb, account }, place, done);
   await deps.store.ledger.done(place, done);
-  return { changed: changed > 0 };
+  return changed > 0;
 }

@@ -22,7 +22,8 @@ import { refusedSuccessors } from './successors.js';
 
 export interface LookInput {
   offboardingId: string;
-  account: Account;
+  system: string;
+  accounts: readonly Account[];
   /** Digest of the plan to compare with; null = a first look. */
   plan: string | null;
   /** Frozen keys that approved skips waive, by step. */
@@ -34,13 +35,13 @@ export interface LookInput {
 }
 
 export async function look(deps: Deps, input: LookInput): Promise<Look> {
-  const connector = await deps.systems.get(input.account.system);
+  const connector = await deps.systems.get(input.system);
   const plan = input.plan === null ? null : await planOf(deps, input.plan);
   const steps =
     plan?.steps.filter(step => step.system === connector.system && step.phase !== 'deactivate') ?? [];
   const known = new Set(connector.categories.map(category => category.category));
   const wanted = plan ? steps.map(step => step.category).filter(category => known.has(category)) : [...known];
-  const inventory = await connector.inventory(input.account, wanted, signal());
+  const inventory = await connector.inventory(input.accounts, wanted, signal());
   const looks: StepLook[] = [];
   for (const step of steps) {
     const held = inventory.find(category => category.category === step.category);
@@ -52,14 +53,19 @@ export async function look(deps: Deps, input: LookInput): Promise<Look> {
     inventory,
     steps: looks,
     refused: plan
-      ? await refusedSuccessors(deps, connector, plan, input.account, step => takersToCheck(step, looks))
+      ? await refusedSuccessors(deps, connector, plan, input.accounts, step => takersToCheck(step, looks))
       : [],
     catalogChanged:
       plan !== null &&
       plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
     policyChanged: plan !== null && canonicalJson(plan.policy) !== canonicalJson(deps.policy),
-    account: await connector.readAccount(input.account, signal()),
+    accounts: await readAll(connector, input.accounts),
   };
+}
+
+/** The accounts as they are now. */
+export function readAll(connector: Connector, accounts: readonly Account[]): Promise<Account[]> {
+  return Promise.all(accounts.map(account => connector.readAccount(account, signal())));
 }
 
 export async function planOf(deps: Deps, digest: string): Promise<Plan> {
@@ -81,7 +87,7 @@ async function compare(
   const decided = { seen: input.seen[step.id] ?? null, waived: input.waived[step.id] ?? null };
   const { seen, waived } = decided;
   const pages = () =>
-    connector.pages(input.account, step.category, { size: plan.policy.batch, signal: signal() });
+    connector.pages(input.accounts, step.category, { size: plan.policy.batch, signal: signal() });
   const shown: Shown = seen ? { frozen: seen } : { manifest: plan.manifest, step: step.id };
   const difference = knownDifference(step, held, decided) ?? (await manifests.drift(shown, pages()));
   const unwaived =

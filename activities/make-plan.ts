@@ -3,7 +3,8 @@
  * `domain/planning.ts` what follows from it, and writes the manifest. Nothing in a target system is changed.
  */
 import type { Connector } from '../connectors/connector.js';
-import type { Account, CategoryInventory, Finding, ItemKey, Person } from '../domain/model.js';
+import { accountsIn } from '../domain/accounts.js';
+import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
 import { canonicalJson, gaining, type Plan, type PlanStep } from '../domain/plan.js';
 import {
   draftOf,
@@ -23,6 +24,7 @@ import { ruleFor } from '../domain/rules.js';
 import type { Acknowledgement } from '../domain/run.js';
 import { sha256 } from '../store/digest.js';
 import { listOf, sharesOf } from '../store/keys.js';
+import type { Catalog } from '../store/plans.js';
 import type { Deps } from './deps.js';
 import { report, signal } from './guard.js';
 import { findOne } from './people.js';
@@ -35,7 +37,7 @@ export interface MakePlanInput {
   revision: number;
   leaverId: string;
   order: Order;
-  accounts: Account[];
+  accounts: SystemAccounts[];
   /** What `look` found, per system. */
   inventories: { system: string; inventory: CategoryInventory[] }[];
   acknowledgements: Record<string, Acknowledgement>;
@@ -77,8 +79,14 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   if (findings.length > 0) return { plan: null, findings, reopened: [] };
   const overridesDigest = sha256(canonicalJson(order.overrides ?? {}));
   const given = { offboardingId, revision, manifest, leaver, order, policy: deps.policy, overridesDigest };
-  const plan = await deps.store.plans.save(planFrom(given, { ...draft, steps }), input.runId);
+  const catalogs = await Promise.all(draft.systems.map(({ system }) => catalogOf(deps, system)));
+  const plan = await deps.store.plans.save(planFrom(given, { ...draft, steps }), input.runId, catalogs);
   return announce(deps, input, plan);
+}
+
+async function catalogOf(deps: Deps, system: string): Promise<Catalog> {
+  const { catalogDigest: digest, catalogBody: body } = await deps.systems.get(system);
+  return { system, digest, body };
 }
 
 async function gather(
@@ -87,25 +95,24 @@ async function gather(
   leaver: Person,
 ): Promise<Facts> {
   const systems: SystemFacts[] = [];
-  for (const account of accounts) {
-    const connector = await deps.systems.get(account.system);
+  for (const { system, accounts: there } of accounts) {
+    const connector = await deps.systems.get(system);
     systems.push({
       system: connector.system,
       title: connector.title,
       catalog: connector.catalogDigest,
       categories: connector.categories,
       switchedOffBy: connector.access.deactivate,
-      account,
-      accountExpected: await mayBeAbsent(connector, leaver, account),
-      inventory: inventories.find(one => one.system === account.system)?.inventory ?? [],
+      accounts: there,
+      accountExpected: there.length > 0 || (await mayBeAbsent(connector, leaver)),
+      inventory: inventories.find(one => one.system === system)?.inventory ?? [],
     });
   }
   return { order, configured: deps.systems.names, directory: deps.systems.directory, systems };
 }
 
-async function mayBeAbsent(connector: Connector, leaver: Person, account: Account): Promise<boolean> {
-  if (account.status === 'found') return true;
-  const resolution = await connector.resolveAccount(leaver, {}, signal());
+async function mayBeAbsent(connector: Connector, leaver: Person): Promise<boolean> {
+  const resolution = await connector.resolveAccounts(leaver, {}, signal());
   return resolution.kind === 'absent' && resolution.expected;
 }
 
@@ -174,13 +181,13 @@ async function writeManifest(
   draft: PlanStep,
   overrides: ReadonlyMap<ItemKey, number>,
 ): Promise<{ step: PlanStep; findings: Finding[]; unmet: ItemKey[] }> {
-  const account = input.accounts.find(one => one.system === draft.system)!;
+  const accounts = accountsIn(input.accounts, draft.system);
   const attribute = draft.assignment.kind === 'match' ? draft.assignment.attribute : undefined;
   const shares = sharing(draft, overrides);
   const options = { size: deps.policy.batch, attribute, signal: signal() };
   let number = 0;
   let written = 0;
-  for await (const page of connector.pages(account, draft.category, options)) {
+  for await (const page of connector.pages(accounts, draft.category, options)) {
     const taken = shares.share(page, () => listOf(page.keys));
     await deps.store.manifests.write(manifest, draft.id, ++number, {
       ...page,
@@ -192,7 +199,7 @@ async function writeManifest(
   const { step, findings, unmet } = shares.finish();
   for (const [n, successor] of step.successors.entries()) {
     if (step.counts[n] === 0) continue;
-    const refusal = await book.ineligible(connector, account, step.category, successor, shares.takenBy(n));
+    const refusal = await book.ineligible(connector, accounts, step.category, successor, shares.takenBy(n));
     if (refusal) findings.push(refusedTaker(step, refusal));
   }
   return { step, findings, unmet };
@@ -222,15 +229,16 @@ async function reopenedSubjects(deps: Deps, input: MakePlanInput, plan: Plan): P
   const reopened: string[] = [];
   for (const step of plan.steps) {
     const acknowledged = input.acknowledgements[step.id];
-    const account = input.accounts.find(one => one.system === step.system);
-    if (step.phase !== 'manual' || !acknowledged || !account || step.baseline.count === 0) continue;
+    const accounts = accountsIn(input.accounts, step.system);
+    if (step.phase !== 'manual' || !acknowledged || accounts.length === 0 || step.baseline.count === 0)
+      continue;
     const connector = await deps.systems.get(step.system);
     const shown = acknowledged.frozen
       ? { frozen: acknowledged.frozen }
       : { manifest: acknowledged.manifest, step: step.id };
     const { arrived } = await deps.store.manifests.drift(
       shown,
-      connector.pages(account, step.category, { size: deps.policy.batch, signal: signal() }),
+      connector.pages(accounts, step.category, { size: deps.policy.batch, signal: signal() }),
     );
     if (arrived > 0) reopened.push(step.id);
   }

@@ -120,7 +120,7 @@ async function certify(
 ): Promise<{ digest: string }> {
   const { archive } = deps.store;
   const given = await archive.certificates(offboarding);
-  const mine = given.find(certificate => certificate.body.run === runId);
+  const mine = given.find(certificate => certificate.body?.run === runId);
   if (mine) return mine;
   if (given.length === 0) return archive.certify(offboarding, body);
   return archive.addendum(offboarding, { ...body, certificate: given[0]!.digest });

@@ -6,6 +6,7 @@
  * What comes after a look (a further round, or a sentence for people) is decided in `domain/rounds.ts`.
  */
 import type { Connector } from '../connectors/connector.js';
+import { accountsIn } from '../domain/accounts.js';
 import type { Batch, Mark } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { KeySet, Shares } from '../domain/keys.js';
@@ -133,14 +134,14 @@ export async function stepsSoFar(deps: Deps, input: RunStepsInput): Promise<Step
 async function runningSteps(deps: Deps, input: RunStepsInput): Promise<{ plan: Plan; runs: Running[] }> {
   const plan = await planOf(deps, input.plan);
   const connector = await deps.systems.get(input.system);
-  const account = plan.accounts.find(one => one.system === input.system)!;
+  const accounts = accountsIn(plan.accounts, input.system);
   const slice: Slice = { deadline: Date.now() + SLICE_MS, totals: {} };
   const runs = input.steps.map(id => ({
     deps,
     connector,
     plan,
     step: plan.steps.find(one => one.id === id) ?? unknownStep(plan, id),
-    account,
+    accounts,
     slice,
     retries: input.retries,
     waived: input.waived[id] ?? null,
@@ -162,7 +163,7 @@ interface Running {
   connector: Connector;
   plan: Plan;
   step: PlanStep;
-  account: Account;
+  accounts: readonly Account[];
   slice: Slice;
   retries: number;
   waived: string | null;
@@ -239,7 +240,7 @@ async function movePages(run: Running): Promise<boolean> {
 
 /** One page, in as many parts as the system takes at a time. Returns how many items it changed. */
 async function movePage(run: Running, page: OpenPage, done: Mark[]): Promise<number> {
-  const { deps, connector, plan, step, account } = run;
+  const { deps, connector, plan, step, accounts } = run;
   const { manifest } = plan;
   let changed = 0;
   for (let rest: OpenPage | undefined = page; rest; ) {
@@ -247,7 +248,7 @@ async function movePage(run: Running, page: OpenPage, done: Mark[]): Promise<num
       kind: 'batch',
       category: step.category,
       do: step.do as Batch['do'],
-      account,
+      accounts,
       keys: rest.keys,
       count: rest.count,
       takers: step.do === 'transfer' ? step.successors.map(successor => successor.value) : [],
@@ -272,8 +273,8 @@ async function movePage(run: Running, page: OpenPage, done: Mark[]): Promise<num
   return changed;
 }
 
-async function count({ connector, account, step }: Running): Promise<number> {
-  const [held] = await connector.inventory(account, [step.category], signal());
+async function count({ connector, accounts, step }: Running): Promise<number> {
+  const [held] = await connector.inventory(accounts, [step.category], signal());
   if (!held?.complete) {
     throw new HandoverFailure(
       'configuration',
@@ -297,9 +298,9 @@ async function underWay({ deps, plan, step }: Running): Promise<boolean> {
 }
 
 /** What the leaver still holds, but for the keys that an approved skip waives. */
-async function leftKeys({ deps, connector, account, step, plan, waived }: Running): Promise<KeySet> {
+async function leftKeys({ deps, connector, accounts, step, plan, waived }: Running): Promise<KeySet> {
   const held = await joined(
-    connector.pages(account, step.category, { size: plan.policy.batch, signal: signal() }),
+    connector.pages(accounts, step.category, { size: plan.policy.batch, signal: signal() }),
   );
   return waived ? deps.store.manifests.beyond(held.keys, waived) : held;
 }
@@ -350,7 +351,7 @@ async function sharesOfArrived(
  * sentence when they may not.
  */
 async function objectionToLate(
-  { deps, connector, plan, step, account }: Running,
+  { deps, connector, plan, step, accounts }: Running,
   sets: RoundSet[],
 ): Promise<string | null> {
   const taken = sets.flatMap(set =>
@@ -358,7 +359,7 @@ async function objectionToLate(
   );
   const takers = lateTakers(step, taken);
   if (takers.length === 0) return null;
-  const [refused] = await refusedSuccessors(deps, connector, plan, account, other =>
+  const [refused] = await refusedSuccessors(deps, connector, plan, accounts, other =>
     other.id === step.id ? takers : [],
   );
   if (refused) return `New items have come. ${refused.sentence} Send "amend" with another successor.`;
@@ -372,12 +373,12 @@ async function attributesOf(
   run: Running,
   wanted: ReadonlySet<ItemKey>,
 ): Promise<Map<ItemKey, string | null>> {
-  const { connector, account, step, plan } = run;
+  const { connector, accounts, step, plan } = run;
   const values = new Map<ItemKey, string | null>();
   if (step.assignment.kind !== 'match') return values;
   const { attribute } = step.assignment;
   const options = { size: plan.policy.batch, attribute, signal: signal() };
-  for await (const page of connector.pages(account, step.category, options)) {
+  for await (const page of connector.pages(accounts, step.category, options)) {
     listOf(page.keys).forEach((key, n) => {
       if (wanted.has(key)) values.set(key, page.attributes?.[n] ?? null);
     });

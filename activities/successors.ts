@@ -102,7 +102,7 @@ export class SuccessorBook {
     person: Person,
   ): Promise<{ account: Account } | { refusal: string }> {
     const resolved = await memo(this.accounts, `${connector.system} ${person.id}`, () =>
-      connector.resolveAccount(person, {}, signal()),
+      connector.resolveAccounts(person, {}, signal()),
     );
     return accountThere(person, connector.title, resolved);
   }
@@ -123,7 +123,7 @@ export class SuccessorBook {
    */
   async ineligible(
     connector: Connector,
-    leaver: Account,
+    leaver: readonly Account[],
     category: string,
     successor: Successor,
     keys: string[] | null,
@@ -151,7 +151,7 @@ export async function refusedSuccessors(
   deps: Deps,
   connector: Connector,
   plan: Plan,
-  leaver: Account,
+  leaver: readonly Account[],
   checked: (step: PlanStep) => readonly Successor[],
 ): Promise<{ step: string; sentence: string }[]> {
   const found = await findOne(deps, `id:${plan.leaver.id}`);
@@ -160,7 +160,7 @@ export async function refusedSuccessors(
   const refused: { step: string; sentence: string }[] = [];
   for (const step of plan.steps) {
     const facts = connector.categories.find(category => category.category === step.category);
-    if (step.system !== connector.system || !facts || leaver.status === 'absent') continue;
+    if (step.system !== connector.system || !facts || leaver.length === 0) continue;
     for (const successor of checked(step)) {
       if (successor.kind !== 'person') continue;
       const now = await book.taker(connector, facts, `id:${successor.personId}`);

@@ -9,7 +9,14 @@
  */
 import type { AccessVerb, Done, Fate, Intent, Undoing, Work } from '../domain/effect.js';
 import type { KeySpan, Keys } from '../domain/keys.js';
-import type { Account, CategoryInventory, Disposition, ItemKey, Person } from '../domain/model.js';
+import type {
+  Account,
+  CategoryInventory,
+  Disposition,
+  Identities,
+  ItemKey,
+  Person,
+} from '../domain/model.js';
 
 export interface Connector extends Facts, Reader, Effects, Partial<Loads & Eligibility & Search & Check> {
   /** Where the system says who people are. */
@@ -21,7 +28,11 @@ export interface Connector extends Facts, Reader, Effects, Partial<Loads & Eligi
 export interface Facts {
   readonly system: string;
   readonly title: string;
-  /** SHA-256 of what the catalog does: plans pin it, a change voids approvals. */
+  /**
+   * Canonical JSON of what the catalog does, and its SHA-256: plans pin it, a change voids approvals, and the
+   * text is kept with the plan.
+   */
+  readonly catalogBody: string;
   readonly catalogDigest: string;
   /** The same with all that only words or classifies. */
   readonly wholeCatalogDigest: string;
@@ -80,11 +91,12 @@ export interface Directory {
 }
 
 export type AccountResolution =
-  | { kind: 'found'; account: Account }
+  /** One account; several only where `pinned` names them all. In any order. */
+  | { kind: 'found'; accounts: readonly Account[] }
   | { kind: 'absent'; expected: boolean }
   /**
-   * Two or more candidates, or an identity that does not fit: a person must say which (`amend` with
-   * `identities`).
+   * Two or more candidates, or an identity that does not fit: a person must say which one, or that it is all
+   * of them (`amend` with `identities`).
    */
   | { kind: 'ambiguous'; identity: string; candidates: { id: string; label: string }[] };
 
@@ -93,7 +105,7 @@ export interface Guard {
   message: string;
 }
 
-/** Keys held by an account. */
+/** Keys held by a person's accounts. */
 export interface KeyPage extends KeySpan {
   keys: Keys;
   count: number;
@@ -121,16 +133,20 @@ export interface ItemPage {
   next: ItemKey | null;
 }
 
+/**
+ * Wherever a method takes `accounts`, these are all accounts of one person here, and what is asked for is what
+ * any of them holds: an owner column may hold any value of the category's identity (`valuesOf`).
+ */
 export interface Reader {
-  /** Who this person is here. `pinned` holds identities that an operator settled (`amend`). */
-  resolveAccount(
-    person: Person,
-    pinned: Record<string, string>,
-    signal?: AbortSignal,
-  ): Promise<AccountResolution>;
+  /**
+   * Who this person is here. `pinned` holds what an operator settled (`amend`): per identity every value, none
+   * where the person has none.
+   */
+  resolveAccounts(person: Person, pinned: Identities, signal?: AbortSignal): Promise<AccountResolution>;
   /** Active or blocked right now, by identity. Throws `rejected` when the account has vanished. */
   readAccount(account: Account, signal?: AbortSignal): Promise<Account>;
-  guards(account: Account, signal?: AbortSignal): Promise<Guard[]>;
+  /** What forbids switching all of these off. */
+  guards(accounts: readonly Account[], signal?: AbortSignal): Promise<Guard[]>;
   /**
    * `snapshot`: an inventory is one moment of the system. `walk`: it was collected page by page while others
    * worked, so that what it says is only as good as the walk (`walk.ts` stops on a page that comes again, and
@@ -139,19 +155,19 @@ export interface Reader {
   readonly inventoryBy: 'snapshot' | 'walk';
   /** A category that cannot be read comes back incomplete, by name, and never as "nothing". */
   inventory(
-    account: Account,
+    accounts: readonly Account[],
     categories: readonly string[],
     signal?: AbortSignal,
   ): Promise<CategoryInventory[]>;
-  /** Every key that the account holds now. `attribute` adds that attribute's value per key. */
+  /** Every key that the accounts hold now, each once. `attribute` adds that attribute's value per key. */
   pages(
-    account: Account,
+    accounts: readonly Account[],
     category: string,
     options: { size: number; attribute?: string; signal?: AbortSignal },
   ): AsyncIterable<KeyPage>;
   /** A page of items for human eyes. */
   items(
-    account: Account,
+    accounts: readonly Account[],
     category: string,
     options: { after?: ItemKey; limit: number },
     signal?: AbortSignal,
@@ -170,9 +186,10 @@ export interface Witness {
 export interface Effects {
   /**
    * Does the work, or the first part of it (`Intent.took`). A batch is changed compare-and-set on the old
-   * owner; an item that the system refuses is reported as an exception while the rest goes through. An access
-   * change is idempotent: an account that is in that state already is an effect with nothing changed; guards
-   * that forbid it are checked as late as the system allows.
+   * owner, and says which owner each item had (`Intent.owners`); an item that the system refuses is reported as
+   * an exception while the rest goes through. An access change is about one account, and idempotent: an account
+   * that is in that state already is an effect with nothing changed; guards that forbid it are checked as late
+   * as the system allows.
    */
   apply(work: Work, witness: Witness, signal?: AbortSignal): Promise<Done>;
   /**
@@ -195,11 +212,11 @@ export interface Loads {
 
 export interface Eligibility {
   /**
-   * Items of the account that `taker` may not own: how many, and the first few keys. `keys` asks about these
+   * Items of the accounts that `taker` may not own: how many, and the first few keys. `keys` asks about these
    * items only; null = about all.
    */
   ineligible(
-    account: Account,
+    accounts: readonly Account[],
     category: string,
     taker: Account,
     keys?: readonly ItemKey[] | null,
@@ -210,7 +227,7 @@ export interface Eligibility {
 export interface Search {
   /** A page of items whose label or key holds `text`. */
   search(
-    account: Account,
+    accounts: readonly Account[],
     category: string,
     text: string,
     options: { after?: ItemKey; limit: number },

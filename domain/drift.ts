@@ -2,6 +2,7 @@
  * How far the world may move between approval and execution before people are asked again. Shrinking never
  * asks.
  */
+import { accountsIn } from './accounts.js';
 import type { Account } from './model.js';
 import { isEffect, type Plan } from './plan.js';
 import type { Policy } from './policy.js';
@@ -13,7 +14,7 @@ export interface SeenWorld {
   refused: readonly { step: string; sentence: string }[];
   catalogChanged: boolean;
   policyChanged?: boolean;
-  account?: Pick<Account, 'active'>;
+  accounts?: readonly Pick<Account, 'active'>[];
 }
 
 /** Why this plan needs a new approval, as sentences; empty = it stands. */
@@ -23,8 +24,9 @@ export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): stri
     if (system.catalogChanged)
       reasons.push(`The catalog of ${system.system} has changed since the plan was made.`);
     // Nobody was to be switched off, because everybody's account was off: that is no longer so.
-    const planned = plan.accounts.find(account => account.system === system.system);
-    if (plan.modeReason !== null && system.account?.active && planned?.status === 'found' && !planned.active)
+    const planned = accountsIn(plan.accounts, system.system);
+    const isOn = (account: Pick<Account, 'active'>): boolean => account.active;
+    if (plan.modeReason !== null && planned.length > 0 && !planned.some(isOn) && system.accounts?.some(isOn))
       reasons.push(
         `The account in ${system.system} was inactive when the plan was made and is active again.`,
       );

@@ -14,7 +14,8 @@ export interface Batch {
   category: string;
   /** The disposition to carry out. What the plan keeps or leaves to people is never sent. */
   do: Exclude<Disposition, 'acknowledge' | 'keep'>;
-  account: Account;
+  /** Whose items these are: the owner may be any value of the category's identity in any of them. */
+  accounts: readonly Account[];
   keys: Keys;
   count: number;
   /** What is written as the new owner, for transfers (null = unassigned). Empty for other dispositions. */
@@ -49,7 +50,6 @@ export interface Effect {
   /** Number of items changed per taker, in their order. Empty where nobody takes over. */
   perTaker: number[];
   exceptions: ItemException[];
-  owners: OldOwners;
   /**
    * What an undo needs beyond the old owner: rows as they were (secret columns left out), one JSON value
    * each.
@@ -59,10 +59,10 @@ export interface Effect {
 
 /**
  * Who had the items of a batch before: a person can have several accounts, and an account several values of
- * an identity.
+ * an identity. None for an account that is switched.
  */
 export interface OldOwners {
-  values: (string | null)[];
+  values: readonly (string | null)[];
   /** Which of the `values` each key had, in the order of the batch's keys; null = all had the first. */
   perKey: Shares | null;
 }
@@ -78,6 +78,8 @@ export interface Intent {
    * bytes or by a number of items, the rest is left for the next. 1 for an account.
    */
   took: number;
+  /** Whose the items are until then: afterwards nobody could say. */
+  owners: OldOwners;
   /**
    * The effect, where it is known before it is made final (a transaction before COMMIT); null where only the
    * answer tells.
@@ -102,6 +104,9 @@ export type Fate =
   /** Nothing tells: `why` is a sentence for the person who has to compare by hand. */
   | { kind: 'unknown'; why: string };
 
+/** Of an effect that is about no items. */
+export const NO_OWNERS: OldOwners = { values: [], perKey: null };
+
 /** Several effects are as sure as the least sure of them; null where nobody has settled any. */
 export function leastSure(effects: readonly (Sure | null)[]): Sure | null {
   if (effects.includes('read')) return 'read';
@@ -111,5 +116,6 @@ export function leastSure(effects: readonly (Sure | null)[]): Sure | null {
 /** An effect that is to be given back. */
 export interface Undoing {
   work: Work;
+  owners: OldOwners;
   effect: Effect;
 }

@@ -341,13 +341,13 @@ function merged<T>(before: Record<string, T> | undefined, changes: Taking<T>): R
   return left.length > 0 ? Object.fromEntries(left) : undefined;
 }
 
-function nested(
-  before: Record<string, Record<string, string>> | undefined,
-  changes: Taking<Record<string, string | null>>,
-): Record<string, Record<string, string>> | undefined {
+function nested<T>(
+  before: Record<string, Record<string, T>> | undefined,
+  changes: Taking<Record<string, T | null>>,
+): Record<string, Record<string, T>> | undefined {
   if (!changes) return changes === null ? undefined : before;
   const each = Object.entries(changes).map(([key, inner]) => [key, merged(before?.[key], inner) ?? null]);
-  return merged(before, Object.fromEntries(each) as Record<string, Record<string, string> | null>);
+  return merged(before, Object.fromEntries(each) as Record<string, Record<string, T> | null>);
 }
 
 function stalePlan(run: Run, digest: string): string | null {

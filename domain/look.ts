@@ -39,7 +39,8 @@ export interface Look {
   /** True when the catalog, or the policy, is not the one that the plan was made with. */
   catalogChanged: boolean;
   policyChanged: boolean;
-  account: Account;
+  /** The plan's accounts there as they read now. */
+  accounts: Account[];
 }
 
 /** A system that could not be looked at at all, and why, as a sentence. */

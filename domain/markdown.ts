@@ -6,7 +6,7 @@
 import { isOver } from './lifecycle.js';
 import type { Refusal } from './people.js';
 import type { Run } from './run.js';
-import { MARK } from './tree.js';
+import { accountWords, MARK } from './tree.js';
 import { type PlanView, type StepView, type SystemView, type View, viewOf } from './view.js';
 import { number, oneLine } from './words.js';
 
@@ -72,7 +72,8 @@ function skipParts({ skips }: View): string[] {
 }
 
 /** Where a hand is needed, then the steps in their order, then what stays as it is, in one line. */
-function systemParts({ title, access, steps }: SystemView): string[] {
+function systemParts(system: SystemView): string[] {
+  const { title, access, steps } = system;
   const kept = steps.flatMap(step =>
     step.kind === 'kept'
       ? `${number(step.count)} ${step.title}${step.reason ? ` (${step.reason})` : ''}`
@@ -83,7 +84,7 @@ function systemParts({ title, access, steps }: SystemView): string[] {
     ...steps.filter(step => step.kind !== 'manual' && step.kind !== 'kept').map(stepLine),
     ...(kept.length > 0 ? [`kept: ${kept.map(plain).join(', ')}`] : []),
   ];
-  const heading = `**${plain(title)}**: ${plain(access)}`;
+  const heading = `**${plain(title)}**${plain(accountWords(system))}: ${plain(access)}`;
   return lines.length > 0 ? [heading, lines.map(line => `- ${line}`).join('\n')] : [heading];
 }
 

@@ -5,7 +5,8 @@
  *   leaver        the person being offboarded (also when they only change role)
  *   successor     the person, queue or "unassigned" that takes something over
  *   system        one target application or database; the *directory* is the one that says who people are
- *   account       what a person is in one system: one or several identities, or `absent`
+ *   account       one entry of a person in a system: one or several identities, each with one or several values. A person
+ *                 may have several accounts in a system, or none: then they are *absent* there
  *   category      one kind of thing a person can hold in a system; an *item* is one such thing, named by its key
  *   disposition   what happens to a category: transfer, remove, revoke, clear, acknowledge, keep
  *   inventory     what the leaver holds now: per category a count, a fingerprint and whether it is complete
@@ -81,15 +82,15 @@ export interface Person {
   human: string;
 }
 
-/** What a leaver or successor is in one system. Pinned in the plan and never resolved again by e-mail. */
+/**
+ * Identity name → its values as texts, e.g. `{ user: ["17"], employee: ["903", "1044"] }`. Sorted, each once,
+ * and never an empty list: what has no value has no name here.
+ */
+export type Identities = Readonly<Record<string, readonly string[]>>;
+
+/** One account in one system. */
 export interface Account {
-  system: string;
-  status: 'found' | 'absent';
-  /**
-   * Identity name → id as text, e.g. `{ user: "17", employee: "903", email: "alice@example.com" }`. Empty
-   * when absent.
-   */
-  identities: Record<string, string>;
+  identities: Identities;
   /**
    * False when the system says that this person is switched off already. Our own block does not count as
    * inactive.
@@ -99,7 +100,16 @@ export interface Account {
   blocked: boolean;
 }
 
-/** What one category holds for one account, at one moment, taken by reading the system. */
+/**
+ * What a person is in one system: every account there, none where they are absent. Pinned in the plan and
+ * never resolved again by e-mail.
+ */
+export interface SystemAccounts {
+  system: string;
+  accounts: readonly Account[];
+}
+
+/** What one category holds for a person's accounts, at one moment, taken by reading the system. */
 export interface CategoryInventory {
   category: string;
   count: number;

@@ -5,7 +5,7 @@
 
 import type { Assignment } from './assign.js';
 import { HandoverFailure } from './failure.js';
-import type { Account, Departure, Disposition, Mode, Successor } from './model.js';
+import type { Departure, Disposition, Mode, Successor, SystemAccounts } from './model.js';
 import type { Policy } from './policy.js';
 
 /**
@@ -73,7 +73,7 @@ export interface Plan {
   departure: Departure;
   /** When access ends; null = as soon as approved. */
   effectiveAt: string | null;
-  accounts: Account[];
+  accounts: SystemAccounts[];
   /** Systems of this plan in order, with the digest of the catalog that was used. */
   systems: {
     system: string;
@@ -189,11 +189,11 @@ export function toAcknowledge(
     .map(step => ({ subject: step.id, title: step.title, count: step.baseline.count, page: step.page }));
   const absent = plan.accounts
     .filter(
-      account =>
-        account.status === 'absent' && !plan.systems.find(s => s.system === account.system)?.accountExpected,
+      ({ system, accounts }) =>
+        accounts.length === 0 && !plan.systems.find(one => one.system === system)?.accountExpected,
     )
-    .map(account => ({
-      subject: accountSubject(account.system),
+    .map(({ system }) => ({
+      subject: accountSubject(system),
       title: 'no account here',
       count: 0,
       page: null,

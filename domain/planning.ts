@@ -14,6 +14,7 @@ import type {
   ItemKey,
   Person,
   Successor,
+  SystemAccounts,
 } from './model.js';
 import {
   deactivateId,
@@ -48,8 +49,9 @@ export interface SystemFacts {
   categories: readonly CategoryRule[];
   /** Who switches an account off there. */
   switchedOffBy: 'system' | 'person' | 'nobody';
-  account: Account;
-  /** Where the account is absent: may this person have none? */
+  /** All of this person's accounts there; none where they are absent. */
+  accounts: readonly Account[];
+  /** Where they are absent: may this person be? */
   accountExpected: boolean;
   inventory: readonly CategoryInventory[];
 }
@@ -66,7 +68,7 @@ export interface Facts {
 export interface Draft {
   mode: Plan['mode'];
   modeReason: string | null;
-  accounts: Account[];
+  accounts: SystemAccounts[];
   systems: Plan['systems'];
   /** By system, in the catalogs' order. */
   steps: PlanStep[];
@@ -75,18 +77,20 @@ export interface Draft {
 
 export function draftOf(facts: Facts): Draft {
   const systems = inOrder(facts);
-  const accounts = systems.map(one => one.account);
-  const { mode, reason } = effectiveMode(facts.order, accounts);
+  const { mode, reason } = effectiveMode(
+    facts.order,
+    systems.flatMap(one => one.accounts),
+  );
   const planned = systems.map(one => stepsOf(one, facts.order, mode));
   return {
     mode,
     modeReason: reason,
-    accounts,
+    accounts: systems.map(({ system, accounts }) => ({ system, accounts })),
     systems: systems.map(one => ({
       system: one.system,
       title: one.title,
       catalog: one.catalog,
-      accountExpected: one.account.status === 'found' || one.accountExpected,
+      accountExpected: one.accounts.length > 0 || one.accountExpected,
       switchOff: switchOffOf(one, mode),
     })),
     steps: planned.flatMap(one => one.steps),
@@ -107,9 +111,8 @@ function inOrder({ systems, configured, directory }: Facts): SystemFacts[] {
  */
 function effectiveMode(
   order: Order,
-  accounts: readonly Account[],
+  present: readonly Account[],
 ): { mode: Order['mode']; reason: string | null } {
-  const present = accounts.filter(account => account.status === 'found');
   if (order.mode !== 'execute-and-deactivate' || present.some(account => account.active))
     return { mode: order.mode, reason: null };
   return {
@@ -126,17 +129,17 @@ function effectiveMode(
  * people.
  */
 function switchOffOf(
-  { account, switchedOffBy }: SystemFacts,
+  { accounts, switchedOffBy }: SystemFacts,
   mode: Order['mode'],
 ): Plan['systems'][number]['switchOff'] {
-  if (mode !== 'execute-and-deactivate' || account.status === 'absent') return 'never';
+  if (mode !== 'execute-and-deactivate' || accounts.length === 0) return 'never';
   // An account that is off already may be on again by then: the last step makes sure of it.
   if (switchedOffBy === 'system') return 'api';
-  return account.active && switchedOffBy === 'person' ? 'by-hand' : 'never';
+  return accounts.some(account => account.active) && switchedOffBy === 'person' ? 'by-hand' : 'never';
 }
 
 function stepsOf(facts: SystemFacts, order: Order, mode: Order['mode']): Pick<Draft, 'steps' | 'findings'> {
-  if (facts.account.status === 'absent') return { steps: [], findings: [] };
+  if (facts.accounts.length === 0) return { steps: [], findings: [] };
   const steps: PlanStep[] = [];
   const findings: Finding[] = [];
   for (const rule of facts.categories) {
@@ -177,12 +180,15 @@ function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, ord
   };
 }
 
-function deactivation({ system, title, account }: SystemFacts): PlanStep {
+function deactivation({ system, title, accounts }: SystemFacts): PlanStep {
+  const one = accounts.length === 1;
+  const switches = one ? 'switch the account off' : `switch all ${accounts.length} accounts off`;
+  const makesSure = `make sure that the ${one ? 'account stays' : `${accounts.length} accounts stay`} off`;
   return {
     id: deactivateId(system),
     system,
     category: 'deactivate',
-    title: `${account.active ? 'switch the account off' : 'make sure that the account stays off'} in ${title}`,
+    title: `${accounts.some(account => account.active) ? switches : makesSure} in ${title}`,
     do: 'deactivate',
     phase: 'deactivate',
     after: [],

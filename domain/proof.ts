@@ -115,12 +115,12 @@ export function keptIn(look: Look, plan: Evidence['plan']): Kept[] {
 }
 
 /**
- * Systems whose account is on again although this run had switched it off: somebody did that while the run
- * was parked.
+ * Systems with an account that is on again although this run had switched it off: somebody did that while the
+ * run was parked.
  */
 export function switchedOnAgain(looks: readonly Look[], switchedOff: readonly string[]): string[] {
   return looks
-    .filter(look => look.account.active && switchedOff.includes(look.system))
+    .filter(look => look.accounts.some(account => account.active) && switchedOff.includes(look.system))
     .map(look => look.system);
 }
 

@@ -70,7 +70,9 @@ const overrides = z
     error: 'at most 200 overrides travel inline: use a match rule, or split by category',
   });
 const IDENTITIES = 'give ids as texts, per system and identity: {"crm": {"user": "17"}}';
-const identity = z.string({ error: IDENTITIES }).min(1, IDENTITIES).max(LONGEST_NAME);
+const oneId = z.string({ error: IDENTITIES }).min(1, IDENTITIES).max(LONGEST_NAME);
+/** Several where they are all this person's. */
+const identity = z.union([oneId, z.array(oneId).min(1, IDENTITIES).max(50)], { error: IDENTITIES });
 const identities = z.record(text, z.record(text, identity, { error: IDENTITIES }), { error: IDENTITIES });
 const systems = z
   .array(text.min(1, 'name a system'))
@@ -86,7 +88,7 @@ export const requestSchema = z.strictObject({
   departure: departure.default('planned'),
   effectiveAt: moment.optional(),
   systems: systems.optional(),
-  /** System → identity → id, where a person has several accounts or none that can be recognised. */
+  /** System → identity → id or ids, where a person has several accounts or none that can be recognised. */
   identities: identities.optional(),
   note,
 });

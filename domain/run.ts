@@ -1,6 +1,5 @@
 /** One offboarding as a value: everything that `status` shows and every decision is judged against. */
 import type {
-  Account,
   Departure,
   Finding,
   ItemException,
@@ -8,6 +7,7 @@ import type {
   Outcome,
   RunState,
   StepState,
+  SystemAccounts,
 } from './model.js';
 import { DEFAULT_PATIENCE, type PatienceOfWaits } from './patience.js';
 import type { Participant, Refusal, Signer } from './people.js';
@@ -150,9 +150,9 @@ export interface Run {
   waivers: Record<string, Waiver>;
   access: Record<string, Access>;
   /** The accounts as they were resolved last, also before there is a plan. */
-  accounts: Account[];
-  /** Systems in which this run itself blocked sign-in: only these are given back. */
-  blockedByUs: string[];
+  accounts: SystemAccounts[];
+  /** Accounts in which this run itself blocked sign-in: only these are given back. */
+  blockedByUs: SystemAccounts[];
   /** Why sign-in could not be blocked, by system. */
   blockProblems: Record<string, string>;
   /**

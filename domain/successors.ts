@@ -3,6 +3,8 @@
  * becomes a successor or a sentence that says why not. Nobody who stops being eligible is ever silently
  * replaced.
  */
+
+import { valuesOf } from './accounts.js';
 import type { Assignment } from './assign.js';
 import type { Account, ItemKey, Person, Successor } from './model.js';
 import type { Named, Takers } from './planning.js';
@@ -149,7 +151,10 @@ export function personRefusal(
 }
 
 /** What was found of a person in one system. */
-export type Resolved = { kind: 'found'; account: Account } | { kind: 'absent' } | { kind: 'ambiguous' };
+export type Resolved =
+  | { kind: 'found'; accounts: readonly Account[] }
+  | { kind: 'absent' }
+  | { kind: 'ambiguous' };
 
 /** A person in one system: their account, or why they cannot take over there. */
 export function accountThere(
@@ -161,20 +166,32 @@ export function accountThere(
     case 'absent':
       return { refusal: `${person.name} has no account in ${title} and cannot take over there.` };
     case 'ambiguous':
-      return {
-        refusal: `${person.name} has several accounts in ${title}: name the successor by one that is unique.`,
-      };
+      return several(person, title);
     case 'found': {
-      const { active, blocked } = resolved.account;
-      if (active && !blocked) return { account: resolved.account };
+      const [account, another] = resolved.accounts.filter(({ active, blocked }) => active && !blocked);
+      if (another) return several(person, title);
+      if (account) return { account };
       return { refusal: `${person.name} is not active in ${title} and cannot take over there.` };
     }
   }
 }
 
+/** Which of two accounts is to own an item is a question for people. */
+function several(person: Person, title: string): { refusal: string } {
+  return {
+    refusal: `${person.name} has several accounts in ${title}: name the successor by one that is unique.`,
+  };
+}
+
 /** The person as a successor in one category: by the identity that its owner column holds. */
 export function personAsTaker(person: Person, account: Account, rule: TakerRule, title: string): Named {
-  const value = account.identities[rule.identity];
+  const [value, ...others] = valuesOf([account], rule.identity);
+  if (others.length > 0) {
+    const values = [value, ...others].join(', ');
+    return {
+      refusal: `${person.name} has several values of "${rule.identity}" in ${title} (${values}), and nobody can tell which is to own this: name somebody else.`,
+    };
+  }
   if (value === undefined)
     return { refusal: `${person.name} has no identity "${rule.identity}" in ${title} and cannot own this.` };
   return {

@@ -1,7 +1,7 @@
 /** A view as a tree for a terminal: lines of pieces, so that colours need no second look at the text. */
 import type { StepState } from './model.js';
 import type { Run } from './run.js';
-import { type StepView, type View, viewOf } from './view.js';
+import { type StepView, type SystemView, type View, viewOf } from './view.js';
 import { number, oneLine } from './words.js';
 
 export const MARK: Record<StepState, string> = {
@@ -44,13 +44,21 @@ export function treeLines(view: View): Piece[][] {
     lines.push([rail('  '), piece('mark', '!'), piece('words', ` ${finding}`)]);
   view.systems.forEach((system, n) => {
     const last = n === view.systems.length - 1;
-    lines.push([rail(last ? '└─ ' : '├─ '), piece('words', `${system.title}: ${system.access}`)]);
+    lines.push([
+      rail(last ? '└─ ' : '├─ '),
+      piece('words', `${system.title}${accountWords(system)}: ${system.access}`),
+    ]);
     system.steps.forEach((step, s) => {
       const end = s === system.steps.length - 1;
       lines.push([rail(`${last ? '   ' : '│  '}${end ? '└─' : '├─'} `), ...stepPieces(step)]);
     });
   });
   return lines;
+}
+
+/** Which accounts, where that is not plain from the system alone. */
+export function accountWords({ accounts }: SystemView): string {
+  return accounts.length > 0 ? ` (${accounts.join('; ')})` : '';
 }
 
 function stepPieces(step: StepView): Piece[] {

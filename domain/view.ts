@@ -3,7 +3,8 @@
  * `markdown.ts` for the Temporal UI. A renderer chooses marks and places; it decides nothing, and nobody has
  * to read a rendered text to know what it says.
  */
-import type { Outcome, RunState, StepState } from './model.js';
+import { accountsIn, sayAccount } from './accounts.js';
+import type { Account, Outcome, RunState, StepState } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
 import { isEffect, type PlanStep } from './plan.js';
@@ -43,6 +44,8 @@ export interface PlanView {
 export interface SystemView {
   system: string;
   title: string;
+  /** Each account in words, where there are several, or several values of an identity. */
+  accounts: string[];
   access: string;
   steps: StepView[];
 }
@@ -82,6 +85,7 @@ export function viewOf(run: Run): View {
     systems: (plan?.systems ?? []).map(({ system, title }) => ({
       system,
       title,
+      accounts: severalAccounts(accountsIn(plan!.accounts, system)),
       access: accessWords(run, system),
       steps: shownSteps(run, system).map(step => stepView(run, step)),
     })),
@@ -107,6 +111,13 @@ function waitWords(run: Run): string | null {
     ? `expires ${when(waits.expiresAt)}`
     : `others are told ${when(waits.escalatesAt)}`;
   return `Asked: ${waits.audience.join(' and ')}, since ${when(waits.since)}; ${reminded}${end} (UTC).`;
+}
+
+function severalAccounts(accounts: readonly Account[]): string[] {
+  const plain = accounts.every(({ identities }) =>
+    Object.values(identities).every(values => values.length === 1),
+  );
+  return accounts.length > 1 || !plain ? accounts.map(sayAccount) : [];
 }
 
 function signed({ name, identity }: Signer): { name: string; identity: string } {

@@ -1,11 +1,12 @@
 /**
  * Whole histories and certificates: written once, each with its digest. A certificate is handed out, and its
  * digest is over what was handed out, without a salt: whoever has a copy can hold it against the run's own
- * result.
+ * result. Its body lies apart and can be purged, which an entry of the chain then says.
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { canonicalJson } from '../domain/plan.js';
-import type { Pool } from './database.js';
+import { append, PURGED } from './audit.js';
+import { inTransaction, type Pool } from './database.js';
 import { sha256 } from './digest.js';
 
 export interface ArchivedHistory {
@@ -25,8 +26,10 @@ export interface ArchivedHistory {
 export interface Certificate {
   number: number;
   digest: string;
-  body: Record<string, unknown>;
+  /** Null where it was taken away. */
+  body: Record<string, unknown> | null;
   at: string;
+  /** False when there is a body and it no longer gives the digest. */
   intact: boolean;
 }
 
@@ -49,6 +52,11 @@ export interface Archive {
   /** Adds a numbered addendum. */
   addendum(offboarding: string, body: Record<string, unknown>): Promise<Certificate>;
   certificates(offboarding: string): Promise<Certificate[]>;
+  /**
+   * Takes the bodies of these certificates away for good and chains an entry that says so, both or neither;
+   * their digests stay. Numbers that are not there are refused. Asked twice, it happens once.
+   */
+  purge(offboarding: string, numbers: readonly number[], said: { by: string; why: string }): Promise<void>;
 }
 
 export function archiveOf(pool: Pool): Archive {
@@ -80,7 +88,10 @@ export function archiveOf(pool: Pool): Archive {
     async certify(offboarding, body) {
       const text = canonicalJson(body);
       await pool.query(
-        'insert into handover.certificates (offboarding, number, digest, body) values ($1, 0, $2, $3) on conflict do nothing',
+        `with first as (
+           insert into handover.certificates (offboarding, number, digest) values ($1, 0, $2)
+           on conflict do nothing returning offboarding, number)
+         insert into handover.certificate_bodies select offboarding, number, $3 from first`,
         [offboarding, sha256(text), text],
       );
       return (await this.certificates(offboarding))[0]!;
@@ -88,8 +99,12 @@ export function archiveOf(pool: Pool): Archive {
     async addendum(offboarding, body) {
       const text = canonicalJson(body);
       const { rows } = await pool.query(
-        `insert into handover.certificates (offboarding, number, digest, body)
-         select $1, coalesce(max(number), 0) + 1, $2, $3 from handover.certificates where offboarding = $1 returning number, at`,
+        `with next as (
+           insert into handover.certificates (offboarding, number, digest)
+           select $1, coalesce(max(number), 0) + 1, $2 from handover.certificates where offboarding = $1
+           returning offboarding, number, at),
+         body as (insert into handover.certificate_bodies select offboarding, number, $3 from next)
+         select number, at from next`,
         [offboarding, sha256(text), text],
       );
       return {
@@ -102,16 +117,45 @@ export function archiveOf(pool: Pool): Archive {
     },
     async certificates(offboarding) {
       const { rows } = await pool.query(
-        'select number, digest, body, at from handover.certificates where offboarding = $1 order by number',
+        `select number, digest, body, at
+           from handover.certificates left join handover.certificate_bodies using (offboarding, number)
+          where offboarding = $1 order by number`,
         [offboarding],
       );
-      return rows.map(row => ({
-        number: row.number as number,
-        digest: row.digest as string,
-        body: JSON.parse(row.body as string) as Record<string, unknown>,
-        at: (row.at as Date).toISOString(),
-        intact: sha256(row.body as string) === row.digest,
-      }));
+      return rows.map(row => {
+        const body = row.body as string | null;
+        return {
+          number: row.number as number,
+          digest: row.digest as string,
+          body: body === null ? null : (JSON.parse(body) as Record<string, unknown>),
+          at: (row.at as Date).toISOString(),
+          intact: body === null || sha256(body) === row.digest,
+        };
+      });
     },
+    purge: (offboarding, given, { by, why }) =>
+      inTransaction(pool, async client => {
+        const numbers = [...new Set(given)].sort((a, b) => a - b);
+        const known = await client.query(
+          'select number from handover.certificates where offboarding = $1 and number = any($2)',
+          [offboarding, numbers],
+        );
+        const refused = numbers.filter(number => !known.rows.some(row => row.number === number));
+        if (numbers.length === 0 || refused.length > 0) {
+          const which =
+            numbers.length === 0
+              ? 'no certificate was named'
+              : `there is no certificate ${refused.join(', ')}`;
+          throw new Error(`Nothing was purged of offboarding ${offboarding}: ${which}.`);
+        }
+        const subject = `purged certificate ${numbers.join(', ')}`;
+        await append(client, offboarding, [
+          { subject, kind: PURGED, body: { certificates: numbers, by, why } },
+        ]);
+        await client.query(
+          'delete from handover.certificate_bodies where offboarding = $1 and number = any($2)',
+          [offboarding, numbers],
+        );
+      }),
   };
 }

@@ -45,7 +45,7 @@ export interface Audit {
 
 const GENESIS = '0'.repeat(64);
 /** The kind of the entries that tell of a purge; the triggers of our tables know it too. */
-const PURGED = 'purged';
+export const PURGED = 'purged';
 
 export function auditOf(pool: Pool): Audit {
   return {
@@ -94,7 +94,12 @@ export function auditOf(pool: Pool): Audit {
   };
 }
 
-async function append(store: Queryable, offboarding: string, entries: readonly NewEntry[]): Promise<void> {
+/** `Audit.append`, in a transaction of the caller's. */
+export async function append(
+  store: Queryable,
+  offboarding: string,
+  entries: readonly NewEntry[],
+): Promise<void> {
   // Somebody else may append between the two statements: then the second changes nothing, and what they wrote
   // is read first.
   for (;;) {

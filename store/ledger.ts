@@ -4,7 +4,7 @@
  * answer is settled, not guessed; and nothing that was ever intended is forgotten.
  */
 import type { AccessVerb, Batch, Effect, Intent, Mark, Sure } from '../domain/effect.js';
-import type { ItemException } from '../domain/model.js';
+import type { Identities, ItemException } from '../domain/model.js';
 import { canonicalJson } from '../domain/plan.js';
 import { imagesOf, NO_IMAGES, readImages } from './before-images.js';
 import type { Pool } from './database.js';
@@ -23,8 +23,8 @@ export interface NewReceipt extends ReceiptId, Intent {
   /** How many keys of the page stand before those of this part. */
   first: number;
   did: Batch['do'] | AccessVerb;
-  /** Identities of the account whose items these were, or that was switched. */
-  account: Record<string, string>;
+  /** Identities of the accounts whose items these were, or of the one that was switched. */
+  accounts: readonly Identities[];
   takers: (string | null)[];
 }
 
@@ -117,7 +117,7 @@ export function ledgerOf(pool: Pool): Ledger {
                   where manifest = $4 and step = $5 and mark = any($3) and state = 'intended'),
                receipt as (
                  insert into handover.receipts
-                   (offboarding, manifest, step, page, part, state, first, count, did, account, takers, mark, ${EFFECT})
+                   (offboarding, manifest, step, page, part, state, first, count, did, accounts, takers, mark, ${EFFECT})
                  select $1, $4, $5, $6, $7, 'intended', $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21
                    from head
                  on conflict (manifest, step, page, part, aborted) do nothing
@@ -138,7 +138,7 @@ export function ledgerOf(pool: Pool): Ledger {
           receipt.first,
           receipt.took,
           receipt.did,
-          canonicalJson(receipt.account),
+          canonicalJson(receipt.accounts),
           receipt.takers,
           receipt.mark,
           ...effectColumns(receipt, receipt.effect, images.name),
@@ -309,8 +309,8 @@ function sum(receipts: Receipt[], touched: ReadonlyMap<string, string[]>): StepT
 
 /** What a receipt's digest is over: everything but how it ended. `images` names the before-images. */
 export function receiptDigest(receipt: NewReceipt, effect: Effect | null, images: string | null): string {
-  const { offboarding, manifest, step, page, part, first, took, did, account, takers, mark } = receipt;
-  const { values, perKey } = effect?.owners ?? { values: [], perKey: null };
+  const { offboarding, manifest, step, page, part, first, took, did, accounts, takers, mark } = receipt;
+  const { values, perKey } = receipt.owners;
   return sha256(
     canonicalJson([
       offboarding,
@@ -321,7 +321,7 @@ export function receiptDigest(receipt: NewReceipt, effect: Effect | null, images
       first,
       took,
       did,
-      account,
+      accounts,
       takers,
       mark,
       effect?.changed ?? null,
@@ -341,8 +341,8 @@ function effectColumns(receipt: NewReceipt, effect: Effect | null, images: strin
     effect?.changed ?? null,
     effect?.merged ?? 0,
     effect?.perTaker ?? [],
-    effect?.owners.values ?? [],
-    effect?.owners.perKey ?? null,
+    receipt.owners.values,
+    receipt.owners.perKey,
     canonicalJson(effect?.exceptions ?? []),
     images,
     receiptDigest(receipt, effect, images),
@@ -362,9 +362,10 @@ function receiptOf(row: Record<string, unknown>): Receipt {
     first: row.first as number,
     took: row.count as number,
     did: row.did as Receipt['did'],
-    account: JSON.parse(row.account as string) as Record<string, string>,
+    accounts: JSON.parse(row.accounts as string) as Identities[],
     takers: row.takers as (string | null)[],
     mark: row.mark as Mark,
+    owners: { values: row.owners as (string | null)[], perKey: perKey && sharesOf(perKey) },
     effect:
       row.changed === null
         ? null
@@ -373,7 +374,6 @@ function receiptOf(row: Record<string, unknown>): Receipt {
             merged: row.merged as number,
             perTaker: row.per_taker as number[],
             exceptions: JSON.parse(row.exceptions as string) as ItemException[],
-            owners: { values: row.owners as (string | null)[], perKey: perKey && sharesOf(perKey) },
             before: [],
           },
     images: row.before_images as string | null,

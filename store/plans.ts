@@ -1,5 +1,5 @@
 /**
- * Plans by digest, and which manifest each of them counts on. A plan's digest is over the plan alone, without
+ * Plans by digest, what the catalogs they were made with do, and which manifest each of them counts on. A plan's digest is over the plan alone, without
  * a salt: it is what people approve by, and two attempts, or a copy in somebody's hands, must be comparable
  * by it.
  */
@@ -7,6 +7,14 @@ import { randomUUID } from 'node:crypto';
 import { canonicalJson, type Plan } from '../domain/plan.js';
 import type { Pool } from './database.js';
 import { sha256 } from './digest.js';
+
+/** What a catalog does, as its connector tells it. */
+export interface Catalog {
+  system: string;
+  digest: string;
+  /** Canonical JSON. */
+  body: string;
+}
 
 export interface Plans {
   /**
@@ -16,12 +24,14 @@ export interface Plans {
   manifest(offboarding: string): Promise<string>;
   /**
    * Computes the digest, stores the plan and returns it complete. Of two plans for one revision of a run the
-   * first one stands.
+   * first one stands. The catalogs that it was made with are kept in the same breath.
    */
-  save(plan: Omit<Plan, 'digest'>, run: string): Promise<Plan>;
+  save(plan: Omit<Plan, 'digest'>, run: string, catalogs: readonly Catalog[]): Promise<Plan>;
   /** The plan that a run has for a revision. */
   made(offboarding: string, run: string, revision: number): Promise<Plan | null>;
   find(digest: string): Promise<Plan | null>;
+  /** What the catalog of a plan does; null where the store has none of that digest. */
+  catalog(digest: string): Promise<Catalog | null>;
 }
 
 export function plansOf(pool: Pool): Plans {
@@ -38,14 +48,31 @@ export function plansOf(pool: Pool): Plans {
       await pool.query('insert into handover.manifests (id, offboarding) values ($1, $2)', [id, offboarding]);
       return id;
     },
-    async save(plan, run) {
+    async save(plan, run, catalogs) {
       const body = canonicalJson(plan);
+      const odd = catalogs.find(catalog => sha256(catalog.body) !== catalog.digest);
+      if (odd)
+        throw new Error(`The catalog of ${odd.system} does not give its digest ${odd.digest.slice(0, 12)}.`);
       await pool.query(
-        `with saved as (
+        `with kept as (
+           insert into handover.catalogs (digest, system, body)
+           select * from unnest($7::text[], $8::text[], $9::text[])
+           on conflict (digest) do nothing),
+         saved as (
            insert into handover.plans (digest, offboarding, run, revision, body) values ($1, $2, $3, $4, $5)
            on conflict (offboarding, run, revision) do nothing returning digest)
          update handover.manifests set plan = saved.digest from saved where id = $6`,
-        [sha256(body), plan.offboardingId, run, plan.revision, body, plan.manifest],
+        [
+          sha256(body),
+          plan.offboardingId,
+          run,
+          plan.revision,
+          body,
+          plan.manifest,
+          catalogs.map(catalog => catalog.digest),
+          catalogs.map(catalog => catalog.system),
+          catalogs.map(catalog => catalog.body),
+        ],
       );
       // Two attempts can see different worlds; both answer with the plan that stands.
       const stands = await this.made(plan.offboardingId, run, plan.revision);
@@ -56,6 +83,13 @@ export function plansOf(pool: Pool): Plans {
     made: (offboarding, run, revision) =>
       first('offboarding = $1 and run = $2 and revision = $3', [offboarding, run, revision]),
     find: digest => first('digest = $1', [digest]),
+    async catalog(digest) {
+      const { rows } = await pool.query(
+        'select digest, system, body from handover.catalogs where digest = $1',
+        [digest],
+      );
+      return (rows[0] as Catalog | undefined) ?? null;
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Our own memory, in the PostgreSQL schema `handover`: offboardings, plans by digest, manifests, ledger,
+ * Our own memory, in the PostgreSQL schema `handover`: offboardings, plans and catalogs by digest, manifests, ledger,
  * audit trail, archived histories, certificates and the register of open runs. Everything is keyed by the
  * offboarding id, which travels in the workflow's input.
  */

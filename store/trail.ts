@@ -32,7 +32,7 @@ export interface ReceiptRow {
   first: number;
   count: number;
   did: string;
-  account: string;
+  accounts: string;
   takers: (string | null)[];
   mark: string;
   changed: number | null;
@@ -80,10 +80,18 @@ export interface FrozenRow {
   keys: number;
 }
 
+/** A catalog that a plan names, and the digest that its body gives now. */
+export interface CatalogRow {
+  digest: string;
+  system: string;
+  actual: string;
+}
+
 export interface CertificateRow {
   number: number;
   digest: string;
-  body: string;
+  /** Null where it is gone. */
+  body: string | null;
   at: string;
 }
 
@@ -122,6 +130,8 @@ export interface Trail {
   /** Hash of one entry of the chain. */
   links(offboarding: string): Promise<{ seq: number; hash: string }[]>;
   plans(offboarding: string): Promise<PlanRow[]>;
+  /** What catalogs do, under these digests. */
+  catalogs(digests: readonly string[]): Promise<CatalogRow[]>;
   /** The plan that a manifest belongs to; null for a manifest of an attempt that did not count. */
   planOf(manifest: string): Promise<PlanRow | null>;
   receipts(offboarding: string): Promise<ReceiptRow[]>;
@@ -148,7 +158,7 @@ export interface Trail {
   takers(manifest: string, step: string, keys: readonly string[]): Promise<Map<string, number>>;
 }
 
-const RECEIPT = `r.offboarding::text, r.manifest::text, r.step, r.page, r.part, r.state, r.sure, r.first, r.count, r.did, r.account,
+const RECEIPT = `r.offboarding::text, r.manifest::text, r.step, r.page, r.part, r.state, r.sure, r.first, r.count, r.did, r.accounts,
                  r.takers, r.mark, r.changed, r.merged, r.per_taker, r.owners, r.owner_of, r.exceptions, r.before_images, r.digest, r.at`;
 
 /**
@@ -187,6 +197,12 @@ export function trailOf(pool: Pool): Trail {
       select(
         'select digest, offboarding::text, run, revision, body, made from handover.plans where offboarding = $1 order by made, revision',
         [offboarding],
+      ),
+    catalogs: digests =>
+      select(
+        `select digest, system, encode(sha256(convert_to(body, 'UTF8')), 'hex') as actual
+           from handover.catalogs where digest = any($1)`,
+        [digests],
       ),
     async planOf(manifest) {
       const [row] = await select<PlanRow>(
@@ -229,7 +245,9 @@ export function trailOf(pool: Pool): Trail {
       ),
     certificates: offboarding =>
       select(
-        'select number, digest, body, at from handover.certificates where offboarding = $1 order by number',
+        `select number, digest, body, at
+           from handover.certificates left join handover.certificate_bodies using (offboarding, number)
+          where offboarding = $1 order by number`,
         [offboarding],
       ),
     archives: (offboarding, workflow) =>

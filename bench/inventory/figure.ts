@@ -39,9 +39,7 @@ export async function inventoryFigure({ rounds, quick, say }: Effort): Promise<M
     });
     const names = connector.categories.map(category => category.category);
     const account: Account = {
-      system: 'wide',
-      status: 'found',
-      identities: { user: String(LEAVER) },
+      identities: { user: [String(LEAVER)] },
       active: true,
       blocked: false,
     };
@@ -56,13 +54,13 @@ export async function inventoryFigure({ rounds, quick, say }: Effort): Promise<M
         const ways = CUTS.map(size => ({ size, statements: byHand(categories, size), ms: [] as number[] }));
         const ours: number[] = [];
         for (const { statements } of ways)
-          same(await connector.inventory(account, names), await ask(client, statements));
+          same(await connector.inventory([account], names), await ask(client, statements));
         for (let look = 0; look < rounds * LOOKS_PER_ROUND; look++) {
           for (const { statements, ms } of ways) {
             // Whoever asks right after another way would find this connection's process awake and its memory
             // warm: ours goes between.
             ms.push(await timed(() => ask(client, statements)));
-            ours.push(await timed(() => connector.inventory(account, names)));
+            ours.push(await timed(() => connector.inventory([account], names)));
           }
         }
         const best = ways.reduce((a, b) => (median(b.ms) < median(a.ms) ? b : a));

@@ -6,11 +6,12 @@
 import { gunzipSync } from 'node:zlib';
 import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import type { ChainVerdict } from '../../store/audit.js';
+import { type ChainVerdict, PURGED } from '../../store/audit.js';
 import { sha256 } from '../../store/digest.js';
 import type { Store } from '../../store/store.js';
 import type {
   ArchiveRow,
+  CatalogRow,
   CertificateRow,
   FrozenRow,
   ImageRow,
@@ -29,6 +30,7 @@ export interface Evidence {
   chain: ChainVerdict;
   links: { seq: number; hash: string }[];
   plans: (PlanRow & { parsed: PlanBody | null })[];
+  catalogs: CatalogRow[];
   receipts: ReceiptRow[];
   images: ImageRow[];
   pages: PageRow[];
@@ -36,7 +38,11 @@ export interface Evidence {
   frozen: FrozenRow[];
   /** Digests of sets of keys that somebody was shown. */
   shown: string[];
-  certificates: (CertificateRow & { parsed: Record<string, unknown> | null })[];
+  /** `gone`: where there is no body, did the chain say so? */
+  certificates: (CertificateRow & {
+    parsed: Record<string, unknown> | null;
+    gone: 'purged' | 'missing' | null;
+  })[];
   archives: (Omit<ArchiveRow, 'history'> & { actual: string; history: History | null })[];
   /** Open, or closed and not yet archived: as Temporal has them. */
   live: { run: string; history: History }[];
@@ -50,6 +56,7 @@ export interface PlanBody {
   revision: number;
   manifest: string;
   leaver: { id: string; name: string };
+  systems: { system: string; catalog: string }[];
   steps: { id: string; phase: string; title: string; baseline: { count: number; fingerprint: string } }[];
 }
 
@@ -74,9 +81,11 @@ export async function gather(
   ]);
   const parsedPlans = plans.map(plan => ({ ...plan, parsed: parse<PlanBody>(plan.body) }));
   const manifests = parsedPlans.flatMap(plan => plan.parsed?.manifest ?? []);
+  const purged = purgedCertificates(chain);
   const parsedCertificates = certificates.map(row => ({
     ...row,
-    parsed: parse<Record<string, unknown>>(row.body),
+    parsed: row.body === null ? null : parse<Record<string, unknown>>(row.body),
+    gone: row.body !== null ? null : purged.has(row.number) ? ('purged' as const) : ('missing' as const),
   }));
   const shown = shownKeys(chain, parsedCertificates);
   const kept = archives.map(({ history, ...row }) => ({
@@ -103,6 +112,9 @@ export async function gather(
     chain,
     links,
     plans: parsedPlans,
+    catalogs: await trail.catalogs(
+      parsedPlans.flatMap(plan => plan.parsed?.systems?.map(({ catalog }) => catalog) ?? []),
+    ),
     receipts,
     images: await trail.images(receipts.flatMap(row => row.before_images ?? [])),
     pages: await trail.pages(manifests),
@@ -140,6 +152,12 @@ async function liveHistory(
   } catch (error) {
     return { histories: [], missing: `The live history could not be read: ${(error as Error).message}` };
   }
+}
+
+/** Numbers of the certificates whose bodies were taken away, as the chain says. */
+export function purgedCertificates(chain: ChainVerdict): Set<number> {
+  const said = chain.entries.filter(entry => entry.kind === PURGED && !entry.gone);
+  return new Set(said.flatMap(({ body }) => [body.certificates ?? []].flat().map(Number)));
 }
 
 /** Digests of frozen keys that steps, acknowledgements and skips of this offboarding name. */

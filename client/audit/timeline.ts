@@ -27,7 +27,7 @@ export function timeline(evidence: Evidence): Happening[] {
         at: row.at,
         kind: 'certificate',
         source: 'archive',
-        sentence: `${row.number === 0 ? 'certificate' : `addendum ${row.number}`} ${row.digest}`,
+        sentence: `${row.number === 0 ? 'certificate' : `addendum ${row.number}`} ${row.digest}${row.gone ? ` (its body is ${row.gone})` : ''}`,
         details: { number: row.number, digest: row.digest },
       }),
     ),
@@ -197,7 +197,9 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
     case 'closed':
       return `closed as ${text('outcome')}: ${text('sentence')}`;
     case 'purged':
-      return `what entries ${text('seqs')} said was taken away by ${text('by')}: ${text('why')}`;
+      return body.certificates
+        ? `what certificates ${text('certificates')} said was taken away by ${text('by')}: ${text('why')}`
+        : `what entries ${text('seqs')} said was taken away by ${text('by')}: ${text('why')}`;
     default:
       if (kind.startsWith('step-')) return stepWords(kind.slice('step-'.length), body);
       return subject;

@@ -4,27 +4,36 @@
  * should be.
  *
  * What hangs on what: the chain on itself, its checkpoint and the certificate; plans on their digests and the
- * chain; manifest pages on their digests and the plan's counts; receipts on their digests and the chain's
+ * chain; catalogs on the digests that plans name; manifest pages on their digests and the plan's counts; receipts on their digests and the chain's
  * last entry; the certificate on the history's result.
  */
-import type { ItemException } from '../../domain/model.js';
+import type { Identities, ItemException } from '../../domain/model.js';
 import { nameOf } from '../../store/before-images.js';
 import { sha256 } from '../../store/digest.js';
 import { sharesOf } from '../../store/keys.js';
 import { type Receipt, receiptDigest } from '../../store/ledger.js';
 import type { ReceiptRow } from '../../store/trail.js';
-import type { Evidence, PlanBody } from './evidence.js';
+import { type Evidence, type PlanBody, purgedCertificates } from './evidence.js';
 
 export interface Verdict {
   ok: boolean;
   checked: Record<
-    'entries' | 'plans' | 'pages' | 'receipts' | 'images' | 'keySets' | 'certificates' | 'histories',
+    | 'entries'
+    | 'plans'
+    | 'catalogs'
+    | 'pages'
+    | 'receipts'
+    | 'images'
+    | 'keySets'
+    | 'certificates'
+    | 'histories',
     number
   >;
   /** Runs that have closed and are in Temporal alone: the next look archives them. */
   notYetArchived: string[];
-  /** Entries whose bodies were taken away, as a later entry says. */
+  /** Entries, and certificates, whose bodies were taken away, as a later entry says. */
   purged: number[];
+  purgedCertificates: number[];
   breaks: string[];
 }
 
@@ -33,6 +42,7 @@ export function verify(evidence: Evidence): Verdict {
     ...evidence.chain.breaks.map(sentence => `handover.audit: ${sentence}`),
     ...chain(evidence),
     ...plans(evidence),
+    ...catalogs(evidence),
     ...pages(evidence),
     ...receipts(evidence),
     ...images(evidence),
@@ -45,6 +55,7 @@ export function verify(evidence: Evidence): Verdict {
     checked: {
       entries: evidence.chain.entries.length,
       plans: evidence.plans.length,
+      catalogs: evidence.catalogs.length,
       pages: evidence.pages.length,
       receipts: evidence.receipts.length,
       images: evidence.images.length,
@@ -54,6 +65,7 @@ export function verify(evidence: Evidence): Verdict {
     },
     notYetArchived: evidence.live.filter(one => one.history.status !== 'RUNNING').map(one => one.run),
     purged: evidence.chain.entries.filter(entry => entry.gone === 'purged').map(entry => entry.seq),
+    purgedCertificates: evidence.certificates.filter(row => row.gone === 'purged').map(row => row.number),
     breaks,
   };
 }
@@ -118,6 +130,23 @@ function plans(evidence: Evidence): string[] {
         );
     }
   }
+  return breaks;
+}
+
+/** What people approved can be read as long as what the catalogs do is there as it was. */
+function catalogs(evidence: Evidence): string[] {
+  const breaks: string[] = [];
+  for (const { digest, actual } of evidence.catalogs)
+    if (actual !== digest)
+      breaks.push(
+        `handover.catalogs ${short(digest)}: its body gives the digest ${short(actual)}: one of the two was changed.`,
+      );
+  for (const { parsed, revision } of evidence.plans)
+    for (const { system, catalog } of parsed?.systems ?? [])
+      if (!evidence.catalogs.some(one => one.digest === catalog && one.system === system))
+        breaks.push(
+          `handover.catalogs ${short(catalog)}: what the catalog of ${system} does by the plan of revision ${revision} is missing.`,
+        );
   return breaks;
 }
 
@@ -247,8 +276,8 @@ function digestOf(row: ReceiptRow): string | null {
   try {
     const owners = { values: row.owners, perKey: row.owner_of && sharesOf(row.owner_of) };
     const exceptions = JSON.parse(row.exceptions) as ItemException[];
-    const account = JSON.parse(row.account) as Record<string, string>;
-    const effect = { changed: changed ?? 0, merged, perTaker: row.per_taker, exceptions, owners, before: [] };
+    const accounts = JSON.parse(row.accounts) as Identities[];
+    const effect = { changed: changed ?? 0, merged, perTaker: row.per_taker, exceptions, before: [] };
     const did = row.did as Receipt['did'];
     const receipt = {
       offboarding,
@@ -259,9 +288,10 @@ function digestOf(row: ReceiptRow): string | null {
       first,
       took: count,
       did,
-      account,
+      accounts,
       takers,
       mark,
+      owners,
       effect,
     };
     return receiptDigest(receipt, changed === null ? null : effect, row.before_images);
@@ -306,12 +336,17 @@ function keySets(evidence: Evidence): string[] {
 
 function certificates(evidence: Evidence): string[] {
   const breaks: string[] = [];
+  const purged = purgedCertificates(evidence.chain);
   evidence.certificates.forEach((row, n) => {
     const name = `handover.certificates number ${row.number}`;
+    if (row.number !== n) breaks.push(`handover.certificates number ${n} is missing.`);
+    if (row.gone === 'missing')
+      breaks.push(`${name}: its body is missing, and no entry of the chain says that it was purged.`);
+    if (row.body === null) return;
+    if (purged.has(row.number)) breaks.push(`${name}: it has a body, and the chain says that it was purged.`);
     const actual = sha256(row.body);
     if (actual !== row.digest)
       breaks.push(`${name}: its body gives the digest ${short(actual)}, the row says ${short(row.digest)}.`);
-    if (row.number !== n) breaks.push(`handover.certificates number ${n} is missing.`);
     const about = row.parsed?.offboarding;
     if (row.number === 0 && about !== evidence.offboarding)
       breaks.push(`${name}: its body is about another offboarding (${String(about)}).`);

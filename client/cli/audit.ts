@@ -103,6 +103,7 @@ function tell(terminal: Terminal, evidence: Evidence): void {
 const COUNTED: Record<keyof Verdict['checked'], [one: string, many: string]> = {
   entries: ['chained entry', 'chained entries'],
   plans: ['plan', 'plans'],
+  catalogs: ['catalog', 'catalogs'],
   pages: ['manifest page', 'manifest pages'],
   receipts: ['receipt', 'receipts'],
   images: ['row as it was', 'rows as they were'],
@@ -125,6 +126,11 @@ function conclude(terminal: Terminal, verdict: Verdict): void {
     );
   if (purged.length > 0)
     terminal.say(`  The bodies of entries ${purged.join(', ')} are purged, and the chain says so.`);
+  const { purgedCertificates } = verdict;
+  if (purgedCertificates.length > 0)
+    terminal.say(
+      `  The bodies of certificates ${purgedCertificates.join(', ')} are purged, and the chain says so.`,
+    );
   if (verdict.ok) return terminal.say(`${colours.green('✓')} Verified, nothing was changed: ${checked}.`);
   terminal.say(
     colours.red(

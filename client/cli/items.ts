@@ -47,13 +47,13 @@ async function items(
   const { terminal } = session;
   const limit = wholeNumber(options.limit, '--limit', 1_000);
   const { connector, name } = await categoryOf(session, category);
-  const { account, plan } = await accountOf(session, who, connector);
+  const { accounts, plan } = await accountsOf(session, who, connector);
   const where = { after: options.after, limit };
   if (options.search && !connector.search)
     throw new Problem('usage', `${connector.title} cannot search: leave --search out.`);
   const page = options.search
-    ? await connector.search!(account, name, options.search, where)
-    : await connector.items(account, name, where);
+    ? await connector.search!(accounts, name, options.search, where)
+    : await connector.items(accounts, name, where);
   const successors = plan
     ? await successorsOf(
         session,
@@ -116,30 +116,30 @@ async function categoryOf(
   return { connector, name };
 }
 
-/** The account that the plan has pinned; for somebody without a run, whoever the system recognises now. */
-async function accountOf(
+/** The accounts that the plan has pinned; for somebody without a run, whoever the system recognises now. */
+async function accountsOf(
   session: Session,
   who: string,
   connector: Connector,
-): Promise<{ account: Account; plan: Plan | null }> {
+): Promise<{ accounts: readonly Account[]; plan: Plan | null }> {
   const { reach } = session;
   const { system, title } = connector;
   const workflow = isOffboardingId(who) ? null : await workflowOf(reach, who);
   const run = workflow ? await describe(reach, workflow.workflowId) : await findRun(reach, who);
   const plan =
     run?.status === 'RUNNING' || (run && isOffboardingId(who)) ? (await readStatus(reach, run)).plan : null;
-  const pinned = plan?.accounts.find(account => account.system === system);
-  if (pinned?.status === 'found') return { account: pinned, plan };
+  const pinned = plan?.accounts.find(one => one.system === system)?.accounts;
+  if (pinned && pinned.length > 0) return { accounts: pinned, plan };
   if (pinned) throw new Problem('not-found', `By its plan this person has no account in ${title}.`);
   const id =
     (workflow ?? run)?.workflowId.slice(
       idsOf((await reach.installation()).config.installation).offboardings.length,
     ) ?? '';
   const person = await onePerson(reach, `id:${id}`);
-  const resolution = await connector.resolveAccount(person, {});
+  const resolution = await connector.resolveAccounts(person, {});
   switch (resolution.kind) {
     case 'found':
-      return { account: resolution.account, plan: null };
+      return { accounts: resolution.accounts, plan: null };
     case 'absent':
       throw new Problem('not-found', `${clean(person.name)} has no account in ${title}.`);
     case 'ambiguous': {

@@ -36,7 +36,7 @@ export function withOrderOptions<A extends unknown[], O extends Record<string, u
     )
     .option(
       '--identity <system:name=id>',
-      'which account is meant where several fit, repeatable: helpdesk:agent=17; or all of them as one JSON object',
+      'which account is meant where several fit, repeatable, also where several are this person’s: helpdesk:agent=17; or all of them as one JSON object',
       collect,
     )
     .option('--mode <mode>', 'execute-and-deactivate, execute-only or preview')
@@ -59,7 +59,7 @@ export function orderOf(options: OrderOptions): Record<string, unknown> {
     successor: options.successor === undefined ? undefined : ruleOf(options.successor, '--successor'),
     successors: options.successors && successorsOf(options.successors),
     overrides: options.override && nested(options.override, '--override', 'system/category:key=who'),
-    identities: options.identity && nested(options.identity, '--identity', 'system:identity=id'),
+    identities: options.identity && nested(options.identity, '--identity', 'system:identity=id', true),
     mode: options.mode,
     departure,
     effectiveAt: options.at,
@@ -130,9 +130,17 @@ function successorsOf(given: string[]): Record<string, unknown> {
   return all;
 }
 
-/** `first:second=value`, where `second` may hold anything: item keys contain colons and equals signs. */
-function nested(given: string[], option: string, form: string): Record<string, Record<string, string>> {
-  const all: Record<string, Record<string, string>> = {};
+/**
+ * `first:second=value`, where `second` may hold anything: item keys contain colons and equals signs. With
+ * `several`, what is said again is said as well; else the last word counts.
+ */
+function nested(
+  given: string[],
+  option: string,
+  form: string,
+  several = false,
+): Record<string, Record<string, string | string[]>> {
+  const all: Record<string, Record<string, string | string[]>> = {};
   for (const one of given) {
     if (one.trimStart().startsWith('{')) {
       Object.assign(all, json(one, option));
@@ -144,7 +152,9 @@ function nested(given: string[], option: string, form: string): Record<string, R
     if (colon < 1 || equals <= colon + 1 || value === '')
       throw new Problem('usage', `${option} takes "${form}"; given was "${one}".`);
     const first = one.slice(0, colon).trim();
-    all[first] = { ...all[first], [one.slice(colon + 1, equals)]: value };
+    const second = one.slice(colon + 1, equals);
+    const said = several && all[first]?.[second];
+    all[first] = { ...all[first], [second]: said ? [...[said].flat(), value] : value };
   }
   return all;
 }

@@ -404,8 +404,8 @@ function total(kept: readonly { now: number }[]): number {
 
 function systemNames(plan: Plan): string {
   return plan.accounts
-    .filter(account => account.status === 'found')
-    .map(account => plan.systems.find(system => system.system === account.system)?.title ?? account.system)
+    .filter(({ accounts }) => accounts.length > 0)
+    .map(({ system }) => plan.systems.find(one => one.system === system)?.title ?? system)
     .join(' and ');
 }
 

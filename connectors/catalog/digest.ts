@@ -8,9 +8,11 @@ import type { Head } from './head.js';
 import { VERBS } from './head.js';
 
 export interface Digests {
-  /** SHA-256 over the canonical JSON of what the catalog does, defaults filled in. */
+  /** Canonical JSON of what the catalog does, defaults filled in: what is stored when a plan is made with it. */
+  body: string;
+  /** SHA-256 over the body. */
   does: string;
-  /** The same over all of it. */
+  /** The same over all of the catalog. */
   whole: string;
 }
 
@@ -27,7 +29,8 @@ const WORDS = {
 };
 
 export function digestsOf(catalog: Head, words: Words = {}): Digests {
-  return { does: digest(effectOf(catalog, words)), whole: digest(catalog) };
+  const body = canonical(effectOf(catalog, words));
+  return { body, does: sha256(body), whole: sha256(canonical(catalog)) };
 }
 
 function effectOf(catalog: Head, words: Words): unknown {
@@ -47,7 +50,7 @@ function without(value: object, keys: readonly string[]): Record<string, unknown
   return Object.fromEntries(Object.entries(value).filter(([key]) => !keys.includes(key)));
 }
 
-const digest = (value: unknown): string => createHash('sha256').update(canonical(value)).digest('hex');
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** JSON with sorted keys and without undefined values. */
 function canonical(value: unknown): string {

@@ -10,7 +10,7 @@ import type { Problem } from '../connector.js';
 import type { Catalog, CategorySpec } from './catalog.js';
 import { type KeyShape, keyShape } from './keys.js';
 import type { LiveColumn, LiveSchema, LiveTable } from './live.js';
-import { aliasOf, quote, quoteTable } from './names.js';
+import { aliasOf, type Bindings, quote, quoteTable } from './names.js';
 
 /** A value of `touch` or `set`: `$now`, `$null`, or bound as it stands. */
 export interface Assignment {
@@ -287,6 +287,16 @@ export const sameSet = (a: string[], b: string[]): boolean =>
 /** An owner column compared with a placeholder. */
 export const ownedBy = (category: Pick<BoundCategory, 'alias' | 'owner'>, placeholder: string): string =>
   `${category.alias}.${quote(category.owner.name)} ${category.owner.equals} ${placeholder}`;
+
+/** The same for one of several values. One alone is compared as such: PostgreSQL plans that best. */
+export const ownedByAny = (
+  category: Pick<BoundCategory, 'alias' | 'owner'>,
+  owners: readonly string[],
+  bind: Bindings,
+): string =>
+  owners.length === 1
+    ? ownedBy(category, bind.add(owners[0], category.owner.type))
+    : ownedBy(category, `ANY (${bind.add(owners, `${category.owner.type}[]`)})`);
 
 /**
  * ` AND (condition)` or nothing. The line break ends nothing: comments are refused when the catalog is

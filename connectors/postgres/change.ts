@@ -1,16 +1,20 @@
 /**
  * Changes one batch in one transaction.
  *
- *   fast path   one statement for all keys; when every key changed there is nothing else to do but the receipt and COMMIT
+ *   fast path   one statement for all keys; when every key changed there is nothing else to do but the receipt and COMMIT.
+ *               Where the leaver has several values of the owner's identity, one for each of them: so it is known which one
+ *               every item had
  *   classify    keys that did not change are read once more: taken, gone, ineligible, or refused in silence
  *   isolate     where the database refuses the whole because of single items, the transaction starts again and halves the batch
  *               behind savepoints until the bad items stand alone: they become exceptions, the rest goes through
  */
-import type { Batch, Done, Effect } from '../../domain/effect.js';
+
+import { valuesOf } from '../../domain/accounts.js';
+import type { Batch, Done, OldOwners } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { ItemException } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
-import { parameterOf } from '../keys.js';
+import { parameterOf, sharesOf } from '../keys.js';
 import type { BoundCategory } from './binding.js';
 import { databaseSays, refusesItem, sqlState } from './failures.js';
 import { parseTexts, type Transaction } from './session.js';
@@ -36,12 +40,12 @@ export async function change(
     const batch = toBatch(target, category, work);
     const doing = `changing ${work.count} items of ${category.name}`;
     let intended = false;
-    const attempt = (change: (tx: Transaction) => Promise<Effect>) =>
+    const attempt = (change: (tx: Transaction) => Promise<Outcome>) =>
       target.session.transaction({ mode: 'write', doing, signal }, async tx => {
-        const effect = await change(tx);
+        const { effect, owners } = await change(tx);
         intended = true;
         await tx.flush();
-        const intent = { mark: tx.mark, took: work.count, effect };
+        const intent = { mark: tx.mark, took: work.count, owners, effect };
         await witness.intend(intent);
         return { ...intent, sure: 'asked' as const };
       });
@@ -57,13 +61,19 @@ export async function change(
   });
 }
 
+type Outcome = Pick<Done, 'effect' | 'owners'>;
+
 /** A piece that was cut out of a batch: its keys one by one. */
 type Part = Omit<BoundBatch, 'keys' | 'assignment'> & { keys: string[]; assignment: number[] | null };
 
 /** All keys at once; the exceptions, if any, are read afterwards. */
-async function whole(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<Effect> {
+async function whole(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<Outcome> {
   const tally = new Tally(batch);
-  tally.add((await plain(tx, c, batch)) ?? (await attempt(tx, c, batch)));
+  const only = batch.owners.length === 1;
+  for (const [n, owner] of batch.owners.entries()) {
+    const theirs = { ...batch, owner };
+    tally.add((only && (await plain(tx, c, theirs))) || (await attempt(tx, c, theirs, !only)), n);
+  }
   return settleRest(tx, c, batch, tally);
 }
 
@@ -83,7 +93,7 @@ async function plain(tx: Transaction, c: BoundCategory, batch: BoundBatch): Prom
 }
 
 /** Halves the batch until what the database refuses stands alone. */
-async function isolate(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<Effect> {
+async function isolate(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<Outcome> {
   const tally = new Tally(batch);
   await bisect(tx, c, spread(batch), tally);
   return settleRest(tx, c, batch, tally);
@@ -92,9 +102,10 @@ async function isolate(tx: Transaction, c: BoundCategory, batch: BoundBatch): Pr
 async function bisect(tx: Transaction, c: BoundCategory, part: Part, tally: Tally): Promise<void> {
   await tx.query('SAVEPOINT part');
   try {
-    const answer = await attempt(tx, c, part, true);
+    const answers: Answer[] = [];
+    for (const owner of part.owners) answers.push(await attempt(tx, c, { ...part, owner }, true));
     await tx.query('RELEASE SAVEPOINT part');
-    tally.add(answer);
+    for (const [n, answer] of answers.entries()) tally.add(answer, n);
     return;
   } catch (error) {
     if (!(error instanceof Rewritten || refusesItem(error))) throw error;
@@ -175,7 +186,7 @@ async function settleRest(
   c: BoundCategory,
   batch: BoundBatch,
   tally: Tally,
-): Promise<Effect> {
+): Promise<Outcome> {
   for (const again of [true, false]) {
     if (tally.changed + tally.exceptions.length >= batch.count) break;
     const rest = classifyStatement(c, batch, tally.settled());
@@ -200,7 +211,7 @@ async function settleRest(
     };
     await bisect(tx, c, part, tally);
   }
-  return tally.effect();
+  return tally.outcome();
 }
 
 type Fate = 'gone' | 'taken' | 'closed' | 'ineligible' | 'stays';
@@ -236,21 +247,25 @@ class Tally {
   readonly #perTaker: number[];
   readonly #before: unknown[] = [];
   readonly #keys: string[] = [];
-  readonly #owners: Effect['owners'];
+  /** Key → which owner it had, where that is not the first. */
+  readonly #owners = new Map<string, number>();
 
-  constructor(batch: BoundBatch) {
+  constructor(private readonly batch: BoundBatch) {
     this.#perTaker = batch.takers.map(() => 0);
-    this.#owners = { values: [batch.owner], perKey: null };
   }
 
-  add(answer: Answer): void {
+  /** @param owner which of the batch's owners the items had */
+  add(answer: Answer, owner: number): void {
     this.changed += answer.changed;
     this.merged += answer.merged;
     if (answer.per_taker)
       for (const [i, n] of Object.entries(answer.per_taker)) this.#perTaker[Number(i)]! += n;
     else if (this.#perTaker.length > 0) this.#perTaker[0]! += answer.changed;
     if (answer.before) this.#before.push(...answer.before);
-    if (answer.keys) this.#keys.push(...elements(answer.keys));
+    if (!answer.keys) return;
+    const keys = elements(answer.keys);
+    this.#keys.push(...keys);
+    if (owner > 0) for (const key of keys) this.#owners.set(key, owner);
   }
 
   /** Changed or refused: nothing more needs to be said about these. */
@@ -258,28 +273,31 @@ class Tally {
     return [...this.#keys, ...this.exceptions.map(e => e.key)];
   }
 
-  effect(): Effect {
+  outcome(): Outcome {
     const { changed, merged, exceptions } = this;
-    return {
-      changed,
-      merged,
-      perTaker: this.#perTaker,
-      exceptions,
-      owners: this.#owners,
-      before: this.#before,
-    };
+    const effect = { changed, merged, perTaker: this.#perTaker, exceptions, before: this.#before };
+    return { effect, owners: { values: this.batch.owners, perKey: this.#ownerPerKey() } };
+  }
+
+  #ownerPerKey(): OldOwners['perKey'] {
+    if (this.#owners.size === 0) return null;
+    const { keys } = this.batch;
+    const all = typeof keys === 'string' ? elements(keys) : keys;
+    return sharesOf(all.map(key => this.#owners.get(key) ?? 0));
   }
 }
 
 function toBatch(target: Target, c: BoundCategory, request: Batch): BoundBatch {
   const refuse = (why: string) => new HandoverFailure('rejected', `${target.system}: ${c.name}: ${why}`);
-  const owner = target.identityOf(request.account, c.spec.owner.identity);
-  if (owner === null)
+  const owners = valuesOf(request.accounts, c.spec.owner.identity);
+  const [owner] = owners;
+  if (owner === undefined)
     throw refuse(`the leaver has no identity ${c.spec.owner.identity} here, so no item can be theirs`);
   const takers = request.do === 'transfer' ? request.takers : [];
   if (request.do === 'transfer') {
     if (takers.length === 0) throw refuse('a transfer needs at least one successor');
-    if (takers.includes(owner)) throw refuse('the successor is the leaver');
+    if (takers.some(taker => taker !== null && owners.includes(taker)))
+      throw refuse('the successor is the leaver');
     if (takers.includes(null) && !c.spec.unassigned)
       throw refuse('items may not be left without an owner (unassigned is not true in the catalog)');
   }
@@ -287,6 +305,7 @@ function toBatch(target: Target, c: BoundCategory, request: Batch): BoundBatch {
   return {
     do: request.do,
     owner,
+    owners,
     keys: parameterOf(request.keys),
     count: request.count,
     takers,
@@ -314,8 +333,8 @@ async function mustFitTypes(
       tx =>
         tx.query(
           `SELECT count(*) FROM ${c.key.rows(`$1::${c.key.elementType}[]`, 'ho_batch')}
-          WHERE (ho_batch.*) IS NOT NULL AND ($2::${c.owner.type} IS NOT NULL OR $3::${c.owner.type}[] IS NOT NULL)`,
-          [batch.keys, batch.owner, batch.takers],
+          WHERE (ho_batch.*) IS NOT NULL AND ($2::${c.owner.type}[] IS NOT NULL OR $3::${c.owner.type}[] IS NOT NULL)`,
+          [batch.keys, batch.owners, batch.takers],
         ),
     );
   } catch (misfit) {

@@ -9,7 +9,7 @@ import { accessOf, commonFacts } from '../catalog/head.js';
 import type { ConnectOptions } from '../catalog/kind.js';
 import type { LoadedCatalog } from '../catalog/loaded.js';
 import type { CategoryFacts, Connector } from '../connector.js';
-import { guards, readAccount, resolveAccount } from './accounts.js';
+import { guards, readAccount, resolveAccounts } from './accounts.js';
 import type { Catalog } from './catalog.js';
 import { change } from './change.js';
 import { check } from './check.js';
@@ -36,6 +36,7 @@ export function createPostgresConnector(
   return {
     system: catalog.system,
     title: catalog.title,
+    catalogBody: file.digests.body,
     catalogDigest: file.digests.does,
     wholeCatalogDigest: file.digests.whole,
     categories: Object.entries(catalog.categories).map(
@@ -55,18 +56,18 @@ export function createPostgresConnector(
       findPeople: (query, signal) => findPeople(target, query, signal),
       team: (name, signal) => team(target, name, signal),
     },
-    resolveAccount: (person, pinned, signal) => resolveAccount(target, person, pinned, signal),
+    resolveAccounts: (person, pinned, signal) => resolveAccounts(target, person, pinned, signal),
     readAccount: (account, signal) => readAccount(target, account, signal),
-    guards: (account, signal) => guards(target, account, signal),
+    guards: (accounts, signal) => guards(target, accounts, signal),
     inventoryBy: 'snapshot',
-    inventory: (account, categories, signal) => inventory(target, account, categories, signal),
-    pages: (account, category, options) => pages(target, account, category, options),
-    items: (account, category, options, signal) => items(target, account, category, options, signal),
-    search: (account, category, search, options, signal) =>
-      items(target, account, category, { ...options, search }, signal),
+    inventory: (accounts, categories, signal) => inventory(target, accounts, categories, signal),
+    pages: (accounts, category, options) => pages(target, accounts, category, options),
+    items: (accounts, category, options, signal) => items(target, accounts, category, options, signal),
+    search: (accounts, category, search, options, signal) =>
+      items(target, accounts, category, { ...options, search }, signal),
     load: (category, takers, signal) => load(target, category, takers, signal),
-    ineligible: (account, category, taker, keys, signal) =>
-      ineligible(target, account, category, taker, keys, signal),
+    ineligible: (accounts, category, taker, keys, signal) =>
+      ineligible(target, accounts, category, taker, keys, signal),
     check: signal => check(target, signal),
     apply: (work, witness, signal) =>
       work.kind === 'batch' ? change(target, work, witness, signal) : flip(target, work, witness, signal),

@@ -3,8 +3,11 @@
  * forgotten so old a transaction, or it is not the server that gave the id out, because it was restored from
  * a backup or a standby took over), the rows are read again, and the answer says so.
  */
+
+import { valuesOf } from '../../domain/accounts.js';
 import type { AccessChange, Batch, Fate, Intent, Work } from '../../domain/effect.js';
 import { parameterOf } from '../keys.js';
+import { keyOf } from './accounts.js';
 import type { BoundCategory } from './binding.js';
 import { sqlState } from './failures.js';
 import { isFrom, originOf } from './mark.js';
@@ -109,13 +112,13 @@ function count(
 ): Promise<Rows> {
   const bind = new Bindings();
   const own = `${c.alias}.${quote(c.owner.name)}`;
-  const owner = target.identityOf(work.account, c.spec.owner.identity);
+  const owners = valuesOf(work.accounts, c.spec.owner.identity);
   const keys = bind.add(parameterOf(work.keys), `${c.key.elementType}[]`);
   const shares = work.assignment === null ? undefined : bind.add(parameterOf(work.assignment), 'integer[]');
   const takers = bind.add(work.takers, `${c.owner.type}[]`);
   const taker = `(${takers})[${shares ? 'ho_batch.ho_i + 1' : '1'}]`;
   const text = `SELECT (count(*) FILTER (WHERE ${own} ${c.owner.equals} ${taker} OR (${own} IS NULL AND ${taker} IS NULL)))::integer AS done,
-       (count(*) FILTER (WHERE ${own} ${c.owner.equals} ${bind.add(owner, c.owner.type)}))::integer AS still
+       (count(*) FILTER (WHERE ${own} ${c.owner.equals} ANY (${bind.add(owners, `${c.owner.type}[]`)})))::integer AS still
   FROM ${c.key.rows(keys, 'ho_batch', shares)}
   JOIN ${c.from} ON ${c.key.joins(c.alias, 'ho_batch')}
  WHERE ho_batch.ho_key <> ALL (${bind.add(excepted, `${c.key.elementType}[]`)})`;
@@ -140,7 +143,7 @@ async function readAccess(
           return target.session.transaction(options, tx =>
             tx.query<{ holds: boolean }>(
               `SELECT (${spec.verify}) IS TRUE AS holds FROM ${from} WHERE ${alias}.${quote(key.name)} ${key.equals} $1::text::${key.type}`,
-              [account.identities.user],
+              [keyOf(account)],
             ),
           );
         })

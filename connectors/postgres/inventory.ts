@@ -1,12 +1,14 @@
 /**
- * What an account holds: counts and fingerprints in one frozen snapshot.
+ * What accounts hold: counts and fingerprints in one frozen snapshot.
  *
  * A category that cannot be read comes back incomplete, by name, and never as "nothing"; the others go on in
  * the same snapshot. Only a lost connection spoils them all, and a lock: both pass, and are tried again.
  */
+
+import { valuesOf } from '../../domain/accounts.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, CategoryInventory } from '../../domain/model.js';
-import { andWhen, type BoundCategory, ownedBy } from './binding.js';
+import { andWhen, type BoundCategory, ownedByAny } from './binding.js';
 import { schemaMayHaveDrifted, sqlState, toFailure } from './failures.js';
 import { Bindings, quote } from './names.js';
 import type { Transaction } from './session.js';
@@ -18,7 +20,7 @@ const TOOK_TOO_LONG = '57014';
 
 export async function inventory(
   target: Target,
-  account: Account,
+  accounts: readonly Account[],
   categories: readonly string[],
   signal?: AbortSignal,
 ): Promise<CategoryInventory[]> {
@@ -30,7 +32,7 @@ export async function inventory(
     const found = new Map<string, CategoryInventory>();
     const readable: Countable[] = [];
     for (const category of categories) {
-      const prepared = prepare(target, binding, account, category, onDrift);
+      const prepared = prepare(binding, accounts, category, onDrift);
       if ('inventory' in prepared) found.set(category, prepared.inventory);
       else readable.push(prepared);
     }
@@ -43,11 +45,11 @@ export async function inventory(
   return drifted ? take(await target.binding(true, signal)) : found;
 }
 
-/** A category and the value by which its owner column names the account. */
+/** A category and the values by which its owner column names the accounts. */
 interface Countable {
   category: string;
   bound: BoundCategory;
-  owner: string;
+  owners: readonly string[];
 }
 
 interface Counted {
@@ -59,9 +61,8 @@ interface Counted {
 }
 
 function prepare(
-  target: Target,
   binding: Binding,
-  account: Account,
+  accounts: readonly Account[],
   category: string,
   onDrift: () => void,
 ): Countable | { inventory: CategoryInventory } {
@@ -73,8 +74,8 @@ function prepare(
     onDrift();
     return { inventory: incomplete(category, error) };
   }
-  const owner = target.identityOf(account, bound.spec.owner.identity);
-  if (owner !== null) return { category, bound, owner };
+  const owners = valuesOf(accounts, bound.spec.owner.identity);
+  if (owners.length > 0) return { category, bound, owners };
   // Without such an identity (no employee record, say) there is nothing that the column could name.
   return {
     inventory: { category, count: 0, fingerprint: '0', complete: true, problem: null, firesAt: null },
@@ -175,14 +176,14 @@ function incomplete(category: string, failure: HandoverFailure): CategoryInvento
   return { category, count: 0, fingerprint: '0', complete: false, problem: failure.message, firesAt: null };
 }
 
-function countStatement({ bound: c, owner }: Countable, n: number, bind: Bindings): string {
+function countStatement({ bound: c, owners }: Countable, n: number, bind: Bindings): string {
   const element = c.key.element(c.alias);
   const nullable = c.key.columns.some(k => !k.notNull);
   const fires = c.firesAt ? isoTime(`min(${c.alias}.${quote(c.firesAt.name)})`) : 'NULL::text';
   return `SELECT ${n} AS n, count(*)::text AS count, ${nullable ? `(count(*) - count(${element}))::text` : `'0'`} AS keyless,
                  coalesce(bit_xor(${c.key.hash(element)}), 0)::text AS fingerprint, ${fires} AS fires_at
             FROM ${c.from}
-           WHERE ${ownedBy(c, bind.add(owner, c.owner.type))}${andWhen(c.spec.when)}`;
+           WHERE ${ownedByAny(c, owners, bind)}${andWhen(c.spec.when)}`;
 }
 
 /** PostgreSQL's time as ISO 8601; columns without a zone are read in the time zone of our database role. */

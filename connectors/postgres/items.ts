@@ -1,7 +1,8 @@
 /** Single items for human eyes, and the small questions about items that planning asks. */
+import { valuesOf } from '../../domain/accounts.js';
 import type { Account, ItemKey } from '../../domain/model.js';
 import type { Item, ItemPage } from '../connector.js';
-import { andWhen, type BoundCategory, ownedBy } from './binding.js';
+import { andWhen, type BoundCategory, ownedBy, ownedByAny } from './binding.js';
 import { isoTime } from './inventory.js';
 import { Bindings, escapeLike, quote } from './names.js';
 import type { Target } from './target.js';
@@ -18,21 +19,21 @@ interface ItemRow {
 /** A page after `after` in key order, never by OFFSET; `search` looks in label and key, as plain text. */
 export function items(
   target: Target,
-  account: Account,
+  accounts: readonly Account[],
   category: string,
   options: { after?: ItemKey; limit: number; search?: string },
   signal?: AbortSignal,
 ): Promise<ItemPage> {
   return target.bound(signal, binding => {
     const c = binding.category(category);
-    const id = target.identityOf(account, c.spec.owner.identity);
-    if (id === null) return Promise.resolve({ items: [], next: null });
+    const owners = valuesOf(accounts, c.spec.owner.identity);
+    if (owners.length === 0) return Promise.resolve({ items: [], next: null });
     const limit = Math.min(Math.max(1, Math.floor(options.limit)), 1_000);
     const bind = new Bindings();
     const text = (column: { name: string } | null) =>
       column ? `${c.alias}.${quote(column.name)}::text` : 'NULL::text';
     const element = c.key.element(c.alias);
-    const where = [ownedBy(c, bind.add(id, c.owner.type))];
+    const where = [ownedByAny(c, owners, bind)];
     if (options.after !== undefined)
       where.push(
         `${c.key.sortedBy(element)} > ${c.key.sortedBy(bind.add(options.after, c.key.elementType))}`,
@@ -99,7 +100,7 @@ export function load(
 
 export async function ineligible(
   target: Target,
-  account: Account,
+  accounts: readonly Account[],
   category: string,
   taker: Account,
   keys?: readonly ItemKey[] | null,
@@ -108,14 +109,15 @@ export async function ineligible(
   return target.bound(signal, async binding => {
     const c = binding.category(category);
     const { identity } = c.spec.owner;
-    const id = target.identityOf(account, identity);
+    const owners = valuesOf(accounts, identity);
     const must = c.spec.successor_must;
-    const successor = target.identityOf(taker, identity);
-    if (id === null || (must === undefined && successor !== null)) return { count: 0, sample: [], why: null };
+    const [successor = null] = valuesOf([taker], identity);
+    if (owners.length === 0 || (must === undefined && successor !== null))
+      return { count: 0, sample: [], why: null };
     const bind = new Bindings();
     const element = c.key.element(c.alias);
     const among = !keys ? '' : ` AND (${element})::text = ANY(${bind.add(keys, 'text[]')})`;
-    const held = `${ownedBy(c, bind.add(id, c.owner.type))}${andWhen(c.spec.when)}${among}`;
+    const held = `${ownedByAny(c, owners, bind)}${andWhen(c.spec.when)}${among}`;
     // Somebody without such an identity here can own nothing of the kind.
     const refused = must === undefined || successor === null ? '' : ` AND (${must}) IS NOT TRUE`;
     const from = refused

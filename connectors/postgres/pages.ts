@@ -1,9 +1,10 @@
-/** Every key that an account holds, in pages: what a manifest is made of. */
+/** Every key that a person's accounts hold, in pages: what a manifest is made of. */
+import { valuesOf } from '../../domain/accounts.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
 import type { KeyPage } from '../connector.js';
 import { keysAsWritten } from '../keys.js';
-import { andWhen, type BoundCategory, ownedBy } from './binding.js';
+import { andWhen, type BoundCategory, ownedByAny } from './binding.js';
 import { Bindings, quote } from './names.js';
 import type { Target } from './target.js';
 
@@ -17,16 +18,16 @@ const PAGES_IDLE_MS = 5 * 60_000;
  */
 export async function* pages(
   target: Target,
-  account: Account,
+  accounts: readonly Account[],
   category: string,
   options: { size: number; attribute?: string; signal?: AbortSignal },
 ): AsyncGenerator<KeyPage> {
   const { signal, size, attribute } = options;
   const binding = await target.binding(false, signal);
   const bound = binding.category(category);
-  const id = target.identityOf(account, bound.spec.owner.identity);
-  if (id === null) return;
-  const { text, values } = pagesStatement(bound, id, size, attribute);
+  const owners = valuesOf(accounts, bound.spec.owner.identity);
+  if (owners.length === 0) return;
+  const { text, values } = pagesStatement(bound, owners, size, attribute);
   const queue = new Handoff<KeyPage>();
   const transaction = target.session.transaction(
     { mode: 'read', doing: `reading the keys of ${category}`, signal, idleMs: PAGES_IDLE_MS },
@@ -74,7 +75,7 @@ interface PageRow {
 
 function pagesStatement(
   c: BoundCategory,
-  id: string,
+  owners: readonly string[],
   size: number,
   attribute: string | undefined,
 ): { text: string; values: unknown[] } {
@@ -94,7 +95,7 @@ function pagesStatement(
              SELECT array_agg(s.k ORDER BY ${order}) AS keys${chosen ? `, array_agg(s.a ORDER BY ${order}) AS attributes` : ''}
                FROM (SELECT ${c.key.element(c.alias)} AS k${chosen ? `, ${c.alias}.${quote(chosen.name)}::text AS a` : ''}
                        FROM ${c.from}
-                      WHERE ${ownedBy(c, bind.add(id, c.owner.type))}${andWhen(c.spec.when)}) AS s)
+                      WHERE ${ownedByAny(c, owners, bind)}${andWhen(c.spec.when)}) AS s)
            SELECT ${slice('h.keys')}::text AS keys, least(${step}, cardinality(h.keys) - p.i + 1)::integer AS count,
                   (SELECT bit_xor(${c.key.hash('u.k')}) FROM unnest(${slice('h.keys')}) AS u(k))::text AS fingerprint,
                   h.keys[p.i]::text AS low, h.keys[least(p.i + ${step} - 1, cardinality(h.keys))]::text AS high,

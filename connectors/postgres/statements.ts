@@ -7,7 +7,7 @@
  * reason is never ours.
  */
 import type { Batch } from '../../domain/effect.js';
-import { type Assignment, andWhen, type BoundCategory } from './binding.js';
+import { type Assignment, andWhen, type BoundCategory, ownedBy, ownedByAny } from './binding.js';
 import { Bindings, quote, quoteTable } from './names.js';
 
 /**
@@ -16,7 +16,8 @@ import { Bindings, quote, quoteTable } from './names.js';
  */
 export interface BoundBatch {
   do: Batch['do'];
-  /** The leaver's id in the owner column. */
+  /** The leaver's ids in the owner column, and the one of them that a change compares with. */
+  owners: readonly string[];
   owner: string;
   keys: string | string[];
   count: number;
@@ -209,7 +210,7 @@ export function classifyStatement(
   return {
     text: `SELECT ho_batch.ho_key::text AS key, ${batch.assignment === null ? '0' : 'ho_batch.ho_i'} AS taker,
        CASE WHEN ${c.alias}.tableoid IS NULL THEN 'gone'
-            WHEN (${parts.ownedByLeaver()}) IS NOT TRUE THEN 'taken'
+            WHEN (${ownedByAny(c, batch.owners, parts.bind)}) IS NOT TRUE THEN 'taken'
             ${c.spec.when === undefined ? '' : `WHEN (${c.spec.when}) IS NOT TRUE THEN 'closed'`}
             ${must ? `WHEN (${must}) IS NOT TRUE THEN 'ineligible'` : ''}
             ELSE 'stays' END AS fate
@@ -339,11 +340,7 @@ class Parts {
       ...(this.needsRows ? [c.key.joins(c.alias, 'ho_batch')] : []),
     ];
     const must = this.successorMust();
-    return `${among.join(' AND ')} AND (${this.ownedByLeaver()}) IS TRUE${andWhen(c.spec.when)}${must ? ` AND (${must})` : ''}`;
-  }
-
-  ownedByLeaver(): string {
-    return `${this.c.alias}.${quote(this.c.owner.name)} ${this.c.owner.equals} ${this.owner}`;
+    return `${among.join(' AND ')} AND (${ownedBy(this.c, this.owner)}) IS TRUE${andWhen(c.spec.when)}${must ? ` AND (${must})` : ''}`;
   }
 
   /** The successor's condition where it applies to at least one taker of this batch, else null. */

@@ -3,11 +3,19 @@
  * under its lock, proved by the catalog's `verify` before COMMIT; an account that is in that state already is
  * an effect with nothing changed.
  */
-import type { AccessChange, AccessVerb, Done, Effect } from '../../domain/effect.js';
+
+import { valuesOf } from '../../domain/accounts.js';
+import {
+  type AccessChange,
+  type AccessVerb,
+  type Done,
+  type Effect,
+  NO_OWNERS,
+} from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, ItemException } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
-import { readGuards, vanished } from './accounts.js';
+import { keyOf, readGuards, vanished } from './accounts.js';
 import { type Assignment, andWhen, type BoundPeople } from './binding.js';
 import type { SwitchSpec } from './catalog.js';
 import { aliasOf, Bindings, quote, quoteTable } from './names.js';
@@ -28,8 +36,8 @@ export async function flip(
       'configuration',
       `${target.system}: the catalog does not say how to ${verb} an account`,
     );
-  const user = account.identities.user;
-  if (account.status === 'absent' || user === undefined) {
+  const user = keyOf(account);
+  if (user === undefined) {
     throw new HandoverFailure('rejected', `${target.system}: there is no account to ${verb}`);
   }
   return target.bound(signal, async binding => {
@@ -43,10 +51,9 @@ export async function flip(
       await deleteRows(target, tx, binding, account, verb, spec, before);
       if (people.table.hasDeferred) await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
       await mustVerify(target, tx, people, user, verb, spec);
-      const owners = { values: [], perKey: null };
-      const effect: Effect = { changed, merged: 0, perTaker: [], exceptions: [], owners, before };
+      const effect: Effect = { changed, merged: 0, perTaker: [], exceptions: [], before };
       await tx.flush();
-      const intent = { mark: tx.mark, took: 1, effect };
+      const intent = { mark: tx.mark, took: 1, owners: NO_OWNERS, effect };
       await witness.intend(intent);
       return { ...intent, sure: 'asked' as const };
     });
@@ -75,7 +82,7 @@ export async function flipBack(
   signal?: AbortSignal,
 ): Promise<Done> {
   const spec = target.catalog[verb];
-  const user = account.identities.user;
+  const user = keyOf(account);
   if (spec?.by !== 'system' || user === undefined)
     throw new HandoverFailure(
       'configuration',
@@ -102,10 +109,9 @@ export async function flipBack(
           why: 'the account is no longer as it was left: somebody has changed it since',
         });
       if (people.table.hasDeferred) await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
-      const owners = { values: [], perKey: null };
-      const effect: Effect = { changed: back, merged: 0, perTaker: [], exceptions, owners, before: [] };
+      const effect: Effect = { changed: back, merged: 0, perTaker: [], exceptions, before: [] };
       await tx.flush();
-      const intent = { mark: tx.mark, took: 1, effect };
+      const intent = { mark: tx.mark, took: 1, owners: NO_OWNERS, effect };
       await witness.intend(intent);
       return { ...intent, sure: 'asked' as const };
     });
@@ -185,9 +191,9 @@ async function mustBeAllowed(
   const [already] = await tx.query<{ inactive: boolean }>(
     `SELECT (${target.catalog.people.active}) IS NOT TRUE AS inactive FROM ${people.from}
       WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
-    [account.identities.user],
+    [keyOf(account)],
   );
-  const guards = already?.inactive ? [] : await readGuards(target, tx, people, account);
+  const guards = already?.inactive ? [] : await readGuards(target, tx, people, [account]);
   if (guards.length > 0) throw new HandoverFailure('rejected', guards.map(g => g.message).join('; '));
 }
 
@@ -203,14 +209,14 @@ async function setColumns(
   before: unknown[],
 ): Promise<number> {
   const bind = new Bindings();
-  const user = `${bind.add(account.identities.user, 'text')}::${people.key.type}`;
+  const user = `${bind.add(keyOf(account), 'text')}::${people.key.type}`;
   const isPerson = `${people.alias}.${quote(people.key.name)} ${people.key.equals} ${user}`;
   const assignments = assignmentsOf(target, binding, people, name, spec);
   // Only the columns that are about to change: a person's row holds what nobody needs to keep.
   const image = imageOf({ alias: people.alias, image: assignments.map(a => a.column) });
   const [old] = await tx.query<{ row: unknown; done: boolean }>(
     `SELECT ${image} AS row, (${spec.verify}) IS TRUE AS done FROM ${people.from} WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
-    [account.identities.user],
+    [keyOf(account)],
   );
   if (!old) throw vanished(target, account);
   if (old.done) return 0;
@@ -222,11 +228,11 @@ async function setColumns(
   if (rows.length !== 1) {
     throw new HandoverFailure(
       'rejected',
-      `${target.system}: to ${name} the account ${account.identities.user} must change exactly one row of ${people.table.name}, but it changed ${rows.length}: nothing was changed`,
+      `${target.system}: to ${name} the account ${keyOf(account)} must change exactly one row of ${people.table.name}, but it changed ${rows.length}: nothing was changed`,
     );
   }
   const wrote = rows[0]!.wrote === null ? {} : { wrote: rows[0]!.wrote };
-  before.push({ table: people.table.name, key: account.identities.user, row: old.row, ...wrote });
+  before.push({ table: people.table.name, key: keyOf(account), row: old.row, ...wrote });
   return 1;
 }
 
@@ -255,8 +261,8 @@ async function deleteRows(
   before: unknown[],
 ): Promise<void> {
   for (const [index, entry] of spec.also_delete.entries()) {
-    const id = account.identities[entry.identity];
-    if (id === undefined) continue;
+    const ids = valuesOf([account], entry.identity);
+    if (ids.length === 0) continue;
     const path = [name, 'also_delete', index];
     const table = binding.binder.table(entry.table, [...path, 'table']);
     const column = binding.binder.column(table, entry.column, [...path, 'column']);
@@ -268,8 +274,8 @@ async function deleteRows(
     }
     const alias = aliasOf(entry.table);
     const rows = await tx.query(
-      `DELETE FROM ${quoteTable(entry.table)} AS ${alias} WHERE ${alias}.${quote(column.name)} ${column.equals} $1::text::${column.type} RETURNING 1`,
-      [id],
+      `DELETE FROM ${quoteTable(entry.table)} AS ${alias} WHERE ${alias}.${quote(column.name)} ${column.equals} ANY ($1::text[]::${column.type}[]) RETURNING 1`,
+      [ids],
     );
     // Sessions and the like hold secrets: their number is kept, their content is not.
     if (rows.length > 0) before.push({ table: entry.table, key: null, deleted: rows.length });

@@ -3,7 +3,6 @@
  * is renewed when it is old and whenever PostgreSQL says that a name or type no longer fits.
  */
 import { HandoverFailure } from '../../domain/failure.js';
-import type { Account } from '../../domain/model.js';
 import type { CatalogFile } from '../catalog/loaded.js';
 import { Binder, type BoundCategory, type BoundIdentity, type BoundPeople } from './binding.js';
 import type { Catalog } from './catalog.js';
@@ -112,10 +111,5 @@ export class Target {
       const fresh = await this.binding(true, signal);
       return work(fresh);
     }
-  }
-
-  /** The id of an account that an owner column of this identity holds; null when the account has none. */
-  identityOf(account: Account, identity: string): string | null {
-    return account.status === 'found' ? (account.identities[identity] ?? null) : null;
   }
 }

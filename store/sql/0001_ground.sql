@@ -40,6 +40,14 @@ create table handover.plans (
   unique (offboarding, run, revision)
 );
 
+-- What the catalogs of plans do, by the digest under which a plan names it: what was approved can be read for years, without the file.
+create table handover.catalogs (
+  digest         text primary key,              -- SHA-256 over the body
+  system         text not null,
+  body           text not null,                 -- canonical JSON: the catalog without what only words or classifies
+  first_used     timestamptz not null default now()
+);
+
 -- Manifests: the keys behind an inventory. Every attempt at a plan writes a manifest of its own and the plan names the one that
 -- counts, so that two attempts never mix their pages.
 create table handover.manifests (
@@ -102,7 +110,7 @@ create table handover.receipts (
   first          integer not null,              -- how many keys of the page stand before those of this part
   count          integer not null,              -- how many of them it is about
   did            text not null,                 -- the disposition, or the verb of an access change
-  account        text not null,                 -- canonical JSON: whose items these were, identity by identity
+  accounts       text not null,                 -- canonical JSON: whose items these were, per account every identity with its values
   takers         text[] not null,               -- values written into the owner column; the page says which key goes to which
   mark           text not null,                 -- the connector's own words for finding out what became of it
   changed        integer,                       -- null = not known yet
@@ -193,12 +201,19 @@ create table handover.archive_failures (
   tried          timestamptz not null default now()
 );
 
+-- Certificates. The bodies, which hold people's data, lie apart, so that one can be purged one day. A certificate is handed out: its
+-- digest is over what was handed out, without a salt, and stays comparable with every copy.
 create table handover.certificates (
   offboarding    uuid not null,
   number         integer not null,              -- 0 is the certificate, the rest are addenda
-  digest         text not null,
-  body           text not null,
+  digest         text not null,                 -- SHA-256 over the body
   at             timestamptz not null default now(),
+  primary key (offboarding, number)
+);
+create table handover.certificate_bodies (
+  offboarding    uuid not null,
+  number         integer not null,
+  body           text not null,                 -- canonical JSON
   primary key (offboarding, number)
 );
 
@@ -223,6 +238,19 @@ begin
 end $$;
 create trigger append_only before update or delete on handover.audit_bodies
   for each row execute function handover.refuse_unsaid_purge();
+create function handover.refuse_unsaid_certificate_purge() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'DELETE' and exists (
+       select from handover.audit said join handover.audit_bodies told using (offboarding, seq)
+        where said.offboarding = old.offboarding and said.kind = 'purged'
+          and told.body::jsonb -> 'certificates' @> to_jsonb(old.number))
+  then return old;
+  end if;
+  raise exception 'handover.% is append-only', tg_table_name;
+end $$;
+create trigger append_only before update or delete on handover.certificate_bodies
+  for each row execute function handover.refuse_unsaid_certificate_purge();
 create trigger append_only before update or delete on handover.archives for each row execute function handover.refuse_change();
 create trigger append_only before update or delete on handover.certificates for each row execute function handover.refuse_change();
 create trigger append_only before update or delete on handover.plans for each row execute function handover.refuse_change();
+create trigger append_only before update or delete on handover.catalogs for each row execute function handover.refuse_change();

@@ -127,8 +127,8 @@ const LIES: Lie[] = [
     'the certificate counts wrongly',
     'store',
     rewritten(
-      'certificates',
-      `update handover.certificates set body = regexp_replace(body, '"changed":9', '"changed":8')`,
+      'certificate_bodies',
+      `update handover.certificate_bodies set body = regexp_replace(body, '"changed":9', '"changed":8')`,
     ),
   ],
   [

@@ -34,7 +34,7 @@ export interface PlanRow {
     revision: number;
     leaver: { id: string };
     mode: string;
-    accounts: { system: string; status: string; identities: Record<string, string> }[];
+    accounts: { system: string; accounts: { identities: Record<string, string[]> }[] }[];
     steps: {
       id: string;
       system: string;
@@ -71,7 +71,7 @@ export interface ReceiptRow {
   first: number;
   count: number;
   did: string;
-  account: string;
+  accounts: string;
   takers: (string | null)[];
   mark: string;
   changed: number | null;
@@ -223,7 +223,8 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
             )
           )[0] ?? null,
         certificates: await all(
-          'select number, digest, body from handover.certificates where offboarding = $1 order by number',
+          `select number, digest, body from handover.certificates join handover.certificate_bodies using (offboarding, number)
+            where offboarding = $1 order by number`,
           of,
         ),
       };

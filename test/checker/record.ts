@@ -101,7 +101,7 @@ function checkReceipt(
       say('I6', `${name} says ${receipt.per_taker[n]} for ${taker}, the witness saw ${went}`);
   });
   const leaver = leaverIn(run, receipt.step.split('/')[0] as SystemName);
-  for (const owner of receipt.owners) if (owner !== leaver) say('I6', `${name} says they were ${owner}'s`);
+  for (const owner of receipt.owners) if (!leaver.has(owner)) say('I6', `${name} says they were ${owner}'s`);
   if (receipt.owners.length === 0) say('I6', `${name} does not say whose they were`);
 }
 
@@ -303,7 +303,7 @@ function receiptDigest(r: ReceiptRow): string {
       r.first,
       r.count,
       r.did,
-      JSON.parse(r.account) as unknown,
+      JSON.parse(r.accounts) as unknown,
       r.takers,
       r.mark,
       r.changed,

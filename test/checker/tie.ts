@@ -75,10 +75,12 @@ function transactionOf({ mark }: ReceiptRow): bigint {
   return BigInt(/^transaction (\d+)/.exec(mark)![1]!);
 }
 
-/** The value that stands for this run's leaver in the owner columns of a system. */
-export function leaverIn(run: Told, system: SystemName): string | null {
-  const account = run.plans.at(-1)?.plan.accounts.find(one => one.system === system);
-  return account ? (account.identities.user ?? null) : run.known[system];
+/** The values that stand for this run's leaver in the owner columns of a system: one for each account. */
+export function leaverIn(run: Told, system: SystemName): Set<string | null> {
+  const there = run.plans.at(-1)?.plan.accounts.find(one => one.system === system);
+  const known = run.known[system];
+  if (!there) return new Set(known === null ? [] : [known]);
+  return new Set(there.accounts.flatMap(account => account.identities.user ?? []));
 }
 
 function pageName(offboarding: string, page: { manifest: string; step: string; page: number }): string {

@@ -66,6 +66,7 @@ async function tampered(
     'audit_heads',
     'offboardings',
     'plans',
+    'catalogs',
     'manifests',
     'manifest_pages',
     'manifest_rounds',
@@ -74,6 +75,7 @@ async function tampered(
     'frozen_keys',
     'archives',
     'certificates',
+    'certificate_bodies',
   ];
   try {
     await client.query(`set session_replication_role = replica`);
@@ -236,6 +238,16 @@ describe('a changed byte is named', () => {
       /handover\.plans: the plan .* is missing/,
     ],
     [
+      'what a catalog does',
+      () => `update handover.catalogs set body = replace(body, 'transfer', 'remove') where system = 'crm'`,
+      /handover\.catalogs [0-9a-f]{12}…: its body gives the digest/,
+    ],
+    [
+      'a catalog that is gone',
+      () => `delete from handover.catalogs where system = 'desk'`,
+      /handover\.catalogs [0-9a-f]{12}…: what the catalog of desk does by the plan of revision 1 is missing/,
+    ],
+    [
       'a key of the manifest',
       () =>
         `update handover.manifest_pages set keys[1] = keys[1] || '0' where step = 'crm/accounts' and page = 1`,
@@ -323,7 +335,7 @@ describe('a changed byte is named', () => {
       'a receipt that was made up',
       id =>
         `insert into handover.receipts
-           select offboarding, manifest, step, 99, part, aborted, state, sure, first, count, did, account, takers, mark, changed, merged,
+           select offboarding, manifest, step, 99, part, aborted, state, sure, first, count, did, accounts, takers, mark, changed, merged,
                   per_taker, owners, owner_of, exceptions, before_images, digest || '0',
                   (select min(at) from handover.receipts where ${where}${id}')
              from handover.receipts where step = 'crm/fields' and page = 1`,
@@ -342,14 +354,21 @@ describe('a changed byte is named', () => {
     [
       'the certificate',
       id =>
-        `update handover.certificates set body = replace(body, '"completed"', '"complete!"') where ${where}${id}'`,
+        `update handover.certificate_bodies set body = replace(body, '"completed"', '"complete!"') where ${where}${id}'`,
       /handover\.certificates number 0: its body gives the digest/,
     ],
     [
       'a certificate with a digest of its own',
       id =>
-        `update handover.certificates set body = body || ' ', digest = encode(sha256(convert_to(body || ' ', 'UTF8')), 'hex') where ${where}${id}'`,
+        `with body as (update handover.certificate_bodies set body = body || ' ' where ${where}${id}' returning *)
+         update handover.certificates c set digest = encode(sha256(convert_to(body.body, 'UTF8')), 'hex')
+           from body where c.offboarding = body.offboarding and c.number = body.number`,
       /handover\.certificates number 0: the run's own result names/,
+    ],
+    [
+      'a body of the certificate that is gone',
+      id => `delete from handover.certificate_bodies where ${where}${id}'`,
+      /handover\.certificates number 0: its body is missing, and no entry of the chain says that it was purged/,
     ],
     [
       'the certificate that is gone',
@@ -406,6 +425,21 @@ describe('a changed byte is named', () => {
       );
       expect(ran.out).toMatch(/The bodies of entries 1 are purged, and the chain says so/);
       expect(ran.out).not.toContain('asked for by olivia@small.example');
+    });
+  });
+
+  test('a certificate that was purged is said to be purged, its digest stays, and the rest verifies', async () => {
+    await tampered('select 1', async () => {
+      const { store } = small.world.worker.deps;
+      const { digest } = (await store.archive.certificates(run.offboardingId))[0]!;
+      await store.archive.purge(run.offboardingId, [0], { by: 'olivia', why: 'the person asked for it' });
+      const ran = await cli('audit', run.offboardingId);
+      expect(ran).toMatchObject({ code: 0, err: '' });
+      expect(ran.out).toMatch(
+        /purged .*what certificates 0 said was taken away by olivia: the person asked for it/,
+      );
+      expect(ran.out).toContain(`certificate ${digest} (its body is purged)`);
+      expect(ran.out).toMatch(/The bodies of certificates 0 are purged, and the chain says so/);
     });
   });
 

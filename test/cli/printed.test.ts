@@ -75,6 +75,17 @@ test.each([
   expect(heard[0]!.payload).toEqual(json);
 });
 
+test('several accounts of one person are said one by one', async () => {
+  const json = { by: 'olivia@small.example', identities: { desk: { user: ['17', '99'] } } };
+  const line = decisionLine('offboarding/17', { message: 'amend', json });
+  expect(line).toContain('--identity desk:user=17 --identity desk:user=99');
+  const heard: Said[] = [];
+  const commands = decisionCommands(async said => void heard.push(said));
+  const [, ...words] = wordsOf(line);
+  await commands.find(one => one.name() === 'amend')!.parseAsync(words, { from: 'user' });
+  expect(heard[0]!.payload).toEqual(json);
+});
+
 test('the words of a command are quoted where a shell would take them apart', () => {
   expect(commandLine('status', 'offboarding/17', '--watch')).toBe('handover status offboarding/17 --watch');
   expect(wordsOf(commandLine('items', NASTY, '["4711","de"]'))).toEqual(['items', NASTY, '["4711","de"]']);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { loadCatalog, readCatalog } from '../../connectors/catalog/file.js';
@@ -567,6 +568,15 @@ describe('a good catalog', () => {
       const after = digests(text.replace(from, to));
       expect(after.does, to).not.toBe(before.does);
     }
+  });
+
+  test('tells what it does as a text that gives the digest, without its words', () => {
+    const reading = readCatalog(GOOD, 'crm.yaml', KINDS);
+    if (!reading.ok) throw new Error(reading.mistakes.join('\n'));
+    const { body, does } = reading.file.digests;
+    expect(createHash('sha256').update(body).digest('hex')).toBe(does);
+    expect(JSON.parse(body)).toMatchObject({ system: 'crm', categories: { tasks: { do: 'transfer' } } });
+    expect(body).not.toContain('Open tasks');
   });
 
   test('knows where its parts stand', () => {

@@ -352,8 +352,8 @@ describe('receipts', () => {
         expect(await owners()).toEqual({ 1: 3 });
       }),
     );
-    expect(intents).toEqual([{ mark: done.mark, took: 3, effect: done.effect }]);
-    expect(done.effect.owners).toEqual({ values: [ALICE], perKey: null });
+    expect(intents).toEqual([{ mark: done.mark, took: 3, owners: done.owners, effect: done.effect }]);
+    expect(done.owners).toEqual({ values: [ALICE], perKey: null });
   });
 
   test('a witness who throws rolls back, and the error comes out unchanged', async () => {
@@ -420,12 +420,12 @@ describe('aborts and broken connections', () => {
   test('idle connections that are ended do not end the process, and are said in the log', async () => {
     const lines: string[] = [];
     const quiet = bench.connector(YAML, { log: line => lines.push(line) });
-    await quiet.inventory(alice, ['tasks']);
+    await quiet.inventory([alice], ['tasks']);
     await bench.db.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'handover' AND datname = current_database()`,
     );
     expect(
-      (await quiet.inventory(alice, ['tasks']).catch(() => quiet.inventory(alice, ['tasks'])))[0],
+      (await quiet.inventory([alice], ['tasks']).catch(() => quiet.inventory([alice], ['tasks'])))[0],
     ).toMatchObject({
       complete: true,
     });
@@ -455,7 +455,7 @@ describe('aborts and broken connections', () => {
     const at = (change: (url: URL) => void) => {
       const url = new URL(bench.url);
       change(url);
-      return failureOf(bench.connector(YAML, { url: url.href }).inventory(alice, ['tasks']));
+      return failureOf(bench.connector(YAML, { url: url.href }).inventory([alice], ['tasks']));
     };
     expect(
       (
@@ -484,7 +484,7 @@ describe('aborts and broken connections', () => {
     await tasks(3);
     await changed(connector, await batchOf(connector, alice, 'tasks'));
     await allPages(connector, alice, 'tasks');
-    for await (const _page of connector.pages(account(BOB), 'tasks', { size: 1 })) break;
+    for await (const _page of connector.pages([account(BOB)], 'tasks', { size: 1 })) break;
     const { rows } = await bench.db.query(
       `SELECT state FROM pg_stat_activity WHERE application_name = 'handover' AND datname = current_database() AND state <> 'idle'`,
     );

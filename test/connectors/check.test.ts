@@ -272,7 +272,7 @@ categories:
       `ALTER DATABASE ${bench.db.database} SET search_path = evil, public; INSERT INTO evil.tasks VALUES (7, 1)`,
     );
     const connector = bench.connector(YAML);
-    expect((await connector.inventory(alice, ['tasks']))[0]).toMatchObject({ count: 0 });
+    expect((await connector.inventory([alice], ['tasks']))[0]).toMatchObject({ count: 0 });
     expect(
       (await connector.directory.findPeople({ by: 'email', value: 'alice@example.com' })).map(p => p.id),
     ).toEqual(['1']);
@@ -327,7 +327,7 @@ categories:
   test('values with anything in them stay values', async () => {
     const connector = bench.connector(YAML);
     const evil = account('1; DROP TABLE users; --');
-    expect((await connector.inventory(evil, ['tasks']))[0]).toMatchObject({ complete: false });
+    expect((await connector.inventory([evil], ['tasks']))[0]).toMatchObject({ complete: false });
     await failureOf(allPages(connector, evil, 'tasks'));
     expect(
       (
@@ -337,7 +337,7 @@ categories:
               kind: 'batch',
               category: 'tasks',
               do: 'transfer',
-              account: alice,
+              accounts: [alice],
               keys: keysAsWritten('{1); DROP TABLE users; --}'),
               count: 1,
               takers: ['2'],
@@ -351,7 +351,9 @@ categories:
     expect(
       (
         await failureOf(
-          connector.inventory(alice, ['tasks']).then(() => connector.items(alice, 'nothing', { limit: 1 })),
+          connector
+            .inventory([alice], ['tasks'])
+            .then(() => connector.items([alice], 'nothing', { limit: 1 })),
         )
       ).message,
     ).toContain('the catalog has no category nothing; known are tasks');

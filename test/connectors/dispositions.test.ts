@@ -148,6 +148,23 @@ describe('transfer', () => {
     ]);
   });
 
+  test('mirrors, memberships of the same group, and what is overwritten follow every account of the leaver', async () => {
+    await bench.db.query(`UPDATE tasks SET owner_id = 3 WHERE id IN (2, 4); UPDATE task_owners SET user_id = 3 WHERE task_id IN (2, 4);
+      INSERT INTO members (id, user_id, project) VALUES (1, 1, 'a'), (2, 3, 'a'), (3, 3, 'b'), (4, 2, 'b');
+      INSERT INTO tokens (owner_id, secret) VALUES (1, 's'), (3, 's')`);
+    const both = [alice, account(CAROL)];
+    const move = async (category: string, rest: Parameters<typeof batchOf>[3] = {}) =>
+      changed(connector, await batchOf(connector, both, category, rest));
+    expect(await move('tasks')).toMatchObject({ changed: 9, perTaker: [9], exceptions: [] });
+    expect(await column('SELECT DISTINCT user_id::int FROM task_owners WHERE task_id IN (1, 2, 4)')).toEqual([
+      2,
+    ]);
+    expect(await move('memberships')).toMatchObject({ changed: 3, merged: 2, exceptions: [] });
+    expect(await column('SELECT user_id::int FROM members ORDER BY id')).toEqual([2, 2]);
+    expect(await move('tokens', { do: 'revoke', takers: [] })).toMatchObject({ changed: 2, exceptions: [] });
+    expect(await column('SELECT secret FROM tokens')).toEqual([null, null]);
+  });
+
   test('items that the successor may not own stay where they are, with the reason', async () => {
     await bench.db.query(`INSERT INTO members VALUES (1, 2, 'even'), (2, 3, 'odd')`);
     const effect = await changed(connector, await batchOf(connector, alice, 'rows'));
@@ -182,18 +199,18 @@ describe('transfer', () => {
 
   test('ineligible items are counted before anything is planned', async () => {
     await bench.db.query(`INSERT INTO members VALUES (1, 2, 'even')`);
-    expect(await connector.ineligible(alice, 'rows', account(BOB))).toEqual({
+    expect(await connector.ineligible([alice], 'rows', account(BOB))).toEqual({
       count: 5,
       sample: ['1', '3', '5', '7', '9'],
       why: 'the successor is no member of the project',
     });
-    expect(await connector.ineligible(alice, 'tasks', account(BOB))).toEqual({
+    expect(await connector.ineligible([alice], 'tasks', account(BOB))).toEqual({
       count: 0,
       sample: [],
       why: null,
     });
     const nobody = { ...account(BOB), identities: {} };
-    expect(await connector.ineligible(alice, 'tasks', nobody)).toMatchObject({
+    expect(await connector.ineligible([alice], 'tasks', nobody)).toMatchObject({
       count: 8,
       why: 'the successor has no identity user in crm',
     });
@@ -216,7 +233,7 @@ describe('transfer', () => {
       message:
         'crm: memberships: items may not be left without an owner (unassigned is not true in the catalog)',
     });
-    const without = { ...request, account: { ...alice, identities: {} } };
+    const without = { ...request, accounts: [{ ...alice, identities: {} }] };
     expect(await failureOf(connector.apply(without, witness()))).toMatchObject({ kind: 'rejected' });
   });
 });
@@ -329,7 +346,7 @@ describe('remove, revoke and clear', () => {
     expect(effect.before).toMatchObject([{ row: { owner_id: '1', revoked_at: null } }]);
     expect(await column('SELECT count(*)::int FROM tokens WHERE revoked_at IS NOT NULL')).toEqual([2]);
     expect(await column('SELECT count(*)::int FROM tokens WHERE secret IS NULL')).toEqual([1]);
-    expect((await connector.inventory(alice, ['tokens']))[0]).toMatchObject({ count: 0, complete: true });
+    expect((await connector.inventory([alice], ['tokens']))[0]).toMatchObject({ count: 0, complete: true });
   });
 
   test('a cleared reference becomes NULL, or what the catalog sets instead, with the row as it was', async () => {
@@ -373,7 +390,7 @@ describe('remove, revoke and clear', () => {
 describe('keep and acknowledge', () => {
   test('they are counted and listed like any other category', async () => {
     await bench.db.query('INSERT INTO journal SELECT g, 1 FROM generate_series(1, 3) g');
-    const [kept, seen] = await connector.inventory(alice, ['history', 'mails']);
+    const [kept, seen] = await connector.inventory([alice], ['history', 'mails']);
     expect(kept).toMatchObject({ count: 3, complete: true });
     expect(seen!.fingerprint).toBe(kept!.fingerprint);
   });

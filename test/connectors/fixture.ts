@@ -13,7 +13,7 @@ import { createConnector, KINDS } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
 import type { AccessChange, AccessVerb, Batch, Effect, Intent, Mark } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
-import type { Account } from '../../domain/model.js';
+import type { Account, Identities } from '../../domain/model.js';
 import { createTestDatabase } from '../support/servers.js';
 
 export const ALICE = '1';
@@ -110,11 +110,9 @@ export function mustRead(yaml: string): { catalog: Catalog; file: CatalogFile } 
   return reading;
 }
 
-export function account(user: string, identities: Record<string, string> = {}): Account {
+export function account(user: string, identities: Identities = {}): Account {
   return {
-    system: 'crm',
-    status: 'found',
-    identities: { user, ...identities },
+    identities: { user: [user], ...identities },
     active: true,
     blocked: false,
   };
@@ -126,20 +124,20 @@ export function access(verb: AccessVerb, user: string): AccessChange {
 
 export async function allPages(
   connector: Connector,
-  who: Account,
+  who: Account | Account[],
   category: string,
   size = 1000,
   attribute?: string,
 ): Promise<KeyPage[]> {
   const pages: KeyPage[] = [];
-  for await (const page of connector.pages(who, category, { size, attribute })) pages.push(page);
+  for await (const page of connector.pages([who].flat(), category, { size, attribute })) pages.push(page);
   return pages;
 }
 
 /** Everything `who` holds in the category, as one batch. */
 export async function batchOf(
   connector: Connector,
-  who: Account,
+  who: Account | Account[],
   category: string,
   rest: Partial<Batch> = {},
 ): Promise<Batch> {
@@ -148,7 +146,7 @@ export async function batchOf(
     kind: 'batch',
     category,
     do: 'transfer',
-    account: who,
+    accounts: [who].flat(),
     keys: page?.keys ?? keysOf([]),
     count: page?.count ?? 0,
     takers: [BOB],

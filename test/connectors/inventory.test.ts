@@ -43,7 +43,7 @@ const SQL = `
 
 let bench: Bench;
 let connector: WholeConnector;
-const alice = account(ALICE, { employee: 'E-1' });
+const alice = account(ALICE, { employee: ['E-1'] });
 
 beforeAll(async () => {
   bench = await createBench('inventory', SQL);
@@ -54,7 +54,7 @@ afterAll(() => bench.drop());
 describe('an inventory', () => {
   test('counts by the identity of each category, with the earliest moment at which an item fires', async () => {
     expect(await connector.check()).toEqual([]);
-    const [tasks, notes, documents] = await connector.inventory(alice, ['tasks', 'notes', 'documents']);
+    const [tasks, notes, documents] = await connector.inventory([alice], ['tasks', 'notes', 'documents']);
     expect(tasks).toMatchObject({
       category: 'tasks',
       count: 45,
@@ -67,11 +67,11 @@ describe('an inventory', () => {
   });
 
   test('somebody without the identity that a category is about holds nothing of it', async () => {
-    expect(await connector.inventory(account(ALICE), ['documents'])).toEqual([
+    expect(await connector.inventory([account(ALICE)], ['documents'])).toEqual([
       { category: 'documents', count: 0, fingerprint: '0', complete: true, problem: null, firesAt: null },
     ]);
     expect(await allPages(connector, account(ALICE), 'documents')).toEqual([]);
-    expect(await connector.items(account(ALICE), 'documents', { limit: 5 })).toEqual({
+    expect(await connector.items([account(ALICE)], 'documents', { limit: 5 })).toEqual({
       items: [],
       next: null,
     });
@@ -88,20 +88,20 @@ categories:
   companies: { title: Companies, do: transfer, table: public.companies, key: [id], owner: { column: manager, identity: email } }
 `);
     expect(await byMail.check()).toEqual([]);
-    const byAddress = account(ALICE, { email: 'Alice@example.com' });
-    expect((await byMail.inventory(byAddress, ['companies']))[0]).toMatchObject({ count: 2 });
+    const byAddress = account(ALICE, { email: ['Alice@example.com'] });
+    expect((await byMail.inventory([byAddress], ['companies']))[0]).toMatchObject({ count: 2 });
     const request = await batchOf(byMail, byAddress, 'companies', { takers: ['bob@example.com'] });
     expect(await changed(byMail, request)).toMatchObject({ changed: 2, exceptions: [] });
   });
 
   test('is one snapshot: what is given away while it is taken counts once', async () => {
-    const before = (await connector.inventory(alice, ['notes']))[0]!.fingerprint;
+    const before = (await connector.inventory([alice], ['notes']))[0]!.fingerprint;
     await bench.db.query('UPDATE notes SET id = id + 1000');
-    const after = (await connector.inventory(alice, ['notes']))[0]!;
+    const after = (await connector.inventory([alice], ['notes']))[0]!;
     expect(after.count).toBe(5);
     expect(after.fingerprint).not.toBe(before);
     await bench.db.query('UPDATE notes SET id = id - 1000');
-    expect((await connector.inventory(alice, ['notes']))[0]!.fingerprint).toBe(before);
+    expect((await connector.inventory([alice], ['notes']))[0]!.fingerprint).toBe(before);
   });
 
   test('is never a write, whatever a condition calls', async () => {
@@ -109,7 +109,7 @@ categories:
       CREATE FUNCTION sneak(id bigint) RETURNS boolean LANGUAGE sql AS 'INSERT INTO public.written VALUES (id) RETURNING true'`);
     const sneaky = bench.connector(YAML.replace("tasks.status = 'open'", 'public.sneak(tasks.id)'));
     try {
-      const [tasks] = await sneaky.inventory(alice, ['tasks', 'notes']);
+      const [tasks] = await sneaky.inventory([alice], ['tasks', 'notes']);
       expect(tasks).toMatchObject({ complete: false, problem: expect.stringContaining('25006') });
       expect((await bench.db.query('SELECT * FROM written')).rowCount).toBe(0);
     } finally {
@@ -120,7 +120,7 @@ categories:
 
   test('a table that changed between two looks of one connection is read as it is now', async () => {
     const one = bench.connector(YAML, { poolSize: 1 });
-    const notes = async () => (await one.inventory(alice, ['notes']))[0];
+    const notes = async () => (await one.inventory([alice], ['notes']))[0];
     try {
       const before = await notes();
       await bench.db.query('ALTER TABLE notes ALTER id TYPE bigint, ADD COLUMN colour text');
@@ -144,7 +144,7 @@ categories:
       high: '8',
       attributes: [null, 'emea', null, 'emea'],
     });
-    expect((await connector.items(alice, 'tasks', { limit: 1 })).items).toEqual([
+    expect((await connector.items([alice], 'tasks', { limit: 1 })).items).toEqual([
       {
         key: '2',
         label: 'T&2',
@@ -189,9 +189,9 @@ describe('what cannot be read is never "owns nothing"', () => {
   const others = { notes: true, documents: true };
   const state = async () =>
     Object.fromEntries(
-      (await reader.inventory(alice, ['tasks', 'notes', 'documents'])).map(i => [i.category, i.complete]),
+      (await reader.inventory([alice], ['tasks', 'notes', 'documents'])).map(i => [i.category, i.complete]),
     );
-  const problem = async (category: string) => (await reader.inventory(alice, [category]))[0]!.problem;
+  const problem = async (category: string) => (await reader.inventory([alice], [category]))[0]!.problem;
 
   test('rows that row-level security hides make a category incomplete, while the others are counted', async () => {
     await bench.db.query(
@@ -248,7 +248,7 @@ describe('what cannot be read is never "owns nothing"', () => {
         '(select count(*) from pg_catalog.generate_series(1, 20000000)) > 0',
       ),
     );
-    const [tasks, notes] = await hasty.inventory(alice, ['tasks', 'notes']);
+    const [tasks, notes] = await hasty.inventory([alice], ['tasks', 'notes']);
     expect(tasks).toMatchObject({ complete: false });
     expect(tasks!.problem).toContain('it took longer than statement_timeout');
     expect(notes).toMatchObject({ complete: true, count: 5 });
@@ -259,7 +259,7 @@ describe('what cannot be read is never "owns nothing"', () => {
       'CREATE TABLE IF NOT EXISTS loose (id bigint UNIQUE, owner_id bigint); INSERT INTO loose VALUES (1, 1), (NULL, 1)',
     );
     const loose = bench.connector(YAML.replace('table: public.notes', 'table: public.loose'));
-    expect((await loose.inventory(alice, ['notes']))[0]).toMatchObject({
+    expect((await loose.inventory([alice], ['notes']))[0]).toMatchObject({
       complete: false,
       problem:
         'crm: notes cannot be read completely: 1 rows of public.loose have no key (NULL in id) and cannot be handed over by name',
@@ -271,7 +271,7 @@ describe('what cannot be read is never "owns nothing"', () => {
     const doomed = bench.connector(
       YAML.replace("tasks.status = 'open'", "tasks.status = 'open' and pg_catalog.pg_sleep(0.5) is not null"),
     );
-    const failure = failureOf(doomed.inventory(alice, ['notes', 'tasks']));
+    const failure = failureOf(doomed.inventory([alice], ['notes', 'tasks']));
     for (let i = 0; i < 400; i++) {
       const { rowCount } = await bench.db.query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'handover' AND query LIKE '%pg_sleep%' AND state = 'active' AND datname = current_database()`,
@@ -293,7 +293,7 @@ describe('schema drift between approval and execution', () => {
     await bench.db.query(ddl);
     try {
       const { kind, message } = await failureOf(fresh.apply(request, witness()));
-      const [inventory] = await fresh.inventory(alice, ['tasks']);
+      const [inventory] = await fresh.inventory([alice], ['tasks']);
       expect(inventory!.complete).toBe(false);
       return {
         change: message,
@@ -323,9 +323,9 @@ describe('schema drift between approval and execution', () => {
 
   test('an inventory that finds the drift first says it with file and line as well', async () => {
     const fresh = bench.connector(YAML);
-    expect((await fresh.inventory(alice, ['tasks']))[0]).toMatchObject({ complete: true });
+    expect((await fresh.inventory([alice], ['tasks']))[0]).toMatchObject({ complete: true });
     await bench.db.query('ALTER TABLE tasks RENAME owner_id TO ownerid');
-    const [tasks, notes] = await fresh.inventory(alice, ['tasks', 'notes']);
+    const [tasks, notes] = await fresh.inventory([alice], ['tasks', 'notes']);
     await bench.db.query('ALTER TABLE tasks RENAME ownerid TO owner_id');
     expect(tasks!.problem).toContain(
       'crm.yaml:29:14 categories.tasks.owner.column: public.tasks has no column owner_id (did you mean ownerid?)',

@@ -86,7 +86,7 @@ async function wholeWay(table: string, rows: string[][], columns: string[]): Pro
     columns.length === 1 ? (r.k as string) : JSON.stringify(JSON.parse(r.k as string)),
   );
 
-  const [inventory] = await connector.inventory(alice, [table]);
+  const [inventory] = await connector.inventory([alice], [table]);
   expect(inventory).toMatchObject({ complete: true, problem: null, count: expected.length });
   const pages = await allPages(connector, alice, table, 3);
   expect(xor(pages.map(p => p.fingerprint))).toBe(inventory!.fingerprint);
@@ -108,7 +108,7 @@ async function wholeWay(table: string, rows: string[][], columns: string[]): Pro
 
   const listed: string[] = [];
   for (let after: string | undefined; ; ) {
-    const page = await connector.items(alice, table, { after, limit: 4 });
+    const page = await connector.items([alice], table, { after, limit: 4 });
     listed.push(...page.items.map(i => i.key));
     if (page.next === null) break;
     after = page.next;
@@ -129,7 +129,7 @@ async function wholeWay(table: string, rows: string[][], columns: string[]): Pro
       kind: 'batch',
       category: table,
       do: 'transfer',
-      account: alice,
+      accounts: [alice],
       keys: page.keys,
       count: page.count,
       takers: ['2'],
@@ -140,7 +140,7 @@ async function wholeWay(table: string, rows: string[][], columns: string[]): Pro
   }
   expect(exceptions).toEqual(stolen === undefined ? [] : [`taken ${stolen}`]);
   expect(moved).toBe(Math.max(0, keys.length - 1));
-  expect((await connector.inventory(alice, [table]))[0]).toMatchObject({
+  expect((await connector.inventory([alice], [table]))[0]).toMatchObject({
     count: 0,
     fingerprint: '0',
     complete: true,
@@ -308,13 +308,13 @@ describe('lists for human eyes', () => {
       `TRUNCATE texts; INSERT INTO texts VALUES ('a1', 1, '100 % sure'), ('a2', 1, '100 apples'), ('b_3', 1, NULL), ('bx3', 1, 'Ärger'), ('c', 2, '100 %')`,
     );
     const found = async (search: string) =>
-      (await connector.search(alice, 'texts', search, { limit: 10 })).items.map(i => i.key);
+      (await connector.search([alice], 'texts', search, { limit: 10 })).items.map(i => i.key);
     expect(await found('100 %')).toEqual(['a1']);
     expect(await found('B_3')).toEqual(['b_3']);
     expect(await found("' OR true --")).toEqual([]);
     expect(await found('a')).toEqual(['a1', 'a2']);
-    expect((await connector.items(alice, 'texts', { limit: 2 })).next).toBe('a2');
-    expect(await connector.items(alice, 'texts', { after: 'a2', limit: 2 })).toMatchObject({
+    expect((await connector.items([alice], 'texts', { limit: 2 })).next).toBe('a2');
+    expect(await connector.items([alice], 'texts', { after: 'a2', limit: 2 })).toMatchObject({
       items: [{ key: 'b_3' }, { key: 'bx3' }],
       next: null,
     });

@@ -138,32 +138,28 @@ describe('accounts', () => {
     await bench.db.query(
       `INSERT INTO employees VALUES (903, 1, true), (904, 1, false), (905, 2, true); UPDATE users SET badge = 'B-1' WHERE id = 1`,
     );
-    expect(await connector.resolveAccount(person('d1', 'alice@EXAMPLE.com'), {})).toEqual({
+    expect(await connector.resolveAccounts(person('d1', 'alice@EXAMPLE.com'), {})).toEqual({
       kind: 'found',
-      account: {
-        system: 'crm',
-        status: 'found',
-        identities: { user: '1', employee: '903', badge: 'B-1' },
-        active: true,
-        blocked: false,
-      },
+      accounts: [
+        { identities: { user: ['1'], employee: ['903'], badge: ['B-1'] }, active: true, blocked: false },
+      ],
     });
-    expect(await connector.resolveAccount(person('d3', 'carol@example.com'), {})).toMatchObject({
-      account: { identities: { user: '3' } },
+    expect(await connector.resolveAccounts(person('d3', 'carol@example.com'), {})).toMatchObject({
+      accounts: [{ identities: { user: ['3'] } }],
     });
   });
 
   test('that nobody matches are absent, expected or not as the catalog says', async () => {
-    expect(await connector.resolveAccount(person('d', 'zoe@example.com'), {})).toEqual({
+    expect(await connector.resolveAccounts(person('d', 'zoe@example.com'), {})).toEqual({
       kind: 'absent',
       expected: false,
     });
-    expect(await connector.resolveAccount(person('d', null), {})).toEqual({
+    expect(await connector.resolveAccounts(person('d', null), {})).toEqual({
       kind: 'absent',
       expected: false,
     });
     const relaxed = bench.connector(YAML.replace('kind: postgres', 'kind: postgres\nabsence: expected'));
-    expect(await relaxed.resolveAccount(person('d', 'zoe@example.com'), {})).toEqual({
+    expect(await relaxed.resolveAccounts(person('d', 'zoe@example.com'), {})).toEqual({
       kind: 'absent',
       expected: true,
     });
@@ -171,7 +167,7 @@ describe('accounts', () => {
 
   test('with two candidates, for the person or for a further identity, are ambiguous and name them', async () => {
     await bench.db.query(`INSERT INTO users (id, name, email) VALUES (4, 'Second', 'alice@example.com')`);
-    expect(await connector.resolveAccount(person('d', 'alice@example.com'), {})).toEqual({
+    expect(await connector.resolveAccounts(person('d', 'alice@example.com'), {})).toEqual({
       kind: 'ambiguous',
       identity: 'user',
       candidates: [
@@ -180,7 +176,7 @@ describe('accounts', () => {
       ],
     });
     await bench.db.query('INSERT INTO employees VALUES (903, 2), (904, 2)');
-    expect(await connector.resolveAccount(person('d', 'bob@example.com'), {})).toMatchObject({
+    expect(await connector.resolveAccounts(person('d', 'bob@example.com'), {})).toMatchObject({
       kind: 'ambiguous',
       identity: 'employee',
       candidates: [{ id: '903' }, { id: '904' }],
@@ -189,24 +185,45 @@ describe('accounts', () => {
 
   test('take what an operator settled, unless it does not fit', async () => {
     await bench.db.query(`INSERT INTO employees VALUES (903, 2), (904, 2), (905, NULL), (906, 1)`);
-    const bob = (pinned: Record<string, string>) =>
-      connector.resolveAccount(person('d', 'bob@example.com'), pinned);
-    expect(await bob({ employee: '904' })).toMatchObject({
+    const bob = (pinned: Record<string, string[]>) =>
+      connector.resolveAccounts(person('d', 'bob@example.com'), pinned);
+    expect(await bob({ employee: ['904'] })).toMatchObject({
       kind: 'found',
-      account: { identities: { user: '2', employee: '904' } },
+      accounts: [{ identities: { user: ['2'], employee: ['904'] } }],
     });
-    expect(await bob({ employee: '905' })).toMatchObject({
+    expect(await bob({ employee: ['905'] })).toMatchObject({
       kind: 'found',
-      account: { identities: { employee: '905' } },
+      accounts: [{ identities: { employee: ['905'] } }],
     });
-    expect(await bob({ employee: '906' })).toMatchObject({ kind: 'ambiguous', identity: 'employee' });
-    expect(await bob({ user: '3' })).toMatchObject({ kind: 'found', account: { identities: { user: '3' } } });
-    expect(await bob({ user: '77' })).toEqual({ kind: 'ambiguous', identity: 'user', candidates: [] });
-    expect(await bob({ user: '' })).toMatchObject({ kind: 'absent' });
-    expect(await failureOf(bob({ emploee: '1' }))).toEqual({
+    expect(await bob({ employee: ['906'] })).toMatchObject({ kind: 'ambiguous', identity: 'employee' });
+    expect(await bob({ user: ['3'] })).toMatchObject({
+      kind: 'found',
+      accounts: [{ identities: { user: ['3'] } }],
+    });
+    expect(await bob({ user: ['77'] })).toEqual({ kind: 'ambiguous', identity: 'user', candidates: [] });
+    expect(await bob({ user: [] })).toMatchObject({ kind: 'absent' });
+    expect(await failureOf(bob({ emploee: ['1'] }))).toEqual({
       kind: 'configuration',
       message: 'crm: there is no identity emploee; known are user, employee, badge',
     });
+  });
+
+  test('are several, with several values each, where an operator names them all', async () => {
+    await bench.db.query(`INSERT INTO users (id, name, email) VALUES (4, 'Second', 'alice@example.com');
+      INSERT INTO employees VALUES (903, 1), (904, 1), (905, 4), (906, NULL), (907, 2)`);
+    const alice = (pinned: Record<string, string[]>) =>
+      connector.resolveAccounts(person('d', 'alice@example.com'), pinned);
+    const employee = ['903', '904', '905', '906'];
+    expect(await alice({ user: ['1', '4'], employee })).toMatchObject({
+      kind: 'found',
+      accounts: [
+        { identities: { user: ['1'], employee: ['903', '904', '906'] } },
+        { identities: { user: ['4'], employee: ['905'] } },
+      ],
+    });
+    expect(await alice({ user: ['1', '4'] })).toMatchObject({ kind: 'ambiguous', identity: 'employee' });
+    expect(await alice({ user: ['1', '4'], employee: ['907'] })).toMatchObject({ kind: 'ambiguous' });
+    expect(await alice({ user: ['4', '77'] })).toMatchObject({ kind: 'ambiguous', identity: 'user' });
   });
 
   test('are read as they are now; one that vanished is rejected', async () => {
@@ -223,7 +240,7 @@ describe('accounts', () => {
 
 describe('guards', () => {
   test('name the last active owner and protected accounts, and nobody else', async () => {
-    const kinds = async (id: string) => (await connector.guards(account(id))).map(g => g.kind);
+    const kinds = async (id: string) => (await connector.guards([account(id)])).map(g => g.kind);
     expect(await kinds(ALICE)).toEqual([]);
     await bench.db.query('UPDATE users SET status = 3 WHERE id = 2');
     expect(await kinds(ALICE)).toEqual(['last-owner']);
@@ -233,6 +250,16 @@ describe('guards', () => {
     );
     expect(await kinds(ALICE)).toEqual(['last-owner']);
     expect(await kinds('9')).toEqual(['protected']);
+  });
+
+  test('see all accounts of one person together: their second account is no other owner', async () => {
+    expect(await connector.guards([account(ALICE), account(BOB)])).toEqual([
+      {
+        kind: 'last-owner',
+        message:
+          'crm: the accounts 1, 2 are the last active owner or administrator (guards.last_owner in the catalog): make somebody else one first',
+      },
+    ]);
   });
 });
 
@@ -325,7 +352,7 @@ describe('switches', () => {
       (
         await failureOf(
           connector.apply(
-            { ...access('block', CAROL), account: { ...account(CAROL), status: 'absent', identities: {} } },
+            { ...access('block', CAROL), account: { ...account(CAROL), identities: {} } },
             witness(),
           ),
         )

@@ -78,7 +78,7 @@ beforeEach(() =>
 async function thereAndBack(work: Work, meanwhile = ''): Promise<{ done: Done; back: Done }> {
   const done = await connector.apply(work, witness());
   if (meanwhile) await bench.db.query(meanwhile);
-  return { done, back: await connector.restore({ work, effect: done.effect }, witness()) };
+  return { done, back: await connector.restore({ work, ...done }, witness()) };
 }
 
 async function all(table: string): Promise<unknown[]> {
@@ -111,11 +111,12 @@ describe('what was transferred', () => {
     expect(back).toMatchObject({
       took: 6,
       sure: 'asked',
-      effect: { changed: 6, exceptions: [], owners: { values: [BOB, CAROL, null] } },
+      owners: { values: [BOB, CAROL, null] },
+      effect: { changed: 6, exceptions: [] },
     });
     expect([await all('tasks'), await all('task_owners')]).toEqual(before);
     expect((await bench.db.query('SELECT DISTINCT version FROM tasks')).rows).toEqual([{ version: 9 }]);
-    const again = await connector.restore({ work, effect: done.effect }, witness());
+    const again = await connector.restore({ work, ...done }, witness());
     expect(again.effect).toMatchObject({ changed: 0 });
     expect(new Set(again.effect.exceptions.map(one => one.kind))).toEqual(new Set(['taken']));
   });
@@ -245,8 +246,9 @@ describe('what was removed, revoked or cleared', () => {
   test('an image that was purged is an item that cannot be given back', async () => {
     await bench.db.query(`INSERT INTO projects VALUES ('a', 1)`);
     const work = await everything('reviewers', { do: 'clear', takers: [] });
-    const { effect } = await connector.apply(work, witness());
-    const back = await connector.restore({ work, effect: { ...effect, before: [] } }, witness());
+    const done = await connector.apply(work, witness());
+    const purged = { ...done.effect, before: [] };
+    const back = await connector.restore({ work, ...done, effect: purged }, witness());
     expect(exceptions(back)).toEqual(['a failed: nobody kept the row as it was: it may have been purged']);
   });
 });
@@ -293,17 +295,17 @@ describe('access', () => {
   test('is not taken from the last owner by giving an unblock back', async () => {
     await bench.db.query('UPDATE users SET status = 2 WHERE id IN (1, 2)');
     const work = access('unblock', ALICE);
-    const { effect } = await connector.apply(work, witness());
-    await expect(connector.restore({ work, effect }, witness())).rejects.toThrow(/last active owner/);
+    const done = await connector.apply(work, witness());
+    await expect(connector.restore({ work, ...done }, witness())).rejects.toThrow(/last active owner/);
   });
 });
 
 test('a witness who throws keeps everything as it is', async () => {
   await bench.db.query('INSERT INTO tasks VALUES (1, 1)');
   const work = await everything('tasks');
-  const { effect } = await connector.apply(work, witness());
+  const done = await connector.apply(work, witness());
   const boom = new Error('the store is gone');
   const refusing = witness(() => Promise.reject(boom));
-  await expect(connector.restore({ work, effect }, refusing)).rejects.toBe(boom);
+  await expect(connector.restore({ work, ...done }, refusing)).rejects.toBe(boom);
   expect((await bench.db.query('SELECT owner_id::int AS o FROM tasks')).rows).toEqual([{ o: 2 }]);
 });

@@ -20,6 +20,7 @@ import {
   type Harness,
   type Owners,
   ROBOT,
+  TWIN,
   type World,
 } from './harness.js';
 
@@ -102,7 +103,7 @@ export function describeContract(harness: Harness): void {
         await world.fill({ things: many(9), seats: many(2) });
         const mend = await world.unreadable('things');
         try {
-          const [things, seats] = await connector.inventory(alice(), ['things', 'seats']);
+          const [things, seats] = await connector.inventory([alice()], ['things', 'seats']);
           expect(things).toMatchObject({
             category: 'things',
             complete: false,
@@ -120,7 +121,7 @@ export function describeContract(harness: Harness): void {
         await world.fill({ things: many(5) });
         const seen: string[] = [];
         for (let after: string | undefined; ; ) {
-          const { items, next } = await connector.items(alice(), 'things', {
+          const { items, next } = await connector.items([alice()], 'things', {
             limit: 2,
             ...(after ? { after } : {}),
           });
@@ -136,22 +137,22 @@ export function describeContract(harness: Harness): void {
     describe('knows people', () => {
       test('found, absent, and ambiguous where there are two', async () => {
         await world.fill({});
-        const found = await connector.resolveAccount(person(EMAIL.alice), {});
+        const found = await connector.resolveAccounts(person(EMAIL.alice), {});
         expect(found).toMatchObject({
           kind: 'found',
-          account: { status: 'found', identities: { user: ALICE }, active: true },
+          accounts: [{ identities: { user: [ALICE] }, active: true }],
         });
-        expect(await connector.resolveAccount(person(EMAIL.nobody), {})).toMatchObject({ kind: 'absent' });
-        const twins = await connector.resolveAccount(person(EMAIL.twin), {});
+        expect(await connector.resolveAccounts(person(EMAIL.nobody), {})).toMatchObject({ kind: 'absent' });
+        const twins = await connector.resolveAccounts(person(EMAIL.twin), {});
         expect(twins).toMatchObject({ kind: 'ambiguous', identity: 'user' });
         expect(twins.kind === 'ambiguous' && twins.candidates).toHaveLength(2);
       });
 
       test('as an operator has settled it', async () => {
-        const [one] = twinsOf(await connector.resolveAccount(person(EMAIL.twin), {}));
-        const settled = await connector.resolveAccount(person(EMAIL.twin), { user: one!.id });
-        expect(settled).toMatchObject({ kind: 'found', account: { identities: { user: one!.id } } });
-        expect(await connector.resolveAccount(person(EMAIL.twin), { user: '' })).toMatchObject({
+        const [one] = twinsOf(await connector.resolveAccounts(person(EMAIL.twin), {}));
+        const settled = await connector.resolveAccounts(person(EMAIL.twin), { user: [one!.id] });
+        expect(settled).toMatchObject({ kind: 'found', accounts: [{ identities: { user: [one!.id] } }] });
+        expect(await connector.resolveAccounts(person(EMAIL.twin), { user: [] })).toMatchObject({
           kind: 'absent',
         });
       });
@@ -347,7 +348,7 @@ export function describeContract(harness: Harness): void {
         const gone = AbortSignal.abort(reason);
         const work = batch('things', Object.keys(many(2)));
         await expect(connector.apply(work, silent(), gone)).rejects.toBe(reason);
-        await expect(connector.inventory(alice(), ['things'], gone)).rejects.toBe(reason);
+        await expect(connector.inventory([alice()], ['things'], gone)).rejects.toBe(reason);
         const later = new AbortController();
         const aborting = connector.apply(work, { intend: async () => later.abort(reason) }, later.signal);
         await expect(aborting).rejects.toBe(reason);
@@ -361,7 +362,7 @@ export function describeContract(harness: Harness): void {
         const before = await world.owners(category);
         const { work, done } = await applyFirst(batch(category, Object.keys(many(4)).sort()));
         expect(await world.owners(category)).not.toEqual(before);
-        const given = await connector.restore({ work, effect: done.effect }, silent());
+        const given = await connector.restore({ work, ...done }, silent());
         expect(given.effect).toMatchObject({ changed: done.effect.changed, exceptions: [] });
         expect(await world.owners(category)).toEqual(before);
       });
@@ -371,7 +372,7 @@ export function describeContract(harness: Harness): void {
         const { work, done } = await applyFirst(batch('things', Object.keys(many(3)).sort()));
         await world.write('things', 'thing-0', CAROL);
         await world.write('things', 'thing-1', undefined);
-        const given = await connector.restore({ work, effect: done.effect }, silent());
+        const given = await connector.restore({ work, ...done }, silent());
         expect(Object.fromEntries(given.effect.exceptions.map(one => [one.key, one.kind]))).toEqual({
           'thing-0': 'taken',
           'thing-1': 'gone',
@@ -383,7 +384,7 @@ export function describeContract(harness: Harness): void {
         await world.fill({ things: many(3) });
         await world.write('things', 'thing-0', BOB);
         const { work, done } = await applyFirst(batch('things', Object.keys(many(3)).sort()));
-        await connector.restore({ work, effect: done.effect }, silent());
+        await connector.restore({ work, ...done }, silent());
         expect(await world.owners('things')).toEqual({ 'thing-0': BOB, 'thing-1': ALICE, 'thing-2': ALICE });
       });
 
@@ -391,14 +392,14 @@ export function describeContract(harness: Harness): void {
         'access after %s, unless somebody else has changed it since',
         async verb => {
           await world.fill({});
-          const { effect } = await connector.apply(access(verb), silent());
-          expect((await connector.restore({ work: access(verb), effect }, silent())).effect).toMatchObject({
+          const done = await connector.apply(access(verb), silent());
+          expect((await connector.restore({ work: access(verb), ...done }, silent())).effect).toMatchObject({
             changed: 1,
             exceptions: [],
           });
           expect(await world.access(ALICE)).toBe('active');
           // It is active, which is not how the effect left it: there is nothing of ours to give back.
-          const again = await connector.restore({ work: access(verb), effect }, silent());
+          const again = await connector.restore({ work: access(verb), ...done }, silent());
           expect(again.effect).toMatchObject({ changed: 0, exceptions: [{ kind: 'taken' }] });
         },
       );
@@ -406,9 +407,9 @@ export function describeContract(harness: Harness): void {
       test('no access that the effect found changed already', async () => {
         await world.fill({});
         await connector.apply(access('deactivate'), silent());
-        const { effect } = await connector.apply(access('deactivate'), silent());
+        const done = await connector.apply(access('deactivate'), silent());
         expect(
-          (await connector.restore({ work: access('deactivate'), effect }, silent())).effect.changed,
+          (await connector.restore({ work: access('deactivate'), ...done }, silent())).effect.changed,
         ).toBe(0);
         expect(await world.access(ALICE)).toBe('off');
       });
@@ -417,10 +418,7 @@ export function describeContract(harness: Harness): void {
         await world.fill({ things: many(2) });
         const { work, done } = await applyFirst(batch('things', Object.keys(many(2)).sort()));
         const refusal = new Error('no');
-        const giving = connector.restore(
-          { work, effect: done.effect },
-          { intend: () => Promise.reject(refusal) },
-        );
+        const giving = connector.restore({ work, ...done }, { intend: () => Promise.reject(refusal) });
         await expect(giving).rejects.toBe(refusal);
         expect(await world.owners('things')).toEqual(ownedBy(BOB, 2));
       });
@@ -445,27 +443,118 @@ export function describeContract(harness: Harness): void {
 
       test('not against a guard, which is checked by the effect itself', async () => {
         await world.fill({});
-        expect(await connector.guards(account(ROBOT))).toMatchObject([{ kind: 'protected' }]);
+        expect(await connector.guards([account(ROBOT)])).toMatchObject([{ kind: 'protected' }]);
         const switching = connector.apply({ ...access('deactivate'), account: account(ROBOT) }, silent());
         await expect(switching).rejects.toMatchObject({ kind: 'rejected' });
         expect(await world.access(ROBOT)).toBe('active');
       });
     });
 
+    describe('takes several accounts of one person together', () => {
+      test('once an operator has named them all, and none that nobody has', async () => {
+        await world.fill({});
+        const found = await connector.resolveAccounts(person(EMAIL.twin), { user: [...TWIN] });
+        const users = found.kind === 'found' ? found.accounts.map(({ identities }) => identities.user) : [];
+        expect(users.sort()).toEqual(TWIN.map(id => [id]));
+        const odd = await connector.resolveAccounts(person(EMAIL.twin), { user: [TWIN[0], '999'] });
+        expect(odd).toMatchObject({ kind: 'ambiguous', identity: 'user' });
+      });
+
+      test('and finds everything that any of them holds, each item once', async () => {
+        await world.fill({ things: { ...shared(5), other: BOB }, seats: { s: TWIN[1] } });
+        const [things, seats] = await connector.inventory(twins(), ['things', 'seats']);
+        expect(things).toMatchObject({ count: 5, complete: true });
+        expect(seats).toMatchObject({ count: 1, complete: true });
+        const pages = await pagesOf('things', 2, twins());
+        expect(pages.flatMap(page => listOf(page.keys)).sort()).toEqual(Object.keys(shared(5)).sort());
+        expect(combined(pages.map(page => page.fingerprint))).toBe(things!.fingerprint);
+        const { items } = await connector.items(twins(), 'things', { limit: 9 });
+        expect(items.map(item => item.key).sort()).toEqual(Object.keys(shared(5)).sort());
+      });
+
+      test('changes all of it, compare-and-set on each, and says which owner every item had', async () => {
+        await world.fill({ things: shared(4) });
+        await world.write('things', 'thing-3', CAROL);
+        const { work, done } = await applyFirst(of(twins(), batch('things', Object.keys(shared(4)).sort())));
+        expect(done.effect).toMatchObject({
+          changed: 3,
+          perTaker: [3],
+          exceptions: [{ key: 'thing-3', kind: 'taken' }],
+        });
+        expect(await world.owners('things')).toEqual({ ...ownedBy(BOB, 3), 'thing-3': CAROL });
+        expect(
+          listOf(work.keys)
+            .map((_, n) => ownerBefore(done, n))
+            .slice(0, 3),
+        ).toEqual([TWIN[0], TWIN[1], TWIN[0]]);
+      });
+
+      test.each(['things', 'seats'] as const)(
+        'gives %s back, each to the account that had it',
+        async category => {
+          await world.fill({ [category]: shared(4) });
+          const { work, done } = await applyFirst(
+            of(twins(), batch(category, Object.keys(shared(4)).sort())),
+          );
+          const given = await connector.restore({ work, ...done }, silent());
+          expect(given.effect).toMatchObject({ changed: 4, exceptions: [] });
+          expect(await world.owners(category)).toEqual(shared(4));
+        },
+      );
+
+      test('also after a doubt: who had what was durable before anything was sent', async () => {
+        await world.fill({ things: shared(4) });
+        const work = of(twins(), batch('things', Object.keys(shared(4)).sort()));
+        const intent = await broken('answer-lost', work);
+        const fate = await fateOf({ ...work, ...firstOf(work, intent.took) }, intent);
+        expect(fate).toMatchObject({ kind: 'happened', sure: harness.sure });
+        expect(await world.owners('things')).toEqual(ownedBy(BOB, 4));
+        await connector.restore({ work, ...intent, effect: effectOf(fate, intent)! }, silent());
+        expect(await world.owners('things')).toEqual(shared(4));
+      });
+
+      test('but for what is refused, item by item', async () => {
+        await world.fill({ things: shared(4) });
+        const mend = await world.refuse('things', 'thing-1');
+        const { work, done } = await applyFirst(of(twins(), batch('things', Object.keys(shared(4)).sort())));
+        await mend();
+        expect(done.effect).toMatchObject({ changed: 3, exceptions: [{ key: 'thing-1', kind: 'failed' }] });
+        await connector.restore({ work, ...done }, silent());
+        expect(await world.owners('things')).toEqual(shared(4));
+      });
+
+      test('hands nothing from one of them to the other', async () => {
+        await world.fill({ things: shared(2) });
+        const work = of(twins(), batch('things', Object.keys(shared(2))));
+        for (const taker of TWIN)
+          await expect(applyAll({ ...work, takers: [taker] })).rejects.toMatchObject({ kind: 'rejected' });
+        expect(await world.owners('things')).toEqual(shared(2));
+      });
+
+      test('switches them one by one, and guards them together', async () => {
+        await world.fill({});
+        for (const one of twins()) await connector.apply({ ...access('deactivate'), account: one }, silent());
+        expect(await Promise.all(TWIN.map(id => world.access(id)))).toEqual(['off', 'off']);
+        expect(await world.access(ALICE)).toBe('active');
+        expect(await connector.guards(twins())).toEqual([]);
+        expect(await connector.guards([...twins(), account(ROBOT)])).toMatchObject([{ kind: 'protected' }]);
+      });
+    });
+
     // --- words --------------------------------------------------------------------------------------------------------
     const account = (user: string): Account => ({
-      system: connector.system,
-      status: 'found',
-      identities: { user },
+      identities: { user: [user] },
       active: true,
       blocked: false,
     });
     const alice = (): Account => account(ALICE);
+    const twins = (): Account[] => TWIN.map(account);
+    const of = (accounts: Account[], work: Batch): Batch => ({ ...work, accounts });
     const batch = (category: Category, keys: string[]): Batch => ({
       kind: 'batch',
       category,
       do: category === 'things' ? 'transfer' : 'remove',
-      account: alice(),
+      accounts: [alice()],
       keys: keysOf(keys),
       count: keys.length,
       takers: category === 'things' ? [BOB] : [],
@@ -478,12 +567,16 @@ export function describeContract(harness: Harness): void {
     });
 
     async function inventoryOf(category: Category): Promise<CategoryInventory> {
-      return (await connector.inventory(alice(), [category]))[0]!;
+      return (await connector.inventory([alice()], [category]))[0]!;
     }
 
-    async function pagesOf(category: Category, size: number): Promise<KeyPage[]> {
+    async function pagesOf(
+      category: Category,
+      size: number,
+      accounts: Account[] = [alice()],
+    ): Promise<KeyPage[]> {
       const pages: KeyPage[] = [];
-      for await (const page of connector.pages(alice(), category, { size })) pages.push(page);
+      for await (const page of connector.pages(accounts, category, { size })) pages.push(page);
       return pages;
     }
 
@@ -549,6 +642,16 @@ function ownedBy(owner: string, n: number): Owners {
   return Object.fromEntries(Array.from({ length: n }, (_, i) => [`thing-${i}`, owner]));
 }
 
+/** Turn and turn about with the first account of Twin and the second. */
+function shared(n: number): Owners {
+  return Object.fromEntries(Array.from({ length: n }, (_, i) => [`thing-${i}`, TWIN[i % 2]!]));
+}
+
+/** Who had the nth item of an effect. */
+function ownerBefore({ owners: { values, perKey } }: Intent, n: number): string | null {
+  return values[perKey ? numbersOf(perKey)[n]! : 0]!;
+}
+
 function firstOf({ keys, assignment }: Batch, took: number): Pick<Batch, 'keys' | 'count' | 'assignment'> {
   return cut({ keys, assignment }, 0, took);
 }
@@ -586,6 +689,6 @@ function person(email: string): Person {
   };
 }
 
-function twinsOf(resolution: Awaited<ReturnType<Connector['resolveAccount']>>): { id: string }[] {
+function twinsOf(resolution: Awaited<ReturnType<Connector['resolveAccounts']>>): { id: string }[] {
   return resolution.kind === 'ambiguous' ? resolution.candidates : [];
 }

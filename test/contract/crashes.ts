@@ -67,25 +67,25 @@ export class Crashes {
 
   #dying(connector: Connector): Connector {
     const apply: Effects['apply'] = async (work, witness, signal) => {
-      await this.#pass('before', work);
+      await this.#pass('before', connector.system, work);
       const dying: Witness = {
         intend: async intent => {
           await witness.intend(intent);
-          await this.#pass('intended', work);
+          await this.#pass('intended', connector.system, work);
         },
       };
       const done = await connector.apply(work, dying, signal);
-      await this.#pass('happened', work);
-      await this.#pass('answered', work);
+      await this.#pass('happened', connector.system, work);
+      await this.#pass('answered', connector.system, work);
       return done;
     };
     return { ...connector, apply };
   }
 
   /** Dies here for the first time that this effect passes; whoever is dead goes no further. */
-  async #pass(point: Point, work: Work): Promise<void> {
+  async #pass(point: Point, system: string, work: Work): Promise<void> {
     const attempt = this.#attempts.getStore();
-    const what = nameOf(work);
+    const what = nameOf(system, work);
     if (attempt && point === this.point && !this.died.has(what)) {
       this.died.add(what);
       attempt.dead = true;
@@ -95,9 +95,8 @@ export class Crashes {
   }
 }
 
-function nameOf(work: Work): string {
-  const { system } = work.account;
+function nameOf(system: string, work: Work): string {
   return work.kind === 'access'
-    ? `${system} ${work.verb}`
+    ? `${system} ${work.verb} ${JSON.stringify(work.account.identities)}`
     : `${system}/${work.category} ${listOf(work.keys)[0]}`;
 }

@@ -13,6 +13,8 @@ export const BOB = '2';
 export const CAROL = '3';
 /** May not be switched off. */
 export const ROBOT = '4';
+/** The two accounts of Twin. */
+export const TWIN = ['5', '6'] as const;
 
 export const EMAIL = {
   alice: 'alice@example.com',

@@ -3,7 +3,7 @@ import { readCatalog } from '../../connectors/catalog/file.js';
 import { createConnector } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
 import { describeContract } from './contract.js';
-import { ALICE, BOB, CAROL, EMAIL, ROBOT, type World } from './harness.js';
+import { ALICE, BOB, CAROL, EMAIL, ROBOT, TWIN, type World } from './harness.js';
 import { KINDS_WITH_MEMORY } from './memory/kind.js';
 import { type Member, Service } from './memory/service.js';
 
@@ -48,8 +48,8 @@ function memoryWorld(): World {
         member(BOB, EMAIL.bob),
         member(CAROL, 'carol@example.com'),
         member(ROBOT, 'robot@example.com'),
-        member('5', EMAIL.twin),
-        member('6', EMAIL.twin),
+        member(TWIN[0], EMAIL.twin),
+        member(TWIN[1], EMAIL.twin),
       ])
         service.members.set(id, one);
       for (const category of ['things', 'seats'] as const) {

@@ -215,7 +215,7 @@ async function receiptsOf(offboarding: string): Promise<Receipt[]> {
 /** Step → evidence, as the certificate has it. */
 async function certified(offboarding: string): Promise<Record<string, string | null>> {
   const { rows } = await world.db.store!.query(
-    'select body from handover.certificates where offboarding = $1',
+    'select body from handover.certificate_bodies where offboarding = $1',
     [offboarding],
   );
   expect(rows).toHaveLength(1);

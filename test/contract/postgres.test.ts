@@ -7,7 +7,7 @@ import { Bundle } from '../../domain/bundle.js';
 import { openLink } from '../faults/link.js';
 import { createTestDatabase } from '../support/servers.js';
 import { describeContract } from './contract.js';
-import { ALICE, EMAIL, ROBOT, type World } from './harness.js';
+import { ALICE, EMAIL, ROBOT, TWIN, type World } from './harness.js';
 
 const SQL = `
   create table people (id bigint primary key, name text not null, email text, status text not null);
@@ -85,7 +85,7 @@ async function postgresWorld(): Promise<World> {
       await db.query(
         'insert into people select id, name, email, $4 from unnest($1::bigint[], $2::text[], $3::text[]) as p (id, name, email)',
         [
-          [ALICE, '2', '3', ROBOT, '5', '6'],
+          [ALICE, '2', '3', ROBOT, ...TWIN],
           ['alice', 'bob', 'carol', 'robot', 'twin', 'twin'],
           ['Alice@example.com', EMAIL.bob, 'carol@example.com', 'robot@example.com', EMAIL.twin, EMAIL.twin],
           'active',

@@ -46,7 +46,7 @@ describe('the connector', () => {
 
   it('knows Alice by an address that the helpdesk spells differently, and her second account as the same human being', async () => {
     const alice = await person('alice@demo.example');
-    expect(await account(helpdesk, alice)).toMatchObject({ status: 'found', identities: { user: '217' } });
+    expect(await account(helpdesk, alice)).toMatchObject({ identities: { user: ['217'] } });
     const second = await person('alice.admin@demo.example');
     expect(second.id).not.toBe(alice.id);
     expect(second.human).toBe(alice.human);
@@ -60,7 +60,7 @@ describe('the connector', () => {
 
   it('guards the last owners and the service accounts', async () => {
     const guards = async (connector: Connector, email: string) =>
-      (await connector.guards(await account(connector, await person(email)))).map(guard => guard.kind);
+      (await connector.guards([await account(connector, await person(email))])).map(guard => guard.kind);
     expect(await guards(workspace, 'victor@demo.example')).toEqual(['last-owner']);
     expect(await guards(helpdesk, 'marta@demo.example')).toEqual(['last-owner']);
     expect(await guards(workspace, 'svc-sync@demo.example')).toEqual(['protected']);
@@ -72,7 +72,7 @@ describe('the connector', () => {
     const ineligible = async (connector: WholeConnector, category: string, email: string): Promise<number> =>
       (
         await connector.ineligible(
-          await account(connector, alice),
+          [await account(connector, alice)],
           category,
           await account(connector, await person(email)),
         )
@@ -90,18 +90,18 @@ describe('the connector', () => {
       const from = await account(connector, alice);
       const to = await account(connector, bruno);
       const names = connector.categories.map(one => one.category);
-      const before = await connector.inventory(from, names);
+      const before = await connector.inventory([from], names);
       expect(before.filter(one => one.count === 0 || !one.complete)).toEqual([]);
 
       for (const facts of connector.categories) {
         if (facts.do === 'acknowledge' || facts.do === 'keep') continue;
-        for await (const page of connector.pages(from, facts.category, { size: 10_000 })) {
-          const takers = facts.do === 'transfer' ? [to.identities[facts.identity]!] : [];
+        for await (const page of connector.pages([from], facts.category, { size: 10_000 })) {
+          const takers = facts.do === 'transfer' ? [...to.identities[facts.identity]!] : [];
           const batch: Batch = {
             kind: 'batch',
             category: facts.category,
             do: facts.do,
-            account: from,
+            accounts: [from],
             keys: page.keys,
             count: page.count,
             takers,
@@ -113,7 +113,7 @@ describe('the connector', () => {
         }
       }
 
-      const after = await connector.inventory(from, names);
+      const after = await connector.inventory([from], names);
       for (const [index, { category, do: what }] of connector.categories.entries()) {
         if (what === 'acknowledge' || what === 'keep') expect(after[index], category).toEqual(before[index]);
         else expect(after[index], category).toMatchObject({ count: 0, complete: true });
@@ -134,8 +134,9 @@ async function person(email: string): Promise<Person> {
 }
 
 async function account(connector: Connector, who: Person): Promise<Account> {
-  const resolution = await connector.resolveAccount(who, {});
+  const resolution = await connector.resolveAccounts(who, {});
   if (resolution.kind !== 'found')
     throw new Error(`${who.name} is ${resolution.kind} in ${connector.system}`);
-  return resolution.account;
+  expect(resolution.accounts).toHaveLength(1);
+  return resolution.accounts[0]!;
 }

@@ -133,7 +133,7 @@ test('what lands on the leaver in the very moment of the switch is reported', as
   expect(status.proofs.desk!.after).toEqual([{ step: 'desk/tickets', count: 1 }]);
   expect(status.steps['desk/deactivate']!.message).toMatch(/came after the switch: 1 in desk\/tickets/);
   const { rows } = await small.db.store.query(
-    'select body from handover.certificates where offboarding = $1',
+    'select body from handover.certificate_bodies where offboarding = $1',
     [offboardingId],
   );
   expect(JSON.parse(rows[0].body).proofs.desk.after).toEqual([{ step: 'desk/tickets', count: 1 }]);

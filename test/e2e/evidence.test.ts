@@ -158,7 +158,8 @@ describe('the record', () => {
     expect(history.events).toHaveLength(archive.events);
     expect(history.events.at(-1)!.eventType).toMatch(/WORKFLOW_EXECUTION_COMPLETED/);
     expect(archive.status).toBe('COMPLETED');
-    for (const table of ['archives', 'certificates', 'audit', 'audit_bodies', 'plans'])
+    const written = ['archives', 'certificates', 'certificate_bodies', 'audit', 'audit_bodies', 'plans'];
+    for (const table of written)
       for (const statement of [
         `update handover.${table} set offboarding = offboarding`,
         `delete from handover.${table}`,

@@ -295,7 +295,7 @@ test('refused items are shown with the reason; skipping them counts once somebod
     (await desk('select count(*)::int as n from tickets where assignee_id = 17 and number in (2, 3)')).rows,
   ).toEqual([{ n: 2 }]);
   const { rows } = await small.db.store.query(
-    'select body from handover.certificates where offboarding = $1',
+    'select body from handover.certificate_bodies where offboarding = $1',
     [run.offboardingId],
   );
   expect(JSON.parse(rows[0].body).waivers['desk/tickets']).toMatchObject({
@@ -484,10 +484,11 @@ test('a receipt that nobody can settle is listed as intended, and the run closes
     first: 0,
     took: 1,
     did: 'transfer' as const,
-    account: { user: '1' },
+    accounts: [{ user: ['1'] }],
     takers: ['2'],
     mark: 'transaction 9223372036854775807',
-    effect: { changed: 1, merged: 0, perTaker: [1], exceptions: [], owners, before: [] },
+    owners,
+    effect: { changed: 1, merged: 0, perTaker: [1], exceptions: [], before: [] },
   };
   await ledger.begin(lost, [], new Date());
   try {

@@ -1,6 +1,8 @@
 /** Who is who, who may take over, and who may decide: nobody is guessed, nobody decides about themselves. */
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import type { SystemAccounts } from '../../domain/model.js';
+import { viewOf } from '../../domain/view.js';
 import type { Who } from '../small-world/cast.js';
 import {
   acknowledgeAll,
@@ -88,6 +90,58 @@ test('two accounts in another system: a person says which, and only that one is 
     'select status, (select count(*)::int from tickets where assignee_id = 99) as n from agents where id = 99',
   );
   expect(rows).toEqual([{ status: 'active', n: 2 }]);
+});
+
+test('two accounts that are both this person’s: everything moves from both, and both are switched off', async () => {
+  const { desk } = small.db;
+  await desk.query(`insert into agents (id, name, email) values (99, 'Alice A.', $1)`, [
+    mail(small, 'alice'),
+  ]);
+  await desk.query(`update tickets set assignee_id = 99 where number in (1, 2)`);
+  const run = await start(small);
+  expect(codes(await planned(small, run))).toEqual(['account-ambiguous']);
+  await must(small, run, 'amend', 'olivia', { identities: { desk: { user: ['99', '17'] } } });
+  const status = await waitFor(small, run, ({ state }) => state === 'awaiting-approval');
+  const usersIn = (accounts: readonly SystemAccounts[]) =>
+    accounts.find(({ system }) => system === 'desk')?.accounts.map(({ identities }) => identities.user);
+  expect(usersIn(status.plan!.accounts)).toEqual([['17'], ['99']]);
+  expect(viewOf(status).systems.find(({ system }) => system === 'desk')!.accounts).toEqual([
+    'user 17',
+    'user 99',
+  ]);
+  const before = status.plan!.steps.find(({ id }) => id === 'desk/tickets')!.baseline.count;
+  await agree(small, run);
+  expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+  const { rows } = await desk.query(
+    `select status, (select count(*)::int from tickets where assignee_id = agents.id and tickets.status = 'open') as n
+       from agents where id in (17, 99)`,
+  );
+  expect(rows).toEqual([
+    { status: 'inactive', n: 0 },
+    { status: 'inactive', n: 0 },
+  ]);
+  const receipts = await small.db.store.query(
+    `select step, part, accounts::jsonb, owners, sum(changed)::int as changed from handover.receipts
+      where offboarding = $1 and step in ('desk/tickets', 'desk/deactivate')
+      group by step, part, accounts::jsonb, owners order by step, part`,
+    [status.offboardingId],
+  );
+  expect(receipts.rows).toEqual([
+    { step: 'desk/deactivate', part: 1, accounts: [{ user: ['17'] }], owners: [], changed: 1 },
+    { step: 'desk/deactivate', part: 2, accounts: [{ user: ['99'] }], owners: [], changed: 1 },
+    {
+      step: 'desk/tickets',
+      part: 1,
+      accounts: [{ user: ['17'] }, { user: ['99'] }],
+      owners: ['17', '99'],
+      changed: before,
+    },
+  ]);
+  const certificate = await small.db.store.query(
+    `select body::json -> 'accounts' as accounts from handover.certificate_bodies where offboarding = $1`,
+    [status.offboardingId],
+  );
+  expect(usersIn(certificate.rows[0].accounts)).toEqual([['17'], ['99']]);
 });
 
 // --- successors ---------------------------------------------------------------------------------------------------------------

@@ -43,14 +43,15 @@ afterAll(async () => {
 async function account(login: string): Promise<Account> {
   const people = await redmine.directory.findPeople({ by: 'login', value: login });
   expect(people.map(person => person.id)).toEqual([String(world.person(login).id)]);
-  const found = await redmine.resolveAccount(people[0]!, {});
+  const found = await redmine.resolveAccounts(people[0]!, {});
   if (found.kind !== 'found') throw new Error(`${login} has no account: ${found.kind}`);
-  return found.account;
+  expect(found.accounts).toHaveLength(1);
+  return found.accounts[0]!;
 }
 
 async function counts(): Promise<Record<string, number>> {
   const all = redmine.categories.map(({ category }) => category);
-  const inventory = await redmine.inventory(await account('alice'), all);
+  const inventory = await redmine.inventory([await account('alice')], all);
   expect(inventory.filter(({ complete }) => !complete)).toEqual([]);
   return Object.fromEntries(inventory.map(({ category, count }) => [category, count]));
 }
@@ -96,7 +97,7 @@ describe('the catalog', () => {
 
   test('guards the account of last resort and the programs, but not an administrator who leaves another behind', async () => {
     const kinds = async (login: string) =>
-      (await redmine.guards(await account(login))).map(guard => guard.kind);
+      (await redmine.guards([await account(login)])).map(guard => guard.kind);
     expect(await kinds('admin')).toContain('protected');
     expect(await kinds('svc-build')).toContain('protected');
     expect(await kinds('olivia')).toEqual([]);
@@ -145,7 +146,7 @@ describe('the catalog', () => {
         refusedFor(world, before, world.person(login).id),
       );
       const { count, sample } = await redmine.ineligible(
-        await account('alice'),
+        [await account('alice')],
         'open_issues',
         await account(login),
         null,

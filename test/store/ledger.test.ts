@@ -47,17 +47,17 @@ function receipt(page: number, more: Partial<NewReceipt> = {}): NewReceipt {
     first: 0,
     took: 1,
     did: 'transfer',
-    account: { user: '1' },
+    accounts: [{ user: ['1'] }],
     takers: ['2'],
     mark: `transaction ${page}`,
+    owners: { values: ['1'], perKey: null },
     effect: effect(),
     ...more,
   };
 }
 
 function effect(more: Partial<Effect> = {}): Effect {
-  const owners = { values: ['1'], perKey: null };
-  return { changed: 1, merged: 0, perTaker: [1], exceptions: [], owners, before: [], ...more };
+  return { changed: 1, merged: 0, perTaker: [1], exceptions: [], before: [], ...more };
 }
 
 async function pages(): Promise<number[]> {
@@ -175,19 +175,19 @@ describe('a receipt', () => {
   });
 
   test('says what was done once that is known, where it was not known beforehand', async () => {
-    const unknown = receipt(1, { effect: null, took: 3 });
+    const owners = { values: ['1', '7'], perKey: sharesOf([0, 1, 0]) };
+    const unknown = receipt(1, { effect: null, took: 3, owners });
     await store.ledger.begin(unknown, [], at(5));
     const intended = await store.ledger.find(unknown);
-    expect(intended).toMatchObject({ state: 'intended', effect: null });
+    expect(intended).toMatchObject({ state: 'intended', effect: null, owners });
     const done = effect({
       changed: 2,
       exceptions: [{ key: '3', kind: 'missed', why: 'the call broke off' }],
-      owners: { values: ['1', '7'], perKey: sharesOf([0, 1, 0]) },
       before: [{ key: '1' }, { key: '2' }],
     });
     await store.ledger.end(unknown, { state: 'done', sure: 'read', effect: done });
     const [ended] = await store.ledger.all(offboarding);
-    expect(ended).toMatchObject({ state: 'done', sure: 'read', effect: { ...done, before: [] } });
+    expect(ended).toMatchObject({ state: 'done', sure: 'read', owners, effect: { ...done, before: [] } });
     expect(ended!.digest).not.toBe(intended!.digest);
     expect(ended!.digest).toBe(receiptDigest(ended!, ended!.effect, ended!.images));
     expect(await store.ledger.before(ended!.images!)).toEqual(done.before);

@@ -6,18 +6,23 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Plan } from '../../domain/plan.js';
 import { type OffboardingRequest, requestSchema } from '../../domain/request.js';
+import { openPool, type Pool } from '../../store/database.js';
+import { sha256 } from '../../store/digest.js';
 import { openStore, type Store } from '../../store/store.js';
 import { createTestDatabase, type TestDatabase } from '../support/servers.js';
 
 let database: TestDatabase;
 let store: Store;
+let pool: Pool;
 
 beforeAll(async () => {
   database = await createTestDatabase('store_offboardings');
   store = await openStore(database.url);
+  pool = openPool(database.url);
 });
 afterAll(async () => {
   await store.close();
+  await pool.end();
   await database.drop();
 });
 
@@ -65,8 +70,29 @@ test('of two attempts at one plan the first one stored counts, and the other one
   const [first, second] = [await store.plans.manifest(offboarding), await store.plans.manifest(offboarding)];
   const plan = (manifest: string) =>
     ({ offboardingId: offboarding, revision: 1, manifest }) as Omit<Plan, 'digest'>;
-  const made = await store.plans.save(plan(first), 'run');
-  expect((await store.plans.save(plan(second), 'run')).manifest).toBe(first);
+  const made = await store.plans.save(plan(first), 'run', []);
+  expect((await store.plans.save(plan(second), 'run', [])).manifest).toBe(first);
   expect(await store.trail.planOf(first)).toMatchObject({ digest: made.digest, offboarding });
   expect(await store.trail.planOf(second)).toBeNull();
+});
+
+test('what the catalogs of a plan do is kept by digest, once, and never changes', async () => {
+  const body = '{"categories":{},"kind":"postgres","system":"crm","version":1}';
+  const crm = { system: 'crm', digest: sha256(body), body };
+  const offboarding = randomUUID();
+  const save = async (revision: number, catalogs = [crm]) => {
+    const manifest = await store.plans.manifest(offboarding);
+    const plan = { offboardingId: offboarding, revision, manifest } as Omit<Plan, 'digest'>;
+    return store.plans.save(plan, 'run', catalogs);
+  };
+  await save(1);
+  await save(2);
+  expect(await store.plans.catalog(crm.digest)).toEqual(crm);
+  expect(await store.trail.catalogs([crm.digest, '0'])).toEqual([
+    { digest: crm.digest, system: 'crm', actual: crm.digest },
+  ]);
+  await expect(save(3, [{ ...crm, body: '{}' }])).rejects.toThrow(/catalog of crm does not give its digest/);
+  expect(await store.plans.made(offboarding, 'run', 3)).toBeNull();
+  for (const change of [`update handover.catalogs set body = '{}'`, 'delete from handover.catalogs'])
+    await expect(pool.query(change)).rejects.toThrow(/append-only/);
 });

@@ -74,8 +74,9 @@ describe('reasons to ask again', () => {
   });
 
   test('an account that was inactive and is active again asks, where that was why nobody is switched off', () => {
-    const accounts = [{ ...plan().accounts[0]!, active: false }];
-    const active = world({ account: { active: true } });
+    const [crm] = plan().accounts;
+    const accounts = [{ ...crm!, accounts: crm!.accounts.map(one => ({ ...one, active: false })) }];
+    const active = world({ accounts: [{ active: true }] });
     expect(
       reasonsToAskAgain(plan({ accounts, modeReason: 'every account is inactive already' }), [active]),
     ).toEqual(['The account in crm was inactive when the plan was made and is active again.']);

@@ -255,7 +255,7 @@ describe('acknowledgements', () => {
   });
 
   test('an absent account is acknowledged too, and what is still open is named', () => {
-    const absent = { system: 'hr', status: 'absent' as const, identities: {}, active: false, blocked: false };
+    const absent = { system: 'hr', accounts: [] };
     const run = { ...open, plan: plan({ accounts: [...plan().accounts, absent] }) };
     expect(verdictOf(run, 'acknowledge', olivia, { category: 'hr/account' }).sentence).toBe(
       'Acknowledged "hr/account". Still open: "crm/mailbox".',

@@ -99,7 +99,7 @@ export function plan(more: Partial<Plan> = {}): Plan {
     modeReason: null,
     departure: 'planned',
     effectiveAt: null,
-    accounts: [{ system: 'crm', status: 'found', identities: { user: '1' }, active: true, blocked: false }],
+    accounts: [{ system: 'crm', accounts: [{ identities: { user: ['1'] }, active: true, blocked: false }] }],
     systems: [{ system: 'crm', title: 'CRM', catalog: 'c-1', accountExpected: false, switchOff: 'api' }],
     steps: [tasks, teams, mailbox, closedTasks, off],
     policy: policySchema.parse({}),

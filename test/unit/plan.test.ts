@@ -223,13 +223,7 @@ describe('what may run next', () => {
 });
 
 describe('what must be acknowledged', () => {
-  const absent = (system: string) => ({
-    system,
-    status: 'absent' as const,
-    identities: {},
-    active: false,
-    blocked: false,
-  });
+  const absent = (system: string) => ({ system, accounts: [] });
 
   test('manual categories that hold something, and accounts that should be there and are not', () => {
     const given = plan({

@@ -39,15 +39,12 @@ const held = (category: string, count: number, more: Partial<CategoryInventory> 
   firesAt: null,
   ...more,
 });
-const account = (system: string, more: Partial<Account> = {}): Account => ({
-  system,
-  status: 'found',
-  identities: { user: '1' },
+const account = (more: Partial<Account> = {}): Account => ({
+  identities: { user: ['1'] },
   active: true,
   blocked: false,
   ...more,
 });
-const absent = (system: string) => account(system, { status: 'absent', active: false, identities: {} });
 
 function system(name: string, more: Partial<SystemFacts> = {}): SystemFacts {
   return {
@@ -60,7 +57,7 @@ function system(name: string, more: Partial<SystemFacts> = {}): SystemFacts {
       rule('history', { do: 'keep', reason: 'history stays' }),
     ],
     switchedOffBy: 'system',
-    account: account(name),
+    accounts: [account()],
     accountExpected: false,
     inventory: [held('tasks', 3), held('teams', 2), held('history', 9)],
     ...more,
@@ -83,8 +80,8 @@ describe('systems', () => {
 
   test('without an account have no steps; whether that may be is said', () => {
     const given = facts([
-      system('crm', { account: absent('crm'), accountExpected: true }),
-      system('hr', { account: absent('hr') }),
+      system('crm', { accounts: [], accountExpected: true }),
+      system('hr', { accounts: [] }),
     ]);
     expect(ids(given)).toEqual([]);
     expect(draftOf(given).systems).toMatchObject([{ accountExpected: false }, { accountExpected: true }]);
@@ -111,7 +108,7 @@ describe('systems', () => {
     ['by nobody where the leaver stays', 'system', {}, 'execute-only', 'never'],
     ['by nobody where it is a preview', 'system', {}, 'preview', 'never'],
   ])('switch off %s', (_who, switchedOffBy, more, mode, expected) => {
-    const given = facts([system('hr', { switchedOffBy, account: account('hr', more) }), system('crm')], {
+    const given = facts([system('hr', { switchedOffBy, accounts: [account(more)] }), system('crm')], {
       mode,
     });
     const draft = draftOf(given);
@@ -121,24 +118,24 @@ describe('systems', () => {
 });
 
 describe('the mode', () => {
-  const off = account('crm', { active: false });
+  const off = account({ active: false });
 
   test('falls back to execute-only where everybody’s account is off, or where there is none, and says why', () => {
-    expect(draftOf(facts([system('crm', { account: off })]))).toMatchObject({
+    expect(draftOf(facts([system('crm', { accounts: [off] })]))).toMatchObject({
       mode: 'execute-only',
       modeReason: 'every account of the leaver is inactive already',
     });
-    expect(draftOf(facts([system('crm', { account: absent('crm') })]))).toMatchObject({
+    expect(draftOf(facts([system('crm', { accounts: [] })]))).toMatchObject({
       mode: 'execute-only',
       modeReason: 'the leaver has no account in any of these systems',
     });
   });
 
   test('is the one that was asked for otherwise', () => {
-    expect(draftOf(facts([system('crm', { account: off }), system('hr')]))).toMatchObject({
+    expect(draftOf(facts([system('crm', { accounts: [off] }), system('hr')]))).toMatchObject({
       modeReason: null,
     });
-    expect(draftOf(facts([system('crm', { account: off })], { mode: 'preview' }))).toMatchObject({
+    expect(draftOf(facts([system('crm', { accounts: [off] })], { mode: 'preview' }))).toMatchObject({
       mode: 'preview',
       modeReason: null,
     });
@@ -219,7 +216,7 @@ test('the same facts give the same plan, whatever order they come in', () => {
       const names = ['tasks', 'teams', 'history'];
       const given = drawn.map(({ name, active, here, counts }) =>
         system(name, {
-          account: here ? account(name, { active }) : absent(name),
+          accounts: here ? [account({ active })] : [],
           inventory: names.map((category, n) => held(category, counts[n]!)),
         }),
       );
@@ -419,7 +416,7 @@ describe('sharing', () => {
 });
 
 test('names that are no system and no category of the run are said, also where the account is absent', () => {
-  const given = facts([system('crm'), system('hr', { account: absent('hr') })], {
+  const given = facts([system('crm'), system('hr', { accounts: [] })], {
     successors: { crm: 'x', 'crm/tasks': 'x', 'hr/teams': 'x', 'crm/taskz': 'x' },
     overrides: { desk: {} },
   });

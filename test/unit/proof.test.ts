@@ -39,7 +39,7 @@ function clean(system: string, more: Partial<Look> = {}): Look {
     refused: [],
     catalogChanged: false,
     policyChanged: false,
-    account: { system, status: 'found', identities: { user: '1' }, active: true, blocked: false },
+    accounts: [{ identities: { user: ['1'] }, active: true, blocked: false }],
     ...more,
   };
 }
@@ -255,7 +255,7 @@ test('whatever the world looks like, a proof never passes over a key, a category
 
 describe('around the switch', () => {
   test('an account that is on again is named where this run had switched it off', () => {
-    const off = clean('hr', { account: { ...clean('hr').account, active: false } });
+    const off = clean('hr', { accounts: [{ ...clean('hr').accounts[0]!, active: false }] });
     expect(switchedOnAgain([clean('crm'), off], ['crm', 'hr'])).toEqual(['crm']);
     expect(switchedOnAgain([clean('crm'), off], [])).toEqual([]);
   });

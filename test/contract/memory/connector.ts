@@ -11,9 +11,21 @@ import { accessOf, commonFacts } from '../../../connectors/catalog/head.js';
 import type { ConnectOptions } from '../../../connectors/catalog/kind.js';
 import type { LoadedCatalog } from '../../../connectors/catalog/loaded.js';
 import type { Connector, Directory, Effects, Reader, Witness } from '../../../connectors/connector.js';
-import { keysOf, listOf, numbersOf } from '../../../connectors/keys.js';
-import { walk } from '../../../connectors/walk.js';
-import type { AccessChange, AccessVerb, Batch, Done, Effect, Fate, Intent } from '../../../domain/effect.js';
+import { keysOf, listOf, numbersOf, sharesOf } from '../../../connectors/keys.js';
+import { type Walked, walk } from '../../../connectors/walk.js';
+import { valuesOf } from '../../../domain/accounts.js';
+import {
+  type AccessChange,
+  type AccessVerb,
+  type Batch,
+  type Done,
+  type Effect,
+  type Fate,
+  type Intent,
+  NO_OWNERS,
+  type OldOwners,
+  type Undoing,
+} from '../../../domain/effect.js';
 import { HandoverFailure } from '../../../domain/failure.js';
 import { fingerprintOf } from '../../../domain/keys.js';
 import type { Account, ItemException, ItemKey, Person } from '../../../domain/model.js';
@@ -28,6 +40,7 @@ export function memoryConnector(
   return {
     system: catalog.system,
     title: catalog.title,
+    catalogBody: file.digests.body,
     catalogDigest: file.digests.does,
     wholeCatalogDigest: file.digests.whole,
     categories: Object.entries(catalog.categories).map(([category, spec]) => ({
@@ -63,14 +76,20 @@ class Desk {
     }
   }
 
-  /** Everything that `owner` holds, or why nobody can say. */
-  held(category: string, owner: string, signal?: AbortSignal) {
+  /** Everything that these accounts hold, or why nobody can say. */
+  async held(category: string, accounts: readonly Account[], signal?: AbortSignal): Promise<Walked<Entry>> {
     const { page } = this.catalog.connect;
-    return walk<Entry>(
-      cursor =>
-        this.call(`listing ${category}`, service => service.page(category, owner, cursor, page), signal),
-      entry => entry.key,
-    );
+    const items: Entry[] = [];
+    for (const owner of valuesOf(accounts, 'user')) {
+      const walked = await walk<Entry>(
+        cursor =>
+          this.call(`listing ${category}`, service => service.page(category, owner, cursor, page), signal),
+        entry => entry.key,
+      );
+      if (!walked.complete) return walked;
+      items.push(...walked.items);
+    }
+    return { complete: true, items };
   }
 
   read(category: string, keys: readonly ItemKey[], signal?: AbortSignal): Promise<(Entry | null)[]> {
@@ -78,7 +97,7 @@ class Desk {
   }
 
   async member(account: Account, signal?: AbortSignal): Promise<Member> {
-    const id = account.identities.user ?? '';
+    const [id = ''] = account.identities.user ?? [];
     const member = await this.call('reading an account', service => service.member(id), signal);
     if (!member)
       throw new HandoverFailure('rejected', `${this.catalog.system}: the account ${id} no longer exists`);
@@ -112,38 +131,40 @@ const sameText = (a: string, b: string): boolean => a.toLowerCase() === b.trim()
 function readerOf(desk: Desk): Reader {
   const { system, absence } = desk.catalog;
   const accountOf = ({ id, status }: Member): Account => ({
-    system,
-    status: 'found',
-    identities: { user: id },
+    identities: { user: [id] },
     active: status !== 'off',
     blocked: status === 'suspended',
   });
   return {
-    async resolveAccount(person, pinned, signal) {
+    async resolveAccounts(person, pinned, signal) {
       const absent = { kind: 'absent', expected: absence === 'expected' } as const;
-      if (pinned.user === '') return absent;
+      const { user } = pinned;
+      if (user?.length === 0) return absent;
       const fits = (one: Member): boolean =>
-        pinned.user !== undefined
-          ? one.id === pinned.user
+        user !== undefined
+          ? user.includes(one.id)
           : desk.catalog.directory
             ? one.id === person.id
             : person.email !== null && sameText(one.email, person.email);
       const found = await desk.call('resolving an account', service => service.search(fits), signal);
-      if (found.length === 1) return { kind: 'found', account: accountOf(found[0]!) };
-      if (found.length === 0 && pinned.user === undefined) return absent;
+      if (found.length === 0 && user === undefined) return absent;
+      // Several are one person's only where somebody has said so.
+      if (found.length === (user?.length ?? 1)) return { kind: 'found', accounts: found.map(accountOf) };
       const candidates = found.map(one => ({ id: one.id, label: `${one.name} <${one.email}>` }));
       return { kind: 'ambiguous', identity: 'user', candidates };
     },
     readAccount: async (account, signal) => accountOf(await desk.member(account, signal)),
-    async guards(account, signal) {
-      const { id, protected: guarded } = await desk.member(account, signal);
-      return guarded ? [{ kind: 'protected', message: `${system}: the account ${id} is protected` }] : [];
+    async guards(accounts, signal) {
+      const members = await Promise.all(accounts.map(account => desk.member(account, signal)));
+      return members.flatMap(({ id, protected: guarded }) =>
+        guarded ? [{ kind: 'protected', message: `${system}: the account ${id} is protected` }] : [],
+      );
     },
     inventoryBy: 'walk',
-    async inventory(account, categories, signal) {
+    async inventory(accounts, categories, signal) {
       const all = [];
       for (const category of categories) {
-        const walked = await desk.held(category, account.identities.user ?? '', signal);
+        const walked = await desk.held(category, accounts, signal);
         const keys = walked.complete ? walked.items.map(entry => entry.key) : [];
         const problem = walked.complete ? null : `the list could not be read whole: ${walked.problem}`;
         const { complete } = walked;
@@ -158,8 +179,8 @@ function readerOf(desk: Desk): Reader {
       }
       return all;
     },
-    async *pages(account, category, { size, attribute, signal }) {
-      const walked = await desk.held(category, account.identities.user ?? '', signal);
+    async *pages(accounts, category, { size, attribute, signal }) {
+      const walked = await desk.held(category, accounts, signal);
       if (!walked.complete)
         throw new HandoverFailure(
           'transient',
@@ -181,8 +202,8 @@ function readerOf(desk: Desk): Reader {
         };
       }
     },
-    async items(account, category, { after, limit }, signal) {
-      const walked = await desk.held(category, account.identities.user ?? '', signal);
+    async items(accounts, category, { after, limit }, signal) {
+      const walked = await desk.held(category, accounts, signal);
       const sorted = (walked.complete ? walked.items : []).sort((a, b) => (a.key < b.key ? -1 : 1));
       const rest = sorted.filter(entry => after === undefined || entry.key > after);
       const items = rest
@@ -220,9 +241,9 @@ function effectsOf(desk: Desk): Effects {
       if (Date.now() < sentAt(intent) + desk.catalog.connect.lands_within_ms) return { kind: 'under-way' };
       return work.kind === 'batch' ? readBatch(desk, work, signal) : readAccess(desk, work, signal);
     },
-    restore({ work, effect }, witness, signal) {
+    restore({ work, owners, effect }, witness, signal) {
       if (work.kind === 'access') return giveAccessBack(desk, work, effect, witness, signal);
-      return giveBack(desk, work, effect, witness, signal);
+      return giveBack(desk, { work, owners, effect }, witness, signal);
     },
   };
 }
@@ -234,11 +255,12 @@ const sentAt = ({ mark }: Intent): number => Date.parse(mark.slice(mark.lastInde
 /** The first so many items: the rest is left for the next effect. */
 async function applyBatch(desk: Desk, work: Batch, witness: Witness, signal?: AbortSignal): Promise<Done> {
   const keys = listOf(work.keys).slice(0, desk.catalog.connect.bulk);
-  const owner = ownerOf(desk, work);
-  const changes = keys.map((key, n) => ({ key, from: owner, to: takerOf(work, n) }));
-  // What is deleted is read before, or nobody could give it back.
-  const rows = work.do === 'transfer' ? [] : await desk.read(work.category, keys, signal);
-  const intent = await intended(witness, keys.length, signal);
+  const values = ownersOf(desk, work);
+  // Read before: afterwards nobody could say whose an item was, nor what a deleted one looked like.
+  const rows = await desk.read(work.category, keys, signal);
+  const whose = rows.map(row => Math.max(0, values.indexOf(row?.owner ?? '')));
+  const changes = keys.map((key, n) => ({ key, from: values[whose[n]!]!, to: takerOf(work, n) }));
+  const intent = await intended(witness, keys.length, { values, perKey: sharesOf(whose) }, signal);
   const answers = await desk.call('changing items', service => service.bulk(work.category, changes), signal);
   const exceptions = answers.flatMap((answer, n) => (answer === null ? [] : [exceptionOf(keys[n]!, answer)]));
   const changed = answers.map(answer => answer === null);
@@ -248,14 +270,19 @@ async function applyBatch(desk: Desk, work: Batch, witness: Witness, signal?: Ab
       work,
       changed,
       exceptions,
-      rows.filter((row, n) => row && changed[n]),
+      work.do === 'transfer' ? [] : rows.filter((row, n) => row && changed[n]),
     ),
   );
 }
 
 /** From here on the effect may be under way: nothing may be sent before the witness has it. */
-async function intended(witness: Witness, took: number, signal?: AbortSignal): Promise<Intent> {
-  const intent: Intent = { mark: newMark(), took, effect: null };
+async function intended(
+  witness: Witness,
+  took: number,
+  owners: OldOwners,
+  signal?: AbortSignal,
+): Promise<Intent> {
+  const intent: Intent = { mark: newMark(), took, owners, effect: null };
   signal?.throwIfAborted();
   await witness.intend(intent);
   signal?.throwIfAborted();
@@ -265,14 +292,14 @@ async function intended(witness: Witness, took: number, signal?: AbortSignal): P
 /** The system itself has answered, item by item. */
 const done = (intent: Intent, effect: Effect): Done => ({ ...intent, effect, sure: 'asked' });
 
-function ownerOf(desk: Desk, { account, do: disposition, takers }: Batch): string {
-  const owner = account.identities.user;
+function ownersOf(desk: Desk, { accounts, do: disposition, takers }: Batch): string[] {
+  const owners = valuesOf(accounts, 'user');
   const refuse = (why: string) => new HandoverFailure('rejected', `${desk.catalog.system}: ${why}`);
-  if (owner === undefined) throw refuse('the leaver has no account here, so no item can be theirs');
+  if (owners.length === 0) throw refuse('the leaver has no account here, so no item can be theirs');
   if (disposition === 'transfer' && takers.length === 0)
     throw refuse('a transfer needs at least one successor');
-  if (takers.includes(owner)) throw refuse('the successor is the leaver');
-  return owner;
+  if (owners.some(owner => takers.includes(owner))) throw refuse('the successor is the leaver');
+  return owners;
 }
 
 /** What the nth item's owner becomes; undefined: it is deleted. */
@@ -297,8 +324,7 @@ function effectOf(work: Batch, changed: boolean[], exceptions: ItemException[], 
   if (work.do === 'transfer')
     for (const [n, is] of changed.entries())
       if (is) perTaker[work.assignment ? numbersOf(work.assignment)[n]! : 0]! += 1;
-  const owners = { values: [work.account.identities.user ?? null], perKey: null };
-  return { changed: changed.filter(Boolean).length, merged: 0, perTaker, exceptions, owners, before };
+  return { changed: changed.filter(Boolean).length, merged: 0, perTaker, exceptions, before };
 }
 
 /**
@@ -308,10 +334,11 @@ function effectOf(work: Batch, changed: boolean[], exceptions: ItemException[], 
 async function readBatch(desk: Desk, work: Batch, signal?: AbortSignal): Promise<Fate> {
   const keys = listOf(work.keys).slice(0, work.count);
   const rows = await desk.read(work.category, keys, signal);
+  const owners = valuesOf(work.accounts, 'user');
   const fates = rows.map((row, n): 'done' | 'missed' | 'taken' | 'gone' => {
     if (row === null) return work.do === 'transfer' ? 'gone' : 'done';
     if (work.do === 'transfer' && row.owner === takerOf(work, n)) return 'done';
-    return row.owner === work.account.identities.user ? 'missed' : 'taken';
+    return owners.includes(row.owner ?? '') ? 'missed' : 'taken';
   });
   if (!fates.includes('done')) return { kind: 'did-not', sure: 'read' };
   const exceptions = fates.flatMap((fate, n): ItemException[] => {
@@ -344,7 +371,7 @@ async function applyAccess(
   const member = await desk.member(work.account, signal);
   if (member.protected && STATUS[work.verb] !== 'active')
     throw new HandoverFailure('rejected', `${system}: the account ${member.id} is protected`);
-  const intent = await intended(witness, 1, signal);
+  const intent = await intended(witness, 1, NO_OWNERS, signal);
   const ask = (service: Service) => service.setStatus(member.id, STATUS[work.verb]);
   const refusal = await desk.call(`asking to ${work.verb} an account`, ask, signal);
   if (refusal !== null)
@@ -357,7 +384,6 @@ const accessEffect = (changed: number): Effect => ({
   merged: 0,
   perTaker: [],
   exceptions: [],
-  owners: { values: [], perKey: null },
   before: [],
 });
 
@@ -381,30 +407,31 @@ async function giveAccessBack(
     return applyAccess(desk, { ...work, verb: INVERSE[work.verb] }, witness, signal);
   const why = 'the account is no longer as it was left: somebody has changed it since';
   const exceptions: ItemException[] = effect.changed > 0 ? [{ key: id, kind: 'taken', why }] : [];
-  return done(await intended(witness, 1, signal), { ...accessEffect(0), exceptions });
+  return done(await intended(witness, 1, NO_OWNERS, signal), { ...accessEffect(0), exceptions });
 }
 
 /** The inverse of `applyBatch`: only what is still as we left it is given back. */
 async function giveBack(
   desk: Desk,
-  work: Batch,
-  effect: Effect,
+  { work, owners, effect }: Undoing & { work: Batch },
   witness: Witness,
   signal?: AbortSignal,
 ): Promise<Done> {
   const excepted = new Set(effect.exceptions.map(one => one.key));
   const all = listOf(work.keys).slice(0, work.count);
   const places = all.flatMap((key, n) => (excepted.has(key) ? [] : [{ key, n }]));
-  const owner = ownerOf(desk, work);
+  const whose = owners.perKey && numbersOf(owners.perKey);
+  const ownerOf = (n: number): string | null => owners.values[whose?.[n] ?? 0] ?? null;
   const kept = new Map((effect.before as Entry[]).map(row => [row.key, row]));
   const ours = work.do === 'transfer' ? places : places.filter(({ key }) => kept.has(key));
   const lost = places.filter(one => !ours.includes(one)).map(({ key }) => key);
-  const intent = await intended(witness, all.length, signal);
+  const now = { values: work.takers, perKey: work.assignment };
+  const intent = await intended(witness, all.length, now, signal);
   const ask = (service: Service) =>
     work.do === 'transfer'
       ? service.bulk(
           work.category,
-          ours.map(({ key, n }) => ({ key, from: takerOf(work, n) ?? null, to: owner })),
+          ours.map(({ key, n }) => ({ key, from: takerOf(work, n) ?? null, to: ownerOf(n) })),
         )
       : service.create(
           work.category,

@@ -141,7 +141,7 @@ describe('in the middle of the steps', () => {
       if (!what.startsWith('a new table')) return;
       // Nobody says that everything there is was looked at: the certificate does not claim it.
       const { rows } = await small.db.store.query(
-        'select body from handover.certificates where offboarding = $1',
+        'select body from handover.certificate_bodies where offboarding = $1',
         [run.offboardingId],
       );
       expect(JSON.parse(rows[0].body)).toMatchObject({ coverage: 'not checked' });

@@ -46,10 +46,10 @@ async function endCancelled(desk: Desk): Promise<void> {
 async function restore(desk: Desk): Promise<void> {
   const { run } = desk;
   desk.change({ turns: run.turns + 1 });
-  for (const account of run.accounts) {
-    const { system } = account;
-    if (run.access[system] !== 'blocked' || !run.blockedByUs.includes(system)) continue;
-    const input = { offboardingId: run.offboardingId, account, turn: run.turns };
+  for (const { system } of run.accounts) {
+    const accounts = run.blockedByUs.flatMap(one => (one.system === system ? one.accounts : []));
+    if (accounts.length === 0 || run.access[system] === 'deactivated') continue;
+    const input = { offboardingId: run.offboardingId, system, accounts, turn: run.turns };
     const restored = await ask(quick.restoreAccess, `Give sign-in back in ${system}`, input);
     if (restored.ok && restored.value.access === 'open')
       desk.change({ access: { ...run.access, [system]: 'open' } });

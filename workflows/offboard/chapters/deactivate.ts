@@ -1,6 +1,5 @@
 /** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
 import type { DeactivateResult } from '../../../activities/deactivate.js';
-import type { Account } from '../../../domain/model.js';
 import { deactivateId } from '../../../domain/plan.js';
 import { judgeProof, switchedOnAgain } from '../../../domain/proof.js';
 import { handedOver, notSwitchedOff, type Run, waivedItems } from '../../../domain/run.js';
@@ -18,12 +17,12 @@ export async function deactivate(desk: Desk): Promise<Happening> {
   // Nobody is switched off anywhere while something is left somewhere.
   const left = await whatIsLeft(desk);
   if (left) return left;
-  for (const account of plan.accounts) {
-    const id = deactivateId(account.system);
+  for (const { system } of plan.systems) {
+    const id = deactivateId(system);
     if (run.steps[id] === undefined || run.steps[id].state === 'completed') continue;
     await desk.whilePaused();
     if (desk.stopped()) return decided(desk)!;
-    const result = await switchOff(desk, account);
+    const result = await switchOff(desk, system);
     if (result.kind !== 'deactivated') return setBack(desk, id, result);
     const landed = result.after.map(item => `${item.count ?? 'unread'} in ${item.step}`).join(', ');
     const said = [
@@ -32,8 +31,8 @@ export async function deactivate(desk: Desk): Promise<Happening> {
     ];
     progress(desk, id, { state: 'completed', message: said.filter(Boolean).join('; ') || null });
     desk.change({
-      access: { ...run.access, [account.system]: 'deactivated' },
-      proofs: { ...run.proofs, [account.system]: { ...result.proof, after: result.after } },
+      access: { ...run.access, [system]: 'deactivated' },
+      proofs: { ...run.proofs, [system]: { ...result.proof, after: result.after } },
     });
   }
   desk.change({ times: { ...run.times, deactivated: new Date().toISOString() } });
@@ -44,16 +43,16 @@ export async function deactivate(desk: Desk): Promise<Happening> {
   );
 }
 
-async function switchOff(desk: Desk, account: Account): Promise<DeactivateResult> {
+async function switchOff(desk: Desk, system: string): Promise<DeactivateResult> {
   const { run } = desk;
-  progress(desk, deactivateId(account.system), { state: 'running', message: null });
+  progress(desk, deactivateId(system), { state: 'running', message: null });
   desk.change({ turns: run.turns + 1 });
-  const says = `Prove that nothing is left in ${account.system}, then switch ${run.leaver.name} off`;
+  const says = `Prove that nothing is left in ${system}, then switch ${run.leaver.name} off`;
   const done = await ask(long.deactivate, says, {
     offboardingId: run.offboardingId,
     workflowId: run.workflowId,
     plan: run.plan!.digest,
-    system: account.system,
+    system,
     turn: run.turns,
     waived: waivedKeys(run),
     seen: seenKeys(run),
@@ -79,14 +78,14 @@ async function whatIsLeft(desk: Desk): Promise<Happening | null> {
   const { run } = desk;
   const plan = run.plan!;
   const { looks, unread } = await lookAtAll(run, 'Proof that nothing is left');
-  const off = plan.accounts
-    .map(account => account.system)
+  const off = plan.systems
+    .map(({ system }) => system)
     .filter(system => run.steps[deactivateId(system)]?.state === 'completed');
   for (const system of switchedOnAgain(looks, off)) {
     progress(desk, deactivateId(system), { state: 'queued', message: null });
     desk.change({ access: { ...run.access, [system]: 'open' } });
   }
-  const systems = plan.accounts.filter(account => account.status === 'found').map(account => account.system);
+  const systems = plan.accounts.filter(({ accounts }) => accounts.length > 0).map(({ system }) => system);
   const verdict = judgeProof({ plan, systems, looks, unread });
   switch (verdict.kind) {
     case 'proven':

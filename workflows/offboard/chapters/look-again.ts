@@ -9,12 +9,13 @@ import { decided } from './decided.js';
 /** Looks at every system of the plan. A system that cannot be read is named, with the reason. */
 export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Look[]; unread: Unread[] }> {
   const plan = run.plan!;
-  const present = plan.accounts.filter(account => account.status === 'found');
+  const present = plan.accounts.filter(({ accounts }) => accounts.length > 0);
   const all = await Promise.all(
-    present.map(account =>
-      ask(long.look, `${purpose}: ${account.system}`, {
+    present.map(({ system, accounts }) =>
+      ask(long.look, `${purpose}: ${system}`, {
         offboardingId: run.offboardingId,
-        account,
+        system,
+        accounts,
         plan: plan.digest,
         waived: waivedKeys(run),
         seen: seenKeys(run),

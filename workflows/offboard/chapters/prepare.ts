@@ -4,7 +4,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { ResolvedAccounts } from '../../../activities/accounts.js';
 import type { Look } from '../../../domain/look.js';
-import type { Account, Finding } from '../../../domain/model.js';
+import type { Finding, SystemAccounts } from '../../../domain/model.js';
 import { isEffect, type Plan, toAcknowledge } from '../../../domain/plan.js';
 import { type Access, changedItems, doneSoFar, queuedStep, type Run } from '../../../domain/run.js';
 import { number } from '../../../domain/words.js';
@@ -26,10 +26,10 @@ export async function prepare(desk: Desk): Promise<Happening> {
   if (decided(desk)) return decided(desk)!;
   if (findings.length > 0) return obstructed(desk, findings);
 
-  const present = accounts.filter(account => account.status === 'found');
+  const present = accounts.filter(one => one.accounts.length > 0);
   desk.say(`Looking at what the leaver owns in ${present.length} systems.`);
   // A system that is out of reach for hours must not keep an amendment or a cancellation waiting.
-  const looks = await desk.interruptible(() => Promise.all(present.map(account => firstLook(run, account))));
+  const looks = await desk.interruptible(() => Promise.all(present.map(one => firstLook(run, one))));
   if (decided(desk)) return decided(desk)!;
   if (!looks) {
     await desk.wait(() => run.pausedBy === null || run.turn !== null);
@@ -64,9 +64,9 @@ export async function prepare(desk: Desk): Promise<Happening> {
   return adopt(desk, made.value.plan, made.value.reopened);
 }
 
-function firstLook(run: Run, account: Account): Promise<Attempt<Look>> {
-  const input = { offboardingId: run.offboardingId, account, plan: null, waived: {}, seen: {} };
-  return ask(long.look, `Inventory of ${account.system}`, input);
+function firstLook(run: Run, { system, accounts }: SystemAccounts): Promise<Attempt<Look>> {
+  const input = { offboardingId: run.offboardingId, system, accounts, plan: null, waived: {}, seen: {} };
+  return ask(long.look, `Inventory of ${system}`, input);
 }
 
 function unreachable(system: string | null, message: string): Finding {
@@ -89,50 +89,49 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
   if (!resolved.ok || resolved.value.objection) return resolved;
   const { leaver, requester, accounts, patience } = resolved.value;
   const access = Object.fromEntries(
-    accounts.map((account): [string, Access] => [account.system, accessOf(run, account)]),
+    accounts.map((one): [string, Access] => [one.system, accessOf(run, one)]),
   );
   desk.change({ leaver, requester, patience, access: { ...run.access, ...access }, accounts });
   return resolved;
 }
 
 /** As it was read now: a block that somebody lifted is no block any more. */
-function accessOf(run: Run, account: Account): Access {
-  if (account.status === 'absent') return 'absent';
-  if (!account.active) return run.access[account.system] === 'deactivated' ? 'deactivated' : 'was-inactive';
-  return account.blocked ? 'blocked' : 'open';
+function accessOf(run: Run, { system, accounts }: SystemAccounts): Access {
+  if (accounts.length === 0) return 'absent';
+  const on = accounts.filter(account => account.active);
+  if (on.length === 0) return run.access[system] === 'deactivated' ? 'deactivated' : 'was-inactive';
+  return on.every(account => account.blocked) ? 'blocked' : 'open';
 }
 
 /**
  * Guards come before the block: a protected account is never touched, the last owner of a system keeps access
  * to it.
  */
-function blockable({ accounts, findings }: ResolvedAccounts): Account[] {
+function blockable({ accounts, findings }: ResolvedAccounts): SystemAccounts[] {
   if (findings.some(finding => finding.code === 'leaver-protected')) return [];
   const guarded = findings.filter(finding => finding.code === 'last-owner').map(finding => finding.system);
-  return accounts.filter(account => !guarded.includes(account.system));
+  return accounts.filter(({ system }) => !guarded.includes(system));
 }
 
 /**
  * The one effect before approval: reversible, as soon as an account is known. A failed block stops nothing
  * and stays visible.
  */
-async function blockAll(desk: Desk, accounts: readonly Account[]): Promise<void> {
+async function blockAll(desk: Desk, all: readonly SystemAccounts[]): Promise<void> {
   const { run } = desk;
   const turn = run.turns + 1;
   desk.change({ turns: turn });
   await Promise.all(
-    accounts
-      .filter(account => account.status === 'found' && run.access[account.system] === 'open')
-      .map(async account => {
-        const { system } = account;
-        const input = { offboardingId: run.offboardingId, account, turn };
+    all
+      .filter(({ system }) => run.access[system] === 'open')
+      .map(async ({ system, accounts }) => {
+        const input = { offboardingId: run.offboardingId, system, accounts, turn };
         const blocked = await ask(quick.blockAccess, `Block sign-in in ${system}`, input);
+        if (blocked.ok && blocked.value.ours.length > 0)
+          desk.change({ blockedByUs: [...run.blockedByUs, { system, accounts: blocked.value.ours }] });
         const problem = blocked.ok ? blocked.value.message : blocked.sentence;
         if (problem) return desk.change({ blockProblems: { ...run.blockProblems, [system]: problem } });
-        desk.change({
-          access: { ...run.access, [system]: 'blocked' },
-          blockedByUs: blocked.ok && blocked.value.ours ? [...run.blockedByUs, system] : run.blockedByUs,
-        });
+        desk.change({ access: { ...run.access, [system]: 'blocked' } });
       }),
   );
   const open = Object.values(run.access).filter(access => access === 'open').length;

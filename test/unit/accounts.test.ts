@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { accountsIn, inOrder, sayAccount, valuesOf } from '../../domain/accounts.js';
+import type { Account, Identities } from '../../domain/model.js';
+import { accountThere, personAsTaker } from '../../domain/successors.js';
+
+const account = (identities: Identities, more: Partial<Account> = {}): Account => ({
+  identities,
+  active: true,
+  blocked: false,
+  ...more,
+});
+const one = account({ user: ['2'], employee: ['9', '10', '9'] });
+const other = account({ employee: ['7'], user: ['10'], badge: [] });
+
+test('the same accounts are written the same, in whatever order they were found', () => {
+  const written = [
+    account({ employee: ['10', '9'], user: ['2'] }),
+    account({ employee: ['7'], user: ['10'] }),
+  ];
+  expect(JSON.stringify(inOrder([one, other]))).toBe(JSON.stringify(written));
+  expect(JSON.stringify(inOrder([other, one]))).toBe(JSON.stringify(written));
+});
+
+test('an owner column may hold any value of its identity in any of the accounts', () => {
+  expect(valuesOf([one, other], 'employee')).toEqual(['10', '7', '9']);
+  expect(valuesOf([one, other], 'badge')).toEqual([]);
+  expect(valuesOf([one], 'constructor')).toEqual([]);
+});
+
+test('a system that nobody has asked holds no accounts', () => {
+  const all = [{ system: 'crm', accounts: [one] }];
+  expect(accountsIn(all, 'crm')).toEqual([one]);
+  expect(accountsIn(all, 'desk')).toEqual([]);
+});
+
+test('an account is said with every value', () => {
+  expect(sayAccount(inOrder([one])[0]!)).toBe('employee 10 and 9, user 2');
+});
+
+const bob = {
+  id: '2',
+  name: 'Bob',
+  email: null,
+  active: true,
+  managerId: null,
+  team: null,
+  roles: [],
+  human: 'P2',
+};
+
+test('a successor with two accounts that may own something is a question; one that is off is none', () => {
+  const off = { ...other, active: false };
+  expect(accountThere(bob, 'CRM', { kind: 'found', accounts: [one, other] })).toMatchObject({
+    refusal: expect.stringContaining('Bob has several accounts in CRM'),
+  });
+  expect(accountThere(bob, 'CRM', { kind: 'found', accounts: [off, one] })).toEqual({ account: one });
+  expect(accountThere(bob, 'CRM', { kind: 'found', accounts: [off] })).toMatchObject({
+    refusal: expect.stringContaining('not active'),
+  });
+});
+
+test('a successor with two values of the identity that owns the items is a question', () => {
+  const rule = { attributes: [], queues: {}, mayBeUnassigned: false, identity: 'employee' };
+  expect(personAsTaker(bob, one, rule, 'CRM')).toEqual({
+    refusal:
+      'Bob has several values of "employee" in CRM (10, 9), and nobody can tell which is to own this: name somebody else.',
+  });
+  expect(personAsTaker(bob, other, rule, 'CRM')).toMatchObject({ successor: { value: '7' } });
+});
