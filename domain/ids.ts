@@ -58,3 +58,9 @@ export function foreignId({ installation }: Ids, workflowId: string): string | n
   if (whose === null || whose === installation) return null;
   return `${workflowId} is an offboarding of the installation "${whose}", and this one is "${installation}".`;
 }
+
+/** Says so where a store is another installation's; null = it is this one's, or nobody's yet. */
+export function foreignStore(installation: string, kept: string | null): string | null {
+  if (kept === null || kept === installation) return null;
+  return `This store is that of the installation "${kept}", and the configuration says "installation: ${installation}": two installations never share a store. Name another database, or set the name back.`;
+}

@@ -5,7 +5,7 @@
  */
 import { type Archive, archiveOf } from './archive.js';
 import { type Audit, auditOf } from './audit.js';
-import { migrate, openPool } from './database.js';
+import { migrate, openPool, type Pool } from './database.js';
 import { type Ledger, ledgerOf } from './ledger.js';
 import { type Looks, looksOf } from './looks.js';
 import { type Manifests, manifestsOf } from './manifests.js';
@@ -26,6 +26,10 @@ export interface Store {
   looks: Looks;
   /** Questions about the past, for auditors. */
   trail: Trail;
+  /** Makes this the store of an installation, if it is nobody's yet; answers whose it is. */
+  claim(installation: string): Promise<string>;
+  /** Whose it is; null = nobody's yet. */
+  installation(): Promise<string | null>;
   /**
    * The server's version, the migrations that were run (null: our tables are not there), and whether we may
    * make tables.
@@ -50,6 +54,13 @@ export async function openStore(url: string, options: { migrate?: boolean } = {}
     archive: archiveOf(pool),
     looks: looksOf(pool),
     trail: trailOf(pool),
+    async claim(installation) {
+      await pool.query('insert into handover.installation (name) values ($1) on conflict do nothing', [
+        installation,
+      ]);
+      return (await nameIn(pool))!;
+    },
+    installation: () => nameIn(pool),
     async about() {
       const { rows } = await pool.query(
         `select current_setting('server_version') as version, to_regclass('handover.migrations') is not null as migrated,
@@ -65,4 +76,9 @@ export async function openStore(url: string, options: { migrate?: boolean } = {}
     },
     close: () => pool.end(),
   };
+}
+
+async function nameIn(pool: Pool): Promise<string | null> {
+  const { rows } = await pool.query('select name from handover.installation');
+  return (rows[0]?.name as string | undefined) ?? null;
 }

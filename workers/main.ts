@@ -69,6 +69,7 @@ function serving(config: Config, env: NodeJS.ProcessEnv): object {
   const place = (name: string): string => withoutPasswords(env[name] ?? `(${name} is not set)`);
   return {
     config: config.file,
+    installation: config.installation,
     temporal: config.temporal.address,
     namespace: config.temporal.namespace,
     taskQueue: config.temporal.taskQueue,

@@ -7,7 +7,7 @@ import type { Deps } from '../activities/deps.js';
 import { createActivities } from '../activities/index.js';
 import type { Kinds } from '../connectors/catalog/kind.js';
 import { PATIENCE_MS } from '../domain/failure.js';
-import { idsOf } from '../domain/ids.js';
+import { foreignStore, idsOf } from '../domain/ids.js';
 import { ensureArchiveSchedule } from '../runtime/archive-schedule.js';
 import { type Config, connectionUrl } from '../runtime/config.js';
 import { connectTemporal, payloadConverterPath } from '../runtime/temporal.js';
@@ -78,6 +78,8 @@ async function start(
     },
   );
   closer(() => store.close());
+  const foreign = foreignStore(config.installation, await store.claim(config.installation));
+  if (foreign) throw new Error(foreign);
   const systems = openSystems(config, log, env, options.kinds);
   closer(() => systems.close());
   const connection = await NativeConnection.connect({ address });

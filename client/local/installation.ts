@@ -194,14 +194,15 @@ function logTo(file: string): void {
  * end this before that, and come back after the server has forgotten.
  */
 function archiveNow(offboardings: Offboardings, life: Life): void {
-  const look = async (): Promise<void> => {
-    const { failures } = await offboardings.archive();
+  const look = async (when: string): Promise<void> => {
+    const { stored, failures } = await offboardings.archive();
+    Runtime.instance().logger.info(`Looked at what has closed, at the ${when}: histories stored: ${stored}.`);
     for (const { workflowId, why } of failures) Runtime.instance().logger.warn(`${workflowId}: ${why}`);
   };
   const unheard = (error: Error): void =>
     Runtime.instance().logger.warn(`What has closed could not be archived: ${error.message}`);
-  void look().catch(unheard);
-  life.closer(() => look().catch(unheard));
+  void look('start').catch(unheard);
+  life.closer(() => look('end').catch(unheard));
 }
 
 async function keepClosedRuns(client: Client, namespace: string): Promise<void> {

@@ -4,6 +4,13 @@
 
 create schema if not exists handover;
 
+-- Whose memory this is: one row, written by the first worker. Two installations never share a store.
+create table handover.installation (
+  one            boolean primary key default true check (one),
+  name           text not null,
+  since          timestamptz not null default now()
+);
+
 -- Offboardings: whose each of them is, and what it is to do by now.
 create table handover.offboardings (
   id             uuid primary key,

@@ -107,6 +107,11 @@ test('a person who must not be switched off is refused with the reason, and the 
   expect(output).toContain('The offboarding of Victor Almeida did not complete: it is needs-correction');
   expect(output).toContain('the last active owner');
   expect(code).toBe(1);
+  // What closes is archived by a look at the start and one at the end of each of these.
+  const log = await readFile(join(dir, 'worker.log'), 'utf8');
+  expect(log.match(/Looked at what has closed, at the start/g)!.length).toBeGreaterThanOrEqual(5);
+  expect(log).toMatch(/at the end: histories stored: \d+/);
+  expect(log).toMatch(/histories stored: [1-9]/);
   expect(await processesOf(dir)).toEqual([]);
 });
 

@@ -1,5 +1,6 @@
 /** Is the store there, new enough, and are its tables those of this program? */
 import { readdir } from 'node:fs/promises';
+import { foreignStore } from '../../../domain/ids.js';
 import type { Reach } from '../../reach.js';
 import type { Finding } from './finding.js';
 
@@ -40,7 +41,11 @@ export async function checkStore(reach: Reach): Promise<Finding[]> {
             },
           ];
     }
-    return [answers, await migrationsOf(migrations)];
+    const tables = await migrationsOf(migrations);
+    // Tables of another version may say nothing of it yet.
+    const kept = tables.state === 'fine' ? await store.installation() : null;
+    const foreign = foreignStore(config.installation, kept);
+    return [answers, tables, ...(foreign ? [{ what, state: 'problem' as const, says: foreign }] : [])];
   } catch (error) {
     return [
       {
