@@ -10,9 +10,8 @@ import type { Finding, Identities, Person, SystemAccounts } from '../domain/mode
 import type { PatienceOfWaits } from '../domain/patience.js';
 import { mayRequest, type Participant } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
-
+import { outOfPatience, scheduled, waited, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { outOfPatience, scheduled, signal, waited } from './guard.js';
 import { findOne, identify } from './people.js';
 
 const OUTAGE_MS = 30_000;
@@ -150,11 +149,11 @@ async function resolveIn(
   });
   try {
     const connector = await deps.systems.get(system);
-    const resolution = await connector.resolveAccounts(person, pinnedIn(order, system), signal());
+    const resolution = await connector.resolveAccounts(person, pinnedIn(order, system), whenAbandoned());
     switch (resolution.kind) {
       case 'found': {
         const accounts = inOrder(resolution.accounts);
-        const guards = await connector.guards(accounts, signal());
+        const guards = await connector.guards(accounts, whenAbandoned());
         return {
           found: { system, accounts },
           findings: guards

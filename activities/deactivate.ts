@@ -15,9 +15,9 @@ import {
   stepsAfterwards,
   type Verdict,
 } from '../domain/proof.js';
+import { scheduled, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { switchAccounts, switchedBefore } from './effects.js';
-import { scheduled, signal } from './guard.js';
 import { look, planOf, readAll } from './look.js';
 import { claimDeactivation } from './open-runs.js';
 
@@ -117,5 +117,5 @@ async function landed(
 ): Promise<Landed[]> {
   const steps = stepsAfterwards(plan, connector.system, waived);
   const categories = steps.map(step => step.category);
-  return landedIn(steps, await connector.inventory(accounts, categories, signal()));
+  return landedIn(steps, await connector.inventory(accounts, categories, whenAbandoned()));
 }

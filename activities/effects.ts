@@ -7,8 +7,8 @@ import type { AccessVerb, Fate, Intent, Mark, Work } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account } from '../domain/model.js';
 import { type NewReceipt, type Receipt, ReceiptExists, type ReceiptId } from '../store/ledger.js';
+import { outOfPatience, scheduled, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { outOfPatience, scheduled, signal } from './guard.js';
 
 /**
  * Settles every intent of an offboarding that nobody saw end, also those of plans that were replaced. Throws
@@ -30,7 +30,7 @@ export async function settleAll(deps: Deps, offboardingId: string): Promise<void
 export async function settle(deps: Deps, connector: Connector, receipt: Receipt): Promise<number | null> {
   if (receipt.state === 'done') return receipt.effect!.changed;
   const { ledger } = deps.store;
-  const fate = await connector.fateOf(await workOf(deps, receipt), receipt, signal());
+  const fate = await connector.fateOf(await workOf(deps, receipt), receipt, whenAbandoned());
   switch (fate.kind) {
     case 'happened':
     case 'partly':
@@ -126,7 +126,7 @@ export async function perform(
     },
   };
   try {
-    const { mark, took, effect, sure } = await connector.apply(work, witness, signal());
+    const { mark, took, effect, sure } = await connector.apply(work, witness, whenAbandoned());
     // What was known beforehand and has been confirmed can wait for the next receipt.
     if (sent?.effect && sure === 'asked') done.push(mark);
     else await ledger.end({ ...place, mark }, { state: 'done', sure, effect: sent?.effect ? null : effect });

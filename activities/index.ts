@@ -2,9 +2,9 @@
 import { blockAccess, restoreAccess } from './access.js';
 import { resolveAccounts } from './accounts.js';
 import { archiveClosed } from './archive.js';
+import { asActivities } from './attempt.js';
 import { deactivate } from './deactivate.js';
 import type { Deps } from './deps.js';
-import { guarded } from './guard.js';
 import { look } from './look.js';
 import { makePlan } from './make-plan.js';
 import { identify, openRequest } from './people.js';
@@ -17,7 +17,7 @@ function bind<I, O>(deps: Deps, verb: (deps: Deps, input: I) => Promise<O>): (in
 }
 
 export function createActivities(deps: Deps) {
-  return guarded(
+  return asActivities(
     {
       identify: bind(deps, identify),
       openRequest: bind(deps, openRequest),

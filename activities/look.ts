@@ -16,8 +16,8 @@ import type { Account, CategoryInventory } from '../domain/model.js';
 import { canonicalJson, type Plan, type PlanStep } from '../domain/plan.js';
 import { joined } from '../store/keys.js';
 import type { Shown } from '../store/manifests.js';
+import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { signal } from './guard.js';
 import { refusedSuccessors } from './successors.js';
 
 export interface LookInput {
@@ -41,7 +41,7 @@ export async function look(deps: Deps, input: LookInput): Promise<Look> {
     plan?.steps.filter(step => step.system === connector.system && step.phase !== 'deactivate') ?? [];
   const known = new Set(connector.categories.map(category => category.category));
   const wanted = plan ? steps.map(step => step.category).filter(category => known.has(category)) : [...known];
-  const inventory = await connector.inventory(input.accounts, wanted, signal());
+  const inventory = await connector.inventory(input.accounts, wanted, whenAbandoned());
   const looks: StepLook[] = [];
   for (const step of steps) {
     const held = inventory.find(category => category.category === step.category);
@@ -65,7 +65,7 @@ export async function look(deps: Deps, input: LookInput): Promise<Look> {
 
 /** The accounts as they are now. */
 export function readAll(connector: Connector, accounts: readonly Account[]): Promise<Account[]> {
-  return Promise.all(accounts.map(account => connector.readAccount(account, signal())));
+  return Promise.all(accounts.map(account => connector.readAccount(account, whenAbandoned())));
 }
 
 export async function planOf(deps: Deps, digest: string): Promise<Plan> {
@@ -87,7 +87,7 @@ async function compare(
   const decided = { seen: input.seen[step.id] ?? null, waived: input.waived[step.id] ?? null };
   const { seen, waived } = decided;
   const pages = () =>
-    connector.pages(input.accounts, step.category, { size: plan.policy.batch, signal: signal() });
+    connector.pages(input.accounts, step.category, { size: plan.policy.batch, signal: whenAbandoned() });
   const shown: Shown = seen ? { frozen: seen } : { manifest: plan.manifest, step: step.id };
   const difference = knownDifference(step, held, decided) ?? (await manifests.drift(shown, pages()));
   const unwaived =

@@ -25,8 +25,8 @@ import type { Acknowledgement } from '../domain/run.js';
 import { sha256 } from '../store/digest.js';
 import { listOf, sharesOf } from '../store/keys.js';
 import type { Catalog } from '../store/plans.js';
+import { showProgress, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { report, signal } from './guard.js';
 import { findOne } from './people.js';
 import { SuccessorBook } from './successors.js';
 
@@ -70,7 +70,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   const steps: PlanStep[] = [];
   const findings = [...draft.findings];
   for (const step of draft.steps) {
-    report({ planning: step.id });
+    showProgress({ planning: step.id });
     const filled = await fill(deps, { input, draft: step, leaver, book, manifest });
     steps.push(filled.step);
     findings.push(...filled.findings);
@@ -112,7 +112,7 @@ async function gather(
 }
 
 async function mayBeAbsent(connector: Connector, leaver: Person): Promise<boolean> {
-  const resolution = await connector.resolveAccounts(leaver, {}, signal());
+  const resolution = await connector.resolveAccounts(leaver, {}, whenAbandoned());
   return resolution.kind === 'absent' && resolution.expected;
 }
 
@@ -184,7 +184,7 @@ async function writeManifest(
   const accounts = accountsIn(input.accounts, draft.system);
   const attribute = draft.assignment.kind === 'match' ? draft.assignment.attribute : undefined;
   const shares = sharing(draft, overrides);
-  const options = { size: deps.policy.batch, attribute, signal: signal() };
+  const options = { size: deps.policy.batch, attribute, signal: whenAbandoned() };
   let number = 0;
   let written = 0;
   for await (const page of connector.pages(accounts, draft.category, options)) {
@@ -194,7 +194,7 @@ async function writeManifest(
       assignment: taken && sharesOf(taken),
     });
     written += page.count;
-    report({ planning: draft.id, keys: written });
+    showProgress({ planning: draft.id, keys: written });
   }
   const { step, findings, unmet } = shares.finish();
   for (const [n, successor] of step.successors.entries()) {
@@ -238,7 +238,7 @@ async function reopenedSubjects(deps: Deps, input: MakePlanInput, plan: Plan): P
       : { manifest: acknowledged.manifest, step: step.id };
     const { arrived } = await deps.store.manifests.drift(
       shown,
-      connector.pages(accounts, step.category, { size: deps.policy.batch, signal: signal() }),
+      connector.pages(accounts, step.category, { size: deps.policy.batch, signal: whenAbandoned() }),
     );
     if (arrived > 0) reopened.push(step.id);
   }

@@ -4,8 +4,8 @@ import { HandoverFailure } from '../domain/failure.js';
 import type { Person } from '../domain/model.js';
 import type { Decider, Identity } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
+import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { signal } from './guard.js';
 
 /** `installation`: whose directory says so. An id means one person there, and may mean another one elsewhere. */
 export type Identified =
@@ -25,7 +25,7 @@ export async function findOne(
 ): Promise<{ person: Person } | { sentence: string; many: boolean }> {
   const directory = await directoryOf(deps);
   const query = queryOf(who);
-  const found = await directory.findPeople(query, signal());
+  const found = await directory.findPeople(query, whenAbandoned());
   if (found.length === 1) return { person: found[0]! };
   const how = { id: 'id', email: 'e-mail', login: 'login' }[query.by];
   if (found.length === 0) {

@@ -2,9 +2,9 @@
 import { type Closing, certificateOf, closingEntry } from '../domain/certificate.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Identity } from '../domain/people.js';
+import { outOfPatience, scheduled, waited } from './attempt.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
-import { outOfPatience, scheduled, waited } from './guard.js';
 
 /** A message and its verdict. */
 export interface DecisionEntry {

@@ -22,9 +22,9 @@ import {
 } from '../domain/rounds.js';
 import { joined, listOf, numbersOf, sharesOf } from '../store/keys.js';
 import type { OpenPage, RoundSet } from '../store/manifests.js';
+import { outOfPatience, showProgress, stopping, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { perform, settle } from './effects.js';
-import { outOfPatience, report, signal, stopping } from './guard.js';
 import { planOf } from './look.js';
 import { beginSteps } from './open-runs.js';
 import { refusedSuccessors } from './successors.js';
@@ -223,7 +223,7 @@ async function movePages(run: Running): Promise<boolean> {
       const page = stopped ? undefined : next(pages);
       if (!page) return;
       total.changed += await movePage(run, page, done);
-      report({ steps: slice.totals, current: step.id });
+      showProgress({ steps: slice.totals, current: step.id });
     }
   };
   try {
@@ -274,7 +274,7 @@ async function movePage(run: Running, page: OpenPage, done: Mark[]): Promise<num
 }
 
 async function count({ connector, accounts, step }: Running): Promise<number> {
-  const [held] = await connector.inventory(accounts, [step.category], signal());
+  const [held] = await connector.inventory(accounts, [step.category], whenAbandoned());
   if (!held?.complete) {
     throw new HandoverFailure(
       'configuration',
@@ -300,7 +300,7 @@ async function underWay({ deps, plan, step }: Running): Promise<boolean> {
 /** What the leaver still holds, but for the keys that an approved skip waives. */
 async function leftKeys({ deps, connector, accounts, step, plan, waived }: Running): Promise<KeySet> {
   const held = await joined(
-    connector.pages(accounts, step.category, { size: plan.policy.batch, signal: signal() }),
+    connector.pages(accounts, step.category, { size: plan.policy.batch, signal: whenAbandoned() }),
   );
   return waived ? deps.store.manifests.beyond(held.keys, waived) : held;
 }
@@ -377,7 +377,7 @@ async function attributesOf(
   const values = new Map<ItemKey, string | null>();
   if (step.assignment.kind !== 'match') return values;
   const { attribute } = step.assignment;
-  const options = { size: plan.policy.batch, attribute, signal: signal() };
+  const options = { size: plan.policy.batch, attribute, signal: whenAbandoned() };
   for await (const page of connector.pages(accounts, step.category, options)) {
     listOf(page.keys).forEach((key, n) => {
       if (wanted.has(key)) values.set(key, page.attributes?.[n] ?? null);

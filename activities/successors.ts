@@ -20,8 +20,8 @@ import {
   takersOf,
   takerWithoutPerson,
 } from '../domain/successors.js';
+import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { signal } from './guard.js';
 import { leaving } from './open-runs.js';
 import { directoryOf, findOne } from './people.js';
 
@@ -102,7 +102,7 @@ export class SuccessorBook {
     person: Person,
   ): Promise<{ account: Account } | { refusal: string }> {
     const resolved = await memo(this.accounts, `${connector.system} ${person.id}`, () =>
-      connector.resolveAccounts(person, {}, signal()),
+      connector.resolveAccounts(person, {}, whenAbandoned()),
     );
     return accountThere(person, connector.title, resolved);
   }
@@ -110,7 +110,7 @@ export class SuccessorBook {
   private async teamOfLeaver(): Promise<string[]> {
     if (!this.leaver.team) return [];
     const directory = await directoryOf(this.deps);
-    const members = await directory.team(this.leaver.team, signal());
+    const members = await directory.team(this.leaver.team, whenAbandoned());
     const others = members.filter(member => member.human !== this.leaver.human);
     const humans = others.map(member => member.human);
     const gone = await leaving(this.deps, humans, this.offboardingId);
@@ -133,7 +133,10 @@ export class SuccessorBook {
     if ('sentence' in found) return found.sentence;
     const there = await this.account(connector, found.person);
     if ('refusal' in there) return there.refusal;
-    return mayNotOwn(successor, await connector.ineligible(leaver, category, there.account, keys, signal()));
+    return mayNotOwn(
+      successor,
+      await connector.ineligible(leaver, category, there.account, keys, whenAbandoned()),
+    );
   }
 }
 
@@ -143,7 +146,7 @@ async function loadsOf(
   found: readonly Named[],
 ): Promise<number[] | null> {
   const values = found.flatMap(one => (one.successor ? [one.successor.value ?? ''] : []));
-  return values.length > 0 && connector.load ? connector.load(facts.category, values, signal()) : null;
+  return values.length > 0 && connector.load ? connector.load(facts.category, values, whenAbandoned()) : null;
 }
 
 /** Checks the plan's successors in one system again, now. @param checked whom of a step */

@@ -4,7 +4,7 @@
  */
 import type { WorkflowInterceptors } from '@temporalio/workflow';
 
-/** A little longer than the three seconds between two heartbeats (activities/guard.ts). */
+/** A little longer than the three seconds between two heartbeats (activities/attempt.ts). */
 export const HEARTBEAT_TIMEOUT_MS = 5_000;
 
 export const interceptors = (): WorkflowInterceptors => ({

@@ -1,7 +1,7 @@
 /**
- * The one place where an error becomes a Temporal failure: its kind is the failure's type, its patience says
- * whether Temporal tries again. Also keeps long activities visibly alive, so that a dead worker is noticed
- * within seconds.
+ * One attempt at an activity, as Temporal sees it. The one place where an error becomes a Temporal failure: its
+ * kind is the failure's type, its patience says whether Temporal tries again. Also keeps long activities visibly
+ * alive, so that a dead worker is noticed within seconds, and says when an attempt is to stop.
  */
 import {
   ApplicationFailure,
@@ -22,8 +22,8 @@ const HEARTBEAT_MS = 3_000;
 
 type Verb = (input: never) => Promise<unknown>;
 
-/** Wraps every activity. `T` keeps its own types. */
-export function guarded<T extends Record<string, Verb>>(verbs: T, patience: Deps['patience']): T {
+/** Verbs as Temporal's activities: alive while they work, and their errors as failures. */
+export function asActivities<T extends Record<string, Verb>>(verbs: T, patience: Deps['patience']): T {
   return Object.fromEntries(
     Object.entries(verbs).map(([name, verb]) => [
       name,
@@ -49,7 +49,7 @@ export function guarded<T extends Record<string, Verb>>(verbs: T, patience: Deps
 const progress = new Map<string, unknown>();
 
 /** Shows progress in the Temporal UI's pending activities and to `handover status --watch`. */
-export function report(details: unknown): void {
+export function showProgress(details: unknown): void {
   const context = Context.current();
   progress.set(context.info.base64TaskToken, details);
   context.heartbeat(details);
@@ -59,7 +59,7 @@ export function report(details: unknown): void {
  * Aborted when this attempt no longer counts (timed out, gone, reset): whatever it still has running is to be
  * broken off. A cancellation by the workflow and a worker's shutdown do not abort: see `stopping`.
  */
-export function signal(): AbortSignal {
+export function whenAbandoned(): AbortSignal {
   // A worker that starts asks targets as well, outside any activity: nobody cancels that.
   if (!asyncLocalStorage.getStore()) return NEVER;
   const { cancellationSignal } = Context.current();
@@ -95,10 +95,10 @@ function isPolite(cancellation: AbortSignal): boolean {
 
 function failureOf(error: unknown, patience: Deps['patience']): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
-  if (signal().aborted) {
+  if (whenAbandoned().aborted) {
     // Operators pause and reset activities: Temporal must see a cancellation, not a failure of the target.
     return new CancelledFailure(
-      `The activity was interrupted: ${String(signal().reason?.message ?? signal().reason)}`,
+      `The activity was interrupted: ${String(whenAbandoned().reason?.message ?? whenAbandoned().reason)}`,
     );
   }
   // Nobody waits for its answer any more.
