@@ -7,6 +7,7 @@ import { inOrder, setOf } from '../domain/accounts.js';
 import { HandoverFailure } from '../domain/failure.js';
 import { foreignId } from '../domain/ids.js';
 import type { Finding, Identities, Person, SystemAccounts } from '../domain/model.js';
+import { own } from '../domain/own.js';
 import type { PatienceOfWaits } from '../domain/patience.js';
 import { mayRequest, type Participant } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
@@ -130,7 +131,7 @@ function participant({ id, name, human }: Participant): Participant {
 
 /** What an operator has settled about a system. */
 function pinnedIn({ identities }: Order, system: string): Identities {
-  const pinned = identities && Object.hasOwn(identities, system) ? identities[system]! : {};
+  const pinned = own(identities ?? {}, system) ?? {};
   return Object.fromEntries(Object.entries(pinned).map(([name, values]) => [name, setOf([values].flat())]));
 }
 

@@ -3,6 +3,7 @@
  * Whoever writes a kind adds one line here; tests hand in kinds of their own.
  */
 import { HandoverFailure } from '../domain/failure.js';
+import { own } from '../domain/own.js';
 import type { ConnectOptions, Kinds } from './catalog/kind.js';
 import type { LoadedCatalog } from './catalog/loaded.js';
 import type { Connector } from './connector.js';
@@ -20,7 +21,7 @@ export function createConnector(
   kinds: Kinds = KINDS,
 ): Connector {
   const { kind: name } = loaded.catalog;
-  const kind = kinds[name];
+  const kind = own(kinds, name);
   if (!kind) {
     const known = Object.keys(kinds).join(', ');
     throw new HandoverFailure(

@@ -3,6 +3,7 @@
  * same accounts give the same plan.
  */
 import type { Account, Identities, SystemAccounts } from './model.js';
+import { own } from './own.js';
 
 /** Values as a set: sorted, each once. */
 export function setOf(values: Iterable<string>): string[] {
@@ -36,7 +37,5 @@ export function accountsIn(all: readonly SystemAccounts[], system: string): read
 
 /** Every value of an identity over these accounts: what an owner column of theirs may hold. */
 export function valuesOf(accounts: readonly Account[], identity: string): string[] {
-  return setOf(
-    accounts.flatMap(({ identities }) => (Object.hasOwn(identities, identity) ? identities[identity]! : [])),
-  );
+  return setOf(accounts.flatMap(({ identities }) => own(identities, identity) ?? []));
 }

@@ -3,6 +3,7 @@
  * and the item's place in key order, so that the review can show counts and a second run gives the same.
  */
 import type { ItemKey } from './model.js';
+import { own } from './own.js';
 
 export type Assignment =
   | { kind: 'one' }
@@ -50,9 +51,7 @@ function ruleOf(assignment: Assignment, people: number): (attribute: string | nu
     case 'match':
       // An item's attribute may be any text, "constructor" as well.
       return attribute =>
-        attribute !== null && Object.hasOwn(assignment.map, attribute)
-          ? assignment.map[attribute]!
-          : assignment.otherwise;
+        (attribute === null ? undefined : own(assignment.map, attribute)) ?? assignment.otherwise;
   }
 }
 

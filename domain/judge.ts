@@ -4,6 +4,7 @@
  * that ends with what to do instead.
  */
 import { isOver } from './lifecycle.js';
+import { own } from './own.js';
 import type { Decider, Identity, Signer } from './people.js';
 import { canonicalJson } from './plan.js';
 import type { Decision, DecisionName, DecisionOf, Order } from './request.js';
@@ -223,7 +224,7 @@ const RULES: {
   skip(run, decision, who) {
     if (run.state !== 'needs-attention') return refuse(notNow(run, 'skip'));
     const step = stepOf(run, decision.step);
-    const progress = Object.hasOwn(run.steps, decision.step) ? run.steps[decision.step] : undefined;
+    const progress = own(run.steps, decision.step);
     if (!progress || (progress.state !== 'failed' && progress.state !== 'not-run') || !step) {
       return refuse(
         `There is no failed step "${decision.step}"; failed are ${quote(failedSteps(run)) || 'none'}.`,
@@ -277,7 +278,7 @@ const RULES: {
 };
 
 function approveSkip(run: Run, decision: DecisionOf<'approve'> & { step: string }, who: Sender): Verdict {
-  const waiver = Object.hasOwn(run.waivers, decision.step) ? run.waivers[decision.step] : undefined;
+  const waiver = own(run.waivers, decision.step);
   if (run.state !== 'needs-attention' || !waiver)
     return refuse(`Nobody has asked to skip "${decision.step}".`);
   const stale = stalePlan(run, decision.plan);
@@ -346,7 +347,10 @@ function nested<T>(
   changes: Taking<Record<string, T | null>>,
 ): Record<string, Record<string, T>> | undefined {
   if (!changes) return changes === null ? undefined : before;
-  const each = Object.entries(changes).map(([key, inner]) => [key, merged(before?.[key], inner) ?? null]);
+  const each = Object.entries(changes).map(([key, inner]) => [
+    key,
+    merged(before && own(before, key), inner) ?? null,
+  ]);
   return merged(before, Object.fromEntries(each) as Record<string, Record<string, T> | null>);
 }
 

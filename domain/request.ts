@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { clip, describe, mistakesOf } from './mistake.js';
+import { droppedKey } from './own.js';
 
 /** Longest name of a person, system, category or item key. Payloads stay in a history for good. */
 const LONGEST_NAME = 320;
@@ -256,7 +257,12 @@ function parse<S extends z.ZodObject>(
       sentence: `Cannot read ${what}: it has ${size.toLocaleString('en-US')} characters, at most ${LONGEST_JSON.toLocaleString('en-US')} travel inline.`,
     };
   const result = schema.safeParse(given);
-  if (result.success) return { ok: true, value: result.data };
+  if (result.success) {
+    const dropped = droppedKey(given);
+    if (!dropped) return { ok: true, value: result.data };
+    const name = clip(dropped.join('.'));
+    return { ok: false, sentence: `Cannot read ${what}: "${name}" is no name that anything can have.` };
+  }
   const mistakes = mistakesOf(result.error.issues, given, schema);
   const said = mistakes.slice(0, MOST_MISTAKES).map(({ path, says }) => {
     return path.length > 0 ? `"${clip(path.map(String).join('.'))}" ${says}` : `it ${says}`;

@@ -9,6 +9,7 @@ import type {
   StepState,
   SystemAccounts,
 } from './model.js';
+import { own } from './own.js';
 import { DEFAULT_PATIENCE, type PatienceOfWaits } from './patience.js';
 import type { Participant, Refusal, Signer } from './people.js';
 import { gaining, type Plan, type PlanStep, toAcknowledge } from './plan.js';
@@ -331,7 +332,7 @@ export function stepOf(run: Pick<Run, 'plan'>, id: string): PlanStep | undefined
 
 /** Skipped means: waived by an operator and approved by somebody else. */
 export function isWaived(run: Pick<Run, 'waivers'>, step: string): boolean {
-  return Boolean(run.waivers[step]?.approvedBy);
+  return Boolean(own(run.waivers, step)?.approvedBy);
 }
 
 export function failedSteps(run: Pick<Run, 'steps'>): string[] {

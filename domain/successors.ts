@@ -7,6 +7,7 @@
 import { valuesOf } from './accounts.js';
 import type { Assignment } from './assign.js';
 import type { Account, ItemKey, Person, Successor } from './model.js';
+import { own } from './own.js';
 import type { Named, Takers } from './planning.js';
 import type { SuccessorRule } from './request.js';
 
@@ -128,7 +129,7 @@ export function takerWithoutPerson(name: string, rule: TakerRule): Named | null 
   }
   if (!name.startsWith('queue:')) return null;
   const queue = name.slice('queue:'.length);
-  const value = rule.queues[queue];
+  const value = own(rule.queues, queue);
   if (value !== undefined)
     return { successor: { kind: 'queue', personId: null, human: null, label: `queue ${queue}`, value } };
   const known = Object.keys(rule.queues);

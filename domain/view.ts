@@ -6,6 +6,7 @@
 import { accountsIn, sayAccount } from './accounts.js';
 import type { Account, Outcome, RunState, StepState } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
+import { own } from './own.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
 import { isEffect, type PlanStep } from './plan.js';
 import { isWaived, type Run, type StepProgress } from './run.js';
@@ -202,7 +203,8 @@ const ACCESS_WORDS: Record<Run['access'][string], string> = {
 };
 
 export function accessWords(run: Run, system: string): string {
-  const words = ACCESS_WORDS[run.access[system] ?? 'unknown'];
-  const problem = run.access[system] === 'open' ? run.blockProblems[system] : undefined;
+  const access = own(run.access, system) ?? 'unknown';
+  const words = ACCESS_WORDS[access];
+  const problem = access === 'open' ? own(run.blockProblems, system) : undefined;
   return problem ? `${words}, could not be blocked: ${problem}` : words;
 }

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { Bundle } from '../domain/bundle.js';
 import { DEFAULT_INSTALLATION, wrongInstallation } from '../domain/ids.js';
 import { mistakesOf } from '../domain/mistake.js';
+import { own } from '../domain/own.js';
 import { policySchema } from '../domain/policy.js';
 import { standingRuleSchema } from '../domain/rules.js';
 
@@ -151,7 +152,7 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
   };
   if (env.TEMPORAL_ADDRESS) config.temporal.address = env.TEMPORAL_ADDRESS;
   if (env.TEMPORAL_NAMESPACE) config.temporal.namespace = env.TEMPORAL_NAMESPACE;
-  if (!config.systems[config.directory]) {
+  if (!own(config.systems, config.directory)) {
     throw new Error(
       `${path} directory: "${config.directory}" is no system of this file; known are ${Object.keys(config.systems).join(', ')}.`,
     );

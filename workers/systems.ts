@@ -9,6 +9,7 @@ import type { Kinds } from '../connectors/catalog/kind.js';
 import type { Connector } from '../connectors/connector.js';
 import { createConnector, KINDS } from '../connectors/registry.js';
 import { HandoverFailure } from '../domain/failure.js';
+import { own } from '../domain/own.js';
 import { type Config, catalogPath, connectionOf } from '../runtime/config.js';
 
 interface Opened {
@@ -43,7 +44,7 @@ export function openSystems(
   };
 
   const get = async (system: string): Promise<Connector> => {
-    if (!config.systems[system]) {
+    if (!own(config.systems, system)) {
       throw new HandoverFailure(
         'configuration',
         `There is no system "${system}"; configured are ${Object.keys(config.systems).join(', ')}.`,

@@ -1,5 +1,6 @@
 /** Successors, overrides and the rest of a request as options: what `start` and `amend` share. */
 import type { Command } from '@commander-js/extra-typings';
+import { own } from '../../domain/own.js';
 import { Problem } from '../problem.js';
 import { collect } from './command.js';
 
@@ -113,10 +114,11 @@ function withNulls(values: Record<string, unknown>, depth: number): Record<strin
 }
 
 function successorsOf(given: string[]): Record<string, unknown> {
-  const all: Record<string, unknown> = {};
+  const all = new Map<string, unknown>();
   for (const one of given) {
-    if (one.trimStart().startsWith('{')) Object.assign(all, json(one, '--successors'));
-    else {
+    if (one.trimStart().startsWith('{')) {
+      for (const [step, who] of Object.entries(json(one, '--successors'))) all.set(step, who);
+    } else {
       const equals = one.indexOf('=');
       if (equals < 1) {
         throw new Problem(
@@ -124,10 +126,10 @@ function successorsOf(given: string[]): Record<string, unknown> {
           `--successors takes "system/category=who" or a JSON object; given was "${one}". With JSON, put it in single quotes.`,
         );
       }
-      all[one.slice(0, equals).trim()] = ruleOf(one.slice(equals + 1).trim(), '--successors');
+      all.set(one.slice(0, equals).trim(), ruleOf(one.slice(equals + 1).trim(), '--successors'));
     }
   }
-  return all;
+  return Object.fromEntries(all);
 }
 
 /**
@@ -140,10 +142,11 @@ function nested(
   form: string,
   several = false,
 ): Record<string, Record<string, string | string[]>> {
-  const all: Record<string, Record<string, string | string[]>> = {};
+  const all = new Map<string, Record<string, string | string[]>>();
   for (const one of given) {
     if (one.trimStart().startsWith('{')) {
-      Object.assign(all, json(one, option));
+      for (const [first, inside] of Object.entries(json(one, option)))
+        all.set(first, inside as Record<string, string | string[]>);
       continue;
     }
     const colon = one.indexOf(':');
@@ -153,10 +156,11 @@ function nested(
       throw new Problem('usage', `${option} takes "${form}"; given was "${one}".`);
     const first = one.slice(0, colon).trim();
     const second = one.slice(colon + 1, equals);
-    const said = several && all[first]?.[second];
-    all[first] = { ...all[first], [second]: said ? [...[said].flat(), value] : value };
+    const inside = all.get(first) ?? {};
+    const said = several ? own(inside, second) : undefined;
+    all.set(first, { ...inside, [second]: said === undefined ? value : [...[said].flat(), value] });
   }
-  return all;
+  return Object.fromEntries(all);
 }
 
 /** A person by name, or a rule such as {"round-robin": "team"}. */

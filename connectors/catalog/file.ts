@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { isCollection, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { HandoverFailure } from '../../domain/failure.js';
+import { droppedKey } from '../../domain/own.js';
 import { type Digests, digestsOf } from './digest.js';
 import type { Head } from './head.js';
 import type { CatalogOf, Kinds } from './kind.js';
@@ -85,6 +86,8 @@ function understand(
   data: unknown,
   kinds: Kinds,
 ): { catalog: Head; digests: Digests } | { mistakes: Mistake[] } {
+  const dropped = droppedKey(data);
+  if (dropped) return { mistakes: [{ path: dropped, says: 'no name that anything can have' }] };
   const anyKind = z.object({ kind: z.enum(Object.keys(kinds)) });
   const named = anyKind.safeParse(data);
   if (!named.success) return { mistakes: explainIssues(named.error.issues, data, anyKind) };

@@ -4,6 +4,7 @@
  */
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, Identities, Person } from '../../domain/model.js';
+import { own } from '../../domain/own.js';
 import type { AccountResolution, Guard } from '../connector.js';
 import { andWhen, type BoundIdentity, type BoundPeople } from './binding.js';
 import { Bindings, quote, quoteTable } from './names.js';
@@ -44,7 +45,7 @@ export function resolveAccounts(
       const users = candidates.map(({ id }) => id);
       const values = new Map(users.map(user => [user, { user: [user] } as Record<string, string[]>]));
       for (const identity of identities) {
-        const resolved = await resolveIdentity(tx, people, identity, users, pinned[identity.name]);
+        const resolved = await resolveIdentity(tx, people, identity, users, own(pinned, identity.name));
         if (resolved.kind === 'ambiguous')
           return { kind: 'ambiguous', identity: identity.name, candidates: resolved.candidates };
         for (const [user, held] of resolved.values) values.get(user)![identity.name] = held;

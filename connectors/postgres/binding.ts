@@ -3,6 +3,7 @@
  * where it is written, what is missing and what exists. Statements are built from bound parts only.
  */
 
+import { own } from '../../domain/own.js';
 import { linkFields } from '../catalog/head.js';
 import type { CatalogFile, KeyPath } from '../catalog/loaded.js';
 import { didYouMean } from '../catalog/nearest.js';
@@ -128,7 +129,7 @@ export class Binder {
 
   /** Null when something the category cannot do without is missing; the problems say what. */
   category(name: string): BoundCategory | null {
-    const spec = this.catalog.categories[name];
+    const spec = own(this.catalog.categories, name);
     if (!spec) return null;
     const before = this.problems.length;
     const at = (...keys: (string | number)[]): KeyPath => ['categories', name, ...keys];
@@ -249,7 +250,7 @@ export class Binder {
   identityColumn(name: string): LiveColumn | null {
     const people = this.schema.tables.get(this.catalog.people.table);
     if (name === 'user') return people?.columns.get(this.catalog.people.key) ?? null;
-    const spec = this.catalog.identities[name];
+    const spec = own(this.catalog.identities, name);
     if (!spec) return null;
     return 'column' in spec
       ? (people?.columns.get(spec.column) ?? null)

@@ -70,7 +70,7 @@ function mirrors(c: BoundCategory, lot: Lot, how: 'moved' | 'overwritten'): stri
 }
 
 function insertAgain(c: BoundCategory, lot: Lot): string {
-  const columns = c.image.filter(column => column.name in lot.items[0]!.row);
+  const columns = c.image.filter(column => Object.hasOwn(lot.items[0]!.row, column.name));
   const values = columns.map(column => `(${lot.images}[ho_at] ->> ${lot.name(column)})::${column.type}`);
   return `WITH back AS (
        INSERT INTO ${c.from} (${columns.map(column => quote(column.name)).join(', ')}) OVERRIDING SYSTEM VALUE

@@ -2,6 +2,7 @@
  * What no schema can say about a PostgreSQL catalog, and no general rule. What needs the live database is in
  * `check()`.
  */
+import { own } from '../../domain/own.js';
 import { VERBS, type Verb } from '../catalog/head.js';
 import { didYouMean } from '../catalog/nearest.js';
 import { onlyFor, type Path, type Report } from '../catalog/rules.js';
@@ -62,7 +63,7 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
     (spec.do === 'remove' || spec.do === 'revoke') &&
     spec.set &&
     !spec.when &&
-    !(spec.owner.column in spec.set)
+    own(spec.set, spec.owner.column) === undefined
   ) {
     report(
       at('set'),
@@ -82,7 +83,8 @@ function reserved(spec: CategorySpec, report: Report, at: (...keys: Path) => Pat
   for (const column of Object.keys(spec.touch)) {
     const what = column === spec.owner.column ? 'the owner' : taken.get(column);
     if (what) report(at('touch', column), `${column} is ${what}, which touch cannot set`);
-    else if (spec.set && column in spec.set) report(at('touch', column), `${column} is in set already`);
+    else if (spec.set && own(spec.set, column) !== undefined)
+      report(at('touch', column), `${column} is in set already`);
   }
   for (const column of Object.keys(spec.set ?? {})) {
     const what = taken.get(column);
@@ -104,7 +106,7 @@ function switches(catalog: Catalog, report: Report): void {
   const identities = ['user', ...Object.keys(catalog.identities)];
   for (const [name, spec] of switchesOf(catalog)) {
     if (Object.keys(spec.set).length === 0) report([name, 'set'], 'at least one column is needed');
-    if (catalog.people.key in spec.set)
+    if (own(spec.set, catalog.people.key) !== undefined)
       report(
         [name, 'set', catalog.people.key],
         `${catalog.people.key} is the key of people, which is never changed`,

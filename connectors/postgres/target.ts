@@ -3,6 +3,7 @@
  * is renewed when it is old and whenever PostgreSQL says that a name or type no longer fits.
  */
 import { HandoverFailure } from '../../domain/failure.js';
+import { own } from '../../domain/own.js';
 import type { CatalogFile } from '../catalog/loaded.js';
 import { Binder, type BoundCategory, type BoundIdentity, type BoundPeople } from './binding.js';
 import type { Catalog } from './catalog.js';
@@ -27,7 +28,7 @@ export class Binding {
   /** Throws a `configuration` failure that lists what is wrong with this category. */
   category(name: string): BoundCategory {
     const { catalog } = this.binder;
-    if (!(name in catalog.categories)) {
+    if (!own(catalog.categories, name)) {
       throw new HandoverFailure(
         'configuration',
         `${catalog.system}: the catalog has no category ${name}; known are ${Object.keys(catalog.categories).join(', ')}`,

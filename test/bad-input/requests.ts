@@ -313,6 +313,16 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
     'Cannot read the request: "identities.crm.user" cannot be "": give ids as texts, per system and identity: {"crm": {"user": "17"}}.',
   ],
   [
+    'an identity that is an empty list',
+    { ...ok, identities: { crm: { user: [] } } },
+    'Cannot read the request: "identities.crm.user" cannot be []: give ids as texts, per system and identity: {"crm": {"user": "17"}}.',
+  ],
+  [
+    'an override of an item that nothing can be called',
+    { ...ok, overrides: JSON.parse('{"crm/accounts": {"__proto__": "bob@small.example"}}') },
+    'Cannot read the request: "overrides.crm/accounts.__proto__" is no name that anything can have.',
+  ],
+  [
     'a note that is an object',
     { ...ok, note: { text: 'x' } },
     'Cannot read the request: "note" cannot be {"text":"x"}: a text is needed.',

@@ -292,6 +292,12 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     ],
   ],
   [
+    'a category that nothing can be called',
+    'categories:',
+    'categories:\n  __proto__: { title: X }',
+    ['crm.yaml:13:3 categories.__proto__: no name that anything can have'],
+  ],
+  [
     'an identity called user',
     'categories:',
     'identities: { user: { column: uid } }\ncategories:',

@@ -165,6 +165,7 @@ test('whoever cannot take over is refused when the plan is made, each with the r
     [{ 'desk/tickets': mail(small, 'daniel') }, /Daniel Approver is not active in Small desk/],
     [{ 'desk/tickets': 'nobody@small.example' }, /Nobody in Small CRM has the e-mail/],
     [{ 'desk/tickets': 'queue:third' }, /There is no queue "third"; known are second/],
+    [{ 'desk/tickets': 'queue:constructor' }, /There is no queue "constructor"; known are second/],
     [
       { 'desk/watchers': 'unassigned', 'desk/tickets': 'manager' },
       /the catalog does not allow items without an owner/,

@@ -52,3 +52,12 @@ test('a part that is nowhere is named, with where it should be', () => {
     'is empty; it holds "token" of system "crm".',
   );
 });
+
+test('a directory called "constructor" is no system of the file', () => {
+  const file = join(dir, 'directory.yaml');
+  writeFileSync(
+    file,
+    'version: 1\ndirectory: constructor\nsystems:\n  crm: { catalog: crm.yaml, connection: CRM_URL }\nstore: { connection: STORE_URL }\n',
+  );
+  expect(() => readConfig(file, {})).toThrow('"constructor" is no system of this file; known are crm');
+});

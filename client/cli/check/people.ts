@@ -1,4 +1,5 @@
 /** Do the people exist that roles and standing rules name, and can what the policy asks for be reached? */
+import { own } from '../../../domain/own.js';
 import type { SuccessorRule } from '../../../domain/request.js';
 import type { Config } from '../../../runtime/config.js';
 import { queryOf } from '../../reach.js';
@@ -51,7 +52,7 @@ export async function checkRules(
     const where = `successors[${n}]`;
     const [of, name] = category?.split('/') ?? [];
     const named = [system, of].filter(one => one !== undefined);
-    const unknown = named.find(one => !config.systems[one]);
+    const unknown = named.find(one => !own(config.systems, one));
     if (unknown !== undefined) {
       findings.push(
         problem(
@@ -85,7 +86,7 @@ export async function checkRules(
         ),
       );
     for (const queue of queues) {
-      if (facts && facts.queues[queue] === undefined)
+      if (facts && own(facts.queues, queue) === undefined)
         findings.push(
           problem(
             where,
