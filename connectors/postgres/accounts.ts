@@ -7,7 +7,7 @@ import type { Account, Identities, Person } from '../../domain/model.js';
 import { own } from '../../domain/own.js';
 import type { AccountResolution, Guard } from '../connector.js';
 import { andWhen, type BoundIdentity, type BoundPeople } from './binding.js';
-import { Bindings, quote, quoteTable } from './names.js';
+import { Placeholders, quote, quoteTable } from './names.js';
 import { matching } from './people.js';
 import type { Transaction } from './session.js';
 import type { Target } from './target.js';
@@ -75,7 +75,7 @@ async function candidatesFor(
   person: Person,
   pinned: readonly string[] | undefined,
 ): Promise<Candidate[]> {
-  const bind = new Bindings();
+  const bind = new Placeholders();
   const key = `${people.alias}.${quote(people.key.name)}`;
   const rules =
     pinned !== undefined

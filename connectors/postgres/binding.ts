@@ -11,10 +11,10 @@ import type { Problem } from '../connector.js';
 import type { Catalog, CategorySpec } from './catalog.js';
 import { type KeyShape, keyShape } from './keys.js';
 import type { LiveColumn, LiveSchema, LiveTable } from './live.js';
-import { aliasOf, type Bindings, quote, quoteTable } from './names.js';
+import { aliasOf, type Placeholders, quote, quoteTable } from './names.js';
 
 /** A value of `touch` or `set`: `$now`, `$null`, or bound as it stands. */
-export interface Assignment {
+export interface SetColumn {
   column: LiveColumn;
   value: string | number | boolean;
 }
@@ -41,8 +41,8 @@ export interface BoundCategory {
   version: LiveColumn | null;
   attributes: [name: string, column: LiveColumn][];
   link: LiveColumn[];
-  touch: Assignment[];
-  set: Assignment[] | null;
+  touch: SetColumn[];
+  set: SetColumn[] | null;
   mirrors: BoundMirror[];
   unique: LiveColumn[] | null;
   /** Predicate of the unique index behind `unique`, where it is a partial one: only rows in it collide. */
@@ -261,7 +261,7 @@ export class Binder {
     table: LiveTable | null,
     values: Record<string, string | number | boolean>,
     path: KeyPath,
-  ): Assignment[] {
+  ): SetColumn[] {
     return this.#assignments(table, values, path);
   }
 
@@ -269,7 +269,7 @@ export class Binder {
     table: LiveTable | null,
     values: Record<string, string | number | boolean>,
     path: KeyPath,
-  ): Assignment[] {
+  ): SetColumn[] {
     return Object.entries(values).flatMap(([name, value]) => {
       const column = this.column(table, name, [...path, name]);
       return column ? [{ column, value }] : [];
@@ -293,7 +293,7 @@ export const ownedBy = (category: Pick<BoundCategory, 'alias' | 'owner'>, placeh
 export const ownedByAny = (
   category: Pick<BoundCategory, 'alias' | 'owner'>,
   owners: readonly string[],
-  bind: Bindings,
+  bind: Placeholders,
 ): string =>
   owners.length === 1
     ? ownedBy(category, bind.add(owners[0], category.owner.type))

@@ -11,7 +11,7 @@ import { keyOf } from './accounts.js';
 import type { BoundCategory } from './binding.js';
 import { sqlState } from './failures.js';
 import { isFrom, originOf } from './mark.js';
-import { Bindings, quote } from './names.js';
+import { Placeholders, quote } from './names.js';
 import type { Target } from './target.js';
 
 export async function fateOf(
@@ -110,7 +110,7 @@ function count(
   excepted: string[],
   signal?: AbortSignal,
 ): Promise<Rows> {
-  const bind = new Bindings();
+  const bind = new Placeholders();
   const own = `${c.alias}.${quote(c.owner.name)}`;
   const owners = valuesOf(work.accounts, c.spec.owner.identity);
   const keys = bind.add(parameterOf(work.keys), `${c.key.elementType}[]`);

@@ -10,9 +10,9 @@ import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, CategoryInventory } from '../../domain/model.js';
 import { andWhen, type BoundCategory, ownedByAny } from './binding.js';
 import { schemaMayHaveDrifted, sqlState, toFailure } from './failures.js';
-import { Bindings, quote } from './names.js';
+import { Placeholders, quote } from './names.js';
 import type { Transaction } from './session.js';
-import type { Binding, Target } from './target.js';
+import type { BoundCatalog, Target } from './target.js';
 
 /** Categories that are counted by one statement: round trips cost more than most counts. */
 const TOGETHER = 25;
@@ -28,7 +28,7 @@ export async function inventory(
   const onDrift = () => {
     drifted = true;
   };
-  const take = async (binding: Binding) => {
+  const take = async (binding: BoundCatalog) => {
     const found = new Map<string, CategoryInventory>();
     const readable: Countable[] = [];
     for (const category of categories) {
@@ -61,7 +61,7 @@ interface Counted {
 }
 
 function prepare(
-  binding: Binding,
+  binding: BoundCatalog,
   accounts: readonly Account[],
   category: string,
   onDrift: () => void,
@@ -137,7 +137,7 @@ async function tryCount(
   some: readonly Countable[],
 ): Promise<Counted[] | HandoverFailure> {
   try {
-    const bind = new Bindings();
+    const bind = new Placeholders();
     const text = some.map((one, n) => countStatement(one, n, bind)).join('\nUNION ALL\n');
     return await tx.repeated<Counted>(some.length > 1 ? `${text}\nORDER BY n` : text, bind.values);
   } catch (error) {
@@ -176,7 +176,7 @@ function incomplete(category: string, failure: HandoverFailure): CategoryInvento
   return { category, count: 0, fingerprint: '0', complete: false, problem: failure.message, firesAt: null };
 }
 
-function countStatement({ bound: c, owners }: Countable, n: number, bind: Bindings): string {
+function countStatement({ bound: c, owners }: Countable, n: number, bind: Placeholders): string {
   const element = c.key.element(c.alias);
   const nullable = c.key.columns.some(k => !k.notNull);
   const fires = c.firesAt ? isoTime(`min(${c.alias}.${quote(c.firesAt.name)})`) : 'NULL::text';

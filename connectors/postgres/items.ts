@@ -4,7 +4,7 @@ import type { Account, ItemKey } from '../../domain/model.js';
 import type { Item, ItemPage } from '../connector.js';
 import { andWhen, type BoundCategory, ownedBy, ownedByAny } from './binding.js';
 import { isoTime } from './inventory.js';
-import { Bindings, escapeLike, quote } from './names.js';
+import { escapeLike, Placeholders, quote } from './names.js';
 import type { Target } from './target.js';
 
 interface ItemRow {
@@ -29,7 +29,7 @@ export function items(
     const owners = valuesOf(accounts, c.spec.owner.identity);
     if (owners.length === 0) return Promise.resolve({ items: [], next: null });
     const limit = Math.min(Math.max(1, Math.floor(options.limit)), 1_000);
-    const bind = new Bindings();
+    const bind = new Placeholders();
     const text = (column: { name: string } | null) =>
       column ? `${c.alias}.${quote(column.name)}::text` : 'NULL::text';
     const element = c.key.element(c.alias);
@@ -114,7 +114,7 @@ export async function ineligible(
     const [successor = null] = valuesOf([taker], identity);
     if (owners.length === 0 || (must === undefined && successor !== null))
       return { count: 0, sample: [], why: null };
-    const bind = new Bindings();
+    const bind = new Placeholders();
     const element = c.key.element(c.alias);
     const among = !keys ? '' : ` AND (${element})::text = ANY(${bind.add(keys, 'text[]')})`;
     const held = `${ownedByAny(c, owners, bind)}${andWhen(c.spec.when)}${among}`;

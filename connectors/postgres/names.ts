@@ -1,6 +1,6 @@
 /**
  * Names and values in SQL text. A name gets here only from the catalog and after it was found in the live
- * database (live.ts); it is quoted all the same. A value never becomes part of the text: `Bindings` hands out
+ * database (live.ts); it is quoted all the same. A value never becomes part of the text: `Placeholders` hands out
  * placeholders with their type.
  */
 import pg from 'pg';
@@ -21,7 +21,8 @@ export function splitTable(table: string): { schema: string; name: string } {
 /** The name under which conditions of the catalog know the table: the bare table name. */
 export const aliasOf = (table: string): string => quote(splitTable(table).name);
 
-export class Bindings {
+/** Hands out `$1`, `$2`, ... for the values of one statement. */
+export class Placeholders {
   readonly values: unknown[] = [];
 
   /** `type` comes from the live database (format_type), never from the catalog. */

@@ -5,7 +5,7 @@ import type { Account } from '../../domain/model.js';
 import type { KeyPage } from '../connector.js';
 import { keysAsWritten } from '../keys.js';
 import { andWhen, type BoundCategory, ownedByAny } from './binding.js';
-import { Bindings, quote } from './names.js';
+import { Placeholders, quote } from './names.js';
 import type { Target } from './target.js';
 
 /** A consumer stores each page before it asks for the next. */
@@ -79,7 +79,7 @@ function pagesStatement(
   size: number,
   attribute: string | undefined,
 ): { text: string; values: unknown[] } {
-  const bind = new Bindings();
+  const bind = new Placeholders();
   const chosen = attribute === undefined ? undefined : c.attributes.find(([name]) => name === attribute)?.[1];
   if (attribute !== undefined && !chosen) {
     throw new HandoverFailure(

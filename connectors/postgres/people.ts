@@ -6,7 +6,7 @@ import type { Person } from '../../domain/model.js';
 import type { PersonQuery } from '../connector.js';
 import { andWhen, type BoundPeople } from './binding.js';
 import type { Catalog } from './catalog.js';
-import { Bindings, quote, quoteTable } from './names.js';
+import { Placeholders, quote, quoteTable } from './names.js';
 import type { Target } from './target.js';
 
 interface PersonRow {
@@ -25,7 +25,7 @@ interface PersonRow {
 export function findPeople(target: Target, query: PersonQuery, signal?: AbortSignal): Promise<Person[]> {
   return target.bound(signal, binding => {
     const people = binding.people();
-    const bind = new Bindings();
+    const bind = new Placeholders();
     const where =
       query.by === 'id'
         ? `${people.alias}.${quote(people.key.name)}::text = ${bind.add(query.value, 'text')}`
@@ -40,7 +40,7 @@ export function team(target: Target, name: string, signal?: AbortSignal): Promis
   return target.bound(signal, binding => {
     const people = binding.people();
     if (!people.team) return Promise.resolve([]);
-    const bind = new Bindings();
+    const bind = new Placeholders();
     const where = `${people.alias}.${quote(people.team.name)}::text = ${bind.add(name, 'text')} AND (${target.catalog.people.active})`;
     return selectPeople(target, people, where, bind, signal);
   });
@@ -55,7 +55,7 @@ export function matching(
   people: BoundPeople,
   by: 'email' | 'login' | 'id',
   value: string,
-  bind: Bindings,
+  bind: Placeholders,
 ): string | null {
   const rules = people.match.filter(m => m.by === by);
   if (rules.length === 0) return null;
@@ -74,7 +74,7 @@ function selectPeople(
   target: Target,
   people: BoundPeople,
   where: string,
-  bind: Bindings,
+  bind: Placeholders,
   signal?: AbortSignal,
 ): Promise<Person[]> {
   const { catalog } = target;

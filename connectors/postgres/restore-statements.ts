@@ -2,10 +2,10 @@
  * The SQL that gives items back, and the SQL that says why one was not. Both take items that were changed in
  * one way.
  */
-import { type Assignment, andWhen, type BoundCategory } from './binding.js';
+import { andWhen, type BoundCategory, type SetColumn } from './binding.js';
 import type { LiveColumn } from './live.js';
-import { Bindings, quote, quoteTable } from './names.js';
-import { assignmentSql, type Statement } from './statements.js';
+import { Placeholders, quote, quoteTable } from './names.js';
+import { type Statement, setColumnSql } from './statements.js';
 
 /** One item on its way back. */
 export interface Return {
@@ -37,7 +37,7 @@ function update(c: BoundCategory, lot: Lot, how: 'moved' | 'overwritten'): strin
   const version = c.version
     ? [`${quote(c.version.name)} = coalesce(${alias}.${quote(c.version.name)}, 0) + 1`]
     : [];
-  const touch = c.touch.map(t => assignmentSql(t, lot.bind));
+  const touch = c.touch.map(t => setColumnSql(t, lot.bind));
   const mirrored = c.mirrors
     .flatMap((m, i) => m.join.map(([, here], j) => `, ${alias}.${quote(here.name)} AS ho_m${i}_${j}`))
     .join('');
@@ -104,7 +104,7 @@ export function leftAs(c: BoundCategory, items: readonly Return[]): Statement {
  * a place.
  */
 class Lot {
-  readonly bind = new Bindings();
+  readonly bind = new Placeholders();
   #rows: string | undefined;
   #takers: string | undefined;
   #owners: string | undefined;
@@ -144,7 +144,7 @@ class Lot {
   }
 
   /** Columns that an overwriting change sets, as it sets them. */
-  get columns(): Assignment[] {
+  get columns(): SetColumn[] {
     return this.c.set ?? [{ column: this.c.owner, value: '$null' }];
   }
 
@@ -196,7 +196,7 @@ class Lot {
   }
 
   /** As texts: not every type can be compared. */
-  #isWritten({ column, value }: Assignment): string {
+  #isWritten({ column, value }: SetColumn): string {
     const now = `${this.c.alias}.${quote(column.name)}::text`;
     if (value === '$null') return `${now} IS NULL`;
     if (value === '$now')

@@ -7,8 +7,8 @@
  * reason is never ours.
  */
 import type { Batch } from '../../domain/effect.js';
-import { type Assignment, andWhen, type BoundCategory, ownedBy, ownedByAny } from './binding.js';
-import { Bindings, quote, quoteTable } from './names.js';
+import { andWhen, type BoundCategory, ownedBy, ownedByAny, type SetColumn } from './binding.js';
+import { Placeholders, quote, quoteTable } from './names.js';
 
 /**
  * A batch or a part of one. Arrays are PostgreSQL array literals, or JavaScript arrays where a part was cut
@@ -255,7 +255,7 @@ export function verifyStatement(c: BoundCategory, batch: BoundBatch, changed: st
 
 /** Pieces that the statements share, bound once each. */
 class Parts {
-  readonly bind = new Bindings();
+  readonly bind = new Placeholders();
   // Bound on first use: PostgreSQL refuses a parameter that the statement does not mention.
   #owner: string | undefined;
   #keys: string | undefined;
@@ -361,12 +361,12 @@ class Parts {
     return [...version, ...c.touch.map(t => this.assign(t))];
   }
 
-  assign(assignment: Assignment): string {
-    return assignmentSql(assignment, this.bind);
+  assign(assignment: SetColumn): string {
+    return setColumnSql(assignment, this.bind);
   }
 }
 
-export function assignmentSql({ column, value }: Assignment, bind: Bindings): string {
+export function setColumnSql({ column, value }: SetColumn, bind: Placeholders): string {
   if (value === '$now') return `${quote(column.name)} = now()`;
   if (value === '$null') return `${quote(column.name)} = NULL`;
   return `${quote(column.name)} = ${bind.add(String(value), column.type)}`;
@@ -391,7 +391,7 @@ export function imageOf(c: Pick<BoundCategory, 'alias' | 'image'>): string {
  * What a change wrote where only the database knows it: an undo compares with it. NULL where the catalog says
  * it all.
  */
-export function wroteOf(alias: string, assignments: readonly Assignment[]): string {
+export function wroteOf(alias: string, assignments: readonly SetColumn[]): string {
   const image = assignments.filter(a => a.value === '$now').map(a => a.column);
   return image.length > 0 ? imageOf({ alias, image }) : 'NULL::jsonb';
 }

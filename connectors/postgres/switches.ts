@@ -16,12 +16,12 @@ import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, ItemException } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
 import { keyOf, readGuards, vanished } from './accounts.js';
-import { type Assignment, andWhen, type BoundPeople } from './binding.js';
+import { andWhen, type BoundPeople, type SetColumn } from './binding.js';
 import type { SwitchSpec } from './catalog.js';
-import { aliasOf, Bindings, quote, quoteTable } from './names.js';
+import { aliasOf, Placeholders, quote, quoteTable } from './names.js';
 import type { Transaction } from './session.js';
-import { assignmentSql, imageOf, wroteOf } from './statements.js';
-import type { Binding, Target } from './target.js';
+import { imageOf, setColumnSql, wroteOf } from './statements.js';
+import type { BoundCatalog, Target } from './target.js';
 
 export async function flip(
   target: Target,
@@ -130,11 +130,11 @@ function notKept(table: string, rows: number): ItemException {
 async function setBack(
   tx: Transaction,
   people: BoundPeople,
-  assignments: readonly Assignment[],
+  assignments: readonly SetColumn[],
   user: string,
   image: AccountImage,
 ): Promise<number> {
-  const bind = new Bindings();
+  const bind = new Placeholders();
   const own = (name: string): string => `${people.alias}.${quote(name)}::text`;
   const sets = assignments.map(
     ({ column }) =>
@@ -201,14 +201,14 @@ async function mustBeAllowed(
 async function setColumns(
   target: Target,
   tx: Transaction,
-  binding: Binding,
+  binding: BoundCatalog,
   people: BoundPeople,
   account: Account,
   name: AccessVerb,
   spec: SwitchSpec,
   before: unknown[],
 ): Promise<number> {
-  const bind = new Bindings();
+  const bind = new Placeholders();
   const user = `${bind.add(keyOf(account), 'text')}::${people.key.type}`;
   const isPerson = `${people.alias}.${quote(people.key.name)} ${people.key.equals} ${user}`;
   const assignments = assignmentsOf(target, binding, people, name, spec);
@@ -221,7 +221,7 @@ async function setColumns(
   if (!old) throw vanished(target, account);
   if (old.done) return 0;
   const rows = await tx.query<{ wrote: unknown }>(
-    `UPDATE ${people.from} SET ${assignments.map(a => assignmentSql(a, bind)).join(', ')} WHERE ${isPerson}
+    `UPDATE ${people.from} SET ${assignments.map(a => setColumnSql(a, bind)).join(', ')} WHERE ${isPerson}
      RETURNING ${wroteOf(people.alias, assignments)} AS wrote`,
     bind.values,
   );
@@ -238,11 +238,11 @@ async function setColumns(
 
 function assignmentsOf(
   target: Target,
-  binding: Binding,
+  binding: BoundCatalog,
   people: BoundPeople,
   name: AccessVerb,
   spec: SwitchSpec,
-): Assignment[] {
+): SetColumn[] {
   const assignments = binding.binder.assignments(people.table, spec.set, [name, 'set']);
   if (assignments.length === Object.keys(spec.set).length) return assignments;
   const problems = binding.binder.problems
@@ -254,7 +254,7 @@ function assignmentsOf(
 async function deleteRows(
   target: Target,
   tx: Transaction,
-  binding: Binding,
+  binding: BoundCatalog,
   account: Account,
   name: AccessVerb,
   spec: SwitchSpec,

@@ -15,7 +15,8 @@ import type { Session } from './session.js';
 /** A schema changes by migrations, not by the minute; errors renew the binding earlier. */
 const FRESH_MS = 60_000;
 
-export class Binding {
+/** The catalog as the live schema had it at one moment: categories and people are bound when asked for. */
+export class BoundCatalog {
   readonly #categories = new Map<string, BoundCategory | null>();
   #people: BoundPeople | null | undefined;
   #identities: BoundIdentity[] | undefined;
@@ -64,7 +65,7 @@ export class Binding {
 }
 
 export class Target {
-  #binding: Promise<Binding> | null = null;
+  #binding: Promise<BoundCatalog> | null = null;
   #readAt = 0;
 
   constructor(
@@ -78,7 +79,7 @@ export class Target {
   }
 
   /** The binding, read anew when it is older than a minute or `fresh` is asked for. */
-  async binding(fresh = false, signal?: AbortSignal): Promise<Binding> {
+  async binding(fresh = false, signal?: AbortSignal): Promise<BoundCatalog> {
     if (!fresh && this.#binding && Date.now() - this.#readAt < FRESH_MS) return this.#binding;
     const reading = this.#read(signal);
     this.#binding = reading;
@@ -89,13 +90,13 @@ export class Target {
     return reading;
   }
 
-  async #read(signal?: AbortSignal): Promise<Binding> {
+  async #read(signal?: AbortSignal): Promise<BoundCatalog> {
     const tables = tablesOf(this.catalog).map(t => t.table);
     const schema = await this.session.transaction(
       { mode: 'read', doing: 'reading the live schema', signal },
       tx => readSchema(tx, tables),
     );
-    return new Binding(new Binder(this.catalog, this.file, schema), Date.now());
+    return new BoundCatalog(new Binder(this.catalog, this.file, schema), Date.now());
   }
 
   /**
@@ -103,7 +104,7 @@ export class Target {
    * binding is read anew: the catalog's problem is then said with file and line; where the catalog still
    * fits, the work is done once more with fresh types.
    */
-  async bound<T>(signal: AbortSignal | undefined, work: (binding: Binding) => Promise<T>): Promise<T> {
+  async bound<T>(signal: AbortSignal | undefined, work: (binding: BoundCatalog) => Promise<T>): Promise<T> {
     const binding = await this.binding(false, signal);
     try {
       return await work(binding);
