@@ -194,6 +194,8 @@ export class Offboardings {
     const ours = `WorkflowType = "${OFFBOARD_USER}" and WorkflowId STARTS_WITH "${this.ids.offboardings}"`;
     const where = query ? `${ours} and (${query})` : ours;
     for await (const run of this.temporal.workflow.list({ query: where })) {
+      // A condition with brackets of its own may have led further.
+      if (!run.workflowId.startsWith(this.ids.offboardings)) continue;
       const attribute = (name: string): unknown =>
         (run.searchAttributes as Record<string, unknown[] | undefined>)[name]?.[0];
       const due = attribute('OffboardingDue');

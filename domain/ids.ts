@@ -34,13 +34,12 @@ export function idsOf(installation: string): Ids {
 /** What ids of the default installation begin with: another one of this name would own them as well. */
 const TAKEN = ['offboarding', 'request', 'archive', 'archive-closed'];
 
-/** Names are in ids and in searches, so they are plain. Null = it may be used. */
+/** Names are in ids and in searches, so they are plain. Says which may be used; null = this one may. */
 export function wrongInstallation(name: string): string | null {
-  const rule =
-    'an installation is named with lower-case letters, digits and "-", starting with a letter, in at most 40 characters';
-  if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) return `${rule}, e.g. "handover-eu"; given was "${name}"`;
+  if (!/^[a-z][a-z0-9-]{0,39}$/.test(name))
+    return 'an installation is named with lower-case letters, digits and "-", starting with a letter, in at most 40 characters, e.g. handover-eu';
   return TAKEN.includes(name)
-    ? `an installation cannot be named "${name}": ids begin with this word; ${TAKEN.join(', ')} are taken`
+    ? `ids begin with this word, so no installation is named like it; taken are ${TAKEN.join(', ')}`
     : null;
 }
 

@@ -138,6 +138,20 @@ export const CONFIGURATIONS: [title: string, from: string, to: string, says: str
     'verison: 1',
     'handover.yaml:2 version: is missing: allowed is 1',
   ],
+  [
+    'an installation whose name would not do in an id',
+    'version: 1',
+    'version: 1\ninstallation: Acme_EU',
+    'handover.yaml:3 installation: cannot be "Acme_EU": an installation is named with lower-case letters, ' +
+      'digits and "-", starting with a letter, in at most 40 characters, e.g. handover-eu',
+  ],
+  [
+    'an installation that is named as all ids begin',
+    'version: 1',
+    'version: 1\ninstallation: offboarding',
+    'handover.yaml:3 installation: cannot be "offboarding": ids begin with this word, so no installation is ' +
+      'named like it; taken are offboarding, request, archive, archive-closed',
+  ],
   ['no directory', 'directory: crm\n', '', 'handover.yaml:2 directory: is missing: a text is needed'],
   [
     'a directory that is no system',

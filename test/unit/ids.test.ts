@@ -66,11 +66,10 @@ describe('a name', () => {
     '%j may not, and the sentence says what may',
     name => {
       expect(wrongInstallation(name)).toContain('lower-case letters, digits and "-"');
-      expect(wrongInstallation(name)).toContain(`given was "${name}"`);
     },
   );
   test.each(['offboarding', 'request', 'archive', 'archive-closed'])('%s is what ids begin with', name => {
-    expect(wrongInstallation(name)).toContain('cannot be named');
+    expect(wrongInstallation(name)).toContain('no installation is named like it');
   });
 });
 
