@@ -88,21 +88,24 @@ const MESSAGES: Record<DecisionName, string> = {
 
 /** Installs every message before the first await, and starts the decision loop. */
 export function openDesk(run: Run, renewal: Renewal): Desk {
-  const shown = { attributes: '' };
+  const shown = { attributes: '', soon: false };
   let scope: CancellationScope | null = null;
 
   const show = (): void => {
+    shown.soon = false;
     setCurrentDetails(details(run));
     const attributes = attributesOf(run);
     if (JSON.stringify(attributes) === shown.attributes) return;
     shown.attributes = JSON.stringify(attributes);
     upsertSearchAttributes(attributes);
   };
+  // Changes come in swarms. What they come to is shown once: it is rendered, and search attributes are events.
   const change = (changes: Partial<Run>): void => {
     Object.assign(run, changes);
     run.waiting = waitingNow(run, new Date().toISOString());
     if (scope && wantsToStop(run)) scope.cancel();
-    show();
+    if (!shown.soon) void Promise.resolve().then(show);
+    shown.soon = true;
   };
 
   // Temporal's own cancel is a decision too; it names nobody, and keeps a block in place because nobody said
