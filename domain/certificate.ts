@@ -72,6 +72,7 @@ export function certificateOf(
     steps: (plan?.steps ?? []).map(step => certified(step, run.steps[step.id], receipts)),
     acknowledgements: run.acknowledgements,
     approvals: run.approvals,
+    confirmedBy: run.confirmedBy,
     waivers: run.waivers,
     proofs: run.proofs,
     coverage: 'not checked',

@@ -4,13 +4,17 @@
  * approved.
  */
 import { z } from 'zod';
-import { DEFAULT_PATIENCE } from './patience.js';
+import { DEFAULT_PATIENCE, WAITS_FOR_PEOPLE, type WaitForPeople } from './patience.js';
 
 const days = z.number().positive().max(3650);
 /** How long people are waited for before they are reminded, and before somebody else is told. In days. */
 const patience = z
   .strictObject({ remindAfterDays: days.optional(), escalateAfterDays: days.optional() })
   .optional();
+const patiencePerWait = Object.fromEntries(WAITS_FOR_PEOPLE.map(on => [on, patience])) as Record<
+  WaitForPeople,
+  typeof patience
+>;
 
 export const policySchema = z.strictObject({
   /** How many different approvers a plan needs. */
@@ -37,12 +41,7 @@ export const policySchema = z.strictObject({
       escalateAfterDays: days.default(DEFAULT_PATIENCE.escalateAfterDays),
       /** After so many days a question or a plan that nobody decided on expires. Never a silent approval. */
       expiresAfterDays: days.default(DEFAULT_PATIENCE.expiresAfterDays),
-      correction: patience,
-      acknowledgement: patience,
-      approval: patience,
-      confirmation: patience,
-      attention: patience,
-      resume: patience,
+      ...patiencePerWait,
     })
     .prefault({}),
   /**

@@ -181,6 +181,10 @@ export interface Run {
   certificate: string | null;
 }
 
+/**
+ * A run as it begins. A field that is added later is absent in runs that were carried into a fresh execution, and
+ * one of a plan or policy in those that are pinned: ask with `!run.field`, not with `=== null`.
+ */
 export function newRun(given: {
   offboardingId: string;
   workflowId: string;

@@ -4,7 +4,6 @@
  * says after how many days. Values only: a workflow waits until the next bell and records that it rang.
  */
 import { isOver } from './lifecycle.js';
-import type { RunState } from './model.js';
 import { type Patience, type PatienceOfWaits, patienceFor, type WaitForPeople } from './patience.js';
 import { instant } from './request.js';
 import { openAcknowledgements, quorum, type Run, type Waiting, type WaitingOn } from './run.js';
@@ -138,12 +137,11 @@ function ringing(
 
 /** When waiting ends the run, in milliseconds since the epoch; null = never. Pausing puts nothing off. */
 export function expiresAt(run: Run): number | null {
-  if (!EXPIRING.has(run.state)) return null;
+  const on = waitingOn({ ...run, pausedBy: null });
+  if (on === 'nobody' || on === 'date' || !WAITS[on].expires) return null;
   const { expiresAfterDays } = patienceOf(run);
   return instant(run.since) + expiresAfterDays * DAY_MS;
 }
-
-const EXPIRING: ReadonlySet<RunState> = new Set<RunState>(['needs-correction', 'awaiting-approval']);
 
 /** What people are shown of a wait. Moments are ISO 8601; null = that never comes. */
 export interface WaitingView extends Waiting {

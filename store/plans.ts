@@ -1,7 +1,7 @@
 /**
- * Plans by digest, what the catalogs they were made with do, and which manifest each of them counts on. A plan's digest is over the plan alone, without
- * a salt: it is what people approve by, and two attempts, or a copy in somebody's hands, must be comparable
- * by it.
+ * Plans by digest, what the catalogs they were made with do, and which manifest each of them counts on. A plan's
+ * digest is over the plan alone, without a salt: it is what people approve by, and two attempts, or a copy in
+ * somebody's hands, must be comparable by it.
  */
 import { randomUUID } from 'node:crypto';
 import { canonicalJson, type Plan } from '../domain/plan.js';
@@ -29,6 +29,7 @@ export interface Plans {
   save(plan: Omit<Plan, 'digest'>, run: string, catalogs: readonly Catalog[]): Promise<Plan>;
   /** The plan that a run has for a revision. */
   made(offboarding: string, run: string, revision: number): Promise<Plan | null>;
+  /** Throws where the stored plan no longer gives its digest: nobody approved what it says now. */
   find(digest: string): Promise<Plan | null>;
   /** What the catalog of a plan does; null where the store has none of that digest. */
   catalog(digest: string): Promise<Catalog | null>;
@@ -41,6 +42,13 @@ export function plansOf(pool: Pool): Plans {
       values,
     );
     return rows[0] ? planOf(rows[0]) : null;
+  };
+  // Every activity of a run asks for its plan, and a plan never changes: the last ones are kept at hand.
+  const known = new Map<string, Plan>();
+  const keep = (digest: string, plan: Plan): void => {
+    known.delete(digest);
+    known.set(digest, plan);
+    if (known.size > KEPT) known.delete(known.keys().next().value!);
   };
   return {
     async manifest(offboarding) {
@@ -82,7 +90,11 @@ export function plansOf(pool: Pool): Plans {
     },
     made: (offboarding, run, revision) =>
       first('offboarding = $1 and run = $2 and revision = $3', [offboarding, run, revision]),
-    find: digest => first('digest = $1', [digest]),
+    async find(digest) {
+      const plan = known.get(digest) ?? (await first('digest = $1', [digest]));
+      if (plan) keep(digest, plan);
+      return plan;
+    },
     async catalog(digest) {
       const { rows } = await pool.query(
         'select digest, system, body from handover.catalogs where digest = $1',
@@ -93,6 +105,11 @@ export function plansOf(pool: Pool): Plans {
   };
 }
 
+/** Plans kept in memory: tens of kilobytes each, a few hundred at the most. */
+const KEPT = 50;
+
 function planOf(row: { digest: string; body: string }): Plan {
+  if (sha256(row.body) !== row.digest)
+    throw new Error(`The stored plan ${row.digest.slice(0, 12)} no longer gives its digest: it was changed.`);
   return { ...(JSON.parse(row.body) as Omit<Plan, 'digest'>), digest: row.digest };
 }

@@ -18,7 +18,7 @@ export interface Passage {
   to: { personId: string | null; label: string } | null;
   /** When it moved; null when it did not. */
   at: string | null;
-  fate: 'moved' | 'removed' | 'planned' | 'unsettled' | 'not-moved' | 'acknowledged';
+  fate: 'moved' | 'removed' | 'revoked' | 'cleared' | 'planned' | 'unsettled' | 'not-moved' | 'acknowledged';
   /** Why it was not moved. */
   why: string | null;
   plan: {
@@ -65,7 +65,14 @@ function passageOf(
     if (!receipt) return step?.phase === 'manual' ? 'acknowledged' : 'planned';
     if (receipt.state === 'intended') return 'unsettled';
     if (exception) return 'not-moved';
-    return step?.do === 'transfer' ? 'moved' : 'removed';
+    switch (step?.do) {
+      case 'revoke':
+        return 'revoked';
+      case 'clear':
+        return 'cleared';
+      default:
+    
+    }
   })();
   return {
     step: trace.step,

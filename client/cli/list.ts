@@ -1,7 +1,9 @@
 /** `handover list`: the runs by what they wait for, from Temporal's visibility. */
 import type { Command } from '@commander-js/extra-typings';
 import Table from 'cli-table3';
+import { LIFECYCLE } from '../../domain/lifecycle.js';
 import type { RunState } from '../../domain/model.js';
+import { WAITS_FOR_PEOPLE } from '../../domain/patience.js';
 import type { WaitingOn } from '../../domain/run.js';
 import { clean } from '../clean.js';
 import { Problem } from '../problem.js';
@@ -11,27 +13,8 @@ import { type Context, inSession, newCommand, type Session, wholeNumber } from '
 import { EXIT } from './exit.js';
 import { shorten } from './terminal.js';
 
-const STATES = [
-  'preparing',
-  'needs-correction',
-  'awaiting-approval',
-  'scheduled',
-  'executing',
-  'needs-attention',
-  'deactivating',
-  'closing',
-  'closed',
-] as const satisfies RunState[];
-const WAITING = [
-  'nobody',
-  'correction',
-  'acknowledgement',
-  'approval',
-  'confirmation',
-  'date',
-  'attention',
-  'resume',
-] as const satisfies WaitingOn[];
+const STATES = Object.keys(LIFECYCLE) as RunState[];
+const WAITING: readonly WaitingOn[] = ['nobody', 'date', ...WAITS_FOR_PEOPLE];
 
 export function registerList(program: Command, context: Context): void {
   const command = newCommand('list', 'the runs, newest first')

@@ -56,6 +56,8 @@ function tell(passage: Passage): string[] {
   const WORDS: Record<Passage['fate'], string> = {
     moved: `${time(at)} from ${from.name} (id:${from.id}) to ${target}`,
     removed: `${time(at)} taken from ${from.name} (id:${from.id}), who held it until then`,
+    revoked: `${time(at)} revoked, as one of ${from.name}'s (id:${from.id})`,
+    cleared: `${time(at)} cleared of ${from.name} (id:${from.id}), who held it until then`,
     planned: `held by ${from.name} (id:${from.id}) on ${time(plan.made)}; planned for ${target}, not moved`,
     unsettled: `${time(at)} from ${from.name} (id:${from.id}) to ${target}: sent, but nobody has settled yet whether it happened`,
     'not-moved': `${time(at)} not moved from ${from.name} (id:${from.id}): ${why ?? 'no reason recorded'}`,
@@ -69,10 +71,15 @@ function tell(passage: Passage): string[] {
     `  ${approvals.length > 0 ? `approved by ${approvals.join(', ')}` : 'approved by nobody'}`,
     ...(passage.receipt
       ? [
-          `  receipt: page ${passage.receipt.page}, ${passage.receipt.mark}, owner column ${passage.receipt.from ?? 'nobody'} → ${passage.receipt.to ?? 'nobody'}`,
+          `  receipt: page ${passage.receipt.page}, ${passage.receipt.mark}, owner column ${ownerColumn(passage.receipt, to)}`,
         ]
       : []),
   ];
+}
+
+/** Only a transfer writes somebody into it; what else happens to it is the catalog's to say. */
+function ownerColumn(receipt: NonNullable<Passage['receipt']>, to: Passage['to']): string {
+  return `${receipt.from ?? 'nobody'}${to ? ` → ${receipt.to ?? 'nobody'}` : ''}`;
 }
 
 function time(iso: string | null): string {

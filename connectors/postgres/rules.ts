@@ -59,12 +59,7 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
   onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { set: spec.set });
   if (spec.successor_must_says && !spec.successor_must)
     report(at('successor_must_says'), 'it explains successor_must, which is missing');
-  if (
-    (spec.do === 'remove' || spec.do === 'revoke') &&
-    spec.set &&
-    !spec.when &&
-    own(spec.set, spec.owner.column) === undefined
-  ) {
+  if (spec.set && !spec.when && own(spec.set, spec.owner.column) === undefined) {
     report(
       at('set'),
       `rows stay with the leaver after this set: say with when which rows still count, or set ${spec.owner.column} too`,

@@ -147,6 +147,16 @@ const LIES: Lie[] = [
   ],
   [
     'I7',
+    /without the confirmation that its policy wants/,
+    'a plan that had to be confirmed was not',
+    'store',
+    rewritten(
+      'plans',
+      `update handover.plans set body = replace(body, '"confirmation":false', '"confirmation":true')`,
+    ),
+  ],
+  [
+    'I7',
     /has not ended well/,
     'a step had not ended well',
     'store',
@@ -178,20 +188,20 @@ const LIES: Lie[] = [
   ],
   [
     'I9',
-    /body of entry 3/,
+    /body of entry 4/,
     'a byte of the trail is changed',
     'store',
     rewritten(
       'audit_bodies',
-      `update handover.audit_bodies set body = replace(body, '"accepted":true', '"accepted":false') where seq = 3`,
+      `update handover.audit_bodies set body = replace(body, '"accepted":true', '"accepted":false') where seq = 4`,
     ),
   ],
   [
     'I9',
-    /body of entry 3/,
+    /body of entry 4/,
     'a salt of the trail is changed',
     'store',
-    rewritten('audit_bodies', `update handover.audit_bodies set salt = reverse(salt) where seq = 3`),
+    rewritten('audit_bodies', `update handover.audit_bodies set salt = reverse(salt) where seq = 4`),
   ],
   [
     'I9',

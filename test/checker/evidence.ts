@@ -44,7 +44,7 @@ export interface PlanRow {
       successors: { value: string | null; personId: string | null }[];
       counts: number[];
     }[];
-    policy: { approvals: number; drift: { floor: number; percent: number } };
+    policy: { approvals: number; confirmation: boolean; drift: { floor: number; percent: number } };
   };
 }
 

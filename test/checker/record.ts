@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { GROUND, type SystemName } from '../small-world/ground.js';
-import type { AuditRow, PageRow, ReceiptRow, Told } from './evidence.js';
+import type { AuditRow, PageRow, PlanRow, ReceiptRow, Told } from './evidence.js';
 import { plainKey, reportOf } from './reality.js';
 import { leaverIn, nameOf, type Tied } from './tie.js';
 import type { Say } from './violation.js';
@@ -158,11 +158,11 @@ export function checkApprovedSet({ effects, runs, before, events }: Tied, say: S
         )
           say('I8', `${step.id}: ${arrived.size} came later, the report says ${told}`);
       }
-      if (mine.length > 0) checkApprovals(run, digest, plan.policy.approvals, say);
+      if (mine.length > 0) checkApprovals(run, digest, plan.policy, say);
     }
     const switched = effects.filter(effect => effect.run === run && effect.verb === 'deactivate');
     if (switched.length > 0)
-      checkApprovals(run, run.plans.at(-1)!.digest, run.plans.at(-1)!.plan.policy.approvals, say);
+      checkApprovals(run, run.plans.at(-1)!.digest, run.plans.at(-1)!.plan.policy, say);
   }
 }
 
@@ -172,8 +172,9 @@ function arrivedInAll(run: Told, step: string): number {
     .reduce((sum, page) => sum + page.keys.length, 0);
 }
 
-function checkApprovals(run: Told, digest: string, needed: number, say: Say): void {
-  const approvals = run.audit
+function checkApprovals(run: Told, digest: string, policy: PlanRow['plan']['policy'], say: Say): void {
+  const needed = policy.approvals;
+  const decisions = run.audit
     .filter(row => row.kind === 'decision')
     .map(
       row =>
@@ -185,9 +186,11 @@ function checkApprovals(run: Told, digest: string, needed: number, say: Say): vo
           payload: { step?: string };
         },
     )
-    .filter(
-      body => body.message === 'approve' && body.accepted && body.plan === digest && !body.payload.step,
-    );
+    .filter(body => body.accepted && body.plan === digest);
+  const approvals = decisions.filter(body => body.message === 'approve' && !body.payload.step);
+  if (policy.confirmation && !decisions.some(body => body.message === 'execute'))
+    say('I7', `plan ${digest.slice(0, 12)} was carried out without the confirmation that its policy wants`);
+  // Whatever else must be there before a plan is carried out belongs here as well.
   const people = new Set(approvals.map(body => body.decider?.id));
   if (people.size < needed)
     say(

@@ -531,7 +531,7 @@ test('who owned an item, when it moved, to whom, and on whose word', async () =>
     "select id from tokens where revoked_at > now() - interval '1 hour' limit 1",
   );
   expect((await cli('who-owned', rows[0].id, '--json')).json()).toMatchObject([
-    { step: 'crm/tokens', fate: 'removed', to: null },
+    { step: 'crm/tokens', fate: 'revoked', to: null },
   ]);
 });
 

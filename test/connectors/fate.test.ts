@@ -25,6 +25,7 @@ const YAML = `${PEOPLE_YAML}
 categories:
   tasks: { title: Tasks, do: transfer, table: public.tasks, key: [id], owner: { column: owner_id }, unassigned: true }
   groups: { title: Groups, do: remove, table: public.tasks, key: [id], owner: { column: owner_id } }
+  tokens: { title: Tokens, do: revoke, table: public.tokens, key: [id], owner: { column: owner_id }, when: not tokens.revoked, set: { revoked: true } }
   seats: { title: Seats, do: transfer, table: public.seats, key: [room, user_id], owner: { column: user_id } }
 block: { set: { status: 2 }, verify: users.status = 2 }
 unblock: { set: { status: 1 }, verify: users.status = 1 }
@@ -32,6 +33,7 @@ unblock: { set: { status: 1 }, verify: users.status = 1 }
 
 const SQL = `
   CREATE TABLE tasks (id bigint PRIMARY KEY, owner_id bigint);
+  CREATE TABLE tokens (id bigint PRIMARY KEY, owner_id bigint, revoked boolean NOT NULL DEFAULT false);
   CREATE TABLE seats (room text, user_id bigint, PRIMARY KEY (room, user_id))`;
 
 let bench: Bench;
@@ -43,7 +45,7 @@ beforeAll(async () => {
   connector = bench.connector(YAML);
 });
 afterAll(() => bench?.drop());
-beforeEach(() => bench.db.query('TRUNCATE tasks, seats; UPDATE users SET status = 1'));
+beforeEach(() => bench.db.query('TRUNCATE tasks, seats, tokens; UPDATE users SET status = 1'));
 
 const tasks = (n: number) =>
   bench.db.query(`INSERT INTO tasks SELECT n, 1 FROM generate_series(1, ${n}) AS n`);
@@ -222,6 +224,15 @@ describe('a database that cannot know is read again', () => {
     await bench.db.query('DELETE FROM tasks WHERE id = 1');
     expect(await connector.fateOf(work, intent)).toMatchObject({ kind: 'unknown' });
     await bench.db.query('DELETE FROM tasks');
+    expect(await connector.fateOf(work, intent)).toEqual(READ);
+  });
+
+  test('what was to be revoked and stays with the leaver is told by whether it still counts', async () => {
+    await bench.db.query('INSERT INTO tokens VALUES (1, 1), (2, 1)');
+    const work: Batch = await batchOf(connector, alice, 'tokens', { do: 'revoke', takers: [] });
+    const intent = forgotten(await intended(work, 'rollback'));
+    expect(await connector.fateOf(work, intent)).toEqual({ kind: 'did-not', sure: 'read' });
+    await bench.db.query('UPDATE tokens SET revoked = true');
     expect(await connector.fateOf(work, intent)).toEqual(READ);
   });
 

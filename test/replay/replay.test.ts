@@ -76,7 +76,6 @@ describe('the recordings', () => {
     const activities = [...index.matchAll(/(\w+): bind\(deps, \w+\)/g)].map(match => match[1]!);
     expect(activities.length).toBeGreaterThan(10);
     const called = (name: string): boolean => text.includes(`"activityType":{"name":"${name}"}`);
-    // No transition of an offboarding notes anything yet: test/inbox takes a notice through a real server.
     expect(activities.filter(name => !called(name))).toEqual(['recordNotice']);
     const carried = new Set(
       [...text.matchAll(/"input":\{"header":\{[^}]*\},"name":"(\w+)"|"name":"(\w+)","args"/g)].map(

@@ -76,6 +76,20 @@ test('of two attempts at one plan the first one stored counts, and the other one
   expect(await store.trail.planOf(second)).toBeNull();
 });
 
+test('a stored plan that says something else by now is not carried out', async () => {
+  const offboarding = randomUUID();
+  const manifest = await store.plans.manifest(offboarding);
+  const plan = { offboardingId: offboarding, revision: 1, manifest } as Omit<Plan, 'digest'>;
+  const { digest } = await store.plans.save(plan, 'run', []);
+  await pool.query(`alter table handover.plans disable trigger append_only`);
+  await pool.query(
+    `update handover.plans set body = replace(body, '"revision":1', '"revision":2') where digest = $1`,
+    [digest],
+  );
+  await pool.query(`alter table handover.plans enable trigger append_only`);
+  await expect(store.plans.find(digest)).rejects.toThrow(/no longer gives its digest/);
+});
+
 test('what the catalogs of a plan do is kept by digest, once, and never changes', async () => {
   const body = '{"categories":{},"kind":"postgres","system":"crm","version":1}';
   const crm = { system: 'crm', digest: sha256(body), body };
