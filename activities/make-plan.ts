@@ -63,7 +63,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     return { plan: null, findings: [missing], reopened: [] };
   }
   const leaver = found.person;
-  const facts = await gather(deps, input, leaver);
+  const { facts, catalogs } = await gather(deps, input, leaver);
   const draft = draftOf(facts);
   const manifest = await deps.store.plans.manifest(offboardingId);
   const book = new SuccessorBook(deps, leaver, offboardingId);
@@ -79,24 +79,20 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   if (findings.length > 0) return { plan: null, findings, reopened: [] };
   const overridesDigest = sha256(canonicalJson(order.overrides ?? {}));
   const given = { offboardingId, revision, manifest, leaver, order, policy: deps.policy, overridesDigest };
-  const catalogs = await Promise.all(draft.systems.map(({ system }) => catalogOf(deps, system)));
   const plan = await deps.store.plans.save(planFrom(given, { ...draft, steps }), input.runId, catalogs);
   return announce(deps, input, plan);
-}
-
-async function catalogOf(deps: Deps, system: string): Promise<Catalog> {
-  const { catalogDigest: digest, catalogBody: body } = await deps.systems.get(system);
-  return { system, digest, body };
 }
 
 async function gather(
   deps: Deps,
   { order, accounts, inventories }: MakePlanInput,
   leaver: Person,
-): Promise<Facts> {
+): Promise<{ facts: Facts; catalogs: Catalog[] }> {
   const systems: SystemFacts[] = [];
+  const catalogs: Catalog[] = [];
   for (const { system, accounts: there } of accounts) {
     const connector = await deps.systems.get(system);
+    catalogs.push({ system, digest: connector.catalogDigest, body: connector.catalogBody });
     systems.push({
       system: connector.system,
       title: connector.title,
@@ -108,7 +104,8 @@ async function gather(
       inventory: inventories.find(one => one.system === system)?.inventory ?? [],
     });
   }
-  return { order, configured: deps.systems.names, directory: deps.systems.directory, systems };
+  const { names: configured, directory } = deps.systems;
+  return { facts: { order, configured, directory, systems }, catalogs };
 }
 
 async function mayBeAbsent(connector: Connector, leaver: Person): Promise<boolean> {

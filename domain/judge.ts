@@ -10,6 +10,7 @@ import { canonicalJson } from './plan.js';
 import type { Decision, DecisionName, DecisionOf, Order } from './request.js';
 import {
   acknowledgeable,
+  blockedSystems,
   changedItems,
   doneSoFar,
   failedSteps,
@@ -137,10 +138,7 @@ const RULES: {
   },
 
   amend(run, decision, who) {
-    if (
-      decision.mode === 'preview' &&
-      (changedItems(run) > 0 || Object.values(run.access).includes('blocked'))
-    ) {
+    if (decision.mode === 'preview' && (changedItems(run) > 0 || blockedSystems(run).length > 0)) {
       return refuse(
         'This run has changed something already and cannot become a preview: send "cancel" to end it.',
       );
@@ -265,10 +263,10 @@ const RULES: {
   },
 
   cancel(run, decision, who) {
-    const blocked = Object.entries(run.access).filter(([, access]) => access === 'blocked');
+    const blocked = blockedSystems(run);
     if (blocked.length > 0 && !decision.access) {
       return refuse(
-        `Sign-in is blocked in ${quote(blocked.map(([system]) => system))}. Say what becomes of it: "access": "keep" or "access": "restore".`,
+        `Sign-in is blocked in ${quote(blocked)}. Say what becomes of it: "access": "keep" or "access": "restore".`,
       );
     }
     return accept('Cancelling at the next safe boundary.', {

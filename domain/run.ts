@@ -330,6 +330,18 @@ export function notSwitchedOff(run: Pick<Run, 'access'>): string[] {
     .map(([system, access]) => `${system} (${access})`);
 }
 
+/**
+ * Systems in which an account is blocked: where sign-in is, and where a block of ours stands beside one that
+ * failed.
+ */
+export function blockedSystems(run: Pick<Run, 'access' | 'blockedByUs' | 'blockProblems'>): string[] {
+  const isPartly = (system: string): boolean =>
+    own(run.blockProblems, system) !== undefined && run.blockedByUs.some(one => one.system === system);
+  return Object.entries(run.access)
+    .filter(([system, access]) => access === 'blocked' || (access === 'open' && isPartly(system)))
+    .map(([system]) => system);
+}
+
 export function stepOf(run: Pick<Run, 'plan'>, id: string): PlanStep | undefined {
   return run.plan?.steps.find(step => step.id === id);
 }

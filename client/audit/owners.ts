@@ -71,7 +71,7 @@ function passageOf(
       case 'clear':
         return 'cleared';
       default:
-    
+        return step?.do === 'transfer' ? 'moved' : 'removed';
     }
   })();
   return {

@@ -205,6 +205,16 @@ const LIES: Lie[] = [
   ],
   [
     'I9',
+    /the catalog of crm did is not there any more, or was changed/,
+    'what a catalog did is changed',
+    'store',
+    rewritten(
+      'catalogs',
+      `update handover.catalogs set body = replace(body, 'transfer', 'remove') where system = 'crm'`,
+    ),
+  ],
+  [
+    'I9',
     /does not give its hash/,
     'a moment of the trail is changed',
     'store',

@@ -34,6 +34,7 @@ export interface PlanRow {
     revision: number;
     leaver: { id: string };
     mode: string;
+    systems: { system: string; catalog: string }[];
     accounts: { system: string; accounts: { identities: Record<string, string[]> }[] }[];
     steps: {
       id: string;
@@ -110,6 +111,8 @@ export interface Told {
   /** Who the leaver is in each system, for a run that never got as far as a plan. */
   known: Record<SystemName, string | null>;
   plans: PlanRow[];
+  /** What the catalogs do that the plans name. */
+  catalogs: { digest: string; system: string; body: string }[];
   pages: PageRow[];
   receipts: ReceiptRow[];
   images: ImageRow[];
@@ -196,6 +199,9 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
         leaver,
         known: { crm: leaver, desk: agentOf(before, leaver) },
         plans: parsed,
+        catalogs: await all('select digest, system, body from handover.catalogs where digest = any($1)', [
+          parsed.flatMap(row => row.plan.systems.map(one => one.catalog)),
+        ]),
         pages: await all<PageRow>(
           `select manifest, step, page, round, origin, count, keys, assignment
              from handover.manifest_pages where manifest = any($1) order by step, page`,

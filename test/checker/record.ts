@@ -211,6 +211,11 @@ export function checkAudit({ runs, effects }: Tied, say: Say): void {
     for (const { digest } of run.plans)
       if (!bodies('planned').some(body => body.digest === digest))
         say('I9', `plan ${digest.slice(0, 12)} is not in the trail`);
+    for (const { system, catalog } of run.plans.flatMap(({ plan }) => plan.systems)) {
+      const kept = run.catalogs.find(one => one.digest === catalog && one.system === system);
+      if (!kept || sha256(kept.body) !== catalog)
+        say('I9', `what the catalog of ${system} did is not there any more, or was changed`);
+    }
     // A step that was broken off has no entry of its own: then the closing entry lists its receipts, and
     // until then the ledger alone.
     const ends = new Set(

@@ -317,6 +317,52 @@ describe('systems without transactions', () => {
   });
 });
 
+/** Every other ticket, a seat and a draft of Alice's were taken up under an account that she had before. */
+const FORMER = 'agent "6"';
+function formerAccount(): void {
+  desk.members.set(FORMER, { ...desk.members.get(ALICE.desk)!, id: FORMER });
+  for (const [n, key] of TICKETS.entries()) if (n % 2 === 0) desk.list('tickets').get(key)!.owner = FORMER;
+  desk.list('seats').get('s2')!.owner = FORMER;
+  desk.list('drafts').get('d1')!.owner = FORMER;
+}
+
+describe.each(['intended', 'happened'] as const)(
+  'a person with two accounts, where every effect dies once at the point "%s"',
+  point => {
+    beforeEach(() => begin(new Crashes(point)));
+
+    test('everything moves from both, once, with whose it was on record, and both are off', async () => {
+      formerAccount();
+      const started = await ask({ identities: { desk: { user: [ALICE.desk, FORMER] } } });
+      await approve(started.run);
+      const status = await ended(started.run);
+      expect(status.outcome, status.sentence).toBe('completed');
+      expect(changedBy(status)).toEqual(HELD);
+      expect([...desk.list('tickets').values()].filter(one => one.owner !== MAYA.desk)).toEqual([
+        { key: 'another', owner: 'agent "9"', label: 'the another' },
+      ]);
+      expect([desk.members.get(ALICE.desk)!.status, desk.members.get(FORMER)!.status]).toEqual([
+        'off',
+        'off',
+      ]);
+      const log = [...desk.log, ...office.log];
+      expect(new Set(log).size).toBe(log.length);
+      expect(log).toHaveLength(TICKETS.length + 3 + 5 + 3);
+      const { rows } = await world.db.store!.query(
+        `select key, r.owners[r.owner_of[held.n - r.first] + 1] as owner
+           from handover.receipts r join handover.manifest_pages p using (manifest, step, page)
+          cross join unnest(p.keys) with ordinality as held (key, n)
+          where r.offboarding = $1 and r.step = 'desk/tickets' and r.state = 'done'
+            and held.n > r.first and held.n <= r.first + r.count`,
+        [started.offboardingId],
+      );
+      expect(Object.fromEntries(rows.map(row => [row.key, row.owner]))).toEqual(
+        Object.fromEntries(TICKETS.map((key, n) => [key, n % 2 === 0 ? FORMER : ALICE.desk])),
+      );
+    });
+  },
+);
+
 describe.each(POINTS)('every effect dies once at the point "%s"', point => {
   const crashes = new Crashes(point);
   beforeEach(() => begin(crashes));

@@ -175,6 +175,39 @@ test.each([
   expect(await statusOf()).toEqual(expected);
 });
 
+test('of two accounts only the one that this run blocked is given back', async () => {
+  await small.db.desk.query(
+    `insert into agents (id, name, email, status) values (99, 'Alice A.', $1, 'locked')`,
+    [mail(small, 'alice')],
+  );
+  const identities = { desk: { user: ['17', '99'] } };
+  const run = await start(small, { departure: 'unplanned', identities });
+  expect(await planned(small, run)).toMatchObject({ access: { crm: 'blocked', desk: 'blocked' } });
+  await must(small, run, 'cancel', 'olivia', { access: 'restore' });
+  expect(await result(run)).toMatchObject({ access: { crm: 'open', desk: 'open' } });
+  const agents = await small.db.desk.query('select status from agents where id in (17, 99) order by id');
+  expect(agents.rows).toEqual([{ status: 'active' }, { status: 'locked' }]);
+});
+
+test('one of two accounts that cannot be blocked leaves access open, and the other block is given back', async () => {
+  await small.db.desk.query(`insert into agents (id, name, email) values (99, 'Alice A.', $1)`, [
+    mail(small, 'alice'),
+  ]);
+  const mischief = await refuse(small.db.desk, 'agents', `new.status = 'locked' and new.id = 99`);
+  const identities = { desk: { user: ['17', '99'] } };
+  const run = await start(small, { departure: 'unplanned', identities });
+  const status = await planned(small, run);
+  await mischief.mend();
+  expect(status).toMatchObject({ access: { desk: 'open' }, blockProblems: { desk: expect.any(String) } });
+  expect(status.blockedByUs.find(({ system }) => system === 'desk')!.accounts).toMatchObject([
+    { identities: { user: ['17'] } },
+  ]);
+  await must(small, run, 'cancel', 'olivia', { access: 'restore' });
+  await result(run);
+  const agents = await small.db.desk.query('select status from agents where id in (17, 99) order by id');
+  expect(agents.rows).toEqual([{ status: 'active' }, { status: 'active' }]);
+});
+
 test('sign-in is given back although there never was a plan', async () => {
   const run = await start(small, { departure: 'unplanned', successor: mail(small, 'ines') });
   expect(await planned(small, run)).toMatchObject({

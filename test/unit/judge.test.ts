@@ -377,6 +377,13 @@ describe('pause, cancel, retry', () => {
     expect({ ...amended, ...changesOf(verdictOf(amended, 'finish')) }.turn?.kind).toBe('finish');
   });
 
+  test('a block of one account beside one that failed is a block', () => {
+    const blockedByUs = [{ system: 'hr', accounts: [{ identities: {}, active: true, blocked: false }] }];
+    const partly = runIn('executing', { access: { hr: 'open' }, blockProblems: { hr: 'no' }, blockedByUs });
+    expect(verdictOf(partly, 'cancel').sentence).toMatch(/Sign-in is blocked in "hr"/);
+    expect(verdictOf({ ...partly, blockProblems: {} }, 'cancel')).toMatchObject({ accepted: true });
+  });
+
   test('a cancellation must say what becomes of a block', () => {
     const blocked = runIn('scheduled', { access: { crm: 'blocked', hr: 'open' } });
     expect(verdictOf(blocked, 'cancel')).toEqual(

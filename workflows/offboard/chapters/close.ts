@@ -52,7 +52,10 @@ async function restore(desk: Desk): Promise<void> {
     const input = { offboardingId: run.offboardingId, system, accounts, turn: run.turns };
     const restored = await ask(quick.restoreAccess, `Give sign-in back in ${system}`, input);
     if (restored.ok && restored.value.access === 'open')
-      desk.change({ access: { ...run.access, [system]: 'open' } });
+      desk.change({
+        access: { ...run.access, [system]: 'open' },
+        blockedByUs: run.blockedByUs.filter(one => one.system !== system),
+      });
   }
 }
 

@@ -3,7 +3,7 @@
  * whether it fits.
  */
 import type { RunState } from '../../../domain/model.js';
-import { doneSoFar, notSwitchedOff, type Run, type Turn } from '../../../domain/run.js';
+import { blockedSystems, doneSoFar, notSwitchedOff, type Run, type Turn } from '../../../domain/run.js';
 import { expirySentence } from '../../../domain/waiting.js';
 import { close, type Desk, type Happening } from '../desk.js';
 
@@ -46,8 +46,6 @@ function finished(run: Run, { by, reason }: Extract<Turn, { kind: 'finish' }>): 
 
 /** Rejection, expiry and cancellation may keep a block, and say so. */
 export function blockNote(run: Run): string {
-  const blocked = Object.entries(run.access).filter(([, access]) => access === 'blocked');
-  return blocked.length > 0
-    ? ` Sign-in stays blocked in ${blocked.map(([system]) => system).join(', ')}.`
-    : '';
+  const blocked = blockedSystems(run);
+  return blocked.length > 0 ? ` Sign-in stays blocked in ${blocked.join(', ')}.` : '';
 }
