@@ -1,4 +1,5 @@
 /** Who is asked, who is reminded, who is told, and when a run expires: the bells of every kind of wait. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { policySchema } from '../../domain/policy.js';
 import type { Run, Waiting } from '../../domain/run.js';
@@ -160,4 +161,13 @@ describe('by when', () => {
     expect(dueAt(waiting('executing'))).toBeNull();
     expect(dueAt(waiting('closed'))).toBeNull();
   });
+});
+
+test('docs/operators.md shows the same waits', () => {
+  const page = readFileSync(new URL('../../docs/operators.md', import.meta.url), 'utf8');
+  const rows = Object.entries(WAITS).map(([on, { audience, escalation, expires }]) => {
+    const end = expires ? '`expired`' : 'goes on waiting';
+    return `| \`${on}\` | ${audience.join(', ')} | ${escalation.join(', ')} | ${end}`;
+  });
+  for (const row of rows) expect(page, `The rows to show are:\n${rows.join('\n')}`).toContain(row);
 });
