@@ -2,6 +2,7 @@
  * Whatever has closed is archived by looks that begin by themselves, however it closed, and whatever stands in
  * the way of one history or one system stands in nobody else's.
  */
+import { randomUUID } from 'node:crypto';
 import type { ScheduleHandle } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
 import { ensureArchiveSchedule, renewArchiveSchedule } from '../../runtime/archive-schedule.js';
@@ -236,6 +237,19 @@ describe('a look', () => {
     expect(await intended()).toEqual([]);
     const [receipt] = await rows('receipts', 'mark = $1', owed.mark);
     expect(receipt).toMatchObject({ state: 'done', sure: 'asked' });
+  });
+
+  test('strikes off the register what Temporal has forgotten, and nothing that is open', async () => {
+    const open = await start(small);
+    await planned(small, open);
+    const forgotten = randomUUID();
+    await small.db.store.query(
+      `insert into handover.open_runs (leaver, human, offboarding, workflow, preview) values ('gone', 'gone', $1, $2, false)`,
+      [forgotten, small.world.offboardings.ids.offboarding('gone')],
+    );
+    await small.world.offboardings.archive();
+    expect(await rows('open_runs', 'offboarding = $1', forgotten)).toEqual([]);
+    expect(await rows('open_runs', 'offboarding = $1', open.offboardingId)).toHaveLength(1);
   });
 
   test('that is long goes on in a fresh execution, with what it did so far', async () => {
