@@ -59,9 +59,15 @@ export async function beginSteps(
   );
 }
 
-/** Strikes off every run that has closed without saying so. */
+/** Strikes off every run that has closed without saying so, or that Temporal has forgotten. */
 export async function reconcileRegister(deps: Deps): Promise<void> {
-  for (const run of await deps.store.runs.all()) await isOpen(deps, run);
+  const register = await deps.store.runs.all();
+  if (register.length === 0) return;
+  // A thousand runs may wait for weeks: they are listed, and only what is not among them is asked about.
+  const query = `WorkflowType = "offboardUser" and ExecutionStatus = "Running" and WorkflowId STARTS_WITH "${deps.ids.offboardings}"`;
+  const listed = new Set<string>();
+  for await (const run of deps.temporal.workflow.list({ query })) listed.add(run.workflowId);
+  for (const run of register) if (!listed.has(run.workflow)) await isOpen(deps, run);
 }
 
 /** False: the run has closed, and is no longer in the register. */

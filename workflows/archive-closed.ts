@@ -31,5 +31,5 @@ export async function archiveClosed(request?: ArchiveRequest | null, sofar?: Sof
   }
 }
 
-/** Events. */
-const LONG = 2_000;
+/** Events: about ten thousand histories stored. */
+const LONG = 600;

@@ -44,6 +44,7 @@ export async function offboardAll(
         report.steps.reduce((sum, step) => sum + step.changed, 0) !== moved(size),
     );
     if (wrong) throw new Error(`An offboarding ended as ${wrong.outcome}: ${wrong.sentence}`);
+    await everybodyIsArchived(env.HANDOVER_STORE_URL!, size.leavers);
     const { ms } = await span(engine.client, 'ours');
     const histories = await Promise.all(runs.map(run => engine.offboardings.handle(run).fetchHistory()));
     // The front door looks two people up, one after the other.
@@ -51,6 +52,13 @@ export async function offboardAll(
   } finally {
     await engine.stop();
   }
+}
+
+async function everybodyIsArchived(store: string, leavers: number): Promise<void> {
+  await withClient(store, async client => {
+    const { rows } = await client.query('select count(*)::int as n from handover.archives');
+    if (rows[0].n !== leavers) throw new Error(`${rows[0].n} of ${leavers} histories were archived.`);
+  });
 }
 
 /**

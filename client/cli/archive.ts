@@ -1,7 +1,9 @@
 /** `handover archive`: stores at once what has closed, instead of within minutes. */
 import type { Command } from '@commander-js/extra-typings';
+import { WorkflowFailedError } from '@temporalio/client';
 import type { ArchiveReport } from '../../domain/archive.js';
 import { clean } from '../clean.js';
+import { Problem, problemOf } from '../problem.js';
 import { findRun } from '../which-run.js';
 import { type Context, inSession, newCommand } from './command.js';
 import { EXIT } from './exit.js';
@@ -15,7 +17,7 @@ export function registerArchive(program: Command, context: Context): void {
         inSession(context, options, async ({ reach, terminal }) => {
           const run = given === undefined ? null : await findRun(reach, given);
           const offboardings = await reach.offboardings();
-          const report = await reach.ask(() => offboardings.archive(run?.workflowId));
+          const report = await reach.ask(() => offboardings.archive(run?.workflowId)).catch(unanswered);
           const open = run?.status === 'RUNNING' && report.stored === 0;
           terminal.json({ ...report });
           tell(
@@ -26,6 +28,18 @@ export function registerArchive(program: Command, context: Context): void {
           return report.failed === 0 ? EXIT.done : EXIT.changed;
         }),
       ),
+  );
+}
+
+function unanswered(error: unknown): never {
+  if (error instanceof WorkflowFailedError)
+    throw new Problem('out-of-reach', `The look failed: ${error.cause?.message}`, { cause: error });
+  const problem = problemOf(error);
+  if (problem.kind !== 'out-of-reach') throw problem;
+  throw new Problem(
+    'out-of-reach',
+    `${problem.message} The look that was asked for goes on by itself; --timeout waits longer for it.`,
+    { cause: error },
   );
 }
 

@@ -224,6 +224,11 @@ test('without a worker nobody waits for ever, and the answer can be asked for ag
     out: '',
     err: expect.stringContaining(`--id ${ids.decision}`),
   });
+  expect(await cli('archive', '--timeout', '1')).toMatchObject({
+    code: 6,
+    out: '',
+    err: expect.stringContaining('goes on by itself'),
+  });
   await small.world.restartWorker();
   expect(await cli(...decision, '--id', ids.decision)).toMatchObject({ code: 0 });
   expect((await small.world.offboardings.status(run)).decided).toBe(1);

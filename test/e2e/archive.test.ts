@@ -2,6 +2,7 @@
  * Whatever has closed is archived by looks that begin by themselves, however it closed, and whatever stands in
  * the way of one history or one system stands in nobody else's.
  */
+import { randomUUID } from 'node:crypto';
 import type { ScheduleHandle } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
 import { ensureArchiveSchedule, renewArchiveSchedule } from '../../runtime/archive-schedule.js';
@@ -20,10 +21,20 @@ import { useSmallWorld } from '../small-world/world.js';
 /** Keeps the answer of the next `runSteps`, so that a run is terminated in the middle of its steps. */
 let kept: { reached(): void; released: Promise<void> } | null = null;
 
+/** When each part of a look says that it began, and for how many parts there is said to be more to do. */
+const parts = { began: [] as string[], more: 0 };
+
 const small = useSmallWorld({
   check: false,
   wrap: activities => ({
     ...activities,
+    async archiveClosed(input: Parameters<typeof activities.archiveClosed>[0]) {
+      const part = await activities.archiveClosed(input);
+      parts.began.push(input.began);
+      if (parts.more === 0) return part;
+      parts.more--;
+      return { report: { ...part.report, stored: 1 }, more: true };
+    },
     async runSteps(input: Parameters<typeof activities.runSteps>[0]) {
       const result = await activities.runSteps(input);
       const now = kept;
@@ -226,6 +237,37 @@ describe('a look', () => {
     expect(await intended()).toEqual([]);
     const [receipt] = await rows('receipts', 'mark = $1', owed.mark);
     expect(receipt).toMatchObject({ state: 'done', sure: 'asked' });
+  });
+
+  test('strikes off the register what Temporal has forgotten, and nothing that is open', async () => {
+    const open = await start(small);
+    await planned(small, open);
+    const forgotten = randomUUID();
+    await small.db.store.query(
+      `insert into handover.open_runs (leaver, human, offboarding, workflow, preview) values ('gone', 'gone', $1, $2, false)`,
+      [forgotten, small.world.offboardings.ids.offboarding('gone')],
+    );
+    await small.world.offboardings.archive();
+    expect(await rows('open_runs', 'offboarding = $1', forgotten)).toEqual([]);
+    expect(await rows('open_runs', 'offboarding = $1', open.offboardingId)).toHaveLength(1);
+  });
+
+  test('that is long goes on in a fresh execution, with what it did so far', async () => {
+    await small.world.offboardings.archive();
+    parts.began.length = 0;
+    parts.more = 110;
+    const { ids } = small.world.offboardings;
+    const look = await temporal().workflow.start('archiveClosed', {
+      taskQueue: small.world.config.temporal.taskQueue,
+      workflowId: ids.look('a-long-one'),
+      args: [{ everything: true }],
+    });
+    const { runId } = await look.describe();
+    expect(await look.result()).toMatchObject({ stored: 110, failures: [] });
+    const first = temporal().workflow.getHandle(look.workflowId, runId);
+    expect((await first.describe()).status.name).toBe('CONTINUED_AS_NEW');
+    expect(parts.began).toHaveLength(111);
+    expect(new Set(parts.began).size).toBe(1);
   });
 
   test('believes nobody who starts a run by hand and says that it is another offboarding', async () => {

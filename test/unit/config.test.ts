@@ -61,3 +61,18 @@ test('a directory called "constructor" is no system of the file', () => {
   );
   expect(() => readConfig(file, {})).toThrow('"constructor" is no system of this file; known are crm');
 });
+
+test('the task queue is named as the installation is, unless the file says another', () => {
+  const read = (more: string) => {
+    const file = join(dir, 'named.yaml');
+    writeFileSync(
+      file,
+      `version: 1\ndirectory: crm\nsystems: { crm: { catalog: crm.yaml, connection: CRM_URL } }\nstore: { connection: STORE_URL }\n${more}`,
+    );
+    const { installation, temporal } = readConfig(file, {});
+    return [installation, temporal.taskQueue];
+  };
+  expect(read('')).toEqual(['handover', 'handover']);
+  expect(read('installation: acme-eu\n')).toEqual(['acme-eu', 'acme-eu']);
+  expect(read('installation: acme-eu\ntemporal: { taskQueue: big }\n')).toEqual(['acme-eu', 'big']);
+});
