@@ -92,12 +92,10 @@ async function* pagesOf<T>(all: AsyncIterable<T>): AsyncIterable<T[]> {
   if (page.length > 0) yield page;
 }
 
-/** Tries again what could not be stored before. */
+/** Tries again what earlier looks could not store. */
 async function storeAgain(deps: Deps, input: ArchiveClosedInput, report: ArchiveReport): Promise<void> {
-  for (const { run, workflow } of await deps.store.looks.failures(AGAIN)) {
+  for (const { run, workflow } of await deps.store.looks.failures(AGAIN, new Date(input.began))) {
     if (input.workflowId !== null && workflow !== input.workflowId) continue;
-    // One that failed a moment ago, in this look.
-    if (report.failures.some(failure => failure.workflowId === workflow)) continue;
     const closed = await described(deps.temporal, workflow, run);
     if (closed) await keep(deps, closed, report);
     else {

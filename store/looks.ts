@@ -17,8 +17,8 @@ export interface Looks {
   /** The newest look that went through everything; null = there was none. */
   last(): Promise<{ began: Date; finished: Date } | null>;
   finished(began: Date): Promise<void>;
-  /** Those that were tried longest ago first. */
-  failures(limit: number): Promise<HistoryFailure[]>;
+  /** Those that were tried longest ago first; `before`: only those that were not tried since. */
+  failures(limit: number, before?: Date): Promise<HistoryFailure[]>;
   failed(failure: Pick<HistoryFailure, 'run' | 'workflow' | 'why'>): Promise<void>;
   /** Stored after all, or gone for good. */
   settled(run: string): Promise<void>;
@@ -40,10 +40,11 @@ export function looksOf(pool: Pool): Looks {
         [began],
       );
     },
-    async failures(limit) {
+    async failures(limit, before) {
       const { rows } = await pool.query(
-        'select run, workflow, why, since from handover.archive_failures order by tried limit $1',
-        [limit],
+        `select run, workflow, why, since from handover.archive_failures
+          where tried < coalesce($2::timestamptz, 'infinity') order by tried limit $1`,
+        [limit, before ?? null],
       );
       return rows as HistoryFailure[];
     },
