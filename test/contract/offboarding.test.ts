@@ -288,7 +288,7 @@ describe('systems without transactions', () => {
 
   test('a list whose pages shift is never an empty one: the plan says which, and waits', async () => {
     let n = 0;
-    desk.betweenPages = category => {
+    desk.beforePage = async category => {
       if (category === 'tickets')
         desk.list('tickets').set(`late-${n}`, { key: `late-${n++}`, owner: ALICE.desk, label: 'late' });
     };
@@ -298,7 +298,7 @@ describe('systems without transactions', () => {
     expect(stuck.findings.map(finding => finding.message).join('\n')).toMatch(
       /desk\/tickets.*could not be read whole/,
     );
-    desk.betweenPages = () => {};
+    desk.beforePage = async () => {};
     for (const key of [...desk.list('tickets').keys()])
       if (key.startsWith('late-')) desk.list('tickets').delete(key);
     await decide(run, 'retry');
