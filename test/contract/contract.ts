@@ -34,7 +34,7 @@ import {
  * Keys that somebody once took apart at the wrong place: numbers beyond 2^53, quotes, commas, braces, other
  * scripts, blanks.
  */
-const ODD_KEYS = [
+export const ODD_KEYS = [
   '9007199254740993',
   '123456789012345678901234567890',
   "it's",
