@@ -7,7 +7,7 @@
  * `HandoverFailure` and nothing else (an abort through `signal` surfaces as the signal's reason, and what a
  * witness throws as it is).
  */
-import type { AccessVerb, Done, Fate, Intent, Undoing, Work } from '../domain/effect.js';
+import type { AccessVerb, Done, Fate, Intended, Intent, Undoing, Work } from '../domain/effect.js';
 import type { KeySpan, Keys } from '../domain/keys.js';
 import type {
   Account,
@@ -153,19 +153,25 @@ export interface Reader {
    * where what was collected is not the total).
    */
   readonly inventoryBy: 'snapshot' | 'walk';
-  /** A category that cannot be read comes back incomplete, by name, and never as "nothing". */
+  /**
+   * A category that cannot be read comes back incomplete, by name, and never as "nothing". What passes (the
+   * system is away, or throttles) is thrown instead: it is tried again.
+   */
   inventory(
     accounts: readonly Account[],
     categories: readonly string[],
     signal?: AbortSignal,
   ): Promise<CategoryInventory[]>;
-  /** Every key that the accounts hold now, each once. `attribute` adds that attribute's value per key. */
+  /**
+   * Every key that the accounts hold now, each once; throws where that cannot be read whole, at the latest
+   * after the last page. `attribute` adds that attribute's value per key.
+   */
   pages(
     accounts: readonly Account[],
     category: string,
     options: { size: number; attribute?: string; signal?: AbortSignal },
   ): AsyncIterable<KeyPage>;
-  /** A page of items for human eyes. */
+  /** A page of items for human eyes. Throws where it cannot be read, like `pages`. */
   items(
     accounts: readonly Account[],
     category: string,
@@ -188,19 +194,21 @@ export interface Effects {
    * Does the work, or the first part of it (`Intent.took`). A batch is changed compare-and-set on the old
    * owner, and says which owner each item had (`Intent.owners`); an item that the system refuses is reported as
    * an exception while the rest goes through. An access change is about one account, and idempotent: an account
-   * that is in that state already is an effect with nothing changed; guards that forbid it are checked as late
-   * as the system allows.
+   * that is in that state already is an effect with nothing changed, known as such in the intent, so that an
+   * undo never lifts what others had set; guards that forbid it are checked as late as the system allows.
    */
   apply(work: Work, witness: Witness, signal?: AbortSignal): Promise<Done>;
   /**
-   * What became of an intent whose end nobody saw: by asking the system where it can be asked, or else by
-   * reading it again. `work` is what the intent took.
+   * What became of an intent whose end nobody saw, or whose `apply` threw after it was durable: by asking the
+   * system where it can be asked, or else by reading it again. `work` is what the intent took, its keys cut to
+   * that. What the intent knew already stays so. Once it has said `did-not`, the effect must not happen any
+   * more.
    */
-  fateOf(work: Work, intent: Intent, signal?: AbortSignal): Promise<Fate>;
+  fateOf(work: Work, intent: Intended, signal?: AbortSignal): Promise<Fate>;
   /**
    * Gives back what an effect changed, compare-and-set on what we wrote: what is no longer so is reported as
    * `taken` and left alone, and what cannot be given back (a deleted row whose secret columns nobody kept) as
-   * `failed`, with the reason.
+   * `failed`, with the reason. Nothing but the contract calls it yet: undo comes later.
    */
   restore(undoing: Undoing, witness: Witness, signal?: AbortSignal): Promise<Done>;
 }

@@ -13,28 +13,68 @@ export interface Page<T> {
   total?: number | null;
 }
 
+/** Reads the page at `cursor`, the first one at null. What it throws is passed on. */
+export type ReadPage<T> = (cursor: string | null) => Promise<Page<T>>;
+
 export type Walked<T> = { complete: true; items: T[] } | { complete: false; problem: string };
 
 /**
- * @param read reads the page at `cursor`, the first one at null; what it throws is passed on
  * @param keyOf names an item
  * @param tries how often a walk that others disturbed is begun anew
  */
-export async function walk<T>(
-  read: (cursor: string | null) => Promise<Page<T>>,
-  keyOf: (item: T) => string,
-  tries = 3,
-): Promise<Walked<T>> {
+export async function walk<T>(read: ReadPage<T>, keyOf: (item: T) => string, tries = 3): Promise<Walked<T>> {
   for (;;) {
     const walked = await once(read, keyOf);
     if (walked.complete || --tries <= 0) return walked;
   }
 }
 
-async function once<T>(
-  read: (cursor: string | null) => Promise<Page<T>>,
+/**
+ * Several lists as one, where the system gives out one per account. What moves from a list that is still to be
+ * read to one that has been is seen in neither, and the other way round in both: so no item may come twice,
+ * and several lists are whole only where two looks in a row agree.
+ */
+export async function walkAll<T>(
+  lists: readonly ReadPage<T>[],
+  keyOf: (item: T) => string,
+  tries = 3,
+): Promise<Walked<T>> {
+  const [only] = lists;
+  if (only && lists.length === 1) return walk(only, keyOf, tries);
+  let before: Walked<T> | null = null;
+  for (let n = 0; n <= tries; n++) {
+    const walked: Walked<T> = await oneAfterTheOther(lists, keyOf);
+    if (before && agree(before, walked, keyOf)) return walked;
+    before = walked;
+  }
+  if (before && !before.complete) return before;
+  return incomplete('items went from one list to another while they were read');
+}
+
+async function oneAfterTheOther<T>(
+  lists: readonly ReadPage<T>[],
   keyOf: (item: T) => string,
 ): Promise<Walked<T>> {
+  const items = new Map<string, T>();
+  for (const read of lists) {
+    const walked = await once(read, keyOf);
+    if (!walked.complete) return walked;
+    for (const item of walked.items) {
+      const key = keyOf(item);
+      if (items.has(key)) return incomplete(`the item ${key} came in two lists: somebody moved it meanwhile`);
+      items.set(key, item);
+    }
+  }
+  return { complete: true, items: [...items.values()] };
+}
+
+function agree<T>(one: Walked<T>, other: Walked<T>, keyOf: (item: T) => string): boolean {
+  if (!one.complete || !other.complete || one.items.length !== other.items.length) return false;
+  const keys = new Set(one.items.map(keyOf));
+  return other.items.every(item => keys.has(keyOf(item)));
+}
+
+async function once<T>(read: ReadPage<T>, keyOf: (item: T) => string): Promise<Walked<T>> {
   const items = new Map<string, T>();
   const cursors = new Set<string>();
   let total: number | null = null;

@@ -17,6 +17,7 @@ export interface Batch {
   /** Whose items these are: the owner may be any value of the category's identity in any of them. */
   accounts: readonly Account[];
   keys: Keys;
+  /** How many keys these are: all of them. What an effect did not take has been cut off when it is settled. */
   count: number;
   /** What is written as the new owner, for transfers (null = unassigned). Empty for other dispositions. */
   takers: (string | null)[];
@@ -50,11 +51,6 @@ export interface Effect {
   /** Number of items changed per taker, in their order. Empty where nobody takes over. */
   perTaker: number[];
   exceptions: ItemException[];
-  /**
-   * What an undo needs beyond the old owner: rows as they were (secret columns left out), one JSON value
-   * each.
-   */
-  before: unknown[];
 }
 
 /**
@@ -81,11 +77,19 @@ export interface Intent {
   /** Whose the items are until then: afterwards nobody could say. */
   owners: OldOwners;
   /**
-   * The effect, where it is known before it is made final (a transaction before COMMIT); null where only the
-   * answer tells.
+   * What an undo needs beyond the old owner: items as they are until then (secret columns left out), one JSON
+   * value each. Of more than are changed in the end it does no harm.
+   */
+  before: unknown[];
+  /**
+   * The effect, where it is known before it is made final: a transaction before COMMIT, or an account that is in
+   * that state already (`changed: 0`, and nothing is sent). Null where only the answer tells.
    */
   effect: Effect | null;
 }
+
+/** An intent as it is asked about later: who asks has no need to carry the items as they were. */
+export type Intended = Omit<Intent, 'before'>;
 
 export interface Done extends Intent {
   effect: Effect;
@@ -113,9 +117,10 @@ export function leastSure(effects: readonly (Sure | null)[]): Sure | null {
   return effects.includes('asked') ? 'asked' : null;
 }
 
-/** An effect that is to be given back. */
+/** An effect that is to be given back: `work` is what it took. */
 export interface Undoing {
   work: Work;
   owners: OldOwners;
+  before: readonly unknown[];
   effect: Effect;
 }

@@ -8,7 +8,7 @@
  *   account       one entry of a person in a system: one or several identities, each with one or several values. A person
  *                 may have several accounts in a system, or none: then they are *absent* there
  *   category      one kind of thing a person can hold in a system; an *item* is one such thing, named by its key
- *   disposition   what happens to a category: transfer, remove, revoke, clear, acknowledge, keep
+ *   disposition   what happens to a category: transfer, remove, revoke, clear, acknowledge, keep (a table in ARCHITECTURE.md)
  *   inventory     what the leaver holds now: per category a count, a fingerprint and whether it is complete
  *   manifest      the keys behind an approved inventory, in pages
  *   plan          the ordered steps with successors; each revision has a digest

@@ -6,7 +6,7 @@
 import type { AccessVerb, Batch, Effect, Intent, Mark, Sure } from '../domain/effect.js';
 import type { Identities, ItemException } from '../domain/model.js';
 import { canonicalJson } from '../domain/plan.js';
-import { imagesOf, NO_IMAGES, readImages } from './before-images.js';
+import { imagesOf, readImages } from './before-images.js';
 import type { Pool } from './database.js';
 import { sha256 } from './digest.js';
 import { numbersOf, sharesOf } from './keys.js';
@@ -28,8 +28,8 @@ export interface NewReceipt extends ReceiptId, Intent {
   takers: (string | null)[];
 }
 
-/** `effect.before` is left out of what is read back: see `before`. */
-export interface Receipt extends NewReceipt {
+/** What items were (`before`) is left out of what is read back: `Ledger.before` fetches it. */
+export interface Receipt extends Omit<NewReceipt, 'before'> {
   state: 'intended' | 'done' | 'aborted';
   /** Null while it is intended. */
   sure: Sure | null;
@@ -106,7 +106,7 @@ export function ledgerOf(pool: Pool): Ledger {
     (await pool.query(`select * from handover.receipts where ${where}`, values)).rows.map(receiptOf);
   return {
     async begin(receipt, done, scheduled) {
-      const images = receipt.effect ? imagesOf(receipt.effect.before) : NO_IMAGES;
+      const images = imagesOf(receipt.before);
       const { rowCount } = await pool.query({
         name: 'handover-begin',
         // Whoever raises the fence waits for this lock, and is waited for.
@@ -180,22 +180,11 @@ export function ledgerOf(pool: Pool): Ledger {
       } else {
         const [stored] = await select(which, id.slice(0, 5));
         if (!stored) return;
-        const images = imagesOf(ending.effect.before);
         await pool.query(
-          `with receipt as (
-             update handover.receipts
-                set state = 'done', sure = $6, (${EFFECT}) = row ($7, $8, $9, $10, $11, $12, $13, $14)
-              where ${which} returning before_images)
-           insert into handover.before_images (images, n, digest, salt, body)
-           select before_images, n, digest, salt, body
-             from receipt, unnest($15::text[], $16::text[], $17::text[]) with ordinality as row (digest, salt, body, n)`,
-          [
-            ...id,
-            ...effectColumns(stored, ending.effect, images.name),
-            images.digests,
-            images.salts,
-            images.bodies,
-          ],
+          `update handover.receipts
+              set state = 'done', sure = $6, (${EFFECT}) = row ($7, $8, $9, $10, $11, $12, $13, $14)
+            where ${which}`,
+          [...id, ...effectColumns(stored, ending.effect, stored.images)],
         );
       }
     },
@@ -308,7 +297,11 @@ function sum(receipts: Receipt[], touched: ReadonlyMap<string, string[]>): StepT
 }
 
 /** What a receipt's digest is over: everything but how it ended. `images` names the before-images. */
-export function receiptDigest(receipt: NewReceipt, effect: Effect | null, images: string | null): string {
+export function receiptDigest(
+  receipt: Omit<NewReceipt, 'before'>,
+  effect: Effect | null,
+  images: string | null,
+): string {
   const { offboarding, manifest, step, page, part, first, took, did, accounts, takers, mark } = receipt;
   const { values, perKey } = receipt.owners;
   return sha256(
@@ -336,7 +329,11 @@ export function receiptDigest(receipt: NewReceipt, effect: Effect | null, images
 }
 
 /** Values of the columns that EFFECT names. */
-function effectColumns(receipt: NewReceipt, effect: Effect | null, images: string | null): unknown[] {
+function effectColumns(
+  receipt: Omit<NewReceipt, 'before'>,
+  effect: Effect | null,
+  images: string | null,
+): unknown[] {
   return [
     effect?.changed ?? null,
     effect?.merged ?? 0,
@@ -374,7 +371,6 @@ function receiptOf(row: Record<string, unknown>): Receipt {
             merged: row.merged as number,
             perTaker: row.per_taker as number[],
             exceptions: JSON.parse(row.exceptions as string) as ItemException[],
-            before: [],
           },
     images: row.before_images as string | null,
     digest: row.digest as string,

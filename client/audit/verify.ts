@@ -277,7 +277,7 @@ function digestOf(row: ReceiptRow): string | null {
     const owners = { values: row.owners, perKey: row.owner_of && sharesOf(row.owner_of) };
     const exceptions = JSON.parse(row.exceptions) as ItemException[];
     const accounts = JSON.parse(row.accounts) as Identities[];
-    const effect = { changed: changed ?? 0, merged, perTaker: row.per_taker, exceptions, before: [] };
+    const effect = { changed: changed ?? 0, merged, perTaker: row.per_taker, exceptions };
     const did = row.did as Receipt['did'];
     const receipt = {
       offboarding,

@@ -55,6 +55,21 @@ export function onlyFor(
   }
 }
 
+/** Keys that every catalog may have and that this kind does nothing with: given in silence, they would promise it. */
+export function notDone(
+  spec: CategoryHead,
+  kind: string,
+  keys: readonly ('label' | 'link' | 'attributes' | 'fires_at' | 'secret')[],
+  report: Report,
+  at: (...keys: Path) => Path,
+): void {
+  for (const key of keys) {
+    const given = spec[key];
+    if (given !== undefined && Object.keys(given).length > 0)
+      report(at(key), `the kind ${kind} does nothing with ${key}: leave it out`);
+  }
+}
+
 function shownFields(spec: CategoryHead): [Path, string][] {
   return [
     ...(spec.label ? [[['label'], spec.label] as [Path, string]] : []),

@@ -42,10 +42,10 @@ export async function change(
     let intended = false;
     const attempt = (change: (tx: Transaction) => Promise<Outcome>) =>
       target.session.transaction({ mode: 'write', doing, signal }, async tx => {
-        const { effect, owners } = await change(tx);
+        const { effect, owners, before } = await change(tx);
         intended = true;
         await tx.flush();
-        const intent = { mark: tx.mark, took: work.count, owners, effect };
+        const intent = { mark: tx.mark, took: work.count, owners, before, effect };
         await witness.intend(intent);
         return { ...intent, sure: 'asked' as const };
       });
@@ -61,7 +61,7 @@ export async function change(
   });
 }
 
-type Outcome = Pick<Done, 'effect' | 'owners'>;
+type Outcome = Pick<Done, 'effect' | 'owners' | 'before'>;
 
 /** A piece that was cut out of a batch: its keys one by one. */
 type Part = Omit<BoundBatch, 'keys' | 'assignment'> & { keys: string[]; assignment: number[] | null };
@@ -275,8 +275,9 @@ class Tally {
 
   outcome(): Outcome {
     const { changed, merged, exceptions } = this;
-    const effect = { changed, merged, perTaker: this.#perTaker, exceptions, before: this.#before };
-    return { effect, owners: { values: this.batch.owners, perKey: this.#ownerPerKey() } };
+    const effect = { changed, merged, perTaker: this.#perTaker, exceptions };
+    const owners = { values: this.batch.owners, perKey: this.#ownerPerKey() };
+    return { effect, owners, before: this.#before };
   }
 
   #ownerPerKey(): OldOwners['perKey'] {

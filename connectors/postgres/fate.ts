@@ -5,7 +5,7 @@
  */
 
 import { valuesOf } from '../../domain/accounts.js';
-import type { AccessChange, Batch, Fate, Intent, Work } from '../../domain/effect.js';
+import type { AccessChange, Batch, Fate, Intended, Work } from '../../domain/effect.js';
 import { parameterOf } from '../keys.js';
 import { keyOf } from './accounts.js';
 import { andWhen, type BoundCategory } from './binding.js';
@@ -17,7 +17,7 @@ import type { Target } from './target.js';
 export async function fateOf(
   target: Target,
   work: Work,
-  intent: Intent,
+  intent: Intended,
   signal?: AbortSignal,
 ): Promise<Fate> {
   const asked = await ask(target, intent.mark, signal);
@@ -71,7 +71,7 @@ interface Rows {
 async function readBatch(
   target: Target,
   work: Batch,
-  intent: Intent,
+  intent: Intended,
   why: string,
   signal?: AbortSignal,
 ): Promise<Fate> {
@@ -132,7 +132,7 @@ function count(
 async function readAccess(
   target: Target,
   { verb, account }: AccessChange,
-  intent: Intent,
+  intent: Intended,
   why: string,
   signal?: AbortSignal,
 ): Promise<Fate> {

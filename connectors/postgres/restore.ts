@@ -7,7 +7,7 @@
  *   deleted     the row is inserted again as it was (also a membership that the successor had already); where the catalog keeps
  *               columns of it secret, nobody has them any more, and the item says so
  */
-import type { Batch, Done, Effect, OldOwners, Undoing } from '../../domain/effect.js';
+import type { Batch, Done, Effect, Undoing } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { ItemException } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
@@ -21,15 +21,16 @@ import type { Target } from './target.js';
 
 export function restore(
   target: Target,
-  { work, owners: before, effect }: Undoing,
+  undoing: Undoing,
   witness: Witness,
   signal?: AbortSignal,
 ): Promise<Done> {
-  if (work.kind === 'access') return flipBack(target, work, effect, witness, signal);
+  const { work } = undoing;
+  if (work.kind === 'access') return flipBack(target, work, undoing.before, witness, signal);
   return target.bound(signal, async binding => {
     const c = binding.category(work.category);
     const doing = `giving back ${work.count} items of ${c.name}`;
-    const { items, lost } = returnsOf(c, work, before, effect);
+    const { items, lost } = returnsOf(c, work, undoing);
     return target.session.transaction({ mode: 'write', doing, signal }, async tx => {
       const back = new Set<string>();
       const exceptions: ItemException[] = [...lost];
@@ -42,9 +43,9 @@ export function restore(
       // Before the receipt is written, and not at COMMIT.
       await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
       const owners = { values: work.takers, perKey: work.assignment };
-      const given: Effect = { changed: back.size, merged: 0, perTaker: [], exceptions, before: [] };
+      const given: Effect = { changed: back.size, merged: 0, perTaker: [], exceptions };
       await tx.flush();
-      const intent = { mark: tx.mark, took: work.count, owners, effect: given };
+      const intent = { mark: tx.mark, took: work.count, owners, before: [], effect: given };
       await witness.intend(intent);
       return { ...intent, sure: 'asked' as const };
     });
@@ -64,13 +65,12 @@ interface Image {
 function returnsOf(
   c: BoundCategory,
   work: Batch,
-  before: OldOwners,
-  effect: Effect,
+  { owners: old, before, effect }: Undoing,
 ): { items: Return[]; lost: ItemException[] } {
   const excepted = new Set(effect.exceptions.map(exception => exception.key));
-  const images = new Map((effect.before as Image[]).map(image => [image.key, image]));
+  const images = new Map((before as readonly Image[]).map(image => [image.key, image]));
   const takers = work.assignment && numbersOf(work.assignment);
-  const owners = before.perKey && numbersOf(before.perKey);
+  const owners = old.perKey && numbersOf(old.perKey);
   const items: Return[] = [];
   const lost: ItemException[] = [];
   for (const [n, key] of listOf(work.keys).entries()) {
@@ -88,7 +88,7 @@ function returnsOf(
     if (why) lost.push({ key, kind: 'failed', why });
     else {
       const taker = work.takers[takers?.[n] ?? 0] ?? null;
-      const owner = before.values[owners?.[n] ?? 0] ?? null;
+      const owner = old.values[owners?.[n] ?? 0] ?? null;
       items.push({ key, how, taker, owner, row: image?.row ?? {}, wrote: image?.wrote ?? {} });
     }
   }

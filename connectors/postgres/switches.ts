@@ -51,9 +51,9 @@ export async function flip(
       await deleteRows(target, tx, binding, account, verb, spec, before);
       if (people.table.hasDeferred) await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
       await mustVerify(target, tx, people, user, verb, spec);
-      const effect: Effect = { changed, merged: 0, perTaker: [], exceptions: [], before };
+      const effect: Effect = { changed, merged: 0, perTaker: [], exceptions: [] };
       await tx.flush();
-      const intent = { mark: tx.mark, took: 1, owners: NO_OWNERS, effect };
+      const intent = { mark: tx.mark, took: 1, owners: NO_OWNERS, before, effect };
       await witness.intend(intent);
       return { ...intent, sure: 'asked' as const };
     });
@@ -77,7 +77,7 @@ interface AccountImage {
 export async function flipBack(
   target: Target,
   { verb, account }: AccessChange,
-  { before }: Effect,
+  before: readonly unknown[],
   witness: Witness,
   signal?: AbortSignal,
 ): Promise<Done> {
@@ -88,7 +88,7 @@ export async function flipBack(
       'configuration',
       `${target.system}: the catalog does not say how to ${verb} an account`,
     );
-  const images = before as AccountImage[];
+  const images = before as readonly AccountImage[];
   const image = images.find(one => one.key === user);
   const lost = images.filter(one => one.deleted).map(one => notKept(one.table, one.deleted!));
   const doing = `giving back what was changed by ${DOING[verb]}`;
@@ -109,9 +109,9 @@ export async function flipBack(
           why: 'the account is no longer as it was left: somebody has changed it since',
         });
       if (people.table.hasDeferred) await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
-      const effect: Effect = { changed: back, merged: 0, perTaker: [], exceptions, before: [] };
+      const effect: Effect = { changed: back, merged: 0, perTaker: [], exceptions };
       await tx.flush();
-      const intent = { mark: tx.mark, took: 1, owners: NO_OWNERS, effect };
+      const intent = { mark: tx.mark, took: 1, owners: NO_OWNERS, before: [], effect };
       await witness.intend(intent);
       return { ...intent, sure: 'asked' as const };
     });

@@ -352,7 +352,9 @@ describe('receipts', () => {
         expect(await owners()).toEqual({ 1: 3 });
       }),
     );
-    expect(intents).toEqual([{ mark: done.mark, took: 3, owners: done.owners, effect: done.effect }]);
+    expect(intents).toEqual([
+      { mark: done.mark, took: 3, owners: done.owners, before: [], effect: done.effect },
+    ]);
     expect(done.owners).toEqual({ values: [ALICE], perKey: null });
   });
 

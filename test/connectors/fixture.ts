@@ -11,7 +11,7 @@ import { keysOf } from '../../connectors/keys.js';
 import type { Catalog } from '../../connectors/postgres/catalog.js';
 import { createConnector, KINDS } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
-import type { AccessChange, AccessVerb, Batch, Effect, Intent, Mark } from '../../domain/effect.js';
+import type { AccessChange, AccessVerb, Batch, Effect, Intent } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, Identities } from '../../domain/model.js';
 import { createTestDatabase } from '../support/servers.js';
@@ -168,9 +168,9 @@ export async function changed(
   connector: Connector,
   batch: Batch,
   signal?: AbortSignal,
-): Promise<Effect & { mark: Mark }> {
+): Promise<Effect & Pick<Intent, 'mark' | 'before'>> {
   const intents: Intent[] = [];
-  const { mark, effect, took, sure } = await connector.apply(
+  const { mark, effect, before, took, sure } = await connector.apply(
     batch,
     witness(intent => intents.push(intent)),
     signal,
@@ -178,7 +178,7 @@ export async function changed(
   if (intents.length !== 1 || intents[0]!.effect !== effect || intents[0]!.mark !== mark)
     throw new Error(`${intents.length} receipts for one batch`);
   if (took !== batch.count || sure !== 'asked') throw new Error(`${took} keys of ${batch.count}, ${sure}`);
-  return { ...effect, mark };
+  return { ...effect, mark, before };
 }
 
 /** The failure that `work` ends with, by kind and message; anything else is thrown on. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { AccessVerb, Effect, Intent } from '../../domain/effect.js';
+import type { AccessVerb, Intent } from '../../domain/effect.js';
 import type { Person } from '../../domain/model.js';
 import {
   ALICE,
@@ -264,8 +264,10 @@ describe('guards', () => {
 });
 
 describe('switches', () => {
-  const flip = async (verb: AccessVerb, id: string, intend?: (intent: Intent) => unknown): Promise<Effect> =>
-    (await connector.apply(access(verb, id), witness(intend))).effect;
+  const flip = async (verb: AccessVerb, id: string, intend?: (intent: Intent) => unknown) => {
+    const { effect, before } = await connector.apply(access(verb, id), witness(intend));
+    return { ...effect, before };
+  };
 
   test('block and unblock, deactivate and reactivate change one row, keep how it was, and do nothing the second time', async () => {
     await bench.db.query(`INSERT INTO sessions VALUES ('canary', 3), ('canary', 3), ('other', 2)`);

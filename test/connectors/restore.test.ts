@@ -247,8 +247,7 @@ describe('what was removed, revoked or cleared', () => {
     await bench.db.query(`INSERT INTO projects VALUES ('a', 1)`);
     const work = await everything('reviewers', { do: 'clear', takers: [] });
     const done = await connector.apply(work, witness());
-    const purged = { ...done.effect, before: [] };
-    const back = await connector.restore({ work, ...done, effect: purged }, witness());
+    const back = await connector.restore({ work, ...done, before: [] }, witness());
     expect(exceptions(back)).toEqual(['a failed: nobody kept the row as it was: it may have been purged']);
   });
 });

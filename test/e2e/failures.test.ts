@@ -488,7 +488,8 @@ test('a receipt that nobody can settle is listed as intended, and the run closes
     takers: ['2'],
     mark: 'transaction 9223372036854775807',
     owners,
-    effect: { changed: 1, merged: 0, perTaker: [1], exceptions: [], before: [] },
+    before: [],
+    effect: { changed: 1, merged: 0, perTaker: [1], exceptions: [] },
   };
   await ledger.begin(lost, [], new Date());
   try {

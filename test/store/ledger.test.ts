@@ -51,13 +51,14 @@ function receipt(page: number, more: Partial<NewReceipt> = {}): NewReceipt {
     takers: ['2'],
     mark: `transaction ${page}`,
     owners: { values: ['1'], perKey: null },
+    before: [],
     effect: effect(),
     ...more,
   };
 }
 
 function effect(more: Partial<Effect> = {}): Effect {
-  return { changed: 1, merged: 0, perTaker: [1], exceptions: [], before: [], ...more };
+  return { changed: 1, merged: 0, perTaker: [1], exceptions: [], ...more };
 }
 
 async function pages(): Promise<number[]> {
@@ -136,9 +137,8 @@ describe('a receipt', () => {
     await store.ledger.end(receipt(1), { state: 'done', sure: 'read', effect: null });
     await store.ledger.end(receipt(1), { state: 'aborted', sure: 'asked' });
     await store.ledger.done(receipt(1), ['transaction 1']);
-    expect(await store.ledger.all(offboarding)).toMatchObject([
-      { ...receipt(1), state: 'done', sure: 'read' },
-    ]);
+    const { before: _, ...stored } = receipt(1);
+    expect(await store.ledger.all(offboarding)).toMatchObject([{ ...stored, state: 'done', sure: 'read' }]);
     expect(await store.ledger.unsettled(offboarding)).toEqual([]);
   });
 
@@ -176,21 +176,23 @@ describe('a receipt', () => {
 
   test('says what was done once that is known, where it was not known beforehand', async () => {
     const owners = { values: ['1', '7'], perKey: sharesOf([0, 1, 0]) };
-    const unknown = receipt(1, { effect: null, took: 3, owners });
+    const before = [{ key: '1' }, { key: '2' }];
+    const unknown = receipt(1, { effect: null, took: 3, owners, before });
     await store.ledger.begin(unknown, [], at(5));
     const intended = await store.ledger.find(unknown);
     expect(intended).toMatchObject({ state: 'intended', effect: null, owners });
     const done = effect({
       changed: 2,
       exceptions: [{ key: '3', kind: 'missed', why: 'the call broke off' }],
-      before: [{ key: '1' }, { key: '2' }],
     });
     await store.ledger.end(unknown, { state: 'done', sure: 'read', effect: done });
     const [ended] = await store.ledger.all(offboarding);
-    expect(ended).toMatchObject({ state: 'done', sure: 'read', owners, effect: { ...done, before: [] } });
+    expect(ended).toMatchObject({ state: 'done', sure: 'read', owners, effect: done });
     expect(ended!.digest).not.toBe(intended!.digest);
     expect(ended!.digest).toBe(receiptDigest(ended!, ended!.effect, ended!.images));
-    expect(await store.ledger.before(ended!.images!)).toEqual(done.before);
+    // What they were was known when it was intended, and stays.
+    expect(ended!.images).toBe(intended!.images);
+    expect(await store.ledger.before(ended!.images!)).toEqual(before);
   });
 });
 
@@ -201,16 +203,15 @@ describe('before-images', () => {
   ];
 
   test('lie in rows of their own, in order, under a digest that the receipt covers', async () => {
-    await store.ledger.begin(receipt(1, { effect: effect({ before }) }), [], at(5));
+    await store.ledger.begin(receipt(1, { before }), [], at(5));
     const [stored] = await store.ledger.all(offboarding);
-    expect(stored!.effect!.before).toEqual([]);
     expect(stored!.digest).toBe(receiptDigest(stored!, stored!.effect, stored!.images));
     expect(stored!.digest).not.toBe(receiptDigest(stored!, stored!.effect, null));
     expect(await store.ledger.before(stored!.images!)).toEqual(before);
   });
 
   test('can be purged, and the receipt says the same as before', async () => {
-    await store.ledger.begin(receipt(1, { effect: effect({ before }) }), [], at(5));
+    await store.ledger.begin(receipt(1, { before }), [], at(5));
     const [stored] = await store.ledger.all(offboarding);
     await pool.query('update handover.before_images set body = null, salt = null where images = $1', [
       stored!.images,
@@ -224,8 +225,8 @@ describe('before-images', () => {
   });
 
   test('of the same rows have other digests each time, so that nobody can guess a row from one', async () => {
-    await store.ledger.begin(receipt(1, { effect: effect({ before }) }), [], at(5));
-    await store.ledger.begin(receipt(2, { effect: effect({ before }) }), [], at(5));
+    await store.ledger.begin(receipt(1, { before }), [], at(5));
+    await store.ledger.begin(receipt(2, { before }), [], at(5));
     const [one, two] = await store.ledger.all(offboarding);
     expect(one!.images).not.toBe(two!.images);
   });
@@ -235,9 +236,7 @@ describe('before-images', () => {
     const count = async () =>
       (await pool.query('select count(*)::int as n from handover.before_images')).rows[0].n;
     const had = await count();
-    await expect(store.ledger.begin(receipt(1, { effect: effect({ before }) }), [], at(5))).rejects.toThrow(
-      ReceiptExists,
-    );
+    await expect(store.ledger.begin(receipt(1, { before }), [], at(5))).rejects.toThrow(ReceiptExists);
     expect(await count()).toBe(had);
   });
 });

@@ -1,6 +1,6 @@
 /** A list that comes page by page is believed only where nothing speaks against it. */
 import { expect, test } from 'vitest';
-import { type Page, walk } from '../../connectors/walk.js';
+import { type Page, walk, walkAll } from '../../connectors/walk.js';
 
 /** Answers page after page, whatever is asked for; the last one again and again. */
 const pages = (...given: Page<string>[]) => {
@@ -62,4 +62,35 @@ test('a walk that was disturbed is begun anew, a few times', async () => {
 test('what reading throws is passed on', async () => {
   const reason = new Error('out of reach');
   await expect(walk(() => Promise.reject(reason), String)).rejects.toBe(reason);
+});
+
+/** A look of several lists after the other; the last one again and again. */
+const looks = (...given: string[][][]) => {
+  let n = 0;
+  const lists = given[0]!.map((_, list) => async () => {
+    const look = given[Math.min(Math.floor(n++ / given[0]!.length), given.length - 1)]!;
+    return { items: look[list]!, next: null };
+  });
+  return walkAll(lists, key => key);
+};
+
+test('several lists are whole where two looks in a row agree', async () => {
+  expect(await looks([['a'], ['b', 'c']])).toEqual({ complete: true, items: ['a', 'b', 'c'] });
+  const missed = [['a'], ['b']];
+  const settled = [['a', 'c'], ['b']];
+  expect(await looks(missed, settled)).toEqual({ complete: true, items: ['a', 'c', 'b'] });
+});
+
+test('and not where they never do: the last look says why', async () => {
+  expect(await looks([['a'], []], [[], []], [['a'], []], [[], []])).toMatchObject({
+    complete: false,
+    problem: expect.stringMatching(/from one list to another/),
+  });
+});
+
+test('one list needs no second look, and none is nothing', async () => {
+  let reads = 0;
+  const once = async () => ({ items: [`a${++reads}`], next: null });
+  expect(await walkAll([once], key => key)).toEqual({ complete: true, items: ['a1'] });
+  expect(await walkAll<string>([], key => key)).toEqual({ complete: true, items: [] });
 });

@@ -12,8 +12,11 @@ export const catalogSchema = z.strictObject({
       page: z.int().min(1).default(3),
       /** Items that one bulk call takes. */
       bulk: z.int().min(1).default(4),
-      /** A call whose answer was lost has landed by then, or never will. */
-      lands_within_ms: z.int().min(0).default(60),
+      /**
+       * From the moment that stands in a mark: an effect that is not sent by half of it is not sent any more,
+       * and a call has landed by its end, or never will.
+       */
+      lands_within_ms: z.int().min(0).default(1_000),
     })
     .prefault({}),
   absence,

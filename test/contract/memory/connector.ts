@@ -4,7 +4,7 @@
  *
  *   an effect      the intent first, then one bulk call; its answer says what became of each item
  *   a doubt        nobody can be asked what became of a call, so the items are read again, and the answer says `read`
- *   a walk         lists come in pages that shift: `walk` says when a list cannot be trusted
+ *   a walk         lists come in pages that shift, one list per account: `walkAll` says when they cannot be trusted
  */
 import { randomUUID } from 'node:crypto';
 import { accessOf, commonFacts } from '../../../connectors/catalog/head.js';
@@ -12,7 +12,7 @@ import type { ConnectOptions } from '../../../connectors/catalog/kind.js';
 import type { LoadedCatalog } from '../../../connectors/catalog/loaded.js';
 import type { Connector, Directory, Effects, Reader, Witness } from '../../../connectors/connector.js';
 import { keysOf, listOf, numbersOf, sharesOf } from '../../../connectors/keys.js';
-import { type Walked, walk } from '../../../connectors/walk.js';
+import { type Walked, walkAll } from '../../../connectors/walk.js';
 import { valuesOf } from '../../../domain/accounts.js';
 import {
   type AccessChange,
@@ -21,9 +21,9 @@ import {
   type Done,
   type Effect,
   type Fate,
+  type Intended,
   type Intent,
   NO_OWNERS,
-  type OldOwners,
   type Undoing,
 } from '../../../domain/effect.js';
 import { HandoverFailure } from '../../../domain/failure.js';
@@ -77,19 +77,21 @@ class Desk {
   }
 
   /** Everything that these accounts hold, or why nobody can say. */
-  async held(category: string, accounts: readonly Account[], signal?: AbortSignal): Promise<Walked<Entry>> {
+  held(category: string, accounts: readonly Account[], signal?: AbortSignal): Promise<Walked<Entry>> {
     const { page } = this.catalog.connect;
-    const items: Entry[] = [];
-    for (const owner of valuesOf(accounts, 'user')) {
-      const walked = await walk<Entry>(
-        cursor =>
-          this.call(`listing ${category}`, service => service.page(category, owner, cursor, page), signal),
-        entry => entry.key,
-      );
-      if (!walked.complete) return walked;
-      items.push(...walked.items);
-    }
-    return { complete: true, items };
+    const lists = valuesOf(accounts, 'user').map(owner => (cursor: string | null) => {
+      const ask = (service: Service) => service.page(category, owner, cursor, page);
+      return this.call(`listing ${category}`, ask, signal);
+    });
+    return walkAll(lists, entry => entry.key);
+  }
+
+  /** The same, for whoever can do nothing with a part of it. */
+  async whole(category: string, accounts: readonly Account[], signal?: AbortSignal): Promise<Entry[]> {
+    const walked = await this.held(category, accounts, signal);
+    if (walked.complete) return walked.items;
+    const says = `${this.catalog.system}: ${category} could not be read whole: ${walked.problem}`;
+    throw new HandoverFailure('transient', says);
   }
 
   read(category: string, keys: readonly ItemKey[], signal?: AbortSignal): Promise<(Entry | null)[]> {
@@ -180,14 +182,9 @@ function readerOf(desk: Desk): Reader {
       return all;
     },
     async *pages(accounts, category, { size, attribute, signal }) {
-      const walked = await desk.held(category, accounts, signal);
-      if (!walked.complete)
-        throw new HandoverFailure(
-          'transient',
-          `${system}: ${category} could not be read whole: ${walked.problem}`,
-        );
-      for (let from = 0; from < walked.items.length; from += size) {
-        const items = walked.items.slice(from, from + size);
+      const held = await desk.whole(category, accounts, signal);
+      for (let from = 0; from < held.length; from += size) {
+        const items = held.slice(from, from + size);
         const keys = items.map(entry => entry.key);
         const attributes = attribute === undefined ? null : items.map(entry => entry.label);
         const fingerprint = fingerprintOf(keys);
@@ -203,8 +200,8 @@ function readerOf(desk: Desk): Reader {
       }
     },
     async items(accounts, category, { after, limit }, signal) {
-      const walked = await desk.held(category, accounts, signal);
-      const sorted = (walked.complete ? walked.items : []).sort((a, b) => (a.key < b.key ? -1 : 1));
+      const held = await desk.whole(category, accounts, signal);
+      const sorted = held.sort((a, b) => (a.key < b.key ? -1 : 1));
       const rest = sorted.filter(entry => after === undefined || entry.key > after);
       const items = rest
         .slice(0, limit)
@@ -236,21 +233,24 @@ function effectsOf(desk: Desk): Effects {
         ? applyBatch(desk, work, witness, signal)
         : applyAccess(desk, work, witness, signal),
     async fateOf(work, intent, signal) {
+      // What was known beforehand needed no call.
+      if (intent.effect) return { kind: 'happened', effect: null, sure: 'read' };
       // Nobody can be asked about a call. It may still be on its way, and reading too early would say that it
       // never arrived.
-      if (Date.now() < sentAt(intent) + desk.catalog.connect.lands_within_ms) return { kind: 'under-way' };
+      if (Date.now() < markedAt(intent) + desk.catalog.connect.lands_within_ms) return { kind: 'under-way' };
       return work.kind === 'batch' ? readBatch(desk, work, signal) : readAccess(desk, work, signal);
     },
-    restore({ work, owners, effect }, witness, signal) {
+    restore(undoing, witness, signal) {
+      const { work, effect } = undoing;
       if (work.kind === 'access') return giveAccessBack(desk, work, effect, witness, signal);
-      return giveBack(desk, { work, owners, effect }, witness, signal);
+      return giveBack(desk, { ...undoing, work }, witness, signal);
     },
   };
 }
 
-/** What tells this effect from every other, and when it was sent. */
+/** What tells this effect from every other, and the moment from which its time runs. */
 const newMark = (): string => `call ${randomUUID()} of ${new Date().toISOString()}`;
-const sentAt = ({ mark }: Intent): number => Date.parse(mark.slice(mark.lastIndexOf(' ') + 1));
+const markedAt = ({ mark }: Intended): number => Date.parse(mark.slice(mark.lastIndexOf(' ') + 1));
 
 /** The first so many items: the rest is left for the next effect. */
 async function applyBatch(desk: Desk, work: Batch, witness: Witness, signal?: AbortSignal): Promise<Done> {
@@ -260,32 +260,33 @@ async function applyBatch(desk: Desk, work: Batch, witness: Witness, signal?: Ab
   const rows = await desk.read(work.category, keys, signal);
   const whose = rows.map(row => Math.max(0, values.indexOf(row?.owner ?? '')));
   const changes = keys.map((key, n) => ({ key, from: values[whose[n]!]!, to: takerOf(work, n) }));
-  const intent = await intended(witness, keys.length, { values, perKey: sharesOf(whose) }, signal);
+  const intent = await intended(desk, witness, signal, {
+    took: keys.length,
+    owners: { values, perKey: sharesOf(whose) },
+    before: work.do === 'transfer' ? [] : rows.filter(row => row && values.includes(row.owner ?? '')),
+  });
   const answers = await desk.call('changing items', service => service.bulk(work.category, changes), signal);
   const exceptions = answers.flatMap((answer, n) => (answer === null ? [] : [exceptionOf(keys[n]!, answer)]));
   const changed = answers.map(answer => answer === null);
-  return done(
-    intent,
-    effectOf(
-      work,
-      changed,
-      exceptions,
-      work.do === 'transfer' ? [] : rows.filter((row, n) => row && changed[n]),
-    ),
-  );
+  return done(intent, effectOf(work, changed, exceptions));
 }
 
 /** From here on the effect may be under way: nothing may be sent before the witness has it. */
 async function intended(
+  desk: Desk,
   witness: Witness,
-  took: number,
-  owners: OldOwners,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
+  about: Pick<Intent, 'took' | 'owners'> & Partial<Intent>,
 ): Promise<Intent> {
-  const intent: Intent = { mark: newMark(), took, owners, effect: null };
+  const intent: Intent = { mark: newMark(), before: [], effect: null, ...about };
   signal?.throwIfAborted();
   await witness.intend(intent);
   signal?.throwIfAborted();
+  // Whoever asks from now on may hear before long that it never arrived: then it must not be sent any more.
+  if (!intent.effect && Date.now() > markedAt(intent) + desk.catalog.connect.lands_within_ms / 2) {
+    const says = `${desk.catalog.system}: it took too long to make the intent durable, so nothing was sent`;
+    throw new HandoverFailure('transient', says);
+  }
   return intent;
 }
 
@@ -319,12 +320,12 @@ function exceptionOf(key: ItemKey, answer: string): ItemException {
 }
 
 /** `changed`: per item of the effect, in their order. */
-function effectOf(work: Batch, changed: boolean[], exceptions: ItemException[], before: unknown[]): Effect {
+function effectOf(work: Batch, changed: boolean[], exceptions: ItemException[]): Effect {
   const perTaker = work.do === 'transfer' ? work.takers.map(() => 0) : [];
   if (work.do === 'transfer')
     for (const [n, is] of changed.entries())
       if (is) perTaker[work.assignment ? numbersOf(work.assignment)[n]! : 0]! += 1;
-  return { changed: changed.filter(Boolean).length, merged: 0, perTaker, exceptions, before };
+  return { changed: changed.filter(Boolean).length, merged: 0, perTaker, exceptions };
 }
 
 /**
@@ -332,7 +333,7 @@ function effectOf(work: Batch, changed: boolean[], exceptions: ItemException[], 
  * was.
  */
 async function readBatch(desk: Desk, work: Batch, signal?: AbortSignal): Promise<Fate> {
-  const keys = listOf(work.keys).slice(0, work.count);
+  const keys = listOf(work.keys);
   const rows = await desk.read(work.category, keys, signal);
   const owners = valuesOf(work.accounts, 'user');
   const fates = rows.map((row, n): 'done' | 'missed' | 'taken' | 'gone' => {
@@ -351,7 +352,6 @@ async function readBatch(desk: Desk, work: Batch, signal?: AbortSignal): Promise
     work,
     fates.map(fate => fate === 'done'),
     exceptions,
-    [],
   );
   return { kind: exceptions.length > 0 ? 'partly' : 'happened', effect, sure: 'read' };
 }
@@ -371,12 +371,18 @@ async function applyAccess(
   const member = await desk.member(work.account, signal);
   if (member.protected && STATUS[work.verb] !== 'active')
     throw new HandoverFailure('rejected', `${system}: the account ${member.id} is protected`);
-  const intent = await intended(witness, 1, NO_OWNERS, signal);
+  const about = { took: 1, owners: NO_OWNERS };
+  // Somebody else has done it. Were it sent all the same and its answer lost, it would pass for ours.
+  if (member.status === STATUS[work.verb]) {
+    const effect = accessEffect(0);
+    return done(await intended(desk, witness, signal, { ...about, effect }), effect);
+  }
+  const intent = await intended(desk, witness, signal, about);
   const ask = (service: Service) => service.setStatus(member.id, STATUS[work.verb]);
   const refusal = await desk.call(`asking to ${work.verb} an account`, ask, signal);
   if (refusal !== null)
     throw new HandoverFailure('rejected', `${system}: it refused to ${work.verb} ${member.id} (${refusal})`);
-  return done(intent, accessEffect(member.status === STATUS[work.verb] ? 0 : 1));
+  return done(intent, accessEffect(1));
 }
 
 const accessEffect = (changed: number): Effect => ({
@@ -384,7 +390,6 @@ const accessEffect = (changed: number): Effect => ({
   merged: 0,
   perTaker: [],
   exceptions: [],
-  before: [],
 });
 
 async function readAccess(desk: Desk, { verb, account }: AccessChange, signal?: AbortSignal): Promise<Fate> {
@@ -407,26 +412,29 @@ async function giveAccessBack(
     return applyAccess(desk, { ...work, verb: INVERSE[work.verb] }, witness, signal);
   const why = 'the account is no longer as it was left: somebody has changed it since';
   const exceptions: ItemException[] = effect.changed > 0 ? [{ key: id, kind: 'taken', why }] : [];
-  return done(await intended(witness, 1, NO_OWNERS, signal), { ...accessEffect(0), exceptions });
+  const given = { ...accessEffect(0), exceptions };
+  return done(await intended(desk, witness, signal, { took: 1, owners: NO_OWNERS, effect: given }), given);
 }
 
 /** The inverse of `applyBatch`: only what is still as we left it is given back. */
 async function giveBack(
   desk: Desk,
-  { work, owners, effect }: Undoing & { work: Batch },
+  { work, owners, before, effect }: Undoing & { work: Batch },
   witness: Witness,
   signal?: AbortSignal,
 ): Promise<Done> {
   const excepted = new Set(effect.exceptions.map(one => one.key));
-  const all = listOf(work.keys).slice(0, work.count);
+  const all = listOf(work.keys);
   const places = all.flatMap((key, n) => (excepted.has(key) ? [] : [{ key, n }]));
   const whose = owners.perKey && numbersOf(owners.perKey);
   const ownerOf = (n: number): string | null => owners.values[whose?.[n] ?? 0] ?? null;
-  const kept = new Map((effect.before as Entry[]).map(row => [row.key, row]));
+  const kept = new Map((before as readonly Entry[]).map(row => [row.key, row]));
   const ours = work.do === 'transfer' ? places : places.filter(({ key }) => kept.has(key));
   const lost = places.filter(one => !ours.includes(one)).map(({ key }) => key);
-  const now = { values: work.takers, perKey: work.assignment };
-  const intent = await intended(witness, all.length, now, signal);
+  const intent = await intended(desk, witness, signal, {
+    took: all.length,
+    owners: { values: work.takers, perKey: work.assignment },
+  });
   const ask = (service: Service) =>
     work.do === 'transfer'
       ? service.bulk(
@@ -442,14 +450,13 @@ async function giveBack(
     answer === null ? [] : [exceptionOf(ours[n]!.key, answer)],
   );
   for (const key of lost)
-    exceptions.push({ key, kind: 'failed', why: 'nobody kept what it was before it was deleted' });
+    exceptions.push({ key, kind: 'failed', why: 'nobody kept what it was: it may have been purged' });
   return done(
     intent,
     effectOf(
       { ...work, do: 'remove' },
       answers.map(answer => answer === null),
       exceptions,
-      [],
     ),
   );
 }

@@ -3,7 +3,7 @@
  * Tests hand it to the registry's functions beside the real kinds; no product code knows it.
  */
 import type { Kind } from '../../../connectors/catalog/kind.js';
-import { onlyFor } from '../../../connectors/catalog/rules.js';
+import { notDone, onlyFor, type Path } from '../../../connectors/catalog/rules.js';
 import { KINDS } from '../../../connectors/registry.js';
 import { catalogSchema, type MemoryCatalog } from './catalog.js';
 import { memoryConnector } from './connector.js';
@@ -12,15 +12,9 @@ export const memory: Kind<MemoryCatalog> = {
   schema: catalogSchema,
   rules(catalog, report) {
     for (const [category, spec] of Object.entries(catalog.categories)) {
-      onlyFor(
-        spec,
-        ['transfer', 'remove', 'acknowledge', 'keep'],
-        report,
-        (...keys) => ['categories', category, ...keys],
-        {
-          do: spec.do,
-        },
-      );
+      const at = (...keys: Path): Path => ['categories', category, ...keys];
+      onlyFor(spec, ['transfer', 'remove', 'acknowledge', 'keep'], report, at, { do: spec.do });
+      notDone(spec, 'memory', ['link', 'fires_at', 'secret'], report, at);
     }
   },
   words: { category: ['hint'] },

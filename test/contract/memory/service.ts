@@ -51,8 +51,8 @@ export class Service {
   faults: Fault[] = [];
   /** `category key` → what the system says against changing it. */
   readonly refused = new Map<string, string>();
-  /** Called between two pages of a list: somebody else is at work. */
-  betweenPages: (category: string) => void = () => {};
+  /** Called before each page of a list: somebody else is at work. */
+  beforePage: (category: string) => Promise<void> = async () => {};
   latencyMs = 0;
 
   /** A service is reached by its name, as others are by their address. */
@@ -74,8 +74,8 @@ export class Service {
   /** A page by its number, in no order, with the total as it is now. */
   async page(category: string, owner: string, cursor: string | null, size: number) {
     await this.#travel();
+    await this.beforePage(category);
     const from = Number(cursor ?? 0);
-    if (from > 0) this.betweenPages(category);
     const held = [...this.list(category).values()].filter(entry => entry.owner === owner).reverse();
     const next = from + size < held.length ? String(from + size) : null;
     return { items: held.slice(from, from + size).map(entry => ({ ...entry })), next, total: held.length };
