@@ -66,24 +66,28 @@ export class Crashes {
   }
 
   #dying(connector: Connector): Connector {
+    const { system } = connector;
     const apply: Effects['apply'] = async (work, witness, signal) => {
-      await this.#pass('before', connector.system, work);
+      if (this.#dies('before', system, work)) return never();
       const dying: Witness = {
         intend: async intent => {
           await witness.intend(intent);
-          await this.#pass('intended', connector.system, work);
+          // With a process its connections are gone: what it had begun and not made final comes to nothing.
+          if (this.#dies('intended', system, work)) throw new Error('the worker is gone');
         },
       };
-      const done = await connector.apply(work, dying, signal);
-      await this.#pass('happened', connector.system, work);
-      await this.#pass('answered', connector.system, work);
+      const done = await connector.apply(work, dying, signal).catch(error => {
+        if (this.#attempts.getStore()?.dead) return never();
+        throw error;
+      });
+      if (this.#dies('happened', system, work) || this.#dies('answered', system, work)) return never();
       return done;
     };
     return { ...connector, apply };
   }
 
-  /** Dies here for the first time that this effect passes; whoever is dead goes no further. */
-  async #pass(point: Point, system: string, work: Work): Promise<void> {
+  /** Does the attempt die here, for the first time that this effect passes, or is it dead already? */
+  #dies(point: Point, system: string, work: Work): boolean {
     const attempt = this.#attempts.getStore();
     const what = nameOf(system, work);
     if (attempt && point === this.point && !this.died.has(what)) {
@@ -91,9 +95,12 @@ export class Crashes {
       attempt.dead = true;
       attempt.die();
     }
-    if (attempt?.dead) await new Promise(() => {});
+    return attempt?.dead ?? false;
   }
 }
+
+/** Whoever is dead goes no further. */
+const never = (): Promise<never> => new Promise(() => {});
 
 function nameOf(system: string, work: Work): string {
   return work.kind === 'access'

@@ -47,8 +47,8 @@ export type Lack = AccessVerb | 'guards' | 'seats' | 'unassigned';
 
 export interface World {
   /**
-   * A catalog of this kind, as text, for a system that it calls `desk`: `things` and `seats`, an operator's
-   * four verbs, all by the system, but for what it lacks.
+   * A catalog of this kind, as text, for a system that it calls `desk`: `things`, `seats` and the four verbs,
+   * each by the system, but for what it lacks.
    */
   readonly catalog: string;
   /** What `handover.yaml` says under `connect`: part → value. */
