@@ -84,7 +84,18 @@ export function openSystems(
   };
 }
 
-async function versionOf(path: string): Promise<string> {
+/** Every call of every activity asks: whoever asks while somebody is looking gets the same answer. */
+const looking = new Map<string, Promise<string>>();
+
+function versionOf(path: string): Promise<string> {
+  const known = looking.get(path);
+  if (known) return known;
+  const look = readVersion(path).finally(() => looking.delete(path));
+  looking.set(path, look);
+  return look;
+}
+
+async function readVersion(path: string): Promise<string> {
   try {
     const { mtimeMs, size } = await stat(path);
     return `${mtimeMs} ${size}`;
