@@ -107,7 +107,8 @@ async function peopleOf(
   deps: Deps,
   input: ResolveAccountsInput,
 ): Promise<{ objection: string } | { person: Person; leaver: Participant; requester: Participant }> {
-  // A workflow knows its installation by its id alone, which anybody may choose: a worker knows which it serves.
+  // A workflow knows its installation by its id alone, which anybody may choose: a worker knows which it
+  // serves.
   const foreign = foreignId(deps.ids, input.workflowId);
   if (foreign)
     return { objection: `${foreign} Start "requestOffboarding" on the task queue of that one instead.` };

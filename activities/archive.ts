@@ -145,8 +145,8 @@ async function keep(deps: Deps, run: Closed, report: ArchiveReport): Promise<boo
 }
 
 /**
- * Asks what became of effects that nobody saw end, of every offboarding that is closed. A system that does not
- * answer is asked again by the next look.
+ * Asks what became of effects that nobody saw end, of every offboarding that is closed. A system that does
+ * not answer is asked again by the next look.
  */
 async function settleOwed(deps: Deps, input: ArchiveClosedInput, report: ArchiveReport): Promise<void> {
   for (const { offboarding, workflow } of await deps.store.ledger.owed()) {

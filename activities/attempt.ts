@@ -1,7 +1,7 @@
 /**
- * One attempt at an activity, as Temporal sees it. The one place where an error becomes a Temporal failure: its
- * kind is the failure's type, its patience says whether Temporal tries again. Also keeps long activities visibly
- * alive, so that a dead worker is noticed within seconds, and says when an attempt is to stop.
+ * One attempt at an activity, as Temporal sees it. The one place where an error becomes a Temporal failure:
+ * its kind is the failure's type, its patience says whether Temporal tries again. Also keeps long activities
+ * visibly alive, so that a dead worker is noticed within seconds, and says when an attempt is to stop.
  */
 import {
   ApplicationFailure,

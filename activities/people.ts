@@ -7,7 +7,9 @@ import type { Order } from '../domain/request.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 
-/** `installation`: whose directory says so. An id means one person there, and may mean another one elsewhere. */
+/**
+ * `installation`: whose directory says so. An id means one person there, and may mean another one elsewhere.
+ */
 export type Identified =
   | { kind: 'one'; person: Decider; identity: Identity; installation: string }
   | { kind: 'none'; sentence: string }

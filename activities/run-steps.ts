@@ -110,8 +110,8 @@ async function conclude({ deps, plan, step, retries }: Running, result: StepResu
 }
 
 /**
- * What has become of these steps, where nobody lived to tell: a worker died while the run was to stop, and what
- * is to stop is not tried again. Settles what was under way and looks; changes nothing in the target.
+ * What has become of these steps, where nobody lived to tell: a worker died while the run was to stop, and
+ * what is to stop is not tried again. Settles what was under way and looks; changes nothing in the target.
  */
 export async function stepsSoFar(deps: Deps, input: RunStepsInput): Promise<StepsResult> {
   const { plan, runs } = await runningSteps(deps, input);

@@ -11,7 +11,10 @@ export function clean(text: string): string {
     .replace(CONTROLS, '');
 }
 
-/** A whole escape sequence goes, not only its first character: CSI, OSC (to BEL or ST), and two-character ones. */
+/**
+ * A whole escape sequence goes, not only its first character: CSI, OSC (to BEL or ST), and two-character
+ * ones.
+ */
 const ESCAPES =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
   /[\u001b\u009b](?:\][^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\[?[0-?]*[ -/]*[@-~])?/g;

@@ -100,7 +100,10 @@ function successorOf(step: string, who: unknown): string {
   return word(typeof who === 'string' || who === null ? `${step}=${who}` : JSON.stringify({ [step]: who }));
 }
 
-/** `system:name=id` each, also where a name has several; as one JSON object where a name holds the very marks that this is made of. */
+/**
+ * `system:name=id` each, also where a name has several; as one JSON object where a name holds the very marks
+ * that this is made of.
+ */
 function nested(option: string, value: unknown): string[] {
   if (value === null) return [option, 'null'];
   if (eachOf(value).some(([, inside]) => inside === null)) return [option, word(JSON.stringify(value))];

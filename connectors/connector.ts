@@ -134,13 +134,13 @@ export interface ItemPage {
 }
 
 /**
- * Wherever a method takes `accounts`, these are all accounts of one person here, and what is asked for is what
- * any of them holds: an owner column may hold any value of the category's identity (`valuesOf`).
+ * Wherever a method takes `accounts`, these are all accounts of one person here, and what is asked for is
+ * what any of them holds: an owner column may hold any value of the category's identity (`valuesOf`).
  */
 export interface Reader {
   /**
-   * Who this person is here. `pinned` holds what an operator settled (`amend`): per identity every value, none
-   * where the person has none.
+   * Who this person is here. `pinned` holds what an operator settled (`amend`): per identity every value,
+   * none where the person has none.
    */
   resolveAccounts(person: Person, pinned: Identities, signal?: AbortSignal): Promise<AccountResolution>;
   /** Active or blocked right now, by identity. Throws `rejected` when the account has vanished. */
@@ -192,17 +192,18 @@ export interface Witness {
 export interface Effects {
   /**
    * Does the work, or the first part of it (`Intent.took`). A batch is changed compare-and-set on the old
-   * owner, and says which owner each item had (`Intent.owners`); an item that the system refuses is reported as
-   * an exception while the rest goes through. An access change is about one account, and idempotent: an account
-   * that is in that state already is an effect with nothing changed, known as such in the intent, so that an
-   * undo never lifts what others had set; guards that forbid it are checked as late as the system allows.
+   * owner, and says which owner each item had (`Intent.owners`); an item that the system refuses is reported
+   * as an exception while the rest goes through. An access change is about one account, and idempotent: an
+   * account that is in that state already is an effect with nothing changed, known as such in the intent, so
+   * that an undo never lifts what others had set; guards that forbid it are checked as late as the system
+   * allows.
    */
   apply(work: Work, witness: Witness, signal?: AbortSignal): Promise<Done>;
   /**
    * What became of an intent whose end nobody saw, or whose `apply` threw after it was durable: by asking the
-   * system where it can be asked, or else by reading it again. `work` is what the intent took, its keys cut to
-   * that. What the intent knew already stays so. Once it has said `did-not`, the effect must not happen any
-   * more.
+   * system where it can be asked, or else by reading it again. `work` is what the intent took, its keys cut
+   * to that. What the intent knew already stays so. Once it has said `did-not`, the effect must not happen
+   * any more.
    */
   fateOf(work: Work, intent: Intended, signal?: AbortSignal): Promise<Fate>;
   /**

@@ -30,9 +30,9 @@ export async function walk<T>(read: ReadPage<T>, keyOf: (item: T) => string, tri
 }
 
 /**
- * Several lists as one, where the system gives out one per account. What moves from a list that is still to be
- * read to one that has been is seen in neither, and the other way round in both: so no item may come twice,
- * and several lists are whole only where two looks in a row agree.
+ * Several lists as one, where the system gives out one per account. What moves from a list that is still to
+ * be read to one that has been is seen in neither, and the other way round in both: so no item may come
+ * twice, and several lists are whole only where two looks in a row agree.
  */
 export async function walkAll<T>(
   lists: readonly ReadPage<T>[],

@@ -1,12 +1,13 @@
 /**
  * Prepares a Temporal server for Handover, once, before workers start: the namespace, the search attributes
- * that every run sets (an unregistered one is a stuck workflow task), and the schedule of the archiver. It may
- * run as often as it likes: namespace and attributes stay as they are, the schedule is made as it should be.
+ * that every run sets (an unregistered one is a stuck workflow task), and the schedule of the archiver. It
+ * may run as often as it likes: namespace and attributes stay as they are, the schedule is made as it should
+ * be.
  *
  *   TEMPORAL_ADDRESS=temporal:7233 HANDOVER_CONFIG=handover.yaml node --import tsx deploy/register.ts
  *
- * Of the configuration it reads where Temporal is, the installation's name and its task queue; without one, it
- * prepares the default installation.
+ * Of the configuration it reads where Temporal is, the installation's name and its task queue; without one,
+ * it prepares the default installation.
  */
 import { pathToFileURL } from 'node:url';
 import { type Client, Connection } from '@temporalio/client';

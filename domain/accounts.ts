@@ -1,6 +1,6 @@
 /**
- * A person's accounts in a system, and the values of their identities: sets, written in one order, so that the
- * same accounts give the same plan.
+ * A person's accounts in a system, and the values of their identities: sets, written in one order, so that
+ * the same accounts give the same plan.
  */
 import type { Account, Identities, SystemAccounts } from './model.js';
 import { own } from './own.js';

@@ -10,7 +10,9 @@ export const BEHIND_AFTER_MS = 3 * LOOK_EVERY_MS;
 /** What is listed follows what happens after a moment, or after hours where an index is rebuilt. */
 const LISTED_WITHIN_MS = 24 * 60 * 60_000;
 
-/** A look goes back to here: what closed before was listed when an earlier look began. Null = to the start. */
+/**
+ * A look goes back to here: what closed before was listed when an earlier look began. Null = to the start.
+ */
 export function lookSince(last: { began: Date } | null): Date | null {
   return last && new Date(last.began.getTime() - LISTED_WITHIN_MS);
 }

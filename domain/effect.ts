@@ -17,7 +17,9 @@ export interface Batch {
   /** Whose items these are: the owner may be any value of the category's identity in any of them. */
   accounts: readonly Account[];
   keys: Keys;
-  /** How many keys these are: all of them. What an effect did not take has been cut off when it is settled. */
+  /**
+   * How many keys these are: all of them. What an effect did not take has been cut off when it is settled.
+   */
   count: number;
   /** What is written as the new owner, for transfers (null = unassigned). Empty for other dispositions. */
   takers: (string | null)[];
@@ -82,8 +84,8 @@ export interface Intent {
    */
   before: unknown[];
   /**
-   * The effect, where it is known before it is made final: a transaction before COMMIT, or an account that is in
-   * that state already (`changed: 0`, and nothing is sent). Null where only the answer tells.
+   * The effect, where it is known before it is made final: a transaction before COMMIT, or an account that is
+   * in that state already (`changed: 0`, and nothing is sent). Null where only the answer tells.
    */
   effect: Effect | null;
 }

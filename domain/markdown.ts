@@ -8,7 +8,7 @@ import type { Refusal } from './people.js';
 import type { Run } from './run.js';
 import { accountWords, MARK } from './tree.js';
 import { type PlanView, type StepView, type SystemView, type View, viewOf } from './view.js';
-import { number, oneLine } from './words.js';
+import { minuteOf, number, oneLine } from './words.js';
 
 export function details(run: Run): string {
   return markdown(viewOf(run));
@@ -120,7 +120,7 @@ function stepLine(step: StepView): string {
 }
 
 function refused(refusal: Refusal): string {
-  const when = refusal.at.slice(0, 16).replace('T', ' ');
+  const when = minuteOf(refusal.at);
   const by = refusal.by ? ` by ${plain(refusal.by)}` : '';
   return `${when} ${plain(refusal.message)}${by}: ${plain(refusal.reason)}`;
 }

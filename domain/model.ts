@@ -5,19 +5,24 @@
  *   leaver        the person being offboarded (also when they only change role)
  *   successor     the person, queue or "unassigned" that takes something over
  *   system        one target application or database; the *directory* is the one that says who people are
- *   account       one entry of a person in a system: one or several identities, each with one or several values. A person
- *                 may have several accounts in a system, or none: then they are *absent* there
- *   category      one kind of thing a person can hold in a system; an *item* is one such thing, named by its key
- *   disposition   what happens to a category: transfer, remove, revoke, clear, acknowledge, keep (a table in ARCHITECTURE.md)
+ *   account       one entry of a person in a system: one or several identities, each with one or several
+ *                 values. A person may have several accounts in a system, or none: then they are *absent*
+ *                 there
+ *   category      one kind of thing a person can hold in a system; an *item* is one such thing, named by its
+ *                 key
+ *   disposition   what happens to a category: transfer, remove, revoke, clear, acknowledge, keep (a table in
+ *                 ARCHITECTURE.md)
  *   inventory     what the leaver holds now: per category a count, a fingerprint and whether it is complete
  *   manifest      the keys behind an approved inventory, in pages
  *   plan          the ordered steps with successors; each revision has a digest
  *   step          one category of one system, or one deactivation per system
  *   batch         one manifest page, or a part of one where a call takes no more, changed at once
  *   decision      approve, reject, acknowledge, amend, retry, skip, ... by a person
- *   ledger        our record of every effect: a receipt, `intended` before anything is sent, then `done` or `aborted`
+ *   ledger        our record of every effect: a receipt, `intended` before anything is sent, then `done` or
+ *                 `aborted`
  *   mark          the connector's own words in a receipt, by which it finds out what became of the effect
- *   fence         raised when an offboarding ends: an attempt scheduled before it is *left behind* and gets no receipt any more
+ *   fence         raised when an offboarding ends: an attempt scheduled before it is *left behind* and gets
+ *                 no receipt any more
  *   certificate   the closing document
  *
  * Everything here is plain JSON: it travels through workflow histories and lies in the store for years.

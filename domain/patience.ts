@@ -1,4 +1,6 @@
-/** How long people are waited for, in days: the shipped figures, and what a policy says for one kind of wait. */
+/**
+ * How long people are waited for, in days: the shipped figures, and what a policy says for one kind of wait.
+ */
 
 export interface Patience {
   /** After so many days whoever is asked is reminded, and again after as many. */

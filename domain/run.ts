@@ -116,7 +116,7 @@ export type WaitingOn =
 
 /** Since when a run waits for one kind of thing, and how often people were told. Moments are ISO 8601. */
 export interface Waiting {
-  on: WaitingOn;
+  on: Exclude<WaitingOn, 'nobody'>;
   since: string;
   told: number;
 }
@@ -182,8 +182,8 @@ export interface Run {
 }
 
 /**
- * A run as it begins. A field that is added later is absent in runs that were carried into a fresh execution, and
- * one of a plan or policy in those that are pinned: ask with `!run.field`, not with `=== null`.
+ * A run as it begins. A field that is added later is absent in runs that were carried into a fresh execution,
+ * and one of a plan or policy in those that are pinned: ask with `!run.field`, not with `=== null`.
  */
 export function newRun(given: {
   offboardingId: string;

@@ -11,7 +11,7 @@ import { identityWords, type Refusal, type Signer } from './people.js';
 import { isEffect, type PlanStep } from './plan.js';
 import { isWaived, type Run, type StepProgress } from './run.js';
 import { waitingView } from './waiting.js';
-import { items, number } from './words.js';
+import { items, minuteOf, number } from './words.js';
 
 export interface View {
   leaver: string;
@@ -106,12 +106,11 @@ export function viewOf(run: Run): View {
 function waitWords(run: Run): string | null {
   const waits = waitingView(run);
   if (!waits) return null;
-  const when = (moment: string): string => moment.slice(0, 16).replace('T', ' ');
-  const reminded = waits.remindsAt ? `reminded ${when(waits.remindsAt)}, ` : '';
+  const reminded = waits.remindsAt ? `reminded ${minuteOf(waits.remindsAt)}, ` : '';
   const end = waits.expiresAt
-    ? `expires ${when(waits.expiresAt)}`
-    : `others are told ${when(waits.escalatesAt)}`;
-  return `Asked: ${waits.audience.join(' and ')}, since ${when(waits.since)}; ${reminded}${end} (UTC).`;
+    ? `expires ${minuteOf(waits.expiresAt)}`
+    : `others are told ${minuteOf(waits.escalatesAt)}`;
+  return `Asked: ${waits.audience.join(' and ')}, since ${minuteOf(waits.since)}; ${reminded}${end} (UTC).`;
 }
 
 function severalAccounts(accounts: readonly Account[]): string[] {
@@ -142,7 +141,7 @@ function stepView(run: Run, step: PlanStep): StepView {
     id: step.id,
     title: step.title,
     count: step.baseline.count,
-    firesAt: step.firesAt ? step.firesAt.slice(0, 16).replace('T', ' ') : null,
+    firesAt: step.firesAt ? minuteOf(step.firesAt) : null,
   };
   if (step.phase === 'manual') {
     return {

@@ -1,10 +1,11 @@
 /**
- * Who waits, for whom, and until when. A run waits in one state for one kind of thing at a time; for each kind
- * stands here who is asked, who is told when nobody answers, and whether waiting may end the run. The policy
- * says after how many days. Values only: a workflow waits until the next bell and records that it rang.
+ * Who waits, for whom, and until when. A run waits in one state for one kind of thing at a time; for each
+ * kind stands here who is asked, who is told when nobody answers, and whether waiting may end the run. The
+ * policy says after how many days. Values only: a workflow waits until the next bell and records that it
+ * rang.
  */
 import { isOver } from './lifecycle.js';
-import { type Patience, type PatienceOfWaits, patienceFor, type WaitForPeople } from './patience.js';
+import { type PatienceOfWaits, patienceFor, type WaitForPeople } from './patience.js';
 import { instant } from './request.js';
 import { openAcknowledgements, quorum, type Run, type Waiting, type WaitingOn } from './run.js';
 
@@ -109,10 +110,9 @@ export interface Bell {
 
 /** Null while the run waits for nobody, or only for its date. */
 export function nextBell(run: Run): Bell | null {
-  const { waiting } = run;
-  if (!waiting || waiting.on === 'date' || waiting.on === 'nobody') return null;
-  const wait = WAITS[waiting.on];
-  const { reminder, escalation } = lengths(patienceFor(patienceOf(run), waiting.on));
+  const asked = askedOf(run);
+  if (!asked) return null;
+  const { waiting, wait, reminder, escalation } = asked;
   const since = instant(waiting.since);
   const expiry = expiresAt(run);
   const bell = ringing(waiting.told, since, reminder, escalation);
@@ -122,7 +122,9 @@ export function nextBell(run: Run): Bell | null {
   return { ...bell, audience };
 }
 
-/** Told at once, then reminded until it escalates, and from then on escalated again each time as much later. */
+/**
+ * Told at once, then reminded until it escalates, and from then on escalated again each time as much later.
+ */
 function ringing(
   told: number,
   since: number,
@@ -153,11 +155,11 @@ export interface WaitingView extends Waiting {
 }
 
 export function waitingView(run: Run): WaitingView | null {
-  const { waiting } = run;
-  if (!waiting || waiting.on === 'date' || waiting.on === 'nobody') return null;
-  const { audience, asks } = WAITS[waiting.on];
+  const asked = askedOf(run);
+  if (!asked) return null;
+  const { waiting, escalation } = asked;
+  const { audience, asks } = asked.wait;
   const bell = nextBell(run);
-  const { escalation } = lengths(patienceFor(patienceOf(run), waiting.on));
   const expiry = expiresAt(run);
   return {
     ...waiting,
@@ -170,8 +172,8 @@ export function waitingView(run: Run): WaitingView | null {
 }
 
 /**
- * The moment by which somebody must have acted, or at which something happens by itself; ISO 8601, null = there
- * is none. Shown in lists and searched for as `OffboardingDue`.
+ * The moment by which somebody must have acted, or at which something happens by itself; ISO 8601, null =
+ * there is none. Shown in lists and searched for as `OffboardingDue`.
  */
 export function dueAt(run: Run): string | null {
   const view = waitingView(run);
@@ -185,9 +187,10 @@ export function dueAt(run: Run): string | null {
 
 /** What a bell says, for the trail and whoever is told. @param now milliseconds since the epoch */
 export function bellSentence(run: Run, bell: Bell, now: number): string {
-  const { waiting } = run;
-  if (!waiting || waiting.on === 'date' || waiting.on === 'nobody') return run.sentence;
-  const { asks } = WAITS[waiting.on];
+  const asked = askedOf(run);
+  if (!asked) return run.sentence;
+  const { waiting, wait } = asked;
+  const { asks } = wait;
   if (bell.notice === 'waits') return `${asks}.`;
   const days = Math.floor((now - instant(waiting.since)) / DAY_MS);
   return `${asks}. It has waited for ${days === 1 ? '1 day' : `${days} days`}.`;
@@ -204,8 +207,17 @@ function patienceOf(run: Run): PatienceOfWaits {
   return run.plan?.policy.waiting ?? run.patience;
 }
 
-function lengths(patience: Patience): { reminder: number; escalation: number } {
-  return { reminder: patience.remindAfterDays * DAY_MS, escalation: patience.escalateAfterDays * DAY_MS };
+/** What people are asked, and after how many milliseconds they are reminded and others told; null = nobody is asked. */
+function askedOf(run: Run): { waiting: Waiting; wait: Wait; reminder: number; escalation: number } | null {
+  const { waiting } = run;
+  if (!waiting || waiting.on === 'date') return null;
+  const patience = patienceFor(patienceOf(run), waiting.on);
+  return {
+    waiting,
+    wait: WAITS[waiting.on],
+    reminder: patience.remindAfterDays * DAY_MS,
+    escalation: patience.escalateAfterDays * DAY_MS,
+  };
 }
 
 function iso(at: number): string {

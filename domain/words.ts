@@ -14,3 +14,8 @@ export function items(count: number): string {
 export function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, ' ');
 }
+
+/** A moment to the minute, as people read it: "2026-11-26 17:21", in UTC. @param moment ISO 8601 */
+export function minuteOf(moment: string): string {
+  return moment.slice(0, 16).replace('T', ' ');
+}

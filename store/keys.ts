@@ -29,8 +29,6 @@ export function sharesOf(numbers: readonly number[]): Shares {
   return numbers as unknown as Shares;
 }
 
-export const NO_KEYS: KeySet = { keys: keysOf([]), count: 0 };
-
 /** All pages as one set. Texts are joined as texts: nobody parses the keys. */
 export async function joined(pages: AsyncIterable<KeySet>): Promise<KeySet> {
   const texts: string[] = [];

@@ -1,7 +1,7 @@
 /**
- * Plans by digest, what the catalogs they were made with do, and which manifest each of them counts on. A plan's
- * digest is over the plan alone, without a salt: it is what people approve by, and two attempts, or a copy in
- * somebody's hands, must be comparable by it.
+ * Plans by digest, what the catalogs they were made with do, and which manifest each of them counts on. A
+ * plan's digest is over the plan alone, without a salt: it is what people approve by, and two attempts, or a
+ * copy in somebody's hands, must be comparable by it.
  */
 import { randomUUID } from 'node:crypto';
 import { canonicalJson, type Plan } from '../domain/plan.js';

@@ -1,7 +1,7 @@
 /**
- * Our own memory, in the PostgreSQL schema `handover`: offboardings, plans and catalogs by digest, manifests, ledger,
- * audit trail, archived histories, certificates and the register of open runs. Everything is keyed by the
- * offboarding id, which travels in the workflow's input.
+ * Our own memory, in the PostgreSQL schema `handover`: offboardings, plans and catalogs by digest, manifests,
+ * ledger, audit trail, archived histories, certificates and the register of open runs. Everything is keyed by
+ * the offboarding id, which travels in the workflow's input.
  */
 import { type Archive, archiveOf } from './archive.js';
 import { type Audit, auditOf } from './audit.js';

@@ -81,7 +81,9 @@ export interface Report {
 /** What the query `status` answers: the whole run, and what it waits for. */
 export interface Status extends Run {
   waitingOn: WaitingOn;
-  /** Who is asked, since when, and when they are reminded, others are told, or it expires; null = nobody is. */
+  /**
+   * Who is asked, since when, and when they are reminded, others are told, or it expires; null = nobody is.
+   */
   waitsFor: WaitingView | null;
   /** By when somebody must have acted, or when something happens by itself; ISO 8601. */
   due: string | null;

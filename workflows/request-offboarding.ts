@@ -33,7 +33,9 @@ async function answerTo(request: unknown): Promise<RequestAnswer> {
   return start(order, leaver, requester, Object.keys(request as object));
 }
 
-/** Whom the directory finds, and whose directory it is: the front door learns from its worker whom it serves. */
+/**
+ * Whom the directory finds, and whose directory it is: the front door learns from its worker whom it serves.
+ */
 async function look(
   key: string,
   who: string,

@@ -2,15 +2,19 @@
  * Two hundred people leave at once: what the engine costs beyond what people would do without it. Three
  * references on the same server, in the same rounds:
  *
- *   by hand          the workflow that a good engineer writes from Temporal's samples (bench/by-hand): what a user would really pick
- *                    instead. Compared is the processor time of everything: Temporal's server, PostgreSQL, the worker.
- *   no-ops           as many workflows whose activities do nothing: as many of them as an offboarding has in all its workflows,
- *                    started in one breath where the engine starts them in one breath, with the same messages to wait for.
- *   two no-op        the same in two workflows for each offboarding, as the engine has them: front door and run. What lies between
+ *   by hand          the workflow that a good engineer writes from Temporal's samples (bench/by-hand): what a
+ *                    user would really pick instead. Compared is the processor time of everything: Temporal's
+ *                    server, PostgreSQL, the worker.
+ *   no-ops           as many workflows whose activities do nothing: as many of them as an offboarding has in
+ *                    all its workflows, started in one breath where the engine starts them in one breath,
+ *                    with the same messages to wait for.
+ *   two no-op        the same in two workflows for each offboarding, as the engine has them: front door and
+ *                    run. What lies between
  *   workflows each   the two is Temporal's price for them.
  *
- * Times are Temporal's own: from the first start to the last close, the look that archives everything included. The references'
- * messages are sent at once; the engine's when the plan is there, since they name it.
+ * Times are Temporal's own: from the first start to the last close, the look that archives everything
+ * included. The references' messages are sent at once; the engine's when the plan is there, since they name
+ * it.
  */
 import { compared, type Effort, type Line, type Measured, median, seconds } from '../harness/figure.js';
 import { withServers } from '../harness/servers.js';

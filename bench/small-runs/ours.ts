@@ -1,4 +1,6 @@
-/** Everybody leaves at once, through the engine: from the requests to the end of the look that archives them. */
+/**
+ * Everybody leaves at once, through the engine: from the requests to the end of the look that archives them.
+ */
 import { archiveEverything } from '../harness/archive.js';
 import { type Engine, startEngine } from '../harness/engine.js';
 import { whileCounting } from '../harness/process.js';

@@ -97,8 +97,8 @@ export async function gather(
     row => row.offboarding === offboarding || row.history?.offboarding === offboarding,
   );
   const archived = new Set(ours.map(row => row.run));
-  // Where each of them went on in a fresh one, the last is still to be asked for. Every ending says in the chain
-  // which run it was of.
+  // Where each of them went on in a fresh one, the last is still to be asked for. Every ending says in the
+  // chain which run it was of.
   const goesOn = ours.every(row => row.status === 'CONTINUED_AS_NEW');
   const closed = chain.entries.flatMap(({ subject }) => subject.match(/^closed (.+)$/)?.[1] ?? []);
   const live =

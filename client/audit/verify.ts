@@ -4,8 +4,8 @@
  * should be.
  *
  * What hangs on what: the chain on itself, its checkpoint and the certificate; plans on their digests and the
- * chain; catalogs on the digests that plans name; manifest pages on their digests and the plan's counts; receipts on their digests and the chain's
- * last entry; the certificate on the history's result.
+ * chain; catalogs on the digests that plans name; manifest pages on their digests and the plan's counts;
+ * receipts on their digests and the chain's last entry; the certificate on the history's result.
  */
 import type { Identities, ItemException } from '../../domain/model.js';
 import { nameOf } from '../../store/before-images.js';

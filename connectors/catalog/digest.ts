@@ -8,7 +8,9 @@ import type { Head } from './head.js';
 import { VERBS } from './head.js';
 
 export interface Digests {
-  /** Canonical JSON of what the catalog does, defaults filled in: what is stored when a plan is made with it. */
+  /**
+   * Canonical JSON of what the catalog does, defaults filled in: what is stored when a plan is made with it.
+   */
   body: string;
   /** SHA-256 over the body. */
   does: string;

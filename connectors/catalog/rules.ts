@@ -55,7 +55,10 @@ export function onlyFor(
   }
 }
 
-/** Keys that every catalog may have and that this kind does nothing with: given in silence, they would promise it. */
+/**
+ * Keys that every catalog may have and that this kind does nothing with: given in silence, they would promise
+ * it.
+ */
 export function notDone(
   spec: CategoryHead,
   kind: string,

@@ -1,6 +1,6 @@
 /**
- * What a person is in this system: accounts, each with a key of its own and further identities, active or not,
- * and who must not be touched.
+ * What a person is in this system: accounts, each with a key of its own and further identities, active or
+ * not, and who must not be touched.
  */
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, Identities, Person } from '../../domain/model.js';

@@ -1,12 +1,13 @@
 /**
  * Changes one batch in one transaction.
  *
- *   fast path   one statement for all keys; when every key changed there is nothing else to do but the receipt and COMMIT.
- *               Where the leaver has several values of the owner's identity, one for each of them: so it is known which one
- *               every item had
+ *   fast path   one statement for all keys; when every key changed there is nothing else to do but the
+ *               receipt and COMMIT. Where the leaver has several values of the owner's identity, one for each
+ *               of them: so it is known which one every item had
  *   classify    keys that did not change are read once more: taken, gone, ineligible, or refused in silence
- *   isolate     where the database refuses the whole because of single items, the transaction starts again and halves the batch
- *               behind savepoints until the bad items stand alone: they become exceptions, the rest goes through
+ *   isolate     where the database refuses the whole because of single items, the transaction starts again
+ *               and halves the batch behind savepoints until the bad items stand alone: they become
+ *               exceptions, the rest goes through
  */
 
 import { valuesOf } from '../../domain/accounts.js';

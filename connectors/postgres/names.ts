@@ -1,7 +1,7 @@
 /**
  * Names and values in SQL text. A name gets here only from the catalog and after it was found in the live
- * database (live.ts); it is quoted all the same. A value never becomes part of the text: `Placeholders` hands out
- * placeholders with their type.
+ * database (live.ts); it is quoted all the same. A value never becomes part of the text: `Placeholders` hands
+ * out placeholders with their type.
  */
 import pg from 'pg';
 

@@ -4,8 +4,8 @@
  *
  *   moved       the owner column goes back to who had it, item by item
  *   overwritten the columns that we set go back to what they were (`clear`, and `remove` or `revoke` with `set`)
- *   deleted     the row is inserted again as it was (also a membership that the successor had already); where the catalog keeps
- *               columns of it secret, nobody has them any more, and the item says so
+ *   deleted     the row is inserted again as it was (also a membership that the successor had already); where
+ *               the catalog keeps columns of it secret, nobody has them any more, and the item says so
  */
 import type { Batch, Done, Effect, Undoing } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';

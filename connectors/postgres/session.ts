@@ -6,9 +6,11 @@
  *   search_path=''             a name without a schema resolves to nothing but pg_catalog
  *   row_security=off           rows that a policy would hide raise an error instead of being silently missing
  *   statement/lock_timeout     from the catalog
- *   idle_in_transaction_...    an attempt whose process was stopped loses its locks, and its COMMIT then fails
+ *   idle_in_transaction_...    an attempt whose process was stopped loses its locks, and its COMMIT then
+ *                              fails
  *   client_connection_check... a statement of a client that is gone is cancelled by the server itself
- *   parallel_setup_cost        a look at many small tables is over before PostgreSQL's helper processes have started
+ *   parallel_setup_cost        a look at many small tables is over before PostgreSQL's helper processes have
+ *                              started
  */
 import { createHash } from 'node:crypto';
 import pg from 'pg';

@@ -78,7 +78,7 @@ export function describeContract(harness: Harness): void {
       await world?.close();
     });
 
-    // --- what it says of itself -------------------------------------------------------------------------------------
+    // --- what it says of itself ----------------------------------------------------------------------------
     test('says what the system can do, and does nothing that it cannot', async () => {
       await world.fill({});
       expect(connector.categories.map(one => one.category).sort()).toEqual([...categories].sort());
@@ -97,7 +97,7 @@ export function describeContract(harness: Harness): void {
       }
     });
 
-    // --- reading ----------------------------------------------------------------------------------------------------
+    // --- reading -------------------------------------------------------------------------------------------
     describe('reads', () => {
       test.each([0, 1, 2, 23])('%i items exactly and completely, in any size of pages', async n => {
         await world.fill({ things: { ...many(n), [OTHER]: BOB } });
@@ -185,7 +185,7 @@ export function describeContract(harness: Harness): void {
       });
     });
 
-    // --- people -----------------------------------------------------------------------------------------------------
+    // --- people --------------------------------------------------------------------------------------------
     describe('knows people', () => {
       test('found, absent, and ambiguous where there are two', async () => {
         await world.fill({});
@@ -214,7 +214,7 @@ export function describeContract(harness: Harness): void {
       });
     });
 
-    // --- effects ----------------------------------------------------------------------------------------------------
+    // --- effects -------------------------------------------------------------------------------------------
     describe('changes', () => {
       test('everything it is told to, and nothing else', async () => {
         const others = { [OTHER]: CAROL, ...(can('unassigned') ? { [FREE]: null } : {}) };
@@ -682,7 +682,7 @@ export function describeContract(harness: Harness): void {
       });
     });
 
-    // --- words --------------------------------------------------------------------------------------------------------
+    // --- words ---------------------------------------------------------------------------------------------
     /** The keys from the `from`th on, as many as asked for. */
     function keys(count: number, from = 0): string[] {
       return Array.from({ length: count }, (_, n) => key(from + n));

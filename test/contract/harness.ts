@@ -1,6 +1,6 @@
 /**
- * What a kind of connector gives to the two suites (`contract.ts`, `offboarding.ts`): a system of its kind that
- * can be filled, read in its own way, changed behind the connector's back, and brought to misbehave.
+ * What a kind of connector gives to the two suites (`contract.ts`, `offboarding.ts`): a system of its kind
+ * that can be filled, read in its own way, changed behind the connector's back, and brought to misbehave.
  */
 import type { Kinds } from '../../connectors/catalog/kind.js';
 import type { AccessVerb } from '../../domain/effect.js';
@@ -58,7 +58,9 @@ export interface World {
   /** The system's own truth, not through the connector. */
   owners(category: Category): Promise<Owners>;
   access(person: string): Promise<'active' | 'blocked' | 'off'>;
-  /** Every change that took effect since it was filled, in order; left out where nothing keeps such a record. */
+  /**
+   * Every change that took effect since it was filled, in order; left out where nothing keeps such a record.
+   */
   log?(): Promise<string[]>;
   /** Somebody else at work: `undefined` deletes the item. */
   write(category: Category, key: string, owner: string | null | undefined): Promise<void>;

@@ -339,7 +339,8 @@ export function describeOffboardings(harness: Harness): void {
       expect(status.outcome, status.sentence).toBe('completed');
       await expectHandedOver();
       expect(changedBy(status)).toEqual(held);
-      // Files in two calls, things and seats in one at least, two accounts; or the activities that did all this.
+      // Files in two calls, things and seats in one at least, two accounts; or the activities that did all
+      // this.
       const effects = 2 + Object.keys(held).length - 1 + 2;
       expect(crashes.died.size).toBeGreaterThanOrEqual(point === 'result-lost' ? 4 : effects);
       const receipts = await receiptsOf(offboardingId);

@@ -1,6 +1,6 @@
 /**
- * Whatever has closed is archived by looks that begin by themselves, however it closed, and whatever stands in
- * the way of one history or one system stands in nobody else's.
+ * Whatever has closed is archived by looks that begin by themselves, however it closed, and whatever stands
+ * in the way of one history or one system stands in nobody else's.
  */
 import { randomUUID } from 'node:crypto';
 import type { ScheduleHandle } from '@temporalio/client';

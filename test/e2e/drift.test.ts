@@ -39,7 +39,7 @@ async function approvedButHeld(request: Record<string, unknown> = {}): Promise<S
   return run;
 }
 
-// --- late arrivals ------------------------------------------------------------------------------------------------------------
+// --- late arrivals -----------------------------------------------------------------------------------------
 test('what is assigned to the leaver after the scan follows the approved rule, and is reported', async () => {
   const run = await start(small);
   await planned(small, run);
@@ -139,7 +139,7 @@ test('what lands on the leaver in the very moment of the switch is reported', as
   expect(JSON.parse(rows[0].body).proofs.desk.after).toEqual([{ step: 'desk/tickets', count: 1 }]);
 });
 
-// --- what others do -----------------------------------------------------------------------------------------------------------
+// --- what others do ----------------------------------------------------------------------------------------
 test('taken, vanished and closed items are told apart and left alone, the rest goes through', async () => {
   const run = await approvedButHeld();
   await desk(`update tickets set assignee_id = 19 where assignee_id = 17 and number in (1, 2)`);
@@ -196,7 +196,7 @@ test('what was handed over and given back by somebody is moved once more', async
   expect(await ticketsOf(17)).toBe(0);
 });
 
-// --- the inflow ---------------------------------------------------------------------------------------------------------------
+// --- the inflow --------------------------------------------------------------------------------------------
 test('whatever hands out work stops first, and then nothing new lands on the leaver', async () => {
   // Every account that changes hands brings a new one, for whomever the first active rule names.
   const mischief = await trap(
@@ -242,7 +242,7 @@ test('items that grow as fast as they are moved park the run; retry goes on when
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
 });
 
-// --- acknowledgements ---------------------------------------------------------------------------------------------------------
+// --- acknowledgements --------------------------------------------------------------------------------------
 const addApproval = (id: number): Promise<unknown> =>
   crm(`insert into approvals (id, approver_id, subject) values ($1, $2, 'late')`, [id, small.cast.alice.id]);
 

@@ -58,7 +58,7 @@ async function approvedButHeld(request: Record<string, unknown> = {}): Promise<S
   return run;
 }
 
-// --- false success ------------------------------------------------------------------------------------------------------------
+// --- false success -----------------------------------------------------------------------------------------
 test('a target that accepts a change and does not make it is caught at the item', async () => {
   const mischief = await trap(small.db.desk, 'tickets', 'new.assignee_id := old.assignee_id;', {
     when: 'old.number = 3',
@@ -125,7 +125,7 @@ test('a deactivation that is accepted and not made is caught', async () => {
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
 });
 
-// --- what cannot be read is never "nothing" -----------------------------------------------------------------------------------
+// --- what cannot be read is never "nothing" ----------------------------------------------------------------
 const HIDINGS: [what: string, hide: () => string, show: () => string, step: string, says: RegExp][] = [
   [
     'a column is gone',
@@ -234,7 +234,7 @@ test.each([
   },
 );
 
-// --- finish, and skip ---------------------------------------------------------------------------------------------------------
+// --- finish, and skip --------------------------------------------------------------------------------------
 test('a run that was finished half-way leaves its record, and the next one does the other half', async () => {
   const mischief = await refuse(small.db.crm, 'fields');
   const first = await handOver(small);
@@ -337,7 +337,7 @@ test('a skip waives what was shown and nothing that comes later', async () => {
   ).toEqual([{ n: 0 }]);
 });
 
-// --- accounts that others switch ----------------------------------------------------------------------------------------------
+// --- accounts that others switch ---------------------------------------------------------------------------
 test('inactive everywhere already: the mode says so, and what they still own is handed over', async () => {
   await crm(`update people set status = 'inactive' where id = $1`, [small.cast.alice.id]);
   await desk(`update agents set status = 'inactive' where id = 17`);
@@ -466,7 +466,7 @@ test('whoever has nothing and leaves is switched off all the same, once that is 
   expect(status).toMatchObject({ outcome: 'completed', access: { crm: 'deactivated', desk: 'deactivated' } });
 });
 
-// --- the record of a run does not depend on what can still be asked -------------------------------------------------------------
+// --- the record of a run does not depend on what can still be asked ----------------------------------------
 test('a receipt that nobody can settle is listed as intended, and the run closes with its certificate all the same', async () => {
   const mischief = await refuse(small.db.desk, 'tickets');
   const { status, ...run } = await handOver(small);

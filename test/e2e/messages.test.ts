@@ -303,7 +303,7 @@ test('twenty requests at once start one run', async () => {
   expect(answers.filter(answer => answer.answer === 'already-running')).toHaveLength(19);
 });
 
-// --- back and forth until it starts -------------------------------------------------------------------------------------------
+// --- back and forth until it starts ------------------------------------------------------------------------
 test('everything can be revised until execution starts; each revision voids the approvals, and then it is locked', async () => {
   const run = await start(small);
   const first = await planned(small, run);
@@ -336,7 +336,7 @@ test('everything can be revised until execution starts; each revision voids the 
   await slow.mend();
 });
 
-// --- Pause, cancel ------------------------------------------------------------------------------------------------------------
+// --- Pause, cancel -----------------------------------------------------------------------------------------
 /**
  * So many, and so slow, that messages arrive in the middle of the tickets: an activity hears of them with its
  * next heartbeat.
@@ -524,7 +524,7 @@ test('after terminate a new run picks up from the world, not from lost memory', 
   });
 });
 
-// --- Quorum and the second confirmation ---------------------------------------------------------------------------------------
+// --- Quorum and the second confirmation --------------------------------------------------------------------
 describe('with two approvals and a final confirmation', () => {
   const strict = useSmallWorld({
     change: config => {

@@ -37,7 +37,7 @@ const engineChanges = async (): Promise<number> => {
   return counts.reduce((sum, { rows }) => sum + (rows[0].n as number), 0);
 };
 
-// --- Role change, preview -----------------------------------------------------------------------------------------------------
+// --- Role change, preview ----------------------------------------------------------------------------------
 test('execute-only moves what they own, leaves groups and tokens, and reminds that they are still active', async () => {
   const { status } = await handOver(small, { mode: 'execute-only' });
   expect(status).toMatchObject({ outcome: 'completed', access: { crm: 'open', desk: 'open' } });
@@ -90,7 +90,7 @@ test('only the systems that were asked for are touched', async () => {
   expect(await statusOf()).toEqual(['active', 'inactive']);
 });
 
-// --- Unplanned ----------------------------------------------------------------------------------------------------------------
+// --- Unplanned ---------------------------------------------------------------------------------------------
 test('an unplanned departure is blocked before anything else, and the block is not the deactivation', async () => {
   const run = await start(small, { departure: 'unplanned' });
   const status = await planned(small, run);
@@ -220,7 +220,7 @@ test('sign-in is given back although there never was a plan', async () => {
   expect(await statusOf()).toEqual(['active', 'active']);
 });
 
-// --- Dates --------------------------------------------------------------------------------------------------------------------
+// --- Dates -------------------------------------------------------------------------------------------------
 test('an approved run waits for its date and starts by itself', async () => {
   const at = new Date(Date.now() + 3_000);
   const run = await start(small, { effectiveAt: at.toISOString() });

@@ -41,7 +41,7 @@ async function desk(table = 'tickets', owner = 'assignee_id'): Promise<Record<st
   return Object.fromEntries(rows.map(row => [row.who, row.n]));
 }
 
-// --- names and addresses -----------------------------------------------------------------------------------------------------
+// --- names and addresses -----------------------------------------------------------------------------------
 test('an e-mail is an e-mail, although it is somebody else’s login', async () => {
   const run = await start(small);
   expect(run.run).toBe(small.world.offboardings.ids.offboarding(small.cast.alice.id));
@@ -144,7 +144,7 @@ test('two accounts that are both this person’s: everything moves from both, an
   expect(usersIn(certificate.rows[0].accounts)).toEqual([['17'], ['99']]);
 });
 
-// --- successors ---------------------------------------------------------------------------------------------------------------
+// --- successors --------------------------------------------------------------------------------------------
 test('whoever cannot take over is refused when the plan is made, each with the reason', async () => {
   const leaving = await start(small, { user: mail(small, 'carol') });
   await planned(small, leaving);
@@ -264,7 +264,7 @@ test('a successor who has lost the right to own an item meanwhile is not given i
   expect(await desk()).toEqual({ '19': 9 });
 });
 
-// --- nobody decides about themselves ------------------------------------------------------------------------------------------
+// --- nobody decides about themselves -----------------------------------------------------------------------
 test.each<Who>(['alice', 'alias'])(
   'the leaver cannot ask for their own offboarding, not even as %s',
   async who => {
@@ -351,7 +351,7 @@ test.each<[Who, RegExp]>([
   });
 });
 
-// --- accounts that must stay --------------------------------------------------------------------------------------------------
+// --- accounts that must stay -------------------------------------------------------------------------------
 test.each(['planned', 'unplanned'] as const)(
   'a service account is refused and not even blocked (%s)',
   async departure => {
@@ -409,7 +409,7 @@ test('whoever has become the last owner meanwhile is not switched off', async ()
   expect(status.access.crm).toBe('open');
 });
 
-// --- Successor rules ----------------------------------------------------------------------------------------------------------
+// --- Successor rules ---------------------------------------------------------------------------------------
 test('round-robin among the team gives everybody active the same, and nobody else anything', async () => {
   const { status } = await handOver(small, { successors: { 'desk/tickets': { 'round-robin': 'team' } } });
   expect(status.outcome).toBe('completed');
@@ -469,7 +469,7 @@ test('conversations can be left unassigned, or given to a queue', async () => {
   expect(await desk()).toEqual({ '902': 9 });
 });
 
-// --- Two runs at once ---------------------------------------------------------------------------------------------------------
+// --- Two runs at once --------------------------------------------------------------------------------------
 test('a second request is shown the open run, and how to change it', async () => {
   const run = await start(small);
   await planned(small, run);

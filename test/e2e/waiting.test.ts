@@ -1,6 +1,6 @@
 /**
- * Who waits, for whom, until when: people are told, reminded and gone past, and the trail keeps each bell that
- * rang. Days are seconds here: the policy takes parts of a day.
+ * Who waits, for whom, until when: people are told, reminded and gone past, and the trail keeps each bell
+ * that rang. Days are seconds here: the policy takes parts of a day.
  */
 import { afterEach, expect, test } from 'vitest';
 import type { NoticeEntry } from '../../activities/record.js';

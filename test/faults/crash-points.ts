@@ -5,9 +5,11 @@
  *
  *   <activity>   a  before the activity begins          runSteps:a:1
  *                b  its effects are done, its result is not reported
- *                c  its result has been reported: dies when the next activity begins, or a quarter of a second later
+ *                c  its result has been reported: dies when the next activity begins, or a quarter of a
+ *                   second later
  *   batch        a  before the batch's transaction      batch:r:3
- *   switch       r  the receipt is stored as intended, COMMIT is not sent   (blocks and deactivations are switches)
+ *   switch       r  the receipt is stored as intended, COMMIT is not sent   (blocks and deactivations are
+ *                   switches)
  *                b  after COMMIT, before anything is done with its answer
  */
 import type { Systems } from '../../activities/deps.js';

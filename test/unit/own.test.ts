@@ -1,4 +1,6 @@
-/** Names that every plain object answers to, or drops: whatever people write is looked up as they wrote it. */
+/**
+ * Names that every plain object answers to, or drops: whatever people write is looked up as they wrote it.
+ */
 import { expect, test } from 'vitest';
 import { amendmentOf, orderOf } from '../../client/cli/order-options.js';
 import { applyAmendment } from '../../domain/judge.js';

@@ -99,7 +99,8 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
     shown.attributes = JSON.stringify(attributes);
     upsertSearchAttributes(attributes);
   };
-  // Changes come in swarms. What they come to is shown once: it is rendered, and search attributes are events.
+  // Changes come in swarms. What they come to is shown once: it is rendered, and search attributes are
+  // events.
   const change = (changes: Partial<Run>): void => {
     Object.assign(run, changes);
     run.waiting = waitingNow(run, new Date().toISOString());

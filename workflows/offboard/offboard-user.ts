@@ -97,16 +97,16 @@ function readInput(input: OffboardUserInput | undefined, workflowId: string): Re
 }
 
 /**
- * What is carried along is believed only where the server says that this execution goes on from another one. A
- * cron schedule and a retry say so too, with whatever somebody started the first one with.
+ * What is carried along is believed only where the server says that this execution goes on from another one.
+ * A cron schedule and a retry say so too, with whatever somebody started the first one with.
  */
 function isContinued({ continuedFromExecutionRunId, cronSchedule, attempt }: WorkflowInfo): boolean {
   return continuedFromExecutionRunId !== undefined && !cronSchedule && attempt === 1;
 }
 
 /**
- * Histories have an end: where the server suggests it, the run goes on in a fresh execution, with everything it
- * knows. Its store, its chain and its id are the same; who looks at it is shown the latest.
+ * Histories have an end: where the server suggests it, the run goes on in a fresh execution, with everything
+ * it knows. Its store, its chain and its id are the same; who looks at it is shown the latest.
  */
 function renewal(run: Run): Renewal {
   return {

@@ -3,8 +3,10 @@
  * and how it is kept where a call can only be sent and hoped for.
  *
  *   an effect      the intent first, then one bulk call; its answer says what became of each item
- *   a doubt        nobody can be asked what became of a call, so the items are read again, and the answer says `read`
- *   a walk         lists come in pages that shift, one list per account: `walkAll` says when they cannot be trusted
+ *   a doubt        nobody can be asked what became of a call, so the items are read again, and the answer
+ *                  says `read`
+ *   a walk         lists come in pages that shift, one list per account: `walkAll` says when they cannot be
+ *                  trusted
  */
 import { randomUUID } from 'node:crypto';
 import { accessOf, commonFacts } from '../../../connectors/catalog/head.js';
@@ -107,7 +109,7 @@ class Desk {
   }
 }
 
-// --- who people are -------------------------------------------------------------------------------------------------
+// --- who people are ----------------------------------------------------------------------------------------
 
 function directoryOf(desk: Desk): Directory {
   const people = async (fits: (member: Member) => boolean, signal?: AbortSignal): Promise<Person[]> => {
@@ -128,7 +130,7 @@ function personOf({ id, name, email, status, manager, team, roles }: Member): Pe
 
 const sameText = (a: string, b: string): boolean => a.toLowerCase() === b.trim().toLowerCase();
 
-// --- what they hold -------------------------------------------------------------------------------------------------
+// --- what they hold ----------------------------------------------------------------------------------------
 
 function readerOf(desk: Desk): Reader {
   const { system, absence } = desk.catalog;
@@ -211,7 +213,7 @@ function readerOf(desk: Desk): Reader {
   };
 }
 
-// --- effects --------------------------------------------------------------------------------------------------------
+// --- effects -----------------------------------------------------------------------------------------------
 
 const STATUS: Record<AccessVerb, Member['status']> = {
   block: 'suspended',

@@ -16,8 +16,8 @@ interface Turns {
 }
 
 /**
- * Asked only where a worker died while its run was to stop, and changes nothing in a target: no story of ours has a
- * second death at that very moment. What it finds is claimed by test/e2e/messages.
+ * Asked only where a worker died while its run was to stop, and changes nothing in a target: no story of ours
+ * has a second death at that very moment. What it finds is claimed by test/e2e/messages.
  */
 export const AFTER_A_DEATH = ['stepsSoFar'];
 

@@ -25,6 +25,8 @@ const small = useSmallWorld();
 const KILLED = { code: null, signal: 'SIGKILL' };
 let bundle: string;
 let mortal: WorkerProcess | null = null;
+/** Whoever takes over from it, also where a test did not live to see that. */
+let takeover: Promise<unknown> = Promise.resolve();
 
 beforeAll(async () => {
   bundle = await shortBundle();
@@ -32,6 +34,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   await mortal?.stop(5_000);
+  await takeover;
   mortal = null;
   // The next test begins without a worker.
   await small.world.worker.stop();
@@ -50,6 +53,7 @@ async function mortalWorker(
     await small.world.restartWorker();
     return exit;
   });
+  takeover = death;
   return { death };
 }
 

@@ -80,8 +80,8 @@ async function runGroup(desk: Desk, group: Group): Promise<void> {
 }
 
 /**
- * Whoever was to stop at the next boundary died before: what is done by then is asked for, not guessed. Null where
- * nobody answers soon either: then the next look will tell.
+ * Whoever was to stop at the next boundary died before: what is done by then is asked for, not guessed. Null
+ * where nobody answers soon either: then the next look will tell.
  */
 async function soFar(input: RunStepsInput): Promise<Attempt<StepsResult> | null> {
   const found = await ask(prompt.stepsSoFar, `How far ${input.system} is`, input);
