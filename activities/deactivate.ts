@@ -1,24 +1,17 @@
 /**
- * The last effect on a system, and only with proof: a fresh look immediately before it, and a reading after
- * it.
+ * The last effect on a system, and only with proof: a fresh look immediately before it, once more inside its
+ * own transaction where the system has one, and a reading after it.
  */
-import type { Connector } from '../connectors/connector.js';
+import type { Connector, Inside } from '../connectors/connector.js';
 import { accountsIn } from '../domain/accounts.js';
 import type { Account } from '../domain/model.js';
 import type { Plan } from '../domain/plan.js';
-import {
-  judgeProof,
-  type Kept,
-  keptIn,
-  type Landed,
-  landedIn,
-  stepsAfterwards,
-  type Verdict,
-} from '../domain/proof.js';
-import { scheduled, whenAbandoned } from './attempt.js';
+import { judgeProof, type Kept, keptIn, type Verdict } from '../domain/proof.js';
+import type { Proof } from '../domain/run.js';
+import { scheduled } from './attempt.js';
 import type { Deps } from './deps.js';
 import { switchAccounts, switchedBefore } from './effects.js';
-import { look, planOf, readAll } from './look.js';
+import { planOf, readAll, see } from './look.js';
 import { claimDeactivation } from './open-runs.js';
 
 export interface DeactivateInput {
@@ -34,9 +27,8 @@ export interface DeactivateInput {
 }
 
 export type DeactivateResult =
-  /** `after`: what still landed on the leaver between the proof and the switch. */
-  | { kind: 'deactivated'; bySomebodyElse: boolean; proof: { at: string; kept: Kept[] }; after: Landed[] }
-  | Extract<Verdict, { kind: 'left' | 'reopened' }>
+  | { kind: 'deactivated'; bySomebodyElse: boolean; proof: Proof }
+  | Exclude<Verdict, { kind: 'proven' | 'refused' }>
   | { kind: 'refused'; message: string };
 
 export async function deactivate(deps: Deps, input: DeactivateInput): Promise<DeactivateResult> {
@@ -50,42 +42,57 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
     verb: 'deactivate',
     turn: input.turn,
   } as const;
-  const seen = await look(deps, { ...input, accounts });
-  const verdict = judgeProof({ plan, systems: [input.system], looks: [seen], unread: [] });
+  const proveIt = async (inside?: Inside): Promise<Kept[]> => {
+    const seen = await see(deps, connector, plan, { ...input, accounts }, inside);
+    const verdict = judgeProof({ plan, systems: [input.system], looks: [seen], unread: [] });
+    if (verdict.kind !== 'proven') throw new NotProven(verdict);
+    return verdict.kept;
+  };
+  let proof: Proof;
   let changed = true;
   let wasActive = true;
-  // An attempt whose answer was lost proved and switched already: what landed since belongs to the time
-  // after.
-  if (!(await switchedBefore(deps, effect))) {
-    const inTheWay = await claim(deps, input, plan);
-    if (inTheWay) return { kind: 'refused', message: inTheWay };
-    if (verdict.kind === 'refused') return { kind: 'refused', message: verdict.message };
-    if (verdict.kind !== 'proven') return verdict;
-    wasActive = await anyActive(connector, accounts);
-    const switched = await switchAccounts(deps, effect);
-    if (switched.problems.length > 0) return { kind: 'refused', message: switched.problems.join(' ') };
-    changed = switched.changed.length > 0;
+  try {
+    if (await switchedBefore(deps, effect)) {
+      // An attempt whose answer was lost proved and switched already: what landed since belongs to the time
+      // after, and what it saw of what is kept is seen once more.
+      const seen = await see(deps, connector, plan, { ...input, accounts });
+      proof = { at: new Date().toISOString(), within: false, kept: keptIn(seen, plan) };
+    } else {
+      const inTheWay = await claim(deps, input, plan);
+      if (inTheWay) return { kind: 'refused', message: inTheWay };
+      proof = { at: new Date().toISOString(), within: false, kept: await proveIt() };
+      wasActive = await anyActive(connector, accounts);
+      const switched = await switchAccounts(deps, effect, async inside => {
+        proof = { at: new Date().toISOString(), within: true, kept: await proveIt(inside) };
+      });
+      if (switched.problems.length > 0) return { kind: 'refused', message: switched.problems.join(' ') };
+      changed = switched.changed.length > 0;
+    }
+  } catch (error) {
+    if (!(error instanceof NotProven)) throw error;
+    const { verdict } = error;
+    return verdict.kind === 'refused' ? { kind: 'refused', message: verdict.message } : verdict;
   }
   if (await anyActive(connector, accounts)) {
     const subject = accounts.length === 1 ? 'the account' : `one of the ${accounts.length} accounts`;
     const message = `${connector.title} reported success, but reading shows that ${subject} is still active. Look at it there, then send "retry".`;
     return { kind: 'refused', message };
   }
-  const after = await landed(connector, plan, accounts, input.waived);
-  const kept = keptIn(seen, plan);
   await deps.store.audit.append(input.offboardingId, [
     {
       subject: `deactivated ${input.system} ${input.turn}`,
       kind: 'deactivated',
-      body: { system: input.system, changed, after, kept },
+      body: { system: input.system, changed, within: proof.within, kept: proof.kept },
     },
   ]);
-  return {
-    kind: 'deactivated',
-    bySomebodyElse: !changed && !wasActive,
-    proof: { at: new Date().toISOString(), kept },
-    after,
-  };
+  return { kind: 'deactivated', bySomebodyElse: !changed && !wasActive, proof };
+}
+
+/** Takes a switch back, where the system has transactions. */
+class NotProven extends Error {
+  constructor(readonly verdict: Exclude<Verdict, { kind: 'proven' }>) {
+    super('It is not proven that nothing is left.');
+  }
 }
 
 async function anyActive(connector: Connector, accounts: readonly Account[]): Promise<boolean> {
@@ -107,15 +114,4 @@ async function claim(deps: Deps, input: DeactivateInput, plan: Plan): Promise<st
   const inTheWay = await claimDeactivation(deps, input.offboardingId);
   if (!inTheWay) return null;
   return `Another offboarding (${inTheWay.workflow}) is still handing items over to this leaver. Amend that run's successors or let it finish, then send "retry".`;
-}
-
-async function landed(
-  connector: Connector,
-  plan: Plan,
-  accounts: readonly Account[],
-  waived: Record<string, string>,
-): Promise<Landed[]> {
-  const steps = stepsAfterwards(plan, connector.system, waived);
-  const categories = steps.map(step => step.category);
-  return landedIn(steps, await connector.inventory(accounts, categories, whenAbandoned()));
 }

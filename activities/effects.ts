@@ -2,7 +2,7 @@
  * Effects with a receipt. Whatever changes a target goes through here: the intent is durable before anything
  * is sent, and where nobody saw how it ended, the target's connector finds out, and nobody guesses.
  */
-import type { Connector, Witness } from '../connectors/connector.js';
+import type { Connector, Inside, Witness } from '../connectors/connector.js';
 import type { AccessVerb, Fate, Intent, Mark, Work } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account } from '../domain/model.js';
@@ -103,6 +103,7 @@ export interface Performed {
  * Does work, or the first part of it, exactly once, with a receipt.
  * @param done marks of earlier effects of the step whose answers came: they are written down along with the next receipt, and so is this
  *   one's with the one after it. What is in there at the end is the caller's to write down.
+ * @param prove looks at what an access change leaves, before it is final, where the system can show it
  */
 export async function perform(
   deps: Deps,
@@ -110,6 +111,7 @@ export async function perform(
   work: Work,
   place: Place,
   done: Mark[],
+  prove?: Witness['prove'],
 ): Promise<Performed> {
   const { ledger } = deps.store;
   let sent: Intent | undefined;
@@ -124,6 +126,7 @@ export async function perform(
       }
       sent = intent;
     },
+    ...(prove && { prove }),
   };
   try {
     const { mark, took, effect, sure } = await connector.apply(work, witness, whenAbandoned());
@@ -143,7 +146,7 @@ export async function perform(
     const changed = await (faster ? settled : settled!.catch(() => null));
     if (receipt && changed !== null) return { took: receipt.took, changed, byUs: !faster };
     if (!faster) throw error;
-    return perform(deps, connector, work, place, done);
+    return perform(deps, connector, work, place, done, prove);
   }
 }
 
@@ -195,12 +198,15 @@ export interface Switched {
  * Blocks, unblocks, deactivates or reactivates accounts, each exactly once per offboarding and turn, with a
  * receipt of its own. One that cannot be switched stops none of the others.
  */
-export async function switchAccounts(deps: Deps, input: SwitchInput): Promise<Switched> {
+export async function switchAccounts(
+  deps: Deps,
+  input: SwitchInput,
+  prove?: (inside: Inside) => Promise<void>,
+): Promise<Switched> {
   const switched: Switched = { changed: [], problems: [] };
   for (const [n, account] of input.accounts.entries()) {
     try {
-      if (await switchAccount(deps, input.system, account, input.verb, placeOf(input, n)))
-        switched.changed.push(account);
+      if (await switchAccount(deps, input, account, placeOf(input, n), prove)) switched.changed.push(account);
     } catch (error) {
       if (!(error instanceof HandoverFailure) || !outOfPatience(error.kind, deps.patience)) throw error;
       switched.problems.push(error.message);
@@ -212,17 +218,17 @@ export async function switchAccounts(deps: Deps, input: SwitchInput): Promise<Sw
 /** True where it was changed, now or by an earlier attempt. */
 async function switchAccount(
   deps: Deps,
-  system: string,
+  { system, verb }: SwitchInput,
   account: Account,
-  verb: AccessVerb,
   place: Place,
+  prove: Witness['prove'],
 ): Promise<boolean> {
   const connector = await deps.systems.get(system);
   const earlier = await deps.store.ledger.find(place);
   const before = earlier && (await settle(deps, connector, earlier));
   if (before !== null) return before > 0;
   const done: Mark[] = [];
-  const { changed } = await perform(deps, connector, { kind: 'access', verb, account }, place, done);
+  const { changed } = await perform(deps, connector, { kind: 'access', verb, account }, place, done, prove);
   await deps.store.ledger.done(place, done);
   return changed > 0;
 }

@@ -5,7 +5,7 @@ import { archiveClosed } from './archive.js';
 import { asActivities } from './attempt.js';
 import { deactivate } from './deactivate.js';
 import type { Deps } from './deps.js';
-import { look } from './look.js';
+import { look, lookOnceMore } from './look.js';
 import { makePlan } from './make-plan.js';
 import { identify, openRequest } from './people.js';
 import { closeRun, record, settleLedger } from './record.js';
@@ -25,6 +25,7 @@ export function createActivities(deps: Deps) {
       blockAccess: bind(deps, blockAccess),
       restoreAccess: bind(deps, restoreAccess),
       look: bind(deps, look),
+      lookOnceMore: bind(deps, lookOnceMore),
       makePlan: bind(deps, makePlan),
       runSteps: bind(deps, runSteps),
       stepsSoFar: bind(deps, stepsSoFar),

@@ -2,21 +2,23 @@
  * Looks at the world: what the leaver holds in one system now, compared with what people were shown. Only
  * reads the target. Used for the first inventory, before execution, and as the proof before a deactivation.
  */
-import type { Connector } from '../connectors/connector.js';
+import type { Connector, Inside } from '../connectors/connector.js';
 import { HandoverFailure } from '../domain/failure.js';
 import {
   knownDifference,
   knownUnwaived,
   type Look,
   mustFreeze,
+  type Sight,
   type StepLook,
   takersToCheck,
+  type Unread,
 } from '../domain/look.js';
 import type { Account, CategoryInventory } from '../domain/model.js';
 import { canonicalJson, type Plan, type PlanStep } from '../domain/plan.js';
 import { joined } from '../store/keys.js';
 import type { Shown } from '../store/manifests.js';
-import { whenAbandoned } from './attempt.js';
+import { outOfPatience, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { refusedSuccessors } from './successors.js';
 
@@ -37,34 +39,82 @@ export interface LookInput {
 export async function look(deps: Deps, input: LookInput): Promise<Look> {
   const connector = await deps.systems.get(input.system);
   const plan = input.plan === null ? null : await planOf(deps, input.plan);
+  const sight = await see(deps, connector, plan, input);
+  return {
+    ...sight,
+    refused: plan
+      ? await refusedSuccessors(deps, connector, plan, input.accounts, step =>
+          takersToCheck(step, sight.steps),
+        )
+      : [],
+    policyChanged: plan !== null && canonicalJson(plan.policy) !== canonicalJson(deps.policy),
+  };
+}
+
+/**
+ * What is seen of the leaver in one system, beside the plan where there is one.
+ * @param inside reads within a transaction of the system's
+ */
+export async function see(
+  deps: Deps,
+  connector: Connector,
+  plan: Plan | null,
+  input: Pick<LookInput, 'accounts' | 'waived' | 'seen'>,
+  inside: Inside = connector,
+): Promise<Sight> {
   const steps =
     plan?.steps.filter(step => step.system === connector.system && step.phase !== 'deactivate') ?? [];
   const known = new Set(connector.categories.map(category => category.category));
   const wanted = plan ? steps.map(step => step.category).filter(category => known.has(category)) : [...known];
-  const inventory = await connector.inventory(input.accounts, wanted, whenAbandoned());
+  const inventory = await inside.inventory(input.accounts, wanted, whenAbandoned());
   const looks: StepLook[] = [];
   for (const step of steps) {
     const held = inventory.find(category => category.category === step.category);
     if (!held?.complete) continue;
-    looks.push(await compare(deps, connector, input, plan!, step, held));
+    looks.push(await compare(deps, inside, input, plan!, step, held));
   }
   return {
     system: connector.system,
     inventory,
     steps: looks,
-    refused: plan
-      ? await refusedSuccessors(deps, connector, plan, input.accounts, step => takersToCheck(step, looks))
-      : [],
     catalogChanged:
       plan !== null &&
       plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
-    policyChanged: plan !== null && canonicalJson(plan.policy) !== canonicalJson(deps.policy),
-    accounts: await readAll(connector, input.accounts),
+    accounts: await readAll(inside, input.accounts),
   };
 }
 
+export interface LookOnceMoreInput {
+  /** Digest of the plan. */
+  plan: string;
+  waived: Record<string, string>;
+  seen: Record<string, string>;
+}
+
+/** The last act of a run: every system of the plan as it is when all accounts have been switched off. */
+export async function lookOnceMore(
+  deps: Deps,
+  input: LookOnceMoreInput,
+): Promise<{ sights: Sight[]; unread: Unread[] }> {
+  const plan = await planOf(deps, input.plan);
+  const sights: Sight[] = [];
+  const unread: Unread[] = [];
+  for (const { system, accounts } of plan.accounts.filter(one => one.accounts.length > 0)) {
+    try {
+      sights.push(await see(deps, await deps.systems.get(system), plan, { ...input, accounts }));
+    } catch (error) {
+      if (!(error instanceof HandoverFailure) || !outOfPatience(error.kind, deps.patience)) throw error;
+      unread.push({ system, why: error.message });
+    }
+  }
+  return { sights, unread };
+}
+
 /** The accounts as they are now. */
-export function readAll(connector: Connector, accounts: readonly Account[]): Promise<Account[]> {
+export function readAll(
+  connector: Pick<Inside, 'readAccount'>,
+  accounts: readonly Account[],
+): Promise<Account[]> {
   return Promise.all(accounts.map(account => connector.readAccount(account, whenAbandoned())));
 }
 
@@ -77,8 +127,8 @@ export async function planOf(deps: Deps, digest: string): Promise<Plan> {
 /** How a step stands now. Keys are read where the inventory leaves open what they are. */
 async function compare(
   deps: Deps,
-  connector: Connector,
-  input: LookInput,
+  inside: Inside,
+  input: Pick<LookInput, 'accounts' | 'waived' | 'seen'>,
   plan: Plan,
   step: PlanStep,
   held: CategoryInventory,
@@ -87,7 +137,7 @@ async function compare(
   const decided = { seen: input.seen[step.id] ?? null, waived: input.waived[step.id] ?? null };
   const { seen, waived } = decided;
   const pages = () =>
-    connector.pages(input.accounts, step.category, { size: plan.policy.batch, signal: whenAbandoned() });
+    inside.pages(input.accounts, step.category, { size: plan.policy.batch, signal: whenAbandoned() });
   const shown: Shown = seen ? { frozen: seen } : { manifest: plan.manifest, step: step.id };
   const difference = knownDifference(step, held, decided) ?? (await manifests.drift(shown, pages()));
   const unwaived =

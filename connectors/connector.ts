@@ -187,7 +187,16 @@ export interface Reader {
  */
 export interface Witness {
   intend(intent: Intent): Promise<void>;
+  /**
+   * Of an access change, where the system has transactions: called when it was made and is not final, before
+   * `intend`, with a reader that sees what is so then. Where it throws, the change is taken back, and the
+   * error is passed on as it is. A system without transactions never calls it.
+   */
+  prove?(inside: Inside): Promise<void>;
 }
+
+/** Reads a system within a transaction of its own. */
+export type Inside = Pick<Reader, 'inventory' | 'pages' | 'readAccount'>;
 
 export interface Effects {
   /**

@@ -75,6 +75,7 @@ export function certificateOf(
     confirmedBy: run.confirmedBy,
     waivers: run.waivers,
     proofs: run.proofs,
+    afterwards: run.afterwards,
     coverage: 'not checked',
     times: run.times,
     chain,

@@ -28,19 +28,24 @@ export interface StepLook {
   frozen: Frozen | null;
 }
 
-export interface Look {
+/** What is seen of the leaver in one system: all that the proof is judged by. */
+export interface Sight {
   system: string;
   /** Every category that was asked for; one that could not be read is in here as incomplete. */
   inventory: CategoryInventory[];
   /** The categories of the plan that could be read. */
   steps: StepLook[];
-  /** Successors that may no longer take over, as sentences with their step. */
-  refused: { step: string; sentence: string }[];
-  /** True when the catalog, or the policy, is not the one that the plan was made with. */
+  /** True when the catalog is not the one that the plan was made with. */
   catalogChanged: boolean;
-  policyChanged: boolean;
   /** The plan's accounts there as they read now. */
   accounts: Account[];
+}
+
+export interface Look extends Sight {
+  /** Successors that may no longer take over, as sentences with their step. */
+  refused: { step: string; sentence: string }[];
+  /** True when the policy is not the one that the plan was made with. */
+  policyChanged: boolean;
 }
 
 /** A system that could not be looked at at all, and why, as a sentence. */

@@ -7,15 +7,14 @@
  * Whatever is not known is an obstacle and never "nothing": a new kind of doubt is a new kind of obstacle
  * with its sentence.
  */
-import { type Look, type StepLook, sayUnread, type Unread } from './look.js';
-import type { CategoryInventory } from './model.js';
+import { type Sight, type StepLook, sayUnread, type Unread } from './look.js';
 import { isEffect, type Plan, type PlanStep } from './plan.js';
 
 export interface Evidence {
   plan: Pick<Plan, 'steps'>;
   /** The systems that the proof is about. */
   systems: readonly string[];
-  looks: readonly Look[];
+  looks: readonly Sight[];
   /** Systems that could not be looked at. */
   unread: readonly Unread[];
 }
@@ -77,7 +76,7 @@ function obstaclesIn({ plan, looks, unread }: Evidence, system: string): Obstacl
  * Every category of the plan counts, also what is kept or left to people: an answer that leaves one out is no
  * answer.
  */
-function unreadIn({ inventory, steps }: Look, step: PlanStep): Obstacle[] {
+function unreadIn({ inventory, steps }: Sight, step: PlanStep): Obstacle[] {
   const held = inventory.find(one => one.category === step.category);
   if (held?.complete && steps.some(look => look.step === step.id)) return [];
   const why = held ? (held.problem ?? 'no answer.') : 'the catalog no longer names it.';
@@ -100,7 +99,7 @@ export function sayObstacle(obstacle: Obstacle): string {
 }
 
 /** The categories of one system that stay with the leaver, beside what they were. */
-export function keptIn(look: Look, plan: Evidence['plan']): Kept[] {
+export function keptIn(look: Sight, plan: Evidence['plan']): Kept[] {
   return plan.steps
     .filter(step => step.system === look.system && step.phase === 'keep')
     .map(step => {
@@ -118,36 +117,38 @@ export function keptIn(look: Look, plan: Evidence['plan']): Kept[] {
  * Systems with an account that is on again although this run had switched it off: somebody did that while the
  * run was parked.
  */
-export function switchedOnAgain(looks: readonly Look[], switchedOff: readonly string[]): string[] {
+export function switchedOnAgain(looks: readonly Sight[], switchedOff: readonly string[]): string[] {
   return looks
     .filter(look => look.accounts.some(account => account.active) && switchedOff.includes(look.system))
     .map(look => look.system);
 }
 
-/** What a step holds after the switch although the proof before it showed nothing. */
-export interface Landed {
-  step: string;
-  /** Null = could not be read. */
+/** What the last look of a run still found, or could not read. */
+export interface Came {
+  /** A step, or a system that could not be looked at. */
+  where: string;
+  /** Null = it could not be read. */
   count: number | null;
 }
 
 /**
- * Steps that are looked at once more after the switch: what we would have handed over, but for what skips
- * leave there.
+ * What is the leaver's after the last switch although nothing was, or nothing that people had not seen, when
+ * each system was proven: whatever came meanwhile, also to what is left to people or kept.
  */
-export function stepsAfterwards(
-  plan: Evidence['plan'],
-  system: string,
-  waived: Readonly<Record<string, string>>,
-): PlanStep[] {
-  return plan.steps.filter(step => step.system === system && isEffect(step) && !waived[step.id]);
+export function cameIn({ plan, systems, looks, unread }: Evidence): Came[] {
+  return systems.flatMap((system): Came[] => {
+    const look = looks.find(one => one.system === system);
+    if (!look || look.catalogChanged || unread.some(one => one.system === system))
+      return [{ where: system, count: null }];
+    return plan.steps
+      .filter(step => step.system === system && step.phase !== 'deactivate')
+      .flatMap(step => cameTo(step, look));
+  });
 }
 
-/** What landed on the leaver between the proof and the switch. */
-export function landedIn(steps: readonly PlanStep[], inventory: readonly CategoryInventory[]): Landed[] {
-  return steps.flatMap((step): Landed[] => {
-    const held = inventory.find(one => one.category === step.category);
-    if (!held?.complete) return [{ step: step.id, count: null }];
-    return held.count > 0 ? [{ step: step.id, count: held.count }] : [];
-  });
+function cameTo(step: PlanStep, look: Sight): Came[] {
+  const now = look.steps.find(one => one.step === step.id);
+  if (unreadIn(look, step).length > 0 || !now) return [{ where: step.id, count: null }];
+  const count = isEffect(step) ? now.unwaived : now.arrived;
+  return count > 0 ? [{ where: step.id, count }] : [];
 }

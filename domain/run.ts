@@ -14,6 +14,7 @@ import { DEFAULT_PATIENCE, type PatienceOfWaits } from './patience.js';
 import type { Participant, Refusal, Signer } from './people.js';
 import { gaining, type Plan, type PlanStep, toAcknowledge } from './plan.js';
 import type { Policy } from './policy.js';
+import type { Came, Kept } from './proof.js';
 import type { Order } from './request.js';
 import { items } from './words.js';
 
@@ -61,8 +62,17 @@ export type Access = 'unknown' | 'absent' | 'open' | 'blocked' | 'deactivated' |
 
 export interface Proof {
   at: string;
-  kept: { step: string; before: number; now: number; untouched: boolean }[];
-  after: { step: string; count: number | null }[];
+  /** The look and the switch were one transaction of the system's: nothing could come between them. */
+  within: boolean;
+  kept: Kept[];
+}
+
+/** What the last look of a run found, when every account was switched off. */
+export interface Afterwards {
+  at: string;
+  came: Came[];
+  /** Systems with an account that is on again. */
+  onAgain: string[];
 }
 
 /**
@@ -160,6 +170,8 @@ export interface Run {
    * What each system showed immediately before it switched the leaver off, and what landed there afterwards.
    */
   proofs: Record<string, Proof>;
+  /** Null until the last account was switched off. */
+  afterwards: Afterwards | null;
   pausedBy: Signer | null;
   /** What people decided that the story has not taken up yet. */
   turn: Turn | null;
@@ -219,6 +231,7 @@ export function newRun(given: {
     blockedByUs: [],
     blockProblems: {},
     proofs: {},
+    afterwards: null,
     pausedBy: null,
     turn: null,
     started: false,

@@ -187,12 +187,7 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
       return `access in ${text('system')}: ${text('access')}`;
     case 'deactivated': {
       const kept = (body.kept ?? []) as { untouched?: boolean }[];
-      const after = (body.after ?? []) as { step: string; count: number }[];
-      const landed =
-        after.length > 0
-          ? `; came after the switch: ${after.map(one => `${one.count} in ${one.step}`).join(', ')}`
-          : '';
-      return `${text('system')}: proven empty and switched off${body.changed === false ? ' (it was already)' : ''}; ${kept.filter(one => one.untouched).length} of ${kept.length} kept categories untouched${landed}`;
+      return `${text('system')}: proven empty and switched off${body.changed === false ? ' (it was already)' : ''}; ${kept.filter(one => one.untouched).length} of ${kept.length} kept categories untouched`;
     }
     case 'closed':
       return `closed as ${text('outcome')}: ${text('sentence')}`;

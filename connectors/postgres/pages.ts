@@ -35,7 +35,7 @@ export async function* pages(
       await tx.query(`DECLARE handover_pages NO SCROLL CURSOR FOR ${text}`, values);
       for (;;) {
         const [row] = await tx.query<PageRow>('FETCH NEXT FROM handover_pages');
-        if (!row) return;
+        if (!row) break;
         const { order } = bound.key;
         const page = {
           ...row,
@@ -43,8 +43,10 @@ export async function* pages(
           attributes: attribute ? row.attributes : null,
           order,
         };
-        if (!(await queue.put(page)) || row.count < size) return;
+        if (!(await queue.put(page)) || row.count < size) break;
       }
+      // Inside a transaction that goes on another cursor may follow.
+      if (tx.mark) await tx.query('CLOSE handover_pages');
     },
   );
   transaction.then(

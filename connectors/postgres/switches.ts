@@ -14,11 +14,13 @@ import {
 } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, ItemException } from '../../domain/model.js';
-import type { Witness } from '../connector.js';
-import { keyOf, readGuards, vanished } from './accounts.js';
+import type { Inside, Witness } from '../connector.js';
+import { keyOf, readAccount, readGuards, vanished } from './accounts.js';
 import { andWhen, type BoundPeople, type SetColumn } from './binding.js';
 import type { SwitchSpec } from './catalog.js';
+import { inventory } from './inventory.js';
 import { aliasOf, Placeholders, quote, quoteTable } from './names.js';
+import { pages } from './pages.js';
 import type { Transaction } from './session.js';
 import { imageOf, setColumnSql, wroteOf } from './statements.js';
 import type { BoundCatalog, Target } from './target.js';
@@ -51,6 +53,7 @@ export async function flip(
       await deleteRows(target, tx, binding, account, verb, spec, before);
       if (people.table.hasDeferred) await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
       await mustVerify(target, tx, people, user, verb, spec);
+      if (witness.prove) await witness.prove(insideOf(await target.within(tx)));
       const effect: Effect = { changed, merged: 0, perTaker: [], exceptions: [] };
       await tx.flush();
       const intent = { mark: tx.mark, took: 1, owners: NO_OWNERS, before, effect };
@@ -58,6 +61,14 @@ export async function flip(
       return { ...intent, sure: 'asked' as const };
     });
   });
+}
+
+function insideOf(target: Target): Inside {
+  return {
+    readAccount: (account, signal) => readAccount(target, account, signal),
+    inventory: (accounts, categories, signal) => inventory(target, accounts, categories, signal),
+    pages: (accounts, category, options) => pages(target, accounts, category, options),
+  };
 }
 
 /** What `setColumns` and `deleteRows` keep of an account as it was. */

@@ -10,7 +10,7 @@ import type { Catalog } from './catalog.js';
 import { schemaMayHaveDrifted } from './failures.js';
 import { readSchema } from './live.js';
 import { tablesOf } from './rules.js';
-import type { Session } from './session.js';
+import type { Session, Transaction } from './session.js';
 
 /** A schema changes by migrations, not by the minute; errors renew the binding earlier. */
 const FRESH_MS = 60_000;
@@ -71,11 +71,26 @@ export class Target {
   constructor(
     readonly catalog: Catalog,
     readonly file: CatalogFile,
-    readonly session: Session,
+    readonly session: Pick<Session, 'transaction'>,
   ) {}
 
   get system(): string {
     return this.catalog.system;
+  }
+
+  /**
+   * The same target as it is within an open transaction, uncommitted changes of its own included. A statement
+   * that fails takes back what was read since, and no change.
+   */
+  async within(tx: Transaction): Promise<Target> {
+    await tx.query('SAVEPOINT inside');
+    const recover = async () => void (await tx.query('ROLLBACK TO SAVEPOINT inside'));
+    const inside = new Target(this.catalog, this.file, {
+      transaction: (_, work) => work({ ...tx, recover }),
+    });
+    inside.#binding = this.#binding;
+    inside.#readAt = this.#readAt;
+    return inside;
   }
 
   /** The binding, read anew when it is older than a minute or `fresh` is asked for. */

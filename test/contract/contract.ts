@@ -544,6 +544,59 @@ export function describeContract(harness: Harness): void {
         expect(await world.access(BOB)).toBe('active');
       });
 
+      test.each(cuts)('%s, proved from the inside where the system has transactions', async verb => {
+        await world.fill({ things: many(2) });
+        const refusal = new Error('not proven');
+        let asked = 0;
+        const switching = connector.apply(access(verb), {
+          ...silent(),
+          async prove(inside) {
+            asked += 1;
+            expect(await inside.readAccount(alice())).not.toMatchObject({ active: true, blocked: false });
+            // What others have committed meanwhile is seen, twice and in pages of one.
+            await world.write('things', key(2), ALICE);
+            for (let n = 0; n < 2; n++) {
+              expect(await inside.inventory([alice()], ['things'])).toMatchObject([{ count: 3 }]);
+              const pages: KeyPage[] = [];
+              for await (const page of inside.pages([alice()], 'things', { size: 1 })) pages.push(page);
+              expect(keysOn(pages)).toEqual(keys(3).sort());
+            }
+            throw refusal;
+          },
+        });
+        if (!harness.proves) {
+          await switching;
+          expect(asked).toBe(0);
+          return;
+        }
+        await expect(switching).rejects.toBe(refusal);
+        expect(asked).toBe(1);
+        expect(await world.access(ALICE)).toBe('active');
+      });
+
+      test.runIf(harness.proves)(
+        'and an account whose items cannot be read is taken back as well',
+        async () => {
+          await world.fill({ things: many(1) });
+          const mend = await world.unreadable('things');
+          const [verb] = cuts;
+          let found: unknown;
+          const switching = connector.apply(access(verb!), {
+            ...silent(),
+            async prove(inside) {
+              found = await inside.inventory([alice()], ['things']);
+              // Nothing but what was read is spoilt: the account still reads as it was left.
+              await inside.readAccount(alice());
+              throw new Error('not proven');
+            },
+          });
+          await expect(switching).rejects.toThrow('not proven');
+          expect(found).toMatchObject([{ category: 'things', complete: false }]);
+          await mend();
+          expect(await world.access(ALICE)).toBe('active');
+        },
+      );
+
       test.runIf(can('guards')).each(cuts)(
         'no %s against a guard, which is checked by the effect itself',
         async verb => {

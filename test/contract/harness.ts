@@ -94,6 +94,8 @@ export interface Harness {
   doubts?: readonly Exclude<Doubt, (typeof DOUBTS_OF_ALL)[number]>[];
   /** Can the system itself be asked what became of an effect, or is reading it again all there is? */
   sure: 'asked' | 'read';
+  /** Where the system has transactions: an access change can be looked at before it is final. */
+  proves?: boolean;
   lacks?: readonly Lack[];
   /**
    * Keys, where they cannot be any text: the nth one (from 0), and odd ones of every form that the system

@@ -56,6 +56,7 @@ reactivate: { set: { status: active }, verify: people.status = 'active' }
 describeContract({
   kind: 'postgres',
   sure: 'asked',
+  proves: true,
   world: postgresWorld,
 });
 

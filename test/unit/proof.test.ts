@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Look, StepLook } from '../../domain/look.js';
-import { type Evidence, judgeProof, landedIn, stepsAfterwards, switchedOnAgain } from '../../domain/proof.js';
+import { cameIn, type Evidence, judgeProof, switchedOnAgain } from '../../domain/proof.js';
 import { closedTasks, LEFT, mailbox, plan, step, tasks, teams } from './made-up.js';
 
 const cases = step('hr/cases');
@@ -260,23 +260,33 @@ describe('around the switch', () => {
     expect(switchedOnAgain([clean('crm'), off], [])).toEqual([]);
   });
 
-  test('what is looked at once more is what we would have handed over, but for what a skip leaves', () => {
-    expect(stepsAfterwards(given, 'crm', {}).map(one => one.id)).toEqual(['crm/tasks', 'crm/teams']);
-    expect(stepsAfterwards(given, 'crm', { 'crm/tasks': LEFT }).map(one => one.id)).toEqual(['crm/teams']);
+  const came = (looks: Look[], more: Partial<Evidence> = {}) =>
+    cameIn({ plan: given, systems, looks, unread: [], ...more });
+
+  test('the last look finds what came, also to what is left to people or kept', () => {
+    expect(came([clean('crm'), clean('hr')])).toEqual([]);
+    expect(came([seeing('crm/tasks', { count: 2, unwaived: 2 }), clean('hr')])).toEqual([
+      { where: 'crm/tasks', count: 2 },
+    ]);
+    // What an approved skip waives is no news; acknowledged mail is still there, and one more came.
+    expect(came([seeing('crm/teams', { count: 5, arrived: 1, unwaived: 0 }), clean('hr')])).toEqual([]);
+    expect(came([seeing('crm/mailbox', { count: 6, arrived: 1, unwaived: 6 }), clean('hr')])).toEqual([
+      { where: 'crm/mailbox', count: 1 },
+    ]);
+    expect(came([seeing('crm/closed_tasks', { count: 4, arrived: 1, unwaived: 4 }), clean('hr')])).toEqual([
+      { where: 'crm/closed_tasks', count: 1 },
+    ]);
   });
 
-  test('what landed is counted, and what could not be read is never nothing', () => {
-    const held = (category: string, count: number, complete = true) => ({
-      ...clean('crm').inventory[0]!,
-      category,
-      count,
-      complete,
-    });
-    expect(landedIn([tasks, teams], [held('tasks', 0), held('teams', 0)])).toEqual([]);
-    expect(landedIn([tasks, teams], [held('tasks', 2), held('teams', 0, false)])).toEqual([
-      { step: 'crm/tasks', count: 2 },
-      { step: 'crm/teams', count: null },
+  test('and what it could not read is never nothing', () => {
+    expect(came([unreadable('crm/tasks', 'no'), clean('hr')])).toEqual([{ where: 'crm/tasks', count: null }]);
+    expect(came([withoutAnswer('crm/tasks'), clean('hr')])).toEqual([{ where: 'crm/tasks', count: null }]);
+    expect(came([clean('hr')])).toEqual([{ where: 'crm', count: null }]);
+    expect(came([clean('crm'), clean('hr', { catalogChanged: true })])).toEqual([
+      { where: 'hr', count: null },
     ]);
-    expect(landedIn([tasks], [])).toEqual([{ step: 'crm/tasks', count: null }]);
+    expect(came([clean('crm'), clean('hr')], { unread: [{ system: 'hr', why: 'away' }] })).toEqual([
+      { where: 'hr', count: null },
+    ]);
   });
 });

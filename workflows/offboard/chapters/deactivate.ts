@@ -1,8 +1,8 @@
 /** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
 import type { DeactivateResult } from '../../../activities/deactivate.js';
-import { deactivateId } from '../../../domain/plan.js';
-import { judgeProof, switchedOnAgain } from '../../../domain/proof.js';
-import { handedOver, notSwitchedOff, type Run, waivedItems } from '../../../domain/run.js';
+import { deactivateId, type Plan } from '../../../domain/plan.js';
+import { cameIn, judgeProof, switchedOnAgain } from '../../../domain/proof.js';
+import { type Afterwards, handedOver, notSwitchedOff, type Run, waivedItems } from '../../../domain/run.js';
 import { ask, long } from '../../proxies.js';
 import { close, type Desk, type Happening } from '../desk.js';
 import { decided } from './decided.js';
@@ -24,23 +24,48 @@ export async function deactivate(desk: Desk): Promise<Happening> {
     if (desk.stopped()) return decided(desk)!;
     const result = await switchOff(desk, system);
     if (result.kind !== 'deactivated') return setBack(desk, id, result);
-    const landed = result.after.map(item => `${item.count ?? 'unread'} in ${item.step}`).join(', ');
-    const said = [
-      result.bySomebodyElse ? 'somebody else had switched it off' : '',
-      landed ? `came after the switch: ${landed}` : '',
-    ];
-    progress(desk, id, { state: 'completed', message: said.filter(Boolean).join('; ') || null });
+    const message = result.bySomebodyElse ? 'somebody else had switched it off' : null;
+    progress(desk, id, { state: 'completed', message });
     desk.change({
       access: { ...run.access, [system]: 'deactivated' },
-      proofs: { ...run.proofs, [system]: { ...result.proof, after: result.after } },
+      proofs: { ...run.proofs, [system]: result.proof },
     });
   }
   desk.change({ times: { ...run.times, deactivated: new Date().toISOString() } });
-  const nothing = waivedItems(run) > 0 ? '' : ', nothing is left';
+  const afterwards = await lookOnceMore(desk);
+  const nothing = waivedItems(run) > 0 || afterwards.came.length > 0 ? '' : ', nothing is left';
   return close(
     'completed',
-    `${handedOver(run)}${nothing}, and the leaver is switched off.${stillOn(run)}${tooLate(run)}`,
+    `${handedOver(run)}${nothing}, and the leaver is switched off.${stillOn(run)}${sayAfterwards(afterwards)}${tooLate(run)}`,
   );
+}
+
+/** What came while the accounts were switched off one after the other, wherever it came. */
+async function lookOnceMore(desk: Desk): Promise<Afterwards> {
+  const { run } = desk;
+  const plan = run.plan!;
+  const systems = present(plan);
+  const off = plan.systems.map(({ system }) => system).filter(system => run.access[system] === 'deactivated');
+  const found = await ask(
+    long.lookOnceMore,
+    `The last look: has anything come to ${run.leaver.name} meanwhile?`,
+    {
+      plan: plan.digest,
+      waived: waivedKeys(run),
+      seen: seenKeys(run),
+    },
+  );
+  const { sights, unread } = found.ok
+    ? found.value
+    : { sights: [], unread: systems.map(system => ({ system, why: found.sentence })) };
+  const afterwards: Afterwards = {
+    at: new Date().toISOString(),
+    came: cameIn({ plan, systems, looks: sights, unread }),
+    onAgain: switchedOnAgain(sights, off),
+  };
+  for (const system of afterwards.onAgain) desk.change({ access: { ...run.access, [system]: 'open' } });
+  desk.change({ afterwards });
+  return afterwards;
 }
 
 async function switchOff(desk: Desk, system: string): Promise<DeactivateResult> {
@@ -58,6 +83,22 @@ async function switchOff(desk: Desk, system: string): Promise<DeactivateResult> 
     seen: seenKeys(run),
   });
   return done.ok ? done.value : { kind: 'refused', message: done.sentence };
+}
+
+/** Systems in which the leaver is somebody. */
+function present(plan: Plan): string[] {
+  return plan.accounts.filter(({ accounts }) => accounts.length > 0).map(({ system }) => system);
+}
+
+/** What the last look found, as the end of a sentence; empty where it found nothing. */
+function sayAfterwards({ came, onAgain }: Afterwards): string {
+  const found = came.filter(({ count }) => count !== null).map(({ where, count }) => `${count} in ${where}`);
+  const unread = came.filter(({ count }) => count === null).map(({ where }) => where);
+  return [
+    found.length > 0 ? ` Came while accounts were switched off: ${found.join(', ')}.` : '',
+    unread.length > 0 ? ` The last look could not read ${unread.join(', ')}.` : '',
+    onAgain.length > 0 ? ` On again by somebody else: ${onAgain.join(', ')}.` : '',
+  ].join('');
 }
 
 /** Systems that only people can switch somebody off in. */
@@ -85,8 +126,7 @@ async function whatIsLeft(desk: Desk): Promise<Happening | null> {
     progress(desk, deactivateId(system), { state: 'queued', message: null });
     desk.change({ access: { ...run.access, [system]: 'open' } });
   }
-  const systems = plan.accounts.filter(({ accounts }) => accounts.length > 0).map(({ system }) => system);
-  const verdict = judgeProof({ plan, systems, looks, unread });
+  const verdict = judgeProof({ plan, systems: present(plan), looks, unread });
   switch (verdict.kind) {
     case 'proven':
       return null;
