@@ -68,6 +68,7 @@ describe.each(Object.entries(WAYS))('every activity runs %s', (_way, repeated) =
       'makePlan',
       'runSteps',
       'deactivate',
+      'lookOnceMore',
       'record',
       'closeRun',
     ])

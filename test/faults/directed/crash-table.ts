@@ -34,6 +34,7 @@ export const TURNS: Record<string, Turns> = {
   makePlan: { story: 'handed over', at: [1] },
   runSteps: { story: 'handed over', at: [1, 3, 5] },
   deactivate: { story: 'handed over', at: [1, 2] },
+  lookOnceMore: { story: 'handed over', at: [1] },
   record: { story: 'handed over', at: [1, 2] },
   settleLedger: { story: 'blocked and given back', at: [1] },
   closeRun: { story: 'handed over', at: [1] },
