@@ -5,9 +5,11 @@
  */
 import type { AccountResolution, CategoryFacts, Connector } from '../connectors/connector.js';
 import type { Account, Person, Successor } from '../domain/model.js';
+import { type Humans, isSame, met } from '../domain/people.js';
 import type { Plan, PlanStep } from '../domain/plan.js';
 import type { Named, Takers } from '../domain/planning.js';
 import type { SuccessorRule } from '../domain/request.js';
+import { gainers } from '../domain/run.js';
 import {
   accountThere,
   askedBy,
@@ -34,6 +36,8 @@ export class SuccessorBook {
     private readonly deps: Deps,
     private readonly leaver: Person,
     private readonly offboardingId: string,
+    /** What was known of these people when the plan was made. */
+    private readonly humans: Humans = {},
   ) {}
 
   async resolve(connector: Connector, facts: CategoryFacts, rule: SuccessorRule): Promise<Takers> {
@@ -90,9 +94,9 @@ export class SuccessorBook {
 
   private personRefusal(person: Person): Promise<string | null> {
     return memo(this.refusals, person.id, async () => {
-      const refusal = personRefusal(this.leaver, person, false);
+      const refusal = personRefusal(this.leaver, person, false, this.humans);
       if (refusal) return refusal;
-      const isLeaving = (await leaving(this.deps, [person.human], this.offboardingId)).size > 0;
+      const isLeaving = (await leaving(this.deps, [person], this.offboardingId)).has(person.id);
       return personRefusal(this.leaver, person, isLeaving);
     });
   }
@@ -111,10 +115,9 @@ export class SuccessorBook {
     if (!this.leaver.team) return [];
     const directory = await directoryOf(this.deps);
     const members = await directory.team(this.leaver.team, whenAbandoned());
-    const others = members.filter(member => member.human !== this.leaver.human);
-    const humans = others.map(member => member.human);
-    const gone = await leaving(this.deps, humans, this.offboardingId);
-    return others.filter(member => !gone.has(member.human)).map(member => `id:${member.id}`);
+    const others = members.filter(member => !isSame(this.humans, member, this.leaver));
+    const gone = await leaving(this.deps, others, this.offboardingId);
+    return others.filter(member => !gone.has(member.id)).map(member => `id:${member.id}`);
   }
 
   /**
@@ -159,7 +162,8 @@ export async function refusedSuccessors(
 ): Promise<{ step: string; sentence: string }[]> {
   const found = await findOne(deps, `id:${plan.leaver.id}`);
   if ('sentence' in found) return [];
-  const book = new SuccessorBook(deps, found.person, plan.offboardingId);
+  const humans = met({}, [plan.leaver, ...gainers(plan)]);
+  const book = new SuccessorBook(deps, found.person, plan.offboardingId, humans);
   const refused: { step: string; sentence: string }[] = [];
   for (const step of plan.steps) {
     const facts = connector.categories.find(category => category.category === step.category);

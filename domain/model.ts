@@ -77,6 +77,8 @@ export interface Person {
   name: string;
   email: string | null;
   active: boolean;
+  /** Sign-in is blocked, by us or by somebody else; also while the entry is active. */
+  blocked: boolean;
   managerId: string | null;
   team: string | null;
   /** What the directory's own roles allow here: `operator`, `approver`. */

@@ -8,6 +8,7 @@ import { valuesOf } from './accounts.js';
 import type { Assignment } from './assign.js';
 import type { Account, ItemKey, Person, Successor } from './model.js';
 import { own } from './own.js';
+import { type Humans, isSame } from './people.js';
 import type { Named, Takers } from './planning.js';
 import type { SuccessorRule } from './request.js';
 
@@ -137,13 +138,17 @@ export function takerWithoutPerson(name: string, rule: TakerRule): Named | null 
   return { refusal: `There is no queue "${queue}"; ${said}.` };
 }
 
-/** Why this person cannot take anything over, in whatever system; null = they can. */
+/**
+ * Why this person cannot take anything over, in whatever system; null = they can.
+ * @param humans what was known of them before
+ */
 export function personRefusal(
-  leaver: Pick<Person, 'human'>,
+  leaver: Pick<Person, 'id' | 'human'>,
   person: Person,
   isLeaving: boolean,
+  humans: Humans = {},
 ): string | null {
-  if (person.human === leaver.human)
+  if (isSame(humans, person, leaver))
     return `${person.name} is the leaver and cannot take over their own items.`;
   if (!person.active) return `${person.name} is not active and cannot take over: name somebody who is.`;
   if (isLeaving)

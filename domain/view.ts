@@ -9,7 +9,7 @@ import { type NextMessage, nextMessages } from './next.js';
 import { own } from './own.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
 import { isEffect, type PlanStep } from './plan.js';
-import { isWaived, type Run, type StepProgress } from './run.js';
+import { type Approval, isWaived, type Run, type StepProgress } from './run.js';
 import { waitingView } from './waiting.js';
 import { items, minuteOf, number } from './words.js';
 
@@ -94,10 +94,10 @@ export function viewOf(run: Run): View {
     next: nextMessages(run),
     approvals: plan ? run.approvals.map(({ by }) => signed(by)) : [],
     skips: plan
-      ? Object.values(run.waivers).map(({ step, reason, approvedBy }) => ({
+      ? Object.values(run.waivers).map(({ step, reason, approvals }) => ({
           step,
           reason,
-          approvedBy: isWaived(run, step) ? approvedBy!.name : null,
+          approvedBy: isWaived(run, step) ? namesOf(approvals) : null,
         }))
       : [],
   };
@@ -122,6 +122,10 @@ function severalAccounts(accounts: readonly Account[]): string[] {
 
 function signed({ name, identity }: Signer): { name: string; identity: string } {
   return { name, identity: identityWords(identity) };
+}
+
+function namesOf(approvals: readonly Approval[]): string {
+  return approvals.map(({ by }) => by.name).join(' and ');
 }
 
 /** Steps worth a line: what holds or held something, what went wrong, and the deactivation. */
@@ -158,7 +162,8 @@ function stepView(run: Run, step: PlanStep): StepView {
     return { ...common, kind: 'switch', state, says: progress?.message ?? null };
   const waiver = state === 'skipped' ? run.waivers[step.id] : undefined;
   const left =
-    waiver && `${items(waiver.leftover.count)} left with the leaver, approved by ${waiver.approvedBy?.name}`;
+    waiver &&
+    `${items(waiver.leftover.count)} left with the leaver, approved by ${namesOf(waiver.approvals)}`;
   return {
     ...common,
     kind: 'effect',

@@ -56,6 +56,7 @@ const person = (id: string, email: string | null): Person => ({
   name: 'x',
   email,
   active: true,
+  blocked: false,
   managerId: null,
   team: null,
   roles: [],
@@ -75,6 +76,7 @@ describe('people of the directory', () => {
       team: 'sales',
       roles: ['operator'],
       human: '1',
+      blocked: false,
     };
     expect(await connector.directory.findPeople({ by: 'id', value: '1' })).toEqual([alice]);
     expect(await connector.directory.findPeople({ by: 'email', value: ' ALICE@Example.COM' })).toEqual([
@@ -104,6 +106,14 @@ describe('people of the directory', () => {
     ).toEqual(['1', '4']);
     expect(await connector.directory.findPeople({ by: 'email', value: "x' OR true --" })).toEqual([]);
     expect(await connector.directory.findPeople({ by: 'id', value: 'no number' })).toEqual([]);
+  });
+
+  test('who holds a role is everybody whom the catalog gives it, and whoever is blocked says so', async () => {
+    await bench.db.query(`UPDATE users SET status = 2 WHERE id = 1`);
+    expect(await connector.directory.holders('operator')).toMatchObject([
+      { id: '1', active: true, blocked: true },
+    ]);
+    expect(await connector.directory.holders('approver')).toEqual([]);
   });
 
   test('a team is its active members by id', async () => {

@@ -16,7 +16,7 @@ export const LEFT = 'feed00c0ffee'.padEnd(64, '0');
 
 export function decider(name: string, more: Partial<Sender> = {}): Sender {
   const id = name.toLowerCase();
-  const may = { active: true, operator: true, approver: true };
+  const may = { barred: null, doubt: null, operator: true, approver: true };
   return { id, name, human: id, ...may, identity: { kind: 'claimed' }, ...more };
 }
 

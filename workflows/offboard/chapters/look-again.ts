@@ -1,8 +1,11 @@
 /** Compares the world with the approved plan. What moved too far goes back to the people who approved it. */
+import type { Standing } from '../../../activities/people.js';
+import { concerned, recounted } from '../../../domain/approvers.js';
 import { reasonsToAskAgain } from '../../../domain/drift.js';
 import { type Look, sayUnread, type Unread } from '../../../domain/look.js';
+import { met } from '../../../domain/people.js';
 import { isWaived, type Run } from '../../../domain/run.js';
-import { ask, long } from '../../proxies.js';
+import { type Attempt, ask, long, quick } from '../../proxies.js';
 import type { Desk, Happening } from '../desk.js';
 import { decided } from './decided.js';
 
@@ -34,14 +37,47 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
  */
 export async function lookAgain(desk: Desk): Promise<Happening | null> {
   const { run } = desk;
-  const { looks, unread } = await lookAtAll(run, 'Has anything changed since the approval?');
+  const [{ looks, unread }, people] = await Promise.all([
+    lookAtAll(run, 'Has anything changed since the approval?'),
+    standingNow(run),
+  ]);
   const turn = decided(desk);
   if (turn) return turn;
-  const reasons = [...unread.map(sayUnread), ...reasonsToAskAgain(run.plan!, looks)];
-  if (reasons.length > 0) return { event: 'moved', says: `The approval is open again. ${reasons.join(' ')}` };
+  const reasons = [
+    ...unread.map(sayUnread),
+    ...(people.ok ? [] : [`Whether those who approved still may could not be found out: ${people.sentence}`]),
+    ...reasonsToAskAgain(run.plan!, looks),
+  ];
+  if (reasons.length > 0 || !people.ok)
+    return { event: 'moved', says: `The approval is open again. ${reasons.join(' ')}` };
+  const lost = recount(desk, people.value);
   const all = looks.flatMap(look => look.steps);
-  if (!reopen(desk, all)) return null;
+  const unseen = reopen(desk, all);
+  if (lost) return { event: 'recounted', says: `The approval is open again. ${lost}` };
+  if (!unseen) return null;
   return { event: 'unseen', says: 'New items came after they were acknowledged: look at them again.' };
+}
+
+function standingNow(run: Run): Promise<Attempt<Standing>> {
+  return ask(quick.standing, 'May those who approved still do so?', {
+    offboardingId: run.offboardingId,
+    leaverId: run.leaver.id,
+    people: concerned(run),
+  });
+}
+
+/** Approvals of people who may not approve any more are gone. Null = what is left of the plan's is enough. */
+function recount(desk: Desk, { people }: Standing): string | null {
+  const { run } = desk;
+  desk.change({
+    humans: met(
+      run.humans ?? {},
+      Object.values(people).flatMap(person => person ?? []),
+    ),
+  });
+  const { approvals, waivers, stands, lost } = recounted(run, people);
+  desk.change({ approvals, waivers, ...(stands ? {} : { confirmedBy: null }) });
+  return stands ? null : lost.join(' ');
 }
 
 /** Manual categories with keys that nobody has seen lose their acknowledgement. True when there were any. */

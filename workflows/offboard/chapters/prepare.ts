@@ -5,6 +5,7 @@ import { workflowInfo } from '@temporalio/workflow';
 import type { ResolvedAccounts } from '../../../activities/accounts.js';
 import type { Look } from '../../../domain/look.js';
 import type { Finding, SystemAccounts } from '../../../domain/model.js';
+import { met } from '../../../domain/people.js';
 import { isEffect, type Plan, toAcknowledge } from '../../../domain/plan.js';
 import { type Access, changedItems, doneSoFar, queuedStep, type Run } from '../../../domain/run.js';
 import { number } from '../../../domain/words.js';
@@ -83,6 +84,7 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
       workflowId: run.workflowId,
       leaver: run.leaver,
       requester: run.requester,
+      knownBefore: run.accounts.length > 0,
       order: run.order,
     },
   );
@@ -91,7 +93,8 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
   const access = Object.fromEntries(
     accounts.map((one): [string, Access] => [one.system, accessOf(run, one)]),
   );
-  desk.change({ leaver, requester, patience, access: { ...run.access, ...access }, accounts });
+  const humans = met(run.humans ?? {}, [leaver, requester]);
+  desk.change({ leaver, requester, humans, patience, access: { ...run.access, ...access }, accounts });
   return resolved;
 }
 
