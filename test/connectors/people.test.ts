@@ -112,6 +112,7 @@ describe('people of the directory', () => {
     await bench.db.query(`UPDATE users SET status = 2 WHERE id = 1`);
     expect(await connector.directory.holders('operator')).toMatchObject([
       { id: '1', active: true, blocked: true },
+      { id: '2', blocked: false },
     ]);
     expect(await connector.directory.holders('approver')).toEqual([]);
   });
