@@ -118,8 +118,20 @@ export function participant({ id, name, human }: Participant): Participant {
   return { id, name, human };
 }
 
+/** Everybody who is given the role of an approver, with what they may decide now. */
+export async function approvers(deps: Deps): Promise<Decider[]> {
+  const { approvers: given } = deps.roles;
+  const directory = await directoryOf(deps);
+  const found =
+    given === 'directory'
+      ? await directory.holders('approver', whenAbandoned())
+      : await Promise.all(given.map(value => directory.findPeople({ by: 'email', value }, whenAbandoned())));
+  const each = new Map(found.flat().map(person => [person.id, person]));
+  return Promise.all([...each.values()].map(person => deciderOf(deps, person)));
+}
+
 /** What they may decide now. A role that is given by e-mail counts only where the address is one person's. */
-export async function deciderOf(deps: Deps, person: Person): Promise<Decider> {
+async function deciderOf(deps: Deps, person: Person): Promise<Decider> {
   const email = person.email?.toLowerCase() ?? '';
   const named = ({ operators, approvers }: Deps['roles']): boolean =>
     [operators, approvers].some(holders => holders !== 'directory' && holders.includes(email));

@@ -105,6 +105,8 @@ export type AccountResolution =
 export interface Guard {
   kind: 'last-owner' | 'protected' | 'own-credential';
   message: string;
+  /** A protected account that may take items over all the same. */
+  receives?: boolean;
 }
 
 /** Keys held by a person's accounts. */

@@ -3,6 +3,7 @@
  * made, and judged once more when it is about to be carried out. A skip is approved under the same rules.
  */
 import { type Decider, type Humans, isSame, type Participant } from './people.js';
+import type { Plan } from './plan.js';
 import type { Policy } from './policy.js';
 import type { Decision } from './request.js';
 import { type Approval, gainers, isWaived, quorum, type Run } from './run.js';
@@ -43,6 +44,42 @@ export function unfitWords(why: Unfit, who: Decider): string {
     case 'amender':
       return 'amended it';
   }
+}
+
+/**
+ * Why the approvals that the policy asks for cannot come together, as a sentence that says what to do; null =
+ * they can.
+ * @param known everybody who is given the role
+ */
+export function tooFew(
+  known: readonly Decider[],
+  cause: Cause,
+  plan: Pick<Plan, 'steps'>,
+  policy: Policy,
+): string | null {
+  const able = known.filter(who => unfit(cause, who, policy) === null);
+  const approvals = able.map(who => ({ by: { ...who, identity: CLAIMED }, at: '' }));
+  const { met, have, need } = quorum({ plan, approvals, humans: cause.humans }, policy);
+  if (met) return null;
+  const cannot = known.flatMap(who => {
+    const why = unfit(cause, who, policy);
+    return why ? `${who.name} ${unfitWords(why, who)}` : [];
+  });
+  const reasons = cannot.length > 0 ? ` (${listed(cannot)})` : '';
+  if (have >= need)
+    return `Everybody who can approve this gains items by it (${listed(able.map(({ name }) => name))}), and one who does not is needed. ${MEND}`;
+  const who =
+    have === 0 ? 'Nobody can approve this' : `Only ${have} of the ${need} who are needed can approve this`;
+  return `${who}${reasons || ': nobody else has the role of an approver'}. ${MEND}`;
+}
+
+const CLAIMED = { kind: 'claimed' } as const;
+const MEND =
+  'Give somebody else the role of an approver and send "retry", or have somebody else ask for the offboarding.';
+
+function listed(words: readonly string[]): string {
+  const more = words.length - 5;
+  return `${words.slice(0, 5).join(', ')}${more > 0 ? `, and ${more} more` : ''}`;
 }
 
 /** What is left of the approvals once everybody is looked at again. */

@@ -175,7 +175,7 @@ export interface Finding {
     | 'last-owner'
     | 'system-unreachable'
     | 'override-unknown'
-    | 'other-run';
+    | 'approvers-missing';
   system: string | null;
   step: string | null;
   message: string;

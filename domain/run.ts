@@ -274,7 +274,7 @@ export function departure(run: Run): Departure {
 }
 
 /** Everybody who gains items by this plan, each entry once. */
-export function gainers(plan: Plan): Participant[] {
+export function gainers(plan: Pick<Plan, 'steps'>): Participant[] {
   const people = plan.steps.flatMap(step =>
     gaining(step).flatMap(({ personId, human, label }) =>
       personId === null ? [] : [{ id: personId, name: label, human: human ?? personId }],
@@ -293,7 +293,7 @@ export interface Quorum {
 
 /** Counts human beings. @param approvals of what: the plan's own, or a skip's */
 export function quorum(
-  run: Pick<Run, 'plan' | 'approvals' | 'humans'>,
+  run: Pick<Run, 'approvals' | 'humans'> & { plan: Pick<Plan, 'steps'> | null },
   policy: Policy,
   approvals: readonly Approval[] = run.approvals,
 ): Quorum {

@@ -4,6 +4,7 @@
  * to read a rendered text to know what it says.
  */
 import { accountsIn, sayAccount } from './accounts.js';
+import { isOver } from './lifecycle.js';
 import type { Account, Outcome, RunState, StepState } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
 import { own } from './own.js';
@@ -24,6 +25,8 @@ export interface View {
   pausedBy: string | null;
   plan: PlanView | null;
   findings: string[];
+  /** What whoever approves should know beside the steps. */
+  notes: string[];
   systems: SystemView[];
   /** Newest first. */
   refused: Refusal[];
@@ -83,6 +86,7 @@ export function viewOf(run: Run): View {
       effectiveAt: plan.effectiveAt,
     },
     findings: run.findings.map(finding => finding.message),
+    notes: isOver(run.state) ? [] : (plan?.notes ?? []),
     systems: (plan?.systems ?? []).map(({ system, title }) => ({
       system,
       title,

@@ -261,6 +261,11 @@ describe('guards', () => {
     );
     expect(await kinds(ALICE)).toEqual(['last-owner']);
     expect(await kinds('9')).toEqual(['protected']);
+    const receiving = bench.connector(
+      YAML.replace(/( +)(protected: .*)/, '$1$2\n$1protected_receives: true'),
+    );
+    const said = async (of: WholeConnector) => (await of.guards([account('9')])).map(g => g.receives);
+    expect([await said(connector), await said(receiving)]).toEqual([[false], [true]]);
   });
 
   test('see all accounts of one person together: their second account is no other owner', async () => {

@@ -1,6 +1,6 @@
 /** Who may approve, and whose approval still counts when the plan is about to be carried out. */
 import { describe, expect, test } from 'vitest';
-import { concerned, recounted, unfit } from '../../domain/approvers.js';
+import { concerned, recounted, tooFew, unfit } from '../../domain/approvers.js';
 import { judge } from '../../domain/judge.js';
 import { barredBy, type Decider, headCount, isSame, met } from '../../domain/people.js';
 import { policySchema } from '../../domain/policy.js';
@@ -208,5 +208,55 @@ describe('counted once more before anything is changed', () => {
     const asked = { ...runIn('scheduled'), amendedBy: [dan] };
     expect([unfit(asked, decider('Olivia'), trusting), unfit(asked, dan, trusting)]).toEqual([null, null]);
     expect(unfit(asked, alice, trusting)).toBe('leaver');
+  });
+});
+
+describe('who can approve is counted when the plan is made', () => {
+  const cause = { leaver: alice, requester: olivia, amendedBy: [], humans: {} };
+  const also = decider('Olivia');
+  const mend =
+    'Give somebody else the role of an approver and send "retry", or have somebody else ask for the offboarding.';
+  const few = (known: Decider[], more: object = {}, given = cause) =>
+    tooFew(known, given, plan(), policy(more));
+
+  test.each<[string, Decider[], object, string | null]>([
+    ['one is enough', [also, priya], {}, null],
+    ['only whoever asked for it', [also], {}, `Nobody can approve this (Olivia asked for it). ${mend}`],
+    ['whoever asked, where the policy trusts them', [also], { requesterMayApprove: true }, null],
+    ['nobody at all', [], {}, `Nobody can approve this: nobody else has the role of an approver. ${mend}`],
+    [
+      'the leaver, and somebody who is switched off',
+      [alice, { ...priya, barred: 'is not active in the directory' }],
+      {},
+      `Nobody can approve this (Alice is the leaver, Priya is not active in the directory). ${mend}`,
+    ],
+    [
+      'one of two',
+      [also, priya],
+      { approvals: 2 },
+      `Only 1 of the 2 who are needed can approve this (Olivia asked for it). ${mend}`,
+    ],
+    [
+      'one person under two entries',
+      [priya, decider('Priya K', { human: 'priya' })],
+      { approvals: 2 },
+      `Only 1 of the 2 who are needed can approve this: nobody else has the role of an approver. ${mend}`,
+    ],
+    [
+      'only successors',
+      [bob],
+      {},
+      `Everybody who can approve this gains items by it (Bob), and one who does not is needed. ${mend}`,
+    ],
+  ])('%s', (_what, known, more, sentence) => {
+    expect(few(known, more)).toBe(sentence);
+  });
+
+  test('whoever amended it does not count either, and a long list is short', () => {
+    expect(few([priya], {}, { ...cause, amendedBy: [priya] } as typeof cause)).toMatch(
+      /^Nobody can approve this \(Priya amended it\)/,
+    );
+    const many = Array.from({ length: 9 }, (_, n) => decider(`A${n}`, { barred: 'is being offboarded' }));
+    expect(few(many)).toMatch(/A4 is being offboarded, and 4 more\)/);
   });
 });

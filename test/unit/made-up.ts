@@ -104,6 +104,7 @@ export function plan(more: Partial<Plan> = {}): Plan {
     steps: [tasks, teams, mailbox, closedTasks, off],
     policy: policySchema.parse({}),
     overridesDigest: 'none',
+    notes: [],
     digest: DIGEST,
     ...more,
   };

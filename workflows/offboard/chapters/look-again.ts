@@ -32,30 +32,37 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
 }
 
 /**
- * Null when the approved plan stands. Otherwise the run goes back to planning or to acknowledgement, or
- * people have decided.
+ * `moved`: null when the approved plan stands. Otherwise the run goes back to planning, to approval or to
+ * acknowledgement, or people have decided. `inTheWay`: other runs that keep this leaver from being switched
+ * off.
  */
-export async function lookAgain(desk: Desk): Promise<Happening | null> {
+export async function lookAgain(desk: Desk): Promise<{ moved: Happening | null; inTheWay: string[] }> {
   const { run } = desk;
   const [{ looks, unread }, people] = await Promise.all([
     lookAtAll(run, 'Has anything changed since the approval?'),
     standingNow(run),
   ]);
   const turn = decided(desk);
-  if (turn) return turn;
+  if (turn) return { moved: turn, inTheWay: [] };
   const reasons = [
     ...unread.map(sayUnread),
     ...(people.ok ? [] : [`Whether those who approved still may could not be found out: ${people.sentence}`]),
     ...reasonsToAskAgain(run.plan!, looks),
   ];
   if (reasons.length > 0 || !people.ok)
-    return { event: 'moved', says: `The approval is open again. ${reasons.join(' ')}` };
+    return back('moved', `The approval is open again. ${reasons.join(' ')}`);
   const lost = recount(desk, people.value);
-  const all = looks.flatMap(look => look.steps);
-  const unseen = reopen(desk, all);
-  if (lost) return { event: 'recounted', says: `The approval is open again. ${lost}` };
-  if (!unseen) return null;
-  return { event: 'unseen', says: 'New items came after they were acknowledged: look at them again.' };
+  const unseen = reopen(
+    desk,
+    looks.flatMap(look => look.steps),
+  );
+  if (lost) return back('recounted', `The approval is open again. ${lost}`);
+  if (unseen) return back('unseen', 'New items came after they were acknowledged: look at them again.');
+  return { moved: null, inTheWay: people.value.inTheWay };
+}
+
+function back(event: Happening['event'], says: string): { moved: Happening; inTheWay: string[] } {
+  return { moved: { event, says }, inTheWay: [] };
 }
 
 function standingNow(run: Run): Promise<Attempt<Standing>> {

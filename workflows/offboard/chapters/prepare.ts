@@ -55,6 +55,12 @@ export async function prepare(desk: Desk): Promise<Happening> {
       look.ok ? { system: look.value.system, inventory: look.value.inventory } : [],
     ),
     acknowledgements: run.acknowledgements,
+    cause: {
+      leaver: run.leaver,
+      requester: run.requester,
+      amendedBy: run.amendedBy,
+      humans: run.humans ?? {},
+    },
   });
   desk.change({ revision });
   if (!made.ok) {
