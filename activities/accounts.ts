@@ -13,7 +13,7 @@ import { mayRequest, type Participant } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
 import { outOfPatience, scheduled, waited, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { findOne, identify } from './people.js';
+import { findOne, identify, participant } from './people.js';
 
 const OUTAGE_MS = 30_000;
 
@@ -22,6 +22,11 @@ export interface ResolveAccountsInput {
   workflowId: string;
   leaver: Participant;
   requester: Participant;
+  /**
+   * True where the directory has told this run who they are already: then a person number that was changed
+   * since is news, and no sign of a forged start.
+   */
+  knownBefore: boolean;
   order: Order;
 }
 
@@ -118,16 +123,12 @@ async function peopleOf(
   if (asking.kind !== 'one') return { objection: asking.sentence };
   const leaver = participant(found.person);
   const requester = participant(asking.person);
-  if (leaver.human !== input.leaver.human)
+  if (!input.knownBefore && leaver.human !== input.leaver.human)
     return { objection: 'The directory no longer says that the leaver is who was asked about: start again.' };
-  if (requester.human !== input.requester.human)
+  if (!input.knownBefore && requester.human !== input.requester.human)
     return { objection: 'The directory no longer says that the requester is who asked: start again.' };
   const objection = mayRequest(leaver, asking.person);
   return objection ? { objection } : { person: found.person, leaver, requester };
-}
-
-function participant({ id, name, human }: Participant): Participant {
-  return { id, name, human };
 }
 
 /** What an operator has settled about a system. */

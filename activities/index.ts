@@ -7,7 +7,7 @@ import { deactivate } from './deactivate.js';
 import type { Deps } from './deps.js';
 import { look, lookOnceMore } from './look.js';
 import { makePlan } from './make-plan.js';
-import { identify, openRequest } from './people.js';
+import { identify, openRequest, standing } from './people.js';
 import { closeRun, record, settleLedger } from './record.js';
 import { runSteps, stepsSoFar } from './run-steps.js';
 
@@ -21,6 +21,7 @@ export function createActivities(deps: Deps) {
     {
       identify: bind(deps, identify),
       openRequest: bind(deps, openRequest),
+      standing: bind(deps, standing),
       resolveAccounts: bind(deps, resolveAccounts),
       blockAccess: bind(deps, blockAccess),
       restoreAccess: bind(deps, restoreAccess),

@@ -4,6 +4,7 @@
  */
 import type { Connector } from '../connectors/connector.js';
 import { accountsIn } from '../domain/accounts.js';
+import { type Cause, tooFew } from '../domain/approvers.js';
 import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
 import { canonicalJson, gaining, type Plan, type PlanStep } from '../domain/plan.js';
 import {
@@ -27,7 +28,8 @@ import { listOf, sharesOf } from '../store/keys.js';
 import type { Catalog } from '../store/plans.js';
 import { showProgress, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { findOne } from './people.js';
+import { naming, sayNaming } from './open-runs.js';
+import { approvers, findOne } from './people.js';
 import { SuccessorBook } from './successors.js';
 
 export interface MakePlanInput {
@@ -41,6 +43,8 @@ export interface MakePlanInput {
   /** What `look` found, per system. */
   inventories: { system: string; inventory: CategoryInventory[] }[];
   acknowledgements: Record<string, Acknowledgement>;
+  /** Who asked, who amended since, and what is known of them: they do not approve it. */
+  cause: Cause;
 }
 
 export interface MadePlan {
@@ -69,18 +73,31 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   const book = new SuccessorBook(deps, leaver, offboardingId);
   const steps: PlanStep[] = [];
   const findings = [...draft.findings];
+  const notes: string[] = [];
   for (const step of draft.steps) {
     showProgress({ planning: step.id });
     const filled = await fill(deps, { input, draft: step, leaver, book, manifest });
     steps.push(filled.step);
     findings.push(...filled.findings);
+    notes.push(...(filled.notes ?? []));
   }
   findings.push(...unknownNames(facts, steps));
+  if (draft.mode !== 'preview') findings.push(...(await approversMissing(deps, input.cause, steps)));
   if (findings.length > 0) return { plan: null, findings, reopened: [] };
+  if (steps.some(step => step.phase === 'deactivate'))
+    notes.push(...(await naming(deps, leaver.id, offboardingId)).map(sayNaming));
   const overridesDigest = sha256(canonicalJson(order.overrides ?? {}));
-  const given = { offboardingId, revision, manifest, leaver, order, policy: deps.policy, overridesDigest };
+  const { policy } = deps;
+  const given = { offboardingId, revision, manifest, leaver, order, policy, overridesDigest, notes };
   const plan = await deps.store.plans.save(planFrom(given, { ...draft, steps }), input.runId, catalogs);
   return announce(deps, input, plan);
+}
+
+/** Who can approve is counted when the plan is made: nobody waits for weeks for people who do not exist. */
+async function approversMissing(deps: Deps, cause: Cause, steps: PlanStep[]): Promise<Finding[]> {
+  const known = await approvers(deps);
+  const message = tooFew(known, cause, { steps }, deps.policy);
+  return message ? [{ code: 'approvers-missing', system: null, step: null, message }] : [];
 }
 
 async function gather(
@@ -122,12 +139,17 @@ interface Filling {
 }
 
 /** Successors and manifest of one step. */
-async function fill(deps: Deps, filling: Filling): Promise<{ step: PlanStep; findings: Finding[] }> {
+async function fill(
+  deps: Deps,
+  filling: Filling,
+): Promise<{ step: PlanStep; findings: Finding[]; notes?: string[] }> {
   const { input, draft } = filling;
   if (draft.phase === 'keep' || draft.phase === 'deactivate') return { step: draft, findings: [] };
   const connector = await deps.systems.get(draft.system);
   const ruled =
-    draft.do === 'transfer' ? await takeOver(deps, connector, filling) : { step: draft, findings: [] };
+    draft.do === 'transfer'
+      ? await takeOver(deps, connector, filling)
+      : { step: draft, findings: [], notes: [] };
   if (ruled.findings.length > 0) return ruled;
   const named = withOverrides(ruled.step, await namedOnes(connector, filling));
   const written =
@@ -139,7 +161,8 @@ async function fill(deps: Deps, filling: Filling): Promise<{ step: PlanStep; fin
   const done =
     unmet.length > 0 ? await deps.store.manifests.everShown(input.offboardingId, step.id, unmet) : [];
   const never = unmet.filter(key => !done.includes(key));
-  return { step, findings: [...named.findings, ...written.findings, ...unheld(step, never)] };
+  const findings = [...named.findings, ...written.findings, ...unheld(step, never)];
+  return { step, findings, notes: ruled.notes };
 }
 
 async function takeOver(deps: Deps, connector: Connector, { input, draft, leaver, book }: Filling) {

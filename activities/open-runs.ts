@@ -4,18 +4,38 @@
  * strikes it off when it is not.
  */
 import { WorkflowNotFoundError } from '@temporalio/common';
-import type { Successor } from '../domain/model.js';
+import type { Person, Successor } from '../domain/model.js';
 import type { OpenRun } from '../store/open-runs.js';
 import type { Deps } from './deps.js';
 
 /**
- * Which of these human beings are leaving themselves, by open runs other than `except` (an offboarding id).
+ * Which of these people are leaving themselves, under whatever entry, by open runs other than `except` (an
+ * offboarding id; null = by any). Directory ids.
  */
-export async function leaving(deps: Deps, humans: string[], except: string): Promise<Set<string>> {
-  const open = new Set<string>();
-  for (const run of await deps.store.runs.leaving(humans, except))
-    if (await isOpen(deps, run)) open.add(run.human);
+export async function leaving(
+  deps: Deps,
+  people: readonly Pick<Person, 'id' | 'human'>[],
+  except: string | null,
+): Promise<Set<string>> {
+  const gone = new Set<string>();
+  for (const run of await deps.store.runs.leaving(people, except)) {
+    if (!(await isOpen(deps, run))) continue;
+    const theirs = people.filter(({ id, human }) => id === run.leaver || human === run.human);
+    for (const { id } of theirs) gone.add(id);
+  }
+  return gone;
+}
+
+/** Open runs that are to hand items over to this leaver; as long as one does, nobody switches them off. */
+export async function naming(deps: Deps, leaver: string, except: string): Promise<OpenRun[]> {
+  const open: OpenRun[] = [];
+  for (const run of await deps.store.runs.naming(leaver, except)) if (await isOpen(deps, run)) open.push(run);
   return open;
+}
+
+/** That another run is in the way of switching its successor off, and what to do about it. */
+export function sayNaming({ workflow }: Pick<OpenRun, 'workflow'>): string {
+  return `Another offboarding (${workflow}) is to hand items over to this leaver, who cannot be switched off before: amend that run, or let it finish first.`;
 }
 
 /**

@@ -2,16 +2,24 @@
 import type { Directory, PersonQuery } from '../connectors/connector.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Person } from '../domain/model.js';
-import type { Decider, Identity } from '../domain/people.js';
+import { barredBy, type Decider, type Identity, type Participant } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { leaving, naming, sayNaming } from './open-runs.js';
 
 /**
  * `installation`: whose directory says so. An id means one person there, and may mean another one elsewhere.
  */
 export type Identified =
-  | { kind: 'one'; person: Decider; identity: Identity; installation: string }
+  | {
+      kind: 'one';
+      person: Decider;
+      identity: Identity;
+      installation: string;
+      /** As the directory knows them now; who is no longer in it is left out. */
+      beside: Participant[];
+    }
   | { kind: 'none'; sentence: string }
   | { kind: 'many'; sentence: string };
 
@@ -56,6 +64,8 @@ export async function directoryOf(deps: Deps): Promise<Directory & { title: stri
 export interface IdentifyInput {
   /** Who somebody says they are: an e-mail, a login, or "id:<directory id>". */
   who: string;
+  /** Directory ids of people whom the sender must not turn out to be. */
+  beside?: string[];
 }
 
 /**
@@ -67,22 +77,83 @@ export async function identify(deps: Deps, input: IdentifyInput): Promise<Identi
   const found = await findOne(deps, input.who);
   if ('sentence' in found) return { kind: found.many ? 'many' : 'none', sentence: found.sentence };
   const { installation } = deps.ids;
-  return { kind: 'one', person: deciderOf(deps, found.person), identity: { kind: 'claimed' }, installation };
+  const [person, beside] = await Promise.all([
+    deciderOf(deps, found.person),
+    peopleById(deps, input.beside ?? []),
+  ]);
+  const identity: Identity = { kind: 'claimed' };
+  return { kind: 'one', person, identity, installation, beside: beside.map(participant) };
 }
 
-function deciderOf(deps: Deps, person: Person): Decider {
+export interface StandingInput {
+  offboardingId: string;
+  leaverId: string;
+  /** Directory ids of those who decided something, and of whoever they must not turn out to be. */
+  people: string[];
+}
+
+export interface Standing {
+  /** Directory id → what they are now; null = the directory no longer has them. */
+  people: Record<string, Decider | null>;
+  /** Open runs that are to hand items over to this leaver, as sentences. */
+  inTheWay: string[];
+}
+
+/** Who the people of a run are now, and whether another run stands in its way. */
+export async function standing(deps: Deps, input: StandingInput): Promise<Standing> {
+  const known = await peopleById(deps, input.people);
+  const deciders = await Promise.all(known.map(person => deciderOf(deps, person)));
+  const now = input.people.map(id => [id, deciders.find(one => one.id === id) ?? null]);
+  const others = await naming(deps, input.leaverId, input.offboardingId);
+  return { people: Object.fromEntries(now), inTheWay: others.map(sayNaming) };
+}
+
+async function peopleById(deps: Deps, ids: readonly string[]): Promise<Person[]> {
+  const directory = await directoryOf(deps);
+  const each = [...new Set(ids)].map(value => directory.findPeople({ by: 'id', value }, whenAbandoned()));
+  return (await Promise.all(each)).flat();
+}
+
+export function participant({ id, name, human }: Participant): Participant {
+  return { id, name, human };
+}
+
+/** Everybody who is given the role of an approver, with what they may decide now. */
+export async function approvers(deps: Deps): Promise<Decider[]> {
+  const { approvers: given } = deps.roles;
+  const directory = await directoryOf(deps);
+  const found =
+    given === 'directory'
+      ? await directory.holders('approver', whenAbandoned())
+      : await Promise.all(given.map(value => directory.findPeople({ by: 'email', value }, whenAbandoned())));
+  const each = new Map(found.flat().map(person => [person.id, person]));
+  return Promise.all([...each.values()].map(person => deciderOf(deps, person)));
+}
+
+/** What they may decide now. A role that is given by e-mail counts only where the address is one person's. */
+async function deciderOf(deps: Deps, person: Person): Promise<Decider> {
+  const email = person.email?.toLowerCase() ?? '';
+  const named = ({ operators, approvers }: Deps['roles']): boolean =>
+    [operators, approvers].some(holders => holders !== 'directory' && holders.includes(email));
+  const shared = named(deps.roles) && (await isShared(deps, person));
   const holds = (role: 'operator' | 'approver', holders: readonly string[] | 'directory'): boolean =>
-    holders === 'directory'
-      ? person.roles.includes(role)
-      : person.email !== null && holders.includes(person.email.toLowerCase());
+    holders === 'directory' ? person.roles.includes(role) : !shared && holders.includes(email);
+  const isLeaving = (await leaving(deps, [person], null)).has(person.id);
   return {
-    id: person.id,
-    name: person.name,
-    human: person.human,
-    active: person.active,
+    ...participant(person),
+    barred: barredBy(person, isLeaving),
     operator: holds('operator', deps.roles.operators),
     approver: holds('approver', deps.roles.approvers),
+    doubt: shared
+      ? `Roles are given to ${person.email}, which is the e-mail of more than one person: mend the directory.`
+      : null,
   };
+}
+
+async function isShared(deps: Deps, person: Person): Promise<boolean> {
+  const directory = await directoryOf(deps);
+  const found = await directory.findPeople({ by: 'email', value: person.email! }, whenAbandoned());
+  return found.some(one => one.human !== person.human);
 }
 
 /** What the open run of this leaver is to do by now; null when the store knows none. */

@@ -5,9 +5,11 @@
  */
 import type { AccountResolution, CategoryFacts, Connector } from '../connectors/connector.js';
 import type { Account, Person, Successor } from '../domain/model.js';
+import { type Humans, isSame, met } from '../domain/people.js';
 import type { Plan, PlanStep } from '../domain/plan.js';
-import type { Named, Takers } from '../domain/planning.js';
+import type { Named, Refused, Takers } from '../domain/planning.js';
 import type { SuccessorRule } from '../domain/request.js';
+import { gainers } from '../domain/run.js';
 import {
   accountThere,
   askedBy,
@@ -16,6 +18,7 @@ import {
   mayNotOwn,
   personAsTaker,
   personRefusal,
+  protectedThere,
   refusedNow,
   takersOf,
   takerWithoutPerson,
@@ -27,13 +30,16 @@ import { directoryOf, findOne } from './people.js';
 
 export class SuccessorBook {
   private readonly people = new Map<string, Promise<{ person: Person } | { sentence: string }>>();
-  private readonly refusals = new Map<string, Promise<string | null>>();
+  private readonly refusals = new Map<string, Promise<Refused | null>>();
+  private readonly protections = new Map<string, Promise<boolean>>();
   private readonly accounts = new Map<string, Promise<AccountResolution>>();
 
   constructor(
     private readonly deps: Deps,
     private readonly leaver: Person,
     private readonly offboardingId: string,
+    /** What was known of these people when the plan was made. */
+    private readonly humans: Humans = {},
   ) {}
 
   async resolve(connector: Connector, facts: CategoryFacts, rule: SuccessorRule): Promise<Takers> {
@@ -74,9 +80,28 @@ export class SuccessorBook {
     if ('sentence' in found) return { refusal: found.sentence };
     const { person } = found;
     const refusal = await this.personRefusal(person);
-    if (refusal) return { refusal };
+    if (refusal) return refusal;
     const there = await this.account(connector, person);
-    return 'refusal' in there ? there : personAsTaker(person, there.account, facts, connector.title);
+    if ('refusal' in there) return there;
+    const guard = await this.protection(connector, person, there.account);
+    return guard ?? personAsTaker(person, there.account, facts, connector.title);
+  }
+
+  /** Where the person is protected: in this system, or in the directory, which knows who is no person. */
+  private async protection(connector: Connector, person: Person, account: Account): Promise<Refused | null> {
+    if (await this.isProtected(connector, person, account)) return protectedThere(person, connector.title);
+    const directory = await this.deps.systems.get(this.deps.systems.directory);
+    if (directory.system === connector.system) return null;
+    const known = await this.account(directory, person);
+    const guarded = !('refusal' in known) && (await this.isProtected(directory, person, known.account));
+    return guarded ? protectedThere(person, directory.title) : null;
+  }
+
+  private isProtected(connector: Connector, person: Person, account: Account): Promise<boolean> {
+    return memo(this.protections, `${connector.system} ${person.id}`, async () => {
+      const guards = await connector.guards([account], whenAbandoned());
+      return guards.some(guard => guard.kind === 'protected' && !guard.receives);
+    });
   }
 
   private person(name: string): Promise<{ person: Person } | { sentence: string }> {
@@ -88,19 +113,16 @@ export class SuccessorBook {
     });
   }
 
-  private personRefusal(person: Person): Promise<string | null> {
+  private personRefusal(person: Person): Promise<Refused | null> {
     return memo(this.refusals, person.id, async () => {
-      const refusal = personRefusal(this.leaver, person, false);
+      const refusal = personRefusal(this.leaver, person, false, this.humans);
       if (refusal) return refusal;
-      const isLeaving = (await leaving(this.deps, [person.human], this.offboardingId)).size > 0;
+      const isLeaving = (await leaving(this.deps, [person], this.offboardingId)).has(person.id);
       return personRefusal(this.leaver, person, isLeaving);
     });
   }
 
-  private async account(
-    connector: Connector,
-    person: Person,
-  ): Promise<{ account: Account } | { refusal: string }> {
+  private async account(connector: Connector, person: Person): Promise<{ account: Account } | Refused> {
     const resolved = await memo(this.accounts, `${connector.system} ${person.id}`, () =>
       connector.resolveAccounts(person, {}, whenAbandoned()),
     );
@@ -111,10 +133,9 @@ export class SuccessorBook {
     if (!this.leaver.team) return [];
     const directory = await directoryOf(this.deps);
     const members = await directory.team(this.leaver.team, whenAbandoned());
-    const others = members.filter(member => member.human !== this.leaver.human);
-    const humans = others.map(member => member.human);
-    const gone = await leaving(this.deps, humans, this.offboardingId);
-    return others.filter(member => !gone.has(member.human)).map(member => `id:${member.id}`);
+    return members
+      .filter(member => !isSame(this.humans, member, this.leaver))
+      .map(member => `id:${member.id}`);
   }
 
   /**
@@ -159,7 +180,8 @@ export async function refusedSuccessors(
 ): Promise<{ step: string; sentence: string }[]> {
   const found = await findOne(deps, `id:${plan.leaver.id}`);
   if ('sentence' in found) return [];
-  const book = new SuccessorBook(deps, found.person, plan.offboardingId);
+  const humans = met({}, [plan.leaver, ...gainers(plan)]);
+  const book = new SuccessorBook(deps, found.person, plan.offboardingId, humans);
   const refused: { step: string; sentence: string }[] = [];
   for (const step of plan.steps) {
     const facts = connector.categories.find(category => category.category === step.category);

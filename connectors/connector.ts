@@ -86,6 +86,8 @@ export interface Directory {
   readonly roles: { readonly operator: boolean; readonly approver: boolean };
   /** Inactive people included; every match, so that the caller can refuse two. */
   findPeople(query: PersonQuery, signal?: AbortSignal): Promise<Person[]>;
+  /** Whoever the directory gives a role, inactive people included, ordered by id. */
+  holders(role: 'operator' | 'approver', signal?: AbortSignal): Promise<Person[]>;
   /** Active members of a team, ordered by id. */
   team(team: string, signal?: AbortSignal): Promise<Person[]>;
 }
@@ -103,6 +105,8 @@ export type AccountResolution =
 export interface Guard {
   kind: 'last-owner' | 'protected' | 'own-credential';
   message: string;
+  /** A protected account that may take items over all the same. */
+  receives?: boolean;
 }
 
 /** Keys held by a person's accounts. */

@@ -3,9 +3,10 @@
  * case is a refusal. An accepted decision says what changes in the run; a refused one says why, in a sentence
  * that ends with what to do instead.
  */
+import { unfit } from './approvers.js';
 import { isOver } from './lifecycle.js';
 import { own } from './own.js';
-import type { Decider, Identity, Signer } from './people.js';
+import { type Decider, type Identity, isSame, type Signer } from './people.js';
 import { canonicalJson } from './plan.js';
 import type { Decision, DecisionName, DecisionOf, Order } from './request.js';
 import {
@@ -14,6 +15,7 @@ import {
   changedItems,
   doneSoFar,
   failedSteps,
+  isWaived,
   openAcknowledgements,
   quorum,
   type Run,
@@ -34,13 +36,13 @@ export type Sender = Decider & { identity: Identity };
 export function judge(run: Run, decision: Decision, who: Sender, now: string): Verdict {
   if (isOver(run.state))
     return refuse(`The offboarding is closed (${run.outcome}); start a new one if something is left to do.`);
-  if (who.human === run.leaver.human)
+  if (isSame(run.humans ?? {}, who, run.leaver))
     return refuse('Nobody decides anything about their own offboarding: ask a colleague to send it.');
-  if (!who.active) return refuse(`${who.name} is not active in the directory and cannot decide.`);
+  if (who.barred) return refuse(`${who.name} ${who.barred} and cannot decide.`);
   const role = ROLE[decision.name];
   if (!who[role])
     return refuse(
-      `"${decision.name}" is for ${role}s; ${who.name} is not one. Ask somebody who is, or have the role given in the configuration.`,
+      `"${decision.name}" is for ${role}s; ${who.name} is not one. ${who.doubt ?? 'Ask somebody who is, or have the role given in the configuration.'}`,
     );
   const rule = RULES[decision.name] as (run: Run, decision: Decision, who: Sender, now: string) => Verdict;
   return rule(run, decision, who, now);
@@ -64,23 +66,21 @@ const RULES: {
   [N in DecisionName]: (run: Run, decision: DecisionOf<N>, who: Sender, now: string) => Verdict;
 } = {
   approve(run, decision, who, now) {
-    if (decision.step) return approveSkip(run, { ...decision, step: decision.step }, who);
+    if (decision.step) return approveSkip(run, { ...decision, step: decision.step }, who, now);
     if (run.state !== 'awaiting-approval') return refuse(notNow(run, 'approve'));
     const stale = stalePlan(run, decision.plan);
     if (stale) return refuse(stale);
     const { policy } = run.plan!;
-    if (who.human === run.requester.human && !policy.requesterMayApprove) {
+    const why = unfit(run, who, policy);
+    if (why === 'requester')
       return refuse('The person who asked for the offboarding does not approve it: somebody else must.');
-    }
-    if (run.amendedBy.some(earlier => earlier.human === who.human) && !policy.requesterMayApprove) {
-      return refuse('Whoever amended the plan does not approve it: somebody else must.');
-    }
-    if (run.approvals.some(approval => approval.by.human === who.human))
+    if (why) return refuse('Whoever amended the plan does not approve it: somebody else must.');
+    if (run.approvals.some(approval => isSame(run.humans ?? {}, approval.by, who)))
       return refuse(
         `${who.name} has approved this plan already; one more person counts, the same one twice does not.`,
       );
     const approvals = [...run.approvals, { by: signer(who), at: now }];
-    const state = quorum({ ...run, approvals }, policy);
+    const state = quorum(run, policy, approvals);
     const left = openAcknowledgements(run).length;
     return accept(
       state.met
@@ -94,7 +94,7 @@ const RULES: {
     if (run.state !== 'awaiting-approval' && run.state !== 'scheduled') return refuse(notNow(run, 'reject'));
     const stale = stalePlan(run, decision.plan);
     if (stale) return refuse(stale);
-    if (who.human === run.requester.human)
+    if (isSame(run.humans ?? {}, who, run.requester))
       return refuse('The person who asked for the offboarding takes it back with "cancel".');
     return accept(`Rejected: the offboarding closes. ${doneSoFar(run)}`, {
       turn: taking(run, { kind: 'reject', by: signer(who), note: decision.note ?? null }),
@@ -178,7 +178,7 @@ const RULES: {
       turn: taking(run, { kind: 'prepare' }),
       approvals: [],
       confirmedBy: null,
-      amendedBy: [...run.amendedBy.filter(earlier => earlier.human !== who.human), signer(who)],
+      amendedBy: [...run.amendedBy.filter(earlier => earlier.id !== who.id), signer(who)],
     });
   },
 
@@ -246,7 +246,7 @@ const RULES: {
       reason: decision.reason,
       leftover: { digest, count },
       proposedBy: signer(who),
-      approvedBy: null,
+      approvals: [],
     };
     return accept(
       `Skipping "${step.id}" would leave ${items(count)} with the leaver. It counts once an approver approves it.`,
@@ -275,7 +275,12 @@ const RULES: {
   },
 };
 
-function approveSkip(run: Run, decision: DecisionOf<'approve'> & { step: string }, who: Sender): Verdict {
+function approveSkip(
+  run: Run,
+  decision: DecisionOf<'approve'> & { step: string },
+  who: Sender,
+  now: string,
+): Verdict {
   const waiver = own(run.waivers, decision.step);
   if (run.state !== 'needs-attention' || !waiver)
     return refuse(`Nobody has asked to skip "${decision.step}".`);
@@ -286,19 +291,31 @@ function approveSkip(run: Run, decision: DecisionOf<'approve'> & { step: string 
       `The skip of "${decision.step}" now leaves ${items(waiver.leftover.count)}, keys ${waiver.leftover.digest.slice(0, 12)}; ${decision.keys ? `the approval is for ${decision.keys.slice(0, 12)}` : 'the approval names none'}. Look at them and approve with "keys": "${waiver.leftover.digest.slice(0, 12)}".`,
     );
   }
-  if (waiver.approvedBy)
-    return refuse(`Skipping "${decision.step}" is approved already, by ${waiver.approvedBy.name}.`);
-  if (waiver.proposedBy.human === who.human)
+  if (isWaived(run, decision.step)) {
+    const names = waiver.approvals.map(({ by }) => by.name).join(' and ');
+    return refuse(`Skipping "${decision.step}" is approved already, by ${names}.`);
+  }
+  if (isSame(run.humans ?? {}, waiver.proposedBy, who))
     return refuse('The person who asked for the skip does not approve it: somebody else must.');
-  if (who.human === run.requester.human && !run.plan!.policy.requesterMayApprove) {
+  const { policy } = run.plan!;
+  const why = unfit(run, who, policy);
+  if (why === 'requester')
     return refuse('The person who asked for the offboarding does not approve a skip: somebody else must.');
+  if (why) return refuse('Whoever amended the plan does not approve a skip: somebody else must.');
+  if (waiver.approvals.some(({ by }) => isSame(run.humans ?? {}, by, who)))
+    return refuse(
+      `${who.name} has approved this skip already; one more person counts, the same one twice does not.`,
+    );
+  const approvals = [...waiver.approvals, { by: signer(who), at: now }];
+  const waivers = { ...run.waivers, [decision.step]: { ...waiver, approvals } };
+  const { met, have, need, missing } = quorum(run, policy, approvals);
+  if (!met) {
+    const more = missing ? `; ${missing}` : '';
+    return accept(`Approval ${have} of ${need} of skipping "${decision.step}" counted${more}.`, { waivers });
   }
   return accept(
     `Skipping "${decision.step}" is approved; what stays with the leaver: ${items(waiver.leftover.count)}.`,
-    {
-      waivers: { ...run.waivers, [decision.step]: { ...waiver, approvedBy: signer(who) } },
-      turn: taking(run, { kind: 'retry' }),
-    },
+    { waivers, turn: taking(run, { kind: 'retry' }) },
   );
 }
 

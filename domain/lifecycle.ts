@@ -20,6 +20,8 @@ export type RunEvent =
   | 'moved'
   /** Items came that nobody has acknowledged. */
   | 'unseen'
+  /** Somebody whose approval counted is not one who may approve any more. */
+  | 'recounted'
   | 'parked'
   | 'retried'
   | 'handed-over'
@@ -51,12 +53,14 @@ export const LIFECYCLE: Readonly<Record<RunState, Readonly<Partial<Record<RunEve
     anew: 'preparing',
     moved: 'preparing',
     unseen: 'awaiting-approval',
+    recounted: 'awaiting-approval',
     due: 'executing',
     ...ends('rejected', 'cancelled'),
   },
   executing: {
     moved: 'preparing',
     unseen: 'awaiting-approval',
+    recounted: 'awaiting-approval',
     parked: 'needs-attention',
     'handed-over': 'deactivating',
     ...ends('completed', 'completed-partially', 'cancelled'),

@@ -36,6 +36,7 @@ export function markdown(view: View): string {
   }
   if (plan) {
     parts.push(planLine(plan));
+    if (view.notes.length > 0) parts.push(view.notes.map(note => `- ${plain(note)}`).join('\n'));
     for (const system of view.systems) parts.push(...systemParts(system));
     parts.push(...approvalParts(view), ...skipParts(view));
   }

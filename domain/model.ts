@@ -77,6 +77,8 @@ export interface Person {
   name: string;
   email: string | null;
   active: boolean;
+  /** Sign-in is blocked, by us or by somebody else; also while the entry is active. */
+  blocked: boolean;
   managerId: string | null;
   team: string | null;
   /** What the directory's own roles allow here: `operator`, `approver`. */
@@ -173,7 +175,7 @@ export interface Finding {
     | 'last-owner'
     | 'system-unreachable'
     | 'override-unknown'
-    | 'other-run';
+    | 'approvers-missing';
   system: string | null;
   step: string | null;
   message: string;

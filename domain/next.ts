@@ -1,7 +1,7 @@
 /** The messages that fit a run now, ready to paste. What is empty in them is left to a person to fill in. */
 import { isOver } from './lifecycle.js';
 import type { DecisionName } from './request.js';
-import { failedSteps, openAcknowledgements, quorum, type Run } from './run.js';
+import { failedSteps, isWaived, openAcknowledgements, quorum, type Run } from './run.js';
 import { items } from './words.js';
 
 export interface NextMessage {
@@ -67,7 +67,7 @@ function fitting(run: Run): NextMessage[] {
       ];
     case 'needs-attention': {
       const open = openAcknowledgements(run).map(item => item.subject);
-      const waiting = Object.values(run.waivers).filter(waiver => !waiver.approvedBy);
+      const waiting = Object.values(run.waivers).filter(waiver => !isWaived(run, waiver.step));
       const skippable = failedSteps(run).find(id => run.steps[id]?.leftover);
       return [
         ...(open.length > 0

@@ -1,4 +1,5 @@
 /** People as decisions see them: who takes part, what they may do, and who says that it was them. */
+import { own } from './own.js';
 
 /** Somebody who takes part in a run. `human` is the same for two directory entries of one human being. */
 export interface Participant {
@@ -7,11 +8,62 @@ export interface Participant {
   human: string;
 }
 
-/** A decider as the directory knows them now. */
+/** A decider as the directory and the register of open runs know them now. */
 export interface Decider extends Participant {
-  active: boolean;
+  /** Why they decide nothing now, in words that follow their name; null = they may. */
+  barred: string | null;
   operator: boolean;
   approver: boolean;
+  /** Why a role that they seem to be given does not count, as a sentence. */
+  doubt: string | null;
+}
+
+/** Why somebody with this entry decides nothing, wherever it is; null = they may. */
+export function barredBy(entry: { active: boolean; blocked: boolean }, isLeaving: boolean): string | null {
+  if (!entry.active) return 'is not active in the directory';
+  if (entry.blocked) return 'is blocked in the directory';
+  return isLeaving ? 'is being offboarded' : null;
+}
+
+/**
+ * Directory id → every human being that this entry stood for whenever a run looked. A person number may be
+ * filled in, or changed, while a plan waits: whoever was the same once, or is by now, is the same.
+ */
+export type Humans = Readonly<Record<string, readonly string[]>>;
+
+/** What is known of people, with what was seen of them just now. */
+export function met(humans: Humans, people: readonly Participant[]): Humans {
+  const known = new Map(Object.entries(humans));
+  for (const { id, human } of people) {
+    const before = known.get(id) ?? [];
+    // An entry that stands for itself alone is recognised by its id.
+    if (human !== id && !before.includes(human)) known.set(id, [...before, human]);
+  }
+  return Object.fromEntries(known);
+}
+
+/** The same human being: by id or by human, then or now. Any match counts. */
+export function isSame(
+  humans: Humans,
+  one: Pick<Participant, 'id' | 'human'>,
+  other: Pick<Participant, 'id' | 'human'>,
+): boolean {
+  const seen = (who: Pick<Participant, 'id' | 'human'>): string[] => [
+    who.human,
+    ...(own(humans, who.id) ?? []),
+  ];
+  return one.id === other.id || seen(one).some(human => seen(other).includes(human));
+}
+
+/** How many human beings these are, under whatever entries. */
+export function headCount(humans: Humans, people: readonly Participant[]): number {
+  let heads: Participant[][] = [];
+  for (const person of people) {
+    const isTheirs = (entries: Participant[]): boolean => entries.some(one => isSame(humans, one, person));
+    const theirs = heads.filter(isTheirs).flat();
+    heads = [...heads.filter(entries => !isTheirs(entries)), [...theirs, person]];
+  }
+  return heads.length;
 }
 
 /**
@@ -39,10 +91,10 @@ export interface Refusal {
 
 /** Why this person may not ask for this offboarding; null = they may. */
 export function mayRequest(leaver: Participant, requester: Decider): string | null {
-  if (leaver.human === requester.human)
+  if (isSame({}, leaver, requester))
     return 'Nobody offboards themselves: ask a colleague to send the request.';
-  if (!requester.active)
-    return `${requester.name} is not active in the directory and cannot ask for an offboarding.`;
-  if (!requester.operator) return `${requester.name} may not ask for an offboarding: that is for operators.`;
-  return null;
+  if (requester.barred) return `${requester.name} ${requester.barred} and cannot ask for an offboarding.`;
+  if (requester.operator) return null;
+  const doubt = requester.doubt ? ` ${requester.doubt}` : '';
+  return `${requester.name} may not ask for an offboarding: that is for operators.${doubt}`;
 }

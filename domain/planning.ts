@@ -217,25 +217,40 @@ export interface Takers {
   rule: string;
   /** Why somebody cannot take over, as sentences. */
   refusals: string[];
+  /** Whom a pool goes on without, and why: "Ines is not active". */
+  leftOut: string[];
 }
 
 /**
  * The step with those who take it over. What holds nothing needs nobody: it says who takes what may come
  * later, where the rule can say so, and is no reason to ask anybody anything.
  */
-export function withTakers(step: PlanStep, takers: Takers | null): { step: PlanStep; findings: Finding[] } {
+export function withTakers(
+  step: PlanStep,
+  takers: Takers | null,
+): { step: PlanStep; findings: Finding[]; notes: string[] } {
   const empty = step.baseline.count === 0;
-  if (takers === null) return { step, findings: empty ? [] : [nobodyTakes(step)] };
+  if (takers === null) return { step, findings: empty ? [] : [nobodyTakes(step)], notes: [] };
   const refused = takers.refusals.length > 0;
   if (refused && !empty)
-    return { step, findings: takers.refusals.map(refusal => refusedTaker(step, refusal)) };
+    return { step, findings: takers.refusals.map(refusal => refusedTaker(step, refusal)), notes: [] };
   const { rule, assignment } = takers;
   const successors = refused ? [] : takers.successors;
   return {
     step: { ...step, rule, assignment, successors, pool: successors.length, counts: successors.map(() => 0) },
     findings: [],
+    notes: empty ? [] : takers.leftOut.length > 0 ? [smallerPool(step, takers.leftOut)] : [],
   };
 }
+
+function smallerPool({ id, title }: PlanStep, leftOut: readonly string[]): string {
+  const more = leftOut.length - NAMED_AT_MOST;
+  const named = leftOut.slice(0, NAMED_AT_MOST).join('; ');
+  return `${title} (${id}): left out of the pool: ${named}${more > 0 ? `; and ${more} more` : ''}.`;
+}
+
+/** A plan is read by people, and travels. */
+const NAMED_AT_MOST = 20;
 
 function nobodyTakes(step: PlanStep): Finding {
   return finding(
@@ -251,9 +266,15 @@ export function refusedTaker(step: PlanStep, refusal: string): Finding {
 }
 
 /** Who is named for one item: a successor, or why they cannot be. */
-export type Named =
-  | { successor: Successor; refusal?: undefined }
-  | { successor?: undefined; refusal: string };
+export type Named = { successor: Successor; refusal?: undefined; leftOut?: undefined } | Refused;
+
+export interface Refused {
+  successor?: undefined;
+  /** A sentence. */
+  refusal: string;
+  /** What is said where a pool goes on without them; without it, somebody must settle the question first. */
+  leftOut?: string;
+}
 
 /** The step with the successors of single items behind those of its rule, and per key which of them it is. */
 export function withOverrides(
@@ -385,6 +406,7 @@ export interface Given {
   order: Order;
   policy: Policy;
   overridesDigest: string;
+  notes: string[];
 }
 
 /**
@@ -408,6 +430,7 @@ export function planFrom(given: Given, draft: Omit<Draft, 'findings'>): Omit<Pla
     steps: orderSteps(withMembershipEdges(draft.steps)),
     policy: given.policy,
     overridesDigest: given.overridesDigest,
+    notes: given.notes,
   };
 }
 

@@ -11,7 +11,15 @@ import type {
 } from './model.js';
 import { own } from './own.js';
 import { DEFAULT_PATIENCE, type PatienceOfWaits } from './patience.js';
-import type { Participant, Refusal, Signer } from './people.js';
+import {
+  type Humans,
+  headCount,
+  isSame,
+  met,
+  type Participant,
+  type Refusal,
+  type Signer,
+} from './people.js';
 import { gaining, type Plan, type PlanStep, toAcknowledge } from './plan.js';
 import type { Policy } from './policy.js';
 import type { Came, Kept } from './proof.js';
@@ -36,14 +44,20 @@ export interface StepProgress {
 }
 
 /**
- * A skip: proposed by an operator, counts once an approver has approved it. Waives exactly the frozen keys.
+ * A skip: proposed by an operator, counts once approvers have approved it, as many as a plan needs and under
+ * the same rules. Waives exactly the frozen keys.
  */
 export interface Waiver {
   step: string;
   reason: string;
   leftover: { digest: string; count: number };
   proposedBy: Signer;
-  approvedBy: Signer | null;
+  approvals: Approval[];
+}
+
+export interface Approval {
+  by: Signer;
+  at: string;
 }
 
 export interface Acknowledgement {
@@ -152,7 +166,9 @@ export interface Run {
   revision: number;
   plan: Plan | null;
   findings: Finding[];
-  approvals: { by: Signer; at: string }[];
+  approvals: Approval[];
+  /** What is known of those who take part and of those who decided: see `isSame`. */
+  humans: Humans;
   confirmedBy: Signer | null;
   acknowledgements: Record<string, Acknowledgement>;
   /** Manual categories that gained keys since they were acknowledged: what people are shown now. */
@@ -221,6 +237,7 @@ export function newRun(given: {
     plan: null,
     findings: [],
     approvals: [],
+    humans: met({}, [given.leaver, given.requester]),
     confirmedBy: null,
     acknowledgements: {},
     shown: {},
@@ -269,9 +286,14 @@ export function departure(run: Run): Departure {
   return run.plan?.departure ?? run.order.departure;
 }
 
-/** Every human being who gains items by this plan, under whatever directory entry. */
-export function successorHumans(plan: Plan): Set<string> {
-  return new Set(plan.steps.flatMap(step => gaining(step).flatMap(successor => successor.human ?? [])));
+/** Everybody who gains items by this plan, each entry once. */
+export function gainers(plan: Pick<Plan, 'steps'>): Participant[] {
+  const people = plan.steps.flatMap(step =>
+    gaining(step).flatMap(({ personId, human, label }) =>
+      personId === null ? [] : [{ id: personId, name: label, human: human ?? personId }],
+    ),
+  );
+  return [...new Map(people.map(person => [person.id, person])).values()];
 }
 
 export interface Quorum {
@@ -282,13 +304,20 @@ export interface Quorum {
   missing: string | null;
 }
 
-export function quorum(run: Pick<Run, 'plan' | 'approvals'>, policy: Policy): Quorum {
-  const have = new Set(run.approvals.map(approval => approval.by.human)).size;
-  const gains = run.plan ? successorHumans(run.plan) : new Set<string>();
+/** Counts human beings. @param approvals of what: the plan's own, or a skip's */
+export function quorum(
+  run: Pick<Run, 'approvals' | 'humans'> & { plan: Pick<Plan, 'steps'> | null },
+  policy: Policy,
+  approvals: readonly Approval[] = run.approvals,
+): Quorum {
+  const humans = run.humans ?? {};
+  const signers = approvals.map(approval => approval.by);
+  const have = headCount(humans, signers);
+  const gain = run.plan ? gainers(run.plan) : [];
   const onlySuccessors =
     !policy.successorMayApproveAlone &&
     have > 0 &&
-    run.approvals.every(approval => gains.has(approval.by.human));
+    signers.every(signer => gain.some(gainer => isSame(humans, gainer, signer)));
   return {
     met: have >= policy.approvals && !onlySuccessors,
     have,
@@ -359,10 +388,14 @@ export function stepOf(run: Pick<Run, 'plan'>, id: string): PlanStep | undefined
   return run.plan?.steps.find(step => step.id === id);
 }
 
-/** Skipped means: waived by an operator and approved by somebody else. */
-export function isWaived(run: Pick<Run, 'waivers'>, step: string): boolean {
-  return Boolean(own(run.waivers, step)?.approvedBy);
+/** Skipped means: waived by an operator and approved by others, as a plan is. */
+export function isWaived(run: Deciding, step: string): boolean {
+  const waiver = own(run.waivers, step);
+  return waiver !== undefined && run.plan !== null && quorum(run, run.plan.policy, waiver.approvals).met;
 }
+
+/** What a run knows about who decided what. */
+type Deciding = Pick<Run, 'plan' | 'approvals' | 'humans' | 'waivers'>;
 
 export function failedSteps(run: Pick<Run, 'steps'>): string[] {
   return Object.entries(run.steps)
@@ -371,15 +404,15 @@ export function failedSteps(run: Pick<Run, 'steps'>): string[] {
 }
 
 /** Items that approved skips leave with the leaver. */
-export function waivedItems(run: Pick<Run, 'waivers'>): number {
+export function waivedItems(run: Deciding): number {
   return Object.values(run.waivers).reduce(
-    (sum, waiver) => sum + (waiver.approvedBy ? waiver.leftover.count : 0),
+    (sum, waiver) => sum + (isWaived(run, waiver.step) ? waiver.leftover.count : 0),
     0,
   );
 }
 
 /** What can be said once every step is completed or skipped: a skip is never "everything". No full stop. */
-export function handedOver(run: Pick<Run, 'waivers'>): string {
+export function handedOver(run: Deciding): string {
   const left = waivedItems(run);
   return left > 0
     ? `Everything is handed over except ${items(left)}, left by approved skips`

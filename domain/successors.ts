@@ -8,7 +8,8 @@ import { valuesOf } from './accounts.js';
 import type { Assignment } from './assign.js';
 import type { Account, ItemKey, Person, Successor } from './model.js';
 import { own } from './own.js';
-import type { Named, Takers } from './planning.js';
+import { type Humans, isSame } from './people.js';
+import type { Named, Refused, Takers } from './planning.js';
 import type { SuccessorRule } from './request.js';
 
 /** What a catalog says about those who take a category over. */
@@ -77,21 +78,26 @@ export function emptyTeam(kind: string): Takers {
 }
 
 function nobody(rule: string, refusal: string): Takers {
-  return { successors: [], assignment: { kind: 'one' }, rule, refusals: [refusal] };
+  return { successors: [], assignment: { kind: 'one' }, rule, refusals: [refusal], leftOut: [] };
 }
 
 /**
- * What a rule comes to with those who were found under its names, in their order.
+ * What a rule comes to with those who were found under its names, in their order. A pool goes on without
+ * those who cannot take over; where one is named, that is for people to settle.
  * @param loads how many items each of the successors holds already, for `least-loaded`
  */
 export function takersOf(asked: Asked, found: readonly Named[], loads: readonly number[] | null): Takers {
   const successors = found.flatMap(one => one.successor ?? []);
-  const refusals = found.flatMap(one => one.refusal ?? []);
-  const rule =
-    asked.kind === 'match' || asked.kind === 'one'
-      ? saying(asked)
-      : `${asked.kind} over ${successors.length}`;
-  return { successors, refusals, rule, assignment: assignmentOf(asked, loads) };
+  const assignment = assignmentOf(asked, loads);
+  if (asked.kind === 'match' || asked.kind === 'one') {
+    const refusals = found.flatMap(one => one.refusal ?? []);
+    return { successors, refusals, leftOut: [], rule: saying(asked), assignment };
+  }
+  const leftOut = found.flatMap(one => one.leftOut ?? []);
+  const refusals = found.flatMap(one => (one.leftOut ? [] : (one.refusal ?? [])));
+  if (successors.length === 0 && refusals.length === 0)
+    refusals.push(`Nobody of the pool can take over: ${leftOut.join('; ')}. Name others.`);
+  return { successors, refusals, leftOut, rule: `${asked.kind} over ${successors.length}`, assignment };
 }
 
 function assignmentOf(asked: Asked, loads: readonly number[] | null): Assignment {
@@ -137,17 +143,26 @@ export function takerWithoutPerson(name: string, rule: TakerRule): Named | null 
   return { refusal: `There is no queue "${queue}"; ${said}.` };
 }
 
-/** Why this person cannot take anything over, in whatever system; null = they can. */
+/** Whoever is named and cannot take over: alone that is a finding, in a pool they are left out. */
+function unable(person: Person, clause: string, says: string): Refused {
+  return { refusal: `${person.name} ${clause} ${says}.`, leftOut: `${person.name} ${clause}` };
+}
+
+/**
+ * Why this person cannot take anything over, in whatever system; null = they can.
+ * @param humans what was known of them before
+ */
 export function personRefusal(
-  leaver: Pick<Person, 'human'>,
+  leaver: Pick<Person, 'id' | 'human'>,
   person: Person,
   isLeaving: boolean,
-): string | null {
-  if (person.human === leaver.human)
-    return `${person.name} is the leaver and cannot take over their own items.`;
-  if (!person.active) return `${person.name} is not active and cannot take over: name somebody who is.`;
+  humans: Humans = {},
+): Refused | null {
+  if (isSame(humans, person, leaver))
+    return unable(person, 'is the leaver', 'and cannot take over their own items');
+  if (!person.active) return unable(person, 'is not active', 'and cannot take over: name somebody who is');
   if (isLeaving)
-    return `${person.name} is being offboarded too and cannot take over: name somebody who stays.`;
+    return unable(person, 'is being offboarded too', 'and cannot take over: name somebody who stays');
   return null;
 }
 
@@ -162,26 +177,32 @@ export function accountThere(
   person: Person,
   title: string,
   resolved: Resolved,
-): { account: Account } | { refusal: string } {
+): { account: Account } | Refused {
   switch (resolved.kind) {
     case 'absent':
-      return { refusal: `${person.name} has no account in ${title} and cannot take over there.` };
+      return unable(person, `has no account in ${title}`, 'and cannot take over there');
     case 'ambiguous':
       return several(person, title);
     case 'found': {
       const [account, another] = resolved.accounts.filter(({ active, blocked }) => active && !blocked);
       if (another) return several(person, title);
       if (account) return { account };
-      return { refusal: `${person.name} is not active in ${title} and cannot take over there.` };
+      return unable(person, `is not active in ${title}`, 'and cannot take over there');
     }
   }
 }
 
 /** Which of two accounts is to own an item is a question for people. */
-function several(person: Person, title: string): { refusal: string } {
+function several(person: Person, title: string): Refused {
   return {
     refusal: `${person.name} has several accounts in ${title}: name the successor by one that is unique.`,
   };
+}
+
+/** Service users and the like own nothing that a person owned, unless the catalog says that they may. */
+export function protectedThere(person: Person, title: string): Refused {
+  const says = `and takes nothing over: name somebody else, or allow it there with guards.protected_receives`;
+  return unable(person, `is a protected account in ${title}`, says);
 }
 
 /** The person as a successor in one category: by the identity that its owner column holds. */
@@ -194,7 +215,7 @@ export function personAsTaker(person: Person, account: Account, rule: TakerRule,
     };
   }
   if (value === undefined)
-    return { refusal: `${person.name} has no identity "${rule.identity}" in ${title} and cannot own this.` };
+    return unable(person, `has no identity "${rule.identity}" in ${title}`, 'and cannot own this');
   return {
     successor: { kind: 'person', personId: person.id, human: person.human, label: person.name, value },
   };

@@ -42,6 +42,7 @@ export function treeLines(view: View): Piece[][] {
   if (view.waits !== null) lines.push([piece('words', `  ${view.waits}`)]);
   for (const finding of view.findings)
     lines.push([rail('  '), piece('mark', '!'), piece('words', ` ${finding}`)]);
+  for (const note of view.notes) lines.push([rail('  '), piece('mark', 'i'), piece('words', ` ${note}`)]);
   view.systems.forEach((system, n) => {
     const last = n === view.systems.length - 1;
     lines.push([

@@ -4,12 +4,13 @@
  * to read a rendered text to know what it says.
  */
 import { accountsIn, sayAccount } from './accounts.js';
+import { isOver } from './lifecycle.js';
 import type { Account, Outcome, RunState, StepState } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
 import { own } from './own.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
 import { isEffect, type PlanStep } from './plan.js';
-import { isWaived, type Run, type StepProgress } from './run.js';
+import { type Approval, isWaived, type Run, type StepProgress } from './run.js';
 import { waitingView } from './waiting.js';
 import { items, minuteOf, number } from './words.js';
 
@@ -24,6 +25,8 @@ export interface View {
   pausedBy: string | null;
   plan: PlanView | null;
   findings: string[];
+  /** What whoever approves should know beside the steps. */
+  notes: string[];
   systems: SystemView[];
   /** Newest first. */
   refused: Refusal[];
@@ -83,6 +86,7 @@ export function viewOf(run: Run): View {
       effectiveAt: plan.effectiveAt,
     },
     findings: run.findings.map(finding => finding.message),
+    notes: isOver(run.state) ? [] : (plan?.notes ?? []),
     systems: (plan?.systems ?? []).map(({ system, title }) => ({
       system,
       title,
@@ -94,10 +98,10 @@ export function viewOf(run: Run): View {
     next: nextMessages(run),
     approvals: plan ? run.approvals.map(({ by }) => signed(by)) : [],
     skips: plan
-      ? Object.values(run.waivers).map(({ step, reason, approvedBy }) => ({
+      ? Object.values(run.waivers).map(({ step, reason, approvals }) => ({
           step,
           reason,
-          approvedBy: isWaived(run, step) ? approvedBy!.name : null,
+          approvedBy: isWaived(run, step) ? namesOf(approvals) : null,
         }))
       : [],
   };
@@ -122,6 +126,10 @@ function severalAccounts(accounts: readonly Account[]): string[] {
 
 function signed({ name, identity }: Signer): { name: string; identity: string } {
   return { name, identity: identityWords(identity) };
+}
+
+function namesOf(approvals: readonly Approval[]): string {
+  return approvals.map(({ by }) => by.name).join(' and ');
 }
 
 /** Steps worth a line: what holds or held something, what went wrong, and the deactivation. */
@@ -158,7 +166,8 @@ function stepView(run: Run, step: PlanStep): StepView {
     return { ...common, kind: 'switch', state, says: progress?.message ?? null };
   const waiver = state === 'skipped' ? run.waivers[step.id] : undefined;
   const left =
-    waiver && `${items(waiver.leftover.count)} left with the leaver, approved by ${waiver.approvedBy?.name}`;
+    waiver &&
+    `${items(waiver.leftover.count)} left with the leaver, approved by ${namesOf(waiver.approvals)}`;
   return {
     ...common,
     kind: 'effect',

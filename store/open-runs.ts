@@ -43,8 +43,10 @@ export interface OpenRuns {
    * that run is returned.
    */
   claimDeactivation(offboarding: string): Promise<OpenRun | null>;
-  /** Runs by which these human beings are leaving themselves. */
-  leaving(humans: string[], except: string): Promise<OpenRun[]>;
+  /** Runs by which these people are leaving themselves: by their entry, or as the same human being. */
+  leaving(people: readonly { id: string; human: string }[], except: string | null): Promise<OpenRun[]>;
+  /** Runs of others that name this leaver as a successor. @param leaver directory id */
+  naming(leaver: string, except: string): Promise<OpenRun[]>;
   /** Strikes the run off; its offboarding is closed from now on. */
   close(offboarding: string): Promise<void>;
   all(): Promise<OpenRun[]>;
@@ -117,10 +119,20 @@ export function openRunsOf(pool: Pool): OpenRuns {
         ]);
         return null;
       }),
-    async leaving(humans, except) {
+    async leaving(people, except) {
       const { rows } = await pool.query(
-        'select * from handover.open_runs where human = any($1) and offboarding <> $2 and not preview',
-        [humans, except],
+        `select * from handover.open_runs
+          where (leaver = any($1) or human = any($2)) and offboarding is distinct from $3 and not preview`,
+        [people.map(({ id }) => id), people.map(({ human }) => human), except],
+      );
+      return rows as OpenRun[];
+    },
+    async naming(leaver, except) {
+      const { rows } = await pool.query(
+        `select * from handover.open_runs
+          where offboarding <> $2 and exists (select from jsonb_each(successors) as step where step.value ? $1)
+          order by opened`,
+        [leaver, except],
       );
       return rows as OpenRun[];
     },

@@ -20,7 +20,7 @@ import {
 } from '@temporalio/workflow';
 import type { DecisionEntry, NoticeEntry, TrailEntry } from '../activities/record.js';
 import type { Sender } from '../domain/judge.js';
-import type { Refusal } from '../domain/people.js';
+import type { Participant, Refusal } from '../domain/people.js';
 import type { Parsed } from '../domain/request.js';
 import { REFUSED } from './messages.js';
 import { ask, prompt, quick } from './proxies.js';
@@ -34,6 +34,10 @@ export interface Rules<Decision extends { name: string; by: string }> {
   /** Message name → what it does, as the Temporal UI shows it. */
   messages: Readonly<Record<string, string>>;
   parse(name: string, payload: unknown): Parsed<Decision>;
+  /** Directory ids of people whom the sender must not turn out to be. */
+  beside?(decision: Decision): string[];
+  /** Told of everybody who was looked up, as they are now. */
+  met?(people: readonly Participant[]): void;
   /**
    * May this person decide this now? What is accepted has been applied when this returns. @param now ISO 8601
    */
@@ -191,7 +195,8 @@ async function identifyAndJudge<Decision extends { name: string; by: string }>(
   decision: Decision,
 ): Promise<{ sentence: string; accepted: boolean; who: Sender | null }> {
   const { name, by } = decision;
-  const found = await ask(prompt.identify, `Who sends "${name}"?`, { who: by });
+  const input = { who: by, beside: rules.beside?.(decision) };
+  const found = await ask(prompt.identify, `Who sends "${name}"?`, input);
   if (!found.ok) {
     const sentence = `The directory could not say who "${by}" is: ${found.sentence} Send it again.`;
     return { sentence, accepted: false, who: null };
@@ -199,6 +204,7 @@ async function identifyAndJudge<Decision extends { name: string; by: string }>(
   if (found.value.kind !== 'one') return { sentence: found.value.sentence, accepted: false, who: null };
   const who = { ...found.value.person, identity: found.value.identity };
   try {
+    rules.met?.([who, ...found.value.beside]);
     return { ...rules.judge(decision, who, new Date().toISOString()), who };
   } catch (error) {
     // A message must never stop a run, whatever it makes a rule stumble over.

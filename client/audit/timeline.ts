@@ -67,6 +67,7 @@ const BOOKKEEPING = new Set([
   'record',
   'closeRun',
   'openRequest',
+  'standing',
   'makePlan',
   'runSteps',
   'deactivate',

@@ -233,6 +233,7 @@ export async function readGuards(
       found.push({
         kind: 'protected',
         message: `${target.system}: the account ${id} is protected (guards.protected in the catalog) and is never offboarded`,
+        receives: spec.protected_receives ?? false,
       });
   }
   if (spec.last_owner !== undefined) {

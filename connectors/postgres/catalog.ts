@@ -134,6 +134,8 @@ export const catalogSchema = z.strictObject({
       last_owner: condition.optional(),
       /** True for service, break-glass and integration accounts: never offboarded. */
       protected: condition.optional(),
+      /** Protected accounts take nothing over, unless this says that they may. */
+      protected_receives: z.boolean().optional(),
     })
     .prefault({}),
   categories: z.record(name, category),

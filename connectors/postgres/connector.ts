@@ -17,7 +17,7 @@ import { fateOf } from './fate.js';
 import { inventory } from './inventory.js';
 import { ineligible, items, load } from './items.js';
 import { pages } from './pages.js';
-import { findPeople, team } from './people.js';
+import { findPeople, holders, team } from './people.js';
 import { restore } from './restore.js';
 import { Session } from './session.js';
 import { flip } from './switches.js';
@@ -54,6 +54,7 @@ export function createPostgresConnector(
         approver: catalog.people.roles?.approver !== undefined,
       },
       findPeople: (query, signal) => findPeople(target, query, signal),
+      holders: (role, signal) => holders(target, role, signal),
       team: (name, signal) => team(target, name, signal),
     },
     resolveAccounts: (person, pinned, signal) => resolveAccounts(target, person, pinned, signal),

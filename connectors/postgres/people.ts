@@ -15,6 +15,7 @@ interface PersonRow {
   name: string;
   email: string | null;
   active: boolean;
+  blocked: boolean;
   manager: string | null;
   team: string | null;
   human: string | null;
@@ -43,6 +44,19 @@ export function team(target: Target, name: string, signal?: AbortSignal): Promis
     const bind = new Placeholders();
     const where = `${people.alias}.${quote(people.team.name)}::text = ${bind.add(name, 'text')} AND (${target.catalog.people.active})`;
     return selectPeople(target, people, where, bind, signal);
+  });
+}
+
+/** Whoever the catalog gives a role, inactive people included, ordered by id. */
+export function holders(
+  target: Target,
+  role: 'operator' | 'approver',
+  signal?: AbortSignal,
+): Promise<Person[]> {
+  return target.bound(signal, binding => {
+    const condition = target.catalog.people.roles?.[role];
+    if (condition === undefined) return Promise.resolve([]);
+    return selectPeople(target, binding.people(), `(${condition})`, new Placeholders(), signal);
   });
 }
 
@@ -80,13 +94,14 @@ function selectPeople(
   const { catalog } = target;
   const text = (column: { name: string } | null) =>
     column ? `${people.alias}.${quote(column.name)}::text` : 'NULL::text';
-  const role = (condition: string | undefined) =>
+  const holds = (condition: string | undefined) =>
     condition === undefined ? 'false' : `(${condition}) IS TRUE`;
   const statement = `
     SELECT ${text(people.key)} AS id, ${text(people.name)} AS name, ${emailOf(people)} AS email,
-           (${catalog.people.active}) IS TRUE AS active, ${text(people.manager)} AS manager, ${text(people.team)} AS team,
+           (${catalog.people.active}) IS TRUE AS active, ${holds(catalog.people.blocked)} AS blocked,
+           ${text(people.manager)} AS manager, ${text(people.team)} AS team,
            ${text(people.human)} AS human,
-           ${role(catalog.people.roles?.operator)} AS operator, ${role(catalog.people.roles?.approver)} AS approver
+           ${holds(catalog.people.roles?.operator)} AS operator, ${holds(catalog.people.roles?.approver)} AS approver
       FROM ${people.from} CROSS JOIN LATERAL (SELECT ${people.alias}.${quote(people.key.name)} AS ho_key) AS ho_person
      WHERE ${where}${andWhen(catalog.people.when)}
      ORDER BY ${people.key.kind === 'integer' ? 'ho_person.ho_key' : 'ho_person.ho_key::text COLLATE "C"'}
@@ -116,6 +131,7 @@ function toPerson(row: PersonRow, catalog: Catalog): Person {
     name: row.name ?? row.id,
     email: row.email,
     active: row.active,
+    blocked: row.blocked,
     managerId: row.manager,
     team: row.team,
     roles: [...(row.operator ? ['operator'] : []), ...(row.approver ? ['approver'] : [])],

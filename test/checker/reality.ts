@@ -327,14 +327,14 @@ function waivedKeys(run: Told, frozen: Map<string, string[]>): Map<string, Set<s
   const waivers = body ? ((JSON.parse(body) as { waivers?: Record<string, Waiver> }).waivers ?? {}) : {};
   return new Map(
     Object.values(waivers)
-      .filter(waiver => waiver.approvedBy !== null)
+      .filter(waiver => waiver.approvals.length > 0)
       .map(waiver => [waiver.step, new Set((frozen.get(waiver.leftover.digest) ?? []).map(plainKey))]),
   );
 }
 
 interface Waiver {
   step: string;
-  approvedBy: object | null;
+  approvals: object[];
   leftover: { digest: string };
 }
 

@@ -85,6 +85,34 @@ test('an archiver’s schedule that is missing, paused or behind is said, and ho
   await expect.poll(async () => (await check()).problems, { timeout: 10_000 }).toEqual([]);
 });
 
+test('nobody who can approve what an operator asks for, and who of a pool takes nothing, are named', async () => {
+  const { crm, desk } = small.db;
+  const { cast } = small;
+  await crm.query(`update people set reviews = (id = $1)`, [cast.olivia.id]);
+  await desk.query(`update agents set status = 'locked' where id = 20`);
+  const file = await cli.writeConfig('pools.yaml', config => {
+    const members = ['bob', 'carol', 'dora', 'robot'].map(who => `${who}@small.example`);
+    config.successors = [{ category: 'desk/tickets', rule: { 'round-robin': members } }];
+  });
+  try {
+    const { code, problems, warnings } = await check('--config', file);
+    expect([code, problems]).toEqual([0, []]);
+    const says = [
+      'roles: Only Olivia Owner may approve: nobody can approve what Olivia Owner asks for.',
+      'successors[0]: Carol Cole is not active in Small desk and takes nothing over there',
+      'successors[0]: Dora Deskless has no account in Small desk and takes nothing over there',
+      'successors[0]: Sync Robot is a protected account in Small CRM and takes nothing over there',
+    ];
+    for (const [n, words] of says.entries()) expect(warnings[n]).toContain(words);
+    await crm.query(`update people set reviews = false`);
+    expect((await check('--config', file)).problems).toEqual([
+      expect.stringContaining('roles: The policy asks for 1 approval, but nobody may approve.'),
+    ]);
+  } finally {
+    await small.refill({});
+  }
+});
+
 test('everything that is wrong is told in one go', async () => {
   const file = await cli.writeConfig('wrong.yaml', config => {
     config.roles = { operators: 'directory', approvers: ['priya@small.example', 'nobody@small.example'] };
@@ -110,7 +138,7 @@ test('everything that is wrong is told in one go', async () => {
   expect(code).toBe(7);
   for (const [n, says] of [
     'roles.approvers: nobody in Small CRM is "nobody@small.example"',
-    'roles: The policy asks for 3 approvals, but only 2 may approve',
+    'roles: The policy asks for 3 approvals, but only Priya Approver may approve',
     'successors[0]: "crm" has no category "cars"',
     'successors[1]: there is no system "erp"',
     'successors[2]: nobody in Small CRM is "ghost@small.example"',

@@ -56,6 +56,7 @@ const person = (id: string, email: string | null): Person => ({
   name: 'x',
   email,
   active: true,
+  blocked: false,
   managerId: null,
   team: null,
   roles: [],
@@ -75,6 +76,7 @@ describe('people of the directory', () => {
       team: 'sales',
       roles: ['operator'],
       human: '1',
+      blocked: false,
     };
     expect(await connector.directory.findPeople({ by: 'id', value: '1' })).toEqual([alice]);
     expect(await connector.directory.findPeople({ by: 'email', value: ' ALICE@Example.COM' })).toEqual([
@@ -104,6 +106,15 @@ describe('people of the directory', () => {
     ).toEqual(['1', '4']);
     expect(await connector.directory.findPeople({ by: 'email', value: "x' OR true --" })).toEqual([]);
     expect(await connector.directory.findPeople({ by: 'id', value: 'no number' })).toEqual([]);
+  });
+
+  test('who holds a role is everybody whom the catalog gives it, and whoever is blocked says so', async () => {
+    await bench.db.query(`UPDATE users SET status = 2 WHERE id = 1`);
+    expect(await connector.directory.holders('operator')).toMatchObject([
+      { id: '1', active: true, blocked: true },
+      { id: '2', blocked: false },
+    ]);
+    expect(await connector.directory.holders('approver')).toEqual([]);
   });
 
   test('a team is its active members by id', async () => {
@@ -250,6 +261,11 @@ describe('guards', () => {
     );
     expect(await kinds(ALICE)).toEqual(['last-owner']);
     expect(await kinds('9')).toEqual(['protected']);
+    const receiving = bench.connector(
+      YAML.replace(/( +)(protected: .*)/, '$1$2\n$1protected_receives: true'),
+    );
+    const said = async (of: WholeConnector) => (await of.guards([account('9')])).map(g => g.receives);
+    expect([await said(connector), await said(receiving)]).toEqual([[false], [true]]);
   });
 
   test('see all accounts of one person together: their second account is no other owner', async () => {

@@ -898,6 +898,7 @@ function person(email: string): Person {
     name: email,
     email,
     active: true,
+    blocked: false,
     managerId: null,
     team: null,
     roles: [],

@@ -66,6 +66,7 @@ describe.each(Object.entries(WAYS))('every activity runs %s', (_way, repeated) =
       'resolveAccounts',
       'look',
       'makePlan',
+      'standing',
       'runSteps',
       'deactivate',
       'lookOnceMore',

@@ -300,7 +300,7 @@ test('refused items are shown with the reason; skipping them counts once somebod
   );
   expect(JSON.parse(rows[0].body).waivers['desk/tickets']).toMatchObject({
     reason: 'the customer is gone',
-    approvedBy: { id: small.cast.priya.id },
+    approvals: [{ by: { id: small.cast.priya.id } }],
   });
 });
 

@@ -17,7 +17,7 @@ import {
   start,
   waitFor,
 } from '../small-world/drive.js';
-import { byOthers, trap } from '../small-world/mischief.js';
+import { byOthers, refuse, trap } from '../small-world/mischief.js';
 import { useSmallWorld } from '../small-world/world.js';
 
 const small = useSmallWorld();
@@ -544,15 +544,24 @@ async function personOf(who: Who): Promise<{ id: string; name: string; human: st
 }
 
 test('nobody is switched off while another run is still handing things over to them', async () => {
-  const first = await start(small, { successor: mail(small, 'bob') });
+  const first = await start(small, { successor: mail(small, 'carol') });
   await planned(small, first);
+  const mischief = await refuse(small.db.desk, 'tickets');
   const second = await handOver(small, { user: mail(small, 'bob') });
-  expect(second.status.steps['desk/deactivate']).toMatchObject({
+  await mischief.mend();
+  // Two plans that were made in the same moment: each saw nothing of the other yet.
+  await small.db.store.query(
+    `update handover.open_runs set successors = jsonb_build_object('desk/tickets', jsonb_build_array($2::text)) where workflow = $1`,
+    [first.run, small.cast.bob.id],
+  );
+  await must(small, second, 'retry', 'olivia');
+  const parked = await ended(small, second);
+  expect(parked.steps['desk/deactivate']).toMatchObject({
     state: 'failed',
     message: expect.stringMatching(/still handing items over to this leaver/),
   });
-  expect(second.status.access).toMatchObject({ crm: 'open', desk: 'open' });
-  await must(small, first, 'amend', 'olivia', { successor: mail(small, 'carol') });
+  expect(parked.access).toMatchObject({ crm: 'open', desk: 'open' });
+  await must(small, first, 'amend', 'olivia', { successor: mail(small, 'maya') });
   await waitFor(small, first, ({ revision, state }) => revision === 2 && state === 'awaiting-approval');
   await must(small, second, 'retry', 'olivia');
   expect(await ended(small, second)).toMatchObject({ outcome: 'completed' });

@@ -26,11 +26,12 @@ const activities = {
   async identify({ who }: { who: string }): Promise<Identified> {
     const person = PEOPLE[who];
     if (!person) return { kind: 'none', sentence: `Nobody is called "${who}".` };
-    const known = { id: who, human: who, active: true, approver: false, ...person };
+    const known = { id: who, human: who, barred: null, doubt: null, approver: false, ...person };
     return {
       kind: 'one',
       person: known,
       installation: 'handover',
+      beside: [],
       identity: who === 'olivia' ? { kind: 'verified', by: 'her badge' } : { kind: 'claimed' },
     };
   },

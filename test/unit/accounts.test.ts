@@ -42,6 +42,7 @@ const bob = {
   name: 'Bob',
   email: null,
   active: true,
+  blocked: false,
   managerId: null,
   team: null,
   roles: [],

@@ -127,7 +127,7 @@ describe('who decides', () => {
   });
 
   test.each(DECISIONS)('somebody who is switched off does not send %s', name => {
-    expect(verdictOf(open, name, { ...bob, active: false })).toEqual(
+    expect(verdictOf(open, name, { ...bob, barred: 'is not active in the directory' })).toEqual(
       refusal('Bob is not active in the directory and cannot decide.'),
     );
   });
@@ -270,14 +270,17 @@ describe('skips', () => {
   test('a skip waives exactly the frozen keys, and only once somebody else has approved it', () => {
     expect(asked.waivers['crm/tasks']).toMatchObject({
       leftover: { digest: LEFT, count: 2 },
-      approvedBy: null,
+      approvals: [],
     });
     expect(isWaived(asked, 'crm/tasks')).toBe(false);
     const approved = verdictOf(asked, 'approve', priya, { step: 'crm/tasks', keys: LEFT });
     expect(approved).toMatchObject({
       accepted: true,
       sentence: 'Skipping "crm/tasks" is approved; what stays with the leaver: 2 items.',
-      changes: { turn: { kind: 'retry' }, waivers: { 'crm/tasks': { approvedBy: { name: 'Priya' } } } },
+      changes: {
+        turn: { kind: 'retry' },
+        waivers: { 'crm/tasks': { approvals: [{ by: { name: 'Priya' }, at: NOW }] } },
+      },
     });
     const both = { ...asked, ...changesOf(approved) };
     expect(isWaived(both, 'crm/tasks')).toBe(true);

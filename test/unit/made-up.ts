@@ -16,7 +16,7 @@ export const LEFT = 'feed00c0ffee'.padEnd(64, '0');
 
 export function decider(name: string, more: Partial<Sender> = {}): Sender {
   const id = name.toLowerCase();
-  const may = { active: true, operator: true, approver: true };
+  const may = { barred: null, doubt: null, operator: true, approver: true };
   return { id, name, human: id, ...may, identity: { kind: 'claimed' }, ...more };
 }
 
@@ -104,6 +104,7 @@ export function plan(more: Partial<Plan> = {}): Plan {
     steps: [tasks, teams, mailbox, closedTasks, off],
     policy: policySchema.parse({}),
     overridesDigest: 'none',
+    notes: [],
     digest: DIGEST,
     ...more,
   };

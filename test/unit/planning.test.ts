@@ -232,6 +232,7 @@ test('the same facts give the same plan, whatever order they come in', () => {
           order: asked.order,
           policy: policySchema.parse({}),
           overridesDigest: 'x',
+          notes: [],
         };
         return canonicalJson([planFrom(plan, draft), draft.findings, unknownNames(asked, draft.steps)]);
       };
@@ -254,6 +255,7 @@ describe('who takes over', () => {
     assignment: { kind: 'round-robin' },
     rule: 'round-robin over 1',
     refusals: [],
+    leftOut: [],
     ...more,
   });
 
@@ -280,7 +282,7 @@ describe('who takes over', () => {
           'tasks (crm/tasks): 3 items and nobody to take them over. Send amend with {"successors": {"crm/tasks": "<e-mail>"}}.',
       },
     ]);
-    expect(withTakers(none, null)).toEqual({ step: none, findings: [] });
+    expect(withTakers(none, null)).toEqual({ step: none, findings: [], notes: [] });
   });
 
   test('and who may not is refused where there is something, and left out where there is nothing', () => {
@@ -293,6 +295,16 @@ describe('who takes over', () => {
       step: { successors: [], pool: 0, counts: [] },
       findings: [],
     });
+  });
+
+  test('a pool that became smaller says so where there is something to share', () => {
+    const smaller = takers({ leftOut: ['Ines is not active', 'Alice is the leaver'] });
+    expect(withTakers(bare, smaller).notes).toEqual([
+      'tasks (crm/tasks): left out of the pool: Ines is not active; Alice is the leaver.',
+    ]);
+    expect(withTakers(none, smaller).notes).toEqual([]);
+    const many = takers({ leftOut: Array.from({ length: 500 }, (_, n) => `P${n} is not active`) });
+    expect(withTakers(bare, many).notes[0]).toMatch(/P19 is not active; and 480 more\.$/);
   });
 
   const carol = { ...bob!, personId: 'carol', label: 'Carol', value: '3' };

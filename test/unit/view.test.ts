@@ -31,7 +31,7 @@ const waiver = {
   reason: 'they are done',
   leftover: { digest: '0f1e2d3c4b5a6978', count: 2 },
   proposedBy: olivia,
-  approvedBy: null,
+  approvals: [],
 };
 
 /** As it typically is; what is scheduled has a date. */
@@ -66,7 +66,9 @@ const RUNS: [string, Run][] = [
   ['parked with a skip to approve', runIn('needs-attention', { waivers: { 'crm/tasks': waiver } })],
   [
     'parked with a skip that counts',
-    runIn('needs-attention', { waivers: { 'crm/tasks': { ...waiver, approvedBy: priya } } }),
+    runIn('needs-attention', {
+      waivers: { 'crm/tasks': { ...waiver, approvals: [{ by: priya, at: NOW }] } },
+    }),
   ],
   [
     'parked without anything to skip',
@@ -153,7 +155,7 @@ describe("details, the operators' screen", () => {
             steps: [step('crm/tasks', { title: text })],
           }),
           approvals: [{ by: named, at: NOW }],
-          waivers: { 'crm/tasks': { ...waiver, reason: text, approvedBy: named } },
+          waivers: { 'crm/tasks': { ...waiver, reason: text, approvals: [{ by: named, at: NOW }] } },
           refused: [{ at: NOW, message: text, by: text, reason: text }],
         });
         const harmless = runIn('needs-attention', { ...run, ...harmlessly(run) });
@@ -217,7 +219,7 @@ function harmlessly(run: Run): Partial<Run> {
       steps: [step('crm/tasks', { title: 'x' })],
     }),
     approvals: [{ by: x, at: NOW }],
-    waivers: { 'crm/tasks': { ...waiver, reason: 'x', approvedBy: x } },
+    waivers: { 'crm/tasks': { ...waiver, reason: 'x', approvals: [{ by: x, at: NOW }] } },
     refused: [{ at: NOW, message: 'x', by: 'x', reason: 'x' }],
   };
 }
@@ -275,7 +277,7 @@ describe('the tree', () => {
 
   test('says that it is paused, and what an approved skip leaves', () => {
     const steps = { 'crm/tasks': progress({ state: 'skipped', changed: 1, failed: 2 }) };
-    const waivers = { 'crm/tasks': { ...waiver, approvedBy: priya } };
+    const waivers = { 'crm/tasks': { ...waiver, approvals: [{ by: priya, at: NOW }] } };
     const lines = tree(
       runIn('executing', { pausedBy: olivia, steps, waivers, plan: plan({ steps: [tasks] }) }),
     );

@@ -12,11 +12,13 @@ import {
   setHandler,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
+import { besideOf } from '../../domain/approvers.js';
 import { judge } from '../../domain/judge.js';
 import { isOutcome, type RunEvent, stateAfter } from '../../domain/lifecycle.js';
 import { details } from '../../domain/markdown.js';
 import type { Outcome } from '../../domain/model.js';
 import { nextMessages } from '../../domain/next.js';
+import { met } from '../../domain/people.js';
 import { type Decision, type DecisionName, parseDecision } from '../../domain/request.js';
 import { isStopping, mode, type Run, remainingItems, taking } from '../../domain/run.js';
 import { dueAt, waitingNow, waitingOn, waitingView } from '../../domain/waiting.js';
@@ -133,6 +135,8 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
     trail: run.offboardingId,
     messages: MESSAGES,
     parse: parseDecision,
+    beside: decision => besideOf(run, decision),
+    met: people => change({ humans: met(run.humans ?? {}, people) }),
     judge(decision, who, now) {
       const verdict = judge(run, decision, who, now);
       if (verdict.accepted) change(verdict.changes);

@@ -1,4 +1,5 @@
 /** Do the people exist that roles and standing rules name, and can what the policy asks for be reached? */
+import type { Person } from '../../../domain/model.js';
 import { own } from '../../../domain/own.js';
 import type { SuccessorRule } from '../../../domain/request.js';
 import type { Config } from '../../../runtime/config.js';
@@ -28,17 +29,54 @@ export async function checkRoles(
       continue;
     }
     for (const who of holders) findings.push(...(await person(directory, who, `roles.${role}`)));
-    if (role === 'approvers' && new Set(holders.map(who => who.toLowerCase())).size < config.policy.approvals)
-      findings.push({
-        what: 'roles',
-        state: 'problem',
-        says: `The policy asks for ${config.policy.approvals} approvals, but only ${holders.length} may approve.`,
-        mend: 'List more approvers, or ask for fewer approvals.',
-      });
   }
+  if (config.roles.approvers !== 'directory' || given.approver)
+    findings.push(...(await checkQuorum(config, directory)));
   return findings.length > 0
     ? findings
     : [{ what: 'roles', state: 'fine', says: 'operators and approvers can be told' }];
+}
+
+/** Can the approvals that the policy asks for come together at all, and for everybody who may ask? */
+async function checkQuorum(config: Config, directory: Connector): Promise<Finding[]> {
+  const { approvals, requesterMayApprove } = config.policy;
+  const able = await holdersOf(config, directory, 'approver');
+  const heads = new Set(able.map(({ human }) => human)).size;
+  const names = able.map(({ name }) => name).join(', ');
+  if (heads < approvals)
+    return [
+      {
+        what: 'roles',
+        state: 'problem',
+        says: `The policy asks for ${approvals} approval${approvals === 1 ? '' : 's'}, but ${heads === 0 ? 'nobody' : `only ${names}`} may approve.`,
+        mend: 'Give the role of an approver to more people, or ask for fewer approvals.',
+      },
+    ];
+  const operators = await holdersOf(config, directory, 'operator');
+  const both = able.filter(one => operators.some(other => other.human === one.human));
+  if (requesterMayApprove || heads > approvals || both.length === 0) return [];
+  return [
+    {
+      what: 'roles',
+      state: 'warning',
+      says: `Only ${names} may approve: nobody can approve what ${both.map(({ name }) => name).join(' or ')} asks for.`,
+      mend: 'Give the role of an approver to one more person.',
+    },
+  ];
+}
+
+/** Whoever is given a role and may use it: entries that are neither switched off nor blocked. */
+async function holdersOf(
+  config: Config,
+  { directory }: Connector,
+  role: 'operator' | 'approver',
+): Promise<Person[]> {
+  const given = config.roles[`${role}s`];
+  const found =
+    given === 'directory'
+      ? await directory?.holders(role)
+      : await Promise.all(given.map(value => directory?.findPeople({ by: 'email', value }) ?? []));
+  return (found ?? []).flat().filter(one => one.active && !one.blocked);
 }
 
 export async function checkRules(
@@ -76,7 +114,16 @@ export async function checkRules(
       continue;
     }
     const { people, attribute, queues } = namesIn(rule);
-    for (const who of people) findings.push(...(await person(directory, who, where)));
+    const rulesIn = of ?? system;
+    const places = [...connectors.values()].filter(
+      one =>
+        (rulesIn === undefined || one.system === rulesIn) && one.categories.some(c => c.do === 'transfer'),
+    );
+    for (const who of people)
+      findings.push(
+        ...(await person(directory, who, where)),
+        ...(await unable(directory, places, who, where)),
+      );
     if (facts && attribute !== null && !facts.attributes.includes(attribute))
       findings.push(
         problem(
@@ -124,6 +171,35 @@ async function person(directory: Connector, who: string, where: string): Promise
       mend: 'Name somebody who still works here.',
     },
   ];
+}
+
+/** Where somebody whom a rule names takes nothing over: a pool goes on without them, alone they are a question. */
+async function unable(
+  directory: Connector,
+  places: readonly Connector[],
+  who: string,
+  where: string,
+): Promise<Finding[]> {
+  const found = (await directory.directory?.findPeople(queryOf(who))) ?? [];
+  const [one] = found;
+  if (!one?.active || found.length > 1) return [];
+  const why: string[] = [];
+  for (const place of new Set([directory, ...places])) {
+    const there = await place.resolveAccounts(one, {});
+    if (there.kind === 'absent' && places.includes(place)) why.push(`has no account in ${place.title}`);
+    if (there.kind !== 'found') continue;
+    const on = there.accounts.filter(account => account.active && !account.blocked);
+    if (on.length === 0 && places.includes(place)) why.push(`is not active in ${place.title}`);
+    const guards = on.length > 0 ? await place.guards(on) : [];
+    if (guards.some(guard => guard.kind === 'protected' && !guard.receives))
+      why.push(`is a protected account in ${place.title}`);
+  }
+  return why.map(words => ({
+    what: where,
+    state: 'warning',
+    says: `${one.name} ${words} and takes nothing over there: a pool goes on without them.`,
+    mend: 'Name somebody else, or mend the account.',
+  }));
 }
 
 /** What a rule names; `manager`, `unassigned` and `team` are found out per run. */

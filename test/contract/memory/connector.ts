@@ -120,12 +120,23 @@ function directoryOf(desk: Desk): Directory {
     roles: { operator: true, approver: true },
     findPeople: ({ by, value }, signal) =>
       people(one => (by === 'id' ? one.id === value : by === 'email' && sameText(one.email, value)), signal),
+    holders: (role, signal) => people(one => one.roles.includes(role), signal),
     team: (team, signal) => people(one => one.team === team && one.status !== 'off', signal),
   };
 }
 
 function personOf({ id, name, email, status, manager, team, roles }: Member): Person {
-  return { id, name, email, active: status !== 'off', managerId: manager, team, roles, human: id };
+  return {
+    id,
+    name,
+    email,
+    active: status !== 'off',
+    blocked: status === 'suspended',
+    managerId: manager,
+    team,
+    roles,
+    human: id,
+  };
 }
 
 const sameText = (a: string, b: string): boolean => a.toLowerCase() === b.trim().toLowerCase();

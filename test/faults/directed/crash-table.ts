@@ -26,6 +26,7 @@ export const TURNS: Record<string, Turns> = {
   // Leaver and requester at the front door; then whoever acknowledges, and whoever approves.
   identify: { story: 'handed over', at: [1, 2, 4] },
   openRequest: { story: 'asked for twice', at: [1] },
+  standing: { story: 'handed over', at: [1] },
   resolveAccounts: { story: 'handed over', at: [1] },
   blockAccess: { story: 'blocked and given back', at: [1, 2] },
   restoreAccess: { story: 'blocked and given back', at: [1, 2] },

@@ -3,6 +3,7 @@ import type { RunStepsInput, StepsResult } from '../../../activities/run-steps.j
 import { type Group, nextGroup, stuckSteps } from '../../../domain/order.js';
 import type { PlanStep } from '../../../domain/plan.js';
 import {
+  doneSoFar,
   failedSteps,
   handedOver,
   isWaived,
@@ -22,8 +23,8 @@ export async function execute(desk: Desk): Promise<Happening> {
   const { run } = desk;
   // Before the first step the world may re-open the approval; from then on the plan is locked, and what moved
   // parks its step.
-  const moved = run.started ? await refuseSuccessors(desk) : await lookAgain(desk);
-  if (moved) return moved;
+  const happened = run.started ? await refuseSuccessors(desk) : await begin(desk);
+  if (happened) return happened;
   desk.change({ started: true });
   desk.say('Handing over.');
   for (let group = nextGroup(run); group && !desk.stopped(); group = nextGroup(run)) {
@@ -41,6 +42,15 @@ export async function execute(desk: Desk): Promise<Happening> {
   const active = notSwitchedOff(run);
   const reminder = ` The person is still active in ${active.join(', ')}; start a run with "execute-and-deactivate" to switch them off later.`;
   return close('completed', `${handedOver(run)}.${active.length > 0 ? reminder : ''}`);
+}
+
+/** Null = the plan stands as it was approved, and nothing that is known now would stop it at its very end. */
+async function begin(desk: Desk): Promise<Happening | null> {
+  const { moved, inTheWay } = await lookAgain(desk);
+  const last = desk.run.plan!.steps.find(step => step.phase === 'deactivate');
+  if (moved || inTheWay.length === 0 || !last) return moved;
+  progress(desk, last.id, { state: 'failed', message: `${inTheWay.join(' ')} Then send "retry".` });
+  return { ...park(desk), says: `${doneSoFar(desk.run)} ${inTheWay.join(' ')}` };
 }
 
 /**

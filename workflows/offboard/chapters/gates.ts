@@ -45,7 +45,7 @@ export async function date(desk: Desk): Promise<Happening> {
     if (turn) return turn;
     if (!woken && !looked && left(desk) <= LOOK_AHEAD_MS) {
       looked = true;
-      const moved = await lookAgain(desk);
+      const { moved } = await lookAgain(desk);
       if (moved) return moved;
     }
   }

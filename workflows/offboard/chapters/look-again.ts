@@ -1,8 +1,11 @@
 /** Compares the world with the approved plan. What moved too far goes back to the people who approved it. */
+import type { Standing } from '../../../activities/people.js';
+import { concerned, recounted } from '../../../domain/approvers.js';
 import { reasonsToAskAgain } from '../../../domain/drift.js';
 import { type Look, sayUnread, type Unread } from '../../../domain/look.js';
+import { met } from '../../../domain/people.js';
 import { isWaived, type Run } from '../../../domain/run.js';
-import { ask, long } from '../../proxies.js';
+import { type Attempt, ask, long, quick } from '../../proxies.js';
 import type { Desk, Happening } from '../desk.js';
 import { decided } from './decided.js';
 
@@ -29,19 +32,59 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
 }
 
 /**
- * Null when the approved plan stands. Otherwise the run goes back to planning or to acknowledgement, or
- * people have decided.
+ * `moved`: null when the approved plan stands. Otherwise the run goes back to planning, to approval or to
+ * acknowledgement, or people have decided. `inTheWay`: other runs that keep this leaver from being switched
+ * off.
  */
-export async function lookAgain(desk: Desk): Promise<Happening | null> {
+export async function lookAgain(desk: Desk): Promise<{ moved: Happening | null; inTheWay: string[] }> {
   const { run } = desk;
-  const { looks, unread } = await lookAtAll(run, 'Has anything changed since the approval?');
+  const [{ looks, unread }, people] = await Promise.all([
+    lookAtAll(run, 'Has anything changed since the approval?'),
+    standingNow(run),
+  ]);
   const turn = decided(desk);
-  if (turn) return turn;
-  const reasons = [...unread.map(sayUnread), ...reasonsToAskAgain(run.plan!, looks)];
-  if (reasons.length > 0) return { event: 'moved', says: `The approval is open again. ${reasons.join(' ')}` };
-  const all = looks.flatMap(look => look.steps);
-  if (!reopen(desk, all)) return null;
-  return { event: 'unseen', says: 'New items came after they were acknowledged: look at them again.' };
+  if (turn) return { moved: turn, inTheWay: [] };
+  const reasons = [
+    ...unread.map(sayUnread),
+    ...(people.ok ? [] : [`Whether those who approved still may could not be found out: ${people.sentence}`]),
+    ...reasonsToAskAgain(run.plan!, looks),
+  ];
+  if (reasons.length > 0 || !people.ok)
+    return back('moved', `The approval is open again. ${reasons.join(' ')}`);
+  const lost = recount(desk, people.value);
+  const unseen = reopen(
+    desk,
+    looks.flatMap(look => look.steps),
+  );
+  if (lost) return back('recounted', `The approval is open again. ${lost}`);
+  if (unseen) return back('unseen', 'New items came after they were acknowledged: look at them again.');
+  return { moved: null, inTheWay: people.value.inTheWay };
+}
+
+function back(event: Happening['event'], says: string): { moved: Happening; inTheWay: string[] } {
+  return { moved: { event, says }, inTheWay: [] };
+}
+
+function standingNow(run: Run): Promise<Attempt<Standing>> {
+  return ask(quick.standing, 'May those who approved still do so?', {
+    offboardingId: run.offboardingId,
+    leaverId: run.leaver.id,
+    people: concerned(run),
+  });
+}
+
+/** Approvals of people who may not approve any more are gone. Null = what is left of the plan's is enough. */
+function recount(desk: Desk, { people }: Standing): string | null {
+  const { run } = desk;
+  desk.change({
+    humans: met(
+      run.humans ?? {},
+      Object.values(people).flatMap(person => person ?? []),
+    ),
+  });
+  const { approvals, waivers, stands, lost } = recounted(run, people);
+  desk.change({ approvals, waivers, ...(stands ? {} : { confirmedBy: null }) });
+  return stands ? null : lost.join(' ');
 }
 
 /** Manual categories with keys that nobody has seen lose their acknowledgement. True when there were any. */

@@ -5,6 +5,7 @@ import { workflowInfo } from '@temporalio/workflow';
 import type { ResolvedAccounts } from '../../../activities/accounts.js';
 import type { Look } from '../../../domain/look.js';
 import type { Finding, SystemAccounts } from '../../../domain/model.js';
+import { met } from '../../../domain/people.js';
 import { isEffect, type Plan, toAcknowledge } from '../../../domain/plan.js';
 import { type Access, changedItems, doneSoFar, queuedStep, type Run } from '../../../domain/run.js';
 import { number } from '../../../domain/words.js';
@@ -54,6 +55,12 @@ export async function prepare(desk: Desk): Promise<Happening> {
       look.ok ? { system: look.value.system, inventory: look.value.inventory } : [],
     ),
     acknowledgements: run.acknowledgements,
+    cause: {
+      leaver: run.leaver,
+      requester: run.requester,
+      amendedBy: run.amendedBy,
+      humans: run.humans ?? {},
+    },
   });
   desk.change({ revision });
   if (!made.ok) {
@@ -83,6 +90,7 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
       workflowId: run.workflowId,
       leaver: run.leaver,
       requester: run.requester,
+      knownBefore: run.accounts.length > 0,
       order: run.order,
     },
   );
@@ -91,7 +99,8 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
   const access = Object.fromEntries(
     accounts.map((one): [string, Access] => [one.system, accessOf(run, one)]),
   );
-  desk.change({ leaver, requester, patience, access: { ...run.access, ...access }, accounts });
+  const humans = met(run.humans ?? {}, [leaver, requester]);
+  desk.change({ leaver, requester, humans, patience, access: { ...run.access, ...access }, accounts });
   return resolved;
 }
 
