@@ -61,7 +61,11 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
     if (inTheWay) return { kind: 'refused', message: inTheWay };
     if (verdict.kind === 'refused') return { kind: 'refused', message: verdict.message };
     if (verdict.kind !== 'proven') return verdict;
-    wasActive = await anyActive(connector, accounts);
+    const active = (await readAll(connector, accounts)).filter(account => account.active);
+    wasActive = active.length > 0;
+    // All of one person's accounts or none: what forbids one of them is asked before the first is switched.
+    const guards = await connector.guards(active, whenAbandoned());
+    if (guards.length > 0) return { kind: 'refused', message: guards.map(one => one.message).join(' ') };
     const switched = await switchAccounts(deps, effect);
     if (switched.problems.length > 0) return { kind: 'refused', message: switched.problems.join(' ') };
     changed = switched.changed.length > 0;

@@ -18,6 +18,7 @@ import { joined } from '../store/keys.js';
 import type { Shown } from '../store/manifests.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { accountsMoved } from './recognise.js';
 import { refusedSuccessors } from './successors.js';
 
 export interface LookInput {
@@ -40,6 +41,8 @@ export async function look(deps: Deps, input: LookInput): Promise<Look> {
   const steps =
     plan?.steps.filter(step => step.system === connector.system && step.phase !== 'deactivate') ?? [];
   const known = new Set(connector.categories.map(category => category.category));
+  // Who the leaver is here comes first: what follows is about the accounts of the plan.
+  const accountsChanged = plan ? await accountsMoved(deps, connector, plan) : [];
   const wanted = plan ? steps.map(step => step.category).filter(category => known.has(category)) : [...known];
   const inventory = await connector.inventory(input.accounts, wanted, whenAbandoned());
   const looks: StepLook[] = [];
@@ -59,6 +62,7 @@ export async function look(deps: Deps, input: LookInput): Promise<Look> {
       plan !== null &&
       plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
     policyChanged: plan !== null && canonicalJson(plan.policy) !== canonicalJson(deps.policy),
+    accountsChanged,
     accounts: await readAll(connector, input.accounts),
   };
 }

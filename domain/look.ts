@@ -39,6 +39,8 @@ export interface Look {
   /** True when the catalog, or the policy, is not the one that the plan was made with. */
   catalogChanged: boolean;
   policyChanged: boolean;
+  /** How who the leaver is there differs from the plan, as sentences. */
+  accountsChanged: string[];
   /** The plan's accounts there as they read now. */
   accounts: Account[];
 }

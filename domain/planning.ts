@@ -12,6 +12,7 @@ import type {
   Disposition,
   Finding,
   ItemKey,
+  Other,
   Person,
   Successor,
   SystemAccounts,
@@ -51,6 +52,9 @@ export interface SystemFacts {
   switchedOffBy: 'system' | 'person' | 'nobody';
   /** All of this person's accounts there; none where they are absent. */
   accounts: readonly Account[];
+  /** What may be theirs as well and is left out, and what speaks against these accounts. */
+  others: readonly Other[];
+  warnings: readonly string[];
   /** Where they are absent: may this person be? */
   accountExpected: boolean;
   inventory: readonly CategoryInventory[];
@@ -85,7 +89,12 @@ export function draftOf(facts: Facts): Draft {
   return {
     mode,
     modeReason: reason,
-    accounts: systems.map(({ system, accounts }) => ({ system, accounts })),
+    accounts: systems.map(({ system, accounts, others, warnings }) => ({
+      system,
+      accounts,
+      others,
+      warnings,
+    })),
     systems: systems.map(one => ({
       system: one.system,
       title: one.title,

@@ -136,7 +136,9 @@ async function accountsOf(
       idsOf((await reach.installation()).config.installation).offboardings.length,
     ) ?? '';
   const person = await onePerson(reach, `id:${id}`);
-  const resolution = await connector.resolveAccounts(person, {});
+  const home = system === (await reach.systems()).directory;
+  const sought = { id: person.id, home, known: person.known, shared: [], remembered: {} };
+  const resolution = await connector.resolveAccounts(sought, {});
   switch (resolution.kind) {
     case 'found':
       return { accounts: resolution.accounts, plan: null };

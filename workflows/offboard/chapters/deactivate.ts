@@ -1,5 +1,6 @@
 /** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
 import type { DeactivateResult } from '../../../activities/deactivate.js';
+import { leftOut } from '../../../domain/accounts.js';
 import { deactivateId } from '../../../domain/plan.js';
 import { judgeProof, switchedOnAgain } from '../../../domain/proof.js';
 import { handedOver, notSwitchedOff, type Run, waivedItems } from '../../../domain/run.js';
@@ -36,10 +37,11 @@ export async function deactivate(desk: Desk): Promise<Happening> {
     });
   }
   desk.change({ times: { ...run.times, deactivated: new Date().toISOString() } });
-  const nothing = waivedItems(run) > 0 ? '' : ', nothing is left';
+  const others = leftOut(plan.accounts);
+  const nothing = waivedItems(run) > 0 || others.length > 0 ? '' : ', nothing is left';
   return close(
     'completed',
-    `${handedOver(run)}${nothing}, and the leaver is switched off.${stillOn(run)}${tooLate(run)}`,
+    `${handedOver(run)}${nothing}, and the leaver is switched off.${sayLeftOut(others)}${stillOn(run)}${tooLate(run)}`,
   );
 }
 
@@ -58,6 +60,12 @@ async function switchOff(desk: Desk, system: string): Promise<DeactivateResult> 
     seen: seenKeys(run),
   });
   return done.ok ? done.value : { kind: 'refused', message: done.sentence };
+}
+
+/** What may be the leaver's and is in nobody's hands: people acknowledged it by name. */
+function sayLeftOut(others: ReturnType<typeof leftOut>): string {
+  const where = others.map(({ system, count }) => `${count} in ${system}`).join(', ');
+  return where && ` Left out although it may be theirs, as acknowledged: ${where}.`;
 }
 
 /** Systems that only people can switch somebody off in. */
@@ -85,7 +93,7 @@ async function whatIsLeft(desk: Desk): Promise<Happening | null> {
     progress(desk, deactivateId(system), { state: 'queued', message: null });
     desk.change({ access: { ...run.access, [system]: 'open' } });
   }
-  const systems = plan.accounts.filter(({ accounts }) => accounts.length > 0).map(({ system }) => system);
+  const systems = plan.accounts.map(({ system }) => system);
   const verdict = judgeProof({ plan, systems, looks, unread });
   switch (verdict.kind) {
     case 'proven':
