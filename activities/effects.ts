@@ -178,7 +178,8 @@ function placeOf({ offboardingId, system, verb, turn }: SwitchInput, n: number):
 /** Did an earlier attempt at this very effect happen to every account, although its answer was lost? */
 export async function switchedBefore(deps: Deps, input: SwitchInput): Promise<boolean> {
   const connector = await deps.systems.get(input.system);
-  for (const n of input.accounts.keys()) {
+  for (const [n, { gone }] of input.accounts.entries()) {
+    if (gone) continue;
     const earlier = await deps.store.ledger.find(placeOf(input, n));
     if (!earlier || (await settle(deps, connector, earlier)) === null) return false;
   }
@@ -198,6 +199,7 @@ export interface Switched {
 export async function switchAccounts(deps: Deps, input: SwitchInput): Promise<Switched> {
   const switched: Switched = { changed: [], problems: [] };
   for (const [n, account] of input.accounts.entries()) {
+    if (account.gone) continue;
     try {
       if (await switchAccount(deps, input.system, account, input.verb, placeOf(input, n)))
         switched.changed.push(account);

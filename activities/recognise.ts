@@ -3,7 +3,7 @@
  * values nobody else is known, what they were there before, and what the system makes of all that.
  */
 import type { AccountResolution, Connector, Stranger } from '../connectors/connector.js';
-import { accountsChanged, identitiesOf, inOrder, setOf } from '../domain/accounts.js';
+import { accountsChanged, existing, identitiesOf, inOrder, setOf } from '../domain/accounts.js';
 import type { Identities, Known, Other, Person, Sought, SystemAccounts } from '../domain/model.js';
 import { own } from '../domain/own.js';
 import type { Plan } from '../domain/plan.js';
@@ -94,7 +94,7 @@ export async function accountsMoved(deps: Deps, connector: Connector, plan: Plan
   if (!planned) return [];
   const found = await findOne(deps, `id:${plan.leaver.id}`);
   if ('sentence' in found) return [found.sentence];
-  const users = planned.accounts.flatMap(({ identities }) => identities.user ?? []);
+  const users = existing(planned.accounts).flatMap(({ identities }) => identities.user ?? []);
   const recogniser = await recogniserOf(deps, found.person);
   const order = await deps.store.offboardings.orderOf(plan.offboardingId);
   const pinned = { ...(order && pinnedIn(order, system)), ...(users.length > 0 ? { user: users } : {}) };

@@ -24,10 +24,11 @@ function ordered(identities: Identities): Identities {
 }
 
 /** The account in words: `Alice Anders (17)`, and beside that `employee 903 and 1044`. */
-export function sayAccount({ label, identities }: Account): string {
+export function sayAccount({ label, gone, identities }: Account): string {
   const further = Object.entries(identities).filter(([name]) => label === undefined || name !== 'user');
   const said = further.map(([name, values]) => `${name} ${values.join(' and ')}`);
-  return [...(label === undefined ? [] : [label]), ...said].join(', ');
+  const name = label === undefined ? [] : [`${label}${gone ? ', which no longer exists' : ''}`];
+  return [...name, ...said].join(', ');
 }
 
 /** What may be this person's as well and is left out, in words. */
@@ -81,18 +82,25 @@ export function accountsChanged(planned: SystemAccounts, now: SystemAccounts): s
 
 function valuesChanged(system: string, before: Account, now: Account): string[] {
   const names = setOf([...Object.keys(before.identities), ...Object.keys(now.identities)]);
-  return names.flatMap(name => {
+  const gone = now.gone && !before.gone ? [`${system}: the account ${sayAccount(before)} no longer exists.`] : [];
+  const values = names.flatMap(name => {
     const was = valuesOf([before], name);
     const is = valuesOf([now], name);
     const come = is.filter(value => !was.includes(value));
-    const gone = was.filter(value => !is.includes(value));
+    const left = was.filter(value => !is.includes(value));
     return [
       ...(come.length > 0
         ? [`${system}: ${sayAccount(before)} has another ${name} now: ${come.join(', ')}.`]
         : []),
-      ...(gone.length > 0 ? [`${system}: the ${name} ${gone.join(', ')} is somebody else's now.`] : []),
+      ...(left.length > 0 ? [`${system}: the ${name} ${left.join(', ')} is somebody else's now.`] : []),
     ];
   });
+  return [...gone, ...values];
+}
+
+/** Those that somebody could sign in with, or be switched off in. */
+export function existing(accounts: readonly Account[]): Account[] {
+  return accounts.filter(({ gone }) => !gone);
 }
 
 /** Every value of an identity over these accounts: what an owner column of theirs may hold. */

@@ -127,6 +127,8 @@ export interface Account {
   blocked: boolean;
   /** What people call it there: "Alice Anders (17)". */
   label?: string;
+  /** It no longer exists: what is still held under its name is handed over, and nobody is to be switched off. */
+  gone?: true;
 }
 
 /** Something that may be this person's and is not handled: whoever approves must have seen it by name. */

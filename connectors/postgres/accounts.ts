@@ -49,14 +49,18 @@ export function resolveAccounts(
       // A pinned id that nobody has is a mistake to be shown, not an absent person.
       if (chosen.length < (pinned.user?.length ?? 0))
         return { kind: 'ambiguous', identity: 'user', candidates: [] };
+      const former = await search.former(sought, [...chosen, ...sure, ...near]);
       const others = [
         ...without(sure, chosen).map(one => ({ ...asCandidate(one), why: 'it fits as well' })),
         ...without(near, chosen).map(({ id, label, why }) => ({ id, label, why })),
-        ...(await search.former(sought, [...chosen, ...sure, ...near])),
+        ...former.flatMap(({ row }) => (row ? [{ ...asCandidate(row), why: FORMER }] : [])),
       ];
-      if (chosen.length === 0)
+      // Things can outlive the account that they name.
+      const none = pinned.user?.length === 0;
+      const gone = none ? [] : former.flatMap(({ id, row }) => (row ? [] : [id]));
+      if (chosen.length === 0 && gone.length === 0)
         return { kind: 'absent', expected: target.catalog.absence === 'expected', others };
-      const values = await valuesOfAccounts(tx, people, identities, chosen, pinned, sought);
+      const values = await valuesOfAccounts(tx, people, identities, { chosen, sure, gone }, pinned, sought);
       if ('kind' in values) return values;
       const accounts: Account[] = [];
       for (const { id, label } of chosen) {
@@ -65,6 +69,8 @@ export function resolveAccounts(
           await readState(target, tx, people, { identities, active: true, blocked: false, label }),
         );
       }
+      for (const id of gone)
+        accounts.push({ identities: values.held.get(id)!, active: false, blocked: false, label: id, gone: true });
       const strangers = without(chosen, sure).map(({ id, label, known }) => ({ id, label, known }));
       return { kind: 'found', accounts, others: [...others, ...values.others], strangers };
     });
@@ -131,18 +137,14 @@ class PeopleSearch {
     return this.#where(bind => [`${key}::text = ANY (${bind.add(keys, 'text[]')})`], keys.length);
   }
 
-  /** Accounts of earlier runs that no rule finds any more: what they may still hold is for people to say. */
+  /** Accounts of earlier runs that no rule finds any more; without a row where they no longer exist. */
   async former(
     { remembered }: Sought,
     found: readonly Candidate[],
-  ): Promise<{ id: string; label: string; why: string }[]> {
+  ): Promise<{ id: string; row: Candidate | undefined }[]> {
     const ids = (remembered.user ?? []).filter(id => !found.some(one => one.id === id));
     const there = await this.byKey(ids);
-    return ids.map(id => {
-      const row = there.find(one => one.id === id);
-      const why = row ? 'no rule says so any more' : 'it no longer exists';
-      return { id, label: row?.label ?? id, why: `it was this person's in an earlier plan, and ${why}` };
-    });
+    return ids.map(id => ({ id, row: there.find(one => one.id === id) }));
   }
 
   async #where(
@@ -164,6 +166,8 @@ class PeopleSearch {
     );
   }
 }
+
+const FORMER = "it was this person's in an earlier plan, and no rule says so any more";
 
 /** More than these for one person are a question in any case. */
 const MOST_CANDIDATES = 20;
@@ -218,11 +222,13 @@ async function valuesOfAccounts(
   tx: Transaction,
   people: BoundPeople,
   identities: readonly BoundIdentity[],
-  chosen: readonly Candidate[],
+  { chosen, sure, gone }: Record<'chosen' | 'sure', readonly Candidate[]> & { gone: readonly string[] },
   pinned: Identities,
   { remembered }: Sought,
 ): Promise<Values> {
-  const users = chosen.map(({ id }) => id);
+  const users = [...chosen.map(({ id }) => id), ...gone];
+  // An account that is left out is nobody else's: whose it is was never in doubt.
+  const theirs = [...users, ...sure.map(({ id }) => id)];
   const held = new Map(users.map(user => [user, { user: [user] } as Record<string, readonly string[]>]));
   const others: { id: string; label: string; why: string }[] = [];
   for (const identity of identities) {
@@ -242,7 +248,7 @@ async function valuesOfAccounts(
     const loose: string[] = [];
     for (const value of new Set([...(said ?? []), ...(own(remembered, name) ?? [])])) {
       if (values.includes(value) || isBlank(value)) continue;
-      const holders = await holdersOf(tx, people, identity, value, users);
+      const holders = await holdersOf(tx, people, identity, value, theirs);
       if (holders.length === 0 && (said?.includes(value) !== true || (await mayBeNamed(tx, identity, value))))
         loose.push(value);
       // An operator may name a record that is tied to nobody yet; one that is somebody else's does not fit.
@@ -251,7 +257,7 @@ async function valuesOfAccounts(
     }
     for (const value of values) {
       if (said?.includes(value)) continue;
-      const [other] = await holdersOf(tx, people, identity, value, users);
+      const [other] = await holdersOf(tx, people, identity, value, theirs);
       if (other)
         return {
           kind: 'ambiguous',
@@ -262,8 +268,8 @@ async function valuesOfAccounts(
     }
     const [first] = users;
     for (const user of users) {
-      const theirs = owned.filter(one => one.user === user).map(({ value }) => value);
-      const all = user === first ? [...theirs, ...loose] : theirs;
+      const tied = owned.filter(one => one.user === user).map(({ value }) => value);
+      const all = user === first ? [...tied, ...loose] : tied;
       if (all.length > 0) held.get(user)![name] = all;
     }
   }
@@ -355,8 +361,10 @@ export async function readState(
        FROM ${people.from} WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
     [keyOf(account)],
   );
+  if (!row && account.gone) return account;
   if (!row) throw vanished(target, account);
-  return { ...account, active: row.active, blocked: row.blocked };
+  const { gone: _gone, ...there } = account;
+  return { ...there, active: row.active, blocked: row.blocked };
 }
 
 export const vanished = (target: Target, account: Account): HandoverFailure =>

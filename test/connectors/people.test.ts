@@ -361,11 +361,11 @@ describe('accounts', () => {
     expect(
       await connector.resolveAccounts(person('d', 'alice@example.com', { remembered }), {}),
     ).toMatchObject({
-      accounts: [{ identities: { user: ['1'], employee: ['903'] } }],
-      others: [
-        { id: '3', label: 'Carol (3)', why: expect.stringContaining('no rule says so any more') },
-        { id: '77', why: expect.stringContaining('it no longer exists') },
+      accounts: [
+        { identities: { user: ['1'], employee: ['903'] }, active: true },
+        { identities: { user: ['77'] }, label: '77', active: false, gone: true },
       ],
+      others: [{ id: '3', label: 'Carol (3)', why: expect.stringContaining('no rule says so any more') }],
     });
   });
 

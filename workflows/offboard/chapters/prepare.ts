@@ -3,6 +3,7 @@
  */
 import { workflowInfo } from '@temporalio/workflow';
 import type { ResolvedAccounts } from '../../../activities/accounts.js';
+import { existing } from '../../../domain/accounts.js';
 import type { Look } from '../../../domain/look.js';
 import type { Finding, SystemAccounts } from '../../../domain/model.js';
 import { isEffect, othersSubject, type Plan, toAcknowledge } from '../../../domain/plan.js';
@@ -96,7 +97,8 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
 }
 
 /** As it was read now: a block that somebody lifted is no block any more. */
-function accessOf(run: Run, { system, accounts }: SystemAccounts): Access {
+function accessOf(run: Run, { system, accounts: all }: SystemAccounts): Access {
+  const accounts = existing(all);
   if (accounts.length === 0) return 'absent';
   const on = accounts.filter(account => account.active);
   if (on.length === 0) return run.access[system] === 'deactivated' ? 'deactivated' : 'was-inactive';
