@@ -3,17 +3,16 @@
  * the register.
  */
 
-import { inOrder, setOf } from '../domain/accounts.js';
 import { HandoverFailure } from '../domain/failure.js';
 import { foreignId } from '../domain/ids.js';
-import type { Finding, Identities, Person, SystemAccounts } from '../domain/model.js';
-import { own } from '../domain/own.js';
+import type { Finding, Person, SystemAccounts } from '../domain/model.js';
 import type { PatienceOfWaits } from '../domain/patience.js';
 import { mayRequest, type Participant } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
 import { outOfPatience, scheduled, waited, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { findOne, identify, participant } from './people.js';
+import { pinnedIn, type Recogniser, recogniserOf } from './recognise.js';
 
 const OUTAGE_MS = 30_000;
 
@@ -93,7 +92,8 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
     };
   }
   const systems = input.order.systems ?? deps.systems.names;
-  const each = await Promise.all(systems.map(system => resolveIn(deps, system, person, input.order)));
+  const recogniser = await recogniserOf(deps, person);
+  const each = await Promise.all(systems.map(system => resolveIn(deps, system, recogniser, input.order)));
   return {
     objection: null,
     leaver,
@@ -131,17 +131,11 @@ async function peopleOf(
   return objection ? { objection } : { person: found.person, leaver, requester };
 }
 
-/** What an operator has settled about a system. */
-function pinnedIn({ identities }: Order, system: string): Identities {
-  const pinned = own(identities ?? {}, system) ?? {};
-  return Object.fromEntries(Object.entries(pinned).map(([name, values]) => [name, setOf([values].flat())]));
-}
-
 /** One system out of reach must not hide what the others say. */
 async function resolveIn(
   deps: Deps,
   system: string,
-  person: Person,
+  recogniser: Recogniser,
   order: Order,
 ): Promise<{ found: SystemAccounts | null; findings: Finding[] }> {
   const finding = (code: Finding['code'], message: string): Finding => ({
@@ -152,13 +146,13 @@ async function resolveIn(
   });
   try {
     const connector = await deps.systems.get(system);
-    const resolution = await connector.resolveAccounts(person, pinnedIn(order, system), whenAbandoned());
+    const resolution = await recogniser.in(connector, pinnedIn(order, system));
     switch (resolution.kind) {
       case 'found': {
-        const accounts = inOrder(resolution.accounts);
+        const { accounts } = resolution.accounts;
         const guards = await connector.guards(accounts, whenAbandoned());
         return {
-          found: { system, accounts },
+          found: resolution.accounts,
           findings: guards
             .filter(
               guard =>
@@ -172,20 +166,21 @@ async function resolveIn(
         };
       }
       case 'absent':
-        return { found: { system, accounts: [] }, findings: [] };
+        return { found: { system, accounts: [], others: resolution.others }, findings: [] };
       case 'ambiguous': {
-        const candidates = resolution.candidates
-          .map(candidate => `${candidate.label} (${candidate.id})`)
-          .join(', ');
+        const { identity, candidates, why } = resolution;
+        const which = candidates.map(({ label }) => label).join(', ');
+        const ids = candidates.map(({ id }) => id);
         const amend = JSON.stringify({
-          identities: { [system]: { [resolution.identity]: resolution.candidates[0]?.id ?? '<id>' } },
+          identities: { [system]: { [identity]: ids.length > 1 ? ids : (ids[0] ?? '<id>') } },
         });
+        const says = why ?? `Several accounts fit: ${which}.`;
         return {
           found: null,
           findings: [
             finding(
               'account-ambiguous',
-              `Several accounts fit in ${connector.title}: ${candidates}. Say which, e.g. amend with ${amend}; where several are this person's, give a list.`,
+              `${connector.title}: ${says} Say which are this person's, e.g. amend with ${amend}; [] where none is.`,
             ),
           ],
         };

@@ -8,7 +8,7 @@ import type { Account } from '../domain/model.js';
 import type { Plan } from '../domain/plan.js';
 import { judgeProof, type Kept, keptIn, type Verdict } from '../domain/proof.js';
 import type { Proof } from '../domain/run.js';
-import { scheduled } from './attempt.js';
+import { scheduled, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { switchAccounts, switchedBefore } from './effects.js';
 import { planOf, readAll, see } from './look.js';
@@ -61,7 +61,11 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
       const inTheWay = await claim(deps, input, plan);
       if (inTheWay) return { kind: 'refused', message: inTheWay };
       proof = { at: new Date().toISOString(), within: false, kept: await proveIt() };
-      wasActive = await anyActive(connector, accounts);
+      const active = (await readAll(connector, accounts)).filter(account => account.active);
+      wasActive = active.length > 0;
+      // All of one person's accounts or none: what forbids one of them is asked before the first is switched.
+      const guards = await connector.guards(active, whenAbandoned());
+      if (guards.length > 0) return { kind: 'refused', message: guards.map(one => one.message).join(' ') };
       const switched = await switchAccounts(deps, effect, async inside => {
         proof = { at: new Date().toISOString(), within: true, kept: await proveIt(inside) };
       });

@@ -181,7 +181,8 @@ function placeOf({ offboardingId, system, verb, turn }: SwitchInput, n: number):
 /** Did an earlier attempt at this very effect happen to every account, although its answer was lost? */
 export async function switchedBefore(deps: Deps, input: SwitchInput): Promise<boolean> {
   const connector = await deps.systems.get(input.system);
-  for (const n of input.accounts.keys()) {
+  for (const [n, { gone }] of input.accounts.entries()) {
+    if (gone) continue;
     const earlier = await deps.store.ledger.find(placeOf(input, n));
     if (!earlier || (await settle(deps, connector, earlier)) === null) return false;
   }
@@ -205,6 +206,7 @@ export async function switchAccounts(
 ): Promise<Switched> {
   const switched: Switched = { changed: [], problems: [] };
   for (const [n, account] of input.accounts.entries()) {
+    if (account.gone) continue;
     try {
       if (await switchAccount(deps, input, account, placeOf(input, n), prove)) switched.changed.push(account);
     } catch (error) {

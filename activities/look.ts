@@ -20,6 +20,7 @@ import { joined } from '../store/keys.js';
 import type { Shown } from '../store/manifests.js';
 import { outOfPatience, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { accountsMoved } from './recognise.js';
 import { refusedSuccessors } from './successors.js';
 
 export interface LookInput {
@@ -80,6 +81,8 @@ export async function see(
     catalogChanged:
       plan !== null &&
       plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
+    // Inside a transaction no other connection is waited for: who they are was asked just before it.
+    accountsChanged: plan && inside === connector ? await accountsMoved(deps, connector, plan) : [],
     accounts: await readAll(inside, input.accounts),
   };
 }
@@ -99,7 +102,7 @@ export async function lookOnceMore(
   const plan = await planOf(deps, input.plan);
   const sights: Sight[] = [];
   const unread: Unread[] = [];
-  for (const { system, accounts } of plan.accounts.filter(one => one.accounts.length > 0)) {
+  for (const { system, accounts } of plan.accounts) {
     try {
       sights.push(await see(deps, await deps.systems.get(system), plan, { ...input, accounts }));
     } catch (error) {

@@ -30,6 +30,7 @@ import { showProgress, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { naming, sayNaming } from './open-runs.js';
 import { approvers, findOne } from './people.js';
+import { Recogniser } from './recognise.js';
 import { SuccessorBook } from './successors.js';
 
 export interface MakePlanInput {
@@ -107,7 +108,8 @@ async function gather(
 ): Promise<{ facts: Facts; catalogs: Catalog[] }> {
   const systems: SystemFacts[] = [];
   const catalogs: Catalog[] = [];
-  for (const { system, accounts: there } of accounts) {
+  const recogniser = new Recogniser(deps, leaver);
+  for (const { system, accounts: there, others, warnings } of accounts) {
     const connector = await deps.systems.get(system);
     catalogs.push({ system, digest: connector.catalogDigest, body: connector.catalogBody });
     systems.push({
@@ -117,7 +119,9 @@ async function gather(
       categories: connector.categories,
       switchedOffBy: connector.access.deactivate,
       accounts: there,
-      accountExpected: there.length > 0 || (await mayBeAbsent(connector, leaver)),
+      others: others ?? [],
+      warnings: warnings ?? [],
+      accountExpected: there.length > 0 || (await mayBeAbsent(connector, recogniser)),
       inventory: inventories.find(one => one.system === system)?.inventory ?? [],
     });
   }
@@ -125,8 +129,8 @@ async function gather(
   return { facts: { order, configured, directory, systems }, catalogs };
 }
 
-async function mayBeAbsent(connector: Connector, leaver: Person): Promise<boolean> {
-  const resolution = await connector.resolveAccounts(leaver, {}, whenAbandoned());
+async function mayBeAbsent(connector: Connector, recogniser: Recogniser): Promise<boolean> {
+  const resolution = await recogniser.in(connector, {});
   return resolution.kind === 'absent' && resolution.expected;
 }
 

@@ -37,7 +37,7 @@ export async function findOne(
   const query = queryOf(who);
   const found = await directory.findPeople(query, whenAbandoned());
   if (found.length === 1) return { person: found[0]! };
-  const how = { id: 'id', email: 'e-mail', login: 'login' }[query.by];
+  const how = SAYS[query.by];
   if (found.length === 0) {
     return {
       many: false,
@@ -52,6 +52,13 @@ export async function findOne(
     sentence: `"${query.value}" fits ${found.length} people in ${directory.title}: ${candidates}. Name one of them by id.`,
   };
 }
+
+export const SAYS: Record<PersonQuery['by'], string> = {
+  id: 'id',
+  email: 'e-mail',
+  login: 'login',
+  number: 'person number',
+};
 
 /** The system that says who people are. */
 export async function directoryOf(deps: Deps): Promise<Directory & { title: string }> {

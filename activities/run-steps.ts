@@ -12,6 +12,7 @@ import { HandoverFailure } from '../domain/failure.js';
 import type { KeySet, Shares } from '../domain/keys.js';
 import type { Account, ItemException, ItemKey } from '../domain/model.js';
 import { gaining, type Plan, type PlanStep } from '../domain/plan.js';
+import { NEW_PLAN } from '../domain/proof.js';
 import {
   beyondSkip,
   firstRound,
@@ -27,6 +28,7 @@ import type { Deps } from './deps.js';
 import { perform, settle } from './effects.js';
 import { planOf } from './look.js';
 import { beginSteps } from './open-runs.js';
+import { accountsMoved } from './recognise.js';
 import { refusedSuccessors } from './successors.js';
 
 export interface RunStepsInput {
@@ -73,15 +75,16 @@ const LANES: readonly ((pages: OpenPage[]) => OpenPage | undefined)[] = [
 const SLICE_MS = 3 * 60_000;
 
 export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsResult> {
-  const { runs } = await runningSteps(deps, input);
+  const { plan, runs } = await runningSteps(deps, input);
   const results: Record<string, StepResult> = {};
+  const moved = (await accountsMoved(deps, runs[0]!.connector, plan)).join(' ');
   const starting = runs.map(({ step }) => ({ id: step.id, takers: gaining(step) }));
   const objections = await beginSteps(deps, input.offboardingId, starting);
   for (const running of runs) {
     const { step } = running;
     const { id } = step;
     const before = step.after.find(other => results[other] && results[other].state !== 'completed');
-    const objection = running.waived === null ? objections[id] : undefined;
+    const objection = moved ? `${moved} ${NEW_PLAN}` : running.waived === null ? objections[id] : undefined;
     try {
       if (before) results[id] = await notRun(running, before);
       else results[id] = objection ? await failed(running, objection) : await runStep(running);

@@ -3,7 +3,7 @@
  * found stands in `domain/successors.ts`. The same checks run when the plan is made and again when it is
  * executed.
  */
-import type { AccountResolution, CategoryFacts, Connector } from '../connectors/connector.js';
+import type { CategoryFacts, Connector } from '../connectors/connector.js';
 import type { Account, Person, Successor } from '../domain/model.js';
 import { type Humans, isSame, met } from '../domain/people.js';
 import type { Plan, PlanStep } from '../domain/plan.js';
@@ -27,12 +27,13 @@ import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { leaving } from './open-runs.js';
 import { directoryOf, findOne } from './people.js';
+import { type Recognised, Recogniser } from './recognise.js';
 
 export class SuccessorBook {
   private readonly people = new Map<string, Promise<{ person: Person } | { sentence: string }>>();
   private readonly refusals = new Map<string, Promise<Refused | null>>();
   private readonly protections = new Map<string, Promise<boolean>>();
-  private readonly accounts = new Map<string, Promise<AccountResolution>>();
+  private readonly accounts = new Map<string, Promise<Recognised>>();
 
   constructor(
     private readonly deps: Deps,
@@ -124,9 +125,15 @@ export class SuccessorBook {
 
   private async account(connector: Connector, person: Person): Promise<{ account: Account } | Refused> {
     const resolved = await memo(this.accounts, `${connector.system} ${person.id}`, () =>
-      connector.resolveAccounts(person, {}, whenAbandoned()),
+      // In the directory it is the entry that was named, and no other of the same human being.
+      new Recogniser(this.deps, person).in(
+        connector,
+        connector.system === this.deps.systems.directory ? { user: [person.id] } : {},
+      ),
     );
-    return accountThere(person, connector.title, resolved);
+    const found =
+      resolved.kind === 'found' ? { ...resolved, accounts: resolved.accounts.accounts } : resolved;
+    return accountThere(person, connector.title, found);
   }
 
   private async teamOfLeaver(): Promise<string[]> {

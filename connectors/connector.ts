@@ -15,7 +15,10 @@ import type {
   Disposition,
   Identities,
   ItemKey,
+  Known,
+  Other,
   Person,
+  Sought,
 } from '../domain/model.js';
 
 export interface Connector extends Facts, Reader, Effects, Partial<Loads & Eligibility & Search & Check> {
@@ -79,7 +82,8 @@ export interface CategoryFacts {
 export type PersonQuery =
   | { by: 'id'; value: string }
   | { by: 'email'; value: string }
-  | { by: 'login'; value: string };
+  | { by: 'login'; value: string }
+  | { by: 'number'; value: string };
 
 export interface Directory {
   /** Does it say who is an operator, who an approver? */
@@ -93,14 +97,31 @@ export interface Directory {
 }
 
 export type AccountResolution =
-  /** One account; several only where `pinned` names them all. In any order. */
-  | { kind: 'found'; accounts: readonly Account[] }
-  | { kind: 'absent'; expected: boolean }
   /**
-   * Two or more candidates, or an identity that does not fit: a person must say which one, or that it is all
-   * of them (`amend` with `identities`).
+   * One account; several only where the system itself says that they are one human being's, or `pinned` names
+   * them all. In any order.
    */
-  | { kind: 'ambiguous'; identity: string; candidates: { id: string; label: string }[] };
+  | {
+      kind: 'found';
+      accounts: readonly Account[];
+      /** What may be this person's as well, and is left out. */
+      others: readonly Other[];
+      /** Accounts that `pinned` names and no rule recognises, with what tells whose they are. */
+      strangers: readonly Stranger[];
+    }
+  | { kind: 'absent'; expected: boolean; others: readonly Other[] }
+  /**
+   * Two or more candidates, one that fits only nearly, or an identity that does not fit: a person must say
+   * which one, or that it is all of them (`amend` with `identities`). `why` is a sentence, where the
+   * candidates alone do not tell.
+   */
+  | { kind: 'ambiguous'; identity: string; candidates: { id: string; label: string }[]; why?: string };
+
+export interface Stranger {
+  id: string;
+  label: string;
+  known: readonly Known[];
+}
 
 export interface Guard {
   kind: 'last-owner' | 'protected' | 'own-credential';
@@ -143,10 +164,11 @@ export interface ItemPage {
  */
 export interface Reader {
   /**
-   * Who this person is here. `pinned` holds what an operator settled (`amend`): per identity every value,
-   * none where the person has none.
+   * Who this person is here, by every rule of the catalog at once. `pinned` holds what an operator settled
+   * (`amend`): which accounts, none where the person has none; and values of further identities beside those
+   * that the system itself ties to the accounts.
    */
-  resolveAccounts(person: Person, pinned: Identities, signal?: AbortSignal): Promise<AccountResolution>;
+  resolveAccounts(sought: Sought, pinned: Identities, signal?: AbortSignal): Promise<AccountResolution>;
   /** Active or blocked right now, by identity. Throws `rejected` when the account has vanished. */
   readAccount(account: Account, signal?: AbortSignal): Promise<Account>;
   /** What forbids switching all of these off. */

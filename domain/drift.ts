@@ -14,6 +14,7 @@ export interface SeenWorld {
   refused: readonly { step: string; sentence: string }[];
   catalogChanged: boolean;
   policyChanged?: boolean;
+  accountsChanged?: readonly string[];
   accounts?: readonly Pick<Account, 'active'>[];
 }
 
@@ -23,6 +24,7 @@ export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): stri
     const reasons: string[] = [];
     if (system.catalogChanged)
       reasons.push(`The catalog of ${system.system} has changed since the plan was made.`);
+    reasons.push(...(system.accountsChanged ?? []));
     // Nobody was to be switched off, because everybody's account was off: that is no longer so.
     const planned = accountsIn(plan.accounts, system.system);
     const isOn = (account: Pick<Account, 'active'>): boolean => account.active;

@@ -37,6 +37,8 @@ export interface Sight {
   steps: StepLook[];
   /** True when the catalog is not the one that the plan was made with. */
   catalogChanged: boolean;
+  /** How who the leaver is there differs from the plan, as sentences. */
+  accountsChanged: string[];
   /** The plan's accounts there as they read now. */
   accounts: Account[];
 }

@@ -81,6 +81,7 @@ function systemParts(system: SystemView): string[] {
       : [],
   );
   const lines = [
+    ...system.doubts.map(doubt => plain(`⚠ ${doubt}`)),
     ...steps.filter(step => step.kind === 'manual').map(stepLine),
     ...steps.filter(step => step.kind !== 'manual' && step.kind !== 'kept').map(stepLine),
     ...(kept.length > 0 ? [`kept: ${kept.map(plain).join(', ')}`] : []),

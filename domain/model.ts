@@ -87,6 +87,28 @@ export interface Person {
    * Same value = same human being behind two directory entries; the id itself where the catalog does not say.
    */
   human: string;
+  /** By what a system may recognise them, as the directory knows it; nothing empty is in here. */
+  known: readonly Known[];
+}
+
+/** An e-mail address, a login or a person number. */
+export interface Known {
+  by: 'email' | 'login' | 'number';
+  value: string;
+}
+
+/** Somebody who is looked for in a system. */
+export interface Sought {
+  /** The directory's id. */
+  id: string;
+  /** True in the directory itself: there the person is their entry, and nobody who looks like them. */
+  home: boolean;
+  /** Values that are theirs alone, so that a system may recognise them by each. */
+  known: readonly Known[];
+  /** Values that other people of the directory have too: they identify nobody. */
+  shared: readonly Known[];
+  /** What they were in that system before: plans and the ledger remember what has vanished since. */
+  remembered: Identities;
 }
 
 /**
@@ -105,15 +127,30 @@ export interface Account {
   active: boolean;
   /** Blocked by us or by somebody else, but not deactivated. */
   blocked: boolean;
+  /** What people call it there: "Alice Anders (17)". */
+  label?: string;
+  /** It no longer exists: what is still held under its name is handed over, and nobody is to be switched off. */
+  gone?: true;
+}
+
+/** Something that may be this person's and is not handled: whoever approves must have seen it by name. */
+export interface Other {
+  /** The account's key, or what else names it. */
+  id: string;
+  label: string;
+  why: string;
 }
 
 /**
- * What a person is in one system: every account there, none where they are absent. Pinned in the plan and
- * never resolved again by e-mail.
+ * What a person is in one system: every account there, none where they are absent. Pinned in the plan, and
+ * found again before every look and every effect.
  */
 export interface SystemAccounts {
   system: string;
   accounts: readonly Account[];
+  others?: readonly Other[];
+  /** What speaks against these accounts being this person's, as sentences that are approved with the plan. */
+  warnings?: readonly string[];
 }
 
 /** What one category holds for a person's accounts, at one moment, taken by reading the system. */

@@ -3,6 +3,7 @@
  * and the same digest.
  */
 
+import { sayOther } from './accounts.js';
 import type { Assignment } from './assign.js';
 import { HandoverFailure } from './failure.js';
 import type { Departure, Disposition, Mode, Successor, SystemAccounts } from './model.js';
@@ -97,6 +98,11 @@ export function accountSubject(system: string): string {
   return `${system}/account`;
 }
 
+/** The name under which people acknowledge what may be the leaver's and is left out. */
+export function othersSubject(system: string): string {
+  return `${system}/others`;
+}
+
 export function deactivateId(system: string): string {
   return `${system}/deactivate`;
 }
@@ -180,8 +186,8 @@ export function withMembershipEdges(steps: readonly PlanStep[]): PlanStep[] {
 }
 
 /**
- * What a person must acknowledge: manual categories that hold something, absent accounts, and what must be
- * switched off by hand.
+ * What a person must acknowledge: manual categories that hold something, absent accounts, what may be theirs
+ * and is left out, and what must be switched off by hand.
  */
 export function toAcknowledge(
   plan: Plan,
@@ -200,6 +206,18 @@ export function toAcknowledge(
       count: 0,
       page: null,
     }));
+  const others = plan.accounts.flatMap(({ system, others = [] }) =>
+    others.length > 0
+      ? [
+          {
+            subject: othersSubject(system),
+            title: `left out, and may be theirs: ${others.map(sayOther).join('; ')}`,
+            count: others.length,
+            page: null,
+          },
+        ]
+      : [],
+  );
   const byHand = plan.systems
     .filter(system => system.switchOff === 'by-hand')
     .map(system => ({
@@ -208,7 +226,7 @@ export function toAcknowledge(
       count: 1,
       page: null,
     }));
-  return [...manual, ...absent, ...byHand];
+  return [...manual, ...absent, ...others, ...byHand];
 }
 
 /** JSON with sorted keys and no white space: the same value always gives the same bytes. */

@@ -4,6 +4,7 @@
  * same facts give the same plan, whatever order they came in. Looking people up, reading keys and writing the
  * manifest are done by whoever asks.
  */
+import { existing } from './accounts.js';
 import { type Assignment, assigner } from './assign.js';
 import { combined } from './keys.js';
 import type {
@@ -12,6 +13,7 @@ import type {
   Disposition,
   Finding,
   ItemKey,
+  Other,
   Person,
   Successor,
   SystemAccounts,
@@ -51,6 +53,9 @@ export interface SystemFacts {
   switchedOffBy: 'system' | 'person' | 'nobody';
   /** All of this person's accounts there; none where they are absent. */
   accounts: readonly Account[];
+  /** What may be theirs as well and is left out, and what speaks against these accounts. */
+  others: readonly Other[];
+  warnings: readonly string[];
   /** Where they are absent: may this person be? */
   accountExpected: boolean;
   inventory: readonly CategoryInventory[];
@@ -79,13 +84,18 @@ export function draftOf(facts: Facts): Draft {
   const systems = inOrder(facts);
   const { mode, reason } = effectiveMode(
     facts.order,
-    systems.flatMap(one => one.accounts),
+    systems.flatMap(one => existing(one.accounts)),
   );
   const planned = systems.map(one => stepsOf(one, facts.order, mode));
   return {
     mode,
     modeReason: reason,
-    accounts: systems.map(({ system, accounts }) => ({ system, accounts })),
+    accounts: systems.map(({ system, accounts, others, warnings }) => ({
+      system,
+      accounts,
+      others,
+      warnings,
+    })),
     systems: systems.map(one => ({
       system: one.system,
       title: one.title,
@@ -132,7 +142,7 @@ function switchOffOf(
   { accounts, switchedOffBy }: SystemFacts,
   mode: Order['mode'],
 ): Plan['systems'][number]['switchOff'] {
-  if (mode !== 'execute-and-deactivate' || accounts.length === 0) return 'never';
+  if (mode !== 'execute-and-deactivate' || existing(accounts).length === 0) return 'never';
   // An account that is off already may be on again by then: the last step makes sure of it.
   if (switchedOffBy === 'system') return 'api';
   return accounts.some(account => account.active) && switchedOffBy === 'person' ? 'by-hand' : 'never';
@@ -180,7 +190,8 @@ function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, ord
   };
 }
 
-function deactivation({ system, title, accounts }: SystemFacts): PlanStep {
+function deactivation({ system, title, accounts: all }: SystemFacts): PlanStep {
+  const accounts = existing(all);
   const one = accounts.length === 1;
   const switches = one ? 'switch the account off' : `switch all ${accounts.length} accounts off`;
   const makesSure = `make sure that the ${one ? 'account stays' : `${accounts.length} accounts stay`} off`;

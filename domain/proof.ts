@@ -23,7 +23,9 @@ export interface Evidence {
 export type Obstacle =
   | ({ kind: 'system-unread' } & Unread)
   | { kind: 'category-unread'; step: string; why: string }
-  | { kind: 'catalog-changed'; system: string };
+  | { kind: 'catalog-changed'; system: string }
+  /** The leaver is somebody else there, or more, than the plan says. */
+  | { kind: 'accounts-changed'; system: string; how: readonly string[] };
 
 export type Verdict =
   | { kind: 'proven'; kept: Kept[] }
@@ -67,9 +69,10 @@ function obstaclesIn({ plan, looks, unread }: Evidence, system: string): Obstacl
   const look = looks.find(one => one.system === system);
   if (!look) return [{ kind: 'system-unread', system, why: 'nobody has looked at it.' }];
   if (look.catalogChanged) return [{ kind: 'catalog-changed', system }];
-  return plan.steps
-    .filter(step => step.system === system && step.phase !== 'deactivate')
-    .flatMap(step => unreadIn(look, step));
+  const who: Obstacle[] =
+    look.accountsChanged.length > 0 ? [{ kind: 'accounts-changed', system, how: look.accountsChanged }] : [];
+  const categories = plan.steps.filter(step => step.system === system && step.phase !== 'deactivate');
+  return [...who, ...categories.flatMap(step => unreadIn(look, step))];
 }
 
 /**
@@ -95,8 +98,13 @@ export function sayObstacle(obstacle: Obstacle): string {
         `The catalog of ${obstacle.system} has changed since the plan was made, and what the new one finds is not what was ` +
         'approved. Send "amend" to have a new plan made.'
       );
+    case 'accounts-changed':
+      return `${obstacle.how.join(' ')} ${NEW_PLAN}`;
   }
 }
+
+/** What people send when a plan is about other accounts than those there are. */
+export const NEW_PLAN = 'Send "amend" to have a new plan made.';
 
 /** The categories of one system that stay with the leaver, beside what they were. */
 export function keptIn(look: Sight, plan: Evidence['plan']): Kept[] {

@@ -85,6 +85,8 @@ export interface Proof {
 export interface Afterwards {
   at: string;
   came: Came[];
+  /** How who the leaver is differs from the plan, as sentences. */
+  accountsChanged: string[];
   /** Systems with an account that is on again. */
   onAgain: string[];
 }

@@ -49,15 +49,19 @@ export function treeLines(view: View): Piece[][] {
       rail(last ? '└─ ' : '├─ '),
       piece('words', `${system.title}${accountWords(system)}: ${system.access}`),
     ]);
-    system.steps.forEach((step, s) => {
-      const end = s === system.steps.length - 1;
-      lines.push([rail(`${last ? '   ' : '│  '}${end ? '└─' : '├─'} `), ...stepPieces(step)]);
+    const below = [
+      ...system.doubts.map(doubt => [piece('mark', '!'), piece('words', ` ${doubt}`)]),
+      ...system.steps.map(stepPieces),
+    ];
+    below.forEach((pieces, s) => {
+      const end = s === below.length - 1;
+      lines.push([rail(`${last ? '   ' : '│  '}${end ? '└─' : '├─'} `), ...pieces]);
     });
   });
   return lines;
 }
 
-/** Which accounts, where that is not plain from the system alone. */
+/** Which accounts these are. */
 export function accountWords({ accounts }: SystemView): string {
   return accounts.length > 0 ? ` (${accounts.join('; ')})` : '';
 }

@@ -3,9 +3,9 @@
  * `markdown.ts` for the Temporal UI. A renderer chooses marks and places; it decides nothing, and nobody has
  * to read a rendered text to know what it says.
  */
-import { accountsIn, sayAccount } from './accounts.js';
+import { accountsIn, sayAccount, sayOther } from './accounts.js';
 import { isOver } from './lifecycle.js';
-import type { Account, Outcome, RunState, StepState } from './model.js';
+import type { Outcome, RunState, StepState, SystemAccounts } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
 import { own } from './own.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
@@ -48,8 +48,10 @@ export interface PlanView {
 export interface SystemView {
   system: string;
   title: string;
-  /** Each account in words, where there are several, or several values of an identity. */
+  /** Each account in words. */
   accounts: string[];
+  /** What may be theirs as well, and what speaks against these accounts: whoever approves has seen it. */
+  doubts: string[];
   access: string;
   steps: StepView[];
 }
@@ -90,7 +92,8 @@ export function viewOf(run: Run): View {
     systems: (plan?.systems ?? []).map(({ system, title }) => ({
       system,
       title,
-      accounts: severalAccounts(accountsIn(plan!.accounts, system)),
+      accounts: accountsIn(plan!.accounts, system).map(sayAccount),
+      doubts: doubtsIn(plan!.accounts, system),
       access: accessWords(run, system),
       steps: shownSteps(run, system).map(step => stepView(run, step)),
     })),
@@ -117,11 +120,9 @@ function waitWords(run: Run): string | null {
   return `Asked: ${waits.audience.join(' and ')}, since ${minuteOf(waits.since)}; ${reminded}${end} (UTC).`;
 }
 
-function severalAccounts(accounts: readonly Account[]): string[] {
-  const plain = accounts.every(({ identities }) =>
-    Object.values(identities).every(values => values.length === 1),
-  );
-  return accounts.length > 1 || !plain ? accounts.map(sayAccount) : [];
+function doubtsIn(all: readonly SystemAccounts[], system: string): string[] {
+  const { others = [], warnings = [] } = all.find(one => one.system === system) ?? {};
+  return [...warnings, ...others.map(other => `left out: ${sayOther(other)}`)];
 }
 
 function signed({ name, identity }: Signer): { name: string; identity: string } {

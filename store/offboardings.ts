@@ -25,6 +25,8 @@ export interface Offboardings {
    * this one cannot read.
    */
   openOrder(leaver: string): Promise<Order | null>;
+  /** What an offboarding is to do by now; null as with `openOrder`. */
+  orderOf(id: string): Promise<Order | null>;
   /** Temporal's workflow id; null when the store does not know the offboarding. */
   workflowOf(id: string): Promise<string | null>;
 }
@@ -43,9 +45,13 @@ export function offboardingsOf(pool: Pool): Offboardings {
         `select o."order" from handover.open_runs r join handover.offboardings o on o.id = r.offboarding where r.leaver = $1`,
         [leaver],
       );
-      if (!rows[0]) return null;
-      const order = parseRequest(JSON.parse(rows[0].order as string));
-      return order.ok ? order.value : null;
+      return orderIn(rows[0]);
+    },
+    async orderOf(id) {
+      const { rows } = await pool.query('select "order" from handover.offboardings where id::text = $1', [
+        id,
+      ]);
+      return orderIn(rows[0]);
     },
     async workflowOf(id) {
       const { rows } = await pool.query('select workflow from handover.offboardings where id::text = $1', [
@@ -54,4 +60,10 @@ export function offboardingsOf(pool: Pool): Offboardings {
       return (rows[0]?.workflow as string | undefined) ?? null;
     },
   };
+}
+
+function orderIn(row: { order: string } | undefined): Order | null {
+  if (!row) return null;
+  const order = parseRequest(JSON.parse(row.order));
+  return order.ok ? order.value : null;
 }

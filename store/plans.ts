@@ -4,6 +4,7 @@
  * copy in somebody's hands, must be comparable by it.
  */
 import { randomUUID } from 'node:crypto';
+import type { SystemAccounts } from '../domain/model.js';
 import { canonicalJson, type Plan } from '../domain/plan.js';
 import type { Pool } from './database.js';
 import { sha256 } from './digest.js';
@@ -31,6 +32,8 @@ export interface Plans {
   made(offboarding: string, run: string, revision: number): Promise<Plan | null>;
   /** Throws where the stored plan no longer gives its digest: nobody approved what it says now. */
   find(digest: string): Promise<Plan | null>;
+  /** What this human being was in every system, by all plans that were ever made for them. */
+  accountsOf(leaver: { id: string; human: string }): Promise<SystemAccounts[]>;
   /** What the catalog of a plan does; null where the store has none of that digest. */
   catalog(digest: string): Promise<Catalog | null>;
 }
@@ -94,6 +97,15 @@ export function plansOf(pool: Pool): Plans {
       const plan = known.get(digest) ?? (await first('digest = $1', [digest]));
       if (plan) keep(digest, plan);
       return plan;
+    },
+    async accountsOf({ id, human }) {
+      const { rows } = await pool.query(
+        `select distinct (p.body::json -> 'accounts')::text as accounts
+           from handover.plans p join handover.offboardings o on o.id = p.offboarding
+          where o.leaver = $1 or o.human = $2`,
+        [id, human],
+      );
+      return rows.flatMap(row => JSON.parse(row.accounts as string) as SystemAccounts[]);
     },
     async catalog(digest) {
       const { rows } = await pool.query(

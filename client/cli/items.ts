@@ -4,6 +4,7 @@
  */
 import type { Command } from '@commander-js/extra-typings';
 import Table from 'cli-table3';
+import { soughtBy } from '../../domain/accounts.js';
 import { idsOf } from '../../domain/ids.js';
 import type { Account } from '../../domain/model.js';
 import type { Plan } from '../../domain/plan.js';
@@ -136,7 +137,8 @@ async function accountsOf(
       idsOf((await reach.installation()).config.installation).offboardings.length,
     ) ?? '';
   const person = await onePerson(reach, `id:${id}`);
-  const resolution = await connector.resolveAccounts(person, {});
+  const home = system === (await reach.systems()).directory;
+  const resolution = await connector.resolveAccounts(soughtBy(person, home), {});
   switch (resolution.kind) {
     case 'found':
       return { accounts: resolution.accounts, plan: null };

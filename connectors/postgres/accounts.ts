@@ -3,12 +3,13 @@
  * not, and who must not be touched.
  */
 import { HandoverFailure } from '../../domain/failure.js';
-import type { Account, Identities, Person } from '../../domain/model.js';
+import { folded, isBlank, sayDifference } from '../../domain/fold.js';
+import type { Account, Identities, Known, Sought } from '../../domain/model.js';
 import { own } from '../../domain/own.js';
 import type { AccountResolution, Guard } from '../connector.js';
-import { andWhen, type BoundIdentity, type BoundPeople } from './binding.js';
+import { andWhen, type Binder, type BoundIdentity, type BoundPeople } from './binding.js';
 import { Placeholders, quote, quoteTable } from './names.js';
-import { matching } from './people.js';
+import { knownSql, matching, NEARLY } from './people.js';
 import type { Transaction } from './session.js';
 import type { Target } from './target.js';
 
@@ -16,16 +17,19 @@ interface Candidate {
   [column: string]: unknown;
   id: string;
   label: string;
+  human: string | null;
+  known: Known[];
 }
 
 /**
- * Resolves the accounts behind a person by every match rule of the catalog at once; two candidates are never
- * narrowed down here, and are one person's only where `pinned` names them both. `pinned` says identity →
+ * Resolves the accounts behind a person by every match rule of the catalog at once. Several are one person's
+ * only where the system itself says so (`people.human`), or where `pinned` names them all; what fits only
+ * nearly, or by a value that others have too, is a question and never a match. `pinned` says identity →
  * values; no value says that there is none (`{ user: [] }`: no account).
  */
 export function resolveAccounts(
   target: Target,
-  person: Person,
+  sought: Sought,
   pinned: Identities,
   signal?: AbortSignal,
 ): Promise<AccountResolution> {
@@ -34,28 +38,168 @@ export function resolveAccounts(
     const identities = binding.identities();
     refuseUnknown(target, pinned, identities);
     return target.session.transaction({ mode: 'read', doing: 'resolving an account', signal }, async tx => {
-      const absent: AccountResolution = { kind: 'absent', expected: target.catalog.absence === 'expected' };
-      if (pinned.user?.length === 0) return absent;
-      const candidates = await candidatesFor(target, tx, people, person, pinned.user);
-      const wanted = pinned.user?.length ?? 1;
-      if (candidates.length === 0 && !pinned.user) return absent;
+      const search = new PeopleSearch(target, tx, people, binding.binder);
+      const sure = await search.recognised(sought);
+      const near = sought.home ? [] : without(await search.nearly(sought), sure);
+      const chosen = pinned.user === undefined ? sure : await search.byKey(pinned.user);
+      if (pinned.user === undefined && !areOneHuman(sure))
+        return { kind: 'ambiguous', identity: 'user', candidates: sure.map(asCandidate) };
+      if (pinned.user === undefined && sure.length === 0 && near.length > 0)
+        return { ...notQuite(near), kind: 'ambiguous', identity: 'user' };
       // A pinned id that nobody has is a mistake to be shown, not an absent person.
-      if (candidates.length !== wanted)
-        return { kind: 'ambiguous', identity: 'user', candidates: pinned.user ? [] : candidates };
-      const users = candidates.map(({ id }) => id);
-      const values = new Map(users.map(user => [user, { user: [user] } as Record<string, string[]>]));
-      for (const identity of identities) {
-        const resolved = await resolveIdentity(tx, people, identity, users, own(pinned, identity.name));
-        if (resolved.kind === 'ambiguous')
-          return { kind: 'ambiguous', identity: identity.name, candidates: resolved.candidates };
-        for (const [user, held] of resolved.values) values.get(user)![identity.name] = held;
-      }
+      if (chosen.length < (pinned.user?.length ?? 0))
+        return { kind: 'ambiguous', identity: 'user', candidates: [] };
+      const former = await search.former(sought, [...chosen, ...sure, ...near]);
+      const others = [
+        ...without(sure, chosen).map(one => ({ ...asCandidate(one), why: 'it fits as well' })),
+        ...without(near, chosen).map(({ id, label, why }) => ({ id, label, why })),
+        ...former.flatMap(({ row }) => (row ? [{ ...asCandidate(row), why: FORMER }] : [])),
+      ];
+      // Things can outlive the account that they name.
+      const none = pinned.user?.length === 0;
+      const gone = none ? [] : former.flatMap(({ id, row }) => (row ? [] : [id]));
+      if (chosen.length === 0 && gone.length === 0)
+        return { kind: 'absent', expected: target.catalog.absence === 'expected', others };
+      const values = await valuesOfAccounts(tx, people, identities, { chosen, sure, gone }, pinned, sought);
+      if ('kind' in values) return values;
       const accounts: Account[] = [];
-      for (const identities of values.values())
-        accounts.push(await readState(target, tx, people, { identities, active: true, blocked: false }));
-      return { kind: 'found', accounts };
+      for (const { id, label } of chosen) {
+        const identities = values.held.get(id)!;
+        accounts.push(
+          await readState(target, tx, people, { identities, active: true, blocked: false, label }),
+        );
+      }
+      for (const id of gone)
+        accounts.push({
+          identities: values.held.get(id)!,
+          active: false,
+          blocked: false,
+          label: id,
+          gone: true,
+        });
+      const strangers = without(chosen, sure).map(({ id, label, known }) => ({ id, label, known }));
+      return { kind: 'found', accounts, others: [...others, ...values.others], strangers };
     });
   });
+}
+
+const without = <C extends Candidate>(some: readonly C[], others: readonly Candidate[]): C[] =>
+  some.filter(one => !others.some(other => other.id === one.id));
+
+const asCandidate = ({ id, label }: Candidate): { id: string; label: string } => ({ id, label });
+
+/** One alone is; several only where the system says so of all of them. */
+function areOneHuman(some: readonly Candidate[]): boolean {
+  const [first] = some;
+  return some.length < 2 || (!isBlank(first!.human) && some.every(({ human }) => human === first!.human));
+}
+
+function notQuite(near: readonly (Candidate & { why: string })[]): {
+  candidates: { id: string; label: string }[];
+  why: string;
+} {
+  const says = near.map(({ label, why }) => `${label}: ${why}`).join('; ');
+  return { candidates: near.map(asCandidate), why: `Nobody is recognised for certain, but ${says}.` };
+}
+
+/** Rows of people, found in several ways within one transaction. */
+class PeopleSearch {
+  constructor(
+    private readonly target: Target,
+    private readonly tx: Transaction,
+    private readonly people: BoundPeople,
+    private readonly binder: Binder,
+  ) {}
+
+  /** By a value that is theirs alone; and whoever else the system says is the same human being. */
+  async recognised({ id, home, known }: Sought): Promise<Candidate[]> {
+    const found = home
+      ? await this.byKey([id])
+      : await this.#where(bind => [
+          matching(this.people, 'id', id, bind),
+          ...known.map(({ by, value }) => matching(this.people, by, value, bind)),
+        ]);
+    const humans = found.flatMap(({ human }) => (isBlank(human) ? [] : human!));
+    if (!this.people.human || humans.length === 0) return found;
+    const column = `${this.people.alias}.${quote(this.people.human.name)}::text`;
+    const same = await this.#where(bind => [`btrim(${column}) = ANY (${bind.add(humans, 'text[]')})`]);
+    return [...found, ...without(same, found)].sort(byId);
+  }
+
+  /** By a value that is written a little differently, or that other people have too. */
+  async nearly({ id, known, shared }: Sought): Promise<(Candidate & { why: string })[]> {
+    const loosely = (by: keyof typeof NEARLY, value: string, bind: Placeholders) =>
+      matching(this.people, by, value, bind, () => this.binder.folding(NEARLY[by]));
+    const all: { by: keyof typeof NEARLY; value: string }[] = [{ by: 'id', value: id }, ...known, ...shared];
+    const found = await this.#where(bind => all.map(({ by, value }) => loosely(by, value, bind)));
+    const near = [];
+    for (const one of found) near.push({ ...one, why: whyNearly(one, id, known, shared) });
+    return near;
+  }
+
+  byKey(keys: readonly string[]): Promise<Candidate[]> {
+    const key = `${this.people.alias}.${quote(this.people.key.name)}`;
+    if (keys.length === 0) return Promise.resolve([]);
+    return this.#where(bind => [`${key}::text = ANY (${bind.add(keys, 'text[]')})`], keys.length);
+  }
+
+  /** Accounts of earlier runs that no rule finds any more; without a row where they no longer exist. */
+  async former(
+    { remembered }: Sought,
+    found: readonly Candidate[],
+  ): Promise<{ id: string; row: Candidate | undefined }[]> {
+    const ids = (remembered.user ?? []).filter(id => !found.some(one => one.id === id));
+    const there = await this.byKey(ids);
+    return ids.map(id => ({ id, row: there.find(one => one.id === id) }));
+  }
+
+  async #where(
+    conditions: (bind: Placeholders) => (string | null)[],
+    limit: number = MOST_CANDIDATES,
+  ): Promise<Candidate[]> {
+    const { alias, key: column, name, human, from } = this.people;
+    const bind = new Placeholders();
+    const any = conditions(bind).filter(condition => condition !== null);
+    if (any.length === 0) return [];
+    const key = `${alias}.${quote(column.name)}`;
+    return this.tx.query<Candidate>(
+      `SELECT ${key}::text AS id, coalesce(${alias}.${quote(name.name)}::text, '') || ' (' || ${key}::text || ')' AS label,
+              ${human ? `btrim(${alias}.${quote(human.name)}::text)` : 'NULL::text'} AS human, ${knownSql(this.people)} AS known
+         FROM ${from}
+        WHERE (${any.join(' OR ')})${andWhen(this.target.catalog.people.when)}
+        ORDER BY ${key} LIMIT ${Math.max(MOST_CANDIDATES, limit)}`,
+      bind.values,
+    );
+  }
+}
+
+const FORMER = "it was this person's in an earlier plan, and no rule says so any more";
+
+/** More than these for one person are a question in any case. */
+const MOST_CANDIDATES = 20;
+
+const byId = (a: Candidate, b: Candidate): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+
+const SAYS = { email: 'e-mail', login: 'login', number: 'person number' };
+
+function whyNearly(
+  { known: has }: Candidate,
+  id: string,
+  known: readonly Known[],
+  shared: readonly Known[],
+): string {
+  const fits = (one: Known): Known | undefined =>
+    has.find(
+      other =>
+        other.by === one.by && folded(other.value, NEARLY[one.by]) === folded(one.value, NEARLY[one.by]),
+    );
+  for (const one of known) {
+    const other = fits(one);
+    if (other) return `its ${SAYS[one.by]} is theirs but for ${sayDifference(one.value, other.value)}`;
+  }
+  const common = shared.find(fits);
+  if (common) return `its ${SAYS[common.by]} is one that other people have too`;
+  return `it names "${id}" of the directory, written in another way`;
 }
 
 function refuseUnknown(target: Target, pinned: Identities, identities: BoundIdentity[]): void {
@@ -68,102 +212,134 @@ function refuseUnknown(target: Target, pinned: Identities, identities: BoundIden
     );
 }
 
-async function candidatesFor(
-  target: Target,
-  tx: Transaction,
-  people: BoundPeople,
-  person: Person,
-  pinned: readonly string[] | undefined,
-): Promise<Candidate[]> {
-  const bind = new Placeholders();
-  const key = `${people.alias}.${quote(people.key.name)}`;
-  const rules =
-    pinned !== undefined
-      ? [`${key}::text = ANY (${bind.add(pinned, 'text[]')})`]
-      : [
-          matching(people, 'id', person.id, bind),
-          person.email === null ? null : matching(people, 'email', person.email, bind),
-        ].filter(rule => rule !== null);
-  if (rules.length === 0) return [];
-  return tx.query<Candidate>(
-    `SELECT ${key}::text AS id, coalesce(${people.alias}.${quote(people.name.name)}::text, '') || ' (' || ${key}::text || ')' AS label
-       FROM ${people.from}
-      WHERE (${rules.join(' OR ')})${andWhen(target.catalog.people.when)}
-      ORDER BY ${key} LIMIT ${Math.max(20, pinned?.length ?? 0)}`,
-    bind.values,
-  );
-}
-
-type IdentityResolution =
-  /** By account, those that have any. */
-  { kind: 'known'; values: Map<string, string[]> } | { kind: 'ambiguous'; candidates: Candidate[] };
+type Values =
+  | {
+      held: Map<string, Record<string, readonly string[]>>;
+      others: { id: string; label: string; why: string }[];
+    }
+  | Extract<AccountResolution, { kind: 'ambiguous' }>;
 
 /**
- * The values of an identity, account by account. Without a word of an operator an account has one at most;
- * with it, exactly what was named.
+ * The values of every identity, account by account: what the system ties to the account, what an operator
+ * named beside that, and what it was before where nobody else has it now. A value that somebody else's
+ * account has too identifies nobody.
  */
-async function resolveIdentity(
+async function valuesOfAccounts(
   tx: Transaction,
   people: BoundPeople,
-  identity: BoundIdentity,
-  users: readonly string[],
-  pinned: readonly string[] | undefined,
-): Promise<IdentityResolution> {
-  const values = new Map<string, string[]>();
-  if (pinned?.length === 0) return { kind: 'known', values };
-  const all: string[] = [];
-  for (const user of users) {
-    const owned = await ownedValues(tx, people, identity, user);
-    all.push(...owned);
-    if (!pinned && owned.length > 1) return { kind: 'ambiguous', candidates: owned.map(candidate) };
-    const held = pinned ? owned.filter(id => pinned.includes(id)) : owned;
-    if (held.length > 0) values.set(user, held);
+  identities: readonly BoundIdentity[],
+  { chosen, sure, gone }: Record<'chosen' | 'sure', readonly Candidate[]> & { gone: readonly string[] },
+  pinned: Identities,
+  { remembered }: Sought,
+): Promise<Values> {
+  const users = [...chosen.map(({ id }) => id), ...gone];
+  // An account that is left out is nobody else's: whose it is was never in doubt.
+  const theirs = [...users, ...sure.map(({ id }) => id)];
+  const held = new Map(users.map(user => [user, { user: [user] } as Record<string, readonly string[]>]));
+  const others: { id: string; label: string; why: string }[] = [];
+  for (const identity of identities) {
+    const { name } = identity;
+    const said = own(pinned, name);
+    const owned = await ownedValues(tx, people, identity, users);
+    const values = owned.map(({ value }) => value);
+    if (said?.length === 0) {
+      for (const value of values)
+        others.push({
+          id: `${name} ${value}`,
+          label: `${name} ${value}`,
+          why: 'an operator said that it is not theirs',
+        });
+      continue;
+    }
+    const loose: string[] = [];
+    for (const value of new Set([...(said ?? []), ...(own(remembered, name) ?? [])])) {
+      if (values.includes(value) || isBlank(value)) continue;
+      const holders = await holdersOf(tx, people, identity, value, theirs);
+      if (holders.length === 0 && (said?.includes(value) !== true || (await mayBeNamed(tx, identity, value))))
+        loose.push(value);
+      // An operator may name a record that is tied to nobody yet; one that is somebody else's does not fit.
+      else if (said?.includes(value))
+        return { kind: 'ambiguous', identity: name, candidates: values.map(id => ({ id, label: id })) };
+    }
+    for (const value of values) {
+      if (said?.includes(value)) continue;
+      const [other] = await holdersOf(tx, people, identity, value, theirs);
+      if (other)
+        return {
+          kind: 'ambiguous',
+          identity: name,
+          candidates: [],
+          why: `The ${name} of an account of theirs is also that of ${other.label}: nobody can tell whose things bear it. Name it if they are this person's, or give [] if none is.`,
+        };
+    }
+    const [first] = users;
+    for (const user of users) {
+      const tied = owned.filter(one => one.user === user).map(({ value }) => value);
+      const all = user === first ? [...tied, ...loose] : tied;
+      if (all.length > 0) held.get(user)![name] = all;
+    }
   }
-  // An operator may name a record that is tied to nobody yet; one that is tied to somebody else does not fit.
-  const loose = (pinned ?? []).filter(id => !all.includes(id));
-  for (const id of loose)
-    if (!(await isFree(tx, identity, id))) return { kind: 'ambiguous', candidates: all.map(candidate) };
-  const [first] = users;
-  if (loose.length > 0) values.set(first!, [...(values.get(first!) ?? []), ...loose]);
-  return { kind: 'known', values };
+  return { held, others };
 }
 
-const candidate = (id: string): Candidate => ({ id, label: id });
-
+/** What the system ties to these accounts; an empty value is none. */
 async function ownedValues(
   tx: Transaction,
   people: BoundPeople,
   identity: BoundIdentity,
-  user: string,
-): Promise<string[]> {
-  if (!('table' in identity)) {
-    const rows = await tx.query<{ id: string | null }>(
-      `SELECT ${people.alias}.${quote(identity.column.name)}::text AS id FROM ${people.from} WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
-      [user],
-    );
-    return rows.flatMap(row => row.id ?? []);
-  }
-  const { alias } = identity;
-  const key = `${alias}.${quote(identity.key.name)}`;
-  const person = `${alias}.${quote(identity.person.name)}`;
-  const rows = await tx.query<{ id: string }>(
-    `SELECT DISTINCT ${key}::text AS id FROM ${quoteTable(identity.table)} AS ${alias}
-      WHERE ${person} ${identity.person.equals} $1::text::${identity.person.type}${andWhen(identity.when)} AND ${key} IS NOT NULL ORDER BY 1 LIMIT 20`,
-    [user],
+  users: readonly string[],
+): Promise<{ user: string; value: string }[]> {
+  const person =
+    'table' in identity
+      ? { alias: identity.alias, column: identity.person }
+      : { alias: people.alias, column: people.key };
+  const value = 'table' in identity ? identity.key : identity.column;
+  const key = `${person.alias}.${quote(person.column.name)}`;
+  const from = 'table' in identity ? `${quoteTable(identity.table)} AS ${identity.alias}` : people.from;
+  const when = 'table' in identity ? andWhen(identity.when) : '';
+  const rows = await tx.query<{ user: string; value: string }>(
+    `SELECT DISTINCT ${key}::text AS user, ${person.alias}.${quote(value.name)}::text AS value FROM ${from}
+      WHERE ${key} ${person.column.equals} ANY ($1::text[]::${person.column.type}[])${when} AND ${person.alias}.${quote(value.name)} IS NOT NULL
+      ORDER BY 1, 2`,
+    [users],
   );
-  return rows.map(row => row.id);
+  return rows.filter(row => !isBlank(row.value));
 }
 
-async function isFree(tx: Transaction, identity: BoundIdentity, id: string): Promise<boolean> {
-  if (!('table' in identity)) return false;
-  const { alias } = identity;
-  const key = `${alias}.${quote(identity.key.name)}`;
-  const person = `${alias}.${quote(identity.person.name)}`;
-  const free = await tx.query(
-    `SELECT FROM ${quoteTable(identity.table)} AS ${alias} WHERE ${key}::text = $1 AND ${person} IS NULL${andWhen(identity.when)}`,
-    [id],
+/** Accounts of other people that have this value, as it is compared. */
+async function holdersOf(
+  tx: Transaction,
+  people: BoundPeople,
+  identity: BoundIdentity,
+  value: string,
+  users: readonly string[],
+): Promise<Candidate[]> {
+  const key = `${people.alias}.${quote(people.key.name)}`;
+  const { fold } = identity;
+  const has = (alias: string, column: string): string =>
+    `${fold(`${alias}.${quote(column)}::text`)} = ${fold('$1::text')}`;
+  const held =
+    'table' in identity
+      ? `${key} ${people.key.equals} ANY (SELECT ${identity.alias}.${quote(identity.person.name)}::${people.key.type} FROM ${quoteTable(identity.table)} AS ${identity.alias}
+            WHERE ${has(identity.alias, identity.key.name)}${andWhen(identity.when)})`
+      : has(people.alias, identity.column.name);
+  return tx.query<Candidate>(
+    `SELECT ${key}::text AS id, coalesce(${people.alias}.${quote(people.name.name)}::text, '') || ' (' || ${key}::text || ')' AS label
+       FROM ${people.from} WHERE ${held} AND ${key}::text <> ALL ($2::text[]) ORDER BY 1 LIMIT 1`,
+    [value, users],
   );
-  return free.length > 0;
+}
+
+/** A column of the account itself says all there is; a record in a table of its own may be tied to nobody. */
+async function mayBeNamed(tx: Transaction, identity: BoundIdentity, value: string): Promise<boolean> {
+  if (!('table' in identity)) return true;
+  const { alias } = identity;
+  const rows = await tx.query(
+    `SELECT FROM ${quoteTable(identity.table)} AS ${alias}
+      WHERE ${identity.fold(`${alias}.${quote(identity.key.name)}::text`)} = ${identity.fold('$1::text')}${andWhen(identity.when)} LIMIT 1`,
+    [value],
+  );
+  return rows.length > 0;
 }
 
 /** The one key by which a row of people is found. */
@@ -191,8 +367,10 @@ export async function readState(
        FROM ${people.from} WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
     [keyOf(account)],
   );
+  if (!row && account.gone) return account;
   if (!row) throw vanished(target, account);
-  return { ...account, active: row.active, blocked: row.blocked };
+  const { gone: _gone, ...there } = account;
+  return { ...there, active: row.active, blocked: row.blocked };
 }
 
 export const vanished = (target: Target, account: Account): HandoverFailure =>

@@ -3,12 +3,14 @@
  * where it is written, what is missing and what exists. Statements are built from bound parts only.
  */
 
+import { AS_PEOPLE_WRITE, type Fold } from '../../domain/fold.js';
 import { own } from '../../domain/own.js';
 import { linkFields } from '../catalog/head.js';
 import type { CatalogFile, KeyPath } from '../catalog/loaded.js';
 import { didYouMean } from '../catalog/nearest.js';
 import type { Problem } from '../connector.js';
 import type { Catalog, CategorySpec } from './catalog.js';
+import { foldSql } from './fold.js';
 import { type KeyShape, keyShape } from './keys.js';
 import type { LiveColumn, LiveSchema, LiveTable } from './live.js';
 import { aliasOf, type Placeholders, quote, quoteTable } from './names.js';
@@ -35,6 +37,9 @@ export interface BoundCategory {
   alias: string;
   key: KeyShape;
   owner: LiveColumn;
+  /** What is not cared about when owners are compared, and that as SQL; null where the column's `=` says it. */
+  folds: readonly Fold[];
+  fold: ((text: string) => string) | null;
   /** Further columns, where the catalog names them. */
   label: LiveColumn | null;
   firesAt: LiveColumn | null;
@@ -62,8 +67,8 @@ export interface BoundPeople {
     | { table: string; alias: string; column: LiveColumn; person: LiveColumn; when: string | undefined }
     | null;
   match: {
-    by: 'email' | 'login' | 'id';
-    fold: 'lower' | 'none';
+    by: 'email' | 'login' | 'id' | 'number';
+    fold: (text: string) => string;
     column: LiveColumn;
     table: string | null;
     alias: string;
@@ -74,7 +79,7 @@ export interface BoundPeople {
   human: LiveColumn | null;
 }
 
-export type BoundIdentity =
+export type BoundIdentity = { fold: (text: string) => string } & (
   | { name: string; column: LiveColumn }
   | {
       name: string;
@@ -83,7 +88,8 @@ export type BoundIdentity =
       key: LiveColumn;
       person: LiveColumn;
       when: string | undefined;
-    };
+    }
+);
 
 /** Looks names up and collects what is wrong, each under the part of the catalog that it spoils. */
 export class Binder {
@@ -170,6 +176,7 @@ export class Binder {
       alias: aliasOf(table.name),
       key: keyShape(keyColumns as LiveColumn[]),
       owner,
+      ...this.#foldOfOwner(spec, owner),
       ...(rest as Pick<
         BoundCategory,
         'label' | 'firesAt' | 'version' | 'link' | 'touch' | 'set' | 'unique' | 'mirrors'
@@ -194,7 +201,7 @@ export class Binder {
         const other = m.table ? this.table(m.table, at('table')) : table;
         return {
           by: m.by,
-          fold: m.fold,
+          fold: this.folding(m.fold),
           column: this.column(other, m.column, at('column')),
           table: m.table ?? null,
           alias: aliasOf(m.table ?? spec.table),
@@ -233,17 +240,29 @@ export class Binder {
     const people = this.schema.tables.get(this.catalog.people.table) ?? null;
     return Object.entries(this.catalog.identities).flatMap(([name, spec]): BoundIdentity[] => {
       const at = (key: string): KeyPath => ['identities', name, key];
+      const fold = this.folding(foldsOf(this.catalog, name));
       if ('column' in spec) {
         const column = this.column(people, spec.column, at('column'));
-        return column ? [{ name, column }] : [];
+        return column ? [{ name, column, fold }] : [];
       }
       const table = this.table(spec.table, at('table'));
       const key = this.column(table, spec.key, at('key'));
       const person = this.column(table, spec.person, at('person'));
       return key && person
-        ? [{ name, table: spec.table, alias: aliasOf(spec.table), key, person, when: spec.when }]
+        ? [{ name, table: spec.table, alias: aliasOf(spec.table), key, person, when: spec.when, fold }]
         : [];
     });
+  }
+
+  /** A fold as this database writes it. */
+  folding(folds: readonly Fold[]): (text: string) => string {
+    return text => foldSql(text, folds, this.schema.utf8);
+  }
+
+  /** Numbers, uuids and the like have one form only: the column's type has folded them already. */
+  #foldOfOwner({ owner: spec }: CategorySpec, owner: LiveColumn): Pick<BoundCategory, 'folds' | 'fold'> {
+    const folds = owner.kind === 'text' ? (spec.fold ?? foldsOf(this.catalog, spec.identity)) : [];
+    return { folds, fold: folds.length > 0 ? this.folding(folds) : null };
   }
 
   /** The type that values of an identity have, as far as it could be bound. */
@@ -277,6 +296,25 @@ export class Binder {
   }
 }
 
+/** How values of an identity are compared: e-mail addresses as people write them, unless the catalog says. */
+export function foldsOf(catalog: Catalog, identity: string): readonly Fold[] {
+  const spec = own(catalog.identities, identity);
+  if (!spec) return [];
+  return spec.fold ?? (isEmail(catalog, identity, spec) ? AS_PEOPLE_WRITE : []);
+}
+
+function isEmail({ people }: Catalog, name: string, spec: Catalog['identities'][string]): boolean {
+  const table = 'table' in spec ? spec.table : people.table;
+  const column = 'table' in spec ? spec.key : spec.column;
+  const { email } = people;
+  const said = typeof email === 'string' ? { table: people.table, column: email } : email;
+  const addresses = [
+    ...(said ? [said] : []),
+    ...people.match.filter(({ by }) => by === 'email').map(m => ({ table: m.table ?? people.table, ...m })),
+  ];
+  return /e_?mail/.test(name) || addresses.some(one => one.table === table && one.column === column);
+}
+
 function predicateOf(table: LiveTable, columns: string[]): string | null {
   const indexes = table.unique.filter(u => sameSet(u.columns, columns));
   return indexes.some(u => u.where === null) ? null : (indexes[0]?.where ?? null);
@@ -285,19 +323,28 @@ function predicateOf(table: LiveTable, columns: string[]): string | null {
 export const sameSet = (a: string[], b: string[]): boolean =>
   a.length === b.length && a.every(x => b.includes(x));
 
-/** An owner column compared with a placeholder. */
-export const ownedBy = (category: Pick<BoundCategory, 'alias' | 'owner'>, placeholder: string): string =>
-  `${category.alias}.${quote(category.owner.name)} ${category.owner.equals} ${placeholder}`;
+type Owned = Pick<BoundCategory, 'alias' | 'owner' | 'fold'>;
+
+/** An owner column compared with an expression of its own type, as it stands: the compare-and-set. */
+export const ownedExactlyBy = ({ alias, owner }: Pick<Owned, 'alias' | 'owner'>, value: string): string =>
+  `${alias}.${quote(owner.name)} ${owner.equals} ${value}`;
+
+/** Two values of an owner column that are the same to the application. */
+export const sameOwner = ({ owner, fold }: Pick<Owned, 'owner' | 'fold'>, one: string, other: string) =>
+  fold ? `${fold(`(${one})::text`)} = ${fold(`(${other})::text`)}` : `${one} ${owner.equals} ${other}`;
+
+/** An owner column compared with an expression, as the application compares. */
+export const ownedBy = (category: Owned, value: string): string =>
+  sameOwner(category, `${category.alias}.${quote(category.owner.name)}`, value);
 
 /** The same for one of several values. One alone is compared as such: PostgreSQL plans that best. */
-export const ownedByAny = (
-  category: Pick<BoundCategory, 'alias' | 'owner'>,
-  owners: readonly string[],
-  bind: Placeholders,
-): string =>
-  owners.length === 1
-    ? ownedBy(category, bind.add(owners[0], category.owner.type))
-    : ownedBy(category, `ANY (${bind.add(owners, `${category.owner.type}[]`)})`);
+export const ownedByAny = (category: Owned, owners: readonly string[], bind: Placeholders): string => {
+  const { alias, owner, fold } = category;
+  if (owners.length === 1) return ownedBy(category, bind.add(owners[0], owner.type));
+  if (!fold) return ownedExactlyBy(category, `ANY (${bind.add(owners, `${owner.type}[]`)})`);
+  const wanted = `ARRAY(SELECT ${fold('ho_owner.value')} FROM unnest(${bind.add(owners, 'text[]')}) AS ho_owner(value))`;
+  return `${fold(`${alias}.${quote(owner.name)}::text`)} = ANY (${wanted})`;
+};
 
 /**
  * ` AND (condition)` or nothing. The line break ends nothing: comments are refused when the catalog is

@@ -8,6 +8,7 @@
  * tables as `schema.table`) and only read.
  */
 import { z } from 'zod';
+import { AS_PEOPLE_WRITE, FOLDS, type Fold } from '../../domain/fold.js';
 import { absence, categoryShape, headShape, name, verbShape } from '../catalog/head.js';
 
 /** PostgreSQL cuts longer names off in silence, and then two names may become one. Bytes, not characters. */
@@ -27,18 +28,26 @@ const condition = z.string().min(1);
 /** `$now` is the transaction's time, `$null` is NULL; everything else is bound as it stands. */
 const values = z.record(column, z.union([z.string(), z.number(), z.boolean()]));
 
+/** What is not cared about when values are compared: `none`, one of the folds, or several. */
+const fold = z
+  .union([z.enum(['none', 'lower']), z.enum(FOLDS), z.array(z.enum(FOLDS)).min(1)])
+  .transform((said): readonly Fold[] => {
+    if (said === 'none') return [];
+    if (said === 'lower') return ['case'];
+    return typeof said === 'string' ? [said] : said;
+  });
+
 /**
- * One way to recognise the directory's person here. A table of its own (e-mail addresses) is joined by
- * `person`.
+ * One way to recognise the directory's person here; in the directory, what others may recognise them by.
+ * `number` is a person number. A table of its own (e-mail addresses) is joined by `person`.
  */
 const match = z.strictObject({
-  by: z.enum(['email', 'login', 'id']),
+  by: z.enum(['email', 'login', 'id', 'number']),
   column,
   table: table.optional(),
   /** The column of `table` that holds the person's key. */
   person: column.optional(),
-  /** Compare without regard to upper and lower case. */
-  fold: z.enum(['lower', 'none']).default('lower'),
+  fold: fold.default(AS_PEOPLE_WRITE),
 });
 
 const people = z.strictObject({
@@ -64,10 +73,13 @@ const people = z.strictObject({
   roles: z.strictObject({ operator: condition.optional(), approver: condition.optional() }).optional(),
 });
 
-/** A further id of the same person: from a column of the people table, or from a table of its own. */
+/**
+ * A further id of the same person: from a column of the people table, or from a table of its own. E-mail
+ * addresses are compared as people write them, everything else as it stands, unless `fold` says otherwise.
+ */
 const identity = z.union([
-  z.strictObject({ column }),
-  z.strictObject({ table, key: column, person: column, when: condition.optional() }),
+  z.strictObject({ column, fold: fold.optional() }),
+  z.strictObject({ table, key: column, person: column, when: condition.optional(), fold: fold.optional() }),
 ]);
 
 const mirror = z.strictObject({
@@ -82,7 +94,8 @@ const category = z.strictObject({
   ...categoryShape(column),
   table,
   key: z.array(column).min(1),
-  owner: z.strictObject({ column, identity: name.default('user') }),
+  /** `fold`: how values of the column are compared; as the identity's, where it says nothing. */
+  owner: z.strictObject({ column, identity: name.default('user'), fold: fold.optional() }),
   /** Which rows count. Rows that stop matching meanwhile are left alone. */
   when: condition.optional(),
   /** Incremented by one with every change. */

@@ -13,6 +13,7 @@
 import { valuesOf } from '../../domain/accounts.js';
 import type { Batch, Done, OldOwners } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
+import { folded } from '../../domain/fold.js';
 import type { ItemException } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
 import { parameterOf, sharesOf } from '../keys.js';
@@ -26,6 +27,7 @@ import {
   changeStatement,
   classifyStatement,
   plainStatement,
+  spellingsStatement,
   verifyStatement,
 } from './statements.js';
 import type { Target } from './target.js';
@@ -41,9 +43,9 @@ export async function change(
     const batch = toBatch(target, category, work);
     const doing = `changing ${work.count} items of ${category.name}`;
     let intended = false;
-    const attempt = (change: (tx: Transaction) => Promise<Outcome>) =>
+    const attempt = (change: (tx: Transaction, batch: BoundBatch) => Promise<Outcome>) =>
       target.session.transaction({ mode: 'write', doing, signal }, async tx => {
-        const { effect, owners, before } = await change(tx);
+        const { effect, owners, before } = await change(tx, await asWritten(tx, category, batch));
         intended = true;
         await tx.flush();
         const intent = { mark: tx.mark, took: work.count, owners, before, effect };
@@ -51,15 +53,24 @@ export async function change(
         return { ...intent, sure: 'asked' as const };
       });
     try {
-      return await attempt(tx => whole(tx, category, batch));
+      return await attempt((tx, written) => whole(tx, category, written));
     } catch (error) {
       const refused = error instanceof HandoverFailure && refusesItem(error.cause);
       if (intended && refused) await mustSpeakBeforeCommit(target, category, doing, error, signal);
       if (intended || !(error instanceof Rewritten || refused)) throw error;
       if (error instanceof HandoverFailure) await mustFitTypes(target, category, batch, error, signal);
-      return await attempt(tx => isolate(tx, category, batch));
+      return await attempt((tx, written) => isolate(tx, category, written));
     }
   });
+}
+
+/** The batch with its owners as its rows have them; as they are where none of its rows is theirs any more. */
+async function asWritten(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<BoundBatch> {
+  if (!c.fold) return batch;
+  const spellings = spellingsStatement(c, batch);
+  const rows = await tx.query<{ owner: string }>(spellings.text, spellings.values);
+  const [first] = rows;
+  return first ? { ...batch, owner: first.owner, owners: rows.map(row => row.owner) } : batch;
 }
 
 type Outcome = Pick<Done, 'effect' | 'owners' | 'before'>;
@@ -298,7 +309,8 @@ function toBatch(target: Target, c: BoundCategory, request: Batch): BoundBatch {
   const takers = request.do === 'transfer' ? request.takers : [];
   if (request.do === 'transfer') {
     if (takers.length === 0) throw refuse('a transfer needs at least one successor');
-    if (takers.some(taker => taker !== null && owners.includes(taker)))
+    const ours = owners.map(each => folded(each, c.folds));
+    if (takers.some(taker => taker !== null && ours.includes(folded(taker, c.folds))))
       throw refuse('the successor is the leaver');
     if (takers.includes(null) && !c.spec.unassigned)
       throw refuse('items may not be left without an owner (unassigned is not true in the catalog)');

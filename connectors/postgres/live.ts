@@ -45,6 +45,8 @@ export interface LiveTable {
   hasDeferred: boolean;
   rowSecurity: boolean;
   mayDelete: boolean;
+  /** By the database's own statistics. */
+  rows: number;
 }
 
 export interface LiveSchema {
@@ -52,6 +54,8 @@ export interface LiveSchema {
   /** Names of all tables in the schemas that the catalog mentions, for "did you mean". */
   known: string[];
   schemas: Set<string>;
+  /** Is the database's encoding UTF-8? */
+  utf8: boolean;
 }
 
 interface FoundTable {
@@ -63,6 +67,8 @@ interface FoundTable {
   deferred: boolean;
   row_security: boolean;
   may_delete: boolean;
+  rows: number;
+  utf8: boolean;
   columns: FoundColumn[];
   unique: { columns: (string | null)[]; where: string | null }[];
 }
@@ -94,6 +100,7 @@ SELECT w.schema || '.' || w.name AS name, c.oid::text AS oid, c.relkind::text AS
          OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.condeferrable) AS deferred,
        coalesce(pg_catalog.row_security_active(c.oid), false) AS row_security,
        coalesce(pg_catalog.has_table_privilege(c.oid, 'DELETE'), false) AS may_delete,
+       coalesce(c.reltuples, 0)::float8 AS rows, pg_catalog.getdatabaseencoding() = 'UTF8' AS utf8,
        coalesce(cols.list, '[]') AS columns,
        coalesce(uniques.list, '[]') AS unique
   FROM unnest($1::text[], $2::text[]) AS w(schema, name)
@@ -143,7 +150,12 @@ export async function readSchema(tx: Transaction, tables: readonly string[]): Pr
     wanted.map(w => w.schema),
     wanted.map(w => w.name),
   ]);
-  const schema: LiveSchema = { tables: new Map(), known: [], schemas: new Set() };
+  const schema: LiveSchema = {
+    tables: new Map(),
+    known: [],
+    schemas: new Set(),
+    utf8: found.every(one => one.utf8),
+  };
   for (const table of found) {
     if (table.oid !== null) schema.tables.set(table.name, toTable(table, table.oid));
   }
@@ -185,6 +197,7 @@ function toTable(t: FoundTable, oid: string): LiveTable {
     hasDeferred: t.deferred,
     rowSecurity: t.row_security,
     mayDelete: t.may_delete,
+    rows: t.rows,
   };
 }
 

@@ -2,10 +2,11 @@
  * The directory's view of people: who matches, who is in a team. Every match is returned, inactive people
  * included.
  */
-import type { Person } from '../../domain/model.js';
+import { type Fold, isBlank } from '../../domain/fold.js';
+import type { Known, Person } from '../../domain/model.js';
 import type { PersonQuery } from '../connector.js';
 import { andWhen, type BoundPeople } from './binding.js';
-import type { Catalog } from './catalog.js';
+import type { LiveColumn } from './live.js';
 import { Placeholders, quote, quoteTable } from './names.js';
 import type { Target } from './target.js';
 
@@ -21,6 +22,7 @@ interface PersonRow {
   human: string | null;
   operator: boolean;
   approver: boolean;
+  known: Known[];
 }
 
 export function findPeople(target: Target, query: PersonQuery, signal?: AbortSignal): Promise<Person[]> {
@@ -61,27 +63,76 @@ export function holders(
 }
 
 /**
- * Condition for people who match by e-mail, login or the directory's id, over all rules of the catalog that
- * say so; null when none does. A value is only ever compared with columns of its own kind: an e-mail is never
- * looked up as a login.
+ * Condition for people who match by e-mail, login, person number or the directory's id, over all rules of the
+ * catalog that say so; null when none does. A value is only ever compared with columns of its own kind: an
+ * e-mail is never looked up as a login. Nobody is called nothing: an empty value matches nobody.
  */
 export function matching(
   people: BoundPeople,
-  by: 'email' | 'login' | 'id',
+  by: Rule['by'],
   value: string,
   bind: Placeholders,
+  as?: (rule: Rule) => (text: string) => string,
 ): string | null {
   const rules = people.match.filter(m => m.by === by);
-  if (rules.length === 0) return null;
+  const human = by === 'number' ? people.human : null;
+  if (isBlank(value) || (rules.length === 0 && !human)) return null;
   const wanted = bind.add(value.trim(), 'text');
   const key = `${people.alias}.${quote(people.key.name)}`;
   const conditions = rules.map(m => {
-    const fold = (sql: string) => (m.fold === 'lower' ? `lower(${sql})` : sql);
+    const fold = as?.(m) ?? m.fold;
     const compares = `${fold(`${m.alias}.${quote(m.column.name)}::text`)} = ${fold(wanted)}`;
     if (m.table === null || m.person === null) return compares;
     return `${key} ${people.key.equals} ANY (SELECT ${m.alias}.${quote(m.person.name)}::${people.key.type} FROM ${quoteTable(m.table)} AS ${m.alias} WHERE ${compares})`;
   });
+  if (human) conditions.push(`btrim(${people.alias}.${quote(human.name)}::text) = ${wanted}`);
   return `(${conditions.join(' OR ')})`;
+}
+
+type Rule = BoundPeople['match'][number];
+
+/** How a value of a kind may be written without being another: what differs only so is a question. */
+export const NEARLY: Record<Rule['by'], readonly Fold[]> = {
+  email: ['case', 'unicode', 'blanks'],
+  login: ['case', 'unicode', 'blanks', 'zeros'],
+  number: ['case', 'unicode', 'blanks', 'zeros'],
+  id: ['case', 'unicode', 'blanks', 'zeros', 'uuid'],
+};
+
+/**
+ * What a row of people says about who it is, as a JSON list of `Known`: every rule that recognises somebody
+ * also says by what they are known.
+ */
+export function knownSql(people: BoundPeople): string {
+  const key = `${people.alias}.${quote(people.key.name)}`;
+  const value = (by: Known['by'], text: string): string => `SELECT '${by}' AS by, ${text} AS value`;
+  const own = (name: string): string => `${people.alias}.${quote(name)}::text`;
+  const elsewhere = (
+    by: Known['by'],
+    from: { table: string; alias: string; column: LiveColumn; person: LiveColumn; when?: string | undefined },
+  ): string => {
+    const { person, alias } = from;
+    const cast = person.type === people.key.type ? '' : `::${people.key.type}`;
+    return `${value(by, `${alias}.${quote(from.column.name)}::text`)} FROM ${quoteTable(from.table)} AS ${alias}
+             WHERE ${alias}.${quote(person.name)}${cast} ${people.key.equals} ho_known.ho_key${andWhen(from.when)}`;
+  };
+  const parts = people.match.flatMap(({ by, table, person, ...m }) => {
+    if (by === 'id') return [];
+    return table !== null && person !== null
+      ? [elsewhere(by, { ...m, table, person })]
+      : [value(by, own(m.column.name))];
+  });
+  if (people.email)
+    parts.push(
+      'table' in people.email
+        ? elsewhere('email', people.email)
+        : value('email', own(people.email.column.name)),
+    );
+  if (people.human) parts.push(value('number', own(people.human.name)));
+  if (parts.length === 0) return `'[]'::json`;
+  return `(SELECT coalesce(json_agg(DISTINCT jsonb_build_object('by', ho_each.by, 'value', ho_each.value)), '[]')
+             FROM (SELECT ${key} AS ho_key) AS ho_known
+             CROSS JOIN LATERAL (${parts.join(' UNION ALL ')}) AS ho_each WHERE ho_each.value IS NOT NULL)`;
 }
 
 function selectPeople(
@@ -101,14 +152,15 @@ function selectPeople(
            (${catalog.people.active}) IS TRUE AS active, ${holds(catalog.people.blocked)} AS blocked,
            ${text(people.manager)} AS manager, ${text(people.team)} AS team,
            ${text(people.human)} AS human,
-           ${holds(catalog.people.roles?.operator)} AS operator, ${holds(catalog.people.roles?.approver)} AS approver
+           ${holds(catalog.people.roles?.operator)} AS operator, ${holds(catalog.people.roles?.approver)} AS approver,
+           ${knownSql(people)} AS known
       FROM ${people.from} CROSS JOIN LATERAL (SELECT ${people.alias}.${quote(people.key.name)} AS ho_key) AS ho_person
      WHERE ${where}${andWhen(catalog.people.when)}
      ORDER BY ${people.key.kind === 'integer' ? 'ho_person.ho_key' : 'ho_person.ho_key::text COLLATE "C"'}
      LIMIT ${MOST_PEOPLE}`;
   return target.session.transaction({ mode: 'glance', doing: 'looking people up', signal }, async tx => {
     const rows = await tx.query<PersonRow>(statement, bind.values);
-    return rows.map(row => toPerson(row, catalog));
+    return rows.map(toPerson);
   });
 }
 
@@ -125,17 +177,18 @@ function emailOf(people: BoundPeople): string {
             ORDER BY 1 LIMIT 1)`;
 }
 
-function toPerson(row: PersonRow, catalog: Catalog): Person {
+function toPerson(row: PersonRow): Person {
   return {
     id: row.id,
     name: row.name ?? row.id,
-    email: row.email,
+    email: isBlank(row.email) ? null : row.email,
     active: row.active,
     blocked: row.blocked,
     managerId: row.manager,
     team: row.team,
     roles: [...(row.operator ? ['operator'] : []), ...(row.approver ? ['approver'] : [])],
-    // Where the catalog does not say, every entry is a human being of its own.
-    human: (catalog.people.human ? row.human : null) ?? row.id,
+    // Where the directory does not say, every entry is a human being of its own.
+    human: isBlank(row.human) ? row.id : row.human!.trim(),
+    known: row.known.filter(({ value }) => !isBlank(value)),
   };
 }

@@ -2,7 +2,7 @@
  * The SQL that gives items back, and the SQL that says why one was not. Both take items that were changed in
  * one way.
  */
-import { andWhen, type BoundCategory, type SetColumn } from './binding.js';
+import { andWhen, type BoundCategory, type SetColumn, sameOwner } from './binding.js';
 import type { LiveColumn } from './live.js';
 import { Placeholders, quote, quoteTable } from './names.js';
 import { type Statement, setColumnSql } from './statements.js';
@@ -59,7 +59,7 @@ function mirrors(c: BoundCategory, lot: Lot, how: 'moved' | 'overwritten'): stri
         .join(' AND ');
       const ours =
         how === 'moved'
-          ? `(${own} ${m.owner.equals} ${taker} OR (${own} IS NULL AND ${taker} IS NULL))`
+          ? `(${sameOwner({ owner: m.owner, fold: c.fold }, own, taker)} OR (${own} IS NULL AND ${taker} IS NULL))`
           : `${own} IS NULL`;
       return `,
      mirror_${i} AS (
@@ -182,7 +182,7 @@ class Lot {
     if (how === 'moved') {
       const own = `${c.alias}.${quote(c.owner.name)}`;
       const taker = `(${this.takers})[ho_batch.ho_n]`;
-      return `(${own} ${c.owner.equals} ${taker} OR (${own} IS NULL AND ${taker} IS NULL)) IS TRUE`;
+      return `(${sameOwner(c, own, taker)} OR (${own} IS NULL AND ${taker} IS NULL)) IS TRUE`;
     }
     return this.columns.map(a => this.#isWritten(a)).join(' AND ');
   }

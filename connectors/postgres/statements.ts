@@ -7,7 +7,14 @@
  * reason is never ours.
  */
 import type { Batch } from '../../domain/effect.js';
-import { andWhen, type BoundCategory, ownedBy, ownedByAny, type SetColumn } from './binding.js';
+import {
+  andWhen,
+  type BoundCategory,
+  ownedByAny,
+  ownedExactlyBy,
+  type SetColumn,
+  sameOwner,
+} from './binding.js';
 import { Placeholders, quote, quoteTable } from './names.js';
 
 /**
@@ -185,7 +192,7 @@ function mirrors(c: BoundCategory, parts: Parts, taker: string, merging: boolean
        UPDATE ${quoteTable(m.table.name)} AS ho_mirror
           SET ${quote(m.owner.name)} = ${taker}::${m.owner.type}
          FROM ${source} AS done
-        WHERE ${join} AND (ho_mirror.${quote(m.owner.name)} ${m.owner.equals} ${parts.owner}::${m.owner.type}) IS TRUE)`;
+        WHERE ${join} AND (${sameOwner({ owner: m.owner, fold: c.fold }, `ho_mirror.${quote(m.owner.name)}`, `${parts.owner}::${m.owner.type}`)}) IS TRUE)`;
     })
     .join('');
 }
@@ -238,7 +245,7 @@ export function verifyStatement(c: BoundCategory, batch: BoundBatch, changed: st
   // A row removed for good, or merged into one of the successor's, is right when it is not there.
   const wrong =
     batch.do === 'transfer'
-      ? `${own} IS DISTINCT FROM ${taker()}`
+      ? differs(c, own, taker())
       : batch.do === 'clear' && !c.set
         ? `${own} IS NOT NULL`
         : c.set
@@ -250,6 +257,26 @@ export function verifyStatement(c: BoundCategory, batch: BoundBatch, changed: st
   JOIN ${c.from} ON ${c.key.joins(c.alias, 'ho_batch')}
  WHERE ho_batch.ho_key = ANY (${done}) AND ${wrong}`,
     values: parts.bind.values,
+  };
+}
+
+/** Compared as the column's type and the application compare: a trigger may write the same owner its own way. */
+const differs = (c: BoundCategory, own: string, taker: string): string =>
+  `(CASE WHEN ${taker} IS NULL THEN ${own} IS NOT NULL ELSE (${sameOwner(c, own, taker)}) IS NOT TRUE END)`;
+
+/**
+ * How the owner column writes the leaver where the application compares more loosely than `=`: the values as
+ * they stand in the batch's rows. Those are what a change compares with, and what an undo gives back.
+ */
+export function spellingsStatement(c: BoundCategory, batch: BoundBatch): Statement {
+  const bind = new Placeholders();
+  const own = `${c.alias}.${quote(c.owner.name)}`;
+  return {
+    text: `SELECT DISTINCT ${own}::text COLLATE "C" AS owner
+  FROM ${c.key.rows(bind.add(batch.keys, `${c.key.elementType}[]`), 'ho_batch')}
+  JOIN ${c.from} ON ${c.key.joins(c.alias, 'ho_batch')}
+ WHERE ${ownedByAny(c, batch.owners, bind)} ORDER BY 1`,
+    values: bind.values,
   };
 }
 
@@ -340,7 +367,7 @@ class Parts {
       ...(this.needsRows ? [c.key.joins(c.alias, 'ho_batch')] : []),
     ];
     const must = this.successorMust();
-    return `${among.join(' AND ')} AND (${ownedBy(this.c, this.owner)}) IS TRUE${andWhen(c.spec.when)}${must ? ` AND (${must})` : ''}`;
+    return `${among.join(' AND ')} AND (${ownedExactlyBy(this.c, this.owner)}) IS TRUE${andWhen(c.spec.when)}${must ? ` AND (${must})` : ''}`;
   }
 
   /** The successor's condition where it applies to at least one taker of this batch, else null. */

@@ -58,7 +58,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'an unknown key in an owner',
     '      column: owner_id',
     '      column: owner_id\n      colum: owner_id',
-    ['crm.yaml:20:7 categories.tasks.owner.colum: unknown key colum; known here are column, identity'],
+    ['crm.yaml:20:7 categories.tasks.owner.colum: unknown key colum; known here are column, identity, fold'],
   ],
   [
     'an unknown key that is near to nothing',
@@ -281,7 +281,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'a match by something unknown',
     'by: email',
     'by: phone',
-    ['crm.yaml:10:9 people.match.0.by: "phone" was given, allowed are email, login, id'],
+    ['crm.yaml:10:9 people.match.0.by: "phone" was given, allowed are email, login, id, number'],
   ],
   [
     'a match table without person',
@@ -309,7 +309,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'identities: { employee: { table: public.employees, key: id, persn: user_id } }\ncategories:',
     [
       'crm.yaml:12:15 identities.employee.person: is missing: a text is needed',
-      'crm.yaml:12:61 identities.employee.persn: unknown key persn (did you mean person?); known here are table, key, person, when',
+      'crm.yaml:12:61 identities.employee.persn: unknown key persn (did you mean person?); known here are table, key, person, when, fold',
     ],
   ],
   [

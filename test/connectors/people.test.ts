@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AccessVerb, Intent } from '../../domain/effect.js';
-import type { Person } from '../../domain/model.js';
+import type { Sought } from '../../domain/model.js';
 import {
   ALICE,
   access,
@@ -51,16 +51,13 @@ beforeEach(async () => {
     UPDATE users SET status = 1, admin = id < 3, badge = NULL, human = NULL, service = false`);
 });
 
-const person = (id: string, email: string | null): Person => ({
+const person = (id: string, email: string | null, more: Partial<Sought> = {}): Sought => ({
   id,
-  name: 'x',
-  email,
-  active: true,
-  blocked: false,
-  managerId: null,
-  team: null,
-  roles: [],
-  human: id,
+  home: false,
+  known: email === null ? [] : [{ by: 'email', value: email }],
+  shared: [],
+  remembered: {},
+  ...more,
 });
 const statusOf = async (id: string) =>
   (await bench.db.query('SELECT status FROM users WHERE id = $1', [id])).rows[0]?.status;
@@ -77,6 +74,10 @@ describe('people of the directory', () => {
       roles: ['operator'],
       human: '1',
       blocked: false,
+      known: [
+        { by: 'email', value: 'Alice@example.com' },
+        { by: 'login', value: 'alice' },
+      ],
     };
     expect(await connector.directory.findPeople({ by: 'id', value: '1' })).toEqual([alice]);
     expect(await connector.directory.findPeople({ by: 'email', value: ' ALICE@Example.COM' })).toEqual([
@@ -152,8 +153,15 @@ describe('accounts', () => {
     expect(await connector.resolveAccounts(person('d1', 'alice@EXAMPLE.com'), {})).toEqual({
       kind: 'found',
       accounts: [
-        { identities: { user: ['1'], employee: ['903'], badge: ['B-1'] }, active: true, blocked: false },
+        {
+          identities: { user: ['1'], employee: ['903'], badge: ['B-1'] },
+          active: true,
+          blocked: false,
+          label: 'Alice (1)',
+        },
       ],
+      others: [],
+      strangers: [],
     });
     expect(await connector.resolveAccounts(person('d3', 'carol@example.com'), {})).toMatchObject({
       accounts: [{ identities: { user: ['3'] } }],
@@ -164,19 +172,22 @@ describe('accounts', () => {
     expect(await connector.resolveAccounts(person('d', 'zoe@example.com'), {})).toEqual({
       kind: 'absent',
       expected: false,
+      others: [],
     });
     expect(await connector.resolveAccounts(person('d', null), {})).toEqual({
       kind: 'absent',
       expected: false,
+      others: [],
     });
     const relaxed = bench.connector(YAML.replace('kind: postgres', 'kind: postgres\nabsence: expected'));
     expect(await relaxed.resolveAccounts(person('d', 'zoe@example.com'), {})).toEqual({
       kind: 'absent',
       expected: true,
+      others: [],
     });
   });
 
-  test('with two candidates, for the person or for a further identity, are ambiguous and name them', async () => {
+  test('with two candidates are ambiguous and name them', async () => {
     await bench.db.query(`INSERT INTO users (id, name, email) VALUES (4, 'Second', 'alice@example.com')`);
     expect(await connector.resolveAccounts(person('d', 'alice@example.com'), {})).toEqual({
       kind: 'ambiguous',
@@ -186,12 +197,6 @@ describe('accounts', () => {
         { id: '4', label: 'Second (4)' },
       ],
     });
-    await bench.db.query('INSERT INTO employees VALUES (903, 2), (904, 2)');
-    expect(await connector.resolveAccounts(person('d', 'bob@example.com'), {})).toMatchObject({
-      kind: 'ambiguous',
-      identity: 'employee',
-      candidates: [{ id: '903' }, { id: '904' }],
-    });
   });
 
   test('take what an operator settled, unless it does not fit', async () => {
@@ -200,11 +205,17 @@ describe('accounts', () => {
       connector.resolveAccounts(person('d', 'bob@example.com'), pinned);
     expect(await bob({ employee: ['904'] })).toMatchObject({
       kind: 'found',
-      accounts: [{ identities: { user: ['2'], employee: ['904'] } }],
+      accounts: [{ identities: { user: ['2'], employee: ['903', '904'] } }],
     });
+    // Beside what the system itself ties to the account.
     expect(await bob({ employee: ['905'] })).toMatchObject({
       kind: 'found',
-      accounts: [{ identities: { employee: ['905'] } }],
+      accounts: [{ identities: { employee: ['903', '904', '905'] } }],
+    });
+    expect(await bob({ employee: [] })).toMatchObject({
+      kind: 'found',
+      accounts: [{ identities: { user: ['2'] } }],
+      others: [{ id: 'employee 903' }, { id: 'employee 904' }],
     });
     expect(await bob({ employee: ['906'] })).toMatchObject({ kind: 'ambiguous', identity: 'employee' });
     expect(await bob({ user: ['3'] })).toMatchObject({
@@ -232,9 +243,159 @@ describe('accounts', () => {
         { identities: { user: ['4'], employee: ['905'] } },
       ],
     });
-    expect(await alice({ user: ['1', '4'] })).toMatchObject({ kind: 'ambiguous', identity: 'employee' });
     expect(await alice({ user: ['1', '4'], employee: ['907'] })).toMatchObject({ kind: 'ambiguous' });
     expect(await alice({ user: ['4', '77'] })).toMatchObject({ kind: 'ambiguous', identity: 'user' });
+  });
+
+  test('have every value that the system ties to them', async () => {
+    await bench.db.query(`INSERT INTO employees VALUES (903, 2), (904, 2), (905, 1)`);
+    expect(await connector.resolveAccounts(person('d', 'bob@example.com'), {})).toMatchObject({
+      accounts: [{ identities: { user: ['2'], employee: ['903', '904'] } }],
+    });
+  });
+
+  test('are found by every rule: one that two rules give to two people is a question', async () => {
+    const login = { by: 'login', value: 'carol' } as const;
+    const email = { by: 'email', value: 'alice@example.com' } as const;
+    expect(await connector.resolveAccounts(person('d', null, { known: [login] }), {})).toMatchObject({
+      kind: 'found',
+      accounts: [{ identities: { user: ['3'] } }],
+    });
+    expect(await connector.resolveAccounts(person('d', null, { known: [login, email] }), {})).toMatchObject({
+      kind: 'ambiguous',
+      candidates: [{ id: '1' }, { id: '3' }],
+    });
+  });
+
+  test('of one human being, as the system itself says, are all theirs', async () => {
+    await bench.db.query(
+      `UPDATE users SET human = ' P-7 ' WHERE id = 1; UPDATE users SET human = 'P-7' WHERE id = 3`,
+    );
+    const both = { kind: 'found', accounts: [{ label: 'Alice (1)' }, { label: 'Carol (3)' }], others: [] };
+    expect(await connector.resolveAccounts(person('d', 'alice@example.com'), {})).toMatchObject(both);
+    const number = { by: 'number', value: 'P-7' } as const;
+    expect(await connector.resolveAccounts(person('d', null, { known: [number] }), {})).toMatchObject(both);
+    expect(await connector.resolveAccounts(person('d', 'alice@example.com'), { user: ['1'] })).toMatchObject({
+      accounts: [{ label: 'Alice (1)' }],
+      others: [{ id: '3', label: 'Carol (3)', why: 'it fits as well' }],
+    });
+  });
+
+  test.each(['', '   ', '\u00a0', '\t'])('are never found by an empty value (%j)', async nothing => {
+    await bench.db.query(
+      `INSERT INTO users (id, name, email, login, human, badge) VALUES (4, 'Nil', $1, $1, $1, $1)`,
+      [nothing],
+    );
+    const known = (['email', 'login', 'number'] as const).map(by => ({ by, value: nothing }));
+    expect(await connector.resolveAccounts(person(nothing, null, { known }), {})).toMatchObject({
+      kind: 'absent',
+    });
+    for (const by of ['email', 'login', 'number'] as const)
+      expect(await connector.directory.findPeople({ by, value: nothing })).toEqual([]);
+    const [nil] = await connector.directory.findPeople({ by: 'id', value: '4' });
+    expect(nil).toMatchObject({ email: null, human: '4', known: [] });
+    expect(await connector.resolveAccounts(person('d', null), { user: ['4'] })).toMatchObject({
+      accounts: [{ identities: { user: ['4'] } }],
+    });
+  });
+
+  test('that have a value of several people are a question, and beside a certain one they are named', async () => {
+    const shared = [{ by: 'email', value: 'bob@example.com' }] as const;
+    expect(await connector.resolveAccounts(person('d', null, { shared }), {})).toEqual({
+      kind: 'ambiguous',
+      identity: 'user',
+      candidates: [{ id: '2', label: 'Bob (2)' }],
+      why: 'Nobody is recognised for certain, but Bob (2): its e-mail is one that other people have too.',
+    });
+    expect(await connector.resolveAccounts(person('d', 'alice@example.com', { shared }), {})).toMatchObject({
+      kind: 'found',
+      accounts: [{ label: 'Alice (1)' }],
+      others: [{ id: '2', label: 'Bob (2)', why: 'its e-mail is one that other people have too' }],
+    });
+  });
+
+  test.each([
+    ['composed and decomposed', 'ren\u00e9e@example.com', 'rene\u0301e@example.com'],
+    ['blanks around it', 'zoe@example.com', ' ZOE@example.com\u00a0'],
+    ['full-width letters', 'zoe@example.com', '\uff5aoe@example.com'],
+  ])('are recognised by an e-mail however it is written: %s', async (_what, wanted, written) => {
+    await bench.db.query(`INSERT INTO users (id, name, email) VALUES (4, 'Zoe', $1)`, [written]);
+    expect(await connector.resolveAccounts(person('d', wanted), {})).toMatchObject({
+      accounts: [{ identities: { user: ['4'] } }],
+    });
+    expect(await connector.resolveAccounts(person('d', written), {})).toMatchObject({
+      accounts: [{ identities: { user: ['4'] } }],
+    });
+  });
+
+  test.each([
+    ['exactly as it is written, where the catalog says so', 'none', 'ZOE', 'zoe', 'upper and lower case'],
+    ['but for leading zeros, which nobody has folded', 'case', '00712', '712', 'leading zeros'],
+  ])('are compared %s: what nearly fits is a question', async (_what, fold, wanted, written, why) => {
+    const strict = bench.connector(YAML.replace('column: login }', `column: login, fold: ${fold} }`));
+    await bench.db.query(`INSERT INTO users (id, name, login) VALUES (4, 'Zoe', $1)`, [written]);
+    const sought = person('d', null, { known: [{ by: 'login', value: wanted }] });
+    expect(await strict.resolveAccounts(sought, {})).toMatchObject({
+      kind: 'ambiguous',
+      candidates: [{ id: '4' }],
+      why: expect.stringContaining(`its login is theirs but for ${why}`),
+    });
+    const loose = bench.connector(YAML.replace('column: login }', 'column: login, fold: [case, zeros] }'));
+    expect(await loose.resolveAccounts(sought, {})).toMatchObject({ accounts: [{ label: 'Zoe (4)' }] });
+  });
+
+  test('in the directory are the entry itself, and nobody who looks like it', async () => {
+    await bench.db.query(`INSERT INTO users (id, name, email) VALUES (4, 'Twin', 'alice@example.com')`);
+    const home = person('1', 'alice@example.com', { home: true });
+    expect(await connector.resolveAccounts(home, {})).toMatchObject({
+      kind: 'found',
+      accounts: [{ label: 'Alice (1)' }],
+      others: [],
+    });
+    expect(await connector.resolveAccounts(person('1', null, { home: true }), {})).toMatchObject({
+      accounts: [{ label: 'Alice (1)' }],
+    });
+  });
+
+  test('that an operator named against every rule come with what tells whose they are', async () => {
+    expect(await connector.resolveAccounts(person('d', 'alice@example.com'), { user: ['2'] })).toMatchObject({
+      accounts: [{ label: 'Bob (2)' }],
+      others: [{ id: '1', why: 'it fits as well' }],
+      strangers: [{ id: '2', label: 'Bob (2)', known: [{ by: 'email' }, { by: 'login' }] }],
+    });
+  });
+
+  test('remember values that have vanished, unless somebody else has them now', async () => {
+    await bench.db.query(`INSERT INTO employees VALUES (906, 2)`);
+    const remembered = { user: ['1', '3', '77'], employee: ['903', '906'] };
+    expect(
+      await connector.resolveAccounts(person('d', 'alice@example.com', { remembered }), {}),
+    ).toMatchObject({
+      accounts: [
+        { identities: { user: ['1'], employee: ['903'] }, active: true },
+        { identities: { user: ['77'] }, label: '77', active: false, gone: true },
+      ],
+      others: [{ id: '3', label: 'Carol (3)', why: expect.stringContaining('no rule says so any more') }],
+    });
+  });
+
+  test('whose value others have too own nothing by it before somebody says so', async () => {
+    const shared = bench.connector(YAML.replace('badge: { column: badge }', 'mail: { column: email }'));
+    await bench.db.query(`UPDATE users SET email = 'Bob@example.com' WHERE id = 3`);
+    const carol = person('d', null, { known: [{ by: 'login', value: 'carol' }] });
+    expect(await shared.resolveAccounts(carol, {})).toMatchObject({
+      kind: 'ambiguous',
+      identity: 'mail',
+      why: expect.stringContaining('The mail of an account of theirs is also that of Bob (2)'),
+    });
+    expect(await shared.resolveAccounts(carol, { mail: ['Bob@example.com'] })).toMatchObject({
+      accounts: [{ identities: { mail: ['Bob@example.com'] } }],
+    });
+    expect(await shared.resolveAccounts(carol, { mail: [] })).toMatchObject({
+      accounts: [{ identities: { user: ['3'] } }],
+      others: [{ id: 'mail Bob@example.com' }],
+    });
+    await bench.db.query(`UPDATE users SET email = 'carol@example.com' WHERE id = 3`);
   });
 
   test('are read as they are now; one that vanished is rejected', async () => {

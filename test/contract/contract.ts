@@ -13,7 +13,7 @@ import { Bundle } from '../../domain/bundle.js';
 import type { AccessVerb, Batch, Done, Effect, Fate, Intent, Work } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import { combined } from '../../domain/keys.js';
-import type { Account, CategoryInventory, ItemKey, Person } from '../../domain/model.js';
+import type { Account, CategoryInventory, ItemKey, Sought } from '../../domain/model.js';
 import {
   ALICE,
   BOB,
@@ -892,18 +892,8 @@ function effectOf(fate: Fate, intent: Intent) {
   return (fate.kind === 'happened' || fate.kind === 'partly' ? fate.effect : null) ?? intent.effect;
 }
 
-function person(email: string): Person {
-  return {
-    id: `of ${email}`,
-    name: email,
-    email,
-    active: true,
-    blocked: false,
-    managerId: null,
-    team: null,
-    roles: [],
-    human: email,
-  };
+function person(email: string): Sought {
+  return { id: 'someone', home: false, known: [{ by: 'email', value: email }], shared: [], remembered: {} };
 }
 
 function twinsOf(resolution: Awaited<ReturnType<Connector['resolveAccounts']>>): { id: string }[] {

@@ -134,7 +134,7 @@ async function person(email: string): Promise<Person> {
 }
 
 async function account(connector: Connector, who: Person): Promise<Account> {
-  const resolution = await connector.resolveAccounts(who, {});
+  const resolution = await connector.resolveAccounts({ ...who, home: false, shared: [], remembered: {} }, {});
   if (resolution.kind !== 'found')
     throw new Error(`${who.name} is ${resolution.kind} in ${connector.system}`);
   expect(resolution.accounts).toHaveLength(1);

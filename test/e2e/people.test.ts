@@ -106,8 +106,8 @@ test('two accounts that are both this person’s: everything moves from both, an
     accounts.find(({ system }) => system === 'desk')?.accounts.map(({ identities }) => identities.user);
   expect(usersIn(status.plan!.accounts)).toEqual([['17'], ['99']]);
   expect(viewOf(status).systems.find(({ system }) => system === 'desk')!.accounts).toEqual([
-    'user 17',
-    'user 99',
+    'Alice Anders (17)',
+    'Alice A. (99)',
   ]);
   const before = status.plan!.steps.find(({ id }) => id === 'desk/tickets')!.baseline.count;
   await agree(small, run);

@@ -43,7 +43,7 @@ afterAll(async () => {
 async function account(login: string): Promise<Account> {
   const people = await redmine.directory.findPeople({ by: 'login', value: login });
   expect(people.map(person => person.id)).toEqual([String(world.person(login).id)]);
-  const found = await redmine.resolveAccounts(people[0]!, {});
+  const found = await redmine.resolveAccounts({ ...people[0]!, home: true, shared: [], remembered: {} }, {});
   if (found.kind !== 'found') throw new Error(`${login} has no account: ${found.kind}`);
   expect(found.accounts).toHaveLength(1);
   return found.accounts[0]!;

@@ -47,6 +47,7 @@ const bob = {
   team: null,
   roles: [],
   human: 'P2',
+  known: [],
 };
 
 test('a successor with two accounts that may own something is a question; one that is off is none', () => {

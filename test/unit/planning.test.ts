@@ -58,6 +58,8 @@ function system(name: string, more: Partial<SystemFacts> = {}): SystemFacts {
     ],
     switchedOffBy: 'system',
     accounts: [account()],
+    others: [],
+    warnings: [],
     accountExpected: false,
     inventory: [held('tasks', 3), held('teams', 2), held('history', 9)],
     ...more,

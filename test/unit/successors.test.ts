@@ -21,6 +21,7 @@ const person = (id: string, more: Partial<Person> = {}): Person => ({
   team: null,
   roles: [],
   human: id,
+  known: [],
   ...more,
 });
 const account = { identities: { user: ['7'] }, active: true, blocked: false };

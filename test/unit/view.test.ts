@@ -251,7 +251,7 @@ describe('the tree', () => {
       'Offboarding of Alice: needs-attention, plan 1 a1b2c3d4e5f6',
       '  It is needs-attention.',
       '  ! Look out.',
-      '└─ CRM: access open',
+      '└─ CRM (user 1): access open',
       '   ├─ ✗ 3 open tasks → Bob: failed (1,200 done, 2 came later, 3 taken by others, 4 gone, 5 refused, 6 left): Locked.',
       '   ├─ ▸ 3 team memberships (remove): running',
       '   ├─ ✓ 3 shared mailboxes: acknowledged by Olivia',

@@ -1,4 +1,5 @@
 /** Do the people exist that roles and standing rules name, and can what the policy asks for be reached? */
+import { soughtBy } from '../../../domain/accounts.js';
 import type { Person } from '../../../domain/model.js';
 import { own } from '../../../domain/own.js';
 import type { SuccessorRule } from '../../../domain/request.js';
@@ -185,7 +186,7 @@ async function unable(
   if (!one?.active || found.length > 1) return [];
   const why: string[] = [];
   for (const place of new Set([directory, ...places])) {
-    const there = await place.resolveAccounts(one, {});
+    const there = await place.resolveAccounts(soughtBy(one, place === directory), {});
     if (there.kind === 'absent' && places.includes(place)) why.push(`has no account in ${place.title}`);
     if (there.kind !== 'found') continue;
     const on = there.accounts.filter(account => account.active && !account.blocked);

@@ -136,6 +136,7 @@ function personOf({ id, name, email, status, manager, team, roles }: Member): Pe
     team,
     roles,
     human: id,
+    known: [{ by: 'email', value: email }],
   };
 }
 
@@ -151,20 +152,21 @@ function readerOf(desk: Desk): Reader {
     blocked: status === 'suspended',
   });
   return {
-    async resolveAccounts(person, pinned, signal) {
-      const absent = { kind: 'absent', expected: absence === 'expected' } as const;
+    async resolveAccounts(sought, pinned, signal) {
+      const absent = { kind: 'absent', expected: absence === 'expected', others: [] } as const;
       const { user } = pinned;
       if (user?.length === 0) return absent;
       const fits = (one: Member): boolean =>
         user !== undefined
           ? user.includes(one.id)
           : desk.catalog.directory
-            ? one.id === person.id
-            : person.email !== null && sameText(one.email, person.email);
+            ? one.id === sought.id
+            : sought.known.some(({ by, value }) => by === 'email' && sameText(one.email, value));
       const found = await desk.call('resolving an account', service => service.search(fits), signal);
       if (found.length === 0 && user === undefined) return absent;
       // Several are one person's only where somebody has said so.
-      if (found.length === (user?.length ?? 1)) return { kind: 'found', accounts: found.map(accountOf) };
+      if (found.length === (user?.length ?? 1))
+        return { kind: 'found', accounts: found.map(accountOf), others: [], strangers: [] };
       const candidates = found.map(one => ({ id: one.id, label: `${one.name} <${one.email}>` }));
       return { kind: 'ambiguous', identity: 'user', candidates };
     },

@@ -1,6 +1,7 @@
 /** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
 import type { DeactivateResult } from '../../../activities/deactivate.js';
-import { deactivateId, type Plan } from '../../../domain/plan.js';
+import { leftOut } from '../../../domain/accounts.js';
+import { deactivateId } from '../../../domain/plan.js';
 import { cameIn, judgeProof, switchedOnAgain } from '../../../domain/proof.js';
 import { type Afterwards, handedOver, notSwitchedOff, type Run, waivedItems } from '../../../domain/run.js';
 import { ask, long } from '../../proxies.js';
@@ -33,10 +34,12 @@ export async function deactivate(desk: Desk): Promise<Happening> {
   }
   desk.change({ times: { ...run.times, deactivated: new Date().toISOString() } });
   const afterwards = await lookOnceMore(desk);
-  const nothing = waivedItems(run) > 0 || afterwards.came.length > 0 ? '' : ', nothing is left';
+  const others = leftOut(plan.accounts);
+  const nothing =
+    waivedItems(run) > 0 || others.length > 0 || foundSomething(afterwards) ? '' : ', nothing is left';
   return close(
     'completed',
-    `${handedOver(run)}${nothing}, and the leaver is switched off.${stillOn(run)}${sayAfterwards(afterwards)}${tooLate(run)}`,
+    `${handedOver(run)}${nothing}, and the leaver is switched off.${sayLeftOut(others)}${stillOn(run)}${sayAfterwards(afterwards)}${tooLate(run)}`,
   );
 }
 
@@ -44,7 +47,7 @@ export async function deactivate(desk: Desk): Promise<Happening> {
 async function lookOnceMore(desk: Desk): Promise<Afterwards> {
   const { run } = desk;
   const plan = run.plan!;
-  const systems = present(plan);
+  const systems = plan.accounts.map(({ system }) => system);
   const off = plan.systems.map(({ system }) => system).filter(system => run.access[system] === 'deactivated');
   const found = await ask(
     long.lookOnceMore,
@@ -61,6 +64,7 @@ async function lookOnceMore(desk: Desk): Promise<Afterwards> {
   const afterwards: Afterwards = {
     at: new Date().toISOString(),
     came: cameIn({ plan, systems, looks: sights, unread }),
+    accountsChanged: sights.flatMap(sight => sight.accountsChanged),
     onAgain: switchedOnAgain(sights, off),
   };
   for (const system of afterwards.onAgain) desk.change({ access: { ...run.access, [system]: 'open' } });
@@ -85,20 +89,26 @@ async function switchOff(desk: Desk, system: string): Promise<DeactivateResult> 
   return done.ok ? done.value : { kind: 'refused', message: done.sentence };
 }
 
-/** Systems in which the leaver is somebody. */
-function present(plan: Plan): string[] {
-  return plan.accounts.filter(({ accounts }) => accounts.length > 0).map(({ system }) => system);
+function foundSomething({ came, accountsChanged }: Afterwards): boolean {
+  return came.length > 0 || accountsChanged.length > 0;
 }
 
 /** What the last look found, as the end of a sentence; empty where it found nothing. */
-function sayAfterwards({ came, onAgain }: Afterwards): string {
+function sayAfterwards({ came, accountsChanged, onAgain }: Afterwards): string {
   const found = came.filter(({ count }) => count !== null).map(({ where, count }) => `${count} in ${where}`);
   const unread = came.filter(({ count }) => count === null).map(({ where }) => where);
   return [
     found.length > 0 ? ` Came while accounts were switched off: ${found.join(', ')}.` : '',
     unread.length > 0 ? ` The last look could not read ${unread.join(', ')}.` : '',
+    ...accountsChanged.map(sentence => ` ${sentence}`),
     onAgain.length > 0 ? ` On again by somebody else: ${onAgain.join(', ')}.` : '',
   ].join('');
+}
+
+/** What may be the leaver's and is in nobody's hands: people acknowledged it by name. */
+function sayLeftOut(others: ReturnType<typeof leftOut>): string {
+  const where = others.map(({ system, count }) => `${count} in ${system}`).join(', ');
+  return where && ` Left out although it may be theirs, as acknowledged: ${where}.`;
 }
 
 /** Systems that only people can switch somebody off in. */
@@ -126,7 +136,8 @@ async function whatIsLeft(desk: Desk): Promise<Happening | null> {
     progress(desk, deactivateId(system), { state: 'queued', message: null });
     desk.change({ access: { ...run.access, [system]: 'open' } });
   }
-  const verdict = judgeProof({ plan, systems: present(plan), looks, unread });
+  const systems = plan.accounts.map(({ system }) => system);
+  const verdict = judgeProof({ plan, systems, looks, unread });
   switch (verdict.kind) {
     case 'proven':
       return null;

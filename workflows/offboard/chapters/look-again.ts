@@ -9,12 +9,11 @@ import { type Attempt, ask, long, quick } from '../../proxies.js';
 import type { Desk, Happening } from '../desk.js';
 import { decided } from './decided.js';
 
-/** Looks at every system of the plan. A system that cannot be read is named, with the reason. */
+/** Looks at every system of the plan, also where nobody was found before. A system that cannot be read is named, with the reason. */
 export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Look[]; unread: Unread[] }> {
   const plan = run.plan!;
-  const present = plan.accounts.filter(({ accounts }) => accounts.length > 0);
   const all = await Promise.all(
-    present.map(({ system, accounts }) =>
+    plan.accounts.map(({ system, accounts }) =>
       ask(long.look, `${purpose}: ${system}`, {
         offboardingId: run.offboardingId,
         system,
@@ -27,7 +26,9 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
   );
   return {
     looks: all.flatMap(look => (look.ok ? look.value : [])),
-    unread: all.flatMap((look, n) => (look.ok ? [] : { system: present[n]!.system, why: look.sentence })),
+    unread: all.flatMap((look, n) =>
+      look.ok ? [] : { system: plan.accounts[n]!.system, why: look.sentence },
+    ),
   };
 }
 

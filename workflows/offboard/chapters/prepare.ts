@@ -3,10 +3,11 @@
  */
 import { workflowInfo } from '@temporalio/workflow';
 import type { ResolvedAccounts } from '../../../activities/accounts.js';
+import { existing } from '../../../domain/accounts.js';
 import type { Look } from '../../../domain/look.js';
 import type { Finding, SystemAccounts } from '../../../domain/model.js';
 import { met } from '../../../domain/people.js';
-import { isEffect, type Plan, toAcknowledge } from '../../../domain/plan.js';
+import { isEffect, othersSubject, type Plan, toAcknowledge } from '../../../domain/plan.js';
 import { type Access, changedItems, doneSoFar, queuedStep, type Run } from '../../../domain/run.js';
 import { number } from '../../../domain/words.js';
 import { type Attempt, ask, long, quick } from '../../proxies.js';
@@ -105,7 +106,8 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
 }
 
 /** As it was read now: a block that somebody lifted is no block any more. */
-function accessOf(run: Run, { system, accounts }: SystemAccounts): Access {
+function accessOf(run: Run, { system, accounts: all }: SystemAccounts): Access {
+  const accounts = existing(all);
   if (accounts.length === 0) return 'absent';
   const on = accounts.filter(account => account.active);
   if (on.length === 0) return run.access[system] === 'deactivated' ? 'deactivated' : 'was-inactive';
@@ -161,8 +163,9 @@ function obstructed(desk: Desk, findings: Finding[]): Happening {
  */
 function adopt(desk: Desk, plan: Plan, reopened: readonly string[]): Happening {
   const { run } = desk;
+  const unseen = [...reopened, ...othersUnseen(run.plan, plan)];
   const acknowledgements = Object.fromEntries(
-    Object.entries(run.acknowledgements).filter(([subject]) => !reopened.includes(subject)),
+    Object.entries(run.acknowledgements).filter(([subject]) => !unseen.includes(subject)),
   );
   const steps = Object.fromEntries(
     plan.steps
@@ -180,6 +183,15 @@ function adopt(desk: Desk, plan: Plan, reopened: readonly string[]): Happening {
     event: 'planned',
     says: `${number(items)} items are to be handed over; the plan waits for people.`,
   };
+}
+
+/** What may be theirs and is left out was acknowledged by name: another name is to be seen first. */
+function othersUnseen(before: Plan | null, { accounts }: Plan): string[] {
+  const known = (system: string): string[] =>
+    before?.accounts.find(one => one.system === system)?.others?.map(({ id }) => id) ?? [];
+  return accounts
+    .filter(({ system, others = [] }) => others.some(({ id }) => !known(system).includes(id)))
+    .map(({ system }) => othersSubject(system));
 }
 
 /** What an earlier revision did stays counted; what it left is queued again. */

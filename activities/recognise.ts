@@ -1,0 +1,116 @@
+/**
+ * What somebody is in a system, found again whenever it matters: who the directory says they are, by which
+ * values nobody else is known, what they were there before, and what the system makes of all that.
+ */
+import type { AccountResolution, Connector, Stranger } from '../connectors/connector.js';
+import { accountsChanged, existing, identitiesOf, inOrder, setOf } from '../domain/accounts.js';
+import type { Identities, Known, Other, Person, Sought, SystemAccounts } from '../domain/model.js';
+import { own } from '../domain/own.js';
+import type { Plan } from '../domain/plan.js';
+import type { Order } from '../domain/request.js';
+import { whenAbandoned } from './attempt.js';
+import type { Deps } from './deps.js';
+import { directoryOf, findOne, SAYS } from './people.js';
+
+export type Recognised =
+  | { kind: 'found'; accounts: SystemAccounts }
+  | { kind: 'absent'; expected: boolean; others: readonly Other[] }
+  | Extract<AccountResolution, { kind: 'ambiguous' }>;
+
+export class Recogniser {
+  readonly #values: Promise<Pick<Sought, 'known' | 'shared'>>;
+
+  /** @param before what they were by earlier plans; asked for a leaver alone */
+  constructor(
+    private readonly deps: Deps,
+    private readonly person: Person,
+    private readonly before: readonly SystemAccounts[] = [],
+  ) {
+    this.#values = valuesOf(deps, person);
+    // Whoever asks gets the failure; until somebody does, it is none.
+    this.#values.catch(() => {});
+  }
+
+  async in(connector: Connector, pinned: Identities): Promise<Recognised> {
+    const { system } = connector;
+    const earlier = this.before.filter(one => one.system === system).flatMap(({ accounts }) => accounts);
+    const sought: Sought = {
+      id: this.person.id,
+      home: system === this.deps.systems.directory,
+      ...(await this.#values),
+      remembered: identitiesOf(earlier),
+    };
+    const found = await connector.resolveAccounts(sought, pinned, whenAbandoned());
+    if (found.kind !== 'found') return found;
+    const { accounts, others, strangers } = found;
+    const warnings = await Promise.all(strangers.map(one => this.#whose(connector, one)));
+    return { kind: 'found', accounts: { system, accounts: inOrder(accounts), others, warnings } };
+  }
+
+  /** An account that somebody named although no rule says that it is this person's. */
+  async #whose({ system, title }: Connector, { id, label, known }: Stranger): Promise<string> {
+    const directory = await directoryOf(this.deps);
+    const asked = system === this.deps.systems.directory ? [{ by: 'id' as const, value: id }] : known;
+    for (const query of asked) {
+      const people = await directory.findPeople(query, whenAbandoned());
+      const others = people.filter(({ human }) => human !== this.person.human);
+      const names = others.map(({ name, id: other }) => `${name} (id:${other})`).join(', ');
+      if (names) return `${title}: the account ${label} belongs to ${names} by its ${SAYS[query.by]}.`;
+    }
+    return `${title}: no rule says that the account ${label} is ${this.person.name}'s: an operator named it.`;
+  }
+}
+
+/** By what a person is known, and what of it somebody else is known by as well. */
+async function valuesOf(deps: Deps, person: Person): Promise<Pick<Sought, 'known' | 'shared'>> {
+  const directory = await directoryOf(deps);
+  const known: Known[] = [];
+  const shared: Known[] = [];
+  for (const one of person.known) {
+    const people = await directory.findPeople(one, whenAbandoned());
+    (people.some(({ human }) => human !== person.human) ? shared : known).push(one);
+  }
+  return { known, shared };
+}
+
+/** What an operator has settled about a system. */
+export function pinnedIn({ identities }: Order, system: string): Identities {
+  const pinned = own(identities ?? {}, system) ?? {};
+  return Object.fromEntries(Object.entries(pinned).map(([name, values]) => [name, setOf([values].flat())]));
+}
+
+/** A leaver, with everything that earlier plans remember of them. */
+export async function recogniserOf(deps: Deps, leaver: Person): Promise<Recogniser> {
+  return new Recogniser(deps, leaver, await deps.store.plans.accountsOf(leaver));
+}
+
+/**
+ * How the leaver's accounts in this system differ from those of the plan by now, as sentences: looked up
+ * again, because an account or a value may have come, gone, or been given to somebody else.
+ */
+export async function accountsMoved(deps: Deps, connector: Connector, plan: Plan): Promise<string[]> {
+  const { system, title } = connector;
+  const planned = plan.accounts.find(one => one.system === system);
+  if (!planned) return [];
+  const found = await findOne(deps, `id:${plan.leaver.id}`);
+  if ('sentence' in found) return [found.sentence];
+  const users = existing(planned.accounts).flatMap(({ identities }) => identities.user ?? []);
+  const recogniser = await recogniserOf(deps, found.person);
+  const order = await deps.store.offboardings.orderOf(plan.offboardingId);
+  const pinned = { ...(order && pinnedIn(order, system)), ...(users.length > 0 ? { user: users } : {}) };
+  const now = await recogniser.in(connector, pinned);
+  switch (now.kind) {
+    case 'found':
+      return accountsChanged(planned, now.accounts);
+    case 'absent':
+      return accountsChanged(planned, { system, accounts: [], others: now.others });
+    case 'ambiguous': {
+      const known = [...users, ...(planned.others ?? []).map(({ id }) => id)];
+      if (now.candidates.length > 0 && now.candidates.every(({ id }) => known.includes(id))) return [];
+      const which = now.candidates.map(({ label }) => label).join(', ');
+      const why =
+        now.why ?? (which ? `these fit: ${which}.` : `an account of the plan does not exist any more.`);
+      return [`${title}: it is no longer certain who ${plan.leaver.name} is there: ${why}`];
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * When two values of an identity are the same although they are written differently: an application may not
+ * care about upper and lower case, about the form of an umlaut, or about leading zeros, and PostgreSQL's `=`
+ * does. A fold names what is not cared about; a database folds in the same way (connectors/postgres/fold.ts).
+ */
+
+/**
+ * `case`: upper and lower case. `unicode`: one form of every character (NFKC). `blanks`: blanks around the
+ * value. `zeros`: leading zeros. `uuid`: the ways to write one (braces, `urn:uuid:`, without hyphens).
+ */
+export const FOLDS = ['case', 'unicode', 'blanks', 'zeros', 'uuid'] as const;
+export type Fold = (typeof FOLDS)[number];
+
+/** What people do not care about in addresses and logins, unless their catalog says otherwise. */
+export const AS_PEOPLE_WRITE: readonly Fold[] = ['case', 'unicode', 'blanks'];
+
+/** The value as it is compared: two that fold to the same text are the same. */
+export function folded(value: string, folds: readonly Fold[]): string {
+  const has = (fold: Fold): boolean => folds.includes(fold);
+  let text = has('unicode') ? value.normalize('NFKC') : value;
+  if (has('blanks')) text = text.trim();
+  if (has('case')) text = text.toLowerCase();
+  if (has('uuid')) {
+    const bare = text
+      .toLowerCase()
+      .replace(/^urn:uuid:/, '')
+      .replace(/[{}-]/g, '');
+    if (/^[0-9a-f]{32}$/.test(bare)) text = bare;
+  }
+  return has('zeros') ? text.replace(/^0+(?=.)/s, '') : text;
+}
+
+/** Nobody is called nothing: an empty value, or one of blanks alone, identifies nobody. */
+export function isBlank(value: string | null | undefined): boolean {
+  return value === null || value === undefined || value.trim() === '';
+}
+
+/** In which respect two values differ that only all folds together make the same: "upper and lower case". */
+export function sayDifference(one: string, other: string): string {
+  const needed = FOLDS.filter(
+    fold =>
+      folded(
+        one,
+        FOLDS.filter(each => each !== fold),
+      ) !==
+      folded(
+        other,
+        FOLDS.filter(each => each !== fold),
+      ),
+  );
+  return needed.length > 0 ? needed.map(fold => WORDS[fold]).join(' and ') : 'how they are written';
+}
+
+const WORDS: Record<Fold, string> = {
+  case: 'upper and lower case',
+  unicode: 'the form of its characters',
+  blanks: 'blanks around it',
+  zeros: 'leading zeros',
+  uuid: 'how a uuid is written',
+};
