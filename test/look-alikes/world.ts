@@ -7,7 +7,7 @@ import { randomInt } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import type { DecisionName } from '../../domain/request.js';
 import type { Status } from '../../workflows/messages.js';
-import { startWorld, type World } from '../support/world.js';
+import { startWorld, type World, type WorldOptions } from '../support/world.js';
 
 const SCHEMA = {
   staff: `
@@ -29,6 +29,8 @@ export interface LookAlikes {
   world: World;
   staff(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
   board(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
+  /** The number of Zoe's entry; Ben's is the next, then Ola's, Pam's and Kim's. */
+  zoe(): number;
   /** Asks for Zoe's offboarding and waits for its plan, or for what is in its way. */
   ask(request?: Record<string, unknown>): Promise<Status>;
   /** Sends a decision that must be accepted. */
@@ -38,9 +40,9 @@ export interface LookAlikes {
   agree(): Promise<Status>;
 }
 
-const AT_REST = ['closed', 'needs-attention', 'needs-correction', 'awaiting-approval'];
+export const AT_REST = ['closed', 'needs-attention', 'needs-correction', 'awaiting-approval'];
 
-export function useLookAlikes(): LookAlikes {
+export function useLookAlikes(options: Pick<WorldOptions, 'wrap'> = {}): LookAlikes {
   const it = {} as LookAlikes;
   let run = '';
   let zoe = 0;
@@ -48,6 +50,7 @@ export function useLookAlikes(): LookAlikes {
     it.world = await startWorld({
       config: 'test/look-alikes/handover.yaml',
       seed: async () => {},
+      wrap: options.wrap,
       patience: { transient: 1_500, locked: 1_500, throttled: 1_500 },
     });
     const on =
@@ -97,7 +100,7 @@ export function useLookAlikes(): LookAlikes {
     },
     async say(name: DecisionName, by: 'ola' | 'pam', more: Record<string, unknown> = {}) {
       const answer = await it.world.offboardings.decide(run, name, { by: `${by}@corp.example`, ...more });
-      expect(answer).toMatchObject({ verdict: 'accepted' });
+      expect(answer, JSON.stringify(answer)).toMatchObject({ verdict: 'accepted' });
     },
     until: (what: (status: Status) => boolean) =>
       it.world.offboardings.waitFor(run, what, { everyMs: 25, timeoutMs: 30_000 }),
@@ -116,5 +119,5 @@ export function useLookAlikes(): LookAlikes {
       );
     },
   };
-  return Object.assign(it, { ask, say, until, agree });
+  return Object.assign(it, { ask, say, until, agree, zoe: () => zoe });
 }
