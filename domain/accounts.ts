@@ -82,7 +82,8 @@ export function accountsChanged(planned: SystemAccounts, now: SystemAccounts): s
 
 function valuesChanged(system: string, before: Account, now: Account): string[] {
   const names = setOf([...Object.keys(before.identities), ...Object.keys(now.identities)]);
-  const gone = now.gone && !before.gone ? [`${system}: the account ${sayAccount(before)} no longer exists.`] : [];
+  const gone =
+    now.gone && !before.gone ? [`${system}: the account ${sayAccount(before)} no longer exists.`] : [];
   const values = names.flatMap(name => {
     const was = valuesOf([before], name);
     const is = valuesOf([now], name);

@@ -3,12 +3,13 @@
  * not, and who must not be touched.
  */
 import { HandoverFailure } from '../../domain/failure.js';
-import { folded, isBlank, sayDifference } from '../../domain/fold.js';
+import { type Fold, folded, isBlank, sayDifference } from '../../domain/fold.js';
 import type { Account, Identities, Known, Sought } from '../../domain/model.js';
 import { own } from '../../domain/own.js';
 import type { AccountResolution, Guard } from '../connector.js';
 import { andWhen, type Binder, type BoundIdentity, type BoundPeople } from './binding.js';
 import { Placeholders, quote, quoteTable } from './names.js';
+import { looselyOwned, nearOwners } from './near.js';
 import { knownSql, matching, NEARLY } from './people.js';
 import type { Transaction } from './session.js';
 import type { Target } from './target.js';
@@ -70,9 +71,31 @@ export function resolveAccounts(
         );
       }
       for (const id of gone)
-        accounts.push({ identities: values.held.get(id)!, active: false, blocked: false, label: id, gone: true });
+        accounts.push({
+          identities: values.held.get(id)!,
+          active: false,
+          blocked: false,
+          label: id,
+          gone: true,
+        });
       const strangers = without(chosen, sure).map(({ id, label, known }) => ({ id, label, known }));
-      return { kind: 'found', accounts, others: [...others, ...values.others], strangers };
+      const isElses = async (name: string, value: string): Promise<boolean> => {
+        const identity = identities.find(one => one.name === name);
+        return identity
+          ? (
+              await holdersOf(
+                tx,
+                people,
+                identity,
+                value,
+                chosen.map(({ id }) => id),
+              )
+            ).length > 0
+          : (await search.byKey([value])).length > 0;
+      };
+      const fold = (folds: readonly Fold[]) => binding.binder.folding(folds);
+      const nearly = await nearOwners(tx, looselyOwned(binding), accounts, fold, isElses);
+      return { kind: 'found', accounts, others: [...others, ...values.others, ...nearly], strangers };
     });
   });
 }

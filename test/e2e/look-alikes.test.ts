@@ -11,7 +11,9 @@ const it = useLookAlikes();
 const held = async (table: string): Promise<Record<string, number>> => {
   const column = { cards: 'member', pins: 'owner', memos: 'author', drafts: 'author' }[table]!;
   const ask = table === 'cards' || table === 'pins' ? it.board : it.staff;
-  const rows = await ask(`select ${column}::text as who, count(*)::int as n from ${table} group by 1 order by 1`);
+  const rows = await ask(
+    `select ${column}::text as who, count(*)::int as n from ${table} group by 1 order by 1`,
+  );
   return Object.fromEntries(rows.map(({ who, n }) => [String(who), Number(n)]));
 };
 const active = async (id: number): Promise<unknown> =>
@@ -19,18 +21,23 @@ const active = async (id: number): Promise<unknown> =>
 const codes = (status: { findings: { code: string }[] }): string[] => status.findings.map(({ code }) => code);
 
 // --- a value is not an identity ----------------------------------------------------------------------------
-test.each(['', '  ', '\u00a0'])('an empty e-mail (%j) is nobody’s: whoever has one too keeps everything', async nothing => {
-  await it.staff('update employees set mail = $1 where no = :zoe', [nothing]);
-  await it.board('update members set mail = $1, name = $2 where id = 17', [nothing, 'Somebody else']);
-  expect(codes(await it.ask())).toEqual([]);
-  expect(await it.agree()).toMatchObject({ outcome: 'completed' });
-  expect(await held('cards')).toEqual({ 17: 4 });
-  expect(await active(17)).toBe(true);
-});
+test.each(['', '  ', '\u00a0'])(
+  'an empty e-mail (%j) is nobody’s: whoever has one too keeps everything',
+  async nothing => {
+    await it.staff('update employees set mail = $1 where no = :zoe', [nothing]);
+    await it.board('update members set mail = $1, name = $2 where id = 17', [nothing, 'Somebody else']);
+    expect(codes(await it.ask())).toEqual([]);
+    expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+    expect(await held('cards')).toEqual({ 17: 4 });
+    expect(await active(17)).toBe(true);
+  },
+);
 
 test('an e-mail that several people have identifies nobody: it is asked whose account it is', async () => {
   await it.staff(`update employees set mail = 'none@corp.example' where no in (:zoe, :kim)`);
-  await it.board(`update members set mail = 'none@corp.example' where id = 17; delete from members where id = 19`);
+  await it.board(
+    `update members set mail = 'none@corp.example' where id = 17; delete from members where id = 19`,
+  );
   await it.staff(`insert into memos values (1, 'none@corp.example')`);
   const status = await it.ask({ systems: ['board'] });
   expect(codes(status)).toEqual(['account-ambiguous']);
@@ -89,12 +96,18 @@ test('every name that a person has had counts', async () => {
 });
 
 test('an account that is left out is named, acknowledged, and never "nothing is left"', async () => {
-  await it.board(`insert into members (id, name, mail) values (72, 'Zoe Z.', 'ZOE@corp.example'); insert into cards values (9, 72)`);
+  await it.board(
+    `insert into members (id, name, mail) values (72, 'Zoe Z.', 'ZOE@corp.example'); insert into cards values (9, 72)`,
+  );
   expect(codes(await it.ask())).toEqual(['account-ambiguous']);
   await it.say('amend', 'ola', { identities: { board: { user: '17' } } });
   const status = await it.until(({ state }) => state === 'awaiting-approval');
-  expect(status.next.find(({ message }) => message === 'acknowledge')?.json.category).toContain('board/others');
-  expect(tree(status).join('\n')).toMatch(/Board \(Zoe \(17\), mail zoe@corp.example\)[^]*left out: Zoe Z\. \(72\): it fits as well/);
+  expect(status.next.find(({ message }) => message === 'acknowledge')?.json.category).toContain(
+    'board/others',
+  );
+  expect(tree(status).join('\n')).toMatch(
+    /Board \(Zoe \(17\), mail zoe@corp.example\)[^]*left out: Zoe Z\. \(72\): it fits as well/,
+  );
   const closed = await it.agree();
   expect(closed).toMatchObject({ outcome: 'completed' });
   expect(closed.sentence).not.toContain('nothing is left');
@@ -144,14 +157,17 @@ test.each<[string, string, RegExp]>([
     `update members set mail = 'zoe.zimmer@corp.example', nick = 'zoe' where id = 17`,
     /Board \(Zoe \(17\), mail zoe\.zimmer@corp\.example and zoe@corp\.example\)/,
   ],
-])('%s while the plan waited: the approval is open again, and nothing was written', async (_what, sql, says) => {
-  const before = await it.board('select member from cards where id < 9 order by id');
-  const status = await meanwhile(() => it.board(sql));
-  expect(status.state).toMatch(/awaiting-approval|needs-correction/);
-  expect(tree(status).join('\n')).toMatch(says);
-  expect(await it.board('select member from cards where id < 9 order by id')).toEqual(before);
-  expect(await it.staff('select works from employees where no = :zoe')).toEqual([{ works: true }]);
-});
+])(
+  '%s while the plan waited: the approval is open again, and nothing was written',
+  async (_what, sql, says) => {
+    const before = await it.board('select member from cards where id < 9 order by id');
+    const status = await meanwhile(() => it.board(sql));
+    expect(status.state).toMatch(/awaiting-approval|needs-correction/);
+    expect(tree(status).join('\n')).toMatch(says);
+    expect(await it.board('select member from cards where id < 9 order by id')).toEqual(before);
+    expect(await it.staff('select works from employees where no = :zoe')).toEqual([{ works: true }]);
+  },
+);
 
 test('what was found to be another while steps run parks, and a new plan takes it in', async () => {
   // The board's pins come after its cards: a trap makes the step fail until the world has moved.
@@ -162,8 +178,12 @@ test('what was found to be another while steps run parks, and a new plan takes i
   expect(await it.agree()).toMatchObject({ state: 'needs-attention' });
   await it.board('drop trigger not_yet on pins; drop function not_yet');
   // Meanwhile Zoe has another address, and a second account with work in it; her old address is in use.
-  await it.staff(`update employees set mail = 'zoe.zimmer@corp.example' where no = :zoe; insert into memos values (1, 'zoe@corp.example')`);
-  await it.board(`insert into members (id, name, mail, nick) values (72, 'Zoe Z.', 'zoe.zimmer@corp.example', 'zoe'); insert into cards values (9, 72)`);
+  await it.staff(
+    `update employees set mail = 'zoe.zimmer@corp.example' where no = :zoe; insert into memos values (1, 'zoe@corp.example')`,
+  );
+  await it.board(
+    `insert into members (id, name, mail, nick) values (72, 'Zoe Z.', 'zoe.zimmer@corp.example', 'zoe'); insert into cards values (9, 72)`,
+  );
   await it.say('retry', 'ola');
   const parked = await it.until(({ state, retries }) => state === 'needs-attention' && retries > 0);
   expect(parked.steps['board/pins']).toMatchObject({
@@ -192,13 +212,17 @@ test('an account that another person’s run would switch off is named as theirs
 });
 
 test('what a first run lost sight of is still counted by the second', async () => {
-  await it.staff(`insert into nicknames values ('zoe.miller', :zoe); insert into drafts values (1, 'zoe.miller')`);
+  await it.staff(
+    `insert into nicknames values ('zoe.miller', :zoe); insert into drafts values (1, 'zoe.miller')`,
+  );
   await it.ask();
   await it.say('cancel', 'ola');
   await it.until(({ state }) => state === 'closed');
   await it.staff(`delete from nicknames where nick = 'zoe.miller'`);
   const status = await it.ask();
-  expect(status.plan!.steps.find(({ id }) => id === 'staff/drafts')).toMatchObject({ baseline: { count: 1 } });
+  expect(status.plan!.steps.find(({ id }) => id === 'staff/drafts')).toMatchObject({
+    baseline: { count: 1 },
+  });
   expect(await it.agree()).toMatchObject({ outcome: 'completed' });
   expect(await held('drafts')).toEqual({ ben: 1 });
 });

@@ -50,10 +50,15 @@ export function useLookAlikes(): LookAlikes {
       seed: async () => {},
       patience: { transient: 1_500, locked: 1_500, throttled: 1_500 },
     });
-    const on = (system: string) => async (sql: string, values: unknown[] = []) =>
-      (await it.world.db[system]!.query(named(sql), values)).rows as Record<string, unknown>[];
+    const on =
+      (system: string) =>
+      async (sql: string, values: unknown[] = []) =>
+        (await it.world.db[system]!.query(named(sql), values)).rows as Record<string, unknown>[];
     const named = (sql: string): string =>
-      sql.replaceAll(':zoe', String(zoe)).replaceAll(':kim', String(zoe + 4)).replaceAll(':ben', String(zoe + 1));
+      sql
+        .replaceAll(':zoe', String(zoe))
+        .replaceAll(':kim', String(zoe + 4))
+        .replaceAll(':ben', String(zoe + 1));
     it.staff = on('staff');
     it.board = on('board');
     await it.staff(SCHEMA.staff);
@@ -72,7 +77,10 @@ export function useLookAlikes(): LookAlikes {
       insert into cards select n, 17 from generate_series(1, 4) n`);
   });
   afterEach(async () => {
-    await it.world.offboardings.handle(run).terminate('the test is over').catch(() => {});
+    await it.world.offboardings
+      .handle(run)
+      .terminate('the test is over')
+      .catch(() => {});
   });
   afterAll(() => it.world?.stop());
   const { ask, say, until, agree } = {
