@@ -1,12 +1,20 @@
 /** The reversible block of an unplanned departure, and giving sign-in back. Neither is the deactivation. */
+import type { Connector } from '../connectors/connector.js';
+import { sayAccount } from '../domain/accounts.js';
 import type { Account } from '../domain/model.js';
 import type { Deps } from './deps.js';
 import { switchAccounts } from './effects.js';
+import { readAll } from './look.js';
+import { findOne } from './people.js';
+import { recogniserOf } from './recognise.js';
 
 export interface AccessInput {
   offboardingId: string;
   system: string;
   accounts: readonly Account[];
+  leaverId: string;
+  /** What was known to speak against these accounts being the leaver's. */
+  warnings: readonly string[];
   /** Counts blocks and unblocks of one run, so that each happens once. */
   turn: number;
 }
@@ -25,16 +33,56 @@ export async function blockAccess(deps: Deps, input: AccessInput): Promise<Acces
     };
   const { changed: ours, problems } = await switchAccounts(deps, { ...input, verb: 'block' });
   if (problems.length > 0) return { access: 'open', ours, message: problems.join(' ') };
+  // An old receipt, or a success that was none, is no block: what is said of it is what can be read.
+  const open = (await readAll(connector, input.accounts)).filter(({ active, blocked }) => active && !blocked);
+  if (open.length > 0) {
+    const which = open.map(sayAccount).join('; ');
+    const message = `${connector.title}: reading shows that sign-in is not blocked: ${which}. Look at it there, then send "retry".`;
+    return { access: 'open', ours, message };
+  }
   await recordAccess(deps, input, 'blocked');
   return { access: 'blocked', ours, message: null };
 }
 
-/** Gives sign-in back after a cancelled run. */
+/**
+ * Gives sign-in back after a cancelled run, where the block is still what keeps the leaver out: an account
+ * that others have switched off since, or that is somebody else's by now, is left as it is.
+ */
 export async function restoreAccess(deps: Deps, input: AccessInput): Promise<AccessResult> {
-  const { changed: ours, problems } = await switchAccounts(deps, { ...input, verb: 'unblock' });
-  if (problems.length > 0) return { access: 'blocked', ours, message: problems.join(' ') };
+  const connector = await deps.systems.get(input.system);
+  const moved = await notTheirs(deps, connector, input);
+  if (moved) return { access: 'blocked', ours: [], message: moved };
+  const before = await readAll(connector, input.accounts);
+  const on = before.filter(({ active }) => active);
+  const off = before.filter(({ active }) => !active).map(sayAccount);
+  const { changed: ours, problems } = await switchAccounts(deps, { ...input, accounts: on, verb: 'unblock' });
+  const still = (await readAll(connector, on))
+    .filter(({ active, blocked }) => !active || blocked)
+    .map(sayAccount);
+  const { title } = connector;
+  const message = [
+    off.length > 0 ? `${title}: switched off by somebody since, and left as it is: ${off.join('; ')}.` : '',
+    ...problems,
+    still.length > 0 && problems.length === 0
+      ? `${title}: reading shows that sign-in is still blocked: ${still.join('; ')}.`
+      : '',
+  ];
+  const says = message.filter(Boolean).join(' ');
+  if (says) return { access: 'blocked', ours, message: says };
   await recordAccess(deps, input, 'open');
   return { access: 'open', ours, message: null };
+}
+
+/** Why these accounts are no longer the leaver's to be given back, as a sentence. */
+async function notTheirs(deps: Deps, connector: Connector, input: AccessInput): Promise<string | null> {
+  const found = await findOne(deps, `id:${input.leaverId}`);
+  if ('sentence' in found) return found.sentence;
+  const users = input.accounts.flatMap(({ identities }) => identities.user ?? []);
+  const now = await (await recogniserOf(deps, found.person)).in(connector, { user: users });
+  if (now.kind !== 'found')
+    return `${connector.title}: it is no longer certain who ${found.person.name} is there.`;
+  const news = now.accounts.warnings?.filter(warning => !input.warnings.includes(warning)) ?? [];
+  return news.length > 0 ? `${news.join(' ')} It is left as it is.` : null;
 }
 
 async function recordAccess(deps: Deps, input: AccessInput, access: string): Promise<void> {

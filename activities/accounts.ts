@@ -37,6 +37,8 @@ export interface ResolvedAccounts {
   requester: Participant;
   /** Every system that could be asked, also those without an account. */
   accounts: SystemAccounts[];
+  /** Those of them whose block is ours, by this run or an earlier one. */
+  blockedByUs: SystemAccounts[];
   findings: Finding[];
   /** How long people are waited for until a plan pins a policy. */
   patience: PatienceOfWaits;
@@ -47,7 +49,15 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
   const patience = deps.policy.waiting;
   if ('objection' in people) {
     const { leaver, requester } = input;
-    return { objection: people.objection, leaver, requester, accounts: [], findings: [], patience };
+    return {
+      objection: people.objection,
+      leaver,
+      requester,
+      accounts: [],
+      blockedByUs: [],
+      findings: [],
+      patience,
+    };
   }
   const { person, leaver, requester } = people;
   await deps.store.runs.open(
@@ -83,6 +93,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
       requester,
       patience,
       accounts: [],
+      blockedByUs: [],
       findings: unknown.map(system => ({
         code: 'system-unreachable',
         system,
@@ -100,6 +111,11 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
     requester,
     patience,
     accounts: each.flatMap(one => one.found ?? []),
+    blockedByUs: await ours(
+      deps,
+      person,
+      each.flatMap(one => one.found ?? []),
+    ),
     findings: each.flatMap(one => one.findings),
   };
 }
@@ -129,6 +145,22 @@ async function peopleOf(
     return { objection: 'The directory no longer says that the requester is who asked: start again.' };
   const objection = mayRequest(leaver, asking.person);
   return objection ? { objection } : { person: found.person, leaver, requester };
+}
+
+/** Whose block it is says the ledger; that it still stands, the reading. */
+async function ours(deps: Deps, person: Person, all: readonly SystemAccounts[]): Promise<SystemAccounts[]> {
+  const blocks = await deps.store.ledger.blocked(person);
+  return all.flatMap(({ system, accounts }) => {
+    const blocked = accounts.filter(
+      account =>
+        account.active &&
+        account.blocked &&
+        blocks.some(
+          one => one.system === system && one.identities.user?.[0] === account.identities.user?.[0],
+        ),
+    );
+    return blocked.length > 0 ? [{ system, accounts: blocked }] : [];
+  });
 }
 
 /** One system out of reach must not hide what the others say. */

@@ -3,7 +3,7 @@
  * `domain/planning.ts` what follows from it, and writes the manifest. Nothing in a target system is changed.
  */
 import type { Connector } from '../connectors/connector.js';
-import { accountsIn } from '../domain/accounts.js';
+import { accountsIn, existing } from '../domain/accounts.js';
 import { type Cause, tooFew } from '../domain/approvers.js';
 import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
 import { canonicalJson, gaining, type Plan, type PlanStep } from '../domain/plan.js';
@@ -121,7 +121,7 @@ async function gather(
       accounts: there,
       others: others ?? [],
       warnings: warnings ?? [],
-      accountExpected: there.length > 0 || (await mayBeAbsent(connector, recogniser)),
+      accountExpected: existing(there).length > 0 || (await mayBeAbsent(connector, recogniser)),
       inventory: inventories.find(one => one.system === system)?.inventory ?? [],
     });
   }

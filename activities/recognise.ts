@@ -43,21 +43,23 @@ export class Recogniser {
     const found = await connector.resolveAccounts(sought, pinned, whenAbandoned());
     if (found.kind !== 'found') return found;
     const { accounts, others, strangers } = found;
-    const warnings = await Promise.all(strangers.map(one => this.#whose(connector, one)));
+    const said = await Promise.all(strangers.map(one => this.#whose(connector, one)));
+    const warnings = said.filter(warning => warning !== null);
     return { kind: 'found', accounts: { system, accounts: inOrder(accounts), others, warnings } };
   }
 
-  /** An account that somebody named although no rule says that it is this person's. */
-  async #whose({ system, title }: Connector, { id, label, known }: Stranger): Promise<string> {
+  /** What somebody named although no rule says that it is this person's; null where the directory says so. */
+  async #whose({ system, title }: Connector, { id, label, known }: Stranger): Promise<string | null> {
     const directory = await directoryOf(this.deps);
     const asked = system === this.deps.systems.directory ? [{ by: 'id' as const, value: id }] : known;
     for (const query of asked) {
       const people = await directory.findPeople(query, whenAbandoned());
       const others = people.filter(({ human }) => human !== this.person.human);
       const names = others.map(({ name, id: other }) => `${name} (id:${other})`).join(', ');
-      if (names) return `${title}: the account ${label} belongs to ${names} by its ${SAYS[query.by]}.`;
+      if (names) return `${title}: ${label} belongs to ${names} by its ${SAYS[query.by]}.`;
+      if (people.length > 0) return null;
     }
-    return `${title}: no rule says that the account ${label} is ${this.person.name}'s: an operator named it.`;
+    return `${title}: no rule says that ${label} is ${this.person.name}'s: an operator named it.`;
   }
 }
 

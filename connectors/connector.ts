@@ -289,4 +289,6 @@ export interface Problem {
 export interface Check {
   /** Resolves the catalog against the live system: names, types, conditions, rights. Empty = fine. */
   check(signal?: AbortSignal): Promise<Problem[]>;
+  /** What makes nobody wrong and somebody slow or doubtful: people whom no rule can find, for one. */
+  doubts(signal?: AbortSignal): Promise<Problem[]>;
 }

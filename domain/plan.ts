@@ -3,7 +3,7 @@
  * and the same digest.
  */
 
-import { sayOther } from './accounts.js';
+import { existing, sayOther } from './accounts.js';
 import type { Assignment } from './assign.js';
 import { HandoverFailure } from './failure.js';
 import type { Departure, Disposition, Mode, Successor, SystemAccounts } from './model.js';
@@ -198,7 +198,7 @@ export function toAcknowledge(
   const absent = plan.accounts
     .filter(
       ({ system, accounts }) =>
-        accounts.length === 0 && !plan.systems.find(one => one.system === system)?.accountExpected,
+        existing(accounts).length === 0 && !plan.systems.find(one => one.system === system)?.accountExpected,
     )
     .map(({ system }) => ({
       subject: accountSubject(system),

@@ -100,7 +100,7 @@ export function draftOf(facts: Facts): Draft {
       system: one.system,
       title: one.title,
       catalog: one.catalog,
-      accountExpected: one.accounts.length > 0 || one.accountExpected,
+      accountExpected: existing(one.accounts).length > 0 || one.accountExpected,
       switchOff: switchOffOf(one, mode),
     })),
     steps: planned.flatMap(one => one.steps),

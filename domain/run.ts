@@ -180,7 +180,7 @@ export interface Run {
   access: Record<string, Access>;
   /** The accounts as they were resolved last, also before there is a plan. */
   accounts: SystemAccounts[];
-  /** Accounts in which this run itself blocked sign-in: only these are given back. */
+  /** Accounts whose block is ours, by this run or an earlier one: only these are given back. */
   blockedByUs: SystemAccounts[];
   /** Why sign-in could not be blocked, by system. */
   blockProblems: Record<string, string>;
@@ -375,14 +375,14 @@ export function notSwitchedOff(run: Pick<Run, 'access'>): string[] {
 }
 
 /**
- * Systems in which an account is blocked: where sign-in is, and where a block of ours stands beside one that
- * failed.
+ * Systems in which a block of ours stands, be it beside one that failed: what others have blocked is not ours
+ * to keep or to give back.
  */
-export function blockedSystems(run: Pick<Run, 'access' | 'blockedByUs' | 'blockProblems'>): string[] {
-  const isPartly = (system: string): boolean =>
-    own(run.blockProblems, system) !== undefined && run.blockedByUs.some(one => one.system === system);
+export function blockedSystems(run: Pick<Run, 'access' | 'blockedByUs'>): string[] {
+  const isOurs = (system: string): boolean =>
+    run.blockedByUs.some(one => one.system === system && one.accounts.length > 0);
   return Object.entries(run.access)
-    .filter(([system, access]) => access === 'blocked' || (access === 'open' && isPartly(system)))
+    .filter(([system, access]) => (access === 'blocked' || access === 'open') && isOurs(system))
     .map(([system]) => system);
 }
 

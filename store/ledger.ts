@@ -93,6 +93,8 @@ export interface Ledger {
   all(offboarding: string): Promise<Receipt[]>;
   /** Items changed per step, over what is done in an offboarding. */
   changed(offboarding: string): Promise<Record<string, number>>;
+  /** Accounts of this human being whose access we changed last by a block, over all their offboardings. */
+  blocked(leaver: { id: string; human: string }): Promise<{ system: string; identities: Identities }[]>;
   /** Sums over what is done in one step, every revision of the plan included. */
   totals(offboarding: string, step: string): Promise<StepTotals>;
   /** The before-images that a receipt names, in their order; null for one that was purged. */
@@ -214,6 +216,22 @@ export function ledgerOf(pool: Pool): Ledger {
         [offboarding],
       );
       return Object.fromEntries(rows.map(row => [row.step as string, row.changed as number]));
+    },
+    async blocked({ id, human }) {
+      const { rows } = await pool.query(
+        `select system, accounts from (
+           select distinct on (split_part(r.step, '/', 1), r.accounts::json -> 0 ->> 'user')
+                  split_part(r.step, '/', 1) as system, r.accounts, r.did
+             from handover.receipts r join handover.offboardings o on o.id = r.offboarding
+            where (o.leaver = $1 or o.human = $2) and r.manifest = r.offboarding and r.state = 'done' and r.changed > 0
+            order by 1, r.accounts::json -> 0 ->> 'user', r.at desc) as last
+          where did = 'block'`,
+        [id, human],
+      );
+      return rows.map(row => ({
+        system: row.system as string,
+        identities: (JSON.parse(row.accounts as string) as Identities[])[0]!,
+      }));
     },
     async totals(offboarding, step) {
       const receipts = await select(

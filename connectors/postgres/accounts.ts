@@ -3,12 +3,13 @@
  * not, and who must not be touched.
  */
 import { HandoverFailure } from '../../domain/failure.js';
-import { folded, isBlank, sayDifference } from '../../domain/fold.js';
+import { type Fold, folded, isBlank, sayDifference } from '../../domain/fold.js';
 import type { Account, Identities, Known, Sought } from '../../domain/model.js';
 import { own } from '../../domain/own.js';
 import type { AccountResolution, Guard } from '../connector.js';
 import { andWhen, type Binder, type BoundIdentity, type BoundPeople } from './binding.js';
 import { Placeholders, quote, quoteTable } from './names.js';
+import { looselyOwned, nearOwners } from './near.js';
 import { knownSql, matching, NEARLY } from './people.js';
 import type { Transaction } from './session.js';
 import type { Target } from './target.js';
@@ -77,14 +78,45 @@ export function resolveAccounts(
           label: id,
           gone: true,
         });
-      const strangers = without(chosen, sure).map(({ id, label, known }) => ({ id, label, known }));
-      return { kind: 'found', accounts, others: [...others, ...values.others], strangers };
+      const strangers = [
+        ...without(chosen, sure).map(({ id, label, known }) => ({
+          id,
+          label: `the account ${label}`,
+          known,
+        })),
+        ...values.named.map(({ name, value }) => ({
+          id: `${name} ${value}`,
+          label: `the ${name} ${value}`,
+          known: asKnown(value),
+        })),
+      ];
+      const isElses = async (name: string, value: string): Promise<boolean> => {
+        const identity = identities.find(one => one.name === name);
+        return identity
+          ? (
+              await holdersOf(
+                tx,
+                people,
+                identity,
+                value,
+                chosen.map(({ id }) => id),
+              )
+            ).length > 0
+          : (await search.byKey([value])).length > 0;
+      };
+      const fold = (folds: readonly Fold[]) => binding.binder.folding(folds);
+      const nearly = await nearOwners(tx, looselyOwned(binding), accounts, fold, isElses);
+      return { kind: 'found', accounts, others: [...others, ...values.others, ...nearly], strangers };
     });
   });
 }
 
 const without = <C extends Candidate>(some: readonly C[], others: readonly Candidate[]): C[] =>
   some.filter(one => !others.some(other => other.id === one.id));
+
+/** Whose a value is, the directory may know by any of its kinds. */
+const asKnown = (value: string): Known[] =>
+  (['email', 'login', 'number'] as const).map(by => ({ by, value }));
 
 const asCandidate = ({ id, label }: Candidate): { id: string; label: string } => ({ id, label });
 
@@ -215,6 +247,8 @@ function refuseUnknown(target: Target, pinned: Identities, identities: BoundIden
 type Values =
   | {
       held: Map<string, Record<string, readonly string[]>>;
+      /** What an operator named beside what the system ties to the accounts. */
+      named: { name: string; value: string }[];
       others: { id: string; label: string; why: string }[];
     }
   | Extract<AccountResolution, { kind: 'ambiguous' }>;
@@ -237,6 +271,7 @@ async function valuesOfAccounts(
   const theirs = [...users, ...sure.map(({ id }) => id)];
   const held = new Map(users.map(user => [user, { user: [user] } as Record<string, readonly string[]>]));
   const others: { id: string; label: string; why: string }[] = [];
+  const named: { name: string; value: string }[] = [];
   for (const identity of identities) {
     const { name } = identity;
     const said = own(pinned, name);
@@ -252,7 +287,8 @@ async function valuesOfAccounts(
       continue;
     }
     const loose: string[] = [];
-    for (const value of new Set([...(said ?? []), ...(own(remembered, name) ?? [])])) {
+    const before = own(remembered, name) ?? [];
+    for (const value of new Set([...(said ?? []), ...before])) {
       if (values.includes(value) || isBlank(value)) continue;
       const holders = await holdersOf(tx, people, identity, value, theirs);
       if (holders.length === 0 && (said?.includes(value) !== true || (await mayBeNamed(tx, identity, value))))
@@ -272,6 +308,7 @@ async function valuesOfAccounts(
           why: `The ${name} of an account of theirs is also that of ${other.label}: nobody can tell whose things bear it. Name it if they are this person's, or give [] if none is.`,
         };
     }
+    named.push(...loose.filter(value => !before.includes(value)).map(value => ({ name, value })));
     const [first] = users;
     for (const user of users) {
       const tied = owned.filter(one => one.user === user).map(({ value }) => value);
@@ -279,7 +316,7 @@ async function valuesOfAccounts(
       if (all.length > 0) held.get(user)![name] = all;
     }
   }
-  return { held, others };
+  return { held, named, others };
 }
 
 /** What the system ties to these accounts; an empty value is none. */

@@ -226,9 +226,10 @@ async function settleRest(
   return tally.outcome();
 }
 
-type Fate = 'gone' | 'taken' | 'closed' | 'ineligible' | 'stays';
+type Fate = 'gone' | 'nobody' | 'taken' | 'closed' | 'ineligible' | 'stays';
 const KIND: Record<Fate, ItemException['kind']> = {
   gone: 'gone',
+  nobody: 'gone',
   taken: 'taken',
   closed: 'gone',
   ineligible: 'ineligible',
@@ -236,6 +237,7 @@ const KIND: Record<Fate, ItemException['kind']> = {
 };
 const WHY: Record<Fate, string> = {
   gone: 'it no longer exists',
+  nobody: 'nobody owns it any more',
   taken: 'somebody else owns it now',
   closed: "it no longer matches the category's condition",
   ineligible: '',

@@ -13,6 +13,7 @@ import { guards, readAccount, resolveAccounts } from './accounts.js';
 import type { Catalog } from './catalog.js';
 import { change } from './change.js';
 import { check } from './check.js';
+import { doubts } from './doubts.js';
 import { fateOf } from './fate.js';
 import { inventory } from './inventory.js';
 import { ineligible, items, load } from './items.js';
@@ -70,6 +71,7 @@ export function createPostgresConnector(
     ineligible: (accounts, category, taker, keys, signal) =>
       ineligible(target, accounts, category, taker, keys, signal),
     check: signal => check(target, signal),
+    doubts: signal => doubts(target, signal),
     apply: (work, witness, signal) =>
       work.kind === 'batch' ? change(target, work, witness, signal) : flip(target, work, witness, signal),
     fateOf: (work, intent, signal) => fateOf(target, work, intent, signal),

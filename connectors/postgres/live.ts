@@ -45,8 +45,10 @@ export interface LiveTable {
   hasDeferred: boolean;
   rowSecurity: boolean;
   mayDelete: boolean;
-  /** By the database's own statistics. */
+  /** By the database's own statistics; negative where there are none. */
   rows: number;
+  /** Columns that come first in an index over all rows. */
+  leads: string[];
 }
 
 export interface LiveSchema {
@@ -68,6 +70,7 @@ interface FoundTable {
   row_security: boolean;
   may_delete: boolean;
   rows: number;
+  leads: string[] | null;
   utf8: boolean;
   columns: FoundColumn[];
   unique: { columns: (string | null)[]; where: string | null }[];
@@ -101,6 +104,10 @@ SELECT w.schema || '.' || w.name AS name, c.oid::text AS oid, c.relkind::text AS
        coalesce(pg_catalog.row_security_active(c.oid), false) AS row_security,
        coalesce(pg_catalog.has_table_privilege(c.oid, 'DELETE'), false) AS may_delete,
        coalesce(c.reltuples, 0)::float8 AS rows, pg_catalog.getdatabaseencoding() = 'UTF8' AS utf8,
+       (SELECT json_agg(DISTINCT a.attname) FROM pg_catalog.pg_index i
+          JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid AND x.relam = 403
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+         WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL) AS leads,
        coalesce(cols.list, '[]') AS columns,
        coalesce(uniques.list, '[]') AS unique
   FROM unnest($1::text[], $2::text[]) AS w(schema, name)
@@ -198,6 +205,7 @@ function toTable(t: FoundTable, oid: string): LiveTable {
     rowSecurity: t.row_security,
     mayDelete: t.may_delete,
     rows: t.rows,
+    leads: t.leads ?? [],
   };
 }
 

@@ -217,6 +217,7 @@ export function classifyStatement(
   return {
     text: `SELECT ho_batch.ho_key::text AS key, ${batch.assignment === null ? '0' : 'ho_batch.ho_i'} AS taker,
        CASE WHEN ${c.alias}.tableoid IS NULL THEN 'gone'
+            WHEN ${c.alias}.${quote(c.owner.name)} IS NULL THEN 'nobody'
             WHEN (${ownedByAny(c, batch.owners, parts.bind)}) IS NOT TRUE THEN 'taken'
             ${c.spec.when === undefined ? '' : `WHEN (${c.spec.when}) IS NOT TRUE THEN 'closed'`}
             ${must ? `WHEN (${must}) IS NOT TRUE THEN 'ineligible'` : ''}

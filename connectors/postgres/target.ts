@@ -35,10 +35,15 @@ export class BoundCatalog {
         `${catalog.system}: the catalog has no category ${name}; known are ${Object.keys(catalog.categories).join(', ')}`,
       );
     }
-    if (!this.#categories.has(name)) this.#categories.set(name, this.binder.category(name));
-    const bound = this.#categories.get(name);
+    const bound = this.fitting(name);
     if (!bound) throw this.#unfit(`the category ${name}`, ['categories', name]);
     return bound;
+  }
+
+  /** The category where it fits the live database, else null: for looks at all of them that go on without. */
+  fitting(name: string): BoundCategory | null {
+    if (!this.#categories.has(name)) this.#categories.set(name, this.binder.category(name));
+    return this.#categories.get(name) ?? null;
   }
 
   people(): BoundPeople {

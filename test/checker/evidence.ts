@@ -109,7 +109,7 @@ export interface Told {
   offboarding: string;
   leaver: string;
   /** Who the leaver is in each system, for a run that never got as far as a plan. */
-  known: Record<SystemName, string | null>;
+  known: Record<SystemName, readonly string[]>;
   plans: PlanRow[];
   /** What the catalogs do that the plans name. */
   catalogs: { digest: string; system: string; body: string }[];
@@ -197,7 +197,7 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
       return {
         offboarding,
         leaver,
-        known: { crm: leaver, desk: agentOf(before, leaver) },
+        known: { crm: entriesOf(before, leaver), desk: agentsOf(before, leaver) },
         plans: parsed,
         catalogs: await all('select digest, system, body from handover.catalogs where digest = any($1)', [
           parsed.flatMap(row => row.plan.systems.map(one => one.catalog)),
@@ -238,9 +238,16 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
   );
 }
 
+/** Every entry of the same human being. */
+function entriesOf(before: Before, person: string): string[] {
+  const number = before.crm.people!.get(person)?.person_no;
+  const same = [...before.crm.people!.values()].filter(one => number && one.person_no === number);
+  return [...new Set([person, ...same.map(one => one.id!)])];
+}
+
 /** By e-mail, as people know each other. */
-function agentOf(before: Before, person: string): string | null {
+function agentsOf(before: Before, person: string): string[] {
   const email = before.crm.people!.get(person)?.email?.toLowerCase();
   const agents = [...before.desk.agents!.values()].filter(agent => agent.email?.toLowerCase() === email);
-  return agents[0]?.id ?? null;
+  return agents.slice(0, 1).map(agent => agent.id!);
 }

@@ -78,8 +78,7 @@ function transactionOf({ mark }: ReceiptRow): bigint {
 /** The values that stand for this run's leaver in the owner columns of a system: one for each account. */
 export function leaverIn(run: Told, system: SystemName): Set<string | null> {
   const there = run.plans.at(-1)?.plan.accounts.find(one => one.system === system);
-  const known = run.known[system];
-  if (!there) return new Set(known === null ? [] : [known]);
+  if (!there) return new Set(run.known[system]);
   return new Set(there.accounts.flatMap(account => account.identities.user ?? []));
 }
 

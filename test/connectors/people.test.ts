@@ -212,6 +212,11 @@ describe('accounts', () => {
       kind: 'found',
       accounts: [{ identities: { employee: ['903', '904', '905'] } }],
     });
+    expect(await bob({ employee: ['905'] })).toMatchObject({
+      strangers: [
+        { id: 'employee 905', known: [{ by: 'email', value: '905' }, { by: 'login' }, { by: 'number' }] },
+      ],
+    });
     expect(await bob({ employee: [] })).toMatchObject({
       kind: 'found',
       accounts: [{ identities: { user: ['2'] } }],
@@ -361,7 +366,7 @@ describe('accounts', () => {
     expect(await connector.resolveAccounts(person('d', 'alice@example.com'), { user: ['2'] })).toMatchObject({
       accounts: [{ label: 'Bob (2)' }],
       others: [{ id: '1', why: 'it fits as well' }],
-      strangers: [{ id: '2', label: 'Bob (2)', known: [{ by: 'email' }, { by: 'login' }] }],
+      strangers: [{ id: '2', label: 'the account Bob (2)', known: [{ by: 'email' }, { by: 'login' }] }],
     });
   });
 

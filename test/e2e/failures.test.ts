@@ -339,7 +339,10 @@ test('a skip waives what was shown and nothing that comes later', async () => {
 
 // --- accounts that others switch ---------------------------------------------------------------------------
 test('inactive everywhere already: the mode says so, and what they still own is handed over', async () => {
-  await crm(`update people set status = 'inactive' where id = $1`, [small.cast.alice.id]);
+  await crm(`update people set status = 'inactive' where id in ($1, $2)`, [
+    small.cast.alice.id,
+    small.cast.alias.id,
+  ]);
   await desk(`update agents set status = 'inactive' where id = 17`);
   const { status } = await handOver(small);
   expect(status).toMatchObject({
@@ -402,7 +405,10 @@ test('switched on again in one system, while the plan waits or in the middle: it
 });
 
 test('switched on again after it was off everywhere: the plan that switches nobody off is open again', async () => {
-  await crm(`update people set status = 'inactive' where id = $1`, [small.cast.alice.id]);
+  await crm(`update people set status = 'inactive' where id in ($1, $2)`, [
+    small.cast.alice.id,
+    small.cast.alias.id,
+  ]);
   await desk(`update agents set status = 'inactive' where id = 17`);
   const run = await approvedButHeld();
   await desk(`update agents set status = 'active' where id = 17`);

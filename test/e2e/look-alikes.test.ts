@@ -211,6 +211,15 @@ test('an account that another person’s run would switch off is named as theirs
   expect(status.state).toBe('awaiting-approval');
 });
 
+test('an owner that an operator named beside the account is shown with whose it is', async () => {
+  await it.board(`delete from members where id = 19; insert into pins values (1, 'kim@corp.example')`);
+  const status = await it.ask({ identities: { board: { mail: 'kim@corp.example' } } });
+  expect(tree(status).join('\n')).toMatch(
+    /! Board: the mail kim@corp\.example belongs to Kim Kern \(id:\d+\) by its e-mail\./,
+  );
+  expect(status.state).toBe('awaiting-approval');
+});
+
 test('what a first run lost sight of is still counted by the second', async () => {
   await it.staff(
     `insert into nicknames values ('zoe.miller', :zoe); insert into drafts values (1, 'zoe.miller')`,

@@ -220,6 +220,77 @@ test('sign-in is given back although there never was a plan', async () => {
   expect(await statusOf()).toEqual(['active', 'active']);
 });
 
+test('an account that others have switched off since is not switched on again, and it is said', async () => {
+  const run = await start(small, { departure: 'unplanned' });
+  await planned(small, run);
+  await small.db.desk.query(`update agents set status = 'inactive' where id = 17`);
+  await must(small, run, 'cancel', 'olivia', { access: 'restore' });
+  expect(await result(run)).toMatchObject({
+    access: { crm: 'open', desk: 'blocked' },
+    sentence: expect.stringMatching(
+      /Small desk: switched off by somebody since, and left as it is: Alice Anders \(17\)/,
+    ),
+  });
+  expect(await statusOf()).toEqual(['active', 'inactive']);
+});
+
+test('an account that is somebody else’s by now is not given back', async () => {
+  const run = await start(small, { departure: 'unplanned' });
+  await planned(small, run);
+  await small.db.desk.query(`update agents set email = 'gone@small.example' where id = 19`);
+  await small.db.desk.query('update agents set email = $1 where id = 17', [mail(small, 'bob')]);
+  await must(small, run, 'cancel', 'olivia', { access: 'restore' });
+  expect(await result(run)).toMatchObject({
+    access: { crm: 'open', desk: 'blocked' },
+    sentence: expect.stringMatching(
+      /the account Alice Anders \(17\) belongs to Bob Brook \(id:\d+\) by its e-mail/,
+    ),
+  });
+  expect(await statusOf()).toEqual(['active', 'locked']);
+});
+
+test('what somebody else has blocked is not ours: a cancellation need not say what becomes of it', async () => {
+  await crm(`update people set status = 'suspended' where id in ($1, $2)`, [
+    small.cast.alice.id,
+    small.cast.alias.id,
+  ]);
+  const run = await start(small);
+  expect(await planned(small, run)).toMatchObject({
+    access: { crm: 'blocked', desk: 'open' },
+    blockedByUs: [],
+  });
+  await must(small, run, 'cancel', 'olivia');
+  expect(await result(run)).toMatchObject({ outcome: 'cancelled' });
+  expect(await statusOf()).toEqual(['suspended', 'active']);
+});
+
+test('a block outlives its run and is remembered: a later run gives it back', async () => {
+  const first = await start(small, { departure: 'unplanned' });
+  await planned(small, first);
+  await must(small, first, 'cancel', 'olivia', { access: 'keep' });
+  await result(first);
+  const second = await start(small, { departure: 'unplanned' });
+  const status = await planned(small, second);
+  expect(status.blockedByUs.map(({ system }) => system).sort()).toEqual(['crm', 'desk']);
+  await must(small, second, 'cancel', 'olivia', { access: 'restore' });
+  expect(await result(second)).toMatchObject({ access: { crm: 'open', desk: 'open' } });
+  expect(await statusOf()).toEqual(['active', 'active']);
+});
+
+test('an old receipt is no block: what somebody has unblocked is read, and blocked again', async () => {
+  const run = await start(small, { departure: 'unplanned' });
+  await planned(small, run);
+  await small.db.desk.query(`update agents set status = 'active' where id = 17`);
+  await must(small, run, 'amend', 'olivia', { effectiveAt: new Date(Date.now() + 86_400_000).toISOString() });
+  const status = await waitFor(
+    small,
+    run,
+    ({ revision, state }) => revision === 2 && state === 'awaiting-approval',
+  );
+  expect(status).toMatchObject({ access: { crm: 'blocked', desk: 'blocked' } });
+  expect(await statusOf()).toEqual(['suspended', 'locked']);
+});
+
 // --- Dates -------------------------------------------------------------------------------------------------
 test('an approved run waits for its date and starts by itself', async () => {
   const at = new Date(Date.now() + 3_000);

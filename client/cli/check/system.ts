@@ -19,6 +19,7 @@ export async function checkSystem(
       mend: 'Mend the catalog, or the rights of the role it connects as; running workers take a corrected catalog up by themselves.',
     }));
   }
+  const doubts = (await connector.doubts?.()) ?? [];
   const lacks = [
     connector.access.block === 'system' ? '' : 'block sign-in',
     connector.access.deactivate === 'system' ? '' : 'switch accounts off',
@@ -29,6 +30,9 @@ export async function checkSystem(
       state: 'fine',
       says: `${connector.title}: the catalog fits, ${connector.categories.length} categories`,
     },
+    ...doubts.map(
+      ({ where, message }): Finding => ({ what: system, state: 'warning', says: `${where}: ${message}.` }),
+    ),
     ...lacks.map(
       (verb): Finding => ({
         what: system,

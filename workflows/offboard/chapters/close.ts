@@ -37,26 +37,33 @@ async function endCancelled(desk: Desk): Promise<void> {
   const { run } = desk;
   if (run.turn?.kind !== 'cancel') return;
   const { by, access } = run.turn;
-  if (access === 'restore') await restore(desk);
+  const kept = access === 'restore' ? await restore(desk) : [];
   const who = by ? `by ${by.name}` : 'in Temporal';
-  desk.change({ sentence: `Cancelled ${who}. ${doneSoFar(run)}${blockNote(run)}` });
+  desk.change({
+    sentence: `Cancelled ${who}. ${doneSoFar(run)}${blockNote(run)}${kept.map(why => ` ${why}`).join('')}`,
+  });
 }
 
-/** Gives back only what this run took: an account that others had blocked stays blocked. */
-async function restore(desk: Desk): Promise<void> {
+/** Gives back only what is ours: an account that others had blocked stays blocked. Answers why one was not. */
+async function restore(desk: Desk): Promise<string[]> {
   const { run } = desk;
   desk.change({ turns: run.turns + 1 });
-  for (const { system } of run.accounts) {
+  const kept: string[] = [];
+  for (const { system, warnings = [] } of run.accounts) {
     const accounts = run.blockedByUs.flatMap(one => (one.system === system ? one.accounts : []));
     if (accounts.length === 0 || run.access[system] === 'deactivated') continue;
-    const input = { offboardingId: run.offboardingId, system, accounts, turn: run.turns };
+    const { offboardingId, leaver, turns: turn } = run;
+    const input = { offboardingId, leaverId: leaver.id, system, accounts, warnings, turn };
     const restored = await ask(quick.restoreAccess, `Give sign-in back in ${system}`, input);
     if (restored.ok && restored.value.access === 'open')
       desk.change({
         access: { ...run.access, [system]: 'open' },
         blockedByUs: run.blockedByUs.filter(one => one.system !== system),
       });
+    const problem = restored.ok ? restored.value.message : restored.sentence;
+    if (problem) kept.push(problem);
   }
+  return kept;
 }
 
 /** What the ledger says, also of an activity whose answer never came. */

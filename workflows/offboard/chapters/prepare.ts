@@ -96,12 +96,20 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
     },
   );
   if (!resolved.ok || resolved.value.objection) return resolved;
-  const { leaver, requester, accounts, patience } = resolved.value;
+  const { leaver, requester, accounts, blockedByUs, patience } = resolved.value;
   const access = Object.fromEntries(
     accounts.map((one): [string, Access] => [one.system, accessOf(run, one)]),
   );
   const humans = met(run.humans ?? {}, [leaver, requester]);
-  desk.change({ leaver, requester, humans, patience, access: { ...run.access, ...access }, accounts });
+  desk.change({
+    leaver,
+    requester,
+    humans,
+    patience,
+    access: { ...run.access, ...access },
+    accounts,
+    blockedByUs,
+  });
   return resolved;
 }
 
@@ -135,8 +143,9 @@ async function blockAll(desk: Desk, all: readonly SystemAccounts[]): Promise<voi
   await Promise.all(
     all
       .filter(({ system }) => run.access[system] === 'open')
-      .map(async ({ system, accounts }) => {
-        const input = { offboardingId: run.offboardingId, system, accounts, turn };
+      .map(async ({ system, accounts, warnings = [] }) => {
+        const { offboardingId, leaver } = run;
+        const input = { offboardingId, leaverId: leaver.id, system, accounts, warnings, turn };
         const blocked = await ask(quick.blockAccess, `Block sign-in in ${system}`, input);
         if (blocked.ok && blocked.value.ours.length > 0)
           desk.change({ blockedByUs: [...run.blockedByUs, { system, accounts: blocked.value.ours }] });
