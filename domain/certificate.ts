@@ -6,6 +6,7 @@ import { leastSure, type Sure } from './effect.js';
 import type { Outcome } from './model.js';
 import { isEffect, type PlanStep } from './plan.js';
 import { departure, mode, type Run, type StepProgress } from './run.js';
+import { stays } from './stays.js';
 
 /** What the certificate and the chain's last entry need to know of a receipt. */
 export interface ReceiptSummary {
@@ -74,6 +75,7 @@ export function certificateOf(
     approvals: run.approvals,
     confirmedBy: run.confirmedBy,
     waivers: run.waivers,
+    stays: stays(run),
     proofs: run.proofs,
     coverage: 'not checked',
     times: run.times,

@@ -100,7 +100,8 @@ function stepLine(step: StepView): string {
       const said =
         step.acknowledgedBy === null ? 'to be acknowledged' : `acknowledged by ${step.acknowledgedBy}`;
       const mark = step.acknowledgedBy === null ? '' : '✓ ';
-      const line = plain(`${mark}${number(step.count)} ${step.title}: ${said}${due}`);
+      const why = step.reason ? ` (${step.reason})` : '';
+      const line = plain(`${mark}${number(step.count)} ${step.title}: ${said}${due}${why}`);
       return `${line}${step.page ? ` ([open](${step.page}))` : ''}`;
     }
     case 'kept':

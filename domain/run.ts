@@ -161,6 +161,8 @@ export interface Run {
   humans: Humans;
   confirmedBy: Signer | null;
   acknowledgements: Record<string, Acknowledgement>;
+  /** What the steps that leave something with the leaver held at the last look at everything. */
+  held: Record<string, number>;
   /** Manual categories that gained keys since they were acknowledged: what people are shown now. */
   shown: Record<string, { frozen: string; count: number }>;
   steps: Record<string, StepProgress>;
@@ -228,6 +230,7 @@ export function newRun(given: {
     humans: met({}, [given.leaver, given.requester]),
     confirmedBy: null,
     acknowledgements: {},
+    held: {},
     shown: {},
     steps: {},
     waivers: {},
@@ -388,22 +391,6 @@ export function failedSteps(run: Pick<Run, 'steps'>): string[] {
   return Object.entries(run.steps)
     .filter(([, progress]) => progress.state === 'failed')
     .map(([id]) => id);
-}
-
-/** Items that approved skips leave with the leaver. */
-export function waivedItems(run: Deciding): number {
-  return Object.values(run.waivers).reduce(
-    (sum, waiver) => sum + (isWaived(run, waiver.step) ? waiver.leftover.count : 0),
-    0,
-  );
-}
-
-/** What can be said once every step is completed or skipped: a skip is never "everything". No full stop. */
-export function handedOver(run: Deciding): string {
-  const left = waivedItems(run);
-  return left > 0
-    ? `Everything is handed over except ${items(left)}, left by approved skips`
-    : 'Everything is handed over';
 }
 
 /** Items that are still to be handed over by us, over all steps. */

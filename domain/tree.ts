@@ -68,7 +68,8 @@ function stepPieces(step: StepView): Piece[] {
     case 'manual': {
       const said =
         step.acknowledgedBy === null ? 'to be acknowledged' : `acknowledged by ${step.acknowledgedBy}`;
-      const what = `${number(step.count)} ${step.title}: ${said}${due}`;
+      const why = step.reason ? ` (${step.reason})` : '';
+      const what = `${number(step.count)} ${step.title}: ${said}${due}${why}`;
       return [piece('mark', step.acknowledgedBy === null ? '·' : '✓'), piece('words', ` ${what}`)];
     }
     case 'kept': {

@@ -62,7 +62,7 @@ export type StepView = {
   /** When the first of its items acts by itself, to the minute. */
   firesAt: string | null;
 } & (
-  | { kind: 'manual'; acknowledgedBy: string | null; page: string | null }
+  | { kind: 'manual'; acknowledgedBy: string | null; page: string | null; reason: string | null }
   | { kind: 'kept'; reason: string | null }
   | { kind: 'switch'; state: StepState; says: string | null }
   | { kind: 'effect'; state: StepState; takers: string; counted: string | null; says: string | null }
@@ -158,6 +158,7 @@ function stepView(run: Run, step: PlanStep): StepView {
       count: run.shown[step.id]?.count ?? step.baseline.count,
       acknowledgedBy: run.acknowledgements[step.id]?.by.name ?? null,
       page: step.page,
+      reason: step.reason,
     };
   }
   if (step.phase === 'keep') return { ...common, kind: 'kept', reason: step.reason };

@@ -21,6 +21,7 @@ import { nextMessages } from '../../domain/next.js';
 import { met } from '../../domain/people.js';
 import { type Decision, type DecisionName, parseDecision } from '../../domain/request.js';
 import { isStopping, mode, type Run, remainingItems, taking } from '../../domain/run.js';
+import { acceptedItems } from '../../domain/stays.js';
 import { dueAt, waitingNow, waitingOn, waitingView } from '../../domain/waiting.js';
 import { openInbox } from '../inbox.js';
 import { STATUS, type Status } from '../messages.js';
@@ -238,5 +239,6 @@ function attributesOf(run: Run): Record<string, string[] | number[] | Date[]> {
     OffboardingWaitingOn: [waitingOn(run)],
     OffboardingDue: due === null ? [] : [new Date(due)],
     OffboardingRemaining: [remainingItems(run)],
+    OffboardingAccepted: run.outcome ? [acceptedItems(run)] : [],
   };
 }

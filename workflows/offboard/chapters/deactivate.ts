@@ -2,7 +2,8 @@
 import type { DeactivateResult } from '../../../activities/deactivate.js';
 import { deactivateId } from '../../../domain/plan.js';
 import { judgeProof, switchedOnAgain } from '../../../domain/proof.js';
-import { handedOver, notSwitchedOff, type Run, waivedItems } from '../../../domain/run.js';
+import { notSwitchedOff, type Run } from '../../../domain/run.js';
+import { handedOver, stays } from '../../../domain/stays.js';
 import { ask, long } from '../../proxies.js';
 import { close, type Desk, type Happening } from '../desk.js';
 import { decided } from './decided.js';
@@ -36,7 +37,7 @@ export async function deactivate(desk: Desk): Promise<Happening> {
     });
   }
   desk.change({ times: { ...run.times, deactivated: new Date().toISOString() } });
-  const nothing = waivedItems(run) > 0 ? '' : ', nothing is left';
+  const nothing = stays(run).length > 0 ? '' : ', nothing is left';
   return close(
     'completed',
     `${handedOver(run)}${nothing}, and the leaver is switched off.${stillOn(run)}${tooLate(run)}`,
@@ -77,7 +78,7 @@ function tooLate(run: Run): string {
 async function whatIsLeft(desk: Desk): Promise<Happening | null> {
   const { run } = desk;
   const plan = run.plan!;
-  const { looks, unread } = await lookAtAll(run, 'Proof that nothing is left');
+  const { looks, unread } = await lookAtAll(desk, 'Proof that nothing is left');
   const off = plan.systems
     .map(({ system }) => system)
     .filter(system => run.steps[deactivateId(system)]?.state === 'completed');

@@ -10,7 +10,10 @@ import type { Desk, Happening } from '../desk.js';
 import { decided } from './decided.js';
 
 /** Looks at every system of the plan. A system that cannot be read is named, with the reason. */
-export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Look[]; unread: Unread[] }> {
+export async function lookAtAll(
+  { run, change }: Desk,
+  purpose: string,
+): Promise<{ looks: Look[]; unread: Unread[] }> {
   const plan = run.plan!;
   const present = plan.accounts.filter(({ accounts }) => accounts.length > 0);
   const all = await Promise.all(
@@ -25,8 +28,15 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
       }),
     ),
   );
+  const looks = all.flatMap(look => (look.ok ? look.value : []));
+  const staying = plan.steps.filter(
+    ({ id, phase }) => phase === 'manual' || phase === 'keep' || isWaived(run, id),
+  );
+  const counts = looks.flatMap(look => look.steps.map(({ step, count }) => [step, count] as const));
+  const held = Object.fromEntries(counts.filter(([step]) => staying.some(({ id }) => id === step)));
+  change({ held: { ...run.held, ...held } });
   return {
-    looks: all.flatMap(look => (look.ok ? look.value : [])),
+    looks,
     unread: all.flatMap((look, n) => (look.ok ? [] : { system: present[n]!.system, why: look.sentence })),
   };
 }
@@ -39,7 +49,7 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
 export async function lookAgain(desk: Desk): Promise<{ moved: Happening | null; inTheWay: string[] }> {
   const { run } = desk;
   const [{ looks, unread }, people] = await Promise.all([
-    lookAtAll(run, 'Has anything changed since the approval?'),
+    lookAtAll(desk, 'Has anything changed since the approval?'),
     standingNow(run),
   ]);
   const turn = decided(desk);

@@ -169,7 +169,16 @@ function adopt(desk: Desk, plan: Plan, reopened: readonly string[]): Happening {
       .filter(step => isEffect(step) || step.phase === 'deactivate')
       .map(step => [step.id, carried(run, step.id, step.baseline.count)]),
   );
-  desk.change({ plan, steps, acknowledgements, shown: {}, retries: 0, started: false, failedProofs: 0 });
+  desk.change({
+    plan,
+    steps,
+    acknowledgements,
+    shown: {},
+    held: {},
+    retries: 0,
+    started: false,
+    failedProofs: 0,
+  });
   if (plan.mode === 'preview')
     return close('previewed', 'This was a preview: nobody was asked and nothing was changed.');
   const items = plan.steps.filter(isEffect).reduce((sum, step) => sum + step.baseline.count, 0);
