@@ -1,4 +1,5 @@
 /** One offboarding as a value: everything that `status` shows and every decision is judged against. */
+import type { Sure } from './effect.js';
 import type {
   Departure,
   Finding,
@@ -40,6 +41,8 @@ export interface StepProgress {
   /** The remaining keys that a `skip` would waive, frozen under this digest. */
   leftover: { digest: string; count: number; sample: string[] } | null;
   exceptions: ItemException[];
+  /** How it is known what became of its effects; null where there were none. */
+  evidence: Sure | null;
 }
 
 /**
@@ -168,6 +171,8 @@ export interface Run {
   steps: Record<string, StepProgress>;
   waivers: Record<string, Waiver>;
   access: Record<string, Access>;
+  /** System → when it was looked at last: access and counts are as they were seen then. ISO 8601. */
+  observed: Record<string, string>;
   /** The accounts as they were resolved last, also before there is a plan. */
   accounts: SystemAccounts[];
   /** Accounts in which this run itself blocked sign-in: only these are given back. */
@@ -235,6 +240,7 @@ export function newRun(given: {
     steps: {},
     waivers: {},
     access: {},
+    observed: {},
     accounts: [],
     blockedByUs: [],
     blockProblems: {},
@@ -265,6 +271,7 @@ export function queuedStep(): StepProgress {
     remaining: null,
     leftover: null,
     exceptions: [],
+    evidence: null,
   };
 }
 

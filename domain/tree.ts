@@ -47,11 +47,12 @@ export function treeLines(view: View): Piece[][] {
     const last = n === view.systems.length - 1;
     lines.push([
       rail(last ? '└─ ' : '├─ '),
-      piece('words', `${system.title}${accountWords(system)}: ${system.access}`),
+      piece('words', `${system.title}${accountWords(system)}: ${system.access}${observedWords(system)}`),
     ]);
     system.steps.forEach((step, s) => {
       const end = s === system.steps.length - 1;
-      lines.push([rail(`${last ? '   ' : '│  '}${end ? '└─' : '├─'} `), ...stepPieces(step)]);
+      const known = step.evidence ? [piece('rail', ` · ${step.evidence}`)] : [];
+      lines.push([rail(`${last ? '   ' : '│  '}${end ? '└─' : '├─'} `), ...stepPieces(step), ...known]);
     });
   });
   return lines;
@@ -60,6 +61,11 @@ export function treeLines(view: View): Piece[][] {
 /** Which accounts, where that is not plain from the system alone. */
 export function accountWords({ accounts }: SystemView): string {
   return accounts.length > 0 ? ` (${accounts.join('; ')})` : '';
+}
+
+/** ", observed 2026-11-26 17:21" */
+export function observedWords({ observed }: SystemView): string {
+  return observed === null ? '' : `, observed ${observed}`;
 }
 
 function stepPieces(step: StepView): Piece[] {

@@ -4,6 +4,7 @@
  * to read a rendered text to know what it says.
  */
 import { accountsIn, sayAccount } from './accounts.js';
+import { type Evidence, evidenceNow } from './evidence.js';
 import { isOver } from './lifecycle.js';
 import type { Account, Outcome, RunState, StepState } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
@@ -51,6 +52,8 @@ export interface SystemView {
   /** Each account in words, where there are several, or several values of an identity. */
   accounts: string[];
   access: string;
+  /** When access and counts were seen to be so, to the minute; null = not yet. */
+  observed: string | null;
   steps: StepView[];
 }
 
@@ -61,6 +64,8 @@ export type StepView = {
   count: number;
   /** When the first of its items acts by itself, to the minute. */
   firesAt: string | null;
+  /** How it is known; null = nothing is claimed. */
+  evidence: Evidence | null;
 } & (
   | { kind: 'manual'; acknowledgedBy: string | null; page: string | null; reason: string | null }
   | { kind: 'kept'; reason: string | null }
@@ -92,6 +97,7 @@ export function viewOf(run: Run): View {
       title,
       accounts: severalAccounts(accountsIn(plan!.accounts, system)),
       access: accessWords(run, system),
+      observed: observedAt(run, system),
       steps: shownSteps(run, system).map(step => stepView(run, step)),
     })),
     refused: run.refused.slice(-5).reverse(),
@@ -143,6 +149,11 @@ function shownSteps(run: Run, system: string): PlanStep[] {
   });
 }
 
+function observedAt(run: Run, system: string): string | null {
+  const at = own(run.observed ?? {}, system);
+  return at === undefined ? null : minuteOf(at);
+}
+
 function stepView(run: Run, step: PlanStep): StepView {
   const progress = run.steps[step.id];
   const common = {
@@ -150,6 +161,7 @@ function stepView(run: Run, step: PlanStep): StepView {
     title: step.title,
     count: step.baseline.count,
     firesAt: step.firesAt ? minuteOf(step.firesAt) : null,
+    evidence: evidenceNow(run, step),
   };
   if (step.phase === 'manual') {
     return {

@@ -39,7 +39,7 @@ const small = useSmallWorld({
         arrived: 0,
         remaining: 0,
       } as const;
-      return { steps: { [lying]: { ...done, leftover: null, exceptions: [] } } };
+      return { steps: { [lying]: { ...done, leftover: null, exceptions: [], evidence: null } } };
     },
   }),
 });
@@ -306,6 +306,17 @@ test('refused items are shown with the reason; skipping them counts once somebod
     reason: 'the customer is gone',
     approvals: [{ by: { id: small.cast.priya.id } }],
   });
+  const { notCovered, observed, steps } = JSON.parse(rows[0].body);
+  expect(notCovered).toEqual([
+    'Whether every place that can hold a person is in the catalogs was not checked.',
+    'crm/approvals: 2 still there; what becomes of them is attested by Olivia Owner alone.',
+    'That the decisions of Priya Approver, Olivia Owner are theirs is claimed, not verified.',
+  ]);
+  expect(Object.keys(observed).sort()).toEqual(['crm', 'desk']);
+  const known = new Map(steps.map((step: { id: string; evidence: string }) => [step.id, step.evidence]));
+  expect(['desk/tickets', 'crm/approvals', 'desk/closed', 'crm/deactivate'].map(id => known.get(id))).toEqual(
+    ['asked', 'attested', 'observed', 'observed'],
+  );
   expect(JSON.parse(rows[0].body).stays[0]).toEqual({
     step: 'desk/tickets',
     title: 'Open tickets',

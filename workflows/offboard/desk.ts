@@ -38,6 +38,8 @@ export interface Desk {
   readonly run: Run;
   /** Changes the run and what operators see of it. */
   change(changes: Partial<Omit<Run, 'state' | 'since' | 'waiting' | 'outcome'>>): void;
+  /** These systems were read just now. */
+  observed(systems: readonly string[]): void;
   /** What is going on, within the same state. */
   say(sentence: string): void;
   /** Enters the state that this event leads to. */
@@ -163,6 +165,10 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
   const desk: Desk = {
     run,
     change,
+    observed(systems) {
+      const at = new Date().toISOString();
+      change({ observed: { ...run.observed, ...Object.fromEntries(systems.map(system => [system, at])) } });
+    },
     say(sentence) {
       change({ sentence });
     },

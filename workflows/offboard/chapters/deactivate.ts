@@ -31,6 +31,7 @@ export async function deactivate(desk: Desk): Promise<Happening> {
       landed ? `came after the switch: ${landed}` : '',
     ];
     progress(desk, id, { state: 'completed', message: said.filter(Boolean).join('; ') || null });
+    desk.observed([system]);
     desk.change({
       access: { ...run.access, [system]: 'deactivated' },
       proofs: { ...run.proofs, [system]: { ...result.proof, after: result.after } },

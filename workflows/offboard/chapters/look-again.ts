@@ -10,10 +10,8 @@ import type { Desk, Happening } from '../desk.js';
 import { decided } from './decided.js';
 
 /** Looks at every system of the plan. A system that cannot be read is named, with the reason. */
-export async function lookAtAll(
-  { run, change }: Desk,
-  purpose: string,
-): Promise<{ looks: Look[]; unread: Unread[] }> {
+export async function lookAtAll(desk: Desk, purpose: string): Promise<{ looks: Look[]; unread: Unread[] }> {
+  const { run } = desk;
   const plan = run.plan!;
   const present = plan.accounts.filter(({ accounts }) => accounts.length > 0);
   const all = await Promise.all(
@@ -34,7 +32,8 @@ export async function lookAtAll(
   );
   const counts = looks.flatMap(look => look.steps.map(({ step, count }) => [step, count] as const));
   const held = Object.fromEntries(counts.filter(([step]) => staying.some(({ id }) => id === step)));
-  change({ held: { ...run.held, ...held } });
+  desk.change({ held: { ...run.held, ...held } });
+  desk.observed(looks.map(({ system }) => system));
   return {
     looks,
     unread: all.flatMap((look, n) => (look.ok ? [] : { system: present[n]!.system, why: look.sentence })),

@@ -36,6 +36,7 @@ export async function prepare(desk: Desk): Promise<Happening> {
     await desk.wait(() => run.pausedBy === null || run.turn !== null);
     return decided(desk) ?? { event: 'anew', says: run.sentence };
   }
+  desk.observed(present.filter((_, n) => looks[n]!.ok).map(({ system }) => system));
   const unread = looks.flatMap((look, n): Finding[] => {
     if (look.ok) return [];
     const { system } = present[n]!;
@@ -100,6 +101,7 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
     accounts.map((one): [string, Access] => [one.system, accessOf(run, one)]),
   );
   const humans = met(run.humans ?? {}, [leaver, requester]);
+  desk.observed(accounts.map(({ system }) => system));
   desk.change({ leaver, requester, humans, patience, access: { ...run.access, ...access }, accounts });
   return resolved;
 }
