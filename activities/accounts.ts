@@ -45,7 +45,7 @@ export interface ResolvedAccounts {
 
 export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): Promise<ResolvedAccounts> {
   const people = await peopleOf(deps, input);
-  const patience = deps.policy.waiting;
+  const patience = (await deps.rules()).policy.waiting;
   if ('objection' in people) {
     const { leaver, requester } = input;
     return { objection: people.objection, leaver, requester, accounts: [], findings: [], patience };

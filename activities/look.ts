@@ -18,6 +18,7 @@ import { joined } from '../store/keys.js';
 import type { Shown } from '../store/manifests.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { changedRules } from './rules.js';
 import { refusedSuccessors } from './successors.js';
 
 export interface LookInput {
@@ -58,7 +59,8 @@ export async function look(deps: Deps, input: LookInput): Promise<Look> {
     catalogChanged:
       plan !== null &&
       plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
-    policyChanged: plan !== null && canonicalJson(plan.policy) !== canonicalJson(deps.policy),
+    policyChanged: plan !== null && canonicalJson(plan.policy) !== canonicalJson((await deps.rules()).policy),
+    rulesChanged: plan === null ? [] : await changedRules(deps, plan, steps),
     accounts: await readAll(connector, input.accounts),
   };
 }

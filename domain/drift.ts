@@ -14,6 +14,7 @@ export interface SeenWorld {
   refused: readonly { step: string; sentence: string }[];
   catalogChanged: boolean;
   policyChanged?: boolean;
+  rulesChanged?: readonly string[];
   accounts?: readonly Pick<Account, 'active'>[];
 }
 
@@ -50,6 +51,8 @@ export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): stri
         );
       }
     }
+    for (const step of system.rulesChanged ?? [])
+      reasons.push(`${step}: the rule that says who takes over has changed since the plan was made.`);
     for (const { step, sentence } of system.refused) reasons.push(`${step}: ${sentence}`);
     return reasons;
   });

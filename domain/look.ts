@@ -39,6 +39,8 @@ export interface Look {
   /** True when the catalog, or the policy, is not the one that the plan was made with. */
   catalogChanged: boolean;
   policyChanged: boolean;
+  /** Steps for which another rule than the plan's says by now who takes over. */
+  rulesChanged: string[];
   /** The plan's accounts there as they read now. */
   accounts: Account[];
 }

@@ -39,6 +39,7 @@ function clean(system: string, more: Partial<Look> = {}): Look {
     refused: [],
     catalogChanged: false,
     policyChanged: false,
+    rulesChanged: [],
     accounts: [{ identities: { user: ['1'] }, active: true, blocked: false }],
     ...more,
   };
