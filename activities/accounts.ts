@@ -46,7 +46,7 @@ export interface ResolvedAccounts {
 
 export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): Promise<ResolvedAccounts> {
   const people = await peopleOf(deps, input);
-  const patience = deps.policy.waiting;
+  const patience = (await deps.rules()).policy.waiting;
   if ('objection' in people) {
     const { leaver, requester } = input;
     return {

@@ -17,15 +17,21 @@ export interface Systems {
   get(system: string): Promise<Connector>;
 }
 
+/** What the configuration says about people: who must approve, who takes over, who may decide. */
+export interface Rules {
+  policy: Policy;
+  standing: readonly StandingRule[];
+  /** E-mails (lower case) that hold a role, or `directory`: whoever the directory's catalog gives it. */
+  roles: { operators: readonly string[] | 'directory'; approvers: readonly string[] | 'directory' };
+}
+
 export interface Deps {
   store: Store;
   /** Ids of this installation, and no other's. */
   ids: Ids;
   systems: Systems;
-  policy: Policy;
-  standingRules: readonly StandingRule[];
-  /** E-mails (lower case) that hold a role, or `directory`: whoever the directory's catalog gives it. */
-  roles: { operators: readonly string[] | 'directory'; approvers: readonly string[] | 'directory' };
+  /** As the configuration says now: a corrected file is taken up without a restart. */
+  rules(): Promise<Rules>;
   /** For the archive, and to ask whether a run is open. */
   temporal: Client;
   /** How long each kind of failure is retried, in milliseconds since the activity was first scheduled. */

@@ -21,6 +21,7 @@ import type { Shown } from '../store/manifests.js';
 import { outOfPatience, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { accountsMoved } from './recognise.js';
+import { changedRules } from './rules.js';
 import { refusedSuccessors } from './successors.js';
 
 export interface LookInput {
@@ -48,7 +49,8 @@ export async function look(deps: Deps, input: LookInput): Promise<Look> {
           takersToCheck(step, sight.steps),
         )
       : [],
-    policyChanged: plan !== null && canonicalJson(plan.policy) !== canonicalJson(deps.policy),
+    policyChanged: plan !== null && canonicalJson(plan.policy) !== canonicalJson((await deps.rules()).policy),
+    rulesChanged: plan === null ? [] : await changedRules(deps, plan, stepsIn(plan, input.system)),
   };
 }
 
@@ -63,8 +65,7 @@ export async function see(
   input: Pick<LookInput, 'accounts' | 'waived' | 'seen'>,
   inside: Inside = connector,
 ): Promise<Sight> {
-  const steps =
-    plan?.steps.filter(step => step.system === connector.system && step.phase !== 'deactivate') ?? [];
+  const steps = plan === null ? [] : stepsIn(plan, connector.system);
   const known = new Set(connector.categories.map(category => category.category));
   const wanted = plan ? steps.map(step => step.category).filter(category => known.has(category)) : [...known];
   const inventory = await inside.inventory(input.accounts, wanted, whenAbandoned());
@@ -85,6 +86,11 @@ export async function see(
     accountsChanged: plan && inside === connector ? await accountsMoved(deps, connector, plan) : [],
     accounts: await readAll(inside, input.accounts),
   };
+}
+
+/** What the plan has to be done, or left, in one system before the leaver is switched off there. */
+function stepsIn(plan: Plan, system: string): PlanStep[] {
+  return plan.steps.filter(step => step.system === system && step.phase !== 'deactivate');
 }
 
 export interface LookOnceMoreInput {

@@ -31,6 +31,7 @@ import type { Deps } from './deps.js';
 import { naming, sayNaming } from './open-runs.js';
 import { approvers, findOne } from './people.js';
 import { Recogniser } from './recognise.js';
+import { rulesUsed } from './rules.js';
 import { SuccessorBook } from './successors.js';
 
 export interface MakePlanInput {
@@ -88,8 +89,18 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   if (steps.some(step => step.phase === 'deactivate'))
     notes.push(...(await naming(deps, leaver.id, offboardingId)).map(sayNaming));
   const overridesDigest = sha256(canonicalJson(order.overrides ?? {}));
-  const { policy } = deps;
-  const given = { offboardingId, revision, manifest, leaver, order, policy, overridesDigest, notes };
+  const { policy, standing } = await deps.rules();
+  const given = {
+    offboardingId,
+    revision,
+    manifest,
+    leaver,
+    order,
+    policy,
+    overridesDigest,
+    notes,
+    rules: rulesUsed(standing, steps, order, leaver.team),
+  };
   const plan = await deps.store.plans.save(planFrom(given, { ...draft, steps }), input.runId, catalogs);
   return announce(deps, input, plan);
 }
@@ -97,7 +108,8 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
 /** Who can approve is counted when the plan is made: nobody waits for weeks for people who do not exist. */
 async function approversMissing(deps: Deps, cause: Cause, steps: PlanStep[]): Promise<Finding[]> {
   const known = await approvers(deps);
-  const message = tooFew(known, cause, { steps }, deps.policy);
+  const { policy } = await deps.rules();
+  const message = tooFew(known, cause, { steps }, policy);
   return message ? [{ code: 'approvers-missing', system: null, step: null, message }] : [];
 }
 
@@ -170,7 +182,8 @@ async function fill(
 }
 
 async function takeOver(deps: Deps, connector: Connector, { input, draft, leaver, book }: Filling) {
-  const rule = ruleFor(draft, input.order, deps.standingRules, leaver.team);
+  const { standing } = await deps.rules();
+  const rule = ruleFor(draft, input.order, standing, leaver.team);
   return withTakers(
     draft,
     rule === null ? null : await book.resolve(connector, factsOf(connector, draft), rule),
@@ -208,7 +221,8 @@ async function writeManifest(
   const accounts = accountsIn(input.accounts, draft.system);
   const attribute = draft.assignment.kind === 'match' ? draft.assignment.attribute : undefined;
   const shares = sharing(draft, overrides);
-  const options = { size: deps.policy.batch, attribute, signal: whenAbandoned() };
+  const { policy } = await deps.rules();
+  const options = { size: policy.batch, attribute, signal: whenAbandoned() };
   let number = 0;
   let written = 0;
   for await (const page of connector.pages(accounts, draft.category, options)) {
@@ -262,7 +276,7 @@ async function reopenedSubjects(deps: Deps, input: MakePlanInput, plan: Plan): P
       : { manifest: acknowledged.manifest, step: step.id };
     const { arrived } = await deps.store.manifests.drift(
       shown,
-      connector.pages(accounts, step.category, { size: deps.policy.batch, signal: whenAbandoned() }),
+      connector.pages(accounts, step.category, { size: plan.policy.batch, signal: whenAbandoned() }),
     );
     if (arrived > 0) reopened.push(step.id);
   }

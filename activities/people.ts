@@ -127,7 +127,7 @@ export function participant({ id, name, human }: Participant): Participant {
 
 /** Everybody who is given the role of an approver, with what they may decide now. */
 export async function approvers(deps: Deps): Promise<Decider[]> {
-  const { approvers: given } = deps.roles;
+  const { approvers: given } = (await deps.rules()).roles;
   const directory = await directoryOf(deps);
   const found =
     given === 'directory'
@@ -140,17 +140,19 @@ export async function approvers(deps: Deps): Promise<Decider[]> {
 /** What they may decide now. A role that is given by e-mail counts only where the address is one person's. */
 async function deciderOf(deps: Deps, person: Person): Promise<Decider> {
   const email = person.email?.toLowerCase() ?? '';
-  const named = ({ operators, approvers }: Deps['roles']): boolean =>
-    [operators, approvers].some(holders => holders !== 'directory' && holders.includes(email));
-  const shared = named(deps.roles) && (await isShared(deps, person));
+  const { roles } = await deps.rules();
+  const named = [roles.operators, roles.approvers].some(
+    holders => holders !== 'directory' && holders.includes(email),
+  );
+  const shared = named && (await isShared(deps, person));
   const holds = (role: 'operator' | 'approver', holders: readonly string[] | 'directory'): boolean =>
     holders === 'directory' ? person.roles.includes(role) : !shared && holders.includes(email);
   const isLeaving = (await leaving(deps, [person], null)).has(person.id);
   return {
     ...participant(person),
     barred: barredBy(person, isLeaving),
-    operator: holds('operator', deps.roles.operators),
-    approver: holds('approver', deps.roles.approvers),
+    operator: holds('operator', roles.operators),
+    approver: holds('approver', roles.approvers),
     doubt: shared
       ? `Roles are given to ${person.email}, which is the e-mail of more than one person: mend the directory.`
       : null,

@@ -7,7 +7,7 @@
  */
 import type { Connector } from '../connectors/connector.js';
 import { accountsIn } from '../domain/accounts.js';
-import type { Batch, Mark } from '../domain/effect.js';
+import type { Batch, Mark, Sure } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { KeySet, Shares } from '../domain/keys.js';
 import type { Account, ItemException, ItemKey } from '../domain/model.js';
@@ -55,6 +55,8 @@ export interface StepResult {
   remaining: number;
   leftover: { digest: string; count: number; sample: string[] } | null;
   exceptions: ItemException[];
+  /** How it is known what became of its effects. */
+  evidence: Sure | null;
 }
 
 export interface StepsResult {
@@ -425,5 +427,6 @@ async function resultOf(
     remaining: 0,
     leftover: null,
     exceptions: totals.exceptions,
+    evidence: totals.sure,
   };
 }

@@ -38,6 +38,8 @@ export interface Listed {
   waitingOn: string;
   mode: string;
   remaining: number;
+  /** Items that people let stay with the leaver, by approved skips and acknowledgements; 0 while it is open. */
+  accepted: number;
   due: string | null;
   started: string;
   closed: string | null;
@@ -211,6 +213,7 @@ export class Offboardings {
           run.status.name === 'RUNNING' ? String(attribute('OffboardingWaitingOn') ?? 'nobody') : 'nobody',
         mode: String(attribute('OffboardingMode') ?? ''),
         remaining: Number(attribute('OffboardingRemaining') ?? 0),
+        accepted: Number(attribute('OffboardingAccepted') ?? 0),
         due: due instanceof Date ? due.toISOString() : null,
         started: run.startTime.toISOString(),
         closed: run.closeTime?.toISOString() ?? null,

@@ -2,10 +2,13 @@
  * The closing document as a value: who decided what, what became of every step, and how sure we are of it. It
  * says nothing that is not in the run, in the receipts or in the proofs.
  */
-import { leastSure, type Sure } from './effect.js';
+import type { Sure } from './effect.js';
+import { evidenceNow, evidenceOf } from './evidence.js';
 import type { Outcome } from './model.js';
+import { notCovered } from './not-covered.js';
 import { isEffect, type PlanStep } from './plan.js';
-import { departure, mode, type Run, type StepProgress } from './run.js';
+import { departure, mode, type Run } from './run.js';
+import { stays } from './stays.js';
 
 /** What the certificate and the chain's last entry need to know of a receipt. */
 export interface ReceiptSummary {
@@ -69,30 +72,37 @@ export function certificateOf(
     plan: plan ? { revision: plan.revision, digest: plan.digest } : null,
     accounts: plan?.accounts ?? [],
     access: run.access,
-    steps: (plan?.steps ?? []).map(step => certified(step, run.steps[step.id], receipts)),
+    /** When each system was read last: accounts, access and counts are as they were seen then. */
+    observed: run.observed ?? {},
+    steps: (plan?.steps ?? []).map(step => certified(run, step, receipts)),
     acknowledgements: run.acknowledgements,
     approvals: run.approvals,
     confirmedBy: run.confirmedBy,
     waivers: run.waivers,
+    stays: stays(run),
     proofs: run.proofs,
     afterwards: run.afterwards,
     coverage: 'not checked',
+    notCovered: notCovered(run, receipts),
     times: run.times,
     chain,
   };
 }
 
-function certified(step: PlanStep, progress: StepProgress | undefined, receipts: readonly ReceiptSummary[]) {
+function certified(run: Run, step: PlanStep, receipts: readonly ReceiptSummary[]) {
+  const progress = run.steps[step.id];
+  const isOurs = isEffect(step) || step.phase === 'deactivate';
+  const effects = isOurs ? evidenceOf(receipts.filter(receipt => receipt.step === step.id)) : null;
   return {
     id: step.id,
     title: step.title,
     do: step.do,
     baseline: step.baseline,
     successors: takers(step, (progress?.arrived ?? 0) > 0),
-    evidence: changesSomething(step)
-      ? evidenceOf(receipts.filter(receipt => receipt.step === step.id))
-      : null,
     ...progress,
+    evidence: evidenceNow(run, step, effects),
+    /** Of what was changed by our hand; of a switch beside that the account was seen to be off. */
+    effects,
   };
 }
 
@@ -108,24 +118,4 @@ function takers(step: PlanStep, late: boolean) {
       items: step.counts[n] ?? 0,
     }))
     .filter(taker => late || taker.items > 0);
-}
-
-function changesSomething(step: PlanStep): boolean {
-  return isEffect(step) || step.phase === 'deactivate';
-}
-
-/**
- * How it is known what became of a step's effects, by the weakest of them: `asked` where the system itself
- * said what became of each, `read` where one was only seen to be so afterwards, which somebody else may have
- * done too, `unsettled` where nobody could find out.
- */
-export type EvidenceClass = Sure | 'unsettled';
-
-/** Null = there were no effects. */
-export function evidenceOf(
-  receipts: readonly Pick<ReceiptSummary, 'state' | 'sure'>[],
-): EvidenceClass | null {
-  if (receipts.some(receipt => receipt.state === 'intended')) return 'unsettled';
-  // What came to nothing says nothing about what was done.
-  return leastSure(receipts.filter(receipt => receipt.state === 'done').map(receipt => receipt.sure));
 }

@@ -15,6 +15,7 @@ export interface SeenWorld {
   catalogChanged: boolean;
   policyChanged?: boolean;
   accountsChanged?: readonly string[];
+  rulesChanged?: readonly string[];
   accounts?: readonly Pick<Account, 'active'>[];
 }
 
@@ -52,6 +53,8 @@ export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): stri
         );
       }
     }
+    for (const step of system.rulesChanged ?? [])
+      reasons.push(`${step}: the rule that says who takes over has changed since the plan was made.`);
     for (const { step, sentence } of system.refused) reasons.push(`${step}: ${sentence}`);
     return reasons;
   });

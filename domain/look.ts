@@ -48,6 +48,8 @@ export interface Look extends Sight {
   refused: { step: string; sentence: string }[];
   /** True when the policy is not the one that the plan was made with. */
   policyChanged: boolean;
+  /** Steps for which another rule than the plan's says by now who takes over. */
+  rulesChanged: string[];
 }
 
 /** A system that could not be looked at at all, and why, as a sentence. */
@@ -77,11 +79,13 @@ type Held = Pick<CategoryInventory, 'count' | 'fingerprint'>;
 
 /**
  * How the keys differ from those that were shown, where that is known without reading them; null = the keys
- * must be compared.
+ * must be compared. What people have acknowledged is always compared key by key: whoever chooses ids can make
+ * other items with the same count and fingerprint.
  */
 export function knownDifference(step: PlanStep, held: Held, { seen }: Decided): Difference | null {
   const asPlanned = held.count === step.baseline.count && held.fingerprint === step.baseline.fingerprint;
-  if (asPlanned && seen === null) return { arrived: 0, departed: 0 };
+  const isAcknowledged = step.phase === 'manual' && held.count > 0;
+  if (asPlanned && seen === null && !isAcknowledged) return { arrived: 0, departed: 0 };
   return held.count === 0 ? { arrived: 0, departed: step.baseline.count } : null;
 }
 

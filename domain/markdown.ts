@@ -6,7 +6,7 @@
 import { isOver } from './lifecycle.js';
 import type { Refusal } from './people.js';
 import type { Run } from './run.js';
-import { accountWords, MARK } from './tree.js';
+import { accountWords, MARK, observedWords } from './tree.js';
 import { type PlanView, type StepView, type SystemView, type View, viewOf } from './view.js';
 import { minuteOf, number, oneLine } from './words.js';
 
@@ -82,12 +82,16 @@ function systemParts(system: SystemView): string[] {
   );
   const lines = [
     ...system.doubts.map(doubt => plain(`⚠ ${doubt}`)),
-    ...steps.filter(step => step.kind === 'manual').map(stepLine),
-    ...steps.filter(step => step.kind !== 'manual' && step.kind !== 'kept').map(stepLine),
-    ...(kept.length > 0 ? [`kept: ${kept.map(plain).join(', ')}`] : []),
+    ...steps.filter(step => step.kind === 'manual').map(knownLine),
+    ...steps.filter(step => step.kind !== 'manual' && step.kind !== 'kept').map(knownLine),
+    ...(kept.length > 0 ? [`kept: ${kept.map(plain).join(', ')} · observed`] : []),
   ];
-  const heading = `**${plain(title)}**${plain(accountWords(system))}: ${plain(access)}`;
+  const heading = `**${plain(title)}**${plain(accountWords(system))}: ${plain(access)}${observedWords(system)}`;
   return lines.length > 0 ? [heading, lines.map(line => `- ${line}`).join('\n')] : [heading];
+}
+
+function knownLine(step: StepView): string {
+  return `${stepLine(step)}${step.evidence ? ` · ${step.evidence}` : ''}`;
 }
 
 /**
@@ -101,7 +105,8 @@ function stepLine(step: StepView): string {
       const said =
         step.acknowledgedBy === null ? 'to be acknowledged' : `acknowledged by ${step.acknowledgedBy}`;
       const mark = step.acknowledgedBy === null ? '' : '✓ ';
-      const line = plain(`${mark}${number(step.count)} ${step.title}: ${said}${due}`);
+      const why = step.reason ? ` (${step.reason})` : '';
+      const line = plain(`${mark}${number(step.count)} ${step.title}: ${said}${due}${why}`);
       return `${line}${step.page ? ` ([open](${step.page}))` : ''}`;
     }
     case 'kept':

@@ -87,6 +87,8 @@ export interface Plan {
   steps: PlanStep[];
   policy: Policy;
   overridesDigest: string;
+  /** What the plan was made with: the digest of the standing rules, and per step of the rule that it follows. */
+  rules: { standing: string; steps: Record<string, string> };
   /** What whoever approves should know beside the steps, as sentences. */
   notes: string[];
   /** SHA-256 over the canonical JSON of everything above. Set once, by the store. */

@@ -418,6 +418,7 @@ export interface Given {
   policy: Policy;
   overridesDigest: string;
   notes: string[];
+  rules: Plan['rules'];
 }
 
 /**
@@ -442,6 +443,7 @@ export function planFrom(given: Given, draft: Omit<Draft, 'findings'>): Omit<Pla
     policy: given.policy,
     overridesDigest: given.overridesDigest,
     notes: given.notes,
+    rules: given.rules,
   };
 }
 

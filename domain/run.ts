@@ -1,4 +1,5 @@
 /** One offboarding as a value: everything that `status` shows and every decision is judged against. */
+import type { Sure } from './effect.js';
 import type {
   Departure,
   Finding,
@@ -41,6 +42,8 @@ export interface StepProgress {
   /** The remaining keys that a `skip` would waive, frozen under this digest. */
   leftover: { digest: string; count: number; sample: string[] } | null;
   exceptions: ItemException[];
+  /** How it is known what became of its effects; null where there were none. */
+  evidence: Sure | null;
 }
 
 /**
@@ -173,11 +176,15 @@ export interface Run {
   humans: Humans;
   confirmedBy: Signer | null;
   acknowledgements: Record<string, Acknowledgement>;
+  /** What the steps that leave something with the leaver held at the last look at everything. */
+  held: Record<string, number>;
   /** Manual categories that gained keys since they were acknowledged: what people are shown now. */
   shown: Record<string, { frozen: string; count: number }>;
   steps: Record<string, StepProgress>;
   waivers: Record<string, Waiver>;
   access: Record<string, Access>;
+  /** System → when it was looked at last: access and counts are as they were seen then. ISO 8601. */
+  observed: Record<string, string>;
   /** The accounts as they were resolved last, also before there is a plan. */
   accounts: SystemAccounts[];
   /** Accounts whose block is ours, by this run or an earlier one: only these are given back. */
@@ -242,10 +249,12 @@ export function newRun(given: {
     humans: met({}, [given.leaver, given.requester]),
     confirmedBy: null,
     acknowledgements: {},
+    held: {},
     shown: {},
     steps: {},
     waivers: {},
     access: {},
+    observed: {},
     accounts: [],
     blockedByUs: [],
     blockProblems: {},
@@ -277,6 +286,7 @@ export function queuedStep(): StepProgress {
     remaining: null,
     leftover: null,
     exceptions: [],
+    evidence: null,
   };
 }
 
@@ -403,22 +413,6 @@ export function failedSteps(run: Pick<Run, 'steps'>): string[] {
   return Object.entries(run.steps)
     .filter(([, progress]) => progress.state === 'failed')
     .map(([id]) => id);
-}
-
-/** Items that approved skips leave with the leaver. */
-export function waivedItems(run: Deciding): number {
-  return Object.values(run.waivers).reduce(
-    (sum, waiver) => sum + (isWaived(run, waiver.step) ? waiver.leftover.count : 0),
-    0,
-  );
-}
-
-/** What can be said once every step is completed or skipped: a skip is never "everything". No full stop. */
-export function handedOver(run: Deciding): string {
-  const left = waivedItems(run);
-  return left > 0
-    ? `Everything is handed over except ${items(left)}, left by approved skips`
-    : 'Everything is handed over';
 }
 
 /** Items that are still to be handed over by us, over all steps. */

@@ -47,11 +47,14 @@ export function treeLines(view: View): Piece[][] {
     const last = n === view.systems.length - 1;
     lines.push([
       rail(last ? '└─ ' : '├─ '),
-      piece('words', `${system.title}${accountWords(system)}: ${system.access}`),
+      piece('words', `${system.title}${accountWords(system)}: ${system.access}${observedWords(system)}`),
     ]);
     const below = [
       ...system.doubts.map(doubt => [piece('mark', '!'), piece('words', ` ${doubt}`)]),
-      ...system.steps.map(stepPieces),
+      ...system.steps.map(step => [
+        ...stepPieces(step),
+        ...(step.evidence ? [piece('rail', ` · ${step.evidence}`)] : []),
+      ]),
     ];
     below.forEach((pieces, s) => {
       const end = s === below.length - 1;
@@ -66,13 +69,19 @@ export function accountWords({ accounts }: SystemView): string {
   return accounts.length > 0 ? ` (${accounts.join('; ')})` : '';
 }
 
+/** ", observed 2026-11-26 17:21" */
+export function observedWords({ observed }: SystemView): string {
+  return observed === null ? '' : `, observed ${observed}`;
+}
+
 function stepPieces(step: StepView): Piece[] {
   const due = step.firesAt ? `, first acts ${step.firesAt}` : '';
   switch (step.kind) {
     case 'manual': {
       const said =
         step.acknowledgedBy === null ? 'to be acknowledged' : `acknowledged by ${step.acknowledgedBy}`;
-      const what = `${number(step.count)} ${step.title}: ${said}${due}`;
+      const why = step.reason ? ` (${step.reason})` : '';
+      const what = `${number(step.count)} ${step.title}: ${said}${due}${why}`;
       return [piece('mark', step.acknowledgedBy === null ? '·' : '✓'), piece('words', ` ${what}`)];
     }
     case 'kept': {

@@ -4,6 +4,7 @@
  * to read a rendered text to know what it says.
  */
 import { accountsIn, sayAccount, sayOther } from './accounts.js';
+import { type Evidence, evidenceNow } from './evidence.js';
 import { isOver } from './lifecycle.js';
 import type { Outcome, RunState, StepState, SystemAccounts } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
@@ -53,6 +54,8 @@ export interface SystemView {
   /** What may be theirs as well, and what speaks against these accounts: whoever approves has seen it. */
   doubts: string[];
   access: string;
+  /** When access and counts were seen to be so, to the minute; null = not yet. */
+  observed: string | null;
   steps: StepView[];
 }
 
@@ -63,8 +66,10 @@ export type StepView = {
   count: number;
   /** When the first of its items acts by itself, to the minute. */
   firesAt: string | null;
+  /** How it is known; null = nothing is claimed. */
+  evidence: Evidence | null;
 } & (
-  | { kind: 'manual'; acknowledgedBy: string | null; page: string | null }
+  | { kind: 'manual'; acknowledgedBy: string | null; page: string | null; reason: string | null }
   | { kind: 'kept'; reason: string | null }
   | { kind: 'switch'; state: StepState; says: string | null }
   | { kind: 'effect'; state: StepState; takers: string; counted: string | null; says: string | null }
@@ -95,6 +100,7 @@ export function viewOf(run: Run): View {
       accounts: accountsIn(plan!.accounts, system).map(sayAccount),
       doubts: doubtsIn(plan!.accounts, system),
       access: accessWords(run, system),
+      observed: observedAt(run, system),
       steps: shownSteps(run, system).map(step => stepView(run, step)),
     })),
     refused: run.refused.slice(-5).reverse(),
@@ -144,6 +150,11 @@ function shownSteps(run: Run, system: string): PlanStep[] {
   });
 }
 
+function observedAt(run: Run, system: string): string | null {
+  const at = own(run.observed ?? {}, system);
+  return at === undefined ? null : minuteOf(at);
+}
+
 function stepView(run: Run, step: PlanStep): StepView {
   const progress = run.steps[step.id];
   const common = {
@@ -151,6 +162,7 @@ function stepView(run: Run, step: PlanStep): StepView {
     title: step.title,
     count: step.baseline.count,
     firesAt: step.firesAt ? minuteOf(step.firesAt) : null,
+    evidence: evidenceNow(run, step),
   };
   if (step.phase === 'manual') {
     return {
@@ -159,6 +171,7 @@ function stepView(run: Run, step: PlanStep): StepView {
       count: run.shown[step.id]?.count ?? step.baseline.count,
       acknowledgedBy: run.acknowledgements[step.id]?.by.name ?? null,
       page: step.page,
+      reason: step.reason,
     };
   }
   if (step.phase === 'keep') return { ...common, kind: 'kept', reason: step.reason };

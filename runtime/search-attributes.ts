@@ -16,4 +16,5 @@ export const searchAttributes = {
   OffboardingWaitingOn: 'Keyword',
   OffboardingDue: 'Datetime',
   OffboardingRemaining: 'Int',
+  OffboardingAccepted: 'Int',
 } as const satisfies SearchAttributeKinds;

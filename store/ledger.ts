@@ -3,7 +3,15 @@
  * the target's connector can find out what became of it, and as done or aborted when that is known. So a lost
  * answer is settled, not guessed; and nothing that was ever intended is forgotten.
  */
-import type { AccessVerb, Batch, Effect, Intent, Mark, Sure } from '../domain/effect.js';
+import {
+  type AccessVerb,
+  type Batch,
+  type Effect,
+  type Intent,
+  leastSure,
+  type Mark,
+  type Sure,
+} from '../domain/effect.js';
 import type { Identities, ItemException } from '../domain/model.js';
 import { canonicalJson } from '../domain/plan.js';
 import { imagesOf, readImages } from './before-images.js';
@@ -62,6 +70,8 @@ export interface StepTotals {
   gone: number;
   failed: number;
   ineligible: number;
+  /** How it is known what became of the effects, by the weakest of them; null where there were none. */
+  sure: Sure | null;
   /** The first exceptions that need a person, failed and ineligible ones first. */
   exceptions: ItemException[];
 }
@@ -310,6 +320,7 @@ function sum(receipts: Receipt[], touched: ReadonlyMap<string, string[]>): StepT
     gone: of('gone').length,
     failed: of('failed').length,
     ineligible: of('ineligible').length,
+    sure: leastSure(receipts.map(({ sure }) => sure)),
     exceptions: [...of('failed'), ...of('ineligible'), ...of('taken'), ...of('gone')].slice(0, 10),
   };
 }

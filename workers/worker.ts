@@ -13,6 +13,7 @@ import { type Config, connectionUrl } from '../runtime/config.js';
 import { connectTemporal, payloadConverterPath } from '../runtime/temporal.js';
 import { openStore } from '../store/store.js';
 import { workflowBundle } from './bundle.js';
+import { openRules } from './rules.js';
 import { openSystems } from './systems.js';
 
 export interface StartWorkerOptions {
@@ -81,6 +82,9 @@ async function start(
   const foreign = foreignStore(config.installation, await store.claim(config.installation));
   if (foreign) throw new Error(foreign);
   const systems = openSystems(config, log, env, options.kinds);
+  const rules = openRules(config);
+  // What the file says by now would otherwise be taken for what this worker was started with.
+  await rules();
   closer(() => systems.close());
   const connection = await NativeConnection.connect({ address });
   closer(() => connection.close());
@@ -89,9 +93,7 @@ async function start(
     ids: idsOf(config.installation),
     systems,
     temporal,
-    policy: config.policy,
-    standingRules: config.successors,
-    roles: { operators: lowered(config.roles.operators), approvers: lowered(config.roles.approvers) },
+    rules,
     patience: { ...PATIENCE_MS, ...options.patience },
   };
   const activities = createActivities(deps);
@@ -123,8 +125,4 @@ async function start(
       await stopped.catch(() => {});
     },
   };
-}
-
-function lowered(people: 'directory' | string[]): 'directory' | string[] {
-  return people === 'directory' ? people : people.map(person => person.toLowerCase());
 }

@@ -83,7 +83,7 @@ function table(runs: readonly Listed[], bold: boolean): string[] {
       shorten(clean(run.workflowId), 60),
       run.outcome ?? run.state,
       run.waitingOn === 'nobody' ? '' : run.waitingOn,
-      run.closed ? '' : String(run.remaining),
+      String(run.closed ? run.remaining + run.accepted : run.remaining),
       minute(run.due),
       run.mode,
       minute(run.started),

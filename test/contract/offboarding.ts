@@ -188,15 +188,15 @@ export function describeOffboardings(harness: Harness): void {
     return rows as Receipt[];
   }
 
-  /** Step → evidence, as the certificate has it. */
+  /** Step → how sure its effects are, as the certificate has it. */
   async function certified(offboarding: string): Promise<Record<string, string | null>> {
     const { rows } = await installation.db.store!.query(
       'select body from handover.certificate_bodies where offboarding = $1',
       [offboarding],
     );
     expect(rows).toHaveLength(1);
-    const { steps } = JSON.parse(rows[0].body) as { steps: { id: string; evidence: string | null }[] };
-    return Object.fromEntries(steps.map(step => [step.id, step.evidence]));
+    const { steps } = JSON.parse(rows[0].body) as { steps: { id: string; effects: string | null }[] };
+    return Object.fromEntries(steps.map(step => [step.id, step.effects]));
   }
 
   describe(`a system of kind ${harness.kind}`, () => {

@@ -2,6 +2,7 @@
  * The world moves while a run waits and works: what comes late follows the approved rule or asks again, what
  * others did stays.
  */
+
 import { expect, test } from 'vitest';
 import {
   acknowledgeAll,
@@ -313,4 +314,68 @@ test('what is due is looked at again on its date', async () => {
   await desk([700, 701, 702, 703].map(number => newTicket(number)).join(';'));
   expect(await waitFor(small, run, ({ revision }) => revision === 2)).toBeTruthy();
   expect(await atRest(small, run)).toMatchObject({ state: 'awaiting-approval', approvals: [] });
+});
+
+/**
+ * Which of these pairs may be exchanged, one for the other, so that count and fingerprint stay what they are.
+ * @param hashes what PostgreSQL makes of each key
+ */
+function exchangeable(pairs: readonly [string, string][], hashes: ReadonlyMap<string, bigint>): number[] {
+  const reduced: { value: bigint; of: bigint }[] = [];
+  for (const [n, [before, after]] of pairs.entries()) {
+    let value = hashes.get(before)! ^ hashes.get(after)!;
+    let of = 1n << BigInt(n);
+    for (const row of reduced) {
+      if ((value ^ row.value) < value) {
+        value ^= row.value;
+        of ^= row.of;
+      }
+    }
+    if (value === 0n) return pairs.flatMap((_, m) => ((of >> BigInt(m)) & 1n ? [m] : []));
+    reduced.push({ value, of });
+    reduced.sort((a, b) => (a.value > b.value ? -1 : 1));
+  }
+  throw new Error('more pairs are needed');
+}
+
+test('acknowledged items that are exchanged for others with the same count and fingerprint are asked about again', async () => {
+  const pairs = Array.from({ length: 70 }, (_, n): [string, string] => [
+    String(10_000 + n),
+    String(20_000 + n),
+  ]);
+  const { alice, bob } = small.cast;
+  for (const [owner, side] of [
+    [alice, 0],
+    [bob, 1],
+  ] as const)
+    await crm(
+      `insert into approvals (id, approver_id, subject, status) select id, $1, 'made up', 'pending' from unnest($2::bigint[]) as id`,
+      [owner.id, pairs.map(pair => pair[side])],
+    );
+  const run = await start(small);
+  const { plan } = await planned(small, run);
+  await acknowledgeAll(small, run);
+  const { rows } = await crm(
+    'select id::text, hashint8extended(id, 0)::text as hash from unnest($1::bigint[]) as id',
+    [pairs.flat()],
+  );
+  const hashes = rows.map(({ id, hash }) => [String(id), BigInt.asUintN(64, BigInt(String(hash)))] as const);
+  const changed = exchangeable(pairs, new Map(hashes));
+  expect(changed.length).toBeGreaterThan(1);
+  const held = async () => {
+    const sql = `select count(*)::int as n, bit_xor(hashint8extended(id, 0))::text as hash from approvals where approver_id = $1 and status = 'pending'`;
+    return (await crm(sql, [alice.id])).rows[0];
+  };
+  const before = await held();
+  const exchange = 'update approvals set approver_id = $2 where id = $1';
+  for (const n of changed) {
+    await crm(exchange, [pairs[n]![0], bob.id]);
+    await crm(exchange, [pairs[n]![1], alice.id]);
+  }
+  expect(await held()).toEqual(before);
+  await must(small, run, 'approve', 'priya', { plan: plan!.digest });
+  const again = await waitFor(small, run, ({ sentence }) => sentence.startsWith('New items came'));
+  expect(again).toMatchObject({ state: 'awaiting-approval', waitingOn: 'acknowledgement' });
+  await acknowledgeAll(small, run);
+  expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
 });

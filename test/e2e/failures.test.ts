@@ -39,7 +39,7 @@ const small = useSmallWorld({
         arrived: 0,
         remaining: 0,
       } as const;
-      return { steps: { [lying]: { ...done, leftover: null, exceptions: [] } } };
+      return { steps: { [lying]: { ...done, leftover: null, exceptions: [], evidence: null } } };
     },
   }),
 });
@@ -291,6 +291,10 @@ test('refused items are shown with the reason; skipping them counts once somebod
   const status = await ended(small, run);
   expect(status.outcome).toBe('completed');
   expect(status.steps['desk/tickets']).toMatchObject({ state: 'skipped', changed: 7 });
+  expect(status.sentence).toBe(
+    'Everything is handed over but what was accepted to stay (2 items skipped, approved by Priya Approver; ' +
+      '2 items acknowledged by Olivia Owner; 7 items kept as the approved plan says), and the leaver is switched off.',
+  );
   expect(
     (await desk('select count(*)::int as n from tickets where assignee_id = 17 and number in (2, 3)')).rows,
   ).toEqual([{ n: 2 }]);
@@ -302,6 +306,34 @@ test('refused items are shown with the reason; skipping them counts once somebod
     reason: 'the customer is gone',
     approvals: [{ by: { id: small.cast.priya.id } }],
   });
+  const { notCovered, observed, steps } = JSON.parse(rows[0].body);
+  expect(notCovered).toEqual([
+    'Whether every place that can hold a person is in the catalogs was not checked.',
+    'crm/approvals: 2 still there; what becomes of them is attested by Olivia Owner alone.',
+    'That the decisions of Priya Approver, Olivia Owner are theirs is claimed, not verified.',
+  ]);
+  expect(Object.keys(observed).sort()).toEqual(['crm', 'desk']);
+  const known = new Map(steps.map((step: { id: string; evidence: string }) => [step.id, step.evidence]));
+  expect(['desk/tickets', 'crm/approvals', 'desk/closed', 'crm/deactivate'].map(id => known.get(id))).toEqual(
+    ['asked', 'attested', 'observed', 'observed'],
+  );
+  expect(JSON.parse(rows[0].body).stays[0]).toEqual({
+    step: 'desk/tickets',
+    title: 'Open tickets',
+    how: 'skipped',
+    count: 2,
+    by: ['Priya Approver'],
+    why: 'the customer is gone',
+  });
+  // As docs/operators.md has it: visibility follows a moment later.
+  const found = async () => {
+    const listed = [];
+    for await (const one of small.world.offboardings.list('OffboardingAccepted > 0')) listed.push(one);
+    return listed
+      .filter(one => one.workflowId === run.run)
+      .map(one => [one.outcome, one.remaining, one.accepted]);
+  };
+  await expect.poll(found, { timeout: 10_000 }).toEqual([['completed', 0, 4]]);
 });
 
 test('a skip waives what was shown and nothing that comes later', async () => {

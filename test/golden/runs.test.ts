@@ -295,7 +295,7 @@ test('nothing-to-do: somebody who owns nothing and stays', async () => {
 
 test('confirmed: approved, and started by a second confirmation', async () => {
   const album = new Album('confirmed');
-  const { policy } = small.world.worker.deps;
+  const { policy } = await small.world.worker.deps.rules();
   policy.confirmation = true;
   try {
     const started = await start(small);

@@ -1,8 +1,10 @@
 /** The certificate says what is in the run and its receipts, and how sure we are of it. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { certificateOf, closingEntry, evidenceOf, type ReceiptSummary } from '../../domain/certificate.js';
-import { bob, plan, progress, runIn, tasks } from './made-up.js';
+import { certificateOf, closingEntry, type ReceiptSummary } from '../../domain/certificate.js';
+import { evidenceOf } from '../../domain/evidence.js';
+import type { Run } from '../../domain/run.js';
+import { bob, NOW, order, plan, priya, progress, runIn, tasks } from './made-up.js';
 
 const receipt = (step: string, more: Partial<ReceiptSummary> = {}): ReceiptSummary => ({
   step,
@@ -70,9 +72,107 @@ describe('how sure we are of a step', () => {
       receipt('crm/deactivate', { sure: 'read' }),
       receipt('crm/mailbox'),
     ];
-    expect(stepIn('crm/tasks', runIn('closed'), receipts)?.evidence).toBe('asked');
-    expect(stepIn('crm/deactivate', runIn('closed'), receipts)?.evidence).toBe('read');
-    expect(stepIn('crm/mailbox', runIn('closed'), receipts)?.evidence).toBeNull();
+    const effects = (id: string) => stepIn(id, runIn('closed'), receipts)?.effects;
+    expect(['crm/tasks', 'crm/deactivate', 'crm/mailbox'].map(effects)).toEqual(['asked', 'read', null]);
+  });
+
+  test('every line has a class of its own kind: asked or read, observed, attested', () => {
+    const steps = { 'crm/deactivate': progress({ state: 'completed' }) };
+    const run = runIn('closed', { steps });
+    const known = (id: string, given = run) => stepIn(id, given, [receipt('crm/tasks')])?.evidence;
+    expect(
+      ['crm/tasks', 'crm/teams', 'crm/mailbox', 'crm/closed_tasks', 'crm/deactivate'].map(id => known(id)),
+    ).toEqual(['asked', 'observed', 'attested', 'observed', 'observed']);
+    expect(known('crm/mailbox', { ...run, acknowledgements: {} })).toBe('observed');
+    expect(known('crm/deactivate', runIn('closed'))).toBeNull();
+    const observed = { crm: NOW };
+    expect(certificateOf(closing({ ...run, observed }), [], null).observed).toEqual(observed);
+  });
+});
+
+describe('what a certificate does not vouch for is printed in it', () => {
+  const steps = {
+    'crm/tasks': progress({ state: 'completed' }),
+    'crm/teams': progress({ state: 'not-run' }),
+    'crm/deactivate': progress({ state: 'completed' }),
+  };
+  const said = (more: Partial<Run> = {}, receipts = [receipt('crm/tasks')]) =>
+    certificateOf(closing(runIn('closed', { steps, ...more })), receipts, null).notCovered;
+  const proofs = { crm: { at: NOW, within: true, kept: [] } };
+
+  test.each<[string, Partial<Run>, ReceiptSummary[] | undefined, string]>([
+    [
+      'coverage',
+      {},
+      undefined,
+      'Whether every place that can hold a person is in the catalogs was not checked.',
+    ],
+    [
+      'systems that were left out',
+      { order: { ...order, systems: ['crm'] } },
+      undefined,
+      'Only crm were looked at, as the request asked.',
+    ],
+    [
+      'systems without an account',
+      { access: { crm: 'absent' } },
+      undefined,
+      'CRM: no account was found, so nothing was looked at there.',
+    ],
+    [
+      'accounts that are still there',
+      { access: { crm: 'open' } },
+      undefined,
+      'CRM: the account is still there (open).',
+    ],
+    [
+      'a switch without a proof',
+      { access: { crm: 'deactivated' } },
+      undefined,
+      'CRM: what it showed before the switch is not recorded.',
+    ],
+    ['steps that were not finished', {}, undefined, 'crm/teams was not finished (not-run).'],
+    [
+      'effects that were only read',
+      {},
+      [receipt('crm/tasks', { sure: 'read' })],
+      'crm/tasks: some effects were only read to be so, not asked for.',
+    ],
+    [
+      'effects that nobody knows',
+      {},
+      [receipt('crm/tasks', { state: 'intended', sure: null })],
+      'crm/tasks: what became of some effects is not known.',
+    ],
+    [
+      'what people attest',
+      {},
+      undefined,
+      'crm/mailbox: 3 still there; what becomes of them is attested by Olivia alone.',
+    ],
+    [
+      'decisions that nobody proved',
+      {},
+      undefined,
+      'That the decisions of Priya, Olivia are theirs is claimed, not verified.',
+    ],
+  ])('%s', (_what, more, receipts, sentence) => {
+    expect(said(more, receipts)).toContain(sentence);
+  });
+
+  test('and nothing that it does vouch for', () => {
+    const verified = { ...priya, identity: { kind: 'verified' as const, by: 'the gateway' } };
+    const done = { ...steps, 'crm/teams': progress({ state: 'completed' }) };
+    const sure = said({
+      steps: done,
+      proofs,
+      access: { crm: 'deactivated' },
+      held: { 'crm/mailbox': 0 },
+      approvals: [{ by: verified, at: NOW }],
+      acknowledgements: {},
+    });
+    expect(sure).toEqual(['Whether every place that can hold a person is in the catalogs was not checked.']);
+    expect(certificateOf(closing(runIn('preparing')), [], null).notCovered).toHaveLength(1);
   });
 });
 

@@ -104,6 +104,12 @@ describe('reasons to ask again', () => {
     ]);
   });
 
+  test('a rule that changed asks for the step that it is about', () => {
+    expect(reasonsToAskAgain(plan(), [world({ rulesChanged: ['crm/tasks'] })])).toEqual([
+      'crm/tasks: the rule that says who takes over has changed since the plan was made.',
+    ]);
+  });
+
   test('a policy that changed asks once, not once per system', () => {
     expect(
       reasonsToAskAgain(plan(), [world({ policyChanged: true }), world({ policyChanged: true })]),

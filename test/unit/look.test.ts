@@ -19,6 +19,11 @@ describe('keys are read again', () => {
     expect(knownDifference(tasks, held, decided)).toEqual(known);
   });
 
+  test('always for what people acknowledge, as long as something is held: a fingerprint can be made to fit', () => {
+    expect(knownDifference(mailbox, planned, nobody)).toBeNull();
+    expect(knownDifference(mailbox, nothing, nobody)).toEqual({ arrived: 0, departed: 3 });
+  });
+
   test('for a skip, as long as something is held: it waives keys and not a number', () => {
     expect(knownUnwaived(planned, nobody)).toBe(3);
     expect(knownUnwaived(planned, { ...nobody, waived: LEFT })).toBeNull();

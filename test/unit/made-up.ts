@@ -105,6 +105,7 @@ export function plan(more: Partial<Plan> = {}): Plan {
     policy: policySchema.parse({}),
     overridesDigest: 'none',
     notes: [],
+    rules: { standing: 's', steps: {} },
     digest: DIGEST,
     ...more,
   };

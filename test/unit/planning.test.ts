@@ -235,6 +235,7 @@ test('the same facts give the same plan, whatever order they come in', () => {
           policy: policySchema.parse({}),
           overridesDigest: 'x',
           notes: [],
+          rules: { standing: 's', steps: {} },
         };
         return canonicalJson([planFrom(plan, draft), draft.findings, unknownNames(asked, draft.steps)]);
       };

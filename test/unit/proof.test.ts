@@ -40,6 +40,7 @@ function clean(system: string, more: Partial<Look> = {}): Look {
     catalogChanged: false,
     policyChanged: false,
     accountsChanged: [],
+    rulesChanged: [],
     accounts: [{ identities: { user: ['1'] }, active: true, blocked: false }],
     ...more,
   };

@@ -8,7 +8,6 @@ import {
   departure,
   doneSoFar,
   failedSteps,
-  handedOver,
   mode,
   notSwitchedOff,
   openAcknowledgements,
@@ -16,9 +15,7 @@ import {
   type Run,
   remainingItems,
   stepOf,
-  waivedItems,
 } from '../../domain/run.js';
-import { items } from '../../domain/words.js';
 import {
   alice,
   bob,
@@ -164,32 +161,6 @@ test('an offboarding is asked for by an active operator who is somebody else', (
     'Olivia is not active in the directory and cannot ask for an offboarding.',
   );
   expect(mayRequest(alice, priya)).toBe('Priya may not ask for an offboarding: that is for operators.');
-});
-
-describe('what an approved skip leaves', () => {
-  const waiver = {
-    step: 'crm/tasks',
-    reason: 'r',
-    leftover: { digest: 'd', count: 1200 },
-    proposedBy: olivia,
-    approvals: [],
-  };
-
-  test('is counted once it is approved, and "everything" is said of nothing less', () => {
-    const run = (waivers: Run['waivers']): Run => runIn('executing', { waivers });
-    expect([handedOver(run({})), handedOver(run({ 'crm/tasks': waiver }))]).toEqual(
-      Array(2).fill('Everything is handed over'),
-    );
-    const waivers = {
-      'crm/tasks': { ...waiver, approvals: approvedBy(priya) },
-      'crm/x': { ...waiver, leftover: { digest: 'd', count: 1 }, approvals: approvedBy(priya) },
-    };
-    expect(waivedItems(run(waivers))).toBe(1201);
-    expect(handedOver(run(waivers))).toBe(
-      'Everything is handed over except 1,201 items, left by approved skips',
-    );
-    expect([items(0), items(1), items(2)]).toEqual(['0 items', '1 item', '2 items']);
-  });
 });
 
 test("mode and departure are the plan's once there is one, else what was asked for", () => {

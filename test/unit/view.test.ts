@@ -12,6 +12,7 @@ import { number } from '../../domain/words.js';
 import {
   alice,
   decider,
+  mailbox,
   NOW,
   olivia,
   order,
@@ -236,6 +237,7 @@ describe('the tree', () => {
         gone: 4,
         failed: 5,
         remaining: 6,
+        evidence: 'read',
       }),
       'crm/teams': progress({ state: 'running' }),
       'crm/deactivate': progress({ state: 'not-run', message: 'Not every step succeeded.' }),
@@ -245,17 +247,18 @@ describe('the tree', () => {
         runIn('needs-attention', {
           steps,
           findings: [{ code: 'last-owner', system: 'crm', step: null, message: 'Look out.' }],
+          observed: { crm: NOW },
         }),
       ),
     ).toEqual([
       'Offboarding of Alice: needs-attention, plan 1 a1b2c3d4e5f6',
       '  It is needs-attention.',
       '  ! Look out.',
-      '└─ CRM (user 1): access open',
-      '   ├─ ✗ 3 open tasks → Bob: failed (1,200 done, 2 came later, 3 taken by others, 4 gone, 5 refused, 6 left): Locked.',
-      '   ├─ ▸ 3 team memberships (remove): running',
-      '   ├─ ✓ 3 shared mailboxes: acknowledged by Olivia',
-      '   ├─   3 closed tasks: kept (history stays)',
+      '└─ CRM (user 1): access open, observed 2026-11-20 10:00',
+      '   ├─ ✗ 3 open tasks → Bob: failed (1,200 done, 2 came later, 3 taken by others, 4 gone, 5 refused, 6 left): Locked. · read',
+      '   ├─ ▸ 3 team memberships (remove): running · observed',
+      '   ├─ ✓ 3 shared mailboxes: acknowledged by Olivia · attested',
+      '   ├─   3 closed tasks: kept (history stays) · observed',
       '   └─ ○ switch the account off in CRM: not-run (Not every step succeeded.)',
     ]);
   });
@@ -283,14 +286,14 @@ describe('the tree', () => {
     );
     expect(lines[2]).toBe('  Paused by Olivia.');
     expect(lines.at(-1)).toBe(
-      '   └─ – 3 open tasks → Bob: skipped (1 done, 2 refused): 2 items left with the leaver, approved by Priya: they are done',
+      '   └─ – 3 open tasks → Bob: skipped (1 done, 2 refused): 2 items left with the leaver, approved by Priya: they are done · observed',
     );
   });
 
   test('what was refused at first and then went through is done', () => {
-    const steps = { 'crm/tasks': progress({ state: 'completed', changed: 3, failed: 1 }) };
+    const steps = { 'crm/tasks': progress({ state: 'completed', changed: 3, failed: 1, evidence: 'asked' }) };
     expect(tree(runIn('executing', { steps, plan: plan({ steps: [tasks] }) })).at(-1)).toBe(
-      '   └─ ✓ 3 open tasks → Bob: completed (3 done)',
+      '   └─ ✓ 3 open tasks → Bob: completed (3 done) · asked',
     );
   });
 
@@ -298,7 +301,22 @@ describe('the tree', () => {
     const run = runIn('executing', {
       plan: plan({ steps: [{ ...tasks, firesAt: '2026-12-01T08:30:00.000Z' }] }),
     });
-    expect(tree(run).at(-1)).toBe('   └─ · 3 open tasks → Bob: queued, first acts 2026-12-01 08:30');
+    expect(tree(run).at(-1)).toBe(
+      '   └─ · 3 open tasks → Bob: queued, first acts 2026-12-01 08:30 · observed',
+    );
+  });
+
+  test('shows the reason of what people settle, and what to know beside the steps, where they decide', () => {
+    const reason = 'disconnect it before the switch';
+    const notes = ['tasks (crm/tasks): left out of the pool: Ines is not active.'];
+    const run = runIn('awaiting-approval', { plan: plan({ steps: [{ ...mailbox, reason }], notes }) });
+    expect(tree(run)).toContain(`  i ${notes[0]}`);
+    expect(tree(run).at(-1)).toBe(`   └─ · 3 shared mailboxes: to be acknowledged (${reason}) · observed`);
+    expect(details(run)).toContain(`- ${notes[0]}`);
+    expect(details(run)).toContain(
+      `- 3 shared mailboxes: to be acknowledged (${reason}) ([open](https://crm.example/mailboxes)) · observed`,
+    );
+    expect(tree({ ...run, state: 'closed' })).not.toContain(`  i ${notes[0]}`);
   });
 });
 

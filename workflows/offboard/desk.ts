@@ -21,6 +21,7 @@ import { nextMessages } from '../../domain/next.js';
 import { met } from '../../domain/people.js';
 import { type Decision, type DecisionName, parseDecision } from '../../domain/request.js';
 import { isStopping, mode, type Run, remainingItems, taking } from '../../domain/run.js';
+import { acceptedItems } from '../../domain/stays.js';
 import { dueAt, waitingNow, waitingOn, waitingView } from '../../domain/waiting.js';
 import { openInbox } from '../inbox.js';
 import { STATUS, type Status } from '../messages.js';
@@ -37,6 +38,8 @@ export interface Desk {
   readonly run: Run;
   /** Changes the run and what operators see of it. */
   change(changes: Partial<Omit<Run, 'state' | 'since' | 'waiting' | 'outcome'>>): void;
+  /** These systems were read just now. */
+  observed(systems: readonly string[]): void;
   /** What is going on, within the same state. */
   say(sentence: string): void;
   /** Enters the state that this event leads to. */
@@ -162,6 +165,10 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
   const desk: Desk = {
     run,
     change,
+    observed(systems) {
+      const at = new Date().toISOString();
+      change({ observed: { ...run.observed, ...Object.fromEntries(systems.map(system => [system, at])) } });
+    },
     say(sentence) {
       change({ sentence });
     },
@@ -238,5 +245,6 @@ function attributesOf(run: Run): Record<string, string[] | number[] | Date[]> {
     OffboardingWaitingOn: [waitingOn(run)],
     OffboardingDue: due === null ? [] : [new Date(due)],
     OffboardingRemaining: [remainingItems(run)],
+    OffboardingAccepted: run.outcome ? [acceptedItems(run)] : [],
   };
 }

@@ -3,12 +3,13 @@ import type { DeactivateResult } from '../../../activities/deactivate.js';
 import { leftOut } from '../../../domain/accounts.js';
 import { deactivateId } from '../../../domain/plan.js';
 import { cameIn, judgeProof, switchedOnAgain } from '../../../domain/proof.js';
-import { type Afterwards, handedOver, notSwitchedOff, type Run, waivedItems } from '../../../domain/run.js';
+import { type Afterwards, notSwitchedOff, type Run } from '../../../domain/run.js';
+import { handedOver, stays } from '../../../domain/stays.js';
 import { ask, long } from '../../proxies.js';
 import { close, type Desk, type Happening } from '../desk.js';
 import { decided } from './decided.js';
 import { park, progress } from './execute.js';
-import { lookAtAll, reopen, seenKeys, waivedKeys } from './look-again.js';
+import { lookAtAll, noteSeen, reopen, seenKeys, waivedKeys } from './look-again.js';
 
 export async function deactivate(desk: Desk): Promise<Happening> {
   const { run } = desk;
@@ -27,6 +28,7 @@ export async function deactivate(desk: Desk): Promise<Happening> {
     if (result.kind !== 'deactivated') return setBack(desk, id, result);
     const message = result.bySomebodyElse ? 'somebody else had switched it off' : null;
     progress(desk, id, { state: 'completed', message });
+    desk.observed([system]);
     desk.change({
       access: { ...run.access, [system]: 'deactivated' },
       proofs: { ...run.proofs, [system]: result.proof },
@@ -36,7 +38,7 @@ export async function deactivate(desk: Desk): Promise<Happening> {
   const afterwards = await lookOnceMore(desk);
   const others = leftOut(plan.accounts);
   const nothing =
-    waivedItems(run) > 0 || others.length > 0 || foundSomething(afterwards) ? '' : ', nothing is left';
+    stays(run).length > 0 || others.length > 0 || foundSomething(afterwards) ? '' : ', nothing is left';
   return close(
     'completed',
     `${handedOver(run)}${nothing}, and the leaver is switched off.${sayLeftOut(others)}${stillOn(run)}${sayAfterwards(afterwards)}${tooLate(run)}`,
@@ -61,6 +63,7 @@ async function lookOnceMore(desk: Desk): Promise<Afterwards> {
   const { sights, unread } = found.ok
     ? found.value
     : { sights: [], unread: systems.map(system => ({ system, why: found.sentence })) };
+  noteSeen(desk, sights);
   const afterwards: Afterwards = {
     at: new Date().toISOString(),
     came: cameIn({ plan, systems, looks: sights, unread }),
@@ -128,7 +131,7 @@ function tooLate(run: Run): string {
 async function whatIsLeft(desk: Desk): Promise<Happening | null> {
   const { run } = desk;
   const plan = run.plan!;
-  const { looks, unread } = await lookAtAll(run, 'Proof that nothing is left');
+  const { looks, unread } = await lookAtAll(desk, 'Proof that nothing is left');
   const off = plan.systems
     .map(({ system }) => system)
     .filter(system => run.steps[deactivateId(system)]?.state === 'completed');

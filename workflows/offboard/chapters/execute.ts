@@ -5,13 +5,13 @@ import type { PlanStep } from '../../../domain/plan.js';
 import {
   doneSoFar,
   failedSteps,
-  handedOver,
   isWaived,
   notSwitchedOff,
   openAcknowledgements,
   type Run,
   type StepProgress,
 } from '../../../domain/run.js';
+import { handedOver } from '../../../domain/stays.js';
 import { takers } from '../../../domain/view.js';
 import { number } from '../../../domain/words.js';
 import { type Attempt, ask, long, prompt } from '../../proxies.js';
@@ -59,7 +59,7 @@ async function begin(desk: Desk): Promise<Happening | null> {
  */
 async function refuseSuccessors(desk: Desk): Promise<null> {
   const { run } = desk;
-  const { looks, unread } = await lookAtAll(run, 'May the successors still take over?');
+  const { looks, unread } = await lookAtAll(desk, 'May the successors still take over?');
   for (const { step, sentence } of looks.flatMap(look => look.refused)) {
     if (run.steps[step]?.state === 'queued')
       progress(desk, step, { state: 'failed', message: `${sentence} Send "amend" with another successor.` });

@@ -2,15 +2,28 @@
 import type { Standing } from '../../../activities/people.js';
 import { concerned, recounted } from '../../../domain/approvers.js';
 import { reasonsToAskAgain } from '../../../domain/drift.js';
-import { type Look, sayUnread, type Unread } from '../../../domain/look.js';
+import { type Look, type Sight, sayUnread, type Unread } from '../../../domain/look.js';
 import { met } from '../../../domain/people.js';
 import { isWaived, type Run } from '../../../domain/run.js';
 import { type Attempt, ask, long, quick } from '../../proxies.js';
 import type { Desk, Happening } from '../desk.js';
 import { decided } from './decided.js';
 
+/** What was seen of what stays with the leaver, and when. */
+export function noteSeen(desk: Desk, sights: readonly Sight[]): void {
+  const { run } = desk;
+  const staying = run.plan!.steps.filter(
+    ({ id, phase }) => phase === 'manual' || phase === 'keep' || isWaived(run, id),
+  );
+  const counts = sights.flatMap(sight => sight.steps.map(({ step, count }) => [step, count] as const));
+  const held = Object.fromEntries(counts.filter(([step]) => staying.some(({ id }) => id === step)));
+  desk.change({ held: { ...run.held, ...held } });
+  desk.observed(sights.map(({ system }) => system));
+}
+
 /** Looks at every system of the plan, also where nobody was found before. A system that cannot be read is named, with the reason. */
-export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Look[]; unread: Unread[] }> {
+export async function lookAtAll(desk: Desk, purpose: string): Promise<{ looks: Look[]; unread: Unread[] }> {
+  const { run } = desk;
   const plan = run.plan!;
   const all = await Promise.all(
     plan.accounts.map(({ system, accounts }) =>
@@ -24,8 +37,10 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
       }),
     ),
   );
+  const looks = all.flatMap(look => (look.ok ? look.value : []));
+  noteSeen(desk, looks);
   return {
-    looks: all.flatMap(look => (look.ok ? look.value : [])),
+    looks,
     unread: all.flatMap((look, n) =>
       look.ok ? [] : { system: plan.accounts[n]!.system, why: look.sentence },
     ),
@@ -40,7 +55,7 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
 export async function lookAgain(desk: Desk): Promise<{ moved: Happening | null; inTheWay: string[] }> {
   const { run } = desk;
   const [{ looks, unread }, people] = await Promise.all([
-    lookAtAll(run, 'Has anything changed since the approval?'),
+    lookAtAll(desk, 'Has anything changed since the approval?'),
     standingNow(run),
   ]);
   const turn = decided(desk);

@@ -37,6 +37,7 @@ export async function prepare(desk: Desk): Promise<Happening> {
     await desk.wait(() => run.pausedBy === null || run.turn !== null);
     return decided(desk) ?? { event: 'anew', says: run.sentence };
   }
+  desk.observed(present.filter((_, n) => looks[n]!.ok).map(({ system }) => system));
   const unread = looks.flatMap((look, n): Finding[] => {
     if (look.ok) return [];
     const { system } = present[n]!;
@@ -101,6 +102,7 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
     accounts.map((one): [string, Access] => [one.system, accessOf(run, one)]),
   );
   const humans = met(run.humans ?? {}, [leaver, requester]);
+  desk.observed(accounts.map(({ system }) => system));
   desk.change({
     leaver,
     requester,
@@ -181,7 +183,16 @@ function adopt(desk: Desk, plan: Plan, reopened: readonly string[]): Happening {
       .filter(step => isEffect(step) || step.phase === 'deactivate')
       .map(step => [step.id, carried(run, step.id, step.baseline.count)]),
   );
-  desk.change({ plan, steps, acknowledgements, shown: {}, retries: 0, started: false, failedProofs: 0 });
+  desk.change({
+    plan,
+    steps,
+    acknowledgements,
+    shown: {},
+    held: {},
+    retries: 0,
+    started: false,
+    failedProofs: 0,
+  });
   if (plan.mode === 'preview')
     return close('previewed', 'This was a preview: nobody was asked and nothing was changed.');
   const items = plan.steps.filter(isEffect).reduce((sum, step) => sum + step.baseline.count, 0);

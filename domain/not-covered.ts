@@ -1,0 +1,78 @@
+/**
+ * What a certificate does not vouch for, as sentences: printed in it, so that nobody takes its silence for an
+ * answer.
+ */
+import { evidenceOf } from './evidence.js';
+import type { Identity } from './people.js';
+import { deactivateId, isEffect } from './plan.js';
+import type { Run } from './run.js';
+import { stays } from './stays.js';
+
+interface Receipt {
+  step: string;
+  state: 'intended' | 'done' | 'aborted';
+  sure: 'asked' | 'read' | null;
+}
+
+export function notCovered(run: Run, receipts: readonly Receipt[]): string[] {
+  const { plan } = run;
+  if (!plan) return ['There was no plan, so nothing was looked at beyond what is said here.'];
+  return [
+    'Whether every place that can hold a person is in the catalogs was not checked.',
+    ...systemsOf(run),
+    ...stepsOf(run, receipts),
+    ...stays(run)
+      .filter(({ how }) => how === 'acknowledged')
+      .map(
+        ({ step, count, by }) =>
+          `${step}: ${count} still there; what becomes of them is attested by ${by[0]} alone.`,
+      ),
+    ...decisionsOf(run),
+  ];
+}
+
+function systemsOf(run: Run): string[] {
+  const { plan, order } = run;
+  const asked = order.systems
+    ? [`Only ${order.systems.join(', ')} were looked at, as the request asked.`]
+    : [];
+  const each = plan!.systems.flatMap(({ system, title, switchOff }) => {
+    const access = run.access[system];
+    if (access === 'absent') return [`${title}: no account was found, so nothing was looked at there.`];
+    if (switchOff === 'by-hand') return [`${title}: that the account is switched off is attested, not seen.`];
+    if (access === 'open' || access === 'blocked')
+      return [`${title}: the account is still there (${access}).`];
+    return run.steps[deactivateId(system)]?.state === 'completed' && !run.proofs[system]
+      ? [`${title}: what it showed before the switch is not recorded.`]
+      : [];
+  });
+  return [...asked, ...each];
+}
+
+function stepsOf(run: Run, receipts: readonly Receipt[]): string[] {
+  return run.plan!.steps.flatMap(step => {
+    if (!isEffect(step) && step.phase !== 'deactivate') return [];
+    const state = run.steps[step.id]?.state;
+    const evidence = evidenceOf(receipts.filter(receipt => receipt.step === step.id));
+    return [
+      ...(state === 'completed' || state === 'skipped'
+        ? []
+        : [`${step.id} was not finished (${state ?? 'not-run'}).`]),
+      ...(evidence === 'read' ? [`${step.id}: some effects were only read to be so, not asked for.`] : []),
+      ...(evidence === 'unsettled' ? [`${step.id}: what became of some effects is not known.`] : []),
+    ];
+  });
+}
+
+function decisionsOf(run: Run): string[] {
+  const signed = [
+    ...run.approvals.map(({ by }) => by),
+    ...Object.values(run.acknowledgements).map(({ by }) => by),
+    ...Object.values(run.waivers).flatMap(({ approvals }) => approvals.map(({ by }) => by)),
+  ];
+  const isClaimed = ({ identity }: { identity: Identity }): boolean => identity.kind === 'claimed';
+  const names = [...new Set(signed.filter(isClaimed).map(({ name }) => name))];
+  return names.length > 0
+    ? [`That the decisions of ${names.join(', ')} are theirs is claimed, not verified.`]
+    : [];
+}
