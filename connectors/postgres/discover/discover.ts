@@ -7,8 +7,8 @@ import { HandoverFailure } from '../../../domain/failure.js';
 import { didYouMean } from '../../catalog/nearest.js';
 import { quote, quoteTable } from '../names.js';
 import type { Session } from '../session.js';
-import { keyOf } from './keys.js';
 import { judge, withHops } from './judge.js';
+import { keyOf } from './keys.js';
 import type { Discovered, Discovery, People, PeopleValue } from './model.js';
 import { guessPeople, peopleTables } from './people.js';
 import { sample } from './sample.js';
@@ -32,6 +32,8 @@ const ROWS = 400;
 const WITHIN_MS = 30_000;
 /** Tables so small that counting a person's rows costs nothing. */
 const SMALL = 100_000;
+/** Of a table that nobody has counted so few rows were found that it has no more. */
+const SEEN_WHOLE = 60;
 
 /** `people`: as a catalog says; null where there is none. */
 export async function discover(
@@ -39,7 +41,7 @@ export async function discover(
   system: string,
   people: People | null,
   options: DiscoverOptions = {},
-): Promise<Discovery> {
+): Promise<{ discovery: Discovery; shape: Shape }> {
   const began = performance.now();
   const limit = AbortSignal.timeout(options.within ?? (options.thorough ? 3_600_000 : WITHIN_MS));
   const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
@@ -51,11 +53,15 @@ export async function discover(
   const { seen, unseen, rowsRead } = await sample(session, shape, known, wanted, { rows, signal });
   options.signal?.throwIfAborted();
   const { columns, undecided } = judge({ shape, people: known, seen, unseen });
-  const notLookedAt = [...unseen].map(([table, why]) => ({ table, column: '*', why: `it could not be looked at: ${why}` }));
+  const notLookedAt = [...unseen].map(([table, why]) => ({
+    table,
+    column: '*',
+    why: `it could not be looked at: ${why}`,
+  }));
   const counted = options.leaver
     ? await countOf(session, shape, known, columns, options.leaver, options.thorough === true, signal)
     : columns;
-  return {
+  const discovery: Discovery = {
     people: known,
     otherPeople: guesses.filter(table => table !== known.table),
     columns: counted,
@@ -65,13 +71,16 @@ export async function discover(
     rowsRead,
     milliseconds: Math.round(performance.now() - began),
   };
+  return { discovery, shape };
 }
 
 function guess(shape: Shape, system: string, named: string | undefined, guesses: readonly string[]): People {
   const refuse = (message: string) => new HandoverFailure('configuration', message);
   const tables = [...shape.tables.keys()];
   if (named && !shape.tables.has(named))
-    throw refuse(`${system} has no table ${named}${didYouMean(named, tables)}; a table is named as schema.table.`);
+    throw refuse(
+      `${system} has no table ${named}${didYouMean(named, tables)}; a table is named as schema.table.`,
+    );
   const table = named ?? guesses[0];
   const people = table ? guessPeople(shape, table) : null;
   if (people) return people;
@@ -116,7 +125,8 @@ async function countOf(
   const counted: Discovered[] = [];
   for (const one of columns) {
     const table = shape.tables.get(one.table)!;
-    const cheap = thorough || table.indexed.includes(one.column) || (table.rows !== null && table.rows <= SMALL);
+    const small = table.rows === null ? one.sampled < SEEN_WHOLE : table.rows <= SMALL;
+    const cheap = thorough || small || table.indexed.includes(one.column);
     const values = theirs.get(keyOf(one.identity.table, one.identity.column)) ?? [];
     const plain = one.layer !== 'document' && one.layer !== 'pair';
     const ofLeaver =
@@ -131,7 +141,10 @@ async function countOf(
                   [values],
                 ),
               )
-              .then(([row]) => Number(row!.n), () => null);
+              .then(
+                ([row]) => Number(row!.n),
+                () => null,
+              );
     counted.push({ ...one, ofLeaver });
   }
   return counted;
@@ -184,7 +197,10 @@ async function valuesOf(
       `SELECT ${text(value)} AS v FROM ${quoteTable(value.table)} WHERE ${id}::text = $1`,
       [[...ids][0]],
     );
-    found.set(keyOf(value.table, value.column), rows.flatMap(({ v }) => (v ? [v] : [])));
+    found.set(
+      keyOf(value.table, value.column),
+      rows.flatMap(({ v }) => (v ? [v] : [])),
+    );
   }
   return found;
 }

@@ -5,12 +5,13 @@
  * It leans to finding: a column that is named for nothing costs a line of `acknowledged`, a column that is
  * missed costs the promise. What is left open is said, with what is known about it.
  */
-import { type Discovered, type Layer, type Match, type People, type PeopleValue, type Seen, type Undecided } from './model.js';
+
+import { keyOf } from './keys.js';
+import type { Discovered, Layer, Match, People, PeopleValue, Seen, Undecided } from './model.js';
 import { secondHops } from './people.js';
 import { propose } from './propose.js';
-import { keyOf } from './keys.js';
 import type { Column, Shape, Table } from './shape.js';
-import { isMeasure, type Said, stemOf, TableNames, tableWords, whatNameSays } from './words.js';
+import { isMeasure, PERSONAL, type Said, stemOf, TableNames, tableWords, whatNameSays } from './words.js';
 
 export interface Evidence {
   shape: Shape;
@@ -53,10 +54,25 @@ export function withHops(shape: Shape, people: People): People {
     const before = pointing.get(table);
     if (before === undefined || stemOf(column, false).at(-1) === noun) pointing.set(table, column);
   }
-  const ofTheirs = new Set([...pointing].filter(([table, column]) => isTheirRow(shape, table, column, noun)).map(([table]) => table));
+  const ofTheirs = new Set(
+    [...pointing].filter(([table, column]) => isTheirRow(shape, table, column, noun)).map(([table]) => table),
+  );
   const theirs = new Map([...pointing].filter(([table]) => ofTheirs.has(table)));
   const known = new Set(people.values.map(value => keyOf(value.table, value.column)));
-  const more = secondHops(shape, people, theirs).filter(value => !known.has(keyOf(value.table, value.column)));
+  const hops = secondHops(shape, people, theirs).filter(
+    value => !known.has(keyOf(value.table, value.column)),
+  );
+  const reached = new Set(
+    judge({
+      shape,
+      people: { ...people, values: [...people.values, ...hops] },
+      seen: new Map(),
+      unseen: new Map(),
+    }).columns.map(one => one.identity.pointsAt),
+  );
+  const more = hops.filter(
+    ({ pointsAt }) => reached.has(pointsAt) || PERSONAL.has(tableWords(pointsAt!).at(-1)!),
+  );
   const seen = new Set(people.values.map(value => value.identity));
   const named = more.map(value => {
     let identity = value.identity;
@@ -93,18 +109,33 @@ function judgeColumn(one: Case): Verdict {
   const { table, column, people, seen } = one;
   if (column.family === 'other') return null;
   // What people are known by is no reference to them.
-  if (people.values.some(value => value.table === table.name && value.column === column.name && value.pointsAt !== table.name))
+  if (
+    people.values.some(
+      value => value.table === table.name && value.column === column.name && value.pointsAt !== table.name,
+    )
+  )
     return null;
   const rule = byRule(one);
   if (rule !== undefined) return rule;
-  if (table.key.length === 1 && table.key[0] === column.name && /^(id|pk|key|uuid|oid|no|nr|code)$/i.test(column.name))
+  if (
+    table.key.length === 1 &&
+    table.key[0] === column.name &&
+    /^(id|pk|key|uuid|oid|no|nr|code)$/i.test(column.name)
+  )
     return sharedKey(one);
   const pair = byPair(one);
   if (pair !== undefined) return pair;
   const sight = seen.get(keyOf(table.name, column.name)) ?? NOTHING;
-  const said = whatNameSays(column.name, column.family === 'text', one.names);
+  const said = inContext(whatNameSays(column.name, column.family === 'text', one.names), one);
   if (column.array || column.family === 'json') return inDocument(one, sight, said);
   return column.family === 'text' ? byText(one, sight, said) : byNumber(one, sight, said);
+}
+
+/** In `user_mutes` a subject is a user. */
+function inContext(said: Said, { table, people }: Case): Said {
+  if (said.says !== 'perhaps') return said;
+  const noun = tableWords(people.table).at(-1)!;
+  return tableWords(table.name).slice(0, -1).includes(noun) ? { says: 'person', word: said.word } : said;
 }
 
 const NOTHING: Seen = { sampled: 0, filled: 0, distinct: 0, values: [], matches: [] };
@@ -124,12 +155,19 @@ function byRule(one: Case): Verdict | undefined {
   if (rules.length === 0) return undefined;
   for (const rule of rules) {
     const identity =
-      people.values.find(value => value.table === rule.table && value.column === rule.to) ?? pointing(one, rule.table);
+      people.values.find(value => value.table === rule.table && value.column === rule.to) ??
+      pointing(one, rule.table);
     if (!identity) continue;
     const says = `a foreign key to ${rule.table}.${rule.to}, on delete ${rule.onDelete}`;
-    const match = one.seen.get(keyOf(table.name, column.name))?.matches.find(({ value }) => value === identity) ?? null;
+    const match =
+      one.seen.get(keyOf(table.name, column.name))?.matches.find(({ value }) => value === identity) ?? null;
     const layer = identity.pointsAt === people.table || identity.pointsAt === null ? 'rule' : 'second-hop';
-    return { layer, identity, match, evidence: [says, ...hop(one, identity), ...(match ? [percent(match)] : [])] };
+    return {
+      layer,
+      identity,
+      match,
+      evidence: [says, ...hop(one, identity), ...(match ? [percent(match)] : [])],
+    };
   }
   return null;
 }
@@ -145,9 +183,16 @@ function hop({ people }: Case, { pointsAt, table, column, person }: PeopleValue)
 /** A key that is a person's own: `profiles.id = users.id`. Small numbers agree by accident. */
 function sharedKey({ table, column, people, seen }: Case): Verdict {
   if (table.name === people.table) return null;
-  const match = seen.get(keyOf(table.name, column.name))?.matches.find(one => one.telling && one.value.kind !== 'email');
+  const match = seen
+    .get(keyOf(table.name, column.name))
+    ?.matches.find(one => one.telling && one.value.kind !== 'email');
   if (!match || match.people === 0 || column.family === 'whole') return null;
-  return { layer: 'values', identity: match.value, match, evidence: [`the key itself is a person's`, percent(match)] };
+  return {
+    layer: 'values',
+    identity: match.value,
+    match,
+    evidence: [`the key itself is a person's`, percent(match)],
+  };
 }
 
 const CLASSES = ['type', 'class', 'kind', 'model', 'table', 'entity', 'content_type', 'klass'];
@@ -174,15 +219,24 @@ function byPair(one: Case): Verdict | undefined {
   const theirs = classes.filter(name => classOf(name, one) !== null);
   if (theirs.length > 0) {
     const identity = classOf(theirs[0]!, one)!;
-    const match = seen.get(keyOf(table.name, column.name))?.matches.find(({ value }) => value === identity) ?? null;
+    const match =
+      seen.get(keyOf(table.name, column.name))?.matches.find(({ value }) => value === identity) ?? null;
     const says = `${other.name} names ${theirs.map(name => JSON.stringify(name)).join(', ')}: the row is then a person`;
     return { layer: 'pair', identity, match, evidence: [says] };
   }
   const role = whatNameSays(`${word}_id`, false, names).says;
   if (classes.length === 0 && (role === 'person' || role === 'perhaps'))
-    return { layer: 'pair', identity: people.values[0]!, match: null, evidence: [`${other.name} says whether it is a person; ${word} is a word for one`] };
-  if (classes.length === 0) return { why: `${other.name} says what ${column.name} points at, and nothing is there yet` };
-  return role === 'person' ? { why: `named like a person, but ${other.name} names only ${classes.slice(0, 4).join(', ')}` } : null;
+    return {
+      layer: 'pair',
+      identity: people.values[0]!,
+      match: null,
+      evidence: [`${other.name} says whether it is a person; ${word} is a word for one`],
+    };
+  if (classes.length === 0)
+    return { why: `${other.name} says what ${column.name} points at, and nothing is there yet` };
+  return role === 'person'
+    ? { why: `named like a person, but ${other.name} names only ${classes.slice(0, 4).join(', ')}` }
+    : null;
 }
 
 /** `User`, `Spree::User`, `App\Models\User`, `auth.user`, `users`: whose rows a class names, if people's. */
@@ -199,23 +253,24 @@ function classOf(name: string, one: Case): PeopleValue | null {
 
 /** Numbers and uuids. */
 function byNumber(one: Case, sight: Seen, said: Said): Verdict {
-  const { people, shape, column, table } = one;
+  const { people, shape, column } = one;
   const match = best(sight.matches);
   const named = said.says === 'table' ? pointing(one, said.table) : undefined;
-  if (match && match.telling && match.people > 0 && !isMeasureOnly(column)) {
-    const enough = column.family === 'uuid' ? 0.01 : said.says === 'table' && !named ? 2 : 0.5;
-    if (share(match) >= enough && (match.people > 1 || column.family === 'uuid' || said.says !== 'nothing') && (said.says !== 'nothing' || column.family === 'uuid' || isEnough(match)))
-      if (table.name !== people.table || said.says === 'person' || named)
-        return { layer: match.value.pointsAt === people.table ? 'values' : 'second-hop', identity: match.value, match, evidence: [percent(match), ...hop(one, match.value)] };
+  if (match && valuesTell(one, match, said, named !== undefined)) {
+    const layer = match.value.pointsAt === people.table ? 'values' : 'second-hop';
+    return { layer, identity: match.value, match, evidence: [percent(match), ...hop(one, match.value)] };
   }
   if (said.says === 'nothing') return leftOpen(one, match);
   if (said.says === 'table' && !named) return null;
   const identity = named ?? fitting(people, shape, column);
-  const word = said.says === 'table' ? said.word : said.says === 'perhaps' || said.says === 'person' ? said.word : '';
+  const word =
+    said.says === 'table' ? said.word : said.says === 'perhaps' || said.says === 'person' ? said.word : '';
   if (!identity || familyOf(shape, identity) !== column.family)
     return said.says === 'perhaps' || column.family === 'whole'
       ? null
-      : { why: `named like a person (${word}), but its type ${column.type} cannot hold ${people.table}.${people.key}` };
+      : {
+          why: `named like a person (${word}), but its type ${column.type} cannot hold ${people.table}.${people.key}`,
+        };
   const theirs = sight.matches.find(({ value }) => value === identity) ?? null;
   const tried = theirs?.tried ?? 0;
   if (said.says === 'perhaps') {
@@ -225,17 +280,39 @@ function byNumber(one: Case, sight: Seen, said: Said): Verdict {
   }
   if (theirs && tried >= 5 && theirs.people === 0)
     return { why: `named like a person (${word}), but none of ${tried} sampled values is one` };
-  const layer: Layer = identity.pointsAt !== people.table ? 'second-hop' : theirs && theirs.people > 0 ? 'values' : 'name';
-  return { layer, identity, match: theirs, evidence: [`named ${word}`, ...hop(one, identity), ...(theirs && tried > 0 ? [percent(theirs)] : ['no value to look at yet'])] };
+  const layer: Layer =
+    identity.pointsAt !== people.table ? 'second-hop' : theirs && theirs.people > 0 ? 'values' : 'name';
+  return {
+    layer,
+    identity,
+    match: theirs,
+    evidence: [
+      `named ${word}`,
+      ...hop(one, identity),
+      ...(theirs && tried > 0 ? [percent(theirs)] : ['no value to look at yet']),
+    ],
+  };
+}
+
+/** Are the values alone enough? A uuid is nobody else's; a large number may be another table's as well. */
+function valuesTell({ table, column, people }: Case, match: Match, said: Said, named: boolean): boolean {
+  if (!match.telling || match.people === 0 || isMeasureOnly(column)) return false;
+  if (table.name === people.table && !named && said.says !== 'person') return false;
+  if (column.family === 'uuid') return share(match) >= 0.01;
+  if (said.says === 'nothing') return isEnough(match) && !/(number|num|nr|no)$/i.test(column.name);
+  return (said.says !== 'table' || named) && match.people > 1 && share(match) >= 0.5;
 }
 
 const isEnough = (match: Match): boolean => match.tried >= 4 && share(match) >= 0.95;
 
 /** A number of no telling name: never taken for a person by its values alone where they are small. */
 function leftOpen({ column, table, people }: Case, match: Match | null): Verdict {
-  if (!match || column.family !== 'whole' || isMeasure(column.name) || table.name === people.table) return null;
+  if (!match || column.family !== 'whole' || isMeasure(column.name) || table.name === people.table)
+    return null;
   if (match.tried < 8 || share(match) < 1) return null;
-  return { why: `all ${match.tried} sampled values are people's ids, but so small numbers are that by accident, and its name says nothing` };
+  return {
+    why: `all ${match.tried} sampled values are people's ids, but so small numbers are that by accident, and its name says nothing`,
+  };
 }
 
 /** `number`, `position`: whatever stands there counts something. */
@@ -253,7 +330,12 @@ function familyOf(shape: Shape, value: PeopleValue): string | undefined {
 
 /** The value of people that a column of this type can hold, the key before all others. */
 function fitting(people: People, shape: Shape, column: Column): PeopleValue | undefined {
-  return people.values.find(value => value.kind === 'key' && (value.pointsAt === null || value.pointsAt === people.table) && familyOf(shape, value) === column.family);
+  return people.values.find(
+    value =>
+      value.kind === 'key' &&
+      (value.pointsAt === null || value.pointsAt === people.table) &&
+      familyOf(shape, value) === column.family,
+  );
 }
 
 /** E-mails, logins, names and ids in texts. */
@@ -267,16 +349,33 @@ function byText(one: Case, sight: Seen, said: Said): Verdict {
   const found = hits.find(match => convinces(match, sight, said, telling));
   if (found) {
     const layer: Layer = found.value.kind === 'key' ? 'values' : 'texts';
-    return { layer, identity: found.value, match: found, evidence: [percent(found), ...(telling ? [`named ${'word' in said ? said.word : ''}`] : [])] };
+    return {
+      layer,
+      identity: found.value,
+      match: found,
+      evidence: [percent(found), ...(telling ? [`named ${'word' in said ? said.word : ''}`] : [])],
+    };
   }
   const prose = hits.find(match => match.value.kind === 'email');
   if (prose) return { why: `its texts mention people by e-mail (${prose.people} of them in the sample)` };
-  if (!telling) return null;
+  if (!telling || table.name === people.table) return null;
   const word = 'word' in said ? said.word : '';
   if (sight.filled > 0 && sight.distinct >= 5)
-    return { why: `named like a person (${word}), but none of ${sight.distinct} sampled texts is somebody's e-mail, login, name or id` };
+    return {
+      why: `named like a person (${word}), but none of ${sight.distinct} sampled texts is somebody's e-mail, login, name or id`,
+    };
   const identity = textual(people, shape, column, named);
-  return identity ? { layer: 'name', identity, match: null, evidence: [`named ${word}, and holds texts`, sight.filled > 0 ? 'too few values to tell' : 'no value to look at yet'] } : null;
+  return identity
+    ? {
+        layer: 'name',
+        identity,
+        match: null,
+        evidence: [
+          `named ${word}, and holds texts`,
+          sight.filled > 0 ? 'too few values to tell' : 'no value to look at yet',
+        ],
+      }
+    : null;
 }
 
 function convinces(match: Match, sight: Seen, said: Said, telling: boolean): boolean {
@@ -287,15 +386,29 @@ function convinces(match: Match, sight: Seen, said: Said, telling: boolean): boo
     case 'name':
       return telling || (match.people >= 3 && match.people >= sight.distinct * 0.5);
     case 'login':
-      return telling || (match.people >= 3 && match.people >= sight.distinct * (said.says === 'perhaps' ? 0.5 : 0.8));
+      return (
+        telling ||
+        (match.people >= 3 && match.people >= sight.distinct * (said.says === 'perhaps' ? 0.5 : 0.8))
+      );
     case 'key':
       return match.telling ? match.people >= 1 && (telling || share(match) >= 0.5) : telling;
   }
 }
 
 /** Which value a text probably holds, from its name alone. */
-function textual(people: People, shape: Shape, column: Column, named: PeopleValue | undefined): PeopleValue | undefined {
-  const kind = /mail/i.test(column.name) ? 'email' : /login|user_?name/i.test(column.name) ? 'login' : /name/i.test(column.name) ? 'name' : null;
+function textual(
+  people: People,
+  shape: Shape,
+  column: Column,
+  named: PeopleValue | undefined,
+): PeopleValue | undefined {
+  const kind = /mail/i.test(column.name)
+    ? 'email'
+    : /login|user_?name/i.test(column.name)
+      ? 'login'
+      : /name/i.test(column.name)
+        ? 'name'
+        : null;
   const of = (wanted: string) => people.values.find(value => value.kind === wanted);
   if (kind) return of(kind) ?? of('email') ?? people.values[0];
   const key = named ?? people.values[0];
@@ -304,7 +417,9 @@ function textual(people: People, shape: Shape, column: Column, named: PeopleValu
 
 /** Lists and JSON. */
 function inDocument({ people, shape, column, table, ...one }: Case, sight: Seen, said: Said): Verdict {
-  const telling = said.says === 'person' || (said.says === 'table' && pointing({ people, shape, column, table, ...one }, said.table) !== undefined);
+  const telling =
+    said.says === 'person' ||
+    (said.says === 'table' && pointing({ people, shape, column, table, ...one }, said.table) !== undefined);
   const elsewhere = said.says === 'table' && !telling;
   const list = column.array && column.family !== 'json';
   if (table.name === people.table && !telling) return null;
@@ -314,34 +429,62 @@ function inDocument({ people, shape, column, table, ...one }: Case, sight: Seen,
       if (match.inProse) return false;
       if (match.value.kind === 'email') return true;
       if (match.value.kind === 'name') return telling;
-      if (match.value.kind === 'login') return telling || (list ? match.people >= 3 && share(match) >= 0.8 : match.people >= 3 && match.paths.some(isPersonPath));
+      if (match.value.kind === 'login')
+        return (
+          telling ||
+          (list
+            ? match.people >= 3 && share(match) >= 0.8
+            : match.people >= 3 && match.paths.some(isPersonPath))
+        );
       if (elsewhere) return false;
-      if (match.telling) return !list || column.family !== 'whole' || telling || (match.people >= 3 && share(match) >= 0.9);
+      if (match.telling)
+        return !list || column.family !== 'whole' || telling || (match.people >= 3 && share(match) >= 0.9);
       return list ? telling : match.people >= 2 && match.paths.some(isPersonPath);
     });
   if (found) {
     const where = found.paths.filter(path => path !== '...' && path !== '[]');
-    return { layer: 'document', identity: found.value, match: found, evidence: [`${found.people} people in ${found.rows} sampled places${where.length > 0 ? `, at ${where.join(', ')}` : ''}`] };
+    return {
+      layer: 'document',
+      identity: found.value,
+      match: found,
+      evidence: [
+        `${found.people} people in ${found.rows} sampled places${where.length > 0 ? `, at ${where.join(', ')}` : ''}`,
+      ],
+    };
   }
   if (!telling) return null;
-  if (sight.distinct >= 5) return { why: `named like people, but nothing in ${sight.filled} sampled rows is one` };
-  return { layer: 'document', identity: people.values[0]!, match: null, evidence: ['named after people', 'no value to look at yet'] };
+  if (sight.distinct >= 5)
+    return { why: `named like people, but nothing in ${sight.filled} sampled rows is one` };
+  return {
+    layer: 'document',
+    identity: people.values[0]!,
+    match: null,
+    evidence: ['named after people', 'no value to look at yet'],
+  };
 }
 
 function isPersonPath(path: string): boolean {
-  const key = path.replace(/\[\]|\{\}/g, '').split('.').at(-1) ?? '';
+  const key =
+    path
+      .replace(/\[\]|\{\}/g, '')
+      .split('.')
+      .at(-1) ?? '';
   const said = whatNameSays(key, true, NO_TABLES);
   return said.says === 'person' || /user|cc$|email/i.test(key);
 }
 
 const NO_TABLES = new TableNames([], '.');
 
-function describe({ shape, seen }: Evidence, table: Table, column: Column, person: Person): Omit<Discovered, 'table' | 'column'> {
+function describe(
+  { seen }: Evidence,
+  table: Table,
+  column: Column,
+  person: Person,
+): Omit<Discovered, 'table' | 'column'> {
   const { layer, identity, evidence, match } = person;
   const unique = table.unique.find(index => index.includes(column.name)) ?? null;
   const rule = table.references.find(one => one.column === column.name) ?? null;
   const sight = seen.get(keyOf(table.name, column.name)) ?? NOTHING;
-  void shape;
   return {
     type: column.type,
     layer,

@@ -49,9 +49,10 @@ const kindOf = (identity: string, column: string): PeopleValue['kind'] =>
   isEmail(column) || isEmail(identity) ? 'email' : isLogin(column) || isLogin(identity) ? 'login' : 'key';
 
 const isEmail = (name: string): boolean => wordsOf(name).some(word => /^e?mails?$/.test(word));
-const isLogin = (name: string): boolean => /^(user_?name|login|login_?name|handle|nick_?name|account_?name|upn|samaccountname|uid)$/i.test(name);
+const isLogin = (name: string): boolean =>
+  /^(user_?name|login|login_?name|handle|nick_?name|account_?name|upn|samaccountname|uid)$/i.test(name);
 const isName = (name: string): boolean =>
-  /^(name|full_?name|display_?name|real_?name|person_?name|title)$/i.test(name);
+  /^(name|full_?name|display_?name|real_?name|person_?name)$/i.test(name);
 
 function each(values: readonly PeopleValue[]): PeopleValue[] {
   const seen = new Set<string>();
@@ -98,13 +99,18 @@ export function peopleTables(shape: Shape): string[] {
 }
 
 /** Looks like people by its name, by what a row says, and by how many others point at it. */
-function scoreOf(table: Table, named: ReadonlyMap<string, number>, ruled: ReadonlyMap<string, number>): number {
+function scoreOf(
+  table: Table,
+  named: ReadonlyMap<string, number>,
+  ruled: ReadonlyMap<string, number>,
+): number {
   const words = tableWords(table.name);
   const last = words.at(-1)!;
   const byName = TABLES[last] ?? 0;
   if (byName === 0 || keyOf(table) === null) return 0;
   // `user_roles` ends in roles; `project_users` ends in users and is a list of members.
-  const short = words.length === 1 ? 4 : /^(auth|res|app|sys|core|identity|usr|t|tbl)$/.test(words[0]!) ? 3 : -4;
+  const short =
+    words.length === 1 ? 4 : /^(auth|res|app|sys|core|identity|usr|t|tbl)$/.test(words[0]!) ? 3 : -4;
   const has = (test: (column: Column) => boolean, points: number): number =>
     table.columns.some(test) ? points : 0;
   return (
@@ -137,7 +143,11 @@ export function guessPeople(shape: Shape, name: string): People | null {
   own('user', key, 'key', name);
   for (const { name: column, family, array } of table.columns) {
     if (array || column === key) continue;
-    if (family === 'text' && isEmail(column) && !/type|status|verif|token|notif|pref|confirm|format/i.test(column))
+    if (
+      family === 'text' &&
+      isEmail(column) &&
+      !/type|status|verif|token|notif|pref|confirm|format/i.test(column)
+    )
       own(column === 'email' ? 'email' : column, column, 'email');
     else if (family === 'text' && isLogin(column)) own('login', column, 'login');
     else if (family === 'text' && isName(column)) own('name', column, 'name');
@@ -149,7 +159,9 @@ export function guessPeople(shape: Shape, name: string): People | null {
 }
 
 const isNumberOfPerson = (column: string): boolean =>
-  /^(person|personnel|employee|staff|emp|badge|external|public)_?(no|nr|num|number|id|key|code)$/i.test(column);
+  /^(person|personnel|employee|staff|emp|badge|external|public)_?(no|nr|num|number|id|key|code)$/i.test(
+    column,
+  );
 
 export const identityName = (column: string): string =>
   column
@@ -182,7 +194,11 @@ function addressesOf(shape: Shape, people: Table, key: string): PeopleValue[] {
  * Values of people that stand in other tables' keys: the row of a person that points at a row of their own
  * (`users.partner_id`), and rows that point at a person and are one once more (`employees.user_id`).
  */
-export function secondHops(shape: Shape, people: People, pointing: ReadonlyMap<string, string>): PeopleValue[] {
+export function secondHops(
+  shape: Shape,
+  people: People,
+  pointing: ReadonlyMap<string, string>,
+): PeopleValue[] {
   const own = shape.tables.get(people.table);
   const found: PeopleValue[] = [];
   for (const { column, table } of onwards(shape, own)) {
@@ -190,7 +206,7 @@ export function secondHops(shape: Shape, people: People, pointing: ReadonlyMap<s
     const key = target && keyOf(target);
     if (!target || !key || table === people.table) continue;
     const alone = own!.unique.some(index => index.length === 1 && index[0] === column);
-    if (alone || PERSONAL.has(tableWords(table).at(-1)!) )
+    if (alone || PERSONAL.has(tableWords(table).at(-1)!))
       found.push({
         identity: identityName(column),
         table: people.table,

@@ -8,10 +8,12 @@ import { singular, tableWords, wordsOf } from './words.js';
 
 type Proposal = Discovered['propose'];
 
-const SECRETS = /^(token|session|credential|password|otp|totp|webauthn|passkey|apikey|oauth|secret|remember|refresh|grant|authentication|mfa|pat|cookie|jwt)$/;
+const SECRETS =
+  /^(token|session|credential|password|otp|totp|webauthn|passkey|apikey|oauth|secret|remember|refresh|grant|authentication|mfa|pat|cookie|jwt)$/;
 const HISTORY =
-  /^(log|audit|history|journal|version|event|activity|trail|revision|archive|snapshot|changeset|change|statistic|stat|metric|visit|view|login)$/;
-const INFLOW = /^(rule|routing|rotation|assignment|autoassign|escalation|trigger|schedule|oncall|roster|queue)$/;
+  /^(log|audit|history|journal|version|event|activity|trail|revision|archive|snapshot|changeset|change|statistic|stat|metric)$/;
+const INFLOW =
+  /^(rule|routing|rotation|assignment|autoassign|escalation|trigger|schedule|oncall|roster|queue)$/;
 const AUTHORSHIP =
   /^(creator|author|editor|updater|uploader|submitter|committer|initiator|issuer|actor|deleter|modifier|closer|merger|resolver|opener|poster|commenter|originator)$/;
 const PERSONAL_THINGS =
@@ -26,17 +28,24 @@ export function propose(
   const words = tableWords(table.name).map(singular);
   const last = words.at(-1)!;
   const stem = wordsOf(column);
-  const say = (is: Proposal['do'], because: string, inflow = false): Proposal => ({ do: is, inflow, because });
+  const say = (is: Proposal['do'], because: string, inflow = false): Proposal => ({
+    do: is,
+    inflow,
+    because,
+  });
   const scalar = table.columns.find(one => one.name === column);
   if (scalar && (scalar.array || scalar.family === 'json'))
-    return say('acknowledged', 'it stands inside a list or a document, where people must look themselves');
+    return say('acknowledge', 'it stands inside a list or a document, where people must look themselves');
   if (identity.person !== null && identity.pointsAt && identity.kind === 'key' && last === 'role')
     return say('acknowledged', 'it goes with the row of the person that it hangs on');
   if (words.some(word => SECRETS.test(word)) || /^(access|api|ssh|gpg|personal)_.*key$/.test(words.join('_')))
     return say('revoke', `${table.name} holds ways in`);
   if (words.some(word => HISTORY.test(word)))
     return say('keep', `${table.name} is history: it says who did what`);
-  if (stem.includes('by') || AUTHORSHIP.test(singular(stem.find(word => AUTHORSHIP.test(singular(word))) ?? '')))
+  if (
+    stem.includes('by') ||
+    AUTHORSHIP.test(singular(stem.find(word => AUTHORSHIP.test(singular(word))) ?? ''))
+  )
     return say('keep', `${column} says who did it, which stays true`);
   if (unique && unique.length === 1)
     return say('acknowledged', `a person has one row of ${table.name}, which belongs to the account`);
@@ -46,15 +55,17 @@ export function propose(
     return say('remove', `a unique index over ${unique.join(', ')}: a membership that gives new work`, true);
   if (unique) return say('remove', `a unique index over ${unique.join(', ')}: a membership`);
   if (isJoin(table)) return say('remove', `${table.name} only joins two things: a membership`);
-  if (words.some(word => INFLOW.test(word)))
-    return say('transfer', `${table.name} gives out new work`, true);
+  if (words.some(word => INFLOW.test(word))) return say('transfer', `${table.name} gives out new work`, true);
   return say('transfer', 'somebody must go on with it');
 }
 
 /** Nothing but ids and times. */
 function isJoin({ columns }: Table): boolean {
   const rest = columns.filter(
-    ({ name, family }) => !/(^|_)(id|uuid)$/i.test(name) && !/(_at|_on|_time|date|timestamp)$/i.test(name) && family !== 'other',
+    ({ name, family }) =>
+      !/(^|_)(id|uuid)$/i.test(name) && !/(_at|_on|_time|date|timestamp)$/i.test(name) && family !== 'other',
   );
-  return columns.length <= 6 && rest.length === 0 && columns.filter(one => /_id$/i.test(one.name)).length >= 2;
+  return (
+    columns.length <= 6 && rest.length === 0 && columns.filter(one => /_id$/i.test(one.name)).length >= 2
+  );
 }

@@ -129,7 +129,8 @@ function take(into: Gathered, column: Column, cell: string | null, rows: number)
     const known = into.tokens.get(token.text);
     if (known) {
       known.rows += rows;
-      if (token.path && !known.paths.includes(token.path) && known.paths.length < 5) known.paths.push(token.path);
+      if (token.path && !known.paths.includes(token.path) && known.paths.length < 5)
+        known.paths.push(token.path);
     } else if (into.tokens.size < TOKENS)
       into.tokens.set(token.text, { ...token, rows, paths: token.path ? [token.path] : [] });
   }
@@ -243,7 +244,10 @@ function seenIn(one: Gathered, known: Known, people: People): Seen {
         tried: tried.length,
         people: hits.length,
         rows: hits.reduce((sum, hit) => sum + hit.rows, 0),
-        telling: isTelling(value, hits.map(hit => hit.text)),
+        telling: isTelling(
+          value,
+          hits.map(hit => hit.text),
+        ),
         paths: [...new Set(hits.flatMap(hit => hit.paths))].slice(0, 5),
         inProse: hits.length > 0 && hits.every(hit => hit.inProse),
       },

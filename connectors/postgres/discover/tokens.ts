@@ -95,5 +95,6 @@ function mayBeId(key: string): boolean {
 }
 
 const isPersonKey = (word: string): boolean =>
-  /^(user|person|people|member|employee|agent|staff|lead|manager|contact|account|principal|uid|cc|bcc)$/.test(word) ||
-  /(er|or|ee|ant)$/.test(word);
+  /^(user|person|people|member|employee|agent|staff|lead|manager|contact|account|principal|uid|cc|bcc)$/.test(
+    word,
+  ) || /(er|or|ee|ant)$/.test(word);

@@ -10,7 +10,7 @@ const ROLES = new Set(
    sender inviter invitee invited moderator supervisor follower followee subscriber watcher participant organizer
    organiser attendee uploader submitter committer assigner merger closer resolver opener initiator issuer
    operator administrator actor updater modifier deleter changer poster commenter voter liker mentor mentee
-   recruiter interviewer salesperson salesman salesrep csm caretaker custodian handler signer signatory delegate
+   recruiter interviewer salesperson salesman salesrep csm caretaker custodian signer signatory delegate
    delegator deputy substitute proxyuser impersonator grantor grantee blocker holder performer executor tester
    verifier auditor inspector maintainer contributor collaborator superuser bearer
    colleague successor predecessor subordinate buyer planner dispatcher technician consultant
@@ -27,14 +27,13 @@ const PEOPLE = new Set(
    doctor nurse individual human principal contact profile account identity player representative rep personnel
    customer client coordinator leader head captain chair
    contractor recipient receiver viewer reader writer coordinator specialist analyst engineer developer designer
-   counselor guest target subject`.split(/\s+/),
+   counselor guest target subject patient handler`.split(/\s+/),
 );
 
 /** Of these, what is too often no person at all for the word alone to say so. */
 const VAGUE = new Set(
   `lead partner contact profile account identity customer client host head chair target subject principal
-   representative rep holder blocker guest viewer reader writer student teacher player patient recipient receiver
-   proxyuser delegate bearer merger closer`.split(/\s+/),
+   representative rep holder guest patient bearer merger handler`.split(/\s+/),
 );
 
 /** A row of such a table is a person once more: employee, member, profile. */
@@ -50,16 +49,63 @@ const TOWARDS = new Set(
    forward forwarded routed route share shared granted lent issued checked borrowed reassigned entrusted requested
    sold responsible waiting invited loaned addressed billed`.split(/\s+/),
 );
-const AS = new Set(['run', 'runs', 'running', 'act', 'acts', 'acting', 'execute', 'executes', 'logged', 'login']);
+const AS = new Set([
+  'run',
+  'runs',
+  'running',
+  'act',
+  'acts',
+  'acting',
+  'execute',
+  'executes',
+  'logged',
+  'login',
+]);
 const DONE = new Set(
   `create created write written update updated modify modified change changed delete deleted approve approved edit
-   edited insert inserted add added lastmodified last owner assign assigned author user close closed`.split(/\s+/),
+   edited insert inserted add added lastmodified last owner assign assigned author user close closed`.split(
+    /\s+/,
+  ),
 );
 
 /** Ends of a name that only say "the id of". */
-const IDS = new Set(['id', 'ids', 'uuid', 'uuids', 'guid', 'pk', 'fk', 'key', 'ref', 'no', 'nr', 'num', 'number', 'oid', 'sid']);
+const IDS = new Set([
+  'id',
+  'ids',
+  'uuid',
+  'uuids',
+  'guid',
+  'pk',
+  'fk',
+  'key',
+  'ref',
+  'no',
+  'nr',
+  'num',
+  'number',
+  'oid',
+  'sid',
+]);
 /** Ends that say which of a person's values stands there, in a text. */
-const VALUES = new Set(['email', 'emails', 'mail', 'mails', 'login', 'logins', 'username', 'usernames', 'name', 'names', 'fullname', 'upn', 'handle', 'code', 'list', 'array', 'json']);
+const VALUES = new Set([
+  'email',
+  'emails',
+  'mail',
+  'mails',
+  'login',
+  'logins',
+  'username',
+  'usernames',
+  'name',
+  'names',
+  'fullname',
+  'upn',
+  'handle',
+  'code',
+  'list',
+  'array',
+  'json',
+]);
 const PLACES = /^\d+$/;
 
 export type Said =
@@ -87,7 +133,8 @@ export function wordsOf(name: string): string[] {
 function unglued(word: string): string[] {
   if (ROLES.has(word) || PEOPLE.has(word)) return [word];
   const id = /^(.{3,})(id|ids|uuid)$/.exec(word);
-  if (id && (ROLES.has(id[1]!) || PEOPLE.has(id[1]!) || /by$/.test(id[1]!))) return [...unglued(id[1]!), id[2]!];
+  if (id && (ROLES.has(id[1]!) || PEOPLE.has(id[1]!) || /by$/.test(id[1]!)))
+    return [...unglued(id[1]!), id[2]!];
   const by = /^(.{3,}(?:ed|en|te|fy))by$/.exec(word);
   if (by) return [by[1]!, 'by'];
   const glued = /^(.{3,}?)(user|users|owner|author|assignee|person|employee|member)$/.exec(word);
@@ -97,6 +144,7 @@ function unglued(word: string): string[] {
 
 /** `companies` → `company`, `people` → `person`. */
 export function singular(word: string): string {
+  if (word.length <= 3) return word;
   if (word === 'people') return 'person';
   if (/ies$/.test(word) && word.length > 4) return `${word.slice(0, -3)}y`;
   if (/(ss|us|is)$/.test(word)) return word;
@@ -171,8 +219,13 @@ export function whatNameSays(column: string, text: boolean, tables: TableNames):
   if (table && (named || PEOPLE.has(last) || ROLES.has(last))) return { says: 'table', table, word: last };
   if (VAGUE.has(last)) return { says: 'perhaps', word: last };
   if (ROLES.has(last) || PEOPLE.has(last)) return { says: 'person', word: last };
-  if (last === 'uid' || /(?:er|or|ee|ant|ist)$/.test(last)) return named && !text ? { says: 'perhaps', word: last } : { says: 'nothing' };
-  return { says: 'nothing' };
+  if (text || !named) return { says: 'nothing' };
+  // English makes words for whoever does something; so does it for things that do.
+  if (/(?:er|or|ee)$/.test(last) && last.length > 4)
+    return THINGS.has(last) ? { says: 'nothing' } : { says: 'person', word: last };
+  return stem.length === 1 && /^(uid|from|to|by)$/.test(last)
+    ? { says: 'perhaps', word: last }
+    : { says: 'nothing' };
 }
 
 /** `created_by`, `assigned_to`, `by_user`, `runs_as`. */
@@ -186,7 +239,39 @@ function isBy(stem: readonly string[]): boolean {
 }
 
 /** `sorted_by`, `grouped_by`: by a column and not by a person. */
-const NOT_BY = new Set(['sort', 'sorted', 'order', 'ordered', 'group', 'grouped', 'superseded', 'replaced', 'caused', 'triggered', 'filter', 'filtered', 'partition', 'followed', 'divided', 'powered', 'limited', 'superceded']);
+const NOT_BY = new Set([
+  'sort',
+  'sorted',
+  'order',
+  'ordered',
+  'group',
+  'grouped',
+  'superseded',
+  'replaced',
+  'caused',
+  'triggered',
+  'filter',
+  'filtered',
+  'partition',
+  'followed',
+  'divided',
+  'powered',
+  'limited',
+  'superceded',
+]);
+
+/** Things by words that could be people's. */
+const THINGS = new Set(
+  `number order folder container server cluster filter layer letter header footer counter identifier provider processor
+   color error vector factor sector ancestor descriptor monitor marker trigger buffer cursor timer scanner parameter
+   character chapter paper offer carrier voucher poster flyer newsletter register printer computer router
+   adapter wrapper runner tracker supplier vendor center meter sensor motor tower quarter semester corner floor
+   transfer ledger folder parser helper indexer scheduler controller connector editor_type anchor door mirror
+   master other under over later never filler spacer slider picker marker partner placeholder fee committee employee_type
+   behavior behaviour flavor flavour armor tensor operator_type predictor indicator exporter importer loader builder
+   compiler renderer serializer validator generator iterator accumulator aggregator collector emitter listener
+   dispatcher_type handler publisher_type newspaper theater theatre river lawyer_type discover`.split(/\s+/),
+);
 
 /** Names that are measures and states; no value in them is an id, however it looks. */
 export function isMeasure(column: string): boolean {
