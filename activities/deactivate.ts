@@ -4,6 +4,7 @@
  */
 import type { Connector } from '../connectors/connector.js';
 import { accountsIn } from '../domain/accounts.js';
+import type { Covered } from '../domain/coverage.js';
 import type { Account } from '../domain/model.js';
 import type { Plan } from '../domain/plan.js';
 import {
@@ -35,7 +36,12 @@ export interface DeactivateInput {
 
 export type DeactivateResult =
   /** `after`: what still landed on the leaver between the proof and the switch. */
-  | { kind: 'deactivated'; bySomebodyElse: boolean; proof: { at: string; kept: Kept[] }; after: Landed[] }
+  | {
+      kind: 'deactivated';
+      bySomebodyElse: boolean;
+      proof: { at: string; kept: Kept[]; coverage?: Covered };
+      after: Landed[];
+    }
   | Extract<Verdict, { kind: 'left' | 'reopened' }>
   | { kind: 'refused'; message: string };
 
@@ -83,7 +89,7 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
   return {
     kind: 'deactivated',
     bySomebodyElse: !changed && !wasActive,
-    proof: { at: new Date().toISOString(), kept },
+    proof: { at: new Date().toISOString(), kept, coverage: seen.coverage },
     after,
   };
 }

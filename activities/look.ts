@@ -3,6 +3,7 @@
  * reads the target. Used for the first inventory, before execution, and as the proof before a deactivation.
  */
 import type { Connector } from '../connectors/connector.js';
+import type { Covered } from '../domain/coverage.js';
 import { HandoverFailure } from '../domain/failure.js';
 import {
   knownDifference,
@@ -60,7 +61,13 @@ export async function look(deps: Deps, input: LookInput): Promise<Look> {
       plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
     policyChanged: plan !== null && canonicalJson(plan.policy) !== canonicalJson(deps.policy),
     accounts: await readAll(connector, input.accounts),
+    coverage: await coverageOf(connector),
   };
+}
+
+/** What can hold a person there, where the connector can say. */
+async function coverageOf(connector: Connector): Promise<Covered> {
+  return connector.coverage ? connector.coverage(whenAbandoned()) : { kind: 'unknown' };
 }
 
 /** The accounts as they are now. */

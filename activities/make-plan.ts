@@ -4,6 +4,7 @@
  */
 import type { Connector } from '../connectors/connector.js';
 import { accountsIn } from '../domain/accounts.js';
+import type { Covered } from '../domain/coverage.js';
 import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
 import { canonicalJson, gaining, type Plan, type PlanStep } from '../domain/plan.js';
 import {
@@ -39,7 +40,7 @@ export interface MakePlanInput {
   order: Order;
   accounts: SystemAccounts[];
   /** What `look` found, per system. */
-  inventories: { system: string; inventory: CategoryInventory[] }[];
+  inventories: { system: string; inventory: CategoryInventory[]; coverage?: Covered }[];
   acknowledgements: Record<string, Acknowledgement>;
 }
 
@@ -93,6 +94,7 @@ async function gather(
   for (const { system, accounts: there } of accounts) {
     const connector = await deps.systems.get(system);
     catalogs.push({ system, digest: connector.catalogDigest, body: connector.catalogBody });
+    const looked = inventories.find(one => one.system === system);
     systems.push({
       system: connector.system,
       title: connector.title,
@@ -101,11 +103,12 @@ async function gather(
       switchedOffBy: connector.access.deactivate,
       accounts: there,
       accountExpected: there.length > 0 || (await mayBeAbsent(connector, leaver)),
-      inventory: inventories.find(one => one.system === system)?.inventory ?? [],
+      inventory: looked?.inventory ?? [],
+      coverage: looked?.coverage,
     });
   }
   const { names: configured, directory } = deps.systems;
-  return { facts: { order, configured, directory, systems }, catalogs };
+  return { facts: { order, configured, directory, policy: deps.policy, systems }, catalogs };
 }
 
 async function mayBeAbsent(connector: Connector, leaver: Person): Promise<boolean> {

@@ -7,6 +7,7 @@
  * `HandoverFailure` and nothing else (an abort through `signal` surfaces as the signal's reason, and what a
  * witness throws as it is).
  */
+import type { Covered } from '../domain/coverage.js';
 import type { AccessVerb, Done, Fate, Intended, Intent, Undoing, Work } from '../domain/effect.js';
 import type { KeySpan, Keys } from '../domain/keys.js';
 import type {
@@ -18,7 +19,11 @@ import type {
   Person,
 } from '../domain/model.js';
 
-export interface Connector extends Facts, Reader, Effects, Partial<Loads & Eligibility & Search & Check> {
+export interface Connector
+  extends Facts,
+    Reader,
+    Effects,
+    Partial<Loads & Eligibility & Search & Check & Coverage> {
   /** Where the system says who people are. */
   readonly directory?: Directory;
   close(): Promise<void>;
@@ -254,4 +259,13 @@ export interface Problem {
 export interface Check {
   /** Resolves the catalog against the live system: names, types, conditions, rights. Empty = fine. */
   check(signal?: AbortSignal): Promise<Problem[]>;
+}
+
+export interface Coverage {
+  /**
+   * Which places of the system can hold a person, and which of them the catalog does not classify. Asked at
+   * every look, so it must be cheap: it reads little, and remembers what it saw for as long as the system is
+   * still built the same. A place that appeared since is in the answer.
+   */
+  coverage(signal?: AbortSignal): Promise<Covered>;
 }

@@ -2,8 +2,10 @@
  * The closing document as a value: who decided what, what became of every step, and how sure we are of it. It
  * says nothing that is not in the run, in the receipts or in the proofs.
  */
+import { demandsCoverage, sayCovered } from './coverage.js';
 import { leastSure, type Sure } from './effect.js';
 import type { Outcome } from './model.js';
+import { own } from './own.js';
 import { isEffect, type PlanStep } from './plan.js';
 import { departure, mode, type Run, type StepProgress } from './run.js';
 
@@ -75,10 +77,31 @@ export function certificateOf(
     confirmedBy: run.confirmedBy,
     waivers: run.waivers,
     proofs: run.proofs,
-    coverage: 'not checked',
+    coverage: coverageOf(run),
     times: run.times,
     chain,
   };
+}
+
+/** What was covered where, and whether the policy asked for it. What stays open is named. */
+function coverageOf(run: Run) {
+  const { plan } = run;
+  if (!plan) return {};
+  const present = plan.accounts.filter(({ accounts }) => accounts.length > 0);
+  return Object.fromEntries(
+    present.map(({ system }) => {
+      const covered = own(run.coverage ?? {}, system);
+      const demanded = demandsCoverage(plan.policy, system);
+      return [
+        system,
+        {
+          policy: demanded ? 'required' : 'advisory',
+          says: sayCovered(covered, demanded),
+          ...(covered ?? { kind: 'not-looked-at' }),
+        },
+      ];
+    }),
+  );
 }
 
 function certified(step: PlanStep, progress: StepProgress | undefined, receipts: readonly ReceiptSummary[]) {

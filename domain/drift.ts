@@ -3,6 +3,7 @@
  * asks.
  */
 import { accountsIn } from './accounts.js';
+import { type Covered, uncoveredIn } from './coverage.js';
 import type { Account } from './model.js';
 import { isEffect, type Plan } from './plan.js';
 import type { Policy } from './policy.js';
@@ -15,6 +16,7 @@ export interface SeenWorld {
   catalogChanged: boolean;
   policyChanged?: boolean;
   accounts?: readonly Pick<Account, 'active'>[];
+  coverage?: Covered;
 }
 
 /** Why this plan needs a new approval, as sentences; empty = it stands. */
@@ -50,6 +52,8 @@ export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): stri
         );
       }
     }
+    const open = uncoveredIn(plan, system);
+    if (open) reasons.push(open);
     for (const { step, sentence } of system.refused) reasons.push(`${step}: ${sentence}`);
     return reasons;
   });

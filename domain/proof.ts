@@ -7,12 +7,13 @@
  * Whatever is not known is an obstacle and never "nothing": a new kind of doubt is a new kind of obstacle
  * with its sentence.
  */
+import { uncoveredIn } from './coverage.js';
 import { type Look, type StepLook, sayUnread, type Unread } from './look.js';
 import type { CategoryInventory } from './model.js';
 import { isEffect, type Plan, type PlanStep } from './plan.js';
 
 export interface Evidence {
-  plan: Pick<Plan, 'steps'>;
+  plan: Pick<Plan, 'steps' | 'systems' | 'policy'>;
   /** The systems that the proof is about. */
   systems: readonly string[];
   looks: readonly Look[];
@@ -24,7 +25,9 @@ export interface Evidence {
 export type Obstacle =
   | ({ kind: 'system-unread' } & Unread)
   | { kind: 'category-unread'; step: string; why: string }
-  | { kind: 'catalog-changed'; system: string };
+  | { kind: 'catalog-changed'; system: string }
+  /** A place that can hold a person is in no catalog, so that no look has seen what is there. */
+  | { kind: 'uncovered'; system: string; says: string };
 
 export type Verdict =
   | { kind: 'proven'; kept: Kept[] }
@@ -68,9 +71,13 @@ function obstaclesIn({ plan, looks, unread }: Evidence, system: string): Obstacl
   const look = looks.find(one => one.system === system);
   if (!look) return [{ kind: 'system-unread', system, why: 'nobody has looked at it.' }];
   if (look.catalogChanged) return [{ kind: 'catalog-changed', system }];
-  return plan.steps
-    .filter(step => step.system === system && step.phase !== 'deactivate')
-    .flatMap(step => unreadIn(look, step));
+  const open = uncoveredIn(plan, look);
+  return [
+    ...plan.steps
+      .filter(step => step.system === system && step.phase !== 'deactivate')
+      .flatMap(step => unreadIn(look, step)),
+    ...(open === null ? [] : [{ kind: 'uncovered', system, says: open } as const]),
+  ];
 }
 
 /**
@@ -96,11 +103,13 @@ export function sayObstacle(obstacle: Obstacle): string {
         `The catalog of ${obstacle.system} has changed since the plan was made, and what the new one finds is not what was ` +
         'approved. Send "amend" to have a new plan made.'
       );
+    case 'uncovered':
+      return `${obstacle.says} Classify it and send "retry", or "amend" where it must be handed over.`;
   }
 }
 
 /** The categories of one system that stay with the leaver, beside what they were. */
-export function keptIn(look: Look, plan: Evidence['plan']): Kept[] {
+export function keptIn(look: Look, plan: Pick<Plan, 'steps'>): Kept[] {
   return plan.steps
     .filter(step => step.system === look.system && step.phase === 'keep')
     .map(step => {
@@ -136,7 +145,7 @@ export interface Landed {
  * leave there.
  */
 export function stepsAfterwards(
-  plan: Evidence['plan'],
+  plan: Pick<Plan, 'steps'>,
   system: string,
   waived: Readonly<Record<string, string>>,
 ): PlanStep[] {

@@ -1,4 +1,5 @@
 /** One offboarding as a value: everything that `status` shows and every decision is judged against. */
+import type { Covered } from './coverage.js';
 import type {
   Departure,
   Finding,
@@ -160,6 +161,8 @@ export interface Run {
    * What each system showed immediately before it switched the leaver off, and what landed there afterwards.
    */
   proofs: Record<string, Proof>;
+  /** What can hold a person in each system, as it was read last. */
+  coverage?: Record<string, Covered>;
   pausedBy: Signer | null;
   /** What people decided that the story has not taken up yet. */
   turn: Turn | null;

@@ -48,6 +48,10 @@ export function treeLines(view: View): Piece[][] {
       rail(last ? '└─ ' : '├─ '),
       piece('words', `${system.title}${accountWords(system)}: ${system.access}`),
     ]);
+    lines.push([
+      rail(`${last ? '   ' : '│  '}${system.steps.length === 0 ? '└─' : '├─'}`),
+      piece('kept', `   ${system.coverage}`),
+    ]);
     system.steps.forEach((step, s) => {
       const end = s === system.steps.length - 1;
       lines.push([rail(`${last ? '   ' : '│  '}${end ? '└─' : '├─'} `), ...stepPieces(step)]);

@@ -4,6 +4,7 @@
  * to read a rendered text to know what it says.
  */
 import { accountsIn, sayAccount } from './accounts.js';
+import { demandsCoverage, sayCovered } from './coverage.js';
 import type { Account, Outcome, RunState, StepState } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
 import { own } from './own.js';
@@ -48,6 +49,8 @@ export interface SystemView {
   /** Each account in words, where there are several, or several values of an identity. */
   accounts: string[];
   access: string;
+  /** What can hold a person there, and what of it is in no catalog. */
+  coverage: string;
   steps: StepView[];
 }
 
@@ -88,6 +91,7 @@ export function viewOf(run: Run): View {
       title,
       accounts: severalAccounts(accountsIn(plan!.accounts, system)),
       access: accessWords(run, system),
+      coverage: sayCovered(own(run.coverage ?? {}, system), demandsCoverage(plan!.policy, system)),
       steps: shownSteps(run, system).map(step => stepView(run, step)),
     })),
     refused: run.refused.slice(-5).reverse(),

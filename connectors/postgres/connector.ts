@@ -13,6 +13,7 @@ import { guards, readAccount, resolveAccounts } from './accounts.js';
 import type { Catalog } from './catalog.js';
 import { change } from './change.js';
 import { check } from './check.js';
+import { DatabaseCoverage } from './coverage.js';
 import { fateOf } from './fate.js';
 import { inventory } from './inventory.js';
 import { ineligible, items, load } from './items.js';
@@ -33,6 +34,7 @@ export function createPostgresConnector(
 ): Connector {
   const session = new Session(catalog, connection.need('url'), poolSize, log);
   const target = new Target(catalog, file, session);
+  const coverage = new DatabaseCoverage(target);
   return {
     system: catalog.system,
     title: catalog.title,
@@ -69,6 +71,7 @@ export function createPostgresConnector(
     ineligible: (accounts, category, taker, keys, signal) =>
       ineligible(target, accounts, category, taker, keys, signal),
     check: signal => check(target, signal),
+    coverage: signal => coverage.read(signal),
     apply: (work, witness, signal) =>
       work.kind === 'batch' ? change(target, work, witness, signal) : flip(target, work, witness, signal),
     fateOf: (work, intent, signal) => fateOf(target, work, intent, signal),

@@ -30,6 +30,7 @@ export interface DiscoverOptions {
 /** Rows of each table that are read, and how long it may take, if nobody says otherwise. */
 const ROWS = 400;
 const WITHIN_MS = 30_000;
+const HOUR_MS = 3_600_000;
 /** Tables so small that counting a person's rows costs nothing. */
 const SMALL = 100_000;
 /** Of a table that nobody has counted so few rows were found that it has no more. */
@@ -43,32 +44,30 @@ export async function discover(
   options: DiscoverOptions = {},
 ): Promise<{ discovery: Discovery; shape: Shape }> {
   const began = performance.now();
-  const limit = AbortSignal.timeout(options.within ?? (options.thorough ? 3_600_000 : WITHIN_MS));
+  const limit = AbortSignal.timeout(options.within ?? (options.thorough ? HOUR_MS : WITHIN_MS));
   const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
-  const shape = await session.transaction({ mode: 'read', doing: 'reading the schema', signal }, readShape);
+  const shape = await session.transaction({ mode: 'glance', doing: 'reading the schema', signal }, readShape);
   const guesses = people ? [] : peopleTables(shape);
   const known = withHops(shape, people ?? guess(shape, system, options.table, guesses));
-  const wanted = candidates(shape, known);
   const rows = options.thorough ? null : ROWS;
-  const { seen, unseen, rowsRead } = await sample(session, shape, known, wanted, { rows, signal });
+  const looked = await sample(session, shape, known, candidates(shape, known), { rows, signal });
   options.signal?.throwIfAborted();
-  const { columns, undecided } = judge({ shape, people: known, seen, unseen });
-  const notLookedAt = [...unseen].map(([table, why]) => ({
+  const { columns, undecided } = judge({ shape, people: known, seen: looked.seen });
+  const notLookedAt = [...looked.unseen].map(([table, why]) => ({
     table,
     column: '*',
     why: `it could not be looked at: ${why}`,
   }));
-  const counted = options.leaver
-    ? await countOf(session, shape, known, columns, options.leaver, options.thorough === true, signal)
-    : columns;
   const discovery: Discovery = {
     people: known,
     otherPeople: guesses.filter(table => table !== known.table),
-    columns: counted,
+    columns: options.leaver
+      ? await countOf(session, shape, known, columns, options.leaver, options.thorough === true, signal)
+      : columns,
     undecided: [...undecided, ...notLookedAt],
-    digest: shape.digest,
+    complete: looked.unseen.size === 0,
     tables: shape.tables.size,
-    rowsRead,
+    rowsRead: looked.rowsRead,
     milliseconds: Math.round(performance.now() - began),
   };
   return { discovery, shape };

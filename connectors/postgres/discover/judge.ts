@@ -19,8 +19,6 @@ export interface Evidence {
   people: People;
   /** By `schema.table.column`; empty where nothing was sampled. */
   seen: ReadonlyMap<string, Seen>;
-  /** Tables that could not be looked at, and why. */
-  unseen: ReadonlyMap<string, string>;
 }
 
 export interface Judgement {
@@ -45,7 +43,7 @@ export function judge(evidence: Evidence): Judgement {
 
 /** The people of a schema with the rows that are a person once more, as far as rules and names tell. */
 export function withHops(shape: Shape, people: People): People {
-  const direct = judge({ shape, people, seen: new Map(), unseen: new Map() });
+  const direct = judge({ shape, people, seen: new Map() });
   const pointing = new Map<string, string>();
   const noun = tableWords(people.table).at(-1)!;
   for (const { table, column, identity, layer } of direct.columns) {
@@ -67,7 +65,6 @@ export function withHops(shape: Shape, people: People): People {
       shape,
       people: { ...people, values: [...people.values, ...hops] },
       seen: new Map(),
-      unseen: new Map(),
     }).columns.map(one => one.identity.pointsAt),
   );
   const more = hops.filter(

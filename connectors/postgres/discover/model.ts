@@ -97,7 +97,8 @@ export interface Discovery {
   otherPeople: readonly string[];
   columns: readonly Discovered[];
   undecided: readonly Undecided[];
-  digest: string;
+  /** False where a table could not be looked at: nothing is certain about it. */
+  complete: boolean;
   tables: number;
   rowsRead: number;
   milliseconds: number;

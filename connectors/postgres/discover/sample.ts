@@ -3,6 +3,8 @@
  * statistics call the most frequent ones. Which of these values are people's is asked once for all of them
  * together.
  */
+import { HandoverFailure } from '../../../domain/failure.js';
+import { sqlState, TOOK_TOO_LONG } from '../failures.js';
 import { Placeholders, quote, quoteTable, splitTable } from '../names.js';
 import { parseTexts, type Session } from '../session.js';
 import { keyOf } from './keys.js';
@@ -57,6 +59,7 @@ export async function sample(
       try {
         rowsRead += await readTable(session, table, columns, limits, gathered);
       } catch (error) {
+        if (!limits.signal.aborted && passes(error)) throw error;
         unseen.set(name, limits.signal.aborted ? 'the time for looking was over' : (error as Error).message);
       }
     }
@@ -68,6 +71,12 @@ export async function sample(
     unseen,
     rowsRead,
   };
+}
+
+/** A connection that broke says nothing about a table; one that took too long, or refuses us, does. */
+function passes(error: unknown): boolean {
+  if (!(error instanceof HandoverFailure)) return true;
+  return error.kind === 'transient' && sqlState(error.cause) !== TOOK_TOO_LONG;
 }
 
 /** A text that reads a little of a table, however large it is. */

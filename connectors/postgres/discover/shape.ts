@@ -5,7 +5,6 @@
  * Partitions are seen once, through their parent; so are columns that a child inherits. Views and
  * materialized views only repeat what tables hold.
  */
-import { createHash } from 'node:crypto';
 import type { Transaction } from '../session.js';
 
 /** What a value of a column can be, as far as it can name a person. */
@@ -47,8 +46,6 @@ export interface Table {
 
 export interface Shape {
   tables: ReadonlyMap<string, Table>;
-  /** SHA-256 over all but the sizes: as long as it stays, no column was added or changed. */
-  digest: string;
 }
 
 /**
@@ -73,7 +70,6 @@ WITH RECURSIVE base(oid, stands_on) AS (
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
        AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-       AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
        -- An extension's own tables are no part of the application.
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                         WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')),
@@ -89,8 +85,10 @@ WITH RECURSIVE base(oid, stands_on) AS (
     SELECT a.attrelid, json_agg(json_build_object(
              'name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
              'family', ${FAMILY}, 'array', bt.typcategory = 'A', 'notNull', a.attnotnull,
-             'maySelect', pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')) ORDER BY a.attnum) AS list
+             'maySelect', pg_catalog.has_schema_privilege(r.relnamespace, 'USAGE')
+                          AND pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')) ORDER BY a.attnum) AS list
       FROM pg_catalog.pg_attribute a
+      JOIN pg_catalog.pg_class r ON r.oid = a.attrelid
       JOIN base ON base.oid = a.atttypid
       JOIN pg_catalog.pg_type bt ON bt.oid = base.stands_on
       LEFT JOIN base AS element ON bt.typcategory = 'A' AND element.oid = bt.typelem
@@ -138,11 +136,26 @@ interface Found {
 
 export async function readShape(tx: Transaction): Promise<Shape> {
   const found = await tx.query<Found>(READ);
-  const unsized = found.map(({ rows: _, ...rest }) => rest);
-  return {
-    tables: new Map(found.map(one => [one.name, tableOf(one)])),
-    digest: createHash('sha256').update(JSON.stringify(unsized)).digest('hex'),
-  };
+  return { tables: new Map(found.map(one => [one.name, tableOf(one)])) };
+}
+
+/** Every column and every foreign key of the application, but for partitions, which repeat their parent. */
+const STAMP = `
+SELECT coalesce((SELECT pg_catalog.md5(pg_catalog.string_agg(
+                          pg_catalog.concat_ws(' ', a.attrelid, a.attnum, a.attname, a.atttypid, a.attinhcount, a.attisdropped),
+                          ',' ORDER BY a.attrelid, a.attnum))
+                   FROM pg_catalog.pg_class c
+                   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+                  WHERE c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition
+                    AND c.relnamespace <> ALL (SELECT n.oid FROM pg_catalog.pg_namespace n
+                                                WHERE n.nspname ~ '^pg_' OR n.nspname = 'information_schema')), '')
+    || coalesce((SELECT pg_catalog.md5(pg_catalog.string_agg(k.oid::text, ',' ORDER BY k.oid))
+                   FROM pg_catalog.pg_constraint k WHERE k.contype = 'f'), '') AS stamp`;
+
+/** As long as the stamp stays the same, no column and no rule was added, changed or taken away. */
+export async function readStamp(tx: Transaction): Promise<string> {
+  const [row] = await tx.repeated<{ stamp: string }>(STAMP, []);
+  return row!.stamp;
 }
 
 function tableOf({ name, foreign, rows, columns, indexes, references }: Found): Table {

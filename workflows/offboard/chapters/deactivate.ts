@@ -30,9 +30,11 @@ export async function deactivate(desk: Desk): Promise<Happening> {
       landed ? `came after the switch: ${landed}` : '',
     ];
     progress(desk, id, { state: 'completed', message: said.filter(Boolean).join('; ') || null });
+    const { at, kept, coverage } = result.proof;
     desk.change({
       access: { ...run.access, [system]: 'deactivated' },
-      proofs: { ...run.proofs, [system]: { ...result.proof, after: result.after } },
+      proofs: { ...run.proofs, [system]: { at, kept, after: result.after } },
+      ...(coverage ? { coverage: { ...run.coverage, [system]: coverage } } : {}),
     });
   }
   desk.change({ times: { ...run.times, deactivated: new Date().toISOString() } });
@@ -77,7 +79,7 @@ function tooLate(run: Run): string {
 async function whatIsLeft(desk: Desk): Promise<Happening | null> {
   const { run } = desk;
   const plan = run.plan!;
-  const { looks, unread } = await lookAtAll(run, 'Proof that nothing is left');
+  const { looks, unread } = await lookAtAll(desk, 'Proof that nothing is left');
   const off = plan.systems
     .map(({ system }) => system)
     .filter(system => run.steps[deactivateId(system)]?.state === 'completed');

@@ -49,7 +49,7 @@ export async function execute(desk: Desk): Promise<Happening> {
  */
 async function refuseSuccessors(desk: Desk): Promise<null> {
   const { run } = desk;
-  const { looks, unread } = await lookAtAll(run, 'May the successors still take over?');
+  const { looks, unread } = await lookAtAll(desk, 'May the successors still take over?');
   for (const { step, sentence } of looks.flatMap(look => look.refused)) {
     if (run.steps[step]?.state === 'queued')
       progress(desk, step, { state: 'failed', message: `${sentence} Send "amend" with another successor.` });

@@ -1,13 +1,14 @@
 /** Compares the world with the approved plan. What moved too far goes back to the people who approved it. */
 import { reasonsToAskAgain } from '../../../domain/drift.js';
-import { type Look, sayUnread, type Unread } from '../../../domain/look.js';
+import { coverageIn, type Look, sayUnread, type Unread } from '../../../domain/look.js';
 import { isWaived, type Run } from '../../../domain/run.js';
 import { ask, long } from '../../proxies.js';
 import type { Desk, Happening } from '../desk.js';
 import { decided } from './decided.js';
 
 /** Looks at every system of the plan. A system that cannot be read is named, with the reason. */
-export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Look[]; unread: Unread[] }> {
+export async function lookAtAll(desk: Desk, purpose: string): Promise<{ looks: Look[]; unread: Unread[] }> {
+  const { run } = desk;
   const plan = run.plan!;
   const present = plan.accounts.filter(({ accounts }) => accounts.length > 0);
   const all = await Promise.all(
@@ -22,8 +23,10 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
       }),
     ),
   );
+  const looks = all.flatMap(look => (look.ok ? look.value : []));
+  desk.change({ coverage: { ...run.coverage, ...coverageIn(looks) } });
   return {
-    looks: all.flatMap(look => (look.ok ? look.value : [])),
+    looks,
     unread: all.flatMap((look, n) => (look.ok ? [] : { system: present[n]!.system, why: look.sentence })),
   };
 }
@@ -34,7 +37,7 @@ export async function lookAtAll(run: Run, purpose: string): Promise<{ looks: Loo
  */
 export async function lookAgain(desk: Desk): Promise<Happening | null> {
   const { run } = desk;
-  const { looks, unread } = await lookAtAll(run, 'Has anything changed since the approval?');
+  const { looks, unread } = await lookAtAll(desk, 'Has anything changed since the approval?');
   const turn = decided(desk);
   if (turn) return turn;
   const reasons = [...unread.map(sayUnread), ...reasonsToAskAgain(run.plan!, looks)];
