@@ -250,6 +250,7 @@ describe('the tree', () => {
       '  It is needs-attention.',
       '  ! Look out.',
       '└─ CRM: access open',
+      '   ├─   coverage was not looked at',
       '   ├─ ✗ 3 open tasks → Bob: failed (1,200 done, 2 came later, 3 taken by others, 4 gone, 5 refused, 6 left): Locked.',
       '   ├─ ▸ 3 team memberships (remove): running',
       '   ├─ ✓ 3 shared mailboxes: acknowledged by Olivia',
@@ -263,9 +264,9 @@ describe('the tree', () => {
     const shown = (changes: object) =>
       tree(runIn('executing', { plan: plan({ steps: [empty] }), steps: { 'crm/empty': progress(changes) } }))
         .length;
-    expect(shown({})).toBe(3);
-    expect(shown({ changed: 1 })).toBe(4);
-    expect(shown({ state: 'failed' })).toBe(4);
+    expect(shown({})).toBe(4);
+    expect(shown({ changed: 1 })).toBe(5);
+    expect(shown({ state: 'failed' })).toBe(5);
   });
 
   test('a text of another system is one line and cannot steer the terminal', () => {
