@@ -251,3 +251,72 @@ describe('how much is read', () => {
     expect(draft.rowsRead).toBeLessThan(2_000);
   });
 });
+
+describe('coverage', () => {
+  const yaml = `${PEOPLE_YAML}
+categories:
+  tasks: { title: Tasks, do: transfer, table: public.tasks, key: [id], owner: { column: owner_id } }
+acknowledged:
+  - { table: public.tasks, column: created_by, reason: history }
+`;
+  const TASKS =
+    'CREATE TABLE tasks (id bigint PRIMARY KEY, owner_id bigint, created_by bigint, reviewer_id bigint)';
+
+  it('names what the catalog leaves out, with its evidence and the line that classifies it', async () => {
+    bench = await createBench('coverage', TASKS);
+    expect(await bench.connector(yaml).coverage()).toMatchObject({
+      kind: 'read',
+      places: 4,
+      acknowledged: 1,
+      open: [
+        {
+          place: 'public.tasks.reviewer_id',
+          evidence: 'named reviewer; no value to look at yet',
+          line: '- { table: public.tasks, column: reviewer_id, reason: "somebody must go on with it" }',
+        },
+      ],
+      more: 0,
+    });
+  });
+
+  it('is remembered, and a column or a rule that is new is seen at once', async () => {
+    bench = await createBench('coverage', TASKS);
+    const connector = bench.connector(yaml);
+    const places = async () => {
+      const covered = await connector.coverage();
+      if (covered.kind !== 'read') throw new Error(covered.kind);
+      return { at: covered.at, open: covered.open.map(one => one.place) };
+    };
+    const first = await places();
+    // Values alone are not looked at again so soon.
+    await bench.db.query(`INSERT INTO tasks SELECT n, 1, 2, 3 FROM generate_series(1, 9) n`);
+    expect(await places()).toEqual(first);
+    await bench.db.query('ALTER TABLE tasks ADD approver_id bigint');
+    const second = await places();
+    expect(second.open).toEqual([...first.open, 'public.tasks.approver_id']);
+    await bench.db.query('ALTER TABLE tasks ADD boss bigint');
+    expect((await places()).open).toEqual(second.open);
+    await bench.db.query('ALTER TABLE tasks ADD FOREIGN KEY (boss) REFERENCES users');
+    expect((await places()).open).toEqual([...second.open, 'public.tasks.boss']);
+  });
+
+  it('judges what our role may not read by its name', async () => {
+    bench = await createBench(
+      'coverage',
+      `${TASKS}; CREATE SCHEMA hidden; CREATE TABLE hidden.notes (id int, author_id bigint, col7 bigint)`,
+    );
+    const role = `reader_${Math.random().toString(36).slice(2)}`;
+    await bench.db.query(`CREATE ROLE ${role} LOGIN PASSWORD 'x'; GRANT SELECT ON users TO ${role}`);
+    try {
+      const url = new URL(bench.url);
+      url.username = role;
+      url.password = 'x';
+      const covered = await bench.connector(yaml, { url: url.href }).coverage();
+      expect(covered).toMatchObject({
+        open: [{ place: 'hidden.notes.author_id' }, { place: 'public.tasks.reviewer_id' }],
+      });
+    } finally {
+      await bench.db.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+    }
+  });
+});
