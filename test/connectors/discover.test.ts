@@ -64,6 +64,8 @@ describe('without any foreign key', () => {
         FROM generate_series(1, 200) n;`);
     expect(found(draft)).toEqual(['a.col7', 'users.manager_id']);
     expect(at(draft, 'a.col7')).toMatchObject({ layer: 'values', share: 1, sampled: 200 });
+    // All of a small table, and those of people.
+    expect(draft.rowsRead).toBe(243);
   });
 
   it('leaves open what is named like a person and holds nobody', async () => {

@@ -57,7 +57,9 @@ export async function sample(
       const [name, columns] = next;
       const table = shape.tables.get(name)!;
       try {
-        rowsRead += await readTable(session, table, columns, limits, gathered);
+        // Not in one statement: several tables are read at once, and a sum from before would be added to.
+        const read = await readTable(session, table, columns, limits, gathered);
+        rowsRead += read;
       } catch (error) {
         if (!limits.signal.aborted && passes(error)) throw error;
         unseen.set(name, limits.signal.aborted ? 'the time for looking was over' : (error as Error).message);
