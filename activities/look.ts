@@ -3,6 +3,7 @@
  * reads the target. Used for the first inventory, before execution, and as the proof before a deactivation.
  */
 import type { Connector, Inside } from '../connectors/connector.js';
+import type { Covered } from '../domain/coverage.js';
 import { HandoverFailure } from '../domain/failure.js';
 import {
   knownDifference,
@@ -82,8 +83,9 @@ export async function see(
     catalogChanged:
       plan !== null &&
       plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
-    // Inside a transaction no other connection is waited for: who they are was asked just before it.
+    // Inside a transaction no other connection is waited for: this was asked just before it.
     accountsChanged: plan && inside === connector ? await accountsMoved(deps, connector, plan) : [],
+    ...(inside === connector && { coverage: await coverageOf(connector) }),
     accounts: await readAll(inside, input.accounts),
   };
 }
@@ -91,6 +93,11 @@ export async function see(
 /** What the plan has to be done, or left, in one system before the leaver is switched off there. */
 function stepsIn(plan: Plan, system: string): PlanStep[] {
   return plan.steps.filter(step => step.system === system && step.phase !== 'deactivate');
+}
+
+/** What can hold a person there, where the connector can say. */
+async function coverageOf(connector: Connector): Promise<Covered> {
+  return connector.coverage ? connector.coverage(whenAbandoned()) : { kind: 'unknown' };
 }
 
 export interface LookOnceMoreInput {

@@ -5,6 +5,7 @@
 import type { Connector } from '../connectors/connector.js';
 import { accountsIn, existing } from '../domain/accounts.js';
 import { type Cause, tooFew } from '../domain/approvers.js';
+import type { Covered } from '../domain/coverage.js';
 import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
 import { canonicalJson, gaining, type Plan, type PlanStep } from '../domain/plan.js';
 import {
@@ -43,7 +44,7 @@ export interface MakePlanInput {
   order: Order;
   accounts: SystemAccounts[];
   /** What `look` found, per system. */
-  inventories: { system: string; inventory: CategoryInventory[] }[];
+  inventories: { system: string; inventory: CategoryInventory[]; coverage?: Covered }[];
   acknowledgements: Record<string, Acknowledgement>;
   /** Who asked, who amended since, and what is known of them: they do not approve it. */
   cause: Cause;
@@ -124,6 +125,7 @@ async function gather(
   for (const { system, accounts: there, others, warnings } of accounts) {
     const connector = await deps.systems.get(system);
     catalogs.push({ system, digest: connector.catalogDigest, body: connector.catalogBody });
+    const looked = inventories.find(one => one.system === system);
     systems.push({
       system: connector.system,
       title: connector.title,
@@ -134,11 +136,13 @@ async function gather(
       others: others ?? [],
       warnings: warnings ?? [],
       accountExpected: existing(there).length > 0 || (await mayBeAbsent(connector, recogniser)),
-      inventory: inventories.find(one => one.system === system)?.inventory ?? [],
+      inventory: looked?.inventory ?? [],
+      coverage: looked?.coverage,
     });
   }
   const { names: configured, directory } = deps.systems;
-  return { facts: { order, configured, directory, systems }, catalogs };
+  const { policy } = await deps.rules();
+  return { facts: { order, configured, directory, policy, systems }, catalogs };
 }
 
 async function mayBeAbsent(connector: Connector, recogniser: Recogniser): Promise<boolean> {

@@ -11,6 +11,7 @@
  */
 import { parseArgs } from 'node:util';
 import { decisionToDone } from './decision-to-done/figure.js';
+import { discoverFigure } from './discover/figure.js';
 import { growth } from './growth/figure.js';
 import { type Figure, type Line, missed } from './harness/figure.js';
 import { table } from './harness/table.js';
@@ -26,6 +27,7 @@ const FIGURES: Record<string, Figure> = {
   'small-runs': smallRuns,
   'decision-to-done': decisionToDone,
   inventory: inventoryFigure,
+  discover: discoverFigure,
   growth,
 };
 

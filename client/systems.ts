@@ -2,9 +2,15 @@
  * The target systems themselves, for commands that look into them (`check`, `items`, or who "bob@example.com"
  * is). The one file of the client that brings connectors.
  */
-import type { Config } from '../runtime/config.js';
+import { existsSync } from 'node:fs';
+import { loadCatalog } from '../connectors/catalog/file.js';
+import type { DiscoverRequest, Draft } from '../connectors/catalog/kind.js';
+import { discoverSystem, KINDS } from '../connectors/registry.js';
+import { Bundle } from '../domain/bundle.js';
+import { type Config, catalogPath, connectionOf } from '../runtime/config.js';
 import { type OpenSystems, openSystems } from '../workers/systems.js';
 
+export type { Draft } from '../connectors/catalog/kind.js';
 export type { Connector, PersonQuery } from '../connectors/connector.js';
 export type { OpenSystems };
 
@@ -13,4 +19,28 @@ export type { OpenSystems };
  */
 export function connectSystems(config: Config, env: NodeJS.ProcessEnv): OpenSystems {
   return openSystems(config, () => {}, env);
+}
+
+export type HowToDiscover = Omit<DiscoverRequest, 'catalog' | 'system'>;
+
+/** Looks through a system of the configuration; where its catalog is not written yet, for a first one. */
+export async function discoverConfigured(
+  config: Config,
+  system: string,
+  env: NodeJS.ProcessEnv,
+  how: HowToDiscover,
+): Promise<Draft & { catalog: string | null }> {
+  const path = catalogPath(config, system);
+  const loaded = existsSync(path) ? await loadCatalog(path, KINDS) : null;
+  const connection = connectionOf(config, system, env);
+  const draft = await discoverSystem({ ...how, system, loaded }, { connection });
+  return { ...draft, catalog: loaded && path };
+}
+
+/** The same for a connection that no configuration knows. */
+export function discoverAt(url: string, system: string, how: HowToDiscover): Promise<Draft> {
+  return discoverSystem(
+    { ...how, system, loaded: null },
+    { connection: new Bundle(`system "${system}"`, { url }) },
+  );
 }

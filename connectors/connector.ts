@@ -7,6 +7,7 @@
  * `HandoverFailure` and nothing else (an abort through `signal` surfaces as the signal's reason, and what a
  * witness throws as it is).
  */
+import type { Covered } from '../domain/coverage.js';
 import type { AccessVerb, Done, Fate, Intended, Intent, Undoing, Work } from '../domain/effect.js';
 import type { KeySpan, Keys } from '../domain/keys.js';
 import type {
@@ -21,7 +22,11 @@ import type {
   Sought,
 } from '../domain/model.js';
 
-export interface Connector extends Facts, Reader, Effects, Partial<Loads & Eligibility & Search & Check> {
+export interface Connector
+  extends Facts,
+    Reader,
+    Effects,
+    Partial<Loads & Eligibility & Search & Check & Coverage> {
   /** Where the system says who people are. */
   readonly directory?: Directory;
   close(): Promise<void>;
@@ -291,4 +296,13 @@ export interface Check {
   check(signal?: AbortSignal): Promise<Problem[]>;
   /** What makes nobody wrong and somebody slow or doubtful: people whom no rule can find, for one. */
   doubts(signal?: AbortSignal): Promise<Problem[]>;
+}
+
+export interface Coverage {
+  /**
+   * Which places of the system can hold a person, and which of them the catalog does not classify. Asked at
+   * every look, so it must be cheap: it reads little, and remembers what it saw for as long as the system is
+   * still built the same. A place that appeared since is in the answer.
+   */
+  coverage(signal?: AbortSignal): Promise<Covered>;
 }

@@ -4,7 +4,7 @@
  */
 import { HandoverFailure } from '../domain/failure.js';
 import { own } from '../domain/own.js';
-import type { ConnectOptions, Kinds } from './catalog/kind.js';
+import type { ConnectOptions, DiscoverRequest, Draft, Kinds } from './catalog/kind.js';
 import type { LoadedCatalog } from './catalog/loaded.js';
 import type { Connector } from './connector.js';
 import { postgres } from './postgres/kind.js';
@@ -29,6 +29,35 @@ export function createConnector(
       `${loaded.file.where(['kind'])}: there is no connector of kind ${name}; known are ${known}`,
     );
   }
+  demandParts(name, kind, options);
+  return kind.connect(loaded, options);
+}
+
+/**
+ * Looks through a live system for what can hold a person; without a catalog, as the first kind that can.
+ * Throws a `configuration` failure where its kind cannot, or the connection is not what it needs.
+ */
+export function discoverSystem(
+  request: Omit<DiscoverRequest, 'catalog'> & { loaded: LoadedCatalog | null },
+  options: ConnectOptions,
+  kinds: Kinds = KINDS,
+): Promise<Draft> {
+  const { loaded, ...rest } = request;
+  const found = loaded
+    ? ([loaded.catalog.kind, own(kinds, loaded.catalog.kind)] as const)
+    : Object.entries(kinds).find(([, kind]) => kind.discover);
+  const [name, kind] = found ?? [];
+  if (!kind?.discover)
+    throw new HandoverFailure(
+      'configuration',
+      `A system of kind ${name} cannot be looked through: what its catalog leaves out is for people to find.`,
+    );
+  demandParts(name!, kind, options);
+  return kind.discover({ ...rest, catalog: loaded?.catalog ?? null }, options);
+}
+
+/** The connection has every part that the kind needs, and none that it does not know. */
+function demandParts(name: string, kind: Kinds[string], options: ConnectOptions): void {
   const { of, names } = options.connection;
   const { needs, may = [] } = kind.connection;
   const known = [...needs, ...may];
@@ -44,7 +73,6 @@ export function createConnector(
       }.`,
     );
   }
-  return kind.connect(loaded, options);
 }
 
 const listed = (names: readonly string[]): string => (names.length > 0 ? names.join(', ') : 'nothing');

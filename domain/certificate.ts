@@ -2,10 +2,12 @@
  * The closing document as a value: who decided what, what became of every step, and how sure we are of it. It
  * says nothing that is not in the run, in the receipts or in the proofs.
  */
+import { demandsCoverage, sayCovered } from './coverage.js';
 import type { Sure } from './effect.js';
 import { evidenceNow, evidenceOf } from './evidence.js';
 import type { Outcome } from './model.js';
 import { notCovered } from './not-covered.js';
+import { own } from './own.js';
 import { isEffect, type PlanStep } from './plan.js';
 import { departure, mode, type Run } from './run.js';
 import { stays } from './stays.js';
@@ -82,11 +84,32 @@ export function certificateOf(
     stays: stays(run),
     proofs: run.proofs,
     afterwards: run.afterwards,
-    coverage: 'not checked',
+    coverage: coverageOf(run),
     notCovered: notCovered(run, receipts),
     times: run.times,
     chain,
   };
+}
+
+/** What was covered where, and whether the policy asked for it. What stays open is named. */
+function coverageOf(run: Run) {
+  const { plan } = run;
+  if (!plan) return {};
+  const present = plan.accounts.filter(({ accounts }) => accounts.length > 0);
+  return Object.fromEntries(
+    present.map(({ system }) => {
+      const covered = own(run.coverage ?? {}, system);
+      const demanded = demandsCoverage(plan.policy, system);
+      return [
+        system,
+        {
+          policy: demanded ? 'required' : 'advisory',
+          says: sayCovered(covered, demanded),
+          ...(covered ?? { kind: 'not-looked-at' }),
+        },
+      ];
+    }),
+  );
 }
 
 function certified(run: Run, step: PlanStep, receipts: readonly ReceiptSummary[]) {

@@ -3,6 +3,7 @@
  * asks.
  */
 import { accountsIn } from './accounts.js';
+import { type Covered, uncoveredIn } from './coverage.js';
 import type { Account } from './model.js';
 import { isEffect, type Plan } from './plan.js';
 import type { Policy } from './policy.js';
@@ -17,6 +18,7 @@ export interface SeenWorld {
   accountsChanged?: readonly string[];
   rulesChanged?: readonly string[];
   accounts?: readonly Pick<Account, 'active'>[];
+  coverage?: Covered;
 }
 
 /** Why this plan needs a new approval, as sentences; empty = it stands. */
@@ -55,6 +57,8 @@ export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): stri
     }
     for (const step of system.rulesChanged ?? [])
       reasons.push(`${step}: the rule that says who takes over has changed since the plan was made.`);
+    const open = uncoveredIn(plan, system);
+    if (open) reasons.push(open);
     for (const { step, sentence } of system.refused) reasons.push(`${step}: ${sentence}`);
     return reasons;
   });

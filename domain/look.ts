@@ -3,6 +3,7 @@
  * were shown. An inventory says how many and a fingerprint; keys are compared only where these leave a
  * question open.
  */
+import type { Covered } from './coverage.js';
 import type { Account, CategoryInventory, ItemKey } from './model.js';
 import { gaining, type PlanStep } from './plan.js';
 
@@ -41,6 +42,13 @@ export interface Sight {
   accountsChanged: string[];
   /** The plan's accounts there as they read now. */
   accounts: Account[];
+  /** What can hold a person there; absent where it was not asked. */
+  coverage?: Covered;
+}
+
+/** What can hold a person, by system. */
+export function coverageIn(looks: readonly Sight[]): Record<string, Covered> {
+  return Object.fromEntries(looks.flatMap(look => (look.coverage ? [[look.system, look.coverage]] : [])));
 }
 
 export interface Look extends Sight {

@@ -74,7 +74,7 @@ function skipParts({ skips }: View): string[] {
 
 /** Where a hand is needed, then the steps in their order, then what stays as it is, in one line. */
 function systemParts(system: SystemView): string[] {
-  const { title, access, steps } = system;
+  const { title, access, coverage, steps } = system;
   const kept = steps.flatMap(step =>
     step.kind === 'kept'
       ? `${number(step.count)} ${step.title}${step.reason ? ` (${step.reason})` : ''}`
@@ -85,9 +85,10 @@ function systemParts(system: SystemView): string[] {
     ...steps.filter(step => step.kind === 'manual').map(knownLine),
     ...steps.filter(step => step.kind !== 'manual' && step.kind !== 'kept').map(knownLine),
     ...(kept.length > 0 ? [`kept: ${kept.map(plain).join(', ')} · observed`] : []),
+    plain(coverage),
   ];
   const heading = `**${plain(title)}**${plain(accountWords(system))}: ${plain(access)}${observedWords(system)}`;
-  return lines.length > 0 ? [heading, lines.map(line => `- ${line}`).join('\n')] : [heading];
+  return [heading, lines.map(line => `- ${line}`).join('\n')];
 }
 
 function knownLine(step: StepView): string {

@@ -206,6 +206,7 @@ export interface Finding {
     | 'account-ambiguous'
     | 'account-missing'
     | 'category-unreadable'
+    | 'place-unclassified'
     | 'successor-missing'
     | 'successor-refused'
     | 'leaver-protected'

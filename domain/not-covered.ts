@@ -3,10 +3,12 @@
  * answer.
  */
 import { evidenceOf } from './evidence.js';
+import { own } from './own.js';
 import type { Identity } from './people.js';
 import { deactivateId, isEffect } from './plan.js';
 import type { Run } from './run.js';
 import { stays } from './stays.js';
+import { number } from './words.js';
 
 interface Receipt {
   step: string;
@@ -18,7 +20,7 @@ export function notCovered(run: Run, receipts: readonly Receipt[]): string[] {
   const { plan } = run;
   if (!plan) return ['There was no plan, so nothing was looked at beyond what is said here.'];
   return [
-    'Whether every place that can hold a person is in the catalogs was not checked.',
+    ...placesOf(run),
     ...systemsOf(run),
     ...stepsOf(run, receipts),
     ...stays(run)
@@ -29,6 +31,22 @@ export function notCovered(run: Run, receipts: readonly Receipt[]): string[] {
       ),
     ...decisionsOf(run),
   ];
+}
+
+function placesOf(run: Run): string[] {
+  return run.plan!.systems.flatMap(({ system, title }) => {
+    const covered = own(run.coverage ?? {}, system);
+    if (covered?.kind !== 'read')
+      return [`${title}: whether every place that can hold a person is in its catalog was not checked.`];
+    const { open, more, undecided } = covered;
+    const names = `${open.map(({ place }) => place).join(', ')}${more > 0 ? ` and ${number(more)} more` : ''}`;
+    return [
+      ...(open.length > 0 ? [`${title}: ${names} can hold a person and stand in no catalog.`] : []),
+      ...(undecided > 0
+        ? [`${title}: of ${number(undecided)} places it is not certain whether they hold people.`]
+        : []),
+    ];
+  });
 }
 
 function systemsOf(run: Run): string[] {
@@ -42,9 +60,12 @@ function systemsOf(run: Run): string[] {
     if (switchOff === 'by-hand') return [`${title}: that the account is switched off is attested, not seen.`];
     if (access === 'open' || access === 'blocked')
       return [`${title}: the account is still there (${access}).`];
-    return run.steps[deactivateId(system)]?.state === 'completed' && !run.proofs[system]
-      ? [`${title}: what it showed before the switch is not recorded.`]
-      : [];
+    if (run.steps[deactivateId(system)]?.state !== 'completed') return [];
+    const proof = run.proofs[system];
+    if (!proof) return [`${title}: what it showed before the switch is not recorded.`];
+    return proof.within
+      ? []
+      : [`${title}: what came in the moment between the last look and the switch was not seen before it.`];
   });
   return [...asked, ...each];
 }

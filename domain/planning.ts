@@ -6,6 +6,7 @@
  */
 import { existing } from './accounts.js';
 import { type Assignment, assigner } from './assign.js';
+import { type Covered, uncovered } from './coverage.js';
 import { combined } from './keys.js';
 import type {
   Account,
@@ -59,6 +60,8 @@ export interface SystemFacts {
   /** Where they are absent: may this person be? */
   accountExpected: boolean;
   inventory: readonly CategoryInventory[];
+  /** What can hold a person there. */
+  coverage?: Covered;
 }
 
 export interface Facts {
@@ -66,6 +69,7 @@ export interface Facts {
   /** Names of the configured systems, in their order, and which of them is the directory. */
   configured: readonly string[];
   directory: string;
+  policy: Pick<Policy, 'coverage'>;
   systems: readonly SystemFacts[];
 }
 
@@ -86,7 +90,7 @@ export function draftOf(facts: Facts): Draft {
     facts.order,
     systems.flatMap(one => existing(one.accounts)),
   );
-  const planned = systems.map(one => stepsOf(one, facts.order, mode));
+  const planned = systems.map(one => stepsOf(one, facts, mode));
   return {
     mode,
     modeReason: reason,
@@ -148,7 +152,11 @@ function switchOffOf(
   return accounts.some(account => account.active) && switchedOffBy === 'person' ? 'by-hand' : 'never';
 }
 
-function stepsOf(facts: SystemFacts, order: Order, mode: Order['mode']): Pick<Draft, 'steps' | 'findings'> {
+function stepsOf(
+  facts: SystemFacts,
+  { order, policy }: Facts,
+  mode: Order['mode'],
+): Pick<Draft, 'steps' | 'findings'> {
   if (facts.accounts.length === 0) return { steps: [], findings: [] };
   const steps: PlanStep[] = [];
   const findings: Finding[] = [];
@@ -157,7 +165,10 @@ function stepsOf(facts: SystemFacts, order: Order, mode: Order['mode']): Pick<Dr
     if (held?.complete) steps.push(stepOf(facts.system, rule, held, order));
     else findings.push(unreadable(facts.system, rule, held?.problem ?? 'It was not part of the inventory.'));
   }
-  if (switchOffOf(facts, mode) === 'api') steps.push(deactivation(facts));
+  const off = switchOffOf(facts, mode);
+  const open = off === 'never' ? null : uncovered(policy, facts);
+  if (open) findings.push(unclassified(facts.system, open));
+  if (off === 'api') steps.push(deactivation(facts));
   return { steps, findings };
 }
 
@@ -165,6 +176,12 @@ function unreadable(system: string, { category, title }: CategoryRule, why: stri
   const step = `${system}/${category}`;
   const message = `${title} (${step}) could not be read: ${why} Mend it and send "retry".`;
   return { code: 'category-unreadable', system, step, message };
+}
+
+/** What is in no catalog would be left behind without a word. */
+function unclassified(system: string, says: string): Finding {
+  const message = `${says} Nobody is switched off there before that; then send "retry".`;
+  return { code: 'place-unclassified', system, step: null, message };
 }
 
 function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, order: Order): PlanStep {

@@ -16,6 +16,8 @@ const patiencePerWait = Object.fromEntries(WAITS_FOR_PEOPLE.map(on => [on, patie
   typeof patience
 >;
 
+const coverage = z.enum(['required', 'advisory']);
+
 export const policySchema = z.strictObject({
   /** How many different approvers a plan needs. */
   approvals: z.number().int().min(1).max(10).default(1),
@@ -32,6 +34,15 @@ export const policySchema = z.strictObject({
       percent: z.number().min(0).max(100).default(5),
     })
     .prefault({}),
+  /**
+   * May somebody be switched off while a place that can hold a person is in no catalog? `required`: no.
+   * `advisory`: yes, and the certificate says so. For all systems, or by system (the others: required).
+   */
+  coverage: z
+    .union([coverage, z.record(z.string(), coverage)], {
+      error: 'it is "required", "advisory", or one of the two by system: { crm: advisory }',
+    })
+    .default('required'),
   /** Moves of a category's late arrivals before a step is parked. */
   rounds: z.number().int().min(1).max(10).default(3),
   /** How long a run waits for people. For one kind of wait it may be said otherwise, under its name. */

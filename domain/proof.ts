@@ -7,11 +7,12 @@
  * Whatever is not known is an obstacle and never "nothing": a new kind of doubt is a new kind of obstacle
  * with its sentence.
  */
+import { uncoveredIn } from './coverage.js';
 import { type Sight, type StepLook, sayUnread, type Unread } from './look.js';
 import { isEffect, type Plan, type PlanStep } from './plan.js';
 
 export interface Evidence {
-  plan: Pick<Plan, 'steps'>;
+  plan: Pick<Plan, 'steps' | 'systems' | 'policy'>;
   /** The systems that the proof is about. */
   systems: readonly string[];
   looks: readonly Sight[];
@@ -25,7 +26,9 @@ export type Obstacle =
   | { kind: 'category-unread'; step: string; why: string }
   | { kind: 'catalog-changed'; system: string }
   /** The leaver is somebody else there, or more, than the plan says. */
-  | { kind: 'accounts-changed'; system: string; how: readonly string[] };
+  | { kind: 'accounts-changed'; system: string; how: readonly string[] }
+  /** A place that can hold a person is in no catalog, so that no look has seen what is there. */
+  | { kind: 'uncovered'; system: string; says: string };
 
 export type Verdict =
   | { kind: 'proven'; kept: Kept[] }
@@ -72,7 +75,9 @@ function obstaclesIn({ plan, looks, unread }: Evidence, system: string): Obstacl
   const who: Obstacle[] =
     look.accountsChanged.length > 0 ? [{ kind: 'accounts-changed', system, how: look.accountsChanged }] : [];
   const categories = plan.steps.filter(step => step.system === system && step.phase !== 'deactivate');
-  return [...who, ...categories.flatMap(step => unreadIn(look, step))];
+  const open = uncoveredIn(plan, look);
+  const where: Obstacle[] = open === null ? [] : [{ kind: 'uncovered', system, says: open }];
+  return [...who, ...categories.flatMap(step => unreadIn(look, step)), ...where];
 }
 
 /**
@@ -100,6 +105,8 @@ export function sayObstacle(obstacle: Obstacle): string {
       );
     case 'accounts-changed':
       return `${obstacle.how.join(' ')} ${NEW_PLAN}`;
+    case 'uncovered':
+      return `${obstacle.says} Classify it and send "retry", or "amend" where it must be handed over.`;
   }
 }
 
@@ -107,7 +114,7 @@ export function sayObstacle(obstacle: Obstacle): string {
 export const NEW_PLAN = 'Send "amend" to have a new plan made.';
 
 /** The categories of one system that stay with the leaver, beside what they were. */
-export function keptIn(look: Sight, plan: Evidence['plan']): Kept[] {
+export function keptIn(look: Sight, plan: Pick<Plan, 'steps'>): Kept[] {
   return plan.steps
     .filter(step => step.system === look.system && step.phase === 'keep')
     .map(step => {

@@ -1,4 +1,5 @@
 /** One offboarding as a value: everything that `status` shows and every decision is judged against. */
+import type { Covered } from './coverage.js';
 import type { Sure } from './effect.js';
 import type {
   Departure,
@@ -197,6 +198,8 @@ export interface Run {
   proofs: Record<string, Proof>;
   /** Null until the last account was switched off. */
   afterwards: Afterwards | null;
+  /** What can hold a person in each system, as it was read last. */
+  coverage?: Record<string, Covered>;
   pausedBy: Signer | null;
   /** What people decided that the story has not taken up yet. */
   turn: Turn | null;

@@ -51,6 +51,7 @@ export function treeLines(view: View): Piece[][] {
     ]);
     const below = [
       ...system.doubts.map(doubt => [piece('mark', '!'), piece('words', ` ${doubt}`)]),
+      [piece('kept', `  ${system.coverage}`)],
       ...system.steps.map(step => [
         ...stepPieces(step),
         ...(step.evidence ? [piece('rail', ` · ${step.evidence}`)] : []),

@@ -4,6 +4,7 @@
  * to read a rendered text to know what it says.
  */
 import { accountsIn, sayAccount, sayOther } from './accounts.js';
+import { demandsCoverage, sayCovered } from './coverage.js';
 import { type Evidence, evidenceNow } from './evidence.js';
 import { isOver } from './lifecycle.js';
 import type { Outcome, RunState, StepState, SystemAccounts } from './model.js';
@@ -56,6 +57,8 @@ export interface SystemView {
   access: string;
   /** When access and counts were seen to be so, to the minute; null = not yet. */
   observed: string | null;
+  /** What can hold a person there, and what of it is in no catalog. */
+  coverage: string;
   steps: StepView[];
 }
 
@@ -101,6 +104,7 @@ export function viewOf(run: Run): View {
       doubts: doubtsIn(plan!.accounts, system),
       access: accessWords(run, system),
       observed: observedAt(run, system),
+      coverage: sayCovered(own(run.coverage ?? {}, system), demandsCoverage(plan!.policy, system)),
       steps: shownSteps(run, system).map(step => stepView(run, step)),
     })),
     refused: run.refused.slice(-5).reverse(),

@@ -157,6 +157,13 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
       `${path} directory: "${config.directory}" is no system of this file; known are ${Object.keys(config.systems).join(', ')}.`,
     );
   }
+  const { coverage } = config.policy;
+  const stranger =
+    typeof coverage === 'object' && Object.keys(coverage).find(one => !own(config.systems, one));
+  if (stranger)
+    throw new Error(
+      `${path} policy.coverage: "${stranger}" is no system of this file; known are ${Object.keys(config.systems).join(', ')}.`,
+    );
   return config;
 }
 

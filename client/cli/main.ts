@@ -14,6 +14,7 @@ import type { Context } from './command.js';
 import { registerDecisions } from './decisions.js';
 import { registerDemo } from './demo.js';
 import { registerDev } from './dev.js';
+import { registerDiscover } from './discover.js';
 import { EXIT, EXIT_OF, EXIT_WORDS } from './exit.js';
 import { registerItems } from './items.js';
 import { registerList } from './list.js';
@@ -66,6 +67,7 @@ export function createProgram(context: Context): Command {
   registerArchive(program, context);
   registerWhoOwned(program, context);
   registerCheck(program, context);
+  registerDiscover(program, context);
   registerWorker(program);
   registerDev(program);
   registerDemo(program);

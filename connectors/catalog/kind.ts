@@ -24,6 +24,59 @@ export interface Kind<C extends Head = Head> {
   connection: { needs: readonly string[]; may?: readonly string[] };
   /** A connector for one system. Nothing is connected yet. */
   connect(loaded: LoadedCatalog<C>, options: ConnectOptions): Connector;
+  /** Looks through a live system for what can hold a person, where this kind can. */
+  discover?(request: DiscoverRequest<C>, options: ConnectOptions): Promise<Draft>;
+}
+
+export interface DiscoverRequest<C extends Head = Head> {
+  system: string;
+  /** What is classified already; null where there is no catalog yet. */
+  catalog: C | null;
+  /** Where people are, if there is no catalog to say so. */
+  people?: string | undefined;
+  /** Whose rows are counted. */
+  leaver?: string | undefined;
+  /** Reads everything, instead of a little of everything. */
+  thorough?: boolean | undefined;
+  /** Milliseconds after which what was not looked at is said to be open. */
+  within?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** What was discovered: as a catalog, or as what one leaves out. */
+export interface Draft {
+  /** YAML with its evidence as comments; empty where a catalog leaves nothing out. */
+  text: string;
+  people: string;
+  places: readonly FoundPlace[];
+  undecided: readonly { place: string; why: string }[];
+  tables: number;
+  rowsRead: number;
+  milliseconds: number;
+}
+
+/** One place that can hold a person. */
+export interface FoundPlace {
+  /** `schema.table.column`. */
+  place: string;
+  /** Does the catalog speak of it? */
+  classified: boolean;
+  /** How it was found. */
+  layer: string;
+  /** Which value of a person stands there. */
+  identity: string;
+  evidence: readonly string[];
+  /** The rule of the database, in words; null where there is none. */
+  rule: string | null;
+  unique: readonly string[] | null;
+  /** An estimate; null = nobody has counted. */
+  rows: number | null;
+  sampled: number;
+  /** Of the sampled values, those that are people; 0 to 1. */
+  share: number | null;
+  ofLeaver: number | null;
+  propose: string;
+  because: string;
 }
 
 export interface ConnectOptions {

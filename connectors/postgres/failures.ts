@@ -10,6 +10,9 @@
 import pg from 'pg';
 import { type FailureKind, HandoverFailure } from '../../domain/failure.js';
 
+/** SQLSTATE of a statement that was cancelled, by its timeout or by somebody. */
+export const TOOK_TOO_LONG = '57014';
+
 interface Rule {
   /** SQLSTATE, or its first two characters. */
   codes: string[];

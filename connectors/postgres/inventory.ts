@@ -9,14 +9,13 @@ import { valuesOf } from '../../domain/accounts.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, CategoryInventory } from '../../domain/model.js';
 import { andWhen, type BoundCategory, ownedByAny } from './binding.js';
-import { schemaMayHaveDrifted, sqlState, toFailure } from './failures.js';
+import { schemaMayHaveDrifted, sqlState, TOOK_TOO_LONG, toFailure } from './failures.js';
 import { Placeholders, quote } from './names.js';
 import type { Transaction } from './session.js';
 import type { BoundCatalog, Target } from './target.js';
 
 /** Categories that are counted by one statement: round trips cost more than most counts. */
 const TOGETHER = 25;
-const TOOK_TOO_LONG = '57014';
 
 export async function inventory(
   target: Target,

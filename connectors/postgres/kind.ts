@@ -2,6 +2,7 @@
 import type { Kind } from '../catalog/kind.js';
 import { type Catalog, catalogSchema } from './catalog.js';
 import { createPostgresConnector } from './connector.js';
+import { discoverDatabase } from './discover/index.js';
 import { postgresRules } from './rules.js';
 
 export const postgres: Kind<Catalog> = {
@@ -10,4 +11,5 @@ export const postgres: Kind<Catalog> = {
   words: { catalog: ['acknowledged'], category: ['successor_must_says'] },
   connection: { needs: ['url'] },
   connect: createPostgresConnector,
+  discover: discoverDatabase,
 };

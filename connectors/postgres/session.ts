@@ -90,6 +90,12 @@ const LIFETIME_S = 3_600;
 /** How long a cancelled statement may take to end before its socket is cut. */
 const CANCEL_GRACE_MS = 5_000;
 
+/** What a session must know of its system: how it is called, and how long it may be waited for. */
+export type Reached = Pick<Catalog, 'system' | 'connect'>;
+
+/** Where transactions are run: a session, or one transaction that is open. */
+export type Sessions = Pick<Session, 'transaction'>;
+
 export class Session {
   readonly #pool: pg.Pool;
   readonly #config: pg.ClientConfig;
@@ -102,7 +108,7 @@ export class Session {
   readonly #faults = new WeakSet<object>();
 
   constructor(
-    private readonly catalog: Catalog,
+    private readonly catalog: Reached,
     url: string,
     poolSize: number,
     private readonly log: Log,
@@ -300,7 +306,7 @@ interface Prepared {
   identity: Identity;
 }
 
-async function prepare(client: pg.PoolClient, catalog: Catalog): Promise<Prepared> {
+async function prepare(client: pg.PoolClient, catalog: Reached): Promise<Prepared> {
   await client.query(settings(catalog));
   const readOnly = `(SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only') AS read_only`;
   const ask = async (cluster: string, timeline: string): Promise<Prepared> => {
@@ -360,7 +366,7 @@ function nameOf(text: string): string {
   return `handover-${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
 }
 
-function settings(catalog: Catalog): string {
+function settings(catalog: Reached): string {
   const { statement_timeout, lock_timeout } = catalog.connect;
   return [
     `SET search_path = ''`,

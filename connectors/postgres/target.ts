@@ -10,7 +10,7 @@ import type { Catalog } from './catalog.js';
 import { schemaMayHaveDrifted } from './failures.js';
 import { readSchema } from './live.js';
 import { tablesOf } from './rules.js';
-import type { Session, Transaction } from './session.js';
+import type { Sessions, Transaction } from './session.js';
 
 /** A schema changes by migrations, not by the minute; errors renew the binding earlier. */
 const FRESH_MS = 60_000;
@@ -76,7 +76,7 @@ export class Target {
   constructor(
     readonly catalog: Catalog,
     readonly file: CatalogFile,
-    readonly session: Pick<Session, 'transaction'>,
+    readonly session: Sessions,
   ) {}
 
   get system(): string {

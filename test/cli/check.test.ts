@@ -49,6 +49,28 @@ test('a sound installation passes, and what could be better is said', async () =
     expect(out).toContain(said);
 });
 
+test('a column that can hold a person and is in no catalog is a problem, or a warning where coverage is advisory', async () => {
+  await small.db.desk.query('create table public.reports (id int primary key, owner_id int)');
+  const advisory = await cli.writeConfig('advisory.yaml', config => {
+    config.policy.coverage = { desk: 'advisory' };
+  });
+  try {
+    const required = await check();
+    expect(required).toMatchObject({ code: 7, ok: false });
+    expect(required.problems).toEqual([
+      expect.stringContaining(
+        'desk: 1 of 4 places that can hold a person is in no catalog: public.reports.owner_id',
+      ),
+      expect.stringContaining('acknowledged: - { table: public.reports, column: owner_id'),
+    ]);
+    const allowed = await check('--config', advisory);
+    expect(allowed).toMatchObject({ code: 0, problems: [] });
+    expect(allowed.warnings.join()).toContain('which the policy allows: public.reports.owner_id');
+  } finally {
+    await small.db.desk.query('drop table public.reports');
+  }
+});
+
 test('an archiver’s schedule that is missing, paused or behind is said, and how to mend it', async () => {
   const { temporal } = small.world.worker.deps;
   const { archiveSchedule } = small.world.offboardings.ids;

@@ -6,11 +6,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { loadCatalog } from '../../connectors/catalog/file.js';
 import type { Connector } from '../../connectors/connector.js';
-import { createConnector, KINDS } from '../../connectors/registry.js';
+import { createConnector, discoverSystem, KINDS } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
 import type { Account } from '../../domain/model.js';
+import { createTestDatabase } from '../support/servers.js';
 import { startEngine } from './engine.js';
 import { complaintsAfterOffboarding, issuesOf, refusedFor, withEveryProjectOpen } from './judge.js';
+import { prepareRedmine } from './redmine.js';
 import { type RedmineWorld, startRedmineWorld } from './redmine-world.js';
 import { restAs } from './rest.js';
 import { type Role, roleFromTheDocs } from './role.js';
@@ -68,6 +70,37 @@ test('the world is as large as it claims', async () => {
   expect(others.filter(issue => issue.closed).length).toBeGreaterThanOrEqual(400);
 });
 
+/** By hand, from Redmine 5.0: what holds the id of a user. */
+const COLUMNS_WITH_PEOPLE = `
+  attachments.author_id changesets.user_id comments.author_id email_addresses.user_id groups_users.user_id
+  imports.user_id issue_categories.assigned_to_id issues.assigned_to_id issues.author_id journals.user_id
+  members.user_id messages.author_id news.author_id projects.default_assigned_to_id queries.user_id
+  time_entries.author_id time_entries.user_id tokens.user_id user_preferences.user_id watchers.user_id
+  wiki_content_versions.author_id wiki_contents.author_id`
+  .trim()
+  .split(/\s+/);
+/** Holds people as well, in other ways: a repository's name for them, a membership, a value that may be one. */
+const IN_OTHER_WAYS = [
+  'changesets.committer',
+  'member_roles.member_id',
+  'custom_values.value',
+  'custom_values.customized_id',
+  'journal_details.value',
+  'journal_details.old_value',
+];
+
+/** Recall must be whole, and four of five columns that are found must hold people. */
+async function scoreOf(url: string): Promise<{ missed: string[]; precise: boolean }> {
+  const connection = new Bundle('Redmine', { url });
+  const draft = await discoverSystem({ system: 'redmine', loaded: null }, { connection });
+  const found = draft.places.map(one => one.place.replace('public.', ''));
+  const right = found.filter(one => COLUMNS_WITH_PEOPLE.includes(one) || IN_OTHER_WAYS.includes(one));
+  return {
+    missed: COLUMNS_WITH_PEOPLE.filter(one => !found.includes(one)),
+    precise: right.length >= found.length * 0.8,
+  };
+}
+
 describe('the catalog', () => {
   test('fits a Redmine as Debian installs it, with the rights that the docs ask for', async () => {
     expect(await redmine.check()).toEqual([]);
@@ -88,6 +121,26 @@ describe('the catalog', () => {
     // Redmine has no foreign keys: names are all there is.
     expect(rows.length).toBeGreaterThanOrEqual(22);
     expect(rows.map(({ place }) => place).filter(place => !known.has(place))).toEqual([]);
+  });
+
+  test('leaves out no column of a Redmine in use that can hold a person', async () => {
+    expect(await redmine.coverage()).toMatchObject({ kind: 'read', open: [] });
+  });
+
+  test('discovery finds every column that holds a person, without one foreign key', async () => {
+    expect(await scoreOf(world.databaseUrl)).toEqual({ missed: [], precise: true });
+  });
+
+  test('and before anybody has used it', async () => {
+    const fresh = await createTestDatabase('redmine_fresh');
+    const instance = await prepareRedmine(fresh.url);
+    try {
+      await instance.migrate();
+      expect(await scoreOf(fresh.url)).toEqual({ missed: [], precise: true });
+    } finally {
+      await instance.remove();
+      await fresh.drop();
+    }
   });
 
   test('finds a person by any of their addresses, in any case', async () => {

@@ -146,7 +146,7 @@ export const EXEMPT: readonly Exemption[] = [
   {
     file: 'client/systems.ts',
     brings: ['connectors', 'workers/systems'],
-    because: '`check`, `items` and whoever looks a person up ask the systems themselves',
+    because: '`check`, `discover`, `items` and whoever looks a person up ask the systems themselves',
   },
 ];
 

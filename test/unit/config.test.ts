@@ -62,6 +62,23 @@ test('a directory called "constructor" is no system of the file', () => {
   expect(() => readConfig(file, {})).toThrow('"constructor" is no system of this file; known are crm');
 });
 
+test('coverage may only be advisory in systems that there are', () => {
+  const read = (coverage: string) => {
+    const file = join(dir, 'covered.yaml');
+    writeFileSync(
+      file,
+      `version: 1\ndirectory: crm\nsystems: { crm: { catalog: crm.yaml, connection: CRM_URL } }\nstore: { connection: STORE_URL }\npolicy: { coverage: ${coverage} }\n`,
+    );
+    return readConfig(file, {}).policy.coverage;
+  };
+  expect(read('advisory')).toBe('advisory');
+  expect(read('{ crm: advisory }')).toEqual({ crm: 'advisory' });
+  expect(() => read('{ crn: advisory }')).toThrow(
+    'policy.coverage: "crn" is no system of this file; known are crm',
+  );
+  expect(() => read('none')).toThrow('it is "required", "advisory", or one of the two by system');
+});
+
 test('the task queue is named as the installation is, unless the file says another', () => {
   const read = (more: string) => {
     const file = join(dir, 'named.yaml');

@@ -69,6 +69,7 @@ const facts = (systems: SystemFacts[], more: Partial<Order> = {}): Facts => ({
   order: { ...order, ...more },
   configured: ['crm', 'hr', 'desk'],
   directory: 'crm',
+  policy: { coverage: 'required' },
   systems,
 });
 const ids = (given: Facts) => draftOf(given).steps.map(one => one.id);

@@ -255,6 +255,7 @@ describe('the tree', () => {
       '  It is needs-attention.',
       '  ! Look out.',
       '└─ CRM (user 1): access open, observed 2026-11-20 10:00',
+      '   ├─   coverage was not looked at',
       '   ├─ ✗ 3 open tasks → Bob: failed (1,200 done, 2 came later, 3 taken by others, 4 gone, 5 refused, 6 left): Locked. · read',
       '   ├─ ▸ 3 team memberships (remove): running · observed',
       '   ├─ ✓ 3 shared mailboxes: acknowledged by Olivia · attested',
@@ -268,9 +269,9 @@ describe('the tree', () => {
     const shown = (changes: object) =>
       tree(runIn('executing', { plan: plan({ steps: [empty] }), steps: { 'crm/empty': progress(changes) } }))
         .length;
-    expect(shown({})).toBe(3);
-    expect(shown({ changed: 1 })).toBe(4);
-    expect(shown({ state: 'failed' })).toBe(4);
+    expect(shown({})).toBe(4);
+    expect(shown({ changed: 1 })).toBe(5);
+    expect(shown({ state: 'failed' })).toBe(5);
   });
 
   test('a text of another system is one line and cannot steer the terminal', () => {

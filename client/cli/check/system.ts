@@ -1,4 +1,6 @@
 /** Does the catalog of one system fit what is there? */
+import { type Covered, demandsCoverage, sayCovered } from '../../../domain/coverage.js';
+import { commandLine } from '../../printed.js';
 import type { Reach } from '../../reach.js';
 import type { Connector } from '../../systems.js';
 import type { Finding } from './finding.js';
@@ -11,6 +13,7 @@ export async function checkSystem(
   const connector = await reach.system(system);
   const problems = (await connector.check?.()) ?? [];
   connectors.set(system, connector);
+  const { config } = await reach.installation();
   if (problems.length > 0) {
     return problems.map(problem => ({
       what: system,
@@ -33,12 +36,39 @@ export async function checkSystem(
     ...doubts.map(
       ({ where, message }): Finding => ({ what: system, state: 'warning', says: `${where}: ${message}.` }),
     ),
+    ...(await coverageOf(connector, demandsCoverage(config.policy, system))),
     ...lacks.map(
       (verb): Finding => ({
         what: system,
         state: 'warning',
         says: `Its catalog says no way to ${verb}.`,
         mend: 'People must do that by hand, or the catalog learns how.',
+      }),
+    ),
+  ];
+}
+
+/** Is every place that can hold a person in the catalog? One that is not keeps people from being switched off. */
+async function coverageOf(connector: Connector, demanded: boolean): Promise<Finding[]> {
+  const what = connector.system;
+  const covered: Covered = (await connector.coverage?.()) ?? { kind: 'unknown' };
+  const says = sayCovered(covered, demanded);
+  if (covered.kind === 'unknown' || covered.open.length === 0)
+    return [{ what, state: covered.kind === 'unknown' ? 'warning' : 'fine', says }];
+  const state = demanded ? 'problem' : 'warning';
+  return [
+    {
+      what,
+      state,
+      says,
+      mend: `${commandLine('discover', what)} drafts what is missing, with the evidence.`,
+    },
+    ...covered.open.map(
+      ({ place, evidence, line }): Finding => ({
+        what,
+        state,
+        says: `${place}: ${evidence}.`,
+        mend: `A category, or under acknowledged: ${line}`,
       }),
     ),
   ];

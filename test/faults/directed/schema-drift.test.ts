@@ -125,29 +125,37 @@ describe('in the middle of the steps', () => {
       'alter table tickets alter id type uuid using id::uuid',
     ],
     ['a table is rewritten', 'cluster tickets using tickets_pkey', 'select 1'],
-    [
-      'a new table points at the leaver',
-      `create table stars (id int primary key, agent_id integer references agents); insert into stars values (1, 17)`,
-      'drop table stars',
-    ],
   ];
 
-  test.each(HARMLESS)('%s: what was approved is done all the same', async (what, drift, mend) => {
+  test.each(HARMLESS)('%s: what was approved is done all the same', async (_what, drift, mend) => {
     const run = await changedMidway(drift);
     try {
       const status = await ended(small, run);
       expect(status.outcome, JSON.stringify(status.steps)).toBe('completed');
       expect(status.steps['desk/tickets']).toMatchObject({ state: 'completed', changed: 9 });
-      if (!what.startsWith('a new table')) return;
-      // Nobody says that everything there is was looked at: the certificate does not claim it.
-      const { rows } = await small.db.store.query(
-        'select body from handover.certificate_bodies where offboarding = $1',
-        [run.offboardingId],
-      );
-      expect(JSON.parse(rows[0].body)).toMatchObject({ coverage: 'not checked' });
     } finally {
       await desk(mend);
     }
+  });
+
+  test('a new table that points at people: all is handed over, and nobody is switched off before it is classified', async () => {
+    const run = await changedMidway(
+      'create table stars (id int primary key, agent_id integer references agents)',
+    );
+    try {
+      const status = await ended(small, run);
+      expect(status.state).toBe('needs-attention');
+      expect(status.steps['desk/tickets']).toMatchObject({ state: 'completed', changed: 9 });
+      expect(status.steps['desk/deactivate']).toMatchObject({
+        state: 'failed',
+        message: expect.stringContaining('public.stars.agent_id'),
+      });
+      expect(await leaverIs(small)).toEqual(['active', 'active']);
+    } finally {
+      await desk('drop table stars');
+    }
+    await must(small, run, 'retry', 'olivia');
+    expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
   });
 });
 

@@ -2,14 +2,14 @@
 import type { Standing } from '../../../activities/people.js';
 import { concerned, recounted } from '../../../domain/approvers.js';
 import { reasonsToAskAgain } from '../../../domain/drift.js';
-import { type Look, type Sight, sayUnread, type Unread } from '../../../domain/look.js';
+import { coverageIn, type Look, type Sight, sayUnread, type Unread } from '../../../domain/look.js';
 import { met } from '../../../domain/people.js';
 import { isWaived, type Run } from '../../../domain/run.js';
 import { type Attempt, ask, long, quick } from '../../proxies.js';
 import type { Desk, Happening } from '../desk.js';
 import { decided } from './decided.js';
 
-/** What was seen of what stays with the leaver, and when. */
+/** What was seen of what stays with the leaver, of what is covered, and when. */
 export function noteSeen(desk: Desk, sights: readonly Sight[]): void {
   const { run } = desk;
   const staying = run.plan!.steps.filter(
@@ -17,7 +17,10 @@ export function noteSeen(desk: Desk, sights: readonly Sight[]): void {
   );
   const counts = sights.flatMap(sight => sight.steps.map(({ step, count }) => [step, count] as const));
   const held = Object.fromEntries(counts.filter(([step]) => staying.some(({ id }) => id === step)));
-  desk.change({ held: { ...run.held, ...held } });
+  desk.change({
+    held: { ...run.held, ...held },
+    coverage: { ...run.coverage, ...coverageIn(sights) },
+  });
   desk.observed(sights.map(({ system }) => system));
 }
 

@@ -4,7 +4,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { ResolvedAccounts } from '../../../activities/accounts.js';
 import { existing } from '../../../domain/accounts.js';
-import type { Look } from '../../../domain/look.js';
+import { coverageIn, type Look } from '../../../domain/look.js';
 import type { Finding, SystemAccounts } from '../../../domain/model.js';
 import { met } from '../../../domain/people.js';
 import { isEffect, othersSubject, type Plan, toAcknowledge } from '../../../domain/plan.js';
@@ -45,6 +45,7 @@ export async function prepare(desk: Desk): Promise<Happening> {
   });
   if (unread.length > 0) return obstructed(desk, unread);
 
+  desk.change({ coverage: coverageIn(looks.flatMap(look => (look.ok ? look.value : []))) });
   const revision = run.revision + 1;
   const made = await ask(long.makePlan, `Plan, revision ${revision}`, {
     offboardingId: run.offboardingId,
@@ -54,7 +55,9 @@ export async function prepare(desk: Desk): Promise<Happening> {
     order: run.order,
     accounts,
     inventories: looks.flatMap(look =>
-      look.ok ? { system: look.value.system, inventory: look.value.inventory } : [],
+      look.ok
+        ? { system: look.value.system, inventory: look.value.inventory, coverage: look.value.coverage }
+        : [],
     ),
     acknowledgements: run.acknowledgements,
     cause: {

@@ -1,0 +1,42 @@
+/**
+ * The columns that a catalog speaks of: what its head, its categories with their mirrors and attributes, its
+ * identities and its switches name, and what it acknowledges. Every other column that can hold a person is one
+ * that nobody has classified.
+ */
+import type { Catalog } from './catalog.js';
+import { switchesOf } from './rules.js';
+
+export interface Classified {
+  /** `schema.table.column` of everything the catalog uses. */
+  used: ReadonlySet<string>;
+  /** The same of what it leaves as it is, with the reason. */
+  acknowledged: ReadonlyMap<string, string>;
+}
+
+export function classifiedIn(catalog: Catalog): Classified {
+  const used = new Set<string>();
+  const add = (table: string, ...columns: (string | undefined)[]) => {
+    for (const column of columns) if (column !== undefined) used.add(`${table}.${column}`);
+  };
+  const { people } = catalog;
+  add(people.table, people.key, people.name, people.manager, people.team, people.human);
+  if (typeof people.email === 'object') add(people.email.table, people.email.column, people.email.person);
+  else add(people.table, people.email);
+  for (const match of people.match) add(match.table ?? people.table, match.column, match.person);
+  for (const spec of Object.values(catalog.identities)) {
+    if ('column' in spec) add(people.table, spec.column);
+    else add(spec.table, spec.key, spec.person);
+  }
+  for (const spec of Object.values(catalog.categories)) {
+    add(spec.table, spec.owner.column, ...Object.values(spec.attributes), ...(spec.unique ?? []));
+    for (const mirror of spec.mirrors) add(mirror.table, mirror.owner, ...Object.keys(mirror.join));
+  }
+  for (const [, spec] of switchesOf(catalog)) {
+    add(people.table, ...Object.keys(spec.set));
+    for (const entry of spec.also_delete) add(entry.table, entry.column);
+  }
+  return {
+    used,
+    acknowledged: new Map(catalog.acknowledged.map(one => [`${one.table}.${one.column}`, one.reason])),
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * Coverage of a database: discovery, asked again at every look. Whether a column was added or changed is
+ * asked each time, which takes milliseconds; what the columns hold is read anew only then, or when that was
+ * read a while ago.
+ */
+import type { Covered } from '../../domain/coverage.js';
+import { type Classified, classifiedIn } from './classified.js';
+import { discover } from './discover/discover.js';
+import { classifyingLine } from './discover/draft.js';
+import { keyOf } from './discover/keys.js';
+import type { Discovery } from './discover/model.js';
+import { peopleOf } from './discover/people.js';
+import { readStamp } from './discover/shape.js';
+import type { Target } from './target.js';
+
+/** Values say who a column is about for longer than a run is looked at; a new column is seen at once. */
+const FRESH_MS = 15 * 60_000;
+/** What travels in an answer, of places that nobody has classified. */
+const NAMED = 10;
+
+export class DatabaseCoverage {
+  readonly #classified: Classified;
+  #seen: { stamp: string; readAt: number; discovery: Promise<Discovery> } | null = null;
+
+  constructor(private readonly target: Target) {
+    this.#classified = classifiedIn(target.catalog);
+  }
+
+  async read(signal?: AbortSignal): Promise<Covered> {
+    const doing = 'asking whether the schema has changed';
+    const stamp = await this.target.session.transaction({ mode: 'glance', doing, signal }, readStamp);
+    const { discovery, readAt } = this.#at(stamp);
+    return this.#covered(await discovery, readAt);
+  }
+
+  /** One look serves everybody who asks meanwhile, so that nobody's cancellation ends it. */
+  #at(stamp: string) {
+    const known = this.#seen;
+    if (known && known.stamp === stamp && Date.now() - known.readAt < FRESH_MS) return known;
+    const { session, system, catalog } = this.target;
+    const discovery = discover(session, system, peopleOf(catalog)).then(one => one.discovery);
+    const seen = { stamp, readAt: Date.now(), discovery };
+    this.#seen = seen;
+    // What could not be looked at now is looked at next time.
+    const forget = () => {
+      if (this.#seen === seen) this.#seen = null;
+    };
+    discovery.then(({ complete }) => (complete ? undefined : forget()), forget);
+    return seen;
+  }
+
+  #covered({ columns, undecided }: Discovery, readAt: number): Covered {
+    const { used, acknowledged } = this.#classified;
+    const places = columns.map(one => ({ one, place: keyOf(one.table, one.column) }));
+    const open = places.filter(({ place }) => !used.has(place) && !acknowledged.has(place));
+    return {
+      kind: 'read',
+      at: new Date(readAt).toISOString(),
+      places: places.length,
+      acknowledged: places.filter(({ place }) => !used.has(place) && acknowledged.has(place)).length,
+      open: open.slice(0, NAMED).map(({ one, place }) => ({
+        place,
+        evidence: one.evidence.join('; '),
+        line: classifyingLine(one),
+      })),
+      more: Math.max(0, open.length - NAMED),
+      undecided: undecided.filter(
+        ({ table, column }) => !used.has(keyOf(table, column)) && !acknowledged.has(keyOf(table, column)),
+      ).length,
+    };
+  }
+}

@@ -1,0 +1,71 @@
+/** Discovery as the kind `postgres` offers it: a session of its own, a look, and the draft. */
+import type { ConnectOptions, DiscoverRequest, Draft, FoundPlace } from '../../catalog/kind.js';
+import { type Catalog, catalogSchema } from '../catalog.js';
+import { type Classified, classifiedIn } from '../classified.js';
+import { Session } from '../session.js';
+import { discover } from './discover.js';
+import { draftCatalog, draftDifference } from './draft.js';
+import { keyOf } from './keys.js';
+import type { Discovered } from './model.js';
+import { peopleOf } from './people.js';
+
+export async function discoverDatabase(
+  { system, catalog, people, ...rest }: DiscoverRequest<Catalog>,
+  { connection, poolSize = 4, log = () => {} }: ConnectOptions,
+): Promise<Draft> {
+  const connect = catalog?.connect ?? catalogSchema.shape.connect.parse({});
+  // Whoever asks to read everything waits longer for one table than a run may.
+  const patient = rest.thorough ? { ...connect, statement_timeout: '30min' } : connect;
+  const session = new Session({ system, connect: patient }, connection.need('url'), poolSize, log);
+  try {
+    const { discovery, shape } = await discover(session, system, catalog && peopleOf(catalog), {
+      ...rest,
+      table: people,
+    });
+    const classified = catalog && classifiedIn(catalog);
+    const isClassified = (one: Pick<Discovered, 'table' | 'column'>) => covers(classified, one);
+    const missing = discovery.columns.filter(one => !isClassified(one));
+    const undecided = discovery.undecided.filter(one => !isClassified(one));
+    return {
+      text: catalog
+        ? draftDifference(missing, undecided, shape, new Set(Object.keys(catalog.categories)))
+        : draftCatalog(system, discovery, shape),
+      people: discovery.people.table,
+      places: discovery.columns.map(one => placeOf(one, isClassified(one))),
+      undecided: undecided.map(({ table, column, why }) => ({ place: keyOf(table, column), why })),
+      tables: discovery.tables,
+      rowsRead: discovery.rowsRead,
+      milliseconds: discovery.milliseconds,
+    };
+  } finally {
+    await session.close();
+  }
+}
+
+function covers(
+  classified: Classified | null,
+  { table, column }: Pick<Discovered, 'table' | 'column'>,
+): boolean {
+  const key = keyOf(table, column);
+  return classified !== null && (classified.used.has(key) || classified.acknowledged.has(key));
+}
+
+function placeOf(one: Discovered, classified: boolean): FoundPlace {
+  const { table, column, layer, identity, evidence, rule, unique, rows, sampled, share, ofLeaver, propose } =
+    one;
+  return {
+    place: keyOf(table, column),
+    classified,
+    layer,
+    identity: identity.identity,
+    evidence,
+    rule: rule && `${rule.table}.${rule.to} on delete ${rule.onDelete}`,
+    unique,
+    rows,
+    sampled,
+    share,
+    ofLeaver,
+    propose: propose.do,
+    because: propose.because,
+  };
+}

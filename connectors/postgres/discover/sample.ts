@@ -1,0 +1,283 @@
+/**
+ * Bounded looks at what columns hold: some rows of each table, and the values that the database's own
+ * statistics call the most frequent ones. Which of these values are people's is asked once for all of them
+ * together.
+ */
+import { HandoverFailure } from '../../../domain/failure.js';
+import { sqlState, TOOK_TOO_LONG } from '../failures.js';
+import { Placeholders, quote, quoteTable, splitTable } from '../names.js';
+import { parseTexts, type Sessions } from '../session.js';
+import { keyOf } from './keys.js';
+import type { Match, People, PeopleValue, Seen } from './model.js';
+import type { Column, Shape, Table } from './shape.js';
+import { type Found, tokensIn } from './tokens.js';
+
+export interface Limits {
+  /** Rows of one table; null = all of them. */
+  rows: number | null;
+  signal: AbortSignal;
+}
+
+export interface Sampled {
+  /** By `schema.table.column`. */
+  seen: ReadonlyMap<string, Seen>;
+  /** Tables that could not be looked at, and why. */
+  unseen: ReadonlyMap<string, string>;
+  rowsRead: number;
+}
+
+/** What a column showed, before anybody knows which of it are people. */
+interface Gathered {
+  sampled: number;
+  filled: number;
+  tokens: Map<string, Found>;
+  frequent: Map<string, number>;
+}
+
+/** Different values of one column that are looked up at most. */
+const TOKENS = 300;
+const AT_ONCE = 3;
+/** Texts and documents are read to here. */
+const CELL = { text: 320, json: 6_000 };
+
+export async function sample(
+  session: Sessions,
+  shape: Shape,
+  people: People,
+  wanted: ReadonlyMap<string, readonly Column[]>,
+  limits: Limits,
+): Promise<Sampled> {
+  const gathered = new Map<string, Gathered>();
+  const unseen = new Map<string, string>();
+  let rowsRead = 0;
+  await statistics(session, shape, wanted, limits, gathered);
+  const queue = [...wanted];
+  const look = async (): Promise<void> => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const [name, columns] = next;
+      const table = shape.tables.get(name)!;
+      try {
+        // Not in one statement: several tables are read at once, and a sum from before would be added to.
+        const read = await readTable(session, table, columns, limits, gathered);
+        rowsRead += read;
+      } catch (error) {
+        if (!limits.signal.aborted && passes(error)) throw error;
+        unseen.set(name, limits.signal.aborted ? 'the time for looking was over' : (error as Error).message);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, look));
+  const matches = await whoIs(session, shape, people, gathered, limits);
+  return {
+    seen: new Map([...gathered].map(([key, one]) => [key, seenIn(one, matches, people)])),
+    unseen,
+    rowsRead,
+  };
+}
+
+/** A connection that broke says nothing about a table; one that took too long, or refuses us, does. */
+function passes(error: unknown): boolean {
+  if (!(error instanceof HandoverFailure)) return true;
+  return error.kind === 'transient' && sqlState(error.cause) !== TOOK_TOO_LONG;
+}
+
+/** A text that reads a little of a table, however large it is. */
+export function sampleStatement(table: Table, columns: readonly Column[], rows: number | null): string {
+  const cells = columns.map((column, n) => `${cellOf(column)} AS c${n}`).join(', ');
+  const from = `FROM ${quoteTable(table.name)}`;
+  if (rows === null) return `SELECT ${cells} ${from}`;
+  // A few pages from everywhere: the first ones hold the oldest rows, of people who left long ago.
+  const share = table.rows !== null && table.rows > rows * 4 ? (rows * 3 * 100) / table.rows : 100;
+  const some = share < 100 ? ` TABLESAMPLE SYSTEM (${Math.max(share, 0.000_01).toFixed(6)})` : '';
+  return `SELECT ${cells} ${from}${some} LIMIT ${rows}`;
+}
+
+function cellOf({ name, array, family }: Column): string {
+  const column = quote(name);
+  if (array) return `left(pg_catalog.to_json(${column})::text, ${CELL.json})`;
+  return family === 'json' ? `left(${column}::text, ${CELL.json})` : `left(${column}::text, ${CELL.text})`;
+}
+
+async function readTable(
+  session: Sessions,
+  table: Table,
+  columns: readonly Column[],
+  { rows, signal }: Limits,
+  gathered: Map<string, Gathered>,
+): Promise<number> {
+  // Wide tables are read less deep: what travels is bounded, not only what is counted.
+  const most = rows === null ? null : Math.max(60, Math.min(rows, Math.floor(3_000 / columns.length)));
+  const ask = (text: string) =>
+    session.transaction({ mode: 'glance', doing: `looking at ${table.name}`, signal }, tx =>
+      tx.query<Record<string, string | null>>(text),
+    );
+  let found = await ask(sampleStatement(table, columns, most));
+  // The pages that were drawn may be empty ones.
+  if (found.length < 20 && most !== null && table.rows !== null && table.rows > most * 4)
+    found = [...found, ...(await ask(sampleStatement({ ...table, rows: null }, columns, most)))];
+  for (const [n, column] of columns.entries()) {
+    const into = into_(gathered, keyOf(table.name, column.name));
+    for (const row of found) take(into, column, row[`c${n}`] ?? null, 1);
+    into.sampled += found.length;
+  }
+  return found.length;
+}
+
+function into_(gathered: Map<string, Gathered>, key: string): Gathered {
+  const known = gathered.get(key);
+  if (known) return known;
+  const fresh: Gathered = { sampled: 0, filled: 0, tokens: new Map(), frequent: new Map() };
+  gathered.set(key, fresh);
+  return fresh;
+}
+
+function take(into: Gathered, column: Column, cell: string | null, rows: number): void {
+  if (cell === null || cell.trim() === '') return;
+  into.filled += rows;
+  if (into.frequent.size < 50 || into.frequent.has(cell))
+    into.frequent.set(cell, (into.frequent.get(cell) ?? 0) + rows);
+  for (const token of tokensIn(cell, column)) {
+    const known = into.tokens.get(token.text);
+    if (known) {
+      known.rows += rows;
+      if (token.path && !known.paths.includes(token.path) && known.paths.length < 5)
+        known.paths.push(token.path);
+    } else if (into.tokens.size < TOKENS)
+      into.tokens.set(token.text, { ...token, rows, paths: token.path ? [token.path] : [] });
+  }
+}
+
+/** What ANALYZE has seen of large tables costs nothing to ask, and names whoever holds the most. */
+async function statistics(
+  session: Sessions,
+  shape: Shape,
+  wanted: ReadonlyMap<string, readonly Column[]>,
+  { rows, signal }: Limits,
+  gathered: Map<string, Gathered>,
+): Promise<void> {
+  const large = [...wanted.keys()].filter(name => (shape.tables.get(name)?.rows ?? 0) > (rows ?? Infinity));
+  if (large.length === 0) return;
+  const names = large.map(splitTable);
+  const found = await session.transaction({ mode: 'glance', doing: 'reading statistics', signal }, tx =>
+    tx.query<{ table: string; column: string; common: string | null }>(
+      `SELECT s.schemaname || '.' || s.tablename AS table, s.attname AS column,
+              (s.most_common_vals::text::text[])[1:40]::text AS common
+         FROM unnest($1::name[], $2::name[]) AS w(schema, name)
+         JOIN pg_catalog.pg_stats s ON s.schemaname = w.schema AND s.tablename = w.name
+        WHERE s.most_common_vals IS NOT NULL AND s.avg_width < 200`,
+      [names.map(one => one.schema), names.map(one => one.name)],
+    ),
+  );
+  for (const { table, column: name, common } of found) {
+    const column = wanted.get(table)?.find(one => one.name === name);
+    if (!column || column.array || column.family === 'json' || common === null) continue;
+    const into = into_(gathered, keyOf(table, name));
+    for (const value of parseTexts(common)) take(into, column, value, 1);
+  }
+}
+
+/** Per value of people, which of all sampled values are somebody's. */
+type Known = ReadonlyMap<PeopleValue, { column: Column; values: ReadonlySet<string> }>;
+
+async function whoIs(
+  session: Sessions,
+  shape: Shape,
+  people: People,
+  gathered: ReadonlyMap<string, Gathered>,
+  { signal }: Limits,
+): Promise<Known> {
+  const all = new Set([...gathered.values()].flatMap(one => [...one.tokens.keys()]));
+  const known = new Map<PeopleValue, { column: Column; values: ReadonlySet<string> }>();
+  for (const value of people.values) {
+    const column = shape.tables.get(value.table)?.columns.find(one => one.name === value.column);
+    if (!column?.maySelect) continue;
+    const tokens = [...all].filter(token => couldBe(token, value, column));
+    const found = new Set<string>();
+    for (let from = 0; from < tokens.length; from += 20_000) {
+      const some = tokens.slice(from, from + 20_000);
+      const bind = new Placeholders();
+      const text = lookUp(value, column, people, some, bind);
+      try {
+        const rows = await session.transaction({ mode: 'glance', doing: 'looking people up', signal }, tx =>
+          tx.query<{ v: string }>(text, bind.values),
+        );
+        for (const { v } of rows) found.add(v);
+      } catch (error) {
+        if (signal.aborted) return known;
+        throw error;
+      }
+    }
+    known.set(value, { column, values: found });
+  }
+  return known;
+}
+
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
+const WHOLE = /^[1-9][0-9]{0,17}$/;
+
+function couldBe(token: string, { kind }: PeopleValue, { family }: Column): boolean {
+  if (kind === 'email') return token.includes('@');
+  if (kind === 'name') return token.includes(' ');
+  if (kind === 'login') return token.length > 1 && !token.includes(' ') && !WHOLE.test(token);
+  if (family === 'whole') return WHOLE.test(token);
+  if (family === 'uuid') return UUID.test(token);
+  return family === 'text' && token.length <= 100;
+}
+
+function lookUp(
+  value: PeopleValue,
+  column: Column,
+  people: People,
+  tokens: readonly string[],
+  bind: Placeholders,
+): string {
+  const alias = quote(splitTable(value.table).name);
+  const own = `${alias}.${quote(value.column)}`;
+  const exact = value.kind === 'key' && column.family !== 'text';
+  const type = exact ? (column.family === 'uuid' ? 'uuid' : 'bigint') : 'text';
+  const equals = exact ? `${own} = w.v` : `pg_catalog.lower(${own}::text) = w.v`;
+  const when = value.table === people.table && people.when ? ` AND (${people.when}\n)` : '';
+  return `SELECT DISTINCT w.v::text AS v FROM unnest(${bind.add(tokens, `${type}[]`)}) AS w(v)
+            JOIN ${quoteTable(value.table)} AS ${alias} ON ${equals}${when}`;
+}
+
+function seenIn(one: Gathered, known: Known, people: People): Seen {
+  const matches = people.values.flatMap((value): Match[] => {
+    const theirs = known.get(value);
+    if (!theirs) return [];
+    const tried = [...one.tokens].filter(([text]) => couldBe(text, value, theirs.column));
+    const found = tried.filter(([text]) => theirs.values.has(text));
+    if (tried.length === 0) return [];
+    const hits = found.map(([, token]) => token);
+    return [
+      {
+        value,
+        tried: tried.length,
+        people: hits.length,
+        rows: hits.reduce((sum, hit) => sum + hit.rows, 0),
+        telling: isTelling(
+          value,
+          hits.map(hit => hit.text),
+        ),
+        paths: [...new Set(hits.flatMap(hit => hit.paths))].slice(0, 5),
+        inProse: hits.length > 0 && hits.every(hit => hit.inProse),
+      },
+    ];
+  });
+  return {
+    sampled: one.sampled,
+    filled: one.filled,
+    distinct: one.tokens.size,
+    values: [...one.frequent].sort((a, b) => b[1] - a[1]).map(([text]) => text),
+    matches,
+  };
+}
+
+/** Small numbers are everywhere; a uuid, an e-mail or a number beyond a thousand is no accident. */
+function isTelling({ kind }: PeopleValue, hits: readonly string[]): boolean {
+  if (kind === 'email') return true;
+  if (kind !== 'key' || hits.length === 0) return false;
+  const sorted = [...hits].sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+  const middle = sorted[Math.floor(sorted.length / 2)]!;
+  return UUID.test(middle) || (WHOLE.test(middle) ? Number(middle) >= 1_000 : middle.length >= 6);
+}

@@ -1,0 +1,81 @@
+/**
+ * Coverage: which places of a system can hold a person, and which of them nobody has classified. What is in no
+ * catalog is in no inventory either, so that a proof over the catalog's categories says nothing about it: as
+ * long as such a place is open, nobody is switched off, unless the policy calls coverage advisory there.
+ */
+import { own } from './own.js';
+import type { Plan } from './plan.js';
+import type { Policy } from './policy.js';
+import { number } from './words.js';
+
+/** A place that can hold a person and stands in no catalog. */
+export interface OpenPlace {
+  /** As the system calls it: `public.tasks.assignee_id`. */
+  place: string;
+  /** Why it can hold one. */
+  evidence: string;
+  /** What to write into the catalog to classify it as nothing to hand over. */
+  line: string;
+}
+
+export type Covered =
+  /** The connector has no way to find out. */
+  | { kind: 'unknown' }
+  | {
+      kind: 'read';
+      /** When its values were read; ISO 8601. */
+      at: string;
+      /** Places that can hold a person, and how many of them the catalog leaves as they are. */
+      places: number;
+      acknowledged: number;
+      /** Places that nobody has classified: the first few, and how many more. */
+      open: OpenPlace[];
+      more: number;
+      /** Places about which nothing is certain. */
+      undecided: number;
+    };
+
+/** May somebody be switched off in this system while a place there is open? */
+export function demandsCoverage({ coverage }: Pick<Policy, 'coverage'>, system: string): boolean {
+  // A policy that was pinned before there was coverage says nothing.
+  const said = typeof coverage === 'object' ? own(coverage, system) : coverage;
+  return said !== 'advisory';
+}
+
+/** What stands in the way of switching somebody off there, as a sentence; null = nothing. */
+export function uncovered(
+  policy: Pick<Policy, 'coverage'>,
+  { system, coverage }: { system: string; coverage?: Covered },
+): string | null {
+  if (coverage?.kind !== 'read' || coverage.open.length === 0 || !demandsCoverage(policy, system))
+    return null;
+  const { open, more } = coverage;
+  const each = open.map(
+    ({ place, evidence, line }) => `${place} (${evidence}); to classify it, acknowledged: ${line}`,
+  );
+  const rest = more > 0 ? `, and ${number(more)} more (handover discover ${system})` : '';
+  const count = open.length + more;
+  return `${number(count)} ${count === 1 ? 'place' : 'places'} of ${system} can hold a person and ${count === 1 ? 'is' : 'are'} in no catalog: ${each.join('; ')}${rest}.`;
+}
+
+/** The same of a plan: only where it switches somebody off, by us or by hand. */
+export function uncoveredIn(
+  plan: Pick<Plan, 'systems' | 'policy'>,
+  look: { system: string; coverage?: Covered },
+): string | null {
+  const off = plan.systems.find(one => one.system === look.system)?.switchOff ?? 'never';
+  return off === 'never' ? null : uncovered(plan.policy, look);
+}
+
+/** What is known, in a line for people. */
+export function sayCovered(covered: Covered | undefined, demanded: boolean): string {
+  if (!covered) return 'coverage was not looked at';
+  if (covered.kind === 'unknown') return 'coverage cannot be checked: its connector cannot look for people';
+  const { places, acknowledged, open, more, undecided } = covered;
+  const left = open.length + more;
+  const doubt = undecided > 0 ? `; ${number(undecided)} could not be decided` : '';
+  if (left === 0)
+    return `${number(places)} places can hold a person, all classified${acknowledged > 0 ? ` (${number(acknowledged)} acknowledged)` : ''}${doubt}`;
+  const named = open.map(one => one.place).join(', ');
+  return `${number(left)} of ${number(places)} places that can hold a person ${left === 1 ? 'is' : 'are'} in no catalog${demanded ? '' : ', which the policy allows'}: ${named}${more > 0 ? ` and ${number(more)} more` : ''}${doubt}`;
+}

@@ -1,0 +1,324 @@
+// Discovery against real databases that nobody wrote a catalog for: every way in which a column can hold a
+// person, without one foreign key to say so, and what must not be taken for one.
+
+import { afterEach, describe, expect, it } from 'vitest';
+import { readCatalog } from '../../connectors/catalog/file.js';
+import type { Draft } from '../../connectors/catalog/kind.js';
+import { createConnector, discoverSystem, KINDS } from '../../connectors/registry.js';
+import { Bundle } from '../../domain/bundle.js';
+import { type Bench, createBench, mustRead, PEOPLE_YAML } from './fixture.js';
+
+let bench: Bench | undefined;
+afterEach(async () => {
+  await bench?.drop();
+  bench = undefined;
+});
+
+async function discovered(
+  sql: string,
+  how: { leaver?: string; people?: string; yaml?: string } = {},
+): Promise<Draft> {
+  bench = await createBench('discover', sql);
+  const { yaml, ...rest } = how;
+  const loaded = yaml ? mustRead(yaml) : null;
+  const connection = new Bundle('crm', { url: bench.url });
+  return discoverSystem({ system: 'crm', loaded, ...rest }, { connection });
+}
+
+const found = (draft: Draft): string[] => draft.places.map(one => one.place.replace('public.', ''));
+const at = (draft: Draft, place: string) => draft.places.find(one => one.place === `public.${place}`);
+const open = (draft: Draft): string[] => draft.undecided.map(one => one.place.replace('public.', ''));
+
+/** Forty people more, with large ids, addresses and names. */
+const MANY = `
+  INSERT INTO users (id, name, email, login)
+  SELECT 10000 + n, 'Person ' || n || ' Sample', 'p' || n || '@example.com', 'login' || n FROM generate_series(1, 40) n;`;
+
+describe('without any foreign key', () => {
+  it('finds ids by their names, whatever way the words are put together', async () => {
+    const draft = await discovered(`
+      CREATE TABLE a (id int PRIMARY KEY, owner_id bigint, "assignedToId" bigint, createdby bigint, last_modified_by int,
+        "ApproverID" bigint, reviewer1_id bigint, runs_as bigint, parent_user_id bigint, revoker_id bigint,
+        project_id bigint, position int, user_count int, sorted_by int, user_type int, order_id bigint);
+      CREATE TABLE projects (id bigint PRIMARY KEY, lead bigint);`);
+    expect(found(draft)).toEqual([
+      'a.owner_id',
+      'a.assignedToId',
+      'a.createdby',
+      'a.last_modified_by',
+      'a.ApproverID',
+      'a.reviewer1_id',
+      'a.runs_as',
+      'a.parent_user_id',
+      'a.revoker_id',
+      'users.manager_id',
+    ]);
+    expect(open(draft)).toEqual(['projects.lead']);
+  });
+
+  it('finds ids by their values, where the name says nothing', async () => {
+    const draft = await discovered(`${MANY}
+      CREATE TABLE a (id int PRIMARY KEY, col7 bigint, amount bigint, project_id bigint, ticket_number bigint);
+      CREATE TABLE projects (id bigint PRIMARY KEY);
+      INSERT INTO a SELECT n, 10000 + n % 40 + 1, 10000 + n % 40 + 1, 10000 + n % 40 + 1, 10000 + n % 40 + 1
+        FROM generate_series(1, 200) n;`);
+    expect(found(draft)).toEqual(['a.col7', 'users.manager_id']);
+    expect(at(draft, 'a.col7')).toMatchObject({ layer: 'values', share: 1, sampled: 200 });
+    // All of a small table, and those of people.
+    expect(draft.rowsRead).toBe(243);
+  });
+
+  it('leaves open what is named like a person and holds nobody', async () => {
+    const draft = await discovered(`${MANY}
+      CREATE TABLE a (id int PRIMARY KEY, owner_id bigint, author text);
+      INSERT INTO a SELECT n, 777000 + n, 'Writer of book ' || n FROM generate_series(1, 50) n;`);
+    expect(found(draft)).toEqual(['users.manager_id']);
+    expect(open(draft)).toEqual(['a.owner_id', 'a.author']);
+  });
+
+  it('finds e-mails, logins and names in texts, also several in one', async () => {
+    const draft = await discovered(`${MANY}
+      CREATE TABLE a (id int PRIMARY KEY, notify text, cc text, deputy varchar(80), in_charge text, handled_for text,
+        customer_mail text, body text, team text);
+      INSERT INTO a SELECT n, 'P' || n || '@Example.com', 'Person <p' || n || '@example.com>, x@elsewhere.org', 'login' || n,
+          'Person ' || n || ' Sample', '  ', 'c' || n || '@customers.org',
+          'Yesterday we called everybody in the list and p' || n || '@example.com said that nobody had heard of it', 'blue'
+        FROM generate_series(1, 40) n;`);
+    expect(found(draft)).toEqual(['a.notify', 'a.cc', 'a.deputy', 'a.in_charge', 'users.manager_id']);
+    expect(at(draft, 'a.notify')).toMatchObject({ identity: 'email', layer: 'texts' });
+    expect(at(draft, 'a.deputy')).toMatchObject({ identity: 'login' });
+    expect(open(draft)).toEqual(['a.body']);
+  });
+
+  it('finds people in arrays and JSON, by value or under a telling key', async () => {
+    const draft = await discovered(`${MANY}
+      CREATE TABLE a (id int PRIMARY KEY, watchers text[], assignee_ids bigint[], doc jsonb, config json, tags text[], sizes int[], facts jsonb);
+      INSERT INTO a SELECT n, ARRAY['p' || n || '@example.com'], ARRAY[1, 2, 3],
+          jsonb_build_object('routing', jsonb_build_array(jsonb_build_object('assignee', 10000 + n))),
+          json_build_object('cc', 'P' || n || '@example.com'), ARRAY['red', 'blue'], ARRAY[1, 2, 3],
+          jsonb_build_object('count', 1, 'size', 2, 'year', 3)
+        FROM generate_series(1, 40) n;`);
+    expect(found(draft)).toEqual(['a.watchers', 'a.assignee_ids', 'a.doc', 'a.config', 'users.manager_id']);
+    expect(at(draft, 'a.doc')).toMatchObject({ layer: 'document' });
+    expect(at(draft, 'a.doc')!.evidence.join()).toContain('routing[].assignee');
+    expect(draft.text).toContain('# - { table: public.a, column: doc, reason:');
+  });
+
+  it('finds polymorphic pairs that name people, and no others', async () => {
+    const draft = await discovered(`${MANY}
+      CREATE TABLE a (id int PRIMARY KEY, holder_type text, holder_id bigint, item_type text, item_id bigint, thing_type text, thing_id bigint);
+      INSERT INTO a SELECT n, CASE n % 2 WHEN 0 THEN 'App\\Models\\User' ELSE 'Team' END, n, 'Issue', n, NULL, NULL FROM generate_series(1, 40) n;`);
+    expect(found(draft)).toEqual(['a.holder_id', 'users.manager_id']);
+    expect(at(draft, 'a.holder_id')).toMatchObject({ layer: 'pair' });
+    expect(open(draft)).toEqual(['a.thing_id']);
+  });
+
+  it('follows a row that is a person once more, in both directions', async () => {
+    const draft = await discovered(`
+      ALTER TABLE users ADD partner_id bigint UNIQUE;
+      CREATE TABLE partners (id bigint PRIMARY KEY, city text);
+      CREATE TABLE employees (id int PRIMARY KEY, user_id bigint UNIQUE, badge text);
+      CREATE TABLE documents (id int PRIMARY KEY, employee_id int, partner_id bigint, created_by_employee int);`);
+    expect(found(draft)).toEqual([
+      'documents.employee_id',
+      'documents.partner_id',
+      'documents.created_by_employee',
+      'employees.user_id',
+      'users.manager_id',
+    ]);
+    expect(at(draft, 'documents.employee_id')).toMatchObject({ layer: 'second-hop', identity: 'employee' });
+    expect(at(draft, 'documents.partner_id')).toMatchObject({ layer: 'second-hop', identity: 'partner' });
+  });
+
+  it('sees uuids and texts as ids too', async () => {
+    const draft = await discovered(
+      `DROP TABLE users; CREATE TABLE members (uid uuid PRIMARY KEY, username text UNIQUE, email text, password_hash text);
+       INSERT INTO members SELECT md5(n::text)::uuid, 'm' || n, 'm' || n || '@example.com', 'x' FROM generate_series(1, 30) n;
+       CREATE TABLE a (id uuid PRIMARY KEY, x uuid, y uuid, z text);
+       INSERT INTO a SELECT md5('a' || n)::uuid, md5(n::text)::uuid, md5('y' || n)::uuid, md5(n::text)::uuid::text FROM generate_series(1, 30) n;`,
+      { people: 'public.members' },
+    );
+    expect(found(draft)).toEqual(['a.x', 'a.z']);
+  });
+});
+
+describe('what is seen once', () => {
+  it('partitions and inherited columns through their parent, views not at all', async () => {
+    const draft = await discovered(`
+      CREATE TABLE tasks (id bigint, at date, assignee_id bigint REFERENCES users ON DELETE CASCADE, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+      CREATE TABLE tasks_25 PARTITION OF tasks FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+      CREATE TABLE tasks_26 PARTITION OF tasks FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+      CREATE TABLE things (id bigint PRIMARY KEY, owner_id bigint);
+      CREATE TABLE special_things (reviewer_id bigint) INHERITS (things);
+      CREATE VIEW my_tasks AS SELECT * FROM tasks;
+      CREATE MATERIALIZED VIEW all_tasks AS SELECT * FROM tasks;`);
+    expect(found(draft)).toEqual([
+      'special_things.reviewer_id',
+      'tasks.assignee_id',
+      'things.owner_id',
+      'users.manager_id',
+    ]);
+    expect(at(draft, 'tasks.assignee_id')).toMatchObject({
+      layer: 'rule',
+      rule: 'public.users.id on delete cascade',
+    });
+  });
+});
+
+describe('the draft', () => {
+  const APPLICATION = `
+    CREATE TABLE teams (key text PRIMARY KEY);
+    CREATE TABLE team_members (team text REFERENCES teams, user_id bigint REFERENCES users, PRIMARY KEY (team, user_id));
+    CREATE TABLE tasks (id bigint PRIMARY KEY, title text, "assignee id" bigint, created_by bigint, notify text);
+    CREATE TABLE api_tokens (id uuid PRIMARY KEY, user_id bigint, secret text);
+    CREATE TABLE audit_log (id bigint PRIMARY KEY, actor_id bigint);
+    CREATE TABLE assignment_rules (id bigint PRIMARY KEY, assignee_id bigint);
+    CREATE TABLE preferences (user_id bigint PRIMARY KEY, dark boolean);
+    CREATE TABLE loose (owner_id bigint);
+    INSERT INTO teams VALUES ('a');
+    INSERT INTO team_members VALUES ('a', 1), ('a', 2);
+    INSERT INTO tasks SELECT n, 'Task', n % 3 + 1, 2, 'bob@example.com' FROM generate_series(1, 30) n;`;
+
+  it('is a catalog that fits the database it was drafted from, with a disposition for every column', async () => {
+    const draft = await discovered(APPLICATION, { leaver: 'alice' });
+    const reading = readCatalog(draft.text, 'draft.yaml', KINDS);
+    if (!reading.ok) throw new Error(`${reading.mistakes.join('\n')}\n${draft.text}`);
+    const connector = createConnector(reading, { connection: new Bundle('crm', { url: bench!.url }) });
+    expect(await connector.check!()).toEqual([]);
+    await connector.close();
+    const { categories, acknowledged } = reading.catalog;
+    const done = Object.values(categories).map(
+      ({ table, owner, do: is, inflow }) =>
+        `${table.slice(7)}.${owner.column} ${is}${inflow ? ' first' : ''}`,
+    );
+    expect(done.sort()).toEqual([
+      'api_tokens.user_id revoke',
+      'assignment_rules.assignee_id transfer first',
+      'audit_log.actor_id keep',
+      'tasks.assignee id transfer',
+      'tasks.created_by keep',
+      'tasks.notify transfer',
+      'team_members.user_id remove',
+      'users.manager_id transfer',
+    ]);
+    expect(acknowledged.map(one => `${one.table}.${one.column}`)).toEqual(['public.preferences.user_id']);
+    expect(draft.text).toContain('# - { table: public.loose, column: owner_id');
+    expect(at(draft, 'tasks.assignee id')).toMatchObject({ ofLeaver: 10, rows: null });
+    // Whatever it says, it says within a hundred and ten columns, but for names and reasons of the database.
+    expect(draft.text.split('\n').filter(line => line.startsWith('#') && line.length > 110)).toEqual([]);
+  });
+
+  it('is only what a catalog leaves out, where there is one', async () => {
+    const yaml = `${PEOPLE_YAML}
+categories:
+  tasks: { title: Tasks, do: transfer, table: public.tasks, key: [id], owner: { column: "assignee id" }, attributes: { maker: created_by } }
+  teams: { title: Teams, do: remove, table: public.team_members, key: [team, user_id], owner: { column: user_id } }
+deactivate: { set: { status: 3 }, verify: users.status = 3, also_delete: [ { table: public.api_tokens, column: user_id } ] }
+acknowledged:
+  - { table: public.audit_log, column: actor_id, reason: history }
+  - { table: public.loose, column: owner_id, reason: nothing }
+`;
+    const draft = await discovered(APPLICATION, { yaml });
+    expect(draft.places.filter(one => !one.classified).map(one => one.place)).toEqual([
+      'public.assignment_rules.assignee_id',
+      'public.preferences.user_id',
+      'public.tasks.notify',
+    ]);
+    expect(draft.text).toContain('  assignment_rules_assignee:');
+    expect(draft.text).toContain('- { table: public.preferences, column: user_id, reason:');
+    expect(draft.text).not.toContain('people:');
+  });
+});
+
+describe('how much is read', () => {
+  it('is little: five hundred tables with a hundred million rows take seconds', async () => {
+    const tables = Array.from(
+      { length: 500 },
+      (_, n) => `
+      CREATE TABLE t${n} (id bigint PRIMARY KEY, title text, owner_id bigint, reviewer_id bigint, note text, doc jsonb, amount int, project_id bigint);
+      UPDATE pg_class SET reltuples = 100000000, relpages = 2000000 WHERE oid = 't${n}'::regclass;`,
+    ).join('');
+    const draft = await discovered(`${MANY}${tables}`);
+    expect(draft.places).toHaveLength(1_001);
+    expect(at(draft, 't7.owner_id')).toMatchObject({ rows: 100_000_000 });
+    expect(draft.milliseconds).toBeLessThan(15_000);
+  }, 120_000);
+
+  it('is a part of a large table, taken from everywhere', async () => {
+    const draft = await discovered(`${MANY}
+      CREATE TABLE big (id bigint PRIMARY KEY, col7 bigint);
+      INSERT INTO big SELECT n, CASE WHEN n < 150000 THEN NULL ELSE 10000 + n % 40 + 1 END FROM generate_series(1, 200000) n;
+      ANALYZE big;`);
+    expect(found(draft)).toEqual(['big.col7', 'users.manager_id']);
+    expect(draft.rowsRead).toBeLessThan(2_000);
+  });
+});
+
+describe('coverage', () => {
+  const yaml = `${PEOPLE_YAML}
+categories:
+  tasks: { title: Tasks, do: transfer, table: public.tasks, key: [id], owner: { column: owner_id } }
+acknowledged:
+  - { table: public.tasks, column: created_by, reason: history }
+`;
+  const TASKS =
+    'CREATE TABLE tasks (id bigint PRIMARY KEY, owner_id bigint, created_by bigint, reviewer_id bigint)';
+
+  it('names what the catalog leaves out, with its evidence and the line that classifies it', async () => {
+    bench = await createBench('coverage', TASKS);
+    expect(await bench.connector(yaml).coverage()).toMatchObject({
+      kind: 'read',
+      places: 4,
+      acknowledged: 1,
+      open: [
+        {
+          place: 'public.tasks.reviewer_id',
+          evidence: 'named reviewer; no value to look at yet',
+          line: '- { table: public.tasks, column: reviewer_id, reason: "somebody must go on with it" }',
+        },
+      ],
+      more: 0,
+    });
+  });
+
+  it('is remembered, and a column or a rule that is new is seen at once', async () => {
+    bench = await createBench('coverage', TASKS);
+    const connector = bench.connector(yaml);
+    const places = async () => {
+      const covered = await connector.coverage();
+      if (covered.kind !== 'read') throw new Error(covered.kind);
+      return { at: covered.at, open: covered.open.map(one => one.place) };
+    };
+    const first = await places();
+    // Values alone are not looked at again so soon.
+    await bench.db.query(`INSERT INTO tasks SELECT n, 1, 2, 3 FROM generate_series(1, 9) n`);
+    expect(await places()).toEqual(first);
+    await bench.db.query('ALTER TABLE tasks ADD approver_id bigint');
+    const second = await places();
+    expect(second.open).toEqual([...first.open, 'public.tasks.approver_id']);
+    await bench.db.query('ALTER TABLE tasks ADD boss bigint');
+    expect((await places()).open).toEqual(second.open);
+    await bench.db.query('ALTER TABLE tasks ADD FOREIGN KEY (boss) REFERENCES users');
+    expect((await places()).open).toEqual([...second.open, 'public.tasks.boss']);
+  });
+
+  it('judges what our role may not read by its name', async () => {
+    bench = await createBench(
+      'coverage',
+      `${TASKS}; CREATE SCHEMA hidden; CREATE TABLE hidden.notes (id int, author_id bigint, col7 bigint)`,
+    );
+    const role = `reader_${Math.random().toString(36).slice(2)}`;
+    await bench.db.query(`CREATE ROLE ${role} LOGIN PASSWORD 'x'; GRANT SELECT ON users TO ${role}`);
+    try {
+      const url = new URL(bench.url);
+      url.username = role;
+      url.password = 'x';
+      const covered = await bench.connector(yaml, { url: url.href }).coverage();
+      expect(covered).toMatchObject({
+        open: [{ place: 'hidden.notes.author_id' }, { place: 'public.tasks.reviewer_id' }],
+      });
+    } finally {
+      await bench.db.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+    }
+  });
+});
