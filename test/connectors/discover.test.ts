@@ -158,6 +158,7 @@ describe('what is seen once', () => {
       'things.owner_id',
       'users.manager_id',
     ]);
+    expect(draft.tables).toBe(4);
     expect(at(draft, 'tasks.assignee_id')).toMatchObject({
       layer: 'rule',
       rule: 'public.users.id on delete cascade',
