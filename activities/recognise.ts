@@ -20,13 +20,18 @@ export type Recognised =
 export class Recogniser {
   readonly #values: Promise<Pick<Sought, 'known' | 'shared'>>;
 
-  /** @param before what they were by earlier plans; asked for a leaver alone */
+  /**
+   * @param before what they were by earlier plans
+   * @param entries further entries of the same human being. Both are asked for a leaver alone: a successor is
+   *   the entry that was named
+   */
   constructor(
     private readonly deps: Deps,
     private readonly person: Person,
     private readonly before: readonly SystemAccounts[] = [],
+    entries: readonly Person[] = [],
   ) {
-    this.#values = valuesOf(deps, person);
+    this.#values = valuesOf(deps, person, entries);
     // Whoever asks gets the failure; until somebody does, it is none.
     this.#values.catch(() => {});
   }
@@ -64,11 +69,15 @@ export class Recogniser {
 }
 
 /** By what a person is known, and what of it somebody else is known by as well. */
-async function valuesOf(deps: Deps, person: Person): Promise<Pick<Sought, 'known' | 'shared'>> {
+async function valuesOf(
+  deps: Deps,
+  person: Person,
+  entries: readonly Person[],
+): Promise<Pick<Sought, 'known' | 'shared'>> {
   const directory = await directoryOf(deps);
-  const known: Known[] = [];
+  const known: Known[] = entries.map(({ id }) => ({ by: 'id', value: id }));
   const shared: Known[] = [];
-  for (const one of person.known) {
+  for (const one of [person, ...entries].flatMap(entry => entry.known)) {
     const people = await directory.findPeople(one, whenAbandoned());
     (people.some(({ human }) => human !== person.human) ? shared : known).push(one);
   }
@@ -81,9 +90,12 @@ export function pinnedIn({ identities }: Order, system: string): Identities {
   return Object.fromEntries(Object.entries(pinned).map(([name, values]) => [name, setOf([values].flat())]));
 }
 
-/** A leaver, with everything that earlier plans remember of them. */
+/** A leaver with every entry of theirs, and with everything that earlier plans remember of them. */
 export async function recogniserOf(deps: Deps, leaver: Person): Promise<Recogniser> {
-  return new Recogniser(deps, leaver, await deps.store.plans.accountsOf(leaver));
+  const number = leaver.known.find(({ by, value }) => by === 'number' && value.trim() === leaver.human);
+  const same = number ? await (await directoryOf(deps)).findPeople(number, whenAbandoned()) : [];
+  const entries = same.filter(({ id, human }) => id !== leaver.id && human === leaver.human);
+  return new Recogniser(deps, leaver, await deps.store.plans.accountsOf(leaver), entries);
 }
 
 /**

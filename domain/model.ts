@@ -91,9 +91,9 @@ export interface Person {
   known: readonly Known[];
 }
 
-/** An e-mail address, a login or a person number. */
+/** An e-mail address, a login, a person number, or the id of another entry of theirs in the directory. */
 export interface Known {
-  by: 'email' | 'login' | 'number';
+  by: 'email' | 'login' | 'number' | 'id';
   value: string;
 }
 

@@ -212,7 +212,7 @@ const MOST_CANDIDATES = 20;
 
 const byId = (a: Candidate, b: Candidate): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 
-const SAYS = { email: 'e-mail', login: 'login', number: 'person number' };
+const SAYS = { email: 'e-mail', login: 'login', number: 'person number', id: 'directory id' };
 
 function whyNearly(
   { known: has }: Candidate,

@@ -39,7 +39,7 @@ export const CATALOGS: [title: string, from: string, to: string, says: string][]
     'a match by something else',
     '    - { by: login, column: login }',
     '    - { by: phone, column: phone }',
-    'crm.yaml:16:9 people.match.2.by: "phone" was given, allowed are email, login, id',
+    'crm.yaml:16:9 people.match.2.by: "phone" was given, allowed are email, login, id, number',
   ],
   [
     'an empty condition',

@@ -138,7 +138,7 @@ describe('compare-and-set', () => {
       { key: '2', kind: 'taken', why: 'somebody else owns it now' },
       { key: '3', kind: 'gone', why: "it no longer matches the category's condition" },
       { key: '4', kind: 'gone', why: 'it no longer exists' },
-      { key: '5', kind: 'taken', why: 'somebody else owns it now' },
+      { key: '5', kind: 'gone', why: 'nobody owns it any more' },
     ]);
     expect(await owners()).toEqual({ 1: 1, 2: 6, 3: 1, null: 1 });
   });

@@ -100,7 +100,8 @@ describe.each(Object.entries(WAYS))('every activity runs %s', (_way, repeated) =
     expect(await atRest(small, run)).toMatchObject({ outcome: 'cancelled' });
     await small.world.offboardings.result(run.run);
     const { rows } = await small.db.crm.query(
-      `select new_row ->> 'status' as status from moves_seen where tbl = 'people' order by seq`,
+      `select new_row ->> 'status' as status from moves_seen where tbl = 'people' and new_row ->> 'id' = $1 order by seq`,
+      [small.cast.alice.id],
     );
     expect(rows).toEqual([{ status: 'suspended' }, { status: 'active' }]);
   });

@@ -121,6 +121,7 @@ test('several entries of one human being in the directory are all switched off',
   await it.board(`update members set mail = 'zoe.admin@corp.example' where id = 17`);
   await it.ask();
   expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+  expect([await held('cards'), await active(17)]).toEqual([{ 18: 4 }, false]);
   expect(await it.staff('select name from employees where not works order by no')).toEqual([
     { name: 'Zoe Zimmer' },
     { name: 'Zoe (admin)' },

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { accountsIn, inOrder, sayAccount, valuesOf } from '../../domain/accounts.js';
+import {
+  accountsChanged,
+  accountsIn,
+  existing,
+  inOrder,
+  sayAccount,
+  valuesOf,
+} from '../../domain/accounts.js';
 import type { Account, Identities } from '../../domain/model.js';
 import { accountThere, personAsTaker } from '../../domain/successors.js';
 
@@ -68,4 +75,39 @@ test('a successor with two values of the identity that owns the items is a quest
       'Bob has several values of "employee" in CRM (10, 9), and nobody can tell which is to own this: name somebody else.',
   });
   expect(personAsTaker(bob, other, rule, 'CRM')).toMatchObject({ successor: { value: '7' } });
+});
+
+test('how accounts differ from those of a plan is said by name; what was left out then is no news', () => {
+  const planned = {
+    system: 'crm',
+    accounts: [account({ user: ['17'], mail: ['a@x'] }, { label: 'Ann (17)' })],
+    others: [{ id: '99', label: 'Ann B. (99)', why: 'it fits as well' }],
+    warnings: ['CRM: known.'],
+  };
+  expect(accountsChanged(planned, { ...planned, others: [], warnings: [] })).toEqual([]);
+  const now = {
+    system: 'crm',
+    accounts: [
+      account({ user: ['17'], mail: ['b@x'] }),
+      account({ user: ['99'] }),
+      account({ user: ['5'] }, { label: 'New (5)' }),
+    ],
+    others: [{ id: '7', label: 'Near (7)', why: 'nearly' }],
+    warnings: ['CRM: known.', 'CRM: news.'],
+  };
+  expect(accountsChanged(planned, now)).toEqual([
+    'crm: Ann (17), mail a@x has another mail now: b@x.',
+    "crm: the mail a@x is somebody else's now.",
+    'crm: there is an account that the plan does not know: New (5).',
+    'crm: something may be theirs that the plan does not know: Near (7): nearly.',
+    'CRM: news.',
+  ]);
+  expect(accountsChanged(planned, { system: 'crm', accounts: [] })).toEqual([
+    'crm: the account Ann (17), mail a@x is not theirs any more.',
+  ]);
+  const gone = { ...planned.accounts[0]!, gone: true as const };
+  expect(accountsChanged(planned, { ...planned, accounts: [gone] })).toEqual([
+    'crm: the account Ann (17), mail a@x no longer exists.',
+  ]);
+  expect(existing([gone, one])).toEqual([one]);
 });

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { FOLDS, type Fold, folded, isBlank, sayDifference } from '../../domain/fold.js';
+
+test.each<[Fold, string, string]>([
+  ['case', 'Ann@X.example', 'ann@x.EXAMPLE'],
+  ['unicode', 'ren\u00e9e', 'rene\u0301e'],
+  ['blanks', 'ann', '\u00a0ann\t'],
+  ['zeros', '712', '000712'],
+  ['uuid', 'urn:uuid:{6F9619FF-8B86-D011-B42D-00C04FC964FF}', '6f9619ff8b86d011b42d00c04fc964ff'],
+])('%s alone makes these the same, and without it they are not', (fold, one, other) => {
+  expect(folded(one, [fold])).toBe(folded(other, [fold]));
+  const rest = FOLDS.filter(each => each !== fold);
+  expect(folded(one, rest)).not.toBe(folded(other, rest));
+});
+
+test('zeros alone are a zero, and what is no uuid keeps its hyphens', () => {
+  expect(folded('000', ['zeros'])).toBe('0');
+  expect(folded('a-b', ['uuid'])).toBe('a-b');
+});
+
+test('what consists of blanks is blank', () => {
+  expect(['', ' ', '\u00a0\n', null, undefined].every(isBlank)).toBe(true);
+  expect(isBlank('0')).toBe(false);
+});
+
+test('a difference is said by what is needed to see past it', () => {
+  expect(sayDifference('B-7', ' b-7')).toBe('upper and lower case and blanks around it');
+});
