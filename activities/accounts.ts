@@ -22,10 +22,10 @@ export interface ResolveAccountsInput {
   leaver: Participant;
   requester: Participant;
   /**
-   * True where the directory has told this run who they are already: then a person number that was changed
-   * since is news, and no sign of a forged start.
+   * What this run has resolved so far: what was the leaver's stays theirs until it is somebody else's. Where
+   * there is any, a person number that was changed since is news, and no sign of a forged start.
    */
-  knownBefore: boolean;
+  before: SystemAccounts[];
   order: Order;
 }
 
@@ -103,7 +103,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
     };
   }
   const systems = input.order.systems ?? deps.systems.names;
-  const recogniser = await recogniserOf(deps, person);
+  const recogniser = await recogniserOf(deps, person, input.before);
   const each = await Promise.all(systems.map(system => resolveIn(deps, system, recogniser, input.order)));
   return {
     objection: null,
@@ -139,9 +139,10 @@ async function peopleOf(
   if (asking.kind !== 'one') return { objection: asking.sentence };
   const leaver = participant(found.person);
   const requester = participant(asking.person);
-  if (!input.knownBefore && leaver.human !== input.leaver.human)
+  const first = input.before.length === 0;
+  if (first && leaver.human !== input.leaver.human)
     return { objection: 'The directory no longer says that the leaver is who was asked about: start again.' };
-  if (!input.knownBefore && requester.human !== input.requester.human)
+  if (first && requester.human !== input.requester.human)
     return { objection: 'The directory no longer says that the requester is who asked: start again.' };
   const objection = mayRequest(leaver, asking.person);
   return objection ? { objection } : { person: found.person, leaver, requester };

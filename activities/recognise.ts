@@ -90,12 +90,20 @@ export function pinnedIn({ identities }: Order, system: string): Identities {
   return Object.fromEntries(Object.entries(pinned).map(([name, values]) => [name, setOf([values].flat())]));
 }
 
-/** A leaver with every entry of theirs, and with everything that earlier plans remember of them. */
-export async function recogniserOf(deps: Deps, leaver: Person): Promise<Recogniser> {
+/**
+ * A leaver with every entry of theirs, and with everything that earlier plans remember of them.
+ * @param before what a run has seen of them before it had a plan
+ */
+export async function recogniserOf(
+  deps: Deps,
+  leaver: Person,
+  before: readonly SystemAccounts[] = [],
+): Promise<Recogniser> {
   const number = leaver.known.find(({ by, value }) => by === 'number' && value.trim() === leaver.human);
   const same = number ? await (await directoryOf(deps)).findPeople(number, whenAbandoned()) : [];
   const entries = same.filter(({ id, human }) => id !== leaver.id && human === leaver.human);
-  return new Recogniser(deps, leaver, await deps.store.plans.accountsOf(leaver), entries);
+  const planned = await deps.store.plans.accountsOf(leaver);
+  return new Recogniser(deps, leaver, [...planned, ...before], entries);
 }
 
 /**

@@ -113,3 +113,10 @@ export function valuesOf(accounts: readonly Account[], identity: string): string
 export function soughtBy({ id, known }: Pick<Person, 'id' | 'known'>, home: boolean): Sought {
   return { id, home, known, shared: [], remembered: {} };
 }
+
+/** Both, each once. What differs only in whether it is active is the same. */
+export function union(some: readonly SystemAccounts[], more: readonly SystemAccounts[]): SystemAccounts[] {
+  const name = ({ system, accounts }: SystemAccounts): string =>
+    JSON.stringify([system, inOrder(accounts).map(({ identities }) => identities)]);
+  return [...new Map([...some, ...more].map(one => [name(one), one])).values()];
+}

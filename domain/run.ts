@@ -188,6 +188,8 @@ export interface Run {
   observed: Record<string, string>;
   /** The accounts as they were resolved last, also before there is a plan. */
   accounts: SystemAccounts[];
+  /** All that were ever resolved in this run. */
+  seenAccounts: SystemAccounts[];
   /** Accounts whose block is ours, by this run or an earlier one: only these are given back. */
   blockedByUs: SystemAccounts[];
   /** Why sign-in could not be blocked, by system. */
@@ -259,6 +261,7 @@ export function newRun(given: {
     access: {},
     observed: {},
     accounts: [],
+    seenAccounts: [],
     blockedByUs: [],
     blockProblems: {},
     proofs: {},

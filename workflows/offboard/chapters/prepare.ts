@@ -3,7 +3,7 @@
  */
 import { workflowInfo } from '@temporalio/workflow';
 import type { ResolvedAccounts } from '../../../activities/accounts.js';
-import { existing } from '../../../domain/accounts.js';
+import { existing, union } from '../../../domain/accounts.js';
 import { coverageIn, type Look } from '../../../domain/look.js';
 import type { Finding, SystemAccounts } from '../../../domain/model.js';
 import { met } from '../../../domain/people.js';
@@ -95,7 +95,7 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
       workflowId: run.workflowId,
       leaver: run.leaver,
       requester: run.requester,
-      knownBefore: run.accounts.length > 0,
+      before: run.seenAccounts,
       order: run.order,
     },
   );
@@ -113,6 +113,7 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
     patience,
     access: { ...run.access, ...access },
     accounts,
+    seenAccounts: union(run.seenAccounts, accounts),
     blockedByUs,
   });
   return resolved;
