@@ -17,7 +17,7 @@ import {
   withTakers,
 } from '../../domain/planning.js';
 import { policySchema } from '../../domain/policy.js';
-import type { Order } from '../../domain/request.js';
+import type { FullOrder, Order } from '../../domain/request.js';
 import { alice, order, step, tasks, teams } from './made-up.js';
 
 const rule = (category: string, more: Partial<CategoryRule> = {}): CategoryRule => ({
@@ -65,7 +65,7 @@ function system(name: string, more: Partial<SystemFacts> = {}): SystemFacts {
     ...more,
   };
 }
-const facts = (systems: SystemFacts[], more: Partial<Order> = {}): Facts => ({
+const facts = (systems: SystemFacts[], more: Partial<FullOrder> = {}): Facts => ({
   order: { ...order, ...more },
   configured: ['crm', 'hr', 'desk'],
   directory: 'crm',
