@@ -342,6 +342,12 @@ describe('who takes over', () => {
         },
       ],
     });
+    const many = unheld(
+      bare,
+      Array.from({ length: 100_000 }, (_, n) => `${n}`),
+    );
+    expect(many).toHaveLength(21);
+    expect(many[20]!.message).toBe('The same goes for 99980 more.');
     expect(unheld(bare, ['7'])[0]!.message).toBe(
       'tasks (crm/tasks): the leaver does not hold "7", which an override names.',
     );
