@@ -124,7 +124,6 @@ function lineOfOddByte(content: Buffer): number {
 function rowsOf(name: string, text: string): Row[] {
   const options = {
     info: true,
-    bom: true,
     relax_column_count: true,
     skip_empty_lines: true,
     record_delimiter: ['\r\n', '\n', '\r'],
