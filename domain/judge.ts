@@ -348,7 +348,7 @@ export function applyAmendment(order: Order, changes: Amendment): Order {
 function addsToStored(order: Order, changes: Amendment): string | null {
   if (typeof order.overrides !== 'string' || !changes.overrides || typeof changes.overrides === 'string')
     return null;
-  return `The overrides of this run lie in the store (${order.overrides.slice(0, 19)}…), and single ones cannot be added to them: give a file of all of them (--overrides), or take them back with "overrides": null first.`;
+  return `The overrides of this run lie in the store (${order.overrides.slice(0, 19)}…), and single ones cannot be added to them: give all of them, more than ${MOST_INLINE}, in a new file (--overrides), or take them back with "overrides": null first.`;
 }
 
 /** A set in the store takes the place of whatever was said before. */

@@ -526,7 +526,7 @@ describe('amendments', () => {
     expect(verdictOf(run, 'amend', olivia, { overrides: { 'crm/tasks': { '1': 'bob' } } })).toEqual(
       refusal(
         'The overrides of this run lie in the store (sha256:000000000000…), and single ones cannot be added to them: ' +
-          'give a file of all of them (--overrides), or take them back with "overrides": null first.',
+          'give all of them, more than 200, in a new file (--overrides), or take them back with "overrides": null first.',
       ),
     );
     expect(verdictOf(run, 'amend', olivia, { mode: 'execute-only' }).accepted).toBe(true);
