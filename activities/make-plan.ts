@@ -7,11 +7,14 @@ import { accountsIn, existing } from '../domain/accounts.js';
 import { type Cause, tooFew } from '../domain/approvers.js';
 import type { Covered } from '../domain/coverage.js';
 import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
+import { digestIn } from '../domain/overrides.js';
+import { own } from '../domain/own.js';
 import { canonicalJson, gaining, type Plan, type PlanStep } from '../domain/plan.js';
 import {
   draftOf,
   type Facts,
   type Named,
+  overridesMissing,
   planFrom,
   refusedTaker,
   type SystemFacts,
@@ -21,7 +24,7 @@ import {
   withOverrides,
   withTakers,
 } from '../domain/planning.js';
-import type { Order } from '../domain/request.js';
+import type { FullOrder, Order } from '../domain/request.js';
 import { ruleFor } from '../domain/rules.js';
 import type { Acknowledgement } from '../domain/run.js';
 import { sha256 } from '../store/digest.js';
@@ -63,14 +66,16 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   const made = await deps.store.plans.made(input.offboardingId, input.runId, input.revision);
   if (made) return announce(deps, input, made);
 
-  const { order, offboardingId, revision } = input;
+  const { offboardingId, revision } = input;
   const found = await findOne(deps, `id:${input.leaverId}`);
   if ('sentence' in found) {
     const missing: Finding = { code: 'account-missing', system: null, step: null, message: found.sentence };
     return { plan: null, findings: [missing], reopened: [] };
   }
   const leaver = found.person;
-  const { facts, catalogs } = await gather(deps, input, leaver);
+  const order = await fullOrder(deps, input.order);
+  if ('code' in order) return { plan: null, findings: [order], reopened: [] };
+  const { facts, catalogs } = await gather(deps, input, order, leaver);
   const draft = draftOf(facts);
   const manifest = await deps.store.plans.manifest(offboardingId);
   const book = new SuccessorBook(deps, leaver, offboardingId);
@@ -79,7 +84,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   const notes: string[] = [];
   for (const step of draft.steps) {
     showProgress({ planning: step.id });
-    const filled = await fill(deps, { input, draft: step, leaver, book, manifest });
+    const filled = await fill(deps, { input, order, draft: step, leaver, book, manifest });
     steps.push(filled.step);
     findings.push(...filled.findings);
     notes.push(...(filled.notes ?? []));
@@ -114,9 +119,17 @@ async function approversMissing(deps: Deps, cause: Cause, steps: PlanStep[]): Pr
   return message ? [{ code: 'approvers-missing', system: null, step: null, message }] : [];
 }
 
+/** The order with its overrides as the store holds them under their digest, or that it has none. */
+async function fullOrder(deps: Deps, { overrides, ...order }: Order): Promise<FullOrder | Finding> {
+  if (typeof overrides !== 'string') return { ...order, overrides };
+  const stored = await deps.store.overrides.find(digestIn(overrides));
+  return stored ? { ...order, overrides: stored } : overridesMissing(overrides);
+}
+
 async function gather(
   deps: Deps,
-  { order, accounts, inventories }: MakePlanInput,
+  { accounts, inventories }: MakePlanInput,
+  order: FullOrder,
   leaver: Person,
 ): Promise<{ facts: Facts; catalogs: Catalog[] }> {
   const systems: SystemFacts[] = [];
@@ -152,6 +165,7 @@ async function mayBeAbsent(connector: Connector, recogniser: Recogniser): Promis
 
 interface Filling {
   input: MakePlanInput;
+  order: FullOrder;
   draft: PlanStep;
   leaver: Person;
   book: SuccessorBook;
@@ -185,9 +199,9 @@ async function fill(
   return { step, findings, notes: ruled.notes };
 }
 
-async function takeOver(deps: Deps, connector: Connector, { input, draft, leaver, book }: Filling) {
+async function takeOver(deps: Deps, connector: Connector, { order, draft, leaver, book }: Filling) {
   const { standing } = await deps.rules();
-  const rule = ruleFor(draft, input.order, standing, leaver.team);
+  const rule = ruleFor(draft, order, standing, leaver.team);
   return withTakers(
     draft,
     rule === null ? null : await book.resolve(connector, factsOf(connector, draft), rule),
@@ -195,9 +209,9 @@ async function takeOver(deps: Deps, connector: Connector, { input, draft, leaver
 }
 
 /** Those whom the request names for single items of a step. */
-async function namedOnes(connector: Connector, { input, draft, book }: Filling): Promise<[ItemKey, Named][]> {
+async function namedOnes(connector: Connector, { order, draft, book }: Filling): Promise<[ItemKey, Named][]> {
   const named: [ItemKey, Named][] = [];
-  for (const [key, name] of Object.entries(input.order.overrides?.[draft.id] ?? {}))
+  for (const [key, name] of Object.entries((order.overrides && own(order.overrides, draft.id)) ?? {}))
     named.push([
       key,
       draft.do === 'transfer' ? await book.taker(connector, factsOf(connector, draft), name) : NOBODY,

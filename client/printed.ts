@@ -35,7 +35,8 @@ const WORDS: { [N in keyof typeof decisionSchemas]: { [F in keyof Fields<N>]-?: 
       value === null
         ? ['--successors', 'null']
         : eachOf(value).flatMap(([step, who]) => ['--successors', successorOf(step, who)]),
-    overrides: value => nested('--override', value),
+    overrides: value =>
+      typeof value === 'string' ? ['--overrides', word(value)] : nested('--override', value),
     identities: value => nested('--identity', value),
     mode: after('--mode'),
     departure: after('--departure'),

@@ -107,6 +107,8 @@ function storeProblem(error: unknown): Told | null {
       sentence:
         'The store has no tables of Handover yet: start a worker once ("handover worker"); it creates them.',
     };
+  if (code === '42501')
+    return { kind: 'out-of-reach', sentence: `A database does not let us do that (${message}).` };
   if (/^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST|57P0|08|53|28|3D)/.test(code)) {
     const said = message || errors?.map(one => one.message).join('; ') || code;
     return {

@@ -1,5 +1,5 @@
 /**
- * What can be reached from here: Temporal, the store (never written), the systems. Each is opened, and its
+ * What can be reached from here: Temporal, the store (where only overrides are put), the systems. Each is opened, and its
  * code loaded, when it is first asked for; all are closed together at the end.
  */
 import type { Client } from '@temporalio/client';
@@ -58,7 +58,7 @@ export class Reach {
     return connection.withDeadline(Date.now() + ms, question);
   }
 
-  /** To read from; its tables are made by workers. */
+  /** To read from, and to put overrides in; its tables are made by workers. */
   store(): Promise<Store> {
     this.#store ??= this.installation().then(async ({ config, env }) => {
       const url = named(() => connectionUrl(config.store.connection, "Handover's own store", env));

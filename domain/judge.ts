@@ -5,6 +5,7 @@
  */
 import { unfit } from './approvers.js';
 import { isOver } from './lifecycle.js';
+import { countOf, MOST_INLINE } from './overrides.js';
 import { own } from './own.js';
 import { type Decider, type Identity, isSame, type Signer } from './people.js';
 import { canonicalJson } from './plan.js';
@@ -149,6 +150,8 @@ const RULES: {
       );
     }
     const { name: _name, by: _by, note: _note, ...changes } = decision;
+    const cannotAdd = addsToStored(run.order, changes);
+    if (cannotAdd) return refuse(cannotAdd);
     const order = applyAmendment(run.order, changes);
     // A parked run may need a new plan although nothing was asked differently: a catalog was mended, or the
     // world moved.
@@ -160,13 +163,10 @@ const RULES: {
         'That changes nothing, so nothing is voided. Say what is to be different; null takes back what was said before.',
       );
     }
-    const overrides = Object.values(order.overrides ?? {}).reduce(
-      (sum, items) => sum + Object.keys(items).length,
-      0,
-    );
-    if (overrides > 200) {
+    const inline = typeof order.overrides === 'object' ? countOf(order.overrides) : 0;
+    if (inline > MOST_INLINE) {
       return refuse(
-        `With these the run would have ${overrides} overrides, and at most 200 travel inline: use a "match" rule instead.`,
+        `With these the run would have ${inline} overrides, and at most ${MOST_INLINE} travel inline: give a file of all of them (--overrides), or use a "match" rule.`,
       );
     }
     const voided =
@@ -337,11 +337,26 @@ export function applyAmendment(order: Order, changes: Amendment): Order {
     successor: said('successor'),
     systems: said('systems'),
     successors: merged(order.successors, changes.successors),
-    overrides: nested(order.overrides, changes.overrides),
+    overrides: overridden(order.overrides, changes.overrides),
     identities: nested(order.identities, changes.identities),
   };
   const kept = Object.entries(next).filter(([, value]) => value !== undefined && value !== null);
   return Object.fromEntries(kept) as unknown as Order;
+}
+
+/** Why single overrides cannot be added here: a set in the store is changed by nobody. */
+function addsToStored(order: Order, changes: Amendment): string | null {
+  if (typeof order.overrides !== 'string' || !changes.overrides || typeof changes.overrides === 'string')
+    return null;
+  return `The overrides of this run lie in the store (${order.overrides.slice(0, 19)}…), and single ones cannot be added to them: give all of them, more than ${MOST_INLINE}, in a new file (--overrides), or take them back with "overrides": null first.`;
+}
+
+/** A set in the store takes the place of whatever was said before. */
+function overridden(before: Order['overrides'], changes: Amendment['overrides']): Order['overrides'] {
+  if (typeof changes === 'string') return changes;
+  return typeof before === 'string' && changes === undefined
+    ? before
+    : nested(typeof before === 'string' ? undefined : before, changes);
 }
 
 type Taking<T> = Record<string, T | null> | null | undefined;

@@ -29,7 +29,7 @@ import {
   withMembershipEdges,
 } from './plan.js';
 import type { Policy } from './policy.js';
-import type { Order } from './request.js';
+import type { FullOrder, Order } from './request.js';
 
 /** What a catalog says about one category. */
 export interface CategoryRule {
@@ -65,7 +65,7 @@ export interface SystemFacts {
 }
 
 export interface Facts {
-  order: Order;
+  order: FullOrder;
   /** Names of the configured systems, in their order, and which of them is the directory. */
   configured: readonly string[];
   directory: string;
@@ -318,7 +318,7 @@ export function withOverrides(
         ` is not handed to anybody, so "${key}" cannot have a successor of its own.`,
       ),
     );
-    return { step, overrides, findings };
+    return { step, overrides, findings: listed(findings) };
   }
   const successors = [...step.successors];
   const findings: Finding[] = [];
@@ -331,14 +331,40 @@ export function withOverrides(
     overrides.set(key, known < 0 ? successors.push(successor) - 1 : known);
   }
   const counts = successors.map((_, n) => step.counts[n] ?? 0);
-  return { step: { ...step, successors, counts, overrides: overrides.size }, overrides, findings };
+  return {
+    step: { ...step, successors, counts, overrides: overrides.size },
+    overrides,
+    findings: listed(findings),
+  };
 }
 
 /** Overrides name items that the leaver does not hold. */
 export function unheld(step: PlanStep, keys: readonly ItemKey[]): Finding[] {
-  return keys.map(key =>
-    finding('override-unknown', step, `: the leaver does not hold "${key}", which an override names.`),
+  return listed(
+    keys.map(key =>
+      finding('override-unknown', step, `: the leaver does not hold "${key}", which an override names.`),
+    ),
   );
+}
+
+/** Overrides that nobody knows, where a request names them by their digest. */
+export function overridesMissing(reference: string): Finding {
+  return {
+    code: 'override-unknown',
+    system: null,
+    step: null,
+    message: `The store has no overrides "${reference}": "amend" with the file of them (--overrides), which puts them there, or take them back with "overrides": null.`,
+  };
+}
+
+/** Findings travel in the history: of a hundred thousand overrides, the first mistakes are enough. */
+const MOST_LISTED = 20;
+
+function listed(findings: Finding[]): Finding[] {
+  const next = findings[MOST_LISTED];
+  if (!next) return findings;
+  const message = `The same goes for ${findings.length - MOST_LISTED} more.`;
+  return [...findings.slice(0, MOST_LISTED), { ...next, message }];
 }
 
 /** Pages of a step as they are written: who takes which key, and what comes of it for the step. */
@@ -414,15 +440,15 @@ export function unknownNames({ order, systems }: Facts, steps: readonly PlanStep
   );
   const named = new Set([...Object.keys(order.successors ?? {}), ...Object.keys(order.overrides ?? {})]);
   const effects = steps.filter(isEffect).map(step => step.id);
-  return [...named]
-    .filter(name => !known.has(name))
-    .sort()
-    .map(name => ({
+  const unknown = [...named].filter(name => !known.has(name)).sort();
+  return listed(
+    unknown.map(name => ({
       code: 'override-unknown',
       system: null,
       step: null,
       message: `"successors" or "overrides" name "${name}", which is no system or category of this run; known are ${effects.join(', ')}.`,
-    }));
+    })),
+  );
 }
 
 /** What a plan says beyond its steps. */
@@ -431,7 +457,7 @@ export interface Given {
   revision: number;
   manifest: string;
   leaver: Pick<Person, 'id' | 'name' | 'human'>;
-  order: Order;
+  order: FullOrder;
   policy: Policy;
   overridesDigest: string;
   notes: string[];

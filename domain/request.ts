@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { clip, describe, mistakesOf } from './mistake.js';
+import { countOf, isReference, MOST_INLINE, type Overrides } from './overrides.js';
 import { droppedKey } from './own.js';
 
 /** Longest name of a person, system, category or item key. Payloads stay in a history for good. */
@@ -64,12 +65,28 @@ const note = z.string().max(2000, 'at most 2,000 characters are allowed').option
 const PER_ITEM = 'name a successor per item: {"4711": "bob@example.com"}';
 const PER_CATEGORY_AND_ITEM =
   'name a successor per category and item: {"crm/open_tasks": {"4711": "bob@example.com"}}';
-/** Step → item key → taker. More than 200 would swell the history. */
-const overrides = z
-  .record(text, z.record(text, taker, { error: PER_ITEM }), { error: PER_CATEGORY_AND_ITEM })
-  .refine(all => Object.values(all).reduce((n, items) => n + Object.keys(items).length, 0) <= 200, {
-    error: 'at most 200 overrides travel inline: use a match rule, or split by category',
-  });
+/** A set of overrides in the store, by its digest. */
+const reference = z.string().refine(isReference, {
+  error: `${PER_CATEGORY_AND_ITEM}, or a set that lies in the store: "sha256:" and the 64 digits (0-9, a-f) of its digest`,
+});
+/** Step → item key → taker, or where many of them lie. */
+const overrides = z.union(
+  [
+    z
+      .record(text, z.record(text, taker, { error: PER_ITEM }), { error: PER_CATEGORY_AND_ITEM })
+      .refine(all => countOf(all) <= MOST_INLINE, {
+        error: `at most ${MOST_INLINE} overrides travel inline: give a file of them (--overrides), or use a match rule`,
+      }),
+    reference,
+  ],
+  { error: PER_CATEGORY_AND_ITEM },
+);
+/** One line of a file of overrides. */
+export const overrideRow = z.object({
+  step: text.min(1, 'name the step, such as "crm/open_tasks"'),
+  key: text.min(1, "give the item's key"),
+  successor: taker,
+});
 const IDENTITIES = 'give ids as texts, per system and identity: {"crm": {"user": "17"}}';
 const oneId = z.string({ error: IDENTITIES }).min(1, IDENTITIES).max(LONGEST_NAME);
 /** Several where they are all this person's. */
@@ -97,6 +114,8 @@ export const requestSchema = z.strictObject({
 export type OffboardingRequest = z.input<typeof requestSchema>;
 /** The same with its defaults filled in. */
 export type Order = z.infer<typeof requestSchema>;
+/** An order whose overrides were taken out of the store, where they lay there. */
+export type FullOrder = Omit<Order, 'overrides'> & { overrides?: Overrides | undefined };
 
 const by = person;
 const PLAN =
@@ -138,9 +157,15 @@ export const decisionSchemas = {
     successor: successorRule.nullable().optional(),
     successors: z.record(text, successorRule.nullable(), { error: BY_CATEGORY }).nullable().optional(),
     overrides: z
-      .record(text, z.record(text, taker.nullable(), { error: PER_ITEM }).nullable(), {
-        error: PER_CATEGORY_AND_ITEM,
-      })
+      .union(
+        [
+          z.record(text, z.record(text, taker.nullable(), { error: PER_ITEM }).nullable(), {
+            error: PER_CATEGORY_AND_ITEM,
+          }),
+          reference,
+        ],
+        { error: PER_CATEGORY_AND_ITEM },
+      )
       .nullable()
       .optional(),
     identities: z

@@ -1,6 +1,6 @@
 /**
- * Our own memory, in the PostgreSQL schema `handover`: offboardings, plans and catalogs by digest, manifests,
- * ledger, audit trail, archived histories, certificates and the register of open runs. Everything is keyed by
+ * Our own memory, in the PostgreSQL schema `handover`: offboardings, plans, catalogs and sets of overrides by
+ * digest, manifests, ledger, audit trail, archived histories, certificates and the register of open runs. Everything is keyed by
  * the offboarding id, which travels in the workflow's input.
  */
 import { type Archive, archiveOf } from './archive.js';
@@ -11,12 +11,14 @@ import { type Looks, looksOf } from './looks.js';
 import { type Manifests, manifestsOf } from './manifests.js';
 import { type Offboardings, offboardingsOf } from './offboardings.js';
 import { type OpenRuns, openRunsOf } from './open-runs.js';
+import { type OverrideSets, overrideSetsOf } from './overrides.js';
 import { type Plans, plansOf } from './plans.js';
 import { type Trail, trailOf } from './trail.js';
 
 export interface Store {
   offboardings: Offboardings;
   plans: Plans;
+  overrides: OverrideSets;
   runs: OpenRuns;
   manifests: Manifests;
   ledger: Ledger;
@@ -47,6 +49,7 @@ export async function openStore(url: string, options: { migrate?: boolean } = {}
   return {
     offboardings: offboardingsOf(pool),
     plans: plansOf(pool),
+    overrides: overrideSetsOf(pool),
     runs: openRunsOf(pool),
     manifests: manifestsOf(pool),
     ledger: ledgerOf(pool),

@@ -21,7 +21,7 @@ import {
   type SharedOptions,
 } from './command.js';
 import { EXIT } from './exit.js';
-import { amendmentOf, withOrderOptions } from './order-options.js';
+import { amendmentOf, overridesFile, overridesOf, withOrderOptions } from './order-options.js';
 import { showRun } from './show.js';
 
 const RUN = 'workflow id, directory id, offboarding id, e-mail or login';
@@ -34,6 +34,8 @@ export interface Said {
   payload: Record<string, unknown>;
   /** `acknowledge --all`: whatever is open when it is sent. */
   all?: boolean;
+  /** `amend --overrides`: a file that is still to be read. */
+  overridesFile?: string | undefined;
   options: SharedOptions & { id?: string | undefined };
 }
 
@@ -84,7 +86,9 @@ export function decisionCommands(act: (said: Said) => Promise<void>): Command[] 
       )
       .addOption(byOption())
       .option('--id <id>', 'ask again after an unknown answer')
-      .action((run, options) => act(said('amend', run, options, amendmentOf(options)))),
+      .action((run, options) =>
+        act({ ...said('amend', run, options, amendmentOf(options)), overridesFile: overridesFile(options) }),
+      ),
     aboutRun('pause', 'stop after the batch in hand', act),
     aboutRun('resume', 'go on after a pause', act),
     aboutRun('retry', 'prepare again, or run again what is not done yet', act),
@@ -136,8 +140,13 @@ function said(
 }
 
 /** Looks up what the command line leaves open, and sends it. */
-async function complete(session: Session, { name, run, payload, all, options }: Said): Promise<number> {
+async function complete(session: Session, given: Said): Promise<number> {
+  const { name, run, all, options } = given;
   const found = await findRun(session.reach, run);
+  const payload =
+    given.overridesFile === undefined
+      ? given.payload
+      : { ...given.payload, overrides: await overridesOf(session, given.overridesFile) };
   if (PLANNED.has(name) && payload.plan === undefined) return refuseToGuess(session, found, name, payload);
   if (!all) return decide(session, found, name, payload, options);
   const category = await openSubjects(session, found);

@@ -1,13 +1,19 @@
 /** Successors, overrides and the rest of a request as options: what `start` and `amend` share. */
+
+import { readFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
+import { isReference, type Overrides } from '../../domain/overrides.js';
 import { own } from '../../domain/own.js';
+import { placed, readOverrides } from '../overrides.js';
 import { Problem } from '../problem.js';
-import { collect } from './command.js';
+import { collect, type Session } from './command.js';
 
 export interface OrderOptions {
   successor?: string | undefined;
   successors?: string[] | undefined;
   override?: string[] | undefined;
+  overrides?: string | undefined;
   identity?: string[] | undefined;
   mode?: string | undefined;
   unplanned?: true | undefined;
@@ -36,6 +42,10 @@ export function withOrderOptions<A extends unknown[], O extends Record<string, u
       collect,
     )
     .option(
+      '--overrides <file.csv>',
+      'the same for many items, a line each, with a header: step,key,successor',
+    )
+    .option(
       '--identity <system:name=id>',
       'which account is meant where several fit, repeatable, also where several are this person’s: helpdesk:agent=17; or all of them as one JSON object',
       collect,
@@ -49,17 +59,24 @@ export function withOrderOptions<A extends unknown[], O extends Record<string, u
 }
 
 /**
- * The keys of a request or an amendment; what was not said is left out. Values are judged by the request's
- * own rules.
+ * The keys of a request or an amendment; what was not said is left out, and so is a file of overrides, which
+ * is still to be read. Values are judged by the request's own rules.
  */
 export function orderOf(options: OrderOptions): Record<string, unknown> {
   if (options.planned && options.unplanned)
     throw new Problem('usage', 'Say either --planned or --unplanned.');
+  if (options.override && options.overrides !== undefined)
+    throw new Problem('usage', 'Say either --override or --overrides: a file holds all of them.');
   const departure = options.unplanned ? 'unplanned' : options.planned ? 'planned' : undefined;
   const order = {
     successor: options.successor === undefined ? undefined : ruleOf(options.successor, '--successor'),
     successors: options.successors && successorsOf(options.successors),
-    overrides: options.override && nested(options.override, '--override', 'system/category:key=who'),
+    overrides:
+      options.overrides === undefined
+        ? options.override && nested(options.override, '--override', 'system/category:key=who')
+        : overridesFile(options) === undefined
+          ? options.overrides
+          : undefined,
     identities: options.identity && nested(options.identity, '--identity', 'system:identity=id', true),
     mode: options.mode,
     departure,
@@ -68,6 +85,21 @@ export function orderOf(options: OrderOptions): Record<string, unknown> {
     note: options.note,
   };
   return Object.fromEntries(Object.entries(order).filter(([, value]) => value !== undefined));
+}
+
+/** The file that `--overrides` names; it also takes the name that a set has in the store, and `null`. */
+export function overridesFile({ overrides }: OrderOptions): string | undefined {
+  return overrides === undefined || overrides === TAKEN_BACK || isReference(overrides)
+    ? undefined
+    : overrides;
+}
+
+/** The overrides of such a file, as a request says them. */
+export async function overridesOf({ reach, terminal }: Session, file: string): Promise<Overrides | string> {
+  const content = await readFile(resolve(terminal.io.cwd, file)).catch((error: Error) => {
+    throw new Problem('usage', `The file of --overrides cannot be read: ${error.message}.`, { cause: error });
+  });
+  return placed(readOverrides(basename(file), content), () => reach.store());
 }
 
 /**
@@ -84,7 +116,7 @@ export function amendmentOf(
   const left = Object.fromEntries(Object.entries(others).filter(one => !isTaken(one))) as OrderOptions;
   const order = orderOf(left);
   for (const field of ['successors', 'overrides', 'identities'])
-    if (order[field])
+    if (typeof order[field] === 'object')
       order[field] = withNulls(order[field] as Record<string, unknown>, field === 'successors' ? 1 : 2);
   if (departure !== undefined) order.departure = departure === TAKEN_BACK ? null : departure;
   return { ...order, ...Object.fromEntries(taken.map(([option]) => [FIELD_OF[option], null])) };
@@ -97,6 +129,7 @@ const FIELD_OF: Record<string, string> = {
   successor: 'successor',
   successors: 'successors',
   override: 'overrides',
+  overrides: 'overrides',
   identity: 'identities',
   mode: 'mode',
   at: 'effectiveAt',

@@ -7,7 +7,7 @@ import { Problem } from '../problem.js';
 import { findRun } from '../which-run.js';
 import { byOption, type Context, inSession, newCommand, type Session } from './command.js';
 import { EXIT } from './exit.js';
-import { orderOf, withOrderOptions } from './order-options.js';
+import { orderOf, overridesFile, overridesOf, withOrderOptions } from './order-options.js';
 import { watch } from './watch.js';
 
 export function registerStart(program: Command, context: Context): void {
@@ -22,7 +22,10 @@ export function registerStart(program: Command, context: Context): void {
     .option('--id <id>', 'ask again after an unknown answer')
     .action((user, options) =>
       inSession(context, options, async session => {
-        const request = { user, requestedBy: options.by, ...orderOf(options) };
+        const order = orderOf(options);
+        const file = overridesFile(options);
+        if (file !== undefined) order.overrides = await overridesOf(session, file);
+        const request = { user, requestedBy: options.by, ...order };
         // The same rules as at the front door: a mistake is told at once, also while no worker runs.
         const parsed = parseRequest(request);
         if (!parsed.ok) throw new Problem('usage', parsed.sentence);

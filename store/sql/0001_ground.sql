@@ -55,6 +55,14 @@ create table handover.catalogs (
   first_used     timestamptz not null default now()
 );
 
+-- Overrides that are too many to travel in a request, by the digest under which it names them.
+create table handover.overrides (
+  digest         text primary key,              -- SHA-256 over the body
+  count          integer not null,
+  body           text not null,                 -- canonical JSON: step → item key → who takes it
+  at             timestamptz not null default now()
+);
+
 -- Manifests: the keys behind an inventory. Every attempt at a plan writes a manifest of its own and the plan names the one that
 -- counts, so that two attempts never mix their pages.
 create table handover.manifests (
@@ -261,3 +269,4 @@ create trigger append_only before update or delete on handover.archives for each
 create trigger append_only before update or delete on handover.certificates for each row execute function handover.refuse_change();
 create trigger append_only before update or delete on handover.plans for each row execute function handover.refuse_change();
 create trigger append_only before update or delete on handover.catalogs for each row execute function handover.refuse_change();
+create trigger append_only before update or delete on handover.overrides for each row execute function handover.refuse_change();

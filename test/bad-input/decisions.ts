@@ -154,6 +154,14 @@ export const DECISIONS: [name: string, title: string, given: unknown, sentence: 
   ],
   [
     'amend',
+    'a digest of overrides without its kind',
+    { by: 'olivia', overrides: '0'.repeat(64) },
+    `Cannot read "amend": "overrides" cannot be "${'0'.repeat(64)}": name a successor per category and ` +
+      'item: {"crm/open_tasks": {"4711": "bob@example.com"}}, or a set that lies in the store: "sha256:" and ' +
+      'the 64 digits (0-9, a-f) of its digest.',
+  ],
+  [
+    'amend',
     'an unknown mode',
     { by: 'olivia', mode: 'off' },
     'Cannot read "amend": "mode" cannot be "off": allowed are "execute-and-deactivate", "execute-only", "preview".',

@@ -280,7 +280,20 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
     { ...ok, overrides: { 'crm/accounts': items(201) } },
     'Cannot read the request: "overrides" cannot be ' +
       '{"crm/accounts":{"0":"bob","1":"bob","2":"bob","3":"bob","4":"bob","5":"bob","6"…: at most 200 ' +
-      'overrides travel inline: use a match rule, or split by category.',
+      'overrides travel inline: give a file of them (--overrides), or use a match rule.',
+  ],
+  [
+    'a digest of overrides that is too short',
+    { ...ok, overrides: 'sha256:0123456789ab' },
+    'Cannot read the request: "overrides" cannot be "sha256:0123456789ab": name a successor per category and ' +
+      'item: {"crm/open_tasks": {"4711": "bob@example.com"}}, or a set that lies in the store: "sha256:" and ' +
+      'the 64 digits (0-9, a-f) of its digest.',
+  ],
+  [
+    'overrides as a number',
+    { ...ok, overrides: 17 },
+    'Cannot read the request: "overrides" cannot be 17: name a successor per category and item: ' +
+      '{"crm/open_tasks": {"4711": "bob@example.com"}}.',
   ],
   [
     'no systems',

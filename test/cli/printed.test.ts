@@ -59,13 +59,14 @@ test.each(DECISIONS)('every field of "%s" has an option, and a shell hands it on
 
 test.each([
   { successor: null, successors: null, overrides: null, identities: null },
+  { overrides: `sha256:${'0'.repeat(64)}` },
   { mode: null, departure: null, effectiveAt: null, systems: null },
   {
     successors: { crm: null, desk: 'manager' },
     overrides: { 'crm/accounts': { 17: null } },
     identities: { desk: null },
   },
-])('an amendment takes back %j by its options', async back => {
+])('an amendment says or takes back %j by its options', async back => {
   const json = { by: 'olivia@small.example', ...back };
   expect(parseDecision('amend', json)).toMatchObject({ ok: true });
   const heard: Said[] = [];

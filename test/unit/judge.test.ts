@@ -510,9 +510,26 @@ describe('amendments', () => {
     expect(verdictOf(run, 'amend', olivia, { overrides: many(10) }).accepted).toBe(true);
     expect(verdictOf(run, 'amend', olivia, { overrides: many(100) })).toEqual(
       refusal(
-        'With these the run would have 250 overrides, and at most 200 travel inline: use a "match" rule instead.',
+        'With these the run would have 250 overrides, and at most 200 travel inline: give a file of all of them (--overrides), or use a "match" rule.',
       ),
     );
+  });
+
+  test('a set in the store takes the place of all overrides, goes with null, and takes no single ones', () => {
+    const stored = `sha256:${'0'.repeat(64)}`;
+    const bare = { ...order, overrides: { 'crm/tasks': { '1': 'bob' } } };
+    const named = applyAmendment(bare, { overrides: stored });
+    expect(named.overrides).toBe(stored);
+    expect(applyAmendment(named, {}).overrides).toBe(stored);
+    expect(applyAmendment(named, { overrides: null }).overrides).toBeUndefined();
+    const run = runIn('awaiting-approval', { order: named });
+    expect(verdictOf(run, 'amend', olivia, { overrides: { 'crm/tasks': { '1': 'bob' } } })).toEqual(
+      refusal(
+        'The overrides of this run lie in the store (sha256:000000000000…), and single ones cannot be added to them: ' +
+          'give all of them, more than 200, in a new file (--overrides), or take them back with "overrides": null first.',
+      ),
+    );
+    expect(verdictOf(run, 'amend', olivia, { mode: 'execute-only' }).accepted).toBe(true);
   });
 
   test('an amendment voids every approval and the confirmation, and leaves the plan to be made again', () => {

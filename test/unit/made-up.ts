@@ -6,7 +6,7 @@ import type { Sender } from '../../domain/judge.js';
 import type { RunState } from '../../domain/model.js';
 import type { Plan, PlanStep } from '../../domain/plan.js';
 import { policySchema } from '../../domain/policy.js';
-import type { Order } from '../../domain/request.js';
+import type { FullOrder } from '../../domain/request.js';
 import { newRun, queuedStep, type Run, type StepProgress } from '../../domain/run.js';
 
 export const NOW = '2026-11-20T10:00:00.000Z';
@@ -26,7 +26,7 @@ export const olivia = decider('Olivia', { approver: false });
 export const priya = decider('Priya', { operator: false });
 export const dan = decider('Dan', { operator: false });
 
-export const order: Order = {
+export const order: FullOrder = {
   user: 'alice@demo.example',
   requestedBy: 'olivia@demo.example',
   mode: 'execute-and-deactivate',

@@ -17,7 +17,7 @@ import {
   withTakers,
 } from '../../domain/planning.js';
 import { policySchema } from '../../domain/policy.js';
-import type { Order } from '../../domain/request.js';
+import type { FullOrder, Order } from '../../domain/request.js';
 import { alice, order, step, tasks, teams } from './made-up.js';
 
 const rule = (category: string, more: Partial<CategoryRule> = {}): CategoryRule => ({
@@ -65,7 +65,7 @@ function system(name: string, more: Partial<SystemFacts> = {}): SystemFacts {
     ...more,
   };
 }
-const facts = (systems: SystemFacts[], more: Partial<Order> = {}): Facts => ({
+const facts = (systems: SystemFacts[], more: Partial<FullOrder> = {}): Facts => ({
   order: { ...order, ...more },
   configured: ['crm', 'hr', 'desk'],
   directory: 'crm',
@@ -342,6 +342,12 @@ describe('who takes over', () => {
         },
       ],
     });
+    const many = unheld(
+      bare,
+      Array.from({ length: 100_000 }, (_, n) => `${n}`),
+    );
+    expect(many).toHaveLength(21);
+    expect(many[20]!.message).toBe('The same goes for 99980 more.');
     expect(unheld(bare, ['7'])[0]!.message).toBe(
       'tasks (crm/tasks): the leaver does not hold "7", which an override names.',
     );
