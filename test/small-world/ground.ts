@@ -154,8 +154,8 @@ export const REMAINS: {
   { system: 'crm', table: 'approvals', column: 'approver_id', holds: r => r.status !== 'pending' },
 ];
 
-/** Numbers that are nobody, although somebody's id may be the same number. So is the key of a table. */
-export const MERE_NUMBERS = ['desk.tickets.number', 'crm.accounts.version'];
+/** Numbers that are nobody, although somebody's id may be the same number. So are keys of one column. */
+export const MERE_NUMBERS = ['desk.tickets.number'];
 
 /** Steps that change something, in the order in which a plan runs them. */
 export const EFFECTS = [
