@@ -521,18 +521,18 @@ test('I7: the order of effects is read from transaction ids, over all databases'
   });
 });
 
-test('I19: what lies under an entry whose row is gone, although the last plan never knew it', async () => {
+test.each([
+  ['although the last plan never knew it', ''],
+  ['although the last plan does not even name the category', `"id":"crm/accounts"`],
+])('I19: something lies under an entry whose row is gone, %s', async (_what, category) => {
   const alias = small.cast.alias.id;
+  const forgets = (words: string, instead: string): string =>
+    rewritten('plans', `update handover.plans set body = replace(body, '${words}', '${instead}')`);
   const violations = await withLie(
     'crm',
     `${unseen('accounts', `update accounts set owner_id = ${alias} where name = 'Bob''s 0'`)};
      ${unseen('people', `delete from people where id = ${alias}`)}`,
-    {
-      store: rewritten(
-        'plans',
-        `update handover.plans set body = replace(body, '"user":["${alias}"]', '"user":[]')`,
-      ),
-    },
+    { store: `${forgets(`"user":["${alias}"]`, '"user":[]')}; ${forgets(category, '"id":"crm/other"')}` },
   );
   expect(violations).toContainEqual({
     invariant: 'I19',

@@ -15,7 +15,7 @@ import {
   type TextRow,
 } from '../small-world/ground.js';
 import type { Told } from './evidence.js';
-import { folded, type Human, heldUnder, humanOf, lastEffect, laterThan, type Name } from './person.js';
+import { folded, type Human, humanOf, lastEffect, laterThan, type Name } from './person.js';
 import { type Certificate, plainKey, reportOf, waivedKeys } from './reality.js';
 import { leaverIn, type Tied } from './tie.js';
 import type { Say } from './violation.js';
@@ -54,6 +54,7 @@ function checkEverywhere(ended: Ended): void {
   const { tied, report, human, isLater, say } = ended;
   const found = new Map<string, { name: Name; place: string; count: number }>();
   for (const { system, table, row, key } of everyRow(tied)) {
+    if (!wasAsked(report, system)) continue;
     if (key !== null && isLater(system, table, key)) continue;
     for (const [column, value] of Object.entries(row)) {
       const place = `${system}.${table}.${column}`;
@@ -81,7 +82,7 @@ function checkEverywhere(ended: Ended): void {
 const BY_NAME = { now: 'I16', former: 'I18', vanished: 'I19' } as const;
 const WORDS = {
   now: '(and no step is about it)',
-  former: '(whom nobody is called today)',
+  former: '(nobody is called so today)',
   vanished: '(an entry that is gone)',
 };
 
@@ -131,27 +132,37 @@ function mayStand(
   if (!ground) return false;
   // What is kept or left to people is counted by checkStays.
   if (!changes(run, ground)) return true;
-  // I2 is about the accounts of the plan, and checkEntries about those that are there beside them.
-  if (leaverIn(run, system).has(name.value)) return true;
-  if (name.since === 'now' && human.entries[system].has(name.value)) return true;
-  return waivedKeys(run, tied.frozen)
-    .get(ground.step)
-    ?.has(plainKey(keyOf(system, table, row)))
-    ? true
-    : isLeftOut(report, system, name.value);
+  // I2 is about the accounts and steps of the plan, checkEntries about entries that stand beside them.
+  const isHandled = leaverIn(run, system).has(name.value);
+  if (isHandled ? stepOf(run, ground) : name.since === 'now' && human.entries[system].has(name.value))
+    return true;
+  if (isLeftOut(report, system, name.value)) return true;
+  const waived = waivedKeys(run, tied.frozen).get(ground.step);
+  return waived?.has(plainKey(keyOf(system, table, row))) ?? false;
 }
 
-function changes({ plans }: Told, ground: Ground): boolean {
-  const step = plans.at(-1)?.plan.steps.find(one => one.id === ground.step);
-  return step !== undefined && step.do !== 'keep' && step.do !== 'acknowledge';
+/** A plan that is silent about a category does not make it one that is kept. */
+function changes(run: Told, ground: Ground): boolean {
+  return !['keep', 'acknowledge'].includes(stepOf(run, ground)?.do ?? ground.do);
+}
+
+function stepOf({ plans }: Told, ground: Ground): { do: string } | undefined {
+  return plans.at(-1)?.plan.steps.find(one => one.id === ground.step);
+}
+
+/** Items of steps that change something, under one id; not those that came later. */
+function itemsUnder({ tied, run, isLater }: Ended, system: SystemName, id: string): string[] {
+  return GROUND.filter(one => one.system === system && changes(run, one)).flatMap(ground =>
+    [...tied.now[system][ground.table]!.values()]
+      .filter(row => row[ground.owner] === id && ground.holds(row))
+      .filter(row => !isLater(system, ground.table, keyOf(system, ground.table, row)))
+      .map(() => ground.step),
+  );
 }
 
 /** What may be the leaver's and is not handled stands in the certificate by its name. */
 function isLeftOut({ accounts }: Certificate, system: SystemName, id: string): boolean {
-  return accounts.some(
-    one =>
-      one.system === system && (one.others ?? []).some(other => other.id === id || other.label.includes(id)),
-  );
+  return accounts.some(one => one.system === system && one.others?.some(other => other.id === id));
 }
 
 function isUnchecked(line: string, system: SystemName): boolean {
@@ -159,7 +170,8 @@ function isUnchecked(line: string, system: SystemName): boolean {
 }
 
 /** I17: every entry of the human being is off, or named as left out; and says the certificate so, it is. */
-function checkEntries({ tied, run, report, human, isLater, say }: Ended): void {
+function checkEntries(ended: Ended): void {
+  const { tied, run, report, human, isLater, say } = ended;
   for (const system of SYSTEMS) {
     const { table, gone } = PEOPLE[system];
     if (!wasAsked(report, system)) continue;
@@ -171,20 +183,16 @@ function checkEntries({ tied, run, report, human, isLater, say }: Ended): void {
       if (isHandled && isOn && report.access[system] === 'deactivated')
         say('I17', `${system}.${table} ${id} is said to be switched off, and is ${row.status}`);
       if (isHandled) continue;
-      const held = heldUnder(tied, system, id).filter(one => !isLater(system, tableOf(one.step), one.key));
+      const held = itemsUnder(ended, system, id);
       if (isOn && report.mode === 'execute-and-deactivate')
         say('I17', `${system}.${table} ${id} is the leaver too, still ${row.status}, and named nowhere`);
       if (held.length > 0)
         say(
           'I17',
-          `${system}.${table} ${id} is the leaver too, holds ${held.length} (${held[0]!.step}), and is named nowhere`,
+          `${system}.${table} ${id} is the leaver too, holds ${held.length} (${held[0]}), and is named nowhere`,
         );
     }
   }
-}
-
-function tableOf(step: string): string {
-  return GROUND.find(one => one.step === step)!.table;
 }
 
 /** A request may be about some systems only; the certificate says so. */
@@ -194,7 +202,8 @@ function wasAsked({ notCovered }: Certificate, system: SystemName): boolean {
 }
 
 /** I20: "no account" and "nothing to hand over" are true. */
-function checkAbsence({ tied, run, report, human, isLater, say }: Ended): void {
+function checkAbsence(ended: Ended): void {
+  const { tied, report, human, isLater, say } = ended;
   for (const system of SYSTEMS) {
     const { table, gone } = PEOPLE[system];
     if (!wasAsked(report, system)) continue;
@@ -202,9 +211,7 @@ function checkAbsence({ tied, run, report, human, isLater, say }: Ended): void {
     for (const id of human.entries[system]) {
       const row = tied.now[system][table]!.get(id);
       if (row && isLater(system, table, id)) continue;
-      const held = heldUnder(tied, system, id).filter(
-        one => changes(run, groundOf(one.step)) && !isLater(system, tableOf(one.step), one.key),
-      );
+      const held = itemsUnder(ended, system, id);
       const isAbsent = report.access[system] === 'absent' || said?.accounts.length === 0;
       if (isAbsent && (row || held.length > 0) && !isLeftOut(report, system, id))
         say(
@@ -213,18 +220,11 @@ function checkAbsence({ tied, run, report, human, isLater, say }: Ended): void {
         );
       if (report.outcome !== 'nothing-to-do') continue;
       if (held.length > 0)
-        say(
-          'I20',
-          `there is said to be nothing to hand over, and ${id} holds ${held.length} (${held[0]!.step})`,
-        );
+        say('I20', `there is said to be nothing to hand over, and ${id} holds ${held.length} (${held[0]})`);
       if (row && row.status !== gone && report.mode === 'execute-and-deactivate')
         say('I20', `there is said to be nobody to switch off, and ${system}.${table} ${id} is ${row.status}`);
     }
   }
-}
-
-function groundOf(step: string): Ground {
-  return GROUND.find(one => one.step === step)!;
 }
 
 /** I21: what stays is counted as it is, and nothing else is called "nothing". */
@@ -257,8 +257,8 @@ function checkStays({ tied, run, report, isLater, say }: Ended): void {
 
 /** I21: what came between the switches is said, and nothing else is said to have come. */
 function checkAfterwards({ tied, run, report, isLater, say }: Ended): void {
-  if (!report.afterwards) return;
-  const last = lastEffect(tied, run)!;
+  const last = lastEffect(tied, run);
+  if (!report.afterwards || !last) return;
   for (const system of SYSTEMS.filter(one => report.afterwards!.onAgain.includes(one))) {
     const { table, gone } = PEOPLE[system];
     const isOff = (id: string | null): boolean =>

@@ -2,7 +2,7 @@
  * Who the leaver is, found without asking anybody: every entry of the same human being, and every name that
  * stood for them at any time since the run began.
  */
-import { GROUND, keyOf, PEOPLE, SYSTEMS, type SystemName, type TextRow } from '../small-world/ground.js';
+import { PEOPLE, SYSTEMS, type SystemName, type TextRow } from '../small-world/ground.js';
 import type { Event, Told } from './evidence.js';
 import { leaverIn, nameOf, type Tied } from './tie.js';
 
@@ -61,17 +61,6 @@ export function humanOf(tied: Tied, run: Told): Human {
 export function folded(value: string | null | undefined): string {
   return (value ?? '').normalize('NFC').trim().toLowerCase();
 }
-
-/** Items of steps that change something, under one id. */
-export function heldUnder(tied: Tied, system: SystemName, id: string): { step: string; key: string }[] {
-  return GROUND.filter(one => one.system === system && CHANGES.includes(one.do)).flatMap(ground =>
-    [...tied.now[system][ground.table]!.values()]
-      .filter(row => row[ground.owner] === id && ground.holds(row))
-      .map(row => ({ step: ground.step, key: keyOf(system, ground.table, row) })),
-  );
-}
-
-const CHANGES = ['transfer', 'remove', 'revoke'];
 
 /** Every version of every row of people from the run's beginning until now. */
 function rowsSince({ before, now, events }: Tied, run: Told, system: SystemName): TextRow[] {

@@ -315,7 +315,7 @@ export interface Certificate {
   outcome: string;
   mode: string;
   sentence: string;
-  accounts: { system: string; accounts: object[]; others?: { id: string; label: string }[] }[];
+  accounts: { system: string; accounts: object[]; others?: { id: string }[] }[];
   access: Partial<Record<SystemName, string>>;
   approvals: { by: { id: string } }[];
   stays: { step: string; how: string; count: number }[];
