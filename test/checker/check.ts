@@ -1,8 +1,9 @@
 /**
- * The independent checker: invariants I1-I10 and I15 (test/README.md says them in words), over two databases
- * and a store. It knows the small world by its own description (ground.ts), sees every change through the
+ * The independent checker: invariants I1-I10 and I15-I21 (test/README.md says them in words), over two
+ * databases and a store. It knows the small world by its own description (ground.ts), sees every change through the
  * witness, and shares no code with the engine.
  */
+import { checkClaims } from './claims.js';
 import type { Db } from './evidence.js';
 import { type Before, gather } from './evidence.js';
 import { checkDeactivation, checkKept, checkMoves, checkRows } from './reality.js';
@@ -22,5 +23,6 @@ export async function checkInvariants(db: Db, before: Before): Promise<Violation
   checkApprovedSet(tied, say);
   checkDeactivation(tied, say);
   checkAudit(tied, say);
+  checkClaims(tied, say);
   return violations;
 }

@@ -124,6 +124,8 @@ export interface Told {
 export interface Evidence {
   before: Before;
   now: Before;
+  /** Tables that the small world did not have when it was built: nobody described them. */
+  elsewhere: Record<SystemName, Record<string, TextRow[]>>;
   events: Event[];
   runs: Told[];
   /** Frozen sets of keys by digest. */
@@ -142,6 +144,22 @@ export async function snapshot(db: Pick<Db, SystemName>): Promise<Before> {
         rows.map(({ row }) => [keyOf(system, table, row as TextRow), row as TextRow]),
       );
     }
+  }
+  return all;
+}
+
+/** Every other table of the database, by its name. */
+async function strangers(db: Pick<Db, SystemName>, system: SystemName): Promise<Record<string, TextRow[]>> {
+  const { rows: tables } = await db[system].query(
+    `select format('%I.%I', schemaname, tablename) as name from pg_tables
+      where schemaname not in ('pg_catalog', 'information_schema')
+        and not (schemaname = 'public' and tablename = any($1))`,
+    [[...Object.keys(TABLES[system]), 'moves_seen']],
+  );
+  const all: Record<string, TextRow[]> = {};
+  for (const { name } of tables) {
+    const { rows } = await db[system].query(`select public.as_texts(to_jsonb(t)) as row from ${name} t`);
+    all[name] = rows.map(({ row }) => row as TextRow);
   }
   return all;
 }
@@ -170,6 +188,7 @@ export async function gather(db: Db, before: Before): Promise<Evidence> {
   return {
     before,
     now: await snapshot(db),
+    elsewhere: { crm: await strangers(db, 'crm'), desk: await strangers(db, 'desk') },
     events,
     runs: await told(db.store, before),
     frozen: new Map(frozen.map(row => [row.digest as string, row.keys as string[]])),

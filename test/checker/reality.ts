@@ -313,6 +313,15 @@ function landedLater(events: Event[], ground: Ground, key: string, mark: Event |
 
 export interface Certificate {
   outcome: string;
+  mode: string;
+  sentence: string;
+  accounts: { system: string; accounts: object[]; others?: { id: string }[] }[];
+  access: Partial<Record<SystemName, string>>;
+  approvals: { by: { id: string } }[];
+  stays: { step: string; how: string; count: number }[];
+  /** Null until somebody was switched off. */
+  afterwards: { came: { where: string; count: number | null }[]; onAgain: string[] } | null;
+  notCovered: string[];
   steps: { id: string; state?: string; changed?: number; arrived?: number; message?: string | null }[];
 }
 
@@ -322,7 +331,7 @@ export function reportOf(run: Told): Certificate | null {
 }
 
 /** What approved skips waive, from the decisions in the trail. */
-function waivedKeys(run: Told, frozen: Map<string, string[]>): Map<string, Set<string>> {
+export function waivedKeys(run: Told, frozen: Map<string, string[]>): Map<string, Set<string>> {
   const body = run.certificates[0]?.body ?? run.audit.filter(row => row.kind === 'decision').at(-1)?.body;
   const waivers = body ? ((JSON.parse(body) as { waivers?: Record<string, Waiver> }).waivers ?? {}) : {};
   return new Map(

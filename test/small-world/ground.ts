@@ -129,6 +129,34 @@ export const GROUND: Ground[] = [
   },
 ];
 
+/** Where somebody's name may stand for good although no step is about it. */
+export const REMAINS: {
+  system: SystemName;
+  table: string;
+  column: string;
+  holds: (row: TextRow) => boolean;
+}[] = [
+  // What people are called in their own rows, and whose boss they were.
+  ...['login', 'email', 'manager_id'].map(column => ({
+    system: 'crm' as const,
+    table: 'people',
+    column,
+    holds: () => true,
+  })),
+  { system: 'desk', table: 'agents', column: 'email', holds: () => true },
+  // Who wrote something wrote it.
+  { system: 'crm', table: 'remarks', column: 'author_id', holds: () => true },
+  // A session ends with the account.
+  { system: 'crm', table: 'sessions', column: 'person_id', holds: () => true },
+  // What is over.
+  { system: 'crm', table: 'assignment_rules', column: 'assignee_id', holds: r => r.active === 'false' },
+  { system: 'crm', table: 'tokens', column: 'person_id', holds: r => r.revoked_at !== null },
+  { system: 'crm', table: 'approvals', column: 'approver_id', holds: r => r.status !== 'pending' },
+];
+
+/** Numbers that are nobody, although somebody's id may be the same number. So are keys of one column. */
+export const MERE_NUMBERS = ['desk.tickets.number'];
+
 /** Steps that change something, in the order in which a plan runs them. */
 export const EFFECTS = [
   'crm/rules',
@@ -143,15 +171,16 @@ export const EFFECTS = [
 /** People are switched in these tables, and in no other column than these. */
 export const PEOPLE: Record<
   SystemName,
-  { table: string; switches: string[]; gone: string; alsoDeletes: string[] }
+  { title: string; table: string; switches: string[]; gone: string; alsoDeletes: string[] }
 > = {
   crm: {
+    title: 'Small CRM',
     table: 'people',
     switches: ['status', 'switched_off_at'],
     gone: 'inactive',
     alsoDeletes: ['sessions'],
   },
-  desk: { table: 'agents', switches: ['status'], gone: 'inactive', alsoDeletes: [] },
+  desk: { title: 'Small desk', table: 'agents', switches: ['status'], gone: 'inactive', alsoDeletes: [] },
 };
 
 export const SYSTEMS = ['crm', 'desk'] as const satisfies SystemName[];
