@@ -95,7 +95,7 @@ export const CATALOGS: [title: string, from: string, to: string, says: string][]
     'a guard with a slip of the pen',
     'guards:\n  last_owner',
     'guards:\n  lastowner',
-    'crm.yaml:27:3 guards.lastowner: unknown key lastowner (did you mean last_owner?); known here are last_owner, protected',
+    'crm.yaml:27:3 guards.lastowner: unknown key lastowner (did you mean last_owner?); known here are last_owner, protected, protected_receives',
   ],
   [
     'a column without its reason',
