@@ -122,7 +122,8 @@ async function archivesOwn(small: SmallWorld): Promise<void> {
 
 test('each archives its own, and the other’s schedule says nothing about it', async () => {
   await archivesOwn(east);
-  expect(await archivedIn(west)).toEqual([]);
+  // Its own schedule may have looked meanwhile.
+  expect(await archivedIn(west)).not.toContain(alice(east));
   // A look that somebody starts for the other's runs finds nothing of its own.
   const { temporal } = east.world.worker.deps;
   const report = await temporal.workflow.execute('archiveClosed', {
