@@ -1,6 +1,7 @@
 /**
  * Looks at the world: what the leaver holds in one system now, compared with what people were shown. Only
- * reads the target. Used for the first inventory, before execution, and as the proof before a deactivation.
+ * reads the target. Used for the first inventory, before execution, as the proof before and inside a
+ * deactivation, and as the last act of a run.
  */
 import type { Connector, Inside } from '../connectors/connector.js';
 import type { Covered } from '../domain/coverage.js';

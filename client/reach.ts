@@ -1,6 +1,6 @@
 /**
- * What can be reached from here: Temporal, the store (where only overrides are put), the systems. Each is opened, and its
- * code loaded, when it is first asked for; all are closed together at the end.
+ * What can be reached from here: Temporal, the store (where only overrides are put), the systems. Each is
+ * opened, and its code loaded, when it is first asked for; all are closed together at the end.
  */
 import type { Client } from '@temporalio/client';
 import type { Person } from '../domain/model.js';

@@ -194,9 +194,7 @@ export interface Run {
   blockedByUs: SystemAccounts[];
   /** Why sign-in could not be blocked, by system. */
   blockProblems: Record<string, string>;
-  /**
-   * What each system showed immediately before it switched the leaver off, and what landed there afterwards.
-   */
+  /** What each system showed when the leaver was switched off there: inside the switch, or just before it. */
   proofs: Record<string, Proof>;
   /** Null until the last account was switched off. */
   afterwards: Afterwards | null;
