@@ -28,7 +28,8 @@ import type { Deps } from './deps.js';
 import { perform, settle } from './effects.js';
 import { planOf } from './look.js';
 import { beginSteps } from './open-runs.js';
-import { accountsMoved } from './recognise.js';
+import { findOne } from './people.js';
+import { accountsMoved, leaverNow } from './recognise.js';
 import { refusedSuccessors } from './successors.js';
 
 export interface RunStepsInput {
@@ -79,7 +80,8 @@ const SLICE_MS = 3 * 60_000;
 export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsResult> {
   const { plan, runs } = await runningSteps(deps, input);
   const results: Record<string, StepResult> = {};
-  const moved = (await accountsMoved(deps, runs[0]!.connector, plan)).join(' ');
+  const leaver = await leaverNow(deps, plan);
+  const moved = (await accountsMoved(runs[0]!.connector, plan, leaver)).join(' ');
   const starting = runs.map(({ step }) => ({ id: step.id, takers: gaining(step) }));
   const objections = await beginSteps(deps, input.offboardingId, starting);
   for (const running of runs) {
@@ -364,9 +366,10 @@ async function objectionToLate(
   );
   const takers = lateTakers(step, taken);
   if (takers.length === 0) return null;
-  const [refused] = await refusedSuccessors(deps, connector, plan, accounts, other =>
-    other.id === step.id ? takers : [],
-  );
+  const leaver = await findOne(deps, `id:${plan.leaver.id}`);
+  if ('sentence' in leaver) return leaver.sentence;
+  const checked = (other: PlanStep) => (other.id === step.id ? takers : []);
+  const [refused] = await refusedSuccessors(deps, connector, plan, accounts, leaver.person, checked);
   if (refused) return `New items have come. ${refused.sentence} Send "amend" with another successor.`;
   return (await beginSteps(deps, plan.offboardingId, [{ id: step.id, takers }]))[step.id] ?? null;
 }
