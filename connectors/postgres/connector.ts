@@ -75,7 +75,7 @@ export function createPostgresConnector(
       ineligible(target, accounts, category, taker, keys, signal),
     check: signal => check(target, signal),
     doubts: signal => doubts(target, signal),
-    coverage: signal => coverage.read(signal),
+    coverage: (signal, withinMs) => coverage.read(signal, withinMs),
     apply: (work, witness, signal) =>
       work.kind === 'batch' ? change(target, work, witness, signal) : flip(target, work, witness, signal),
     fateOf: (work, intent, signal) => fateOf(target, work, intent, signal),
