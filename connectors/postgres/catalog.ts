@@ -90,6 +90,12 @@ const mirror = z.strictObject({
   join: z.record(column, column),
 });
 
+/**
+ * Rows of other tables that may be deleted or changed along with what is named: by rules of foreign keys and
+ * by triggers. What is not in here is not done where the schema says that it would be.
+ */
+const cascades = z.array(z.strictObject({ table, does: z.enum(['delete', 'change']) })).default([]);
+
 const category = z.strictObject({
   ...categoryShape(column),
   table,
@@ -119,6 +125,7 @@ const category = z.strictObject({
    * the owner column.
    */
   set: values.optional(),
+  cascades,
 });
 
 /** Columns to set on the person's row, and the condition that proves it. */
@@ -128,6 +135,7 @@ const switchShape = {
   verify: condition,
   /** Rows to delete in the same transaction (sessions). Table → column that holds an identity. */
   also_delete: z.array(z.strictObject({ table, column, identity: name.default('user') })).default([]),
+  cascades,
 };
 
 export const catalogSchema = z.strictObject({

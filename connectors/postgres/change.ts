@@ -11,6 +11,7 @@
  */
 
 import { valuesOf } from '../../domain/accounts.js';
+import { type Elsewhere, summed } from '../../domain/consequences.js';
 import type { Batch, Done, OldOwners } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import { folded } from '../../domain/fold.js';
@@ -18,6 +19,7 @@ import type { ItemException } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
 import { parameterOf, sharesOf } from '../keys.js';
 import type { BoundCategory } from './binding.js';
+import { batchHasConsequences, mustStayWithin, type Ours, watch, written } from './elsewhere.js';
 import { databaseSays, refusesItem, sqlState } from './failures.js';
 import { parseTexts, type Transaction } from './session.js';
 import {
@@ -46,6 +48,12 @@ export async function change(
     const attempt = (change: (tx: Transaction, batch: BoundBatch) => Promise<Outcome>) =>
       target.session.transaction({ mode: 'write', doing, signal }, async tx => {
         const { effect, owners, before } = await change(tx, await asWritten(tx, category, batch));
+        mustStayWithin(effect.elsewhere ?? [], {
+          system: target.system,
+          subject: `the change of ${work.count} items of ${category.name}`,
+          cascades: category.spec.cascades,
+          bounds: work.besides,
+        });
         intended = true;
         await tx.flush();
         const intent = { mark: tx.mark, took: work.count, owners, before, effect };
@@ -91,7 +99,7 @@ async function whole(tx: Transaction, c: BoundCategory, batch: BoundBatch): Prom
 
 /** The fast path: a row count, and the keys only where it is short. Null where the case is not plain. */
 async function plain(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<Answer | null> {
-  const statement = plainStatement(c, batch);
+  const statement = batchHasConsequences(c, batch.do) ? null : plainStatement(c, batch);
   if (!statement) return null;
   const changed = await tx.execute(statement.text, statement.values);
   mustBeOneRowPerKey(c, batch, changed);
@@ -101,7 +109,7 @@ async function plain(tx: Transaction, c: BoundCategory, batch: BoundBatch): Prom
     const here = changedHereStatement(c, batch);
     keys = (await tx.query<{ keys: string }>(here.text, here.values))[0]!.keys;
   }
-  return { changed, merged: 0, per_taker: null, keys, before: null };
+  return { changed, merged: 0, per_taker: null, keys, before: null, mirrored: [] };
 }
 
 /** Halves the batch until what the database refuses stands alone. */
@@ -114,7 +122,7 @@ async function isolate(tx: Transaction, c: BoundCategory, batch: BoundBatch): Pr
 async function bisect(tx: Transaction, c: BoundCategory, part: Part, tally: Tally): Promise<void> {
   await tx.query('SAVEPOINT part');
   try {
-    const answers: Answer[] = [];
+    const answers: Attempted[] = [];
     for (const owner of part.owners) answers.push(await attempt(tx, c, { ...part, owner }, true));
     await tx.query('RELEASE SAVEPOINT part');
     for (const [n, answer] of answers.entries()) tally.add(answer, n);
@@ -144,17 +152,32 @@ async function attempt(
   c: BoundCategory,
   batch: BoundBatch,
   needKeys = false,
-): Promise<Answer> {
+): Promise<Attempted> {
   const statement = changeStatement(c, batch, needKeys || c.table.hasTriggers);
+  const watched = batchHasConsequences(c, batch.do) ? await watch(tx) : null;
   const [answer] = await tx.query<Answer>(statement.text, statement.values);
   mustBeOneRowPerKey(c, batch, answer!.changed);
   await speakBeforeCommit(tx, c);
+  const elsewhere = watched ? await watched(ours(c, batch, answer!)) : [];
   if (c.table.hasTriggers && answer!.changed > 0) {
     const verify = verifyStatement(c, batch, answer!.keys ?? '{}');
     const [{ wrong } = { wrong: 0 }] = await tx.query<{ wrong: number }>(verify.text, verify.values);
     if (wrong > 0) throw new Rewritten();
   }
-  return answer!;
+  return { ...answer!, elsewhere };
+}
+
+/** An answer, and what happened to rows that nobody had named. */
+type Attempted = Answer & { elsewhere: Elsewhere[] };
+
+/** The rows that the statement named. */
+function ours(c: BoundCategory, batch: BoundBatch, { changed, merged, mirrored }: Answer): Ours[] {
+  const { deletes } = written(c, batch.do);
+  const deleted = batch.do === 'transfer' ? merged : deletes ? changed : 0;
+  return [
+    { table: c.table, deleted, changed: changed - deleted },
+    ...c.mirrors.map(({ table }, n) => ({ table, deleted: 0, changed: mirrored[n] ?? 0 })),
+  ];
 }
 
 function mustBeOneRowPerKey(c: BoundCategory, batch: BoundBatch, changed: number): void {
@@ -260,6 +283,7 @@ class Tally {
   readonly exceptions: ItemException[] = [];
   readonly #perTaker: number[];
   readonly #before: unknown[] = [];
+  readonly #elsewhere: Elsewhere[] = [];
   readonly #keys: string[] = [];
   /** Key → which owner it had, where that is not the first. */
   readonly #owners = new Map<string, number>();
@@ -269,9 +293,10 @@ class Tally {
   }
 
   /** @param owner which of the batch's owners the items had */
-  add(answer: Answer, owner: number): void {
+  add(answer: Answer & Partial<Attempted>, owner: number): void {
     this.changed += answer.changed;
     this.merged += answer.merged;
+    this.#elsewhere.push(...(answer.elsewhere ?? []));
     if (answer.per_taker)
       for (const [i, n] of Object.entries(answer.per_taker)) this.#perTaker[Number(i)]! += n;
     else if (this.#perTaker.length > 0) this.#perTaker[0]! += answer.changed;
@@ -289,7 +314,14 @@ class Tally {
 
   outcome(): Outcome {
     const { changed, merged, exceptions } = this;
-    const effect = { changed, merged, perTaker: this.#perTaker, exceptions };
+    const elsewhere = summed(this.#elsewhere);
+    const effect = {
+      changed,
+      merged,
+      perTaker: this.#perTaker,
+      exceptions,
+      ...(elsewhere.length > 0 && { elsewhere }),
+    };
     const owners = { values: this.batch.owners, perKey: this.#ownerPerKey() };
     return { effect, owners, before: this.#before };
   }

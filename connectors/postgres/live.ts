@@ -37,11 +37,23 @@ export interface LiveTable {
   columns: Map<string, LiveColumn>;
   /** Column sets of valid unique indexes; `where` is the predicate of a partial one. */
   unique: { columns: string[]; where: string | null }[];
-  /** Triggers of the application on INSERT, UPDATE or DELETE of rows; their work is checked by reading. */
+  /**
+   * Triggers of the application on INSERT, UPDATE or DELETE of rows, here or in a partition or child; their
+   * work is checked by reading.
+   */
   hasTriggers: boolean;
+  /** Foreign keys that delete or change rows elsewhere: when a row goes, or one of these columns changes. */
+  rules: { delete: boolean; update: string[] };
+  /** Columns by which rows lie in this partition or that; those of partitions that are parted again included. */
+  partitionedBy: string[];
+  /** The table itself and what is a part of it: partitions and children. */
+  parts: string[];
   /** INSTEAD OF triggers or rewrite rules: what we write is not what happens. */
   rewritten: boolean;
-  /** Constraints or triggers that wait for COMMIT: we make them speak before the receipt is written. */
+  /**
+   * Constraints or triggers that wait for COMMIT, here or wherever triggers and rules may write to: we make
+   * them speak before the receipt is written.
+   */
   hasDeferred: boolean;
   rowSecurity: boolean;
   mayDelete: boolean;
@@ -65,6 +77,10 @@ interface FoundTable {
   oid: string | null;
   relkind: string;
   triggers: boolean;
+  rule_delete: boolean;
+  rule_update: string[] | null;
+  parted_by: string[] | null;
+  parts: string[] | null;
   rewritten: boolean;
   deferred: boolean;
   row_security: boolean;
@@ -95,12 +111,19 @@ interface FoundColumn {
 
 const RESOLVE = `
 SELECT w.schema || '.' || w.name AS name, c.oid::text AS oid, c.relkind::text AS relkind,
-       EXISTS (SELECT FROM pg_catalog.pg_trigger t
-                WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D') AS triggers,
+       busy.triggers, busy.rule_delete, busy.rule_update, family.names AS parts,
+       (SELECT json_agg(DISTINCT a.attname) FROM pg_catalog.pg_partitioned_table p
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum > 0
+         WHERE p.partrelid = ANY (family.oids)
+           AND (a.attnum = ANY (p.partattrs::int2[])
+                -- A table depends on itself by the columns of an expression that its rows are parted by.
+                OR EXISTS (SELECT FROM pg_catalog.pg_depend d
+                            WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = p.partrelid AND d.deptype = 'i'
+                              AND d.refclassid = d.classid AND d.refobjid = d.objid AND d.refobjsubid = a.attnum))) AS parted_by,
        EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 64 <> 0)
          OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1') AS rewritten,
-       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgdeferrable AND t.tgenabled <> 'D')
-         OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.condeferrable) AS deferred,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE (t.tgrelid = ANY (family.oids) OR busy.anywhere) AND t.tgdeferrable AND t.tgenabled <> 'D')
+         OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE (k.conrelid = ANY (family.oids) OR busy.anywhere) AND k.condeferrable) AS deferred,
        coalesce(pg_catalog.row_security_active(c.oid), false) AS row_security,
        coalesce(pg_catalog.has_table_privilege(c.oid, 'DELETE'), false) AS may_delete,
        coalesce(c.reltuples, 0)::float8 AS rows, pg_catalog.getdatabaseencoding() = 'UTF8' AS utf8,
@@ -113,6 +136,23 @@ SELECT w.schema || '.' || w.name AS name, c.oid::text AS oid, c.relkind::text AS
   FROM unnest($1::text[], $2::text[]) AS w(schema, name)
   LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
   LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  -- The table with its partitions and children.
+  LEFT JOIN LATERAL (
+    WITH RECURSIVE f(oid) AS (
+      SELECT c.oid UNION SELECT i.inhrelid FROM f JOIN pg_catalog.pg_inherits i ON i.inhparent = f.oid)
+    SELECT array_agg(f.oid) AS oids, json_agg(pn.nspname || '.' || pc.relname) AS names
+      FROM f JOIN pg_catalog.pg_class pc ON pc.oid = f.oid JOIN pg_catalog.pg_namespace pn ON pn.oid = pc.relnamespace
+    ) AS family ON true
+  LEFT JOIN LATERAL (
+    SELECT e.triggers, e.rule_delete, e.rule_update, e.triggers OR e.rule_delete OR e.rule_update IS NOT NULL AS anywhere
+      FROM (SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                            WHERE t.tgrelid = ANY (family.oids) AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')) AS triggers,
+                   EXISTS (SELECT FROM pg_catalog.pg_constraint k
+                            WHERE k.contype = 'f' AND k.confrelid = ANY (family.oids) AND k.confdeltype IN ('c', 'n', 'd')) AS rule_delete,
+                   (SELECT json_agg(DISTINCT a.attname) FROM pg_catalog.pg_constraint k
+                      JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey)
+                     WHERE k.contype = 'f' AND k.confrelid = ANY (family.oids) AND k.confupdtype IN ('c', 'n', 'd')) AS rule_update) AS e
+    ) AS busy ON true
   LEFT JOIN LATERAL (
     SELECT json_agg(json_build_object(
              'name', a.attname, 'number', a.attnum,
@@ -200,6 +240,9 @@ function toTable(t: FoundTable, oid: string): LiveTable {
       .filter(u => !u.columns.includes(null))
       .map(u => ({ columns: u.columns as string[], where: u.where })),
     hasTriggers: t.triggers,
+    rules: { delete: t.rule_delete, update: t.rule_update ?? [] },
+    partitionedBy: t.parted_by ?? [],
+    parts: t.parts ?? [],
     rewritten: t.rewritten,
     hasDeferred: t.deferred,
     rowSecurity: t.row_security,

@@ -183,10 +183,14 @@ export function tablesOf(catalog: Catalog): { path: Path; table: string }[] {
     found.push({ path: ['categories', name, 'table'], table: spec.table });
     for (const [i, mirror] of spec.mirrors.entries())
       found.push({ path: ['categories', name, 'mirrors', i, 'table'], table: mirror.table });
+    for (const [i, entry] of spec.cascades.entries())
+      found.push({ path: ['categories', name, 'cascades', i, 'table'], table: entry.table });
   }
   for (const [name, spec] of switchesOf(catalog)) {
     for (const [i, entry] of spec.also_delete.entries())
       found.push({ path: [name, 'also_delete', i, 'table'], table: entry.table });
+    for (const [i, entry] of spec.cascades.entries())
+      found.push({ path: [name, 'cascades', i, 'table'], table: entry.table });
   }
   for (const [i, entry] of catalog.acknowledged.entries())
     found.push({ path: ['acknowledged', i, 'table'], table: entry.table });

@@ -43,6 +43,8 @@ export interface Answer {
   /** Array literal of the keys changed; null when all were, and nobody needs them. */
   keys: string | null;
   before: unknown[] | null;
+  /** Rows changed in each of the category's mirrors. */
+  mirrored: number[];
 }
 
 export interface Statement {
@@ -57,13 +59,16 @@ export function changeStatement(c: BoundCategory, batch: BoundBatch, needKeys: b
   const work =
     batch.do === 'transfer' ? transfer(c, batch, parts) : overwrites ? overwrite(c, parts) : remove(c, parts);
   const several = batch.assignment !== null;
+  const follows = batch.do === 'transfer' || overwrites;
+  const mirrored = follows ? c.mirrors.map((_, i) => `(SELECT count(*)::integer FROM mirror_${i})`) : [];
   const text = `${work},
      done AS (SELECT * FROM changed${batch.do === 'transfer' && c.unique ? ' UNION ALL SELECT * FROM merged' : ''})
 SELECT count(*)::integer AS changed,
        (count(*) FILTER (WHERE ho_merged))::integer AS merged,
        ${several ? `(SELECT json_object_agg(g.i, g.n) FROM (SELECT ho_i AS i, count(*) AS n FROM done GROUP BY ho_i) AS g)` : 'NULL::json'} AS per_taker,
        ${needKeys ? '' : `CASE WHEN count(*) < ${batch.count} THEN `}coalesce(array_agg(ho_key), '{}')::text${needKeys ? '' : ' END'} AS keys,
-       jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)${overwrites ? ` || CASE WHEN ho_wrote IS NULL THEN '{}' ELSE jsonb_build_object('wrote', ho_wrote) END` : ''}) FILTER (WHERE ho_row IS NOT NULL) AS before
+       jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)${overwrites ? ` || CASE WHEN ho_wrote IS NULL THEN '{}' ELSE jsonb_build_object('wrote', ho_wrote) END` : ''}) FILTER (WHERE ho_row IS NOT NULL) AS before,
+       json_build_array(${mirrored.join(', ')}) AS mirrored
   FROM done`;
   return { text, values: parts.bind.values };
 }
@@ -192,7 +197,8 @@ function mirrors(c: BoundCategory, parts: Parts, taker: string, merging: boolean
        UPDATE ${quoteTable(m.table.name)} AS ho_mirror
           SET ${quote(m.owner.name)} = ${taker}::${m.owner.type}
          FROM ${source} AS done
-        WHERE ${join} AND (${sameOwner({ owner: m.owner, fold: c.fold }, `ho_mirror.${quote(m.owner.name)}`, `${parts.owner}::${m.owner.type}`)}) IS TRUE)`;
+        WHERE ${join} AND (${sameOwner({ owner: m.owner, fold: c.fold }, `ho_mirror.${quote(m.owner.name)}`, `${parts.owner}::${m.owner.type}`)}) IS TRUE
+       RETURNING 1)`;
     })
     .join('');
 }
