@@ -116,9 +116,8 @@ export async function standing(deps: Deps, input: StandingInput): Promise<Standi
 }
 
 async function peopleById(deps: Deps, ids: readonly string[]): Promise<Person[]> {
-  const directory = await directoryOf(deps);
-  const each = [...new Set(ids)].map(value => directory.findPeople({ by: 'id', value }, whenAbandoned()));
-  return (await Promise.all(each)).flat();
+  if (ids.length === 0) return [];
+  return (await directoryOf(deps)).peopleWith([...new Set(ids)], whenAbandoned());
 }
 
 export function participant({ id, name, human }: Participant): Participant {
