@@ -20,6 +20,7 @@ import { parameterOf, sharesOf } from '../keys.js';
 import type { BoundCategory } from './binding.js';
 import { databaseSays, refusesItem, sqlState } from './failures.js';
 import { parseTexts, type Transaction } from './session.js';
+import { applySettings } from './settings.js';
 import {
   type Answer,
   type BoundBatch,
@@ -45,6 +46,7 @@ export async function change(
     let intended = false;
     const attempt = (change: (tx: Transaction, batch: BoundBatch) => Promise<Outcome>) =>
       target.session.transaction({ mode: 'write', doing, signal }, async tx => {
+        await applySettings(target, tx);
         const { effect, owners, before } = await change(tx, await asWritten(tx, category, batch));
         intended = true;
         await tx.flush();
@@ -172,7 +174,7 @@ async function speakBeforeCommit(tx: Transaction, c: BoundCategory): Promise<voi
 }
 
 function hasDeferred(c: BoundCategory): boolean {
-  return [c.table, ...c.mirrors.map(m => m.table)].some(table => table.hasDeferred);
+  return [c.table, ...[...c.mirrors, ...c.with].map(m => m.table)].some(table => table.hasDeferred);
 }
 
 /**

@@ -29,7 +29,10 @@ export function classifiedIn(catalog: Catalog): Classified {
   }
   for (const spec of Object.values(catalog.categories)) {
     add(spec.table, spec.owner.column, ...Object.values(spec.attributes), ...(spec.unique ?? []));
-    for (const mirror of spec.mirrors) add(mirror.table, mirror.owner, ...Object.keys(mirror.join));
+    for (const mirror of spec.mirrors)
+      add(mirror.table, mirror.owner, ...Object.keys(mirror.join), ...(mirror.unique ?? []));
+    // Who stands in a row that goes with another goes with it.
+    for (const along of spec.with) add(along.table, ...Object.keys(along.join));
   }
   for (const [, spec] of switchesOf(catalog)) {
     add(people.table, ...Object.keys(spec.set));

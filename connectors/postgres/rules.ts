@@ -56,6 +56,7 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
     unique: spec.unique,
   });
   onlyFor(spec, ['transfer', 'clear'], report, at, { mirrors: spec.mirrors.length > 0 || undefined });
+  links(spec, report, at);
   onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { set: spec.set });
   if (spec.successor_must_says && !spec.successor_must)
     report(at('successor_must_says'), 'it explains successor_must, which is missing');
@@ -68,6 +69,30 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
   reserved(spec, report, at);
   secrets(spec, report, at);
 }
+
+/** Rows of other tables that go with a row, or name its owner once more. */
+function links(spec: CategorySpec, report: Report, at: (...keys: Path) => Path): void {
+  const deletes =
+    (spec.do === 'transfer' && spec.unique !== undefined) ||
+    ((spec.do === 'remove' || spec.do === 'revoke') && !spec.set);
+  if (spec.with.length > 0 && !deletes)
+    report(
+      at('with'),
+      'with is for rows that go together with a deleted one, and no row of this category is deleted: it belongs to remove and revoke without set, and to transfer with unique',
+    );
+  for (const key of ['mirrors', 'with'] as const)
+    for (const [i, link] of spec[key].entries()) {
+      if (Object.keys(link.join).length === 0 && link.when === undefined)
+        report(at(key, i), 'join or when is missing: which rows there belong to a row here');
+      if (link.when !== undefined && bareName(link.table) === bareName(spec.table))
+        report(
+          at(key, i, 'when'),
+          `${link.table} and ${spec.table} have the same bare name, so that a condition cannot tell them apart: say it with join`,
+        );
+    }
+}
+
+const bareName = (table: string): string => table.slice(table.indexOf('.') + 1);
 
 /** Columns that a change writes by itself must not be written by `touch` or `set` as well. */
 function reserved(spec: CategorySpec, report: Report, at: (...keys: Path) => Path): void {
@@ -134,6 +159,8 @@ export interface PlacedCondition {
   table: string;
   /** For `successor_must`: the identity that `successor` has as its column. */
   successor?: { category: string; identity: string };
+  /** A second table that it may speak of under its bare name. */
+  beside?: string;
 }
 
 /** Every condition of a catalog with its place. */
@@ -161,6 +188,15 @@ export function conditionsOf(catalog: Catalog): PlacedCondition[] {
   add(['guards', 'protected'], guards.protected, p.table);
   for (const [name, spec] of Object.entries(catalog.categories)) {
     add(['categories', name, 'when'], spec.when, spec.table);
+    for (const key of ['mirrors', 'with'] as const)
+      for (const [i, { when, table }] of spec[key].entries())
+        if (when !== undefined)
+          found.push({
+            path: ['categories', name, key, i, 'when'],
+            condition: when,
+            table: spec.table,
+            beside: table,
+          });
     add(['categories', name, 'successor_must'], spec.successor_must, spec.table, {
       category: name,
       identity: spec.owner.identity,
@@ -181,8 +217,9 @@ export function tablesOf(catalog: Catalog): { path: Path; table: string }[] {
     if ('table' in spec) found.push({ path: ['identities', name, 'table'], table: spec.table });
   for (const [name, spec] of Object.entries(catalog.categories)) {
     found.push({ path: ['categories', name, 'table'], table: spec.table });
-    for (const [i, mirror] of spec.mirrors.entries())
-      found.push({ path: ['categories', name, 'mirrors', i, 'table'], table: mirror.table });
+    for (const key of ['mirrors', 'with'] as const)
+      for (const [i, { table }] of spec[key].entries())
+        found.push({ path: ['categories', name, key, i, 'table'], table });
   }
   for (const [name, spec] of switchesOf(catalog)) {
     for (const [i, entry] of spec.also_delete.entries())

@@ -18,11 +18,12 @@ import type { Inside, Witness } from '../connector.js';
 import { keyOf, readAccount, readGuards, vanished } from './accounts.js';
 import { andWhen, type BoundPeople, type SetColumn } from './binding.js';
 import type { SwitchSpec } from './catalog.js';
+import { imageOf, setColumnSql, wroteOf } from './columns.js';
 import { inventory } from './inventory.js';
 import { aliasOf, Placeholders, quote, quoteTable } from './names.js';
 import { pages } from './pages.js';
 import type { Transaction } from './session.js';
-import { imageOf, setColumnSql, wroteOf } from './statements.js';
+import { applySettings } from './settings.js';
 import type { BoundCatalog, Target } from './target.js';
 
 export async function flip(
@@ -45,6 +46,7 @@ export async function flip(
   return target.bound(signal, async binding => {
     const people = binding.people();
     return target.session.transaction({ mode: 'write', doing: DOING[verb], signal }, async tx => {
+      await applySettings(target, tx);
       const cutsAccess = verb === 'deactivate' || verb === 'block';
       await lockRows(target, tx, people, user, cutsAccess);
       if (cutsAccess) await mustBeAllowed(target, tx, people, account);
@@ -106,6 +108,7 @@ export async function flipBack(
   return target.bound(signal, binding => {
     const people = binding.people();
     return target.session.transaction({ mode: 'write', doing, signal }, async tx => {
+      await applySettings(target, tx);
       const cutsAccess = verb === 'unblock' || verb === 'reactivate';
       await lockRows(target, tx, people, user, cutsAccess);
       if (cutsAccess) await mustBeAllowed(target, tx, people, account);
