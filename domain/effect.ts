@@ -31,6 +31,11 @@ export interface AccessChange {
   kind: 'access';
   verb: AccessVerb;
   account: Account;
+  /**
+   * For `unblock` and `reactivate`: what the change that is taken back kept (`Intent.before`), where the
+   * ledger has it. A system that only knows how to set does without.
+   */
+  undoes?: readonly unknown[];
 }
 
 export type Work = Batch | AccessChange;

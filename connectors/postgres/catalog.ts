@@ -141,13 +141,25 @@ const category = z.strictObject({
   set: values.optional(),
 });
 
-/** Columns to set on the person's row, and the condition that proves it. */
+/** Rows of another table that name the person in `column`, as an identity of theirs. */
+const theirRows = { table, column, identity: name.default('user'), when: condition.optional() };
+
+/** Columns to set on the person's row, what else says the same elsewhere, and the condition that proves it. */
 const switchShape = {
-  set: values,
+  set: values.default({}),
   /** True on the person's row afterwards. */
   verify: condition,
-  /** Rows to delete in the same transaction (sessions). Table → column that holds an identity. */
-  also_delete: z.array(z.strictObject({ table, column, identity: name.default('user') })).default([]),
+  /** Rows of another table to change in the same transaction. */
+  also_set: z.array(z.strictObject({ ...theirRows, set: values })).default([]),
+  /** Rows to be there afterwards (a group of those who are off); `$user` is the key of the person. */
+  also_insert: z.array(z.strictObject({ table, values })).default([]),
+  /**
+   * Rows to delete in the same transaction. Sessions and the like hold secrets and are only counted; `kept`
+   * rows (a membership that lets people in) are kept as they were, and can be put back.
+   */
+  also_delete: z.array(z.strictObject({ ...theirRows, kept: z.boolean().default(false) })).default([]),
+  /** For `unblock` and `reactivate`: everything goes back to what it was; `set` is for where nobody kept that. */
+  restore: z.boolean().default(false),
 };
 
 /** Settings of the application's own have a dot in their names; PostgreSQL's, which change how it works, have none. */

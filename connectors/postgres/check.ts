@@ -217,6 +217,29 @@ function checkSwitches(binder: Binder, people: BoundPeople | null): void {
       const columns = binder.assignments(people.table, spec.set, [name, 'set']).map(a => a.column);
       updatable(binder, people.table, [name, 'set'], columns);
     }
+    for (const [i, entry] of spec.also_set.entries()) {
+      const path = [name, 'also_set', i];
+      const table = binder.table(entry.table, [...path, 'table']);
+      const column = binder.column(table, entry.column, [...path, 'column']);
+      const set = binder.assignments(table, entry.set, [...path, 'set']).map(a => a.column);
+      if (!table) continue;
+      writable(binder, table, [...path, 'table']);
+      readable(binder, table, [...path, 'table'], [column, ...set]);
+      updatable(binder, table, [...path, 'set'], set);
+    }
+    for (const [i, entry] of spec.also_insert.entries()) {
+      const path = [name, 'also_insert', i];
+      const table = binder.table(entry.table, [...path, 'table']);
+      const columns = binder.assignments(table, entry.values, [...path, 'values']).map(a => a.column);
+      if (!table) continue;
+      writable(binder, table, [...path, 'table']);
+      readable(binder, table, [...path, 'table'], columns);
+      if (!table.mayInsert)
+        binder.report(
+          [...path, 'table'],
+          `our database role lacks INSERT on ${entry.table}: GRANT INSERT ON ${quoteTable(entry.table)}`,
+        );
+    }
     for (const [i, entry] of spec.also_delete.entries()) {
       const table = binder.table(entry.table, [name, 'also_delete', i, 'table']);
       const column = binder.column(table, entry.column, [name, 'also_delete', i, 'column']);

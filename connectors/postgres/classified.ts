@@ -36,7 +36,9 @@ export function classifiedIn(catalog: Catalog): Classified {
   }
   for (const [, spec] of switchesOf(catalog)) {
     add(people.table, ...Object.keys(spec.set));
-    for (const entry of spec.also_delete) add(entry.table, entry.column);
+    for (const entry of [...spec.also_delete, ...spec.also_set]) add(entry.table, entry.column);
+    for (const { table, set } of spec.also_set) add(table, ...Object.keys(set));
+    for (const { table, values } of spec.also_insert) add(table, ...Object.keys(values));
   }
   return {
     used,

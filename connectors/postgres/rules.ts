@@ -125,20 +125,35 @@ function secrets(spec: CategorySpec, report: Report, at: (...keys: Path) => Path
 function switches(catalog: Catalog, report: Report): void {
   const identities = ['user', ...Object.keys(catalog.identities)];
   for (const [name, spec] of switchesOf(catalog)) {
-    if (Object.keys(spec.set).length === 0) report([name, 'set'], 'at least one column is needed');
+    const gives = name === 'unblock' || name === 'reactivate';
+    const says = [spec.also_set, spec.also_insert, spec.also_delete.filter(({ kept }) => kept)].flat();
+    if (Object.keys(spec.set).length === 0 && says.length === 0 && !(gives && spec.restore))
+      report([name, 'set'], 'at least one column is needed, or also_set, also_insert, also_delete with kept');
+    if (spec.restore && !gives)
+      report([name, 'restore'], 'only unblock and reactivate give back: there is nothing to restore here');
+    for (const [index, { values, table }] of spec.also_insert.entries())
+      if (!Object.values(values).includes('$user'))
+        report(
+          [name, 'also_insert', index, 'values'],
+          `no column of ${table} is $user, so that the row would be about nobody`,
+        );
     if (own(spec.set, catalog.people.key) !== undefined)
       report(
         [name, 'set', catalog.people.key],
         `${catalog.people.key} is the key of people, which is never changed`,
       );
-    for (const [index, entry] of spec.also_delete.entries()) {
-      if (!identities.includes(entry.identity)) {
-        report(
-          [name, 'also_delete', index, 'identity'],
-          `there is no identity ${entry.identity}${didYouMean(entry.identity, identities)}; known are ${identities.join(', ')}`,
-        );
+    for (const key of ['also_set', 'also_delete'] as const)
+      for (const [index, entry] of spec[key].entries()) {
+        if (!identities.includes(entry.identity)) {
+          report(
+            [name, key, index, 'identity'],
+            `there is no identity ${entry.identity}${didYouMean(entry.identity, identities)}; known are ${identities.join(', ')}`,
+          );
+        }
       }
-    }
+    for (const [index, { set, column }] of spec.also_set.entries())
+      if (own(set, column) !== undefined)
+        report([name, 'also_set', index, 'set', column], `${column} says whose row it is, and cannot be set`);
   }
   if (catalog.block && catalog.block.by !== 'nobody' && !catalog.people.blocked)
     report(['block'], 'people.blocked is missing: the condition that is true while the block is in place');
@@ -202,7 +217,11 @@ export function conditionsOf(catalog: Catalog): PlacedCondition[] {
       identity: spec.owner.identity,
     });
   }
-  for (const [name, spec] of switchesOf(catalog)) add([name, 'verify'], spec.verify, p.table);
+  for (const [name, spec] of switchesOf(catalog)) {
+    add([name, 'verify'], spec.verify, p.table);
+    for (const key of ['also_set', 'also_delete'] as const)
+      for (const [i, { when, table }] of spec[key].entries()) add([name, key, i, 'when'], when, table);
+  }
   return found;
 }
 
@@ -222,8 +241,9 @@ export function tablesOf(catalog: Catalog): { path: Path; table: string }[] {
         found.push({ path: ['categories', name, key, i, 'table'], table });
   }
   for (const [name, spec] of switchesOf(catalog)) {
-    for (const [i, entry] of spec.also_delete.entries())
-      found.push({ path: [name, 'also_delete', i, 'table'], table: entry.table });
+    for (const key of ['also_set', 'also_insert', 'also_delete'] as const)
+      for (const [i, entry] of spec[key].entries())
+        found.push({ path: [name, key, i, 'table'], table: entry.table });
   }
   for (const [i, entry] of catalog.acknowledged.entries())
     found.push({ path: ['acknowledged', i, 'table'], table: entry.table });

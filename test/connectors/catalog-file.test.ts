@@ -286,6 +286,30 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     ],
   ],
   [
+    'a switch that changes nothing',
+    'categories:',
+    'deactivate: { verify: "true" }\ncategories:',
+    [
+      'crm.yaml:12:1 deactivate.set: at least one column is needed, or also_set, also_insert, also_delete with kept',
+    ],
+  ],
+  [
+    'a block that gives back',
+    'categories:',
+    'deactivate: { restore: true, set: { active: false }, verify: "true" }\ncategories:',
+    [
+      'crm.yaml:12:15 deactivate.restore: only unblock and reactivate give back: there is nothing to restore here',
+    ],
+  ],
+  [
+    'a row about nobody',
+    'categories:',
+    'deactivate: { also_insert: [{ table: public.off, values: { kind: x } }], verify: "true" }\ncategories:',
+    [
+      'crm.yaml:12:50 deactivate.also_insert.0.values: no column of public.off is $user, so that the row would be about nobody',
+    ],
+  ],
+  [
     'a mirror that belongs to nothing',
     '    key: [id]',
     '    key: [id]\n    mirrors: [{ table: public.copies, owner: user_id }]',
