@@ -217,6 +217,13 @@ export async function switchAccounts(
   return switched;
 }
 
+/** What the change that this one takes back kept of the account. */
+async function keptBy(deps: Deps, system: string, verb: AccessVerb, { identities }: Account) {
+  const [user] = identities.user ?? [];
+  const undone = verb === 'unblock' ? 'block' : verb === 'reactivate' ? 'deactivate' : null;
+  return undone && user !== undefined ? deps.store.ledger.keptOf(system, undone, user) : undefined;
+}
+
 /** True where it was changed, now or by an earlier attempt. */
 async function switchAccount(
   deps: Deps,
@@ -230,7 +237,9 @@ async function switchAccount(
   const before = earlier && (await settle(deps, connector, earlier));
   if (before !== null) return before > 0;
   const done: Mark[] = [];
-  const { changed } = await perform(deps, connector, { kind: 'access', verb, account }, place, done, prove);
+  const undoes = await keptBy(deps, system, verb, account);
+  const work: Work = { kind: 'access', verb, account, ...(undoes && { undoes }) };
+  const { changed } = await perform(deps, connector, work, place, done, prove);
   await deps.store.ledger.done(place, done);
   return changed > 0;
 }

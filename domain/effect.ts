@@ -36,6 +36,11 @@ export interface AccessChange {
   account: Account;
   /** As in a batch. */
   besides?: Bounds;
+  /**
+   * For `unblock` and `reactivate`: what the change that is taken back kept (`Intent.before`), where the
+   * ledger has it. A system that only knows how to set does without.
+   */
+  undoes?: readonly unknown[];
 }
 
 export type Work = Batch | AccessChange;

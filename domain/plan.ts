@@ -112,6 +112,9 @@ export function deactivateId(system: string): string {
   return `${system}/deactivate`;
 }
 
+/** Why somebody who only changes role keeps what others lose. */
+export const STAYS_AND_KEEPS = 'the person stays and keeps it';
+
 export function phaseOf(step: { do: Disposition; inflow: boolean }): Phase {
   switch (step.do) {
     case 'transfer':

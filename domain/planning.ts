@@ -27,6 +27,7 @@ import {
   type Plan,
   type PlanStep,
   phaseOf,
+  STAYS_AND_KEEPS,
   withMembershipEdges,
 } from './plan.js';
 import type { Policy } from './policy.js';
@@ -41,6 +42,8 @@ export interface CategoryRule {
   after: readonly string[];
   page: string | null;
   reason: string | null;
+  /** It goes although the person stays. */
+  goesOnRoleChange: boolean;
 }
 
 /** What is known about one system before anything is planned there. */
@@ -186,9 +189,10 @@ function unclassified(system: string, says: string): Finding {
 }
 
 function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, order: Order): PlanStep {
-  // Somebody who stays keeps groups and tokens; only what they own moves.
+  // Somebody who stays keeps groups and tokens, unless the catalog says otherwise; only what they own moves.
   const stays =
     order.mode === 'execute-only' &&
+    !rule.goesOnRoleChange &&
     (rule.do === 'remove' || rule.do === 'revoke' || rule.do === 'clear') &&
     !rule.inflow;
   const disposition = stays ? 'keep' : rule.do;
@@ -204,7 +208,7 @@ function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, ord
     ...NOBODY,
     page: rule.page,
     firesAt: held.firesAt,
-    reason: stays ? 'the person stays and keeps it' : rule.reason,
+    reason: stays ? STAYS_AND_KEEPS : rule.reason,
   };
 }
 

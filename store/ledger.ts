@@ -106,6 +106,8 @@ export interface Ledger {
   changed(offboarding: string): Promise<Record<string, number>>;
   /** Accounts of this human being whose access we changed last by a block, over all their offboardings. */
   blocked(leaver: { id: string; human: string }): Promise<{ system: string; identities: Identities }[]>;
+  /** What the last such change of access kept of this account, over all offboardings; empty = nothing is kept. */
+  keptOf(system: string, did: AccessVerb, user: string): Promise<unknown[]>;
   /** Sums over what is done in one step, every revision of the plan included. */
   totals(offboarding: string, step: string): Promise<StepTotals>;
   /** The before-images that a receipt names, in their order; null for one that was purged. */
@@ -249,6 +251,14 @@ export function ledgerOf(pool: Pool): Ledger {
         system: row.system as string,
         identities: (JSON.parse(row.accounts as string) as Identities[])[0]!,
       }));
+    },
+    async keptOf(system, did, user) {
+      const [last] = await select(
+        `step = $1 and did = $2 and manifest = offboarding and state = 'done' and changed > 0
+           and accounts::json -> 0 -> 'user' ->> 0 = $3 order by at desc limit 1`,
+        [`${system}/${did}`, did, user],
+      );
+      return last?.images ? (await readImages(pool, last.images)).filter(image => image !== null) : [];
     },
     async totals(offboarding, step) {
       const receipts = await select(

@@ -22,6 +22,7 @@ import type { BoundCategory } from './binding.js';
 import { batchHasConsequences, mustStayWithin, type Ours, watch, written } from './elsewhere.js';
 import { databaseSays, refusesItem, sqlState } from './failures.js';
 import { parseTexts, type Transaction } from './session.js';
+import { applySettings } from './settings.js';
 import {
   type Answer,
   type BoundBatch,
@@ -47,6 +48,7 @@ export async function change(
     let intended = false;
     const attempt = (change: (tx: Transaction, batch: BoundBatch) => Promise<Outcome>) =>
       target.session.transaction({ mode: 'write', doing, signal }, async tx => {
+        await applySettings(target, tx);
         const { effect, owners, before } = await change(tx, await asWritten(tx, category, batch));
         mustStayWithin(effect.elsewhere ?? [], {
           system: target.system,
@@ -109,7 +111,7 @@ async function plain(tx: Transaction, c: BoundCategory, batch: BoundBatch): Prom
     const here = changedHereStatement(c, batch);
     keys = (await tx.query<{ keys: string }>(here.text, here.values))[0]!.keys;
   }
-  return { changed, merged: 0, per_taker: null, keys, before: null, mirrored: [] };
+  return { changed, merged: 0, per_taker: null, keys, before: null, followed: [] };
 }
 
 /** Halves the batch until what the database refuses stands alone. */
@@ -171,12 +173,16 @@ async function attempt(
 type Attempted = Answer & { elsewhere: Elsewhere[] };
 
 /** The rows that the statement named. */
-function ours(c: BoundCategory, batch: BoundBatch, { changed, merged, mirrored }: Answer): Ours[] {
+function ours(c: BoundCategory, batch: BoundBatch, { changed, merged, followed }: Answer): Ours[] {
   const { deletes } = written(c, batch.do);
   const deleted = batch.do === 'transfer' ? merged : deletes ? changed : 0;
   return [
     { table: c.table, deleted, changed: changed - deleted },
-    ...c.mirrors.map(({ table }, n) => ({ table, deleted: 0, changed: mirrored[n] ?? 0 })),
+    ...followed.map(({ table: name, does, count }) => ({
+      table: [...c.mirrors, ...c.with].find(one => one.table.name === name)!.table,
+      deleted: does === 'delete' ? count : 0,
+      changed: does === 'change' ? count : 0,
+    })),
   ];
 }
 
@@ -195,7 +201,7 @@ async function speakBeforeCommit(tx: Transaction, c: BoundCategory): Promise<voi
 }
 
 function hasDeferred(c: BoundCategory): boolean {
-  return [c.table, ...c.mirrors.map(m => m.table)].some(table => table.hasDeferred);
+  return [c.table, ...[...c.mirrors, ...c.with].map(m => m.table)].some(table => table.hasDeferred);
 }
 
 /**

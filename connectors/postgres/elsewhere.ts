@@ -35,7 +35,8 @@ export function batchHasConsequences(c: BoundCategory, does: Batch['do']): boole
   const { deletes, columns } = written(c, does);
   return (
     hasConsequences(c.table, deletes, columns) ||
-    c.mirrors.some(({ table, owner }) => hasConsequences(table, deletes, [owner.name]))
+    c.mirrors.some(({ table, owner, unique }) => hasConsequences(table, unique !== null, [owner.name])) ||
+    (deletes && c.with.some(({ table }) => hasConsequences(table, true, [])))
   );
 }
 

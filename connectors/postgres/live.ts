@@ -57,6 +57,7 @@ export interface LiveTable {
   hasDeferred: boolean;
   rowSecurity: boolean;
   mayDelete: boolean;
+  mayInsert: boolean;
   /** By the database's own statistics; negative where there are none. */
   rows: number;
   /** Columns that come first in an index over all rows. */
@@ -85,6 +86,7 @@ interface FoundTable {
   deferred: boolean;
   row_security: boolean;
   may_delete: boolean;
+  may_insert: boolean;
   rows: number;
   leads: string[] | null;
   utf8: boolean;
@@ -126,6 +128,7 @@ SELECT w.schema || '.' || w.name AS name, c.oid::text AS oid, c.relkind::text AS
          OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE (k.conrelid = ANY (family.oids) OR busy.anywhere) AND k.condeferrable) AS deferred,
        coalesce(pg_catalog.row_security_active(c.oid), false) AS row_security,
        coalesce(pg_catalog.has_table_privilege(c.oid, 'DELETE'), false) AS may_delete,
+       coalesce(pg_catalog.has_any_column_privilege(c.oid, 'INSERT'), false) AS may_insert,
        coalesce(c.reltuples, 0)::float8 AS rows, pg_catalog.getdatabaseencoding() = 'UTF8' AS utf8,
        (SELECT json_agg(DISTINCT a.attname) FROM pg_catalog.pg_index i
           JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid AND x.relam = 403
@@ -247,6 +250,7 @@ function toTable(t: FoundTable, oid: string): LiveTable {
     hasDeferred: t.deferred,
     rowSecurity: t.row_security,
     mayDelete: t.may_delete,
+    mayInsert: t.may_insert,
     rows: t.rows,
     leads: t.leads ?? [],
   };
