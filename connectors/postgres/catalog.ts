@@ -141,6 +141,11 @@ const category = z.strictObject({
    */
   unique: z.array(column).optional(),
   /**
+   * With `unique`: columns of which the stronger value outlives a merge, and their values, the strongest
+   * first. A team keeps its captain where both were in it.
+   */
+  survives: z.record(column, z.array(z.union([z.string(), z.number(), z.boolean()])).min(1)).default({}),
+  /**
    * For `remove` and `revoke`: columns to set instead of deleting the row. For `clear`: instead of NULL in
    * the owner column.
    */

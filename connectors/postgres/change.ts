@@ -53,7 +53,7 @@ export async function change(
         mustStayWithin(effect.elsewhere ?? [], {
           system: target.system,
           subject: `the change of ${work.count} items of ${category.name}`,
-          cascades: category.spec.cascades,
+          cascades: allowedBesides(category),
           bounds: work.besides,
         });
         intended = true;
@@ -161,12 +161,20 @@ async function attempt(
   mustBeOneRowPerKey(c, batch, answer!.changed);
   await speakBeforeCommit(tx, c);
   const elsewhere = watched ? await watched(ours(c, batch, answer!)) : [];
+  const survived = c.survives.length > 0 ? answer!.followed.filter(one => one.table === c.table.name) : [];
+  elsewhere.push(...survived.filter(one => one.count > 0));
   if (c.table.hasTriggers && answer!.changed > 0) {
     const verify = verifyStatement(c, batch, answer!.keys ?? '{}');
     const [{ wrong } = { wrong: 0 }] = await tx.query<{ wrong: number }>(verify.text, verify.values);
     if (wrong > 0) throw new Rewritten();
   }
   return { ...answer!, elsewhere };
+}
+
+/** What the catalog lets a batch do besides: what it says, and that the stronger value survives a merge. */
+export function allowedBesides(c: BoundCategory): BoundCategory['spec']['cascades'] {
+  const survives = c.survives.length > 0 ? [{ table: c.table.name, does: 'change' as const }] : [];
+  return [...c.spec.cascades, ...survives];
 }
 
 /** An answer, and what happened to rows that nobody had named. */
@@ -179,7 +187,7 @@ function ours(c: BoundCategory, batch: BoundBatch, { changed, merged, followed }
   return [
     { table: c.table, deleted, changed: changed - deleted },
     ...followed.map(({ table: name, does, count }) => ({
-      table: [...c.mirrors, ...c.with].find(one => one.table.name === name)!.table,
+      table: [c, ...c.mirrors, ...c.with].find(one => one.table.name === name)!.table,
       deleted: does === 'delete' ? count : 0,
       changed: does === 'change' ? count : 0,
     })),

@@ -29,6 +29,22 @@ export interface LiveColumn {
   mayUpdate: boolean;
 }
 
+/** A unique index or an exclusion constraint, with its parts as PostgreSQL compares them. */
+export interface Exclusive {
+  parts: {
+    /** Null where the part is an expression. */
+    column: string | null;
+    expression: string;
+    /** The operator that no two rows may fulfil in all parts, and ` COLLATE ...` where the index has one. */
+    equals: string;
+    collate: string;
+  }[];
+  /** Which rows are in it at all; null = all. */
+  where: string | null;
+  /** Do two NULLs collide? */
+  nullsTogether: boolean;
+}
+
 export interface LiveTable {
   /** As in the catalog: `schema.table`. */
   name: string;
@@ -37,6 +53,7 @@ export interface LiveTable {
   columns: Map<string, LiveColumn>;
   /** Column sets of valid unique indexes; `where` is the predicate of a partial one. */
   unique: { columns: string[]; where: string | null }[];
+  exclusive: Exclusive[];
   /**
    * Triggers of the application on INSERT, UPDATE or DELETE of rows, here or in a partition or child; their
    * work is checked by reading.
@@ -92,6 +109,16 @@ interface FoundTable {
   utf8: boolean;
   columns: FoundColumn[];
   unique: { columns: (string | null)[]; where: string | null }[];
+  exclusive: (Pick<Exclusive, 'where' | 'nullsTogether'> & {
+    parts: {
+      column: string | null;
+      expression: string;
+      operator: string;
+      schema: string;
+      collation: string | null;
+      of: string | null;
+    }[];
+  })[];
 }
 
 interface FoundColumn {
@@ -135,7 +162,7 @@ SELECT w.schema || '.' || w.name AS name, c.oid::text AS oid, c.relkind::text AS
           JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
          WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL) AS leads,
        coalesce(cols.list, '[]') AS columns,
-       coalesce(uniques.list, '[]') AS unique
+       coalesce(uniques.list, '[]') AS unique, coalesce(exclusives.list, '[]') AS exclusive
   FROM unnest($1::text[], $2::text[]) AS w(schema, name)
   LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
   LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -189,7 +216,30 @@ SELECT w.schema || '.' || w.name AS name, c.oid::text AS oid, c.relkind::text AS
                            LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.n AND k.n <> 0),
              'where', pg_catalog.pg_get_expr(i.indpred, i.indrelid))) AS list
       FROM pg_catalog.pg_index i
-     WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid) AS uniques ON true`;
+     WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid) AS uniques ON true
+  LEFT JOIN LATERAL (
+    SELECT json_agg(json_build_object(
+             'where', pg_catalog.pg_get_expr(i.indpred, i.indrelid),
+             -- Since PostgreSQL 15.
+             'nullsTogether', coalesce(to_jsonb(i) ->> 'indnullsnotdistinct', 'false')::boolean,
+             'parts', (SELECT json_agg(json_build_object(
+                                'column', a.attname, 'expression', pg_catalog.pg_get_indexdef(i.indexrelid, k.at, false),
+                                'operator', o.oprname, 'schema', s.nspname, 'collation', l.collname, 'of', ln.nspname) ORDER BY k.at)
+                         FROM generate_series(1, i.indnkeyatts::int) AS k(at)
+                         JOIN pg_catalog.pg_opclass oc ON oc.oid = i.indclass[k.at - 1]
+                         JOIN pg_catalog.pg_operator o ON o.oid = coalesce(
+                           (x.conexclop)[k.at],
+                           (SELECT ao.amopopr FROM pg_catalog.pg_amop ao
+                             WHERE ao.amopfamily = oc.opcfamily AND ao.amoplefttype = oc.opcintype
+                               AND ao.amoprighttype = oc.opcintype AND ao.amopstrategy = 3))
+                         JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace
+                         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[k.at - 1] AND a.attnum <> 0
+                         LEFT JOIN pg_catalog.pg_collation l ON l.oid = i.indcollation[k.at - 1]
+                         LEFT JOIN pg_catalog.pg_namespace ln ON ln.oid = l.collnamespace))
+             ORDER BY i.indexrelid) AS list
+      FROM pg_catalog.pg_index i
+      LEFT JOIN pg_catalog.pg_constraint x ON x.conindid = i.indexrelid AND x.conrelid = c.oid AND x.conexclop IS NOT NULL
+     WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion) AND i.indisvalid) AS exclusives ON true`;
 
 /**
  * Reads the live shape of `tables` (`schema.table`). Tables that do not exist are simply not in the result.
@@ -242,6 +292,15 @@ function toTable(t: FoundTable, oid: string): LiveTable {
     unique: t.unique
       .filter(u => !u.columns.includes(null))
       .map(u => ({ columns: u.columns as string[], where: u.where })),
+    exclusive: t.exclusive.map(({ parts, ...one }) => ({
+      ...one,
+      parts: parts.map(({ column, expression, operator, schema, collation, of }) => ({
+        column,
+        expression,
+        equals: `OPERATOR(${quote(schema)}.${operator})`,
+        collate: collation === null || of === null ? '' : ` COLLATE ${quote(of)}.${quote(collation)}`,
+      })),
+    })),
     hasTriggers: t.triggers,
     rules: { delete: t.rule_delete, update: t.rule_update ?? [] },
     partitionedBy: t.parted_by ?? [],

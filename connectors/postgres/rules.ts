@@ -66,6 +66,11 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
       `rows stay with the leaver after this set: say with when which rows still count, or set ${spec.owner.column} too`,
     );
   }
+  if (Object.keys(spec.survives).length > 0 && !spec.unique)
+    report(at('survives'), 'it says what outlives a merge, and without unique nothing is merged');
+  for (const column of Object.keys(spec.survives))
+    if ([spec.owner.column, ...spec.key, ...(spec.unique ?? [])].includes(column))
+      report(at('survives', column), `${column} says which rows are merged: it is the same in both`);
   reserved(spec, report, at);
   secrets(spec, report, at);
 }
