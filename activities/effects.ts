@@ -222,6 +222,13 @@ export async function switchAccounts(deps: Deps, input: SwitchInput, proving?: P
   return switched;
 }
 
+/** What the change that this one takes back kept of the account. */
+async function keptBy(deps: Deps, system: string, verb: AccessVerb, { identities }: Account) {
+  const [user] = identities.user ?? [];
+  const undone = verb === 'unblock' ? 'block' : verb === 'reactivate' ? 'deactivate' : null;
+  return undone && user !== undefined ? deps.store.ledger.keptOf(system, undone, user) : undefined;
+}
+
 /** True where it was changed, now or by an earlier attempt. */
 async function switchAccount(
   deps: Deps,
@@ -235,7 +242,9 @@ async function switchAccount(
   const before = earlier && (await settle(deps, connector, earlier));
   if (before !== null) return before > 0;
   const done: Mark[] = [];
-  const { changed } = await perform(deps, connector, { kind: 'access', verb, account }, place, done, proving);
+  const undoes = await keptBy(deps, system, verb, account);
+  const work: Work = { kind: 'access', verb, account, ...(undoes && { undoes }) };
+  const { changed } = await perform(deps, connector, work, place, done, proving);
   await deps.store.ledger.done(place, done);
   return changed > 0;
 }

@@ -7,8 +7,9 @@
  * `HandoverFailure` and nothing else (an abort through `signal` surfaces as the signal's reason, and what a
  * witness throws as it is).
  */
+import type { Consequence } from '../domain/consequences.js';
 import type { Covered } from '../domain/coverage.js';
-import type { AccessVerb, Done, Fate, Intended, Intent, Undoing, Work } from '../domain/effect.js';
+import type { AccessVerb, Batch, Done, Fate, Intended, Intent, Undoing, Work } from '../domain/effect.js';
 import type { KeySpan, Keys } from '../domain/keys.js';
 import type {
   Account,
@@ -26,7 +27,7 @@ export interface Connector
   extends Facts,
     Reader,
     Effects,
-    Partial<Loads & Eligibility & Search & Check & Coverage> {
+    Partial<Loads & Eligibility & Search & Check & Coverage & Consequences> {
   /** Where the system says who people are. */
   readonly directory?: Directory;
   close(): Promise<void>;
@@ -75,6 +76,8 @@ export interface CategoryFacts {
   queues: Record<string, string>;
   /** True when an item may be left without an owner. */
   mayBeUnassigned: boolean;
+  /** True when it goes although the person stays: what is removed, revoked or cleared. */
+  goesOnRoleChange: boolean;
   /** Which identity of an account the owner column holds. */
   identity: string;
   /** Reason that a `keep` or `acknowledge` category gives. */
@@ -309,4 +312,21 @@ export interface Coverage {
    * than that is looked at again.
    */
   coverage(signal?: AbortSignal, withinMs?: number): Promise<Covered>;
+}
+
+/** Work of a plan, as far as it matters for what it does besides. */
+export type Foreseen =
+  | { kind: 'batch'; category: string; do: Batch['do']; takers: readonly (string | null)[] }
+  | { kind: 'access'; verb: AccessVerb };
+
+export interface Consequences {
+  /**
+   * What each of `works`, done to everything that the accounts hold, would delete or change besides; in their
+   * order. Asked once for a plan, of all of its works there: what one of them names, the others do not find.
+   */
+  foresee(
+    accounts: readonly Account[],
+    works: readonly Foreseen[],
+    signal?: AbortSignal,
+  ): Promise<Consequence[][]>;
 }

@@ -2,6 +2,7 @@
  * What stays with the leaver, and who accepted that. Whatever is said at an end counts all of it in the same
  * sentence, and "nothing is left" is said of nothing else.
  */
+import { STAYS_AND_KEEPS } from './plan.js';
 import { isWaived, type Run } from './run.js';
 import { items } from './words.js';
 
@@ -60,7 +61,14 @@ export function staysInWords(run: Run): string | null {
   const parts = [
     said(of('skipped'), stay => `skipped, approved by ${names(stay)}`),
     said(of('acknowledged'), stay => `acknowledged by ${names(stay)}`),
-    said(of('kept'), () => 'kept as the approved plan says'),
+    said(
+      of('kept').filter(({ why }) => why === STAYS_AND_KEEPS),
+      () => 'kept because the person stays',
+    ),
+    said(
+      of('kept').filter(({ why }) => why !== STAYS_AND_KEEPS),
+      () => 'kept as the approved plan says',
+    ),
   ].filter(Boolean);
   return parts.length > 0 ? parts.join('; ') : null;
 }

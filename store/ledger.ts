@@ -3,6 +3,7 @@
  * the target's connector can find out what became of it, and as done or aborted when that is known. So a lost
  * answer is settled, not guessed; and nothing that was ever intended is forgotten.
  */
+import type { Elsewhere } from '../domain/consequences.js';
 import {
   type AccessVerb,
   type Batch,
@@ -105,13 +106,15 @@ export interface Ledger {
   changed(offboarding: string): Promise<Record<string, number>>;
   /** Accounts of this human being whose access we changed last by a block, over all their offboardings. */
   blocked(leaver: { id: string; human: string }): Promise<{ system: string; identities: Identities }[]>;
+  /** What the last such change of access kept of this account, over all offboardings; empty = nothing is kept. */
+  keptOf(system: string, did: AccessVerb, user: string): Promise<unknown[]>;
   /** Sums over what is done in one step, every revision of the plan included. */
   totals(offboarding: string, step: string): Promise<StepTotals>;
   /** The before-images that a receipt names, in their order; null for one that was purged. */
   before(images: string): Promise<unknown[]>;
 }
 
-const EFFECT = 'changed, merged, per_taker, owners, owner_of, exceptions, before_images, digest';
+const EFFECT = 'changed, merged, per_taker, owners, owner_of, exceptions, elsewhere, before_images, digest';
 
 export function ledgerOf(pool: Pool): Ledger {
   const select = async (where: string, values: unknown[]): Promise<Receipt[]> =>
@@ -130,14 +133,14 @@ export function ledgerOf(pool: Pool): Ledger {
                receipt as (
                  insert into handover.receipts
                    (offboarding, manifest, step, page, part, state, first, count, did, accounts, takers, mark, ${EFFECT})
-                 select $1, $4, $5, $6, $7, 'intended', $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21
+                 select $1, $4, $5, $6, $7, 'intended', $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22
                    from head
                  on conflict (manifest, step, page, part, aborted) do nothing
                  returning before_images),
                images as (
                  insert into handover.before_images (images, n, digest, salt, body)
                  select before_images, n, digest, salt, body
-                   from receipt, unnest($22::text[], $23::text[], $24::text[]) with ordinality as row (digest, salt, body, n))
+                   from receipt, unnest($23::text[], $24::text[], $25::text[]) with ordinality as row (digest, salt, body, n))
                select from receipt`,
         values: [
           receipt.offboarding,
@@ -197,7 +200,7 @@ export function ledgerOf(pool: Pool): Ledger {
         if (!stored) return;
         await pool.query(
           `update handover.receipts
-              set state = 'done', sure = $6, (${EFFECT}) = row ($7, $8, $9, $10, $11, $12, $13, $14)
+              set state = 'done', sure = $6, (${EFFECT}) = row ($7, $8, $9, $10, $11, $12, $13, $14, $15)
             where ${which}`,
           [...id, ...effectColumns(stored, ending.effect, stored.images)],
         );
@@ -248,6 +251,14 @@ export function ledgerOf(pool: Pool): Ledger {
         system: row.system as string,
         identities: (JSON.parse(row.accounts as string) as Identities[])[0]!,
       }));
+    },
+    async keptOf(system, did, user) {
+      const [last] = await select(
+        `step = $1 and did = $2 and manifest = offboarding and state = 'done' and changed > 0
+           and accounts::json -> 0 -> 'user' ->> 0 = $3 order by at desc limit 1`,
+        [`${system}/${did}`, did, user],
+      );
+      return last?.images ? (await readImages(pool, last.images)).filter(image => image !== null) : [];
     },
     async totals(offboarding, step) {
       const receipts = await select(
@@ -358,6 +369,7 @@ export function receiptDigest(
       values,
       perKey && numbersOf(perKey),
       effect?.exceptions ?? [],
+      effect?.elsewhere ?? [],
       images,
     ]),
   );
@@ -376,9 +388,15 @@ function effectColumns(
     receipt.owners.values,
     receipt.owners.perKey,
     canonicalJson(effect?.exceptions ?? []),
+    canonicalJson(effect?.elsewhere ?? []),
     images,
     receiptDigest(receipt, effect, images),
   ];
+}
+
+function besides(elsewhere: string): Pick<Effect, 'elsewhere'> {
+  const rows = JSON.parse(elsewhere) as Elsewhere[];
+  return rows.length > 0 ? { elsewhere: rows } : {};
 }
 
 function receiptOf(row: Record<string, unknown>): Receipt {
@@ -406,6 +424,7 @@ function receiptOf(row: Record<string, unknown>): Receipt {
             merged: row.merged as number,
             perTaker: row.per_taker as number[],
             exceptions: JSON.parse(row.exceptions as string) as ItemException[],
+            ...besides(row.elsewhere as string),
           },
     images: row.before_images as string | null,
     digest: row.digest as string,

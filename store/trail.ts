@@ -42,6 +42,7 @@ export interface ReceiptRow {
   owners: (string | null)[];
   owner_of: number[] | null;
   exceptions: string;
+  elsewhere: string;
   before_images: string | null;
   digest: string;
   at: string;
@@ -171,7 +172,7 @@ export interface Trail {
 }
 
 const RECEIPT = `r.offboarding::text, r.manifest::text, r.step, r.page, r.part, r.state, r.sure, r.first, r.count, r.did, r.accounts,
-                 r.takers, r.mark, r.changed, r.merged, r.per_taker, r.owners, r.owner_of, r.exceptions, r.before_images, r.digest, r.at`;
+                 r.takers, r.mark, r.changed, r.merged, r.per_taker, r.owners, r.owner_of, r.exceptions, r.elsewhere, r.before_images, r.digest, r.at`;
 
 /**
  * Pages that may name the key in parameter $1 ($3: the same as a number, or null), without reading their

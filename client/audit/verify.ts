@@ -7,6 +7,7 @@
  * chain; catalogs on the digests that plans name; sets of overrides on those that requests name; manifest pages on their digests and the plan's counts;
  * receipts on their digests and the chain's last entry; the certificate on the history's result.
  */
+import type { Elsewhere } from '../../domain/consequences.js';
 import type { Identities, ItemException } from '../../domain/model.js';
 import { nameOf } from '../../store/before-images.js';
 import { sha256 } from '../../store/digest.js';
@@ -296,7 +297,8 @@ function digestOf(row: ReceiptRow): string | null {
     const owners = { values: row.owners, perKey: row.owner_of && sharesOf(row.owner_of) };
     const exceptions = JSON.parse(row.exceptions) as ItemException[];
     const accounts = JSON.parse(row.accounts) as Identities[];
-    const effect = { changed: changed ?? 0, merged, perTaker: row.per_taker, exceptions };
+    const elsewhere = JSON.parse(row.elsewhere) as Elsewhere[];
+    const effect = { changed: changed ?? 0, merged, perTaker: row.per_taker, exceptions, elsewhere };
     const did = row.did as Receipt['did'];
     const receipt = {
       offboarding,

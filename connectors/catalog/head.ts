@@ -53,6 +53,8 @@ export const categoryShape = <F extends z.ZodType<string>>(field: F) => ({
   queues: z.record(name, z.union([z.string(), z.number()])).default({}),
   /** May an item be left without an owner? */
   unassigned: z.boolean().default(false),
+  /** What becomes of `remove`, `revoke` and `clear` where the person stays: they keep it, or it goes as well. */
+  on_role_change: z.enum(['keep', 'remove']).optional(),
   reason: z.string().optional(),
 });
 
@@ -123,6 +125,7 @@ export function commonFacts(category: string, spec: CategoryHead): Omit<Category
     attributes: Object.keys(spec.attributes),
     queues: Object.fromEntries(Object.entries(spec.queues).map(([queue, value]) => [queue, String(value)])),
     mayBeUnassigned: spec.unassigned,
+    goesOnRoleChange: spec.on_role_change === 'remove',
     reason: spec.reason ?? null,
   };
 }

@@ -29,6 +29,7 @@ function category(catalog: Head, name: string, spec: CategoryHead, report: Repor
     unassigned: spec.unassigned || undefined,
     queues: Object.keys(spec.queues).length > 0 || undefined,
   });
+  onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { on_role_change: spec.on_role_change });
   if (spec.do === 'keep' && !spec.reason)
     report(at(), 'keep needs a reason: why these items stay with the leaver');
   for (const [path, field] of shownFields(spec)) {

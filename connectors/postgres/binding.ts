@@ -10,9 +10,10 @@ import type { CatalogFile, KeyPath } from '../catalog/loaded.js';
 import { didYouMean } from '../catalog/nearest.js';
 import type { Problem } from '../connector.js';
 import type { Catalog, CategorySpec } from './catalog.js';
+import { exclusivesOf } from './collide.js';
 import { foldSql } from './fold.js';
 import { type KeyShape, keyShape } from './keys.js';
-import type { LiveColumn, LiveSchema, LiveTable } from './live.js';
+import type { Exclusive, LiveColumn, LiveSchema, LiveTable } from './live.js';
 import { aliasOf, type Placeholders, quote, quoteTable } from './names.js';
 
 /** A value of `touch` or `set`: `$now`, `$null`, or bound as it stands. */
@@ -21,11 +22,25 @@ export interface SetColumn {
   value: string | number | boolean;
 }
 
-export interface BoundMirror {
+/** Rows of another table that belong to a row of the category. */
+export interface BoundLink {
   table: LiveTable;
-  owner: LiveColumn;
-  /** Column of the mirror → column of the category's table. */
+  /** Column there → column of the category's table. */
   join: [there: LiveColumn, here: LiveColumn][];
+  /** Both tables under their bare names. */
+  when: string | undefined;
+}
+
+export interface BoundMirror extends BoundLink {
+  owner: LiveColumn;
+  /** Columns that may stand beside an owner only once. */
+  unique: LiveColumn[] | null;
+  image: LiveColumn[];
+}
+
+export interface BoundAlong extends BoundLink {
+  image: LiveColumn[];
+  secret: string[];
 }
 
 export interface BoundCategory {
@@ -49,9 +64,13 @@ export interface BoundCategory {
   touch: SetColumn[];
   set: SetColumn[] | null;
   mirrors: BoundMirror[];
+  /** What is deleted together with a row. */
+  with: BoundAlong[];
   unique: LiveColumn[] | null;
-  /** Predicate of the unique index behind `unique`, where it is a partial one: only rows in it collide. */
-  uniqueWhere: string | null;
+  /** What `unique` stands for: indexes that do not allow two such rows. */
+  exclusive: Exclusive[];
+  /** What outlives a merge: of a column, its values, the strongest first. */
+  survives: [column: LiveColumn, values: string[]][];
   /** Columns of a before-image: all but secret and generated ones. */
   image: LiveColumn[];
 }
@@ -152,17 +171,23 @@ export class Binder {
       link: linkFields(spec.link).map(c => this.column(table, c, at('link'))),
       touch: this.#assignments(table, spec.touch, at('touch')),
       set: spec.set ? this.#assignments(table, spec.set, at('set')) : null,
+      survives: Object.entries(spec.survives).map(
+        ([name, ranks]) => [this.column(table, name, at('survives', name)), ranks.map(String)] as const,
+      ),
       unique: spec.unique?.map((c, i) => this.column(table, c, at('unique', i))) ?? null,
       mirrors: spec.mirrors.map((mirror, i) => {
-        const other = this.table(mirror.table, at('mirrors', i, 'table'));
+        const link = this.#link(table, mirror, at('mirrors', i));
         return {
-          table: other,
-          owner: this.column(other, mirror.owner, at('mirrors', i, 'owner')),
-          join: Object.entries(mirror.join).map(([there, here]) => {
-            const path = at('mirrors', i, 'join', there);
-            return [this.column(other, there, path), this.column(table, here, path)] as const;
-          }),
+          ...link,
+          owner: this.column(link.table, mirror.owner, at('mirrors', i, 'owner')),
+          unique:
+            mirror.unique?.map((c, n) => this.column(link.table, c, at('mirrors', i, 'unique', n))) ?? null,
         };
+      }),
+      with: spec.with.map((along, i) => {
+        for (const [n, secret] of along.secret.entries())
+          this.column(this.schema.tables.get(along.table) ?? null, secret, at('with', i, 'secret', n));
+        return { ...this.#link(table, along, at('with', i), along.secret), secret: along.secret };
       }),
     };
     for (const [i, secret] of spec.secret.entries()) this.column(table, secret, at('secret', i));
@@ -179,12 +204,31 @@ export class Binder {
       ...this.#foldOfOwner(spec, owner),
       ...(rest as Pick<
         BoundCategory,
-        'label' | 'firesAt' | 'version' | 'link' | 'touch' | 'set' | 'unique' | 'mirrors'
+        'label' | 'firesAt' | 'version' | 'link' | 'touch' | 'set' | 'unique' | 'mirrors' | 'with'
       > & {
         attributes: [string, LiveColumn][];
+        survives: [LiveColumn, string[]][];
       }),
-      uniqueWhere: spec.unique ? predicateOf(table, [spec.owner.column, ...spec.unique]) : null,
-      image: [...table.columns.values()].filter(c => !c.generated && !spec.secret.includes(c.name)),
+      exclusive: spec.unique ? exclusivesOf(table, spec.owner.column, spec.unique) : [],
+      image: imageColumns(table, spec.secret),
+    };
+  }
+
+  #link(
+    table: LiveTable | null,
+    link: { table: string; join: Record<string, string>; when?: string | undefined },
+    at: KeyPath,
+    secret: readonly string[] = [],
+  ) {
+    const other = this.table(link.table, [...at, 'table']);
+    return {
+      table: other,
+      join: Object.entries(link.join).map(([there, here]) => {
+        const path = [...at, 'join', there];
+        return [this.column(other, there, path), this.column(table, here, path)] as const;
+      }),
+      when: link.when,
+      image: imageColumns(other, secret),
     };
   }
 
@@ -315,13 +359,9 @@ function isEmail({ people }: Catalog, name: string, spec: Catalog['identities'][
   return /e_?mail/.test(name) || addresses.some(one => one.table === table && one.column === column);
 }
 
-function predicateOf(table: LiveTable, columns: string[]): string | null {
-  const indexes = table.unique.filter(u => sameSet(u.columns, columns));
-  return indexes.some(u => u.where === null) ? null : (indexes[0]?.where ?? null);
+function imageColumns(table: LiveTable | null, secret: readonly string[]): LiveColumn[] {
+  return [...(table?.columns.values() ?? [])].filter(c => !c.generated && !secret.includes(c.name));
 }
-
-export const sameSet = (a: string[], b: string[]): boolean =>
-  a.length === b.length && a.every(x => b.includes(x));
 
 type Owned = Pick<BoundCategory, 'alias' | 'owner' | 'fold'>;
 

@@ -82,13 +82,38 @@ const identity = z.union([
   z.strictObject({ table, key: column, person: column, when: condition.optional(), fold: fold.optional() }),
 ]);
 
-const mirror = z.strictObject({
+/** Rows of another table that belong to a row of the category: by columns that are equal, a condition, or both. */
+const linked = {
   table,
+  /** Column there → column of the category's table that it equals. */
+  join: z.record(column, column).default({}),
+  /** Both tables under their bare names; a third one may stand between them. */
+  when: condition.optional(),
+};
+
+const mirror = z.strictObject({
+  ...linked,
   /** The owner column there. */
   owner: column,
-  /** Column there → column of the category's table that it equals. */
-  join: z.record(column, column),
+  /**
+   * Other columns there that may stand beside an owner only once: where the successor has such a row, the
+   * leaver's is deleted.
+   */
+  unique: z.array(column).min(1).optional(),
 });
+
+/** Rows that are deleted together with a row of the category. */
+const alongside = z.strictObject({
+  ...linked,
+  /** Columns that nobody keeps: what had them cannot be made again. */
+  secret: z.array(column).default([]),
+});
+
+/**
+ * Rows of other tables that may be deleted or changed along with what is named: by rules of foreign keys and
+ * by triggers. What is not in here is not done where the schema says that it would be.
+ */
+const cascades = z.array(z.strictObject({ table, does: z.enum(['delete', 'change']) })).default([]);
 
 const category = z.strictObject({
   ...categoryShape(column),
@@ -109,26 +134,54 @@ const category = z.strictObject({
   successor_must: condition.optional(),
   successor_must_says: z.string().optional(),
   mirrors: z.array(mirror).default([]),
+  with: z.array(alongside).default([]),
   /**
    * Other columns of a unique index: where the successor already has such a row, ours is removed instead of
    * moved.
    */
   unique: z.array(column).optional(),
   /**
+   * With `unique`: columns of which the stronger value outlives a merge, and their values, the strongest
+   * first. A team keeps its captain where both were in it.
+   */
+  survives: z.record(column, z.array(z.union([z.string(), z.number(), z.boolean()])).min(1)).default({}),
+  /**
    * For `remove` and `revoke`: columns to set instead of deleting the row. For `clear`: instead of NULL in
    * the owner column.
    */
   set: values.optional(),
+  cascades,
 });
 
-/** Columns to set on the person's row, and the condition that proves it. */
+/** Rows of another table that name the person in `column`, as an identity of theirs. */
+const theirRows = { table, column, identity: name.default('user'), when: condition.optional() };
+
+/** Columns to set on the person's row, what else says the same elsewhere, and the condition that proves it. */
 const switchShape = {
-  set: values,
+  set: values.default({}),
   /** True on the person's row afterwards. */
   verify: condition,
-  /** Rows to delete in the same transaction (sessions). Table → column that holds an identity. */
-  also_delete: z.array(z.strictObject({ table, column, identity: name.default('user') })).default([]),
+  /** Rows of another table to change in the same transaction. */
+  also_set: z.array(z.strictObject({ ...theirRows, set: values })).default([]),
+  /** Rows to be there afterwards (a group of those who are off); `$user` is the key of the person. */
+  also_insert: z.array(z.strictObject({ table, values })).default([]),
+  /**
+   * Rows to delete in the same transaction. Sessions and the like hold secrets and are only counted; `kept`
+   * rows (a membership that lets people in) are kept as they were, and can be put back.
+   */
+  also_delete: z.array(z.strictObject({ ...theirRows, kept: z.boolean().default(false) })).default([]),
+  /** For `unblock` and `reactivate`: everything goes back to what it was; `set` is for where nobody kept that. */
+  restore: z.boolean().default(false),
+  cascades,
 };
+
+/** Settings of the application's own have a dot in their names; PostgreSQL's, which change how it works, have none. */
+const setting = z
+  .string()
+  .regex(
+    /^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+$/,
+    'allowed are settings of the application, like app.user',
+  );
 
 export const catalogSchema = z.strictObject({
   ...headShape('postgres'),
@@ -138,6 +191,8 @@ export const catalogSchema = z.strictObject({
       lock_timeout: duration.default('5s'),
     })
     .prefault({}),
+  /** What the application's triggers want to be told, for as long as a transaction that writes. */
+  settings: z.record(setting, z.union([z.string(), z.number(), z.boolean()])).default({}),
   absence,
   people,
   identities: z.record(name, identity).default({}),

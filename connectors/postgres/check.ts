@@ -3,16 +3,19 @@
  * nothing, conditions, rights that are missing. Run by `handover check` and before a plan is made; an empty
  * list means that the catalog can be used.
  */
+import { HandoverFailure } from '../../domain/failure.js';
 import type { KeyPath } from '../catalog/loaded.js';
 import type { Problem } from '../connector.js';
-import { type Binder, type BoundCategory, type BoundPeople, sameSet } from './binding.js';
+import { hangsOnRow } from './alongside.js';
+import type { Binder, BoundAlong, BoundCategory, BoundMirror, BoundPeople } from './binding.js';
 import type { CategorySpec } from './catalog.js';
 import { checkCondition } from './conditions.js';
 import { toFailure } from './failures.js';
 import type { LiveColumn, LiveTable } from './live.js';
-import { aliasOf, quote, quoteTable } from './names.js';
+import { aliasOf, quote, quoteTable, successorBeside } from './names.js';
 import { conditionsOf, switchesOf } from './rules.js';
 import type { Transaction } from './session.js';
+import { applySettings } from './settings.js';
 import type { Target } from './target.js';
 
 export async function check(target: Target, signal?: AbortSignal): Promise<Problem[]> {
@@ -36,6 +39,7 @@ export async function check(target: Target, signal?: AbortSignal): Promise<Probl
   await target.session.transaction({ mode: 'read', doing: 'checking conditions', signal }, tx =>
     checkConditions(target, tx, binder),
   );
+  await checkSettings(target, binder, signal);
   const seen = new Set<string>();
   return binder.problems
     .filter(p => !seen.has(p.where + p.message) && seen.add(p.where + p.message))
@@ -82,10 +86,7 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
       at('version'),
       `${spec.table}.${spec.version} is of type ${c.version.shownType}, a whole number is needed`,
     );
-  if (
-    c.unique &&
-    !c.table.unique.some(u => sameSet(u.columns, [spec.owner.column, ...(spec.unique ?? [])]))
-  ) {
+  if (c.unique && c.exclusive.length === 0) {
     binder.report(
       at('unique'),
       `${spec.table} has no unique index over ${[spec.owner.column, ...(spec.unique ?? [])].join(', ')}: name the other columns of the index that contains ${spec.owner.column}`,
@@ -98,6 +99,11 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
       ...mirror.join.map(([there]) => there),
     ]);
     updatable(binder, mirror.table, at('mirrors', i, 'owner'), [mirror.owner]);
+    if (mirror.unique || (c.unique && hangsOnRow(c, mirror))) deletable(binder, mirror, at('mirrors', i));
+  }
+  for (const [i, along] of c.with.entries()) {
+    writable(binder, along.table, at('with', i, 'table'));
+    deletable(binder, along, at('with', i));
   }
   const shown = [
     c.owner,
@@ -190,6 +196,7 @@ function checkRights(binder: Binder, c: BoundCategory, at: (...keys: (string | n
     ...(spec.do === 'transfer' || (spec.do === 'clear' && !c.set) ? [c.owner] : []),
     ...(c.set ?? []).map(a => a.column),
     ...c.touch.map(t => t.column),
+    ...c.survives.map(([column]) => column),
     c.version,
   ];
   updatable(binder, c.table, at('table'), written);
@@ -201,6 +208,29 @@ function checkSwitches(binder: Binder, people: BoundPeople | null): void {
       writable(binder, people.table, ['people', 'table']);
       const columns = binder.assignments(people.table, spec.set, [name, 'set']).map(a => a.column);
       updatable(binder, people.table, [name, 'set'], columns);
+    }
+    for (const [i, entry] of spec.also_set.entries()) {
+      const path = [name, 'also_set', i];
+      const table = binder.table(entry.table, [...path, 'table']);
+      const column = binder.column(table, entry.column, [...path, 'column']);
+      const set = binder.assignments(table, entry.set, [...path, 'set']).map(a => a.column);
+      if (!table) continue;
+      writable(binder, table, [...path, 'table']);
+      readable(binder, table, [...path, 'table'], [column, ...set]);
+      updatable(binder, table, [...path, 'set'], set);
+    }
+    for (const [i, entry] of spec.also_insert.entries()) {
+      const path = [name, 'also_insert', i];
+      const table = binder.table(entry.table, [...path, 'table']);
+      const columns = binder.assignments(table, entry.values, [...path, 'values']).map(a => a.column);
+      if (!table) continue;
+      writable(binder, table, [...path, 'table']);
+      readable(binder, table, [...path, 'table'], columns);
+      if (!table.mayInsert)
+        binder.report(
+          [...path, 'table'],
+          `our database role lacks INSERT on ${entry.table}: GRANT INSERT ON ${quoteTable(entry.table)}`,
+        );
     }
     for (const [i, entry] of spec.also_delete.entries()) {
       const table = binder.table(entry.table, [name, 'also_delete', i, 'table']);
@@ -217,15 +247,28 @@ function checkSwitches(binder: Binder, people: BoundPeople | null): void {
   }
 }
 
+/** In a transaction of their own: a name that belongs to an extension is refused. */
+async function checkSettings(target: Target, binder: Binder, signal?: AbortSignal): Promise<void> {
+  try {
+    await target.session.transaction({ mode: 'read', doing: 'checking settings', signal }, tx =>
+      applySettings(target, tx),
+    );
+  } catch (error) {
+    if (!(error instanceof HandoverFailure) || error.kind !== 'configuration') throw error;
+    binder.report(['settings'], error.message);
+  }
+}
+
 async function checkConditions(target: Target, tx: Transaction, binder: Binder): Promise<void> {
-  for (const { path, condition, table, successor } of conditionsOf(target.catalog)) {
+  for (const { path, condition, table, successor, beside: other } of conditionsOf(target.catalog)) {
     // Its table is missing: said already, and nothing can be asked about the condition.
-    if (!binder.schema.tables.has(table)) continue;
+    if (![table, ...(other ? [other] : [])].every(name => binder.schema.tables.has(name))) continue;
     const identity = successor && binder.category(successor.category)?.owner;
     if (successor && !identity) continue;
-    const beside =
-      successor && identity
-        ? ` CROSS JOIN (SELECT NULL::${identity.type} AS ${quote(successor.identity)}) AS successor`
+    const beside = other
+      ? ` CROSS JOIN ${quoteTable(other)} AS ${aliasOf(other)}`
+      : successor && identity
+        ? ` CROSS JOIN (SELECT NULL::${identity.type} AS ${quote(successor.identity)}) AS ${successorBeside(aliasOf(table))}`
         : '';
     try {
       const says = await checkCondition(tx, {
@@ -258,6 +301,22 @@ function writable(binder: Binder, table: LiveTable, path: KeyPath): void {
       path,
       `row-level security of ${table.name} hides rows from our database role, so that nothing read there would be complete: use a role with BYPASSRLS or the owner of the table`,
     );
+}
+
+/** Rows of another table that are deleted with those of a category, and kept for an undo. */
+function deletable(binder: Binder, { table, image }: BoundAlong | BoundMirror, path: KeyPath): void {
+  if (!table.mayDelete)
+    binder.report(
+      [...path, 'table'],
+      `our database role lacks DELETE on ${table.name}: GRANT DELETE ON ${quoteTable(table.name)}`,
+    );
+  readable(
+    binder,
+    table,
+    [...path, 'table'],
+    image,
+    'for the before-image (or name the column under secret)',
+  );
 }
 
 function readable(

@@ -29,11 +29,16 @@ export function classifiedIn(catalog: Catalog): Classified {
   }
   for (const spec of Object.values(catalog.categories)) {
     add(spec.table, spec.owner.column, ...Object.values(spec.attributes), ...(spec.unique ?? []));
-    for (const mirror of spec.mirrors) add(mirror.table, mirror.owner, ...Object.keys(mirror.join));
+    for (const mirror of spec.mirrors)
+      add(mirror.table, mirror.owner, ...Object.keys(mirror.join), ...(mirror.unique ?? []));
+    // Who stands in a row that goes with another goes with it.
+    for (const along of spec.with) add(along.table, ...Object.keys(along.join));
   }
   for (const [, spec] of switchesOf(catalog)) {
     add(people.table, ...Object.keys(spec.set));
-    for (const entry of spec.also_delete) add(entry.table, entry.column);
+    for (const entry of [...spec.also_delete, ...spec.also_set]) add(entry.table, entry.column);
+    for (const { table, set } of spec.also_set) add(table, ...Object.keys(set));
+    for (const { table, values } of spec.also_insert) add(table, ...Object.keys(values));
   }
   return {
     used,

@@ -4,7 +4,7 @@ import type { Account, ItemKey } from '../../domain/model.js';
 import type { Item, ItemPage } from '../connector.js';
 import { andWhen, type BoundCategory, ownedBy, ownedByAny } from './binding.js';
 import { isoTime } from './inventory.js';
-import { escapeLike, Placeholders, quote } from './names.js';
+import { escapeLike, Placeholders, quote, successorBeside } from './names.js';
 import type { Target } from './target.js';
 
 interface ItemRow {
@@ -121,7 +121,7 @@ export async function ineligible(
     // Somebody without such an identity here can own nothing of the kind.
     const refused = must === undefined || successor === null ? '' : ` AND (${must}) IS NOT TRUE`;
     const from = refused
-      ? `${c.from} CROSS JOIN (SELECT ${bind.add(successor, c.owner.type)} AS ${quote(identity)}) AS successor`
+      ? `${c.from} CROSS JOIN (SELECT ${bind.add(successor, c.owner.type)} AS ${quote(identity)}) AS ${successorBeside(c.alias)}`
       : c.from;
     const row = await target.session.transaction(
       { mode: 'glance', doing: `asking whether the successor may own ${category}`, signal },

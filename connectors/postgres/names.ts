@@ -21,6 +21,13 @@ export function splitTable(table: string): { schema: string; name: string } {
 /** The name under which conditions of the catalog know the table: the bare table name. */
 export const aliasOf = (table: string): string => quote(splitTable(table).name);
 
+/**
+ * The name under which conditions of a table (by its alias) know the successor. A table that is called so
+ * itself keeps its name.
+ */
+export const successorBeside = (alias: string): string =>
+  alias === quote('successor') ? 'taker' : 'successor';
+
 /** Hands out `$1`, `$2`, ... for the values of one statement. */
 export class Placeholders {
   readonly values: unknown[] = [];

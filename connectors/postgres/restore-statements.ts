@@ -2,10 +2,13 @@
  * The SQL that gives items back, and the SQL that says why one was not. Both take items that were changed in
  * one way.
  */
-import { andWhen, type BoundCategory, type SetColumn, sameOwner } from './binding.js';
+import { linkColumns, mirrorParts } from './alongside.js';
+import { type BoundCategory, type SetColumn, sameOwner } from './binding.js';
+import { collides } from './collide.js';
+import { setColumnSql } from './columns.js';
 import type { LiveColumn } from './live.js';
-import { Placeholders, quote, quoteTable } from './names.js';
-import { type Statement, setColumnSql } from './statements.js';
+import { Placeholders, quote } from './names.js';
+import type { Statement } from './statements.js';
 
 /** One item on its way back. */
 export interface Return {
@@ -17,6 +20,8 @@ export interface Return {
   /** The row as it was, column by column as text, and what we wrote where only the database knew it. */
   row: Record<string, string | null>;
   wrote: Record<string, string | null>;
+  /** Tables of which rows went with it: their mirror is put back as it was, and not written once more. */
+  followed: readonly string[];
 }
 
 /** Why an item was not given back. */
@@ -27,7 +32,7 @@ export function putBack(c: BoundCategory, items: readonly Return[]): Statement {
   const lot = new Lot(c, items);
   const how = items[0]!.how;
   const work = how === 'deleted' ? insertAgain(c, lot) : update(c, lot, how);
-  return { text: `${work} SELECT ho_key::text AS key FROM back`, values: lot.bind.values };
+  return { text: `${work} SELECT ho_key::text AS key FROM ho_back`, values: lot.bind.values };
 }
 
 function update(c: BoundCategory, lot: Lot, how: 'moved' | 'overwritten'): string {
@@ -38,41 +43,37 @@ function update(c: BoundCategory, lot: Lot, how: 'moved' | 'overwritten'): strin
     ? [`${quote(c.version.name)} = coalesce(${alias}.${quote(c.version.name)}, 0) + 1`]
     : [];
   const touch = c.touch.map(t => setColumnSql(t, lot.bind));
-  const mirrored = c.mirrors
-    .flatMap((m, i) => m.join.map(([, here], j) => `, ${alias}.${quote(here.name)} AS ho_m${i}_${j}`))
-    .join('');
-  return `WITH back AS (
+  return `WITH ho_back AS (
        UPDATE ${c.from} SET ${[...sets, ...version, ...touch].join(', ')}
          FROM ${lot.rows}
         WHERE ${lot.joins(how)} AND ${lot.asWeLeftIt(how)}
-       RETURNING ho_batch.ho_key, ho_batch.ho_n${mirrored})${mirrors(c, lot, how)}`;
+       RETURNING ho_batch.ho_key, ho_batch.ho_n${linkColumns(c)})${mirrors(c, lot, how)}`;
 }
 
-/** A mirror follows its row, compare-and-set as well. */
+/** A mirror follows its row, where it still names whom we wrote. */
 function mirrors(c: BoundCategory, lot: Lot, how: 'moved' | 'overwritten'): string {
-  return c.mirrors
-    .map((m, i) => {
-      const own = `ho_mirror.${quote(m.owner.name)}`;
-      const taker = `(${lot.takers})[back.ho_n]::${m.owner.type}`;
-      const join = m.join
-        .map(([there], j) => `ho_mirror.${quote(there.name)} = back.ho_m${i}_${j}`)
-        .join(' AND ');
-      const ours =
-        how === 'moved'
-          ? `(${sameOwner({ owner: m.owner, fold: c.fold }, own, taker)} OR (${own} IS NULL AND ${taker} IS NULL))`
-          : `${own} IS NULL`;
-      return `,
-     mirror_${i} AS (
-       UPDATE ${quoteTable(m.table.name)} AS ho_mirror SET ${quote(m.owner.name)} = (${lot.owners})[back.ho_n]::${m.owner.type}
-         FROM back WHERE ${join} AND ${ours})`;
-    })
-    .join('');
+  if (c.mirrors.length === 0) return '';
+  const of = (array: string): string => `(${array})[ho_done.ho_n]`;
+  return mirrorParts(
+    c,
+    { from: 'ho_back', rows: () => lot.rows },
+    {
+      from: how === 'moved' ? of(lot.takers) : 'NULL',
+      taker: of(lot.owners),
+      only: table => {
+        const without = lot.items.filter(({ followed }) => followed.includes(table)).map(({ key }) => key);
+        return without.length > 0
+          ? `ho_done.ho_key <> ALL (${lot.bind.add(without, `${c.key.elementType}[]`)})`
+          : null;
+      },
+    },
+  );
 }
 
 function insertAgain(c: BoundCategory, lot: Lot): string {
   const columns = c.image.filter(column => Object.hasOwn(lot.items[0]!.row, column.name));
   const values = columns.map(column => `(${lot.images}[ho_at] ->> ${lot.name(column)})::${column.type}`);
-  return `WITH back AS (
+  return `WITH ho_back AS (
        INSERT INTO ${c.from} (${columns.map(column => quote(column.name)).join(', ')}) OVERRIDING SYSTEM VALUE
        SELECT ${values.join(', ')} FROM generate_subscripts(${lot.images}, 1) AS ho_at
        ON CONFLICT DO NOTHING
@@ -159,10 +160,7 @@ class Lot {
     if (!c.unique) return 'false';
     const was = (column: LiveColumn): string =>
       `(${this.images}[ho_batch.ho_n] ->> ${this.name(column)})::${column.type}`;
-    const same = [c.owner, ...c.unique]
-      .map(u => `ho_other.${quote(u.name)} ${u.equals} ${was(u)}`)
-      .join(' AND ');
-    return `EXISTS (SELECT FROM ${quoteTable(c.table.name)} AS ho_other WHERE ${same}${andWhen(c.uniqueWhere ?? undefined)})`;
+    return collides(c, was);
   }
 
   joins(how: 'moved' | 'overwritten'): string {

@@ -12,10 +12,13 @@ import { HandoverFailure } from '../../domain/failure.js';
 import type { ItemException } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
 import { listOf, numbersOf } from '../keys.js';
+import { isFollowed, putFollowersBack } from './alongside.js';
 import type { BoundCategory } from './binding.js';
 import { databaseSays, refusesItem } from './failures.js';
 import { type Left, leftAs, putBack, type Return } from './restore-statements.js';
 import type { Transaction } from './session.js';
+import { applySettings } from './settings.js';
+import { isSurvived, putSurvivedBack } from './survive.js';
 import { flipBack } from './switches.js';
 import type { Target } from './target.js';
 
@@ -32,14 +35,26 @@ export function restore(
     const doing = `giving back ${work.count} items of ${c.name}`;
     const { items, lost } = returnsOf(c, work, undoing);
     return target.session.transaction({ mode: 'write', doing, signal }, async tx => {
+      await applySettings(target, tx);
       const back = new Set<string>();
       const exceptions: ItemException[] = [...lost];
+      // First, or the role would be in the way of the row that had it.
+      const survived = undoing.before.filter(isSurvived);
+      await putSurvivedBack(tx, c, survived);
       for (const how of ['moved', 'overwritten', 'deleted'] as const) {
         const some = items.filter(item => item.how === how);
         if (some.length === 0) continue;
         await bisect(tx, c, some, back, exceptions);
         exceptions.push(...(await whyNot(tx, c, some, back, exceptions)));
       }
+      const followed = undoing.before.filter(isFollowed).filter(({ of }) => back.has(of));
+      for (const { of, why } of await putFollowersBack(tx, c, followed))
+        exceptions.push({ key: of, kind: 'failed', why });
+      await putSurvivedBack(
+        tx,
+        c,
+        undoing.before.filter(isSurvived).filter(({ of }) => back.has(of)),
+      );
       // Before the receipt is written, and not at COMMIT.
       await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
       const owners = { values: work.takers, perKey: work.assignment };
@@ -68,7 +83,13 @@ function returnsOf(
   { owners: old, before, effect }: Undoing,
 ): { items: Return[]; lost: ItemException[] } {
   const excepted = new Set(effect.exceptions.map(exception => exception.key));
-  const images = new Map((before as readonly Image[]).map(image => [image.key, image]));
+  const images = new Map(
+    (before.filter(image => !isFollowed(image) && !isSurvived(image)) as readonly Image[]).map(image => [
+      image.key,
+      image,
+    ]),
+  );
+  const followed = before.filter(isFollowed);
   const takers = work.assignment && numbersOf(work.assignment);
   const owners = old.perKey && numbersOf(old.perKey);
   const items: Return[] = [];
@@ -89,7 +110,16 @@ function returnsOf(
     else {
       const taker = work.takers[takers?.[n] ?? 0] ?? null;
       const owner = old.values[owners?.[n] ?? 0] ?? null;
-      items.push({ key, how, taker, owner, row: image?.row ?? {}, wrote: image?.wrote ?? {} });
+      const tables = followed.filter(({ of }) => of === key).map(({ table }) => table);
+      items.push({
+        key,
+        how,
+        taker,
+        owner,
+        row: image?.row ?? {},
+        wrote: image?.wrote ?? {},
+        followed: tables,
+      });
     }
   }
   return { items, lost };

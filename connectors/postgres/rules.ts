@@ -56,6 +56,7 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
     unique: spec.unique,
   });
   onlyFor(spec, ['transfer', 'clear'], report, at, { mirrors: spec.mirrors.length > 0 || undefined });
+  links(spec, report, at);
   onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { set: spec.set });
   if (spec.successor_must_says && !spec.successor_must)
     report(at('successor_must_says'), 'it explains successor_must, which is missing');
@@ -65,9 +66,38 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
       `rows stay with the leaver after this set: say with when which rows still count, or set ${spec.owner.column} too`,
     );
   }
+  if (Object.keys(spec.survives).length > 0 && !spec.unique)
+    report(at('survives'), 'it says what outlives a merge, and without unique nothing is merged');
+  for (const column of Object.keys(spec.survives))
+    if ([spec.owner.column, ...spec.key, ...(spec.unique ?? [])].includes(column))
+      report(at('survives', column), `${column} says which rows are merged: it is the same in both`);
   reserved(spec, report, at);
   secrets(spec, report, at);
 }
+
+/** Rows of other tables that go with a row, or name its owner once more. */
+function links(spec: CategorySpec, report: Report, at: (...keys: Path) => Path): void {
+  const deletes =
+    (spec.do === 'transfer' && spec.unique !== undefined) ||
+    ((spec.do === 'remove' || spec.do === 'revoke') && !spec.set);
+  if (spec.with.length > 0 && !deletes)
+    report(
+      at('with'),
+      'with is for rows that go together with a deleted one, and no row of this category is deleted: it belongs to remove and revoke without set, and to transfer with unique',
+    );
+  for (const key of ['mirrors', 'with'] as const)
+    for (const [i, link] of spec[key].entries()) {
+      if (Object.keys(link.join).length === 0 && link.when === undefined)
+        report(at(key, i), 'join or when is missing: which rows there belong to a row here');
+      if (link.when !== undefined && bareName(link.table) === bareName(spec.table))
+        report(
+          at(key, i, 'when'),
+          `${link.table} and ${spec.table} have the same bare name, so that a condition cannot tell them apart: say it with join`,
+        );
+    }
+}
+
+const bareName = (table: string): string => table.slice(table.indexOf('.') + 1);
 
 /** Columns that a change writes by itself must not be written by `touch` or `set` as well. */
 function reserved(spec: CategorySpec, report: Report, at: (...keys: Path) => Path): void {
@@ -100,20 +130,35 @@ function secrets(spec: CategorySpec, report: Report, at: (...keys: Path) => Path
 function switches(catalog: Catalog, report: Report): void {
   const identities = ['user', ...Object.keys(catalog.identities)];
   for (const [name, spec] of switchesOf(catalog)) {
-    if (Object.keys(spec.set).length === 0) report([name, 'set'], 'at least one column is needed');
+    const gives = name === 'unblock' || name === 'reactivate';
+    const says = [spec.also_set, spec.also_insert, spec.also_delete.filter(({ kept }) => kept)].flat();
+    if (Object.keys(spec.set).length === 0 && says.length === 0 && !(gives && spec.restore))
+      report([name, 'set'], 'at least one column is needed, or also_set, also_insert, also_delete with kept');
+    if (spec.restore && !gives)
+      report([name, 'restore'], 'only unblock and reactivate give back: there is nothing to restore here');
+    for (const [index, { values, table }] of spec.also_insert.entries())
+      if (!Object.values(values).includes('$user'))
+        report(
+          [name, 'also_insert', index, 'values'],
+          `no column of ${table} is $user, so that the row would be about nobody`,
+        );
     if (own(spec.set, catalog.people.key) !== undefined)
       report(
         [name, 'set', catalog.people.key],
         `${catalog.people.key} is the key of people, which is never changed`,
       );
-    for (const [index, entry] of spec.also_delete.entries()) {
-      if (!identities.includes(entry.identity)) {
-        report(
-          [name, 'also_delete', index, 'identity'],
-          `there is no identity ${entry.identity}${didYouMean(entry.identity, identities)}; known are ${identities.join(', ')}`,
-        );
+    for (const key of ['also_set', 'also_delete'] as const)
+      for (const [index, entry] of spec[key].entries()) {
+        if (!identities.includes(entry.identity)) {
+          report(
+            [name, key, index, 'identity'],
+            `there is no identity ${entry.identity}${didYouMean(entry.identity, identities)}; known are ${identities.join(', ')}`,
+          );
+        }
       }
-    }
+    for (const [index, { set, column }] of spec.also_set.entries())
+      if (own(set, column) !== undefined)
+        report([name, 'also_set', index, 'set', column], `${column} says whose row it is, and cannot be set`);
   }
   if (catalog.block && catalog.block.by !== 'nobody' && !catalog.people.blocked)
     report(['block'], 'people.blocked is missing: the condition that is true while the block is in place');
@@ -134,6 +179,8 @@ export interface PlacedCondition {
   table: string;
   /** For `successor_must`: the identity that `successor` has as its column. */
   successor?: { category: string; identity: string };
+  /** A second table that it may speak of under its bare name. */
+  beside?: string;
 }
 
 /** Every condition of a catalog with its place. */
@@ -161,12 +208,25 @@ export function conditionsOf(catalog: Catalog): PlacedCondition[] {
   add(['guards', 'protected'], guards.protected, p.table);
   for (const [name, spec] of Object.entries(catalog.categories)) {
     add(['categories', name, 'when'], spec.when, spec.table);
+    for (const key of ['mirrors', 'with'] as const)
+      for (const [i, { when, table }] of spec[key].entries())
+        if (when !== undefined)
+          found.push({
+            path: ['categories', name, key, i, 'when'],
+            condition: when,
+            table: spec.table,
+            beside: table,
+          });
     add(['categories', name, 'successor_must'], spec.successor_must, spec.table, {
       category: name,
       identity: spec.owner.identity,
     });
   }
-  for (const [name, spec] of switchesOf(catalog)) add([name, 'verify'], spec.verify, p.table);
+  for (const [name, spec] of switchesOf(catalog)) {
+    add([name, 'verify'], spec.verify, p.table);
+    for (const key of ['also_set', 'also_delete'] as const)
+      for (const [i, { when, table }] of spec[key].entries()) add([name, key, i, 'when'], when, table);
+  }
   return found;
 }
 
@@ -181,12 +241,14 @@ export function tablesOf(catalog: Catalog): { path: Path; table: string }[] {
     if ('table' in spec) found.push({ path: ['identities', name, 'table'], table: spec.table });
   for (const [name, spec] of Object.entries(catalog.categories)) {
     found.push({ path: ['categories', name, 'table'], table: spec.table });
-    for (const [i, mirror] of spec.mirrors.entries())
-      found.push({ path: ['categories', name, 'mirrors', i, 'table'], table: mirror.table });
+    for (const key of ['mirrors', 'with', 'cascades'] as const)
+      for (const [i, { table }] of spec[key].entries())
+        found.push({ path: ['categories', name, key, i, 'table'], table });
   }
   for (const [name, spec] of switchesOf(catalog)) {
-    for (const [i, entry] of spec.also_delete.entries())
-      found.push({ path: [name, 'also_delete', i, 'table'], table: entry.table });
+    for (const key of ['also_set', 'also_insert', 'also_delete', 'cascades'] as const)
+      for (const [i, entry] of spec[key].entries())
+        found.push({ path: [name, key, i, 'table'], table: entry.table });
   }
   for (const [i, entry] of catalog.acknowledged.entries())
     found.push({ path: ['acknowledged', i, 'table'], table: entry.table });

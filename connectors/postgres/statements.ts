@@ -8,6 +8,16 @@
  */
 import type { Batch } from '../../domain/effect.js';
 import {
+  type Changed,
+  type FollowCount,
+  followCounts,
+  followedSql,
+  linkColumns,
+  linkNames,
+  mirrorParts,
+  withParts,
+} from './alongside.js';
+import {
   andWhen,
   type BoundCategory,
   ownedByAny,
@@ -15,7 +25,11 @@ import {
   type SetColumn,
   sameOwner,
 } from './binding.js';
-import { Placeholders, quote, quoteTable } from './names.js';
+import { collides, partColumns } from './collide.js';
+import { imageOf, setColumnSql, wroteOf } from './columns.js';
+import type { LiveColumn } from './live.js';
+import { Placeholders, quote, successorBeside } from './names.js';
+import { survivedSql, survivePart, survivingColumns } from './survive.js';
 
 /**
  * A batch or a part of one. Arrays are PostgreSQL array literals, or JavaScript arrays where a part was cut
@@ -43,6 +57,8 @@ export interface Answer {
   /** Array literal of the keys changed; null when all were, and nobody needs them. */
   keys: string | null;
   before: unknown[] | null;
+  /** Rows of other tables that the statement named as well. */
+  followed: FollowCount[];
 }
 
 export interface Statement {
@@ -57,14 +73,21 @@ export function changeStatement(c: BoundCategory, batch: BoundBatch, needKeys: b
   const work =
     batch.do === 'transfer' ? transfer(c, batch, parts) : overwrites ? overwrite(c, parts) : remove(c, parts);
   const several = batch.assignment !== null;
+  const deletes = batch.do === 'transfer' ? c.unique !== null : !overwrites;
+  const merges = batch.do === 'transfer' && c.unique !== null;
+  const followed = followedSql(c, { deletes, merges }, parts.bind);
+  const survived = merges ? survivedSql(c, parts.bind) : null;
+  const beside = [followed, survived].filter(one => one !== null);
+  const follows = { mirrors: batch.do === 'transfer' || overwrites, with: deletes, merges };
   const text = `${work},
-     done AS (SELECT * FROM changed${batch.do === 'transfer' && c.unique ? ' UNION ALL SELECT * FROM merged' : ''})
+     ho_done AS (SELECT * FROM ho_changed${batch.do === 'transfer' && c.unique ? ' UNION ALL SELECT * FROM ho_merged_away' : ''})
 SELECT count(*)::integer AS changed,
        (count(*) FILTER (WHERE ho_merged))::integer AS merged,
-       ${several ? `(SELECT json_object_agg(g.i, g.n) FROM (SELECT ho_i AS i, count(*) AS n FROM done GROUP BY ho_i) AS g)` : 'NULL::json'} AS per_taker,
+       ${several ? `(SELECT json_object_agg(g.i, g.n) FROM (SELECT ho_i AS i, count(*) AS n FROM ho_done GROUP BY ho_i) AS g)` : 'NULL::json'} AS per_taker,
        ${needKeys ? '' : `CASE WHEN count(*) < ${batch.count} THEN `}coalesce(array_agg(ho_key), '{}')::text${needKeys ? '' : ' END'} AS keys,
-       jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)${overwrites ? ` || CASE WHEN ho_wrote IS NULL THEN '{}' ELSE jsonb_build_object('wrote', ho_wrote) END` : ''}) FILTER (WHERE ho_row IS NOT NULL) AS before
-  FROM done`;
+       ${beside.length > 0 ? 'coalesce(' : ''}jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)${overwrites ? ` || CASE WHEN ho_wrote IS NULL THEN '{}' ELSE jsonb_build_object('wrote', ho_wrote) END` : ''}) FILTER (WHERE ho_row IS NOT NULL)${beside.length > 0 ? `, '[]')${beside.map(one => ` || coalesce(${one}, '[]')`).join('')}` : ''} AS before,
+       ${followCounts(c, follows, parts.bind)} AS followed
+  FROM ho_done`;
   return { text, values: parts.bind.values };
 }
 
@@ -113,32 +136,30 @@ function transfer(c: BoundCategory, batch: BoundBatch, parts: Parts): string {
   const taker =
     batch.assignment === null
       ? parts.bind.add(batch.takers[0] ?? null, c.owner.type)
-      : `successor.${quote(c.spec.owner.identity)}`;
-  const mirrored = c.mirrors
-    .flatMap((m, i) => m.join.map(([, here], j) => `, ${alias}.${quote(here.name)} AS ho_m${i}_${j}`))
-    .join('');
-  // Another row of the taker with the same unique columns, whatever the category's condition says about it.
-  // The predicate of a partial index names columns without a table: inside, they are those of the other row.
-  const held = c.unique
-    ? `EXISTS (SELECT FROM ${quoteTable(c.table.name)} AS ho_held
-                WHERE ho_held.${quote(c.owner.name)} ${c.owner.equals} ${taker}${c.unique.map(u => ` AND ho_held.${quote(u.name)} ${u.equals} ${alias}.${quote(u.name)}`).join('')}${andWhen(c.uniqueWhere ?? undefined)})`
-    : null;
+      : `${successorBeside(alias)}.${quote(c.spec.owner.identity)}`;
+  const linked = linkColumns(c);
+  const asTheirs = (column: LiveColumn): string =>
+    column.name === c.owner.name ? taker : `${alias}.${quote(column.name)}`;
+  const held = c.unique ? collides(c, asTheirs) : null;
   const lists = parts.from(taker);
-  const merged = held
-    ? `merged AS (
+  const gives = ['ho_key', 'ho_i', 'ho_merged', 'ho_row', ...linkNames(c)].join(', ');
+  const merging = held
+    ? `ho_merging AS (
        DELETE FROM ${c.from}${lists ? ` USING ${lists}` : ''}
         WHERE ${parts.where()} AND ${held}
-       RETURNING ${parts.keyOfRow} AS ho_key, ${parts.index} AS ho_i, true AS ho_merged, ${imageOf(c)} AS ho_row${mirrored}),
+       RETURNING ${parts.keyOfRow} AS ho_key, ${parts.index} AS ho_i, true AS ho_merged, ${imageOf(c)} AS ho_row${linked}${c.survives.length > 0 ? `${survivingColumns(c)}${partColumns(c, asTheirs)}` : ''}),
+     ho_merged_away AS (SELECT ${gives} FROM ho_merging)${survivePart(c, 'ho_merging', parts.bind)},
      `
     : '';
-  const changed = `changed AS (
+  const changed = `ho_changed AS (
        UPDATE ${c.from}
           SET ${[`${quote(c.owner.name)} = ${taker}`, ...parts.bookkeeping()].join(', ')}
         ${lists ? `FROM ${lists}` : ''}
         WHERE ${parts.where()}${held ? ` AND NOT ${held}` : ''}
-       RETURNING ${parts.keyOfRow} AS ho_key, ${parts.index} AS ho_i, false AS ho_merged, NULL::jsonb AS ho_row${mirrored})`;
-  const takerOfRow = batch.assignment === null ? taker : `(${parts.takers})[done.ho_i + 1]`;
-  return `WITH ${merged}${changed}${mirrors(c, parts, takerOfRow, held !== null)}`;
+       RETURNING ${parts.keyOfRow} AS ho_key, ${parts.index} AS ho_i, false AS ho_merged, NULL::jsonb AS ho_row${linked})`;
+  const takerOfRow = batch.assignment === null ? taker : `(${parts.takers})[ho_done.ho_i + 1]`;
+  const gone = held ? withParts(c, parts.changedBy('ho_merged_away')) : '';
+  return `WITH ${merging}${changed}${mirrors(c, parts, takerOfRow, held !== null)}${gone}`;
 }
 
 /**
@@ -152,49 +173,32 @@ function overwrite(c: BoundCategory, parts: Parts): string {
     assignments.length > 0 ? assignments.map(a => parts.assign(a)) : [`${quote(c.owner.name)} = NULL`];
   const columns = c.key.columns.map((k, i) => `${alias}.${quote(k.name)} AS ho_k${i + 1}`).join(', ');
   const lists = parts.from(null);
-  const mirrored = c.mirrors
-    .flatMap((m, i) => m.join.map(([, here], j) => `, ${alias}.${quote(here.name)} AS ho_m${i}_${j}`))
-    .join('');
-  return `WITH before AS (
+  return `WITH ho_before AS (
        SELECT ${c.key.element(alias)} AS ho_key, ${columns}, ${imageOf(c)} AS ho_row
          FROM ${c.from}${lists ? ` CROSS JOIN ${lists}` : ''}
         WHERE ${parts.where()}
           FOR UPDATE OF ${alias}),
-     changed AS (
+     ho_changed AS (
        UPDATE ${c.from}
           SET ${[...sets, ...parts.bookkeeping()].join(', ')}
-         FROM before
-        WHERE ${c.key.joins(alias, 'before')}
-       RETURNING before.ho_key, 0 AS ho_i, false AS ho_merged, before.ho_row, ${wroteOf(alias, assignments)} AS ho_wrote${mirrored})${mirrors(c, parts, 'NULL', false)}`;
+         FROM ho_before
+        WHERE ${c.key.joins(alias, 'ho_before')}
+       RETURNING ho_before.ho_key, 0 AS ho_i, false AS ho_merged, ho_before.ho_row, ${wroteOf(alias, assignments)} AS ho_wrote${linkColumns(c)})${mirrors(c, parts, 'NULL', false)}`;
 }
 
 function remove(c: BoundCategory, parts: Parts): string {
   const lists = parts.from(null);
-  return `WITH changed AS (
+  return `WITH ho_changed AS (
        DELETE FROM ${c.from}${lists ? ` USING ${lists}` : ''}
         WHERE ${parts.where()}
-       RETURNING ${parts.keyOfRow} AS ho_key, 0 AS ho_i, false AS ho_merged, ${imageOf(c)} AS ho_row)`;
+       RETURNING ${parts.keyOfRow} AS ho_key, 0 AS ho_i, false AS ho_merged, ${imageOf(c)} AS ho_row${linkColumns(c)})${withParts(c, parts.changedBy('ho_changed'))}`;
 }
 
-/**
- * Each mirror follows the rows that moved, compare-and-set as well: one that names somebody else already is
- * left alone.
- */
-function mirrors(c: BoundCategory, parts: Parts, taker: string, merging: boolean): string {
-  return c.mirrors
-    .map((m, i) => {
-      const source = merging ? `(SELECT * FROM changed UNION ALL SELECT * FROM merged)` : 'changed';
-      const join = m.join
-        .map(([there], j) => `ho_mirror.${quote(there.name)} = done.ho_m${i}_${j}`)
-        .join(' AND ');
-      return `,
-     mirror_${i} AS (
-       UPDATE ${quoteTable(m.table.name)} AS ho_mirror
-          SET ${quote(m.owner.name)} = ${taker}::${m.owner.type}
-         FROM ${source} AS done
-        WHERE ${join} AND (${sameOwner({ owner: m.owner, fold: c.fold }, `ho_mirror.${quote(m.owner.name)}`, `${parts.owner}::${m.owner.type}`)}) IS TRUE)`;
-    })
-    .join('');
+/** Each mirror follows the rows that moved, or were merged. */
+function mirrors(c: BoundCategory, parts: Parts, taker: string, merges: boolean): string {
+  if (c.mirrors.length === 0) return '';
+  const merged = merges ? parts.changedBy('ho_merged_away') : null;
+  return mirrorParts(c, parts.changedBy('ho_changed'), { from: parts.owner, taker, merged });
 }
 
 /**
@@ -305,6 +309,10 @@ class Parts {
     return this.#keys;
   }
 
+  changedBy(from: string): Changed {
+    return { from, rows: () => this.rows() };
+  }
+
   get takers(): string {
     this.#takers ??= this.bind.add(this.batch.takers, `${this.c.owner.type}[]`);
     return this.#takers;
@@ -354,7 +362,7 @@ class Parts {
 
   successor(taker: string | null): string {
     const value = taker ?? `(${this.takers})[ho_batch.ho_i + 1]`;
-    return `LATERAL (SELECT ${value} AS ${quote(this.c.spec.owner.identity)}) AS successor`;
+    return `LATERAL (SELECT ${value} AS ${quote(this.c.spec.owner.identity)}) AS ${successorBeside(this.c.alias)}`;
   }
 
   /**
@@ -393,35 +401,3 @@ class Parts {
     return setColumnSql(assignment, this.bind);
   }
 }
-
-export function setColumnSql({ column, value }: SetColumn, bind: Placeholders): string {
-  if (value === '$now') return `${quote(column.name)} = now()`;
-  if (value === '$null') return `${quote(column.name)} = NULL`;
-  return `${quote(column.name)} = ${bind.add(String(value), column.type)}`;
-}
-
-/**
- * A row as JSON of texts, so that no number or time is changed on its way; 40 columns a piece, because a call
- * takes 100 arguments.
- */
-export function imageOf(c: Pick<BoundCategory, 'alias' | 'image'>): string {
-  const pieces: string[] = [];
-  for (let i = 0; i < c.image.length; i += 40) {
-    const pairs = c.image
-      .slice(i, i + 40)
-      .map(column => `${literal(column.name)}, ${c.alias}.${quote(column.name)}::text`);
-    pieces.push(`jsonb_build_object(${pairs.join(', ')})`);
-  }
-  return pieces.length > 0 ? `(${pieces.join(' || ')})` : `'{}'::jsonb`;
-}
-
-/**
- * What a change wrote where only the database knows it: an undo compares with it. NULL where the catalog says
- * it all.
- */
-export function wroteOf(alias: string, assignments: readonly SetColumn[]): string {
-  const image = assignments.filter(a => a.value === '$now').map(a => a.column);
-  return image.length > 0 ? imageOf({ alias, image }) : 'NULL::jsonb';
-}
-
-const literal = (name: string): string => `'${name.replace(/'/g, "''")}'`;

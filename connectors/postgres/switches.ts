@@ -4,7 +4,6 @@
  * an effect with nothing changed.
  */
 
-import { valuesOf } from '../../domain/accounts.js';
 import {
   type AccessChange,
   type AccessVerb,
@@ -18,11 +17,13 @@ import type { Inside, Witness } from '../connector.js';
 import { keyOf, readAccount, readGuards, vanished } from './accounts.js';
 import { andWhen, type BoundPeople, type SetColumn } from './binding.js';
 import type { SwitchSpec } from './catalog.js';
+import { imageOf, setColumnSql, wroteOf } from './columns.js';
 import { inventory } from './inventory.js';
-import { aliasOf, Placeholders, quote, quoteTable } from './names.js';
+import { Placeholders, quote } from './names.js';
 import { pages } from './pages.js';
 import type { Transaction } from './session.js';
-import { imageOf, setColumnSql, wroteOf } from './statements.js';
+import { applySettings } from './settings.js';
+import { changeRows, isRowImage, putRowsBack } from './switch-rows.js';
 import type { BoundCatalog, Target } from './target.js';
 
 export async function flip(
@@ -45,12 +46,28 @@ export async function flip(
   return target.bound(signal, async binding => {
     const people = binding.people();
     return target.session.transaction({ mode: 'write', doing: DOING[verb], signal }, async tx => {
+      await applySettings(target, tx);
       const cutsAccess = verb === 'deactivate' || verb === 'block';
       await lockRows(target, tx, people, user, cutsAccess);
       if (cutsAccess) await mustBeAllowed(target, tx, people, account);
       const before: unknown[] = [];
-      const changed = await setColumns(target, tx, binding, people, account, verb, spec, before);
-      await deleteRows(target, tx, binding, account, verb, spec, before);
+      const off = await isSo(target, tx, people, account, spec);
+      const kept = spec.restore ? (work.undoes ?? []) : [];
+      if (!off && spec.restore && kept.length === 0) mustSaySomething(target, verb, spec);
+      const changed = off
+        ? 0
+        : kept.length > 0
+          ? await giveBack(target, tx, binding, people, account, verb, kept)
+          : await setColumns(target, tx, binding, people, account, verb, spec, before);
+      await changeRows(
+        target,
+        tx,
+        binding,
+        account,
+        verb,
+        off ? { ...spec, also_set: [], also_insert: [] } : spec,
+        before,
+      );
       if (people.table.hasDeferred) await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
       await mustVerify(target, tx, people, user, verb, spec);
       if (witness.prove) await witness.prove(insideOf(await target.within(tx)));
@@ -102,17 +119,20 @@ export async function flipBack(
   const images = before as readonly AccountImage[];
   const image = images.find(one => one.key === user);
   const lost = images.filter(one => one.deleted).map(one => notKept(one.table, one.deleted!));
+  const rows = before.filter(isRowImage);
   const doing = `giving back what was changed by ${DOING[verb]}`;
   return target.bound(signal, binding => {
     const people = binding.people();
     return target.session.transaction({ mode: 'write', doing, signal }, async tx => {
+      await applySettings(target, tx);
       const cutsAccess = verb === 'unblock' || verb === 'reactivate';
       await lockRows(target, tx, people, user, cutsAccess);
       if (cutsAccess) await mustBeAllowed(target, tx, people, account);
       const back = image?.row
         ? await setBack(tx, people, assignmentsOf(target, binding, people, verb, spec), user, image)
         : 0;
-      const exceptions: ItemException[] = [...lost];
+      const beside = await putRowsBack(tx, binding, rows);
+      const exceptions: ItemException[] = [...lost, ...beside.exceptions];
       if (image?.row && back === 0)
         exceptions.push({
           key: user,
@@ -120,7 +140,12 @@ export async function flipBack(
           why: 'the account is no longer as it was left: somebody has changed it since',
         });
       if (people.table.hasDeferred) await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
-      const effect: Effect = { changed: back, merged: 0, perTaker: [], exceptions };
+      const effect: Effect = {
+        changed: image?.row ? back : Math.min(1, beside.back),
+        merged: 0,
+        perTaker: [],
+        exceptions,
+      };
       await tx.flush();
       const intent = { mark: tx.mark, took: 1, owners: NO_OWNERS, before: [], effect };
       await witness.intend(intent);
@@ -208,7 +233,57 @@ async function mustBeAllowed(
   if (guards.length > 0) throw new HandoverFailure('rejected', guards.map(g => g.message).join('; '));
 }
 
-/** 1 when the row was changed, 0 when it was in that state already. */
+/** Is the account in that state already? */
+async function isSo(
+  target: Target,
+  tx: Transaction,
+  people: BoundPeople,
+  account: Account,
+  spec: SwitchSpec,
+): Promise<boolean> {
+  const [row] = await tx.query<{ done: boolean }>(
+    `SELECT (${spec.verify}) IS TRUE AS done FROM ${people.from} WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
+    [keyOf(account)],
+  );
+  if (!row) throw vanished(target, account);
+  return row.done;
+}
+
+/** Where nobody kept what it was, `set` must say what it is to be. */
+function mustSaySomething(target: Target, verb: AccessVerb, spec: SwitchSpec): void {
+  if ([Object.keys(spec.set), spec.also_set, spec.also_insert, spec.also_delete].flat().length > 0) return;
+  throw new HandoverFailure(
+    'rejected',
+    `${target.system}: nobody kept what the account was before, so that it cannot be given back: say with ${verb}.set what it is to be then`,
+  );
+}
+
+/** What the change that is taken back kept goes back to what it was, where it is still as that left it. */
+async function giveBack(
+  target: Target,
+  tx: Transaction,
+  binding: BoundCatalog,
+  people: BoundPeople,
+  account: Account,
+  verb: AccessVerb,
+  kept: readonly unknown[],
+): Promise<number> {
+  const undone = verb === 'unblock' ? 'block' : 'deactivate';
+  const spec = target.catalog[undone];
+  const user = keyOf(account)!;
+  const image = (kept as readonly AccountImage[]).find(one => one.key === user);
+  const assignments =
+    spec?.by === 'system' && image?.row ? assignmentsOf(target, binding, people, undone, spec) : [];
+  const back = assignments.length > 0 ? await setBack(tx, people, assignments, user, image!) : 1;
+  const beside = await putRowsBack(tx, binding, kept.filter(isRowImage));
+  if (back === 1 && beside.exceptions.length === 0) return 1;
+  throw new HandoverFailure(
+    'rejected',
+    `${target.system}: the account ${user} is no longer as ${undone} left it: somebody has changed it since, and it is left as it is`,
+  );
+}
+
+/** 1: the row was changed, and nothing but that one. */
 async function setColumns(
   target: Target,
   tx: Transaction,
@@ -223,14 +298,14 @@ async function setColumns(
   const user = `${bind.add(keyOf(account), 'text')}::${people.key.type}`;
   const isPerson = `${people.alias}.${quote(people.key.name)} ${people.key.equals} ${user}`;
   const assignments = assignmentsOf(target, binding, people, name, spec);
+  if (assignments.length === 0) return 1;
   // Only the columns that are about to change: a person's row holds what nobody needs to keep.
   const image = imageOf({ alias: people.alias, image: assignments.map(a => a.column) });
-  const [old] = await tx.query<{ row: unknown; done: boolean }>(
-    `SELECT ${image} AS row, (${spec.verify}) IS TRUE AS done FROM ${people.from} WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
+  const [old] = await tx.query<{ row: unknown }>(
+    `SELECT ${image} AS row FROM ${people.from} WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
     [keyOf(account)],
   );
   if (!old) throw vanished(target, account);
-  if (old.done) return 0;
   const rows = await tx.query<{ wrote: unknown }>(
     `UPDATE ${people.from} SET ${assignments.map(a => setColumnSql(a, bind)).join(', ')} WHERE ${isPerson}
      RETURNING ${wroteOf(people.alias, assignments)} AS wrote`,
@@ -260,37 +335,6 @@ function assignmentsOf(
     .filter(p => p.path[0] === name)
     .map(p => `${p.where}: ${p.message}`);
   throw new HandoverFailure('configuration', `${target.system}: ${name}: ${problems.join('; ')}`);
-}
-
-async function deleteRows(
-  target: Target,
-  tx: Transaction,
-  binding: BoundCatalog,
-  account: Account,
-  name: AccessVerb,
-  spec: SwitchSpec,
-  before: unknown[],
-): Promise<void> {
-  for (const [index, entry] of spec.also_delete.entries()) {
-    const ids = valuesOf([account], entry.identity);
-    if (ids.length === 0) continue;
-    const path = [name, 'also_delete', index];
-    const table = binding.binder.table(entry.table, [...path, 'table']);
-    const column = binding.binder.column(table, entry.column, [...path, 'column']);
-    if (!table || !column) {
-      throw new HandoverFailure(
-        'configuration',
-        `${target.system}: ${name}: ${target.file.where(path)}: ${entry.table}.${entry.column} does not exist any more`,
-      );
-    }
-    const alias = aliasOf(entry.table);
-    const rows = await tx.query(
-      `DELETE FROM ${quoteTable(entry.table)} AS ${alias} WHERE ${alias}.${quote(column.name)} ${column.equals} ANY ($1::text[]::${column.type}[]) RETURNING 1`,
-      [ids],
-    );
-    // Sessions and the like hold secrets: their number is kept, their content is not.
-    if (rows.length > 0) before.push({ table: entry.table, key: null, deleted: rows.length });
-  }
 }
 
 async function mustVerify(

@@ -35,7 +35,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'title: CRM',
     'title: CRM\nsytem: x',
     [
-      'crm.yaml:4:1 sytem: unknown key sytem; known here are version, system, title, kind, connect, absence, people, identities, guards, categories, block, unblock, deactivate, reactivate, acknowledged',
+      'crm.yaml:4:1 sytem: unknown key sytem; known here are version, system, title, kind, connect, settings, absence, people, identities, guards, categories, block, unblock, deactivate, reactivate, acknowledged',
     ],
   ],
   [
@@ -51,7 +51,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '    key: [id]',
     '    key: [id]\n    lable: title',
     [
-      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, reason, table, key, owner, when, version, touch, successor_must, successor_must_says, mirrors, unique, set',
+      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, on_role_change, reason, table, key, owner, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
     ],
   ],
   [
@@ -65,7 +65,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '    key: [id]',
     '    key: [id]\n    zzzzzz: 1',
     [
-      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, reason, table, key, owner, when, version, touch, successor_must, successor_must_says, mirrors, unique, set',
+      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, on_role_change, reason, table, key, owner, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
     ],
   ],
   [
@@ -275,6 +275,70 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'when: "exists (select from public.users for update)"',
     [
       'crm.yaml:20:5 categories.tasks.when: the condition cannot be used: row locks (FOR ...) are not allowed',
+    ],
+  ],
+  [
+    'a setting that is no setting of the application',
+    'kind: postgres',
+    'kind: postgres\nsettings: { search_path: public }',
+    [
+      'crm.yaml:5:13 settings.search_path: the name "search_path" cannot be used; allowed are settings of the application, like app.user',
+    ],
+  ],
+  [
+    'a switch that changes nothing',
+    'categories:',
+    'deactivate: { verify: "true" }\ncategories:',
+    [
+      'crm.yaml:12:1 deactivate.set: at least one column is needed, or also_set, also_insert, also_delete with kept',
+    ],
+  ],
+  [
+    'a block that gives back',
+    'categories:',
+    'deactivate: { restore: true, set: { active: false }, verify: "true" }\ncategories:',
+    [
+      'crm.yaml:12:15 deactivate.restore: only unblock and reactivate give back: there is nothing to restore here',
+    ],
+  ],
+  [
+    'a row about nobody',
+    'categories:',
+    'deactivate: { also_insert: [{ table: public.off, values: { kind: x } }], verify: "true" }\ncategories:',
+    [
+      'crm.yaml:12:50 deactivate.also_insert.0.values: no column of public.off is $user, so that the row would be about nobody',
+    ],
+  ],
+  [
+    'a mirror that belongs to nothing',
+    '    key: [id]',
+    '    key: [id]\n    mirrors: [{ table: public.copies, owner: user_id }]',
+    [
+      'crm.yaml:18:15 categories.tasks.mirrors.0: join or when is missing: which rows there belong to a row here',
+    ],
+  ],
+  [
+    'a condition over two tables of one name',
+    '    key: [id]',
+    '    key: [id]\n    mirrors: [{ table: old.tasks, owner: user_id, when: "true" }]',
+    [
+      'crm.yaml:18:51 categories.tasks.mirrors.0.when: old.tasks and public.tasks have the same bare name, so that a condition cannot tell them apart: say it with join',
+    ],
+  ],
+  [
+    'rows that go with what is never deleted',
+    '    key: [id]',
+    '    key: [id]\n    with: [{ table: public.copies, join: { task_id: id } }]',
+    [
+      'crm.yaml:18:5 categories.tasks.with: with is for rows that go together with a deleted one, and no row of this category is deleted: it belongs to remove and revoke without set, and to transfer with unique',
+    ],
+  ],
+  [
+    'a change of role for what moves anyway',
+    '    key: [id]',
+    '    key: [id]\n    on_role_change: remove',
+    [
+      'crm.yaml:18:5 categories.tasks.on_role_change: on_role_change has no meaning with do: transfer; it belongs to remove, revoke, clear',
     ],
   ],
   [

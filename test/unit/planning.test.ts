@@ -28,6 +28,7 @@ const rule = (category: string, more: Partial<CategoryRule> = {}): CategoryRule 
   after: [],
   page: null,
   reason: null,
+  goesOnRoleChange: false,
   ...more,
 });
 const held = (category: string, count: number, more: Partial<CategoryInventory> = {}): CategoryInventory => ({
@@ -164,13 +165,14 @@ describe('steps', () => {
     });
   });
 
-  test('somebody who stays keeps groups and tokens, but not what gives them new work', () => {
+  test('somebody who stays keeps groups and tokens, but not what gives them new work, and what goes with a role', () => {
     const categories = [
       rule('tasks'),
       rule('teams', { do: 'remove' }),
       rule('tokens', { do: 'revoke' }),
       rule('note', { do: 'clear' }),
       rule('rotas', { do: 'remove', inflow: true }),
+      rule('admins', { do: 'remove', goesOnRoleChange: true }),
     ];
     const inventory = categories.map(one => held(one.category, 1));
     const stays = draftOf(facts([system('crm', { categories, inventory })], { mode: 'execute-only' })).steps;
@@ -180,6 +182,7 @@ describe('steps', () => {
       ['tokens', 'keep'],
       ['note', 'keep'],
       ['rotas', 'remove'],
+      ['admins', 'remove'],
     ]);
     expect(stays[1]).toMatchObject({ phase: 'keep', reason: 'the person stays and keeps it' });
   });

@@ -1,6 +1,7 @@
 /** What stays with the leaver is counted in every closing sentence, with who accepted it. */
 import { describe, expect, test } from 'vitest';
 import { certificateOf } from '../../domain/certificate.js';
+import { STAYS_AND_KEEPS } from '../../domain/plan.js';
 import type { Run } from '../../domain/run.js';
 import { acceptedItems, handedOver, stays } from '../../domain/stays.js';
 import { items } from '../../domain/words.js';
@@ -62,6 +63,17 @@ describe('what stays', () => {
     );
     const closing = { run: all, runId: 'r', outcome: 'completed' as const, sentence: handedOver(all) };
     expect(certificateOf(closing, [], null).stays).toEqual(stays(all));
+  });
+
+  test('is told apart where the person only changes role and keeps what others lose', () => {
+    const whole = plan();
+    const steps = whole.steps.map(one =>
+      one.id === 'crm/closed_tasks' ? { ...one, reason: STAYS_AND_KEEPS } : one,
+    );
+    const all = run({ 'crm/mailbox': 0, 'crm/closed_tasks': 4 }, { plan: { ...whole, steps } });
+    expect(handedOver(all)).toBe(
+      'Everything is handed over but what was accepted to stay (4 items kept because the person stays)',
+    );
   });
 
   test('is as many as are there now: what a person has settled by hand is gone', () => {
