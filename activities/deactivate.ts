@@ -13,6 +13,7 @@ import type { Deps } from './deps.js';
 import { switchAccounts, switchedBefore } from './effects.js';
 import { planOf, readAll, see } from './look.js';
 import { claimDeactivation } from './open-runs.js';
+import { leaverNow } from './recognise.js';
 
 export interface DeactivateInput {
   offboardingId: string;
@@ -43,7 +44,8 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
     turn: input.turn,
   } as const;
   const proveIt = async (inside?: Inside): Promise<Kept[]> => {
-    const seen = await see(deps, connector, plan, { ...input, accounts }, inside);
+    const leaver = inside ? null : await leaverNow(deps, plan);
+    const seen = await see(deps, connector, plan, { ...input, accounts }, leaver, inside);
     const verdict = judgeProof({ plan, systems: [input.system], looks: [seen], unread: [] });
     if (verdict.kind !== 'proven') throw new NotProven(verdict);
     return verdict.kept;
@@ -55,7 +57,8 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
     if (await switchedBefore(deps, effect)) {
       // An attempt whose answer was lost proved and switched already: what landed since belongs to the time
       // after, and what it saw of what is kept is seen once more.
-      const seen = await see(deps, connector, plan, { ...input, accounts });
+      const leaver = await leaverNow(deps, plan);
+      const seen = await see(deps, connector, plan, { ...input, accounts }, leaver);
       proof = { at: new Date().toISOString(), within: false, kept: keptIn(seen, plan) };
     } else {
       const inTheWay = await claim(deps, input, plan);

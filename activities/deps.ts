@@ -37,3 +37,26 @@ export interface Deps {
   /** How long each kind of failure is retried, in milliseconds since the activity was first scheduled. */
   patience: Record<FailureKind, number>;
 }
+
+/**
+ * The same, with catalogs and rules as they are when they are first asked for: one attempt of an activity has
+ * one idea of them, however often it asks.
+ */
+export function asOfNow(deps: Deps): Deps {
+  const connectors = new Map<string, Promise<Connector>>();
+  let rules: Promise<Rules> | undefined;
+  const { names, directory } = deps.systems;
+  const get = (system: string): Promise<Connector> => {
+    const known = connectors.get(system) ?? deps.systems.get(system);
+    connectors.set(system, known);
+    return known;
+  };
+  return {
+    ...deps,
+    systems: { names, directory, get },
+    rules: () => {
+      rules ??= deps.rules();
+      return rules;
+    },
+  };
+}

@@ -4,22 +4,23 @@ import { resolveAccounts } from './accounts.js';
 import { archiveClosed } from './archive.js';
 import { asActivities } from './attempt.js';
 import { deactivate } from './deactivate.js';
-import type { Deps } from './deps.js';
+import { asOfNow, type Deps } from './deps.js';
 import { look, lookOnceMore } from './look.js';
 import { makePlan } from './make-plan.js';
-import { identify, openRequest, standing } from './people.js';
+import { identify, introduce, openRequest, standing } from './people.js';
 import { closeRun, record, settleLedger } from './record.js';
 import { runSteps, stepsSoFar } from './run-steps.js';
 
-/** First argument bound. */
+/** First argument bound, anew for every attempt. */
 function bind<I, O>(deps: Deps, verb: (deps: Deps, input: I) => Promise<O>): (input: I) => Promise<O> {
-  return input => verb(deps, input);
+  return input => verb(asOfNow(deps), input);
 }
 
 export function createActivities(deps: Deps) {
   return asActivities(
     {
       identify: bind(deps, identify),
+      introduce: bind(deps, introduce),
       openRequest: bind(deps, openRequest),
       standing: bind(deps, standing),
       resolveAccounts: bind(deps, resolveAccounts),

@@ -22,7 +22,7 @@ import { joined } from '../store/keys.js';
 import type { Shown } from '../store/manifests.js';
 import { outOfPatience, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { accountsMoved } from './recognise.js';
+import { accountsMoved, type LeaverNow, leaverNow } from './recognise.js';
 import { changedRules } from './rules.js';
 import { refusedSuccessors } from './successors.js';
 
@@ -38,26 +38,33 @@ export interface LookInput {
    * Keys that acknowledgements have seen, by step; a step that is not in here was seen as the plan shows it.
    */
   seen: Record<string, string>;
+  /** Are successors, policy and standing rules compared with the plan as well? For a proof they do not matter. */
+  terms: boolean;
 }
 
 export async function look(deps: Deps, input: LookInput): Promise<Look> {
   const connector = await deps.systems.get(input.system);
   const plan = input.plan === null ? null : await planOf(deps, input.plan);
-  const sight = await see(deps, connector, plan, input);
+  const leaver = plan && (await leaverNow(deps, plan));
+  const sight = await see(deps, connector, plan, input, leaver);
+  if (!plan || !leaver || !input.terms)
+    return { ...sight, refused: [], policyChanged: false, rulesChanged: [] };
+  const checked = (step: PlanStep) => takersToCheck(step, sight.steps);
   return {
     ...sight,
-    refused: plan
-      ? await refusedSuccessors(deps, connector, plan, input.accounts, step =>
-          takersToCheck(step, sight.steps),
-        )
-      : [],
-    policyChanged: plan !== null && canonicalJson(plan.policy) !== canonicalJson((await deps.rules()).policy),
-    rulesChanged: plan === null ? [] : await changedRules(deps, plan, stepsIn(plan, input.system)),
+    refused:
+      'sentence' in leaver
+        ? []
+        : await refusedSuccessors(deps, connector, plan, input.accounts, leaver.person, checked),
+    policyChanged: canonicalJson(plan.policy) !== canonicalJson((await deps.rules()).policy),
+    rulesChanged: await changedRules(deps, plan, stepsIn(plan, input.system)),
   };
 }
 
 /**
  * What is seen of the leaver in one system, beside the plan where there is one.
+ * @param leaver who they are now; null where there is no plan, and inside a transaction, where no other
+ *   connection is waited for: that was asked just before it
  * @param inside reads within a transaction of the system's
  */
 export async function see(
@@ -65,6 +72,7 @@ export async function see(
   connector: Connector,
   plan: Plan | null,
   input: Pick<LookInput, 'accounts' | 'waived' | 'seen'>,
+  leaver: LeaverNow | null,
   inside: Inside = connector,
 ): Promise<Sight> {
   const steps = plan === null ? [] : stepsIn(plan, connector.system);
@@ -84,8 +92,7 @@ export async function see(
     catalogChanged:
       plan !== null &&
       plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
-    // Inside a transaction no other connection is waited for: this was asked just before it.
-    accountsChanged: plan && inside === connector ? await accountsMoved(deps, connector, plan) : [],
+    accountsChanged: plan && leaver ? await accountsMoved(connector, plan, leaver) : [],
     ...(inside === connector && { coverage: await coverageOf(connector) }),
     accounts: await readAll(inside, input.accounts),
   };
@@ -114,11 +121,12 @@ export async function lookOnceMore(
   input: LookOnceMoreInput,
 ): Promise<{ sights: Sight[]; unread: Unread[] }> {
   const plan = await planOf(deps, input.plan);
+  const leaver = await leaverNow(deps, plan);
   const sights: Sight[] = [];
   const unread: Unread[] = [];
   for (const { system, accounts } of plan.accounts) {
     try {
-      sights.push(await see(deps, await deps.systems.get(system), plan, { ...input, accounts }));
+      sights.push(await see(deps, await deps.systems.get(system), plan, { ...input, accounts }, leaver));
     } catch (error) {
       if (!(error instanceof HandoverFailure) || !outOfPatience(error.kind, deps.patience)) throw error;
       unread.push({ system, why: error.message });
@@ -154,7 +162,11 @@ async function compare(
   const decided = { seen: input.seen[step.id] ?? null, waived: input.waived[step.id] ?? null };
   const { seen, waived } = decided;
   const pages = () =>
-    inside.pages(input.accounts, step.category, { size: plan.policy.batch, signal: whenAbandoned() });
+    inside.pages(input.accounts, step.category, {
+      size: plan.policy.batch,
+      expected: held.count,
+      signal: whenAbandoned(),
+    });
   const shown: Shown = seen ? { frozen: seen } : { manifest: plan.manifest, step: step.id };
   const difference = knownDifference(step, held, decided) ?? (await manifests.drift(shown, pages()));
   const unwaived =

@@ -240,7 +240,12 @@ async function writeManifest(
   const attribute = draft.assignment.kind === 'match' ? draft.assignment.attribute : undefined;
   const shares = sharing(draft, overrides);
   const { policy } = await deps.rules();
-  const options = { size: policy.batch, attribute, signal: whenAbandoned() };
+  const options = {
+    size: policy.batch,
+    attribute,
+    expected: draft.baseline.count,
+    signal: whenAbandoned(),
+  };
   let number = 0;
   let written = 0;
   for await (const page of connector.pages(accounts, draft.category, options)) {
@@ -294,7 +299,11 @@ async function reopenedSubjects(deps: Deps, input: MakePlanInput, plan: Plan): P
       : { manifest: acknowledged.manifest, step: step.id };
     const { arrived } = await deps.store.manifests.drift(
       shown,
-      connector.pages(accounts, step.category, { size: plan.policy.batch, signal: whenAbandoned() }),
+      connector.pages(accounts, step.category, {
+        size: plan.policy.batch,
+        expected: step.baseline.count,
+        signal: whenAbandoned(),
+      }),
     );
     if (arrived > 0) reopened.push(step.id);
   }

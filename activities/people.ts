@@ -92,6 +92,18 @@ export async function identify(deps: Deps, input: IdentifyInput): Promise<Identi
   return { kind: 'one', person, identity, installation, beside: beside.map(participant) };
 }
 
+/** Who is to leave, and who asks for it: looked up together, since nothing begins before both are known. */
+export async function introduce(
+  deps: Deps,
+  { user, requestedBy }: { user: string; requestedBy: string },
+): Promise<{ user: Identified; requestedBy: Identified }> {
+  const [leaver, requester] = await Promise.all([
+    identify(deps, { who: user }),
+    identify(deps, { who: requestedBy }),
+  ]);
+  return { user: leaver, requestedBy: requester };
+}
+
 export interface StandingInput {
   offboardingId: string;
   leaverId: string;
@@ -116,9 +128,8 @@ export async function standing(deps: Deps, input: StandingInput): Promise<Standi
 }
 
 async function peopleById(deps: Deps, ids: readonly string[]): Promise<Person[]> {
-  const directory = await directoryOf(deps);
-  const each = [...new Set(ids)].map(value => directory.findPeople({ by: 'id', value }, whenAbandoned()));
-  return (await Promise.all(each)).flat();
+  if (ids.length === 0) return [];
+  return (await directoryOf(deps)).peopleWith([...new Set(ids)], whenAbandoned());
 }
 
 export function participant({ id, name, human }: Participant): Participant {

@@ -106,19 +106,32 @@ export async function recogniserOf(
   return new Recogniser(deps, leaver, [...planned, ...before], entries);
 }
 
+/** The leaver of a plan as the directory knows them now; a sentence where it no longer does. */
+export type LeaverNow =
+  | { person: Person; recogniser: Recogniser; order: Order | null }
+  | { sentence: string };
+
+/** Looked up once for as many systems as are looked at together. */
+export async function leaverNow(deps: Deps, plan: Plan): Promise<LeaverNow> {
+  const [found, order] = await Promise.all([
+    findOne(deps, `id:${plan.leaver.id}`),
+    deps.store.offboardings.orderOf(plan.offboardingId),
+  ]);
+  if ('sentence' in found) return { sentence: found.sentence };
+  return { person: found.person, recogniser: await recogniserOf(deps, found.person), order };
+}
+
 /**
- * How the leaver's accounts in this system differ from those of the plan by now, as sentences: looked up
+ * How the leaver's accounts in this system differ from those of the plan by now, as sentences: resolved
  * again, because an account or a value may have come, gone, or been given to somebody else.
  */
-export async function accountsMoved(deps: Deps, connector: Connector, plan: Plan): Promise<string[]> {
+export async function accountsMoved(connector: Connector, plan: Plan, leaver: LeaverNow): Promise<string[]> {
   const { system, title } = connector;
   const planned = plan.accounts.find(one => one.system === system);
   if (!planned) return [];
-  const found = await findOne(deps, `id:${plan.leaver.id}`);
-  if ('sentence' in found) return [found.sentence];
+  if ('sentence' in leaver) return [leaver.sentence];
+  const { recogniser, order } = leaver;
   const users = existing(planned.accounts).flatMap(({ identities }) => identities.user ?? []);
-  const recogniser = await recogniserOf(deps, found.person);
-  const order = await deps.store.offboardings.orderOf(plan.offboardingId);
   const pinned = { ...(order && pinnedIn(order, system)), ...(users.length > 0 ? { user: users } : {}) };
   const now = await recogniser.in(connector, pinned);
   switch (now.kind) {

@@ -22,13 +22,15 @@ import {
   takersOfArrivals,
 } from '../domain/rounds.js';
 import { joined, listOf, numbersOf, sharesOf } from '../store/keys.js';
+import type { Receipt } from '../store/ledger.js';
 import type { OpenPage, RoundSet } from '../store/manifests.js';
 import { outOfPatience, showProgress, stopping, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { perform, settle } from './effects.js';
 import { planOf } from './look.js';
 import { beginSteps } from './open-runs.js';
-import { accountsMoved } from './recognise.js';
+import { findOne } from './people.js';
+import { accountsMoved, leaverNow } from './recognise.js';
 import { refusedSuccessors } from './successors.js';
 
 export interface RunStepsInput {
@@ -79,9 +81,11 @@ const SLICE_MS = 3 * 60_000;
 export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsResult> {
   const { plan, runs } = await runningSteps(deps, input);
   const results: Record<string, StepResult> = {};
-  const moved = (await accountsMoved(deps, runs[0]!.connector, plan)).join(' ');
+  const leaver = await leaverNow(deps, plan);
+  const moved = (await accountsMoved(runs[0]!.connector, plan, leaver)).join(' ');
   const starting = runs.map(({ step }) => ({ id: step.id, takers: gaining(step) }));
   const objections = await beginSteps(deps, input.offboardingId, starting);
+  const owed = await deps.store.ledger.intended(plan.manifest, input.steps);
   for (const running of runs) {
     const { step } = running;
     const { id } = step;
@@ -89,29 +93,38 @@ export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsR
     const objection = moved ? `${moved} ${NEW_PLAN}` : running.waived === null ? objections[id] : undefined;
     try {
       if (before) results[id] = await notRun(running, before);
-      else results[id] = objection ? await failed(running, objection) : await runStep(running);
+      else if (objection) results[id] = await failed(running, objection);
+      else {
+        await settleAll(running, owed);
+        results[id] = await runStep(running);
+      }
     } catch (error) {
       if (!(error instanceof HandoverFailure) || !outOfPatience(error.kind, deps.patience)) throw error;
       // One step's hopeless failure must not take its neighbours' results with it.
       results[id] = await failed(running, error.message);
     }
     if (results[id].state === 'unfinished') break;
-    await conclude(running, results[id]);
   }
+  await conclude(deps, plan, input.retries, results);
   return { steps: results };
 }
 
 /** Steps that the run is through with are struck off the register, and the trail says how they ended. */
-async function conclude({ deps, plan, step, retries }: Running, result: StepResult): Promise<void> {
-  const { offboardingId } = plan;
-  if (result.state === 'completed') await deps.store.runs.finishStep(offboardingId, step.id);
-  await deps.store.audit.append(offboardingId, [
-    {
-      subject: `step ${step.id} ${plan.digest.slice(0, 12)}.${retries} ${result.state}`,
-      kind: `step-${result.state}`,
-      body: { step: step.id, ...result },
-    },
-  ]);
+async function conclude(
+  deps: Deps,
+  { offboardingId, digest }: Plan,
+  retries: number,
+  results: Readonly<Record<string, StepResult>>,
+): Promise<void> {
+  const ended = Object.entries(results).filter(([, { state }]) => state !== 'unfinished');
+  const completed = ended.filter(([, { state }]) => state === 'completed').map(([id]) => id);
+  if (completed.length > 0) await deps.store.runs.finishSteps(offboardingId, completed);
+  const entries = ended.map(([step, result]) => ({
+    subject: `step ${step} ${digest.slice(0, 12)}.${retries} ${result.state}`,
+    kind: `step-${result.state}`,
+    body: { step, ...result },
+  }));
+  if (entries.length > 0) await deps.store.audit.append(offboardingId, entries);
 }
 
 /**
@@ -123,15 +136,15 @@ export async function stepsSoFar(deps: Deps, input: RunStepsInput): Promise<Step
   const results: Record<string, StepResult> = {};
   for (const running of runs) {
     const { id } = running.step;
-    await settleIntended(running);
+    await settleAll(running, await intendedOf(running));
     const left = running.waived ? await leftKeys(running) : { count: await count(running) };
     const finished = left.count === 0 && (await deps.store.manifests.open(plan.manifest, id)).length === 0;
     results[id] = {
       ...(await resultOf(running, finished ? 'completed' : 'unfinished', null)),
       remaining: left.count,
     };
-    if (finished) await conclude(running, results[id]);
   }
+  await conclude(deps, plan, input.retries, results);
   return { steps: results };
 }
 
@@ -175,8 +188,7 @@ interface Running {
 }
 
 async function runStep(run: Running): Promise<StepResult> {
-  const { connector, plan, step } = run;
-  await settleIntended(run);
+  const { deps, connector, plan, step } = run;
   if (run.waived) return leave(run);
   const pinned = plan.systems.find(one => one.system === step.system)?.catalog;
   if (pinned !== connector.catalogDigest) {
@@ -186,11 +198,19 @@ async function runStep(run: Running): Promise<StepResult> {
     );
   }
   for (;;) {
-    if (!(await movePages(run)))
-      return { ...(await resultOf(run, 'unfinished', null)), remaining: await count(run) };
-    const held = await count(run);
+    const done: Mark[] = [];
+    let finished: boolean;
+    let held: number;
+    let owed: Receipt[];
+    try {
+      finished = await movePages(run, done);
+      held = await count(run);
+    } finally {
+      owed = await deps.store.ledger.done({ manifest: plan.manifest, step: step.id }, done);
+    }
+    if (!finished) return { ...(await resultOf(run, 'unfinished', null)), remaining: held };
     // What another attempt has done up to here is settled before anything is said about it.
-    await settleIntended(run);
+    await settleAll(run, owed);
     if (held === 0) return resultOf(run, 'completed', null);
     const opened = await openedRounds(run);
     // Another attempt has opened a round and is still at it: join in, and judge when it is done.
@@ -207,17 +227,22 @@ async function leave(run: Running): Promise<StepResult> {
   return problem ? failed(run, problem) : resultOf(run, 'completed', null);
 }
 
-/** Whoever finds an intent without an end settles it before anything else is done to the step. */
-async function settleIntended({ deps, connector, plan, step }: Running): Promise<void> {
-  for (const receipt of await deps.store.ledger.intended(plan.manifest, step.id))
-    await settle(deps, connector, receipt);
+/** Whoever finds an intent without an end settles it before anything else is done to its step. */
+async function settleAll({ deps, connector, step }: Running, owed: readonly Receipt[]): Promise<void> {
+  for (const receipt of owed) if (receipt.step === step.id) await settle(deps, connector, receipt);
 }
 
-/** Moves all pages without a receipt; false when it stopped early, at a batch boundary. */
-async function movePages(run: Running): Promise<boolean> {
+function intendedOf({ deps, plan, step }: Running): Promise<Receipt[]> {
+  return deps.store.ledger.intended(plan.manifest, [step.id]);
+}
+
+/**
+ * Moves all pages without a receipt; false when it stopped early, at a batch boundary.
+ * @param done takes up the marks of effects whose answers came, for the caller to write down whatever happens
+ */
+async function movePages(run: Running, done: Mark[]): Promise<boolean> {
   const { deps, plan, step, slice } = run;
   const pages = await deps.store.manifests.open(plan.manifest, step.id);
-  const done: Mark[] = [];
   slice.totals[step.id] ??= { changed: 0, of: 0 };
   const total = slice.totals[step.id]!;
   total.of += pages.reduce((sum, page) => sum + page.count, 0);
@@ -231,15 +256,10 @@ async function movePages(run: Running): Promise<boolean> {
       showProgress({ steps: slice.totals, current: step.id });
     }
   };
-  try {
-    // Both lanes come to rest before anything is thrown: no statement of ours runs on behind a failed
-    // activity.
-    const lanes = await Promise.allSettled(LANES.map(lane));
-    const broken = lanes.find(one => one.status === 'rejected');
-    if (broken) throw broken.reason;
-  } finally {
-    await deps.store.ledger.done({ manifest: plan.manifest, step: step.id }, done);
-  }
+  // Both lanes come to rest before anything is thrown: no statement of ours runs on behind a failed activity.
+  const lanes = await Promise.allSettled(LANES.map(lane));
+  const broken = lanes.find(one => one.status === 'rejected');
+  if (broken) throw broken.reason;
   return !stopped;
 }
 
@@ -297,9 +317,10 @@ function openedRounds({ deps, plan, step, retries }: Running): Promise<number> {
   return deps.store.manifests.roundsFrom(plan.manifest, step.id, firstRound(retries));
 }
 
-async function underWay({ deps, plan, step }: Running): Promise<boolean> {
+async function underWay(run: Running): Promise<boolean> {
+  const { deps, plan, step } = run;
   const pages = await deps.store.manifests.open(plan.manifest, step.id);
-  return pages.length > 0 || (await deps.store.ledger.intended(plan.manifest, step.id)).length > 0;
+  return pages.length > 0 || (await intendedOf(run)).length > 0;
 }
 
 /** What the leaver still holds, but for the keys that an approved skip waives. */
@@ -364,9 +385,10 @@ async function objectionToLate(
   );
   const takers = lateTakers(step, taken);
   if (takers.length === 0) return null;
-  const [refused] = await refusedSuccessors(deps, connector, plan, accounts, other =>
-    other.id === step.id ? takers : [],
-  );
+  const leaver = await findOne(deps, `id:${plan.leaver.id}`);
+  if ('sentence' in leaver) return leaver.sentence;
+  const checked = (other: PlanStep) => (other.id === step.id ? takers : []);
+  const [refused] = await refusedSuccessors(deps, connector, plan, accounts, leaver.person, checked);
   if (refused) return `New items have come. ${refused.sentence} Send "amend" with another successor.`;
   return (await beginSteps(deps, plan.offboardingId, [{ id: step.id, takers }]))[step.id] ?? null;
 }

@@ -34,6 +34,7 @@ export class SuccessorBook {
   private readonly refusals = new Map<string, Promise<Refused | null>>();
   private readonly protections = new Map<string, Promise<boolean>>();
   private readonly accounts = new Map<string, Promise<Recognised>>();
+  private readonly recognisers = new Map<string, Recogniser>();
 
   constructor(
     private readonly deps: Deps,
@@ -126,7 +127,7 @@ export class SuccessorBook {
   private async account(connector: Connector, person: Person): Promise<{ account: Account } | Refused> {
     const resolved = await memo(this.accounts, `${connector.system} ${person.id}`, () =>
       // In the directory it is the entry that was named, and no other of the same human being.
-      new Recogniser(this.deps, person).in(
+      this.recogniser(person).in(
         connector,
         connector.system === this.deps.systems.directory ? { user: [person.id] } : {},
       ),
@@ -134,6 +135,12 @@ export class SuccessorBook {
     const found =
       resolved.kind === 'found' ? { ...resolved, accounts: resolved.accounts.accounts } : resolved;
     return accountThere(person, connector.title, found);
+  }
+
+  private recogniser(person: Person): Recogniser {
+    const known = this.recognisers.get(person.id) ?? new Recogniser(this.deps, person);
+    this.recognisers.set(person.id, known);
+    return known;
   }
 
   private async teamOfLeaver(): Promise<string[]> {
@@ -177,22 +184,26 @@ async function loadsOf(
   return values.length > 0 && connector.load ? connector.load(facts.category, values, whenAbandoned()) : null;
 }
 
-/** Checks the plan's successors in one system again, now. @param checked whom of a step */
+/**
+ * Checks the plan's successors in one system again, now.
+ * @param accounts the leaver's there
+ * @param leaver as the directory knows them now
+ * @param checked whom of a step
+ */
 export async function refusedSuccessors(
   deps: Deps,
   connector: Connector,
   plan: Plan,
-  leaver: readonly Account[],
+  accounts: readonly Account[],
+  leaver: Person,
   checked: (step: PlanStep) => readonly Successor[],
 ): Promise<{ step: string; sentence: string }[]> {
-  const found = await findOne(deps, `id:${plan.leaver.id}`);
-  if ('sentence' in found) return [];
   const humans = met({}, [plan.leaver, ...gainers(plan)]);
-  const book = new SuccessorBook(deps, found.person, plan.offboardingId, humans);
+  const book = new SuccessorBook(deps, leaver, plan.offboardingId, humans);
   const refused: { step: string; sentence: string }[] = [];
   for (const step of plan.steps) {
     const facts = connector.categories.find(category => category.category === step.category);
-    if (step.system !== connector.system || !facts || leaver.length === 0) continue;
+    if (step.system !== connector.system || !facts || accounts.length === 0) continue;
     for (const successor of checked(step)) {
       if (successor.kind !== 'person') continue;
       const now = await book.taker(connector, facts, `id:${successor.personId}`);

@@ -97,6 +97,8 @@ export interface Directory {
   readonly roles: { readonly operator: boolean; readonly approver: boolean };
   /** Inactive people included; every match, so that the caller can refuse two. */
   findPeople(query: PersonQuery, signal?: AbortSignal): Promise<Person[]>;
+  /** Those of these ids that exist, each once, in any order. */
+  peopleWith(ids: readonly string[], signal?: AbortSignal): Promise<Person[]>;
   /** Whoever the directory gives a role, inactive people included, ordered by id. */
   holders(role: 'operator' | 'approver', signal?: AbortSignal): Promise<Person[]>;
   /** Active members of a team, ordered by id. */
@@ -197,12 +199,13 @@ export interface Reader {
   ): Promise<CategoryInventory[]>;
   /**
    * Every key that the accounts hold now, each once; throws where that cannot be read whole, at the latest
-   * after the last page. `attribute` adds that attribute's value per key.
+   * after the last page. `attribute` adds that attribute's value per key. `expected`: how many the caller has
+   * just seen there, so that few can be read in one go; it promises nothing.
    */
   pages(
     accounts: readonly Account[],
     category: string,
-    options: { size: number; attribute?: string; signal?: AbortSignal },
+    options: { size: number; attribute?: string; expected?: number; signal?: AbortSignal },
   ): AsyncIterable<KeyPage>;
   /** A page of items for human eyes. Throws where it cannot be read, like `pages`. */
   items(

@@ -48,8 +48,9 @@ const GENESIS = '0'.repeat(64);
 export const PURGED = 'purged';
 
 export function auditOf(pool: Pool): Audit {
+  const heads = new Heads();
   return {
-    append: (offboarding, entries) => append(pool, offboarding, entries),
+    append: (offboarding, entries) => append(pool, offboarding, entries, heads),
 
     purge: (offboarding, given, { by, why }) =>
       inTransaction(pool, async client => {
@@ -94,18 +95,28 @@ export function auditOf(pool: Pool): Audit {
   };
 }
 
-/** `Audit.append`, in a transaction of the caller's. */
+/**
+ * `Audit.append`, in a transaction of the caller's.
+ * @param heads where chains ended when this process last wrote to them; not in a transaction, which may be
+ *   taken back
+ */
 export async function append(
   store: Queryable,
   offboarding: string,
   entries: readonly NewEntry[],
+  heads?: Heads,
 ): Promise<void> {
-  // Somebody else may append between the two statements: then the second changes nothing, and what they wrote
-  // is read first.
+  // Nearly always nobody has written since; where somebody has, nothing is changed, and what they wrote is
+  // read first.
+  const end = heads?.of(offboarding);
+  let from = end && { ...end, known: [] as string[] };
   for (;;) {
-    const { seq, hash, known } = await headOf(store, offboarding, entries);
-    const fresh = chained(entries, known, { seq, hash });
-    if (fresh.length === 0 || (await advance(store, offboarding, { seq, hash }, fresh))) return;
+    from ??= await headOf(store, offboarding, entries);
+    const fresh = chained(entries, from.known, from);
+    const last = fresh.at(-1);
+    if (!last) return;
+    if (await advance(store, offboarding, from, fresh)) return heads?.set(offboarding, last);
+    from = undefined;
   }
 }
 
@@ -113,6 +124,25 @@ interface Head {
   seq: number;
   hash: string;
 }
+
+/** Chains that this process wrote to lately. */
+class Heads {
+  readonly #ends = new Map<string, Head>();
+
+  of(offboarding: string): Head | undefined {
+    return this.#ends.get(offboarding);
+  }
+
+  set(offboarding: string, { seq, hash }: Head): void {
+    this.#ends.delete(offboarding);
+    this.#ends.set(offboarding, { seq, hash });
+    const [oldest] = this.#ends.keys();
+    if (this.#ends.size > MOST_HEADS) this.#ends.delete(oldest!);
+  }
+}
+
+/** Of a thousand runs that are written to by turns each finds its own; a forgotten one is read again. */
+const MOST_HEADS = 1_000;
 
 /** Where the chain ends, and which of these entries it has already: both as of one moment. */
 async function headOf(
@@ -149,7 +179,10 @@ function chained(entries: readonly NewEntry[], known: readonly string[], head: H
   return rows;
 }
 
-/** Writes the rows and moves the head, in one statement; false when the head is no longer where it was. */
+/**
+ * Writes the rows and moves the head, in one statement; false when the head is no longer where it was, or one
+ * of the subjects is there already.
+ */
 async function advance(
   store: Queryable,
   offboarding: string,
@@ -162,6 +195,7 @@ async function advance(
     `with head as (
        insert into handover.audit_heads as h values ($1, $2, $3)
        on conflict (offboarding) do update set seq = excluded.seq, hash = excluded.hash where h.seq = $4 and h.hash = $5
+         and not exists (select from handover.audit where offboarding = $1 and subject = any($9))
        returning offboarding),
      bodies as (
        insert into handover.audit_bodies

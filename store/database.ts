@@ -14,7 +14,39 @@ export function openPool(url: string, max = 10): Pool {
   pool.on('error', () => {});
   // The same for one that somebody has in hand: the statement it was for, or the next one, fails.
   pool.on('connect', client => void client.on('error', () => {}));
+  return preparing(pool);
+}
+
+/**
+ * Every statement with parameters is prepared, once per connection: reading and planning them anew is most of
+ * what a small one costs. A migration may change what `select *` answers, which PostgreSQL does not allow a
+ * prepared statement: then it is sent as it is.
+ */
+function preparing(pool: Pool): Pool {
+  const query = pool.query.bind(pool) as (given: pg.QueryConfig | string) => Promise<pg.QueryResult>;
+  const prepared = async (given: pg.QueryConfig | string, values?: unknown[]): Promise<pg.QueryResult> => {
+    if (typeof given !== 'string' || !values) return query(given);
+    try {
+      return await query({ name: nameOf(given), text: given, values });
+    } catch (error) {
+      if ((error as pg.DatabaseError).code !== ANSWERS_OTHERWISE) throw error;
+      return query({ text: given, values });
+    }
+  };
+  pool.query = prepared as unknown as Pool['query'];
   return pool;
+}
+
+/** "cached plan must not change result type" is a feature that is not supported. */
+const ANSWERS_OTHERWISE = '0A000';
+
+const names = new Map<string, string>();
+
+/** A short name for each text: PostgreSQL cuts names at 63 bytes. */
+function nameOf(text: string): string {
+  const known = names.get(text) ?? `handover-${names.size}`;
+  names.set(text, known);
+  return known;
 }
 
 /**

@@ -88,11 +88,11 @@ export interface Ledger {
    * way are waited for.
    */
   fence(offboarding: string, before: Date): Promise<void>;
-  /** The target's answer came: these are done as intended. */
-  done(step: Pick<ReceiptId, 'manifest' | 'step'>, marks: readonly Mark[]): Promise<void>;
+  /** The target's answer came: these are done as intended. Answers with what of the step is still intended. */
+  done(step: Pick<ReceiptId, 'manifest' | 'step'>, marks: readonly Mark[]): Promise<Receipt[]>;
   /** Says how an intent ended. Of two that say so the first one stands. */
   end(receipt: ReceiptId & Pick<Intent, 'mark'>, ending: Ending): Promise<void>;
-  intended(manifest: string, step: string): Promise<Receipt[]>;
+  intended(manifest: string, steps: readonly string[]): Promise<Receipt[]>;
   /** Intents of a whole offboarding whose end nobody has settled. */
   unsettled(offboarding: string): Promise<Receipt[]>;
   /** Offboardings that have such intents and no open run in the register; in which steps. */
@@ -171,12 +171,15 @@ export function ledgerOf(pool: Pool): Ledger {
       ]);
     },
     async done({ manifest, step }, marks) {
-      if (marks.length === 0) return;
-      await pool.query(
-        `update handover.receipts set state = 'done', sure = 'asked'
-          where manifest = $1 and step = $2 and mark = any($3) and state = 'intended'`,
+      const { rows } = await pool.query(
+        `with settled as (
+           update handover.receipts set state = 'done', sure = 'asked'
+            where manifest = $1 and step = $2 and mark = any($3) and state = 'intended')
+         select * from handover.receipts
+          where manifest = $1 and step = $2 and not mark = any($3) and state = 'intended' order by page, part`,
         [manifest, step, marks],
       );
+      return rows.map(receiptOf);
     },
     async end(receipt, ending) {
       const { manifest, step, page, part, mark } = receipt;
@@ -202,8 +205,11 @@ export function ledgerOf(pool: Pool): Ledger {
         );
       }
     },
-    intended: (manifest, step) =>
-      select(`manifest = $1 and step = $2 and state = 'intended' order by page, part`, [manifest, step]),
+    intended: (manifest, steps) =>
+      select(`manifest = $1 and step = any($2) and state = 'intended' order by step, page, part`, [
+        manifest,
+        steps,
+      ]),
     unsettled: offboarding => select(`offboarding = $1 and state = 'intended' order by at`, [offboarding]),
     async owed() {
       // In no order: those that cannot be settled must not keep the others from their turn.

@@ -4,7 +4,8 @@
  */
 import type { KeySet, KeySpan, Keys, Shares } from '../domain/keys.js';
 import type { ItemKey } from '../domain/model.js';
-import { inTransaction, type Pool } from './database.js';
+import { inTransaction, type Pool, type Queryable } from './database.js';
+import { keysOf } from './keys.js';
 
 export type Origin = 'approved' | 'arrived' | 'again';
 
@@ -179,22 +180,25 @@ export function manifestsOf(pool: Pool): Manifests {
         }
         return true;
       }),
-    drift: (shown, now) =>
-      inTransaction(pool, async client => {
-        await client.query('create temporary table held (key text) on commit drop');
-        for await (const page of now)
-          await client.query('insert into held select unnest($1::text[])', [page.keys]);
-        const { rows } = await client.query(
-          `with known as (
-             select distinct unnest(keys) as key from (
-               select keys from handover.manifest_pages where manifest = $1 and step = $2
-               union all select keys from handover.frozen_keys where digest = $3) as shown)
-           select (select count(*) from held left join known using (key) where known.key is null)::int as arrived,
-                  (select count(*) from known left join held using (key) where held.key is null)::int as departed`,
-          'frozen' in shown ? [null, null, shown.frozen] : [shown.manifest, shown.step, null],
-        );
-        return rows[0] as Drift;
-      }),
+    async drift(shown, now) {
+      const pages = now[Symbol.asyncIterator]();
+      try {
+        const first = await pages.next();
+        const second = first.done ? first : await pages.next();
+        // Most sets are small: one page is compared as it came, without a table to put it into.
+        if (second.done) return await compare(pool, shown, first.done ? keysOf([]) : first.value.keys);
+        return await inTransaction(pool, async client => {
+          await client.query('create temporary table held (key text) on commit drop');
+          const keep = ({ keys }: { keys: Keys }) =>
+            client.query('insert into held select unnest($1::text[])', [keys]);
+          await keep(first.value);
+          for (let page: typeof first = second; !page.done; page = await pages.next()) await keep(page.value);
+          return compare(client, shown, null);
+        });
+      } finally {
+        await pages.return?.();
+      }
+    },
     async sort(manifest, step, keys) {
       const { rows } = await pool.query(
         `with held as (select key, n from unnest($3::text[]) with ordinality as held (key, n)),
@@ -236,6 +240,23 @@ export function manifestsOf(pool: Pool): Manifests {
       return rows[0] as Frozen;
     },
   };
+}
+
+/** @param keys what is held now; null where it lies in the temporary table `held` */
+async function compare(store: Queryable, shown: Shown, keys: Keys | null): Promise<Drift> {
+  const { rows } = await store.query(
+    `with ${keys === null ? '' : 'held as (select unnest($4::text[]) as key), '}known as (
+            select distinct unnest(keys) as key from (
+              select keys from handover.manifest_pages where manifest = $1 and step = $2
+              union all select keys from handover.frozen_keys where digest = $3) as shown)
+     select (select count(*) from held left join known using (key) where known.key is null)::int as arrived,
+            (select count(*) from known left join held using (key) where held.key is null)::int as departed`,
+    [
+      ...('frozen' in shown ? [null, null, shown.frozen] : [shown.manifest, shown.step, null]),
+      ...(keys === null ? [] : [keys]),
+    ],
+  );
+  return rows[0] as Drift;
 }
 
 /** SHA-256 over the keys and successors of a page. */

@@ -37,7 +37,7 @@ export interface OpenRuns {
    */
   beginSteps(offboarding: string, successors: Record<string, string[]>): Promise<OpenRun[]>;
   /** Its successors are no longer waited for. */
-  finishStep(offboarding: string, step: string): Promise<void>;
+  finishSteps(offboarding: string, steps: readonly string[]): Promise<void>;
   /**
    * Marks the run as deactivating unless an open run of somebody else names its leaver as a successor: then
    * that run is returned.
@@ -96,11 +96,11 @@ export function openRunsOf(pool: Pool): OpenRuns {
       );
       return rows as OpenRun[];
     },
-    async finishStep(offboarding, step) {
-      await pool.query('update handover.open_runs set successors = successors - $2 where offboarding = $1', [
-        offboarding,
-        step,
-      ]);
+    async finishSteps(offboarding, steps) {
+      await pool.query(
+        'update handover.open_runs set successors = successors - $2::text[] where offboarding = $1',
+        [offboarding, steps],
+      );
     },
     claimDeactivation: offboarding =>
       inTransaction(pool, async client => {

@@ -20,6 +20,8 @@ interface Candidate {
   label: string;
   human: string | null;
   known: Known[];
+  active: boolean;
+  blocked: boolean;
 }
 
 /**
@@ -38,11 +40,13 @@ export function resolveAccounts(
     const people = binding.people();
     const identities = binding.identities();
     refuseUnknown(target, pinned, identities);
-    return target.session.transaction({ mode: 'read', doing: 'resolving an account', signal }, async tx => {
+    const owners = looselyOwned(binding);
+    // Where people's rows say it all, one statement does, which is a moment of its own.
+    const mode = identities.length === 0 && owners.length === 0 && !people.human ? 'glance' : 'read';
+    return target.session.transaction({ mode, doing: 'resolving an account', signal }, async tx => {
       const search = new PeopleSearch(target, tx, people, binding.binder);
-      const sure = await search.recognised(sought);
-      const near = sought.home ? [] : without(await search.nearly(sought), sure);
-      const chosen = pinned.user === undefined ? sure : await search.byKey(pinned.user);
+      const { sure, near, named } = await search.find(sought, pinned);
+      const chosen = pinned.user === undefined ? sure : named.filter(({ id }) => pinned.user!.includes(id));
       if (pinned.user === undefined && !areOneHuman(sure))
         return { kind: 'ambiguous', identity: 'user', candidates: sure.map(asCandidate) };
       if (pinned.user === undefined && sure.length === 0 && near.length > 0)
@@ -50,7 +54,7 @@ export function resolveAccounts(
       // A pinned id that nobody has is a mistake to be shown, not an absent person.
       if (chosen.length < (pinned.user?.length ?? 0))
         return { kind: 'ambiguous', identity: 'user', candidates: [] };
-      const former = await search.former(sought, [...chosen, ...sure, ...near]);
+      const former = formerOf(sought, named, [...chosen, ...sure, ...near]);
       const others = [
         ...without(sure, chosen).map(one => ({ ...asCandidate(one), why: 'it fits as well' })),
         ...without(near, chosen).map(({ id, label, why }) => ({ id, label, why })),
@@ -63,13 +67,12 @@ export function resolveAccounts(
         return { kind: 'absent', expected: target.catalog.absence === 'expected', others };
       const values = await valuesOfAccounts(tx, people, identities, { chosen, sure, gone }, pinned, sought);
       if ('kind' in values) return values;
-      const accounts: Account[] = [];
-      for (const { id, label } of chosen) {
-        const identities = values.held.get(id)!;
-        accounts.push(
-          await readState(target, tx, people, { identities, active: true, blocked: false, label }),
-        );
-      }
+      const accounts: Account[] = chosen.map(({ id, label, active, blocked }) => ({
+        identities: values.held.get(id)!,
+        active,
+        blocked,
+        label,
+      }));
       for (const id of gone)
         accounts.push({
           identities: values.held.get(id)!,
@@ -102,10 +105,10 @@ export function resolveAccounts(
                 chosen.map(({ id }) => id),
               )
             ).length > 0
-          : (await search.byKey([value])).length > 0;
+          : search.hasKey(value);
       };
       const fold = (folds: readonly Fold[]) => binding.binder.folding(folds);
-      const nearly = await nearOwners(tx, looselyOwned(binding), accounts, fold, isElses);
+      const nearly = await nearOwners(tx, owners, accounts, fold, isElses);
       return { kind: 'found', accounts, others: [...others, ...values.others, ...nearly], strangers };
     });
   });
@@ -143,66 +146,99 @@ class PeopleSearch {
     private readonly binder: Binder,
   ) {}
 
-  /** By a value that is theirs alone; and whoever else the system says is the same human being. */
-  async recognised({ id, home, known }: Sought): Promise<Candidate[]> {
-    const found = home
-      ? await this.byKey([id])
-      : await this.#where(bind => [
-          matching(this.people, 'id', id, bind),
-          ...known.map(({ by, value }) => matching(this.people, by, value, bind)),
-        ]);
-    const humans = found.flatMap(({ human }) => (isBlank(human) ? [] : human!));
-    if (!this.people.human || humans.length === 0) return found;
-    const column = `${this.people.alias}.${quote(this.people.human.name)}::text`;
-    const same = await this.#where(bind => [`btrim(${column}) = ANY (${bind.add(humans, 'text[]')})`]);
-    return [...found, ...without(same, found)].sort(byId);
-  }
-
-  /** By a value that is written a little differently, or that other people have too. */
-  async nearly({ id, known, shared }: Sought): Promise<(Candidate & { why: string })[]> {
+  /**
+   * In one statement: `sure` by a value that is theirs alone, and whoever else the system says is the same
+   * human being; `near` by a value that is written a little differently, or that other people have too;
+   * `named` by the keys that are pinned or remembered.
+   */
+  async find(
+    { id, home, known, shared, remembered }: Sought,
+    pinned: Identities,
+  ): Promise<{ sure: Candidate[]; near: (Candidate & { why: string })[]; named: Candidate[] }> {
+    const keys = [...new Set([...(pinned.user ?? []), ...(remembered.user ?? []), ...(home ? [id] : [])])];
     const loosely = (by: keyof typeof NEARLY, value: string, bind: Placeholders) =>
       matching(this.people, by, value, bind, () => this.binder.folding(NEARLY[by]));
     const all: { by: keyof typeof NEARLY; value: string }[] = [{ by: 'id', value: id }, ...known, ...shared];
-    const found = await this.#where(bind => all.map(({ by, value }) => loosely(by, value, bind)));
-    const near = [];
-    for (const one of found) near.push({ ...one, why: whyNearly(one, id, known, shared) });
-    return near;
+    const ways = (bind: Placeholders) => ({
+      sure: home
+        ? [this.#isOneOf([id], bind)]
+        : [
+            matching(this.people, 'id', id, bind),
+            ...known.map(({ by, value }) => matching(this.people, by, value, bind)),
+          ],
+      near: home ? [] : all.map(({ by, value }) => loosely(by, value, bind)),
+      named: keys.length > 0 ? [this.#isOneOf(keys, bind)] : [],
+    });
+    const found = await this.#where(ways, keys.length);
+    const sure = found.filter(one => one.sure);
+    return {
+      sure: [...sure, ...(await this.#sameHumans(sure))].sort(byId),
+      near: found
+        .filter(one => one.near && !one.sure)
+        .map(one => ({ ...one, why: whyNearly(one, id, known, shared) })),
+      named: found.filter(one => keys.includes(one.id)),
+    };
   }
 
-  byKey(keys: readonly string[]): Promise<Candidate[]> {
+  /** Does somebody have this key? */
+  async hasKey(value: string): Promise<boolean> {
+    return (await this.#where(bind => ({ sure: [this.#isOneOf([value], bind)] }))).length > 0;
+  }
+
+  async #sameHumans(sure: readonly Candidate[]): Promise<Candidate[]> {
+    const humans = sure.flatMap(({ human }) => (isBlank(human) ? [] : human!));
+    if (!this.people.human || humans.length === 0) return [];
+    const column = `${this.people.alias}.${quote(this.people.human.name)}::text`;
+    const same = await this.#where(bind => ({
+      sure: [`btrim(${column}) = ANY (${bind.add(humans, 'text[]')})`],
+    }));
+    return without(same, sure);
+  }
+
+  #isOneOf(keys: readonly string[], bind: Placeholders): string {
     const key = `${this.people.alias}.${quote(this.people.key.name)}`;
-    if (keys.length === 0) return Promise.resolve([]);
-    return this.#where(bind => [`${key}::text = ANY (${bind.add(keys, 'text[]')})`], keys.length);
+    return `${key}::text = ANY (${bind.add(keys, 'text[]')})`;
   }
 
-  /** Accounts of earlier runs that no rule finds any more; without a row where they no longer exist. */
-  async former(
-    { remembered }: Sought,
-    found: readonly Candidate[],
-  ): Promise<{ id: string; row: Candidate | undefined }[]> {
-    const ids = (remembered.user ?? []).filter(id => !found.some(one => one.id === id));
-    const there = await this.byKey(ids);
-    return ids.map(id => ({ id, row: there.find(one => one.id === id) }));
-  }
-
+  /**
+   * Whoever fits in any of these ways, those first who fit surely, then those who are named.
+   * @param named how many these are
+   */
   async #where(
-    conditions: (bind: Placeholders) => (string | null)[],
-    limit: number = MOST_CANDIDATES,
-  ): Promise<Candidate[]> {
+    ways: (bind: Placeholders) => Partial<Record<'sure' | 'near' | 'named', readonly (string | null)[]>>,
+    named = 0,
+  ): Promise<(Candidate & { sure: boolean; near: boolean })[]> {
     const { alias, key: column, name, human, from } = this.people;
+    const { active, blocked, when } = this.target.catalog.people;
     const bind = new Placeholders();
-    const any = conditions(bind).filter(condition => condition !== null);
-    if (any.length === 0) return [];
+    const given = ways(bind);
+    const any = (way: keyof typeof given): string[] => (given[way] ?? []).flatMap(each => each ?? []);
+    const all = [...any('sure'), ...any('near'), ...any('named')];
+    if (all.length === 0) return [];
+    const holds = (conditions: readonly string[]): string =>
+      conditions.length > 0 ? `(${conditions.join(' OR ')}) IS TRUE` : 'false';
     const key = `${alias}.${quote(column.name)}`;
-    return this.tx.query<Candidate>(
+    return this.tx.repeated<Candidate & { sure: boolean; near: boolean }>(
       `SELECT ${key}::text AS id, coalesce(${alias}.${quote(name.name)}::text, '') || ' (' || ${key}::text || ')' AS label,
-              ${human ? `btrim(${alias}.${quote(human.name)}::text)` : 'NULL::text'} AS human, ${knownSql(this.people)} AS known
+              ${human ? `btrim(${alias}.${quote(human.name)}::text)` : 'NULL::text'} AS human, ${knownSql(this.people)} AS known,
+              (${active}) IS TRUE AS active, ${blocked === undefined ? 'false' : `(${blocked}) IS TRUE`} AS blocked,
+              ${holds(any('sure'))} AS sure, ${holds(any('near'))} AS near, ${holds(any('named'))} AS named
          FROM ${from}
-        WHERE (${any.join(' OR ')})${andWhen(this.target.catalog.people.when)}
-        ORDER BY ${key} LIMIT ${Math.max(MOST_CANDIDATES, limit)}`,
+        WHERE (${all.join(' OR ')})${andWhen(when)}
+        ORDER BY sure DESC, named DESC, ${key} LIMIT ${MOST_CANDIDATES + named}`,
       bind.values,
     );
   }
+}
+
+/** Accounts of earlier runs that no rule finds any more; without a row where they no longer exist. */
+function formerOf(
+  { remembered }: Sought,
+  named: readonly Candidate[],
+  found: readonly Candidate[],
+): { id: string; row: Candidate | undefined }[] {
+  const ids = (remembered.user ?? []).filter(id => !found.some(one => one.id === id));
+  return ids.map(id => ({ id, row: named.find(one => one.id === id) }));
 }
 
 const FORMER = "it was this person's in an earlier plan, and no rule says so any more";
@@ -350,7 +386,7 @@ async function holdersOf(
   identity: BoundIdentity,
   value: string,
   users: readonly string[],
-): Promise<Candidate[]> {
+): Promise<Pick<Candidate, 'id' | 'label'>[]> {
   const key = `${people.alias}.${quote(people.key.name)}`;
   const { fold } = identity;
   const has = (one: string): string => `${fold(`${one}::text`)} = ${fold('$1::text')}`;
@@ -416,7 +452,9 @@ export const vanished = (target: Target, account: Account): HandoverFailure =>
   );
 
 export function guards(target: Target, accounts: readonly Account[], signal?: AbortSignal): Promise<Guard[]> {
-  if (accounts.length === 0) return Promise.resolve([]);
+  const { protected: guarded, last_owner } = target.catalog.guards;
+  if (accounts.length === 0 || (guarded === undefined && last_owner === undefined))
+    return Promise.resolve([]);
   return target.bound(signal, binding => {
     const people = binding.people();
     return target.session.transaction({ mode: 'read', doing: 'checking guards', signal }, tx =>

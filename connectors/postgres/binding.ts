@@ -311,7 +311,7 @@ export class Binder {
 
   /** A fold as this database writes it. */
   folding(folds: readonly Fold[]): (text: string) => string {
-    return text => foldSql(text, folds, this.schema.utf8);
+    return text => foldSql(text, folds, this.schema.letters);
   }
 
   /** Numbers, uuids and the like have one form only: the column's type has folded them already. */

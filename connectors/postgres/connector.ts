@@ -19,7 +19,7 @@ import { fateOf } from './fate.js';
 import { inventory } from './inventory.js';
 import { ineligible, items, load } from './items.js';
 import { pages } from './pages.js';
-import { findPeople, holders, team } from './people.js';
+import { findPeople, holders, peopleWith, team } from './people.js';
 import { restore } from './restore.js';
 import { Session } from './session.js';
 import { flip } from './switches.js';
@@ -57,6 +57,7 @@ export function createPostgresConnector(
         approver: catalog.people.roles?.approver !== undefined,
       },
       findPeople: (query, signal) => findPeople(target, query, signal),
+      peopleWith: (ids, signal) => peopleWith(target, ids, signal),
       holders: (role, signal) => holders(target, role, signal),
       team: (name, signal) => team(target, name, signal),
     },

@@ -20,30 +20,39 @@ export async function* pages(
   target: Target,
   accounts: readonly Account[],
   category: string,
-  options: { size: number; attribute?: string; signal?: AbortSignal },
+  options: { size: number; attribute?: string; expected?: number; signal?: AbortSignal },
 ): AsyncGenerator<KeyPage> {
-  const { signal, size, attribute } = options;
+  const { signal, size, attribute, expected } = options;
   const binding = await target.binding(false, signal);
   const bound = binding.category(category);
   const owners = valuesOf(accounts, bound.spec.owner.identity);
   if (owners.length === 0) return;
   const { text, values } = pagesStatement(bound, owners, size, attribute);
+  const pageOf = ({ total: _, ...row }: PageRow): KeyPage => ({
+    ...row,
+    keys: keysAsWritten(row.keys),
+    attributes: attribute ? row.attributes : null,
+    order: bound.key.order,
+  });
+  const doing = `reading the keys of ${category}`;
+  if (expected !== undefined && expected <= size) {
+    const only = await target.session.transaction({ mode: 'glance', doing, signal }, async tx => {
+      const [row] = await tx.repeated<PageRow>(`${text} LIMIT 1`, values);
+      return row;
+    });
+    if (!only) return;
+    if (only.total <= size) return yield pageOf(only);
+    // More have come than one page holds: in one snapshot then, like any other.
+  }
   const queue = new Handoff<KeyPage>();
   const transaction = target.session.transaction(
-    { mode: 'read', doing: `reading the keys of ${category}`, signal, idleMs: PAGES_IDLE_MS },
+    { mode: 'read', doing, signal, idleMs: PAGES_IDLE_MS },
     async tx => {
       await tx.query(`DECLARE handover_pages NO SCROLL CURSOR FOR ${text}`, values);
       for (;;) {
         const [row] = await tx.query<PageRow>('FETCH NEXT FROM handover_pages');
         if (!row) break;
-        const { order } = bound.key;
-        const page = {
-          ...row,
-          keys: keysAsWritten(row.keys),
-          attributes: attribute ? row.attributes : null,
-          order,
-        };
-        if (!(await queue.put(page)) || row.count < size) break;
+        if (!(await queue.put(pageOf(row))) || row.count < size) break;
       }
       // Inside a transaction that goes on another cursor may follow.
       if (tx.mark) await tx.query('CLOSE handover_pages');
@@ -69,6 +78,8 @@ interface PageRow {
   [column: string]: unknown;
   keys: string;
   count: number;
+  /** Of all pages together. */
+  total: number;
   fingerprint: string;
   low: string;
   high: string;
@@ -99,6 +110,7 @@ function pagesStatement(
                        FROM ${c.from}
                       WHERE ${ownedByAny(c, owners, bind)}${andWhen(c.spec.when)}) AS s)
            SELECT ${slice('h.keys')}::text AS keys, least(${step}, cardinality(h.keys) - p.i + 1)::integer AS count,
+                  cardinality(h.keys) AS total,
                   (SELECT bit_xor(${c.key.hash('u.k')}) FROM unnest(${slice('h.keys')}) AS u(k))::text AS fingerprint,
                   h.keys[p.i]::text AS low, h.keys[least(p.i + ${step} - 1, cardinality(h.keys))]::text AS high,
                   ${chosen ? slice('h.attributes') : 'NULL::text[]'} AS attributes

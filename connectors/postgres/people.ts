@@ -38,6 +38,17 @@ export function findPeople(target: Target, query: PersonQuery, signal?: AbortSig
   });
 }
 
+/** Those of these ids that exist. */
+export function peopleWith(target: Target, ids: readonly string[], signal?: AbortSignal): Promise<Person[]> {
+  if (ids.length === 0) return Promise.resolve([]);
+  return target.bound(signal, binding => {
+    const people = binding.people();
+    const bind = new Placeholders();
+    const where = `${people.alias}.${quote(people.key.name)}::text = ANY (${bind.add(ids, 'text[]')})`;
+    return selectPeople(target, people, where, bind, signal);
+  });
+}
+
 /** Members who can work: active ones, ordered by id. */
 export function team(target: Target, name: string, signal?: AbortSignal): Promise<Person[]> {
   return target.bound(signal, binding => {
@@ -159,7 +170,7 @@ function selectPeople(
      ORDER BY ${people.key.kind === 'integer' ? 'ho_person.ho_key' : 'ho_person.ho_key::text COLLATE "C"'}
      LIMIT ${MOST_PEOPLE}`;
   return target.session.transaction({ mode: 'glance', doing: 'looking people up', signal }, async tx => {
-    const rows = await tx.query<PersonRow>(statement, bind.values);
+    const rows = await tx.repeated<PersonRow>(statement, bind.values);
     return rows.map(toPerson);
   });
 }

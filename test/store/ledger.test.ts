@@ -356,7 +356,7 @@ describe('a step that begins', () => {
     const mine = run(`leaver ${offboarding}`);
     await store.runs.open(mine, at(1));
     await store.runs.setSuccessors(mine.offboarding, { 'crm/tasks': ['bob'], 'crm/notes': ['eve'] });
-    await store.runs.finishStep(mine.offboarding, 'crm/tasks');
+    await store.runs.finishSteps(mine.offboarding, ['crm/tasks']);
     expect(await store.runs.beginSteps(mine.offboarding, { 'crm/tasks': ['bob'] })).toEqual([]);
     const registered = (await store.runs.all()).find(one => one.offboarding === mine.offboarding)!;
     expect(registered.successors).toEqual({ 'crm/tasks': ['bob'], 'crm/notes': ['eve'] });
@@ -381,7 +381,7 @@ describe('a step that begins', () => {
     expect(await store.runs.claimDeactivation(bob.offboarding)).toMatchObject({
       offboarding: mine.offboarding,
     });
-    await store.runs.finishStep(mine.offboarding, 'crm/tasks');
+    await store.runs.finishSteps(mine.offboarding, ['crm/tasks']);
     expect(await store.runs.claimDeactivation(bob.offboarding)).toBeNull();
     expect(await store.runs.beginSteps(mine.offboarding, { 'crm/tasks': [bob.leaver] })).toMatchObject([
       { workflow: bob.workflow },

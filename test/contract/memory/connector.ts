@@ -120,6 +120,7 @@ function directoryOf(desk: Desk): Directory {
     roles: { operator: true, approver: true },
     findPeople: ({ by, value }, signal) =>
       people(one => (by === 'id' ? one.id === value : by === 'email' && sameText(one.email, value)), signal),
+    peopleWith: (ids, signal) => people(one => ids.includes(one.id), signal),
     holders: (role, signal) => people(one => one.roles.includes(role), signal),
     team: (team, signal) => people(one => one.team === team && one.status !== 'off', signal),
   };

@@ -131,7 +131,7 @@ function tooLate(run: Run): string {
 async function whatIsLeft(desk: Desk): Promise<Happening | null> {
   const { run } = desk;
   const plan = run.plan!;
-  const { looks, unread } = await lookAtAll(desk, 'Proof that nothing is left');
+  const { looks, unread } = await lookAtAll(desk, 'Proof that nothing is left', false);
   const off = plan.systems
     .map(({ system }) => system)
     .filter(system => run.steps[deactivateId(system)]?.state === 'completed');

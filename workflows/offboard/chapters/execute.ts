@@ -59,7 +59,7 @@ async function begin(desk: Desk): Promise<Happening | null> {
  */
 async function refuseSuccessors(desk: Desk): Promise<null> {
   const { run } = desk;
-  const { looks, unread } = await lookAtAll(desk, 'May the successors still take over?');
+  const { looks, unread } = await lookAtAll(desk, 'May the successors still take over?', true);
   for (const { step, sentence } of looks.flatMap(look => look.refused)) {
     if (run.steps[step]?.state === 'queued')
       progress(desk, step, { state: 'failed', message: `${sentence} Send "amend" with another successor.` });

@@ -24,8 +24,16 @@ export function noteSeen(desk: Desk, sights: readonly Sight[]): void {
   desk.observed(sights.map(({ system }) => system));
 }
 
-/** Looks at every system of the plan, also where nobody was found before. A system that cannot be read is named, with the reason. */
-export async function lookAtAll(desk: Desk, purpose: string): Promise<{ looks: Look[]; unread: Unread[] }> {
+/**
+ * Looks at every system of the plan, also where nobody was found before. A system that cannot be read is
+ * named, with the reason.
+ * @param terms are successors, policy and rules compared as well?
+ */
+export async function lookAtAll(
+  desk: Desk,
+  purpose: string,
+  terms: boolean,
+): Promise<{ looks: Look[]; unread: Unread[] }> {
   const { run } = desk;
   const plan = run.plan!;
   const all = await Promise.all(
@@ -37,6 +45,7 @@ export async function lookAtAll(desk: Desk, purpose: string): Promise<{ looks: L
         plan: plan.digest,
         waived: waivedKeys(run),
         seen: seenKeys(run),
+        terms,
       }),
     ),
   );
@@ -58,7 +67,7 @@ export async function lookAtAll(desk: Desk, purpose: string): Promise<{ looks: L
 export async function lookAgain(desk: Desk): Promise<{ moved: Happening | null; inTheWay: string[] }> {
   const { run } = desk;
   const [{ looks, unread }, people] = await Promise.all([
-    lookAtAll(desk, 'Has anything changed since the approval?'),
+    lookAtAll(desk, 'Has anything changed since the approval?', true),
     standingNow(run),
   ]);
   const turn = decided(desk);

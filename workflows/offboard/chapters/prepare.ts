@@ -77,8 +77,15 @@ export async function prepare(desk: Desk): Promise<Happening> {
 }
 
 function firstLook(run: Run, { system, accounts }: SystemAccounts): Promise<Attempt<Look>> {
-  const input = { offboardingId: run.offboardingId, system, accounts, plan: null, waived: {}, seen: {} };
-  return ask(long.look, `Inventory of ${system}`, input);
+  return ask(long.look, `Inventory of ${system}`, {
+    offboardingId: run.offboardingId,
+    system,
+    accounts,
+    plan: null,
+    waived: {},
+    seen: {},
+    terms: false,
+  });
 }
 
 function unreachable(system: string | null, message: string): Finding {
