@@ -5,7 +5,7 @@
 
 import { AS_PEOPLE_WRITE, type Fold } from '../../domain/fold.js';
 import { own } from '../../domain/own.js';
-import { linkFields } from '../catalog/head.js';
+import { type Computed, linkFields } from '../catalog/head.js';
 import type { CatalogFile, KeyPath } from '../catalog/loaded.js';
 import { didYouMean } from '../catalog/nearest.js';
 import type { Problem } from '../connector.js';
@@ -43,6 +43,12 @@ export interface BoundAlong extends BoundLink {
   secret: string[];
 }
 
+/** A part of a row as SQL; `column` where it is one. */
+export interface BoundField {
+  sql: string;
+  column: LiveColumn | null;
+}
+
 export interface BoundCategory {
   name: string;
   spec: CategorySpec;
@@ -56,10 +62,10 @@ export interface BoundCategory {
   folds: readonly Fold[];
   fold: ((text: string) => string) | null;
   /** Further columns, where the catalog names them. */
-  label: LiveColumn | null;
+  label: BoundField | null;
   firesAt: LiveColumn | null;
   version: LiveColumn | null;
-  attributes: [name: string, column: LiveColumn][];
+  attributes: [name: string, field: BoundField][];
   link: LiveColumn[];
   touch: SetColumn[];
   set: SetColumn[] | null;
@@ -92,14 +98,17 @@ export interface BoundPeople {
     table: string | null;
     alias: string;
     person: LiveColumn | null;
+    when: string | undefined;
   }[];
   manager: LiveColumn | null;
   team: LiveColumn | null;
   human: LiveColumn | null;
 }
 
-export type BoundIdentity = { fold: (text: string) => string } & (
-  | { name: string; column: LiveColumn }
+export type BoundIdentity = {
+  fold: (text: string) => string;
+} /** A value of the person's own row, as SQL over it. */ & (
+  | { name: string; value: string }
   | {
       name: string;
       table: string;
@@ -152,6 +161,12 @@ export class Binder {
     return name === undefined ? null : this.column(table, name, path);
   }
 
+  #field(table: LiveTable | null, field: string | Computed, path: KeyPath): BoundField | null {
+    if (typeof field !== 'string') return { sql: `(${field.value})`, column: null };
+    const column = this.column(table, field, path);
+    return column && table && { sql: `${aliasOf(table.name)}.${quote(column.name)}`, column };
+  }
+
   /** Null when something the category cannot do without is missing; the problems say what. */
   category(name: string): BoundCategory | null {
     const spec = own(this.catalog.categories, name);
@@ -162,11 +177,11 @@ export class Binder {
     const keyColumns = spec.key.map((column, i) => this.column(table, column, at('key', i)));
     const owner = this.column(table, spec.owner.column, at('owner', 'column'));
     const rest = {
-      label: this.maybe(table, spec.label, at('label')),
+      label: spec.label === undefined ? null : this.#field(table, spec.label, at('label')),
       firesAt: this.maybe(table, spec.fires_at, at('fires_at')),
       version: this.maybe(table, spec.version, at('version')),
       attributes: Object.entries(spec.attributes).map(
-        ([a, c]) => [a, this.column(table, c, at('attributes', a))] as const,
+        ([a, field]) => [a, this.#field(table, field, at('attributes', a))] as const,
       ),
       link: linkFields(spec.link).map(c => this.column(table, c, at('link'))),
       touch: this.#assignments(table, spec.touch, at('touch')),
@@ -199,14 +214,14 @@ export class Binder {
       table,
       from: `${quoteTable(table.name)} AS ${aliasOf(table.name)}`,
       alias: aliasOf(table.name),
-      key: keyShape(keyColumns as LiveColumn[]),
+      key: keyShape(keyColumns as LiveColumn[], spec.secret),
       owner,
       ...this.#foldOfOwner(spec, owner),
       ...(rest as Pick<
         BoundCategory,
         'label' | 'firesAt' | 'version' | 'link' | 'touch' | 'set' | 'unique' | 'mirrors' | 'with'
       > & {
-        attributes: [string, LiveColumn][];
+        attributes: [string, BoundField][];
         survives: [LiveColumn, string[]][];
       }),
       exclusive: spec.unique ? exclusivesOf(table, spec.owner.column, spec.unique) : [],
@@ -250,6 +265,7 @@ export class Binder {
           table: m.table ?? null,
           alias: aliasOf(m.table ?? spec.table),
           person: m.table ? this.maybe(other, m.person, at('person')) : null,
+          when: m.when,
         };
       }),
       manager: this.maybe(table, spec.manager, ['people', 'manager']),
@@ -285,9 +301,11 @@ export class Binder {
     return Object.entries(this.catalog.identities).flatMap(([name, spec]): BoundIdentity[] => {
       const at = (key: string): KeyPath => ['identities', name, key];
       const fold = this.folding(foldsOf(this.catalog, name));
+      if ('value' in spec) return [{ name, value: `(${spec.value})`, fold }];
       if ('column' in spec) {
         const column = this.column(people, spec.column, at('column'));
-        return column ? [{ name, column, fold }] : [];
+        const value = `${aliasOf(this.catalog.people.table)}.${quote(spec.column)}`;
+        return column ? [{ name, value, fold }] : [];
       }
       const table = this.table(spec.table, at('table'));
       const key = this.column(table, spec.key, at('key'));
@@ -314,7 +332,7 @@ export class Binder {
     const people = this.schema.tables.get(this.catalog.people.table);
     if (name === 'user') return people?.columns.get(this.catalog.people.key) ?? null;
     const spec = own(this.catalog.identities, name);
-    if (!spec) return null;
+    if (!spec || 'value' in spec) return null;
     return 'column' in spec
       ? (people?.columns.get(spec.column) ?? null)
       : (this.schema.tables.get(spec.table)?.columns.get(spec.key) ?? null);
@@ -349,7 +367,7 @@ export function foldsOf(catalog: Catalog, identity: string): readonly Fold[] {
 
 function isEmail({ people }: Catalog, name: string, spec: Catalog['identities'][string]): boolean {
   const table = 'table' in spec ? spec.table : people.table;
-  const column = 'table' in spec ? spec.key : spec.column;
+  const column = 'table' in spec ? spec.key : 'column' in spec ? spec.column : null;
   const { email } = people;
   const said = typeof email === 'string' ? { table: people.table, column: email } : email;
   const addresses = [

@@ -25,6 +25,8 @@ const column = z
   .refine(fits, 'PostgreSQL allows names of at most 63 bytes');
 const duration = z.string().regex(/^[1-9][0-9]*(ms|s|min)$/, 'allowed are times like 500ms, 10s or 2min');
 const condition = z.string().min(1);
+/** One scalar SQL expression over the row, which may ask other tables. */
+const computed = z.strictObject({ value: condition });
 /** `$now` is the transaction's time, `$null` is NULL; everything else is bound as it stands. */
 const values = z.record(column, z.union([z.string(), z.number(), z.boolean()]));
 
@@ -47,6 +49,8 @@ const match = z.strictObject({
   table: table.optional(),
   /** The column of `table` that holds the person's key. */
   person: column.optional(),
+  /** Which rows count: of the table of its own, or of the people. */
+  when: condition.optional(),
   fold: fold.default(AS_PEOPLE_WRITE),
 });
 
@@ -74,11 +78,13 @@ const people = z.strictObject({
 });
 
 /**
- * A further id of the same person: from a column of the people table, or from a table of its own. E-mail
+ * A further id of the same person: from a column of the people table, worked out from several of them (a full
+ * name, say), or from a table of its own. E-mail
  * addresses are compared as people write them, everything else as it stands, unless `fold` says otherwise.
  */
 const identity = z.union([
   z.strictObject({ column, fold: fold.optional() }),
+  z.strictObject({ value: condition, fold: fold.optional() }),
   z.strictObject({ table, key: column, person: column, when: condition.optional(), fold: fold.optional() }),
 ]);
 
@@ -116,7 +122,7 @@ const alongside = z.strictObject({
 const cascades = z.array(z.strictObject({ table, does: z.enum(['delete', 'change']) })).default([]);
 
 const category = z.strictObject({
-  ...categoryShape(column),
+  ...categoryShape(column, z.union([column, computed])),
   table,
   key: z.array(column).min(1),
   /** `fold`: how values of the column are compared; as the identity's, where it says nothing. */

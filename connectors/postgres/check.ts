@@ -107,11 +107,11 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
   }
   const shown = [
     c.owner,
-    c.label,
+    c.label?.column ?? null,
     c.firesAt,
     c.version,
     ...c.key.columns,
-    ...c.attributes.map(([, column]) => column),
+    ...c.attributes.map(([, field]) => field.column),
     ...c.link,
   ];
   readable(binder, c.table, at('table'), shown);
@@ -260,7 +260,7 @@ async function checkSettings(target: Target, binder: Binder, signal?: AbortSigna
 }
 
 async function checkConditions(target: Target, tx: Transaction, binder: Binder): Promise<void> {
-  for (const { path, condition, table, successor, beside: other } of conditionsOf(target.catalog)) {
+  for (const { path, condition, table, successor, scalar, beside: other } of conditionsOf(target.catalog)) {
     // Its table is missing: said already, and nothing can be asked about the condition.
     if (![table, ...(other ? [other] : [])].every(name => binder.schema.tables.has(name))) continue;
     const identity = successor && binder.category(successor.category)?.owner;
@@ -273,9 +273,10 @@ async function checkConditions(target: Target, tx: Transaction, binder: Binder):
     try {
       const says = await checkCondition(tx, {
         condition,
+        scalar,
         from: `${quoteTable(table)} AS ${aliasOf(table)}${beside}`,
       });
-      if (says) binder.report(path, `the condition cannot be used: ${says}`);
+      if (says) binder.report(path, `the ${scalar ? 'expression' : 'condition'} cannot be used: ${says}`);
     } catch (error) {
       throw toFailure(error, target.system, 'checking conditions');
     }

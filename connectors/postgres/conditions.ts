@@ -65,6 +65,8 @@ export interface LiveCondition {
   condition: string;
   /** `FROM` list in which the condition stands, e.g. `"public"."tasks" AS "tasks"`. */
   from: string;
+  /** It is one value, and not true or false. */
+  scalar?: boolean | undefined;
 }
 
 /**
@@ -73,7 +75,7 @@ export interface LiveCondition {
  */
 export async function checkCondition(
   tx: Transaction,
-  { condition, from }: LiveCondition,
+  { condition, from, scalar }: LiveCondition,
 ): Promise<string | null> {
   const volatile = await volatileFunctions(tx, condition);
   if (volatile.length > 0) {
@@ -81,7 +83,11 @@ export async function checkCondition(
   }
   await tx.query('SAVEPOINT condition');
   try {
-    await tx.query(`EXPLAIN SELECT FROM ${from} WHERE (${condition}\n) IS TRUE`);
+    await tx.query(
+      scalar
+        ? `EXPLAIN SELECT (${condition}\n)::text FROM ${from}`
+        : `EXPLAIN SELECT FROM ${from} WHERE (${condition}\n) IS TRUE`,
+    );
     return null;
   } catch (error) {
     const state = sqlState(error);

@@ -97,7 +97,7 @@ function identityValues(binding: BoundCatalog, c: BoundCategory): string | null 
   if (!identity) return null;
   return 'table' in identity
     ? `SELECT ${identity.alias}.${quote(identity.key.name)}::text FROM ${quoteTable(identity.table)} AS ${identity.alias}`
-    : `SELECT ${people.alias}.${quote(identity.column.name)}::text FROM ${people.from}`;
+    : `SELECT ${identity.value}::text FROM ${people.from}`;
 }
 
 /** Comparisons with a fold over large tables: asked of PostgreSQL itself, with its other ways forbidden. */

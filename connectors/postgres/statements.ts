@@ -376,7 +376,7 @@ class Parts {
       ...(this.needsRows ? [c.key.joins(c.alias, 'ho_batch')] : []),
     ];
     const must = this.successorMust();
-    return `${among.join(' AND ')} AND (${ownedExactlyBy(this.c, this.owner)}) IS TRUE${andWhen(c.spec.when)}${must ? ` AND (${must})` : ''}`;
+    return `${among.join(' AND ')} AND (${ownedExactlyBy(this.c, this.owner)})${c.key.secret ? '' : ' IS TRUE'}${andWhen(c.spec.when)}${must ? ` AND (${must})` : ''}`;
   }
 
   /** The successor's condition where it applies to at least one taker of this batch, else null. */

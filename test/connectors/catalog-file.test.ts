@@ -493,7 +493,9 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'a switch that sets nothing',
     'categories:',
     'deactivate: { set: {}, verify: users.s = 2 }\ncategories:',
-    ['crm.yaml:12:15 deactivate.set: at least one column is needed'],
+    [
+      'crm.yaml:12:15 deactivate.set: at least one column is needed, or also_set, also_insert, also_delete with kept',
+    ],
   ],
   [
     'sessions of an unknown identity',

@@ -311,7 +311,7 @@ categories:
     for (const name of names) {
       const reading = readCatalog(`${YAML}    label: ${JSON.stringify(name)}\n`, 'crm.yaml', KINDS);
       if (!reading.ok) outcomes.refused++;
-      else readable.push(reading.catalog.categories.tasks!.label!);
+      else readable.push(reading.catalog.categories.tasks!.label as string);
     }
     // All that the schema lets through go to the live database as attributes of one catalog.
     const attributes = [...new Set(readable)].map((column, i) => `      a${i}: ${JSON.stringify(column)}`);
