@@ -168,7 +168,9 @@ function mustBeOneRowPerKey(c: BoundCategory, batch: BoundBatch, changed: number
  * item it was.
  */
 async function speakBeforeCommit(tx: Transaction, c: BoundCategory): Promise<void> {
-  if (hasDeferred(c)) await tx.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
+  if (!hasDeferred(c)) return;
+  await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
+  await tx.query('SET CONSTRAINTS ALL DEFERRED');
 }
 
 function hasDeferred(c: BoundCategory): boolean {

@@ -81,6 +81,20 @@ const RULES: readonly Rule[] = [
   { codes: ['XX'], kind: 'transient', says: 'the database reported an internal error' },
 ];
 
+/** Nobody answers at all, as Node says it. */
+const NOBODY = /^(ECONN|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ENOENT)/;
+
+export const isUnreachable = (error: unknown): boolean =>
+  NOBODY.test((error as { code?: string } | null)?.code ?? '');
+
+/**
+ * A connection that has shown itself useless for more than the one statement: to a server that is a standby by
+ * now, say. What the statement alone is to blame for is not.
+ */
+export function connectionIsUseless(error: unknown): boolean {
+  return !['rejected', 'locked'].includes(toFailure(error, '', '').kind) && sqlState(error) !== TOOK_TOO_LONG;
+}
+
 /** Errors of the socket, as Node and node-postgres report them. */
 const NETWORK =
   /ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|terminated|timeout|not queryable|closed/i;
