@@ -194,12 +194,15 @@ function certificateOf({ sslcert, sslkey, sslpassword }: Said, refuse: Refuse): 
   const cert = sslcert ? fileOf('sslcert', sslcert, refuse) : inHome('postgresql.crt');
   if (cert === null) return {};
   const key = sslkey ? fileOf('sslkey', sslkey, refuse) : inHome('postgresql.key');
-  if (key === null) return refuse('sslcert is named, but not the key that belongs to it: add sslkey=<a file>');
+  if (key === null)
+    return refuse('sslcert is named, but not the key that belongs to it: add sslkey=<a file>');
   const options = { cert, key, ...(sslpassword === undefined ? {} : { passphrase: sslpassword }) };
   try {
     tls.createSecureContext(options);
   } catch (error) {
-    return refuse(`sslcert and sslkey do not go together (${(error as { code?: string }).code ?? 'unreadable'})`);
+    return refuse(
+      `sslcert and sslkey do not go together (${(error as { code?: string }).code ?? 'unreadable'})`,
+    );
   }
   return options;
 }

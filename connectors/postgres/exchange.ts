@@ -5,7 +5,7 @@
  *   first    settings under which its names are looked up and its plan is made
  *   parse    the text becomes what PostgreSQL takes it for; it can only ever be one statement
  *   bind     values, and the plan
- *   then     settings under which it runs: triggers and functions that it calls are the application's
+ *   behind   settings under which it runs: triggers and functions that it calls are the application's
  *   execute
  *
  * node-postgres knows no such order, so that the messages are sent here. Nothing of it lasts beyond the
@@ -23,7 +23,7 @@ export interface Asked {
   keep: boolean;
   /** Statements without values and without anything to say but `onFirst`. */
   first: string | null;
-  then: string | null;
+  behind: string | null;
   /** The row of `first`, as soon as it is there: before the statement itself has ended. */
   onFirst?: (row: (string | null)[]) => void;
 }
@@ -70,7 +70,7 @@ export function exchange(
 
 class Exchange implements pg.Submittable {
   readonly callback: (error: Error | null, answer?: Answered) => void;
-  #commands: ('first' | 'then' | 'own')[];
+  #commands: ('first' | 'behind' | 'own')[];
   #fields: { name: string; parse: (text: string) => unknown }[] = [];
   #rows: Record<string, unknown>[] = [];
   #rowCount = 0;
@@ -86,7 +86,7 @@ class Exchange implements pg.Submittable {
     this.callback = callback;
     this.#commands = [
       ...(asked.first === null ? [] : ['first' as const]),
-      ...(asked.then === null ? [] : ['then' as const]),
+      ...(asked.behind === null ? [] : ['behind' as const]),
       'own',
     ];
   }
@@ -95,7 +95,7 @@ class Exchange implements pg.Submittable {
     const wire = connection as Wire;
     this.#known = prepared.get(wire) ?? new Set();
     prepared.set(wire, this.#known);
-    const { text, values, name, keep, first, then } = this.asked;
+    const { text, values, name, keep, first, behind } = this.asked;
     wire.stream.cork?.();
     try {
       if (first !== null) {
@@ -106,7 +106,7 @@ class Exchange implements pg.Submittable {
       const statement = this.#parsed(wire, name, text);
       wire.bind({ portal: '', statement, values: values.map(asText) });
       wire.describe({ type: 'P', name: '' });
-      if (then !== null) this.#settings(wire, then, keep);
+      if (behind !== null) this.#settings(wire, behind, keep);
       wire.execute({ portal: '', rows: 0 });
       wire.sync();
     } finally {

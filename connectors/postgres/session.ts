@@ -133,7 +133,8 @@ export class Session {
         recover: async () => {
           if (open.mode === 'read') await run('ROLLBACK TO SAVEPOINT beginning');
         },
-        flush: () => (server.version >= 170_000 ? run(FLUSH) : this.#flushBeside(config, signal)).then(() => {}),
+        flush: () =>
+          (server.version >= 170_000 ? run(FLUSH) : this.#flushBeside(config, signal)).then(() => {}),
         query: async <R extends Row>(text: string, values?: unknown[]) =>
           (await run(text, values)).rows as R[],
         repeated: async <R extends Row>(text: string, values: unknown[]) =>
@@ -164,7 +165,8 @@ export class Session {
   }
 
   async #connect(doing: string): Promise<{ client: pg.PoolClient; config: pg.ClientConfig }> {
-    const opening = (this.#opening ??= this.#open());
+    const opening = this.#opening ?? this.#open();
+    this.#opening = opening;
     try {
       const { pool, config } = await opening;
       const client = await pool.connect();
@@ -200,7 +202,9 @@ export class Session {
       allowExitOnIdle: true,
     });
     // A connection that breaks while nobody uses it must not end the process; the next use opens a new one.
-    pool.on('error', error => this.log(`${this.catalog.system}: an idle connection broke (${error.message})`));
+    pool.on('error', error =>
+      this.log(`${this.catalog.system}: an idle connection broke (${error.message})`),
+    );
     // Nor one that breaks in somebody's hands before a transaction listens: the statement it was for fails.
     pool.on('connect', client => void client.on('error', () => {}));
     return { pool, config };
@@ -367,11 +371,12 @@ async function getToKnow(client: pg.PoolClient, catalog: Reached): Promise<Known
   });
   // A pooler makes up the number that a client is told for its cancel requests.
   const told = (client as unknown as { processID: number | null }).processID;
-  const pooled = catalog.connect.pooler === 'transaction' || (catalog.connect.pooler !== 'session' && told !== server.pid);
+  const pooled =
+    catalog.connect.pooler === 'transaction' || (catalog.connect.pooler !== 'session' && told !== server.pid);
   return { server, settings: settingsFor(catalog, server), pooled };
 }
 
-const PLAIN = { values: [], name: null, keep: false, first: null, then: null };
+const PLAIN = { values: [], name: null, keep: false, first: null, behind: null };
 
 type Mode = TransactionOptions['mode'];
 
@@ -415,14 +420,14 @@ class Open {
       name: repeated && !pooled ? text : null,
       keep: !pooled,
       first: named ? (alone ? settings.all : settings.ours) : null,
-      then: kind.changes && this.mode === 'write' ? settings.theirs : null,
+      behind: kind.changes && this.mode === 'write' ? settings.theirs : null,
       ...(alone && { onFirst: ([pid, since]: (string | null)[]) => this.#begin(pid, since) }),
     };
     const before = this.#force;
     // Where a statement fails, or takes back what came since a savepoint, nobody knows what is in force.
     this.#force = 'either';
     const answer = await exchange(this.client, asked, parserOf);
-    if (asked.then !== null) this.#force = 'theirs';
+    if (asked.behind !== null) this.#force = 'theirs';
     else if (kind.planned) this.#force = 'ours';
     else if (!kind.takesBack) this.#force = before;
     return answer;
