@@ -389,6 +389,7 @@ function modeOf({ mode }: TransactionOptions, { server }: Known): Mode {
 class Open {
   begun: Begun | null = null;
   #force: 'ours' | 'theirs' | 'either' = 'either';
+  #changed = false;
 
   constructor(
     readonly client: pg.PoolClient,
@@ -413,6 +414,7 @@ class Open {
     const { settings, pooled } = this.known;
     const kind = kindOf(text);
     const alone = this.mode === 'glance';
+    if (kind.changes) this.#changed = true;
     const named = kind.planned && (alone || this.#force !== 'ours');
     const asked = {
       text,
@@ -437,18 +439,13 @@ class Open {
     this.begun = { pid: Number(pid), since: String(since) };
   }
 
-  /** False where the database rolled back instead. What waits for COMMIT is the application's, too. */
+  /** False where the database rolled back instead. */
   async commit(): Promise<boolean> {
     if (this.mode === 'glance') return true;
-    const text = this.mode === 'write' ? `${this.known.settings.theirs}; COMMIT` : 'COMMIT';
-    try {
-      const all = [await this.client.query(text)].flat() as pg.QueryResult[];
-      return all.at(-1)?.command === 'COMMIT';
-    } catch (error) {
-      // Somebody went on after a statement that had failed.
-      if (sqlState(error) === '25P02') return false;
-      throw error;
-    }
+    // What waits for COMMIT is the application's, too.
+    if (this.#changed && this.#force !== 'theirs') await this.client.query(this.known.settings.theirs);
+    const { command } = await this.client.query('COMMIT');
+    return command === 'COMMIT';
   }
 
   /** Can the connection be used again? */
@@ -466,7 +463,7 @@ class Open {
 function kindOf(text: string): { planned: boolean; changes: boolean; takesBack: boolean } {
   const [word = ''] = /[a-z]+(?: +constraints)?/i.exec(text) ?? [];
   const verb = word.toLowerCase().replace(/ +/, ' ');
-  const changes = ['with', 'insert', 'update', 'delete'].includes(verb);
+  const changes = ['with', 'insert', 'update', 'delete'].includes(verb) || text === FLUSH;
   return {
     planned: changes || ['select', 'declare', 'explain'].includes(verb),
     changes: changes || verb === 'set constraints',
@@ -474,6 +471,7 @@ function kindOf(text: string): { planned: boolean; changes: boolean; takesBack: 
   };
 }
 
+/** The last before COMMIT: what waits for that is to run as the application's. */
 const FLUSH = `SELECT pg_catalog.pg_logical_emit_message(false, 'handover', '', true)`;
 
 /** Booleans, 32-bit integers and JSON are parsed; everything else stays the text that PostgreSQL sent. */
