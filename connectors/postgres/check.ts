@@ -12,6 +12,7 @@ import { toFailure } from './failures.js';
 import type { LiveColumn, LiveTable } from './live.js';
 import { aliasOf, quote, quoteTable } from './names.js';
 import { conditionsOf, switchesOf } from './rules.js';
+import { objectionsTo } from './server.js';
 import type { Transaction } from './session.js';
 import type { Target } from './target.js';
 
@@ -33,9 +34,10 @@ export async function check(target: Target, signal?: AbortSignal): Promise<Probl
       'column',
     ]);
   }
-  await target.session.transaction({ mode: 'read', doing: 'checking conditions', signal }, tx =>
-    checkConditions(target, tx, binder),
-  );
+  await target.session.transaction({ mode: 'read', doing: 'checking conditions', signal }, tx => {
+    for (const { path, message } of objectionsTo(tx, target.catalog)) binder.report(path, message);
+    return checkConditions(target, tx, binder);
+  });
   const seen = new Set<string>();
   return binder.problems
     .filter(p => !seen.has(p.where + p.message) && seen.add(p.where + p.message))

@@ -72,6 +72,11 @@ const RULES: readonly Rule[] = [
   },
   { codes: ['28'], kind: 'credential', says: 'the database refused our credential' },
   { codes: ['3D000'], kind: 'credential', says: 'the connection names a database that does not exist' },
+  {
+    codes: ['26000', '42P05'],
+    kind: 'configuration',
+    says: 'a pooler in transaction mode stands in between: write connect: { pooler: transaction } into the catalog',
+  },
   { codes: ['42', '0A', '3F'], kind: 'configuration', says: 'the catalog does not fit the live database' },
   {
     codes: ['23', '22', '44', 'P0', '27', '2F', '38', '39', '09', '21'],
