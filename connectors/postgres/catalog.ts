@@ -195,6 +195,11 @@ export const catalogSchema = z.strictObject({
     .strictObject({
       statement_timeout: duration.default('60s'),
       lock_timeout: duration.default('5s'),
+      /**
+       * What stands between us and the database: a pooler that gives every transaction a connection of its own
+       * choice, or one that keeps one for as long as we are connected. Nothing, where it says nothing.
+       */
+      pooler: z.enum(['transaction', 'session']).optional(),
     })
     .prefault({}),
   /** What the application's triggers want to be told, for as long as a transaction that writes. */

@@ -18,11 +18,11 @@ import { folded } from '../../domain/fold.js';
 import type { ItemException } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
 import { parameterOf, sharesOf } from '../keys.js';
+import { applySettings } from './application-settings.js';
 import type { BoundCategory } from './binding.js';
 import { batchHasConsequences, mustStayWithin, type Ours, watch, written } from './elsewhere.js';
 import { databaseSays, refusesItem, sqlState } from './failures.js';
 import { parseTexts, type Transaction } from './session.js';
-import { applySettings } from './settings.js';
 import {
   type Answer,
   type BoundBatch,
@@ -205,7 +205,9 @@ function mustBeOneRowPerKey(c: BoundCategory, batch: BoundBatch, changed: number
  * item it was.
  */
 async function speakBeforeCommit(tx: Transaction, c: BoundCategory): Promise<void> {
-  if (hasDeferred(c)) await tx.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
+  if (!hasDeferred(c)) return;
+  await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
+  await tx.query('SET CONSTRAINTS ALL DEFERRED');
 }
 
 function hasDeferred(c: BoundCategory): boolean {

@@ -7,6 +7,7 @@ import { HandoverFailure } from '../../domain/failure.js';
 import type { KeyPath } from '../catalog/loaded.js';
 import type { Problem } from '../connector.js';
 import { hangsOnRow } from './alongside.js';
+import { applySettings } from './application-settings.js';
 import type { Binder, BoundAlong, BoundCategory, BoundMirror, BoundPeople } from './binding.js';
 import type { CategorySpec } from './catalog.js';
 import { checkCondition } from './conditions.js';
@@ -14,8 +15,8 @@ import { toFailure } from './failures.js';
 import type { LiveColumn, LiveTable } from './live.js';
 import { aliasOf, quote, quoteTable, successorBeside } from './names.js';
 import { conditionsOf, switchesOf } from './rules.js';
+import { objectionsTo } from './server.js';
 import type { Transaction } from './session.js';
-import { applySettings } from './settings.js';
 import type { Target } from './target.js';
 
 export async function check(target: Target, signal?: AbortSignal): Promise<Problem[]> {
@@ -36,9 +37,10 @@ export async function check(target: Target, signal?: AbortSignal): Promise<Probl
       'column',
     ]);
   }
-  await target.session.transaction({ mode: 'read', doing: 'checking conditions', signal }, tx =>
-    checkConditions(target, tx, binder),
-  );
+  await target.session.transaction({ mode: 'read', doing: 'checking conditions', signal }, tx => {
+    for (const { path, message } of objectionsTo(tx, target.catalog)) binder.report(path, message);
+    return checkConditions(target, tx, binder);
+  });
   await checkSettings(target, binder, signal);
   const seen = new Set<string>();
   return binder.problems
