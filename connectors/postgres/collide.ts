@@ -3,7 +3,6 @@
  * A row is compared as it would be with its new owner; only rows that the index covers, before and after,
  * collide at all. What else the row says, or would say, makes no difference.
  */
-import type { BoundCategory } from './binding.js';
 import type { Exclusive, LiveColumn, LiveTable } from './live.js';
 import { quote, quoteTable } from './names.js';
 
@@ -23,7 +22,7 @@ export function exclusivesOf(table: LiveTable, owner: string, named: readonly st
 }
 
 /** Is there a row in the table that this one would collide with? */
-export function collides(c: Pick<BoundCategory, 'table' | 'exclusive'>, row: Row): string {
+export function collides(c: { table: LiveTable; exclusive: Exclusive[] }, row: Row): string {
   if (c.exclusive.length === 0) return 'false';
   return `(${c.exclusive
     .map(one => {
