@@ -5,7 +5,7 @@
 import type { Connector, Foreseen } from '../connectors/connector.js';
 import { accountsIn, existing } from '../domain/accounts.js';
 import { type Cause, tooFew } from '../domain/approvers.js';
-import type { Consequence } from '../domain/consequences.js';
+import type { Foresight } from '../domain/consequences.js';
 import type { Covered } from '../domain/coverage.js';
 import type { Batch } from '../domain/effect.js';
 import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
@@ -23,7 +23,7 @@ import {
   sharing,
   unheld,
   unknownNames,
-  withConsequences,
+  withForesight,
   withOverrides,
   withTakers,
 } from '../domain/planning.js';
@@ -93,6 +93,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     notes.push(...(filled.notes ?? []));
   }
   const foreseen = await foreseeAll(deps, input.accounts, steps);
+  notes.push(...foreseen.notes);
   findings.push(...foreseen.findings, ...unknownNames(facts, steps));
   if (draft.mode !== 'preview') findings.push(...(await approversMissing(deps, input.cause, steps)));
   if (findings.length > 0) return { plan: null, findings, reopened: [] };
@@ -124,8 +125,8 @@ async function foreseeAll(
   deps: Deps,
   accounts: readonly SystemAccounts[],
   steps: readonly PlanStep[],
-): Promise<{ steps: PlanStep[]; findings: Finding[] }> {
-  const found = new Map<string, readonly Consequence[]>();
+): Promise<{ steps: PlanStep[]; findings: Finding[]; notes: string[] }> {
+  const found = new Map<string, Foresight>();
   for (const { system } of accounts) {
     const connector = await deps.systems.get(system);
     const doing = steps.filter(
@@ -134,15 +135,16 @@ async function foreseeAll(
         (step.phase === 'deactivate' || (isEffect(step) && step.baseline.count > 0)),
     );
     if (!connector.foresee || doing.length === 0) continue;
-    const besides = await connector.foresee(
-      accountsIn(accounts, system),
-      doing.map(foreseen),
-      whenAbandoned(),
-    );
-    for (const [n, step] of doing.entries()) found.set(step.id, besides[n]!);
+    const there = accountsIn(accounts, system);
+    const foresights = await connector.foresee(there, doing.map(foreseen), whenAbandoned());
+    for (const [n, step] of doing.entries()) found.set(step.id, foresights[n]!);
   }
-  const all = steps.map(step => withConsequences(step, found.get(step.id) ?? []));
-  return { steps: all.map(one => one.step), findings: all.flatMap(one => one.findings) };
+  const all = steps.map(step => withForesight(step, found.get(step.id)));
+  return {
+    steps: all.map(one => one.step),
+    findings: all.flatMap(one => one.findings),
+    notes: all.flatMap(one => one.notes),
+  };
 }
 
 function foreseen(step: PlanStep): Foreseen {
