@@ -5,7 +5,7 @@
 import type { Connector, Foreseen } from '../connectors/connector.js';
 import { accountsIn, existing } from '../domain/accounts.js';
 import { type Cause, tooFew } from '../domain/approvers.js';
-import type { Foresight } from '../domain/consequences.js';
+import type { Danger, Foresight } from '../domain/consequences.js';
 import type { Covered } from '../domain/coverage.js';
 import type { Batch } from '../domain/effect.js';
 import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
@@ -23,6 +23,7 @@ import {
   sharing,
   unheld,
   unknownNames,
+  withDangers,
   withForesight,
   withOverrides,
   withTakers,
@@ -113,7 +114,11 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     rules: rulesUsed(standing, steps, order, leaver.team),
   };
   const plan = await deps.store.plans.save(
-    planFrom(given, { ...draft, steps: foreseen.steps }),
+    planFrom(given, {
+      ...draft,
+      steps: foreseen.steps,
+      systems: withDangers(draft.systems, foreseen.dangers),
+    }),
     input.runId,
     catalogs,
   );
@@ -125,8 +130,14 @@ async function foreseeAll(
   deps: Deps,
   accounts: readonly SystemAccounts[],
   steps: readonly PlanStep[],
-): Promise<{ steps: PlanStep[]; findings: Finding[]; notes: string[] }> {
+): Promise<{
+  steps: PlanStep[];
+  findings: Finding[];
+  notes: string[];
+  dangers: Record<string, Danger[]>;
+}> {
   const found = new Map<string, Foresight>();
+  const dangers: Record<string, Danger[]> = {};
   for (const { system } of accounts) {
     const connector = await deps.systems.get(system);
     const doing = steps.filter(
@@ -134,9 +145,13 @@ async function foreseeAll(
         step.system === system &&
         (step.phase === 'deactivate' || (isEffect(step) && step.baseline.count > 0)),
     );
-    if (!connector.foresee || doing.length === 0) continue;
     const there = accountsIn(accounts, system);
-    const foresights = await connector.foresee(there, doing.map(foreseen), whenAbandoned());
+    if (existing(there).length === 0) continue;
+    const works = doing.map(foreseen);
+    const danger = (await connector.dangers?.(there, works, whenAbandoned())) ?? [];
+    if (danger.length > 0) dangers[system] = danger;
+    if (!connector.foresee || doing.length === 0) continue;
+    const foresights = await connector.foresee(there, works, whenAbandoned());
     for (const [n, step] of doing.entries()) found.set(step.id, foresights[n]!);
   }
   const all = steps.map(step => withForesight(step, found.get(step.id)));
@@ -144,6 +159,7 @@ async function foreseeAll(
     steps: all.map(one => one.step),
     findings: all.flatMap(one => one.findings),
     notes: all.flatMap(one => one.notes),
+    dangers,
   };
 }
 

@@ -140,7 +140,7 @@ export function sayDanger(dangers: readonly Danger[]): string | null {
   const said = dangers
     .filter(({ count }) => count !== 0)
     .map(({ table, does, count }) =>
-      DANGER[does](count === null ? `rows of ${table} (not counted)` : `${number(count)} of ${table}`),
+      DANGER[does](count === null ? `rows of ${table}` : `${number(count)} of ${table}`),
     );
   return said.length > 0 ? `Deleting the account later ${said.join(', ')}.` : null;
 }

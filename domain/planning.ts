@@ -6,7 +6,7 @@
  */
 import { existing } from './accounts.js';
 import { type Assignment, assigner } from './assign.js';
-import { allowingLine, type Foresight, mustBeAllowed, sayConsequence } from './consequences.js';
+import { allowingLine, type Danger, type Foresight, mustBeAllowed, sayConsequence } from './consequences.js';
 import { type Covered, uncovered } from './coverage.js';
 import { combined } from './keys.js';
 import type {
@@ -20,6 +20,7 @@ import type {
   Successor,
   SystemAccounts,
 } from './model.js';
+import { own } from './own.js';
 import {
   deactivateId,
   isEffect,
@@ -318,6 +319,17 @@ export function withForesight(
     ],
     notes,
   };
+}
+
+/** The plan's systems, each with what deleting the account there would do. */
+export function withDangers(
+  systems: Plan['systems'],
+  dangers: Readonly<Record<string, Danger[]>>,
+): Plan['systems'] {
+  return systems.map(one => {
+    const danger = own(dangers, one.system);
+    return danger ? { ...one, danger } : one;
+  });
 }
 
 /** Somebody may not take over what they were named for. */

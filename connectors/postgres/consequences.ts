@@ -6,18 +6,21 @@
  */
 import { valuesOf } from '../../domain/accounts.js';
 import {
+  allowingLine,
   type Consequence,
+  type Danger,
   type Elsewhere,
   type Foresight,
+  sayDanger,
   sorted,
   summed,
 } from '../../domain/consequences.js';
 import type { Batch } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
-import type { Foreseen } from '../connector.js';
+import type { Foreseen, Problem } from '../connector.js';
 import { keysAsWritten } from '../keys.js';
-import { andWhen, type BoundCategory, ownedByAny } from './binding.js';
+import { andWhen, type BoundCategory, type BoundPeople, ownedByAny } from './binding.js';
 import type { Catalog } from './catalog.js';
 import { allowedBesides, tryOut } from './change.js';
 import { collides } from './collide.js';
@@ -87,6 +90,68 @@ export class DatabaseConsequences {
       }
       return foreseen;
     });
+  }
+
+  /** What deleting these accounts would do, when `works` are done; counted where an index makes that cheap. */
+  async dangers(
+    accounts: readonly Account[],
+    works: readonly Foreseen[],
+    signal?: AbortSignal,
+  ): Promise<Danger[]> {
+    const links = await this.links(signal);
+    return this.target.bound(signal, async binding => {
+      const people = binding.people();
+      const bind = new Placeholders();
+      const origin = personOrigin(people, valuesOf(accounts, 'user'), bind, { does: 'delete' });
+      const { reached, statement } = spreadOf(links, origin, dealtWith(binding, accounts, works, bind));
+      if (statement === null) return [];
+      const costly = reached.some(one => one.links.some(link => !isCheap(links, link)));
+      const counts = costly ? 'too costly' : await this.#count(statement, bind, reached, signal);
+      const found = reached.map(({ table, does }, n): Danger => {
+        return { table, does, count: typeof counts === 'string' ? null : counts[n]! };
+      });
+      return found.filter(({ count }) => count !== 0);
+    });
+  }
+
+  /** What the schema alone says of effects besides: nothing is counted, and nothing keeps a catalog from being used. */
+  async doubts(signal?: AbortSignal): Promise<Problem[]> {
+    const [links, binding] = await Promise.all([this.links(signal), this.target.binding(false, signal)]);
+    const { catalog, file } = this.target;
+    const besides = Object.entries(catalog.categories).flatMap(([name, spec]): Problem[] => {
+      const c = spec.do === 'keep' || spec.do === 'acknowledge' ? null : binding.fitting(name);
+      if (!c) return [];
+      const { deletes, columns } = written(c, spec.do as Batch['do']);
+      const events: Origin['event'][] = [
+        ...(deletes ? [{ does: 'delete' as const }] : []),
+        ...(columns.length > 0 ? [{ does: 'change' as const, columns }] : []),
+      ];
+      const cascades = allowedBesides(c);
+      const open = events
+        .flatMap(event => spreadOf(links, nowhere(c.table.name, event)).reached)
+        .filter(one => one.does !== 'refuse')
+        .map(({ table, does }) => ({ table, does }))
+        .filter(one => !cascades.some(({ table, does }) => table === one.table && does === one.does));
+      if (open.length === 0) return [];
+      const said = open.map(
+        ({ table, does }) => `${does === 'delete' ? 'deletes' : 'changes'} rows of ${table}`,
+      );
+      return [
+        {
+          where: file.where(['categories', name]),
+          message: `${spec.title}: ${[...new Set(said)].join(', ')} where there are any, by foreign keys. A plan with such rows is not made, unless cascades: [${[...new Set(open.map(allowingLine))].join(', ')}]`,
+        },
+      ];
+    });
+    const people = binding.people();
+    const { reached } = spreadOf(links, nowhere(people.table.name, { does: 'delete' }));
+    const danger = sayDanger(reached.map(({ table, does }) => ({ table, does, count: null })));
+    return [
+      ...besides,
+      ...(danger !== null && reached.some(one => one.does !== 'refuse')
+        ? [{ where: file.where(['people', 'table']), message: `nobody is deleted here; but: ${danger}` }]
+        : []),
+    ];
   }
 
   /** What a transfer would remove because the successor has its like. */
@@ -346,14 +411,10 @@ function switchStarts(
   if (spec?.by !== 'system') return { cascades: [], origins: [], beside: [] };
   const people = binding.people();
   const bind = new Placeholders();
-  const keys = bind.add(valuesOf(accounts, 'user'), 'text[]');
-  const person: Origin = {
-    table: people.table.name,
-    from: people.from,
-    alias: people.alias,
-    where: `${people.alias}.${quote(people.key.name)} ${people.key.equals} ANY (${keys}::${people.key.type}[])`,
-    event: { does: 'change', columns: Object.keys(spec.set) },
-  };
+  const person = personOrigin(people, valuesOf(accounts, 'user'), bind, {
+    does: 'change',
+    columns: Object.keys(spec.set),
+  });
   const along = spec.also_delete.flatMap((entry): Start[] => {
     const ids = valuesOf(accounts, entry.identity);
     const column = binding.binder.schema.tables.get(entry.table)?.columns.get(entry.column);
@@ -378,6 +439,33 @@ function switchStarts(
     ...spec.also_insert.map(({ table }): Touched => ({ table, on: 'insert' })),
   ];
   return { cascades: spec.cascades, origins: [{ origin: person, bind }, ...along], beside };
+}
+
+/** Rows of a table in general: only the schema is asked about them. */
+function nowhere(table: string, event: Origin['event']): Origin {
+  return { table, from: quoteTable(table), alias: aliasOf(table), where: 'false', event };
+}
+
+function personOrigin(
+  people: BoundPeople,
+  keys: readonly string[],
+  bind: Placeholders,
+  event: Origin['event'],
+): Origin {
+  const key = `${people.alias}.${quote(people.key.name)}`;
+  const where = `${key} ${people.key.equals} ANY (${bind.add(keys, 'text[]')}::${people.key.type}[])`;
+  return { table: people.table.name, from: people.from, alias: people.alias, where, event };
+}
+
+/** Below this many rows PostgreSQL reads a table faster than anybody could notice. */
+const SMALL = 50_000;
+
+/** Are the rows that refer found without reading the whole of a large table? */
+function isCheap(links: Links, link: Link): boolean {
+  const parts = links.family(link.from);
+  return parts.every(
+    ({ rows, indexed }) => rows < SMALL || link.on.some(({ from }) => indexed.includes(from)),
+  );
 }
 
 /**

@@ -241,7 +241,7 @@ history: { title: Done tasks, do: keep, table: public.tasks, key: [id], owner: {
       expect(certificate.proofs).toMatchObject({
         app: { kept: [{ step: 'app/history', before: 2, now: 0, untouched: false }] },
       });
-      expect(ended.sentence).toContain('Done tasks');
+      expect(ended.sentence).toContain('Kept, and not as it was: app/history (2 when planned, 0 now).');
       const steps = certificate.steps as { id: string; elsewhere?: unknown }[];
       expect(steps.find(({ id }) => id === 'app/deactivate')!.elsewhere).toMatchObject({
         happened: [{ table: 'public.tasks', does: 'change', count: 2 }],
@@ -265,3 +265,48 @@ test('switching somebody off does not delete what nobody has allowed', () =>
       expect(planned.findings[0]!.message).toContain('4 rows of public.carts are deleted');
     },
   ));
+
+// --- what deleting the person would do ------------------------------------------------------------------------
+const KEEPSAKES: App = {
+  sql: `
+    create table public.profiles (user_id bigint primary key references public.users on delete cascade);
+    create table public.alerts (id bigint primary key, user_id bigint not null references public.users on delete cascade);
+    create table public.marks (id bigint primary key, alert bigint references public.alerts on delete cascade);
+    create table public.notes (id bigint primary key, author bigint references public.users on delete set null);
+    create table public.bills (id bigint primary key, signer bigint references public.users);
+    create table public.tasks (id bigint primary key, owner_id bigint references public.users on delete cascade);
+    insert into public.profiles values (1), (2);
+    insert into public.alerts select n, 1 + n / 7 from generate_series(1, 8) n;
+    insert into public.marks select n, 1 + n % 8 from generate_series(1, 16) n;
+    insert into public.notes values (1, 1), (2, 1), (3, 2);
+    insert into public.bills values (1, 1);
+    insert into public.tasks values (1, 1), (2, 1)`,
+  categories: `
+tasks: { title: Tasks, do: transfer, table: public.tasks, key: [id], owner: { column: owner_id } }
+alerts: { title: Alerts, do: keep, table: public.alerts, key: [id], owner: { column: user_id }, reason: history }`,
+};
+
+test('what a later deletion of the account would destroy stands in plan, tree and certificate, table by table', () =>
+  inApp(KEEPSAKES, async (planned, it) => {
+    expect(planned.findings).toEqual([]);
+    // What is handed over before is no danger.
+    expect(planned.plan!.systems[0]!.danger).toEqual(
+      expect.arrayContaining([
+        { table: 'public.profiles', does: 'delete', count: 1 },
+        { table: 'public.alerts', does: 'delete', count: 6 },
+        { table: 'public.marks', does: 'delete', count: 12 },
+        { table: 'public.notes', does: 'change', count: 2 },
+        { table: 'public.bills', does: 'refuse', count: 1 },
+      ]),
+    );
+    expect(planned.plan!.systems[0]!.danger).toHaveLength(5);
+    expect(tree(planned).join('\n')).toContain('destroys 6 of public.alerts');
+    await it.db.query('insert into marks values (101, 1)');
+    await it.agree();
+    const { danger } = (await it.certificate()) as { danger: { app: { says: string; rows: unknown[] } } };
+    expect(danger.app.rows).toContainEqual({ table: 'public.marks', does: 'delete', count: 13 });
+    expect(danger.app.says).toContain('is refused by the database while there are 1 of public.bills');
+    const connector = await it.world.worker.deps.systems.get('app');
+    const doubts = (await connector.doubts!()).map(({ message }) => message).join('\n');
+    expect(doubts).toContain('destroys rows of public.alerts');
+  }));
