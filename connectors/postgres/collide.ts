@@ -6,14 +6,14 @@
 import type { Exclusive, LiveColumn, LiveTable } from './live.js';
 import { quote, quoteTable } from './names.js';
 
-/** What a row has, or would have, in a column: SQL. */
-type Row = (column: LiveColumn) => string;
-
-/** A category as far as its rows may collide. */
-interface Owned {
+/** A table, and which of its indexes are meant. */
+interface Exclusively {
   table: LiveTable;
   exclusive: readonly Exclusive[];
 }
+
+/** What a row has, or would have, in a column: SQL. */
+type Row = (column: LiveColumn) => string;
 
 /**
  * The indexes of a table behind `unique`: those over the owner and the columns that the catalog names, plain or
@@ -28,7 +28,7 @@ export function exclusivesOf(table: LiveTable, owner: string, named: readonly st
 }
 
 /** Is there a row in the table that this one would collide with? */
-export function collides(c: Owned, row: Row): string {
+export function collides(c: Exclusively, row: Row): string {
   if (c.exclusive.length === 0) return 'false';
   return `(${c.exclusive
     .map(one => {
@@ -67,7 +67,7 @@ function columnsIn(table: LiveTable, expression: string): LiveColumn[] {
 }
 
 /** What a row would have in the parts of the indexes, as columns for RETURNING: by them its like is found. */
-export function partColumns(c: Owned, row: Row): string {
+export function partColumns(c: Exclusively, row: Row): string {
   return c.exclusive
     .flatMap(({ parts, where }, i) => [
       `, ${where === null ? 'true' : `(${evaluated(c.table, where, row)}) IS TRUE`} AS ho_in${i}`,
@@ -77,7 +77,7 @@ export function partColumns(c: Owned, row: Row): string {
 }
 
 /** Is the row `held` what the row with these parts (`partColumns`) collided with? */
-export function collidedWith(c: Owned, held: string, parts: string): string {
+export function collidedWith(c: Exclusively, held: string, parts: string): string {
   const row: Row = column => `${held}.${quote(column.name)}`;
   return c.exclusive
     .map((one, i) => {
