@@ -58,7 +58,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'an unknown key in an owner',
     '      column: owner_id',
     '      column: owner_id\n      colum: owner_id',
-    ['crm.yaml:20:7 categories.tasks.owner.colum: unknown key colum; known here are column, identity, fold'],
+    ['crm.yaml:20:7 categories.tasks.owner.colum: unknown key colum; known here are column, identity, fold, inside'],
   ],
   [
     'an unknown key that is near to nothing',
