@@ -2,14 +2,16 @@
  * Makes one revision of the plan: gathers what the systems, the catalogs and the directory say, asks
  * `domain/planning.ts` what follows from it, and writes the manifest. Nothing in a target system is changed.
  */
-import type { Connector } from '../connectors/connector.js';
+import type { Connector, Foreseen } from '../connectors/connector.js';
 import { accountsIn, existing } from '../domain/accounts.js';
 import { type Cause, tooFew } from '../domain/approvers.js';
+import type { Consequence } from '../domain/consequences.js';
 import type { Covered } from '../domain/coverage.js';
+import type { Batch } from '../domain/effect.js';
 import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
 import { digestIn } from '../domain/overrides.js';
 import { own } from '../domain/own.js';
-import { canonicalJson, gaining, type Plan, type PlanStep } from '../domain/plan.js';
+import { canonicalJson, gaining, isEffect, type Plan, type PlanStep } from '../domain/plan.js';
 import {
   draftOf,
   type Facts,
@@ -21,6 +23,7 @@ import {
   sharing,
   unheld,
   unknownNames,
+  withConsequences,
   withOverrides,
   withTakers,
 } from '../domain/planning.js';
@@ -89,10 +92,11 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     findings.push(...filled.findings);
     notes.push(...(filled.notes ?? []));
   }
-  findings.push(...unknownNames(facts, steps));
+  const foreseen = await foreseeAll(deps, input.accounts, steps);
+  findings.push(...foreseen.findings, ...unknownNames(facts, steps));
   if (draft.mode !== 'preview') findings.push(...(await approversMissing(deps, input.cause, steps)));
   if (findings.length > 0) return { plan: null, findings, reopened: [] };
-  if (steps.some(step => step.phase === 'deactivate'))
+  if (foreseen.steps.some(step => step.phase === 'deactivate'))
     notes.push(...(await naming(deps, leaver.id, offboardingId)).map(sayNaming));
   const overridesDigest = sha256(canonicalJson(order.overrides ?? {}));
   const { policy, standing } = await deps.rules();
@@ -107,8 +111,44 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     notes,
     rules: rulesUsed(standing, steps, order, leaver.team),
   };
-  const plan = await deps.store.plans.save(planFrom(given, { ...draft, steps }), input.runId, catalogs);
+  const plan = await deps.store.plans.save(
+    planFrom(given, { ...draft, steps: foreseen.steps }),
+    input.runId,
+    catalogs,
+  );
   return announce(deps, input, plan);
+}
+
+/** What the steps do besides, asked of each system once. */
+async function foreseeAll(
+  deps: Deps,
+  accounts: readonly SystemAccounts[],
+  steps: readonly PlanStep[],
+): Promise<{ steps: PlanStep[]; findings: Finding[] }> {
+  const found = new Map<string, readonly Consequence[]>();
+  for (const { system } of accounts) {
+    const connector = await deps.systems.get(system);
+    const doing = steps.filter(
+      step =>
+        step.system === system &&
+        (step.phase === 'deactivate' || (isEffect(step) && step.baseline.count > 0)),
+    );
+    if (!connector.foresee || doing.length === 0) continue;
+    const besides = await connector.foresee(
+      accountsIn(accounts, system),
+      doing.map(foreseen),
+      whenAbandoned(),
+    );
+    for (const [n, step] of doing.entries()) found.set(step.id, besides[n]!);
+  }
+  const all = steps.map(step => withConsequences(step, found.get(step.id) ?? []));
+  return { steps: all.map(one => one.step), findings: all.flatMap(one => one.findings) };
+}
+
+function foreseen(step: PlanStep): Foreseen {
+  if (step.phase === 'deactivate') return { kind: 'access', verb: 'deactivate' };
+  const { category, do: does, successors } = step;
+  return { kind: 'batch', category, do: does as Batch['do'], takers: successors.map(one => one.value) };
 }
 
 /** Who can approve is counted when the plan is made: nobody waits for weeks for people who do not exist. */

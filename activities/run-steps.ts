@@ -7,6 +7,7 @@
  */
 import type { Connector } from '../connectors/connector.js';
 import { accountsIn } from '../domain/accounts.js';
+import { boundsOf } from '../domain/consequences.js';
 import type { Batch, Mark, Sure } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { KeySet, Shares } from '../domain/keys.js';
@@ -278,6 +279,7 @@ async function movePage(run: Running, page: OpenPage, done: Mark[]): Promise<num
       count: rest.count,
       takers: step.do === 'transfer' ? step.successors.map(successor => successor.value) : [],
       assignment: rest.assignment,
+      besides: boundsOf(step, plan.policy),
     };
     const place = {
       offboarding: plan.offboardingId,

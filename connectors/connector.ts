@@ -7,8 +7,9 @@
  * `HandoverFailure` and nothing else (an abort through `signal` surfaces as the signal's reason, and what a
  * witness throws as it is).
  */
+import type { Consequence } from '../domain/consequences.js';
 import type { Covered } from '../domain/coverage.js';
-import type { AccessVerb, Done, Fate, Intended, Intent, Undoing, Work } from '../domain/effect.js';
+import type { AccessVerb, Batch, Done, Fate, Intended, Intent, Undoing, Work } from '../domain/effect.js';
 import type { KeySpan, Keys } from '../domain/keys.js';
 import type {
   Account,
@@ -26,7 +27,7 @@ export interface Connector
   extends Facts,
     Reader,
     Effects,
-    Partial<Loads & Eligibility & Search & Check & Coverage> {
+    Partial<Loads & Eligibility & Search & Check & Coverage & Consequences> {
   /** Where the system says who people are. */
   readonly directory?: Directory;
   close(): Promise<void>;
@@ -307,7 +308,25 @@ export interface Coverage {
   /**
    * Which places of the system can hold a person, and which of them the catalog does not classify. Asked at
    * every look, so it must be cheap: it reads little, and remembers what it saw for as long as the system is
-   * still built the same. A place that appeared since is in the answer.
+   * still built the same. A place that appeared since is in the answer. `withinMs`: what was seen longer ago
+   * than that is looked at again.
    */
-  coverage(signal?: AbortSignal): Promise<Covered>;
+  coverage(signal?: AbortSignal, withinMs?: number): Promise<Covered>;
+}
+
+/** Work of a plan, as far as it matters for what it does besides. */
+export type Foreseen =
+  | { kind: 'batch'; category: string; do: Batch['do']; takers: readonly (string | null)[] }
+  | { kind: 'access'; verb: AccessVerb };
+
+export interface Consequences {
+  /**
+   * What each of `works`, done to everything that the accounts hold, would delete or change besides; in their
+   * order. Asked once for a plan, of all of its works there: what one of them names, the others do not find.
+   */
+  foresee(
+    accounts: readonly Account[],
+    works: readonly Foreseen[],
+    signal?: AbortSignal,
+  ): Promise<Consequence[][]>;
 }

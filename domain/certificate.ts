@@ -2,6 +2,7 @@
  * The closing document as a value: who decided what, what became of every step, and how sure we are of it. It
  * says nothing that is not in the run, in the receipts or in the proofs.
  */
+import { type Elsewhere, summed } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
 import type { Sure } from './effect.js';
 import { evidenceNow, evidenceOf } from './evidence.js';
@@ -22,7 +23,7 @@ export interface ReceiptSummary {
   sure: Sure | null;
   mark: string;
   /** Null while it is not known. */
-  effect: { changed: number } | null;
+  effect: { changed: number; elsewhere?: readonly Elsewhere[] } | null;
   digest: string;
 }
 
@@ -115,7 +116,9 @@ function coverageOf(run: Run) {
 function certified(run: Run, step: PlanStep, receipts: readonly ReceiptSummary[]) {
   const progress = run.steps[step.id];
   const isOurs = isEffect(step) || step.phase === 'deactivate';
-  const effects = isOurs ? evidenceOf(receipts.filter(receipt => receipt.step === step.id)) : null;
+  const ours = receipts.filter(receipt => receipt.step === step.id);
+  const effects = isOurs ? evidenceOf(ours) : null;
+  const besides = ours.flatMap(({ state, effect }) => (state === 'done' ? (effect?.elsewhere ?? []) : []));
   return {
     id: step.id,
     title: step.title,
@@ -123,6 +126,10 @@ function certified(run: Run, step: PlanStep, receipts: readonly ReceiptSummary[]
     baseline: step.baseline,
     successors: takers(step, (progress?.arrived ?? 0) > 0),
     ...progress,
+    /** Rows that are in no step: what was foreseen, and what happened to them. */
+    ...((step.elsewhere || besides.length > 0) && {
+      elsewhere: { foreseen: step.elsewhere ?? [], happened: summed(besides) },
+    }),
     evidence: evidenceNow(run, step, effects),
     /** Of what was changed by our hand; of a switch beside that the account was seen to be off. */
     effects,

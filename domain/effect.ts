@@ -2,6 +2,7 @@
  * An effect on a target system: what is to be done, what was done, and what became of it where nobody saw it
  * end. Plain values that connectors, the ledger and the activities share.
  */
+import type { Bounds, Elsewhere } from './consequences.js';
 import type { Keys, Shares } from './keys.js';
 import type { Account, Disposition, ItemException } from './model.js';
 
@@ -25,12 +26,16 @@ export interface Batch {
   takers: (string | null)[];
   /** Which of the `takers` each key goes to; null = everything to the first. */
   assignment: Shares | null;
+  /** What it may do besides; without it, only what the catalog allows. */
+  besides?: Bounds;
 }
 
 export interface AccessChange {
   kind: 'access';
   verb: AccessVerb;
   account: Account;
+  /** As in a batch. */
+  besides?: Bounds;
   /**
    * For `unblock` and `reactivate`: what the change that is taken back kept (`Intent.before`), where the
    * ledger has it. A system that only knows how to set does without.
@@ -58,6 +63,8 @@ export interface Effect {
   /** Number of items changed per taker, in their order. Empty where nobody takes over. */
   perTaker: number[];
   exceptions: ItemException[];
+  /** Rows that nobody had named and that went or changed along with these; absent where there are none. */
+  elsewhere?: Elsewhere[];
 }
 
 /**

@@ -83,7 +83,9 @@ function systemParts(system: SystemView): string[] {
   const lines = [
     ...system.doubts.map(doubt => plain(`⚠ ${doubt}`)),
     ...steps.filter(step => step.kind === 'manual').map(knownLine),
-    ...steps.filter(step => step.kind !== 'manual' && step.kind !== 'kept').map(knownLine),
+    ...steps
+      .filter(step => step.kind !== 'manual' && step.kind !== 'kept')
+      .flatMap(step => [knownLine(step), ...step.besides.map(words => plain(`↳ ${words}`))]),
     ...(kept.length > 0 ? [`kept: ${kept.map(plain).join(', ')} · observed`] : []),
     plain(coverage),
   ];

@@ -207,6 +207,8 @@ export interface Finding {
     | 'account-missing'
     | 'category-unreadable'
     | 'place-unclassified'
+    | 'effect-elsewhere'
+    | 'effect-refused'
     | 'successor-missing'
     | 'successor-refused'
     | 'leaver-protected'

@@ -5,6 +5,7 @@
 
 import { existing, sayOther } from './accounts.js';
 import type { Assignment } from './assign.js';
+import type { Consequence } from './consequences.js';
 import { HandoverFailure } from './failure.js';
 import type { Departure, Disposition, Mode, Successor, SystemAccounts } from './model.js';
 import type { Policy } from './policy.js';
@@ -59,6 +60,8 @@ export interface PlanStep {
   firesAt: string | null;
   /** Why a category is kept or left to people, where the catalog says. */
   reason: string | null;
+  /** What it does to rows that are in no step; absent where there is nothing of the kind. */
+  elsewhere?: Consequence[];
 }
 
 export interface Plan {

@@ -6,6 +6,7 @@
  */
 import { existing } from './accounts.js';
 import { type Assignment, assigner } from './assign.js';
+import { allowingLine, type Consequence, mustBeAllowed, sayConsequence } from './consequences.js';
 import { type Covered, uncovered } from './coverage.js';
 import { combined } from './keys.js';
 import type {
@@ -290,6 +291,26 @@ function nobodyTakes(step: PlanStep): Finding {
     step,
     `: ${step.baseline.count} items and nobody to take them over. Send amend with {"successors": {"${step.id}": "<e-mail>"}}.`,
   );
+}
+
+/** The step with what it does besides, and what of it the catalog must allow first. */
+export function withConsequences(
+  step: PlanStep,
+  found: readonly Consequence[],
+): { step: PlanStep; findings: Finding[] } {
+  if (found.length === 0) return { step, findings: [] };
+  const refused = found.filter(mustBeAllowed);
+  const said = refused.map(sayConsequence).join('; ');
+  const unallowed = `: ${said}. Nothing that the catalog does not allow is deleted or changed along with items: if it is meant, cascades: [${refused.map(allowingLine).join(', ')}]; otherwise hand these rows over first. Then send "retry".`;
+  const inTheWay = found.filter(one => one.does === 'refuse' && one.count !== 0);
+  const obstacles = `: ${inTheWay.map(sayConsequence).join('; ')}. Deal with them first, by a category of their own or by hand, then send "retry".`;
+  return {
+    step: { ...step, elsewhere: [...found] },
+    findings: [
+      ...(refused.length > 0 ? [finding('effect-elsewhere', step, unallowed)] : []),
+      ...(inTheWay.length > 0 ? [finding('effect-refused', step, obstacles)] : []),
+    ],
+  };
 }
 
 /** Somebody may not take over what they were named for. */

@@ -52,9 +52,9 @@ export function treeLines(view: View): Piece[][] {
     const below = [
       ...system.doubts.map(doubt => [piece('mark', '!'), piece('words', ` ${doubt}`)]),
       [piece('kept', `  ${system.coverage}`)],
-      ...system.steps.map(step => [
-        ...stepPieces(step),
-        ...(step.evidence ? [piece('rail', ` · ${step.evidence}`)] : []),
+      ...system.steps.flatMap(step => [
+        [...stepPieces(step), ...(step.evidence ? [piece('rail', ` · ${step.evidence}`)] : [])],
+        ...step.besides.map(words => [piece('mark', '  ↳'), piece('words', ` ${words}`)]),
       ]),
     ];
     below.forEach((pieces, s) => {

@@ -4,6 +4,7 @@
  * to read a rendered text to know what it says.
  */
 import { accountsIn, sayAccount, sayOther } from './accounts.js';
+import { sayConsequence } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
 import { type Evidence, evidenceNow } from './evidence.js';
 import { isOver } from './lifecycle.js';
@@ -71,6 +72,8 @@ export type StepView = {
   firesAt: string | null;
   /** How it is known; null = nothing is claimed. */
   evidence: Evidence | null;
+  /** What it does to rows that are in no step, each in words. */
+  besides: string[];
 } & (
   | { kind: 'manual'; acknowledgedBy: string | null; page: string | null; reason: string | null }
   | { kind: 'kept'; reason: string | null }
@@ -167,6 +170,7 @@ function stepView(run: Run, step: PlanStep): StepView {
     count: step.baseline.count,
     firesAt: step.firesAt ? minuteOf(step.firesAt) : null,
     evidence: evidenceNow(run, step),
+    besides: (step.elsewhere ?? []).map(sayConsequence),
   };
   if (step.phase === 'manual') {
     return {

@@ -3,6 +3,7 @@
  * the target's connector can find out what became of it, and as done or aborted when that is known. So a lost
  * answer is settled, not guessed; and nothing that was ever intended is forgotten.
  */
+import type { Elsewhere } from '../domain/consequences.js';
 import {
   type AccessVerb,
   type Batch,
@@ -113,7 +114,7 @@ export interface Ledger {
   before(images: string): Promise<unknown[]>;
 }
 
-const EFFECT = 'changed, merged, per_taker, owners, owner_of, exceptions, before_images, digest';
+const EFFECT = 'changed, merged, per_taker, owners, owner_of, exceptions, elsewhere, before_images, digest';
 
 export function ledgerOf(pool: Pool): Ledger {
   const select = async (where: string, values: unknown[]): Promise<Receipt[]> =>
@@ -132,14 +133,14 @@ export function ledgerOf(pool: Pool): Ledger {
                receipt as (
                  insert into handover.receipts
                    (offboarding, manifest, step, page, part, state, first, count, did, accounts, takers, mark, ${EFFECT})
-                 select $1, $4, $5, $6, $7, 'intended', $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21
+                 select $1, $4, $5, $6, $7, 'intended', $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22
                    from head
                  on conflict (manifest, step, page, part, aborted) do nothing
                  returning before_images),
                images as (
                  insert into handover.before_images (images, n, digest, salt, body)
                  select before_images, n, digest, salt, body
-                   from receipt, unnest($22::text[], $23::text[], $24::text[]) with ordinality as row (digest, salt, body, n))
+                   from receipt, unnest($23::text[], $24::text[], $25::text[]) with ordinality as row (digest, salt, body, n))
                select from receipt`,
         values: [
           receipt.offboarding,
@@ -199,7 +200,7 @@ export function ledgerOf(pool: Pool): Ledger {
         if (!stored) return;
         await pool.query(
           `update handover.receipts
-              set state = 'done', sure = $6, (${EFFECT}) = row ($7, $8, $9, $10, $11, $12, $13, $14)
+              set state = 'done', sure = $6, (${EFFECT}) = row ($7, $8, $9, $10, $11, $12, $13, $14, $15)
             where ${which}`,
           [...id, ...effectColumns(stored, ending.effect, stored.images)],
         );
@@ -368,6 +369,7 @@ export function receiptDigest(
       values,
       perKey && numbersOf(perKey),
       effect?.exceptions ?? [],
+      effect?.elsewhere ?? [],
       images,
     ]),
   );
@@ -386,9 +388,15 @@ function effectColumns(
     receipt.owners.values,
     receipt.owners.perKey,
     canonicalJson(effect?.exceptions ?? []),
+    canonicalJson(effect?.elsewhere ?? []),
     images,
     receiptDigest(receipt, effect, images),
   ];
+}
+
+function besides(elsewhere: string): Pick<Effect, 'elsewhere'> {
+  const rows = JSON.parse(elsewhere) as Elsewhere[];
+  return rows.length > 0 ? { elsewhere: rows } : {};
 }
 
 function receiptOf(row: Record<string, unknown>): Receipt {
@@ -416,6 +424,7 @@ function receiptOf(row: Record<string, unknown>): Receipt {
             merged: row.merged as number,
             perTaker: row.per_taker as number[],
             exceptions: JSON.parse(row.exceptions as string) as ItemException[],
+            ...besides(row.elsewhere as string),
           },
     images: row.before_images as string | null,
     digest: row.digest as string,

@@ -1,4 +1,5 @@
 /** The evidence in order of time, as sentences for people and as values for programs. */
+import { type Elsewhere, sayElsewhere, summed } from '../../domain/consequences.js';
 import { identityWords } from '../../domain/people.js';
 import { number } from '../../domain/words.js';
 import type { AuditEntry } from '../../store/audit.js';
@@ -79,6 +80,10 @@ function add(line: Happening, receipt: Happening): void {
   details.aborted = Number(details.aborted) + Number(receipt.details.aborted);
   details.read = Number(details.read) + Number(receipt.details.read);
   details.exceptions = Number(details.exceptions) + Number(receipt.details.exceptions);
+  details.elsewhere = summed([
+    ...(details.elsewhere as Elsewhere[]),
+    ...(receipt.details.elsewhere as Elsewhere[]),
+  ]);
   details.batches = Number(details.batches) + 1;
   if (receipt.details.state === 'intended') details.state = 'intended';
   line.sentence = receiptWords(
@@ -96,14 +101,20 @@ interface Batch {
   /** Batches whose end was found out by reading the system again. */
   read: number;
   exceptions: number;
+  /** What went or changed along with the items. */
+  elsewhere: Elsewhere[];
   batches: number;
   state: string;
 }
 
 function fromReceipt(row: ReceiptRow): Happening {
   let exceptions = 0;
+  let elsewhere: Elsewhere[] = [];
   try {
-    if (row.state !== 'aborted') exceptions = (JSON.parse(row.exceptions) as unknown[]).length;
+    if (row.state !== 'aborted') {
+      exceptions = (JSON.parse(row.exceptions) as unknown[]).length;
+      elsewhere = JSON.parse(row.elsewhere) as Elsewhere[];
+    }
   } catch {
     // The verification says that it cannot be read.
   }
@@ -120,6 +131,7 @@ function fromReceipt(row: ReceiptRow): Happening {
     read: row.sure === 'read' ? 1 : 0,
     merged: row.merged,
     exceptions,
+    elsewhere,
     digest: row.digest,
     batches: 1,
   };
@@ -136,6 +148,7 @@ function receiptWords(batch: Batch, first: string, last: string): string {
   const marks = first === last ? first : `${first} to ${last}`;
   const batches = batch.batches === 1 ? '1 batch' : `${number(batch.batches)} batches`;
   const notes = [
+    ...batch.elsewhere.map(one => `and ${sayElsewhere(one)}`),
     batch.exceptions > 0 ? `${number(batch.exceptions)} not changed` : '',
     batch.aborted > 0 ? `${number(batch.aborted)} of these came to nothing` : '',
     batch.read > 0 ? `${number(batch.read)} of these known by reading the system again` : '',

@@ -3,7 +3,8 @@
  * together, changes at once or not at all.
  *
  *   mirrors   name the same owner once more, and get the successor too; where the successor stands beside the
- *             same thing already (`unique`), the leaver's row is deleted
+ *             same thing already (`unique`), the leaver's row is deleted. Rows that hang on the very row that is
+ *             merged away go with it
  *   with      rows that belong to a row that is deleted, and are deleted with it
  *
  * What is deleted is kept as it was, beside the key of the row that it went with.
@@ -28,7 +29,7 @@ export interface Followed {
 }
 
 export const isFollowed = (image: unknown): image is Followed =>
-  typeof image === 'object' && image !== null && 'of' in image;
+  typeof image === 'object' && image !== null && 'of' in image && !('held' in image);
 
 /** What a statement knows of the rows that it changed. */
 export interface Changed {
@@ -47,6 +48,15 @@ export function linkColumns(c: BoundCategory): string {
     .join('');
 }
 
+/** The names of these columns. */
+export function linkNames(c: BoundCategory): string[] {
+  return linksOf(c).flatMap(([prefix, { join }]) => join.map((_, j) => `${prefix}_${j}`));
+}
+
+/** Does each row of the mirror belong to one row of the category? Then it is nothing without it. */
+export const hangsOnRow = (c: BoundCategory, { join }: BoundLink): boolean =>
+  c.key.columns.every(key => join.some(([, here]) => here.name === key.name));
+
 const linksOf = (c: BoundCategory): [prefix: string, link: BoundLink][] => [
   ...c.mirrors.map((m, i): [string, BoundLink] => [`ho_m${i}`, m]),
   ...c.with.map((w, i): [string, BoundLink] => [`ho_w${i}`, w]),
@@ -62,33 +72,55 @@ export function mirrorParts(
   {
     from,
     taker,
+    merged = null,
     only = () => null,
-  }: { from: string; taker: string; only?: (table: string) => string | null },
+  }: {
+    from: string;
+    taker: string;
+    /** Rows that were deleted because the successor has their like. */
+    merged?: Changed | null;
+    only?: (table: string) => string | null;
+  },
 ): string {
   return c.mirrors
     .map((m, i) => {
-      const { alias, lists, joins } = linkedTo(c, `ho_m${i}`, m, changed);
+      const goes = merged !== null && hangsOnRow(c, m);
+      const follows = merged && !goes ? bothOf(changed, merged) : changed;
+      const { alias, lists, joins } = linkedTo(c, `ho_m${i}`, m, follows);
       const own = `${alias}.${quote(m.owner.name)}`;
       const was = `${from}::${m.owner.type}`;
       const same = sameOwner({ owner: m.owner, fold: c.fold }, own, was);
       const narrowed = only(m.table.name);
       const ours = `(${same} OR (${own} IS NULL AND ${was} IS NULL)) IS TRUE${narrowed ? ` AND ${narrowed}` : ''}`;
       const held = m.unique && heldBy(m, alias, `${taker}::${m.owner.type}`);
-      const merged = held
+      const itself = goes ? linkedTo(c, `ho_m${i}`, m, merged) : null;
+      const gone = itself
+        ? `,
+     ho_mirror_went_${i} AS (
+       DELETE FROM ${quoteTable(m.table.name)} AS ${alias} USING ${itself.lists}
+        WHERE ${itself.joins} AND ${ours}
+       RETURNING ho_done.ho_key, ${imageOf({ alias, image: m.image })} AS ho_row)`
+        : '';
+      const heldAlready = held
         ? `,
      ho_mirror_gone_${i} AS (
        DELETE FROM ${quoteTable(m.table.name)} AS ${alias} USING ${lists}
         WHERE ${joins} AND ${ours} AND ${held}
        RETURNING ho_done.ho_key, ${imageOf({ alias, image: m.image })} AS ho_row)`
         : '';
-      return `${merged},
+      return `${gone}${heldAlready},
      ho_mirror_${i} AS (
        UPDATE ${quoteTable(m.table.name)} AS ${alias}
           SET ${quote(m.owner.name)} = ${taker}::${m.owner.type}
          FROM ${lists}
-        WHERE ${joins} AND ${ours}${held ? ` AND NOT ${held}` : ''})`;
+        WHERE ${joins} AND ${ours}${held ? ` AND NOT ${held}` : ''}
+       RETURNING 1)`;
     })
     .join('');
+}
+
+function bothOf(one: Changed, other: Changed): Changed {
+  return { ...one, from: `(SELECT * FROM ${one.from} UNION ALL SELECT * FROM ${other.from})` };
 }
 
 /** Has the successor such a row of the mirror already? */
@@ -133,9 +165,16 @@ function linkedTo(
 }
 
 /** What followed, as a JSON list to be put behind the rows as they were; null where nothing can have. */
-export function followedSql(c: BoundCategory, deletes: boolean, bind: Placeholders): string | null {
+export function followedSql(
+  c: BoundCategory,
+  { deletes, merges }: { deletes: boolean; merges: boolean },
+  bind: Placeholders,
+): string | null {
   const parts = [
-    ...c.mirrors.flatMap((m, i) => (m.unique ? [[`ho_mirror_gone_${i}`, m.table.name]] : [])),
+    ...c.mirrors.flatMap((m, i) => [
+      ...(m.unique ? [[`ho_mirror_gone_${i}`, m.table.name]] : []),
+      ...(merges && hangsOnRow(c, m) ? [[`ho_mirror_went_${i}`, m.table.name]] : []),
+    ]),
     ...(deletes ? c.with.map((w, i) => [`ho_with_${i}`, w.table.name]) : []),
   ];
   if (parts.length === 0) return null;
@@ -144,6 +183,41 @@ export function followedSql(c: BoundCategory, deletes: boolean, bind: Placeholde
       `SELECT ${bind.add(table, 'text')} AS ho_table, ho_key::text AS ho_of, ho_row FROM ${cte}`,
   );
   return `(SELECT jsonb_agg(jsonb_build_object('table', ho_table, 'of', ho_of, 'row', ho_row)) FROM (${each.join(' UNION ALL ')}) AS ho_followed)`;
+}
+
+/** How many rows of a table followed. */
+export interface FollowCount {
+  table: string;
+  does: 'delete' | 'change';
+  count: number;
+}
+
+/** How many followed, as a JSON list of `FollowCount`. */
+export function followCounts(
+  c: BoundCategory,
+  follows: { mirrors: boolean; with: boolean; merges: boolean },
+  bind: Placeholders,
+): string {
+  const parts: [cte: string, table: string, does: FollowCount['does']][] = [
+    ...(follows.mirrors
+      ? c.mirrors.flatMap((m, i): typeof parts => [
+          [`ho_mirror_${i}`, m.table.name, 'change'],
+          ...(m.unique ? [[`ho_mirror_gone_${i}`, m.table.name, 'delete'] as (typeof parts)[number]] : []),
+          ...(follows.merges && hangsOnRow(c, m)
+            ? [[`ho_mirror_went_${i}`, m.table.name, 'delete'] as (typeof parts)[number]]
+            : []),
+        ])
+      : []),
+    ...(follows.with
+      ? c.with.map((w, i): (typeof parts)[number] => [`ho_with_${i}`, w.table.name, 'delete'])
+      : []),
+  ];
+  if (follows.merges && c.survives.length > 0) parts.push(['ho_survived', c.table.name, 'change']);
+  const each = parts.map(
+    ([cte, table, does]) =>
+      `json_build_object('table', ${bind.add(table, 'text')}, 'does', '${does}', 'count', (SELECT count(*)::integer FROM ${cte}))`,
+  );
+  return `json_build_array(${each.join(', ')})`;
 }
 
 /**

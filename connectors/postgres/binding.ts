@@ -10,10 +10,11 @@ import type { CatalogFile, KeyPath } from '../catalog/loaded.js';
 import { didYouMean } from '../catalog/nearest.js';
 import type { Problem } from '../connector.js';
 import type { Catalog, CategorySpec } from './catalog.js';
+import { exclusivesOf } from './collide.js';
 import { foldSql } from './fold.js';
 import { type BoundInside, boundInside, holdsSql, ownerInside } from './inside.js';
 import { type KeyShape, keyShape } from './keys.js';
-import type { LiveColumn, LiveSchema, LiveTable } from './live.js';
+import type { Exclusive, LiveColumn, LiveSchema, LiveTable } from './live.js';
 import { aliasOf, type Placeholders, quote, quoteTable } from './names.js';
 
 /** A value of `touch` or `set`: `$now`, `$null`, or bound as it stands. */
@@ -75,8 +76,10 @@ export interface BoundCategory {
   /** What is deleted together with a row. */
   with: BoundAlong[];
   unique: LiveColumn[] | null;
-  /** Predicate of the unique index behind `unique`, where it is a partial one: only rows in it collide. */
-  uniqueWhere: string | null;
+  /** What `unique` stands for: indexes that do not allow two such rows. */
+  exclusive: Exclusive[];
+  /** What outlives a merge: of a column, its values, the strongest first. */
+  survives: [column: LiveColumn, values: string[]][];
   /** Columns of a before-image: all but secret and generated ones. */
   image: LiveColumn[];
 }
@@ -186,6 +189,9 @@ export class Binder {
       link: linkFields(spec.link).map(c => this.column(table, c, at('link'))),
       touch: this.#assignments(table, spec.touch, at('touch')),
       set: spec.set ? this.#assignments(table, spec.set, at('set')) : null,
+      survives: Object.entries(spec.survives).map(
+        ([name, ranks]) => [this.column(table, name, at('survives', name)), ranks.map(String)] as const,
+      ),
       unique: spec.unique?.map((c, i) => this.column(table, c, at('unique', i))) ?? null,
       mirrors: spec.mirrors.map((mirror, i) => {
         const link = this.#link(table, mirror, at('mirrors', i));
@@ -222,8 +228,9 @@ export class Binder {
         'label' | 'firesAt' | 'version' | 'link' | 'touch' | 'set' | 'unique' | 'mirrors' | 'with'
       > & {
         attributes: [string, BoundField][];
+        survives: [LiveColumn, string[]][];
       }),
-      uniqueWhere: spec.unique ? predicateOf(table, [spec.owner.column, ...spec.unique]) : null,
+      exclusive: spec.unique ? exclusivesOf(table, spec.owner.column, spec.unique) : [],
       image: inside ? [column] : imageColumns(table, spec.secret),
     };
   }
@@ -379,14 +386,6 @@ function isEmail({ people }: Catalog, name: string, spec: Catalog['identities'][
 function imageColumns(table: LiveTable | null, secret: readonly string[]): LiveColumn[] {
   return [...(table?.columns.values() ?? [])].filter(c => !c.generated && !secret.includes(c.name));
 }
-
-function predicateOf(table: LiveTable, columns: string[]): string | null {
-  const indexes = table.unique.filter(u => sameSet(u.columns, columns));
-  return indexes.some(u => u.where === null) ? null : (indexes[0]?.where ?? null);
-}
-
-export const sameSet = (a: string[], b: string[]): boolean =>
-  a.length === b.length && a.every(x => b.includes(x));
 
 type Owned = Pick<BoundCategory, 'alias' | 'owner' | 'fold' | 'inside'>;
 

@@ -129,6 +129,12 @@ const inside = z.union([
   }),
 ]);
 
+/**
+ * Rows of other tables that may be deleted or changed along with what is named: by rules of foreign keys and
+ * by triggers. What is not in here is not done where the schema says that it would be.
+ */
+const cascades = z.array(z.strictObject({ table, does: z.enum(['delete', 'change']) })).default([]);
+
 const category = z.strictObject({
   ...categoryShape(column, z.union([column, computed])),
   table,
@@ -160,10 +166,16 @@ const category = z.strictObject({
    */
   unique: z.array(column).optional(),
   /**
+   * With `unique`: columns of which the stronger value outlives a merge, and their values, the strongest
+   * first. A team keeps its captain where both were in it.
+   */
+  survives: z.record(column, z.array(z.union([z.string(), z.number(), z.boolean()])).min(1)).default({}),
+  /**
    * For `remove` and `revoke`: columns to set instead of deleting the row. For `clear`: instead of NULL in
    * the owner column.
    */
   set: values.optional(),
+  cascades,
 });
 
 /** Rows of another table that name the person in `column`, as an identity of theirs. */
@@ -185,6 +197,7 @@ const switchShape = {
   also_delete: z.array(z.strictObject({ ...theirRows, kept: z.boolean().default(false) })).default([]),
   /** For `unblock` and `reactivate`: everything goes back to what it was; `set` is for where nobody kept that. */
   restore: z.boolean().default(false),
+  cascades,
 };
 
 /** Settings of the application's own have a dot in their names; PostgreSQL's, which change how it works, have none. */
@@ -201,6 +214,11 @@ export const catalogSchema = z.strictObject({
     .strictObject({
       statement_timeout: duration.default('60s'),
       lock_timeout: duration.default('5s'),
+      /**
+       * What stands between us and the database: a pooler that gives every transaction a connection of its own
+       * choice, or one that keeps one for as long as we are connected. Nothing, where it says nothing.
+       */
+      pooler: z.enum(['transaction', 'session']).optional(),
     })
     .prefault({}),
   /** What the application's triggers want to be told, for as long as a transaction that writes. */

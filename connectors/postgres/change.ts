@@ -11,16 +11,18 @@
  */
 
 import { valuesOf } from '../../domain/accounts.js';
+import { type Elsewhere, summed } from '../../domain/consequences.js';
 import type { Batch, Done, OldOwners } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import { folded } from '../../domain/fold.js';
 import type { ItemException } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
 import { parameterOf, sharesOf } from '../keys.js';
+import { applySettings } from './application-settings.js';
 import type { BoundCategory } from './binding.js';
+import { batchHasConsequences, mustStayWithin, type Ours, watch, written } from './elsewhere.js';
 import { databaseSays, refusesItem, sqlState } from './failures.js';
 import { parseTexts, type Transaction } from './session.js';
-import { applySettings } from './settings.js';
 import {
   type Answer,
   type BoundBatch,
@@ -48,6 +50,12 @@ export async function change(
       target.session.transaction({ mode: 'write', doing, signal }, async tx => {
         await applySettings(target, tx);
         const { effect, owners, before } = await change(tx, await asWritten(tx, category, batch));
+        mustStayWithin(effect.elsewhere ?? [], {
+          system: target.system,
+          subject: `the change of ${work.count} items of ${category.name}`,
+          cascades: allowedBesides(category),
+          bounds: work.besides,
+        });
         intended = true;
         await tx.flush();
         const intent = { mark: tx.mark, took: work.count, owners, before, effect };
@@ -101,7 +109,7 @@ function ownersOf(
 
 /** The fast path: a row count, and the keys only where it is short. Null where the case is not plain. */
 async function plain(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<Answer | null> {
-  const statement = plainStatement(c, batch);
+  const statement = batchHasConsequences(c, batch.do) ? null : plainStatement(c, batch);
   if (!statement) return null;
   const changed = await tx.execute(statement.text, statement.values);
   mustBeOneRowPerKey(c, batch, changed);
@@ -111,7 +119,7 @@ async function plain(tx: Transaction, c: BoundCategory, batch: BoundBatch): Prom
     const here = changedHereStatement(c, batch);
     keys = (await tx.query<{ keys: string }>(here.text, here.values))[0]!.keys;
   }
-  return { changed, merged: 0, per_taker: null, keys, before: null };
+  return { changed, merged: 0, per_taker: null, keys, before: null, followed: [] };
 }
 
 /** Halves the batch until what the database refuses stands alone. */
@@ -124,7 +132,7 @@ async function isolate(tx: Transaction, c: BoundCategory, batch: BoundBatch): Pr
 async function bisect(tx: Transaction, c: BoundCategory, part: Part, tally: Tally): Promise<void> {
   await tx.query('SAVEPOINT part');
   try {
-    const answers: Answer[] = [];
+    const answers: Attempted[] = [];
     for (const owner of ownersOf(c, part)) answers.push(await attempt(tx, c, { ...part, owner }, true));
     await tx.query('RELEASE SAVEPOINT part');
     for (const [n, answer] of answers.entries()) tally.add(answer, n);
@@ -154,17 +162,44 @@ async function attempt(
   c: BoundCategory,
   batch: BoundBatch,
   needKeys = false,
-): Promise<Answer> {
+): Promise<Attempted> {
   const statement = changeStatement(c, batch, needKeys || c.table.hasTriggers);
+  const watched = batchHasConsequences(c, batch.do) ? await watch(tx) : null;
   const [answer] = await tx.query<Answer>(statement.text, statement.values);
   mustBeOneRowPerKey(c, batch, answer!.changed);
   await speakBeforeCommit(tx, c);
+  const elsewhere = watched ? await watched(ours(c, batch, answer!)) : [];
+  const survived = c.survives.length > 0 ? answer!.followed.filter(one => one.table === c.table.name) : [];
+  elsewhere.push(...survived.filter(one => one.count > 0));
   if (c.table.hasTriggers && answer!.changed > 0) {
     const verify = verifyStatement(c, batch, answer!.keys ?? '{}');
     const [{ wrong } = { wrong: 0 }] = await tx.query<{ wrong: number }>(verify.text, verify.values);
     if (wrong > 0) throw new Rewritten();
   }
-  return answer!;
+  return { ...answer!, elsewhere };
+}
+
+/** What the catalog lets a batch do besides: what it says, and that the stronger value survives a merge. */
+export function allowedBesides(c: BoundCategory): BoundCategory['spec']['cascades'] {
+  const survives = c.survives.length > 0 ? [{ table: c.table.name, does: 'change' as const }] : [];
+  return [...c.spec.cascades, ...survives];
+}
+
+/** An answer, and what happened to rows that nobody had named. */
+type Attempted = Answer & { elsewhere: Elsewhere[] };
+
+/** The rows that the statement named. */
+function ours(c: BoundCategory, batch: BoundBatch, { changed, merged, followed }: Answer): Ours[] {
+  const { deletes } = written(c, batch.do);
+  const deleted = batch.do === 'transfer' ? merged : deletes ? changed : 0;
+  return [
+    { table: c.table, deleted, changed: changed - deleted },
+    ...followed.map(({ table: name, does, count }) => ({
+      table: [c, ...c.mirrors, ...c.with].find(one => one.table.name === name)!.table,
+      deleted: does === 'delete' ? count : 0,
+      changed: does === 'change' ? count : 0,
+    })),
+  ];
 }
 
 function mustBeOneRowPerKey(c: BoundCategory, batch: BoundBatch, changed: number): void {
@@ -178,7 +213,9 @@ function mustBeOneRowPerKey(c: BoundCategory, batch: BoundBatch, changed: number
  * item it was.
  */
 async function speakBeforeCommit(tx: Transaction, c: BoundCategory): Promise<void> {
-  if (hasDeferred(c)) await tx.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
+  if (!hasDeferred(c)) return;
+  await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
+  await tx.query('SET CONSTRAINTS ALL DEFERRED');
 }
 
 function hasDeferred(c: BoundCategory): boolean {
@@ -270,6 +307,7 @@ class Tally {
   readonly exceptions: ItemException[] = [];
   readonly #perTaker: number[];
   readonly #before: unknown[] = [];
+  readonly #elsewhere: Elsewhere[] = [];
   readonly #keys: string[] = [];
   /** Key → which owner it had, where that is not the first. */
   readonly #owners = new Map<string, number>();
@@ -279,9 +317,10 @@ class Tally {
   }
 
   /** @param owner which of the batch's owners the items had */
-  add(answer: Answer, owner: number): void {
+  add(answer: Answer & Partial<Attempted>, owner: number): void {
     this.changed += answer.changed;
     this.merged += answer.merged;
+    this.#elsewhere.push(...(answer.elsewhere ?? []));
     if (answer.per_taker)
       for (const [i, n] of Object.entries(answer.per_taker)) this.#perTaker[Number(i)]! += n;
     else if (this.#perTaker.length > 0) this.#perTaker[0]! += answer.changed;
@@ -299,7 +338,14 @@ class Tally {
 
   outcome(): Outcome {
     const { changed, merged, exceptions } = this;
-    const effect = { changed, merged, perTaker: this.#perTaker, exceptions };
+    const elsewhere = summed(this.#elsewhere);
+    const effect = {
+      changed,
+      merged,
+      perTaker: this.#perTaker,
+      exceptions,
+      ...(elsewhere.length > 0 && { elsewhere }),
+    };
     const owners = { values: this.batch.owners, perKey: this.#ownerPerKey() };
     return { effect, owners, before: this.#before };
   }

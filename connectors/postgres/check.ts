@@ -6,14 +6,9 @@
 import { HandoverFailure } from '../../domain/failure.js';
 import type { KeyPath } from '../catalog/loaded.js';
 import type { Problem } from '../connector.js';
-import {
-  type Binder,
-  type BoundAlong,
-  type BoundCategory,
-  type BoundMirror,
-  type BoundPeople,
-  sameSet,
-} from './binding.js';
+import { hangsOnRow } from './alongside.js';
+import { applySettings } from './application-settings.js';
+import type { Binder, BoundAlong, BoundCategory, BoundMirror, BoundPeople } from './binding.js';
 import type { CategorySpec } from './catalog.js';
 import { checkCondition } from './conditions.js';
 import { toFailure } from './failures.js';
@@ -21,8 +16,8 @@ import type { BoundInside } from './inside.js';
 import type { LiveColumn, LiveTable } from './live.js';
 import { aliasOf, quote, quoteTable, successorBeside } from './names.js';
 import { conditionsOf, switchesOf } from './rules.js';
+import { objectionsTo } from './server.js';
 import type { Transaction } from './session.js';
-import { applySettings } from './settings.js';
 import type { Target } from './target.js';
 
 export async function check(target: Target, signal?: AbortSignal): Promise<Problem[]> {
@@ -43,9 +38,10 @@ export async function check(target: Target, signal?: AbortSignal): Promise<Probl
       'column',
     ]);
   }
-  await target.session.transaction({ mode: 'read', doing: 'checking conditions', signal }, tx =>
-    checkConditions(target, tx, binder),
-  );
+  await target.session.transaction({ mode: 'read', doing: 'checking conditions', signal }, tx => {
+    for (const { path, message } of objectionsTo(tx, target.catalog)) binder.report(path, message);
+    return checkConditions(target, tx, binder);
+  });
   await checkSettings(target, binder, signal);
   const seen = new Set<string>();
   return binder.problems
@@ -93,10 +89,7 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
       at('version'),
       `${spec.table}.${spec.version} is of type ${c.version.shownType}, a whole number is needed`,
     );
-  if (
-    c.unique &&
-    !c.table.unique.some(u => sameSet(u.columns, [spec.owner.column, ...(spec.unique ?? [])]))
-  ) {
+  if (c.unique && c.exclusive.length === 0) {
     binder.report(
       at('unique'),
       `${spec.table} has no unique index over ${[spec.owner.column, ...(spec.unique ?? [])].join(', ')}: name the other columns of the index that contains ${spec.owner.column}`,
@@ -109,7 +102,7 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
       ...mirror.join.map(([there]) => there),
     ]);
     updatable(binder, mirror.table, at('mirrors', i, 'owner'), [mirror.owner]);
-    if (mirror.unique) deletable(binder, mirror, at('mirrors', i));
+    if (mirror.unique || (c.unique && hangsOnRow(c, mirror))) deletable(binder, mirror, at('mirrors', i));
   }
   for (const [i, along] of c.with.entries()) {
     writable(binder, along.table, at('with', i, 'table'));
@@ -214,6 +207,7 @@ function checkRights(binder: Binder, c: BoundCategory, at: (...keys: (string | n
     ...(spec.do === 'transfer' || (spec.do === 'clear' && !c.set) ? [c.owner] : []),
     ...(c.set ?? []).map(a => a.column),
     ...c.touch.map(t => t.column),
+    ...c.survives.map(([column]) => column),
     c.version,
   ];
   updatable(binder, c.table, at('table'), written);

@@ -13,6 +13,7 @@ import { guards, readAccount, resolveAccounts } from './accounts.js';
 import type { Catalog } from './catalog.js';
 import { change } from './change.js';
 import { check } from './check.js';
+import { DatabaseConsequences } from './consequences.js';
 import { DatabaseCoverage } from './coverage.js';
 import { doubts } from './doubts.js';
 import { fateOf } from './fate.js';
@@ -36,6 +37,7 @@ export function createPostgresConnector(
   const session = new Session(catalog, connection.need('url'), poolSize, log);
   const target = new Target(catalog, file, session);
   const coverage = new DatabaseCoverage(target);
+  const consequences = new DatabaseConsequences(target);
   return {
     system: catalog.system,
     title: catalog.title,
@@ -75,7 +77,8 @@ export function createPostgresConnector(
       ineligible(target, accounts, category, taker, keys, signal),
     check: signal => check(target, signal),
     doubts: signal => doubts(target, signal),
-    coverage: signal => coverage.read(signal),
+    coverage: (signal, withinMs) => coverage.read(signal, withinMs),
+    foresee: (accounts, works, signal) => consequences.foresee(accounts, works, signal),
     apply: (work, witness, signal) =>
       work.kind === 'batch' ? change(target, work, witness, signal) : flip(target, work, witness, signal),
     fateOf: (work, intent, signal) => fateOf(target, work, intent, signal),

@@ -9,6 +9,7 @@ import { andWhen, type BoundCategory, type BoundPeople } from './binding.js';
 import { quote, quoteTable } from './names.js';
 import { looselyOwned, missingFolds, ownersOf } from './near.js';
 import { knownSql } from './people.js';
+import { doubtsAbout } from './server.js';
 import type { Transaction } from './session.js';
 import type { BoundCatalog, Target } from './target.js';
 
@@ -19,6 +20,7 @@ export async function doubts(target: Target, signal?: AbortSignal): Promise<Prob
   const binding = await target.binding(true, signal);
   return target.session.transaction({ mode: 'read', doing: 'looking for doubts', signal }, async tx => {
     const said = [
+      ...doubtsAbout(tx, target.catalog),
       ...(await unfindable(target, tx, binding.people())),
       ...(await nearlyOwned(tx, binding)),
       ...(await withoutIndex(tx, binding)),

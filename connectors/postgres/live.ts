@@ -29,6 +29,22 @@ export interface LiveColumn {
   mayUpdate: boolean;
 }
 
+/** A unique index or an exclusion constraint, with its parts as PostgreSQL compares them. */
+export interface Exclusive {
+  parts: {
+    /** Null where the part is an expression. */
+    column: string | null;
+    expression: string;
+    /** The operator that no two rows may fulfil in all parts, and ` COLLATE ...` where the index has one. */
+    equals: string;
+    collate: string;
+  }[];
+  /** Which rows are in it at all; null = all. */
+  where: string | null;
+  /** Do two NULLs collide? */
+  nullsTogether: boolean;
+}
+
 export interface LiveTable {
   /** As in the catalog: `schema.table`. */
   name: string;
@@ -37,11 +53,24 @@ export interface LiveTable {
   columns: Map<string, LiveColumn>;
   /** Column sets of valid unique indexes; `where` is the predicate of a partial one. */
   unique: { columns: string[]; where: string | null }[];
-  /** Triggers of the application on INSERT, UPDATE or DELETE of rows; their work is checked by reading. */
+  exclusive: Exclusive[];
+  /**
+   * Triggers of the application on INSERT, UPDATE or DELETE of rows, here or in a partition or child; their
+   * work is checked by reading.
+   */
   hasTriggers: boolean;
+  /** Foreign keys that delete or change rows elsewhere: when a row goes, or one of these columns changes. */
+  rules: { delete: boolean; update: string[] };
+  /** Columns by which rows lie in this partition or that; those of partitions that are parted again included. */
+  partitionedBy: string[];
+  /** The table itself and what is a part of it: partitions and children. */
+  parts: string[];
   /** INSTEAD OF triggers or rewrite rules: what we write is not what happens. */
   rewritten: boolean;
-  /** Constraints or triggers that wait for COMMIT: we make them speak before the receipt is written. */
+  /**
+   * Constraints or triggers that wait for COMMIT, here or wherever triggers and rules may write to: we make
+   * them speak before the receipt is written.
+   */
   hasDeferred: boolean;
   rowSecurity: boolean;
   mayDelete: boolean;
@@ -76,6 +105,10 @@ interface FoundTable {
   oid: string | null;
   relkind: string;
   triggers: boolean;
+  rule_delete: boolean;
+  rule_update: string[] | null;
+  parted_by: string[] | null;
+  parts: string[] | null;
   rewritten: boolean;
   deferred: boolean;
   row_security: boolean;
@@ -87,6 +120,16 @@ interface FoundTable {
   cases: string | null;
   columns: FoundColumn[];
   unique: { columns: (string | null)[]; where: string | null }[];
+  exclusive: (Pick<Exclusive, 'where' | 'nullsTogether'> & {
+    parts: {
+      column: string | null;
+      expression: string;
+      operator: string;
+      schema: string;
+      collation: string | null;
+      of: string | null;
+    }[];
+  })[];
 }
 
 interface FoundColumn {
@@ -108,12 +151,19 @@ interface FoundColumn {
 
 const RESOLVE = `
 SELECT w.schema || '.' || w.name AS name, c.oid::text AS oid, c.relkind::text AS relkind,
-       EXISTS (SELECT FROM pg_catalog.pg_trigger t
-                WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D') AS triggers,
+       busy.triggers, busy.rule_delete, busy.rule_update, family.names AS parts,
+       (SELECT json_agg(DISTINCT a.attname) FROM pg_catalog.pg_partitioned_table p
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum > 0
+         WHERE p.partrelid = ANY (family.oids)
+           AND (a.attnum = ANY (p.partattrs::int2[])
+                -- A table depends on itself by the columns of an expression that its rows are parted by.
+                OR EXISTS (SELECT FROM pg_catalog.pg_depend d
+                            WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = p.partrelid AND d.deptype = 'i'
+                              AND d.refclassid = d.classid AND d.refobjid = d.objid AND d.refobjsubid = a.attnum))) AS parted_by,
        EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 64 <> 0)
          OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1') AS rewritten,
-       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgdeferrable AND t.tgenabled <> 'D')
-         OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.condeferrable) AS deferred,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE (t.tgrelid = ANY (family.oids) OR busy.anywhere) AND t.tgdeferrable AND t.tgenabled <> 'D')
+         OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE (k.conrelid = ANY (family.oids) OR busy.anywhere) AND k.condeferrable) AS deferred,
        coalesce(pg_catalog.row_security_active(c.oid), false) AS row_security,
        coalesce(pg_catalog.has_table_privilege(c.oid, 'DELETE'), false) AS may_delete,
        coalesce(pg_catalog.has_any_column_privilege(c.oid, 'INSERT'), false) AS may_insert,
@@ -129,10 +179,27 @@ SELECT w.schema || '.' || w.name AS name, c.oid::text AS oid, c.relkind::text AS
           JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
          WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL) AS leads,
        coalesce(cols.list, '[]') AS columns,
-       coalesce(uniques.list, '[]') AS unique
+       coalesce(uniques.list, '[]') AS unique, coalesce(exclusives.list, '[]') AS exclusive
   FROM unnest($1::text[], $2::text[]) AS w(schema, name)
   LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
   LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  -- The table with its partitions and children.
+  LEFT JOIN LATERAL (
+    WITH RECURSIVE f(oid) AS (
+      SELECT c.oid UNION SELECT i.inhrelid FROM f JOIN pg_catalog.pg_inherits i ON i.inhparent = f.oid)
+    SELECT array_agg(f.oid) AS oids, json_agg(pn.nspname || '.' || pc.relname) AS names
+      FROM f JOIN pg_catalog.pg_class pc ON pc.oid = f.oid JOIN pg_catalog.pg_namespace pn ON pn.oid = pc.relnamespace
+    ) AS family ON true
+  LEFT JOIN LATERAL (
+    SELECT e.triggers, e.rule_delete, e.rule_update, e.triggers OR e.rule_delete OR e.rule_update IS NOT NULL AS anywhere
+      FROM (SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                            WHERE t.tgrelid = ANY (family.oids) AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')) AS triggers,
+                   EXISTS (SELECT FROM pg_catalog.pg_constraint k
+                            WHERE k.contype = 'f' AND k.confrelid = ANY (family.oids) AND k.confdeltype IN ('c', 'n', 'd')) AS rule_delete,
+                   (SELECT json_agg(DISTINCT a.attname) FROM pg_catalog.pg_constraint k
+                      JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey)
+                     WHERE k.contype = 'f' AND k.confrelid = ANY (family.oids) AND k.confupdtype IN ('c', 'n', 'd')) AS rule_update) AS e
+    ) AS busy ON true
   LEFT JOIN LATERAL (
     SELECT json_agg(json_build_object(
              'name', a.attname, 'number', a.attnum,
@@ -166,7 +233,30 @@ SELECT w.schema || '.' || w.name AS name, c.oid::text AS oid, c.relkind::text AS
                            LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.n AND k.n <> 0),
              'where', pg_catalog.pg_get_expr(i.indpred, i.indrelid))) AS list
       FROM pg_catalog.pg_index i
-     WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid) AS uniques ON true`;
+     WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid) AS uniques ON true
+  LEFT JOIN LATERAL (
+    SELECT json_agg(json_build_object(
+             'where', pg_catalog.pg_get_expr(i.indpred, i.indrelid),
+             -- Since PostgreSQL 15.
+             'nullsTogether', coalesce(to_jsonb(i) ->> 'indnullsnotdistinct', 'false')::boolean,
+             'parts', (SELECT json_agg(json_build_object(
+                                'column', a.attname, 'expression', pg_catalog.pg_get_indexdef(i.indexrelid, k.at, false),
+                                'operator', o.oprname, 'schema', s.nspname, 'collation', l.collname, 'of', ln.nspname) ORDER BY k.at)
+                         FROM generate_series(1, i.indnkeyatts::int) AS k(at)
+                         JOIN pg_catalog.pg_opclass oc ON oc.oid = i.indclass[k.at - 1]
+                         JOIN pg_catalog.pg_operator o ON o.oid = coalesce(
+                           (x.conexclop)[k.at],
+                           (SELECT ao.amopopr FROM pg_catalog.pg_amop ao
+                             WHERE ao.amopfamily = oc.opcfamily AND ao.amoplefttype = oc.opcintype
+                               AND ao.amoprighttype = oc.opcintype AND ao.amopstrategy = 3))
+                         JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace
+                         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[k.at - 1] AND a.attnum <> 0
+                         LEFT JOIN pg_catalog.pg_collation l ON l.oid = i.indcollation[k.at - 1]
+                         LEFT JOIN pg_catalog.pg_namespace ln ON ln.oid = l.collnamespace))
+             ORDER BY i.indexrelid) AS list
+      FROM pg_catalog.pg_index i
+      LEFT JOIN pg_catalog.pg_constraint x ON x.conindid = i.indexrelid AND x.conrelid = c.oid AND x.conexclop IS NOT NULL
+     WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion) AND i.indisvalid) AS exclusives ON true`;
 
 /**
  * Reads the live shape of `tables` (`schema.table`). Tables that do not exist are simply not in the result.
@@ -219,7 +309,19 @@ function toTable(t: FoundTable, oid: string): LiveTable {
     unique: t.unique
       .filter(u => !u.columns.includes(null))
       .map(u => ({ columns: u.columns as string[], where: u.where })),
+    exclusive: t.exclusive.map(({ parts, ...one }) => ({
+      ...one,
+      parts: parts.map(({ column, expression, operator, schema, collation, of }) => ({
+        column,
+        expression,
+        equals: `OPERATOR(${quote(schema)}.${operator})`,
+        collate: collation === null || of === null ? '' : ` COLLATE ${quote(of)}.${quote(collation)}`,
+      })),
+    })),
     hasTriggers: t.triggers,
+    rules: { delete: t.rule_delete, update: t.rule_update ?? [] },
+    partitionedBy: t.parted_by ?? [],
+    parts: t.parts ?? [],
     rewritten: t.rewritten,
     hasDeferred: t.deferred,
     rowSecurity: t.row_security,

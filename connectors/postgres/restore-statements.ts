@@ -3,10 +3,11 @@
  * one way.
  */
 import { linkColumns, mirrorParts } from './alongside.js';
-import { andWhen, type BoundCategory, type SetColumn, sameOwner } from './binding.js';
+import { type BoundCategory, type SetColumn, sameOwner } from './binding.js';
+import { collides } from './collide.js';
 import { setColumnSql } from './columns.js';
 import type { LiveColumn } from './live.js';
-import { Placeholders, quote, quoteTable } from './names.js';
+import { Placeholders, quote } from './names.js';
 import type { Statement } from './statements.js';
 
 /** One item on its way back. */
@@ -161,10 +162,7 @@ class Lot {
     if (!c.unique) return 'false';
     const was = (column: LiveColumn): string =>
       `(${this.images}[ho_batch.ho_n] ->> ${this.name(column)})::${column.type}`;
-    const same = [c.owner, ...c.unique]
-      .map(u => `ho_other.${quote(u.name)} ${u.equals} ${was(u)}`)
-      .join(' AND ');
-    return `EXISTS (SELECT FROM ${quoteTable(c.table.name)} AS ho_other WHERE ${same}${andWhen(c.uniqueWhere ?? undefined)})`;
+    return collides(c, was);
   }
 
   joins(how: 'moved' | 'overwritten'): string {

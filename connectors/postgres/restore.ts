@@ -13,11 +13,12 @@ import type { ItemException } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
 import { listOf, numbersOf } from '../keys.js';
 import { isFollowed, putFollowersBack } from './alongside.js';
+import { applySettings } from './application-settings.js';
 import type { BoundCategory } from './binding.js';
 import { databaseSays, refusesItem } from './failures.js';
 import { type Left, leftAs, putBack, type Return } from './restore-statements.js';
 import type { Transaction } from './session.js';
-import { applySettings } from './settings.js';
+import { isSurvived, putSurvivedBack } from './survive.js';
 import { flipBack } from './switches.js';
 import type { Target } from './target.js';
 
@@ -37,6 +38,9 @@ export function restore(
       await applySettings(target, tx);
       const back = new Set<string>();
       const exceptions: ItemException[] = [...lost];
+      // First, or the role would be in the way of the row that had it.
+      const survived = undoing.before.filter(isSurvived);
+      await putSurvivedBack(tx, c, survived);
       for (const how of ['moved', 'overwritten', 'deleted'] as const) {
         const some = items.filter(item => item.how === how);
         if (some.length === 0) continue;
@@ -46,6 +50,11 @@ export function restore(
       const followed = undoing.before.filter(isFollowed).filter(({ of }) => back.has(of));
       for (const { of, why } of await putFollowersBack(tx, c, followed))
         exceptions.push({ key: of, kind: 'failed', why });
+      await putSurvivedBack(
+        tx,
+        c,
+        undoing.before.filter(isSurvived).filter(({ of }) => back.has(of)),
+      );
       // Before the receipt is written, and not at COMMIT.
       await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
       const owners = { values: work.takers, perKey: work.assignment };
@@ -75,7 +84,10 @@ function returnsOf(
 ): { items: Return[]; lost: ItemException[] } {
   const excepted = new Set(effect.exceptions.map(exception => exception.key));
   const images = new Map(
-    (before.filter(image => !isFollowed(image)) as readonly Image[]).map(image => [image.key, image]),
+    (before.filter(image => !isFollowed(image) && !isSurvived(image)) as readonly Image[]).map(image => [
+      image.key,
+      image,
+    ]),
   );
   const followed = before.filter(isFollowed);
   const takers = work.assignment && numbersOf(work.assignment);

@@ -67,6 +67,11 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
       `rows stay with the leaver after this set: say with when which rows still count, or set ${spec.owner.column} too`,
     );
   }
+  if (Object.keys(spec.survives).length > 0 && !spec.unique)
+    report(at('survives'), 'it says what outlives a merge, and without unique nothing is merged');
+  for (const column of Object.keys(spec.survives))
+    if ([spec.owner.column, ...spec.key, ...(spec.unique ?? [])].includes(column))
+      report(at('survives', column), `${column} says which rows are merged: it is the same in both`);
   reserved(spec, report, at);
   secrets(spec, report, at);
 }
@@ -265,12 +270,12 @@ export function tablesOf(catalog: Catalog): { path: Path; table: string }[] {
     if ('table' in spec) found.push({ path: ['identities', name, 'table'], table: spec.table });
   for (const [name, spec] of Object.entries(catalog.categories)) {
     found.push({ path: ['categories', name, 'table'], table: spec.table });
-    for (const key of ['mirrors', 'with'] as const)
+    for (const key of ['mirrors', 'with', 'cascades'] as const)
       for (const [i, { table }] of spec[key].entries())
         found.push({ path: ['categories', name, key, i, 'table'], table });
   }
   for (const [name, spec] of switchesOf(catalog)) {
-    for (const key of ['also_set', 'also_insert', 'also_delete'] as const)
+    for (const key of ['also_set', 'also_insert', 'also_delete', 'cascades'] as const)
       for (const [i, entry] of spec[key].entries())
         found.push({ path: [name, key, i, 'table'], table: entry.table });
   }

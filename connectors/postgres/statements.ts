@@ -7,7 +7,16 @@
  * reason is never ours.
  */
 import type { Batch } from '../../domain/effect.js';
-import { type Changed, followedSql, linkColumns, mirrorParts, withParts } from './alongside.js';
+import {
+  type Changed,
+  type FollowCount,
+  followCounts,
+  followedSql,
+  linkColumns,
+  linkNames,
+  mirrorParts,
+  withParts,
+} from './alongside.js';
 import {
   andWhen,
   type BoundCategory,
@@ -17,9 +26,12 @@ import {
   type SetColumn,
   sameOwner,
 } from './binding.js';
+import { collides, partColumns } from './collide.js';
 import { imageOf, setColumnSql, wroteOf } from './columns.js';
 import { type BoundInside, replacedSql } from './inside.js';
-import { Placeholders, quote, quoteTable, successorBeside } from './names.js';
+import type { LiveColumn } from './live.js';
+import { Placeholders, quote, successorBeside } from './names.js';
+import { survivedSql, survivePart, survivingColumns } from './survive.js';
 
 /**
  * A batch or a part of one. Arrays are PostgreSQL array literals, or JavaScript arrays where a part was cut
@@ -47,6 +59,8 @@ export interface Answer {
   /** Array literal of the keys changed; null when all were, and nobody needs them. */
   keys: string | null;
   before: unknown[] | null;
+  /** Rows of other tables that the statement named as well. */
+  followed: FollowCount[];
 }
 
 export interface Statement {
@@ -67,14 +81,19 @@ export function changeStatement(c: BoundCategory, batch: BoundBatch, needKeys: b
         : remove(c, parts);
   const several = batch.assignment !== null;
   const deletes = batch.do === 'transfer' ? c.unique !== null : !overwrites;
-  const followed = followedSql(c, deletes, parts.bind);
+  const merges = batch.do === 'transfer' && c.unique !== null;
+  const followed = followedSql(c, { deletes, merges }, parts.bind);
+  const survived = merges ? survivedSql(c, parts.bind) : null;
+  const beside = [followed, survived].filter(one => one !== null);
+  const follows = { mirrors: batch.do === 'transfer' || overwrites, with: deletes, merges };
   const text = `${work},
      ho_done AS (SELECT * FROM ho_changed${batch.do === 'transfer' && c.unique ? ' UNION ALL SELECT * FROM ho_merged_away' : ''})
 SELECT count(*)::integer AS changed,
        (count(*) FILTER (WHERE ho_merged))::integer AS merged,
        ${several ? `(SELECT json_object_agg(g.i, g.n) FROM (SELECT ho_i AS i, count(*) AS n FROM ho_done GROUP BY ho_i) AS g)` : 'NULL::json'} AS per_taker,
        ${needKeys ? '' : `CASE WHEN count(*) < ${batch.count} THEN `}coalesce(array_agg(ho_key), '{}')::text${needKeys ? '' : ' END'} AS keys,
-       ${followed ? 'coalesce(' : ''}jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)${overwrites ? ` || CASE WHEN ho_wrote IS NULL THEN '{}' ELSE jsonb_build_object('wrote', ho_wrote) END` : ''}) FILTER (WHERE ho_row IS NOT NULL)${followed ? `, '[]') || coalesce(${followed}, '[]')` : ''} AS before
+       ${beside.length > 0 ? 'coalesce(' : ''}jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)${overwrites ? ` || CASE WHEN ho_wrote IS NULL THEN '{}' ELSE jsonb_build_object('wrote', ho_wrote) END` : ''}) FILTER (WHERE ho_row IS NOT NULL)${beside.length > 0 ? `, '[]')${beside.map(one => ` || coalesce(${one}, '[]')`).join('')}` : ''} AS before,
+       ${followCounts(c, follows, parts.bind)} AS followed
   FROM ho_done`;
   return { text, values: parts.bind.values };
 }
@@ -127,18 +146,17 @@ function transfer(c: BoundCategory, batch: BoundBatch, parts: Parts): string {
       ? parts.bind.add(batch.takers[0] ?? null, c.owner.type)
       : `${successorBeside(alias)}.${quote(c.spec.owner.identity)}`;
   const linked = linkColumns(c);
-  // Another row of the taker with the same unique columns, whatever the category's condition says about it.
-  // The predicate of a partial index names columns without a table: inside, they are those of the other row.
-  const held = c.unique
-    ? `EXISTS (SELECT FROM ${quoteTable(c.table.name)} AS ho_held
-                WHERE ho_held.${quote(c.owner.name)} ${c.owner.equals} ${taker}${c.unique.map(u => ` AND ho_held.${quote(u.name)} ${u.equals} ${alias}.${quote(u.name)}`).join('')}${andWhen(c.uniqueWhere ?? undefined)})`
-    : null;
+  const asTheirs = (column: LiveColumn): string =>
+    column.name === c.owner.name ? taker : `${alias}.${quote(column.name)}`;
+  const held = c.unique ? collides(c, asTheirs) : null;
   const lists = parts.from(taker);
-  const merged = held
-    ? `ho_merged_away AS (
+  const gives = ['ho_key', 'ho_i', 'ho_merged', 'ho_row', ...linkNames(c)].join(', ');
+  const merging = held
+    ? `ho_merging AS (
        DELETE FROM ${c.from}${lists ? ` USING ${lists}` : ''}
         WHERE ${parts.where()} AND ${held}
-       RETURNING ${parts.keyOfRow} AS ho_key, ${parts.index} AS ho_i, true AS ho_merged, ${imageOf(c)} AS ho_row${linked}),
+       RETURNING ${parts.keyOfRow} AS ho_key, ${parts.index} AS ho_i, true AS ho_merged, ${imageOf(c)} AS ho_row${linked}${c.survives.length > 0 ? `${survivingColumns(c)}${partColumns(c, asTheirs)}` : ''}),
+     ho_merged_away AS (SELECT ${gives} FROM ho_merging)${survivePart(c, 'ho_merging', parts.bind)},
      `
     : '';
   const changed = `ho_changed AS (
@@ -149,8 +167,7 @@ function transfer(c: BoundCategory, batch: BoundBatch, parts: Parts): string {
        RETURNING ${parts.keyOfRow} AS ho_key, ${parts.index} AS ho_i, false AS ho_merged, NULL::jsonb AS ho_row${linked})`;
   const takerOfRow = batch.assignment === null ? taker : `(${parts.takers})[ho_done.ho_i + 1]`;
   const gone = held ? withParts(c, parts.changedBy('ho_merged_away')) : '';
-  const source = held ? `(SELECT * FROM ho_changed UNION ALL SELECT * FROM ho_merged_away)` : 'ho_changed';
-  return `WITH ${merged}${changed}${mirrors(c, parts, takerOfRow, source)}${gone}`;
+  return `WITH ${merging}${changed}${mirrors(c, parts, takerOfRow, held !== null)}${gone}`;
 }
 
 /**
@@ -174,7 +191,7 @@ function overwrite(c: BoundCategory, parts: Parts): string {
           SET ${[...sets, ...parts.bookkeeping()].join(', ')}
          FROM ho_before
         WHERE ${c.key.joins(alias, 'ho_before')}
-       RETURNING ho_before.ho_key, 0 AS ho_i, false AS ho_merged, ho_before.ho_row, ${wroteOf(alias, assignments)} AS ho_wrote${linkColumns(c)})${mirrors(c, parts, 'NULL', 'ho_changed')}`;
+       RETURNING ho_before.ho_key, 0 AS ho_i, false AS ho_merged, ho_before.ho_row, ${wroteOf(alias, assignments)} AS ho_wrote${linkColumns(c)})${mirrors(c, parts, 'NULL', false)}`;
 }
 
 /** Owners inside a column: the column as it was is kept beside what was written, for an undo. */
@@ -212,9 +229,11 @@ function remove(c: BoundCategory, parts: Parts): string {
        RETURNING ${parts.keyOfRow} AS ho_key, 0 AS ho_i, false AS ho_merged, ${imageOf(c)} AS ho_row${linkColumns(c)})${withParts(c, parts.changedBy('ho_changed'))}`;
 }
 
-/** Each mirror follows the rows that moved. */
-function mirrors(c: BoundCategory, parts: Parts, taker: string, source: string): string {
-  return c.mirrors.length > 0 ? mirrorParts(c, parts.changedBy(source), { from: parts.owner, taker }) : '';
+/** Each mirror follows the rows that moved, or were merged. */
+function mirrors(c: BoundCategory, parts: Parts, taker: string, merges: boolean): string {
+  if (c.mirrors.length === 0) return '';
+  const merged = merges ? parts.changedBy('ho_merged_away') : null;
+  return mirrorParts(c, parts.changedBy('ho_changed'), { from: parts.owner, taker, merged });
 }
 
 /**

@@ -134,6 +134,7 @@ create table handover.receipts (
   owners         text[] not null,               -- what stood in the owner column before
   owner_of       smallint[],                    -- index into owners per key of this part; null = all had the first
   exceptions     text not null,                 -- canonical JSON
+  elsewhere      text not null,                 -- canonical JSON: rows of other tables that went or changed along with these
   before_images  text,                          -- what an undo needs beyond the old owner: names rows of before_images
   digest         text not null,                 -- SHA-256 over the canonical JSON of the columns above but aborted, state and sure
   at             timestamptz not null default now(),

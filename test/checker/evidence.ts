@@ -81,6 +81,8 @@ export interface ReceiptRow {
   owners: (string | null)[];
   owner_of: number[] | null;
   exceptions: string;
+  /** JSON: rows of other tables that went or changed along with these. */
+  elsewhere: string;
   before_images: string | null;
   digest: string;
 }

@@ -320,6 +320,7 @@ function receiptDigest(r: ReceiptRow): string {
       r.owners,
       r.owner_of,
       JSON.parse(r.exceptions) as unknown,
+      JSON.parse(r.elsewhere) as unknown,
       r.before_images,
     ]),
   );

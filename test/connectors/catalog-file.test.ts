@@ -51,21 +51,23 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '    key: [id]',
     '    key: [id]\n    lable: title',
     [
-      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, on_role_change, reason, table, key, owner, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, set',
+      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, on_role_change, reason, table, key, owner, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
     ],
   ],
   [
     'an unknown key in an owner',
     '      column: owner_id',
     '      column: owner_id\n      colum: owner_id',
-    ['crm.yaml:20:7 categories.tasks.owner.colum: unknown key colum; known here are column, identity, fold, inside'],
+    [
+      'crm.yaml:20:7 categories.tasks.owner.colum: unknown key colum; known here are column, identity, fold, inside',
+    ],
   ],
   [
     'an unknown key that is near to nothing',
     '    key: [id]',
     '    key: [id]\n    zzzzzz: 1',
     [
-      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, on_role_change, reason, table, key, owner, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, set',
+      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, on_role_change, reason, table, key, owner, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
     ],
   ],
   [

@@ -1,0 +1,91 @@
+/**
+ * Which rows collide: two rows that a unique index or an exclusion constraint does not allow beside each other.
+ * A row is compared as it would be with its new owner; only rows that the index covers, before and after,
+ * collide at all. What else the row says, or would say, makes no difference.
+ */
+import type { Exclusive, LiveColumn, LiveTable } from './live.js';
+import { quote, quoteTable } from './names.js';
+
+/** What a row has, or would have, in a column: SQL. */
+type Row = (column: LiveColumn) => string;
+
+/**
+ * The indexes of a table behind `unique`: those over the owner and the columns that the catalog names, plain or
+ * within expressions.
+ */
+export function exclusivesOf(table: LiveTable, owner: string, named: readonly string[]): Exclusive[] {
+  const wanted = new Set([owner, ...named]);
+  return table.exclusive.filter(({ parts }) => {
+    const used = new Set(parts.flatMap(part => columnsIn(table, part.expression).map(one => one.name)));
+    return used.size === wanted.size && [...used].every(column => wanted.has(column));
+  });
+}
+
+/** Is there a row in the table that this one would collide with? */
+export function collides(c: { table: LiveTable; exclusive: Exclusive[] }, row: Row): string {
+  if (c.exclusive.length === 0) return 'false';
+  return `(${c.exclusive
+    .map(one => {
+      const where = one.where === null ? '' : ` AND (${one.where})`;
+      const covered = one.where === null ? '' : `(${evaluated(c.table, one.where, row)}) IS TRUE AND `;
+      // Names without a table are those of the row that is there: nothing else is in reach.
+      const beside = one.parts.map(part => sameAs(one, part, evaluated(c.table, part.expression, row)));
+      return `(${covered}EXISTS (SELECT FROM ${quoteTable(c.table.name)} AS ho_held WHERE ${beside.join(' AND ')}${where}))`;
+    })
+    .join(' OR ')})`;
+}
+
+function sameAs({ nullsTogether }: Exclusive, part: Exclusive['parts'][number], other: string): string {
+  const there = part.column === null ? `(${part.expression})` : `ho_held.${quote(part.column)}`;
+  const same = `${there}${part.collate} ${part.equals} ${other}`;
+  return nullsTogether ? `(${same} OR (${there} IS NULL AND ${other} IS NULL))` : same;
+}
+
+/** An expression over the table's columns, of a row that has these values. */
+export function evaluated(table: LiveTable, expression: string, row: Row): string {
+  const plain = [...table.columns.values()].find(column => quote(column.name) === quoted(expression));
+  if (plain) return row(plain);
+  const columns = columnsIn(table, expression).map(column => `${row(column)} AS ${quote(column.name)}`);
+  return `(SELECT (${expression}) FROM (SELECT ${columns.join(', ')}) AS ho_row)`;
+}
+
+const quoted = (name: string): string => (name.startsWith('"') ? name : `"${name}"`);
+
+/** The columns that an expression of PostgreSQL's own making names, and perhaps some that it does not. */
+function columnsIn(table: LiveTable, expression: string): LiveColumn[] {
+  const text = expression.replace(/'(?:[^']|'')*'/g, "''");
+  const names = new Set<string>();
+  for (const [, name, plain] of text.matchAll(/"((?:[^"]|"")*)"|([\p{L}_][\p{L}\p{N}_$]*)/gu))
+    names.add(name === undefined ? plain! : name.replace(/""/g, '"'));
+  return [...table.columns.values()].filter(column => names.has(column.name));
+}
+
+/** What a row would have in the parts of the indexes, as columns for RETURNING: by them its like is found. */
+export function partColumns(c: { table: LiveTable; exclusive: Exclusive[] }, row: Row): string {
+  return c.exclusive
+    .flatMap(({ parts, where }, i) => [
+      `, ${where === null ? 'true' : `(${evaluated(c.table, where, row)}) IS TRUE`} AS ho_in${i}`,
+      ...parts.map((part, k) => `, ${evaluated(c.table, part.expression, row)} AS ho_u${i}_${k}`),
+    ])
+    .join('');
+}
+
+/** Is the row `held` what the row with these parts (`partColumns`) collided with? */
+export function collidedWith(
+  c: { table: LiveTable; exclusive: Exclusive[] },
+  held: string,
+  parts: string,
+): string {
+  const row: Row = column => `${held}.${quote(column.name)}`;
+  return c.exclusive
+    .map((one, i) => {
+      const covered = one.where === null ? [] : [`(${evaluated(c.table, one.where, row)}) IS TRUE`];
+      const same = one.parts.map((part, k) => {
+        const [there, other] = [evaluated(c.table, part.expression, row), `${parts}.ho_u${i}_${k}`];
+        const equal = `${there}${part.collate} ${part.equals} ${other}`;
+        return one.nullsTogether ? `(${equal} OR (${there} IS NULL AND ${other} IS NULL))` : equal;
+      });
+      return `(${[`${parts}.ho_in${i}`, ...covered, ...same].join(' AND ')})`;
+    })
+    .join(' OR ');
+}
