@@ -215,9 +215,10 @@ function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, ord
 
 function deactivation({ system, title, accounts: all }: SystemFacts): PlanStep {
   const accounts = existing(all);
-  const one = accounts.length === 1;
-  const switches = one ? 'switch the account off' : `switch all ${accounts.length} accounts off`;
-  const makesSure = `make sure that the ${one ? 'account stays' : `${accounts.length} accounts stay`} off`;
+  const n = accounts.length;
+  const which = n === 1 ? 'the account' : n === 2 ? 'both accounts' : `all ${n} accounts`;
+  const switches = `switch ${which} off`;
+  const makesSure = `make sure that ${which} ${n === 1 ? 'stays' : 'stay'} off`;
   return {
     id: deactivateId(system),
     system,
