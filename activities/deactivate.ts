@@ -5,8 +5,10 @@
 import type { Connector, Inside } from '../connectors/connector.js';
 import { accountsIn } from '../domain/accounts.js';
 import { boundsOf } from '../domain/consequences.js';
+import { HandoverFailure } from '../domain/failure.js';
 import type { Account } from '../domain/model.js';
 import { deactivateId, type Plan } from '../domain/plan.js';
+import { mostAge } from '../domain/policy.js';
 import { judgeProof, type Kept, keptIn, type Verdict } from '../domain/proof.js';
 import type { Proof } from '../domain/run.js';
 import { scheduled, whenAbandoned } from './attempt.js';
@@ -71,8 +73,11 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
       // All of one person's accounts or none: what forbids one of them is asked before the first is switched.
       const guards = await connector.guards(active, whenAbandoned());
       if (guards.length > 0) return { kind: 'refused', message: guards.map(one => one.message).join(' ') };
-      const switched = await switchAccounts(deps, effect, async inside => {
-        proof = { at: new Date().toISOString(), within: true, kept: await proveIt(inside) };
+      const switched = await switchAccounts(deps, effect, {
+        prove: async inside => {
+          proof = { at: new Date().toISOString(), within: true, kept: await proveIt(inside) };
+        },
+        sending: () => mustBeFresh(proof, plan, connector.title),
       });
       if (switched.problems.length > 0) return { kind: 'refused', message: switched.problems.join(' ') };
       changed = switched.changed.length > 0;
@@ -95,6 +100,14 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
     },
   ]);
   return { kind: 'deactivated', bySomebodyElse: !changed && !wasActive, proof };
+}
+
+/** A look that took too long to be worth anything is taken again by the next attempt. */
+function mustBeFresh({ at }: Proof, { policy }: Plan, title: string): void {
+  const age = Date.now() - Date.parse(at);
+  if (age <= mostAge(policy)) return;
+  const says = `What was seen of ${title} is ${Math.ceil(age / 1000)} s old, and the policy lets ${policy.observedWithinMinutes} minutes count at a switch: it is looked at again.`;
+  throw new HandoverFailure('transient', says);
 }
 
 /** Takes a switch back, where the system has transactions. */

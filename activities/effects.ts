@@ -86,6 +86,14 @@ function isAccess(did: Receipt['did']): did is AccessVerb {
   return did === 'block' || did === 'unblock' || did === 'deactivate' || did === 'reactivate';
 }
 
+/** What must hold of an access change. Where one of them throws, nothing is changed. */
+export interface Proving {
+  /** Looks at what it leaves, before it is final, where the system can show that. */
+  prove(inside: Inside): Promise<void>;
+  /** The last moment before anything is sent. */
+  sending(): void;
+}
+
 /** Where an effect has its receipt. */
 export interface Place extends ReceiptId {
   offboarding: string;
@@ -104,7 +112,6 @@ export interface Performed {
  * Does work, or the first part of it, exactly once, with a receipt.
  * @param done marks of earlier effects of the step whose answers came: they are written down along with the next receipt, and so is this
  *   one's with the one after it. What is in there at the end is the caller's to write down.
- * @param prove looks at what an access change leaves, before it is final, where the system can show it
  */
 export async function perform(
   deps: Deps,
@@ -112,12 +119,13 @@ export async function perform(
   work: Work,
   place: Place,
   done: Mark[],
-  prove?: Witness['prove'],
+  proving?: Proving,
 ): Promise<Performed> {
   const { ledger } = deps.store;
   let sent: Intent | undefined;
   const witness: Witness = {
     async intend(intent) {
+      proving?.sending();
       const earlier = done.splice(0);
       try {
         await ledger.begin(receiptOf(place, work, intent), earlier, scheduled());
@@ -127,7 +135,7 @@ export async function perform(
       }
       sent = intent;
     },
-    ...(prove && { prove }),
+    ...(proving && { prove: inside => proving.prove(inside) }),
   };
   try {
     const { mark, took, effect, sure } = await connector.apply(work, witness, whenAbandoned());
@@ -147,7 +155,7 @@ export async function perform(
     const changed = await (faster ? settled : settled!.catch(() => null));
     if (receipt && changed !== null) return { took: receipt.took, changed, byUs: !faster };
     if (!faster) throw error;
-    return perform(deps, connector, work, place, done, prove);
+    return perform(deps, connector, work, place, done, proving);
   }
 }
 
@@ -202,16 +210,13 @@ export interface Switched {
  * Blocks, unblocks, deactivates or reactivates accounts, each exactly once per offboarding and turn, with a
  * receipt of its own. One that cannot be switched stops none of the others.
  */
-export async function switchAccounts(
-  deps: Deps,
-  input: SwitchInput,
-  prove?: (inside: Inside) => Promise<void>,
-): Promise<Switched> {
+export async function switchAccounts(deps: Deps, input: SwitchInput, proving?: Proving): Promise<Switched> {
   const switched: Switched = { changed: [], problems: [] };
   for (const [n, account] of input.accounts.entries()) {
     if (account.gone) continue;
     try {
-      if (await switchAccount(deps, input, account, placeOf(input, n), prove)) switched.changed.push(account);
+      if (await switchAccount(deps, input, account, placeOf(input, n), proving))
+        switched.changed.push(account);
     } catch (error) {
       if (!(error instanceof HandoverFailure) || !outOfPatience(error.kind, deps.patience)) throw error;
       switched.problems.push(error.message);
@@ -233,7 +238,7 @@ async function switchAccount(
   { system, verb, besides }: SwitchInput,
   account: Account,
   place: Place,
-  prove: Witness['prove'],
+  proving: Proving | undefined,
 ): Promise<boolean> {
   const connector = await deps.systems.get(system);
   const earlier = await deps.store.ledger.find(place);
@@ -248,7 +253,7 @@ async function switchAccount(
     ...(undoes && { undoes }),
     ...(besides && { besides }),
   };
-  const { changed } = await perform(deps, connector, work, place, done, prove);
+  const { changed } = await perform(deps, connector, work, place, done, proving);
   await deps.store.ledger.done(place, done);
   return changed > 0;
 }

@@ -7,7 +7,7 @@ import { deactivate } from './deactivate.js';
 import { asOfNow, type Deps } from './deps.js';
 import { look, lookOnceMore } from './look.js';
 import { makePlan } from './make-plan.js';
-import { identify, openRequest, standing } from './people.js';
+import { identify, introduce, openRequest, standing } from './people.js';
 import { closeRun, record, settleLedger } from './record.js';
 import { runSteps, stepsSoFar } from './run-steps.js';
 
@@ -20,6 +20,7 @@ export function createActivities(deps: Deps) {
   return asActivities(
     {
       identify: bind(deps, identify),
+      introduce: bind(deps, introduce),
       openRequest: bind(deps, openRequest),
       standing: bind(deps, standing),
       resolveAccounts: bind(deps, resolveAccounts),

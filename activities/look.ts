@@ -19,6 +19,7 @@ import {
 } from '../domain/look.js';
 import type { Account, CategoryInventory } from '../domain/model.js';
 import { canonicalJson, type Plan, type PlanStep } from '../domain/plan.js';
+import { mostAge } from '../domain/policy.js';
 import { joined } from '../store/keys.js';
 import type { Shown } from '../store/manifests.js';
 import { outOfPatience, whenAbandoned } from './attempt.js';
@@ -94,7 +95,7 @@ export async function see(
       plan !== null &&
       plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
     accountsChanged: plan && leaver ? await accountsMoved(connector, plan, leaver) : [],
-    ...(inside === connector && { coverage: await coverageOf(connector) }),
+    ...(inside === connector && { coverage: await coverageOf(connector, plan) }),
     accounts: await readAll(inside, input.accounts),
   };
 }
@@ -105,8 +106,9 @@ function stepsIn(plan: Plan, system: string): PlanStep[] {
 }
 
 /** What can hold a person there, where the connector can say. */
-async function coverageOf(connector: Connector): Promise<Covered> {
-  return connector.coverage ? connector.coverage(whenAbandoned()) : { kind: 'unknown' };
+async function coverageOf(connector: Connector, plan: Plan | null): Promise<Covered> {
+  if (!connector.coverage) return { kind: 'unknown' };
+  return connector.coverage(whenAbandoned(), plan ? mostAge(plan.policy) : undefined);
 }
 
 export interface LookOnceMoreInput {

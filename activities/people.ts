@@ -92,6 +92,18 @@ export async function identify(deps: Deps, input: IdentifyInput): Promise<Identi
   return { kind: 'one', person, identity, installation, beside: beside.map(participant) };
 }
 
+/** Who is to leave, and who asks for it: looked up together, since nothing begins before both are known. */
+export async function introduce(
+  deps: Deps,
+  { user, requestedBy }: { user: string; requestedBy: string },
+): Promise<{ user: Identified; requestedBy: Identified }> {
+  const [leaver, requester] = await Promise.all([
+    identify(deps, { who: user }),
+    identify(deps, { who: requestedBy }),
+  ]);
+  return { user: leaver, requestedBy: requester };
+}
+
 export interface StandingInput {
   offboardingId: string;
   leaverId: string;

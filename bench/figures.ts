@@ -16,6 +16,7 @@ import { growth } from './growth/figure.js';
 import { type Figure, type Line, missed } from './harness/figure.js';
 import { table } from './harness/table.js';
 import { inventoryFigure } from './inventory/figure.js';
+import { lookFigure } from './look/figure.js';
 import { million, scattered } from './million/figure.js';
 import { perRow } from './per-row/figure.js';
 import { smallRuns } from './small-runs/figure.js';
@@ -27,6 +28,7 @@ const FIGURES: Record<string, Figure> = {
   'small-runs': smallRuns,
   'decision-to-done': decisionToDone,
   inventory: inventoryFigure,
+  look: lookFigure,
   discover: discoverFigure,
   growth,
 };

@@ -308,9 +308,10 @@ export interface Coverage {
   /**
    * Which places of the system can hold a person, and which of them the catalog does not classify. Asked at
    * every look, so it must be cheap: it reads little, and remembers what it saw for as long as the system is
-   * still built the same. A place that appeared since is in the answer.
+   * still built the same. A place that appeared since is in the answer. `withinMs`: what was seen longer ago
+   * than that is looked at again.
    */
-  coverage(signal?: AbortSignal): Promise<Covered>;
+  coverage(signal?: AbortSignal, withinMs?: number): Promise<Covered>;
 }
 
 /** Work of a plan, as far as it matters for what it does besides. */

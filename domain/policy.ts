@@ -43,6 +43,11 @@ export const policySchema = z.strictObject({
       error: 'it is "required", "advisory", or one of the two by system: { crm: advisory }',
     })
     .default('required'),
+  /**
+   * What was seen longer ago than this does not count when somebody is switched off: it is looked at again
+   * before. Where the switch itself is looked into before it is final, that look is the one that counts.
+   */
+  observedWithinMinutes: z.number().positive().max(1440).default(15),
   /** Moves of a category's late arrivals before a step is parked. */
   rounds: z.number().int().min(1).max(10).default(3),
   /** How long a run waits for people. For one kind of wait it may be said otherwise, under its name. */
@@ -63,3 +68,8 @@ export const policySchema = z.strictObject({
 });
 
 export type Policy = z.infer<typeof policySchema>;
+
+/** The greatest age of an observation that still counts at a switch, in milliseconds. */
+export function mostAge({ observedWithinMinutes }: Pick<Policy, 'observedWithinMinutes'>): number {
+  return observedWithinMinutes * 60_000;
+}

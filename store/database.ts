@@ -9,7 +9,7 @@ export type Queryable = Pick<pg.Pool, 'query'>;
 
 /** Opens a pool. Broken idle connections are dropped and replaced; only a statement that needs one fails. */
 export function openPool(url: string, max = 10): Pool {
-  const pool = new pg.Pool({ connectionString: url, max, application_name: 'handover-store' });
+  const pool = new pg.Pool({ connectionString: asLibpqReads(url), max, application_name: 'handover-store' });
   // Without a listener, a connection cut while idle would end the process.
   pool.on('error', () => {});
   // The same for one that somebody has in hand: the statement it was for, or the next one, fails.
@@ -49,12 +49,20 @@ function nameOf(text: string): string {
   return known;
 }
 
+/** Without it node-postgres takes every `sslmode` but `disable` for `verify-full`. */
+function asLibpqReads(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const there = new URL(url);
+  if (there.searchParams.has('sslmode')) there.searchParams.set('uselibpqcompat', 'true');
+  return there.href;
+}
+
 /**
  * Brings the schema up to date; safe to run by several processes at once (an advisory lock makes them queue).
  */
 export async function migrate(url: string): Promise<void> {
   await runner({
-    databaseUrl: url,
+    databaseUrl: asLibpqReads(url),
     dir: fileURLToPath(new URL('./sql', import.meta.url)),
     direction: 'up',
     migrationsTable: 'migrations',

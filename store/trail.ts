@@ -2,6 +2,7 @@
  * Questions about the past, for auditors: reads only, and as raw as possible, since what was tampered with
  * must still be readable enough to be named. Nothing here trusts that a body parses.
  */
+import { countOf, type Overrides } from '../domain/overrides.js';
 import type { Pool } from './database.js';
 
 /** One offboarding that the store knows of. */
@@ -88,6 +89,15 @@ export interface CatalogRow {
   actual: string;
 }
 
+/** A stored set of overrides, and what its body gives now. */
+export interface OverridesRow {
+  digest: string;
+  count: number;
+  actual: string;
+  /** Items in the body; null where it is no such set. */
+  items: number | null;
+}
+
 export interface CertificateRow {
   number: number;
   digest: string;
@@ -133,6 +143,8 @@ export interface Trail {
   plans(offboarding: string): Promise<PlanRow[]>;
   /** What catalogs do, under these digests. */
   catalogs(digests: readonly string[]): Promise<CatalogRow[]>;
+  /** The sets of overrides under these digests. */
+  overrides(digests: readonly string[]): Promise<OverridesRow[]>;
   /** The plan that a manifest belongs to; null for a manifest of an attempt that did not count. */
   planOf(manifest: string): Promise<PlanRow | null>;
   receipts(offboarding: string): Promise<ReceiptRow[]>;
@@ -205,6 +217,14 @@ export function trailOf(pool: Pool): Trail {
            from handover.catalogs where digest = any($1)`,
         [digests],
       ),
+    async overrides(digests) {
+      const rows = await select<Omit<OverridesRow, 'items'> & { body: string }>(
+        `select digest, count, body, encode(sha256(convert_to(body, 'UTF8')), 'hex') as actual
+           from handover.overrides where digest = any($1)`,
+        [digests],
+      );
+      return rows.map(({ body, ...row }) => ({ ...row, items: itemsIn(body) }));
+    },
     async planOf(manifest) {
       const [row] = await select<PlanRow>(
         `select p.digest, p.offboarding::text, p.run, p.revision, p.body, p.made
@@ -300,6 +320,14 @@ export function trailOf(pool: Pool): Trail {
       return new Map(rows.map(row => [row.key, row.taker]));
     },
   };
+}
+
+function itemsIn(body: string): number | null {
+  try {
+    return countOf(JSON.parse(body) as Overrides);
+  } catch {
+    return null;
+  }
 }
 
 /** Every place that names an offboarding: where its row is gone, the rest must still be found. */

@@ -5,6 +5,7 @@
  */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, setCurrentDetails, startChild, uuid4 } from '@temporalio/workflow';
+import type { Identified } from '../activities/people.js';
 import { idsOf } from '../domain/ids.js';
 import { type Decider, mayRequest, type Participant } from '../domain/people.js';
 import { type Order, parseRequest } from '../domain/request.js';
@@ -24,9 +25,12 @@ async function answerTo(request: unknown): Promise<RequestAnswer> {
   const parsed = parseRequest(request);
   if (!parsed.ok) return notStarted(parsed.sentence);
   const order = parsed.value;
-  const leaver = await look('user', order.user);
+  const { user, requestedBy } = order;
+  const known = await ask(quick.introduce, 'Who is to leave, and who asks?', { user, requestedBy });
+  if (!known.ok) return notStarted(`Nobody could be looked up: ${known.sentence}`);
+  const leaver = theOne('user', known.value.user);
   if ('sentence' in leaver) return notStarted(leaver.sentence);
-  const requester = await look('requestedBy', order.requestedBy);
+  const requester = theOne('requestedBy', known.value.requestedBy);
   if ('sentence' in requester) return notStarted(requester.sentence);
   const objection = mayRequest(leaver, requester);
   if (objection) return notStarted(objection);
@@ -34,16 +38,11 @@ async function answerTo(request: unknown): Promise<RequestAnswer> {
 }
 
 /**
- * Whom the directory finds, and whose directory it is: the front door learns from its worker whom it serves.
+ * Whom the directory found, and whose directory it is: the front door learns from its worker whom it serves.
  */
-async function look(
-  key: string,
-  who: string,
-): Promise<(Decider & { installation: string }) | { sentence: string }> {
-  const found = await ask(quick.identify, `Who is "${key}"?`, { who });
-  if (!found.ok) return { sentence: `"${key}" could not be looked up: ${found.sentence}` };
-  if (found.value.kind !== 'one') return { sentence: `"${key}": ${found.value.sentence}` };
-  return { ...found.value.person, installation: found.value.installation };
+function theOne(key: string, found: Identified): (Decider & { installation: string }) | { sentence: string } {
+  if (found.kind !== 'one') return { sentence: `"${key}": ${found.sentence}` };
+  return { ...found.person, installation: found.installation };
 }
 
 /** @param given the keys that the request really had: defaults are nobody's wish */

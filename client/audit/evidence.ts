@@ -6,6 +6,7 @@
 import { gunzipSync } from 'node:zlib';
 import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { digestIn, isReference } from '../../domain/overrides.js';
 import { type ChainVerdict, PURGED } from '../../store/audit.js';
 import { sha256 } from '../../store/digest.js';
 import type { Store } from '../../store/store.js';
@@ -16,6 +17,7 @@ import type {
   FrozenRow,
   ImageRow,
   KnownOffboarding,
+  OverridesRow,
   PageRow,
   PlanRow,
   ReceiptRow,
@@ -31,6 +33,10 @@ export interface Evidence {
   links: { seq: number; hash: string }[];
   plans: (PlanRow & { parsed: PlanBody | null })[];
   catalogs: CatalogRow[];
+  /** Sets of overrides that plans were made with. */
+  overrides: OverridesRow[];
+  /** Their digests, as requests and plans have them. */
+  named: string[];
   receipts: ReceiptRow[];
   images: ImageRow[];
   pages: PageRow[];
@@ -56,6 +62,7 @@ export interface PlanBody {
   revision: number;
   manifest: string;
   leaver: { id: string; name: string };
+  overridesDigest: string;
   systems: { system: string; catalog: string }[];
   steps: { id: string; phase: string; title: string; baseline: { count: number; fingerprint: string } }[];
 }
@@ -88,6 +95,8 @@ export async function gather(
     gone: row.body !== null ? null : purged.has(row.number) ? ('purged' as const) : ('missing' as const),
   }));
   const shown = shownKeys(chain, parsedCertificates);
+  const made = new Set(parsedPlans.map(({ parsed }) => parsed?.overridesDigest));
+  const named = namedOverrides(chain).filter(digest => made.has(digest));
   const kept = archives.map(({ history, ...row }) => ({
     ...row,
     actual: sha256(history),
@@ -115,6 +124,8 @@ export async function gather(
     catalogs: await trail.catalogs(
       parsedPlans.flatMap(plan => plan.parsed?.systems?.map(({ catalog }) => catalog) ?? []),
     ),
+    overrides: await trail.overrides(named),
+    named,
     receipts,
     images: await trail.images(receipts.flatMap(row => row.before_images ?? [])),
     pages: await trail.pages(manifests),
@@ -126,6 +137,16 @@ export async function gather(
     live: live.histories,
     missing: live.missing,
   };
+}
+
+/** What a request, or an amendment that was accepted, says by digest. */
+function namedOverrides({ entries }: ChainVerdict): string[] {
+  const given = entries.map(({ kind, body }) => {
+    const said = kind === 'requested' ? body.request : kind === 'decision' ? body.payload : null;
+    return (said as { overrides?: unknown } | null)?.overrides;
+  });
+  const references = given.filter(one => typeof one === 'string' && isReference(one)) as string[];
+  return [...new Set(references.map(digestIn))];
 }
 
 async function liveHistory(

@@ -4,7 +4,7 @@
  * should be.
  *
  * What hangs on what: the chain on itself, its checkpoint and the certificate; plans on their digests and the
- * chain; catalogs on the digests that plans name; manifest pages on their digests and the plan's counts;
+ * chain; catalogs on the digests that plans name; sets of overrides on those that requests name; manifest pages on their digests and the plan's counts;
  * receipts on their digests and the chain's last entry; the certificate on the history's result.
  */
 import type { Elsewhere } from '../../domain/consequences.js';
@@ -22,6 +22,7 @@ export interface Verdict {
     | 'entries'
     | 'plans'
     | 'catalogs'
+    | 'overrides'
     | 'pages'
     | 'receipts'
     | 'images'
@@ -44,6 +45,7 @@ export function verify(evidence: Evidence): Verdict {
     ...chain(evidence),
     ...plans(evidence),
     ...catalogs(evidence),
+    ...overrides(evidence),
     ...pages(evidence),
     ...receipts(evidence),
     ...images(evidence),
@@ -57,6 +59,7 @@ export function verify(evidence: Evidence): Verdict {
       entries: evidence.chain.entries.length,
       plans: evidence.plans.length,
       catalogs: evidence.catalogs.length,
+      overrides: evidence.overrides.length,
       pages: evidence.pages.length,
       receipts: evidence.receipts.length,
       images: evidence.images.length,
@@ -148,6 +151,22 @@ function catalogs(evidence: Evidence): string[] {
         breaks.push(
           `handover.catalogs ${short(catalog)}: what the catalog of ${system} does by the plan of revision ${revision} is missing.`,
         );
+  return breaks;
+}
+
+/** A plan was made with the set that its request names, and the set must still be what it was. */
+function overrides(evidence: Evidence): string[] {
+  const breaks: string[] = [];
+  for (const { digest, actual, count, items } of evidence.overrides) {
+    const name = `handover.overrides ${short(digest)}`;
+    if (actual !== digest)
+      breaks.push(`${name}: its body gives the digest ${short(actual)}: one of the two was changed.`);
+    else if (items !== count)
+      breaks.push(`${name}: it names successors of ${items ?? 'no'} items, the row says ${count}.`);
+  }
+  for (const digest of evidence.named)
+    if (!evidence.overrides.some(one => one.digest === digest))
+      breaks.push(`handover.overrides ${short(digest)}: the set that a request names is missing.`);
   return breaks;
 }
 

@@ -104,6 +104,7 @@ const COUNTED: Record<keyof Verdict['checked'], [one: string, many: string]> = {
   entries: ['chained entry', 'chained entries'],
   plans: ['plan', 'plans'],
   catalogs: ['catalog', 'catalogs'],
+  overrides: ['set of overrides', 'sets of overrides'],
   pages: ['manifest page', 'manifest pages'],
   receipts: ['receipt', 'receipts'],
   images: ['row as it was', 'rows as they were'],

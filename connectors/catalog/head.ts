@@ -26,21 +26,29 @@ export const headShape = <K extends string>(kind: K) => ({
 /** A person without an account here is shown to the approver, or it is normal. */
 export const absence = z.enum(['acknowledge', 'expected']).default('acknowledge');
 
+/** A part of an item that its system works out: `value` is an expression of the kind's own. */
+export interface Computed {
+  value: string;
+}
+
 /**
  * What every category says. `field` is how this kind names a part of an item: a column, a pointer into an
- * answer.
+ * answer. `shown` is what people may be shown of one: a field, or what a kind can work out beside that.
  */
-export const categoryShape = <F extends z.ZodType<string>>(field: F) => ({
+export const categoryShape = <F extends z.ZodType<string>, S extends z.ZodType<string | Computed> = F>(
+  field: F,
+  shown: S = field as unknown as S,
+) => ({
   title: z.string().min(1),
   do: z.enum(['transfer', 'remove', 'revoke', 'clear', 'acknowledge', 'keep']),
   /** What people call one item. */
-  label: field.optional(),
+  label: shown.optional(),
   /** One item in the application: `{field}` is replaced by the item's value. */
   link: z.string().optional(),
   /** The whole category in the application, where people settle it by hand. */
   page: page.optional(),
   /** Attribute name → field, for `match` rules and lists of items. */
-  attributes: z.record(name, field).default({}),
+  attributes: z.record(name, shown).default({}),
   /** The moment at which an item acts by itself. */
   fires_at: field.optional(),
   /** Fields that never leave the system: not in before-images, lists or logs. */
@@ -102,7 +110,9 @@ export interface Head {
   reactivate?: VerbHead;
 }
 
-export type CategoryHead = z.infer<z.ZodObject<ReturnType<typeof categoryShape<z.ZodString>>>>;
+export type CategoryHead = z.infer<
+  z.ZodObject<ReturnType<typeof categoryShape<z.ZodString, z.ZodType<string | Computed>>>>
+>;
 
 export type VerbHead =
   | { by: 'system' }

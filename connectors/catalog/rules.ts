@@ -1,5 +1,5 @@
 /** Rules between the parts of a catalog that no schema can say and that hold for every kind. */
-import type { CategoryHead, Head } from './head.js';
+import type { CategoryHead, Computed, Head } from './head.js';
 import { linkFields } from './head.js';
 import { didYouMean } from './nearest.js';
 
@@ -33,7 +33,10 @@ function category(catalog: Head, name: string, spec: CategoryHead, report: Repor
   if (spec.do === 'keep' && !spec.reason)
     report(at(), 'keep needs a reason: why these items stay with the leaver');
   for (const [path, field] of shownFields(spec)) {
-    if (spec.secret.includes(field)) report(at(...path), `${field} is secret and would be shown here`);
+    const secret = spec.secret.find(one =>
+      typeof field === 'string' ? field === one : mentions(field, one),
+    );
+    if (secret !== undefined) report(at(...path), `${secret} is secret and would be shown here`);
   }
   if (spec.link && !/^https?:\/\//.test(spec.link))
     report(at('link'), `${JSON.stringify(spec.link)} was given; a link starts with https:// or http://`);
@@ -74,10 +77,14 @@ export function notDone(
   }
 }
 
-function shownFields(spec: CategoryHead): [Path, string][] {
+/** Is the name a word of the expression? */
+const mentions = ({ value }: Computed, name: string): boolean =>
+  value.split(/[^\p{L}\p{N}_$]+/u).some(word => word.toLowerCase() === name.toLowerCase());
+
+function shownFields(spec: CategoryHead): [Path, string | Computed][] {
   return [
-    ...(spec.label ? [[['label'], spec.label] as [Path, string]] : []),
-    ...Object.entries(spec.attributes).map(([attribute, field]): [Path, string] => [
+    ...(spec.label ? [[['label'], spec.label] as [Path, string | Computed]] : []),
+    ...Object.entries(spec.attributes).map(([attribute, field]): [Path, string | Computed] => [
       ['attributes', attribute],
       field,
     ]),

@@ -366,13 +366,13 @@ async function ownedValues(
     'table' in identity
       ? { alias: identity.alias, column: identity.person }
       : { alias: people.alias, column: people.key };
-  const value = 'table' in identity ? identity.key : identity.column;
+  const value = 'table' in identity ? `${identity.alias}.${quote(identity.key.name)}` : identity.value;
   const key = `${person.alias}.${quote(person.column.name)}`;
   const from = 'table' in identity ? `${quoteTable(identity.table)} AS ${identity.alias}` : people.from;
   const when = 'table' in identity ? andWhen(identity.when) : '';
   const rows = await tx.query<{ user: string; value: string }>(
-    `SELECT DISTINCT ${key}::text AS user, ${person.alias}.${quote(value.name)}::text AS value FROM ${from}
-      WHERE ${key} ${person.column.equals} ANY ($1::text[]::${person.column.type}[])${when} AND ${person.alias}.${quote(value.name)} IS NOT NULL
+    `SELECT DISTINCT ${key}::text AS user, ${value}::text AS value FROM ${from}
+      WHERE ${key} ${person.column.equals} ANY ($1::text[]::${person.column.type}[])${when} AND ${value} IS NOT NULL
       ORDER BY 1, 2`,
     [users],
   );
@@ -389,13 +389,12 @@ async function holdersOf(
 ): Promise<Pick<Candidate, 'id' | 'label'>[]> {
   const key = `${people.alias}.${quote(people.key.name)}`;
   const { fold } = identity;
-  const has = (alias: string, column: string): string =>
-    `${fold(`${alias}.${quote(column)}::text`)} = ${fold('$1::text')}`;
+  const has = (one: string): string => `${fold(`${one}::text`)} = ${fold('$1::text')}`;
   const held =
     'table' in identity
       ? `${key} ${people.key.equals} ANY (SELECT ${identity.alias}.${quote(identity.person.name)}::${people.key.type} FROM ${quoteTable(identity.table)} AS ${identity.alias}
-            WHERE ${has(identity.alias, identity.key.name)}${andWhen(identity.when)})`
-      : has(people.alias, identity.column.name);
+            WHERE ${has(`${identity.alias}.${quote(identity.key.name)}`)}${andWhen(identity.when)})`
+      : has(identity.value);
   return tx.query<Candidate>(
     `SELECT ${key}::text AS id, coalesce(${people.alias}.${quote(people.name.name)}::text, '') || ' (' || ${key}::text || ')' AS label
        FROM ${people.from} WHERE ${held} AND ${key}::text <> ALL ($2::text[]) ORDER BY 1 LIMIT 1`,

@@ -5,13 +5,14 @@
 
 import { AS_PEOPLE_WRITE, type Fold } from '../../domain/fold.js';
 import { own } from '../../domain/own.js';
-import { linkFields } from '../catalog/head.js';
+import { type Computed, linkFields } from '../catalog/head.js';
 import type { CatalogFile, KeyPath } from '../catalog/loaded.js';
 import { didYouMean } from '../catalog/nearest.js';
 import type { Problem } from '../connector.js';
 import type { Catalog, CategorySpec } from './catalog.js';
 import { exclusivesOf } from './collide.js';
 import { foldSql } from './fold.js';
+import { type BoundInside, boundInside, holdsSql, ownerInside } from './inside.js';
 import { type KeyShape, keyShape } from './keys.js';
 import type { Exclusive, LiveColumn, LiveSchema, LiveTable } from './live.js';
 import { aliasOf, type Placeholders, quote, quoteTable } from './names.js';
@@ -43,6 +44,12 @@ export interface BoundAlong extends BoundLink {
   secret: string[];
 }
 
+/** A part of a row as SQL; `column` where it is one. */
+export interface BoundField {
+  sql: string;
+  column: LiveColumn | null;
+}
+
 export interface BoundCategory {
   name: string;
   spec: CategorySpec;
@@ -52,14 +59,16 @@ export interface BoundCategory {
   alias: string;
   key: KeyShape;
   owner: LiveColumn;
+  /** Where the owner stands inside a column: `owner` is then one of them, as if it stood alone. */
+  inside: BoundInside | null;
   /** What is not cared about when owners are compared, and that as SQL; null where the column's `=` says it. */
   folds: readonly Fold[];
   fold: ((text: string) => string) | null;
   /** Further columns, where the catalog names them. */
-  label: LiveColumn | null;
+  label: BoundField | null;
   firesAt: LiveColumn | null;
   version: LiveColumn | null;
-  attributes: [name: string, column: LiveColumn][];
+  attributes: [name: string, field: BoundField][];
   link: LiveColumn[];
   touch: SetColumn[];
   set: SetColumn[] | null;
@@ -92,14 +101,17 @@ export interface BoundPeople {
     table: string | null;
     alias: string;
     person: LiveColumn | null;
+    when: string | undefined;
   }[];
   manager: LiveColumn | null;
   team: LiveColumn | null;
   human: LiveColumn | null;
 }
 
-export type BoundIdentity = { fold: (text: string) => string } & (
-  | { name: string; column: LiveColumn }
+export type BoundIdentity = {
+  fold: (text: string) => string;
+} /** A value of the person's own row, as SQL over it. */ & (
+  | { name: string; value: string }
   | {
       name: string;
       table: string;
@@ -152,6 +164,12 @@ export class Binder {
     return name === undefined ? null : this.column(table, name, path);
   }
 
+  #field(table: LiveTable | null, field: string | Computed, path: KeyPath): BoundField | null {
+    if (typeof field !== 'string') return { sql: `(${field.value})`, column: null };
+    const column = this.column(table, field, path);
+    return column && table && { sql: `${aliasOf(table.name)}.${quote(column.name)}`, column };
+  }
+
   /** Null when something the category cannot do without is missing; the problems say what. */
   category(name: string): BoundCategory | null {
     const spec = own(this.catalog.categories, name);
@@ -160,13 +178,13 @@ export class Binder {
     const at = (...keys: (string | number)[]): KeyPath => ['categories', name, ...keys];
     const table = this.table(spec.table, at('table'));
     const keyColumns = spec.key.map((column, i) => this.column(table, column, at('key', i)));
-    const owner = this.column(table, spec.owner.column, at('owner', 'column'));
+    const column = this.column(table, spec.owner.column, at('owner', 'column'));
     const rest = {
-      label: this.maybe(table, spec.label, at('label')),
+      label: spec.label === undefined ? null : this.#field(table, spec.label, at('label')),
       firesAt: this.maybe(table, spec.fires_at, at('fires_at')),
       version: this.maybe(table, spec.version, at('version')),
       attributes: Object.entries(spec.attributes).map(
-        ([a, c]) => [a, this.column(table, c, at('attributes', a))] as const,
+        ([a, field]) => [a, this.#field(table, field, at('attributes', a))] as const,
       ),
       link: linkFields(spec.link).map(c => this.column(table, c, at('link'))),
       touch: this.#assignments(table, spec.touch, at('touch')),
@@ -191,26 +209,29 @@ export class Binder {
       }),
     };
     for (const [i, secret] of spec.secret.entries()) this.column(table, secret, at('secret', i));
-    if (this.problems.length > before || !table || !owner) return null;
+    if (this.problems.length > before || !table || !column) return null;
     // No problem was reported: every column above was found.
+    const inside = spec.owner.inside === undefined ? null : boundInside(spec.owner.inside, column);
+    const owner = inside ? ownerInside(inside) : column;
     return {
       name,
       spec,
       table,
       from: `${quoteTable(table.name)} AS ${aliasOf(table.name)}`,
       alias: aliasOf(table.name),
-      key: keyShape(keyColumns as LiveColumn[]),
+      key: keyShape(keyColumns as LiveColumn[], spec.secret),
       owner,
+      inside,
       ...this.#foldOfOwner(spec, owner),
       ...(rest as Pick<
         BoundCategory,
         'label' | 'firesAt' | 'version' | 'link' | 'touch' | 'set' | 'unique' | 'mirrors' | 'with'
       > & {
-        attributes: [string, LiveColumn][];
+        attributes: [string, BoundField][];
         survives: [LiveColumn, string[]][];
       }),
       exclusive: spec.unique ? exclusivesOf(table, spec.owner.column, spec.unique) : [],
-      image: imageColumns(table, spec.secret),
+      image: inside ? [column] : imageColumns(table, spec.secret),
     };
   }
 
@@ -250,6 +271,7 @@ export class Binder {
           table: m.table ?? null,
           alias: aliasOf(m.table ?? spec.table),
           person: m.table ? this.maybe(other, m.person, at('person')) : null,
+          when: m.when,
         };
       }),
       manager: this.maybe(table, spec.manager, ['people', 'manager']),
@@ -285,9 +307,11 @@ export class Binder {
     return Object.entries(this.catalog.identities).flatMap(([name, spec]): BoundIdentity[] => {
       const at = (key: string): KeyPath => ['identities', name, key];
       const fold = this.folding(foldsOf(this.catalog, name));
+      if ('value' in spec) return [{ name, value: `(${spec.value})`, fold }];
       if ('column' in spec) {
         const column = this.column(people, spec.column, at('column'));
-        return column ? [{ name, column, fold }] : [];
+        const value = `${aliasOf(this.catalog.people.table)}.${quote(spec.column)}`;
+        return column ? [{ name, value, fold }] : [];
       }
       const table = this.table(spec.table, at('table'));
       const key = this.column(table, spec.key, at('key'));
@@ -300,7 +324,7 @@ export class Binder {
 
   /** A fold as this database writes it. */
   folding(folds: readonly Fold[]): (text: string) => string {
-    return text => foldSql(text, folds, this.schema.utf8);
+    return text => foldSql(text, folds, this.schema.letters);
   }
 
   /** Numbers, uuids and the like have one form only: the column's type has folded them already. */
@@ -314,7 +338,7 @@ export class Binder {
     const people = this.schema.tables.get(this.catalog.people.table);
     if (name === 'user') return people?.columns.get(this.catalog.people.key) ?? null;
     const spec = own(this.catalog.identities, name);
-    if (!spec) return null;
+    if (!spec || 'value' in spec) return null;
     return 'column' in spec
       ? (people?.columns.get(spec.column) ?? null)
       : (this.schema.tables.get(spec.table)?.columns.get(spec.key) ?? null);
@@ -349,7 +373,7 @@ export function foldsOf(catalog: Catalog, identity: string): readonly Fold[] {
 
 function isEmail({ people }: Catalog, name: string, spec: Catalog['identities'][string]): boolean {
   const table = 'table' in spec ? spec.table : people.table;
-  const column = 'table' in spec ? spec.key : spec.column;
+  const column = 'table' in spec ? spec.key : 'column' in spec ? spec.column : null;
   const { email } = people;
   const said = typeof email === 'string' ? { table: people.table, column: email } : email;
   const addresses = [
@@ -363,11 +387,16 @@ function imageColumns(table: LiveTable | null, secret: readonly string[]): LiveC
   return [...(table?.columns.values() ?? [])].filter(c => !c.generated && !secret.includes(c.name));
 }
 
-type Owned = Pick<BoundCategory, 'alias' | 'owner' | 'fold'>;
+type Owned = Pick<BoundCategory, 'alias' | 'owner' | 'fold' | 'inside'>;
 
 /** An owner column compared with an expression of its own type, as it stands: the compare-and-set. */
-export const ownedExactlyBy = ({ alias, owner }: Pick<Owned, 'alias' | 'owner'>, value: string): string =>
-  `${alias}.${quote(owner.name)} ${owner.equals} ${value}`;
+export const ownedExactlyBy = (
+  { alias, owner, inside }: Pick<Owned, 'alias' | 'owner' | 'inside'>,
+  value: string,
+): string =>
+  inside
+    ? holdsSql(inside, alias, `ARRAY[(${value})::text]`, null)
+    : `${alias}.${quote(owner.name)} ${owner.equals} ${value}`;
 
 /** Two values of an owner column that are the same to the application. */
 export const sameOwner = ({ owner, fold }: Pick<Owned, 'owner' | 'fold'>, one: string, other: string) =>
@@ -375,11 +404,14 @@ export const sameOwner = ({ owner, fold }: Pick<Owned, 'owner' | 'fold'>, one: s
 
 /** An owner column compared with an expression, as the application compares. */
 export const ownedBy = (category: Owned, value: string): string =>
-  sameOwner(category, `${category.alias}.${quote(category.owner.name)}`, value);
+  category.inside
+    ? holdsSql(category.inside, category.alias, `ARRAY[(${value})::text]`, category.fold)
+    : sameOwner(category, `${category.alias}.${quote(category.owner.name)}`, value);
 
 /** The same for one of several values. One alone is compared as such: PostgreSQL plans that best. */
 export const ownedByAny = (category: Owned, owners: readonly string[], bind: Placeholders): string => {
-  const { alias, owner, fold } = category;
+  const { alias, owner, fold, inside } = category;
+  if (inside) return holdsSql(inside, alias, bind.add(owners, 'text[]'), fold);
   if (owners.length === 1) return ownedBy(category, bind.add(owners[0], owner.type));
   if (!fold) return ownedExactlyBy(category, `ANY (${bind.add(owners, `${owner.type}[]`)})`);
   const wanted = `ARRAY(SELECT ${fold('ho_owner.value')} FROM unnest(${bind.add(owners, 'text[]')}) AS ho_owner(value))`;

@@ -10,6 +10,7 @@
 import { z } from 'zod';
 import { AS_PEOPLE_WRITE, FOLDS, type Fold } from '../../domain/fold.js';
 import { absence, categoryShape, headShape, name, verbShape } from '../catalog/head.js';
+import { stepsOf } from './paths.js';
 
 /** PostgreSQL cuts longer names off in silence, and then two names may become one. Bytes, not characters. */
 const fits = (text: string): boolean => new TextEncoder().encode(text).length <= 63;
@@ -25,6 +26,8 @@ const column = z
   .refine(fits, 'PostgreSQL allows names of at most 63 bytes');
 const duration = z.string().regex(/^[1-9][0-9]*(ms|s|min)$/, 'allowed are times like 500ms, 10s or 2min');
 const condition = z.string().min(1);
+/** One scalar SQL expression over the row, which may ask other tables. */
+const computed = z.strictObject({ value: condition });
 /** `$now` is the transaction's time, `$null` is NULL; everything else is bound as it stands. */
 const values = z.record(column, z.union([z.string(), z.number(), z.boolean()]));
 
@@ -47,6 +50,8 @@ const match = z.strictObject({
   table: table.optional(),
   /** The column of `table` that holds the person's key. */
   person: column.optional(),
+  /** Which rows count: of the table of its own, or of the people. */
+  when: condition.optional(),
   fold: fold.default(AS_PEOPLE_WRITE),
 });
 
@@ -74,11 +79,13 @@ const people = z.strictObject({
 });
 
 /**
- * A further id of the same person: from a column of the people table, or from a table of its own. E-mail
+ * A further id of the same person: from a column of the people table, worked out from several of them (a full
+ * name, say), or from a table of its own. E-mail
  * addresses are compared as people write them, everything else as it stands, unless `fold` says otherwise.
  */
 const identity = z.union([
   z.strictObject({ column, fold: fold.optional() }),
+  z.strictObject({ value: condition, fold: fold.optional() }),
   z.strictObject({ table, key: column, person: column, when: condition.optional(), fold: fold.optional() }),
 ]);
 
@@ -109,6 +116,19 @@ const alongside = z.strictObject({
   secret: z.array(column).default([]),
 });
 
+/** Where owners stand in a column that holds several, or more than them. */
+const inside = z.union([
+  z.literal('array'),
+  z.strictObject({
+    json: z.string().refine(path => stepsOf(path) !== null, 'a path looks like $.assignees[*] or $.owner.id'),
+  }),
+  z.strictObject({
+    text: z
+      .string()
+      .refine(pattern => pattern.split('{id}').length === 2, 'a pattern names the id once, like @user:{id}'),
+  }),
+]);
+
 /**
  * Rows of other tables that may be deleted or changed along with what is named: by rules of foreign keys and
  * by triggers. What is not in here is not done where the schema says that it would be.
@@ -116,11 +136,16 @@ const alongside = z.strictObject({
 const cascades = z.array(z.strictObject({ table, does: z.enum(['delete', 'change']) })).default([]);
 
 const category = z.strictObject({
-  ...categoryShape(column),
+  ...categoryShape(column, z.union([column, computed])),
   table,
   key: z.array(column).min(1),
   /** `fold`: how values of the column are compared; as the identity's, where it says nothing. */
-  owner: z.strictObject({ column, identity: name.default('user'), fold: fold.optional() }),
+  owner: z.strictObject({
+    column,
+    identity: name.default('user'),
+    fold: fold.optional(),
+    inside: inside.optional(),
+  }),
   /** Which rows count. Rows that stop matching meanwhile are left alone. */
   when: condition.optional(),
   /** Incremented by one with every change. */
@@ -189,6 +214,11 @@ export const catalogSchema = z.strictObject({
     .strictObject({
       statement_timeout: duration.default('60s'),
       lock_timeout: duration.default('5s'),
+      /**
+       * What stands between us and the database: a pooler that gives every transaction a connection of its own
+       * choice, or one that keeps one for as long as we are connected. Nothing, where it says nothing.
+       */
+      pooler: z.enum(['transaction', 'session']).optional(),
     })
     .prefault({}),
   /** What the application's triggers want to be told, for as long as a transaction that writes. */

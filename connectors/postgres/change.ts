@@ -18,11 +18,11 @@ import { folded } from '../../domain/fold.js';
 import type { ItemException } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
 import { parameterOf, sharesOf } from '../keys.js';
+import { applySettings } from './application-settings.js';
 import type { BoundCategory } from './binding.js';
 import { batchHasConsequences, mustStayWithin, type Ours, rehearsed, watch, written } from './elsewhere.js';
 import { databaseSays, refusesItem, sqlState } from './failures.js';
 import { parseTexts, type Transaction } from './session.js';
-import { applySettings } from './settings.js';
 import {
   type Answer,
   type BoundBatch,
@@ -96,7 +96,7 @@ export async function tryOut(target: Target, work: Batch, signal?: AbortSignal):
 
 /** The batch with its owners as its rows have them; as they are where none of its rows is theirs any more. */
 async function asWritten(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<BoundBatch> {
-  if (!c.fold) return batch;
+  if (!c.fold || c.inside) return batch;
   const spellings = spellingsStatement(c, batch);
   const rows = await tx.query<{ owner: string }>(spellings.text, spellings.values);
   const [first] = rows;
@@ -111,12 +111,20 @@ type Part = Omit<BoundBatch, 'keys' | 'assignment'> & { keys: string[]; assignme
 /** All keys at once; the exceptions, if any, are read afterwards. */
 async function whole(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<Outcome> {
   const tally = new Tally(batch);
-  const only = batch.owners.length === 1;
-  for (const [n, owner] of batch.owners.entries()) {
+  const only = batch.owners.length === 1 && !c.inside;
+  for (const [n, owner] of ownersOf(c, batch).entries()) {
     const theirs = { ...batch, owner };
     tally.add((only && (await plain(tx, c, theirs))) || (await attempt(tx, c, theirs, !only)), n);
   }
   return settleRest(tx, c, batch, tally);
+}
+
+/** Those that need a statement each; inside a column one statement replaces them all. */
+function ownersOf(
+  c: BoundCategory,
+  { owner, owners }: Pick<BoundBatch, 'owner' | 'owners'>,
+): readonly string[] {
+  return c.inside ? [owner] : owners;
 }
 
 /** The fast path: a row count, and the keys only where it is short. Null where the case is not plain. */
@@ -145,7 +153,7 @@ async function bisect(tx: Transaction, c: BoundCategory, part: Part, tally: Tall
   await tx.query('SAVEPOINT part');
   try {
     const answers: Attempted[] = [];
-    for (const owner of part.owners) answers.push(await attempt(tx, c, { ...part, owner }, true));
+    for (const owner of ownersOf(c, part)) answers.push(await attempt(tx, c, { ...part, owner }, true));
     await tx.query('RELEASE SAVEPOINT part');
     for (const [n, answer] of answers.entries()) tally.add(answer, n);
     return;
@@ -225,7 +233,9 @@ function mustBeOneRowPerKey(c: BoundCategory, batch: BoundBatch, changed: number
  * item it was.
  */
 async function speakBeforeCommit(tx: Transaction, c: BoundCategory): Promise<void> {
-  if (hasDeferred(c)) await tx.query('SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED');
+  if (!hasDeferred(c)) return;
+  await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
+  await tx.query('SET CONSTRAINTS ALL DEFERRED');
 }
 
 function hasDeferred(c: BoundCategory): boolean {

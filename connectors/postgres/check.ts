@@ -7,15 +7,17 @@ import { HandoverFailure } from '../../domain/failure.js';
 import type { KeyPath } from '../catalog/loaded.js';
 import type { Problem } from '../connector.js';
 import { hangsOnRow } from './alongside.js';
+import { applySettings } from './application-settings.js';
 import type { Binder, BoundAlong, BoundCategory, BoundMirror, BoundPeople } from './binding.js';
 import type { CategorySpec } from './catalog.js';
 import { checkCondition } from './conditions.js';
 import { toFailure } from './failures.js';
+import type { BoundInside } from './inside.js';
 import type { LiveColumn, LiveTable } from './live.js';
 import { aliasOf, quote, quoteTable, successorBeside } from './names.js';
 import { conditionsOf, switchesOf } from './rules.js';
+import { objectionsTo } from './server.js';
 import type { Transaction } from './session.js';
-import { applySettings } from './settings.js';
 import type { Target } from './target.js';
 
 export async function check(target: Target, signal?: AbortSignal): Promise<Problem[]> {
@@ -36,9 +38,10 @@ export async function check(target: Target, signal?: AbortSignal): Promise<Probl
       'column',
     ]);
   }
-  await target.session.transaction({ mode: 'read', doing: 'checking conditions', signal }, tx =>
-    checkConditions(target, tx, binder),
-  );
+  await target.session.transaction({ mode: 'read', doing: 'checking conditions', signal }, tx => {
+    for (const { path, message } of objectionsTo(tx, target.catalog)) binder.report(path, message);
+    return checkConditions(target, tx, binder);
+  });
   await checkSettings(target, binder, signal);
   const seen = new Set<string>();
   return binder.problems
@@ -107,11 +110,11 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
   }
   const shown = [
     c.owner,
-    c.label,
+    c.label?.column ?? null,
     c.firesAt,
     c.version,
     ...c.key.columns,
-    ...c.attributes.map(([, column]) => column),
+    ...c.attributes.map(([, field]) => field.column),
     ...c.link,
   ];
   readable(binder, c.table, at('table'), shown);
@@ -142,10 +145,17 @@ function checkKey(binder: Binder, c: BoundCategory, at: (...keys: (string | numb
 function checkOwner(binder: Binder, c: BoundCategory, at: (...keys: (string | number)[]) => KeyPath): void {
   const { spec, owner } = c;
   const column = `${spec.table}.${spec.owner.column}`;
+  if (c.inside && !holdsOwners(c.inside)) {
+    binder.report(
+      at('owner', 'inside'),
+      `${column} is of type ${owner.shownType}, which ${NEEDED[c.inside.kind]}`,
+    );
+    return;
+  }
   if (!owner.scalar) {
     binder.report(
       at('owner', 'column'),
-      `${column} is of type ${owner.shownType}; an owner is one id: a number, a text, a uuid or the like`,
+      `${column} is of type ${owner.shownType}; an owner is one id: a number, a text, a uuid or the like; owners in a list or document are named with inside`,
     );
     return;
   }
@@ -158,6 +168,7 @@ function checkOwner(binder: Binder, c: BoundCategory, at: (...keys: (string | nu
       `${column} is of type ${owner.shownType}, but the identity ${spec.owner.identity} is of type ${identity.shownType}: it must be another identity`,
     );
   }
+  if (c.inside) return;
   if (spec.unassigned && owner.notNull)
     binder.report(at('unassigned'), `${column} is NOT NULL: items cannot be left without an owner`);
   if (spec.do === 'clear' && !spec.set && owner.notNull)
@@ -259,8 +270,22 @@ async function checkSettings(target: Target, binder: Binder, signal?: AbortSigna
   }
 }
 
+function holdsOwners({ kind, column }: BoundInside): boolean {
+  if (kind === 'array') return column.type.endsWith('[]');
+  return kind === 'json'
+    ? ['json', 'jsonb'].includes(column.type)
+    : column.kind === 'text' || isDocument(column);
+}
+
+const isDocument = ({ type }: LiveColumn): boolean => ['json', 'jsonb', 'xml', 'hstore'].includes(type);
+const NEEDED = {
+  array: 'is no array: an array such as bigint[] is needed',
+  json: 'is no document: json or jsonb is needed',
+  text: 'is no text',
+};
+
 async function checkConditions(target: Target, tx: Transaction, binder: Binder): Promise<void> {
-  for (const { path, condition, table, successor, beside: other } of conditionsOf(target.catalog)) {
+  for (const { path, condition, table, successor, scalar, beside: other } of conditionsOf(target.catalog)) {
     // Its table is missing: said already, and nothing can be asked about the condition.
     if (![table, ...(other ? [other] : [])].every(name => binder.schema.tables.has(name))) continue;
     const identity = successor && binder.category(successor.category)?.owner;
@@ -273,9 +298,10 @@ async function checkConditions(target: Target, tx: Transaction, binder: Binder):
     try {
       const says = await checkCondition(tx, {
         condition,
+        scalar,
         from: `${quoteTable(table)} AS ${aliasOf(table)}${beside}`,
       });
-      if (says) binder.report(path, `the condition cannot be used: ${says}`);
+      if (says) binder.report(path, `the ${scalar ? 'expression' : 'condition'} cannot be used: ${says}`);
     } catch (error) {
       throw toFailure(error, target.system, 'checking conditions');
     }

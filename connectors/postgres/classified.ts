@@ -25,10 +25,11 @@ export function classifiedIn(catalog: Catalog): Classified {
   for (const match of people.match) add(match.table ?? people.table, match.column, match.person);
   for (const spec of Object.values(catalog.identities)) {
     if ('column' in spec) add(people.table, spec.column);
-    else add(spec.table, spec.key, spec.person);
+    else if ('table' in spec) add(spec.table, spec.key, spec.person);
   }
   for (const spec of Object.values(catalog.categories)) {
-    add(spec.table, spec.owner.column, ...Object.values(spec.attributes), ...(spec.unique ?? []));
+    const shown = Object.values(spec.attributes).filter(field => typeof field === 'string');
+    add(spec.table, spec.owner.column, ...shown, ...(spec.unique ?? []));
     for (const mirror of spec.mirrors)
       add(mirror.table, mirror.owner, ...Object.keys(mirror.join), ...(mirror.unique ?? []));
     // Who stands in a row that goes with another goes with it.

@@ -77,7 +77,7 @@ export function createPostgresConnector(
       ineligible(target, accounts, category, taker, keys, signal),
     check: signal => check(target, signal),
     doubts: async signal => [...(await doubts(target, signal)), ...(await consequences.doubts(signal))],
-    coverage: signal => coverage.read(signal),
+    coverage: (signal, withinMs) => coverage.read(signal, withinMs),
     foresee: (accounts, works, signal) => consequences.foresee(accounts, works, signal),
     dangers: (accounts, works, signal) => consequences.dangers(accounts, works, signal),
     apply: (work, witness, signal) =>

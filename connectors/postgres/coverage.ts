@@ -26,17 +26,17 @@ export class DatabaseCoverage {
     this.#classified = classifiedIn(target.catalog);
   }
 
-  async read(signal?: AbortSignal): Promise<Covered> {
+  async read(signal?: AbortSignal, withinMs = FRESH_MS): Promise<Covered> {
     const doing = 'asking whether the schema has changed';
     const stamp = await this.target.session.transaction({ mode: 'glance', doing, signal }, readStamp);
-    const { discovery, readAt } = this.#at(stamp);
+    const { discovery, readAt } = this.#at(stamp, Math.min(withinMs, FRESH_MS));
     return this.#covered(await discovery, readAt);
   }
 
   /** One look serves everybody who asks meanwhile, so that nobody's cancellation ends it. */
-  #at(stamp: string) {
+  #at(stamp: string, withinMs: number) {
     const known = this.#seen;
-    if (known && known.stamp === stamp && Date.now() - known.readAt < FRESH_MS) return known;
+    if (known && known.stamp === stamp && Date.now() - known.readAt < withinMs) return known;
     const { session, system, catalog } = this.target;
     const discovery = discover(session, system, peopleOf(catalog)).then(one => one.discovery);
     const seen = { stamp, readAt: Date.now(), discovery };

@@ -9,6 +9,7 @@ import { andWhen, type BoundCategory, type BoundPeople } from './binding.js';
 import { quote, quoteTable } from './names.js';
 import { looselyOwned, missingFolds, ownersOf } from './near.js';
 import { knownSql } from './people.js';
+import { doubtsAbout } from './server.js';
 import type { Transaction } from './session.js';
 import type { BoundCatalog, Target } from './target.js';
 
@@ -19,6 +20,7 @@ export async function doubts(target: Target, signal?: AbortSignal): Promise<Prob
   const binding = await target.binding(true, signal);
   return target.session.transaction({ mode: 'read', doing: 'looking for doubts', signal }, async tx => {
     const said = [
+      ...doubtsAbout(tx, target.catalog),
       ...(await unfindable(target, tx, binding.people())),
       ...(await nearlyOwned(tx, binding)),
       ...(await withoutIndex(tx, binding)),
@@ -97,7 +99,7 @@ function identityValues(binding: BoundCatalog, c: BoundCategory): string | null 
   if (!identity) return null;
   return 'table' in identity
     ? `SELECT ${identity.alias}.${quote(identity.key.name)}::text FROM ${quoteTable(identity.table)} AS ${identity.alias}`
-    : `SELECT ${people.alias}.${quote(identity.column.name)}::text FROM ${people.from}`;
+    : `SELECT ${identity.value}::text FROM ${people.from}`;
 }
 
 /** Comparisons with a fold over large tables: asked of PostgreSQL itself, with its other ways forbidden. */

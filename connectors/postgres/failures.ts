@@ -72,6 +72,11 @@ const RULES: readonly Rule[] = [
   },
   { codes: ['28'], kind: 'credential', says: 'the database refused our credential' },
   { codes: ['3D000'], kind: 'credential', says: 'the connection names a database that does not exist' },
+  {
+    codes: ['26000', '42P05'],
+    kind: 'configuration',
+    says: 'a pooler in transaction mode stands in between: write connect: { pooler: transaction } into the catalog',
+  },
   { codes: ['42', '0A', '3F'], kind: 'configuration', says: 'the catalog does not fit the live database' },
   {
     codes: ['23', '22', '44', 'P0', '27', '2F', '38', '39', '09', '21'],
@@ -81,9 +86,43 @@ const RULES: readonly Rule[] = [
   { codes: ['XX'], kind: 'transient', says: 'the database reported an internal error' },
 ];
 
+/** Nobody answers at all, as Node says it. */
+const NOBODY = /^(ECONN|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ENOENT)/;
+
+export const isUnreachable = (error: unknown): boolean =>
+  NOBODY.test((error as { code?: string } | null)?.code ?? '');
+
+/**
+ * A connection that has shown itself useless for more than the one statement: to a server that is a standby by
+ * now, say. What the statement alone is to blame for is not.
+ */
+export function connectionIsUseless(error: unknown): boolean {
+  return !['rejected', 'locked'].includes(toFailure(error, '', '').kind) && sqlState(error) !== TOOK_TOO_LONG;
+}
+
 /** Errors of the socket, as Node and node-postgres report them. */
 const NETWORK =
   /ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|terminated|timeout|not queryable|closed/i;
+
+/** What does not pass by itself, though it has no SQLSTATE: code and text of Node and node-postgres. */
+const REFUSED: readonly { fits: RegExp; says: string }[] = [
+  {
+    fits: /server does not support SSL/,
+    says: 'the server has no TLS, and the connection asks for it: see sslmode',
+  },
+  {
+    fits: /^(DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|CERT_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH|ERR_TLS_CERT)/,
+    says: "the server's certificate is not one that the connection accepts: see sslmode and sslrootcert",
+  },
+  {
+    fits: /^(ERR_SSL_|ERR_OSSL_|ERR_TLS_|EPROTO)|error establishing an SSL connection/,
+    says: 'the server and we agree on no TLS: see sslmode, sslcert and sslkey',
+  },
+  {
+    fits: /SASL|password must be a string/i,
+    says: 'the server asks for a password in a way that we cannot answer',
+  },
+];
 
 /**
  * `doing` continues "crm: while ...", e.g. "moving open tasks". A HandoverFailure passes through as it is.
@@ -93,6 +132,17 @@ export function toFailure(error: unknown, system: string, doing: string): Handov
   const code = sqlState(error);
   if (code === null) {
     const text = error instanceof Error ? error.message : String(error);
+    const refused = REFUSED.find(one =>
+      one.fits.test(`${(error as { code?: string } | null)?.code} ${text}`),
+    );
+    if (refused)
+      return new HandoverFailure(
+        'credential',
+        `${system}: while ${doing}: ${refused.says} (${scrub(text)})`,
+        {
+          cause: error,
+        },
+      );
     const network = NETWORK.test(text) || NETWORK.test((error as { code?: string } | null)?.code ?? '');
     const says = network
       ? 'the database cannot be reached, or the connection broke'

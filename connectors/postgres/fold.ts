@@ -3,21 +3,19 @@
  * missing and the table is large, `check` says how to make it.
  */
 import type { Fold } from '../../domain/fold.js';
+import type { Letters } from './live.js';
 
 /** What JavaScript's `trim` takes away, and what of it a database that knows only some characters has. */
 const ASCII_BLANKS = '\\t\\n\\u000b\\f\\r ';
 const ALL_BLANKS = `${ASCII_BLANKS}\\u00a0\\u1680\\u2000\\u2001\\u2002\\u2003\\u2004\\u2005\\u2006\\u2007\\u2008\\u2009\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff`;
 
-/**
- * @param text an expression of type text
- * @param utf8 is the database's encoding UTF-8? Others have one form of every character only.
- */
-export function foldSql(text: string, folds: readonly Fold[], utf8: boolean): string {
+/** @param text an expression of type text */
+export function foldSql(text: string, folds: readonly Fold[], { utf8, cases }: Letters): string {
   const has = (fold: Fold): boolean => folds.includes(fold);
   let sql = text;
   if (has('unicode') && utf8) sql = `normalize(${sql}, NFKC)`;
   if (has('blanks')) sql = `btrim(${sql}, E'${utf8 ? ALL_BLANKS : ASCII_BLANKS}')`;
-  if (has('case')) sql = `lower(${sql})`;
+  if (has('case')) sql = cases ? `lower(${sql} COLLATE ${cases})` : `lower(${sql})`;
   // Patterns are not for collations in which different texts are equal.
   if (has('uuid') || has('zeros')) sql = `(${sql} COLLATE "C")`;
   if (has('uuid')) {

@@ -30,8 +30,8 @@ export function items(
     if (owners.length === 0) return Promise.resolve({ items: [], next: null });
     const limit = Math.min(Math.max(1, Math.floor(options.limit)), 1_000);
     const bind = new Placeholders();
-    const text = (column: { name: string } | null) =>
-      column ? `${c.alias}.${quote(column.name)}::text` : 'NULL::text';
+    const own = ({ name }: { name: string }) => `${c.alias}.${quote(name)}`;
+    const label = c.label ? `${c.label.sql}::text` : 'NULL::text';
     const element = c.key.element(c.alias);
     const where = [ownedByAny(c, owners, bind)];
     if (options.after !== undefined)
@@ -40,17 +40,15 @@ export function items(
       );
     if (options.search) {
       const pattern = bind.add(`%${escapeLike(options.search)}%`, 'text');
-      where.push(
-        `((${element})::text ILIKE ${pattern}${c.label ? ` OR ${text(c.label)} ILIKE ${pattern}` : ''})`,
-      );
+      where.push(`((${element})::text ILIKE ${pattern}${c.label ? ` OR ${label} ILIKE ${pattern}` : ''})`);
     }
-    const object = (pairs: [string, { name: string }][]) =>
+    const object = (pairs: [string, string][]) =>
       pairs.length > 0
-        ? `json_build_object(${pairs.map(([n, col]) => `${bind.add(n, 'text')}, ${text(col)}`).join(', ')})`
+        ? `json_build_object(${pairs.map(([n, sql]) => `${bind.add(n, 'text')}, ${sql}::text`).join(', ')})`
         : `'{}'::json`;
     const statement = `
-      SELECT (${element})::text AS key, ${text(c.label)} AS label, ${c.firesAt ? isoTime(`${c.alias}.${quote(c.firesAt.name)}`) : 'NULL::text'} AS fires_at,
-             ${object(c.attributes)} AS attributes, ${object(c.link.map(col => [col.name, col]))} AS link
+      SELECT (${element})::text AS key, ${label} AS label, ${c.firesAt ? isoTime(own(c.firesAt)) : 'NULL::text'} AS fires_at,
+             ${object(c.attributes.map(([n, { sql }]) => [n, sql]))} AS attributes, ${object(c.link.map(col => [col.name, own(col)]))} AS link
         FROM ${c.from}
        WHERE ${where.join(' AND ')}${andWhen(c.spec.when)}
        ORDER BY ${c.key.sortedBy(element)}

@@ -4,7 +4,8 @@
  * A single whole number keeps its type all the way (`{1,2,3}` is a bigint[]): fast, and ordered as numbers.
  * Every other single column, and every combination of columns, is handled by its text (model.ts, ItemKey) and
  * ordered by it in the C collation, which is the same on every machine and in every version of the system's
- * locale.
+ * locale. Where a column of the key is secret (a session's token), items are named by a digest of the key, and
+ * the key itself never leaves the database.
  */
 import type { KeyOrder } from '../../domain/keys.js';
 import type { LiveColumn } from './live.js';
@@ -35,13 +36,32 @@ export interface KeyShape {
    * Single columns only.
    */
   among: ((alias: string, array: string) => string) | null;
+  /** The key is secret: rows are found by whose they are, and not by an index of the key. */
+  secret: boolean;
 }
 
-export function keyShape(columns: readonly LiveColumn[]): KeyShape {
+export function keyShape(columns: readonly LiveColumn[], secret: readonly string[] = []): KeyShape {
+  if (columns.some(({ name }) => secret.includes(name))) return secretKey(columns);
   const [only] = columns;
   if (columns.length === 1 && only)
     return only.kind === 'integer' || only.kind === 'whole-number' ? numberKey(only) : textKey(only);
   return compositeKey(columns);
+}
+
+function secretKey(columns: readonly LiveColumn[]): KeyShape {
+  const plain = columns.length === 1 ? textKey(columns[0]!) : compositeKey(columns);
+  const element = (alias: string): string =>
+    `encode(sha256(convert_to(${plain.element(alias)}, 'UTF8')), 'hex')`;
+  return {
+    ...plain,
+    element,
+    elementType: 'text',
+    order: 'bytes',
+    rows: (array, alias, extra) => unnest(array, alias, extra, `u.key AS ho_k1`),
+    joins: (alias, rows) => `${element(alias)} = ${rows}.ho_key`,
+    among: (alias, array) => `${element(alias)} = ANY (${array})`,
+    secret: true,
+  };
 }
 
 function numberKey(column: LiveColumn): KeyShape {
@@ -56,6 +76,7 @@ function numberKey(column: LiveColumn): KeyShape {
     rows: (array, alias, extra) => unnest(array, alias, extra, `u.key AS ho_k1`),
     joins: (alias, rows) => `${alias}.${quote(column.name)} = ${rows}.ho_k1`,
     among: (alias, array) => `${alias}.${quote(column.name)} = ANY (${array})`,
+    secret: false,
   };
 }
 
@@ -71,6 +92,7 @@ function textKey(column: LiveColumn): KeyShape {
     joins: (alias, rows) => `${alias}.${quote(column.name)} ${column.equals} ${rows}.ho_k1`,
     among: (alias, array) =>
       `${alias}.${quote(column.name)} ${column.equals} ANY (${array}::${column.type}[])`,
+    secret: false,
   };
 }
 
@@ -91,6 +113,7 @@ function compositeKey(columns: readonly LiveColumn[]): KeyShape {
     rows: (array, alias, extra) => unnest(array, alias, extra, parts),
     joins,
     among: null,
+    secret: false,
   };
 }
 

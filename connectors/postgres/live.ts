@@ -86,8 +86,18 @@ export interface LiveSchema {
   /** Names of all tables in the schemas that the catalog mentions, for "did you mean". */
   known: string[];
   schemas: Set<string>;
-  /** Is the database's encoding UTF-8? */
+  letters: Letters;
+}
+
+/** What this database knows of letters. */
+export interface Letters {
+  /** Is its encoding UTF-8? Others have one form of every character only. */
   utf8: boolean;
+  /**
+   * A collation, quoted, that knows the lower case of every letter, where the database's own knows that of
+   * ASCII alone (LC_CTYPE `C`); null where its own is good enough, or there is no better one.
+   */
+  cases: string | null;
 }
 
 interface FoundTable {
@@ -107,6 +117,7 @@ interface FoundTable {
   rows: number;
   leads: string[] | null;
   utf8: boolean;
+  cases: string | null;
   columns: FoundColumn[];
   unique: { columns: (string | null)[]; where: string | null }[];
   exclusive: (Pick<Exclusive, 'where' | 'nullsTogether'> & {
@@ -157,6 +168,12 @@ SELECT w.schema || '.' || w.name AS name, c.oid::text AS oid, c.relkind::text AS
        coalesce(pg_catalog.has_table_privilege(c.oid, 'DELETE'), false) AS may_delete,
        coalesce(pg_catalog.has_any_column_privilege(c.oid, 'INSERT'), false) AS may_insert,
        coalesce(c.reltuples, 0)::float8 AS rows, pg_catalog.getdatabaseencoding() = 'UTF8' AS utf8,
+       CASE WHEN pg_catalog.getdatabaseencoding() = 'UTF8' AND pg_catalog.lower(U&'\\00C9') <> U&'\\00E9' THEN (
+         SELECT 'pg_catalog.' || pg_catalog.quote_ident(l.collname) FROM pg_catalog.pg_collation l
+          WHERE l.collname = ANY (ARRAY['pg_c_utf8', 'und-x-icu', 'C.utf8', 'C.UTF-8', 'en_US.utf8'])
+            AND l.collnamespace = 'pg_catalog'::regnamespace AND l.collencoding IN (-1, 6)
+          ORDER BY pg_catalog.array_position(ARRAY['pg_c_utf8', 'und-x-icu', 'C.utf8', 'C.UTF-8', 'en_US.utf8'], l.collname::text)
+          LIMIT 1) END AS cases,
        (SELECT json_agg(DISTINCT a.attname) FROM pg_catalog.pg_index i
           JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid AND x.relam = 403
           JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
@@ -254,7 +271,7 @@ export async function readSchema(tx: Transaction, tables: readonly string[]): Pr
     tables: new Map(),
     known: [],
     schemas: new Set(),
-    utf8: found.every(one => one.utf8),
+    letters: { utf8: found.every(one => one.utf8), cases: found[0]?.cases ?? null },
   };
   for (const table of found) {
     if (table.oid !== null) schema.tables.set(table.name, toTable(table, table.oid));

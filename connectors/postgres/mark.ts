@@ -14,7 +14,7 @@ export interface Origin {
 
 /** The timeline that is being written: it changes with every recovery from a backup and every promotion. */
 export const TIMELINE = `CASE WHEN NOT pg_catalog.pg_is_in_recovery()
-       THEN left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END`;
+       THEN pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END`;
 
 export function markOf({ id, cluster, timeline }: Origin): Mark {
   return cluster === null ? `transaction ${id}` : `transaction ${id} in ${cluster}/${timeline ?? '?'}`;

@@ -5,7 +5,7 @@ import type { Account } from '../../domain/model.js';
 import type { KeyPage } from '../connector.js';
 import { keysAsWritten } from '../keys.js';
 import { andWhen, type BoundCategory, ownedByAny } from './binding.js';
-import { Placeholders, quote } from './names.js';
+import { Placeholders } from './names.js';
 import type { Target } from './target.js';
 
 /** A consumer stores each page before it asks for the next. */
@@ -106,7 +106,7 @@ function pagesStatement(
   return {
     text: `WITH held AS MATERIALIZED (
              SELECT array_agg(s.k ORDER BY ${order}) AS keys${chosen ? `, array_agg(s.a ORDER BY ${order}) AS attributes` : ''}
-               FROM (SELECT ${c.key.element(c.alias)} AS k${chosen ? `, ${c.alias}.${quote(chosen.name)}::text AS a` : ''}
+               FROM (SELECT ${c.key.element(c.alias)} AS k${chosen ? `, ${chosen.sql}::text AS a` : ''}
                        FROM ${c.from}
                       WHERE ${ownedByAny(c, owners, bind)}${andWhen(c.spec.when)}) AS s)
            SELECT ${slice('h.keys')}::text AS keys, least(${step}, cardinality(h.keys) - p.i + 1)::integer AS count,

@@ -93,8 +93,8 @@ export function matching(
   const conditions = rules.map(m => {
     const fold = as?.(m) ?? m.fold;
     const compares = `${fold(`${m.alias}.${quote(m.column.name)}::text`)} = ${fold(wanted)}`;
-    if (m.table === null || m.person === null) return compares;
-    return `${key} ${people.key.equals} ANY (SELECT ${m.alias}.${quote(m.person.name)}::${people.key.type} FROM ${quoteTable(m.table)} AS ${m.alias} WHERE ${compares})`;
+    if (m.table === null || m.person === null) return `(${compares}${andWhen(m.when)})`;
+    return `${key} ${people.key.equals} ANY (SELECT ${m.alias}.${quote(m.person.name)}::${people.key.type} FROM ${quoteTable(m.table)} AS ${m.alias} WHERE ${compares}${andWhen(m.when)})`;
   });
   if (human) conditions.push(`btrim(${people.alias}.${quote(human.name)}::text) = ${wanted}`);
   return `(${conditions.join(' OR ')})`;
@@ -131,7 +131,7 @@ export function knownSql(people: BoundPeople): string {
     if (by === 'id') return [];
     return table !== null && person !== null
       ? [elsewhere(by, { ...m, table, person })]
-      : [value(by, own(m.column.name))];
+      : [`${value(by, own(m.column.name))}${m.when === undefined ? '' : ` WHERE (${m.when})`}`];
   });
   if (people.email)
     parts.push(

@@ -13,11 +13,11 @@ import type { ItemException } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
 import { listOf, numbersOf } from '../keys.js';
 import { isFollowed, putFollowersBack } from './alongside.js';
+import { applySettings } from './application-settings.js';
 import type { BoundCategory } from './binding.js';
 import { databaseSays, refusesItem } from './failures.js';
 import { type Left, leftAs, putBack, type Return } from './restore-statements.js';
 import type { Transaction } from './session.js';
-import { applySettings } from './settings.js';
 import { isSurvived, putSurvivedBack } from './survive.js';
 import { flipBack } from './switches.js';
 import type { Target } from './target.js';
@@ -97,8 +97,9 @@ function returnsOf(
   for (const [n, key] of listOf(work.keys).entries()) {
     if (excepted.has(key)) continue;
     const image = images.get(key);
-    const how =
-      work.do === 'transfer'
+    const how = c.inside
+      ? 'overwritten'
+      : work.do === 'transfer'
         ? image
           ? 'deleted'
           : 'moved'

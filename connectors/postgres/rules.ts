@@ -13,9 +13,9 @@ export function postgresRules(catalog: Catalog, report: Report): void {
   people(catalog, report);
   for (const [name, spec] of Object.entries(catalog.categories)) category(catalog, name, spec, report);
   switches(catalog, report);
-  for (const { path, condition } of conditionsOf(catalog)) {
+  for (const { path, condition, scalar } of conditionsOf(catalog)) {
     const mistake = mistakeIn(condition);
-    if (mistake) report(path, `the condition cannot be used: ${mistake}`);
+    if (mistake) report(path, `the ${scalar ? 'expression' : 'condition'} cannot be used: ${mistake}`);
   }
   for (const { path, table } of tablesOf(catalog)) {
     if (/^(pg_|information_schema\.)/i.test(table))
@@ -57,6 +57,7 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
   });
   onlyFor(spec, ['transfer', 'clear'], report, at, { mirrors: spec.mirrors.length > 0 || undefined });
   links(spec, report, at);
+  if (spec.owner.inside !== undefined) inside(spec, report, at);
   onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { set: spec.set });
   if (spec.successor_must_says && !spec.successor_must)
     report(at('successor_must_says'), 'it explains successor_must, which is missing');
@@ -73,6 +74,22 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
       report(at('survives', column), `${column} says which rows are merged: it is the same in both`);
   reserved(spec, report, at);
   secrets(spec, report, at);
+}
+
+/** Owners inside a column: the row stays whatever becomes of them, and a text is never written. */
+function inside(spec: CategorySpec, report: Report, at: (...keys: Path) => Path): void {
+  const isText = typeof spec.owner.inside === 'object' && 'text' in spec.owner.inside;
+  const can = isText ? ['acknowledge', 'keep'] : ['transfer', 'clear', 'acknowledge', 'keep'];
+  if (!can.includes(spec.do))
+    report(
+      at('do'),
+      `${spec.do} was given; with owners inside ${isText ? 'a text' : 'a column'} allowed are ${can.join(', ')}`,
+    );
+  const given = { unique: spec.unique, set: spec.set, mirrors: spec.mirrors.length > 0 || undefined };
+  for (const [key, value] of Object.entries(given))
+    if (value !== undefined) report(at(key), `${key} has no meaning where the owner stands inside a column`);
+  if (spec.key.includes(spec.owner.column))
+    report(at('owner', 'inside'), `${spec.owner.column} is part of the key, which a change would alter`);
 }
 
 /** Rows of other tables that go with a row, or name its owner once more. */
@@ -119,7 +136,7 @@ function reserved(spec: CategorySpec, report: Report, at: (...keys: Path) => Pat
 
 function secrets(spec: CategorySpec, report: Report, at: (...keys: Path) => Path): void {
   const shown: [Path, string][] = [
-    ...spec.key.map((k, i): [Path, string] => [at('key', i), k]),
+    // A secret key is all right: items are then named by a digest of it.
     [at('owner', 'column'), spec.owner.column],
   ];
   for (const [path, column] of shown) {
@@ -181,6 +198,8 @@ export interface PlacedCondition {
   successor?: { category: string; identity: string };
   /** A second table that it may speak of under its bare name. */
   beside?: string;
+  /** Not true or false, but one value. */
+  scalar?: true;
 }
 
 /** Every condition of a catalog with its place. */
@@ -195,6 +214,8 @@ export function conditionsOf(catalog: Catalog): PlacedCondition[] {
     if (condition !== undefined)
       found.push(successor ? { path, condition, table, successor } : { path, condition, table });
   };
+  const value = (path: Path, condition: string, table: string) =>
+    void found.push({ path, condition, table, scalar: true });
   const { people: p, guards } = catalog;
   add(['people', 'when'], p.when, p.table);
   add(['people', 'active'], p.active, p.table);
@@ -204,10 +225,18 @@ export function conditionsOf(catalog: Catalog): PlacedCondition[] {
   if (typeof p.email === 'object') add(['people', 'email', 'when'], p.email.when, p.email.table);
   for (const [name, spec] of Object.entries(catalog.identities))
     if ('table' in spec) add(['identities', name, 'when'], spec.when, spec.table);
+    else if ('value' in spec) value(['identities', name, 'value'], spec.value, p.table);
+  for (const [i, match] of p.match.entries())
+    add(['people', 'match', i, 'when'], match.when, match.table ?? p.table);
   add(['guards', 'last_owner'], guards.last_owner, p.table);
   add(['guards', 'protected'], guards.protected, p.table);
   for (const [name, spec] of Object.entries(catalog.categories)) {
     add(['categories', name, 'when'], spec.when, spec.table);
+    const shown = Object.entries(spec.attributes).map(
+      ([key, field]) => [['attributes', key], field] as const,
+    );
+    for (const [path, field] of [[['label'], spec.label] as const, ...shown])
+      if (typeof field === 'object') value(['categories', name, ...path, 'value'], field.value, spec.table);
     for (const key of ['mirrors', 'with'] as const)
       for (const [i, { when, table }] of spec[key].entries())
         if (when !== undefined)

@@ -1,24 +1,21 @@
 /**
  * Connections to one target database. Every statement of the connector runs in here: what writes in an
- * explicit transaction, under our settings, and cancelled in the database when the caller aborts, because a
- * statement whose client died still commits.
+ * explicit transaction, under our settings (settings.ts), and cancelled in the database when the caller
+ * aborts, because a statement whose client died still commits.
  *
- *   search_path=''             a name without a schema resolves to nothing but pg_catalog
- *   row_security=off           rows that a policy would hide raise an error instead of being silently missing
- *   statement/lock_timeout     from the catalog
- *   idle_in_transaction_...    an attempt whose process was stopped loses its locks, and its COMMIT then
- *                              fails
- *   client_connection_check... a statement of a client that is gone is cancelled by the server itself
- *   parallel_setup_cost        a look at many small tables is over before PostgreSQL's helper processes have
- *                              started
+ * Nothing outlives its transaction, so that a pooler may stand in between: where one is noticed (the server's
+ * number is not the one that the connection was told), or the catalog says so, statements are not kept under
+ * names either.
  */
-import { createHash } from 'node:crypto';
 import pg from 'pg';
 import type { Mark } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Catalog } from './catalog.js';
-import { sqlState, toFailure } from './failures.js';
+import { type Ways, waysToConnect } from './connection.js';
+import { type Answered, exchange } from './exchange.js';
+import { connectionIsUseless, isUnreachable, sqlState, toFailure } from './failures.js';
 import { markOf, TIMELINE } from './mark.js';
+import { type Begun, type Server, type Settings, settingsFor, whoIsThere } from './settings.js';
 
 export type Log = (message: string) => void;
 
@@ -41,6 +38,10 @@ export interface Transaction {
   readonly mark: Mark;
   /** What can be read of the server's identity, over this connection. */
   readonly identity: Identity;
+  /** What the server said of itself when the connection was made. */
+  readonly server: Server;
+  /** Does a pooler stand in between? */
+  readonly pooled: boolean;
   /** Runs a statement and says how many rows it changed. */
   execute(text: string, values?: unknown[]): Promise<number>;
   query<R extends Row = Row>(text: string, values?: unknown[]): Promise<R[]>;
@@ -74,17 +75,6 @@ export interface TransactionOptions {
   idleMs?: number;
 }
 
-/**
- * Long enough for a receipt to be stored on a busy day, short enough that a stopped worker frees its locks
- * within a minute.
- */
-const IDLE_MS = 60_000;
-/**
- * What PostgreSQL reckons for starting helper processes, ten times its default: they take 5 ms, in which one
- * process alone counts fifty small tables (measured, bench/README.md). A count over a million rows is still
- * shared out.
- */
-const PARALLEL_SETUP_COST = 10_000;
 /** What a connection has prepared goes with it. */
 const LIFETIME_S = 3_600;
 /** How long a cancelled statement may take to end before its socket is cut. */
@@ -97,10 +87,9 @@ export type Reached = Pick<Catalog, 'system' | 'connect'>;
 export type Sessions = Pick<Session, 'transaction'>;
 
 export class Session {
-  readonly #pool: pg.Pool;
-  readonly #config: pg.ClientConfig;
-  /** Connections under our settings, and how a writer begins there. */
-  readonly #prepared = new WeakMap<object, Prepared>();
+  #opening: Promise<Opened> | null = null;
+  /** What is known of the server behind a connection. */
+  readonly #known = new WeakMap<object, Known>();
   /**
    * Errors that our own statements threw: a callback's errors may look the same (it talks to a database, too)
    * but are not ours.
@@ -109,34 +98,10 @@ export class Session {
 
   constructor(
     private readonly catalog: Reached,
-    url: string,
-    poolSize: number,
+    private readonly url: string,
+    private readonly poolSize: number,
     private readonly log: Log,
-  ) {
-    this.#config = {
-      connectionString: url,
-      application_name: 'handover',
-      // Waiting for a free connection of the pool counts as well, and many runs may share it.
-      connectionTimeoutMillis: 30_000,
-      keepAlive: true,
-      // Everything that leaves the database is text or JSON text that our SQL shaped: no date or number is
-      // guessed at.
-      types: { getTypeParser: (oid: number) => parserOf(oid) } as pg.CustomTypesConfig,
-    };
-    this.#pool = new pg.Pool({
-      ...this.#config,
-      max: poolSize,
-      idleTimeoutMillis: 30_000,
-      maxLifetimeSeconds: LIFETIME_S,
-      allowExitOnIdle: true,
-    });
-    // A connection that breaks while nobody uses it must not end the process; the next use opens a new one.
-    this.#pool.on('error', error =>
-      this.log(`${catalog.system}: an idle connection broke (${error.message})`),
-    );
-    // Nor one that breaks in somebody's hands before a transaction listens: the statement it was for fails.
-    this.#pool.on('connect', client => void client.on('error', () => {}));
-  }
+  ) {}
 
   /**
    * Runs `work` between BEGIN and COMMIT; a glance needs neither. Whatever it throws rolls back; database
@@ -146,46 +111,46 @@ export class Session {
   async transaction<T>(options: TransactionOptions, work: (tx: Transaction) => Promise<T>): Promise<T> {
     const { signal, doing } = options;
     signal?.throwIfAborted();
-    const client = await this.#connect(doing);
+    const { client, config } = await this.#connect(doing);
     let broken = false;
     const onBreak = () => {
       broken = true;
     };
     client.on('error', onBreak);
-    const run = <R extends Row>(text: string, values?: unknown[]) =>
-      this.#cancellable<R>(client, signal, { text, values });
+    const known = this.#known.get(client)!;
+    const open = new Open(client, config, known, modeOf(options, known));
+    const run = (text: string, values: readonly unknown[] = [], repeated = false) =>
+      this.#cancellable(open, signal, () => open.ask(text, values, repeated));
     let reusable = false;
     try {
-      const prepared = this.#prepared.get(client)!;
-      const { mark, version } = await begin(run, options, this.catalog.system, prepared);
+      const { mark } = await this.#begin(open, options);
+      const { server } = open.known;
       const result = await work({
         mark,
-        identity: prepared.identity,
+        identity: { cluster: server.cluster, timeline: server.cluster === null ? 'NULL::text' : TIMELINE },
+        server,
+        pooled: open.known.pooled,
         recover: async () => {
-          if (options.mode === 'read') await run('ROLLBACK TO SAVEPOINT beginning');
+          if (open.mode === 'read') await run('ROLLBACK TO SAVEPOINT beginning');
         },
-        flush: () => (version >= 170_000 ? run(FLUSH) : this.#flushBeside(signal)).then(() => {}),
-        query: async <R extends Row>(text: string, values?: unknown[]) => (await run<R>(text, values)).rows,
+        flush: () =>
+          (server.version >= 170_000 ? run(FLUSH) : this.#flushBeside(config, signal)).then(() => {}),
+        query: async <R extends Row>(text: string, values?: unknown[]) =>
+          (await run(text, values)).rows as R[],
         repeated: async <R extends Row>(text: string, values: unknown[]) =>
-          (await this.#cancellable<R>(client, signal, { name: nameOf(text), text, values })).rows,
-        execute: async (text, values) => (await run(text, values)).rowCount ?? 0,
+          (await run(text, values, true)).rows as R[],
+        execute: async (text, values) => (await run(text, values)).rowCount,
       });
       signal?.throwIfAborted();
-      if (options.mode !== 'glance') {
-        const end = await client.query('COMMIT').catch((error: unknown) => this.#fault(error));
-        if (end.command !== 'COMMIT') throw this.#rolledBack(doing);
-      }
+      if (!(await open.commit().catch((error: unknown) => this.#fault(error)))) throw this.#rolledBack(doing);
       reusable = true;
       return result;
     } catch (error) {
-      if (!signal?.aborted && !broken && !reusable) {
-        reusable = await client.query('ROLLBACK').then(
-          () => true,
-          () => false,
-        );
-      }
+      const fault = this.#faults.has(error as object);
+      if (!signal?.aborted && !broken && !(fault && connectionIsUseless(error)))
+        reusable = await open.rollback();
       if (signal?.aborted) throw signal.reason;
-      throw this.#faults.has(error as object) ? toFailure(error, this.catalog.system, doing) : error;
+      throw fault ? toFailure(error, this.catalog.system, doing) : error;
     } finally {
       client.off('error', onBreak);
       // After an abort a late cancel may still be on its way to this backend: the connection is not used
@@ -195,35 +160,92 @@ export class Session {
   }
 
   async close(): Promise<void> {
-    await this.#pool.end();
+    const opened = await this.#opening?.catch(() => null);
+    await opened?.pool.end();
   }
 
-  async #connect(doing: string): Promise<pg.PoolClient> {
+  async #connect(doing: string): Promise<{ client: pg.PoolClient; config: pg.ClientConfig }> {
+    const opening = this.#opening ?? this.#open();
+    this.#opening = opening;
     try {
-      const client = await this.#pool.connect();
-      if (!this.#prepared.has(client)) {
+      const { pool, config } = await opening;
+      const client = await pool.connect();
+      if (!this.#known.has(client)) {
         try {
-          this.#prepared.set(client, await prepare(client, this.catalog));
+          this.#known.set(client, await getToKnow(client, this.catalog));
         } catch (error) {
           client.release(true);
           throw error;
         }
       }
-      return client;
+      return { client, config };
     } catch (error) {
-      throw toFailure(error, this.catalog.system, doing);
+      const failure = toFailure(error, this.catalog.system, doing);
+      // The next attempt finds out anew how the server wants to be spoken to.
+      if (failure.kind !== 'transient' && this.#opening === opening) {
+        this.#opening = null;
+        opening.then(({ pool }) => pool.end()).catch(() => {});
+      }
+      throw failure;
     }
   }
 
-  async #cancellable<R extends Row>(
-    client: pg.PoolClient,
+  /** Where there are two ways, the first connection says which is taken from then on. */
+  async #open(): Promise<Opened> {
+    const ways = waysToConnect(this.url, `the connection of ${this.catalog.system}`);
+    const config = { ...(await firstThatConnects(ways)), ...COMMON };
+    const pool = new pg.Pool({
+      ...config,
+      max: this.poolSize,
+      idleTimeoutMillis: 30_000,
+      maxLifetimeSeconds: LIFETIME_S,
+      allowExitOnIdle: true,
+    });
+    // A connection that breaks while nobody uses it must not end the process; the next use opens a new one.
+    pool.on('error', error =>
+      this.log(`${this.catalog.system}: an idle connection broke (${error.message})`),
+    );
+    // Nor one that breaks in somebody's hands before a transaction listens: the statement it was for fails.
+    pool.on('connect', client => void client.on('error', () => {}));
+    return { pool, config };
+  }
+
+  /**
+   * At most one round trip. A writer learns its transaction id here, so that no statement has to ask for it.
+   */
+  async #begin(open: Open, { idleMs, doing }: TransactionOptions): Promise<{ mark: Mark }> {
+    if (open.mode === 'glance') return { mark: '' };
+    const asks =
+      open.mode === 'read'
+        ? 'SAVEPOINT beginning'
+        : `SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text AS id, ${open.known.server.cluster === null ? 'NULL::pg_catalog.text' : TIMELINE} AS timeline`;
+    const row = await open.begin(idleMs, asks).catch((error: unknown) => {
+      // The only thing that BEGIN can object to: 0A000 where every other statement that writes says 25006.
+      if (sqlState(error) !== '0A000') this.#fault(error);
+      const why = 'the database is read-only at the moment (a standby, or a failover is under way)';
+      throw new HandoverFailure('transient', `${this.catalog.system}: while ${doing}: ${why}`, {
+        cause: error,
+      });
+    });
+    if (open.mode === 'read') return { mark: '' };
+    return {
+      mark: markOf({
+        id: String(row?.id),
+        cluster: open.known.server.cluster,
+        timeline: (row?.timeline ?? null) as string | null,
+      }),
+    };
+  }
+
+  async #cancellable(
+    open: Open,
     signal: AbortSignal | undefined,
-    statement: pg.QueryConfig,
-  ): Promise<pg.QueryResult<R>> {
+    ask: () => Promise<Answered>,
+  ): Promise<Answered> {
     signal?.throwIfAborted();
-    const answer = client.query<R>(statement);
+    const answer = ask();
     if (!signal) return answer.catch((error: unknown) => this.#fault(error));
-    const onAbort = () => void this.#cancel(client, answer);
+    const onAbort = () => void this.#cancel(open, answer);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       return await answer.catch((error: unknown) => this.#fault(error));
@@ -236,19 +258,16 @@ export class Session {
    * Before PostgreSQL 17 only a commit flushes: one of another transaction's, which writes a message that
    * nobody reads.
    */
-  async #flushBeside(signal: AbortSignal | undefined): Promise<void> {
+  async #flushBeside(config: pg.ClientConfig, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
-    const other = new pg.Client(this.#config);
-    other.on('error', () => {});
     try {
-      await other.connect();
-      await other.query(
-        `SET synchronous_commit = on; SELECT pg_catalog.pg_logical_emit_message(true, 'handover', '')`,
+      await beside(config, other =>
+        other.query(
+          `BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_catalog.pg_logical_emit_message(true, 'handover', ''); COMMIT`,
+        ),
       );
     } catch (error) {
       this.#fault(error);
-    } finally {
-      await other.end().catch(() => {});
     }
   }
 
@@ -265,131 +284,195 @@ export class Session {
   }
 
   /**
-   * Asks the database to stop the statement, from a connection of its own: the pool may be exhausted. Cuts
-   * the socket if that fails.
+   * Asks the database to stop the statement, by the backend's own number and only while it is at this
+   * transaction: behind a pooler it may be somebody else's a moment later. Cuts the socket if that fails.
    */
-  async #cancel(client: pg.PoolClient, answer: Promise<unknown>): Promise<void> {
-    const wire = client as unknown as {
-      processID: number | null;
-      connection: { stream: { destroy(): void } };
-    };
+  async #cancel({ client, config, begun }: Open, answer: Promise<unknown>): Promise<void> {
+    const wire = client as unknown as { connection: { stream: { destroy(): void } } };
     const cut = setTimeout(() => wire.connection.stream.destroy(), CANCEL_GRACE_MS);
     answer.then(
       () => clearTimeout(cut),
       () => clearTimeout(cut),
     );
-    const other = new pg.Client({ ...this.#config, connectionTimeoutMillis: CANCEL_GRACE_MS });
-    other.on('error', () => {});
+    if (!begun) return;
     try {
-      await other.connect();
-      await other.query('SELECT pg_cancel_backend($1)', [wire.processID]);
+      await beside({ ...config, connectionTimeoutMillis: CANCEL_GRACE_MS }, other =>
+        other.query(
+          `SELECT pg_catalog.pg_cancel_backend(a.pid) FROM pg_catalog.pg_stat_activity AS a
+            WHERE a.pid OPERATOR(pg_catalog.=) $1::pg_catalog.int4
+              AND a.xact_start OPERATOR(pg_catalog.=) pg_catalog.timezone('UTC', $2::pg_catalog.timestamp)`,
+          [begun.pid, begun.since],
+        ),
+      );
     } catch (error) {
       this.log(
         `${this.catalog.system}: a statement could not be cancelled (${(error as Error).message}); its connection is cut instead`,
       );
-    } finally {
-      await other.end().catch(() => {});
     }
   }
 }
 
-type Run = (text: string) => Promise<pg.QueryResult<Row>>;
-
-const FLUSH = `SELECT pg_catalog.pg_logical_emit_message(false, 'handover', '', true)`;
-
-interface Prepared {
-  /**
-   * How a writer begins: nothing where whoever runs the database has made it read-only, which is theirs to
-   * lift.
-   */
-  begins: 'READ WRITE' | '';
-  identity: Identity;
+interface Opened {
+  pool: pg.Pool;
+  /** For connections beside the pool. */
+  config: pg.ClientConfig;
 }
 
-async function prepare(client: pg.PoolClient, catalog: Reached): Promise<Prepared> {
-  await client.query(settings(catalog));
-  const readOnly = `(SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only') AS read_only`;
-  const ask = async (cluster: string, timeline: string): Promise<Prepared> => {
-    const { rows } = await client.query(`SELECT ${readOnly}, ${cluster} AS cluster, ${timeline} AS timeline`);
-    const [row] = rows as { read_only: string; cluster: string | null }[];
-    return {
-      begins: row?.read_only === 'on' ? '' : 'READ WRITE',
-      identity: { cluster: row?.cluster ?? null, timeline },
-    };
-  };
+const COMMON: pg.ClientConfig = {
+  application_name: 'handover',
+  // Waiting for a free connection of the pool counts as well, and many runs may share it.
+  connectionTimeoutMillis: 30_000,
+  keepAlive: true,
+};
+
+/** With a connection of its own: the pool may be exhausted. */
+async function beside(config: pg.ClientConfig, work: (other: pg.Client) => Promise<unknown>): Promise<void> {
+  const other = new pg.Client(config);
+  other.on('error', () => {});
   try {
-    return await ask('(SELECT system_identifier::text FROM pg_catalog.pg_control_system())', TIMELINE);
-  } catch (error) {
+    await other.connect();
+    await work(other);
+  } finally {
+    await other.end().catch(() => {});
+  }
+}
+
+async function firstThatConnects([first, ...others]: Ways): Promise<pg.ClientConfig> {
+  for (const way of others.length > 0 ? [first, ...others] : []) {
+    const client = new pg.Client({ ...way, ...COMMON });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return way;
+    } catch (error) {
+      // Nobody is there: the other way would not find anybody either.
+      if (isUnreachable(error) || way === others.at(-1)) throw error;
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+  return first;
+}
+
+interface Known {
+  server: Server;
+  settings: Settings;
+  /** Does another server's connection answer from one transaction to the next? */
+  pooled: boolean;
+}
+
+async function getToKnow(client: pg.PoolClient, catalog: Reached): Promise<Known> {
+  const ask = async (origin: boolean): Promise<Server> =>
+    (await exchange(client, { ...PLAIN, text: whoIsThere(origin) }, parserOf)).rows[0] as Server;
+  const server = await ask(true).catch((error: unknown) => {
     if (sqlState(error) === null) throw error;
-    // Not every server lets everybody read it. Then a transaction's number is all there is.
-    return ask('NULL::text', 'NULL::text');
+    // Without it a transaction's number is all there is.
+    return ask(false);
+  });
+  // A pooler makes up the number that a client is told for its cancel requests.
+  const told = (client as unknown as { processID: number | null }).processID;
+  const pooled =
+    catalog.connect.pooler === 'transaction' || (catalog.connect.pooler !== 'session' && told !== server.pid);
+  return { server, settings: settingsFor(catalog, server), pooled };
+}
+
+const PLAIN = { values: [], name: null, keep: false, first: null, behind: null };
+
+type Mode = TransactionOptions['mode'];
+
+/** What PostgreSQL takes into its plans from the application must be known before, which a glance cannot do. */
+function modeOf({ mode }: TransactionOptions, { server }: Known): Mode {
+  return mode === 'glance' && server.inlined ? 'read' : mode;
+}
+
+/** One transaction that is open, and whose settings are in force in it just now. */
+class Open {
+  begun: Begun | null = null;
+  #force: 'ours' | 'theirs' | 'either' = 'either';
+  #changed = false;
+
+  constructor(
+    readonly client: pg.PoolClient,
+    /** For connections beside it. */
+    readonly config: pg.ClientConfig,
+    readonly known: Known,
+    readonly mode: Mode,
+  ) {}
+
+  /** @param asks one more statement behind the settings; its first row is the answer */
+  async begin(idleMs: number | undefined, asks: string): Promise<Row | undefined> {
+    const { settings } = this.known;
+    const all = await this.client.query(`${settings.begin(this.mode as 'read' | 'write', idleMs)}; ${asks}`);
+    // Several statements in one text answer with a list, whatever the type says.
+    const [said, answer] = (all as unknown as pg.QueryResult<Row>[]).slice(-2);
+    this.begun = said!.rows[0] as unknown as Begun;
+    this.#force = 'ours';
+    return answer?.rows[0];
+  }
+
+  async ask(text: string, values: readonly unknown[], repeated: boolean): Promise<Answered> {
+    const { settings, pooled } = this.known;
+    const kind = kindOf(text);
+    const alone = this.mode === 'glance';
+    if (kind.changes) this.#changed = true;
+    const named = kind.planned && (alone || this.#force !== 'ours');
+    const asked = {
+      text,
+      values,
+      name: repeated && !pooled ? text : null,
+      keep: !pooled,
+      first: named ? (alone ? settings.all : settings.ours) : null,
+      behind: kind.changes && this.mode === 'write' ? settings.theirs : null,
+      ...(alone && { onFirst: ([pid, since]: (string | null)[]) => this.#begin(pid, since) }),
+    };
+    const before = this.#force;
+    // Where a statement fails, or takes back what came since a savepoint, nobody knows what is in force.
+    this.#force = 'either';
+    const answer = await exchange(this.client, asked, parserOf);
+    if (asked.behind !== null) this.#force = 'theirs';
+    else if (kind.planned) this.#force = 'ours';
+    else if (!kind.takesBack) this.#force = before;
+    return answer;
+  }
+
+  #begin(pid: string | null | undefined, since: string | null | undefined): void {
+    this.begun = { pid: Number(pid), since: String(since) };
+  }
+
+  /** False where the database rolled back instead. */
+  async commit(): Promise<boolean> {
+    if (this.mode === 'glance') return true;
+    // What waits for COMMIT is the application's, too.
+    if (this.#changed && this.#force !== 'theirs') await this.client.query(this.known.settings.theirs);
+    const { command } = await this.client.query('COMMIT');
+    return command === 'COMMIT';
+  }
+
+  /** Can the connection be used again? */
+  async rollback(): Promise<boolean> {
+    // A statement by itself has been taken back by itself.
+    if (this.mode === 'glance') return true;
+    return this.client.query('ROLLBACK').then(
+      () => true,
+      () => false,
+    );
   }
 }
 
-/**
- * At most one round trip. A writer learns its transaction id and the server's version here, so that no
- * statement has to ask for them.
- */
-async function begin(
-  run: Run,
-  { mode, idleMs, doing }: TransactionOptions,
-  system: string,
-  { begins, identity }: Prepared,
-): Promise<{ mark: Mark; version: number }> {
-  if (mode === 'glance') return { mark: '', version: 0 };
-  const idle = idleMs ? `; SET LOCAL idle_in_transaction_session_timeout = ${Math.round(idleMs)}` : '';
-  if (mode === 'read') {
-    await run(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY${idle}; SAVEPOINT beginning`);
-    return { mark: '', version: 0 };
-  }
-  const results = await run(
-    `BEGIN ISOLATION LEVEL READ COMMITTED ${begins}${idle};
-     SELECT pg_current_xact_id()::text AS id, current_setting('server_version_num') AS version, ${identity.timeline} AS timeline`,
-  ).catch((error: unknown) => {
-    // The only thing that BEGIN can object to: 0A000 where every other statement that writes says 25006.
-    if (sqlState(error) !== '0A000') throw error;
-    const why = 'the database is read-only at the moment (a standby, or a failover is under way)';
-    throw new HandoverFailure('transient', `${system}: while ${doing}: ${why}`, { cause: error });
-  });
-  // Several statements in one text answer with a list, whatever the type says.
-  const last = (results as unknown as pg.QueryResult<Row>[]).at(-1)?.rows[0];
-  const mark = markOf({
-    id: String(last?.id),
-    cluster: identity.cluster,
-    timeline: (last?.timeline ?? null) as string | null,
-  });
-  return { mark, version: Number(last?.version) };
+/** `planned`: names are looked up in it. `changes`: it may run what is the application's, like a trigger. */
+function kindOf(text: string): { planned: boolean; changes: boolean; takesBack: boolean } {
+  const [word = ''] = /[a-z]+(?: +constraints)?/i.exec(text) ?? [];
+  const verb = word.toLowerCase().replace(/ +/, ' ');
+  const changes = ['with', 'insert', 'update', 'delete'].includes(verb) || text === FLUSH;
+  return {
+    planned: changes || ['select', 'declare', 'explain'].includes(verb),
+    changes: changes || verb === 'set constraints',
+    takesBack: verb === 'rollback',
+  };
 }
 
-/** PostgreSQL cuts names at 63 bytes. */
-function nameOf(text: string): string {
-  return `handover-${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
-}
-
-function settings(catalog: Reached): string {
-  const { statement_timeout, lock_timeout } = catalog.connect;
-  return [
-    `SET search_path = ''`,
-    'SET row_security = off',
-    // Only a transaction that says so writes.
-    'SET default_transaction_read_only = on',
-    `SET default_transaction_isolation = 'read committed'`,
-    `SET statement_timeout = ${pg.escapeLiteral(statement_timeout)}`,
-    `SET lock_timeout = ${pg.escapeLiteral(lock_timeout)}`,
-    `SET idle_in_transaction_session_timeout = ${IDLE_MS}`,
-    // Not in every PostgreSQL that we can speak to.
-    `SELECT set_config(name, '5s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'`,
-    `SELECT set_config(name, greatest(setting::float, ${PARALLEL_SETUP_COST})::text, false) FROM pg_catalog.pg_settings WHERE name = 'parallel_setup_cost'`,
-    // A leaver owns one row or a million: a plan made for nobody in particular would be wrong for one of
-    // them.
-    `SET plan_cache_mode = force_custom_plan`,
-    // Keys and before-images are text: it must read the same in every session, whatever the role or the
-    // database prefer. The time zone stays the role's: where an application keeps local times without a zone,
-    // it is the only way to say which.
-    `SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1`,
-    `SET standard_conforming_strings = on`,
-  ].join('; ');
-}
+/** The last before COMMIT: what waits for that is to run as the application's. */
+const FLUSH = `SELECT pg_catalog.pg_logical_emit_message(false, 'handover', '', true)`;
 
 /** Booleans, 32-bit integers and JSON are parsed; everything else stays the text that PostgreSQL sent. */
 function parserOf(oid: number): (text: string) => unknown {

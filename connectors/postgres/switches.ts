@@ -16,6 +16,7 @@ import { HandoverFailure } from '../../domain/failure.js';
 import type { Account, ItemException } from '../../domain/model.js';
 import type { Inside, Witness } from '../connector.js';
 import { keyOf, readAccount, readGuards, vanished } from './accounts.js';
+import { applySettings } from './application-settings.js';
 import { andWhen, type BoundPeople, type SetColumn } from './binding.js';
 import type { SwitchSpec } from './catalog.js';
 import { imageOf, setColumnSql, wroteOf } from './columns.js';
@@ -24,7 +25,6 @@ import { inventory } from './inventory.js';
 import { Placeholders, quote } from './names.js';
 import { pages } from './pages.js';
 import type { Transaction } from './session.js';
-import { applySettings } from './settings.js';
 import { changeRows, isRowImage, putRowsBack } from './switch-rows.js';
 import type { BoundCatalog, Target } from './target.js';
 

@@ -6,6 +6,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KeyOrder } from '../../domain/keys.js';
+import { referenceTo } from '../../domain/overrides.js';
 import {
   acknowledgeAll,
   ended,
@@ -32,10 +33,13 @@ beforeAll(async () => {
   cli = await cliOf(small);
   key = n => String(BigInt(small.cast.alice.id) * 100n + BigInt(n));
   const mischief = await refuse(small.db.crm, 'accounts', `old.name = 'Account 5'`);
+  const digest = await small.world.worker.deps.store.overrides.save({
+    'crm/accounts': { [key(3)]: mail(small, 'carol') },
+  });
   run = await start(small, {
     departure: 'unplanned',
     successor: mail(small, 'bob'),
-    overrides: { 'crm/accounts': { [key(3)]: mail(small, 'carol') } },
+    overrides: referenceTo(digest),
   });
   const { plan } = await planned(small, run);
   await small.world.offboardings.decide(run.run, 'approve', { by: mail(small, 'bob'), plan: plan!.digest });
@@ -67,6 +71,7 @@ async function tampered(
     'offboardings',
     'plans',
     'catalogs',
+    'overrides',
     'manifests',
     'manifest_pages',
     'manifest_rounds',
@@ -246,6 +251,21 @@ describe('a changed byte is named', () => {
       'a catalog that is gone',
       () => `delete from handover.catalogs where system = 'desk'`,
       /handover\.catalogs [0-9a-f]{12}…: what the catalog of desk does by the plan of revision 1 is missing/,
+    ],
+    [
+      'who takes an item by a stored set of overrides',
+      () => `update handover.overrides set body = replace(body, 'carol', 'eve')`,
+      /handover\.overrides [0-9a-f]{12}…: its body gives the digest/,
+    ],
+    [
+      'how many a stored set of overrides names',
+      () => 'update handover.overrides set count = count + 1',
+      /handover\.overrides [0-9a-f]{12}…: it names successors of 1 items, the row says 2/,
+    ],
+    [
+      'a set of overrides that is gone',
+      () => 'delete from handover.overrides',
+      /handover\.overrides [0-9a-f]{12}…: the set that a request names is missing/,
     ],
     [
       'a key of the manifest',

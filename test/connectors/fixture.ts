@@ -67,9 +67,9 @@ export interface Bench {
   drop(): Promise<void>;
 }
 
-/** A database with people and whatever `sql` adds. */
-export async function createBench(name: string, sql = ''): Promise<Bench> {
-  const database = await createTestDatabase(name);
+/** A database with people and whatever `sql` adds. @param locale as of `createTestDatabase` */
+export async function createBench(name: string, sql = '', locale?: string): Promise<Bench> {
+  const database = await createTestDatabase(name, locale && 'template0', locale);
   const clients: pg.Client[] = [];
   const connectors: Connector[] = [];
   const session = async (): Promise<pg.Client> => {

@@ -35,14 +35,14 @@ reactivate: {}
 `;
 
 /** `connect`: what the configuration says of the desk's connection. */
-const configOf = (connect: string): string => `
+const configOf = (connect: string, policy: string): string => `
 version: 1
 directory: office
 systems:
   desk: { catalog: desk.yaml, connect: { ${connect} } }
   office: { catalog: office.yaml, connect: { name: { file: office-name } } }
 store: { connection: HANDOVER_STORE_URL }
-policy: { batch: 6, drift: { floor: 3, percent: 5 } }
+policy: { batch: 6, drift: { floor: 3, percent: 5 }${policy} }
 `;
 
 /** Alice and Bob in the directory; in the desk they are who they are in every world. */
@@ -71,7 +71,7 @@ export function describeOffboardings(harness: Harness): void {
   let office: Service;
   let desk: World;
 
-  async function begin(crashes?: Crashes): Promise<void> {
+  async function begin(crashes?: Crashes, policy = ''): Promise<void> {
     dir = await mkdtemp(join(tmpdir(), 'handover-contract-'));
     office = new Service(`office of ${dir}`);
     office.latencyMs = 3;
@@ -83,7 +83,10 @@ export function describeOffboardings(harness: Harness): void {
     });
     const parts = Object.keys(desk.connection);
     for (const [file, text] of [
-      ['handover.yaml', configOf(parts.map(part => `${part}: DESK_${part.toUpperCase()}`).join(', '))],
+      [
+        'handover.yaml',
+        configOf(parts.map(part => `${part}: DESK_${part.toUpperCase()}`).join(', '), policy),
+      ],
       ['office.yaml', OFFICE],
       ['desk.yaml', desk.catalog],
       ['office-name', `${office.name}\n`],
@@ -198,6 +201,30 @@ export function describeOffboardings(harness: Harness): void {
     const { steps } = JSON.parse(rows[0].body) as { steps: { id: string; effects: string | null }[] };
     return Object.fromEntries(steps.map(step => [step.id, step.effects]));
   }
+
+  test('what was seen too long ago does not count at a switch: it is looked at again', async () => {
+    await begin(undefined, ', observedWithinMinutes: 0.01');
+    const { run } = await ask();
+    await approve(run);
+    const { systems } = installation.worker.deps;
+    const open = systems.get.bind(systems);
+    let asked = 0;
+    systems.get = async system => {
+      const connector = await open(system);
+      if (system !== 'office') return connector;
+      // Of all that happens after the approval only a switch asks about the leaver's own account.
+      const guards: typeof connector.guards = async (accounts, signal) => {
+        const isLeaver = accounts.some(({ identities }) => identities.user?.[0] === ALICE_THERE);
+        if (isLeaver && asked++ === 0) await new Promise(done => setTimeout(done, 900));
+        return connector.guards(accounts, signal);
+      };
+      return { ...connector, guards };
+    };
+    const status = await ended(run);
+    expect(status.outcome, status.sentence).toBe('completed');
+    expect(asked).toBe(2);
+    expect(office.log.filter(line => line === `${ALICE_THERE} is off`)).toHaveLength(1);
+  });
 
   describe(`a system of kind ${harness.kind}`, () => {
     beforeEach(() => begin());

@@ -62,6 +62,7 @@ describe.each(Object.entries(WAYS))('every activity runs %s', (_way, repeated) =
     );
     expect(rows[0].n).toBe(1);
     for (const verb of [
+      'introduce',
       'identify',
       'resolveAccounts',
       'look',

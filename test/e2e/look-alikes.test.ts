@@ -204,6 +204,30 @@ test('what was found to be another while steps run parks, and a new plan takes i
   expect([await active(17), await active(72)]).toEqual([false, false]);
 });
 
+test('what was found to be another between two batches stops the next one', async () => {
+  // The cards take so long that what was known of Zoe when they began is no longer good enough for the pins.
+  await it.board(`insert into pins values (1, 'zoe@corp.example');
+    create function slowly() returns trigger language plpgsql as $$ begin perform pg_sleep(6); return null; end $$;
+    create trigger slowly before update on cards for each statement execute function slowly()`);
+  await it.ask();
+  const rests = it.agree();
+  for (let asleep = false; !asleep; ) {
+    const waits = await it.board(`select from pg_stat_activity where wait_event = 'PgSleep'`);
+    asleep = waits.length > 0;
+    await new Promise(done => setTimeout(done, 50));
+  }
+  await it.board(`update members set mail = 'kim@corp.example', name = 'Kim' where id = 17;
+    delete from members where id = 19`);
+  const parked = await rests;
+  await it.board('drop trigger slowly on cards; drop function slowly');
+  expect(parked).toMatchObject({ state: 'needs-attention', access: { board: 'open' } });
+  expect(parked.steps['board/pins']).toMatchObject({
+    state: 'failed',
+    message: expect.stringMatching(/Send "amend" to have a new plan made/),
+  });
+  expect(await held('pins')).toEqual({ 'zoe@corp.example': 1 });
+});
+
 test('an account that another person’s run would switch off is named as theirs, and approved as that or not at all', async () => {
   const status = await it.ask({ identities: { board: { user: '19' } } });
   expect(tree(status).join('\n')).toMatch(

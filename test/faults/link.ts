@@ -207,7 +207,7 @@ function statements(): (bytes: Buffer) => string[] {
   let rest = Buffer.alloc(0);
   let started = false;
   const prepared = new Map<string, string>();
-  let bound = '';
+  const portals = new Map<string, string>();
   return bytes => {
     rest = Buffer.concat([rest, bytes]);
     const found: string[] = [];
@@ -223,8 +223,11 @@ function statements(): (bytes: Buffer) => string[] {
       if (type === 'startup') started = body.readInt32BE(0) !== 80877103;
       if (type === 'Q') found.push(text(body, 0));
       if (type === 'P') prepared.set(text(body, 0), text(body, text(body, 0).length + 1));
-      if (type === 'B') bound = text(body, Buffer.byteLength(text(body, 0)) + 1);
-      if (type === 'E') found.push(prepared.get(bound) ?? '');
+      if (type === 'B') {
+        const portal = text(body, 0);
+        portals.set(portal, prepared.get(text(body, Buffer.byteLength(portal) + 1)) ?? '');
+      }
+      if (type === 'E') found.push(portals.get(text(body, 0)) ?? '');
     }
   };
 }

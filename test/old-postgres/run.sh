@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# The connector's tests against the oldest PostgreSQL that this machine has (13 to 16), in a cluster of their own that is gone
+# The connector's tests against the oldest PostgreSQL that this machine has (14 to 16), in a cluster of their own that is gone
 # afterwards: before PostgreSQL 17 a transaction's log is flushed in another way (connectors/postgres/session.ts). The arguments go to
 # vitest. Where there is no such PostgreSQL it says so, and nothing has failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 programs=""
-for bin in /usr/lib/postgresql/{13,14,15,16}/bin ${OLD_POSTGRES:-}; do
+for bin in /usr/lib/postgresql/{14,15,16}/bin ${OLD_POSTGRES:-}; do
   [ ! -x "$bin/postgres" ] || { programs="$bin" && break; }
 done
 if [ -z "$programs" ]; then
-  echo "There is no PostgreSQL 13 to 16 here (name its bin directory in OLD_POSTGRES): nothing was tested against one." >&2
+  echo "There is no PostgreSQL 14 to 16 here (name its bin directory in OLD_POSTGRES): nothing was tested against one." >&2
   exit 0
 fi
 

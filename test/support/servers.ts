@@ -22,12 +22,17 @@ export interface TestDatabase {
  * A fresh database under a name that nobody else has.
  * @param name readable beginning of the name
  * @param template name of a database to copy; it must have no open connections
+ * @param locale how the database sorts and knows letters, e.g. `LC_CTYPE 'C'`; of an empty template
  */
-export async function createTestDatabase(name = 'test', template?: string): Promise<TestDatabase> {
+export async function createTestDatabase(
+  name = 'test',
+  template?: string,
+  locale = '',
+): Promise<TestDatabase> {
   const unique = `${name}_${process.pid}_${randomBytes(4).toString('hex')}`;
   await administer(client => {
     const from = template ? ` TEMPLATE ${client.escapeIdentifier(template)}` : '';
-    return `CREATE DATABASE ${client.escapeIdentifier(unique)}${from}`;
+    return `CREATE DATABASE ${client.escapeIdentifier(unique)}${from} ${locale}`;
   });
   const url = new URL(inject('postgresUrl'));
   url.pathname = `/${unique}`;

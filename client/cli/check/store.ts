@@ -12,13 +12,13 @@ export async function checkStore(reach: Reach): Promise<Finding[]> {
   try {
     const { version, migrations, mayCreate } = await store.about();
     const answers: Finding = { what, state: 'fine', says: `PostgreSQL ${version} answers at ${where}` };
-    if (Number.parseInt(version, 10) < 13)
+    if (Number.parseInt(version, 10) < 14)
       return [
         {
           what,
           state: 'problem',
           says: `PostgreSQL ${version} is too old for the store.`,
-          mend: 'Use version 13 or newer.',
+          mend: 'Use version 14 or newer.',
         },
       ];
     if (!migrations) {

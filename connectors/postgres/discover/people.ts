@@ -18,7 +18,9 @@ export function peopleOf(catalog: Catalog): People {
     pointsAt: null,
   });
   const values: PeopleValue[] = [{ ...own('user', people.key, 'key'), pointsAt: people.table }];
-  for (const [identity, spec] of Object.entries(catalog.identities))
+  for (const [identity, spec] of Object.entries(catalog.identities)) {
+    // What is worked out from several columns stands in none of them.
+    if ('value' in spec) continue;
     values.push(
       'column' in spec
         ? own(identity, spec.column, kindOf(identity, spec.column))
@@ -31,6 +33,7 @@ export function peopleOf(catalog: Catalog): People {
             pointsAt: kindOf(identity, spec.key) === 'key' ? spec.table : null,
           },
     );
+  }
   for (const match of people.match) {
     if (match.by === 'id') continue;
     const kind = match.by === 'number' ? 'key' : match.by;
