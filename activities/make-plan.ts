@@ -11,7 +11,15 @@ import type { Batch } from '../domain/effect.js';
 import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
 import { digestIn } from '../domain/overrides.js';
 import { own } from '../domain/own.js';
-import { canonicalJson, gaining, isEffect, type Plan, type PlanStep } from '../domain/plan.js';
+import {
+  canonicalJson,
+  gaining,
+  isEffect,
+  orderSteps,
+  type Plan,
+  type PlanStep,
+  withMembershipEdges,
+} from '../domain/plan.js';
 import {
   draftOf,
   type Facts,
@@ -140,7 +148,7 @@ async function foreseeAll(
   const dangers: Record<string, Danger[]> = {};
   for (const { system } of accounts) {
     const connector = await deps.systems.get(system);
-    const doing = steps.filter(
+    const doing = orderSteps(withMembershipEdges(steps)).filter(
       step =>
         step.system === system &&
         (step.phase === 'deactivate' || (isEffect(step) && step.baseline.count > 0)),

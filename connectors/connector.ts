@@ -322,7 +322,7 @@ export type Foreseen =
 export interface Consequences {
   /**
    * What each of `works`, done to everything that the accounts hold, would delete or change besides; in their
-   * order. Asked once for a plan, of all of its works there: what one of them names, the others do not find.
+   * order, which is the one in which they are done: what one of them names, the later ones do not find.
    */
   foresee(
     accounts: readonly Account[],

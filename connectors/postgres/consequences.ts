@@ -20,7 +20,8 @@ import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
 import type { Foreseen, Problem } from '../connector.js';
 import { keysAsWritten } from '../keys.js';
-import { andWhen, type BoundCategory, type BoundPeople, ownedByAny } from './binding.js';
+import { hangsOnRow } from './alongside.js';
+import { andWhen, type BoundCategory, type BoundLink, type BoundPeople, ownedByAny } from './binding.js';
 import type { Catalog } from './catalog.js';
 import { allowedBesides, tryOut } from './change.js';
 import { collides } from './collide.js';
@@ -31,8 +32,8 @@ import { type Named, type Origin, type Reached, type Spread, spreadOf } from './
 import { tryOff } from './switches.js';
 import type { BoundCatalog, Target } from './target.js';
 
-/** A schema changes by migrations, not by the minute; what came meanwhile is found when it happens. */
-const FRESH_MS = 60_000;
+/** One reading serves all that one plan asks; what comes later is found when it happens. */
+const FRESH_MS = 2_000;
 /** Nobody waits longer for a count: it is said that there is none. */
 const COUNT_MS = 20_000;
 /** Items that are tried where a change sets triggers off. */
@@ -67,12 +68,12 @@ export class DatabaseConsequences {
     const links = await this.links(signal);
     return this.target.bound(signal, async binding => {
       const foreseen: Foresight[] = [];
-      for (const work of works) {
+      for (const [n, work] of works.entries()) {
         const found: Consequence[] = [];
         const { cascades, origins, beside } = startsOf(this.target, binding, accounts, work, links);
         const touched: Touched[] = [...beside];
         for (const { origin, bind } of origins) {
-          const named = dealtWith(binding, accounts, works, bind);
+          const named = dealtWith(binding, accounts, { before: works.slice(0, n), now: work }, bind);
           const spread = spreadOf(links, origin, named);
           touched.push(...spread.touched);
           found.push(...(await this.#counted(links, origin, bind, spread, cascades, signal)));
@@ -103,7 +104,11 @@ export class DatabaseConsequences {
       const people = binding.people();
       const bind = new Placeholders();
       const origin = personOrigin(people, valuesOf(accounts, 'user'), bind, { does: 'delete' });
-      const { reached, statement } = spreadOf(links, origin, dealtWith(binding, accounts, works, bind));
+      const { reached, statement } = spreadOf(
+        links,
+        origin,
+        dealtWith(binding, accounts, { before: works }, bind),
+      );
       if (statement === null) return [];
       const costly = reached.some(one => one.links.some(link => !isCheap(links, link)));
       const counts = costly ? 'too costly' : await this.#count(statement, bind, reached, signal);
@@ -375,9 +380,25 @@ function startsOf(
     const where =
       merges && event.does === 'delete'
         ? mergedWhere(c, owners, work.takers, bind)
-        : `${ownedByAny(c, owners, bind)}${andWhen(c.spec.when)}`;
+        : itemsWhere(c, owners, bind);
     return { bind, origin: { table: c.table.name, from: c.from, alias: c.alias, where, event } };
   };
+  // What goes with a row that is deleted takes its own along.
+  const along = (deletes ? c.with : []).map(({ table, ...link }): Start => {
+    const bind = new Placeholders();
+    const items = merges ? mergedWhere(c, owners, work.takers, bind) : itemsWhere(c, owners, bind);
+    const alias = aliasOf(table.name);
+    return {
+      bind,
+      origin: {
+        table: table.name,
+        from: `${quoteTable(table.name)} AS ${alias}`,
+        alias,
+        where: belongsTo(c, { table, ...link }, items),
+        event: { does: 'delete' },
+      },
+    };
+  });
   // Until PostgreSQL 14 a row that goes to another partition is deleted there, rules and all.
   const moves = links.version < 150_000 && c.table.partitionedBy.some(one => columns.includes(one));
   return {
@@ -386,6 +407,7 @@ function startsOf(
       ...(merges && work.takers.length === 0 ? [] : deletes ? [start({ does: 'delete' })] : []),
       ...(moves && !deletes ? [start({ does: 'delete' })] : []),
       ...(columns.length > 0 ? [start({ does: 'change', columns })] : []),
+      ...(merges && work.takers.length === 0 ? [] : along),
     ],
     beside: [
       ...c.mirrors.flatMap(({ table, unique }): Touched[] => [
@@ -469,28 +491,58 @@ function isCheap(links: Links, link: Link): boolean {
 }
 
 /**
- * Rows that another work of the same plan takes away or gives to somebody else before: no rule finds them any
- * more. They are named there.
+ * Rows that a work before takes away or gives to somebody else, so that no rule finds them any more, and those
+ * that this one takes along itself. They are named there.
  */
 function dealtWith(
   binding: BoundCatalog,
   accounts: readonly Account[],
-  works: readonly Foreseen[],
+  { before, now }: { before: readonly Foreseen[]; now?: Foreseen },
   bind: Placeholders,
 ): Named {
+  const namedBy = (work: Foreseen, table: string, columns: readonly string[]): string[] => {
+    if (work.kind !== 'batch') return [];
+    const c = binding.category(work.category);
+    const owners = valuesOf(accounts, c.spec.owner.identity);
+    if (owners.length === 0) return [];
+    const does = written(c, work.do);
+    const goes = does.deletes && work.do !== 'transfer';
+    const itself =
+      c.table.name === table && work !== now && (goes || unlinks(columns, c.owner.name, does.columns));
+    const along = [
+      ...(does.deletes ? c.with : []),
+      ...c.mirrors.filter(m => hangsOnRow(c, m) || unlinks(columns, m.owner.name, [m.owner.name])),
+    ];
+    return [
+      ...(itself ? [`(${itemsWhere(c, owners, bind)})`] : []),
+      ...along
+        .filter(link => link.table.name === table && table !== c.table.name)
+        .map(link => `(${belongsTo(c, link, itemsWhere(c, owners, bind))})`),
+    ];
+  };
   return (table, columns) => {
-    const conditions = works.flatMap(work => {
-      if (work.kind !== 'batch') return [];
-      const c = binding.category(work.category);
-      const owners = valuesOf(accounts, c.spec.owner.identity);
-      if (c.table.name !== table || owners.length === 0) return [];
-      const { deletes } = written(c, work.do);
-      const unlinks = columns.includes(c.owner.name) && written(c, work.do).columns.includes(c.owner.name);
-      if (!unlinks && !(deletes && work.do !== 'transfer')) return [];
-      return [`(${ownedByAny(c, owners, bind)}${andWhen(c.spec.when)})`];
-    });
+    const all = now ? [...before, now] : before;
+    const conditions = all.flatMap(work => namedBy(work, table, columns));
     return conditions.length > 0 ? conditions.join(' OR ') : null;
   };
+}
+
+/** Does a row that gets another value in a written column no longer refer by these columns? */
+const unlinks = (refers: readonly string[], column: string, wrote: readonly string[]): boolean =>
+  refers.includes(column) && wrote.includes(column);
+
+/** The leaver's items of a category. */
+const itemsWhere = (c: BoundCategory, owners: readonly string[], bind: Placeholders): string =>
+  `${ownedByAny(c, owners, bind)}${andWhen(c.spec.when)}`;
+
+/** A row of a linked table belongs to one of the category's rows that are meant. */
+function belongsTo(c: BoundCategory, link: BoundLink, where: string): string {
+  const alias = aliasOf(link.table.name);
+  const join = link.join.map(
+    ([there, here]) => `${alias}.${quote(there.name)} ${there.equals} ${c.alias}.${quote(here.name)}`,
+  );
+  const all = [...join, ...(link.when === undefined ? [] : [`(${link.when})`]), `(${where})`];
+  return `EXISTS (SELECT FROM ${c.from} WHERE ${all.join(' AND ')})`;
 }
 
 function sayLinks(links: readonly Link[], does: Reached['does'], event: 'delete' | 'change'): string {

@@ -157,7 +157,7 @@ export function mustStayWithin(
 }
 
 /** Nobody waits for what is only tried: others' work goes first. */
-const TRY = `SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '10s'`;
+const TRY = `SELECT pg_catalog.set_config('lock_timeout', '500ms', true), pg_catalog.set_config('statement_timeout', '10s', true)`;
 
 /** Does something and takes it back, whatever comes of it; what it says is all that stays. */
 export async function rehearsed<T>(
