@@ -9,6 +9,7 @@ import { type Consequence, sorted } from '../../domain/consequences.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
 import type { Foreseen } from '../connector.js';
+import { alongWith } from './alongside.js';
 import { andWhen, ownedByAny } from './binding.js';
 import type { Catalog } from './catalog.js';
 import { written } from './elsewhere.js';
@@ -186,7 +187,7 @@ function switchStarts(
           table: entry.table,
           from: `${quoteTable(entry.table)} AS ${alias}`,
           alias,
-          where: `${alias}.${quote(column.name)} ${column.equals} ANY (${values.add(ids, 'text[]')}::${column.type}[])`,
+          where: `${alias}.${quote(column.name)} ${column.equals} ANY (${values.add(ids, 'text[]')}::${column.type}[])${andWhen(entry.when)}`,
           event: { does: 'delete' },
         },
       },
@@ -210,11 +211,15 @@ function dealtWith(
       if (work.kind !== 'batch') return [];
       const c = binding.category(work.category);
       const owners = valuesOf(accounts, c.spec.owner.identity);
-      if (c.table.name !== table || owners.length === 0) return [];
+      if (owners.length === 0) return [];
       const { deletes } = written(c, work.do);
+      const along = deletes
+        ? alongWith(c, table, () => `${ownedByAny(c, owners, bind)}${andWhen(c.spec.when)}`)
+        : [];
+      if (c.table.name !== table) return along;
       const unlinks = columns.includes(c.owner.name) && written(c, work.do).columns.includes(c.owner.name);
-      if (!unlinks && !(deletes && work.do !== 'transfer')) return [];
-      return [`(${ownedByAny(c, owners, bind)}${andWhen(c.spec.when)})`];
+      if (!unlinks && !(deletes && work.do !== 'transfer')) return along;
+      return [...along, `(${ownedByAny(c, owners, bind)}${andWhen(c.spec.when)})`];
     });
     return conditions.length > 0 ? conditions.join(' OR ') : null;
   };
