@@ -76,6 +76,8 @@ export interface CategoryFacts {
   queues: Record<string, string>;
   /** True when an item may be left without an owner. */
   mayBeUnassigned: boolean;
+  /** They act in the person's name by themselves. */
+  actsAs: boolean;
   /** True when it goes although the person stays: what is removed, revoked or cleared. */
   goesOnRoleChange: boolean;
   /** Which identity of an account the owner column holds. */
