@@ -222,6 +222,28 @@ describe('what a trigger asks of our role', () => {
   });
 });
 
+test('what fits is remembered until something changes that could make a difference', async () => {
+  await bench.db.query(`CREATE FUNCTION calm(bigint) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true'`);
+  const connector = bench.connector(`${PEOPLE_YAML}${category(', when: public.calm(tasks.id)')}`);
+  const says = async (): Promise<string[]> => (await connector.misfits()).map(({ message }) => message);
+  expect(await says()).toEqual([]);
+  await bench.db.query(
+    `CREATE OR REPLACE FUNCTION calm(bigint) RETURNS boolean LANGUAGE sql VOLATILE AS 'SELECT true'`,
+  );
+  expect(await says()).toEqual([]);
+  expect((await connector.check()).length).toBe(1);
+  for (const [change, back] of [
+    ['ALTER TABLE tasks RENAME owner_id TO owner', 'ALTER TABLE tasks RENAME owner TO owner_id'],
+    ['ALTER TABLE tasks DROP CONSTRAINT tasks_pkey', 'ALTER TABLE tasks ADD PRIMARY KEY (id)'],
+  ] as const) {
+    await bench.db.query(change);
+    expect((await says()).length).toBeGreaterThan(0);
+    await bench.db.query(back);
+    // Nothing is remembered of what does not fit: what came besides is found as well.
+    expect((await says()).length).toBe(1);
+  }
+});
+
 test('a role that only reads is found before anything is moved, and may read for people all the same', async () => {
   const there = `${bench.url}?options=-c%20default_transaction_read_only%3Don`;
   expect(await problems(category(''), there)).toEqual([
