@@ -302,6 +302,11 @@ export interface Problem {
 export interface Check {
   /** Resolves the catalog against the live system: names, types, conditions, rights. Empty = fine. */
   check(signal?: AbortSignal): Promise<Problem[]>;
+  /**
+   * The same, before every plan: what fits may be remembered for as long as nothing changes there that could
+   * make a difference.
+   */
+  misfits(signal?: AbortSignal): Promise<Problem[]>;
   /** What makes nobody wrong and somebody slow or doubtful: people whom no rule can find, for one. */
   doubts(signal?: AbortSignal): Promise<Problem[]>;
 }
