@@ -131,20 +131,6 @@ function heldBy(m: BoundMirror, alias: string, taker: string): string {
   return `EXISTS (SELECT FROM ${quoteTable(m.table.name)} AS ho_held WHERE ho_held.${quote(m.owner.name)} ${m.owner.equals} ${taker}${same})`;
 }
 
-/** Conditions over a table: its rows go along (`with`) with rows of the category that `which` names. */
-export function alongWith(c: BoundCategory, table: string, which: () => string): string[] {
-  return c.with
-    .filter(one => one.table.name === table && one.table.name !== c.table.name)
-    .map(({ join, when }) => {
-      const same = join.map(
-        ([there, here]) =>
-          `${aliasOf(table)}.${quote(there.name)} ${there.equals} ${c.alias}.${quote(here.name)}`,
-      );
-      const linked = [...same, ...(when === undefined ? [] : [`(${when})`])].join(' AND ');
-      return `EXISTS (SELECT FROM ${c.from} WHERE ${linked} AND (${which()}))`;
-    });
-}
-
 /** What is deleted with the rows that `deleted` RETURNED, as CTEs. */
 export function withParts(c: BoundCategory, deleted: Changed): string {
   return c.with

@@ -21,7 +21,7 @@ import { parameterOf, sharesOf } from '../keys.js';
 import { applySettings } from './application-settings.js';
 import type { BoundCategory } from './binding.js';
 import { lockUnique } from './collide.js';
-import { batchHasConsequences, mustStayWithin, type Ours, watch, written } from './elsewhere.js';
+import { batchHasConsequences, mustStayWithin, type Ours, rehearsed, watch, written } from './elsewhere.js';
 import { databaseSays, refusesItem, sqlState } from './failures.js';
 import { parseTexts, type Transaction } from './session.js';
 import {
@@ -74,6 +74,26 @@ export async function change(
       if (error instanceof HandoverFailure) await mustFitTypes(target, category, batch, error, signal);
       return await attempt((tx, written) => isolate(tx, category, written));
     }
+  });
+}
+
+/** What a batch would do to rows that nobody named: it is done, seen, and taken back. */
+export async function tryOut(target: Target, work: Batch, signal?: AbortSignal): Promise<Elsewhere[]> {
+  const doing = `trying to change ${work.count} items of ${work.category}`;
+  return target.bound(signal, binding => {
+    const category = binding.category(work.category);
+    const batch = toBatch(target, category, work);
+    const attempt = (change: typeof whole) =>
+      rehearsed(target, { doing, signal }, async tx => {
+        await applySettings(target, tx);
+        const { effect } = await change(tx, category, await asWritten(tx, category, batch));
+        return effect.elsewhere ?? [];
+      });
+    return attempt(whole).catch(error => {
+      const refused = error instanceof HandoverFailure && refusesItem(error.cause);
+      if (!(error instanceof Rewritten || refused)) throw error;
+      return attempt(isolate);
+    });
   });
 }
 

@@ -6,6 +6,12 @@
 import type { Exclusive, LiveColumn, LiveTable } from './live.js';
 import { quote, quoteTable } from './names.js';
 
+/** A table, and which of its indexes are meant. */
+interface Exclusively {
+  table: LiveTable;
+  exclusive: readonly Exclusive[];
+}
+
 /** What a row has, or would have, in a column: SQL. */
 type Row = (column: LiveColumn) => string;
 
@@ -45,7 +51,7 @@ export async function lockUnique(
 }
 
 /** Is there a row in the table that this one would collide with? */
-export function collides(c: { table: LiveTable; exclusive: Exclusive[] }, row: Row): string {
+export function collides(c: Exclusively, row: Row): string {
   if (c.exclusive.length === 0) return 'false';
   return `(${c.exclusive
     .map(one => {
@@ -84,7 +90,7 @@ function columnsIn(table: LiveTable, expression: string): LiveColumn[] {
 }
 
 /** What a row would have in the parts of the indexes, as columns for RETURNING: by them its like is found. */
-export function partColumns(c: { table: LiveTable; exclusive: Exclusive[] }, row: Row): string {
+export function partColumns(c: Exclusively, row: Row): string {
   return c.exclusive
     .flatMap(({ parts, where }, i) => [
       `, ${where === null ? 'true' : `(${evaluated(c.table, where, row)}) IS TRUE`} AS ho_in${i}`,
@@ -94,11 +100,7 @@ export function partColumns(c: { table: LiveTable; exclusive: Exclusive[] }, row
 }
 
 /** Is the row `held` what the row with these parts (`partColumns`) collided with? */
-export function collidedWith(
-  c: { table: LiveTable; exclusive: Exclusive[] },
-  held: string,
-  parts: string,
-): string {
+export function collidedWith(c: Exclusively, held: string, parts: string): string {
   const row: Row = column => `${held}.${quote(column.name)}`;
   return c.exclusive
     .map((one, i) => {

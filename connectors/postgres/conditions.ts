@@ -3,8 +3,10 @@
  * migration, and the database role is the real boundary; what is refused here are accidents and the ways out
  * of the parentheses we put around them.
  *
- * Two looks: `mistakeIn` reads the text alone (when a catalog is loaded), `checkCondition` asks the live
- * database in a READ ONLY transaction whether it means something, is boolean, and calls no volatile function.
+ * Two looks: `mistakeIn` reads the text alone (when a catalog is loaded), and `checkCondition` has the live
+ * database read it, in a READ ONLY transaction and by a protocol that takes one statement at a time. Where the
+ * two read differently, the database is right: it must find one expression in it whatever brackets stand
+ * around, and no volatile function.
  */
 import { databaseSays, sqlState } from './failures.js';
 import type { Transaction } from './session.js';
@@ -73,30 +75,48 @@ export interface LiveCondition {
  * Asks the live database about one condition; a sentence when it cannot be used, else null. Leaves the
  * transaction usable.
  */
-export async function checkCondition(
-  tx: Transaction,
-  { condition, from, scalar }: LiveCondition,
-): Promise<string | null> {
-  const volatile = await volatileFunctions(tx, condition);
-  if (volatile.length > 0) {
-    return `it calls ${volatile.join(', ')}, which may change data or give another answer every time: only immutable and stable functions are allowed`;
-  }
+export async function checkCondition(tx: Transaction, live: LiveCondition): Promise<string | null> {
+  const { condition, from, scalar } = live;
+  const fits = await explained(
+    tx,
+    scalar ? `SELECT (${condition})::text FROM ${from}` : `SELECT FROM ${from} WHERE (${condition}) IS TRUE`,
+  );
+  if (typeof fits === 'string') return `PostgreSQL refuses it (${fits})`;
+  // What gets out of round brackets cannot get out of square ones as well. Beside that: a query inside another
+  // becomes a part of it, unless it calls what is volatile.
+  const one = await explained(
+    tx,
+    `SELECT FROM (SELECT ARRAY[${condition}]${scalar ? '' : '::boolean[]'} AS found FROM ${from}) AS ${PROBE}
+      WHERE ${scalar ? `${PROBE}.found[1] IS NOT NULL` : `${PROBE}.found[1]`}`,
+  );
+  if (typeof one === 'string') return `PostgreSQL does not read it as one expression (${one})`;
+  if (!isApart(one.plan)) return null;
+  const called = (await volatileFunctions(tx, condition)).join(', ') || 'a volatile function';
+  return `it calls ${called}, which may change data or give another answer every time: only immutable and stable functions are allowed`;
+}
+
+const PROBE = 'ho_condition';
+
+/** The plan of a statement that is not run; what PostgreSQL says against it where it has none. */
+async function explained(tx: Transaction, statement: string): Promise<{ plan: unknown } | string> {
   await tx.query('SAVEPOINT condition');
   try {
-    await tx.query(
-      scalar
-        ? `EXPLAIN SELECT (${condition}\n)::text FROM ${from}`
-        : `EXPLAIN SELECT FROM ${from} WHERE (${condition}\n) IS TRUE`,
-    );
-    return null;
+    const [row] = await tx.query<{ 'QUERY PLAN': unknown }>(`EXPLAIN (FORMAT JSON) ${statement}`);
+    return { plan: row!['QUERY PLAN'] };
   } catch (error) {
-    const state = sqlState(error);
-    if (state === null) throw error;
+    if (sqlState(error) === null) throw error;
     await tx.query('ROLLBACK TO SAVEPOINT condition');
-    return `PostgreSQL refuses it (${databaseSays(error)})`;
+    return databaseSays(error);
   } finally {
     await tx.query('RELEASE SAVEPOINT condition').catch(() => {});
   }
+}
+
+/** Is the inner query a step of its own in the plan? */
+function isApart(plan: unknown): boolean {
+  if (typeof plan !== 'object' || plan === null) return false;
+  const { 'Node Type': type, Alias: alias } = plan as Record<string, unknown>;
+  return (type === 'Subquery Scan' && alias === PROBE) || Object.values(plan).some(isApart);
 }
 
 /** The functions and operators that a condition names, as far as their names tell: every overload counts. */
@@ -152,6 +172,9 @@ function lex(text: string): Token[] | string {
     // An escape string may hide its own end (E'\''): the plain form says the same.
     if (kind === 'string' && /^e/i.test(value) && value.includes('\\'))
       return `strings with backslash escapes (E'...') are not allowed`;
+    // The second is read in the way of the first, where a line break stands between them.
+    if (kind === 'string' && tokens.at(-1)?.kind === 'string')
+      return 'two strings side by side are one to PostgreSQL: write one, or join them with ||';
     if (kind !== 'space') tokens.push({ kind: kind as Token['kind'], text: value });
     at += value.length;
   }

@@ -458,23 +458,6 @@ test('switched on again after it was off everywhere: the plan that switches nobo
   expect(await statusOf()).toEqual(['inactive', 'inactive']);
 });
 
-test('deleted in the middle: the run parks and says so, and can be finished', async () => {
-  const mischief = await trap(
-    small.db.crm,
-    'tokens',
-    byOthers(`delete from public.people where id = ${small.cast.alice.id}`),
-    {
-      timing: 'after',
-    },
-  );
-  const run = await handOver(small);
-  await mischief.mend();
-  expect(run.status.state).toBe('needs-attention');
-  expect(JSON.stringify(run.status.steps)).toMatch(/no longer exists/);
-  await must(small, run, 'finish', 'olivia', { reason: 'the account was deleted' });
-  expect(await small.world.offboardings.result(run.run)).toMatchObject({ outcome: 'completed-partially' });
-});
-
 test('deleted while the plan waits: a person without an account is acknowledged', async () => {
   await desk(
     `delete from watchers where agent_id = 17; delete from team_members where agent_id = 17; update tickets set assignee_id = null where assignee_id = 17`,
