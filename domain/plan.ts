@@ -116,6 +116,11 @@ export function deactivateId(system: string): string {
   return `${system}/deactivate`;
 }
 
+/** The takers of a rule that asks item by item who is the first that may own it, in its order. */
+export function takersInTurn({ assignment, successors, pool }: PlanStep): (string | null)[] | undefined {
+  return assignment.kind === 'first-of' ? successors.slice(0, pool).map(({ value }) => value) : undefined;
+}
+
 /** Why somebody who only changes role keeps what others lose. */
 export const STAYS_AND_KEEPS = 'the person stays and keeps it';
 

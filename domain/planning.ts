@@ -474,7 +474,9 @@ function unmatched(step: PlanStep, keys: readonly ItemKey[]): Finding {
   return finding(
     'successor-missing',
     step,
-    `: the match rule names nobody for ${keys.length} items (${first}); add "otherwise".`,
+    step.assignment.kind === 'first-of'
+      ? `: none of those who are named may own ${keys.length} items (${first}); name one who may.`
+      : `: the match rule names nobody for ${keys.length} items (${first}); add "otherwise".`,
   );
 }
 

@@ -197,3 +197,54 @@ test('whoever changes role loses what goes with the role, keeps the rest, and th
     },
     { request: { mode: 'execute-only' }, people: { blocked } },
   ));
+
+const LICENSED: App = {
+  sql: `
+    create table public.licences (user_id bigint, region text, primary key (user_id, region));
+    insert into public.licences values (2, 'emea'), (5, 'emea'), (5, 'apac');
+    create table public.orders (id int primary key, owner_id bigint, region text);
+    insert into public.orders values (1, 1, 'emea'), (2, 1, 'apac'), (3, 1, 'emea'), (4, 1, 'emea')`,
+  categories: `
+orders:
+  title: Orders
+  do: transfer
+  table: public.orders
+  key: [id]
+  owner: { column: owner_id }
+  successor_must: exists (select from public.licences l where l.user_id = successor."user" and l.region = orders.region)
+`,
+};
+const firstOf = { successor: { 'first-of': ['bob@corp.example', 'carol@corp.example'] } };
+
+test('each item goes to the first who may own it, also one that comes late', () =>
+  inApp(
+    LICENSED,
+    async (planned, it) => {
+      expect(planned.findings).toEqual([]);
+      expect(planned.plan!.steps[0]).toMatchObject({ rule: 'first-of over 2', counts: [3, 1] });
+      await it.db.query(`insert into orders values (5, 1, 'apac')`);
+      expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+      expect(await it.rows('select id, owner_id from orders order by 1')).toEqual([
+        [1, '2'],
+        [2, '5'],
+        [3, '2'],
+        [4, '2'],
+        [5, '5'],
+      ]);
+    },
+    { request: firstOf },
+  ));
+
+test('an item that none of them may own is a finding, by name', () =>
+  inApp(
+    { ...LICENSED, sql: `${LICENSED.sql}; insert into orders values (6, 1, 'moon')` },
+    async planned => {
+      expect(planned.findings.map(({ code, message }) => [code, message])).toEqual([
+        [
+          'successor-missing',
+          'Orders (app/orders): none of those who are named may own 1 items (6); name one who may.',
+        ],
+      ]);
+    },
+    { request: firstOf },
+  ));
