@@ -4,9 +4,10 @@
  */
 import type { Connector, Inside } from '../connectors/connector.js';
 import { accountsIn } from '../domain/accounts.js';
+import { boundsOf } from '../domain/consequences.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account } from '../domain/model.js';
-import type { Plan } from '../domain/plan.js';
+import { deactivateId, type Plan } from '../domain/plan.js';
 import { mostAge } from '../domain/policy.js';
 import { judgeProof, type Kept, keptIn, type Verdict } from '../domain/proof.js';
 import type { Proof } from '../domain/run.js';
@@ -44,6 +45,7 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
     accounts,
     verb: 'deactivate',
     turn: input.turn,
+    besides: boundsOf(plan.steps.find(step => step.id === deactivateId(input.system)) ?? {}, plan.policy),
   } as const;
   const proveIt = async (inside?: Inside): Promise<Kept[]> => {
     const leaver = inside ? null : await leaverNow(deps, plan);

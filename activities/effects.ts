@@ -3,6 +3,7 @@
  * is sent, and where nobody saw how it ended, the target's connector finds out, and nobody guesses.
  */
 import type { Connector, Inside, Witness } from '../connectors/connector.js';
+import type { Bounds } from '../domain/consequences.js';
 import type { AccessVerb, Fate, Intent, Mark, Work } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account } from '../domain/model.js';
@@ -175,6 +176,8 @@ export interface SwitchInput {
   verb: AccessVerb;
   /** Counts effects on accounts in one run, so that each happens once. */
   turn: number;
+  /** What it may do besides, as the plan has shown it. */
+  besides?: Bounds;
 }
 
 /**
@@ -232,7 +235,7 @@ async function keptBy(deps: Deps, system: string, verb: AccessVerb, { identities
 /** True where it was changed, now or by an earlier attempt. */
 async function switchAccount(
   deps: Deps,
-  { system, verb }: SwitchInput,
+  { system, verb, besides }: SwitchInput,
   account: Account,
   place: Place,
   proving: Proving | undefined,
@@ -243,7 +246,13 @@ async function switchAccount(
   if (before !== null) return before > 0;
   const done: Mark[] = [];
   const undoes = await keptBy(deps, system, verb, account);
-  const work: Work = { kind: 'access', verb, account, ...(undoes && { undoes }) };
+  const work: Work = {
+    kind: 'access',
+    verb,
+    account,
+    ...(undoes && { undoes }),
+    ...(besides && { besides }),
+  };
   const { changed } = await perform(deps, connector, work, place, done, proving);
   await deps.store.ledger.done(place, done);
   return changed > 0;

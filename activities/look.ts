@@ -4,6 +4,7 @@
  * deactivation, and as the last act of a run.
  */
 import type { Connector, Inside } from '../connectors/connector.js';
+import { existing } from '../domain/accounts.js';
 import type { Covered } from '../domain/coverage.js';
 import { HandoverFailure } from '../domain/failure.js';
 import {
@@ -128,7 +129,11 @@ export async function lookOnceMore(
   const unread: Unread[] = [];
   for (const { system, accounts } of plan.accounts) {
     try {
-      sights.push(await see(deps, await deps.systems.get(system), plan, { ...input, accounts }, leaver));
+      const connector = await deps.systems.get(system);
+      const sight = await see(deps, connector, plan, { ...input, accounts }, leaver);
+      const there = existing(accounts);
+      const danger = there.length > 0 ? await connector.dangers?.(there, [], whenAbandoned()) : undefined;
+      sights.push({ ...sight, ...(danger && { danger }) });
     } catch (error) {
       if (!(error instanceof HandoverFailure) || !outOfPatience(error.kind, deps.patience)) throw error;
       unread.push({ system, why: error.message });

@@ -5,13 +5,21 @@
 import type { Connector, Foreseen } from '../connectors/connector.js';
 import { accountsIn, existing } from '../domain/accounts.js';
 import { type Cause, tooFew } from '../domain/approvers.js';
-import type { Consequence } from '../domain/consequences.js';
+import type { Danger, Foresight } from '../domain/consequences.js';
 import type { Covered } from '../domain/coverage.js';
 import type { Batch } from '../domain/effect.js';
 import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
 import { digestIn } from '../domain/overrides.js';
 import { own } from '../domain/own.js';
-import { canonicalJson, gaining, isEffect, type Plan, type PlanStep } from '../domain/plan.js';
+import {
+  canonicalJson,
+  gaining,
+  isEffect,
+  orderSteps,
+  type Plan,
+  type PlanStep,
+  withMembershipEdges,
+} from '../domain/plan.js';
 import {
   draftOf,
   type Facts,
@@ -23,7 +31,8 @@ import {
   sharing,
   unheld,
   unknownNames,
-  withConsequences,
+  withDangers,
+  withForesight,
   withOverrides,
   withTakers,
 } from '../domain/planning.js';
@@ -93,6 +102,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     notes.push(...(filled.notes ?? []));
   }
   const foreseen = await foreseeAll(deps, input.accounts, steps);
+  notes.push(...foreseen.notes);
   findings.push(...foreseen.findings, ...unknownNames(facts, steps));
   findings.push(...(await misfitsOf(deps, input.accounts, findings)));
   if (draft.mode !== 'preview') findings.push(...(await approversMissing(deps, input.cause, steps)));
@@ -113,7 +123,11 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     rules: rulesUsed(standing, steps, order, leaver.team),
   };
   const plan = await deps.store.plans.save(
-    planFrom(given, { ...draft, steps: foreseen.steps }),
+    planFrom(given, {
+      ...draft,
+      steps: foreseen.steps,
+      systems: withDangers(draft.systems, foreseen.dangers),
+    }),
     input.runId,
     catalogs,
   );
@@ -144,25 +158,37 @@ async function foreseeAll(
   deps: Deps,
   accounts: readonly SystemAccounts[],
   steps: readonly PlanStep[],
-): Promise<{ steps: PlanStep[]; findings: Finding[] }> {
-  const found = new Map<string, readonly Consequence[]>();
+): Promise<{
+  steps: PlanStep[];
+  findings: Finding[];
+  notes: string[];
+  dangers: Record<string, Danger[]>;
+}> {
+  const found = new Map<string, Foresight>();
+  const dangers: Record<string, Danger[]> = {};
   for (const { system } of accounts) {
     const connector = await deps.systems.get(system);
-    const doing = steps.filter(
+    const doing = orderSteps(withMembershipEdges(steps)).filter(
       step =>
         step.system === system &&
         (step.phase === 'deactivate' || (isEffect(step) && step.baseline.count > 0)),
     );
+    const there = accountsIn(accounts, system);
+    if (existing(there).length === 0) continue;
+    const works = doing.map(foreseen);
+    const danger = (await connector.dangers?.(there, works, whenAbandoned())) ?? [];
+    if (danger.length > 0) dangers[system] = danger;
     if (!connector.foresee || doing.length === 0) continue;
-    const besides = await connector.foresee(
-      accountsIn(accounts, system),
-      doing.map(foreseen),
-      whenAbandoned(),
-    );
-    for (const [n, step] of doing.entries()) found.set(step.id, besides[n]!);
+    const foresights = await connector.foresee(there, works, whenAbandoned());
+    for (const [n, step] of doing.entries()) found.set(step.id, foresights[n]!);
   }
-  const all = steps.map(step => withConsequences(step, found.get(step.id) ?? []));
-  return { steps: all.map(one => one.step), findings: all.flatMap(one => one.findings) };
+  const all = steps.map(step => withForesight(step, found.get(step.id)));
+  return {
+    steps: all.map(one => one.step),
+    findings: all.flatMap(one => one.findings),
+    notes: all.flatMap(one => one.notes),
+    dangers,
+  };
 }
 
 function foreseen(step: PlanStep): Foreseen {

@@ -82,8 +82,7 @@ const SLICE_MS = 3 * 60_000;
 export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsResult> {
   const { plan, runs } = await runningSteps(deps, input);
   const results: Record<string, StepResult> = {};
-  const leaver = await leaverNow(deps, plan);
-  const moved = (await accountsMoved(runs[0]!.connector, plan, leaver)).join(' ');
+  const moved = await movedBy(runs[0]!);
   const starting = runs.map(({ step }) => ({ id: step.id, takers: gaining(step) }));
   const objections = await beginSteps(deps, input.offboardingId, starting);
   const owed = await deps.store.ledger.intended(plan.manifest, input.steps);
@@ -91,7 +90,7 @@ export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsR
     const { step } = running;
     const { id } = step;
     const before = step.after.find(other => results[other] && results[other].state !== 'completed');
-    const objection = moved ? `${moved} ${NEW_PLAN}` : running.waived === null ? objections[id] : undefined;
+    const objection = moved ?? (running.waived === null ? objections[id] : undefined);
     try {
       if (before) results[id] = await notRun(running, before);
       else if (objection) results[id] = await failed(running, objection);
@@ -154,7 +153,7 @@ async function runningSteps(deps: Deps, input: RunStepsInput): Promise<{ plan: P
   const plan = await planOf(deps, input.plan);
   const connector = await deps.systems.get(input.system);
   const accounts = accountsIn(plan.accounts, input.system);
-  const slice: Slice = { deadline: Date.now() + SLICE_MS, totals: {} };
+  const slice: Slice = { deadline: Date.now() + SLICE_MS, known: null, totals: {} };
   const runs = input.steps.map(id => ({
     deps,
     connector,
@@ -172,8 +171,27 @@ function unknownStep(plan: Plan, id: string): never {
   throw new HandoverFailure('rejected', `Plan ${plan.revision} has no step "${id}".`);
 }
 
+/**
+ * What was known of the leaver's accounts this long ago is asked again before the next effect. Each time takes
+ * a few statements: nothing beside a batch of thousands, and much beside one of ten.
+ */
+const KNOWN_FOR_MS = 5_000;
+
+/** Since the plan was made the leaver has become somebody else here, or more, as a sentence; null = they have not. */
+function movedBy({ deps, connector, plan, slice }: Running): Promise<string | null> {
+  if (slice.known && Date.now() - slice.known.at < KNOWN_FOR_MS) return slice.known.moved;
+  const ask = async (): Promise<string | null> => {
+    const moved = await accountsMoved(connector, plan, await leaverNow(deps, plan));
+    return moved.length > 0 ? `${moved.join(' ')} ${NEW_PLAN}` : null;
+  };
+  slice.known = { at: Date.now(), moved: ask() };
+  return slice.known.moved;
+}
+
 interface Slice {
   deadline: number;
+  /** Whether the leaver is still who the plan says, and when that was asked. */
+  known: { at: number; moved: Promise<string | null> } | null;
   totals: Record<string, { changed: number; of: number }>;
 }
 
@@ -253,6 +271,8 @@ async function movePages(run: Running, done: Mark[]): Promise<boolean> {
       if (stopping() || Date.now() > slice.deadline) stopped = pages.length > 0;
       const page = stopped ? undefined : next(pages);
       if (!page) return;
+      const moved = await movedBy(run);
+      if (moved) throw new HandoverFailure('rejected', moved);
       total.changed += await movePage(run, page, done);
       showProgress({ steps: slice.totals, current: step.id });
     }

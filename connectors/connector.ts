@@ -7,7 +7,7 @@
  * `HandoverFailure` and nothing else (an abort through `signal` surfaces as the signal's reason, and what a
  * witness throws as it is).
  */
-import type { Consequence } from '../domain/consequences.js';
+import type { Danger, Foresight } from '../domain/consequences.js';
 import type { Covered } from '../domain/coverage.js';
 import type { AccessVerb, Batch, Done, Fate, Intended, Intent, Undoing, Work } from '../domain/effect.js';
 import type { KeySpan, Keys } from '../domain/keys.js';
@@ -327,11 +327,16 @@ export type Foreseen =
 export interface Consequences {
   /**
    * What each of `works`, done to everything that the accounts hold, would delete or change besides; in their
-   * order. Asked once for a plan, of all of its works there: what one of them names, the others do not find.
+   * order, which is the one in which they are done: what one of them names, the later ones do not find.
    */
   foresee(
     accounts: readonly Account[],
     works: readonly Foreseen[],
     signal?: AbortSignal,
-  ): Promise<Consequence[][]>;
+  ): Promise<Foresight[]>;
+  /**
+   * What would become of rows that refer to these accounts if somebody deleted the accounts once `works` are
+   * done. Bounded: what would cost much to count comes without a count.
+   */
+  dangers(accounts: readonly Account[], works: readonly Foreseen[], signal?: AbortSignal): Promise<Danger[]>;
 }

@@ -2,7 +2,7 @@
  * The closing document as a value: who decided what, what became of every step, and how sure we are of it. It
  * says nothing that is not in the run, in the receipts or in the proofs.
  */
-import { type Elsewhere, summed } from './consequences.js';
+import { type Elsewhere, sayDanger, summed } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
 import type { Sure } from './effect.js';
 import { evidenceNow, evidenceOf } from './evidence.js';
@@ -85,15 +85,28 @@ export function certificateOf(
     stays: stays(run),
     proofs: run.proofs,
     afterwards: run.afterwards,
-    coverage: coverageOf(run),
+    coverage: certifiedCoverage(run),
+    danger: dangerOf(run),
     notCovered: notCovered(run, receipts),
     times: run.times,
     chain,
   };
 }
 
+/** What deleting an account later would do, by system: as the last look found it, or as the plan expects it. */
+function dangerOf(run: Run) {
+  const seen = run.afterwards?.danger;
+  const all = (run.plan?.systems ?? []).map(({ system, danger }) => ({
+    system,
+    rows: (seen ? own(seen, system) : danger) ?? [],
+  }));
+  return Object.fromEntries(
+    all.flatMap(({ system, rows }) => (rows.length > 0 ? [[system, { says: sayDanger(rows), rows }]] : [])),
+  );
+}
+
 /** What was covered where, and whether the policy asked for it. What stays open is named. */
-function coverageOf(run: Run) {
+function certifiedCoverage(run: Run) {
   const { plan } = run;
   if (!plan) return {};
   const present = plan.accounts.filter(({ accounts }) => accounts.length > 0);

@@ -22,14 +22,24 @@ export interface Consequence extends Omit<Elsewhere, 'count' | 'does'> {
   does: Does | 'refuse';
   /** Null = nobody could count them: `why` says what was in the way. */
   count: number | null;
-  /** True where only some of the items were looked at, so that it may be more. */
+  /** True where it was not followed to the end, or only tried with some of the items: it may be more. */
   more?: true;
   /** What does it, in words: "the foreign key projects_member_fkey (on delete cascade)". */
   why: string;
-  /** `rule`: a foreign key does it. `trigger`: the application's own code does. */
-  by: 'rule' | 'trigger';
+  /**
+   * `rule`: a foreign key does it. `trigger`: the application's own code does. `merge`: the successor has a
+   * row's like already.
+   */
+  by: 'rule' | 'trigger' | 'merge';
   /** Does the catalog allow it? */
   allowed: boolean;
+}
+
+/** What is known beforehand of one piece of work. */
+export interface Foresight {
+  besides: Consequence[];
+  /** Why nobody can say what triggers would do, as half a sentence; null = it is known, or there are none. */
+  unknown: string | null;
 }
 
 /** What the database would do with rows that refer to a person, if somebody deleted that person's row. */
@@ -130,7 +140,7 @@ export function sayDanger(dangers: readonly Danger[]): string | null {
   const said = dangers
     .filter(({ count }) => count !== 0)
     .map(({ table, does, count }) =>
-      DANGER[does](count === null ? `rows of ${table} (not counted)` : `${number(count)} of ${table}`),
+      DANGER[does](count === null ? `rows of ${table}` : `${number(count)} of ${table}`),
     );
   return said.length > 0 ? `Deleting the account later ${said.join(', ')}.` : null;
 }

@@ -3,6 +3,7 @@
  * were shown. An inventory says how many and a fingerprint; keys are compared only where these leave a
  * question open.
  */
+import type { Danger } from './consequences.js';
 import type { Covered } from './coverage.js';
 import type { Account, CategoryInventory, ItemKey } from './model.js';
 import { gaining, type PlanStep } from './plan.js';
@@ -44,6 +45,8 @@ export interface Sight {
   accounts: Account[];
   /** What can hold a person there; absent where it was not asked. */
   coverage?: Covered;
+  /** What deleting the accounts would do as things are now; absent where it was not asked. */
+  danger?: Danger[];
 }
 
 /** What can hold a person, by system. */

@@ -88,6 +88,7 @@ function systemParts(system: SystemView): string[] {
       .flatMap(step => [knownLine(step), ...step.besides.map(words => plain(`↳ ${words}`))]),
     ...(kept.length > 0 ? [`kept: ${kept.map(plain).join(', ')} · observed`] : []),
     plain(coverage),
+    ...(system.danger === null ? [] : [plain(system.danger)]),
   ];
   const heading = `**${plain(title)}**${plain(accountWords(system))}: ${plain(access)}${observedWords(system)}`;
   return [heading, lines.map(line => `- ${line}`).join('\n')];

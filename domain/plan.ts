@@ -5,7 +5,7 @@
 
 import { existing, sayOther } from './accounts.js';
 import type { Assignment } from './assign.js';
-import type { Consequence } from './consequences.js';
+import type { Consequence, Danger } from './consequences.js';
 import { HandoverFailure } from './failure.js';
 import type { Departure, Disposition, Mode, Successor, SystemAccounts } from './model.js';
 import type { Policy } from './policy.js';
@@ -86,6 +86,8 @@ export interface Plan {
     accountExpected: boolean;
     /** How the account is switched off there; `never` where this run does not. */
     switchOff: 'api' | 'by-hand' | 'never';
+    /** What deleting the account would do when all steps are done; absent where it would do nothing. */
+    danger?: Danger[];
   }[];
   steps: PlanStep[];
   policy: Policy;

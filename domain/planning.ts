@@ -6,7 +6,7 @@
  */
 import { existing } from './accounts.js';
 import { type Assignment, assigner } from './assign.js';
-import { allowingLine, type Consequence, mustBeAllowed, sayConsequence } from './consequences.js';
+import { allowingLine, type Danger, type Foresight, mustBeAllowed, sayConsequence } from './consequences.js';
 import { type Covered, uncovered } from './coverage.js';
 import { combined } from './keys.js';
 import type {
@@ -20,6 +20,7 @@ import type {
   Successor,
   SystemAccounts,
 } from './model.js';
+import { own } from './own.js';
 import {
   deactivateId,
   isEffect,
@@ -214,9 +215,10 @@ function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, ord
 
 function deactivation({ system, title, accounts: all }: SystemFacts): PlanStep {
   const accounts = existing(all);
-  const one = accounts.length === 1;
-  const switches = one ? 'switch the account off' : `switch all ${accounts.length} accounts off`;
-  const makesSure = `make sure that the ${one ? 'account stays' : `${accounts.length} accounts stay`} off`;
+  const n = accounts.length;
+  const which = n === 1 ? 'the account' : n === 2 ? 'both accounts' : `all ${n} accounts`;
+  const switches = `switch ${which} off`;
+  const makesSure = `make sure that ${which} ${n === 1 ? 'stays' : 'stay'} off`;
   return {
     id: deactivateId(system),
     system,
@@ -294,11 +296,17 @@ function nobodyTakes(step: PlanStep): Finding {
 }
 
 /** The step with what it does besides, and what of it the catalog must allow first. */
-export function withConsequences(
+export function withForesight(
   step: PlanStep,
-  found: readonly Consequence[],
-): { step: PlanStep; findings: Finding[] } {
-  if (found.length === 0) return { step, findings: [] };
+  foresight: Foresight | undefined,
+): { step: PlanStep; findings: Finding[]; notes: string[] } {
+  const { besides: found, unknown } = foresight ?? { besides: [], unknown: null };
+  const notes = unknown
+    ? [
+        `${step.title} (${step.id}): what triggers would change besides could not be tried (${unknown}). More than is shown here is not done.`,
+      ]
+    : [];
+  if (found.length === 0) return { step, findings: [], notes };
   const refused = found.filter(mustBeAllowed);
   const said = refused.map(sayConsequence).join('; ');
   const unallowed = `: ${said}. Nothing that the catalog does not allow is deleted or changed along with items: if it is meant, cascades: [${refused.map(allowingLine).join(', ')}]; otherwise hand these rows over first. Then send "retry".`;
@@ -310,7 +318,19 @@ export function withConsequences(
       ...(refused.length > 0 ? [finding('effect-elsewhere', step, unallowed)] : []),
       ...(inTheWay.length > 0 ? [finding('effect-refused', step, obstacles)] : []),
     ],
+    notes,
   };
+}
+
+/** The plan's systems, each with what deleting the account there would do. */
+export function withDangers(
+  systems: Plan['systems'],
+  dangers: Readonly<Record<string, Danger[]>>,
+): Plan['systems'] {
+  return systems.map(one => {
+    const danger = own(dangers, one.system);
+    return danger ? { ...one, danger } : one;
+  });
 }
 
 /** Somebody may not take over what they were named for. */

@@ -128,6 +128,13 @@ export function keptIn(look: Sight, plan: Pick<Plan, 'steps'>): Kept[] {
     });
 }
 
+/** Of what is kept, what has lost items. */
+export function lostIn({ plan, looks }: Pick<Evidence, 'plan' | 'looks'>): Kept[] {
+  return looks.flatMap(look =>
+    keptIn(look, plan).filter(({ step }) => look.steps.some(one => one.step === step && one.departed > 0)),
+  );
+}
+
 /**
  * Systems with an account that is on again although this run had switched it off: somebody did that while the
  * run was parked.

@@ -89,8 +89,8 @@ export const overrideRow = z.object({
 });
 const IDENTITIES = 'give ids as texts, per system and identity: {"crm": {"user": "17"}}';
 const oneId = z.string({ error: IDENTITIES }).min(1, IDENTITIES).max(LONGEST_NAME);
-/** Several where they are all this person's. */
-const identity = z.union([oneId, z.array(oneId).min(1, IDENTITIES).max(50)], { error: IDENTITIES });
+/** Several where they are all this person's; an empty list where none is. */
+const identity = z.union([oneId, z.array(oneId).max(50)], { error: IDENTITIES });
 const identities = z.record(text, z.record(text, identity, { error: IDENTITIES }), { error: IDENTITIES });
 const systems = z
   .array(text.min(1, 'name a system'))

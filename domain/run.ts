@@ -1,4 +1,5 @@
 /** One offboarding as a value: everything that `status` shows and every decision is judged against. */
+import type { Danger } from './consequences.js';
 import type { Covered } from './coverage.js';
 import type { Sure } from './effect.js';
 import type {
@@ -93,6 +94,10 @@ export interface Afterwards {
   accountsChanged: string[];
   /** Systems with an account that is on again. */
   onAgain: string[];
+  /** What is kept and has lost items since the plan was made, although nobody here has touched it. */
+  lost?: Kept[];
+  /** What deleting the accounts would do from now on, by system. */
+  danger?: Record<string, Danger[]>;
 }
 
 /**

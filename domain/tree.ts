@@ -52,6 +52,7 @@ export function treeLines(view: View): Piece[][] {
     const below = [
       ...system.doubts.map(doubt => [piece('mark', '!'), piece('words', ` ${doubt}`)]),
       [piece('kept', `  ${system.coverage}`)],
+      ...(system.danger === null ? [] : [[piece('kept', `  ${system.danger}`)]]),
       ...system.steps.flatMap(step => [
         [...stepPieces(step), ...(step.evidence ? [piece('rail', ` · ${step.evidence}`)] : [])],
         ...step.besides.map(words => [piece('mark', '  ↳'), piece('words', ` ${words}`)]),

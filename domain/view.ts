@@ -4,7 +4,7 @@
  * to read a rendered text to know what it says.
  */
 import { accountsIn, sayAccount, sayOther } from './accounts.js';
-import { sayConsequence } from './consequences.js';
+import { type Danger, sayConsequence, sayDanger } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
 import { type Evidence, evidenceNow } from './evidence.js';
 import { isOver } from './lifecycle.js';
@@ -60,6 +60,8 @@ export interface SystemView {
   observed: string | null;
   /** What can hold a person there, and what of it is in no catalog. */
   coverage: string;
+  /** What deleting the account later would do; null = nothing that is known. */
+  danger: string | null;
   steps: StepView[];
 }
 
@@ -108,6 +110,7 @@ export function viewOf(run: Run): View {
       access: accessWords(run, system),
       observed: observedAt(run, system),
       coverage: sayCovered(own(run.coverage ?? {}, system), demandsCoverage(plan!.policy, system)),
+      danger: sayDanger(dangerIn(run, system)),
       steps: shownSteps(run, system).map(step => stepView(run, step)),
     })),
     refused: run.refused.slice(-5).reverse(),
@@ -121,6 +124,13 @@ export function viewOf(run: Run): View {
         }))
       : [],
   };
+}
+
+/** As the last look found it, or before that as the plan expects it. */
+function dangerIn(run: Run, system: string): readonly Danger[] {
+  const now = run.afterwards?.danger;
+  if (now) return own(now, system) ?? [];
+  return run.plan?.systems.find(one => one.system === system)?.danger ?? [];
 }
 
 function waitWords(run: Run): string | null {

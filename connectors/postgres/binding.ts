@@ -12,6 +12,7 @@ import type { Problem } from '../connector.js';
 import type { Catalog, CategorySpec } from './catalog.js';
 import { exclusivesOf } from './collide.js';
 import { foldSql } from './fold.js';
+import { type BoundInside, boundInside, holdsSql, ownerInside } from './inside.js';
 import { type KeyShape, keyShape } from './keys.js';
 import type { Exclusive, LiveColumn, LiveSchema, LiveTable } from './live.js';
 import { aliasOf, type Placeholders, quote, quoteTable } from './names.js';
@@ -58,6 +59,8 @@ export interface BoundCategory {
   alias: string;
   key: KeyShape;
   owner: LiveColumn;
+  /** Where the owner stands inside a column: `owner` is then one of them, as if it stood alone. */
+  inside: BoundInside | null;
   /** What is not cared about when owners are compared, and that as SQL; null where the column's `=` says it. */
   folds: readonly Fold[];
   fold: ((text: string) => string) | null;
@@ -175,7 +178,7 @@ export class Binder {
     const at = (...keys: (string | number)[]): KeyPath => ['categories', name, ...keys];
     const table = this.table(spec.table, at('table'));
     const keyColumns = spec.key.map((column, i) => this.column(table, column, at('key', i)));
-    const owner = this.column(table, spec.owner.column, at('owner', 'column'));
+    const column = this.column(table, spec.owner.column, at('owner', 'column'));
     const rest = {
       label: spec.label === undefined ? null : this.#field(table, spec.label, at('label')),
       firesAt: this.maybe(table, spec.fires_at, at('fires_at')),
@@ -206,8 +209,10 @@ export class Binder {
       }),
     };
     for (const [i, secret] of spec.secret.entries()) this.column(table, secret, at('secret', i));
-    if (this.problems.length > before || !table || !owner) return null;
+    if (this.problems.length > before || !table || !column) return null;
     // No problem was reported: every column above was found.
+    const inside = spec.owner.inside === undefined ? null : boundInside(spec.owner.inside, column);
+    const owner = inside ? ownerInside(inside) : column;
     return {
       name,
       spec,
@@ -216,6 +221,7 @@ export class Binder {
       alias: aliasOf(table.name),
       key: keyShape(keyColumns as LiveColumn[], spec.secret),
       owner,
+      inside,
       ...this.#foldOfOwner(spec, owner),
       ...(rest as Pick<
         BoundCategory,
@@ -225,7 +231,7 @@ export class Binder {
         survives: [LiveColumn, string[]][];
       }),
       exclusive: spec.unique ? exclusivesOf(table, spec.owner.column, spec.unique) : [],
-      image: imageColumns(table, spec.secret),
+      image: inside ? [column] : imageColumns(table, spec.secret),
     };
   }
 
@@ -381,11 +387,16 @@ function imageColumns(table: LiveTable | null, secret: readonly string[]): LiveC
   return [...(table?.columns.values() ?? [])].filter(c => !c.generated && !secret.includes(c.name));
 }
 
-type Owned = Pick<BoundCategory, 'alias' | 'owner' | 'fold'>;
+type Owned = Pick<BoundCategory, 'alias' | 'owner' | 'fold' | 'inside'>;
 
 /** An owner column compared with an expression of its own type, as it stands: the compare-and-set. */
-export const ownedExactlyBy = ({ alias, owner }: Pick<Owned, 'alias' | 'owner'>, value: string): string =>
-  `${alias}.${quote(owner.name)} ${owner.equals} ${value}`;
+export const ownedExactlyBy = (
+  { alias, owner, inside }: Pick<Owned, 'alias' | 'owner' | 'inside'>,
+  value: string,
+): string =>
+  inside
+    ? holdsSql(inside, alias, `ARRAY[(${value})::text]`, null)
+    : `${alias}.${quote(owner.name)} ${owner.equals} ${value}`;
 
 /** Two values of an owner column that are the same to the application. */
 export const sameOwner = ({ owner, fold }: Pick<Owned, 'owner' | 'fold'>, one: string, other: string) =>
@@ -393,11 +404,14 @@ export const sameOwner = ({ owner, fold }: Pick<Owned, 'owner' | 'fold'>, one: s
 
 /** An owner column compared with an expression, as the application compares. */
 export const ownedBy = (category: Owned, value: string): string =>
-  sameOwner(category, `${category.alias}.${quote(category.owner.name)}`, value);
+  category.inside
+    ? holdsSql(category.inside, category.alias, `ARRAY[(${value})::text]`, category.fold)
+    : sameOwner(category, `${category.alias}.${quote(category.owner.name)}`, value);
 
 /** The same for one of several values. One alone is compared as such: PostgreSQL plans that best. */
 export const ownedByAny = (category: Owned, owners: readonly string[], bind: Placeholders): string => {
-  const { alias, owner, fold } = category;
+  const { alias, owner, fold, inside } = category;
+  if (inside) return holdsSql(inside, alias, bind.add(owners, 'text[]'), fold);
   if (owners.length === 1) return ownedBy(category, bind.add(owners[0], owner.type));
   if (!fold) return ownedExactlyBy(category, `ANY (${bind.add(owners, `${owner.type}[]`)})`);
   const wanted = `ARRAY(SELECT ${fold('ho_owner.value')} FROM unnest(${bind.add(owners, 'text[]')}) AS ho_owner(value))`;

@@ -10,6 +10,7 @@
 import { z } from 'zod';
 import { AS_PEOPLE_WRITE, FOLDS, type Fold } from '../../domain/fold.js';
 import { absence, categoryShape, headShape, name, verbShape } from '../catalog/head.js';
+import { stepsOf } from './paths.js';
 
 /** PostgreSQL cuts longer names off in silence, and then two names may become one. Bytes, not characters. */
 const fits = (text: string): boolean => new TextEncoder().encode(text).length <= 63;
@@ -115,6 +116,19 @@ const alongside = z.strictObject({
   secret: z.array(column).default([]),
 });
 
+/** Where owners stand in a column that holds several, or more than them. */
+const inside = z.union([
+  z.literal('array'),
+  z.strictObject({
+    json: z.string().refine(path => stepsOf(path) !== null, 'a path looks like $.assignees[*] or $.owner.id'),
+  }),
+  z.strictObject({
+    text: z
+      .string()
+      .refine(pattern => pattern.split('{id}').length === 2, 'a pattern names the id once, like @user:{id}'),
+  }),
+]);
+
 /**
  * Rows of other tables that may be deleted or changed along with what is named: by rules of foreign keys and
  * by triggers. What is not in here is not done where the schema says that it would be.
@@ -126,7 +140,12 @@ const category = z.strictObject({
   table,
   key: z.array(column).min(1),
   /** `fold`: how values of the column are compared; as the identity's, where it says nothing. */
-  owner: z.strictObject({ column, identity: name.default('user'), fold: fold.optional() }),
+  owner: z.strictObject({
+    column,
+    identity: name.default('user'),
+    fold: fold.optional(),
+    inside: inside.optional(),
+  }),
   /** Which rows count. Rows that stop matching meanwhile are left alone. */
   when: condition.optional(),
   /** Incremented by one with every change. */

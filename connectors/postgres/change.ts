@@ -20,7 +20,7 @@ import type { Witness } from '../connector.js';
 import { parameterOf, sharesOf } from '../keys.js';
 import { applySettings } from './application-settings.js';
 import type { BoundCategory } from './binding.js';
-import { batchHasConsequences, mustStayWithin, type Ours, watch, written } from './elsewhere.js';
+import { batchHasConsequences, mustStayWithin, type Ours, rehearsed, watch, written } from './elsewhere.js';
 import { databaseSays, refusesItem, sqlState } from './failures.js';
 import { parseTexts, type Transaction } from './session.js';
 import {
@@ -74,9 +74,29 @@ export async function change(
   });
 }
 
+/** What a batch would do to rows that nobody named: it is done, seen, and taken back. */
+export async function tryOut(target: Target, work: Batch, signal?: AbortSignal): Promise<Elsewhere[]> {
+  const doing = `trying to change ${work.count} items of ${work.category}`;
+  return target.bound(signal, binding => {
+    const category = binding.category(work.category);
+    const batch = toBatch(target, category, work);
+    const attempt = (change: typeof whole) =>
+      rehearsed(target, { doing, signal }, async tx => {
+        await applySettings(target, tx);
+        const { effect } = await change(tx, category, await asWritten(tx, category, batch));
+        return effect.elsewhere ?? [];
+      });
+    return attempt(whole).catch(error => {
+      const refused = error instanceof HandoverFailure && refusesItem(error.cause);
+      if (!(error instanceof Rewritten || refused)) throw error;
+      return attempt(isolate);
+    });
+  });
+}
+
 /** The batch with its owners as its rows have them; as they are where none of its rows is theirs any more. */
 async function asWritten(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<BoundBatch> {
-  if (!c.fold) return batch;
+  if (!c.fold || c.inside) return batch;
   const spellings = spellingsStatement(c, batch);
   const rows = await tx.query<{ owner: string }>(spellings.text, spellings.values);
   const [first] = rows;
@@ -91,12 +111,20 @@ type Part = Omit<BoundBatch, 'keys' | 'assignment'> & { keys: string[]; assignme
 /** All keys at once; the exceptions, if any, are read afterwards. */
 async function whole(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<Outcome> {
   const tally = new Tally(batch);
-  const only = batch.owners.length === 1;
-  for (const [n, owner] of batch.owners.entries()) {
+  const only = batch.owners.length === 1 && !c.inside;
+  for (const [n, owner] of ownersOf(c, batch).entries()) {
     const theirs = { ...batch, owner };
     tally.add((only && (await plain(tx, c, theirs))) || (await attempt(tx, c, theirs, !only)), n);
   }
   return settleRest(tx, c, batch, tally);
+}
+
+/** Those that need a statement each; inside a column one statement replaces them all. */
+function ownersOf(
+  c: BoundCategory,
+  { owner, owners }: Pick<BoundBatch, 'owner' | 'owners'>,
+): readonly string[] {
+  return c.inside ? [owner] : owners;
 }
 
 /** The fast path: a row count, and the keys only where it is short. Null where the case is not plain. */
@@ -125,7 +153,7 @@ async function bisect(tx: Transaction, c: BoundCategory, part: Part, tally: Tall
   await tx.query('SAVEPOINT part');
   try {
     const answers: Attempted[] = [];
-    for (const owner of part.owners) answers.push(await attempt(tx, c, { ...part, owner }, true));
+    for (const owner of ownersOf(c, part)) answers.push(await attempt(tx, c, { ...part, owner }, true));
     await tx.query('RELEASE SAVEPOINT part');
     for (const [n, answer] of answers.entries()) tally.add(answer, n);
     return;

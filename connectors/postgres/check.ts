@@ -12,6 +12,7 @@ import type { Binder, BoundAlong, BoundCategory, BoundMirror, BoundPeople } from
 import type { CategorySpec } from './catalog.js';
 import { checkCondition } from './conditions.js';
 import { toFailure } from './failures.js';
+import type { BoundInside } from './inside.js';
 import type { LiveColumn, LiveTable } from './live.js';
 import { aliasOf, quote, quoteTable, successorBeside } from './names.js';
 import { conditionsOf, switchesOf } from './rules.js';
@@ -148,10 +149,17 @@ function checkKey(binder: Binder, c: BoundCategory, at: (...keys: (string | numb
 function checkOwner(binder: Binder, c: BoundCategory, at: (...keys: (string | number)[]) => KeyPath): void {
   const { spec, owner } = c;
   const column = `${spec.table}.${spec.owner.column}`;
+  if (c.inside && !holdsOwners(c.inside)) {
+    binder.report(
+      at('owner', 'inside'),
+      `${column} is of type ${owner.shownType}, which ${NEEDED[c.inside.kind]}`,
+    );
+    return;
+  }
   if (!owner.scalar) {
     binder.report(
       at('owner', 'column'),
-      `${column} is of type ${owner.shownType}; an owner is one id: a number, a text, a uuid or the like`,
+      `${column} is of type ${owner.shownType}; an owner is one id: a number, a text, a uuid or the like; owners in a list or document are named with inside`,
     );
     return;
   }
@@ -164,6 +172,7 @@ function checkOwner(binder: Binder, c: BoundCategory, at: (...keys: (string | nu
       `${column} is of type ${owner.shownType}, but the identity ${spec.owner.identity} is of type ${identity.shownType}: it must be another identity`,
     );
   }
+  if (c.inside) return;
   if (spec.unassigned && owner.notNull)
     binder.report(at('unassigned'), `${column} is NOT NULL: items cannot be left without an owner`);
   if (spec.do === 'clear' && !spec.set && owner.notNull)
@@ -264,6 +273,20 @@ async function checkSettings(target: Target, binder: Binder, signal?: AbortSigna
     binder.report(['settings'], error.message);
   }
 }
+
+function holdsOwners({ kind, column }: BoundInside): boolean {
+  if (kind === 'array') return column.type.endsWith('[]');
+  return kind === 'json'
+    ? ['json', 'jsonb'].includes(column.type)
+    : column.kind === 'text' || isDocument(column);
+}
+
+const isDocument = ({ type }: LiveColumn): boolean => ['json', 'jsonb', 'xml', 'hstore'].includes(type);
+const NEEDED = {
+  array: 'is no array: an array such as bigint[] is needed',
+  json: 'is no document: json or jsonb is needed',
+  text: 'is no text',
+};
 
 async function checkConditions(target: Target, tx: Transaction, binder: Binder): Promise<void> {
   for (const { path, condition, table, successor, scalar, beside: other } of conditionsOf(target.catalog)) {

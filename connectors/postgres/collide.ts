@@ -3,9 +3,14 @@
  * A row is compared as it would be with its new owner; only rows that the index covers, before and after,
  * collide at all. What else the row says, or would say, makes no difference.
  */
-import type { BoundCategory } from './binding.js';
 import type { Exclusive, LiveColumn, LiveTable } from './live.js';
 import { quote, quoteTable } from './names.js';
+
+/** A table, and which of its indexes are meant. */
+interface Exclusively {
+  table: LiveTable;
+  exclusive: readonly Exclusive[];
+}
 
 /** What a row has, or would have, in a column: SQL. */
 type Row = (column: LiveColumn) => string;
@@ -23,7 +28,7 @@ export function exclusivesOf(table: LiveTable, owner: string, named: readonly st
 }
 
 /** Is there a row in the table that this one would collide with? */
-export function collides(c: Pick<BoundCategory, 'table' | 'exclusive'>, row: Row): string {
+export function collides(c: Exclusively, row: Row): string {
   if (c.exclusive.length === 0) return 'false';
   return `(${c.exclusive
     .map(one => {
@@ -62,7 +67,7 @@ function columnsIn(table: LiveTable, expression: string): LiveColumn[] {
 }
 
 /** What a row would have in the parts of the indexes, as columns for RETURNING: by them its like is found. */
-export function partColumns(c: Pick<BoundCategory, 'table' | 'exclusive'>, row: Row): string {
+export function partColumns(c: Exclusively, row: Row): string {
   return c.exclusive
     .flatMap(({ parts, where }, i) => [
       `, ${where === null ? 'true' : `(${evaluated(c.table, where, row)}) IS TRUE`} AS ho_in${i}`,
@@ -72,11 +77,7 @@ export function partColumns(c: Pick<BoundCategory, 'table' | 'exclusive'>, row: 
 }
 
 /** Is the row `held` what the row with these parts (`partColumns`) collided with? */
-export function collidedWith(
-  c: Pick<BoundCategory, 'table' | 'exclusive'>,
-  held: string,
-  parts: string,
-): string {
+export function collidedWith(c: Exclusively, held: string, parts: string): string {
   const row: Row = column => `${held}.${quote(column.name)}`;
   return c.exclusive
     .map((one, i) => {

@@ -79,9 +79,10 @@ export function createPostgresConnector(
       ineligible(target, accounts, category, taker, keys, signal),
     check: signal => check(target, signal),
     misfits: signal => remembered.misfits(signal),
-    doubts: signal => doubts(target, signal),
+    doubts: async signal => [...(await doubts(target, signal)), ...(await consequences.doubts(signal))],
     coverage: (signal, withinMs) => coverage.read(signal, withinMs),
     foresee: (accounts, works, signal) => consequences.foresee(accounts, works, signal),
+    dangers: (accounts, works, signal) => consequences.dangers(accounts, works, signal),
     apply: (work, witness, signal) =>
       work.kind === 'batch' ? change(target, work, witness, signal) : flip(target, work, witness, signal),
     fateOf: (work, intent, signal) => fateOf(target, work, intent, signal),

@@ -20,6 +20,7 @@ import type { BoundCategory } from './binding.js';
 import type { Catalog } from './catalog.js';
 import type { LiveTable } from './live.js';
 import type { Transaction } from './session.js';
+import type { Target } from './target.js';
 
 /** Can a change of these columns, or the end of rows, do anything but what it says? */
 export function hasConsequences(table: LiveTable, deletes: boolean, columns: readonly string[]): boolean {
@@ -153,4 +154,27 @@ export function mustStayWithin(
         `${system}: ${subject} would have done more than was approved (${sayElsewhere(one)}; up to ${most} may be without asking), so nothing was changed. Send "amend" to have a new plan made.`,
       );
   }
+}
+
+/** Nobody waits for what is only tried: others' work goes first. */
+const TRY = `SELECT pg_catalog.set_config('lock_timeout', '500ms', true), pg_catalog.set_config('statement_timeout', '10s', true)`;
+
+/** Does something and takes it back, whatever comes of it; what it says is all that stays. */
+export async function rehearsed<T>(
+  target: Pick<Target, 'session'>,
+  options: { doing: string; signal: AbortSignal | undefined },
+  work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
+  let said: { value: T } | undefined;
+  const takenBack = new Error('what was tried is taken back');
+  try {
+    await target.session.transaction({ mode: 'write', ...options }, async tx => {
+      await tx.query(TRY);
+      said = { value: await work(tx) };
+      throw takenBack;
+    });
+  } catch (error) {
+    if (error !== takenBack) throw error;
+  }
+  return said!.value;
 }

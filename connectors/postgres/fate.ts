@@ -8,7 +8,7 @@ import { valuesOf } from '../../domain/accounts.js';
 import type { AccessChange, Batch, Fate, Intended, Work } from '../../domain/effect.js';
 import { parameterOf } from '../keys.js';
 import { keyOf } from './accounts.js';
-import { andWhen, type BoundCategory, ownedByAny, sameOwner } from './binding.js';
+import { andWhen, type BoundCategory, ownedBy, ownedByAny, sameOwner } from './binding.js';
 import { sqlState } from './failures.js';
 import { isFrom, originOf } from './mark.js';
 import { Placeholders, quote } from './names.js';
@@ -119,7 +119,11 @@ function count(
   // What leaves the owner as it was takes the row out of the category.
   const still = work.do === 'transfer' ? '' : andWhen(c.spec.when);
   const taker = `(${takers})[${shares ? 'ho_batch.ho_i + 1' : '1'}]`;
-  const text = `SELECT (count(*) FILTER (WHERE ${sameOwner(c, own, taker)} OR (${own} IS NULL AND ${taker} IS NULL)))::integer AS done,
+  // Inside a column the leaver is gone, and the successor is there if there is one.
+  const done = c.inside
+    ? `(${ownedByAny(c, owners, bind)}) IS NOT TRUE AND (${taker} IS NULL OR ${ownedBy(c, taker)})`
+    : `${sameOwner(c, own, taker)} OR (${own} IS NULL AND ${taker} IS NULL)`;
+  const text = `SELECT (count(*) FILTER (WHERE ${done}))::integer AS done,
        (count(*) FILTER (WHERE ${ownedByAny(c, owners, bind)}${still}))::integer AS still
   FROM ${c.key.rows(keys, 'ho_batch', shares)}
   JOIN ${c.from} ON ${c.key.joins(c.alias, 'ho_batch')}

@@ -36,8 +36,10 @@ export interface Relation {
   partitioned: boolean;
   /** The table that it is a part of, and whether that is as a partition; children of several parents have all. */
   parents: { table: string; asPartition: boolean }[];
-  /** Columns that say in which partition a row lies. */
-  partitionKey: string[];
+  /** By the database's own statistics; negative where nobody has counted yet. */
+  rows: number;
+  /** Columns that come first in an index. */
+  indexed: string[];
 }
 
 export class Links {
@@ -131,15 +133,10 @@ SELECT pg_catalog.current_setting('server_version_num') AS version,
             'oid', rel.oid::text, 'name', rel.name, 'partitioned', rel.relkind = 'p',
             'parents', (SELECT coalesce(json_agg(json_build_object('table', up.name, 'asPartition', c.relispartition)), '[]')
                           FROM pg_catalog.pg_inherits i JOIN rel AS up ON up.oid = i.inhparent WHERE i.inhrelid = rel.oid),
-            'partitionKey', (SELECT coalesce(json_agg(DISTINCT a.attname), '[]')
-                               FROM pg_catalog.pg_partitioned_table p
-                               JOIN pg_catalog.pg_attribute a ON a.attrelid = rel.oid AND a.attnum > 0
-                              WHERE p.partrelid = rel.oid
-                                AND (a.attnum = ANY (p.partattrs::int2[])
-                                     OR EXISTS (SELECT FROM pg_catalog.pg_depend d
-                                                 WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = rel.oid
-                                                   AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = rel.oid
-                                                   AND d.refobjsubid = a.attnum AND d.deptype = 'i'))))), '[]')
+            'rows', c.reltuples::float8,
+            'indexed', (SELECT coalesce(json_agg(DISTINCT a.attname), '[]') FROM pg_catalog.pg_index i
+                          JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+                         WHERE i.indrelid = rel.oid AND i.indisvalid AND i.indpred IS NULL))), '[]')
      FROM rel JOIN pg_catalog.pg_class c ON c.oid = rel.oid) AS relations,
   (SELECT coalesce(json_agg(json_build_object(
             'name', k.conname, 'from', f.name, 'to', t.name, 'onDelete', k.confdeltype, 'onUpdate', k.confupdtype,

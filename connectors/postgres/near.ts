@@ -6,6 +6,7 @@ import { valuesOf } from '../../domain/accounts.js';
 import { FOLDS, type Fold, folded, isBlank, sayDifference } from '../../domain/fold.js';
 import type { Account, Other } from '../../domain/model.js';
 import { andWhen, type BoundCategory, ownedByAny, ownedExactlyBy } from './binding.js';
+import { eachOwner } from './inside.js';
 import { Placeholders, quote } from './names.js';
 import type { Transaction } from './session.js';
 import type { BoundCatalog } from './target.js';
@@ -73,6 +74,12 @@ export async function nearOwners(
  */
 export function ownersOf(c: BoundCategory): string {
   const own = `${c.alias}.${quote(c.owner.name)}`;
+  if (c.inside) {
+    const each = eachOwner(c.inside, c.alias);
+    return each
+      ? `SELECT DISTINCT ho_each.owner COLLATE "C" FROM ${c.from} CROSS JOIN ${each} WHERE ho_each.owner IS NOT NULL`
+      : 'SELECT NULL::text WHERE false';
+  }
   if (!c.table.leads.includes(c.owner.name))
     return `SELECT DISTINCT ${own}::text COLLATE "C" FROM ${c.from} WHERE ${own} IS NOT NULL`;
   const greater = c.owner.equals.replace(/=(\)?)$/, '>$1');

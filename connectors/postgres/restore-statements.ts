@@ -146,6 +146,8 @@ class Lot {
 
   /** Columns that an overwriting change sets, as it sets them. */
   get columns(): SetColumn[] {
+    // What a list became, only the database knew.
+    if (this.c.inside) return [{ column: this.c.inside.column, value: '$now' }];
     return this.c.set ?? [{ column: this.c.owner, value: '$null' }];
   }
 

@@ -97,8 +97,9 @@ function returnsOf(
   for (const [n, key] of listOf(work.keys).entries()) {
     if (excepted.has(key)) continue;
     const image = images.get(key);
-    const how =
-      work.do === 'transfer'
+    const how = c.inside
+      ? 'overwritten'
+      : work.do === 'transfer'
         ? image
           ? 'deleted'
           : 'moved'

@@ -57,6 +57,7 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
   });
   onlyFor(spec, ['transfer', 'clear'], report, at, { mirrors: spec.mirrors.length > 0 || undefined });
   links(spec, report, at);
+  if (spec.owner.inside !== undefined) inside(spec, report, at);
   onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { set: spec.set });
   if (spec.successor_must_says && !spec.successor_must)
     report(at('successor_must_says'), 'it explains successor_must, which is missing');
@@ -73,6 +74,22 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
       report(at('survives', column), `${column} says which rows are merged: it is the same in both`);
   reserved(spec, report, at);
   secrets(spec, report, at);
+}
+
+/** Owners inside a column: the row stays whatever becomes of them, and a text is never written. */
+function inside(spec: CategorySpec, report: Report, at: (...keys: Path) => Path): void {
+  const isText = typeof spec.owner.inside === 'object' && 'text' in spec.owner.inside;
+  const can = isText ? ['acknowledge', 'keep'] : ['transfer', 'clear', 'acknowledge', 'keep'];
+  if (!can.includes(spec.do))
+    report(
+      at('do'),
+      `${spec.do} was given; with owners inside ${isText ? 'a text' : 'a column'} allowed are ${can.join(', ')}`,
+    );
+  const given = { unique: spec.unique, set: spec.set, mirrors: spec.mirrors.length > 0 || undefined };
+  for (const [key, value] of Object.entries(given))
+    if (value !== undefined) report(at(key), `${key} has no meaning where the owner stands inside a column`);
+  if (spec.key.includes(spec.owner.column))
+    report(at('owner', 'inside'), `${spec.owner.column} is part of the key, which a change would alter`);
 }
 
 /** Rows of other tables that go with a row, or name its owner once more. */

@@ -52,7 +52,7 @@ export interface Spread {
   /** Counts per entry of `reached`, in its order, as `n` and `count`; null where nothing is reached. */
   statement: string | null;
   /** Tables of which rows are deleted or changed, the origin included. */
-  touched: { table: string; on: 'delete' | 'update' }[];
+  touched: { table: string; on: 'delete' | 'update' | 'insert' }[];
 }
 
 export function spreadOf(links: Links, origin: Origin, named: Named = () => null): Spread {

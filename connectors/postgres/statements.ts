@@ -20,6 +20,7 @@ import {
 import {
   andWhen,
   type BoundCategory,
+  ownedBy,
   ownedByAny,
   ownedExactlyBy,
   type SetColumn,
@@ -27,6 +28,7 @@ import {
 } from './binding.js';
 import { collides, partColumns } from './collide.js';
 import { imageOf, setColumnSql, wroteOf } from './columns.js';
+import { type BoundInside, replacedSql } from './inside.js';
 import type { LiveColumn } from './live.js';
 import { Placeholders, quote, successorBeside } from './names.js';
 import { survivedSql, survivePart, survivingColumns } from './survive.js';
@@ -69,9 +71,14 @@ export interface Statement {
 /** `needKeys`: the keys are wanted even when all of them changed. */
 export function changeStatement(c: BoundCategory, batch: BoundBatch, needKeys: boolean): Statement {
   const parts = new Parts(c, batch);
-  const overwrites = batch.do === 'clear' || (batch.do !== 'transfer' && c.set !== null);
-  const work =
-    batch.do === 'transfer' ? transfer(c, batch, parts) : overwrites ? overwrite(c, parts) : remove(c, parts);
+  const overwrites = c.inside !== null || batch.do === 'clear' || (batch.do !== 'transfer' && c.set !== null);
+  const work = c.inside
+    ? replace(c, c.inside, batch, parts)
+    : batch.do === 'transfer'
+      ? transfer(c, batch, parts)
+      : overwrites
+        ? overwrite(c, parts)
+        : remove(c, parts);
   const several = batch.assignment !== null;
   const deletes = batch.do === 'transfer' ? c.unique !== null : !overwrites;
   const merges = batch.do === 'transfer' && c.unique !== null;
@@ -100,6 +107,7 @@ export function plainStatement(c: BoundCategory, batch: BoundBatch): Statement |
   if (
     batch.do !== 'transfer' ||
     batch.assignment !== null ||
+    c.inside ||
     c.unique ||
     c.mirrors.length > 0 ||
     c.table.hasTriggers
@@ -186,6 +194,33 @@ function overwrite(c: BoundCategory, parts: Parts): string {
        RETURNING ho_before.ho_key, 0 AS ho_i, false AS ho_merged, ho_before.ho_row, ${wroteOf(alias, assignments)} AS ho_wrote${linkColumns(c)})${mirrors(c, parts, 'NULL', false)}`;
 }
 
+/** Owners inside a column: the column as it was is kept beside what was written, for an undo. */
+function replace(c: BoundCategory, inside: BoundInside, batch: BoundBatch, parts: Parts): string {
+  const { alias } = c;
+  const moves = batch.do === 'transfer';
+  const several = moves && batch.assignment !== null;
+  const one = (): string => parts.bind.add(batch.takers[0] ?? null, c.owner.type);
+  const taker = several ? `(${parts.takers})[ho_batch.ho_i + 1]` : moves ? one() : 'NULL';
+  const owners = parts.bind.add(batch.owners, 'text[]');
+  const replaced = replacedSql(inside, alias, { owners, taker: `(${taker})::text`, fold: c.fold });
+  const lists = parts.from(moves ? taker : null);
+  const columns = c.key.columns.map((k, i) => `${alias}.${quote(k.name)} AS ho_k${i + 1}`).join(', ');
+  const held = `(${taker}) IS NOT NULL AND ${ownedBy(c, taker)}`;
+  const column = { alias, image: [inside.column] };
+  return `WITH ho_before AS (
+       SELECT ${c.key.element(alias)} AS ho_key, ${columns}, ${parts.index} AS ho_i, ${held} AS ho_merged,
+              ${imageOf(column)} AS ho_row, ${replaced} AS ho_new
+         FROM ${c.from}${lists ? ` CROSS JOIN ${lists}` : ''}
+        WHERE ${parts.where()}
+          FOR UPDATE OF ${alias}),
+     ho_changed AS (
+       UPDATE ${c.from}
+          SET ${[`${quote(inside.column.name)} = ho_before.ho_new`, ...parts.bookkeeping()].join(', ')}
+         FROM ho_before
+        WHERE ${c.key.joins(alias, 'ho_before')}
+       RETURNING ho_before.ho_key, ho_before.ho_i, ho_before.ho_merged, ho_before.ho_row, ${imageOf(column)} AS ho_wrote)`;
+}
+
 function remove(c: BoundCategory, parts: Parts): string {
   const lists = parts.from(null);
   return `WITH ho_changed AS (
@@ -248,8 +283,9 @@ export function verifyStatement(c: BoundCategory, batch: BoundBatch, changed: st
       ? parts.bind.add(batch.takers[0] ?? null, c.owner.type)
       : `(${parts.takers})[ho_batch.ho_i + 1]`;
   // A row removed for good, or merged into one of the successor's, is right when it is not there.
-  const wrong =
-    batch.do === 'transfer'
+  const wrong = c.inside
+    ? `(${ownedByAny(c, batch.owners, parts.bind)}${batch.do === 'transfer' ? ` OR ${misses(c, taker())}` : ''})`
+    : batch.do === 'transfer'
       ? differs(c, own, taker())
       : batch.do === 'clear' && !c.set
         ? `${own} IS NOT NULL`
@@ -264,6 +300,10 @@ export function verifyStatement(c: BoundCategory, batch: BoundBatch, changed: st
     values: parts.bind.values,
   };
 }
+
+/** A taker who does not stand in the column. */
+const misses = (c: BoundCategory, taker: string): string =>
+  `(${taker} IS NOT NULL AND (${ownedBy(c, taker)}) IS NOT TRUE)`;
 
 /** Compared as the column's type and the application compare: a trigger may write the same owner its own way. */
 const differs = (c: BoundCategory, own: string, taker: string): string =>
@@ -376,7 +416,13 @@ class Parts {
       ...(this.needsRows ? [c.key.joins(c.alias, 'ho_batch')] : []),
     ];
     const must = this.successorMust();
-    return `${among.join(' AND ')} AND (${ownedExactlyBy(this.c, this.owner)})${c.key.secret ? '' : ' IS TRUE'}${andWhen(c.spec.when)}${must ? ` AND (${must})` : ''}`;
+    return `${among.join(' AND ')} AND (${this.ours()})${c.key.secret ? '' : ' IS TRUE'}${andWhen(c.spec.when)}${must ? ` AND (${must})` : ''}`;
+  }
+
+  /** Inside a column any of the leaver's values is replaced at once. */
+  ours(): string {
+    const { c } = this;
+    return c.inside ? ownedByAny(c, this.batch.owners, this.bind) : ownedExactlyBy(c, this.owner);
   }
 
   /** The successor's condition where it applies to at least one taker of this batch, else null. */

@@ -4,6 +4,7 @@
  * an effect with nothing changed.
  */
 
+import type { Elsewhere } from '../../domain/consequences.js';
 import {
   type AccessChange,
   type AccessVerb,
@@ -19,6 +20,7 @@ import { applySettings } from './application-settings.js';
 import { andWhen, type BoundPeople, type SetColumn } from './binding.js';
 import type { SwitchSpec } from './catalog.js';
 import { imageOf, setColumnSql, wroteOf } from './columns.js';
+import { hasConsequences, mustStayWithin, type Ours, rehearsed, watch } from './elsewhere.js';
 import { inventory } from './inventory.js';
 import { Placeholders, quote } from './names.js';
 import { pages } from './pages.js';
@@ -43,40 +45,126 @@ export async function flip(
   if (user === undefined) {
     throw new HandoverFailure('rejected', `${target.system}: there is no account to ${verb}`);
   }
-  return target.bound(signal, async binding => {
-    const people = binding.people();
-    return target.session.transaction({ mode: 'write', doing: DOING[verb], signal }, async tx => {
-      await applySettings(target, tx);
-      const cutsAccess = verb === 'deactivate' || verb === 'block';
-      await lockRows(target, tx, people, user, cutsAccess);
-      if (cutsAccess) await mustBeAllowed(target, tx, people, account);
-      const before: unknown[] = [];
-      const off = await isSo(target, tx, people, account, spec);
-      const kept = spec.restore ? (work.undoes ?? []) : [];
-      if (!off && spec.restore && kept.length === 0) mustSaySomething(target, verb, spec);
-      const changed = off
-        ? 0
-        : kept.length > 0
-          ? await giveBack(target, tx, binding, people, account, verb, kept)
-          : await setColumns(target, tx, binding, people, account, verb, spec, before);
-      await changeRows(
-        target,
-        tx,
-        binding,
-        account,
-        verb,
-        off ? { ...spec, also_set: [], also_insert: [] } : spec,
-        before,
+  return target.bound(signal, async binding =>
+    target.session.transaction({ mode: 'write', doing: DOING[verb], signal }, async tx => {
+      const { changed, before, elsewhere } = await switchOne(target, tx, binding, work, spec, user);
+      mustStayWithin(
+        // A block cannot wait for a plan: what triggers change along with it is told.
+        verb === 'deactivate' ? elsewhere : elsewhere.filter(one => one.does === 'delete'),
+        {
+          system: target.system,
+          subject: DOING[verb],
+          cascades: spec.cascades,
+          bounds: work.besides,
+        },
       );
-      if (people.table.hasDeferred) await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
-      await mustVerify(target, tx, people, user, verb, spec);
       if (witness.prove) await witness.prove(insideOf(await target.within(tx)));
-      const effect: Effect = { changed, merged: 0, perTaker: [], exceptions: [] };
+      const effect: Effect = {
+        changed,
+        merged: 0,
+        perTaker: [],
+        exceptions: [],
+        ...(elsewhere.length > 0 && { elsewhere }),
+      };
       await tx.flush();
       const intent = { mark: tx.mark, took: 1, owners: NO_OWNERS, before, effect };
       await witness.intend(intent);
       return { ...intent, sure: 'asked' as const };
-    });
+    }),
+  );
+}
+
+/** What switching an account off would do to rows that nobody named: it is done, seen, and taken back. */
+export async function tryOff(target: Target, account: Account, signal?: AbortSignal): Promise<Elsewhere[]> {
+  const verb = 'deactivate';
+  const spec = target.catalog[verb];
+  const user = keyOf(account);
+  if (spec?.by !== 'system' || user === undefined) return [];
+  const work: AccessChange = { kind: 'access', verb, account };
+  const doing = 'trying to switch an account off';
+  return target.bound(signal, binding =>
+    rehearsed(target, { doing, signal }, async tx => {
+      const { elsewhere } = await switchOne(target, tx, binding, work, spec, user);
+      return elsewhere;
+    }),
+  );
+}
+
+interface Switched {
+  changed: number;
+  before: unknown[];
+  elsewhere: Elsewhere[];
+}
+
+/** All that is changed, and what it did besides, up to what `verify` says. */
+async function switchOne(
+  target: Target,
+  tx: Transaction,
+  binding: BoundCatalog,
+  { verb, account, undoes }: AccessChange,
+  spec: SwitchSpec,
+  user: string,
+): Promise<Switched> {
+  const people = binding.people();
+  await applySettings(target, tx);
+  const cutsAccess = verb === 'deactivate' || verb === 'block';
+  await lockRows(target, tx, people, user, cutsAccess);
+  if (cutsAccess) await mustBeAllowed(target, tx, people, account);
+  const before: unknown[] = [];
+  const since = cutsAccess && switchHasConsequences(binding, people, spec) ? await watch(tx) : null;
+  const off = await isSo(target, tx, people, account, spec);
+  const kept = spec.restore ? (undoes ?? []) : [];
+  if (!off && spec.restore && kept.length === 0) mustSaySomething(target, verb, spec);
+  const changed = off
+    ? 0
+    : kept.length > 0
+      ? await giveBack(target, tx, binding, people, account, verb, kept)
+      : await setColumns(target, tx, binding, people, account, verb, spec, before);
+  await changeRows(
+    target,
+    tx,
+    binding,
+    account,
+    verb,
+    off ? { ...spec, also_set: [], also_insert: [] } : spec,
+    before,
+  );
+  if (since !== null || people.table.hasDeferred) await tx.query('SET CONSTRAINTS ALL IMMEDIATE');
+  await mustVerify(target, tx, people, user, verb, spec);
+  const elsewhere = since ? await since(oursOf(binding, before)) : [];
+  return { changed, before, elsewhere };
+}
+
+/** Can it do anything but what it names? */
+function switchHasConsequences({ binder }: BoundCatalog, people: BoundPeople, spec: SwitchSpec): boolean {
+  const beside = [
+    ...spec.also_set.map(one => [one.table, false, Object.keys(one.set)] as const),
+    ...spec.also_insert.map(one => [one.table, false, []] as const),
+    ...spec.also_delete.map(one => [one.table, true, []] as const),
+  ];
+  return (
+    hasConsequences(people.table, false, Object.keys(spec.set)) ||
+    beside.some(([name, deletes, columns]) => {
+      const found = binder.schema.tables.get(name);
+      return found !== undefined && hasConsequences(found, deletes, columns);
+    })
+  );
+}
+
+/** The rows that the switch named, by what is kept of them. */
+function oursOf({ binder }: BoundCatalog, before: readonly unknown[]): Ours[] {
+  return before.flatMap((image): Ours[] => {
+    const { table: name, deleted } = image as AccountImage;
+    const table = binder.schema.tables.get(name);
+    if (!table) return [];
+    const also = isRowImage(image) ? image.also : deleted === undefined ? 'set' : null;
+    return [
+      {
+        table,
+        deleted: also === 'delete' ? 1 : (deleted ?? 0),
+        changed: also === 'set' ? 1 : 0,
+      },
+    ];
   });
 }
 

@@ -326,9 +326,9 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
     'Cannot read the request: "identities.crm.user" cannot be "": give ids as texts, per system and identity: {"crm": {"user": "17"}}.',
   ],
   [
-    'an identity that is an empty list',
-    { ...ok, identities: { crm: { user: [] } } },
-    'Cannot read the request: "identities.crm.user" cannot be []: give ids as texts, per system and identity: {"crm": {"user": "17"}}.',
+    'an identity that is a list with nothing in it',
+    { ...ok, identities: { crm: { user: [''] } } },
+    'Cannot read the request: "identities.crm.user.0" cannot be "": give ids as texts, per system and identity: {"crm": {"user": "17"}}.',
   ],
   [
     'an override of an item that nothing can be called',

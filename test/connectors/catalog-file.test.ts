@@ -58,7 +58,9 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'an unknown key in an owner',
     '      column: owner_id',
     '      column: owner_id\n      colum: owner_id',
-    ['crm.yaml:20:7 categories.tasks.owner.colum: unknown key colum; known here are column, identity, fold'],
+    [
+      'crm.yaml:20:7 categories.tasks.owner.colum: unknown key colum; known here are column, identity, fold, inside',
+    ],
   ],
   [
     'an unknown key that is near to nothing',
@@ -284,6 +286,36 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     [
       'crm.yaml:5:13 settings.search_path: the name "search_path" cannot be used; allowed are settings of the application, like app.user',
     ],
+  ],
+  [
+    'a path that cannot be read',
+    '      column: owner_id',
+    '      column: owner_id\n      inside: { json: team.id }',
+    [
+      'crm.yaml:20:17 categories.tasks.owner.inside.json: "team.id" was given; a path looks like $.assignees[*] or $.owner.id',
+    ],
+  ],
+  [
+    'a pattern without the id',
+    '      column: owner_id',
+    '      column: owner_id\n      inside: { text: "@user" }',
+    [
+      'crm.yaml:20:17 categories.tasks.owner.inside.text: "@user" was given; a pattern names the id once, like @user:{id}',
+    ],
+  ],
+  [
+    'a text that would be written',
+    '      column: owner_id',
+    '      column: owner_id\n      inside: { text: "@{id}" }',
+    [
+      'crm.yaml:15:5 categories.tasks.do: transfer was given; with owners inside a text allowed are acknowledge, keep',
+    ],
+  ],
+  [
+    'an owner inside a list, and a unique index',
+    '      column: owner_id',
+    '      column: owner_id\n      inside: array\n    unique: [id]',
+    ['crm.yaml:21:5 categories.tasks.unique: unique has no meaning where the owner stands inside a column'],
   ],
   [
     'a switch that changes nothing',

@@ -104,6 +104,11 @@ describe('a catalog that does not fit the live database is told so, with file, l
       'public.tasks.owner_id is of type bigint, but the identity login is of type text: it must be another identity',
     ],
     [
+      'owners in a list that is none',
+      () => YAML.replace('column: owner_id', 'column: owner_id, inside: array'),
+      'categories.tasks.owner.inside: public.tasks.owner_id is of type bigint, which is no array: an array such as bigint[] is needed',
+    ],
+    [
       'unassigned where the owner is NOT NULL',
       () => withTask('unassigned: true'),
       'categories.tasks.unassigned: public.tasks.owner_id is NOT NULL: items cannot be left without an owner',

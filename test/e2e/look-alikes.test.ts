@@ -45,6 +45,21 @@ test('an e-mail that several people have identifies nobody: it is asked whose ac
   expect(await held('cards')).toEqual({ 17: 4 });
 });
 
+test('that nobody there is theirs can be said, as the question offers: the account is left out by name', async () => {
+  await it.staff(`update employees set mail = 'none@corp.example' where no in (:zoe, :kim)`);
+  await it.board(
+    `update members set mail = 'none@corp.example' where id = 17; delete from members where id = 19`,
+  );
+  expect((await it.ask()).findings[0]!.message).toContain('[] where none is');
+  await it.say('amend', 'ola', { identities: { board: { user: [] }, staff: { mail: [] } } });
+  const planned = await it.until(({ state }) => state === 'awaiting-approval');
+  expect(tree(planned).join('\n')).toMatch(
+    /left out: Zoe \(17\): its e-mail is one that other people have too/,
+  );
+  expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+  expect([await held('cards'), await active(17)]).toEqual([{ 17: 4 }, true]);
+});
+
 test('somebody without an e-mail is found by login, and is in the directory by their entry', async () => {
   await it.staff('update employees set mail = null where no = :zoe');
   await it.board(`update members set mail = null, nick = 'ZOE' where id = 17`);
@@ -202,6 +217,30 @@ test('what was found to be another while steps run parks, and a new plan takes i
     { 'ben@corp.example': 1 },
   ]);
   expect([await active(17), await active(72)]).toEqual([false, false]);
+});
+
+test('what was found to be another between two batches stops the next one', async () => {
+  // The cards take so long that what was known of Zoe when they began is no longer good enough for the pins.
+  await it.board(`insert into pins values (1, 'zoe@corp.example');
+    create function slowly() returns trigger language plpgsql as $$ begin perform pg_sleep(6); return null; end $$;
+    create trigger slowly before update on cards for each statement execute function slowly()`);
+  await it.ask();
+  const rests = it.agree();
+  for (let asleep = false; !asleep; ) {
+    const waits = await it.board(`select from pg_stat_activity where wait_event = 'PgSleep'`);
+    asleep = waits.length > 0;
+    await new Promise(done => setTimeout(done, 50));
+  }
+  await it.board(`update members set mail = 'kim@corp.example', name = 'Kim' where id = 17;
+    delete from members where id = 19`);
+  const parked = await rests;
+  await it.board('drop trigger slowly on cards; drop function slowly');
+  expect(parked).toMatchObject({ state: 'needs-attention', access: { board: 'open' } });
+  expect(parked.steps['board/pins']).toMatchObject({
+    state: 'failed',
+    message: expect.stringMatching(/Send "amend" to have a new plan made/),
+  });
+  expect(await held('pins')).toEqual({ 'zoe@corp.example': 1 });
 });
 
 test('an account that another person’s run would switch off is named as theirs, and approved as that or not at all', async () => {

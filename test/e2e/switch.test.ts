@@ -3,7 +3,7 @@
  * and what lands while accounts are switched off one after the other is found by the last look.
  */
 import { expect, test } from 'vitest';
-import { handOver } from '../small-world/drive.js';
+import { handOver, must } from '../small-world/drive.js';
 import { byOthers, newTicket, trap } from '../small-world/mischief.js';
 import { useSmallWorld } from '../small-world/world.js';
 
@@ -61,10 +61,20 @@ test('what lands where the leaver is off already, before the last account is, is
   expect(status.afterwards).toMatchObject(afterwards);
   expect(status.sentence).not.toContain('nothing is left');
   expect(status.sentence).toContain('Came while accounts were switched off: 1 in desk/tickets.');
+  expect(status.sentence).toContain('the leaver was switched off.');
   expect(status.sentence).toContain('On again by somebody else: desk.');
   const { rows } = await small.db.store.query(
     'select body from handover.certificate_bodies where offboarding = $1',
     [offboardingId],
   );
   expect(JSON.parse(rows[0].body)).toMatchObject({ afterwards });
+});
+
+test('an account that is deleted just before its switch parks the run by name, and it can be finished', async () => {
+  others = { crm: () => small.db.crm.query(`delete from people where id = ${small.cast.alice.id}`) };
+  const run = await handOver(small);
+  expect(run.status.state).toBe('needs-attention');
+  expect(JSON.stringify(run.status.steps)).toMatch(/no longer exists/);
+  await must(small, run, 'finish', 'olivia', { reason: 'the account was deleted' });
+  expect(await small.world.offboardings.result(run.run)).toMatchObject({ outcome: 'completed-partially' });
 });

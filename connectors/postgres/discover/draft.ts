@@ -81,14 +81,21 @@ function sorted(columns: readonly Discovered[], shape: Shape): Sorted {
   return { categories: others.filter(can), acknowledged, byHand: others.filter(one => !can(one)) };
 }
 
-function whyNoCategory({ table: name, column: at, layer }: Discovered, shape: Shape): string | null {
+function whyNoCategory(one: Discovered, shape: Shape): string | null {
+  const { table: name, column: at, layer } = one;
   const table = shape.tables.get(name)!;
   const column = table.columns.find(one => one.name === at)!;
   if (table.kind !== 'table') return 'it is a foreign table, which cannot be counted reliably';
-  if (column.array || column.family === 'json') return 'lists and documents cannot be an owner column';
+  if (column.family === 'json')
+    return 'where in the document the owner stands is for people to say: owner.inside takes a path';
+  if (column.array && !INSIDE.has(one.propose.do))
+    return 'an owner in a list is handed over, taken out, kept or acknowledged';
   if (layer === 'pair') return 'it needs a condition on the other half of the pair';
   return table.key.length === 0 ? 'its rows have no key' : null;
 }
+
+/** What becomes of an owner in a list. */
+const INSIDE = new Set(['transfer', 'clear', 'acknowledge', 'keep']);
 
 function headOf({ people, otherPeople, columns }: Discovery, shape: Shape): string[] {
   const table = shape.tables.get(people.table)!;
@@ -190,6 +197,7 @@ function switchOf({ people }: Discovery, shape: Shape): string[] {
 function category(one: Discovered, shape: Shape, taken: Set<string>): string[] {
   const { table: name, column, identity: value, propose } = one;
   const table = shape.tables.get(name)!;
+  const list = table.columns.find(other => other.name === column)!.array;
   const words = [...wordsOf(tableName(name)), ...wordsOf(column).filter(word => !/^(id|user)$/.test(word))];
   let called =
     words
@@ -211,7 +219,7 @@ function category(one: Discovered, shape: Shape, taken: Set<string>): string[] {
     ...(propose.inflow ? ['    inflow: true'] : []),
     `    table: ${plain(name)}`,
     `    key: [${table.key.map(plain).join(', ')}]`,
-    `    owner: { column: ${plain(column)}${value.identity === 'user' ? '' : `, identity: ${value.identity}`} }`,
+    `    owner: { column: ${plain(column)}${value.identity === 'user' ? '' : `, identity: ${value.identity}`}${list ? ', inside: array' : ''} }`,
     ...(label ? [`    label: ${plain(label.name)}`] : []),
     ...(secret.length > 0 ? [`    secret: [${secret.map(other => plain(other.name)).join(', ')}]`] : []),
     ...(propose.do === 'keep' || propose.do === 'acknowledge'
@@ -222,9 +230,14 @@ function category(one: Discovered, shape: Shape, taken: Set<string>): string[] {
 
 const LABEL = /^(title|name|subject|label|summary|display_name|full_name|description)$/i;
 
-const isSecret = ({ name }: Column, table: Table, owner: string, label: Column | undefined): boolean =>
-  /token|secret|hash|digest|password|^value$|private|^key$|api_?key|otp/i.test(name) &&
-  !table.key.includes(name) &&
+const isSecret = (
+  { name, family }: Column,
+  table: Table,
+  owner: string,
+  label: Column | undefined,
+): boolean =>
+  /token|secret|hash|digest|password|^value$|private|^key$|api_?key|session_?(key|id)|otp/i.test(name) &&
+  (!table.key.includes(name) || family === 'text') &&
   name !== owner &&
   name !== label?.name;
 

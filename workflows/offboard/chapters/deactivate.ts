@@ -2,7 +2,7 @@
 import type { DeactivateResult } from '../../../activities/deactivate.js';
 import { leftOut } from '../../../domain/accounts.js';
 import { deactivateId } from '../../../domain/plan.js';
-import { cameIn, judgeProof, switchedOnAgain } from '../../../domain/proof.js';
+import { cameIn, judgeProof, lostIn, switchedOnAgain } from '../../../domain/proof.js';
 import { type Afterwards, notSwitchedOff, type Run } from '../../../domain/run.js';
 import { handedOver, stays } from '../../../domain/stays.js';
 import { ask, long } from '../../proxies.js';
@@ -41,7 +41,7 @@ export async function deactivate(desk: Desk): Promise<Happening> {
     stays(run).length > 0 || others.length > 0 || foundSomething(afterwards) ? '' : ', nothing is left';
   return close(
     'completed',
-    `${handedOver(run)}${nothing}, and the leaver is switched off.${sayLeftOut(others)}${stillOn(run)}${sayAfterwards(afterwards)}${tooLate(run)}`,
+    `${handedOver(run)}${nothing}, and the leaver ${afterwards.onAgain.length > 0 ? 'was' : 'is'} switched off.${sayLeftOut(others)}${stillOn(run)}${sayAfterwards(afterwards)}${tooLate(run)}`,
   );
 }
 
@@ -69,6 +69,10 @@ async function lookOnceMore(desk: Desk): Promise<Afterwards> {
     came: cameIn({ plan, systems, looks: sights, unread }),
     accountsChanged: sights.flatMap(sight => sight.accountsChanged),
     onAgain: switchedOnAgain(sights, off),
+    lost: lostIn({ plan, looks: sights }),
+    danger: Object.fromEntries(
+      sights.flatMap(({ system, danger = [] }) => (danger.length > 0 ? [[system, danger]] : [])),
+    ),
   };
   for (const system of afterwards.onAgain) desk.change({ access: { ...run.access, [system]: 'open' } });
   desk.change({ afterwards });
@@ -97,12 +101,15 @@ function foundSomething({ came, accountsChanged }: Afterwards): boolean {
 }
 
 /** What the last look found, as the end of a sentence; empty where it found nothing. */
-function sayAfterwards({ came, accountsChanged, onAgain }: Afterwards): string {
+function sayAfterwards({ came, accountsChanged, onAgain, lost = [] }: Afterwards): string {
   const found = came.filter(({ count }) => count !== null).map(({ where, count }) => `${count} in ${where}`);
   const unread = came.filter(({ count }) => count === null).map(({ where }) => where);
   return [
     found.length > 0 ? ` Came while accounts were switched off: ${found.join(', ')}.` : '',
     unread.length > 0 ? ` The last look could not read ${unread.join(', ')}.` : '',
+    lost.length > 0
+      ? ` Kept, and not as it was: ${lost.map(({ step, before, now }) => `${step} (${before} when planned, ${now} now)`).join(', ')}.`
+      : '',
     ...accountsChanged.map(sentence => ` ${sentence}`),
     onAgain.length > 0 ? ` On again by somebody else: ${onAgain.join(', ')}.` : '',
   ].join('');
