@@ -168,7 +168,7 @@ class PeopleSearch {
             matching(this.people, 'id', id, bind),
             ...known.map(({ by, value }) => matching(this.people, by, value, bind)),
           ],
-      near: home ? [] : all.map(({ by, value }) => loosely(by, value, bind)),
+      near: (home ? all.slice(1) : all).map(({ by, value }) => loosely(by, value, bind)),
       named: keys.length > 0 ? [this.#isOneOf(keys, bind)] : [],
     });
     const found = await this.#where(ways, keys.length);
@@ -178,9 +178,10 @@ class PeopleSearch {
     return {
       sure: [...sure, ...theirs].sort(byId),
       near: [
-        ...found
-          .filter(one => one.near && !one.sure)
-          .map(one => ({ ...one, why: whyNearly(one, id, known, shared) })),
+        ...fewOf(
+          found.filter(one => one.near && !one.sure),
+          home,
+        ).map(one => ({ ...one, why: whyNearly(one, id, known, shared) })),
         ...without(same, theirs).map(one => ({ ...one, why: ONLY_A_NUMBER })),
       ],
       named: found.filter(one => keys.includes(one.id)),
@@ -250,6 +251,13 @@ function formerOf(
   return ids.map(id => ({ id, row: named.find(one => one.id === id) }));
 }
 
+/**
+ * In the directory the person is their entry. One more with the same address may be theirs as well; where
+ * several have it, it is nobody's.
+ */
+const fewOf = <C>(others: readonly C[], home: boolean): readonly C[] =>
+  home && others.length > 1 ? [] : others;
+
 const ONLY_A_NUMBER = 'it has their person number, and nothing else that is theirs';
 
 const FORMER = "it was this person's in an earlier plan, and no rule says so any more";
@@ -274,7 +282,10 @@ function whyNearly(
     );
   for (const one of known) {
     const other = fits(one);
-    if (other) return `its ${SAYS[one.by]} is theirs but for ${sayDifference(one.value, other.value)}`;
+    if (!other) continue;
+    return other.value === one.value
+      ? `its ${SAYS[one.by]} is theirs`
+      : `its ${SAYS[one.by]} is theirs but for ${sayDifference(one.value, other.value)}`;
   }
   const common = shared.find(fits);
   if (common) return `its ${SAYS[common.by]} is one that other people have too`;

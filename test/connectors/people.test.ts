@@ -377,17 +377,19 @@ describe('accounts', () => {
     expect(await loose.resolveAccounts(sought, {})).toMatchObject({ accounts: [{ label: 'Zoe (4)' }] });
   });
 
-  test('in the directory are the entry itself, and nobody who looks like it', async () => {
+  test('in the directory are the entry itself; one that looks like it is named, several say nothing', async () => {
     await bench.db.query(`INSERT INTO users (id, name, email) VALUES (4, 'Twin', 'alice@example.com')`);
     const home = person('1', 'alice@example.com', { home: true });
     expect(await connector.resolveAccounts(home, {})).toMatchObject({
       kind: 'found',
       accounts: [{ label: 'Alice (1)' }],
-      others: [],
+      others: [{ id: '4', label: 'Twin (4)', why: 'its e-mail is theirs' }],
     });
     expect(await connector.resolveAccounts(person('1', null, { home: true }), {})).toMatchObject({
       accounts: [{ label: 'Alice (1)' }],
     });
+    await bench.db.query(`INSERT INTO users (id, name, email) VALUES (5, 'Third', 'alice@example.com')`);
+    expect(await connector.resolveAccounts(home, {})).toMatchObject({ others: [] });
   });
 
   test('that an operator named against every rule come with what tells whose they are', async () => {
