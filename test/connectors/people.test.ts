@@ -363,7 +363,7 @@ describe('accounts', () => {
 
   test.each([
     ['exactly as it is written, where the catalog says so', 'none', 'ZOE', 'zoe', 'upper and lower case'],
-    ['but for leading zeros, which nobody has folded', 'case', '00712', '712', 'leading zeros'],
+    ['but for leading zeros, which nobody has folded', 'case', '00712', '712', 'how a number is written'],
   ])('are compared %s: what nearly fits is a question', async (_what, fold, wanted, written, why) => {
     const strict = bench.connector(YAML.replace('column: login }', `column: login, fold: ${fold} }`));
     await bench.db.query(`INSERT INTO users (id, name, login) VALUES (4, 'Zoe', $1)`, [written]);

@@ -5,7 +5,9 @@ test.each<[Fold, string, string]>([
   ['case', 'Ann@X.example', 'ann@x.EXAMPLE'],
   ['unicode', 'ren\u00e9e', 'rene\u0301e'],
   ['blanks', 'ann', '\u00a0ann\t'],
+  ['unicode', 'ann', 'a\u00adnn\u200b\ufeff'],
   ['zeros', '712', '000712'],
+  ['zeros', '712', '+712.0'],
   ['uuid', 'urn:uuid:{6F9619FF-8B86-D011-B42D-00C04FC964FF}', '6f9619ff8b86d011b42d00c04fc964ff'],
 ])('%s alone makes these the same, and without it they are not', (fold, one, other) => {
   expect(folded(one, [fold])).toBe(folded(other, [fold]));
