@@ -18,7 +18,7 @@ import { DatabaseCoverage } from './coverage.js';
 import { doubts } from './doubts.js';
 import { fateOf } from './fate.js';
 import { inventory } from './inventory.js';
-import { ineligible, items, load } from './items.js';
+import { groupsNamed, ineligible, items, load } from './items.js';
 import { pages } from './pages.js';
 import { findPeople, holders, peopleWith, team } from './people.js';
 import { restore } from './restore.js';
@@ -48,6 +48,7 @@ export function createPostgresConnector(
       ([category, spec]): CategoryFacts => ({
         ...commonFacts(category, spec),
         identity: spec.owner.identity,
+        mayBeGroups: spec.groups !== undefined,
       }),
     ),
     // Where the catalog does not say how, somebody does it by hand: everything in a database can be done
@@ -73,6 +74,7 @@ export function createPostgresConnector(
     items: (accounts, category, options, signal) => items(target, accounts, category, options, signal),
     search: (accounts, category, search, options, signal) =>
       items(target, accounts, category, { ...options, search }, signal),
+    groups: (category, name, signal) => groupsNamed(target, category, name, signal),
     load: (category, takers, signal) => load(target, category, takers, signal),
     ineligible: (accounts, category, taker, keys, signal) =>
       ineligible(target, accounts, category, taker, keys, signal),

@@ -248,3 +248,46 @@ test('an item that none of them may own is a finding, by name', () =>
     },
     { request: firstOf },
   ));
+
+const GROUPED: App = {
+  sql: `${LICENSED.sql};
+    create table public.circles (id bigint primary key, name text, archived boolean not null default false);
+    insert into public.circles values (100, 'Support', false), (101, 'Twins', false), (102, 'Twins', false), (103, 'Old', true);`,
+  categories: `${LICENSED.categories}  groups: { table: public.circles, key: id, name: name, when: not circles.archived }`,
+};
+
+test('a group takes over where the catalog names groups, without being asked what people are asked', () =>
+  inApp(
+    GROUPED,
+    async (planned, it) => {
+      expect(planned.plan!.steps[0]).toMatchObject({
+        successors: [{ label: 'group Support', value: '100' }],
+      });
+      expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+      expect(await it.rows('select distinct owner_id from orders')).toEqual([['100']]);
+    },
+    { request: { successor: 'group:Support' } },
+  ));
+
+test.each([
+  ['group:Nobody', GROUPED, 'There is no group "Nobody" in App.'],
+  ['group:Old', GROUPED, 'There is no group "Old" in App.'],
+  [
+    'group:Twins',
+    GROUPED,
+    'Several groups are called "Twins" in App, and nobody can tell which is to own this.',
+  ],
+  [
+    'group:Support',
+    LICENSED,
+    'Groups own nothing of the kind in App: the catalog names none. Name a person.',
+  ],
+])('%s is a finding where it names no one group', (successor, app, says) =>
+  inApp(
+    app,
+    async planned => {
+      expect(planned.findings.map(({ message }) => message)).toEqual([`Orders (app/orders): ${says}`]);
+    },
+    { request: { successor } },
+  ),
+);
