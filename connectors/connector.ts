@@ -78,6 +78,8 @@ export interface CategoryFacts {
   mayBeUnassigned: boolean;
   /** They act in the person's name by themselves. */
   actsAs: boolean;
+  /** Category here: whoever takes that over takes this over. */
+  successorOf: string | null;
   /** True when it goes although the person stays: what is removed, revoked or cleared. */
   goesOnRoleChange: boolean;
   /** May a group, role or space own an item? Which ones, `Groups` says. */
@@ -319,6 +321,11 @@ export interface Problem {
 export interface Check {
   /** Resolves the catalog against the live system: names, types, conditions, rights. Empty = fine. */
   check(signal?: AbortSignal): Promise<Problem[]>;
+  /**
+   * The same, before every plan: what fits may be remembered for as long as nothing changes there that could
+   * make a difference.
+   */
+  misfits(signal?: AbortSignal): Promise<Problem[]>;
   /** What makes nobody wrong and somebody slow or doubtful: people whom no rule can find, for one. */
   doubts(signal?: AbortSignal): Promise<Problem[]>;
 }

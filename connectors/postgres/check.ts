@@ -19,6 +19,8 @@ import { conditionsOf, switchesOf } from './rules.js';
 import { objectionsTo } from './server.js';
 import type { Transaction } from './session.js';
 import type { Target } from './target.js';
+import { checkTriggers } from './triggers.js';
+import { checkValues } from './values.js';
 
 export async function check(target: Target, signal?: AbortSignal): Promise<Problem[]> {
   const { binder } = await target.binding(true, signal);
@@ -38,9 +40,11 @@ export async function check(target: Target, signal?: AbortSignal): Promise<Probl
       'column',
     ]);
   }
-  await target.session.transaction({ mode: 'read', doing: 'checking conditions', signal }, tx => {
+  await target.session.transaction({ mode: 'read', doing: 'checking the catalog', signal }, async tx => {
     for (const { path, message } of objectionsTo(tx, target.catalog)) binder.report(path, message);
-    return checkConditions(target, tx, binder);
+    await checkConditions(target, tx, binder);
+    await checkValues(tx, binder);
+    await checkTriggers(tx, binder);
   });
   await checkSettings(target, binder, signal);
   const seen = new Set<string>();

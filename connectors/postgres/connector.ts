@@ -19,6 +19,7 @@ import { doubts } from './doubts.js';
 import { fateOf } from './fate.js';
 import { inventory } from './inventory.js';
 import { groupsNamed, ineligible, items, load } from './items.js';
+import { RememberedCheck } from './misfits.js';
 import { pages } from './pages.js';
 import { findPeople, holders, peopleWith, team } from './people.js';
 import { restore } from './restore.js';
@@ -38,6 +39,7 @@ export function createPostgresConnector(
   const target = new Target(catalog, file, session);
   const coverage = new DatabaseCoverage(target);
   const consequences = new DatabaseConsequences(target);
+  const remembered = new RememberedCheck(target);
   return {
     system: catalog.system,
     title: catalog.title,
@@ -79,6 +81,7 @@ export function createPostgresConnector(
     ineligible: (accounts, category, taker, keys, signal) =>
       ineligible(target, accounts, category, taker, keys, signal),
     check: signal => check(target, signal),
+    misfits: signal => remembered.misfits(signal),
     doubts: async signal => [...(await doubts(target, signal)), ...(await consequences.doubts(signal))],
     coverage: (signal, withinMs) => coverage.read(signal, withinMs),
     foresee: (accounts, works, signal) => consequences.foresee(accounts, works, signal),
