@@ -1,8 +1,9 @@
 /**
  * The connector for PostgreSQL databases: any schema, described by a catalog. This file ties the parts to the
  * port; each part is one idea: session (connections), live and binding (the catalog against the live schema),
- * keys, inventory, pages, items, people, accounts, statements and change (batches), switches (access), mark
- * and fate (what became of a transaction), restore, check, failures.
+ * keys, inventory, pages, items, people, accounts, statements and change (batches), alongside (what changes
+ * together with a row), inside (owners in lists, documents and texts), still-runs (what acts by itself),
+ * switches and switch-rows (access), mark and fate (what became of a transaction), restore, check, failures.
  */
 
 import { accessOf, commonFacts } from '../catalog/head.js';
