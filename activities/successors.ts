@@ -14,6 +14,8 @@ import {
   accountThere,
   askedBy,
   emptyTeam,
+  groupAsTaker,
+  groupIn,
   impossible,
   mayNotOwn,
   personAsTaker,
@@ -80,6 +82,12 @@ export class SuccessorBook {
   async taker(connector: Connector, facts: CategoryFacts, name: string): Promise<Named> {
     const other = takerWithoutPerson(name, facts);
     if (other) return other;
+    const group = groupIn(name);
+    if (group !== null) {
+      const may = facts.mayBeGroups && connector.groups;
+      const found = may ? await connector.groups!(facts.category, group, whenAbandoned()) : null;
+      return groupAsTaker(group, found, connector.title);
+    }
     const found = await this.person(name);
     if ('sentence' in found) return { refusal: found.sentence };
     const { person } = found;

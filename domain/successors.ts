@@ -151,6 +151,22 @@ export function takerWithoutPerson(name: string, rule: TakerRule): Named | null 
   return { refusal: `There is no queue "${queue}"; ${said}.` };
 }
 
+/** A group as a taker, as it was found by its name; null = the name is no group's. */
+export const groupIn = (name: string): string | null =>
+  name.startsWith('group:') ? name.slice('group:'.length) : null;
+
+export function groupAsTaker(group: string, found: readonly string[] | null, title: string): Named {
+  const [value, another] = found ?? [];
+  if (found === null)
+    return { refusal: `Groups own nothing of the kind in ${title}: the catalog names none. Name a person.` };
+  if (value === undefined) return { refusal: `There is no group "${group}" in ${title}.` };
+  if (another !== undefined)
+    return {
+      refusal: `Several groups are called "${group}" in ${title}, and nobody can tell which is to own this.`,
+    };
+  return { successor: { kind: 'queue', personId: null, human: null, label: `group ${group}`, value } };
+}
+
 /** Whoever is named and cannot take over: alone that is a finding, in a pool they are left out. */
 function unable(person: Person, clause: string, says: string): Refused {
   return { refusal: `${person.name} ${clause} ${says}.`, leftOut: `${person.name} ${clause}` };

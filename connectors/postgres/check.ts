@@ -122,6 +122,14 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
   ];
   readable(binder, c.table, at('table'), shown);
   if (writes) checkRights(binder, c, at);
+  if (c.groups) {
+    readable(binder, c.groups.table, at('groups', 'table'), [c.groups.key, c.groups.name]);
+    if (family(c.groups.key) !== family(c.owner) && family(c.owner) !== 'text')
+      binder.report(
+        at('groups', 'key'),
+        `${c.groups.table.name}.${c.groups.key.name} is of type ${c.groups.key.shownType}, but the owner ${spec.owner.column} of type ${c.owner.shownType}`,
+      );
+  }
 }
 
 function checkKey(binder: Binder, c: BoundCategory, at: (...keys: (string | number)[]) => KeyPath): void {

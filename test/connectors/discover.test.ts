@@ -180,6 +180,28 @@ describe('the draft', () => {
     INSERT INTO team_members VALUES ('a', 1), ('a', 2);
     INSERT INTO tasks SELECT n, 'Task', n % 3 + 1, 2, 'bob@example.com' FROM generate_series(1, 30) n;`;
 
+  it('says owners in lists and keys that are secrets as a catalog can', async () => {
+    const draft = await discovered(`${MANY}
+      CREATE TABLE tasks (id int PRIMARY KEY, title text, assignee_ids bigint[]);
+      INSERT INTO tasks SELECT n, 'Task', ARRAY[1, 10000 + n] FROM generate_series(1, 40) n;
+      CREATE TABLE user_sessions (token text PRIMARY KEY, user_id bigint REFERENCES users);`);
+    const reading = readCatalog(draft.text, 'draft.yaml', KINDS);
+    if (!reading.ok) throw new Error(`${reading.mistakes.join('\n')}\n${draft.text}`);
+    const connector = createConnector(reading, { connection: new Bundle('crm', { url: bench!.url }) });
+    expect(await connector.check!()).toEqual([]);
+    await connector.close();
+    const all = Object.values(reading.catalog.categories);
+    expect(all.find(({ table }) => table === 'public.tasks')).toMatchObject({
+      do: 'transfer',
+      owner: { column: 'assignee_ids', inside: 'array' },
+    });
+    expect(all.find(({ table }) => table === 'public.user_sessions')).toMatchObject({
+      do: 'revoke',
+      key: ['token'],
+      secret: ['token'],
+    });
+  });
+
   it('is a catalog that fits the database it was drafted from, with a disposition for every column', async () => {
     const draft = await discovered(APPLICATION, { leaver: 'alice' });
     const reading = readCatalog(draft.text, 'draft.yaml', KINDS);
