@@ -79,6 +79,7 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
     binder.report(at('table'), `${spec.table} is a ${c.table.kind}, which cannot be counted reliably`);
   checkKey(binder, c, at);
   checkOwner(binder, c, at);
+  for (const [i, entry] of spec.cascades.entries()) binder.table(entry.table, at('cascades', i, 'table'));
   if (c.firesAt && c.firesAt.kind !== 'time')
     binder.report(
       at('fires_at'),
@@ -215,6 +216,8 @@ function checkRights(binder: Binder, c: BoundCategory, at: (...keys: (string | n
 
 function checkSwitches(binder: Binder, people: BoundPeople | null): void {
   for (const [name, spec] of switchesOf(binder.catalog)) {
+    for (const [i, entry] of spec.cascades.entries())
+      binder.table(entry.table, [name, 'cascades', i, 'table']);
     if (people) {
       writable(binder, people.table, ['people', 'table']);
       const columns = binder.assignments(people.table, spec.set, [name, 'set']).map(a => a.column);

@@ -27,18 +27,23 @@ export function exclusivesOf(table: LiveTable, owner: string, named: readonly st
   });
 }
 
-/** Is there a row in the table that this one would collide with? */
-export function collides(c: Exclusively, row: Row): string {
+/**
+ * Is there a row in the table that this one would collide with? `lies`: the table that the row lies in, where it
+ * may be a child that only inherits: an index knows nothing of those.
+ */
+export function collides(c: Exclusively, row: Row, lies: string | null = null): string {
   if (c.exclusive.length === 0) return 'false';
-  return `(${c.exclusive
+  const inherited = c.table.parts.length > 1 && c.table.partitionedBy.length === 0;
+  const own = inherited && lies ? `${lies} = ${c.table.oid}::oid AND ` : '';
+  return `(${own}(${c.exclusive
     .map(one => {
       const where = one.where === null ? '' : ` AND (${one.where})`;
       const covered = one.where === null ? '' : `(${evaluated(c.table, one.where, row)}) IS TRUE AND `;
       // Names without a table are those of the row that is there: nothing else is in reach.
       const beside = one.parts.map(part => sameAs(one, part, evaluated(c.table, part.expression, row)));
-      return `(${covered}EXISTS (SELECT FROM ${quoteTable(c.table.name)} AS ho_held WHERE ${beside.join(' AND ')}${where}))`;
+      return `(${covered}EXISTS (SELECT FROM ${inherited ? 'ONLY ' : ''}${quoteTable(c.table.name)} AS ho_held WHERE ${beside.join(' AND ')}${where}))`;
     })
-    .join(' OR ')})`;
+    .join(' OR ')}))`;
 }
 
 function sameAs({ nullsTogether }: Exclusive, part: Exclusive['parts'][number], other: string): string {

@@ -56,6 +56,9 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
     unique: spec.unique,
   });
   onlyFor(spec, ['transfer', 'clear'], report, at, { mirrors: spec.mirrors.length > 0 || undefined });
+  onlyFor(spec, ['transfer', 'remove', 'revoke', 'clear'], report, at, {
+    cascades: spec.cascades.length > 0 || undefined,
+  });
   links(spec, report, at);
   if (spec.owner.inside !== undefined) inside(spec, report, at);
   onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { set: spec.set });
