@@ -18,6 +18,7 @@ import {
   orderSteps,
   type Plan,
   type PlanStep,
+  takersInTurn,
   withMembershipEdges,
 } from '../domain/plan.js';
 import {
@@ -104,6 +105,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   const foreseen = await foreseeAll(deps, input.accounts, steps);
   notes.push(...foreseen.notes);
   findings.push(...foreseen.findings, ...unknownNames(facts, steps));
+  findings.push(...(await misfitsOf(deps, input.accounts, findings)));
   if (draft.mode !== 'preview') findings.push(...(await approversMissing(deps, input.cause, steps)));
   if (findings.length > 0) return { plan: null, findings, reopened: [] };
   if (foreseen.steps.some(step => step.phase === 'deactivate'))
@@ -131,6 +133,25 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     catalogs,
   );
   return announce(deps, input, plan);
+}
+
+/** What `check` says against a catalog is never planned with; nothing is said a second time. */
+async function misfitsOf(
+  deps: Deps,
+  accounts: readonly SystemAccounts[],
+  said: readonly Finding[],
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const { system, accounts: there } of accounts) {
+    const connector = await deps.systems.get(system);
+    if (existing(there).length === 0 || !connector.misfits) continue;
+    for (const { where, message } of await connector.misfits(whenAbandoned())) {
+      if (said.some(one => one.message.includes(message))) continue;
+      const sentence = `${connector.title}: ${where}: ${message}`;
+      findings.push({ code: 'catalog-misfit', system, step: null, message: sentence });
+    }
+  }
+  return findings;
 }
 
 /** What the steps do besides, asked of each system once. */
@@ -309,6 +330,7 @@ async function writeManifest(
   const options = {
     size: policy.batch,
     attribute,
+    firstOf: takersInTurn(draft),
     expected: draft.baseline.count,
     signal: whenAbandoned(),
   };

@@ -85,7 +85,7 @@ export function certificateOf(
     stays: stays(run),
     proofs: run.proofs,
     afterwards: run.afterwards,
-    coverage: coverageOf(run),
+    coverage: certifiedCoverage(run),
     danger: dangerOf(run),
     notCovered: notCovered(run, receipts),
     times: run.times,
@@ -106,7 +106,7 @@ function dangerOf(run: Run) {
 }
 
 /** What was covered where, and whether the policy asked for it. What stays open is named. */
-function coverageOf(run: Run) {
+function certifiedCoverage(run: Run) {
   const { plan } = run;
   if (!plan) return {};
   const present = plan.accounts.filter(({ accounts }) => accounts.length > 0);

@@ -206,6 +206,7 @@ export interface Finding {
     | 'account-ambiguous'
     | 'account-missing'
     | 'category-unreadable'
+    | 'catalog-misfit'
     | 'place-unclassified'
     | 'effect-elsewhere'
     | 'effect-refused'

@@ -3,16 +3,17 @@
  * standing successor rules, policy and roles. Connections and secrets are named here and come from the
  * environment.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { Bundle } from '../domain/bundle.js';
 import { DEFAULT_INSTALLATION, wrongInstallation } from '../domain/ids.js';
 import { mistakesOf } from '../domain/mistake.js';
-import { own } from '../domain/own.js';
+import { droppedKey, own } from '../domain/own.js';
 import { policySchema } from '../domain/policy.js';
 import { standingRuleSchema } from '../domain/rules.js';
+import { NOT_UTF8, objectionTo, textOf } from '../domain/written.js';
 
 /** The name of an environment variable that holds a connection URL. */
 const variable = z
@@ -111,30 +112,25 @@ export type Config = Omit<Given, 'temporal'> & {
  */
 export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): Config {
   const path = resolve(file);
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch {
-    throw new Error(
-      `There is no configuration at ${path}. Name one with --config, or start from examples/demo/handover.yaml.`,
-    );
-  }
+  const text = readWritten(path);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   if (document.errors.length > 0)
     throw new Error(document.errors.map(error => `${path}: ${error.message}`).join('\n'));
   const given: unknown = document.toJS();
+  const at = (keys: readonly PropertyKey[]): string => {
+    for (let depth = keys.length; depth >= 0; depth--) {
+      const node = document.getIn(keys.slice(0, depth), true) as
+        | { range?: [number, number, number] }
+        | undefined;
+      if (node?.range) return `${path}:${lines.linePos(node.range[0]).line}`;
+    }
+    return path;
+  };
+  const dropped = droppedKey(given);
+  if (dropped) throw new Error(`${at(dropped)} ${dropped.join('.')}: no name that anything can have`);
   const result = configSchema.safeParse(given);
   if (!result.success) {
-    const at = (keys: readonly PropertyKey[]): string => {
-      for (let depth = keys.length; depth >= 0; depth--) {
-        const node = document.getIn(keys.slice(0, depth), true) as
-          | { range?: [number, number, number] }
-          | undefined;
-        if (node?.range) return `${path}:${lines.linePos(node.range[0]).line}`;
-      }
-      return path;
-    };
     throw new Error(
       mistakesOf(result.error.issues, given, configSchema, isPartOfConnection)
         .map(
@@ -165,6 +161,23 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
       `${path} policy.coverage: "${stranger}" is no system of this file; known are ${Object.keys(config.systems).join(', ')}.`,
     );
   return config;
+}
+
+function readWritten(path: string): string {
+  let bytes: Uint8Array;
+  let objection: string | null;
+  try {
+    objection = objectionTo(statSync(path));
+    bytes = objection === null ? readFileSync(path) : new Uint8Array();
+  } catch {
+    throw new Error(
+      `There is no configuration at ${path}. Name one with --config, or start from examples/demo/handover.yaml.`,
+    );
+  }
+  const text = textOf(bytes);
+  if (objection !== null || text === null)
+    throw new Error(`The configuration ${path} cannot be read: ${objection ?? NOT_UTF8}`);
+  return text;
 }
 
 /** The absolute path of a system's catalog file. */

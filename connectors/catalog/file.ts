@@ -3,11 +3,21 @@
  * its parts. Every mistake is one line, `file:line:column key.path: what was given and what is allowed`, and
  * all of them are found at once.
  */
-import { readFile } from 'node:fs/promises';
-import { isCollection, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import { readFile, stat } from 'node:fs/promises';
+import {
+  type Document,
+  isCollection,
+  isMap,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseDocument,
+} from 'yaml';
 import { z } from 'zod';
 import { HandoverFailure } from '../../domain/failure.js';
 import { droppedKey } from '../../domain/own.js';
+import { NOT_UTF8, objectionTo, textOf } from '../../domain/written.js';
 import { type Digests, digestsOf } from './digest.js';
 import type { Head } from './head.js';
 import type { CatalogOf, Kinds } from './kind.js';
@@ -26,18 +36,7 @@ export async function loadCatalog<K extends Kinds>(
   path: string,
   kinds: K,
 ): Promise<LoadedCatalog<CatalogOf<K>>> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw new HandoverFailure(
-      'configuration',
-      `The catalog ${path} cannot be read: ${(error as Error).message}`,
-      {
-        cause: error,
-      },
-    );
-  }
+  const text = await readWritten(path);
   const reading = readCatalog(text, path, kinds);
   if (reading.ok) return { catalog: reading.catalog, file: reading.file };
   const count = reading.mistakes.length === 1 ? 'one mistake' : `${reading.mistakes.length} mistakes`;
@@ -47,6 +46,22 @@ export async function loadCatalog<K extends Kinds>(
   );
 }
 
+async function readWritten(path: string): Promise<string> {
+  const refuse = (why: string, cause?: unknown): never => {
+    throw new HandoverFailure('configuration', `The catalog ${path} cannot be read: ${why}`, { cause });
+  };
+  let bytes: Uint8Array;
+  try {
+    const objection = objectionTo(await stat(path));
+    if (objection) return refuse(objection);
+    bytes = await readFile(path);
+  } catch (error) {
+    if (error instanceof HandoverFailure) throw error;
+    return refuse((error as Error).message, error);
+  }
+  return textOf(bytes) ?? refuse(NOT_UTF8);
+}
+
 /** The same over a text; `path` is only what messages call it. */
 export function readCatalog<K extends Kinds>(
   text: string,
@@ -54,11 +69,17 @@ export function readCatalog<K extends Kinds>(
   kinds: K,
 ): CatalogReading<CatalogOf<K>> {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  let document: Document.Parsed;
+  try {
+    document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  } catch (error) {
+    // Brackets in brackets, thousands of them.
+    return { ok: false, mistakes: [`${path}:1:1 ${(error as Error).message}`] };
+  }
   if (document.errors.length > 0) {
     return {
       ok: false,
-      mistakes: document.errors.map(error => {
+      mistakes: atMost(document.errors, error => {
         const { line, col } = lines.linePos(error.pos[0]);
         return `${path}:${line}:${col} ${error.message.replace(/\s+/g, ' ')}`;
       }),
@@ -76,9 +97,30 @@ export function readCatalog<K extends Kinds>(
   }
   const read = understand(data, kinds);
   if ('mistakes' in read)
-    return { ok: false, mistakes: read.mistakes.map(({ path: at, says }) => `${where(at)}: ${says}`) };
+    return { ok: false, mistakes: atMost(read.mistakes, ({ path: at, says }) => `${where(at)}: ${says}`) };
   const { catalog, digests } = read;
   return { ok: true, catalog: catalog as CatalogOf<K>, file: { path, digests, where } };
+}
+
+/** Nobody reads more than these at once, and to find the place of each costs a walk through the file. */
+const MOST_MISTAKES = 100;
+
+function atMost<M>(mistakes: readonly M[], say: (mistake: M) => string): string[] {
+  const said = mistakes.slice(0, MOST_MISTAKES).map(say);
+  const more = mistakes.length - said.length;
+  return more > 0 ? [...said, `and ${more} more`] : said;
+}
+
+/** A person holds things of a few dozen kinds; every one of them is asked about at every look. */
+const MOST_CATEGORIES = 1_000;
+
+function tooMany(data: unknown): Mistake | null {
+  const categories = (data as { categories?: unknown } | null)?.categories;
+  if (typeof categories !== 'object' || categories === null) return null;
+  const count = Object.keys(categories).length;
+  return count > MOST_CATEGORIES
+    ? { path: ['categories'], says: `there are ${count}, and ${MOST_CATEGORIES} are the most` }
+    : null;
 }
 
 /** Without a known kind nobody can say what else should stand in the file. */
@@ -88,6 +130,8 @@ function understand(
 ): { catalog: Head; digests: Digests } | { mistakes: Mistake[] } {
   const dropped = droppedKey(data);
   if (dropped) return { mistakes: [{ path: dropped, says: 'no name that anything can have' }] };
+  const many = tooMany(data);
+  if (many) return { mistakes: [many] };
   const anyKind = z.object({ kind: z.enum(Object.keys(kinds)) });
   const named = anyKind.safeParse(data);
   if (!named.success) return { mistakes: explainIssues(named.error.issues, data, anyKind) };

@@ -19,6 +19,8 @@ import { conditionsOf, switchesOf } from './rules.js';
 import { objectionsTo } from './server.js';
 import type { Transaction } from './session.js';
 import type { Target } from './target.js';
+import { checkTriggers } from './triggers.js';
+import { checkValues } from './values.js';
 
 export async function check(target: Target, signal?: AbortSignal): Promise<Problem[]> {
   const { binder } = await target.binding(true, signal);
@@ -38,9 +40,11 @@ export async function check(target: Target, signal?: AbortSignal): Promise<Probl
       'column',
     ]);
   }
-  await target.session.transaction({ mode: 'read', doing: 'checking conditions', signal }, tx => {
+  await target.session.transaction({ mode: 'read', doing: 'checking the catalog', signal }, async tx => {
     for (const { path, message } of objectionsTo(tx, target.catalog)) binder.report(path, message);
-    return checkConditions(target, tx, binder);
+    await checkConditions(target, tx, binder);
+    await checkValues(tx, binder);
+    await checkTriggers(tx, binder);
   });
   await checkSettings(target, binder, signal);
   const seen = new Set<string>();
@@ -78,6 +82,11 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
   else if (c.table.kind === 'foreign table' || c.table.kind === 'other')
     binder.report(at('table'), `${spec.table} is a ${c.table.kind}, which cannot be counted reliably`);
   checkKey(binder, c, at);
+  if (spec.still_runs !== undefined && spec.key.includes(spec.owner.column))
+    binder.report(
+      at('still_runs'),
+      `${spec.owner.column} is part of the key: what was handed over has another key and is not found again`,
+    );
   checkOwner(binder, c, at);
   for (const [i, entry] of spec.cascades.entries()) binder.table(entry.table, at('cascades', i, 'table'));
   if (c.firesAt && c.firesAt.kind !== 'time')
@@ -90,12 +99,6 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
       at('version'),
       `${spec.table}.${spec.version} is of type ${c.version.shownType}, a whole number is needed`,
     );
-  if (c.unique && c.exclusive.length === 0) {
-    binder.report(
-      at('unique'),
-      `${spec.table} has no unique index over ${[spec.owner.column, ...(spec.unique ?? [])].join(', ')}: name the other columns of the index that contains ${spec.owner.column}`,
-    );
-  }
   for (const [i, mirror] of c.mirrors.entries()) {
     writable(binder, mirror.table, at('mirrors', i, 'table'));
     readable(binder, mirror.table, at('mirrors', i, 'table'), [

@@ -28,22 +28,50 @@ export function exclusivesOf(table: LiveTable, owner: string, named: readonly st
 }
 
 /**
+ * The same where no index says so and only the application keeps it: what the catalog names collides, as the
+ * columns compare. Nobody but a lock on the table keeps others from adding a row meanwhile (`lockUnique`).
+ */
+export function exclusiveByWord(owner: LiveColumn, named: readonly LiveColumn[]): Exclusive {
+  const part = ({ name, equals }: LiveColumn) => ({
+    column: name,
+    expression: quote(name),
+    equals,
+    collate: '',
+  });
+  return { parts: [owner, ...named].map(part), where: null, nullsTogether: true, byWord: true };
+}
+
+/** Until the transaction ends, nobody else writes to a table in which only the application keeps rows apart. */
+export async function lockUnique(
+  c: { table: LiveTable; exclusive: Exclusive[] },
+  run: (sql: string) => Promise<unknown>,
+): Promise<void> {
+  if (c.exclusive.some(({ byWord }) => byWord))
+    await run(`LOCK TABLE ${quoteTable(c.table.name)} IN SHARE ROW EXCLUSIVE MODE`);
+}
+
+/**
  * Is there a row in the table that this one would collide with? `lies`: the table that the row lies in, where it
  * may be a child that only inherits: an index knows nothing of those.
  */
 export function collides(c: Exclusively, row: Row, lies: string | null = null): string {
   if (c.exclusive.length === 0) return 'false';
-  const inherited = c.table.parts.length > 1 && c.table.partitionedBy.length === 0;
-  const own = inherited && lies ? `${lies} = ${c.table.oid}::oid AND ` : '';
-  return `(${own}(${c.exclusive
+  return `(${c.exclusive
     .map(one => {
-      const where = one.where === null ? '' : ` AND (${one.where})`;
-      const covered = one.where === null ? '' : `(${evaluated(c.table, one.where, row)}) IS TRUE AND `;
+      const itself = c.table.parts.length > 1 && c.table.partitionedBy.length === 0 && !one.byWord;
+      const covered = [
+        ...(itself && lies ? [`${lies} = ${c.table.oid}::oid`] : []),
+        ...(one.where === null ? [] : [`(${evaluated(c.table, one.where, row)}) IS TRUE`]),
+      ];
       // Names without a table are those of the row that is there: nothing else is in reach.
-      const beside = one.parts.map(part => sameAs(one, part, evaluated(c.table, part.expression, row)));
-      return `(${covered}EXISTS (SELECT FROM ${inherited ? 'ONLY ' : ''}${quoteTable(c.table.name)} AS ho_held WHERE ${beside.join(' AND ')}${where}))`;
+      const beside = [
+        ...one.parts.map(part => sameAs(one, part, evaluated(c.table, part.expression, row))),
+        ...(one.where === null ? [] : [`(${one.where})`]),
+      ];
+      const held = `EXISTS (SELECT FROM ${itself ? 'ONLY ' : ''}${quoteTable(c.table.name)} AS ho_held WHERE ${beside.join(' AND ')})`;
+      return `(${[...covered, held].join(' AND ')})`;
     })
-    .join(' OR ')}))`;
+    .join(' OR ')})`;
 }
 
 function sameAs({ nullsTogether }: Exclusive, part: Exclusive['parts'][number], other: string): string {

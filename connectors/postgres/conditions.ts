@@ -81,7 +81,10 @@ export async function checkCondition(tx: Transaction, live: LiveCondition): Prom
     tx,
     scalar ? `SELECT (${condition})::text FROM ${from}` : `SELECT FROM ${from} WHERE (${condition}) IS TRUE`,
   );
-  if (typeof fits === 'string') return `PostgreSQL refuses it (${fits})`;
+  if (typeof fits === 'string') {
+    const called = await volatileFunctions(tx, condition);
+    return called.length > 0 ? mayChange(called.join(', ')) : `PostgreSQL refuses it (${fits})`;
+  }
   // What gets out of round brackets cannot get out of square ones as well. Beside that: a query inside another
   // becomes a part of it, unless it calls what is volatile.
   const one = await explained(
@@ -91,9 +94,11 @@ export async function checkCondition(tx: Transaction, live: LiveCondition): Prom
   );
   if (typeof one === 'string') return `PostgreSQL does not read it as one expression (${one})`;
   if (!isApart(one.plan)) return null;
-  const called = (await volatileFunctions(tx, condition)).join(', ') || 'a volatile function';
-  return `it calls ${called}, which may change data or give another answer every time: only immutable and stable functions are allowed`;
+  return mayChange((await volatileFunctions(tx, condition)).join(', ') || 'a volatile function');
 }
+
+const mayChange = (called: string): string =>
+  `it calls ${called}, which may change data or give another answer every time: only immutable and stable functions are allowed`;
 
 const PROBE = 'ho_condition';
 

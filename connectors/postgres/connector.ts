@@ -19,6 +19,7 @@ import { doubts } from './doubts.js';
 import { fateOf } from './fate.js';
 import { inventory } from './inventory.js';
 import { ineligible, items, load } from './items.js';
+import { RememberedCheck } from './misfits.js';
 import { pages } from './pages.js';
 import { findPeople, holders, peopleWith, team } from './people.js';
 import { restore } from './restore.js';
@@ -38,6 +39,7 @@ export function createPostgresConnector(
   const target = new Target(catalog, file, session);
   const coverage = new DatabaseCoverage(target);
   const consequences = new DatabaseConsequences(target);
+  const remembered = new RememberedCheck(target);
   return {
     system: catalog.system,
     title: catalog.title,
@@ -68,6 +70,7 @@ export function createPostgresConnector(
     guards: (accounts, signal) => guards(target, accounts, signal),
     inventoryBy: 'snapshot',
     inventory: (accounts, categories, signal) => inventory(target, accounts, categories, signal),
+    choosesFirst: true,
     pages: (accounts, category, options) => pages(target, accounts, category, options),
     items: (accounts, category, options, signal) => items(target, accounts, category, options, signal),
     search: (accounts, category, search, options, signal) =>
@@ -76,6 +79,7 @@ export function createPostgresConnector(
     ineligible: (accounts, category, taker, keys, signal) =>
       ineligible(target, accounts, category, taker, keys, signal),
     check: signal => check(target, signal),
+    misfits: signal => remembered.misfits(signal),
     doubts: async signal => [...(await doubts(target, signal)), ...(await consequences.doubts(signal))],
     coverage: (signal, withinMs) => coverage.read(signal, withinMs),
     foresee: (accounts, works, signal) => consequences.foresee(accounts, works, signal),

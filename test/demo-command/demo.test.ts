@@ -22,7 +22,7 @@ test('the demo ends by itself with exit code 0, and has shown the tree, the proo
   const demo = await startDemo(['--once'], dir);
   const { code, output } = await demo.end();
   expect(output).toContain('Offboarding of Alice Moreno: closed (completed)');
-  expect(output).toContain('switch all 2 accounts off in Demo workspace: completed');
+  expect(output).toContain('switch both accounts off in Demo workspace: completed');
   expect(output).toMatch(/0 of 15,\d{3} items are left with the leaver/);
   expect(output).toMatch(/second account, alice\.admin@demo\.example: refused/);
   expect(output).toMatch(/http:\/\/127\.0\.0\.1:\d+\/namespaces\/default\/workflows\/offboarding%2F1017/);

@@ -217,10 +217,14 @@ test.each([
 ])(
   'the right %s is missing: the step says so, and retry finishes once it is given',
   async (_what, table, step) => {
-    await desk(`revoke update on ${table} from ${small.role}`);
     try {
-      const run = await handOver(small);
-      expect(run.status.steps[step]).toMatchObject({
+      // What is missing already when the plan is made is a finding of it.
+      const run = await start(small);
+      await planned(small, run);
+      await desk(`revoke update on ${table} from ${small.role}`);
+      await agree(small, run);
+      const status = await ended(small, run);
+      expect(status.steps[step]).toMatchObject({
         state: 'failed',
         message: expect.stringMatching(/lacks a right/),
       });

@@ -45,6 +45,21 @@ test('an e-mail that several people have identifies nobody: it is asked whose ac
   expect(await held('cards')).toEqual({ 17: 4 });
 });
 
+test('that nobody there is theirs can be said, as the question offers: the account is left out by name', async () => {
+  await it.staff(`update employees set mail = 'none@corp.example' where no in (:zoe, :kim)`);
+  await it.board(
+    `update members set mail = 'none@corp.example' where id = 17; delete from members where id = 19`,
+  );
+  expect((await it.ask()).findings[0]!.message).toContain('[] where none is');
+  await it.say('amend', 'ola', { identities: { board: { user: [] }, staff: { mail: [] } } });
+  const planned = await it.until(({ state }) => state === 'awaiting-approval');
+  expect(tree(planned).join('\n')).toMatch(
+    /left out: Zoe \(17\): its e-mail is one that other people have too/,
+  );
+  expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+  expect([await held('cards'), await active(17)]).toEqual([{ 17: 4 }, true]);
+});
+
 test('somebody without an e-mail is found by login, and is in the directory by their entry', async () => {
   await it.staff('update employees set mail = null where no = :zoe');
   await it.board(`update members set mail = null, nick = 'ZOE' where id = 17`);

@@ -61,6 +61,7 @@ test('what lands where the leaver is off already, before the last account is, is
   expect(status.afterwards).toMatchObject(afterwards);
   expect(status.sentence).not.toContain('nothing is left');
   expect(status.sentence).toContain('Came while accounts were switched off: 1 in desk/tickets.');
+  expect(status.sentence).toContain('the leaver was switched off.');
   expect(status.sentence).toContain('On again by somebody else: desk.');
   const { rows } = await small.db.store.query(
     'select body from handover.certificate_bodies where offboarding = $1',

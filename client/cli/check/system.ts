@@ -36,7 +36,7 @@ export async function checkSystem(
     ...doubts.map(
       ({ where, message }): Finding => ({ what: system, state: 'warning', says: `${where}: ${message}.` }),
     ),
-    ...(await coverageOf(connector, demandsCoverage(config.policy, system))),
+    ...(await uncovered(connector, demandsCoverage(config.policy, system))),
     ...lacks.map(
       (verb): Finding => ({
         what: system,
@@ -49,7 +49,7 @@ export async function checkSystem(
 }
 
 /** Is every place that can hold a person in the catalog? One that is not keeps people from being switched off. */
-async function coverageOf(connector: Connector, demanded: boolean): Promise<Finding[]> {
+async function uncovered(connector: Connector, demanded: boolean): Promise<Finding[]> {
   const what = connector.system;
   const covered: Covered = (await connector.coverage?.()) ?? { kind: 'unknown' };
   const says = sayCovered(covered, demanded);

@@ -41,7 +41,7 @@ export async function deactivate(desk: Desk): Promise<Happening> {
     stays(run).length > 0 || others.length > 0 || foundSomething(afterwards) ? '' : ', nothing is left';
   return close(
     'completed',
-    `${handedOver(run)}${nothing}, and the leaver is switched off.${sayLeftOut(others)}${stillOn(run)}${sayAfterwards(afterwards)}${tooLate(run)}`,
+    `${handedOver(run)}${nothing}, and the leaver ${afterwards.onAgain.length > 0 ? 'was' : 'is'} switched off.${sayLeftOut(others)}${stillOn(run)}${sayAfterwards(afterwards)}${tooLate(run)}`,
   );
 }
 
