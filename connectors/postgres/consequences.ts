@@ -34,7 +34,9 @@ import { type Origin, type Reached, type Spread, spreadOf } from './spread.js';
 import type { BoundCatalog, Target } from './target.js';
 import { tried, triggersIn, withTriggers } from './tried.js';
 
-/** One reading serves all that one plan asks; what comes later is found when it happens. */
+const UNSEEN =
+  'track_counts is off in the database, so that nobody can see what triggers and foreign keys write besides: ALTER SYSTEM SET track_counts = on';
+/** What a plan was just made with serves what else is asked for it. */
 const FRESH_MS = 2_000;
 /** Nobody waits longer for a count: it is said that there is none. */
 const COUNT_MS = 20_000;
@@ -44,9 +46,9 @@ export class DatabaseConsequences {
 
   constructor(private readonly target: Target) {}
 
-  links(signal?: AbortSignal): Promise<Links> {
+  links(signal: AbortSignal | undefined, fresh: boolean): Promise<Links> {
     const known = this.#links;
-    if (known && Date.now() - known.readAt < FRESH_MS) return known.links;
+    if (!fresh && known && Date.now() - known.readAt < FRESH_MS) return known.links;
     const doing = 'reading the foreign keys';
     const links = this.target.session.transaction({ mode: 'glance', doing, signal }, readLinks);
     const read = { readAt: Date.now(), links };
@@ -63,7 +65,7 @@ export class DatabaseConsequences {
     works: readonly Foreseen[],
     signal?: AbortSignal,
   ): Promise<Foresight[]> {
-    const links = await this.links(signal);
+    const links = await this.links(signal, true);
     return this.target.bound(signal, async binding => {
       const foreseen: Foresight[] = [];
       for (const [n, work] of works.entries()) {
@@ -97,7 +99,7 @@ export class DatabaseConsequences {
     works: readonly Foreseen[],
     signal?: AbortSignal,
   ): Promise<Danger[]> {
-    const links = await this.links(signal);
+    const links = await this.links(signal, false);
     return this.target.bound(signal, async binding => {
       const people = binding.people();
       const bind = new Placeholders();
@@ -119,7 +121,10 @@ export class DatabaseConsequences {
 
   /** What the schema alone says of effects besides: nothing is counted, and nothing keeps a catalog from being used. */
   async doubts(signal?: AbortSignal): Promise<Problem[]> {
-    const [links, binding] = await Promise.all([this.links(signal), this.target.binding(false, signal)]);
+    const [links, binding] = await Promise.all([
+      this.links(signal, true),
+      this.target.binding(false, signal),
+    ]);
     const { catalog, file } = this.target;
     const besides = Object.entries(catalog.categories).flatMap(([name, spec]): Problem[] => {
       const c = spec.do === 'keep' || spec.do === 'acknowledge' ? null : binding.fitting(name);
@@ -151,6 +156,7 @@ export class DatabaseConsequences {
     const danger = sayDanger(reached.map(({ table, does }) => ({ table, does, count: null })));
     return [
       ...besides,
+      ...(links.counts ? [] : [{ where: '', message: UNSEEN }]),
       ...(danger !== null && reached.some(one => one.does !== 'refuse')
         ? [{ where: file.where(['people', 'table']), message: `nobody is deleted here; but: ${danger}` }]
         : []),
