@@ -8,7 +8,7 @@ import { valuesOf } from './accounts.js';
 import type { Assignment } from './assign.js';
 import type { Account, ItemKey, Person, Successor } from './model.js';
 import { own } from './own.js';
-import { type Humans, isSame } from './people.js';
+import { type Humans, isCertain, isSame, type Participant } from './people.js';
 import type { Named, Refused, Takers } from './planning.js';
 import type { SuccessorRule } from './request.js';
 
@@ -161,13 +161,15 @@ function unable(person: Person, clause: string, says: string): Refused {
  * @param humans what was known of them before
  */
 export function personRefusal(
-  leaver: Pick<Person, 'id' | 'human'>,
-  person: Person,
+  leaver: Pick<Person, 'id' | 'human'> & Pick<Participant, 'marks'>,
+  person: Person & Pick<Participant, 'marks'>,
   isLeaving: boolean,
   humans: Humans = {},
 ): Refused | null {
   if (isSame(humans, person, leaver))
-    return unable(person, 'is the leaver', 'and cannot take over their own items');
+    return isCertain(humans, person, leaver)
+      ? unable(person, 'is the leaver', 'and cannot take over their own items')
+      : unable(person, 'may be the leaver', 'by another entry, and takes nothing over: name somebody else');
   if (!person.active) return unable(person, 'is not active', 'and cannot take over: name somebody who is');
   if (isLeaving)
     return unable(person, 'is being offboarded too', 'and cannot take over: name somebody who stays');
