@@ -88,6 +88,7 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
       `${spec.owner.column} is part of the key: what was handed over has another key and is not found again`,
     );
   checkOwner(binder, c, at);
+  for (const [i, entry] of spec.cascades.entries()) binder.table(entry.table, at('cascades', i, 'table'));
   if (c.firesAt && c.firesAt.kind !== 'time')
     binder.report(
       at('fires_at'),
@@ -226,6 +227,8 @@ function checkRights(binder: Binder, c: BoundCategory, at: (...keys: (string | n
 
 function checkSwitches(binder: Binder, people: BoundPeople | null): void {
   for (const [name, spec] of switchesOf(binder.catalog)) {
+    for (const [i, entry] of spec.cascades.entries())
+      binder.table(entry.table, [name, 'cascades', i, 'table']);
     if (people) {
       writable(binder, people.table, ['people', 'table']);
       const columns = binder.assignments(people.table, spec.set, [name, 'set']).map(a => a.column);

@@ -56,6 +56,9 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
     unique: spec.unique,
   });
   onlyFor(spec, ['transfer', 'clear'], report, at, { mirrors: spec.mirrors.length > 0 || undefined });
+  onlyFor(spec, ['transfer', 'remove', 'revoke', 'clear'], report, at, {
+    cascades: spec.cascades.length > 0 || undefined,
+  });
   onlyFor(spec, ['transfer'], report, at, { still_runs: spec.still_runs, groups: spec.groups });
   if (spec.still_runs !== undefined && !spec.acts_as)
     report(at('still_runs'), "it is about what acts in the person's name: acts_as: true is missing");

@@ -150,7 +150,7 @@ function transfer(c: BoundCategory, batch: BoundBatch, parts: Parts): string {
   const linked = linkColumns(c);
   const asTheirs = (column: LiveColumn): string =>
     column.name === c.owner.name ? taker : `${alias}.${quote(column.name)}`;
-  const held = c.unique ? collides(c, asTheirs) : null;
+  const held = c.unique ? collides(c, asTheirs, `${alias}.tableoid`) : null;
   const lists = parts.from(taker);
   const gives = ['ho_key', 'ho_i', 'ho_merged', 'ho_row', ...linkNames(c)].join(', ');
   const merging = held

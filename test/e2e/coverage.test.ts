@@ -67,7 +67,7 @@ async function reports(): Promise<void> {
 const classify = (): Promise<void> =>
   writeFile(
     catalog,
-    `${ORIGINAL}\nacknowledged:\n  - { table: public.reports, column: owner_id, reason: "reports are nobody's work" }\n`,
+    `${ORIGINAL.trimEnd()}\n  - { table: public.reports, column: owner_id, reason: "reports are nobody's work" }\n`,
   );
 
 async function certificate(): Promise<{ coverage: Record<string, Record<string, unknown>> }> {
