@@ -18,6 +18,7 @@ import {
   orderSteps,
   type Plan,
   type PlanStep,
+  takersInTurn,
   withMembershipEdges,
 } from '../domain/plan.js';
 import {
@@ -329,6 +330,7 @@ async function writeManifest(
   const options = {
     size: policy.batch,
     attribute,
+    firstOf: takersInTurn(draft),
     expected: draft.baseline.count,
     signal: whenAbandoned(),
   };

@@ -12,7 +12,7 @@ import type { Batch, Mark, Sure } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { KeySet, Shares } from '../domain/keys.js';
 import type { Account, ItemException, ItemKey } from '../domain/model.js';
-import { gaining, type Plan, type PlanStep } from '../domain/plan.js';
+import { gaining, type Plan, type PlanStep, takersInTurn } from '../domain/plan.js';
 import { NEW_PLAN } from '../domain/proof.js';
 import {
   beyondSkip,
@@ -432,7 +432,8 @@ async function objectionToLate(
 }
 
 /**
- * Values of the attribute that the step's rule matches on, for these keys; empty where it matches on none.
+ * Values of the attribute that the step's rule matches on, or which of its takers is the first who may own
+ * it, for these keys; empty where the rule asks for neither.
  */
 async function attributesOf(
   run: Running,
@@ -440,9 +441,10 @@ async function attributesOf(
 ): Promise<Map<ItemKey, string | null>> {
   const { connector, accounts, step, plan } = run;
   const values = new Map<ItemKey, string | null>();
-  if (step.assignment.kind !== 'match') return values;
-  const { attribute } = step.assignment;
-  const options = { size: plan.policy.batch, attribute, signal: whenAbandoned() };
+  const attribute = step.assignment.kind === 'match' ? step.assignment.attribute : undefined;
+  const takers = takersInTurn(step);
+  if (attribute === undefined && takers === undefined) return values;
+  const options = { size: plan.policy.batch, attribute, firstOf: takers, signal: whenAbandoned() };
   for await (const page of connector.pages(accounts, step.category, options)) {
     listOf(page.keys).forEach((key, n) => {
       if (wanted.has(key)) values.set(key, page.attributes?.[n] ?? null);

@@ -49,6 +49,7 @@ export class SuccessorBook {
     const none = impossible(asked, facts, {
       title: connector.title,
       knowsLoads: connector.load !== undefined,
+      choosesFirst: connector.choosesFirst ?? false,
     });
     if (none) return none;
     switch (asked.kind) {
@@ -57,6 +58,7 @@ export class SuccessorBook {
       case 'match':
         return takersOf(asked, await this.takers(connector, facts, asked.names), null);
       case 'round-robin':
+      case 'first-of':
       case 'least-loaded': {
         const names = new Set(asked.pool ?? (await this.teamOfLeaver()));
         if (names.size === 0) return emptyTeam(asked.kind);

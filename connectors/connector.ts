@@ -76,6 +76,8 @@ export interface CategoryFacts {
   queues: Record<string, string>;
   /** True when an item may be left without an owner. */
   mayBeUnassigned: boolean;
+  /** They act in the person's name by themselves. */
+  actsAs: boolean;
   /** True when it goes although the person stays: what is removed, revoked or cleared. */
   goesOnRoleChange: boolean;
   /** Which identity of an account the owner column holds. */
@@ -200,13 +202,21 @@ export interface Reader {
   ): Promise<CategoryInventory[]>;
   /**
    * Every key that the accounts hold now, each once; throws where that cannot be read whole, at the latest
-   * after the last page. `attribute` adds that attribute's value per key. `expected`: how many the caller has
+   * after the last page. `attribute` adds that attribute's value per key; `firstOf`, where the system
+   * `choosesFirst`, in its place the index of the first of these takers who may own the item, null = none.
+   * `expected`: how many the caller has
    * just seen there, so that few can be read in one go; it promises nothing.
    */
   pages(
     accounts: readonly Account[],
     category: string,
-    options: { size: number; attribute?: string; expected?: number; signal?: AbortSignal },
+    options: {
+      size: number;
+      attribute?: string;
+      firstOf?: readonly (string | null)[];
+      expected?: number;
+      signal?: AbortSignal;
+    },
   ): AsyncIterable<KeyPage>;
   /** A page of items for human eyes. Throws where it cannot be read, like `pages`. */
   items(
@@ -266,6 +276,8 @@ export interface Loads {
 }
 
 export interface Eligibility {
+  /** Can it say item by item which of several takers is the first who may own it (`pages`)? */
+  readonly choosesFirst?: boolean;
   /**
    * Items of the accounts that `taker` may not own: how many, and the first few keys. `keys` asks about these
    * items only; null = about all.

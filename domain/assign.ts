@@ -8,6 +8,8 @@ import { own } from './own.js';
 export type Assignment =
   | { kind: 'one' }
   | { kind: 'round-robin' }
+  /** Item by item the first of the pool who may own it: the system says which one. */
+  | { kind: 'first-of' }
   /** How many items each successor held in this category when the plan was made. */
   | { kind: 'least-loaded'; loads: number[] }
   /** Attribute value → index of the successor; `otherwise` is -1 where the rule names nobody. */
@@ -16,7 +18,7 @@ export type Assignment =
 export interface Assigner {
   /**
    * Index of the successor of this item; -1 = the rule names nobody for it. Must be called in key order, once
-   * per item.
+   * per item. `attribute`: its value, or for `first-of` the index that the system gave.
    */
   next(key: ItemKey, attribute: string | null): number;
 }
@@ -40,6 +42,8 @@ function ruleOf(assignment: Assignment, people: number): (attribute: string | nu
       let turn = 0;
       return () => turn++ % people;
     }
+    case 'first-of':
+      return first => (first === null ? -1 : Number(first));
     case 'least-loaded': {
       const loads = [...assignment.loads];
       return () => {
@@ -64,6 +68,7 @@ export function continued(assignment: Assignment, counts: readonly number[]): As
   switch (assignment.kind) {
     case 'one':
     case 'match':
+    case 'first-of':
       return assignment;
     case 'round-robin':
       return { kind: 'least-loaded', loads: [...counts] };

@@ -24,6 +24,8 @@ export interface Consequence extends Omit<Elsewhere, 'count' | 'does'> {
   count: number | null;
   /** True where it was not followed to the end, or only tried with some of the items: it may be more. */
   more?: true;
+  /** How often a row may be written: by so many rules is it reached. */
+  times?: number;
   /** What does it, in words: "the foreign key projects_member_fkey (on delete cascade)". */
   why: string;
   /**
@@ -91,7 +93,7 @@ export function boundsOf(
 ): Bounds {
   return {
     // What was not counted to the end was approved as it was shown.
-    upTo: elsewhere.flatMap(({ table, does, count, more }) =>
+    upTo: elsewhere.flatMap(({ table, does, count, more, times = 1 }) =>
       does === 'refuse'
         ? []
         : [
@@ -101,7 +103,7 @@ export function boundsOf(
               count:
                 count === null || more
                   ? Number.MAX_SAFE_INTEGER
-                  : count + Math.max(drift.floor, Math.floor((count * drift.percent) / 100)),
+                  : count * times + Math.max(drift.floor, Math.floor((count * drift.percent) / 100)),
             },
           ],
     ),

@@ -35,6 +35,14 @@ export function isBlank(value: string | null | undefined): boolean {
   return value === null || value === undefined || value.trim() === '';
 }
 
+/**
+ * What people write where they have nothing to write: nobody's number, however many have it. An address or a
+ * login may be called so, and identifies nobody where several have it.
+ */
+export function isPlaceholder(value: string): boolean {
+  return /^(?:n\/?a|none|null|nil|unknown|undefined|tbd|x+|0+|9{3,}|[-?._*#]+)$/.test(folded(value, AS_PEOPLE_WRITE));
+}
+
 /** In which respect two values differ that only all folds together make the same: "upper and lower case". */
 export function sayDifference(one: string, other: string): string {
   const needed = FOLDS.filter(

@@ -1,4 +1,6 @@
 /** People as decisions see them: who takes part, what they may do, and who says that it was them. */
+import { AS_PEOPLE_WRITE, folded } from './fold.js';
+import type { Known } from './model.js';
 import { own } from './own.js';
 
 /** Somebody who takes part in a run. `human` is the same for two directory entries of one human being. */
@@ -53,6 +55,30 @@ export function isSame(
     ...(own(humans, who.id) ?? []),
   ];
   return one.id === other.id || seen(one).some(human => seen(other).includes(human));
+}
+
+/**
+ * Do two entries look like one human being's, beside a number that says so? They have an address or a login in
+ * common, or a part of their names. A number alone may be a placeholder, or a mistake.
+ */
+export function looksLike(
+  one: { name: string; known: readonly Known[] },
+  other: { name: string; known: readonly Known[] },
+): boolean {
+  const words = (name: string): string[] =>
+    name
+      .normalize('NFKD')
+      .replace(/\p{M}/gu, '')
+      .toLowerCase()
+      .split(/[^\p{L}]+/u)
+      .filter(word => word.length > 1);
+  const values = (known: readonly Known[]): string[] =>
+    known.flatMap(({ by, value }) =>
+      by === 'email' || by === 'login' ? [`${by} ${folded(value, AS_PEOPLE_WRITE)}`] : [],
+    );
+  const share = (some: readonly string[], more: readonly string[]): boolean =>
+    some.some(each => more.includes(each));
+  return share(words(one.name), words(other.name)) || share(values(one.known), values(other.known));
 }
 
 /** How many human beings these are, under whatever entries. */

@@ -60,6 +60,8 @@ export interface PlanStep {
   firesAt: string | null;
   /** Why a category is kept or left to people, where the catalog says. */
   reason: string | null;
+  /** They act in the person's name by themselves. */
+  actsAs?: true;
   /** What it does to rows that are in no step; absent where there is nothing of the kind. */
   elsewhere?: Consequence[];
 }
@@ -114,6 +116,11 @@ export function deactivateId(system: string): string {
   return `${system}/deactivate`;
 }
 
+/** The takers of a rule that asks item by item who is the first that may own it, in its order. */
+export function takersInTurn({ assignment, successors, pool }: PlanStep): (string | null)[] | undefined {
+  return assignment.kind === 'first-of' ? successors.slice(0, pool).map(({ value }) => value) : undefined;
+}
+
 /** Why somebody who only changes role keeps what others lose. */
 export const STAYS_AND_KEEPS = 'the person stays and keeps it';
 
@@ -151,8 +158,13 @@ export function gaining(step: Pick<PlanStep, 'successors' | 'counts'>): Successo
  * names.
  * @throws HandoverFailure (`configuration`) naming the circle when the edges contradict each other.
  */
-export function orderSteps<S extends Pick<PlanStep, 'id' | 'phase' | 'after'>>(steps: readonly S[]): S[] {
-  const byPhase = [...steps].sort((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase));
+export function orderSteps<S extends Pick<PlanStep, 'id' | 'phase' | 'after' | 'actsAs'>>(
+  steps: readonly S[],
+): S[] {
+  // What acts by itself comes first among its like: nobody should have to look for it.
+  const byPhase = [...steps].sort(
+    (a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase) || Number(!a.actsAs) - Number(!b.actsAs),
+  );
   const known = new Map(byPhase.map(step => [step.id, step]));
   const ordered: S[] = [];
   const done = new Set<string>();

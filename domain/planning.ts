@@ -43,6 +43,8 @@ export interface CategoryRule {
   after: readonly string[];
   page: string | null;
   reason: string | null;
+  /** They act in the person's name by themselves. */
+  actsAs: boolean;
   /** It goes although the person stays. */
   goesOnRoleChange: boolean;
 }
@@ -210,6 +212,7 @@ function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, ord
     page: rule.page,
     firesAt: held.firesAt,
     reason: stays ? STAYS_AND_KEEPS : rule.reason,
+    ...(rule.actsAs && { actsAs: true as const }),
   };
 }
 
@@ -471,7 +474,9 @@ function unmatched(step: PlanStep, keys: readonly ItemKey[]): Finding {
   return finding(
     'successor-missing',
     step,
-    `: the match rule names nobody for ${keys.length} items (${first}); add "otherwise".`,
+    step.assignment.kind === 'first-of'
+      ? `: none of those who are named may own ${keys.length} items (${first}); name one who may.`
+      : `: the match rule names nobody for ${keys.length} items (${first}); add "otherwise".`,
   );
 }
 

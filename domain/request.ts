@@ -39,6 +39,14 @@ export const successorRule = z.union(
     z.strictObject({ 'round-robin': pool }),
     z.strictObject({ 'least-loaded': pool }),
     z.strictObject({
+      'first-of': z
+        .array(taker, {
+          error: 'name people in the order in which they are asked: ["bob@example.com", "carol@example.com"]',
+        })
+        .min(1, 'name at least one person')
+        .max(20, 'at most 20 are asked one after another'),
+    }),
+    z.strictObject({
       match: z.strictObject({
         attribute: text.min(1, 'name the attribute of the items'),
         map: z.record(text, taker, { error: 'say who takes which value: {"emea": "bob@example.com"}' }),
@@ -47,7 +55,7 @@ export const successorRule = z.union(
     }),
   ],
   {
-    error: `a successor is ${WHO}, or one of {"round-robin": ["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}`,
+    error: `a successor is ${WHO}, or one of {"round-robin": ["..."]}, {"least-loaded": ["..."]}, {"first-of": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}`,
   },
 );
 export type SuccessorRule = z.infer<typeof successorRule>;

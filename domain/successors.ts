@@ -27,6 +27,8 @@ export type Asked =
   | { kind: 'one'; name: string; says: string }
   /** `pool`: null = the leaver's team. */
   | { kind: 'round-robin' | 'least-loaded'; pool: readonly string[] | null }
+  /** Item by item the first of them who may own it. */
+  | { kind: 'first-of'; pool: readonly string[] }
   | {
       kind: 'match';
       attribute: string;
@@ -45,6 +47,7 @@ export function askedBy(rule: SuccessorRule): Asked {
     const names = [...new Set([...Object.values(map), ...(otherwise === null ? [] : [otherwise])])];
     return { kind: 'match', attribute, map, otherwise, names };
   }
+  if ('first-of' in rule) return { kind: 'first-of', pool: rule['first-of'] };
   const kind = 'round-robin' in rule ? 'round-robin' : 'least-loaded';
   const given = 'round-robin' in rule ? rule['round-robin'] : rule['least-loaded'];
   return { kind, pool: given === 'team' ? null : given };
@@ -54,12 +57,16 @@ export function askedBy(rule: SuccessorRule): Asked {
 export function impossible(
   asked: Asked,
   rule: TakerRule,
-  system: { title: string; knowsLoads: boolean },
+  system: { title: string; knowsLoads: boolean; choosesFirst: boolean },
 ): Takers | null {
   switch (asked.kind) {
     case 'one':
     case 'round-robin':
       return null;
+    case 'first-of': {
+      const why = `${system.title} cannot say item by item who may own it: name a person, or share items with "round-robin".`;
+      return system.choosesFirst ? null : nobody(asked.kind, why);
+    }
     case 'least-loaded': {
       const why = `${system.title} cannot say who holds how many: share items with "round-robin", or name a person.`;
       return system.knowsLoads ? null : nobody(asked.kind, why);
@@ -105,7 +112,8 @@ function assignmentOf(asked: Asked, loads: readonly number[] | null): Assignment
     case 'one':
       return { kind: 'one' };
     case 'round-robin':
-      return { kind: 'round-robin' };
+    case 'first-of':
+      return { kind: asked.kind };
     case 'least-loaded':
       return loads ? { kind: 'least-loaded', loads: [...loads] } : { kind: 'round-robin' };
     case 'match': {

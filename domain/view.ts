@@ -15,7 +15,7 @@ import { identityWords, type Refusal, type Signer } from './people.js';
 import { isEffect, type PlanStep } from './plan.js';
 import { type Approval, isWaived, type Run, type StepProgress } from './run.js';
 import { waitingView } from './waiting.js';
-import { items, minuteOf, number } from './words.js';
+import { clockOf, items, minuteOf, number } from './words.js';
 
 export interface View {
   leaver: string;
@@ -45,6 +45,7 @@ export interface PlanView {
   mode: string;
   modeReason: string | null;
   departure: string;
+  /** To the minute. */
   effectiveAt: string | null;
 }
 
@@ -98,7 +99,7 @@ export function viewOf(run: Run): View {
       mode: plan.mode,
       modeReason: plan.modeReason,
       departure: plan.departure,
-      effectiveAt: plan.effectiveAt,
+      effectiveAt: plan.effectiveAt && minuteOf(plan.effectiveAt),
     },
     findings: run.findings.map(finding => finding.message),
     notes: isOver(run.state) ? [] : (plan?.notes ?? []),
@@ -136,11 +137,11 @@ function dangerIn(run: Run, system: string): readonly Danger[] {
 function waitWords(run: Run): string | null {
   const waits = waitingView(run);
   if (!waits) return null;
-  const reminded = waits.remindsAt ? `reminded ${minuteOf(waits.remindsAt)}, ` : '';
+  const reminded = waits.remindsAt ? `reminded ${clockOf(waits.remindsAt)}, ` : '';
   const end = waits.expiresAt
-    ? `expires ${minuteOf(waits.expiresAt)}`
-    : `others are told ${minuteOf(waits.escalatesAt)}`;
-  return `Asked: ${waits.audience.join(' and ')}, since ${minuteOf(waits.since)}; ${reminded}${end} (UTC).`;
+    ? `expires ${clockOf(waits.expiresAt)}`
+    : `others are told ${clockOf(waits.escalatesAt)}`;
+  return `Asked: ${waits.audience.join(' and ')}, since ${clockOf(waits.since)}; ${reminded}${end} (UTC).`;
 }
 
 function doubtsIn(all: readonly SystemAccounts[], system: string): string[] {
@@ -176,7 +177,7 @@ function stepView(run: Run, step: PlanStep): StepView {
   const progress = run.steps[step.id];
   const common = {
     id: step.id,
-    title: step.title,
+    title: step.actsAs ? `${step.title}, acting in their name` : step.title,
     count: step.baseline.count,
     firesAt: step.firesAt ? minuteOf(step.firesAt) : null,
     evidence: evidenceNow(run, step),

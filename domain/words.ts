@@ -15,7 +15,18 @@ export function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, ' ');
 }
 
-/** A moment to the minute, as people read it: "2026-11-26 17:21", in UTC. @param moment ISO 8601 */
+/**
+ * A moment to the minute with its zone, as people read it: "2026-11-26 17:21 UTC".
+ * @param moment ISO 8601; a day is its first minute
+ */
 export function minuteOf(moment: string): string {
-  return moment.slice(0, 16).replace('T', ' ');
+  return `${clockOf(moment)} UTC`;
+}
+
+/** The same without its zone, for a line or column that names it once. */
+export function clockOf(moment: string): string {
+  const at = new Date(moment);
+  // What cannot be read is shown as it stands.
+  const iso = Number.isNaN(at.getTime()) ? moment : at.toISOString();
+  return iso.slice(0, 16).replace('T', ' ');
 }

@@ -1,7 +1,7 @@
 /** The evidence in order of time, as sentences for people and as values for programs. */
 import { type Elsewhere, sayElsewhere, summed } from '../../domain/consequences.js';
 import { identityWords } from '../../domain/people.js';
-import { number } from '../../domain/words.js';
+import { minuteOf, number } from '../../domain/words.js';
 import type { AuditEntry } from '../../store/audit.js';
 import type { ReceiptRow } from '../../store/trail.js';
 import type { Evidence } from './evidence.js';
@@ -180,7 +180,7 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
   switch (kind) {
     case 'requested': {
       const request = (body.request ?? {}) as Record<string, unknown>;
-      const when = request.effectiveAt ? `, access ends ${String(request.effectiveAt)}` : '';
+      const when = request.effectiveAt ? `, access ends ${minuteOf(String(request.effectiveAt))}` : '';
       return `asked for by ${String(request.requestedBy)} (claimed) for ${String(request.user)}: ${String(request.mode)}, ${String(request.departure)}${when}`;
     }
     case 'planned':

@@ -1,7 +1,9 @@
 /**
  * `handover audit`: the whole trail of one offboarding as a timeline, and whether anything in it was changed.
  */
+
 import type { Command } from '@commander-js/extra-typings';
+import { minuteOf } from '../../domain/words.js';
 import type { KnownOffboarding } from '../../store/trail.js';
 import { type Evidence, gather } from '../audit/evidence.js';
 import { condensed, timeline } from '../audit/timeline.js';
@@ -93,9 +95,7 @@ function tell(terminal: Terminal, evidence: Evidence): void {
     terminal.say();
     terminal.say('Other offboardings of this person:');
     for (const other of evidence.others)
-      terminal.say(
-        `  ${other.at.slice(0, 16).replace('T', ' ')}  ${commandLine('audit', other.offboarding)}`,
-      );
+      terminal.say(`  ${minuteOf(other.at)}  ${commandLine('audit', other.offboarding)}`);
   }
   terminal.say();
 }

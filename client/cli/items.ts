@@ -8,6 +8,7 @@ import { soughtBy } from '../../domain/accounts.js';
 import { idsOf } from '../../domain/ids.js';
 import type { Account } from '../../domain/model.js';
 import type { Plan } from '../../domain/plan.js';
+import { clockOf } from '../../domain/words.js';
 import { clean } from '../clean.js';
 import { readStatus } from '../follow.js';
 import { commandLine, decisionLine } from '../printed.js';
@@ -67,7 +68,7 @@ async function items(
   if (page.items.length === 0) terminal.say('No items.');
   else if (!terminal.wantsJson) {
     const rows = new Table({
-      head: ['KEY', 'ITEM', ...(successors ? ['SUCCESSOR'] : []), 'ACTS', 'LINK'],
+      head: ['KEY', 'ITEM', ...(successors ? ['SUCCESSOR'] : []), 'ACTS (UTC)', 'LINK'],
       chars: NO_LINES,
       style: { 'padding-left': 0, 'padding-right': 2, head: terminal.isTTY ? ['bold'] : [], border: [] },
     });
@@ -76,7 +77,7 @@ async function items(
         clean(item.key),
         shorten(clean(item.label ?? ''), 60),
         ...(successors ? [clean(successors.get(item.key)?.label ?? '')] : []),
-        item.firesAt?.slice(0, 16).replace('T', ' ') ?? '',
+        item.firesAt ? clockOf(item.firesAt) : '',
         clean(item.link ?? ''),
       ]);
     }

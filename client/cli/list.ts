@@ -5,6 +5,7 @@ import { LIFECYCLE } from '../../domain/lifecycle.js';
 import type { RunState } from '../../domain/model.js';
 import { WAITS_FOR_PEOPLE } from '../../domain/patience.js';
 import type { WaitingOn } from '../../domain/run.js';
+import { clockOf } from '../../domain/words.js';
 import { clean } from '../clean.js';
 import { Problem } from '../problem.js';
 import type { Listed } from '../runs.js';
@@ -73,7 +74,7 @@ async function list({ reach, terminal }: Session, options: ListOptions): Promise
 /** Columns of equal width without lines: cut and sort them with the usual tools. */
 function table(runs: readonly Listed[], bold: boolean): string[] {
   const rows = new Table({
-    head: ['RUN', 'STATE', 'WAITS FOR', 'LEFT', 'DUE', 'MODE', 'STARTED', 'CLOSED'],
+    head: ['RUN', 'STATE', 'WAITS FOR', 'LEFT', 'DUE (UTC)', 'MODE', 'STARTED (UTC)', 'CLOSED (UTC)'],
     chars: NO_LINES,
     colAligns: ['left', 'left', 'left', 'right'],
     style: { 'padding-left': 0, 'padding-right': 2, head: bold ? ['bold'] : [], border: [] },
@@ -115,7 +116,7 @@ export const NO_LINES = {
 };
 
 function minute(iso: string | null): string {
-  return iso ? iso.slice(0, 16).replace('T', ' ') : '';
+  return iso ? clockOf(iso) : '';
 }
 
 function oneOf<T extends string>(given: string, allowed: readonly T[], option: string): T {

@@ -1,6 +1,7 @@
 /** A run on the screen: the tree, and the commands that fit now. */
 import { type Piece, treeLines } from '../../domain/tree.js';
 import { viewOf } from '../../domain/view.js';
+import { minuteOf } from '../../domain/words.js';
 import type { Status } from '../../workflows/messages.js';
 import { clean } from '../clean.js';
 import { commandLine, decisionLine } from '../printed.js';
@@ -27,7 +28,7 @@ function showRefusals(terminal: Terminal, status: Status): void {
   if (status.refused.length === 0) return;
   terminal.say('Refused messages:');
   for (const refusal of status.refused.slice(-5)) {
-    const time = refusal.at.slice(0, 16).replace('T', ' ');
+    const time = minuteOf(refusal.at);
     terminal.say(
       clean(`  ${time} ${refusal.message}${refusal.by ? ` by ${refusal.by}` : ''}: ${refusal.reason}`),
     );

@@ -61,6 +61,8 @@ export const categoryShape = <F extends z.ZodType<string>, S extends z.ZodType<s
   queues: z.record(name, z.union([z.string(), z.number()])).default({}),
   /** May an item be left without an owner? */
   unassigned: z.boolean().default(false),
+  /** These act in the person's name by themselves: automations, schedules, senders of reports. */
+  acts_as: z.boolean().optional(),
   /** What becomes of `remove`, `revoke` and `clear` where the person stays: they keep it, or it goes as well. */
   on_role_change: z.enum(['keep', 'remove']).optional(),
   reason: z.string().optional(),
@@ -135,6 +137,7 @@ export function commonFacts(category: string, spec: CategoryHead): Omit<Category
     attributes: Object.keys(spec.attributes),
     queues: Object.fromEntries(Object.entries(spec.queues).map(([queue, value]) => [queue, String(value)])),
     mayBeUnassigned: spec.unassigned,
+    actsAs: spec.acts_as ?? false,
     goesOnRoleChange: spec.on_role_change === 'remove',
     reason: spec.reason ?? null,
   };

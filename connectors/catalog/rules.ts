@@ -30,6 +30,11 @@ function category(catalog: Head, name: string, spec: CategoryHead, report: Repor
     queues: Object.keys(spec.queues).length > 0 || undefined,
   });
   onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { on_role_change: spec.on_role_change });
+  if (spec.acts_as && spec.do === 'keep')
+    report(
+      at('do'),
+      'what acts in the name of somebody who is gone is not kept: hand it over, stop it, or let people acknowledge it',
+    );
   if (spec.do === 'keep' && !spec.reason)
     report(at(), 'keep needs a reason: why these items stay with the leaver');
   for (const [path, field] of shownFields(spec)) {

@@ -10,7 +10,7 @@ import type { CatalogFile, KeyPath } from '../catalog/loaded.js';
 import { didYouMean } from '../catalog/nearest.js';
 import type { Problem } from '../connector.js';
 import type { Catalog, CategorySpec } from './catalog.js';
-import { exclusivesOf } from './collide.js';
+import { exclusiveByWord, exclusivesOf } from './collide.js';
 import { foldSql } from './fold.js';
 import { type BoundInside, boundInside, holdsSql, ownerInside } from './inside.js';
 import { type KeyShape, keyShape } from './keys.js';
@@ -230,7 +230,7 @@ export class Binder {
         attributes: [string, BoundField][];
         survives: [LiveColumn, string[]][];
       }),
-      exclusive: spec.unique ? exclusivesOf(table, spec.owner.column, spec.unique) : [],
+      exclusive: spec.unique ? keptApart(table, column, spec.unique) : [],
       image: inside ? [column] : imageColumns(table, spec.secret),
     };
   }
@@ -381,6 +381,18 @@ function isEmail({ people }: Catalog, name: string, spec: Catalog['identities'][
     ...people.match.filter(({ by }) => by === 'email').map(m => ({ table: m.table ?? people.table, ...m })),
   ];
   return /e_?mail/.test(name) || addresses.some(one => one.table === table && one.column === column);
+}
+
+/** By the indexes of the table, or where there is none by the application alone. */
+function keptApart(table: LiveTable, owner: LiveColumn, named: readonly string[]): Exclusive[] {
+  const indexed = exclusivesOf(table, owner.name, named);
+  if (indexed.length > 0) return indexed;
+  return [
+    exclusiveByWord(
+      owner,
+      named.flatMap(column => table.columns.get(column) ?? []),
+    ),
+  ];
 }
 
 function imageColumns(table: LiveTable | null, secret: readonly string[]): LiveColumn[] {

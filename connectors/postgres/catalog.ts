@@ -146,6 +146,8 @@ const category = z.strictObject({
     fold: fold.optional(),
     inside: inside.optional(),
   }),
+  /** With `acts_as`: true for those that work; asked before and after they are handed over. */
+  still_runs: condition.optional(),
   /** Which rows count. Rows that stop matching meanwhile are left alone. */
   when: condition.optional(),
   /** Incremented by one with every change. */

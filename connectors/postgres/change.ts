@@ -20,6 +20,7 @@ import type { Witness } from '../connector.js';
 import { parameterOf, sharesOf } from '../keys.js';
 import { applySettings } from './application-settings.js';
 import type { BoundCategory } from './binding.js';
+import { lockUnique } from './collide.js';
 import { batchHasConsequences, mustStayWithin, type Ours, rehearsed, watch, written } from './elsewhere.js';
 import { databaseSays, LOCK_TIMEOUT, refusesItem, sqlState } from './failures.js';
 import { HELD, heldByOthers } from './locked.js';
@@ -34,6 +35,7 @@ import {
   spellingsStatement,
   verifyStatement,
 } from './statements.js';
+import { runningBefore, stoppedSince } from './still-runs.js';
 import type { Target } from './target.js';
 
 export async function change(
@@ -50,6 +52,7 @@ export async function change(
     const attempt = (change: (tx: Transaction, batch: BoundBatch) => Promise<Outcome>) =>
       target.session.transaction({ mode: 'write', doing, signal }, async tx => {
         await applySettings(target, tx);
+        if (batch.do === 'transfer') await lockUnique(category, sql => tx.query(sql));
         const { effect, owners, before } = await change(tx, await asWritten(tx, category, batch));
         mustStayWithin(effect.elsewhere ?? [], {
           system: target.system,
@@ -208,6 +211,7 @@ async function attempt(
 ): Promise<Attempted> {
   const statement = changeStatement(c, batch, needKeys || c.table.hasTriggers);
   const watched = batchHasConsequences(c, batch.do) ? await watch(tx) : null;
+  const running = c.spec.still_runs === undefined ? null : await runningBefore(tx, c, batch.keys);
   const [answer] = await tx.query<Answer>(statement.text, statement.values);
   mustBeOneRowPerKey(c, batch, answer!.changed);
   await speakBeforeCommit(tx, c);
@@ -219,6 +223,8 @@ async function attempt(
     const [{ wrong } = { wrong: 0 }] = await tx.query<{ wrong: number }>(verify.text, verify.values);
     if (wrong > 0) throw new Rewritten();
   }
+  if (running !== null && (await stoppedSince(tx, c, running)))
+    throw new Rewritten('it works now and would not any more under the successor (still_runs)');
   return { ...answer!, elsewhere };
 }
 
@@ -338,8 +344,10 @@ const ineligible = (c: BoundCategory): string =>
 
 /** A row came back other than we wrote it. */
 class Rewritten extends Error {
-  constructor() {
-    super('the database accepted the change, but a trigger gave the row another owner or put it back');
+  constructor(
+    says = 'the database accepted the change, but a trigger gave the row another owner or put it back',
+  ) {
+    super(says);
   }
 }
 

@@ -82,6 +82,11 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
   else if (c.table.kind === 'foreign table' || c.table.kind === 'other')
     binder.report(at('table'), `${spec.table} is a ${c.table.kind}, which cannot be counted reliably`);
   checkKey(binder, c, at);
+  if (spec.still_runs !== undefined && spec.key.includes(spec.owner.column))
+    binder.report(
+      at('still_runs'),
+      `${spec.owner.column} is part of the key: what was handed over has another key and is not found again`,
+    );
   checkOwner(binder, c, at);
   if (c.firesAt && c.firesAt.kind !== 'time')
     binder.report(
@@ -93,12 +98,6 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
       at('version'),
       `${spec.table}.${spec.version} is of type ${c.version.shownType}, a whole number is needed`,
     );
-  if (c.unique && c.exclusive.length === 0) {
-    binder.report(
-      at('unique'),
-      `${spec.table} has no unique index over ${[spec.owner.column, ...(spec.unique ?? [])].join(', ')}: name the other columns of the index that contains ${spec.owner.column}`,
-    );
-  }
   for (const [i, mirror] of c.mirrors.entries()) {
     writable(binder, mirror.table, at('mirrors', i, 'table'));
     readable(binder, mirror.table, at('mirrors', i, 'table'), [

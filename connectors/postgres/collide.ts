@@ -27,6 +27,29 @@ export function exclusivesOf(table: LiveTable, owner: string, named: readonly st
   });
 }
 
+/**
+ * The same where no index says so and only the application keeps it: what the catalog names collides, as the
+ * columns compare. Nobody but a lock on the table keeps others from adding a row meanwhile (`lockUnique`).
+ */
+export function exclusiveByWord(owner: LiveColumn, named: readonly LiveColumn[]): Exclusive {
+  const part = ({ name, equals }: LiveColumn) => ({
+    column: name,
+    expression: quote(name),
+    equals,
+    collate: '',
+  });
+  return { parts: [owner, ...named].map(part), where: null, nullsTogether: true, byWord: true };
+}
+
+/** Until the transaction ends, nobody else writes to a table in which only the application keeps rows apart. */
+export async function lockUnique(
+  c: { table: LiveTable; exclusive: Exclusive[] },
+  run: (sql: string) => Promise<unknown>,
+): Promise<void> {
+  if (c.exclusive.some(({ byWord }) => byWord))
+    await run(`LOCK TABLE ${quoteTable(c.table.name)} IN SHARE ROW EXCLUSIVE MODE`);
+}
+
 /** Is there a row in the table that this one would collide with? */
 export function collides(c: Exclusively, row: Row): string {
   if (c.exclusive.length === 0) return 'false';

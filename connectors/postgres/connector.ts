@@ -70,6 +70,7 @@ export function createPostgresConnector(
     guards: (accounts, signal) => guards(target, accounts, signal),
     inventoryBy: 'snapshot',
     inventory: (accounts, categories, signal) => inventory(target, accounts, categories, signal),
+    choosesFirst: true,
     pages: (accounts, category, options) => pages(target, accounts, category, options),
     items: (accounts, category, options, signal) => items(target, accounts, category, options, signal),
     search: (accounts, category, search, options, signal) =>

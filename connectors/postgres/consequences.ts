@@ -262,6 +262,7 @@ export class DatabaseConsequences {
           does,
           count,
           ...(more && { more: true as const }),
+          ...(does === 'change' && by.length > 1 && { times: by.length }),
           why: typeof counts === 'string' ? counts : sayLinks(by, does, origin.event.does),
           by: 'rule',
           allowed: cascades.some(one => one.table === table && one.does === does),

@@ -24,6 +24,7 @@ export async function doubts(target: Target, signal?: AbortSignal): Promise<Prob
       ...(await unfindable(target, tx, binding.people())),
       ...(await nearlyOwned(tx, binding)),
       ...(await withoutIndex(tx, binding)),
+      ...uniqueByWord(binding),
     ];
     return said.map(({ path, message }) => ({ where: target.file.where(path), message }));
   });
@@ -100,6 +101,17 @@ function identityValues(binding: BoundCatalog, c: BoundCategory): string | null 
   return 'table' in identity
     ? `SELECT ${identity.alias}.${quote(identity.key.name)}::text FROM ${quoteTable(identity.table)} AS ${identity.alias}`
     : `SELECT ${identity.value}::text FROM ${people.from}`;
+}
+
+/** What only the application keeps apart: a merge then locks the whole table for as long as a batch takes. */
+function uniqueByWord(binding: BoundCatalog): Doubt[] {
+  return Object.keys(binding.binder.catalog.categories).flatMap(name => {
+    const c = binding.fitting(name);
+    if (!c?.exclusive.some(({ byWord }) => byWord)) return [];
+    const columns = [c.spec.owner.column, ...(c.spec.unique ?? [])].join(', ');
+    const message = `${c.table.name} has no unique index over ${columns}: your word counts, and others wait while a batch that moves such rows holds the table`;
+    return [{ path: ['categories', name, 'unique'], message }];
+  });
 }
 
 /** Comparisons with a fold over large tables: asked of PostgreSQL itself, with its other ways forbidden. */

@@ -43,6 +43,8 @@ export interface Exclusive {
   where: string | null;
   /** Do two NULLs collide? */
   nullsTogether: boolean;
+  /** No index says so, only the catalog. */
+  byWord?: true;
 }
 
 export interface LiveTable {

@@ -5,7 +5,7 @@ import type { Account } from '../../domain/model.js';
 import type { KeyPage } from '../connector.js';
 import { keysAsWritten } from '../keys.js';
 import { andWhen, type BoundCategory, ownedByAny } from './binding.js';
-import { Placeholders } from './names.js';
+import { Placeholders, quote, successorBeside } from './names.js';
 import type { Target } from './target.js';
 
 /** A consumer stores each page before it asks for the next. */
@@ -20,18 +20,24 @@ export async function* pages(
   target: Target,
   accounts: readonly Account[],
   category: string,
-  options: { size: number; attribute?: string; expected?: number; signal?: AbortSignal },
+  options: {
+    size: number;
+    attribute?: string;
+    firstOf?: readonly (string | null)[];
+    expected?: number;
+    signal?: AbortSignal;
+  },
 ): AsyncGenerator<KeyPage> {
-  const { signal, size, attribute, expected } = options;
+  const { signal, size, attribute, firstOf, expected } = options;
   const binding = await target.binding(false, signal);
   const bound = binding.category(category);
   const owners = valuesOf(accounts, bound.spec.owner.identity);
   if (owners.length === 0) return;
-  const { text, values } = pagesStatement(bound, owners, size, attribute);
+  const { text, values } = pagesStatement(bound, owners, size, { attribute, firstOf });
   const pageOf = ({ total: _, ...row }: PageRow): KeyPage => ({
     ...row,
     keys: keysAsWritten(row.keys),
-    attributes: attribute ? row.attributes : null,
+    attributes: attribute || firstOf ? row.attributes : null,
     order: bound.key.order,
   });
   const doing = `reading the keys of ${category}`;
@@ -86,14 +92,29 @@ interface PageRow {
   attributes: (string | null)[] | null;
 }
 
+/** Item by item the index of the first taker who may own it; queues and nobody always may. */
+function firstAllowed(c: BoundCategory, takers: readonly (string | null)[], bind: Placeholders): string {
+  const must = c.spec.successor_must;
+  if (must === undefined) return `'0'`;
+  const queues = bind.add(Object.values(c.spec.queues).map(String), 'text[]');
+  const successor = `(SELECT ho_one.v AS ${quote(c.spec.owner.identity)}) AS ${successorBeside(c.alias)}`;
+  return `(SELECT (ho_one.n - 1)::text FROM unnest(${bind.add(takers, `${c.owner.type}[]`)}) WITH ORDINALITY AS ho_one(v, n)
+                CROSS JOIN LATERAL ${successor}
+               WHERE ho_one.v IS NULL OR ho_one.v::text = ANY (${queues}) OR (${must}) ORDER BY ho_one.n LIMIT 1)`;
+}
+
 function pagesStatement(
   c: BoundCategory,
   owners: readonly string[],
   size: number,
-  attribute: string | undefined,
+  {
+    attribute,
+    firstOf,
+  }: { attribute?: string | undefined; firstOf?: readonly (string | null)[] | undefined },
 ): { text: string; values: unknown[] } {
   const bind = new Placeholders();
-  const chosen = attribute === undefined ? undefined : c.attributes.find(([name]) => name === attribute)?.[1];
+  const named = attribute === undefined ? undefined : c.attributes.find(([name]) => name === attribute)?.[1];
+  const chosen = firstOf ? { sql: firstAllowed(c, firstOf, bind) } : named;
   if (attribute !== undefined && !chosen) {
     throw new HandoverFailure(
       'configuration',

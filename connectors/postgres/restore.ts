@@ -15,6 +15,7 @@ import { listOf, numbersOf } from '../keys.js';
 import { isFollowed, putFollowersBack } from './alongside.js';
 import { applySettings } from './application-settings.js';
 import type { BoundCategory } from './binding.js';
+import { lockUnique } from './collide.js';
 import { databaseSays, refusesItem } from './failures.js';
 import { type Left, leftAs, putBack, type Return } from './restore-statements.js';
 import type { Transaction } from './session.js';
@@ -36,6 +37,7 @@ export function restore(
     const { items, lost } = returnsOf(c, work, undoing);
     return target.session.transaction({ mode: 'write', doing, signal }, async tx => {
       await applySettings(target, tx);
+      await lockUnique(c, sql => tx.query(sql));
       const back = new Set<string>();
       const exceptions: ItemException[] = [...lost];
       // First, or the role would be in the way of the row that had it.

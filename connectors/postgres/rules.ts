@@ -56,6 +56,9 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
     unique: spec.unique,
   });
   onlyFor(spec, ['transfer', 'clear'], report, at, { mirrors: spec.mirrors.length > 0 || undefined });
+  onlyFor(spec, ['transfer'], report, at, { still_runs: spec.still_runs });
+  if (spec.still_runs !== undefined && !spec.acts_as)
+    report(at('still_runs'), "it is about what acts in the person's name: acts_as: true is missing");
   links(spec, report, at);
   if (spec.owner.inside !== undefined) inside(spec, report, at);
   onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { set: spec.set });
@@ -232,6 +235,7 @@ export function conditionsOf(catalog: Catalog): PlacedCondition[] {
   add(['guards', 'protected'], guards.protected, p.table);
   for (const [name, spec] of Object.entries(catalog.categories)) {
     add(['categories', name, 'when'], spec.when, spec.table);
+    add(['categories', name, 'still_runs'], spec.still_runs, spec.table);
     const shown = Object.entries(spec.attributes).map(
       ([key, field]) => [['attributes', key], field] as const,
     );

@@ -108,6 +108,7 @@ export function plainStatement(c: BoundCategory, batch: BoundBatch): Statement |
     batch.do !== 'transfer' ||
     batch.assignment !== null ||
     c.inside ||
+    c.spec.still_runs !== undefined ||
     c.unique ||
     c.mirrors.length > 0 ||
     c.table.hasTriggers

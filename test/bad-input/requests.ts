@@ -191,29 +191,37 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
     { ...ok, successor: null },
     'Cannot read the request: "successor" cannot be null: a successor is an e-mail, a login, ' +
       '"id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ' +
-      '["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}.',
+      '["..."]}, {"least-loaded": ["..."]}, {"first-of": ["..."]}, {"match": {"attribute": "...", "map": ' +
+      '{"...": "..."}}}.',
   ],
   [
     'two successors',
     { ...ok, successor: ['bob', 'carol'] },
     'Cannot read the request: "successor" cannot be ["bob","carol"]: a successor is an e-mail, a ' +
       'login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ' +
-      '["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}.',
+      '["..."]}, {"least-loaded": ["..."]}, {"first-of": ["..."]}, {"match": {"attribute": "...", "map": ' +
+      '{"...": "..."}}}.',
   ],
   [
     'a rule that is not known',
     { ...ok, successor: { random: ['bob'] } },
     'Cannot read the request: "successor" cannot be {"random":["bob"]}: a successor is an e-mail, a ' +
       'login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ' +
-      '["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}.',
+      '["..."]}, {"least-loaded": ["..."]}, {"first-of": ["..."]}, {"match": {"attribute": "...", "map": ' +
+      '{"...": "..."}}}.',
+  ],
+  [
+    'nobody to ask first',
+    { ...ok, successor: { 'first-of': [] } },
+    'Cannot read the request: "successor.first-of" cannot be []: name at least one person.',
   ],
   [
     'two rules at once',
     { ...ok, successor: { 'round-robin': ['bob'], 'least-loaded': ['bob'] } },
     'Cannot read the request: "successor" cannot be {"round-robin":["bob"],"least-loaded":["bob"]}: a ' +
       'successor is an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", ' +
-      'or one of {"round-robin": ["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", ' +
-      '"map": {"...": "..."}}}.',
+      'or one of {"round-robin": ["..."]}, {"least-loaded": ["..."]}, {"first-of": ["..."]}, {"match": ' +
+      '{"attribute": "...", "map": {"...": "..."}}}.',
   ],
   [
     'an empty pool',
@@ -262,7 +270,8 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
     { ...ok, successors: { 'crm/accounts': {} } },
     'Cannot read the request: "successors.crm/accounts" cannot be {}: a successor is an e-mail, a ' +
       'login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ' +
-      '["..."]}, {"least-loaded": ["..."]}, {"match": {"attribute": "...", "map": {"...": "..."}}}.',
+      '["..."]}, {"least-loaded": ["..."]}, {"first-of": ["..."]}, {"match": {"attribute": "...", "map": ' +
+      '{"...": "..."}}}.',
   ],
   [
     'overrides without a step',

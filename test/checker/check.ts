@@ -1,8 +1,9 @@
 /**
- * The independent checker: invariants I1-I10 and I15-I21 (test/README.md says them in words), over two
+ * The independent checker: invariants I1-I10 and I15-I22 (test/README.md says them in words), over two
  * databases and a store. It knows the small world by its own description (ground.ts), sees every change through the
  * witness, and shares no code with the engine.
  */
+import { checkBesides } from './besides.js';
 import { checkClaims } from './claims.js';
 import type { Db } from './evidence.js';
 import { type Before, gather } from './evidence.js';
@@ -20,6 +21,7 @@ export async function checkInvariants(db: Db, before: Before): Promise<Violation
   checkMoves(tied, say);
   checkKept(tied, say);
   checkLedger(tied, say);
+  checkBesides(tied, say);
   checkApprovedSet(tied, say);
   checkDeactivation(tied, say);
   checkAudit(tied, say);

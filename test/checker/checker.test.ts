@@ -46,6 +46,58 @@ type Lie = [
 
 const LIES: Lie[] = [
   [
+    'I22',
+    /tells 0 of delete public.duties, the witness saw 3/,
+    'a receipt is silent about rows that went along',
+    'store',
+    `update handover.receipts set elsewhere = '[]' where step = 'desk/teams'`,
+  ],
+  [
+    'I22',
+    /tells 5 of change public.agents, and nobody saw any/,
+    'a receipt tells of rows that nobody touched',
+    'store',
+    `update handover.receipts set elsewhere = '[{"table":"public.agents","does":"change","count":5}]' where step = 'desk/tickets'`,
+  ],
+  [
+    'I22',
+    /the certificate of desk\/teams tells 1 of delete public.duties/,
+    'the certificate counts them wrongly',
+    'store',
+    rewritten(
+      'certificate_bodies',
+      `update handover.certificate_bodies set body = replace(body, '"happened":[{"count":3', '"happened":[{"count":1')`,
+    ),
+  ],
+  [
+    'I22',
+    /the plan shows 2 of duties, there were 3/,
+    'the plan had shown other rows than there were',
+    'store',
+    rewritten(
+      'plans',
+      `update handover.plans set body = regexp_replace(body, '"count":3,("does":"delete","table":"public.duties")', '"count":2,\\1')`,
+    ),
+  ],
+  [
+    'I22',
+    /took along 40 of public.duties; the plan had shown 3/,
+    'far more went along than was approved',
+    'desk',
+    `insert into moves_seen (tbl, op, old_row, txid, app)
+       select 'duties', 'delete', jsonb_build_object('id', 1000 + n, 'team', 'team 0', 'agent_id', '17'), txid, 'handover'
+         from generate_series(1, 37) n, (select txid from moves_seen where tbl = 'duties' limit 1) as one`,
+  ],
+  [
+    'I15',
+    /has no business there/,
+    'a removal changes what nobody named',
+    'desk',
+    `insert into moves_seen (tbl, op, old_row, new_row, txid, app)
+       select 'watchers', 'update', jsonb_build_object('id', '1'), jsonb_build_object('id', '1'), txid, 'handover'
+         from moves_seen where tbl = 'duties' limit 1`,
+  ],
+  [
     'I1',
     /is gone/,
     'a row vanishes unseen',

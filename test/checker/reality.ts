@@ -20,7 +20,7 @@ import type { Say } from './violation.js';
  * I1: the rows of every table are those from before, plus and minus what others added and removed, minus what
  * a step removes.
  */
-export function checkRows({ before, now, events, effects }: Tied, say: Say): void {
+export function checkRows({ before, now, events, effects, besides }: Tied, say: Say): void {
   for (const system of SYSTEMS)
     for (const table of Object.keys(TABLES[system])) {
       const here = events.filter(event => event.system === system && event.table === table);
@@ -34,6 +34,11 @@ export function checkRows({ before, now, events, effects }: Tied, say: Say): voi
             one.event.table === table &&
             one.event.key === key,
         );
+        const along = besides.some(
+          ({ event }) => event.op === 'delete' && nameOf(event) === `${system}.${table} ${key}`,
+        );
+        // What goes along with an item is another invariant's (besides.ts).
+        if (along) continue;
         if (!effect) say('I1', `${system}.${table} ${key} is gone, and nobody was seen removing it`);
         else if (!mayDelete(effect, now))
           say(
@@ -173,10 +178,10 @@ function cameBack(
 /**
  * I15: what is kept, and what belongs to nobody's plan, is byte for byte as before, but for what others did.
  */
-export function checkKept({ before, now, events, effects }: Tied, say: Say): void {
+export function checkKept({ before, now, events, effects, besides }: Tied, say: Say): void {
   const touched = new Set(
-    [...events.filter(event => !event.engine), ...effects.map(effect => effect.event)].map(event =>
-      nameOf(event),
+    [...events.filter(event => !event.engine), ...[...effects, ...besides].map(({ event }) => event)].map(
+      event => nameOf(event),
     ),
   );
   for (const system of SYSTEMS)

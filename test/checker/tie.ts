@@ -20,7 +20,11 @@ export interface Effect {
 
 export interface Tied extends Evidence {
   effects: Effect[];
+  /** What happened in a transaction of the engine's to rows that its receipt does not name, whoever did it. */
+  besides: Besides[];
 }
+
+export type Besides = Pick<Effect, 'event' | 'run' | 'receipt' | 'ground' | 'plan'>;
 
 export function tie(evidence: Evidence, say: Say): Tied {
   const byTransaction = new Map<bigint, { run: Told; receipt: ReceiptRow }[]>();
@@ -35,6 +39,7 @@ export function tie(evidence: Evidence, say: Say): Tied {
     evidence.runs.flatMap(run => run.pages.map(page => [pageName(run.offboarding, page), page])),
   );
   const effects: Effect[] = [];
+  const besides: Besides[] = [];
   for (const event of evidence.events.filter(one => one.engine)) {
     const found = byTransaction.get(event.txid)?.[0];
     if (!found || found.receipt.step.split('/')[0] !== event.system) {
@@ -46,11 +51,14 @@ export function tie(evidence: Evidence, say: Say): Tied {
     const ground = verb === null ? (GROUND.find(one => one.step === receipt.step) ?? null) : null;
     const tables =
       verb === null ? [ground?.table] : [PEOPLE[event.system].table, ...PEOPLE[event.system].alsoDeletes];
+    const plan = planOf(run, receipt);
     if (!tables.includes(event.table)) {
-      say(
-        'I15',
-        `${nameOf(event)} was changed in the transaction of ${receipt.step}, which has no business there`,
-      );
+      besides.push({ event, run, receipt, ground, plan });
+      if (event.op !== 'delete' || ground?.takesAlong?.table !== event.table)
+        say(
+          'I15',
+          `${nameOf(event)} was changed in the transaction of ${receipt.step}, which has no business there`,
+        );
       continue;
     }
     effects.push({
@@ -59,11 +67,15 @@ export function tie(evidence: Evidence, say: Say): Tied {
       receipt,
       ground,
       verb,
-      plan: run.plans.find(one => one.plan.manifest === receipt.manifest) ?? null,
+      plan,
       page: pages.get(pageName(run.offboarding, receipt)) ?? null,
     });
   }
-  return { ...evidence, effects };
+  return { ...evidence, effects, besides };
+}
+
+function planOf(run: Told, { manifest }: ReceiptRow): PlanRow | null {
+  return run.plans.find(one => one.plan.manifest === manifest) ?? null;
 }
 
 export function nameOf(event: Event): string {
@@ -71,7 +83,7 @@ export function nameOf(event: Event): string {
 }
 
 /** The witness knows transactions by their number alone. */
-function transactionOf({ mark }: ReceiptRow): bigint {
+export function transactionOf({ mark }: ReceiptRow): bigint {
   return BigInt(/^transaction (\d+)/.exec(mark)![1]!);
 }
 

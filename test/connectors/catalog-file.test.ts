@@ -51,7 +51,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '    key: [id]',
     '    key: [id]\n    lable: title',
     [
-      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, on_role_change, reason, table, key, owner, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
+      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, acts_as, on_role_change, reason, table, key, owner, still_runs, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
     ],
   ],
   [
@@ -67,7 +67,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '    key: [id]',
     '    key: [id]\n    zzzzzz: 1',
     [
-      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, on_role_change, reason, table, key, owner, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
+      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, acts_as, on_role_change, reason, table, key, owner, still_runs, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
     ],
   ],
   [
@@ -316,6 +316,22 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '      column: owner_id',
     '      column: owner_id\n      inside: array\n    unique: [id]',
     ['crm.yaml:21:5 categories.tasks.unique: unique has no meaning where the owner stands inside a column'],
+  ],
+  [
+    'a check of what does nothing by itself',
+    '    key: [id]',
+    '    key: [id]\n    still_runs: tasks.enabled',
+    [
+      "crm.yaml:18:5 categories.tasks.still_runs: it is about what acts in the person's name: acts_as: true is missing",
+    ],
+  ],
+  [
+    'what acts for somebody who is gone, and is kept',
+    '    do: transfer',
+    '    do: keep\n    reason: x\n    acts_as: true',
+    [
+      'crm.yaml:15:5 categories.tasks.do: what acts in the name of somebody who is gone is not kept: hand it over, stop it, or let people acknowledge it',
+    ],
   ],
   [
     'a switch that changes nothing',

@@ -274,16 +274,44 @@ describe('accounts', () => {
 
   test('of one human being, as the system itself says, are all theirs', async () => {
     await bench.db.query(
-      `UPDATE users SET human = ' P-7 ' WHERE id = 1; UPDATE users SET human = 'P-7' WHERE id = 3`,
+      `UPDATE users SET human = ' P-7 ' WHERE id = 1; UPDATE users SET human = 'P-7', name = 'Alice (admin)' WHERE id = 3`,
     );
-    const both = { kind: 'found', accounts: [{ label: 'Alice (1)' }, { label: 'Carol (3)' }], others: [] };
+    const both = {
+      kind: 'found',
+      accounts: [{ label: 'Alice (1)' }, { label: 'Alice (admin) (3)' }],
+      others: [],
+    };
     expect(await connector.resolveAccounts(person('d', 'alice@example.com'), {})).toMatchObject(both);
     const number = { by: 'number', value: 'P-7' } as const;
     expect(await connector.resolveAccounts(person('d', null, { known: [number] }), {})).toMatchObject(both);
     expect(await connector.resolveAccounts(person('d', 'alice@example.com'), { user: ['1'] })).toMatchObject({
       accounts: [{ label: 'Alice (1)' }],
-      others: [{ id: '3', label: 'Carol (3)', why: 'it fits as well' }],
+      others: [{ id: '3', label: 'Alice (admin) (3)', why: 'it fits as well' }],
     });
+  });
+
+  test('that have nothing but a number in common with theirs are named, and left alone', async () => {
+    await bench.db.query(
+      `UPDATE users SET human = 'P-7' WHERE id IN (1, 3); UPDATE users SET name = 'Carol' WHERE id = 3`,
+    );
+    expect(await connector.resolveAccounts(person('d', 'alice@example.com'), {})).toMatchObject({
+      accounts: [{ label: 'Alice (1)' }],
+      others: [{ id: '3', why: 'it has their person number, and nothing else that is theirs' }],
+    });
+  });
+
+  test.each(['N/A', '0', '---'])('are not tied by what stands for no number (%j)', async nothing => {
+    await bench.db.query(
+      `UPDATE users SET name = 'Carol' WHERE id = 3; UPDATE users SET human = $1`.replace(
+        '$1',
+        `'${nothing}'`,
+      ),
+    );
+    expect(await connector.resolveAccounts(person('d', 'alice@example.com'), {})).toMatchObject({
+      accounts: [{ label: 'Alice (1)' }],
+      others: [],
+    });
+    expect((await connector.directory.findPeople({ by: 'id', value: '1' }))[0]).toMatchObject({ human: '1' });
   });
 
   test.each(['', '   ', '\u00a0', '\t'])('are never found by an empty value (%j)', async nothing => {

@@ -81,11 +81,16 @@ export const AT_REST = ['closed', 'needs-attention', 'needs-correction', 'awaiti
 export async function inApp(
   app: App,
   work: (planned: Status, it: Running) => Promise<void>,
-  options: Pick<WorldOptions, 'wrap'> & { request?: Record<string, unknown> } = {},
+  options: Pick<WorldOptions, 'wrap'> & {
+    request?: Record<string, unknown>;
+    /** Further lines of `people`. */
+    people?: Record<string, string>;
+  } = {},
 ): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'handover-app-'));
   writeFileSync(join(dir, 'handover.yaml'), CONFIG);
-  writeFileSync(join(dir, 'app.yaml'), catalogOf(app));
+  const more = Object.entries(options.people ?? {}).map(([key, value]) => `  ${key}: ${value}\n`);
+  writeFileSync(join(dir, 'app.yaml'), catalogOf(app).replace('people:\n', `people:\n${more.join('')}`));
   const world = await startWorld({
     config: join(dir, 'handover.yaml'),
     seed: async () => {},

@@ -152,6 +152,24 @@ async function meanwhile(happens: () => Promise<unknown>): Promise<Awaited<Retur
   return it.agree();
 }
 
+test('a number that says nothing makes nobody one person: colleagues keep everything', async () => {
+  await it.staff(`update employees set person_no = 'N/A'; insert into memos values (1, 'kim@corp.example')`);
+  expect(codes(await it.ask())).toEqual([]);
+  expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+  expect(await it.staff('select works from employees where no = :kim')).toEqual([{ works: true }]);
+  expect(await held('memos')).toEqual({ 'kim@corp.example': 1 });
+});
+
+test('an entry with the same number and nothing else in common is named, and left alone', async () => {
+  await it.staff(`update employees set person_no = 'P1' where no in (:zoe, :kim)`);
+  const planned = await it.ask();
+  expect(tree(planned).join('\n')).toMatch(
+    /left out: Kim Kern \(\d+\): it has their person number, and nothing else that is theirs/,
+  );
+  expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+  expect(await it.staff('select works from employees where no = :kim')).toEqual([{ works: true }]);
+});
+
 test.each<[string, string, RegExp]>([
   [
     'a second account has come',

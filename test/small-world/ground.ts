@@ -19,7 +19,13 @@ export const TABLES: Record<SystemName, Record<string, string[]>> = {
     approvals: ['id'],
     remarks: ['id'],
   },
-  desk: { agents: ['id'], tickets: ['id'], watchers: ['id'], team_members: ['team', 'agent_id'] },
+  desk: {
+    agents: ['id'],
+    tickets: ['id'],
+    watchers: ['id'],
+    team_members: ['team', 'agent_id'],
+    duties: ['id'],
+  },
 };
 
 export interface Ground {
@@ -33,6 +39,8 @@ export interface Ground {
   may: string[];
   /** Column beside the owner in a unique index: where the successor has one already, ours goes away. */
   unique?: string;
+  /** Rows of other tables that go with an item, and which these are. */
+  takesAlong?: { table: string; belongs: (row: TextRow, item: TextRow) => boolean };
 }
 
 export const GROUND: Ground[] = [
@@ -117,6 +125,10 @@ export const GROUND: Ground[] = [
     do: 'remove',
     holds: () => true,
     may: [],
+    takesAlong: {
+      table: 'duties',
+      belongs: (row, item) => row.team === item.team && row.agent_id === item.agent_id,
+    },
   },
   {
     step: 'desk/closed',

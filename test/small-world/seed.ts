@@ -220,6 +220,15 @@ async function fillDesk(db: pg.Pool, cast: Cast, sizes: Sizes): Promise<void> {
     ['team', 'agent_id'],
     [...times(sizes.teams, n => [`team ${n}`, id('alice')]), ['team 0', id('maya')], ['team 0', id('bob')]],
   );
+  await insert(
+    db,
+    'duties',
+    ['team', 'agent_id', 'duty'],
+    [
+      ...times(Math.min(3, sizes.teams * 2), n => [`team ${n >> 1}`, id('alice'), `duty ${n}`]),
+      ['team 0', id('bob'), 'his own'],
+    ],
+  );
 }
 
 const REGIONS = ['emea', 'amer', 'apac'];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FOLDS, type Fold, folded, isBlank, sayDifference } from '../../domain/fold.js';
+import { FOLDS, type Fold, folded, isBlank, isPlaceholder, sayDifference } from '../../domain/fold.js';
 
 test.each<[Fold, string, string]>([
   ['case', 'Ann@X.example', 'ann@x.EXAMPLE'],
@@ -26,3 +26,11 @@ test('what consists of blanks is blank', () => {
 test('a difference is said by what is needed to see past it', () => {
   expect(sayDifference('B-7', ' b-7')).toBe('upper and lower case and blanks around it');
 });
+
+test.each(['N/A', 'na', ' none ', '-', '--', '0', '000', '9999', 'xxx', '?', 'TBD', 'unknown'])(
+  '%j stands for nothing',
+  value => expect(isPlaceholder(value)).toBe(true),
+);
+test.each(['7', '99', '4711', 'a', 'nan', 'P-0', '1000', 'nora'])('%j may be somebody', value =>
+  expect(isPlaceholder(value)).toBe(false),
+);

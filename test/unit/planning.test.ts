@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Account, CategoryInventory } from '../../domain/model.js';
-import { canonicalJson } from '../../domain/plan.js';
+import { canonicalJson, orderSteps } from '../../domain/plan.js';
 import {
   type CategoryRule,
   draftOf,
@@ -28,6 +28,7 @@ const rule = (category: string, more: Partial<CategoryRule> = {}): CategoryRule 
   after: [],
   page: null,
   reason: null,
+  actsAs: false,
   goesOnRoleChange: false,
   ...more,
 });
@@ -163,6 +164,18 @@ describe('steps', () => {
       page: 'https://crm.example',
       firesAt: '2027',
     });
+  });
+
+  test('what acts in their name by itself comes first among its like, and is marked', () => {
+    const categories = [rule('tasks'), rule('bots', { actsAs: true }), rule('teams', { do: 'remove' })];
+    const inventory = categories.map(one => held(one.category, 1));
+    const { steps } = draftOf(facts([system('crm', { categories, inventory })]));
+    expect(orderSteps(steps).map(one => [one.category, one.actsAs])).toEqual([
+      ['bots', true],
+      ['tasks', undefined],
+      ['teams', undefined],
+      ['deactivate', undefined],
+    ]);
   });
 
   test('somebody who stays keeps groups and tokens, but not what gives them new work, and what goes with a role', () => {

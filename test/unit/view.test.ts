@@ -195,13 +195,13 @@ describe("details, the operators' screen", () => {
     );
     expect(screen).toContain('Approved by Priya (claimed, not verified).');
     expect(screen).toContain('- skip crm/tasks: they are done (not approved yet)');
-    expect(screen).toContain('**Refused** 2026-11-20 10:00 approve by bruno: reason 6');
+    expect(screen).toContain('**Refused** 2026-11-20 10:00 UTC approve by bruno: reason 6');
     expect(screen.indexOf('reason 6')).toBeLessThan(screen.indexOf('What to send now'));
     const closed = details(
       runIn('closed', { refused: [{ at: NOW, message: 'approve', by: null, reason: 'too late' }] }),
     );
     expect(closed.indexOf('too late')).toBeGreaterThan(closed.indexOf('Approved by'));
-    expect(screen).toContain('- 2026-11-20 10:00 approve by bruno: reason 5');
+    expect(screen).toContain('- 2026-11-20 10:00 UTC approve by bruno: reason 5');
     expect(screen).not.toContain('reason 1');
     expect(screen).toContain('acknowledged by Olivia ([open](https://crm.example/mailboxes))');
   });
@@ -254,7 +254,7 @@ describe('the tree', () => {
       'Offboarding of Alice: needs-attention, plan 1 a1b2c3d4e5f6',
       '  It is needs-attention.',
       '  ! Look out.',
-      '└─ CRM (user 1): access open, observed 2026-11-20 10:00',
+      '└─ CRM (user 1): access open, observed 2026-11-20 10:00 UTC',
       '   ├─   coverage was not looked at',
       '   ├─ ✗ 3 open tasks → Bob: failed (1,200 done, 2 came later, 3 taken by others, 4 gone, 5 refused, 6 left): Locked. · read',
       '   ├─ ▸ 3 team memberships (remove): running · observed',
@@ -303,8 +303,22 @@ describe('the tree', () => {
       plan: plan({ steps: [{ ...tasks, firesAt: '2026-12-01T08:30:00.000Z' }] }),
     });
     expect(tree(run).at(-1)).toBe(
-      '   └─ · 3 open tasks → Bob: queued, first acts 2026-12-01 08:30 · observed',
+      '   └─ · 3 open tasks → Bob: queued, first acts 2026-12-01 08:30 UTC · observed',
     );
+  });
+
+  test('marks what acts in their name by itself', () => {
+    const run = runIn('executing', { plan: plan({ steps: [{ ...tasks, actsAs: true }] }) });
+    expect(tree(run).at(-1)).toBe('   └─ · 3 open tasks, acting in their name → Bob: queued · observed');
+  });
+
+  test.each([
+    ['2026-12-24', '2026-12-24 00:00 UTC'],
+    ['2026-12-24T18:00:00+01:00', '2026-12-24 17:00 UTC'],
+    ['2026-12-24T23:30:00-08:00', '2026-12-25 07:30 UTC'],
+  ])('says the moment with its zone: %s', (effectiveAt, words) => {
+    const run = runIn('scheduled', { plan: plan({ effectiveAt }) });
+    expect(details(run)).toContain(` · ${words}`);
   });
 
   test('shows the reason of what people settle, and what to know beside the steps, where they decide', () => {

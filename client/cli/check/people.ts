@@ -212,6 +212,7 @@ function namesIn(rule: SuccessorRule): { people: string[]; queues: string[]; att
         ...Object.values(rule.match.map),
         ...(rule.match.otherwise === undefined ? [] : [rule.match.otherwise]),
       ];
+    if ('first-of' in rule) return rule['first-of'];
     const pool = 'round-robin' in rule ? rule['round-robin'] : rule['least-loaded'];
     return pool === 'team' ? [] : pool;
   })();

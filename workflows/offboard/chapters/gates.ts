@@ -4,6 +4,7 @@
  */
 import { instant } from '../../../domain/request.js';
 import { missingFor } from '../../../domain/waiting.js';
+import { minuteOf } from '../../../domain/words.js';
 import type { Desk, Happening } from '../desk.js';
 import { decided } from './decided.js';
 import { lookAgain } from './look-again.js';
@@ -25,21 +26,23 @@ export async function approval(desk: Desk): Promise<Happening> {
   const turn = decided(desk);
   if (turn) return turn;
   if (isLater(desk))
-    return { event: 'approved-for-later', says: `Approved; access ends ${run.plan!.effectiveAt}.` };
+    return {
+      event: 'approved-for-later',
+      says: `Approved; access ends ${minuteOf(run.plan!.effectiveAt!)}.`,
+    };
   return { event: 'approved', says: 'Approved. Looking once more before anything is changed.' };
 }
 
 /** Waits for the date in pieces, looks a day before it, and again on it (when execution starts). */
 export async function date(desk: Desk): Promise<Happening> {
   const { run } = desk;
+  const when = minuteOf(run.plan!.effectiveAt ?? '');
   let looked = left(desk) <= LOOK_AHEAD_MS;
   while (isLater(desk)) {
     const until = looked ? left(desk) : left(desk) - LOOK_AHEAD_MS;
     const woken = await desk.wait(() => run.turn !== null, {
       ms: Math.max(1, Math.min(until, LONGEST_TIMER_MS)),
-      summary: looked
-        ? `Waits for ${run.plan?.effectiveAt}`
-        : `Looks again a day before ${run.plan?.effectiveAt}`,
+      summary: looked ? `Waits for ${when}` : `Looks again a day before ${when}`,
     });
     const turn = decided(desk);
     if (turn) return turn;
