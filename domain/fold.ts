@@ -40,7 +40,9 @@ export function isBlank(value: string | null | undefined): boolean {
  * login may be called so, and identifies nobody where several have it.
  */
 export function isPlaceholder(value: string): boolean {
-  return /^(?:n\/?a|none|null|nil|unknown|undefined|tbd|x+|0+|9{3,}|[-?._*#]+)$/.test(folded(value, AS_PEOPLE_WRITE));
+  return /^(?:n\/?a|none|null|nil|unknown|undefined|tbd|x+|0+|9{3,}|[-?._*#]+)$/.test(
+    folded(value, AS_PEOPLE_WRITE),
+  );
 }
 
 /** In which respect two values differ that only all folds together make the same: "upper and lower case". */
