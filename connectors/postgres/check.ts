@@ -40,7 +40,7 @@ export async function check(target: Target, signal?: AbortSignal): Promise<Probl
       'column',
     ]);
   }
-  await target.session.transaction({ mode: 'read', doing: 'checking the catalog', signal }, async tx => {
+  await target.session.transaction({ mode: 'glance', doing: 'checking the catalog', signal }, async tx => {
     for (const { path, message } of objectionsTo(tx, target.catalog)) binder.report(path, message);
     await checkConditions(target, tx, binder);
     await checkValues(tx, binder);
