@@ -18,6 +18,15 @@ export interface OpenPlace {
   line: string;
 }
 
+/** What could not be looked at. That nobody saw anybody there says nothing. */
+export interface UnreadPlace {
+  place: string;
+  /** Why not, and who must do what about it. */
+  why: string;
+  /** What to write into the catalog where nothing there is anybody's. */
+  line: string;
+}
+
 export type Covered =
   /** The connector has no way to find out. */
   | { kind: 'unknown' }
@@ -31,8 +40,12 @@ export type Covered =
       /** Places that nobody has classified: the first few, and how many more. */
       open: OpenPlace[];
       more: number;
-      /** Places about which nothing is certain. */
+      /** Tables that could not be looked at: the first few, and how many more. Older runs do not say. */
+      unread?: UnreadPlace[];
+      unreadMore?: number;
+      /** Places about which nothing is certain, and the first few of them. */
       undecided: number;
+      doubts?: { place: string; why: string }[];
     };
 
 /** May somebody be switched off in this system while a place there is open? */
@@ -47,15 +60,31 @@ export function uncovered(
   policy: Pick<Policy, 'coverage'>,
   { system, coverage }: { system: string; coverage?: Covered },
 ): string | null {
-  if (coverage?.kind !== 'read' || coverage.open.length === 0 || !demandsCoverage(policy, system))
-    return null;
-  const { open, more } = coverage;
+  if (coverage?.kind !== 'read' || !demandsCoverage(policy, system)) return null;
+  const said = [sayOpen(system, coverage), sayUnread(system, coverage)].filter(one => one !== null);
+  return said.length === 0 ? null : said.join(' ');
+}
+
+type Read = Extract<Covered, { kind: 'read' }>;
+
+function sayOpen(system: string, { open, more }: Read): string | null {
+  if (open.length === 0) return null;
   const each = open.map(
     ({ place, evidence, line }) => `${place} (${evidence}); to classify it, acknowledged: ${line}`,
   );
   const rest = more > 0 ? `, and ${number(more)} more (handover discover ${system})` : '';
   const count = open.length + more;
   return `${number(count)} ${count === 1 ? 'place' : 'places'} of ${system} can hold a person and ${count === 1 ? 'is' : 'are'} in no catalog: ${each.join('; ')}${rest}.`;
+}
+
+function sayUnread(system: string, { unread = [], unreadMore: more = 0 }: Read): string | null {
+  if (unread.length === 0) return null;
+  const each = unread.map(
+    ({ place, why, line }) => `${place} (${why}); where nothing there is anybody's, acknowledged: ${line}`,
+  );
+  const rest = more > 0 ? `, and ${number(more)} more (handover discover ${system})` : '';
+  const count = unread.length + more;
+  return `${number(count)} ${count === 1 ? 'table' : 'tables'} of ${system} could not be looked at for people: ${each.join('; ')}${rest}.`;
 }
 
 /** The same of a plan: only where it switches somebody off, by us or by hand. */
@@ -71,11 +100,19 @@ export function uncoveredIn(
 export function sayCovered(covered: Covered | undefined, demanded: boolean): string {
   if (!covered) return 'coverage was not looked at';
   if (covered.kind === 'unknown') return 'coverage cannot be checked: its connector cannot look for people';
-  const { places, acknowledged, open, more, undecided } = covered;
+  const { places, acknowledged, open, more, undecided, doubts = [], unread = [], unreadMore = 0 } = covered;
   const left = open.length + more;
-  const doubt = undecided > 0 ? `; ${number(undecided)} could not be decided` : '';
+  const doubt =
+    (unread.length > 0
+      ? `; ${named(unread, unreadMore)} could not be looked at${demanded ? '' : ', which the policy allows'}`
+      : '') +
+    (undecided > 0
+      ? `; ${number(undecided)} could not be decided${doubts.length > 0 ? `: ${named(doubts.slice(0, 5), undecided - Math.min(5, doubts.length))}` : ''}`
+      : '');
   if (left === 0)
     return `${number(places)} places can hold a person, all classified${acknowledged > 0 ? ` (${number(acknowledged)} acknowledged)` : ''}${doubt}`;
-  const named = open.map(one => one.place).join(', ');
-  return `${number(left)} of ${number(places)} places that can hold a person ${left === 1 ? 'is' : 'are'} in no catalog${demanded ? '' : ', which the policy allows'}: ${named}${more > 0 ? ` and ${number(more)} more` : ''}${doubt}`;
+  return `${number(left)} of ${number(places)} places that can hold a person ${left === 1 ? 'is' : 'are'} in no catalog${demanded ? '' : ', which the policy allows'}: ${named(open, more)}${doubt}`;
 }
+
+const named = (places: readonly { place: string }[], more: number): string =>
+  `${places.map(one => one.place).join(', ')}${more > 0 ? ` and ${number(more)} more` : ''}`;

@@ -38,10 +38,15 @@ function placesOf(run: Run): string[] {
     const covered = own(run.coverage ?? {}, system);
     if (covered?.kind !== 'read')
       return [`${title}: whether every place that can hold a person is in its catalog was not checked.`];
-    const { open, more, undecided } = covered;
+    const { open, more, undecided, unread = [], unreadMore = 0 } = covered;
     const names = `${open.map(({ place }) => place).join(', ')}${more > 0 ? ` and ${number(more)} more` : ''}`;
     return [
       ...(open.length > 0 ? [`${title}: ${names} can hold a person and stand in no catalog.`] : []),
+      ...(unread.length > 0
+        ? [
+            `${title}: ${unread.map(({ place }) => place).join(', ')}${unreadMore > 0 ? ` and ${number(unreadMore)} more` : ''} could not be looked at for people.`,
+          ]
+        : []),
       ...(undecided > 0
         ? [`${title}: of ${number(undecided)} places it is not certain whether they hold people.`]
         : []),

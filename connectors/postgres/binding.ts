@@ -15,7 +15,7 @@ import { foldSql } from './fold.js';
 import { type BoundInside, boundInside, holdsSql, ownerInside } from './inside.js';
 import { type KeyShape, keyShape } from './keys.js';
 import type { Exclusive, LiveColumn, LiveSchema, LiveTable } from './live.js';
-import { aliasOf, type Placeholders, quote, quoteTable, successorBeside } from './names.js';
+import { aliasOf, type Placeholders, quote, quoteTable, splitTable, successorBeside } from './names.js';
 
 /** A value of `touch` or `set`: `$now`, `$null`, or bound as it stands. */
 export interface SetColumn {
@@ -141,7 +141,7 @@ export class Binder {
   table(name: string, path: KeyPath): LiveTable | null {
     const table = this.schema.tables.get(name);
     if (table) return table;
-    const schema = name.slice(0, name.indexOf('.'));
+    const { schema } = splitTable(name);
     const says = this.schema.schemas.has(schema)
       ? `there is no table ${name}${didYouMean(name, this.schema.known)}`
       : `there is no schema ${schema}${didYouMean(schema, this.schema.schemas)}`;

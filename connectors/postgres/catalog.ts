@@ -10,6 +10,7 @@
 import { z } from 'zod';
 import { AS_PEOPLE_WRITE, FOLDS, type Fold } from '../../domain/fold.js';
 import { absence, categoryShape, headShape, name, verbShape } from '../catalog/head.js';
+import { dotted, splitTable } from './names.js';
 import { stepsOf } from './paths.js';
 
 /** PostgreSQL cuts longer names off in silence, and then two names may become one. Bytes, not characters. */
@@ -17,8 +18,15 @@ const fits = (text: string): boolean => new TextEncoder().encode(text).length <=
 const plain = (text: string): boolean => !/["\0]/.test(text);
 const table = z
   .string()
-  .refine(t => /^[^.]+\.[^.]+$/.test(t) && plain(t), 'a table is named as schema.table, without quotes')
-  .refine(t => t.split('.').every(fits), 'PostgreSQL allows names of at most 63 bytes');
+  .refine(
+    t => /^(?:[^."\0]+|"[^"\0]+")\.(?:[^."\0]+|"[^"\0]+")$/.test(t),
+    'a table is named as schema.table, without quotes unless a part has a dot ("crm.v2".docs)',
+  )
+  .transform(t => {
+    const { schema, name } = splitTable(t);
+    return dotted(schema, name);
+  })
+  .refine(t => Object.values(splitTable(t)).every(fits), 'PostgreSQL allows names of at most 63 bytes');
 const column = z
   .string()
   .min(1)
@@ -243,7 +251,10 @@ export const catalogSchema = z.strictObject({
   categories: z.record(name, category),
   // What a person does is seen by reading the account, as `people.active` and `people.blocked` say.
   ...verbShape(switchShape),
-  /** Columns that point at people and are deliberately in no category. */
+  /**
+   * Columns that point at people and are deliberately in no category; `*` is what of the table cannot be
+   * looked at.
+   */
   acknowledged: z.array(z.strictObject({ table, column, reason: z.string().min(1) })).default([]),
 });
 

@@ -34,11 +34,8 @@ export async function check(target: Target, signal?: AbortSignal): Promise<Probl
   }
   checkSwitches(binder, people);
   for (const [i, entry] of target.catalog.acknowledged.entries()) {
-    binder.column(binder.table(entry.table, ['acknowledged', i, 'table']), entry.column, [
-      'acknowledged',
-      i,
-      'column',
-    ]);
+    const table = binder.table(entry.table, ['acknowledged', i, 'table']);
+    if (entry.column !== '*') binder.column(table, entry.column, ['acknowledged', i, 'column']);
   }
   await target.session.transaction({ mode: 'glance', doing: 'checking the catalog', signal }, async tx => {
     for (const { path, message } of objectionsTo(tx, target.catalog)) binder.report(path, message);

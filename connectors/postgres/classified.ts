@@ -4,6 +4,7 @@
  * that nobody has classified.
  */
 import type { Catalog } from './catalog.js';
+import { keyOf } from './discover/keys.js';
 import { switchesOf } from './rules.js';
 
 export interface Classified {
@@ -16,7 +17,7 @@ export interface Classified {
 export function classifiedIn(catalog: Catalog): Classified {
   const used = new Set<string>();
   const add = (table: string, ...columns: (string | undefined)[]) => {
-    for (const column of columns) if (column !== undefined) used.add(`${table}.${column}`);
+    for (const column of columns) if (column !== undefined) used.add(keyOf(table, column));
   };
   const { people } = catalog;
   add(people.table, people.key, people.name, people.manager, people.team, people.human);
@@ -44,6 +45,6 @@ export function classifiedIn(catalog: Catalog): Classified {
   }
   return {
     used,
-    acknowledged: new Map(catalog.acknowledged.map(one => [`${one.table}.${one.column}`, one.reason])),
+    acknowledged: new Map(catalog.acknowledged.map(one => [keyOf(one.table, one.column), one.reason])),
   };
 }

@@ -6,7 +6,7 @@
 import type { Covered } from '../../domain/coverage.js';
 import { type Classified, classifiedIn } from './classified.js';
 import { discover } from './discover/discover.js';
-import { classifyingLine } from './discover/draft.js';
+import { classifyingLine, plain } from './discover/draft.js';
 import { keyOf } from './discover/keys.js';
 import type { Discovery } from './discover/model.js';
 import { peopleOf } from './discover/people.js';
@@ -45,14 +45,18 @@ export class DatabaseCoverage {
     const forget = () => {
       if (this.#seen === seen) this.#seen = null;
     };
-    discovery.then(({ complete }) => (complete ? undefined : forget()), forget);
+    discovery.then(({ unread }) => (unread.length === 0 ? undefined : forget()), forget);
     return seen;
   }
 
-  #covered({ columns, undecided }: Discovery, readAt: number): Covered {
+  #covered({ columns, undecided, unread }: Discovery, readAt: number): Covered {
     const { used, acknowledged } = this.#classified;
     const places = columns.map(one => ({ one, place: keyOf(one.table, one.column) }));
     const open = places.filter(({ place }) => !used.has(place) && !acknowledged.has(place));
+    const hidden = unread.filter(({ table }) => !acknowledged.has(keyOf(table, '*')));
+    const doubts = undecided.filter(
+      ({ table, column }) => !used.has(keyOf(table, column)) && !acknowledged.has(keyOf(table, column)),
+    );
     return {
       kind: 'read',
       at: new Date(readAt).toISOString(),
@@ -64,9 +68,14 @@ export class DatabaseCoverage {
         line: classifyingLine(one),
       })),
       more: Math.max(0, open.length - NAMED),
-      undecided: undecided.filter(
-        ({ table, column }) => !used.has(keyOf(table, column)) && !acknowledged.has(keyOf(table, column)),
-      ).length,
+      unread: hidden.slice(0, NAMED).map(({ table, why }) => ({
+        place: table,
+        why,
+        line: `- { table: ${plain(table)}, column: "*", reason: "..." }`,
+      })),
+      unreadMore: Math.max(0, hidden.length - NAMED),
+      undecided: doubts.length,
+      doubts: doubts.slice(0, NAMED).map(({ table, column, why }) => ({ place: keyOf(table, column), why })),
     };
   }
 }

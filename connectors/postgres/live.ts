@@ -5,7 +5,7 @@
  * line instead of garbage.
  */
 
-import { quote, splitTable } from './names.js';
+import { dottedSql, quote, splitTable } from './names.js';
 import type { Transaction } from './session.js';
 
 export interface LiveColumn {
@@ -152,7 +152,7 @@ interface FoundColumn {
 }
 
 const RESOLVE = `
-SELECT w.schema || '.' || w.name AS name, c.oid::text AS oid, c.relkind::text AS relkind,
+SELECT ${dottedSql('w.schema', 'w.name')} AS name, c.oid::text AS oid, c.relkind::text AS relkind,
        busy.triggers, busy.rule_delete, busy.rule_update, family.names AS parts,
        (SELECT json_agg(DISTINCT a.attname) FROM pg_catalog.pg_partitioned_table p
           JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum > 0
@@ -280,7 +280,7 @@ export async function readSchema(tx: Transaction, tables: readonly string[]): Pr
   }
   if (schema.tables.size < wanted.length) {
     const names = await tx.query<{ schema: string; name: string | null }>(
-      `SELECT n.nspname AS schema, n.nspname || '.' || c.relname AS name
+      `SELECT n.nspname AS schema, ${dottedSql('n.nspname', 'c.relname')} AS name
          FROM pg_catalog.pg_namespace n
          LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v')
         WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'

@@ -13,10 +13,23 @@ export function quoteTable(table: string): string {
   return `${quote(schema)}.${quote(name)}`;
 }
 
+/** `"crm.v2".docs`: a part that has a dot of its own stands in quotes. */
 export function splitTable(table: string): { schema: string; name: string } {
-  const dot = table.indexOf('.');
-  return { schema: table.slice(0, dot), name: table.slice(dot + 1) };
+  const [, schema, name] = /^("(?:[^"]|"")+"|[^."][^.]*)\.([^]+)$/.exec(table) ?? ['', '', table];
+  return { schema: bare(schema!), name: bare(name!) };
 }
+
+const bare = (part: string): string =>
+  /^"(?:[^"]|"")+"$/.test(part) ? part.slice(1, -1).replaceAll('""', '"') : part;
+
+/** A table as catalogs and messages call it: the one text that `splitTable` takes apart into these two. */
+export const dotted = (schema: string, name: string): string => `${part(schema)}.${part(name)}`;
+/** One part of a name among dots. */
+export const part = (name: string): string =>
+  /[.]|^"/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
+/** `dotted` in SQL. */
+export const dottedSql = (schema: string, name: string): string =>
+  `(${[schema, name].map(one => `CASE WHEN ${one} ~ '[.]|^"' THEN '"' || pg_catalog.replace(${one}, '"', '""') || '"' ELSE ${one} END`).join(" || '.' || ")})`;
 
 /** The name under which conditions of the catalog know the table: the bare table name. */
 export const aliasOf = (table: string): string => quote(splitTable(table).name);

@@ -8,6 +8,7 @@ import { didYouMean } from '../catalog/nearest.js';
 import { onlyFor, type Path, type Report } from '../catalog/rules.js';
 import type { Catalog, CategorySpec, SwitchSpec } from './catalog.js';
 import { mistakeIn } from './conditions.js';
+import { splitTable } from './names.js';
 
 export function postgresRules(catalog: Catalog, report: Report): void {
   people(catalog, report);
@@ -120,7 +121,7 @@ function links(spec: CategorySpec, report: Report, at: (...keys: Path) => Path):
     }
 }
 
-const bareName = (table: string): string => table.slice(table.indexOf('.') + 1);
+const bareName = (table: string): string => splitTable(table).name;
 
 /** Columns that a change writes by itself must not be written by `touch` or `set` as well. */
 function reserved(spec: CategorySpec, report: Report, at: (...keys: Path) => Path): void {

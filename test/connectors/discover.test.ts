@@ -6,7 +6,7 @@ import { readCatalog } from '../../connectors/catalog/file.js';
 import type { Draft } from '../../connectors/catalog/kind.js';
 import { createConnector, discoverSystem, KINDS } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
-import { type Bench, createBench, mustRead, PEOPLE_YAML } from './fixture.js';
+import { type Bench, createBench, mustRead, PEOPLE_YAML, type WholeConnector } from './fixture.js';
 
 let bench: Bench | undefined;
 afterEach(async () => {
@@ -343,5 +343,73 @@ acknowledged:
     } finally {
       await bench.db.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
     }
+  });
+
+  describe('of what it could not look at', () => {
+    /** As a role that does not own the tables, and that may read all of them. */
+    async function asReader<T>(sql: string, work: (connector: WholeConnector) => Promise<T>): Promise<T> {
+      bench = await createBench('coverage', sql);
+      const role = `reader_${Math.random().toString(36).slice(2)}`;
+      await bench.db.query(
+        `CREATE ROLE ${role} LOGIN PASSWORD 'x'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`,
+      );
+      try {
+        const url = new URL(bench.url);
+        url.username = role;
+        url.password = 'x';
+        return await work(bench.connector(yaml, { url: url.href }));
+      } finally {
+        await bench.db.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+      }
+    }
+
+    it('rows that a policy hides are named, with who must do what', async () => {
+      const covered = await asReader(
+        `${TASKS}; CREATE TABLE letters (id int PRIMARY KEY, addressee_ref bigint); ALTER TABLE letters ENABLE ROW LEVEL SECURITY`,
+        connector => connector.coverage(),
+      );
+      expect(covered).toMatchObject({
+        unread: [
+          { place: 'public.letters', line: '- { table: public.letters, column: "*", reason: "..." }' },
+        ],
+      });
+      expect(JSON.stringify(covered)).toContain('BYPASSRLS');
+    });
+
+    it('a table that somebody has locked is named, and looked at again', async () => {
+      bench = await createBench('coverage', `${TASKS}; CREATE TABLE letters (id int PRIMARY KEY, body text)`);
+      const migration = await bench.session();
+      await migration.query('BEGIN; LOCK TABLE letters');
+      const connector = bench.connector(yaml);
+      expect(await connector.coverage()).toMatchObject({ unread: [{ place: 'public.letters' }] });
+      await migration.query('ROLLBACK');
+      expect(await connector.coverage()).toMatchObject({ unread: [] });
+    });
+
+    it("the catalog may say that nothing there is anybody's", async () => {
+      bench = await createBench('coverage', `${TASKS}; CREATE TABLE letters (id int PRIMARY KEY, body text)`);
+      const migration = await bench.session();
+      const connector = bench.connector(
+        `${yaml}  - { table: public.letters, column: "*", reason: "printed letters" }\n`,
+      );
+      expect(await connector.check()).toEqual([]);
+      await migration.query('BEGIN; LOCK TABLE letters');
+      expect(await connector.coverage()).toMatchObject({ unread: [] });
+      await migration.query('ROLLBACK');
+    });
+
+    it('dots and quotes in names are no reason', async () => {
+      const odd = `CREATE SCHEMA "mail.v2"; CREATE TABLE "mail.v2"."in.box" (id int PRIMARY KEY, "to.whom" text);
+        INSERT INTO "mail.v2"."in.box" SELECT id, email FROM users`;
+      bench = await createBench('coverage', `${TASKS}; ${odd}`);
+      const place = '"mail.v2"."in.box"."to.whom"';
+      const covered = await bench.connector(yaml).coverage();
+      expect(covered).toMatchObject({ unread: [] });
+      const [first] = covered.kind === 'read' ? covered.open : [];
+      expect(first).toMatchObject({ place });
+      const classified = bench.connector(`${yaml}  ${first!.line}\n`);
+      expect(await classified.check()).toEqual([]);
+      expect(await classified.coverage()).toMatchObject({ open: [{ place: 'public.tasks.reviewer_id' }] });
+    });
   });
 });

@@ -55,6 +55,16 @@ describe('a place in no catalog stands in the way', () => {
   });
 });
 
+test('so does a table that could not be looked at, with who must do what', () => {
+  const unread = [{ place: 't', why: 'it is locked', line: '- { column: "*" }' }];
+  const says = uncovered(required, look(read({ unread, unreadMore: 1 })));
+  expect(says).toBe(
+    '2 tables of crm could not be looked at for people: t (it is locked); where nothing there is anybody\'s, acknowledged: - { column: "*" }, and 1 more (handover discover crm).',
+  );
+  expect(uncovered(policySchema.parse({ coverage: 'advisory' }), look(read({ unread })))).toBeNull();
+  expect(sayCovered(read({ unread }), true)).toContain('; t could not be looked at');
+});
+
 test('coverage is demanded unless somebody said otherwise; names of objects are no systems', () => {
   expect(demandsCoverage(required, 'crm')).toBe(true);
   expect(demandsCoverage({ coverage: { desk: 'advisory' } }, 'constructor')).toBe(true);

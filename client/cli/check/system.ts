@@ -53,8 +53,16 @@ async function uncovered(connector: Connector, demanded: boolean): Promise<Findi
   const what = connector.system;
   const covered: Covered = (await connector.coverage?.()) ?? { kind: 'unknown' };
   const says = sayCovered(covered, demanded);
-  if (covered.kind === 'unknown' || covered.open.length === 0)
-    return [{ what, state: covered.kind === 'unknown' ? 'warning' : 'fine', says }];
+  if (covered.kind === 'unknown') return [{ what, state: 'warning', says }];
+  const { open, unread = [], doubts = [] } = covered;
+  const undecided = doubts.map(
+    ({ place, why }): Finding => ({
+      what,
+      state: 'warning',
+      says: `It is not certain whether ${place} holds people: ${why}.`,
+    }),
+  );
+  if (open.length + unread.length === 0) return [{ what, state: 'fine', says }, ...undecided];
   const state = demanded ? 'problem' : 'warning';
   return [
     {
@@ -63,7 +71,7 @@ async function uncovered(connector: Connector, demanded: boolean): Promise<Findi
       says,
       mend: `${commandLine('discover', what)} drafts what is missing, with the evidence.`,
     },
-    ...covered.open.map(
+    ...open.map(
       ({ place, evidence, line }): Finding => ({
         what,
         state,
@@ -71,5 +79,14 @@ async function uncovered(connector: Connector, demanded: boolean): Promise<Findi
         mend: `A category, or under acknowledged: ${line}`,
       }),
     ),
+    ...unread.map(
+      ({ place, why, line }): Finding => ({
+        what,
+        state,
+        says: `${place} could not be looked at: ${why}.`,
+        mend: `That, and then again; or, where nothing there is anybody's, under acknowledged: ${line}`,
+      }),
+    ),
+    ...undecided,
   ];
 }

@@ -53,19 +53,14 @@ export async function discover(
   const looked = await sample(session, shape, known, candidates(shape, known), { rows, signal });
   options.signal?.throwIfAborted();
   const { columns, undecided } = judge({ shape, people: known, seen: looked.seen });
-  const notLookedAt = [...looked.unseen].map(([table, why]) => ({
-    table,
-    column: '*',
-    why: `it could not be looked at: ${why}`,
-  }));
   const discovery: Discovery = {
     people: known,
     otherPeople: guesses.filter(table => table !== known.table),
     columns: options.leaver
       ? await countOf(session, shape, known, columns, options.leaver, options.thorough === true, signal)
       : columns,
-    undecided: [...undecided, ...notLookedAt],
-    complete: looked.unseen.size === 0,
+    undecided,
+    unread: [...looked.unseen].map(([table, why]) => ({ table, why })),
     tables: shape.tables.size,
     rowsRead: looked.rowsRead,
     milliseconds: Math.round(performance.now() - began),

@@ -2,6 +2,7 @@
  * What was discovered as a catalog to be read, corrected and kept: every line with the evidence for it above
  * it. What a catalog cannot say, and what could not be decided, stands there as comments.
  */
+import { splitTable } from '../names.js';
 import type { Discovered, Discovery, PeopleValue, Undecided } from './model.js';
 import type { Column, Shape, Table } from './shape.js';
 import { wordsOf } from './words.js';
@@ -291,7 +292,7 @@ function rest(byHand: readonly Discovered[], undecided: readonly Undecided[]): s
   ];
 }
 
-const tableName = (table: string): string => table.slice(table.indexOf('.') + 1);
+const tableName = (table: string): string => splitTable(table).name;
 const tableWordsOf = (table: string): string[] => wordsOf(tableName(table));
 
 /** Unquoted where SQL reads it the same way. */
@@ -316,7 +317,7 @@ function title(words: readonly string[]): string {
 }
 
 /** A scalar of YAML, quoted wherever it could be read as anything else. */
-function plain(text: string): string {
+export function plain(text: string): string {
   const safe =
     /^[A-Za-z_][\w.-]*(?: [\w.()-]+)*$/.test(text) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text);
   return safe ? text : JSON.stringify(text);

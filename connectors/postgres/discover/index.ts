@@ -25,11 +25,16 @@ export async function discoverDatabase(
     const classified = catalog && classifiedIn(catalog);
     const isClassified = (one: Pick<Discovered, 'table' | 'column'>) => covers(classified, one);
     const missing = discovery.columns.filter(one => !isClassified(one));
-    const undecided = discovery.undecided.filter(one => !isClassified(one));
+    const unread = discovery.unread.map(({ table, why }) => ({
+      table,
+      column: '*',
+      why: `it could not be looked at: ${why}`,
+    }));
+    const undecided = [...discovery.undecided, ...unread].filter(one => !isClassified(one));
     return {
       text: catalog
         ? draftDifference(missing, undecided, shape, new Set(Object.keys(catalog.categories)))
-        : draftCatalog(system, discovery, shape),
+        : draftCatalog(system, { ...discovery, undecided }, shape),
       people: discovery.people.table,
       places: discovery.columns.map(one => placeOf(one, isClassified(one))),
       undecided: undecided.map(({ table, column, why }) => ({ place: keyOf(table, column), why })),

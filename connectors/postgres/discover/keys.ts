@@ -1,2 +1,4 @@
-/** One column of `schema.table`, as a key of maps. */
-export const keyOf = (table: string, column: string): string => `${table}.${column}`;
+import { part } from '../names.js';
+
+/** One column of `schema.table`, as a key of maps and as messages call it. */
+export const keyOf = (table: string, column: string): string => `${table}.${part(column)}`;

@@ -91,14 +91,20 @@ export interface Undecided {
   why: string;
 }
 
+/** A table that could not be looked at, and why. */
+export interface Unread {
+  table: string;
+  why: string;
+}
+
 export interface Discovery {
   people: People;
   /** Tables that could be people as well. */
   otherPeople: readonly string[];
   columns: readonly Discovered[];
   undecided: readonly Undecided[];
-  /** False where a table could not be looked at: nothing is certain about it. */
-  complete: boolean;
+  /** Nothing is certain about these, whatever the names of their columns say. */
+  unread: readonly Unread[];
   tables: number;
   rowsRead: number;
   milliseconds: number;

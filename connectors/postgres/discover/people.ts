@@ -2,6 +2,7 @@
  * Who people are: as the catalog says, or, where there is none yet, as the schema looks.
  */
 import type { Catalog } from '../catalog.js';
+import { splitTable } from '../names.js';
 import type { People, PeopleValue } from './model.js';
 import type { Column, Shape, Table } from './shape.js';
 import { PERSONAL, singular, tableWords, wordsOf } from './words.js';
@@ -177,7 +178,7 @@ export const identityName = (column: string): string =>
 function addressesOf(shape: Shape, people: Table, key: string): PeopleValue[] {
   const noun = tableWords(people.name).at(-1)!;
   for (const table of shape.tables.values()) {
-    const words = wordsOf(table.name.slice(table.name.indexOf('.') + 1)).map(singular);
+    const words = wordsOf(splitTable(table.name).name).map(singular);
     if (!words.some(word => /^e?mail$/.test(word))) continue;
     const person =
       table.references.find(one => one.table === people.name && one.to === key)?.column ??

@@ -5,7 +5,7 @@
  */
 import { HandoverFailure } from '../../../domain/failure.js';
 import { sqlState, TOOK_TOO_LONG } from '../failures.js';
-import { Placeholders, quote, quoteTable, splitTable } from '../names.js';
+import { dottedSql, Placeholders, quote, quoteTable, splitTable } from '../names.js';
 import { parseTexts, type Sessions } from '../session.js';
 import { keyOf } from './keys.js';
 import type { Match, People, PeopleValue, Seen } from './model.js';
@@ -62,7 +62,7 @@ export async function sample(
         rowsRead += read;
       } catch (error) {
         if (!limits.signal.aborted && passes(error)) throw error;
-        unseen.set(name, limits.signal.aborted ? 'the time for looking was over' : (error as Error).message);
+        unseen.set(name, limits.signal.aborted ? OVER : whyUnseen(error));
       }
     }
   };
@@ -80,6 +80,20 @@ function passes(error: unknown): boolean {
   if (!(error instanceof HandoverFailure)) return true;
   return error.kind === 'transient' && sqlState(error.cause) !== TOOK_TOO_LONG;
 }
+
+/** What could not be looked at is nobody's fault: whoever reads this knows whom to ask for what. */
+function whyUnseen(error: unknown): string {
+  const message = (error as Error).message;
+  const kind = error instanceof HandoverFailure ? error.kind : null;
+  if (kind === 'locked') return `${message}; ask again once that session has ended`;
+  if (kind === 'credential')
+    return `${message}; the database's administrator gives our role the right, or a policy (or BYPASSRLS) that shows it every row`;
+  return sqlState((error as Error).cause) === TOOK_TOO_LONG
+    ? `${message}; a longer connect.statement_timeout gives it the time`
+    : message;
+}
+
+const OVER = 'the time for looking was over; ask again when the database has less to do';
 
 /** A text that reads a little of a table, however large it is. */
 export function sampleStatement(table: Table, columns: readonly Column[], rows: number | null): string {
@@ -160,7 +174,7 @@ async function statistics(
   const names = large.map(splitTable);
   const found = await session.transaction({ mode: 'glance', doing: 'reading statistics', signal }, tx =>
     tx.query<{ table: string; column: string; common: string | null }>(
-      `SELECT s.schemaname || '.' || s.tablename AS table, s.attname AS column,
+      `SELECT ${dottedSql('s.schemaname', 's.tablename')} AS table, s.attname AS column,
               (s.most_common_vals::text::text[])[1:40]::text AS common
          FROM unnest($1::name[], $2::name[]) AS w(schema, name)
          JOIN pg_catalog.pg_stats s ON s.schemaname = w.schema AND s.tablename = w.name

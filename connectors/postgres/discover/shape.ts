@@ -5,6 +5,7 @@
  * Partitions are seen once, through their parent; so are columns that a child inherits. Views and
  * materialized views only repeat what tables hold.
  */
+import { dottedSql } from '../names.js';
 import type { Transaction } from '../session.js';
 
 /** What a value of a column can be, as far as it can name a person. */
@@ -66,7 +67,7 @@ WITH RECURSIVE base(oid, stands_on) AS (
     UNION ALL
     SELECT t.oid, b.stands_on FROM pg_catalog.pg_type t JOIN base b ON b.oid = t.typbasetype WHERE t.typtype = 'd'),
   rel AS (
-    SELECT c.oid, n.nspname || '.' || c.relname AS name, c.relkind, c.reltuples
+    SELECT c.oid, ${dottedSql('n.nspname', 'c.relname')} AS name, c.relkind, c.reltuples
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
        AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -105,7 +106,7 @@ WITH RECURSIVE base(oid, stands_on) AS (
       FROM pg_catalog.pg_index i GROUP BY i.indrelid),
   fk AS (
     SELECT k.conrelid, json_agg(json_build_object(
-             'column', a.attname, 'table', n.nspname || '.' || c.relname, 'to', t.attname,
+             'column', a.attname, 'table', ${dottedSql('n.nspname', 'c.relname')}, 'to', t.attname,
              'onDelete', CASE k.confdeltype WHEN 'c' THEN 'cascade' WHEN 'n' THEN 'set null' WHEN 'd' THEN 'set default'
                                             WHEN 'r' THEN 'restrict' ELSE 'no action' END) ORDER BY k.oid, part.at) AS list
       FROM pg_catalog.pg_constraint k

@@ -3,6 +3,7 @@
  * for what they do, and how names are put together from them. Names are evidence and no proof: values and
  * rules of the database are heard as well (judge.ts).
  */
+import { splitTable } from '../names.js';
 
 /** Whoever stands here holds something, whatever else the schema calls by a similar name. */
 const ROLES = new Set(
@@ -154,7 +155,7 @@ export function singular(word: string): string {
 
 /** The bare name of a table, word by word, in the singular. */
 export function tableWords(table: string): string[] {
-  const words = wordsOf(table.slice(table.indexOf('.') + 1));
+  const words = wordsOf(splitTable(table).name);
   return words.map((word, n) => (n === words.length - 1 ? singular(word) : word));
 }
 
