@@ -36,6 +36,7 @@ import { tried, triggersIn, withTriggers } from './tried.js';
 
 const UNSEEN =
   'track_counts is off in the database, so that nobody can see what triggers and foreign keys write besides: ALTER SYSTEM SET track_counts = on';
+
 /** What a plan was just made with serves what else is asked for it. */
 const FRESH_MS = 2_000;
 /** Nobody waits longer for a count: it is said that there is none. */
@@ -119,7 +120,10 @@ export class DatabaseConsequences {
     });
   }
 
-  /** What the schema alone says of effects besides: nothing is counted, and nothing keeps a catalog from being used. */
+  /**
+   * What the schema alone says of effects besides: nothing is counted, and nothing keeps a catalog from being
+   * used.
+   */
   async doubts(signal?: AbortSignal): Promise<Problem[]> {
     const [links, binding] = await Promise.all([
       this.links(signal, true),
