@@ -9,7 +9,6 @@ import { discover } from './discover/discover.js';
 import { classifyingLine, plain } from './discover/draft.js';
 import { keyOf } from './discover/keys.js';
 import type { Discovery } from './discover/model.js';
-import { peopleOf } from './discover/people.js';
 import { readStamp } from './discover/shape.js';
 import type { Target } from './target.js';
 
@@ -38,7 +37,7 @@ export class DatabaseCoverage {
     const known = this.#seen;
     if (known && known.stamp === stamp && Date.now() - known.readAt < withinMs) return known;
     const { session, system, catalog } = this.target;
-    const discovery = discover(session, system, peopleOf(catalog)).then(one => one.discovery);
+    const discovery = discover(session, system, catalog).then(one => one.discovery);
     const seen = { stamp, readAt: Date.now(), discovery };
     this.#seen = seen;
     // What could not be looked at now is looked at next time.

@@ -15,7 +15,7 @@ export function quoteTable(table: string): string {
 
 /** `"crm.v2".docs`: a part that has a dot of its own stands in quotes. */
 export function splitTable(table: string): { schema: string; name: string } {
-  const [, schema, name] = /^("(?:[^"]|"")+"|[^."][^.]*)\.([^]+)$/.exec(table) ?? ['', '', table];
+  const [, schema, name] = /^("(?:[^"]|"")+"|[^."][^.]*)\.(.+)$/s.exec(table) ?? ['', '', table];
   return { schema: bare(schema!), name: bare(name!) };
 }
 

@@ -68,12 +68,13 @@ describe('without any foreign key', () => {
     expect(draft.rowsRead).toBe(243);
   });
 
-  it('leaves open what is named like a person and holds nobody', async () => {
+  it('finds what is named like a person although nobody is known who stands there, in few rows and in many', async () => {
     const draft = await discovered(`${MANY}
       CREATE TABLE a (id int PRIMARY KEY, owner_id bigint, author text);
       INSERT INTO a SELECT n, 777000 + n, 'Writer of book ' || n FROM generate_series(1, 50) n;`);
-    expect(found(draft)).toEqual(['users.manager_id']);
-    expect(open(draft)).toEqual(['a.owner_id', 'a.author']);
+    expect(found(draft)).toEqual(['a.owner_id', 'a.author', 'users.manager_id']);
+    expect(at(draft, 'a.author')!.evidence.join()).toContain('that we know');
+    expect(open(draft)).toEqual([]);
   });
 
   it('finds e-mails, logins and names in texts, also several in one', async () => {
@@ -139,6 +140,147 @@ describe('without any foreign key', () => {
       { people: 'public.members' },
     );
     expect(found(draft)).toEqual(['a.x', 'a.z']);
+  });
+});
+
+describe('people who do not stand there as they are', () => {
+  const FORTY = 'FROM users WHERE id > 1000';
+
+  it('are found behind whatever stands around all of them, under any name', async () => {
+    const forms: Record<string, string> = {
+      word: "'user:' || id",
+      mark: "'acct_' || id",
+      urn: "'urn:corp:user:' || id",
+      url: "'https://app.corp.example/users/' || id || '/profile'",
+      gid: "encode(convert_to('gid://app/User/' || id, 'UTF8'), 'base64')",
+      domain: "'CORP' || chr(92) || login",
+      dn: "'uid=' || login || ',ou=people,dc=corp'",
+      realm: "login || '@CORP.LOCAL'",
+      decimal: "id || '.0'",
+      zeros: "lpad(id::text, 9, '0')",
+      hash: 'md5(lower(email))',
+      soft: "'x-' || login || '-x'",
+      invisible: 'email || chr(8203)',
+    };
+    const draft = await discovered(`${MANY}
+      CREATE TABLE a AS SELECT ${Object.entries(forms).map(([name, sql]) => `${sql} AS ref_${name}`)} ${FORTY};
+      CREATE TABLE b AS SELECT 'build-' || n AS tag, 'INV-' || 90000 + n AS invoice, 'v' || n || '.0' AS version_name,
+        'https://x.example/' || n AS url FROM generate_series(1, 60) n;`);
+    expect(found(draft)).toEqual([...Object.keys(forms).map(name => `a.ref_${name}`), 'users.manager_id']);
+    expect(at(draft, 'a.ref_word')!.evidence.join()).toContain('as user:…');
+  });
+
+  it('are found by every value that only one person has, as a draft finds them', async () => {
+    const yaml = `${PEOPLE_YAML.replace(/\n {4}- { by: login, column: login }/, '')}
+categories: {}
+`;
+    const draft = await discovered(
+      `${MANY} ALTER TABLE users ADD uuid uuid UNIQUE, ADD private_email text;
+       UPDATE users SET uuid = md5(id::text)::uuid, private_email = login || '@home.example', badge = 'B-' || id, human = 'H' || id;
+       CREATE TABLE a AS SELECT login AS last_editor, uuid AS subject, badge AS pass, human AS staff_ref, private_email AS reach ${FORTY};`,
+      { yaml },
+    );
+    expect(found(draft)).toEqual([
+      'a.last_editor',
+      'a.subject',
+      'a.pass',
+      'a.staff_ref',
+      'a.reach',
+      'users.manager_id',
+    ]);
+  });
+
+  it('are heard whatever the type of the column', async () => {
+    const draft = await discovered(`${MANY} ALTER TABLE users ADD uuid uuid UNIQUE;
+      UPDATE users SET uuid = md5(id::text)::uuid;
+      CREATE TYPE rep AS ENUM ('login1', 'login2', 'login3', 'login4');
+      CREATE TYPE member AS (user_id bigint, role text);
+      CREATE TABLE a AS SELECT id::float8 AS owner_id, id::numeric(12, 2) AS col7, ('login' || id % 4 + 1)::rep AS deputy,
+        ROW(id, 'x')::member AS lead_ref, ARRAY[ROW(id, 'x')::member] AS crew, uuid_send(uuid) AS bytes,
+        ('<o owner="' || id || '"/>')::xml AS doc, id + 0.5 AS price, now() AS author_at, true AS author, '1.2.3.4'::inet AS approver ${FORTY};`);
+    expect(found(draft)).toEqual([
+      'a.owner_id',
+      'a.col7',
+      'a.deputy',
+      'a.lead_ref',
+      'a.crew',
+      'a.bytes',
+      'a.doc',
+      'a.approver',
+      'users.manager_id',
+    ]);
+  });
+
+  it('are found wherever they stand in a document', async () => {
+    const draft = await discovered(`${MANY}
+      CREATE TABLE a AS SELECT jsonb_build_object('assignee', jsonb_build_object('id', id)) AS inner_id,
+        jsonb_build_object('team', jsonb_build_array(jsonb_build_object('id', id))) AS list, jsonb_build_object('assigned_to', id) AS assigned,
+        jsonb_build_object('owner_id', id, 'body', repeat('lorem ipsum ', 4000)) AS long, jsonb_build_object('owner', 'user:' || id) AS framed,
+        E'---\nowner_id: ' || id || E'\nkind: report\n' AS yaml,
+        (SELECT string_agg('x' || n || '@else.example', ', ') FROM generate_series(1, 30) n) || ', ' || email AS many,
+        jsonb_build_object('project', jsonb_build_object('id', id), 'size', id) AS other ${FORTY};`);
+    expect(found(draft)).toEqual([
+      ...['inner_id', 'list', 'assigned', 'long', 'framed', 'yaml', 'many'].map(name => `a.${name}`),
+      'users.manager_id',
+    ]);
+  });
+
+  it('are found in the rows of others', async () => {
+    const draft = await discovered(`${MANY}
+      ALTER TABLE users ADD settings jsonb, ADD forward_email text, ADD covers_for bigint[], ADD stand_in bigint, ADD contact_address text, ADD profile jsonb;
+      UPDATE users SET settings = jsonb_build_object('away', jsonb_build_object('forward_to', 'p1@example.com')), forward_email = 'p1@example.com',
+        covers_for = ARRAY[10001, 10002], stand_in = 10001, contact_address = email, profile = jsonb_build_object('email', email) WHERE id > 10001;`);
+    expect(found(draft)).toEqual([
+      'users.manager_id',
+      'users.settings',
+      'users.forward_email',
+      'users.covers_for',
+      'users.stand_in',
+    ]);
+  });
+
+  it('are found in pairs whose words nobody knows, and are not where the words are known to be others', async () => {
+    const draft = await discovered(`${MANY}
+      CREATE TABLE projects (id bigint PRIMARY KEY);
+      CREATE TABLE content_types (id int PRIMARY KEY, model text);
+      CREATE TABLE a (who_type text, who_id bigint, thing_type text, thing_id bigint, content_type_id int REFERENCES content_types, object_id bigint, owner_kind smallint, owner_id bigint, for_class text, for_id bigint);
+      INSERT INTO content_types VALUES (7, 'user');
+      INSERT INTO a SELECT 'account_holder', id, 'Project', id, 7, id, 1, id, 'AppUser', id - 10000 ${FORTY};`);
+    expect(found(draft)).toEqual(['a.who_id', 'a.object_id', 'a.owner_id', 'a.for_id', 'users.manager_id']);
+  });
+
+  it('are found over rows that are a person in several steps, and over rules of parts', async () => {
+    const draft = await discovered(`
+      CREATE TABLE parties (id bigint PRIMARY KEY); INSERT INTO parties SELECT id FROM users;
+      ALTER TABLE users ADD FOREIGN KEY (id) REFERENCES parties;
+      CREATE TABLE deals (id int PRIMARY KEY, col7 bigint REFERENCES parties);
+      CREATE TABLE employees (id int PRIMARY KEY, user_id bigint UNIQUE REFERENCES users);
+      CREATE TABLE seats (id int PRIMARY KEY, employee_id int UNIQUE REFERENCES employees);
+      CREATE TABLE rooms (id int PRIMARY KEY, seat_id int REFERENCES seats);
+      CREATE TABLE events (id bigint, col7 bigint, day date) PARTITION BY RANGE (day);
+      CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2020-01-01') TO ('2030-01-01');
+      ALTER TABLE events_1 ADD FOREIGN KEY (col7) REFERENCES users;
+      CREATE TABLE base (id int PRIMARY KEY, col7 bigint);
+      CREATE TABLE child (FOREIGN KEY (col7) REFERENCES users) INHERITS (base);`);
+    expect(found(draft)).toEqual([
+      'base.col7',
+      'deals.col7',
+      'employees.user_id',
+      'events.col7',
+      'rooms.seat_id',
+      'seats.employee_id',
+      'users.manager_id',
+    ]);
+  });
+
+  it('are found where they are the key', async () => {
+    const draft = await discovered(`${MANY}
+      CREATE TABLE newsletter (id text PRIMARY KEY); INSERT INTO newsletter SELECT email ${FORTY};
+      CREATE TABLE quota (key text PRIMARY KEY); INSERT INTO quota SELECT login ${FORTY};
+      CREATE TABLE profiles (id bigint PRIMARY KEY); INSERT INTO profiles SELECT id ${FORTY};
+      CREATE TABLE projects (id bigint PRIMARY KEY); INSERT INTO projects SELECT id ${FORTY};
+      CREATE TABLE boxes (id text PRIMARY KEY); INSERT INTO boxes SELECT 'box_' || login ${FORTY};`);
+    expect(found(draft)).toEqual(['newsletter.id', 'profiles.id', 'quota.key', 'users.manager_id']);
   });
 });
 

@@ -5,12 +5,13 @@
  */
 import { HandoverFailure } from '../../../domain/failure.js';
 import { didYouMean } from '../../catalog/nearest.js';
+import type { Catalog } from '../catalog.js';
 import { quote, quoteTable } from '../names.js';
 import type { Sessions } from '../session.js';
-import { judge, withHops } from './judge.js';
+import { isClass, judge, mayShareKey, withHops } from './judge.js';
 import { keyOf } from './keys.js';
 import type { Discovered, Discovery, People, PeopleValue } from './model.js';
-import { guessPeople, peopleTables } from './people.js';
+import { guessPeople, peopleOf, peopleTables } from './people.js';
 import { sample } from './sample.js';
 import { type Column, readShape, type Shape, type Table } from './shape.js';
 import { isMeasure, stemOf } from './words.js';
@@ -36,19 +37,22 @@ const SMALL = 100_000;
 /** Of a table that nobody has counted so few rows were found that it has no more. */
 const SEEN_WHOLE = 60;
 
-/** `people`: as a catalog says; null where there is none. */
+/** @param catalog null where there is none yet */
 export async function discover(
   session: Sessions,
   system: string,
-  people: People | null,
+  catalog: Catalog | null,
   options: DiscoverOptions = {},
 ): Promise<{ discovery: Discovery; shape: Shape }> {
   const began = performance.now();
   const limit = AbortSignal.timeout(options.within ?? (options.thorough ? HOUR_MS : WITHIN_MS));
   const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
   const shape = await session.transaction({ mode: 'glance', doing: 'reading the schema', signal }, readShape);
-  const guesses = people ? [] : peopleTables(shape);
-  const known = withHops(shape, people ?? guess(shape, system, options.table, guesses));
+  const guesses = catalog ? [] : peopleTables(shape);
+  const known = withHops(
+    shape,
+    catalog ? peopleOf(catalog, shape) : guess(shape, system, options.table, guesses),
+  );
   const rows = options.thorough ? null : ROWS;
   const looked = await sample(session, shape, known, candidates(shape, known), { rows, signal });
   options.signal?.throwIfAborted();
@@ -77,7 +81,13 @@ function guess(shape: Shape, system: string, named: string | undefined, guesses:
     );
   const table = named ?? guesses[0];
   const people = table ? guessPeople(shape, table) : null;
-  if (people) return people;
+  // Of several addresses, one may be somebody else's.
+  const sure = new Set(['user', 'email', 'login', 'name']);
+  if (people)
+    return {
+      ...people,
+      values: people.values.map(one => ({ ...one, guessed: !sure.has(one.identity) })),
+    };
   throw refuse(
     table
       ? `${table} of ${system} cannot be the table of people: its rows have no key of one column.`
@@ -98,11 +108,17 @@ export function candidates(shape: Shape, people: People): Map<string, Column[]> 
 
 function isCandidate(table: Table, { name, family, array }: Column, people: People): boolean {
   // The other half of a polymorphic pair may be of any type.
+  if (family === 'never') return false;
   if (family === 'other') return !array && /_?(type|class|kind|model|content_type)$/i.test(name);
-  if (people.values.some(value => value.table === table.name && value.column === name)) return false;
-  if (family !== 'whole' || array) return true;
+  if (
+    people.values.some(value => value.table === table.name && value.column === name && !value.guessed) ||
+    (table.name === people.table && name === people.key)
+  )
+    return false;
+  if (family !== 'whole' || array || isClass(name)) return true;
   const serial = table.key.length === 1 && table.key[0] === name;
-  return !serial && (!isMeasure(name) || stemOf(name, false).length > 1);
+  if (serial) return mayShareKey(table, people);
+  return !isMeasure(name) || stemOf(name, false).length > 1;
 }
 
 /** How many rows of each column are somebody's, where an index or a small table makes that cheap. */
@@ -122,7 +138,7 @@ async function countOf(
     const small = table.rows === null ? one.sampled < SEEN_WHOLE : table.rows <= SMALL;
     const cheap = thorough || small || table.indexed.includes(one.column);
     const values = theirs.get(keyOf(one.identity.table, one.identity.column)) ?? [];
-    const plain = one.layer !== 'document' && one.layer !== 'pair';
+    const plain = one.layer !== 'document' && one.layer !== 'pair' && !one.identity.far;
     const ofLeaver =
       !plain || !cheap
         ? null
@@ -162,7 +178,7 @@ async function valuesOf(
 ): Promise<Map<string, string[]>> {
   const text = (value: PeopleValue) => `pg_catalog.lower(${quote(value.column)}::text)`;
   const wanted = leaver.replace(/^id:/, '').trim().toLowerCase();
-  const own = people.values.filter(({ table }) => shape.tables.has(table));
+  const own = people.values.filter(({ table, far }) => shape.tables.has(table) && !far);
   const ask = (doing: string, sql: string, values: unknown[]) =>
     session.transaction({ mode: 'glance', doing, signal }, tx => tx.query<{ v: string | null }>(sql, values));
   const ids = new Set<string>();

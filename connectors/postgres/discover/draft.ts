@@ -91,6 +91,7 @@ function whyNoCategory(one: Discovered, shape: Shape): string | null {
     return 'where in the document the owner stands is for people to say: owner.inside takes a path';
   if (column.array && !INSIDE.has(one.propose.do))
     return 'an owner in a list is handed over, taken out, kept or acknowledged';
+  if (one.identity.far) return 'the person is more than one row away, which no identity can say';
   if (layer === 'pair') return 'it needs a condition on the other half of the pair';
   return table.key.length === 0 ? 'its rows have no key' : null;
 }

@@ -7,7 +7,6 @@ import { discover } from './discover.js';
 import { draftCatalog, draftDifference } from './draft.js';
 import { keyOf } from './keys.js';
 import type { Discovered } from './model.js';
-import { peopleOf } from './people.js';
 
 export async function discoverDatabase(
   { system, catalog, people, ...rest }: DiscoverRequest<Catalog>,
@@ -18,7 +17,7 @@ export async function discoverDatabase(
   const patient = rest.thorough ? { ...connect, statement_timeout: '30min' } : connect;
   const session = new Session({ system, connect: patient }, connection.need('url'), poolSize, log);
   try {
-    const { discovery, shape } = await discover(session, system, catalog && peopleOf(catalog), {
+    const { discovery, shape } = await discover(session, system, catalog, {
       ...rest,
       table: people,
     });

@@ -14,6 +14,10 @@ export interface PeopleValue {
   kind: 'key' | 'email' | 'login' | 'name';
   /** The table whose rows such a value names, so that a column that points there points at a person. */
   pointsAt: string | null;
+  /** The catalog does not speak of it: the schema shows that people have it. */
+  guessed?: boolean;
+  /** It stands more than one row away from the person: `person` names no person's key. */
+  far?: boolean;
 }
 
 /** Who people are, as a catalog says or as the schema looks. */
@@ -40,6 +44,10 @@ export interface Match {
   paths: readonly string[];
   /** The value stands among other words. */
   inProse: boolean;
+  /** What stands around each of these values, as in `user:1001`; empty for values that stand alone. */
+  frame: string;
+  /** The values that are a person's. */
+  hits: ReadonlySet<string>;
 }
 
 /** What was seen of one column. */
@@ -62,6 +70,13 @@ export const LAYERS = ['rule', 'values', 'texts', 'pair', 'document', 'second-ho
  */
 export type Layer = (typeof LAYERS)[number];
 
+/** One of the values that stand in a column, or at one place of its documents. */
+export interface Part {
+  value: PeopleValue;
+  path: string | null;
+  hits: ReadonlySet<string>;
+}
+
 export interface Discovered {
   table: string;
   column: string;
@@ -69,6 +84,10 @@ export interface Discovered {
   layer: Layer;
   /** Which value of a person stands there. */
   identity: PeopleValue;
+  /** Of a pair: the column of classes, and which of them are people. */
+  classes: { column: string; theirs: readonly string[] } | null;
+  /** Everything of the column that is somebody's, where that may be more than one thing. */
+  parts: readonly Part[];
   /** In one line each, strongest first. */
   evidence: string[];
   rule: Reference | null;

@@ -5,10 +5,13 @@ import type { Catalog } from '../catalog.js';
 import { splitTable } from '../names.js';
 import type { People, PeopleValue } from './model.js';
 import type { Column, Shape, Table } from './shape.js';
-import { PERSONAL, singular, tableWords, wordsOf } from './words.js';
+import { isMeasure, PERSONAL, singular, tableWords, wordsOf } from './words.js';
 
-/** The values by which a catalog knows people, each once. */
-export function peopleOf(catalog: Catalog): People {
+/**
+ * The values by which people are known, each once: what a catalog says, and then what the schema shows
+ * besides. That the catalog does not name a login keeps no column from holding logins.
+ */
+export function peopleOf(catalog: Catalog, shape: Shape): People {
   const { people } = catalog;
   const own = (identity: string, column: string, kind: PeopleValue['kind']): PeopleValue => ({
     identity,
@@ -45,9 +48,34 @@ export function peopleOf(catalog: Catalog): People {
     );
   }
   if (typeof people.email === 'string') values.push(own('email', people.email, 'email'));
+  else if (people.email)
+    values.push({
+      ...own('email', people.email.column, 'email'),
+      table: people.email.table,
+      person: people.email.person,
+    });
   values.push(own('name', people.name, 'name'));
+  if (people.human) values.push(own('human', people.human, 'key'));
+  const guess = guessPeople(shape, people.table)?.values ?? [];
+  values.push(
+    ...[...guess, ...uniqueOnes(shape.tables.get(people.table))].map(one => ({ ...one, guessed: true })),
+  );
   return { table: people.table, key: people.key, when: people.when ?? null, values: each(values) };
 }
+
+/** Whatever only one person can have may stand for them elsewhere. */
+const uniqueOnes = (table: Table | undefined): PeopleValue[] =>
+  (table?.columns ?? []).flatMap(({ name, family, array }) => {
+    const alone = table!.unique.some(index => index.length === 1 && index[0] === name);
+    if (!alone || array || SECRET.test(name) || isMeasure(name)) return [];
+    if (family !== 'uuid' && family !== 'text' && family !== 'whole') return [];
+    const kind = family === 'text' ? kindOf(name, name) : 'key';
+    return [
+      { identity: identityName(name), table: table!.name, column: name, person: null, kind, pointsAt: null },
+    ];
+  });
+
+const SECRET = /token|secret|hash|digest|passw|salt|otp|api_?key|session/i;
 
 const kindOf = (identity: string, column: string): PeopleValue['kind'] =>
   isEmail(column) || isEmail(identity) ? 'email' : isLogin(column) || isLogin(identity) ? 'login' : 'key';
@@ -212,7 +240,8 @@ export function secondHops(
     const alone = own!.unique.some(index => index.length === 1 && index[0] === column);
     if (alone || PERSONAL.has(tableWords(table).at(-1)!))
       found.push({
-        identity: identityName(column),
+        // The row of a person goes by the same key in a table of more than people: users.id → parties.id.
+        identity: column === people.key ? identityName(tableWords(table).at(-1)!) : identityName(column),
         table: people.table,
         column,
         person: null,

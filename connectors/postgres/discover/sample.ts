@@ -10,7 +10,7 @@ import { parseTexts, type Sessions } from '../session.js';
 import { keyOf } from './keys.js';
 import type { Match, People, PeopleValue, Seen } from './model.js';
 import type { Column, Shape, Table } from './shape.js';
-import { type Found, tokensIn } from './tokens.js';
+import { between, type Found, HASH, type Token, tokensIn } from './tokens.js';
 
 export interface Limits {
   /** Rows of one table; null = all of them. */
@@ -28,6 +28,8 @@ export interface Sampled {
 
 /** What a column showed, before anybody knows which of it are people. */
 interface Gathered {
+  /** In the table of people itself only who is another one than the row's own person counts. */
+  ofPeople: boolean;
   sampled: number;
   filled: number;
   tokens: Map<string, Found>;
@@ -38,7 +40,7 @@ interface Gathered {
 const TOKENS = 300;
 const AT_ONCE = 3;
 /** Texts and documents are read to here. */
-const CELL = { text: 320, json: 6_000 };
+const CELL = { text: 2_000, json: 20_000, bytes: 64 };
 
 export async function sample(
   session: Sessions,
@@ -50,6 +52,15 @@ export async function sample(
   const gathered = new Map<string, Gathered>();
   const unseen = new Map<string, string>();
   let rowsRead = 0;
+  for (const name of wanted.keys())
+    for (const { name: column } of wanted.get(name)!)
+      gathered.set(keyOf(name, column), {
+        ofPeople: name === people.table,
+        sampled: 0,
+        filled: 0,
+        tokens: new Map(),
+        frequent: new Map(),
+      });
   await statistics(session, shape, wanted, limits, gathered);
   const queue = [...wanted];
   const look = async (): Promise<void> => {
@@ -58,7 +69,7 @@ export async function sample(
       const table = shape.tables.get(name)!;
       try {
         // Not in one statement: several tables are read at once, and a sum from before would be added to.
-        const read = await readTable(session, table, columns, limits, gathered);
+        const read = await readTable(session, table, columns, people, limits, gathered);
         rowsRead += read;
       } catch (error) {
         if (!limits.signal.aborted && passes(error)) throw error;
@@ -67,9 +78,10 @@ export async function sample(
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, look));
+  for (const one of gathered.values()) takeBetween(one);
   const matches = await whoIs(session, shape, people, gathered, limits);
   return {
-    seen: new Map([...gathered].map(([key, one]) => [key, seenIn(one, matches, people)])),
+    seen: new Map([...gathered].map(([key, one]) => [key, seenIn(key, one, matches, people)])),
     unseen,
     rowsRead,
   };
@@ -96,8 +108,14 @@ function whyUnseen(error: unknown): string {
 const OVER = 'the time for looking was over; ask again when the database has less to do';
 
 /** A text that reads a little of a table, however large it is. */
-export function sampleStatement(table: Table, columns: readonly Column[], rows: number | null): string {
-  const cells = columns.map((column, n) => `${cellOf(column)} AS c${n}`).join(', ');
+export function sampleStatement(
+  table: Table,
+  columns: readonly Column[],
+  rows: number | null,
+  key: string | null = null,
+): string {
+  const own = key === null ? [] : [`${quote(key)}::text AS k`];
+  const cells = [...own, ...columns.map((column, n) => `${cellOf(column)} AS c${n}`)].join(', ');
   const from = `FROM ${quoteTable(table.name)}`;
   if (rows === null) return `SELECT ${cells} ${from}`;
   // A few pages from everywhere: the first ones hold the oldest rows, of people who left long ago.
@@ -106,58 +124,86 @@ export function sampleStatement(table: Table, columns: readonly Column[], rows: 
   return `SELECT ${cells} ${from}${some} LIMIT ${rows}`;
 }
 
-function cellOf({ name, array, family }: Column): string {
+function cellOf({ name, array, family, type }: Column): string {
   const column = quote(name);
-  if (array) return `left(pg_catalog.to_json(${column})::text, ${CELL.json})`;
-  return family === 'json' ? `left(${column}::text, ${CELL.json})` : `left(${column}::text, ${CELL.text})`;
+  if (type === 'bytea') return `CASE WHEN octet_length(${column}) <= ${CELL.bytes} THEN ${column}::text END`;
+  if (!array && family !== 'json') return `left(${column}::text, ${CELL.text})`;
+  // Long texts in a document name nobody, and would push out of sight who stands behind them.
+  const text = `pg_catalog.to_json(${column})::text`;
+  return `left(CASE WHEN length(${text}) <= ${CELL.json} THEN ${text} ELSE regexp_replace(${text}, '"[^"\\\\]{200,}"', '""', 'g') END, ${CELL.json})`;
 }
 
 async function readTable(
   session: Sessions,
   table: Table,
   columns: readonly Column[],
+  people: People,
   { rows, signal }: Limits,
   gathered: Map<string, Gathered>,
 ): Promise<number> {
+  const key = table.name === people.table ? people.key : null;
   // Wide tables are read less deep: what travels is bounded, not only what is counted.
   const most = rows === null ? null : Math.max(60, Math.min(rows, Math.floor(3_000 / columns.length)));
   const ask = (text: string) =>
     session.transaction({ mode: 'glance', doing: `looking at ${table.name}`, signal }, tx =>
       tx.query<Record<string, string | null>>(text),
     );
-  let found = await ask(sampleStatement(table, columns, most));
+  let found = await ask(sampleStatement(table, columns, most, key));
   // The pages that were drawn may be empty ones.
   if (found.length < 20 && most !== null && table.rows !== null && table.rows > most * 4)
-    found = [...found, ...(await ask(sampleStatement({ ...table, rows: null }, columns, most)))];
+    found = [...found, ...(await ask(sampleStatement({ ...table, rows: null }, columns, most, key)))];
   for (const [n, column] of columns.entries()) {
-    const into = into_(gathered, keyOf(table.name, column.name));
-    for (const row of found) take(into, column, row[`c${n}`] ?? null, 1);
+    const into = gathered.get(keyOf(table.name, column.name))!;
+    for (const row of found) take(into, column, row[`c${n}`] ?? null, 1, row.k ?? null);
     into.sampled += found.length;
   }
   return found.length;
 }
 
-function into_(gathered: Map<string, Gathered>, key: string): Gathered {
-  const known = gathered.get(key);
-  if (known) return known;
-  const fresh: Gathered = { sampled: 0, filled: 0, tokens: new Map(), frequent: new Map() };
-  gathered.set(key, fresh);
-  return fresh;
-}
-
-function take(into: Gathered, column: Column, cell: string | null, rows: number): void {
+function take(into: Gathered, column: Column, cell: string | null, rows: number, of: string | null): void {
   if (cell === null || cell.trim() === '') return;
   into.filled += rows;
   if (into.frequent.size < 50 || into.frequent.has(cell))
     into.frequent.set(cell, (into.frequent.get(cell) ?? 0) + rows);
-  for (const token of tokensIn(cell, column)) {
-    const known = into.tokens.get(token.text);
-    if (known) {
-      known.rows += rows;
-      if (token.path && !known.paths.includes(token.path) && known.paths.length < 5)
-        known.paths.push(token.path);
-    } else if (into.tokens.size < TOKENS)
-      into.tokens.set(token.text, { ...token, rows, paths: token.path ? [token.path] : [] });
+  for (const token of tokensIn(cell, column)) add(into, token, rows, of);
+}
+
+function add(into: Gathered, token: Token, rows: number, of: string | null): void {
+  if (token.text === '') return;
+  const key = `${token.frame}\0${token.text}`;
+  const known = into.tokens.get(key);
+  if (known) {
+    known.rows += rows;
+    if (of !== null && known.of.size < 5) known.of.add(of);
+    if (token.path && !known.paths.includes(token.path) && known.paths.length < 5)
+      known.paths.push(token.path);
+  } else if (into.tokens.size < (token.frame ? 2 * TOKENS : TOKENS))
+    into.tokens.set(key, {
+      ...token,
+      rows,
+      paths: token.path ? [token.path] : [],
+      of: new Set(of === null ? [] : [of]),
+    });
+}
+
+/** What stands between what all texts of a column begin and end with. */
+function takeBetween(into: Gathered): void {
+  const texts = [...into.tokens.values()].filter(({ frame, paths }) => !frame && paths.length === 0);
+  const around = between(texts.map(({ text }) => text));
+  if (!around) return;
+  // What all logins begin with is no frame of them: the last mark before it may be where the frame ends.
+  const marks = {
+    before: around.before.replace(/[\p{L}\p{N}]*$/u, ''),
+    behind: around.behind.replace(/^[\p{L}\p{N}]*/u, ''),
+  };
+  for (const { before, behind } of [around, marks]) {
+    if (!before && !behind) continue;
+    for (const one of texts) {
+      const text = one.text.slice(before.length, one.text.length - behind.length);
+      const token = { text, path: null, inProse: one.inProse, frame: `${before}…${behind}` };
+      if (into.tokens.has(`${token.frame}\0${text}`)) continue;
+      for (const of of [null, ...one.of]) add(into, token, 1, of);
+    }
   }
 }
 
@@ -185,13 +231,18 @@ async function statistics(
   for (const { table, column: name, common } of found) {
     const column = wanted.get(table)?.find(one => one.name === name);
     if (!column || column.array || column.family === 'json' || common === null) continue;
-    const into = into_(gathered, keyOf(table, name));
-    for (const value of parseTexts(common)) take(into, column, value, 1);
+    const into = gathered.get(keyOf(table, name))!;
+    // Whose row it was is not known.
+    if (into.ofPeople) continue;
+    for (const value of parseTexts(common)) take(into, column, value, 1, null);
   }
 }
 
-/** Per value of people, which of all sampled values are somebody's. */
-type Known = ReadonlyMap<PeopleValue, { column: Column; values: ReadonlySet<string> }>;
+/** Per value of people, which of all sampled values are whose. */
+type Known = ReadonlyMap<
+  PeopleValue,
+  { column: Column; values: ReadonlyMap<string, ReadonlySet<string | null>> }
+>;
 
 async function whoIs(
   session: Sessions,
@@ -200,22 +251,37 @@ async function whoIs(
   gathered: ReadonlyMap<string, Gathered>,
   { signal }: Limits,
 ): Promise<Known> {
-  const all = new Set([...gathered.values()].flatMap(one => [...one.tokens.keys()]));
-  const known = new Map<PeopleValue, { column: Column; values: ReadonlySet<string> }>();
+  const all = new Map<string, Found>();
+  for (const { tokens } of gathered.values()) for (const [key, token] of tokens) all.set(key, token);
+  const known = new Map<
+    PeopleValue,
+    { column: Column; values: ReadonlyMap<string, ReadonlySet<string | null>> }
+  >();
   for (const value of people.values) {
     const column = shape.tables.get(value.table)?.columns.find(one => one.name === value.column);
     if (!column?.maySelect) continue;
-    const tokens = [...all].filter(token => couldBe(token, value, column));
-    const found = new Set<string>();
-    for (let from = 0; from < tokens.length; from += 20_000) {
-      const some = tokens.slice(from, from + 20_000);
+    const possible = [...all.values()].filter(token => couldBe(token, value, column));
+    const found = new Map<string, Set<string | null>>();
+    const plain = possible.filter(({ frame }) => frame !== HASH);
+    const forms = new Map(plain.flatMap(({ text }) => formsOf(text).map(form => [form, text] as const)));
+    const hashes = [...new Set(possible.filter(({ frame }) => frame === HASH).map(({ text }) => text))];
+    const asks: { tokens: string[]; hash: string | null }[] = [];
+    const tokens = [...forms.keys()];
+    for (let from = 0; from < tokens.length; from += 20_000)
+      asks.push({ tokens: tokens.slice(from, from + 20_000), hash: null });
+    if (hashes.length > 0 && (shape.tables.get(value.table)?.rows ?? 0) <= HASHED)
+      for (const hash of HASHES) asks.push({ tokens: hashes, hash });
+    for (const ask of asks) {
       const bind = new Placeholders();
-      const text = lookUp(value, column, people, some, bind);
+      const text = lookUp(value, column, people, ask, bind);
       try {
         const rows = await session.transaction({ mode: 'glance', doing: 'looking people up', signal }, tx =>
-          tx.query<{ v: string }>(text, bind.values),
+          tx.query<{ v: string; p: string | null }>(text, bind.values),
         );
-        for (const { v } of rows) found.add(v);
+        for (const { v, p } of rows) {
+          const own = forms.get(v) ?? v;
+          found.set(own, (found.get(own) ?? new Set()).add(p));
+        }
       } catch (error) {
         if (signal.aborted) return known;
         throw error;
@@ -226,62 +292,87 @@ async function whoIs(
   return known;
 }
 
+/** What is hashed on the way is read in full: of a table of so many rows that takes a moment. */
+const HASHED = 2_000_000;
+const HASHES = [
+  'pg_catalog.md5(%)',
+  "pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(%, 'UTF8')), 'hex')",
+];
+
+/** One text in the forms in which a database may hold its letters. */
+const formsOf = (text: string): string[] =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what is not ASCII
+  /^[\x00-\x7f]*$/.test(text) ? [text] : [...new Set([text, text.normalize('NFC'), text.normalize('NFD')])];
+
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 const WHOLE = /^[1-9][0-9]{0,17}$/;
 
-function couldBe(token: string, { kind }: PeopleValue, { family }: Column): boolean {
-  if (kind === 'email') return token.includes('@');
-  if (kind === 'name') return token.includes(' ');
-  if (kind === 'login') return token.length > 1 && !token.includes(' ') && !WHOLE.test(token);
-  if (family === 'whole') return WHOLE.test(token);
-  if (family === 'uuid') return UUID.test(token);
-  return family === 'text' && token.length <= 100;
+function couldBe({ text, frame }: Token, { kind }: PeopleValue, { family }: Column): boolean {
+  if (frame === HASH) return kind === 'email';
+  if (kind === 'email') return text.includes('@');
+  if (kind === 'name') return text.includes(' ');
+  if (kind === 'login') return text.length > 1 && !text.includes(' ') && !WHOLE.test(text);
+  if (family === 'whole') return WHOLE.test(text);
+  if (family === 'uuid') return UUID.test(text);
+  return family === 'text' && text.length <= 100;
 }
 
 function lookUp(
   value: PeopleValue,
   column: Column,
   people: People,
-  tokens: readonly string[],
+  { tokens, hash }: { tokens: readonly string[]; hash: string | null },
   bind: Placeholders,
 ): string {
   const alias = quote(splitTable(value.table).name);
   const own = `${alias}.${quote(value.column)}`;
   const exact = value.kind === 'key' && column.family !== 'text';
   const type = exact ? (column.family === 'uuid' ? 'uuid' : 'bigint') : 'text';
-  const equals = exact ? `${own} = w.v` : `pg_catalog.lower(${own}::text) = w.v`;
+  const lower = `pg_catalog.lower(${own}::text)`;
+  const equals = exact ? `${own} = w.v` : `${hash === null ? lower : hash.replace('%', lower)} = w.v`;
   const when = value.table === people.table && people.when ? ` AND (${people.when}\n)` : '';
-  return `SELECT DISTINCT w.v::text AS v FROM unnest(${bind.add(tokens, `${type}[]`)}) AS w(v)
+  const person = value.person ?? (value.table === people.table ? people.key : null);
+  return `SELECT DISTINCT w.v::text AS v, ${person === null ? 'NULL' : `${alias}.${quote(person)}`}::text AS p
+            FROM unnest(${bind.add(tokens, `${type}[]`)}) AS w(v)
             JOIN ${quoteTable(value.table)} AS ${alias} ON ${equals}${when}`;
 }
 
-function seenIn(one: Gathered, known: Known, people: People): Seen {
-  const matches = people.values.flatMap((value): Match[] => {
-    const theirs = known.get(value);
-    if (!theirs) return [];
-    const tried = [...one.tokens].filter(([text]) => couldBe(text, value, theirs.column));
-    const found = tried.filter(([text]) => theirs.values.has(text));
-    if (tried.length === 0) return [];
-    const hits = found.map(([, token]) => token);
-    return [
-      {
-        value,
-        tried: tried.length,
-        people: hits.length,
-        rows: hits.reduce((sum, hit) => sum + hit.rows, 0),
-        telling: isTelling(
+function seenIn(key: string, one: Gathered, known: Known, people: People): Seen {
+  const all = [...one.tokens.values()];
+  const alone = all.filter(({ frame }) => !frame);
+  const frames = [...new Set(all.map(({ frame }) => frame))].sort((a, b) => a.length - b.length);
+  const matches = frames.flatMap(frame =>
+    people.values.flatMap((value): Match[] => {
+      const theirs = known.get(value);
+      if (!theirs || (one.ofPeople && key === keyOf(value.table, value.column))) return [];
+      const tried = all.filter(token => token.frame === frame && couldBe(token, value, theirs.column));
+      const hits = tried.filter(({ text, of }) => {
+        const persons = theirs.values.get(text);
+        return persons !== undefined && (!one.ofPeople || [...of].some(own => !persons.has(own)));
+      });
+      if (tried.length === 0 || (frame && hits.length === 0)) return [];
+      return [
+        {
           value,
-          hits.map(hit => hit.text),
-        ),
-        paths: [...new Set(hits.flatMap(hit => hit.paths))].slice(0, 5),
-        inProse: hits.length > 0 && hits.every(hit => hit.inProse),
-      },
-    ];
-  });
+          frame,
+          tried: tried.length,
+          people: hits.length,
+          rows: hits.reduce((sum, hit) => sum + hit.rows, 0),
+          telling: isTelling(
+            value,
+            hits.map(hit => hit.text),
+          ),
+          paths: [...new Set(hits.flatMap(hit => hit.paths))].slice(0, 12),
+          inProse: hits.length > 0 && hits.every(hit => hit.inProse),
+          hits: new Set(hits.map(hit => hit.text)),
+        },
+      ];
+    }),
+  );
   return {
     sampled: one.sampled,
     filled: one.filled,
-    distinct: one.tokens.size,
+    distinct: alone.length,
     values: [...one.frequent].sort((a, b) => b[1] - a[1]).map(([text]) => text),
     matches,
   };

@@ -8,8 +8,11 @@
 import { dottedSql } from '../names.js';
 import type { Transaction } from '../session.js';
 
-/** What a value of a column can be, as far as it can name a person. */
-export type Family = 'whole' | 'uuid' | 'text' | 'json' | 'other';
+/**
+ * What a value of a column can be, as far as it can name a person. `other`: nobody here can read it, so that
+ * only its name speaks. `never`: true and false, and times.
+ */
+export type Family = 'whole' | 'uuid' | 'text' | 'json' | 'other' | 'never';
 
 export interface Column {
   name: string;
@@ -18,6 +21,8 @@ export interface Column {
   /** Of its elements, where `array`. */
   family: Family;
   array: boolean;
+  /** A number that may have decimals. */
+  decimals: boolean;
   notNull: boolean;
   maySelect: boolean;
 }
@@ -50,15 +55,17 @@ export interface Shape {
 }
 
 /**
- * Families by the type that a domain stands on. An amount is no id: of numbers with decimals, only those that
- * may have none count.
+ * Families by the type that a domain stands on. Numbers with decimals are ids only where none of them has any
+ * (judge.ts). Composite values are read as documents of their fields.
  */
 const FAMILY = `CASE
   WHEN e.typname IN ('int2', 'int4', 'int8') THEN 'whole'
-  WHEN e.typname = 'numeric' AND (a.atttypmod < 4 OR ((a.atttypmod - 4) & 65535) = 0) THEN 'whole'
+  WHEN e.typname IN ('numeric', 'float4', 'float8') THEN 'whole'
   WHEN e.typname = 'uuid' THEN 'uuid'
-  WHEN e.typname IN ('json', 'jsonb', 'hstore') THEN 'json'
-  WHEN e.typcategory = 'S' AND e.typtype = 'b' THEN 'text'
+  WHEN e.typname IN ('json', 'jsonb', 'hstore') OR e.typtype = 'c' THEN 'json'
+  WHEN (e.typcategory = 'S' AND e.typtype = 'b') OR e.typtype = 'e' THEN 'text'
+  WHEN e.typname IN ('xml', 'bytea', 'ltree') THEN 'text'
+  WHEN e.typcategory IN ('B', 'D', 'T') THEN 'never'
   ELSE 'other' END`;
 
 const READ = `
@@ -85,7 +92,10 @@ WITH RECURSIVE base(oid, stands_on) AS (
   col AS (
     SELECT a.attrelid, json_agg(json_build_object(
              'name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
-             'family', ${FAMILY}, 'array', bt.typcategory = 'A', 'notNull', a.attnotnull,
+             'family', ${FAMILY}, 'array', bt.typcategory = 'A',
+             'decimals', e.typname IN ('float4', 'float8')
+                         OR e.typname = 'numeric' AND a.atttypmod >= 4 AND ((a.atttypmod - 4) & 65535) > 0,
+             'notNull', a.attnotnull,
              'maySelect', pg_catalog.has_schema_privilege(r.relnamespace, 'USAGE')
                           AND pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')) ORDER BY a.attnum) AS list
       FROM pg_catalog.pg_attribute a
@@ -105,24 +115,26 @@ WITH RECURSIVE base(oid, stands_on) AS (
              ORDER BY i.indisprimary DESC, i.indexrelid) AS list
       FROM pg_catalog.pg_index i GROUP BY i.indrelid),
   fk AS (
-    SELECT k.conrelid, json_agg(json_build_object(
+    -- A rule of one partition or child says of the column of the whole table where it points.
+    SELECT up.root, json_agg(json_build_object(
              'column', a.attname, 'table', ${dottedSql('n.nspname', 'c.relname')}, 'to', t.attname,
              'onDelete', CASE k.confdeltype WHEN 'c' THEN 'cascade' WHEN 'n' THEN 'set null' WHEN 'd' THEN 'set default'
-                                            WHEN 'r' THEN 'restrict' ELSE 'no action' END) ORDER BY k.oid, part.at) AS list
+                                            WHEN 'r' THEN 'restrict' ELSE 'no action' END) ORDER BY k.oid, pair.at) AS list
       FROM pg_catalog.pg_constraint k
-      CROSS JOIN LATERAL unnest(k.conkey, k.confkey) WITH ORDINALITY AS part(from_n, to_n, at)
-      JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = part.from_n
-      JOIN pg_catalog.pg_attribute t ON t.attrelid = k.confrelid AND t.attnum = part.to_n
+      CROSS JOIN LATERAL unnest(k.conkey, k.confkey) WITH ORDINALITY AS pair(from_n, to_n, at)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = pair.from_n
+      JOIN part AS up ON up.oid = k.conrelid
+      JOIN pg_catalog.pg_attribute t ON t.attrelid = k.confrelid AND t.attnum = pair.to_n
       JOIN pg_catalog.pg_class c ON c.oid = k.confrelid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE k.contype = 'f' AND k.conparentid = 0 GROUP BY k.conrelid)
+     WHERE k.contype = 'f' AND k.conparentid = 0 GROUP BY up.root)
 SELECT rel.name, rel.relkind = 'f' AS foreign, size.rows::text AS rows,
        coalesce(col.list, '[]') AS columns, coalesce(ind.list, '[]') AS indexes, coalesce(fk.list, '[]') AS references
   FROM rel
   LEFT JOIN size ON size.root = rel.oid
   LEFT JOIN col ON col.attrelid = rel.oid
   LEFT JOIN ind ON ind.indrelid = rel.oid
-  LEFT JOIN fk ON fk.conrelid = rel.oid
+  LEFT JOIN fk ON fk.root = rel.oid
  ORDER BY rel.name COLLATE "C"`;
 
 interface Found {
@@ -176,6 +188,9 @@ function tableOf({ name, foreign, rows, columns, indexes, references }: Found): 
     key: keys[0] ?? [],
     unique: unique.flatMap(names),
     indexed: [...new Set(indexes.flatMap(index => index.columns[0] ?? []))],
-    references,
+    references: references.filter(
+      (one, n) =>
+        references.findIndex(other => other.column === one.column && other.table === one.table) === n,
+    ),
   };
 }

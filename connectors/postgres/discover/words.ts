@@ -14,7 +14,7 @@ const ROLES = new Set(
    recruiter interviewer salesperson salesman salesrep csm caretaker custodian signer signatory delegate
    delegator deputy substitute proxyuser impersonator grantor grantee blocker holder performer executor tester
    verifier auditor inspector maintainer contributor collaborator superuser bearer
-   colleague successor predecessor subordinate buyer planner dispatcher technician consultant
+   colleague successor standin vertreter stellvertreter predecessor subordinate buyer planner dispatcher technician consultant
    originator grader instructor host cohost
    benutzer mitarbeiter bearbeiter ersteller besitzer verantwortlicher ansprechpartner
    utilisateur usuario proprietaire responsable auteur autor utente`.split(/\s+/),
@@ -48,7 +48,9 @@ export const PERSONAL = new Set(
 const TOWARDS = new Set(
   `assign assigned report reports reported delegate delegated escalate escalated transfer transferred handed
    forward forwarded routed route share shared granted lent issued checked borrowed reassigned entrusted requested
-   sold responsible waiting invited loaned addressed billed`.split(/\s+/),
+   sold responsible waiting invited loaned addressed billed covers covering acts acting deputises deputizes`.split(
+    /\s+/,
+  ),
 );
 const AS = new Set([
   'run',
@@ -70,7 +72,7 @@ const DONE = new Set(
 );
 
 /** Ends of a name that only say "the id of". */
-const IDS = new Set([
+export const IDS = new Set([
   'id',
   'ids',
   'uuid',
@@ -230,12 +232,13 @@ export function whatNameSays(column: string, text: boolean, tables: TableNames):
 }
 
 /** `created_by`, `assigned_to`, `by_user`, `runs_as`. */
-function isBy(stem: readonly string[]): boolean {
+export function isBy(stem: readonly string[]): boolean {
   const last = stem.at(-1)!;
   const before = stem.at(-2);
   if (last === 'by') return before !== undefined && !NOT_BY.has(before);
   if (last === 'to' || last === 'with' || last === 'from' || last === 'for')
     return before !== undefined && TOWARDS.has(before);
+  if (last === 'in') return before === 'stand' || before === 'fill';
   return last === 'as' && before !== undefined && AS.has(before);
 }
 
