@@ -8,12 +8,12 @@ import type { Account, Identities, Known, Sought } from '../../domain/model.js';
 import { own } from '../../domain/own.js';
 import { looksLike } from '../../domain/people.js';
 import type { AccountResolution, Guard } from '../connector.js';
-import { andWhen, type Binder, type BoundIdentity, type BoundPeople } from './binding.js';
+import { andWhen, type Binder, type BoundIdentity, type BoundPeople, ownedByAny } from './binding.js';
 import { Placeholders, quote, quoteTable } from './names.js';
 import { looselyOwned, nearOwners } from './near.js';
 import { humanOf, knownSql, matching, NEARLY } from './people.js';
 import type { Transaction } from './session.js';
-import type { Target } from './target.js';
+import type { BoundCatalog, Target } from './target.js';
 
 interface Candidate {
   [column: string]: unknown;
@@ -65,8 +65,11 @@ export function resolveAccounts(
       // Things can outlive the account that they name.
       const none = pinned.user?.length === 0;
       const gone = none ? [] : former.flatMap(({ id, row }) => (row ? [] : [id]));
-      if (chosen.length === 0 && gone.length === 0)
+      if (chosen.length === 0 && gone.length === 0) {
+        const bears = none ? null : await thingsOf(tx, binding, people, identities, sought);
+        if (bears) return { kind: 'found', accounts: [bears], others, strangers: [] };
         return { kind: 'absent', expected: target.catalog.absence === 'expected', others };
+      }
       const values = await valuesOfAccounts(tx, people, identities, { chosen, sure, gone }, pinned, sought);
       if ('kind' in values) return values;
       const accounts: Account[] = chosen.map(({ id, label, active, blocked }) => ({
@@ -322,7 +325,7 @@ async function valuesOfAccounts(
   identities: readonly BoundIdentity[],
   { chosen, sure, gone }: Record<'chosen' | 'sure', readonly Candidate[]> & { gone: readonly string[] },
   pinned: Identities,
-  { remembered }: Sought,
+  sought: Sought,
 ): Promise<Values> {
   const users = [...chosen.map(({ id }) => id), ...gone];
   // An account that is left out is nobody else's: whose it is was never in doubt.
@@ -345,7 +348,7 @@ async function valuesOfAccounts(
       continue;
     }
     const loose: string[] = [];
-    const before = own(remembered, name) ?? [];
+    const before = [...(own(sought.remembered, name) ?? []), ...furtherOf(sought, identity, values)];
     for (const value of new Set([...(said ?? []), ...before])) {
       if (values.includes(value) || isBlank(value)) continue;
       const holders = await holdersOf(tx, people, identity, value, theirs);
@@ -375,6 +378,53 @@ async function valuesOfAccounts(
     }
   }
   return { held, named, others };
+}
+
+/** What the directory knows them by and no account of theirs has: things may bear it all the same. */
+function furtherOf(
+  { known, leaves }: Sought,
+  { kind, folds }: BoundIdentity,
+  values: readonly string[],
+): string[] {
+  const theirs = new Set(values.map(value => folded(value, folds)));
+  return leaves
+    ? known.flatMap(({ by, value }) =>
+        by === kind && !theirs.has(folded(value, folds)) ? [value.trim()] : [],
+      )
+    : [];
+}
+
+/** Somebody without an account here may own things all the same, by an address or a login that nobody else has. */
+async function thingsOf(
+  tx: Transaction,
+  binding: BoundCatalog,
+  people: BoundPeople,
+  identities: readonly BoundIdentity[],
+  sought: Sought,
+): Promise<Account | null> {
+  const held: Record<string, string[]> = {};
+  for (const identity of identities) {
+    const { name } = identity;
+    const values: string[] = [];
+    for (const value of furtherOf(sought, identity, []))
+      if ((await holdersOf(tx, people, identity, value, [])).length === 0) values.push(value);
+    if (values.length === 0) continue;
+    // What a plan has named stays in view, also when all of it has been handed over.
+    if (values.some(value => own(sought.remembered, name)?.includes(value))) held[name] = values;
+    for (const category of Object.keys(binding.binder.catalog.categories)) {
+      const c = binding.fitting(category);
+      if (c?.spec.owner.identity !== name || held[name]) continue;
+      const bind = new Placeholders();
+      const rows = await tx.query(
+        `SELECT FROM ${c.from} WHERE ${ownedByAny(c, values, bind)}${andWhen(c.spec.when)} LIMIT 1`,
+        bind.values,
+      );
+      if (rows.length > 0) held[name] = values;
+    }
+  }
+  return Object.keys(held).length > 0
+    ? { identities: held, active: false, blocked: false, gone: true }
+    : null;
 }
 
 /** What the system ties to these accounts; an empty value is none. */
