@@ -162,7 +162,11 @@ class PeopleSearch {
   ): Promise<{ sure: Candidate[]; near: (Candidate & { why: string })[]; named: Candidate[] }> {
     const keys = [...new Set([...(pinned.user ?? []), ...(remembered.user ?? []), ...(home ? [id] : [])])];
     const loosely = (by: keyof typeof NEARLY, value: string, bind: Placeholders) =>
-      matching(this.people, by, value, bind, () => this.binder.folding(NEARLY[by]));
+      matching(this.people, by, value, bind, {
+        fold: this.binder.folding(NEARLY[by]),
+        // "Alice <alice@example.com>" holds an address; no index finds it.
+        within: by === 'email' && this.people.table.rows < MOST_READ,
+      });
     const all: { by: keyof typeof NEARLY; value: string }[] = [{ by: 'id', value: id }, ...known, ...shared];
     const ways = (bind: Placeholders) => ({
       sure: home
@@ -182,9 +186,12 @@ class PeopleSearch {
       sure: [...sure, ...theirs].sort(byId),
       near: [
         ...fewOf(
-          found.filter(one => one.near && !one.sure),
+          found.flatMap(one => {
+            const why = one.near && !one.sure ? this.#whyNearly(one, id, known, shared) : null;
+            return why === null ? [] : [{ ...one, why }];
+          }),
           home,
-        ).map(one => ({ ...one, why: whyNearly(one, id, known, shared) })),
+        ),
         ...without(same, theirs).map(one => ({ ...one, why: ONLY_A_NUMBER })),
       ],
       named: found.filter(one => keys.includes(one.id)),
@@ -204,6 +211,36 @@ class PeopleSearch {
       sure: [`btrim(${column}) = ANY (${bind.add(humans, 'text[]')})`],
     }));
     return without(same, sure);
+  }
+
+  /** Null where it only looked like it to the database: the address stands within a longer one. */
+  #whyNearly(
+    { known: has }: Candidate,
+    id: string,
+    known: readonly Known[],
+    shared: readonly Known[],
+  ): string | null {
+    const looselyOf = ({ by, value }: Known): string => folded(value, NEARLY[by]);
+    const fits = (one: Known): Known | undefined =>
+      has.find(other => other.by === one.by && looselyOf(other) === looselyOf(one));
+    for (const one of known) {
+      const other = fits(one);
+      if (!other) continue;
+      return other.value === one.value
+        ? `its ${SAYS[one.by]} is theirs`
+        : `its ${SAYS[one.by]} is theirs but for ${sayDifference(one.value, other.value)}`;
+    }
+    const common = shared.find(fits);
+    if (common) return `its ${SAYS[common.by]} is one that other people have too`;
+    const mails = [...known, ...shared].filter(({ by, value }) => by === 'email' && !isBlank(value));
+    const within = mails.find(one =>
+      has.some(other => other.by === 'email' && standsIn(looselyOf(other), looselyOf(one))),
+    );
+    if (within) return `its e-mail is theirs and something beside it`;
+    // Nothing else than a rule by the directory's id can have found it.
+    return this.people.match.some(({ by }) => by === 'id')
+      ? `it names "${id}" of the directory, written in another way`
+      : null;
   }
 
   #isOneOf(keys: readonly string[], bind: Placeholders): string {
@@ -254,6 +291,18 @@ function formerOf(
   return ids.map(id => ({ id, row: named.find(one => one.id === id) }));
 }
 
+/** An address within a text, and not the end or the beginning of another one. */
+function standsIn(text: string, address: string): boolean {
+  const at = text.indexOf(address);
+  if (at < 0) return false;
+  const before = text[at - 1] ?? '';
+  const after = text.slice(at + address.length);
+  return !/[\p{L}\p{N}._%+-]/u.test(before) && !/^[.]?[\p{L}\p{N}-]/u.test(after);
+}
+
+/** So many rows are read for a look; more want an index. */
+const MOST_READ = 200_000;
+
 /**
  * In the directory the person is their entry. One more with the same address may be theirs as well; where
  * several have it, it is nobody's.
@@ -271,29 +320,6 @@ const MOST_CANDIDATES = 20;
 const byId = (a: Candidate, b: Candidate): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 
 const SAYS = { email: 'e-mail', login: 'login', number: 'person number', id: 'directory id' };
-
-function whyNearly(
-  { known: has }: Candidate,
-  id: string,
-  known: readonly Known[],
-  shared: readonly Known[],
-): string {
-  const fits = (one: Known): Known | undefined =>
-    has.find(
-      other =>
-        other.by === one.by && folded(other.value, NEARLY[one.by]) === folded(one.value, NEARLY[one.by]),
-    );
-  for (const one of known) {
-    const other = fits(one);
-    if (!other) continue;
-    return other.value === one.value
-      ? `its ${SAYS[one.by]} is theirs`
-      : `its ${SAYS[one.by]} is theirs but for ${sayDifference(one.value, other.value)}`;
-  }
-  const common = shared.find(fits);
-  if (common) return `its ${SAYS[common.by]} is one that other people have too`;
-  return `it names "${id}" of the directory, written in another way`;
-}
 
 function refuseUnknown(target: Target, pinned: Identities, identities: BoundIdentity[]): void {
   const known = ['user', ...identities.map(i => i.name)];
