@@ -91,7 +91,13 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   const { facts, catalogs } = await gather(deps, input, order, leaver);
   const draft = draftOf(facts);
   const manifest = await deps.store.plans.manifest(offboardingId);
-  const book = new SuccessorBook(deps, leaver, offboardingId);
+  const book = new SuccessorBook(
+    deps,
+    leaver,
+    offboardingId,
+    {},
+    await deps.store.plans.named(offboardingId),
+  );
   const steps: PlanStep[] = [];
   const findings = [...draft.findings];
   const notes: string[] = [];
@@ -120,6 +126,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     order,
     policy,
     overridesDigest,
+    named: Object.fromEntries(Object.entries(book.named).sort()),
     notes,
     rules: rulesUsed(standing, steps, order, leaver.team),
   };

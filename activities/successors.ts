@@ -5,6 +5,7 @@
  */
 import type { CategoryFacts, Connector } from '../connectors/connector.js';
 import type { Account, Person, Successor } from '../domain/model.js';
+import { own } from '../domain/own.js';
 import { type Humans, isSame, met } from '../domain/people.js';
 import type { Plan, PlanStep } from '../domain/plan.js';
 import type { Named, Refused, Takers } from '../domain/planning.js';
@@ -18,6 +19,7 @@ import {
   groupIn,
   impossible,
   mayNotOwn,
+  meansAnother,
   personAsTaker,
   personRefusal,
   protectedThere,
@@ -44,7 +46,12 @@ export class SuccessorBook {
     private readonly offboardingId: string,
     /** What was known of these people when the plan was made. */
     private readonly humans: Humans = {},
+    /** Whom names meant in earlier plans of this run. */
+    private readonly before: Readonly<Record<string, string>> = {},
   ) {}
+
+  /** Whom names that are no ids were found to mean. */
+  readonly named: Record<string, string> = {};
 
   async resolve(connector: Connector, facts: CategoryFacts, rule: SuccessorRule): Promise<Takers> {
     const asked = askedBy(rule);
@@ -91,6 +98,9 @@ export class SuccessorBook {
     const found = await this.person(name);
     if ('sentence' in found) return { refusal: found.sentence };
     const { person } = found;
+    const meant = own(this.before, name);
+    if (meant !== undefined && meant !== person.id) return meansAnother(name, meant, person);
+    if (name !== 'manager' && !name.startsWith('id:')) this.named[name] = person.id;
     const refusal = await this.personRefusal(person);
     if (refusal) return refusal;
     const there = await this.account(connector, person);

@@ -98,6 +98,11 @@ export interface Plan {
   overridesDigest: string;
   /** What the plan was made with: the digest of the standing rules, and per step of the rule that it follows. */
   rules: { standing: string; steps: Record<string, string> };
+  /**
+   * Name as the order or a rule has it → the directory id of the person that it meant. A name that comes to
+   * mean somebody else is a question.
+   */
+  named?: Record<string, string>;
   /** What whoever approves should know beside the steps, as sentences. */
   notes: string[];
   /** SHA-256 over the canonical JSON of everything above. Set once, by the store. */

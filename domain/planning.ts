@@ -525,6 +525,7 @@ export interface Given {
   order: FullOrder;
   policy: Policy;
   overridesDigest: string;
+  named: Plan['named'];
   notes: string[];
   rules: Plan['rules'];
 }
@@ -550,6 +551,7 @@ export function planFrom(given: Given, draft: Omit<Draft, 'findings'>): Omit<Pla
     steps: orderSteps(withMembershipEdges(draft.steps)),
     policy: given.policy,
     overridesDigest: given.overridesDigest,
+    ...(given.named && Object.keys(given.named).length > 0 && { named: given.named }),
     notes: given.notes,
     rules: given.rules,
   };

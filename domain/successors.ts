@@ -167,6 +167,17 @@ export function groupAsTaker(group: string, found: readonly string[] | null, tit
   return { successor: { kind: 'queue', personId: null, human: null, label: `group ${group}`, value } };
 }
 
+/** A name may be given to somebody else while a plan waits: who was approved is not replaced in silence. */
+export function meansAnother(
+  name: string,
+  before: string,
+  { name: now, id }: Pick<Person, 'id' | 'name'>,
+): Refused {
+  return {
+    refusal: `"${name}" meant the person with the id ${before} in an earlier plan of this run, and means ${now} (id:${id}) now: name the one you mean as "id:<directory id>".`,
+  };
+}
+
 /** Whoever is named and cannot take over: alone that is a finding, in a pool they are left out. */
 function unable(person: Person, clause: string, says: string): Refused {
   return { refusal: `${person.name} ${clause} ${says}.`, leftOut: `${person.name} ${clause}` };

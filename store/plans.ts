@@ -34,6 +34,8 @@ export interface Plans {
   find(digest: string): Promise<Plan | null>;
   /** What this human being was in every system, by all plans that were ever made for them. */
   accountsOf(leaver: { id: string; human: string }): Promise<SystemAccounts[]>;
+  /** Whom names meant in the plans of an offboarding; the latest word counts. */
+  named(offboarding: string): Promise<Record<string, string>>;
   /** What the catalog of a plan does; null where the store has none of that digest. */
   catalog(digest: string): Promise<Catalog | null>;
 }
@@ -106,6 +108,13 @@ export function plansOf(pool: Pool): Plans {
         [id, human],
       );
       return rows.flatMap(row => JSON.parse(row.accounts as string) as SystemAccounts[]);
+    },
+    async named(offboarding) {
+      const { rows } = await pool.query(
+        `select body::json -> 'named' as named from handover.plans where offboarding = $1 order by made`,
+        [offboarding],
+      );
+      return Object.assign({}, ...rows.map(row => row.named as Record<string, string> | null));
     },
     async catalog(digest) {
       const { rows } = await pool.query(

@@ -180,6 +180,25 @@ test('what comes to somebody who had no account and nothing keeps the leaver act
   expect(await it.staff('select works from employees where no = :zoe')).toEqual([{ works: true }]);
 });
 
+test('an address that was given to somebody else since does not replace who was to take over', async () => {
+  const planned = await it.ask({ successor: 'ben@corp.example' });
+  expect(planned.state).toBe('awaiting-approval');
+  await it.staff(`update employees set mail = 'ben.berg@corp.example' where no = :ben;
+    update employees set mail = 'ben@corp.example' where no = :kim`);
+  await it.board(`update members set mail = 'ben.berg@corp.example' where id = 18;
+    update members set mail = 'ben@corp.example' where id = 19`);
+  await it.say('amend', 'ola', { departure: 'unplanned' });
+  const says = `means Kim Kern (id:${it.zoe() + 4}) now`;
+  const asked = await it.until(({ findings }) => findings.some(({ message }) => message.includes(says)));
+  expect(asked.findings[0]!.message).toContain(
+    `"ben@corp.example" meant the person with the id ${it.zoe() + 1} in an earlier plan of this run`,
+  );
+  await it.say('amend', 'ola', { successor: `id:${it.zoe() + 1}`, departure: 'planned' });
+  await it.until(({ state }) => state === 'awaiting-approval');
+  expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+  expect(await held('cards')).toEqual({ 18: 4 });
+});
+
 test('a number that says nothing makes nobody one person: colleagues keep everything', async () => {
   await it.staff(`update employees set person_no = 'N/A'; insert into memos values (1, 'kim@corp.example')`);
   expect(codes(await it.ask())).toEqual([]);
