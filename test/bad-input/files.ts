@@ -32,7 +32,7 @@ export const CATALOGS: [title: string, from: string, to: string, says: string][]
     'a table without its schema',
     '  table: public.people\n',
     '  table: people\n',
-    'crm.yaml:9:3 people.table: "people" was given; a table is named as schema.table, without quotes',
+    'crm.yaml:9:3 people.table: "people" was given; a table is named as schema.table, without quotes unless a part has a dot ("crm.v2".docs)',
   ],
   ['an empty column', '  key: id\n', '  key: ""\n', 'crm.yaml:10:3 people.key: the text is empty'],
   [
@@ -119,7 +119,7 @@ export const CATALOGS: [title: string, from: string, to: string, says: string][]
     'a quoted name',
     '    table: public.tokens',
     '    table: public.to"kens',
-    'crm.yaml:68:5 categories.tokens.table: "public.to\\"kens" was given; a table is named as schema.table, without quotes',
+    'crm.yaml:68:5 categories.tokens.table: "public.to\\"kens" was given; a table is named as schema.table, without quotes unless a part has a dot ("crm.v2".docs)',
   ],
 ];
 

@@ -132,7 +132,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'table: public.tasks',
     'table: tasks',
     [
-      'crm.yaml:16:5 categories.tasks.table: "tasks" was given; a table is named as schema.table, without quotes',
+      'crm.yaml:16:5 categories.tasks.table: "tasks" was given; a table is named as schema.table, without quotes unless a part has a dot ("crm.v2".docs)',
     ],
   ],
   [
@@ -140,7 +140,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'table: public.tasks',
     'table: public.ta"sks',
     [
-      'crm.yaml:16:5 categories.tasks.table: "public.ta\\"sks" was given; a table is named as schema.table, without quotes',
+      'crm.yaml:16:5 categories.tasks.table: "public.ta\\"sks" was given; a table is named as schema.table, without quotes unless a part has a dot ("crm.v2".docs)',
     ],
   ],
   [

@@ -465,6 +465,43 @@ acknowledged:
     }
   });
 
+  it("names what of a column is somebody's beside what a category takes from it", async () => {
+    const more = `
+  docs: { title: Docs, do: transfer, table: public.docs, key: [id], owner: { column: doc, inside: { json: "$.owner_id" } } }
+  pages: { title: Pages, do: transfer, table: public.docs, key: [id], owner: { column: page_owner, identity: login } }
+  rights: { title: Rights, do: transfer, table: public.docs, key: [id], owner: { column: holder_id }, when: "docs.holder_type = 'User'" }
+  same: { title: Same, do: transfer, table: public.docs, key: [id], owner: { column: by_mail, identity: mail } }
+`;
+    const whole = yaml
+      .replace(
+        'categories:',
+        'identities: { login: { column: login }, mail: { column: email } }\ncategories:',
+      )
+      .replace('acknowledged:', `${more.slice(1)}acknowledged:`);
+    bench = await createBench(
+      'coverage',
+      `${TASKS}; ${MANY} CREATE TABLE employees (id bigint PRIMARY KEY, user_id bigint UNIQUE REFERENCES users);
+       CREATE TABLE docs (id int PRIMARY KEY, doc jsonb, page_owner text, by_mail text, holder_type text, holder_id bigint);
+       INSERT INTO docs SELECT id - 10000, CASE WHEN id % 9 = 0 THEN jsonb_build_object('owner_id', jsonb_build_object('id', id))
+           ELSE jsonb_build_object('owner_id', id, 'reviewer', jsonb_build_array(id)) END,
+         CASE WHEN id % 2 = 0 THEN login ELSE email END, email, CASE WHEN id % 2 = 0 THEN 'User' ELSE 'Employee' END, id
+       FROM users WHERE id > 10000`,
+    );
+    const covered = await bench.connector(whole).coverage();
+    if (covered.kind !== 'read') throw new Error(covered.kind);
+    expect(covered.open.map(({ place }) => place)).toEqual([
+      'public.employees.user_id',
+      'public.tasks.reviewer_id',
+      'public.docs.doc $.reviewer[*]',
+      'public.docs.doc $.owner_id.id',
+      'public.docs.page_owner (mail)',
+      'public.docs.holder_id (holder_type "Employee")',
+    ]);
+    const { line } = covered.open[2]!;
+    const said = await bench.connector(`${whole}  ${line}\n`).coverage();
+    expect(JSON.stringify(said)).not.toContain('docs.doc');
+  });
+
   describe('of what it could not look at', () => {
     /** As a role that does not own the tables, and that may read all of them. */
     async function asReader<T>(sql: string, work: (connector: WholeConnector) => Promise<T>): Promise<T> {
