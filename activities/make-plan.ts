@@ -177,11 +177,12 @@ async function foreseeAll(
     const there = accountsIn(accounts, system);
     if (existing(there).length === 0) continue;
     const works = doing.map(foreseen);
+    if (connector.foresee && doing.length > 0) {
+      const foresights = await connector.foresee(there, works, whenAbandoned());
+      for (const [n, step] of doing.entries()) found.set(step.id, foresights[n]!);
+    }
     const danger = (await connector.dangers?.(there, works, whenAbandoned())) ?? [];
     if (danger.length > 0) dangers[system] = danger;
-    if (!connector.foresee || doing.length === 0) continue;
-    const foresights = await connector.foresee(there, works, whenAbandoned());
-    for (const [n, step] of doing.entries()) found.set(step.id, foresights[n]!);
   }
   const all = steps.map(step => withForesight(step, found.get(step.id)));
   return {

@@ -2,8 +2,9 @@
 import type { Directory, PersonQuery } from '../connectors/connector.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Person } from '../domain/model.js';
-import { barredBy, type Decider, type Identity, type Participant } from '../domain/people.js';
+import { barredBy, type Decider, type Identity, MARK, marksOf, type Participant } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
+import { sha256 } from '../store/digest.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { leaving, naming, sayNaming } from './open-runs.js';
@@ -132,8 +133,12 @@ async function peopleById(deps: Deps, ids: readonly string[]): Promise<Person[]>
   return (await directoryOf(deps)).peopleWith([...new Set(ids)], whenAbandoned());
 }
 
-export function participant({ id, name, human }: Participant): Participant {
-  return { id, name, human };
+/** Somebody as decisions see them; addresses leave no trace in a history but their digests. */
+export function participant(one: Person | Participant): Participant {
+  const { id, name, human } = one;
+  const marks =
+    'known' in one ? marksOf(one.known).map(mark => `${MARK}${sha256(mark).slice(0, 16)}`) : one.marks;
+  return { id, name, human, ...(marks && marks.length > 0 && { marks }) };
 }
 
 /** Everybody who is given the role of an approver, with what they may decide now. */

@@ -6,6 +6,7 @@ import type { AccountResolution, Connector, Stranger } from '../connectors/conne
 import { accountsChanged, existing, identitiesOf, inOrder, setOf } from '../domain/accounts.js';
 import type { Identities, Known, Other, Person, Sought, SystemAccounts } from '../domain/model.js';
 import { own } from '../domain/own.js';
+import { looksLike } from '../domain/people.js';
 import type { Plan } from '../domain/plan.js';
 import type { Order } from '../domain/request.js';
 import { whenAbandoned } from './attempt.js';
@@ -101,7 +102,9 @@ export async function recogniserOf(
 ): Promise<Recogniser> {
   const number = leaver.known.find(({ by, value }) => by === 'number' && value.trim() === leaver.human);
   const same = number ? await (await directoryOf(deps)).findPeople(number, whenAbandoned()) : [];
-  const entries = same.filter(({ id, human }) => id !== leaver.id && human === leaver.human);
+  const entries = same.filter(
+    other => other.id !== leaver.id && other.human === leaver.human && looksLike(other, leaver),
+  );
   const planned = await deps.store.plans.accountsOf(leaver);
   return new Recogniser(deps, leaver, [...planned, ...before], entries);
 }

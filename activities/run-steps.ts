@@ -236,9 +236,24 @@ async function runStep(run: Running): Promise<StepResult> {
     if (await underWay(run)) continue;
     const left = await leftKeys(run);
     if (left.count === 0) return resultOf(run, 'completed', null);
+    if (!(await waitForLocks(run)))
+      return { ...(await resultOf(run, 'unfinished', null)), remaining: left.count };
     const problem = await openRound(run, left, opened);
     if (problem) return failed(run, problem, left);
   }
+}
+
+/** Between two attempts at what others hold locked; the attempt itself waits for lock_timeout as well. */
+const PAUSE_MS = 1_000;
+
+/** Waits a little where others hold items locked, and says so; false when it is to stop. */
+async function waitForLocks({ deps, plan, step, slice }: Running): Promise<boolean> {
+  const { locked } = await deps.store.ledger.totals(plan.offboardingId, step.id);
+  if (locked === 0 || outOfPatience('locked', deps.patience)) return true;
+  const waits = `${locked} item${locked === 1 ? '' : 's'} of ${step.title}: other sessions hold locks on them`;
+  showProgress({ steps: slice.totals, current: step.id, waits });
+  await new Promise(resolve => setTimeout(resolve, PAUSE_MS));
+  return !stopping();
 }
 
 async function leave(run: Running): Promise<StepResult> {
@@ -368,6 +383,7 @@ async function openRound(run: Running, left: KeySet, opened: number): Promise<st
     arrived: arrived.count,
     arrivedBefore: await manifests.arrivedSoFar(plan.manifest, step.id),
     refused,
+    patient: !outOfPatience('locked', deps.patience),
   });
   if (next.kind === 'stop') return next.why;
   const shares = await sharesOfArrived(run, arrived);
@@ -468,7 +484,7 @@ async function resultOf(
     changed: totals.changed,
     taken: totals.taken,
     gone: totals.gone,
-    failed: totals.failed + totals.ineligible,
+    failed: totals.failed + totals.ineligible + totals.locked,
     arrived: await deps.store.manifests.arrivedSoFar(plan.manifest, step.id),
     remaining: 0,
     leftover: null,

@@ -14,6 +14,8 @@ import {
   accountThere,
   askedBy,
   emptyTeam,
+  groupAsTaker,
+  groupIn,
   impossible,
   mayNotOwn,
   personAsTaker,
@@ -26,7 +28,7 @@ import {
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { leaving } from './open-runs.js';
-import { directoryOf, findOne } from './people.js';
+import { directoryOf, findOne, participant } from './people.js';
 import { type Recognised, Recogniser } from './recognise.js';
 
 export class SuccessorBook {
@@ -80,6 +82,12 @@ export class SuccessorBook {
   async taker(connector: Connector, facts: CategoryFacts, name: string): Promise<Named> {
     const other = takerWithoutPerson(name, facts);
     if (other) return other;
+    const group = groupIn(name);
+    if (group !== null) {
+      const may = facts.mayBeGroups && connector.groups;
+      const found = may ? await connector.groups!(facts.category, group, whenAbandoned()) : null;
+      return groupAsTaker(group, found, connector.title);
+    }
     const found = await this.person(name);
     if ('sentence' in found) return { refusal: found.sentence };
     const { person } = found;
@@ -119,10 +127,12 @@ export class SuccessorBook {
 
   private personRefusal(person: Person): Promise<Refused | null> {
     return memo(this.refusals, person.id, async () => {
-      const refusal = personRefusal(this.leaver, person, false, this.humans);
+      const who = { ...person, ...participant(person) };
+      const leaver = participant(this.leaver);
+      const refusal = personRefusal(leaver, who, false, this.humans);
       if (refusal) return refusal;
       const isLeaving = (await leaving(this.deps, [person], this.offboardingId)).has(person.id);
-      return personRefusal(this.leaver, person, isLeaving);
+      return personRefusal(leaver, who, isLeaving);
     });
   }
 
@@ -150,7 +160,7 @@ export class SuccessorBook {
     const directory = await directoryOf(this.deps);
     const members = await directory.team(this.leaver.team, whenAbandoned());
     return members
-      .filter(member => !isSame(this.humans, member, this.leaver))
+      .filter(member => !isSame(this.humans, participant(member), participant(this.leaver)))
       .map(member => `id:${member.id}`);
   }
 

@@ -56,6 +56,8 @@ export interface Unanswered {
 export interface LiveProgress {
   steps: Record<string, { changed: number; of: number }>;
   current: string;
+  /** What the current step waits for, where that is somebody else's doing. */
+  waits?: string;
 }
 
 /** The answer inside the failure of a refused update; null for every other error. */
@@ -187,6 +189,19 @@ export class Offboardings {
       const data = activity.heartbeatDetails?.payloads?.[0]?.data;
       const details: unknown = data ? parse(Buffer.from(data).toString()) : null;
       if (isLive(details)) return details;
+    }
+    return null;
+  }
+
+  /** What the running activities wait for: a lock of somebody else's, or the next attempt after a failure. */
+  async waits(run: string): Promise<string | null> {
+    const { raw } = await this.handle(run).describe();
+    for (const { heartbeatDetails, attempt, lastFailure } of raw.pendingActivities ?? []) {
+      const data = heartbeatDetails?.payloads?.[0]?.data;
+      const details: unknown = data ? parse(Buffer.from(data).toString()) : null;
+      if (isLive(details) && details.waits) return details.waits;
+      if ((attempt ?? 0) > 1 && lastFailure?.message)
+        return `attempt ${attempt} after a failure: ${lastFailure.message}`;
     }
     return null;
   }

@@ -27,7 +27,7 @@ export interface Connector
   extends Facts,
     Reader,
     Effects,
-    Partial<Loads & Eligibility & Search & Check & Coverage & Consequences> {
+    Partial<Loads & Groups & Eligibility & Search & Check & Coverage & Consequences> {
   /** Where the system says who people are. */
   readonly directory?: Directory;
   close(): Promise<void>;
@@ -78,8 +78,12 @@ export interface CategoryFacts {
   mayBeUnassigned: boolean;
   /** They act in the person's name by themselves. */
   actsAs: boolean;
+  /** Category here: whoever takes that over takes this over. */
+  successorOf: string | null;
   /** True when it goes although the person stays: what is removed, revoked or cleared. */
   goesOnRoleChange: boolean;
+  /** May a group, role or space own an item? Which ones, `Groups` says. */
+  mayBeGroups?: boolean;
   /** Which identity of an account the owner column holds. */
   identity: string;
   /** Reason that a `keep` or `acknowledge` category gives. */
@@ -273,6 +277,11 @@ export interface Effects {
 export interface Loads {
   /** How many items each taker holds in a category already, for `least-loaded`; same order as `takers`. */
   load(category: string, takers: string[], signal?: AbortSignal): Promise<number[]>;
+}
+
+export interface Groups {
+  /** What is written as the owner where a group of this name takes over; several where it is not clear which. */
+  groups(category: string, name: string, signal?: AbortSignal): Promise<string[]>;
 }
 
 export interface Eligibility {

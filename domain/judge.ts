@@ -7,7 +7,7 @@ import { unfit } from './approvers.js';
 import { isOver } from './lifecycle.js';
 import { countOf, MOST_INLINE } from './overrides.js';
 import { own } from './own.js';
-import { type Decider, type Identity, isSame, type Signer } from './people.js';
+import { type Decider, type Identity, isCertain, isSame, MAY_BE_THE_LEAVER, type Signer } from './people.js';
 import { canonicalJson } from './plan.js';
 import type { Decision, DecisionName, DecisionOf, Order } from './request.js';
 import {
@@ -38,7 +38,11 @@ export function judge(run: Run, decision: Decision, who: Sender, now: string): V
   if (isOver(run.state))
     return refuse(`The offboarding is closed (${run.outcome}); start a new one if something is left to do.`);
   if (isSame(run.humans ?? {}, who, run.leaver))
-    return refuse('Nobody decides anything about their own offboarding: ask a colleague to send it.');
+    return refuse(
+      isCertain(run.humans ?? {}, who, run.leaver)
+        ? 'Nobody decides anything about their own offboarding: ask a colleague to send it.'
+        : `${who.name} ${MAY_BE_THE_LEAVER}: ask somebody else to send it.`,
+    );
   if (who.barred) return refuse(`${who.name} ${who.barred} and cannot decide.`);
   const role = ROLE[decision.name];
   if (!who[role])

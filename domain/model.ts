@@ -191,6 +191,8 @@ export type ExceptionKind =
   | 'failed'
   /** The successor may not own this item. */
   | 'ineligible'
+  /** Somebody else is at it just now: it is tried again for minutes. */
+  | 'locked'
   /** The effect broke off before it came to this item: the next look finds it again. */
   | 'missed';
 

@@ -62,6 +62,8 @@ export interface PlanStep {
   reason: string | null;
   /** They act in the person's name by themselves. */
   actsAs?: true;
+  /** Category of the same system: whoever takes that over takes this over. */
+  successorOf?: string;
   /** What it does to rows that are in no step; absent where there is nothing of the kind. */
   elsewhere?: Consequence[];
 }

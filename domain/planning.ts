@@ -45,6 +45,8 @@ export interface CategoryRule {
   reason: string | null;
   /** They act in the person's name by themselves. */
   actsAs: boolean;
+  /** Category here: whoever takes that over takes this over. */
+  successorOf: string | null;
   /** It goes although the person stays. */
   goesOnRoleChange: boolean;
 }
@@ -213,6 +215,7 @@ function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, ord
     firesAt: held.firesAt,
     reason: stays ? STAYS_AND_KEEPS : rule.reason,
     ...(rule.actsAs && { actsAs: true as const }),
+    ...(rule.successorOf !== null && { successorOf: rule.successorOf }),
   };
 }
 
@@ -268,6 +271,9 @@ export function withTakers(
   takers: Takers | null,
 ): { step: PlanStep; findings: Finding[]; notes: string[] } {
   const empty = step.baseline.count === 0;
+  // Shared out item by item, the two would go different ways.
+  if (step.successorOf !== undefined && takers !== null && takers.assignment.kind !== 'one' && !empty)
+    return { step, findings: [sharedOut(step, takers.rule)], notes: [] };
   if (takers === null) return { step, findings: empty ? [] : [nobodyTakes(step)], notes: [] };
   const refused = takers.refusals.length > 0;
   if (refused && !empty)
@@ -289,6 +295,15 @@ function smallerPool({ id, title }: PlanStep, leftOut: readonly string[]): strin
 
 /** A plan is read by people, and travels. */
 const NAMED_AT_MOST = 20;
+
+function sharedOut(step: PlanStep, rule: string): Finding {
+  const { system, successorOf } = step;
+  return finding(
+    'successor-refused',
+    step,
+    ` goes to whoever takes over ${system}/${successorOf}, which is shared out (${rule}): name one person there.`,
+  );
+}
 
 function nobodyTakes(step: PlanStep): Finding {
   return finding(

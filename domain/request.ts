@@ -17,8 +17,9 @@ const person = z
   .min(1, PERSON)
   .max(LONGEST_NAME, `at most ${LONGEST_NAME} characters are allowed`);
 
-const WHO = 'an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned"';
-/** A single taker: `manager`, `unassigned`, `queue:<name>`, an e-mail, a login, or `id:<directory id>`. */
+const WHO =
+  'an e-mail, a login, "id:<directory id>", "manager", "queue:<name>", "group:<name>" or "unassigned"';
+/** A single taker: `manager`, `unassigned`, `queue:<name>`, `group:<name>`, an e-mail, a login, or `id:<directory id>`. */
 const taker = z
   .string({ error: `say who: ${WHO}` })
   .trim()

@@ -31,7 +31,9 @@ export interface Standing {
   arrived: number;
   arrivedBefore: number;
   /** What the receipts of the step add up to. */
-  refused: { failed: number; ineligible: number; exceptions: readonly ItemException[] };
+  refused: { failed: number; ineligible: number; locked: number; exceptions: readonly ItemException[] };
+  /** Is what others hold locked still waited for? */
+  patient: boolean;
 }
 
 export type NextRound = { kind: 'round'; round: number } | { kind: 'stop'; why: string };
@@ -39,9 +41,12 @@ export type NextRound = { kind: 'round'; round: number } | { kind: 'stop'; why: 
 export function nextRound(standing: Standing): NextRound {
   const { step, policy, retries, opened, left, arrived, arrivedBefore, refused } = standing;
   const byOperator = retries > 0 && opened === 0;
-  if (!byOperator && refused.failed + refused.ineligible > 0) return stop(refusedItems(refused));
+  // A lock passes by itself: what is held is tried again and again, and counts as refused only in the end.
+  const waits = refused.locked > 0 && standing.patient && opened < ROUNDS_PER_RETRY - 10;
+  if (!byOperator && !waits && refused.failed + refused.ineligible + refused.locked > 0)
+    return stop(refusedItems(refused));
   // An operator's retry has a round of its own before the automatic ones.
-  if (opened >= policy.rounds + (retries > 0 ? 1 : 0)) {
+  if (!waits && opened >= policy.rounds + (retries > 0 ? 1 : 0)) {
     return stop(
       `${left} items are still there after ${opened} rounds: something keeps giving them to the leaver. Stop that, then send "retry".`,
     );
@@ -64,12 +69,12 @@ function stop(why: string): NextRound {
   return { kind: 'stop', why };
 }
 
-function refusedItems({ failed, ineligible, exceptions }: Standing['refused']): string {
+function refusedItems({ failed, ineligible, locked, exceptions }: Standing['refused']): string {
   const refused = exceptions.filter(
-    exception => exception.kind === 'failed' || exception.kind === 'ineligible',
+    ({ kind }) => kind === 'failed' || kind === 'ineligible' || kind === 'locked',
   );
   const said = refused.slice(0, 3).map(exception => `${exception.key}: ${exception.why}`);
-  const number = failed + ineligible;
+  const number = failed + ineligible + locked;
   return `${number} item${number === 1 ? ' was' : 's were'} refused (${said.join('; ')}${number > said.length ? '; …' : ''}). Mend the cause and send "retry", or "skip" them with a reason.`;
 }
 

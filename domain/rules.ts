@@ -20,12 +20,13 @@ export type StandingRule = z.infer<typeof standingRuleSchema>;
  * standing rules; else null. What is said for less wins over what is said for more.
  */
 export function ruleFor(
-  step: { system: string; category: string },
+  step: { system: string; category: string; successorOf?: string },
   order: Pick<Order, 'successor' | 'successors'>,
   standing: readonly StandingRule[],
   team: string | null,
 ): SuccessorRule | null {
-  const id = `${step.system}/${step.category}`;
+  // What is tied to another category goes to whoever takes that over.
+  const id = `${step.system}/${step.successorOf ?? step.category}`;
   const said = new Map(Object.entries(order.successors ?? {}));
   const asked = said.get(id) ?? said.get(step.system) ?? order.successor;
   if (asked !== undefined) return asked;

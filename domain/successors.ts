@@ -8,7 +8,7 @@ import { valuesOf } from './accounts.js';
 import type { Assignment } from './assign.js';
 import type { Account, ItemKey, Person, Successor } from './model.js';
 import { own } from './own.js';
-import { type Humans, isSame } from './people.js';
+import { type Humans, isCertain, isSame, type Participant } from './people.js';
 import type { Named, Refused, Takers } from './planning.js';
 import type { SuccessorRule } from './request.js';
 
@@ -151,6 +151,22 @@ export function takerWithoutPerson(name: string, rule: TakerRule): Named | null 
   return { refusal: `There is no queue "${queue}"; ${said}.` };
 }
 
+/** A group as a taker, as it was found by its name; null = the name is no group's. */
+export const groupIn = (name: string): string | null =>
+  name.startsWith('group:') ? name.slice('group:'.length) : null;
+
+export function groupAsTaker(group: string, found: readonly string[] | null, title: string): Named {
+  const [value, another] = found ?? [];
+  if (found === null)
+    return { refusal: `Groups own nothing of the kind in ${title}: the catalog names none. Name a person.` };
+  if (value === undefined) return { refusal: `There is no group "${group}" in ${title}.` };
+  if (another !== undefined)
+    return {
+      refusal: `Several groups are called "${group}" in ${title}, and nobody can tell which is to own this.`,
+    };
+  return { successor: { kind: 'queue', personId: null, human: null, label: `group ${group}`, value } };
+}
+
 /** Whoever is named and cannot take over: alone that is a finding, in a pool they are left out. */
 function unable(person: Person, clause: string, says: string): Refused {
   return { refusal: `${person.name} ${clause} ${says}.`, leftOut: `${person.name} ${clause}` };
@@ -161,13 +177,15 @@ function unable(person: Person, clause: string, says: string): Refused {
  * @param humans what was known of them before
  */
 export function personRefusal(
-  leaver: Pick<Person, 'id' | 'human'>,
-  person: Person,
+  leaver: Pick<Person, 'id' | 'human'> & Pick<Participant, 'marks'>,
+  person: Person & Pick<Participant, 'marks'>,
   isLeaving: boolean,
   humans: Humans = {},
 ): Refused | null {
   if (isSame(humans, person, leaver))
-    return unable(person, 'is the leaver', 'and cannot take over their own items');
+    return isCertain(humans, person, leaver)
+      ? unable(person, 'is the leaver', 'and cannot take over their own items')
+      : unable(person, 'may be the leaver', 'by another entry, and takes nothing over: name somebody else');
   if (!person.active) return unable(person, 'is not active', 'and cannot take over: name somebody who is');
   if (isLeaving)
     return unable(person, 'is being offboarded too', 'and cannot take over: name somebody who stays');

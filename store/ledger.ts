@@ -71,6 +71,8 @@ export interface StepTotals {
   gone: number;
   failed: number;
   ineligible: number;
+  /** Held by others when they were last tried. */
+  locked: number;
   /** How it is known what became of the effects, by the weakest of them; null where there were none. */
   sure: Sure | null;
   /** The first exceptions that need a person, failed and ineligible ones first. */
@@ -337,8 +339,12 @@ function sum(receipts: Receipt[], touched: ReadonlyMap<string, string[]>): StepT
     gone: of('gone').length,
     failed: of('failed').length,
     ineligible: of('ineligible').length,
+    locked: of('locked').length,
     sure: leastSure(receipts.map(({ sure }) => sure)),
-    exceptions: [...of('failed'), ...of('ineligible'), ...of('taken'), ...of('gone')].slice(0, 10),
+    exceptions: [...of('failed'), ...of('ineligible'), ...of('locked'), ...of('taken'), ...of('gone')].slice(
+      0,
+      10,
+    ),
   };
 }
 

@@ -123,7 +123,8 @@ const AMENDABLE = [
 ] as const satisfies (keyof Order)[];
 
 function participant(person: Decider): Participant {
-  return { id: person.id, name: person.name, human: person.human };
+  const { id, name, human, marks } = person;
+  return { id, name, human, ...(marks && { marks }) };
 }
 
 function notStarted(reason: string): RequestAnswer {

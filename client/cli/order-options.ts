@@ -29,7 +29,7 @@ export function withOrderOptions<A extends unknown[], O extends Record<string, u
   return command
     .option(
       '--successor <who>',
-      'who takes over: an e-mail, "manager", "unassigned", "queue:<name>", "id:<id>", or a rule as JSON',
+      'who takes over: an e-mail, "manager", "unassigned", "queue:<name>", "group:<name>", "id:<id>", or a rule as JSON',
     )
     .option(
       '--successors <step=who>',

@@ -1,11 +1,18 @@
 /** `handover status`: one run as a tree, now or as it goes on. */
 import type { Command } from '@commander-js/extra-typings';
+import { clean } from '../clean.js';
 import { readStatus } from '../follow.js';
-import { findRun } from '../which-run.js';
-import { type Context, inSession, newCommand } from './command.js';
+import { findRun, type LiveRun } from '../which-run.js';
+import { type Context, inSession, newCommand, type Session } from './command.js';
 import { EXIT } from './exit.js';
 import { showRun } from './show.js';
 import { watch } from './watch.js';
+
+/** What a run that goes on waits for in a system; nobody needs to ask a closed one. */
+async function waitsOf({ reach }: Session, run: LiveRun): Promise<string | null> {
+  if (run.status !== 'RUNNING') return null;
+  return (await reach.offboardings()).waits(run.workflowId).catch(() => null);
+}
 
 export function registerStatus(program: Command, context: Context): void {
   const command = newCommand('status', 'one run as a tree: its steps, what it waits for, what fits now')
@@ -20,8 +27,10 @@ export function registerStatus(program: Command, context: Context): void {
         const run = await findRun(reach, given);
         if (options.watch) return watch(session, run);
         const status = await readStatus(reach, run);
-        terminal.json({ ...status, temporal: run.status });
+        const waits = await waitsOf(session, run);
+        terminal.json({ ...status, temporal: run.status, ...(waits && { waits }) });
         showRun(terminal, run, status);
+        if (waits) terminal.say(clean(`Waits for: ${waits}`));
         return EXIT.done;
       }),
     );

@@ -71,10 +71,18 @@ export function readCatalog<K extends Kinds>(
   const lines = new LineCounter();
   let document: Document.Parsed;
   try {
-    document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   } catch (error) {
     // Brackets in brackets, thousands of them.
     return { ok: false, mistakes: [`${path}:1:1 ${(error as Error).message}`] };
+  }
+  const twice = repeatedKeys(document.contents);
+  if (document.errors.length === 0 && twice.length > 0) {
+    const says = (offset: number): string => {
+      const { line, col } = lines.linePos(offset);
+      return `${path}:${line}:${col} Map keys must be unique`;
+    };
+    return { ok: false, mistakes: atMost(twice, says) };
   }
   if (document.errors.length > 0) {
     return {
@@ -100,6 +108,20 @@ export function readCatalog<K extends Kinds>(
     return { ok: false, mistakes: atMost(read.mistakes, ({ path: at, says }) => `${where(at)}: ${says}`) };
   const { catalog, digests } = read;
   return { ok: true, catalog: catalog as CatalogOf<K>, file: { path, digests, where } };
+}
+
+/** Where a key stands a second time in its block: the parser itself compares each with every other. */
+function repeatedKeys(node: unknown): number[] {
+  if (!isCollection(node)) return [];
+  const seen = new Set<string>();
+  return node.items.flatMap(item => {
+    if (!isPair(item)) return repeatedKeys(item);
+    const { key, value } = item;
+    const name = isScalar(key) ? String(key.value) : null;
+    const again = name !== null && seen.has(name) ? [(key as Node).range?.[0] ?? 0] : [];
+    if (name !== null) seen.add(name);
+    return [...again, ...repeatedKeys(value)];
+  });
 }
 
 /** Nobody reads more than these at once, and to find the place of each costs a walk through the file. */

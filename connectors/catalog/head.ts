@@ -63,6 +63,8 @@ export const categoryShape = <F extends z.ZodType<string>, S extends z.ZodType<s
   unassigned: z.boolean().default(false),
   /** These act in the person's name by themselves: automations, schedules, senders of reports. */
   acts_as: z.boolean().optional(),
+  /** Another category here: whoever takes that over takes this over too. */
+  successor_of: name.optional(),
   /** What becomes of `remove`, `revoke` and `clear` where the person stays: they keep it, or it goes as well. */
   on_role_change: z.enum(['keep', 'remove']).optional(),
   reason: z.string().optional(),
@@ -138,6 +140,7 @@ export function commonFacts(category: string, spec: CategoryHead): Omit<Category
     queues: Object.fromEntries(Object.entries(spec.queues).map(([queue, value]) => [queue, String(value)])),
     mayBeUnassigned: spec.unassigned,
     actsAs: spec.acts_as ?? false,
+    successorOf: spec.successor_of ?? null,
     goesOnRoleChange: spec.on_role_change === 'remove',
     reason: spec.reason ?? null,
   };

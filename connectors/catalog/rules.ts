@@ -1,4 +1,6 @@
 /** Rules between the parts of a catalog that no schema can say and that hold for every kind. */
+
+import { own } from '../../domain/own.js';
 import type { CategoryHead, Computed, Head } from './head.js';
 import { linkFields } from './head.js';
 import { didYouMean } from './nearest.js';
@@ -29,6 +31,18 @@ function category(catalog: Head, name: string, spec: CategoryHead, report: Repor
     unassigned: spec.unassigned || undefined,
     queues: Object.keys(spec.queues).length > 0 || undefined,
   });
+  onlyFor(spec, ['transfer'], report, at, { successor_of: spec.successor_of });
+  if (spec.successor_of !== undefined) {
+    const tied = own(catalog.categories, spec.successor_of);
+    const others = Object.keys(catalog.categories).filter(one => one !== name);
+    if (!tied || spec.successor_of === name)
+      report(
+        at('successor_of'),
+        `there is no other category ${spec.successor_of}${didYouMean(spec.successor_of, others)}; known are ${others.join(', ')}`,
+      );
+    else if (tied.do !== 'transfer' || tied.successor_of !== undefined)
+      report(at('successor_of'), `${spec.successor_of} has no successor of its own`);
+  }
   onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { on_role_change: spec.on_role_change });
   if (spec.acts_as && spec.do === 'keep')
     report(

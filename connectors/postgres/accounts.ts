@@ -6,11 +6,12 @@ import { HandoverFailure } from '../../domain/failure.js';
 import { type Fold, folded, isBlank, sayDifference } from '../../domain/fold.js';
 import type { Account, Identities, Known, Sought } from '../../domain/model.js';
 import { own } from '../../domain/own.js';
+import { looksLike } from '../../domain/people.js';
 import type { AccountResolution, Guard } from '../connector.js';
 import { andWhen, type Binder, type BoundIdentity, type BoundPeople } from './binding.js';
 import { Placeholders, quote, quoteTable } from './names.js';
 import { looselyOwned, nearOwners } from './near.js';
-import { knownSql, matching, NEARLY } from './people.js';
+import { humanOf, knownSql, matching, NEARLY } from './people.js';
 import type { Transaction } from './session.js';
 import type { Target } from './target.js';
 
@@ -18,6 +19,7 @@ interface Candidate {
   [column: string]: unknown;
   id: string;
   label: string;
+  name: string;
   human: string | null;
   known: Known[];
   active: boolean;
@@ -126,7 +128,7 @@ const asCandidate = ({ id, label }: Candidate): { id: string; label: string } =>
 /** One alone is; several only where the system says so of all of them. */
 function areOneHuman(some: readonly Candidate[]): boolean {
   const [first] = some;
-  return some.length < 2 || (!isBlank(first!.human) && some.every(({ human }) => human === first!.human));
+  return some.length < 2 || (first!.human !== null && some.every(({ human }) => human === first!.human));
 }
 
 function notQuite(near: readonly (Candidate & { why: string })[]): {
@@ -166,16 +168,22 @@ class PeopleSearch {
             matching(this.people, 'id', id, bind),
             ...known.map(({ by, value }) => matching(this.people, by, value, bind)),
           ],
-      near: home ? [] : all.map(({ by, value }) => loosely(by, value, bind)),
+      near: (home ? all.slice(1) : all).map(({ by, value }) => loosely(by, value, bind)),
       named: keys.length > 0 ? [this.#isOneOf(keys, bind)] : [],
     });
     const found = await this.#where(ways, keys.length);
     const sure = found.filter(one => one.sure);
+    const same = await this.#sameHumans(sure);
+    const theirs = same.filter(one => sure.some(other => looksLike(one, other)));
     return {
-      sure: [...sure, ...(await this.#sameHumans(sure))].sort(byId),
-      near: found
-        .filter(one => one.near && !one.sure)
-        .map(one => ({ ...one, why: whyNearly(one, id, known, shared) })),
+      sure: [...sure, ...theirs].sort(byId),
+      near: [
+        ...fewOf(
+          found.filter(one => one.near && !one.sure),
+          home,
+        ).map(one => ({ ...one, why: whyNearly(one, id, known, shared) })),
+        ...without(same, theirs).map(one => ({ ...one, why: ONLY_A_NUMBER })),
+      ],
       named: found.filter(one => keys.includes(one.id)),
     };
   }
@@ -186,7 +194,7 @@ class PeopleSearch {
   }
 
   async #sameHumans(sure: readonly Candidate[]): Promise<Candidate[]> {
-    const humans = sure.flatMap(({ human }) => (isBlank(human) ? [] : human!));
+    const humans = sure.flatMap(({ human }) => human ?? []);
     if (!this.people.human || humans.length === 0) return [];
     const column = `${this.people.alias}.${quote(this.people.human.name)}::text`;
     const same = await this.#where(bind => ({
@@ -218,8 +226,9 @@ class PeopleSearch {
     const holds = (conditions: readonly string[]): string =>
       conditions.length > 0 ? `(${conditions.join(' OR ')}) IS TRUE` : 'false';
     const key = `${alias}.${quote(column.name)}`;
-    return this.tx.repeated<Candidate & { sure: boolean; near: boolean }>(
+    const rows = await this.tx.repeated<Candidate & { sure: boolean; near: boolean }>(
       `SELECT ${key}::text AS id, coalesce(${alias}.${quote(name.name)}::text, '') || ' (' || ${key}::text || ')' AS label,
+              coalesce(${alias}.${quote(name.name)}::text, '') AS name,
               ${human ? `btrim(${alias}.${quote(human.name)}::text)` : 'NULL::text'} AS human, ${knownSql(this.people)} AS known,
               (${active}) IS TRUE AS active, ${blocked === undefined ? 'false' : `(${blocked}) IS TRUE`} AS blocked,
               ${holds(any('sure'))} AS sure, ${holds(any('near'))} AS near, ${holds(any('named'))} AS named
@@ -228,6 +237,7 @@ class PeopleSearch {
         ORDER BY sure DESC, named DESC, ${key} LIMIT ${MOST_CANDIDATES + named}`,
       bind.values,
     );
+    return rows.map(row => ({ ...row, human: humanOf(row.human) }));
   }
 }
 
@@ -240,6 +250,15 @@ function formerOf(
   const ids = (remembered.user ?? []).filter(id => !found.some(one => one.id === id));
   return ids.map(id => ({ id, row: named.find(one => one.id === id) }));
 }
+
+/**
+ * In the directory the person is their entry. One more with the same address may be theirs as well; where
+ * several have it, it is nobody's.
+ */
+const fewOf = <C>(others: readonly C[], home: boolean): readonly C[] =>
+  home && others.length > 1 ? [] : others;
+
+const ONLY_A_NUMBER = 'it has their person number, and nothing else that is theirs';
 
 const FORMER = "it was this person's in an earlier plan, and no rule says so any more";
 
@@ -263,7 +282,10 @@ function whyNearly(
     );
   for (const one of known) {
     const other = fits(one);
-    if (other) return `its ${SAYS[one.by]} is theirs but for ${sayDifference(one.value, other.value)}`;
+    if (!other) continue;
+    return other.value === one.value
+      ? `its ${SAYS[one.by]} is theirs`
+      : `its ${SAYS[one.by]} is theirs but for ${sayDifference(one.value, other.value)}`;
   }
   const common = shared.find(fits);
   if (common) return `its ${SAYS[common.by]} is one that other people have too`;

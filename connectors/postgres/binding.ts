@@ -15,7 +15,7 @@ import { foldSql } from './fold.js';
 import { type BoundInside, boundInside, holdsSql, ownerInside } from './inside.js';
 import { type KeyShape, keyShape } from './keys.js';
 import type { Exclusive, LiveColumn, LiveSchema, LiveTable } from './live.js';
-import { aliasOf, type Placeholders, quote, quoteTable, splitTable } from './names.js';
+import { aliasOf, type Placeholders, quote, quoteTable, splitTable, successorBeside } from './names.js';
 
 /** A value of `touch` or `set`: `$now`, `$null`, or bound as it stands. */
 export interface SetColumn {
@@ -73,6 +73,8 @@ export interface BoundCategory {
   touch: SetColumn[];
   set: SetColumn[] | null;
   mirrors: BoundMirror[];
+  /** Who can own such a row besides people. */
+  groups: { table: LiveTable; key: LiveColumn; name: LiveColumn } | null;
   /** What is deleted together with a row. */
   with: BoundAlong[];
   unique: LiveColumn[] | null;
@@ -202,6 +204,7 @@ export class Binder {
             mirror.unique?.map((c, n) => this.column(link.table, c, at('mirrors', i, 'unique', n))) ?? null,
         };
       }),
+      groups: spec.groups ? this.#groups(spec.groups, at('groups')) : null,
       with: spec.with.map((along, i) => {
         for (const [n, secret] of along.secret.entries())
           this.column(this.schema.tables.get(along.table) ?? null, secret, at('with', i, 'secret', n));
@@ -225,13 +228,22 @@ export class Binder {
       ...this.#foldOfOwner(spec, owner),
       ...(rest as Pick<
         BoundCategory,
-        'label' | 'firesAt' | 'version' | 'link' | 'touch' | 'set' | 'unique' | 'mirrors' | 'with'
+        'label' | 'firesAt' | 'version' | 'link' | 'touch' | 'set' | 'unique' | 'mirrors' | 'with' | 'groups'
       > & {
         attributes: [string, BoundField][];
         survives: [LiveColumn, string[]][];
       }),
       exclusive: spec.unique ? keptApart(table, column, spec.unique) : [],
       image: inside ? [column] : imageColumns(table, spec.secret),
+    };
+  }
+
+  #groups(spec: NonNullable<CategorySpec['groups']>, at: KeyPath) {
+    const table = this.table(spec.table, [...at, 'table']);
+    return {
+      table,
+      key: this.column(table, spec.key, [...at, 'key']),
+      name: this.column(table, spec.name, [...at, 'name']),
     };
   }
 
@@ -397,6 +409,15 @@ function keptApart(table: LiveTable, owner: LiveColumn, named: readonly string[]
 
 function imageColumns(table: LiveTable | null, secret: readonly string[]): LiveColumn[] {
   return [...(table?.columns.values() ?? [])].filter(c => !c.generated && !secret.includes(c.name));
+}
+
+/** May `successor` own the row, as a condition that stands beside the table? Groups are not asked. */
+export function successorCondition(c: Pick<BoundCategory, 'spec' | 'groups' | 'alias'>): string | undefined {
+  const { successor_must: must, owner } = c.spec;
+  if (must === undefined || !c.groups) return must;
+  const successor = `${successorBeside(c.alias)}.${quote(owner.identity)}`;
+  const isGroup = `EXISTS (SELECT FROM ${quoteTable(c.groups.table.name)} AS ho_group WHERE ho_group.${quote(c.groups.key.name)}::text = ${successor}::text)`;
+  return `${isGroup} OR (${must})`;
 }
 
 type Owned = Pick<BoundCategory, 'alias' | 'owner' | 'fold' | 'inside'>;

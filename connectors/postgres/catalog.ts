@@ -156,6 +156,8 @@ const category = z.strictObject({
   }),
   /** With `acts_as`: true for those that work; asked before and after they are handed over. */
   still_runs: condition.optional(),
+  /** Groups, roles or spaces whose key the owner column can hold as well: `group:<name>` takes over. */
+  groups: z.strictObject({ table, key: column, name: column, when: condition.optional() }).optional(),
   /** Which rows count. Rows that stop matching meanwhile are left alone. */
   when: condition.optional(),
   /** Incremented by one with every change. */

@@ -22,7 +22,8 @@ import { applySettings } from './application-settings.js';
 import type { BoundCategory } from './binding.js';
 import { lockUnique } from './collide.js';
 import { batchHasConsequences, mustStayWithin, type Ours, rehearsed, watch, written } from './elsewhere.js';
-import { databaseSays, refusesItem, sqlState } from './failures.js';
+import { databaseSays, LOCK_TIMEOUT, refusesItem, sqlState } from './failures.js';
+import { HELD, heldByOthers } from './locked.js';
 import { parseTexts, type Transaction } from './session.js';
 import {
   type Answer,
@@ -70,6 +71,8 @@ export async function change(
     } catch (error) {
       const refused = error instanceof HandoverFailure && refusesItem(error.cause);
       if (intended && refused) await mustSpeakBeforeCommit(target, category, doing, error, signal);
+      const held = error instanceof HandoverFailure && sqlState(error.cause) === LOCK_TIMEOUT;
+      if (!intended && held) return await attempt((tx, written) => besidesHeld(tx, category, written, error));
       if (intended || !(error instanceof Rewritten || refused)) throw error;
       if (error instanceof HandoverFailure) await mustFitTypes(target, category, batch, error, signal);
       return await attempt((tx, written) => isolate(tx, category, written));
@@ -149,6 +152,26 @@ async function plain(tx: Transaction, c: BoundCategory, batch: BoundBatch): Prom
 async function isolate(tx: Transaction, c: BoundCategory, batch: BoundBatch): Promise<Outcome> {
   const tally = new Tally(batch);
   await bisect(tx, c, spread(batch), tally);
+  return settleRest(tx, c, batch, tally);
+}
+
+/**
+ * What others hold locked is left to them, and said by name; the rest goes through. Where they hold something
+ * else that the change needs, the whole of it waits.
+ */
+async function besidesHeld(
+  tx: Transaction,
+  c: BoundCategory,
+  batch: BoundBatch,
+  locked: HandoverFailure,
+): Promise<Outcome> {
+  const all = spread(batch);
+  const held = await heldByOthers(tx, c, batch);
+  const left = all.keys.flatMap((key, n) => (held.has(key) ? [] : [n]));
+  if (held.size === 0) throw locked;
+  const tally = new Tally(batch);
+  for (const key of held) tally.exceptions.push({ key, kind: 'locked', why: HELD });
+  if (left.length > 0) await bisect(tx, c, pick(all, left), tally);
   return settleRest(tx, c, batch, tally);
 }
 
@@ -460,6 +483,11 @@ function spread(batch: BoundBatch): Part {
     keys: typeof keys === 'string' ? elements(keys) : keys,
     assignment: typeof assignment === 'string' ? elements(assignment).map(Number) : assignment,
   };
+}
+
+function pick(part: Part, places: readonly number[]): Part {
+  const assignment = part.assignment && places.map(n => part.assignment![n]!);
+  return { ...part, keys: places.map(n => part.keys[n]!), count: places.length, assignment };
 }
 
 function cut(part: Part, from: number, to: number): Part {

@@ -37,7 +37,7 @@ export async function check(target: Target, signal?: AbortSignal): Promise<Probl
     const table = binder.table(entry.table, ['acknowledged', i, 'table']);
     if (entry.column !== '*') binder.column(table, entry.column, ['acknowledged', i, 'column']);
   }
-  await target.session.transaction({ mode: 'read', doing: 'checking the catalog', signal }, async tx => {
+  await target.session.transaction({ mode: 'glance', doing: 'checking the catalog', signal }, async tx => {
     for (const { path, message } of objectionsTo(tx, target.catalog)) binder.report(path, message);
     await checkConditions(target, tx, binder);
     await checkValues(tx, binder);
@@ -85,6 +85,7 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
       `${spec.owner.column} is part of the key: what was handed over has another key and is not found again`,
     );
   checkOwner(binder, c, at);
+  for (const [i, entry] of spec.cascades.entries()) binder.table(entry.table, at('cascades', i, 'table'));
   if (c.firesAt && c.firesAt.kind !== 'time')
     binder.report(
       at('fires_at'),
@@ -119,6 +120,14 @@ function checkCategory(binder: Binder, c: BoundCategory): void {
   ];
   readable(binder, c.table, at('table'), shown);
   if (writes) checkRights(binder, c, at);
+  if (c.groups) {
+    readable(binder, c.groups.table, at('groups', 'table'), [c.groups.key, c.groups.name]);
+    if (family(c.groups.key) !== family(c.owner) && family(c.owner) !== 'text')
+      binder.report(
+        at('groups', 'key'),
+        `${c.groups.table.name}.${c.groups.key.name} is of type ${c.groups.key.shownType}, but the owner ${spec.owner.column} of type ${c.owner.shownType}`,
+      );
+  }
 }
 
 function checkKey(binder: Binder, c: BoundCategory, at: (...keys: (string | number)[]) => KeyPath): void {
@@ -215,6 +224,8 @@ function checkRights(binder: Binder, c: BoundCategory, at: (...keys: (string | n
 
 function checkSwitches(binder: Binder, people: BoundPeople | null): void {
   for (const [name, spec] of switchesOf(binder.catalog)) {
+    for (const [i, entry] of spec.cascades.entries())
+      binder.table(entry.table, [name, 'cascades', i, 'table']);
     if (people) {
       writable(binder, people.table, ['people', 'table']);
       const columns = binder.assignments(people.table, spec.set, [name, 'set']).map(a => a.column);

@@ -56,6 +56,7 @@ export function classifiedIn(catalog: Catalog): Classified {
     add(spec.table, spec.owner.column, ...shown, ...(spec.unique ?? []));
     for (const mirror of spec.mirrors)
       add(mirror.table, mirror.owner, ...Object.keys(mirror.join), ...(mirror.unique ?? []));
+    if (spec.groups) add(spec.groups.table, spec.groups.key, spec.groups.name);
     // Who stands in a row that goes with another goes with it.
     for (const along of spec.with) add(along.table, ...Object.keys(along.join));
   }

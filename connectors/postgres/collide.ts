@@ -50,16 +50,26 @@ export async function lockUnique(
     await run(`LOCK TABLE ${quoteTable(c.table.name)} IN SHARE ROW EXCLUSIVE MODE`);
 }
 
-/** Is there a row in the table that this one would collide with? */
-export function collides(c: Exclusively, row: Row): string {
+/**
+ * Is there a row in the table that this one would collide with? `lies`: the table that the row lies in, where it
+ * may be a child that only inherits: an index knows nothing of those.
+ */
+export function collides(c: Exclusively, row: Row, lies: string | null = null): string {
   if (c.exclusive.length === 0) return 'false';
   return `(${c.exclusive
     .map(one => {
-      const where = one.where === null ? '' : ` AND (${one.where})`;
-      const covered = one.where === null ? '' : `(${evaluated(c.table, one.where, row)}) IS TRUE AND `;
+      const itself = c.table.parts.length > 1 && c.table.partitionedBy.length === 0 && !one.byWord;
+      const covered = [
+        ...(itself && lies ? [`${lies} = ${c.table.oid}::oid`] : []),
+        ...(one.where === null ? [] : [`(${evaluated(c.table, one.where, row)}) IS TRUE`]),
+      ];
       // Names without a table are those of the row that is there: nothing else is in reach.
-      const beside = one.parts.map(part => sameAs(one, part, evaluated(c.table, part.expression, row)));
-      return `(${covered}EXISTS (SELECT FROM ${quoteTable(c.table.name)} AS ho_held WHERE ${beside.join(' AND ')}${where}))`;
+      const beside = [
+        ...one.parts.map(part => sameAs(one, part, evaluated(c.table, part.expression, row))),
+        ...(one.where === null ? [] : [`(${one.where})`]),
+      ];
+      const held = `EXISTS (SELECT FROM ${itself ? 'ONLY ' : ''}${quoteTable(c.table.name)} AS ho_held WHERE ${beside.join(' AND ')})`;
+      return `(${[...covered, held].join(' AND ')})`;
     })
     .join(' OR ')})`;
 }

@@ -104,16 +104,13 @@ const PROBE = 'ho_condition';
 
 /** The plan of a statement that is not run; what PostgreSQL says against it where it has none. */
 async function explained(tx: Transaction, statement: string): Promise<{ plan: unknown } | string> {
-  await tx.query('SAVEPOINT condition');
   try {
     const [row] = await tx.query<{ 'QUERY PLAN': unknown }>(`EXPLAIN (FORMAT JSON) ${statement}`);
     return { plan: row!['QUERY PLAN'] };
   } catch (error) {
     if (sqlState(error) === null) throw error;
-    await tx.query('ROLLBACK TO SAVEPOINT condition');
+    await tx.recover();
     return databaseSays(error);
-  } finally {
-    await tx.query('RELEASE SAVEPOINT condition').catch(() => {});
   }
 }
 

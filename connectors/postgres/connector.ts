@@ -1,8 +1,9 @@
 /**
  * The connector for PostgreSQL databases: any schema, described by a catalog. This file ties the parts to the
  * port; each part is one idea: session (connections), live and binding (the catalog against the live schema),
- * keys, inventory, pages, items, people, accounts, statements and change (batches), switches (access), mark
- * and fate (what became of a transaction), restore, check, failures.
+ * keys, inventory, pages, items, people, accounts, statements and change (batches), alongside (what changes
+ * together with a row), inside (owners in lists, documents and texts), still-runs (what acts by itself),
+ * switches and switch-rows (access), mark and fate (what became of a transaction), restore, check, failures.
  */
 
 import { accessOf, commonFacts } from '../catalog/head.js';
@@ -18,7 +19,7 @@ import { DatabaseCoverage } from './coverage.js';
 import { doubts } from './doubts.js';
 import { fateOf } from './fate.js';
 import { inventory } from './inventory.js';
-import { ineligible, items, load } from './items.js';
+import { groupsNamed, ineligible, items, load } from './items.js';
 import { RememberedCheck } from './misfits.js';
 import { pages } from './pages.js';
 import { findPeople, holders, peopleWith, team } from './people.js';
@@ -50,6 +51,7 @@ export function createPostgresConnector(
       ([category, spec]): CategoryFacts => ({
         ...commonFacts(category, spec),
         identity: spec.owner.identity,
+        mayBeGroups: spec.groups !== undefined,
       }),
     ),
     // Where the catalog does not say how, somebody does it by hand: everything in a database can be done
@@ -75,6 +77,7 @@ export function createPostgresConnector(
     items: (accounts, category, options, signal) => items(target, accounts, category, options, signal),
     search: (accounts, category, search, options, signal) =>
       items(target, accounts, category, { ...options, search }, signal),
+    groups: (category, name, signal) => groupsNamed(target, category, name, signal),
     load: (category, takers, signal) => load(target, category, takers, signal),
     ineligible: (accounts, category, taker, keys, signal) =>
       ineligible(target, accounts, category, taker, keys, signal),

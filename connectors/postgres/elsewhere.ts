@@ -43,15 +43,13 @@ export function batchHasConsequences(c: BoundCategory, does: Batch['do']): boole
 
 /** What a batch does to rows of the category's own table: may they go, and which columns get other values? */
 export function written(c: BoundCategory, does: Batch['do']): { deletes: boolean; columns: string[] } {
+  const kept = [...c.touch.map(one => one.column.name), ...(c.version ? [c.version.name] : [])];
+  if (c.inside) return { deletes: false, columns: [c.inside.column.name, ...kept] };
   if ((does === 'remove' || does === 'revoke') && !c.set) return { deletes: true, columns: [] };
   const set = c.set?.map(one => one.column.name) ?? [c.owner.name];
   return {
     deletes: does === 'transfer' && c.unique !== null,
-    columns: [
-      ...(does === 'transfer' ? [c.owner.name] : set),
-      ...c.touch.map(one => one.column.name),
-      ...(c.version ? [c.version.name] : []),
-    ],
+    columns: [...(does === 'transfer' ? [c.owner.name] : set), ...kept],
   };
 }
 

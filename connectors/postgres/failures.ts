@@ -10,6 +10,9 @@
 import pg from 'pg';
 import { type FailureKind, HandoverFailure } from '../../domain/failure.js';
 
+/** SQLSTATE of a statement that waited for a lock for longer than lock_timeout. */
+export const LOCK_TIMEOUT = '55P03';
+
 /** SQLSTATE of a statement that was cancelled, by its timeout or by somebody. */
 export const TOOK_TOO_LONG = '57014';
 

@@ -4,7 +4,7 @@ import type { Account, ItemKey } from '../../domain/model.js';
 import type { Item, ItemPage } from '../connector.js';
 import { andWhen, type BoundCategory, ownedBy, ownedByAny } from './binding.js';
 import { isoTime } from './inventory.js';
-import { escapeLike, Placeholders, quote, successorBeside } from './names.js';
+import { aliasOf, escapeLike, Placeholders, quote, quoteTable, successorBeside } from './names.js';
 import type { Target } from './target.js';
 
 interface ItemRow {
@@ -72,6 +72,25 @@ function toItem(c: BoundCategory, row: ItemRow): Item {
     attributes: row.attributes,
     firesAt: row.fires_at,
   };
+}
+
+/** Keys of the groups that are called so, as owner columns of the category write them; two are enough to ask. */
+export function groupsNamed(
+  target: Target,
+  category: string,
+  name: string,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  return target.bound(signal, binding => {
+    const { groups, spec } = binding.category(category);
+    if (!groups) return Promise.resolve([]);
+    const alias = aliasOf(groups.table.name);
+    const text = `SELECT ${alias}.${quote(groups.key.name)}::text AS key FROM ${quoteTable(groups.table.name)} AS ${alias}
+       WHERE ${alias}.${quote(groups.name.name)}::text = $1::text${andWhen(spec.groups?.when)} ORDER BY 1 LIMIT 2`;
+    return target.session.transaction({ mode: 'glance', doing: 'looking a group up', signal }, async tx =>
+      (await tx.query<{ key: string }>(text, [name])).map(({ key }) => key),
+    );
+  });
 }
 
 export function load(

@@ -50,6 +50,8 @@ export class Links {
 
   constructor(
     readonly version: number,
+    /** Does the server count what a transaction writes? Without that nobody sees what triggers do. */
+    readonly counts: boolean,
     relations: readonly Relation[],
     links: readonly Link[],
     readonly triggers: readonly Trigger[],
@@ -129,6 +131,7 @@ WITH rel AS (
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')
 SELECT pg_catalog.current_setting('server_version_num') AS version,
+  pg_catalog.current_setting('track_counts') = 'on' AS counts,
   (SELECT coalesce(json_agg(json_build_object(
             'oid', rel.oid::text, 'name', rel.name, 'partitioned', rel.relkind = 'p',
             'parents', (SELECT coalesce(json_agg(json_build_object('table', up.name, 'asPartition', c.relispartition)), '[]')
@@ -167,6 +170,7 @@ SELECT pg_catalog.current_setting('server_version_num') AS version,
 interface Found {
   [column: string]: unknown;
   version: string;
+  counts: boolean;
   relations: Relation[];
   links: (Omit<Link, 'on' | 'onDelete' | 'onUpdate' | 'sets'> & {
     on: { from: string; to: string; schema: string; operator: string }[];
@@ -179,9 +183,10 @@ interface Found {
 
 export async function readLinks(tx: Transaction): Promise<Links> {
   const [found] = await tx.query<Found>(READ);
-  const { version, relations, links, triggers } = found!;
+  const { version, counts, relations, links, triggers } = found!;
   return new Links(
     Number(version),
+    counts,
     relations,
     links.map(link => ({
       ...link,

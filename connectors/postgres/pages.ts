@@ -4,7 +4,7 @@ import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
 import type { KeyPage } from '../connector.js';
 import { keysAsWritten } from '../keys.js';
-import { andWhen, type BoundCategory, ownedByAny } from './binding.js';
+import { andWhen, type BoundCategory, ownedByAny, successorCondition } from './binding.js';
 import { Placeholders, quote, successorBeside } from './names.js';
 import type { Target } from './target.js';
 
@@ -94,7 +94,7 @@ interface PageRow {
 
 /** Item by item the index of the first taker who may own it; queues and nobody always may. */
 function firstAllowed(c: BoundCategory, takers: readonly (string | null)[], bind: Placeholders): string {
-  const must = c.spec.successor_must;
+  const must = successorCondition(c);
   if (must === undefined) return `'0'`;
   const queues = bind.add(Object.values(c.spec.queues).map(String), 'text[]');
   const successor = `(SELECT ho_one.v AS ${quote(c.spec.owner.identity)}) AS ${successorBeside(c.alias)}`;

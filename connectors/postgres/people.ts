@@ -2,7 +2,7 @@
  * The directory's view of people: who matches, who is in a team. Every match is returned, inactive people
  * included.
  */
-import { type Fold, isBlank } from '../../domain/fold.js';
+import { type Fold, isBlank, isPlaceholder } from '../../domain/fold.js';
 import type { Known, Person } from '../../domain/model.js';
 import type { PersonQuery } from '../connector.js';
 import { andWhen, type BoundPeople } from './binding.js';
@@ -188,6 +188,11 @@ function emailOf(people: BoundPeople): string {
             ORDER BY 1 LIMIT 1)`;
 }
 
+/** The human being behind an entry, where the column says so at all. */
+export function humanOf(value: string | null): string | null {
+  return isBlank(value) || isPlaceholder(value!) ? null : value!.trim();
+}
+
 function toPerson(row: PersonRow): Person {
   return {
     id: row.id,
@@ -199,7 +204,7 @@ function toPerson(row: PersonRow): Person {
     team: row.team,
     roles: [...(row.operator ? ['operator'] : []), ...(row.approver ? ['approver'] : [])],
     // Where the directory does not say, every entry is a human being of its own.
-    human: isBlank(row.human) ? row.id : row.human!.trim(),
-    known: row.known.filter(({ value }) => !isBlank(value)),
+    human: humanOf(row.human) ?? row.id,
+    known: row.known.filter(({ by, value }) => (by === 'number' ? humanOf(value) !== null : !isBlank(value))),
   };
 }

@@ -57,7 +57,10 @@ function category(catalog: Catalog, name: string, spec: CategorySpec, report: Re
     unique: spec.unique,
   });
   onlyFor(spec, ['transfer', 'clear'], report, at, { mirrors: spec.mirrors.length > 0 || undefined });
-  onlyFor(spec, ['transfer'], report, at, { still_runs: spec.still_runs });
+  onlyFor(spec, ['transfer', 'remove', 'revoke', 'clear'], report, at, {
+    cascades: spec.cascades.length > 0 || undefined,
+  });
+  onlyFor(spec, ['transfer'], report, at, { still_runs: spec.still_runs, groups: spec.groups });
   if (spec.still_runs !== undefined && !spec.acts_as)
     report(at('still_runs'), "it is about what acts in the person's name: acts_as: true is missing");
   links(spec, report, at);
@@ -237,6 +240,7 @@ export function conditionsOf(catalog: Catalog): PlacedCondition[] {
   for (const [name, spec] of Object.entries(catalog.categories)) {
     add(['categories', name, 'when'], spec.when, spec.table);
     add(['categories', name, 'still_runs'], spec.still_runs, spec.table);
+    if (spec.groups) add(['categories', name, 'groups', 'when'], spec.groups.when, spec.groups.table);
     const shown = Object.entries(spec.attributes).map(
       ([key, field]) => [['attributes', key], field] as const,
     );
@@ -275,6 +279,7 @@ export function tablesOf(catalog: Catalog): { path: Path; table: string }[] {
     if ('table' in spec) found.push({ path: ['identities', name, 'table'], table: spec.table });
   for (const [name, spec] of Object.entries(catalog.categories)) {
     found.push({ path: ['categories', name, 'table'], table: spec.table });
+    if (spec.groups) found.push({ path: ['categories', name, 'groups', 'table'], table: spec.groups.table });
     for (const key of ['mirrors', 'with', 'cascades'] as const)
       for (const [i, { table }] of spec[key].entries())
         found.push({ path: ['categories', name, key, i, 'table'], table });

@@ -167,9 +167,10 @@ export class Session {
   async #connect(doing: string): Promise<{ client: pg.PoolClient; config: pg.ClientConfig }> {
     const opening = this.#opening ?? this.#open();
     this.#opening = opening;
+    let opened: Opened | null = null;
     try {
-      const { pool, config } = await opening;
-      const client = await pool.connect();
+      opened = await opening;
+      const client = await opened.pool.connect();
       if (!this.#known.has(client)) {
         try {
           this.#known.set(client, await getToKnow(client, this.catalog));
@@ -178,13 +179,13 @@ export class Session {
           throw error;
         }
       }
-      return { client, config };
+      return { client, config: opened.config };
     } catch (error) {
       const failure = toFailure(error, this.catalog.system, doing);
       // The next attempt finds out anew how the server wants to be spoken to.
-      if (failure.kind !== 'transient' && this.#opening === opening) {
+      if (this.#opening === opening && (!opened || failure.kind !== 'transient')) {
         this.#opening = null;
-        opening.then(({ pool }) => pool.end()).catch(() => {});
+        opened?.pool.end().catch(() => {});
       }
       throw failure;
     }

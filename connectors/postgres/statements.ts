@@ -25,6 +25,7 @@ import {
   ownedExactlyBy,
   type SetColumn,
   sameOwner,
+  successorCondition,
 } from './binding.js';
 import { collides, partColumns } from './collide.js';
 import { imageOf, setColumnSql, wroteOf } from './columns.js';
@@ -149,7 +150,7 @@ function transfer(c: BoundCategory, batch: BoundBatch, parts: Parts): string {
   const linked = linkColumns(c);
   const asTheirs = (column: LiveColumn): string =>
     column.name === c.owner.name ? taker : `${alias}.${quote(column.name)}`;
-  const held = c.unique ? collides(c, asTheirs) : null;
+  const held = c.unique ? collides(c, asTheirs, `${alias}.tableoid`) : null;
   const lists = parts.from(taker);
   const gives = ['ho_key', 'ho_i', 'ho_merged', 'ho_row', ...linkNames(c)].join(', ');
   const merging = held
@@ -428,7 +429,7 @@ class Parts {
 
   /** The successor's condition where it applies to at least one taker of this batch, else null. */
   successorMust(): string | null {
-    const must = this.c.spec.successor_must;
+    const must = successorCondition(this.c);
     if (this.batch.do !== 'transfer' || must === undefined || this.batch.exempt.every(Boolean)) return null;
     const exempt = this.batch.exempt.flatMap((is, i) => (is ? [i] : []));
     if (exempt.length === 0) return must;

@@ -235,15 +235,12 @@ async function attempted(
   text: string,
   values: unknown[],
 ): Promise<{ rows: unknown[]; refused: null } | { refused: string; state: string }> {
-  await tx.query('SAVEPOINT trial');
   try {
     return { rows: await tx.query(text, values), refused: null };
   } catch (error) {
     const state = sqlState(error);
     if (state === null) throw error;
-    await tx.query('ROLLBACK TO SAVEPOINT trial');
+    await tx.recover();
     return { refused: databaseSays(error), state };
-  } finally {
-    await tx.query('RELEASE SAVEPOINT trial').catch(() => {});
   }
 }

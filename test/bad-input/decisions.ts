@@ -176,7 +176,7 @@ export const DECISIONS: [name: string, title: string, given: unknown, sentence: 
     'amend',
     'a successor left blank',
     { by: 'olivia', successor: '' },
-    'Cannot read "amend": "successor" cannot be "": say who: an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned".',
+    'Cannot read "amend": "successor" cannot be "": say who: an e-mail, a login, "id:<directory id>", "manager", "queue:<name>", "group:<name>" or "unassigned".',
   ],
   [
     'amend',

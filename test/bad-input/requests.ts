@@ -184,13 +184,13 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
   [
     'an empty successor',
     { ...ok, successor: '' },
-    'Cannot read the request: "successor" cannot be "": say who: an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned".',
+    'Cannot read the request: "successor" cannot be "": say who: an e-mail, a login, "id:<directory id>", "manager", "queue:<name>", "group:<name>" or "unassigned".',
   ],
   [
     'a successor that is null',
     { ...ok, successor: null },
     'Cannot read the request: "successor" cannot be null: a successor is an e-mail, a login, ' +
-      '"id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ' +
+      '"id:<directory id>", "manager", "queue:<name>", "group:<name>" or "unassigned", or one of {"round-robin": ' +
       '["..."]}, {"least-loaded": ["..."]}, {"first-of": ["..."]}, {"match": {"attribute": "...", "map": ' +
       '{"...": "..."}}}.',
   ],
@@ -198,7 +198,7 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
     'two successors',
     { ...ok, successor: ['bob', 'carol'] },
     'Cannot read the request: "successor" cannot be ["bob","carol"]: a successor is an e-mail, a ' +
-      'login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ' +
+      'login, "id:<directory id>", "manager", "queue:<name>", "group:<name>" or "unassigned", or one of {"round-robin": ' +
       '["..."]}, {"least-loaded": ["..."]}, {"first-of": ["..."]}, {"match": {"attribute": "...", "map": ' +
       '{"...": "..."}}}.',
   ],
@@ -206,7 +206,7 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
     'a rule that is not known',
     { ...ok, successor: { random: ['bob'] } },
     'Cannot read the request: "successor" cannot be {"random":["bob"]}: a successor is an e-mail, a ' +
-      'login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ' +
+      'login, "id:<directory id>", "manager", "queue:<name>", "group:<name>" or "unassigned", or one of {"round-robin": ' +
       '["..."]}, {"least-loaded": ["..."]}, {"first-of": ["..."]}, {"match": {"attribute": "...", "map": ' +
       '{"...": "..."}}}.',
   ],
@@ -219,7 +219,7 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
     'two rules at once',
     { ...ok, successor: { 'round-robin': ['bob'], 'least-loaded': ['bob'] } },
     'Cannot read the request: "successor" cannot be {"round-robin":["bob"],"least-loaded":["bob"]}: a ' +
-      'successor is an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", ' +
+      'successor is an e-mail, a login, "id:<directory id>", "manager", "queue:<name>", "group:<name>" or "unassigned", ' +
       'or one of {"round-robin": ["..."]}, {"least-loaded": ["..."]}, {"first-of": ["..."]}, {"match": ' +
       '{"attribute": "...", "map": {"...": "..."}}}.',
   ],
@@ -237,7 +237,7 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
     'a pool with a number in it',
     { ...ok, successor: { 'round-robin': ['bob', 7] } },
     'Cannot read the request: "successor.round-robin.1" cannot be 7: say who: an e-mail, a login, ' +
-      '"id:<directory id>", "manager", "queue:<name>" or "unassigned".',
+      '"id:<directory id>", "manager", "queue:<name>", "group:<name>" or "unassigned".',
   ],
   [
     'a match without a map',
@@ -248,7 +248,7 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
     'a match to a number',
     { ...ok, successor: { match: { attribute: 'region', map: { emea: 1 } } } },
     'Cannot read the request: "successor.match.map.emea" cannot be 1: say who: an e-mail, a login, ' +
-      '"id:<directory id>", "manager", "queue:<name>" or "unassigned".',
+      '"id:<directory id>", "manager", "queue:<name>", "group:<name>" or "unassigned".',
   ],
   [
     'a match with a slip of the pen',
@@ -269,7 +269,7 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
     'a category without a successor',
     { ...ok, successors: { 'crm/accounts': {} } },
     'Cannot read the request: "successors.crm/accounts" cannot be {}: a successor is an e-mail, a ' +
-      'login, "id:<directory id>", "manager", "queue:<name>" or "unassigned", or one of {"round-robin": ' +
+      'login, "id:<directory id>", "manager", "queue:<name>", "group:<name>" or "unassigned", or one of {"round-robin": ' +
       '["..."]}, {"least-loaded": ["..."]}, {"first-of": ["..."]}, {"match": {"attribute": "...", "map": ' +
       '{"...": "..."}}}.',
   ],
@@ -282,7 +282,7 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
     'an override to nobody',
     { ...ok, overrides: { 'crm/accounts': { '1': '' } } },
     'Cannot read the request: "overrides.crm/accounts.1" cannot be "": say who: an e-mail, a login, ' +
-      '"id:<directory id>", "manager", "queue:<name>" or "unassigned".',
+      '"id:<directory id>", "manager", "queue:<name>", "group:<name>" or "unassigned".',
   ],
   [
     '201 overrides',

@@ -356,7 +356,7 @@ describe('a changed byte is named', () => {
       id =>
         `insert into handover.receipts
            select offboarding, manifest, step, 99, part, aborted, state, sure, first, count, did, accounts, takers, mark, changed, merged,
-                  per_taker, owners, owner_of, exceptions, before_images, digest || '0',
+                  per_taker, owners, owner_of, exceptions, elsewhere, before_images, digest || '0',
                   (select min(at) from handover.receipts where ${where}${id}')
              from handover.receipts where step = 'crm/fields' and page = 1`,
       /handover\.receipts crm\/fields page 99 .*: entry \d+, which lists all receipts, does not know it/,

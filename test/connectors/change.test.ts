@@ -299,17 +299,39 @@ describe('lying triggers', () => {
 });
 
 describe('locks', () => {
-  test('a row that is held longer than lock_timeout is `locked`, nothing is changed, and a retry finishes', async () => {
+  test('a row that is held longer than lock_timeout is left to who holds it, and said by name; the rest goes through', async () => {
     await tasks(10);
     const request = await batchOf(connector, alice, 'tasks');
     const holder = await bench.session();
-    await holder.query('BEGIN; SELECT FROM tasks WHERE id = 5 FOR UPDATE');
+    await holder.query('BEGIN; SELECT FROM tasks WHERE id IN (5, 8) FOR UPDATE');
+    const effect = await changed(connector, request);
+    expect(effect).toMatchObject({ changed: 8 });
+    expect(effect.exceptions.toSorted((a, b) => a.key.localeCompare(b.key))).toEqual([
+      { key: '5', kind: 'locked', why: 'another session holds a lock on it' },
+      { key: '8', kind: 'locked', why: 'another session holds a lock on it' },
+    ]);
+    expect(await owners()).toEqual({ 1: 2, 2: 8 });
+    await holder.query('ROLLBACK');
+    expect(await changed(connector, await batchOf(connector, alice, 'tasks'))).toMatchObject({ changed: 2 });
+  });
+
+  test('what else the change needs is waited for: nothing is changed, and a retry finishes', async () => {
+    await tasks(3);
+    await bench.db.query(
+      `CREATE TABLE counters (n int); INSERT INTO counters VALUES (0);
+       CREATE FUNCTION count_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE counters SET n = n + 1; RETURN NEW; END $$;
+       CREATE TRIGGER count_up AFTER UPDATE ON tasks FOR EACH ROW EXECUTE FUNCTION count_up()`,
+    );
+    const request = await batchOf(connector, alice, 'tasks');
+    const holder = await bench.session();
+    await holder.query('BEGIN; SELECT FROM counters FOR UPDATE');
     const failure = await failureOf(connector.apply(request, witness()));
     expect(failure.kind).toBe('locked');
-    expect(failure.message).toContain('crm: while changing 10 items of tasks: another session holds a lock');
-    expect(await owners()).toEqual({ 1: 10 });
+    expect(failure.message).toContain('crm: while changing 3 items of tasks: another session holds a lock');
+    expect(await owners()).toEqual({ 1: 3 });
     await holder.query('ROLLBACK');
-    expect(await changed(connector, request)).toMatchObject({ changed: 10 });
+    expect(await changed(connector, request)).toMatchObject({ changed: 3 });
+    await bench.db.query('DROP FUNCTION count_up CASCADE; DROP TABLE counters');
   });
 
   test('a table that a migration has locked is `locked` too', async () => {

@@ -3,10 +3,11 @@
 
 import { execFileSync } from 'node:child_process';
 import { chmod, chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Connector } from '../../connectors/connector.js';
 import { waysToConnect } from '../../connectors/postgres/connection.js';
 import { createConnector } from '../../connectors/registry.js';
@@ -14,6 +15,7 @@ import { Bundle } from '../../domain/bundle.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import { type Postgres, startPostgres } from '../../runtime/embedded/postgres.js';
 import { openPool } from '../../store/database.js';
+import { openLink } from '../faults/link.js';
 import { failureOf, mustRead, PEOPLE_SQL, PEOPLE_YAML } from './fixture.js';
 
 const CATALOG = mustRead(`${PEOPLE_YAML}categories: {}\n`);
@@ -214,6 +216,27 @@ describe('a server with TLS and one without', () => {
     expect(await kindOf({ password: '' })).toBe('credential');
     expect(await kindOf({ port: '1' })).toBe('transient');
   });
+});
+
+test('a server that is away at first is found when it is back', async () => {
+  const server = new URL(inject('postgresUrl'));
+  const away = await openLink({ target: () => ({ host: server.hostname, port: Number(server.port) }) });
+  const { port } = away;
+  await away.close();
+  const url = new URL(server);
+  url.port = String(port);
+  const connector = createConnector(CATALOG, { connection: new Bundle('crm', { url: url.href }) });
+  expect((await failureOf(connector.check!())).kind).toBe('transient');
+  const back = createServer(client => {
+    const there = connect({ host: server.hostname, port: Number(server.port) });
+    client.pipe(there).pipe(client);
+    for (const one of [client, there]) one.on('error', () => {});
+  });
+  await new Promise<void>(resolve => back.listen(port, '127.0.0.1', resolve));
+  // What it says of the catalog does not matter here: it was asked.
+  expect(Array.isArray(await connector.check!())).toBe(true);
+  await connector.close();
+  back.close();
 });
 
 describe('a connection string', () => {

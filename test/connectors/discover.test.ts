@@ -322,6 +322,28 @@ describe('the draft', () => {
     INSERT INTO team_members VALUES ('a', 1), ('a', 2);
     INSERT INTO tasks SELECT n, 'Task', n % 3 + 1, 2, 'bob@example.com' FROM generate_series(1, 30) n;`;
 
+  it('says owners in lists and keys that are secrets as a catalog can', async () => {
+    const draft = await discovered(`${MANY}
+      CREATE TABLE tasks (id int PRIMARY KEY, title text, assignee_ids bigint[]);
+      INSERT INTO tasks SELECT n, 'Task', ARRAY[1, 10000 + n] FROM generate_series(1, 40) n;
+      CREATE TABLE user_sessions (token text PRIMARY KEY, user_id bigint REFERENCES users);`);
+    const reading = readCatalog(draft.text, 'draft.yaml', KINDS);
+    if (!reading.ok) throw new Error(`${reading.mistakes.join('\n')}\n${draft.text}`);
+    const connector = createConnector(reading, { connection: new Bundle('crm', { url: bench!.url }) });
+    expect(await connector.check!()).toEqual([]);
+    await connector.close();
+    const all = Object.values(reading.catalog.categories);
+    expect(all.find(({ table }) => table === 'public.tasks')).toMatchObject({
+      do: 'transfer',
+      owner: { column: 'assignee_ids', inside: 'array' },
+    });
+    expect(all.find(({ table }) => table === 'public.user_sessions')).toMatchObject({
+      do: 'revoke',
+      key: ['token'],
+      secret: ['token'],
+    });
+  });
+
   it('is a catalog that fits the database it was drafted from, with a disposition for every column', async () => {
     const draft = await discovered(APPLICATION, { leaver: 'alice' });
     const reading = readCatalog(draft.text, 'draft.yaml', KINDS);
@@ -482,7 +504,7 @@ acknowledged:
       'coverage',
       `${TASKS}; ${MANY} CREATE TABLE employees (id bigint PRIMARY KEY, user_id bigint UNIQUE REFERENCES users);
        CREATE TABLE docs (id int PRIMARY KEY, doc jsonb, page_owner text, by_mail text, holder_type text, holder_id bigint);
-       INSERT INTO docs SELECT id - 10000, CASE WHEN id % 9 = 0 THEN jsonb_build_object('owner_id', jsonb_build_object('id', id))
+       INSERT INTO docs SELECT id - 10000, CASE WHEN id % 9 = 1 THEN jsonb_build_object('owner_id', id + 0.0) WHEN id % 9 = 0 THEN jsonb_build_object('owner_id', jsonb_build_object('id', id))
            ELSE jsonb_build_object('owner_id', id, 'reviewer', jsonb_build_array(id)) END,
          CASE WHEN id % 2 = 0 THEN login ELSE email END, email, CASE WHEN id % 2 = 0 THEN 'User' ELSE 'Employee' END, id
        FROM users WHERE id > 10000`,
@@ -492,6 +514,7 @@ acknowledged:
     expect(covered.open.map(({ place }) => place)).toEqual([
       'public.employees.user_id',
       'public.tasks.reviewer_id',
+      'public.docs.doc (as ….0)',
       'public.docs.doc $.reviewer[*]',
       'public.docs.doc $.owner_id.id',
       'public.docs.page_owner (mail)',

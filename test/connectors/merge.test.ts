@@ -25,7 +25,12 @@ const SQL = `
   CREATE UNIQUE INDEX ON subscriptions (topic, user_id) WHERE deleted_at IS NULL;
   CREATE TABLE labels (id bigint PRIMARY KEY, name text NOT NULL, user_id bigint NOT NULL);
   CREATE UNIQUE INDEX ON labels (user_id, lower(name));
-  CREATE TABLE slots (id bigint PRIMARY KEY, place text, user_id bigint, UNIQUE NULLS NOT DISTINCT (place, user_id));
+  -- Since PostgreSQL 15 NULLs may be told to be one and the same.
+  CREATE TABLE slots (id bigint PRIMARY KEY, place text, user_id bigint);
+  DO $$ BEGIN
+    EXECUTE format('ALTER TABLE slots ADD UNIQUE %s (place, user_id)',
+      CASE WHEN current_setting('server_version_num')::int >= 150000 THEN 'NULLS NOT DISTINCT' ELSE '' END);
+  END $$;
   CREATE TABLE seats (id bigint PRIMARY KEY, place text, user_id bigint, UNIQUE (place, user_id) DEFERRABLE INITIALLY DEFERRED);
   CREATE TABLE shifts (id bigint PRIMARY KEY, user_id bigint NOT NULL, during int4range NOT NULL,
     EXCLUDE USING gist (user_id WITH =, during WITH &&));
@@ -115,11 +120,9 @@ describe('only what the index does not allow is merged', () => {
   test('NULLs collide where the index says so, and nowhere else', async () => {
     await bench.db.query(`INSERT INTO slots VALUES (1, NULL, 1), (2, NULL, 2), (3, 'desk', 1)`);
     await bench.db.query(`INSERT INTO seats VALUES (1, NULL, 1), (2, NULL, 2), (3, 'desk', 1)`);
-    expect((await move('slots')).effect).toMatchObject({ changed: 2, merged: 1 });
-    expect(await left('slots')).toEqual([
-      [2, 2],
-      [3, 2],
-    ]);
+    const together = (await rows(`SELECT current_setting('server_version_num')::int >= 150000`))[0]![0];
+    expect((await move('slots')).effect).toMatchObject({ changed: 2, merged: together ? 1 : 0 });
+    expect((await left('slots')).length).toBe(together ? 2 : 3);
     expect((await move('seats')).effect).toMatchObject({ changed: 2, merged: 0 });
     expect(await left('seats')).toEqual([
       [1, 2],

@@ -274,16 +274,44 @@ describe('accounts', () => {
 
   test('of one human being, as the system itself says, are all theirs', async () => {
     await bench.db.query(
-      `UPDATE users SET human = ' P-7 ' WHERE id = 1; UPDATE users SET human = 'P-7' WHERE id = 3`,
+      `UPDATE users SET human = ' P-7 ' WHERE id = 1; UPDATE users SET human = 'P-7', name = 'Alice (admin)' WHERE id = 3`,
     );
-    const both = { kind: 'found', accounts: [{ label: 'Alice (1)' }, { label: 'Carol (3)' }], others: [] };
+    const both = {
+      kind: 'found',
+      accounts: [{ label: 'Alice (1)' }, { label: 'Alice (admin) (3)' }],
+      others: [],
+    };
     expect(await connector.resolveAccounts(person('d', 'alice@example.com'), {})).toMatchObject(both);
     const number = { by: 'number', value: 'P-7' } as const;
     expect(await connector.resolveAccounts(person('d', null, { known: [number] }), {})).toMatchObject(both);
     expect(await connector.resolveAccounts(person('d', 'alice@example.com'), { user: ['1'] })).toMatchObject({
       accounts: [{ label: 'Alice (1)' }],
-      others: [{ id: '3', label: 'Carol (3)', why: 'it fits as well' }],
+      others: [{ id: '3', label: 'Alice (admin) (3)', why: 'it fits as well' }],
     });
+  });
+
+  test('that have nothing but a number in common with theirs are named, and left alone', async () => {
+    await bench.db.query(
+      `UPDATE users SET human = 'P-7' WHERE id IN (1, 3); UPDATE users SET name = 'Carol' WHERE id = 3`,
+    );
+    expect(await connector.resolveAccounts(person('d', 'alice@example.com'), {})).toMatchObject({
+      accounts: [{ label: 'Alice (1)' }],
+      others: [{ id: '3', why: 'it has their person number, and nothing else that is theirs' }],
+    });
+  });
+
+  test.each(['N/A', '0', '---'])('are not tied by what stands for no number (%j)', async nothing => {
+    await bench.db.query(
+      `UPDATE users SET name = 'Carol' WHERE id = 3; UPDATE users SET human = $1`.replace(
+        '$1',
+        `'${nothing}'`,
+      ),
+    );
+    expect(await connector.resolveAccounts(person('d', 'alice@example.com'), {})).toMatchObject({
+      accounts: [{ label: 'Alice (1)' }],
+      others: [],
+    });
+    expect((await connector.directory.findPeople({ by: 'id', value: '1' }))[0]).toMatchObject({ human: '1' });
   });
 
   test.each(['', '   ', '\u00a0', '\t'])('are never found by an empty value (%j)', async nothing => {
@@ -335,7 +363,7 @@ describe('accounts', () => {
 
   test.each([
     ['exactly as it is written, where the catalog says so', 'none', 'ZOE', 'zoe', 'upper and lower case'],
-    ['but for leading zeros, which nobody has folded', 'case', '00712', '712', 'leading zeros'],
+    ['but for leading zeros, which nobody has folded', 'case', '00712', '712', 'how a number is written'],
   ])('are compared %s: what nearly fits is a question', async (_what, fold, wanted, written, why) => {
     const strict = bench.connector(YAML.replace('column: login }', `column: login, fold: ${fold} }`));
     await bench.db.query(`INSERT INTO users (id, name, login) VALUES (4, 'Zoe', $1)`, [written]);
@@ -349,17 +377,19 @@ describe('accounts', () => {
     expect(await loose.resolveAccounts(sought, {})).toMatchObject({ accounts: [{ label: 'Zoe (4)' }] });
   });
 
-  test('in the directory are the entry itself, and nobody who looks like it', async () => {
+  test('in the directory are the entry itself; one that looks like it is named, several say nothing', async () => {
     await bench.db.query(`INSERT INTO users (id, name, email) VALUES (4, 'Twin', 'alice@example.com')`);
     const home = person('1', 'alice@example.com', { home: true });
     expect(await connector.resolveAccounts(home, {})).toMatchObject({
       kind: 'found',
       accounts: [{ label: 'Alice (1)' }],
-      others: [],
+      others: [{ id: '4', label: 'Twin (4)', why: 'its e-mail is theirs' }],
     });
     expect(await connector.resolveAccounts(person('1', null, { home: true }), {})).toMatchObject({
       accounts: [{ label: 'Alice (1)' }],
     });
+    await bench.db.query(`INSERT INTO users (id, name, email) VALUES (5, 'Third', 'alice@example.com')`);
+    expect(await connector.resolveAccounts(home, {})).toMatchObject({ others: [] });
   });
 
   test('that an operator named against every rule come with what tells whose they are', async () => {

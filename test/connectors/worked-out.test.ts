@@ -47,7 +47,7 @@ categories:
 `;
 
 const SQL = `
-  CREATE SCHEMA hr; CREATE SCHEMA shop;
+  CREATE SCHEMA hr; CREATE SCHEMA shop; CREATE SEQUENCE shop.numbers;
   CREATE TABLE hr.names (user_id bigint PRIMARY KEY, given text, family text);
   INSERT INTO hr.names VALUES (1, 'Alice', 'Anders'), (2, 'Bob', 'Brown'), (3, 'Carol', 'Clark');
   CREATE TABLE hr.logins (login text PRIMARY KEY, user_id bigint, kind text);
@@ -113,7 +113,7 @@ describe('labels and attributes from other tables', () => {
     const wrong = bench.connector(
       YAML.replace('value: (select c.region from', 'value: (select c.regio from').replace(
         'label: { value: "orders.subject',
-        `label: { value: "nextval('shop.x') || orders.subject`,
+        `label: { value: "nextval('shop.numbers') || orders.subject`,
       ),
     );
     expect((await wrong.check()).map(({ where, message }) => `${where}: ${message}`)).toEqual([

@@ -15,6 +15,8 @@ export interface Outcome {
   deleted: Record<string, number>;
   changed: Record<string, number>;
   refused: Record<string, number>;
+  /** Rows that are in the way of one item and go with another: which comes first is PostgreSQL's to say. */
+  undecided: boolean;
   /** References that are set: a row may lose two. */
   written: Record<string, number>;
   /** What the triggers do to the side table. */
@@ -71,6 +73,7 @@ export function outcomeOf(drawn: DrawnSchema): Outcome {
     deleted: counts(along),
     changed: counts(changed),
     refused: counts([...blocked].filter(stays)),
+    undecided: [...blocked].some(row => gone.has(row)),
     written: counts([...sets].flatMap(([row, columns]) => [...columns].map(() => row))),
     wiped: acts('wipe'),
     marked: acts('mark'),

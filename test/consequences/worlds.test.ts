@@ -77,16 +77,17 @@ test.each(seeds)(
     const [{ besides, unknown } = { besides: [], unknown: null }] = await strict.foresee([alice], [work]);
     const byRule = besides.filter(one => one.by === 'rule');
     const open = byRule.some(one => one.more);
-    if (!open) {
+    const isRefused = Object.keys(truth.refused).length > 0 || truth.undecided;
+    // What is refused is tried item by item, and then one item may go with another.
+    if (!open && (!isRefused || drawn.tables.every(one => one.trigger === null))) {
       expect(of(byRule, 'delete'), drawn.words).toEqual(truth.deleted);
       expect(of(byRule, 'change'), drawn.words).toEqual(truth.changed);
-      expect(of(byRule, 'refuse'), drawn.words).toEqual(truth.refused);
     }
+    if (!open) expect(of(byRule, 'refuse'), drawn.words).toEqual(truth.refused);
     const merges = besides.filter(one => one.by === 'merge').map(one => one.count);
     expect(merges, drawn.words).toEqual(
       drawn.does === 'merge' && truth.removed.length > 0 ? [truth.removed.length] : [],
     );
-    const isRefused = Object.keys(truth.refused).length > 0;
     const side = {
       wiped: of(besides, 'delete')['app.side'] ?? 0,
       marked: of(besides, 'change')['app.side'] ?? 0,

@@ -71,6 +71,9 @@ test('owners in sets, lists, documents, texts and second tables are handed over,
     WORKSHOP,
     async (planned, it) => {
       expect(planned.findings).toEqual([]);
+      // What the catalog speaks of in its own ways counts as classified.
+      const open = planned.coverage!.app!;
+      expect(open).toMatchObject({ kind: 'read', open: [] });
       const steps = planned.plan!.steps.map(({ category, baseline }) => [category, baseline.count]);
       expect(steps[0]).toEqual(['automations', 1]);
       expect(Object.fromEntries(steps)).toEqual({
@@ -247,4 +250,84 @@ test('an item that none of them may own is a finding, by name', () =>
       ]);
     },
     { request: firstOf },
+  ));
+
+const GROUPED: App = {
+  sql: `${LICENSED.sql};
+    create table public.circles (id bigint primary key, name text, archived boolean not null default false);
+    insert into public.circles values (100, 'Support', false), (101, 'Twins', false), (102, 'Twins', false), (103, 'Old', true);`,
+  categories: `${LICENSED.categories}  groups: { table: public.circles, key: id, name: name, when: not circles.archived }`,
+};
+
+test('a group takes over where the catalog names groups, without being asked what people are asked', () =>
+  inApp(
+    GROUPED,
+    async (planned, it) => {
+      expect(planned.plan!.steps[0]).toMatchObject({
+        successors: [{ label: 'group Support', value: '100' }],
+      });
+      expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+      expect(await it.rows('select distinct owner_id from orders')).toEqual([['100']]);
+    },
+    { request: { successor: 'group:Support' } },
+  ));
+
+test.each([
+  ['group:Nobody', GROUPED, 'There is no group "Nobody" in App.'],
+  ['group:Old', GROUPED, 'There is no group "Old" in App.'],
+  [
+    'group:Twins',
+    GROUPED,
+    'Several groups are called "Twins" in App, and nobody can tell which is to own this.',
+  ],
+  [
+    'group:Support',
+    LICENSED,
+    'Groups own nothing of the kind in App: the catalog names none. Name a person.',
+  ],
+])('%s is a finding where it names no one group', (successor, app, says) =>
+  inApp(
+    app,
+    async planned => {
+      expect(planned.findings.map(({ message }) => message)).toEqual([`Orders (app/orders): ${says}`]);
+    },
+    { request: { successor } },
+  ),
+);
+
+const TIED: App = {
+  sql: `
+    create table public.deals (id int primary key, owner_id bigint); insert into public.deals values (1, 1), (2, 1);
+    create table public.quotes (id int primary key, owner_id bigint); insert into public.quotes values (1, 1)`,
+  categories: `
+deals: { title: Deals, do: transfer, table: public.deals, key: [id], owner: { column: owner_id } }
+quotes: { title: Quotes, do: transfer, table: public.quotes, key: [id], owner: { column: owner_id }, successor_of: deals }
+`,
+};
+
+test('what is tied to another category goes to whoever takes that over, whatever is said for it alone', () =>
+  inApp(
+    TIED,
+    async (planned, it) => {
+      expect(planned.plan!.steps.slice(0, 2).map(({ successors }) => successors[0]!.label)).toEqual([
+        'Carol',
+        'Carol',
+      ]);
+      expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+      expect(await it.rows('select owner_id from quotes')).toEqual([['5']]);
+    },
+    { request: { successors: { 'app/deals': 'carol@corp.example', 'app/quotes': 'bob@corp.example' } } },
+  ));
+
+test('what is tied to a category that is shared out is a finding', () =>
+  inApp(
+    TIED,
+    async planned => {
+      expect(planned.findings.map(({ message }) => message)).toEqual([
+        'Quotes (app/quotes) goes to whoever takes over app/deals, which is shared out (round-robin over 2): name one person there.',
+      ]);
+    },
+    {
+      request: { successors: { 'app/deals': { 'round-robin': ['bob@corp.example', 'carol@corp.example'] } } },
+    },
   ));

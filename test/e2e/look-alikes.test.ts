@@ -152,6 +152,43 @@ async function meanwhile(happens: () => Promise<unknown>): Promise<Awaited<Retur
   return it.agree();
 }
 
+test('a number that says nothing makes nobody one person: colleagues keep everything', async () => {
+  await it.staff(`update employees set person_no = 'N/A'; insert into memos values (1, 'kim@corp.example')`);
+  expect(codes(await it.ask())).toEqual([]);
+  expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+  expect(await it.staff('select works from employees where no = :kim')).toEqual([{ works: true }]);
+  expect(await held('memos')).toEqual({ 'kim@corp.example': 1 });
+});
+
+test('an entry with the same number and nothing else in common is named, and left alone', async () => {
+  await it.staff(`update employees set person_no = 'P1' where no in (:zoe, :kim)`);
+  const planned = await it.ask();
+  expect(tree(planned).join('\n')).toMatch(
+    /left out: Kim Kern \(\d+\): it has their person number, and nothing else that is theirs/,
+  );
+  expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+  expect(await it.staff('select works from employees where no = :kim')).toEqual([{ works: true }]);
+});
+
+test('whoever has the leaver’s address in the directory may be the leaver: decides nothing, takes nothing, is named', async () => {
+  await it.staff(`update employees set mail = ' ZOE@corp.example' where no in (:zoe + 3)`);
+  const identities = { board: { user: '17' }, staff: { mail: 'zoe@corp.example' } };
+  expect(await it.ask({ user: `id:${it.zoe()}`, identities })).toMatchObject({
+    state: 'needs-correction',
+    findings: [{ code: 'approvers-missing', message: expect.stringContaining('Pam Pohl is the leaver') }],
+  });
+  // Another one signs, and Pam takes over.
+  await it.staff('update employees set signs = true where no = :kim');
+  await it.say('amend', 'ola', { successor: `id:${it.zoe() + 3}` });
+  const says = 'Pam Pohl may be the leaver by another entry';
+  await it.until(({ findings }) => findings.some(({ message }) => message.includes(says)));
+  await it.say('amend', 'ola', { successor: `id:${it.zoe() + 1}` });
+  const planned = await it.until(({ state }) => state === 'awaiting-approval');
+  expect(tree(planned).join('\n')).toMatch(
+    /left out: Pam Pohl \(\d+\): its e-mail is one that other people have too/,
+  );
+});
+
 test.each<[string, string, RegExp]>([
   [
     'a second account has come',

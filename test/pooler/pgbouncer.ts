@@ -17,6 +17,7 @@ export const noPgBouncer = PROGRAM
   : 'There is no PgBouncer here (Debian: apt-get install pgbouncer): nothing was tested behind one.';
 
 export interface PgBouncer {
+  port: number;
   /** The same database, through the pooler. */
   through(url: string): string;
   /** Every server connection is replaced by a new one, as soon as nobody is in a transaction on it. */
@@ -24,7 +25,10 @@ export interface PgBouncer {
   stop(): Promise<void>;
 }
 
-/** @param server connection string of the PostgreSQL behind it @param users name → password */
+/**
+ * @param server connection string of the PostgreSQL behind it
+ * @param users name → password: a superuser first, who looks up everybody who is not in here
+ */
 export async function startPgBouncer(
   server: string,
   users: Record<string, string>,
@@ -46,6 +50,8 @@ listen_addr = 127.0.0.1
 listen_port = ${port}
 auth_type = scram-sha-256
 auth_file = ${join(dir, 'users.txt')}
+auth_user = ${Object.keys(users)[0]}
+auth_query = SELECT usename, passwd FROM pg_catalog.pg_shadow WHERE usename = $1
 pool_mode = ${mode}
 default_pool_size = 2
 max_client_conn = 200
@@ -93,6 +99,7 @@ logfile = ${join(dir, 'log')}
     }
   }
   return {
+    port,
     through,
     exchange: () => ask('RECONNECT'),
     async stop() {

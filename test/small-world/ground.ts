@@ -158,6 +158,8 @@ export const REMAINS: {
   { system: 'desk', table: 'agents', column: 'email', holds: () => true },
   // Who wrote something wrote it.
   { system: 'crm', table: 'remarks', column: 'author_id', holds: () => true },
+  // A duty ends with the membership that it belongs to.
+  { system: 'desk', table: 'duties', column: 'agent_id', holds: () => true },
   // A session ends with the account.
   { system: 'crm', table: 'sessions', column: 'person_id', holds: () => true },
   // What is over.

@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
-import { FOLDS, type Fold, folded, isBlank, sayDifference } from '../../domain/fold.js';
+import { FOLDS, type Fold, folded, isBlank, isPlaceholder, sayDifference } from '../../domain/fold.js';
 
 test.each<[Fold, string, string]>([
   ['case', 'Ann@X.example', 'ann@x.EXAMPLE'],
   ['unicode', 'ren\u00e9e', 'rene\u0301e'],
   ['blanks', 'ann', '\u00a0ann\t'],
+  ['unicode', 'ann', 'a\u00adnn\u200b\ufeff'],
   ['zeros', '712', '000712'],
+  ['zeros', '712', '+712.0'],
   ['uuid', 'urn:uuid:{6F9619FF-8B86-D011-B42D-00C04FC964FF}', '6f9619ff8b86d011b42d00c04fc964ff'],
 ])('%s alone makes these the same, and without it they are not', (fold, one, other) => {
   expect(folded(one, [fold])).toBe(folded(other, [fold]));
@@ -26,3 +28,11 @@ test('what consists of blanks is blank', () => {
 test('a difference is said by what is needed to see past it', () => {
   expect(sayDifference('B-7', ' b-7')).toBe('upper and lower case and blanks around it');
 });
+
+test.each(['N/A', 'na', ' none ', '-', '--', '0', '000', '9999', 'xxx', '?', 'TBD', 'unknown'])(
+  '%j stands for nothing',
+  value => expect(isPlaceholder(value)).toBe(true),
+);
+test.each(['7', '99', '4711', 'a', 'nan', 'P-0', '1000', 'nora'])('%j may be somebody', value =>
+  expect(isPlaceholder(value)).toBe(false),
+);

@@ -55,7 +55,7 @@ describe('a file of overrides', () => {
     ['crm/a,1', 'file.csv:3: it has 2 fields, and the header names 3.'],
     [
       'crm/a,1,',
-      'file.csv:3: "successor" cannot be "": say who: an e-mail, a login, "id:<directory id>", "manager", "queue:<name>" or "unassigned".',
+      'file.csv:3: "successor" cannot be "": say who: an e-mail, a login, "id:<directory id>", "manager", "queue:<name>", "group:<name>" or "unassigned".',
     ],
     ['crm/a,,bob', 'file.csv:3: "key" cannot be "": give the item\'s key.'],
     [',1,bob', 'file.csv:3: "step" cannot be "": name the step, such as "crm/open_tasks".'],

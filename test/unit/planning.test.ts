@@ -29,6 +29,7 @@ const rule = (category: string, more: Partial<CategoryRule> = {}): CategoryRule 
   page: null,
   reason: null,
   actsAs: false,
+  successorOf: null,
   goesOnRoleChange: false,
   ...more,
 });

@@ -12,7 +12,7 @@ import {
 import { step } from './made-up.js';
 
 const policy = policySchema.parse({ rounds: 3, drift: { floor: 10, percent: 5 } });
-const none = { failed: 0, ineligible: 0, exceptions: [] };
+const none = { failed: 0, ineligible: 0, locked: 0, exceptions: [] };
 
 /** Something is still there after the approved pages, and nothing else is odd. */
 function standing(more: Partial<Standing> = {}): Standing {
@@ -26,6 +26,7 @@ function standing(more: Partial<Standing> = {}): Standing {
     arrived: 1,
     arrivedBefore: 0,
     refused: none,
+    patient: false,
     ...more,
   };
 }
@@ -59,11 +60,11 @@ describe('the next round', () => {
       { key: '1', kind: 'failed' as const, why: 'no' },
       { key: '9', kind: 'taken' as const, why: 'somebody else owns it now' },
     ];
-    expect(why({ refused: { failed: 1, ineligible: 0, exceptions } })).toBe(
+    expect(why({ refused: { failed: 1, ineligible: 0, locked: 0, exceptions } })).toBe(
       '1 item was refused (1: no). Mend the cause and send "retry", or "skip" them with a reason.',
     );
     const many = [1, 2, 3, 4].map(n => ({ key: String(n), kind: 'ineligible' as const, why: 'no member' }));
-    expect(why({ refused: { failed: 0, ineligible: 5, exceptions: many } })).toBe(
+    expect(why({ refused: { failed: 0, ineligible: 5, locked: 0, exceptions: many } })).toBe(
       '5 items were refused (1: no member; 2: no member; 3: no member; …). Mend the cause and send "retry", or "skip" them with a reason.',
     );
   });
@@ -72,10 +73,25 @@ describe('the next round', () => {
     const refused = {
       failed: 1,
       ineligible: 0,
+      locked: 0,
       exceptions: [{ key: '1', kind: 'failed' as const, why: 'no' }],
     };
     expect(why({ refused, retries: 1, opened: 0 })).toBe('round 100');
     expect(why({ refused, retries: 1, opened: 1 })).toMatch(/^1 item was refused/);
+  });
+
+  test('is opened again and again for items that others hold locked, for as long as that is waited for', () => {
+    const held = [{ key: '7', kind: 'locked' as const, why: 'another session holds a lock on it' }];
+    const refused = { failed: 0, ineligible: 0, locked: 1, exceptions: held };
+    expect([0, 5, 50].map(opened => why({ refused, opened, patient: true }))).toEqual([
+      'round 1',
+      'round 6',
+      'round 51',
+    ]);
+    expect(why({ refused, opened: 2, patient: false })).toBe(
+      '1 item was refused (7: another session holds a lock on it). Mend the cause and send "retry", or "skip" them with a reason.',
+    );
+    expect(why({ refused, opened: 95, patient: true })).toMatch(/^1 item was refused/);
   });
 
   test('follows new items up to the drift that the policy allows, over all rounds', () => {

@@ -218,7 +218,7 @@ function namesIn(rule: SuccessorRule): { people: string[]; queues: string[]; att
   })();
   return {
     people: takers.filter(
-      taker => taker !== 'manager' && taker !== 'unassigned' && !taker.startsWith('queue:'),
+      taker => taker !== 'manager' && taker !== 'unassigned' && !/^(queue|group):/.test(taker),
     ),
     queues: takers.filter(taker => taker.startsWith('queue:')).map(taker => taker.slice('queue:'.length)),
     attribute: typeof rule === 'object' && 'match' in rule ? rule.match.attribute : null,

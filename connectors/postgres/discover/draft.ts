@@ -224,9 +224,26 @@ function category(one: Discovered, shape: Shape, taken: Set<string>): string[] {
     `    owner: { column: ${plain(column)}${value.identity === 'user' ? '' : `, identity: ${value.identity}`}${list ? ', inside: array' : ''} }`,
     ...(label ? [`    label: ${plain(label.name)}`] : []),
     ...(secret.length > 0 ? [`    secret: [${secret.map(other => plain(other.name)).join(', ')}]`] : []),
+    ...(propose.do === 'remove' || propose.do === 'revoke' ? cascadesOf(name, shape) : []),
     ...(propose.do === 'keep' || propose.do === 'acknowledge'
       ? [`    reason: ${JSON.stringify(propose.because)}`]
       : []),
+  ];
+}
+
+/** What would go or change with a row that is deleted: for people to allow, or to hand over first. */
+function cascadesOf(name: string, shape: Shape): string[] {
+  const found = [...shape.tables.values()].flatMap(table =>
+    table.references
+      .filter(one => one.table === name && one.onDelete !== 'no action' && one.onDelete !== 'restrict')
+      .map(
+        one => `{ table: ${plain(table.name)}, does: ${one.onDelete === 'cascade' ? 'delete' : 'change'} }`,
+      ),
+  );
+  if (found.length === 0) return [];
+  return [
+    '    # Goes or changes with a row that is deleted; it is done only where it is allowed:',
+    `    # cascades: [${[...new Set(found)].join(', ')}]`,
   ];
 }
 

@@ -11,7 +11,7 @@ import type { Discovered, Layer, Match, Part, People, PeopleValue, Seen, Undecid
 import { secondHops } from './people.js';
 import { propose } from './propose.js';
 import type { Column, Shape, Table } from './shape.js';
-import { isGroup, isId, mayBeId } from './tokens.js';
+import { DECIMAL, isGroup, isId, mayBeId } from './tokens.js';
 import {
   isMeasure,
   PERSONAL,
@@ -448,7 +448,9 @@ function byText(one: Case, sight: Seen, said: Said): Verdict {
         ...(found.frame ? [`as ${found.frame}`] : []),
         ...(telling ? [`named ${'word' in said ? said.word : ''}`] : []),
       ],
-      parts: convincing.filter(match => !match.frame).map(({ value, hits }) => ({ value, hits, path: null })),
+      parts: convincing
+        .filter(({ frame }) => !frame || frame === DECIMAL)
+        .map(({ value, hits, frame }) => ({ value, hits, frame, path: null })),
     };
   }
   const prose = hits.find(match => match.value.kind === 'email');
@@ -568,10 +570,10 @@ function inDocument({ people, shape, column, table, ...one }: Case, sight: Seen,
       evidence: [
         `${found.people} people in ${found.rows} sampled places${where.length > 0 ? `, at ${where.join(', ')}` : ''}`,
       ],
-      parts: convincing.flatMap(({ value, hits, paths, telling: alone }) =>
+      parts: convincing.flatMap(({ value, hits, frame, paths, telling: alone }) =>
         paths
           .filter(path => path !== '...' && (alone || isPersonPath(path)))
-          .map(path => ({ value, hits, path })),
+          .map(path => ({ value, hits, frame, path })),
       ),
     };
   }

@@ -7,6 +7,7 @@ import type { Classified, Use } from '../classified.js';
 import { stepsOf } from '../paths.js';
 import { keyOf } from './keys.js';
 import type { Discovered } from './model.js';
+import { DECIMAL } from './tokens.js';
 
 export interface Left {
   place: string;
@@ -19,11 +20,23 @@ export function leftOf(one: Discovered, { owners, acknowledged }: Classified): L
   const uses = owners.get(place);
   if (!uses || acknowledged.has(place)) return [];
   return [
+    ...withDecimals(one, place),
     ...otherPaths(one, uses, place),
     ...otherValues(one, uses, place),
     ...otherClasses(one, uses, place),
   ];
 }
+
+/** 1001.0 is equal to no id, whatever it means. */
+const withDecimals = ({ parts }: Discovered, place: string): Left[] =>
+  parts.some(({ frame }) => frame === DECIMAL)
+    ? [
+        {
+          place: `${place} (as ${DECIMAL})`,
+          evidence: 'some ids of people stand there with decimals, which no category matches',
+        },
+      ]
+    : [];
 
 function otherPaths({ parts }: Discovered, uses: readonly Use[], place: string): Left[] {
   const paths = uses.flatMap(({ path }) => (path === null ? [] : [stepsIn(path)]));
@@ -48,7 +61,7 @@ function otherValues({ parts }: Discovered, uses: readonly Use[], place: string)
   if (uses.some(({ identity, path }) => identity === null || path !== null)) return [];
   const isUsed = ({ value }: { value: Discovered['identity'] }) =>
     uses.some(({ identity }) => identity === keyOf(value.table, value.column));
-  const alone = parts.filter(part => part.path === null);
+  const alone = parts.filter(part => part.path === null && !part.frame);
   const taken = new Set(alone.filter(isUsed).flatMap(({ hits }) => [...hits]));
   return alone
     .filter(part => !isUsed(part) && [...part.hits].some(hit => !taken.has(hit)))

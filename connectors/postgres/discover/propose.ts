@@ -19,6 +19,8 @@ const AUTHORSHIP =
 const PERSONAL_THINGS =
   /^(setting|preference|pref|bookmark|favorite|favourite|star|vote|like|reaction|notification|draft|read|unread|filter|recent)$/;
 
+const FOLLOWERS = /^(watcher|follower|subscriber|viewer|reader|cc|participant|attendee|guest)$/;
+
 export function propose(
   table: Table,
   column: string,
@@ -34,6 +36,10 @@ export function propose(
     because,
   });
   const scalar = table.columns.find(one => one.name === column);
+  if (scalar?.array && identity.kind === 'key' && !words.some(word => HISTORY.test(word)))
+    return stem.some(word => FOLLOWERS.test(singular(word)))
+      ? say('clear', 'a list of people who only look on')
+      : say('transfer', "a list of people, in which somebody must take the leaver's place");
   if (scalar && (scalar.array || scalar.family === 'json'))
     return say('acknowledge', 'it stands inside a list or a document, where people must look themselves');
   if (identity.person !== null && identity.pointsAt && identity.kind === 'key' && last === 'role')
