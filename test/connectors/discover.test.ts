@@ -215,10 +215,11 @@ categories: {}
     const draft = await discovered(`${MANY}
       CREATE TABLE a AS SELECT jsonb_build_object('assignee', jsonb_build_object('id', id)) AS inner_id,
         jsonb_build_object('team', jsonb_build_array(jsonb_build_object('id', id))) AS list, jsonb_build_object('assigned_to', id) AS assigned,
-        jsonb_build_object('owner_id', id, 'body', repeat('lorem ipsum ', 4000)) AS long, jsonb_build_object('owner', 'user:' || id) AS framed,
+        jsonb_build_object('owner_id', id, 'all', (SELECT jsonb_agg(n) FROM generate_series(1, 200) n), 'body', repeat('lorem "ipsum" ', 4000)) AS long, jsonb_build_object('owner', 'user:' || id) AS framed,
         E'---\nowner_id: ' || id || E'\nkind: report\n' AS yaml,
         (SELECT string_agg('x' || n || '@else.example', ', ') FROM generate_series(1, 30) n) || ', ' || email AS many,
         jsonb_build_object('project', jsonb_build_object('id', id), 'size', id) AS other ${FORTY};`);
+    expect(at(draft, 'a.long')!.evidence.join()).toContain('at owner_id');
     expect(found(draft)).toEqual([
       ...['inner_id', 'list', 'assigned', 'long', 'framed', 'yaml', 'many'].map(name => `a.${name}`),
       'users.manager_id',
