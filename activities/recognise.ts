@@ -25,12 +25,14 @@ export class Recogniser {
    * @param before what they were by earlier plans
    * @param entries further entries of the same human being. Both are asked for a leaver alone: a successor is
    *   the entry that was named
+   * @param leaves are they the leaver?
    */
   constructor(
     private readonly deps: Deps,
     private readonly person: Person,
     private readonly before: readonly SystemAccounts[] = [],
     entries: readonly Person[] = [],
+    private readonly leaves = false,
   ) {
     this.#values = valuesOf(deps, person, entries);
     // Whoever asks gets the failure; until somebody does, it is none.
@@ -45,6 +47,7 @@ export class Recogniser {
       home: system === this.deps.systems.directory,
       ...(await this.#values),
       remembered: identitiesOf(earlier),
+      leaves: this.leaves,
     };
     const found = await connector.resolveAccounts(sought, pinned, whenAbandoned());
     if (found.kind !== 'found') return found;
@@ -106,7 +109,7 @@ export async function recogniserOf(
     other => other.id !== leaver.id && other.human === leaver.human && looksLike(other, leaver),
   );
   const planned = await deps.store.plans.accountsOf(leaver);
-  return new Recogniser(deps, leaver, [...planned, ...before], entries);
+  return new Recogniser(deps, leaver, [...planned, ...before], entries, true);
 }
 
 /** The leaver of a plan as the directory knows them now; a sentence where it no longer does. */

@@ -109,6 +109,11 @@ export interface Sought {
   shared: readonly Known[];
   /** What they were in that system before: plans and the ledger remember what has vanished since. */
   remembered: Identities;
+  /**
+   * Are things theirs that bear one of `known`, although no account there has that value? True of whoever
+   * leaves; a successor is written as their account is.
+   */
+  leaves?: boolean;
 }
 
 /**

@@ -8,12 +8,12 @@ import type { Account, Identities, Known, Sought } from '../../domain/model.js';
 import { own } from '../../domain/own.js';
 import { looksLike } from '../../domain/people.js';
 import type { AccountResolution, Guard } from '../connector.js';
-import { andWhen, type Binder, type BoundIdentity, type BoundPeople } from './binding.js';
+import { andWhen, type Binder, type BoundIdentity, type BoundPeople, ownedByAny } from './binding.js';
 import { Placeholders, quote, quoteTable } from './names.js';
 import { looselyOwned, nearOwners } from './near.js';
 import { humanOf, knownSql, matching, NEARLY } from './people.js';
 import type { Transaction } from './session.js';
-import type { Target } from './target.js';
+import type { BoundCatalog, Target } from './target.js';
 
 interface Candidate {
   [column: string]: unknown;
@@ -65,8 +65,11 @@ export function resolveAccounts(
       // Things can outlive the account that they name.
       const none = pinned.user?.length === 0;
       const gone = none ? [] : former.flatMap(({ id, row }) => (row ? [] : [id]));
-      if (chosen.length === 0 && gone.length === 0)
+      if (chosen.length === 0 && gone.length === 0) {
+        const bears = none ? null : await thingsOf(tx, binding, people, identities, sought);
+        if (bears) return { kind: 'found', accounts: [bears], others, strangers: [] };
         return { kind: 'absent', expected: target.catalog.absence === 'expected', others };
+      }
       const values = await valuesOfAccounts(tx, people, identities, { chosen, sure, gone }, pinned, sought);
       if ('kind' in values) return values;
       const accounts: Account[] = chosen.map(({ id, label, active, blocked }) => ({
@@ -159,7 +162,11 @@ class PeopleSearch {
   ): Promise<{ sure: Candidate[]; near: (Candidate & { why: string })[]; named: Candidate[] }> {
     const keys = [...new Set([...(pinned.user ?? []), ...(remembered.user ?? []), ...(home ? [id] : [])])];
     const loosely = (by: keyof typeof NEARLY, value: string, bind: Placeholders) =>
-      matching(this.people, by, value, bind, () => this.binder.folding(NEARLY[by]));
+      matching(this.people, by, value, bind, {
+        fold: this.binder.folding(NEARLY[by]),
+        // "Alice <alice@example.com>" holds an address; no index finds it.
+        within: by === 'email' && this.people.table.rows < MOST_READ,
+      });
     const all: { by: keyof typeof NEARLY; value: string }[] = [{ by: 'id', value: id }, ...known, ...shared];
     const ways = (bind: Placeholders) => ({
       sure: home
@@ -179,9 +186,12 @@ class PeopleSearch {
       sure: [...sure, ...theirs].sort(byId),
       near: [
         ...fewOf(
-          found.filter(one => one.near && !one.sure),
+          found.flatMap(one => {
+            const why = one.near && !one.sure ? this.#whyNearly(one, id, known, shared) : null;
+            return why === null ? [] : [{ ...one, why }];
+          }),
           home,
-        ).map(one => ({ ...one, why: whyNearly(one, id, known, shared) })),
+        ),
         ...without(same, theirs).map(one => ({ ...one, why: ONLY_A_NUMBER })),
       ],
       named: found.filter(one => keys.includes(one.id)),
@@ -201,6 +211,36 @@ class PeopleSearch {
       sure: [`btrim(${column}) = ANY (${bind.add(humans, 'text[]')})`],
     }));
     return without(same, sure);
+  }
+
+  /** Null where it only looked like it to the database: the address stands within a longer one. */
+  #whyNearly(
+    { known: has }: Candidate,
+    id: string,
+    known: readonly Known[],
+    shared: readonly Known[],
+  ): string | null {
+    const looselyOf = ({ by, value }: Known): string => folded(value, NEARLY[by]);
+    const fits = (one: Known): Known | undefined =>
+      has.find(other => other.by === one.by && looselyOf(other) === looselyOf(one));
+    for (const one of known) {
+      const other = fits(one);
+      if (!other) continue;
+      return other.value === one.value
+        ? `its ${SAYS[one.by]} is theirs`
+        : `its ${SAYS[one.by]} is theirs but for ${sayDifference(one.value, other.value)}`;
+    }
+    const common = shared.find(fits);
+    if (common) return `its ${SAYS[common.by]} is one that other people have too`;
+    const mails = [...known, ...shared].filter(({ by, value }) => by === 'email' && !isBlank(value));
+    const within = mails.find(one =>
+      has.some(other => other.by === 'email' && standsIn(looselyOf(other), looselyOf(one))),
+    );
+    if (within) return `its e-mail is theirs and something beside it`;
+    // Nothing else than a rule by the directory's id can have found it.
+    return this.people.match.some(({ by }) => by === 'id')
+      ? `it names "${id}" of the directory, written in another way`
+      : null;
   }
 
   #isOneOf(keys: readonly string[], bind: Placeholders): string {
@@ -251,6 +291,18 @@ function formerOf(
   return ids.map(id => ({ id, row: named.find(one => one.id === id) }));
 }
 
+/** An address within a text, and not the end or the beginning of another one. */
+function standsIn(text: string, address: string): boolean {
+  const at = text.indexOf(address);
+  if (at < 0) return false;
+  const before = text[at - 1] ?? '';
+  const after = text.slice(at + address.length);
+  return !/[\p{L}\p{N}._%+-]/u.test(before) && !/^[.]?[\p{L}\p{N}-]/u.test(after);
+}
+
+/** So many rows are read for a look; more want an index. */
+const MOST_READ = 200_000;
+
 /**
  * In the directory the person is their entry. One more with the same address may be theirs as well; where
  * several have it, it is nobody's.
@@ -268,29 +320,6 @@ const MOST_CANDIDATES = 20;
 const byId = (a: Candidate, b: Candidate): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 
 const SAYS = { email: 'e-mail', login: 'login', number: 'person number', id: 'directory id' };
-
-function whyNearly(
-  { known: has }: Candidate,
-  id: string,
-  known: readonly Known[],
-  shared: readonly Known[],
-): string {
-  const fits = (one: Known): Known | undefined =>
-    has.find(
-      other =>
-        other.by === one.by && folded(other.value, NEARLY[one.by]) === folded(one.value, NEARLY[one.by]),
-    );
-  for (const one of known) {
-    const other = fits(one);
-    if (!other) continue;
-    return other.value === one.value
-      ? `its ${SAYS[one.by]} is theirs`
-      : `its ${SAYS[one.by]} is theirs but for ${sayDifference(one.value, other.value)}`;
-  }
-  const common = shared.find(fits);
-  if (common) return `its ${SAYS[common.by]} is one that other people have too`;
-  return `it names "${id}" of the directory, written in another way`;
-}
 
 function refuseUnknown(target: Target, pinned: Identities, identities: BoundIdentity[]): void {
   const known = ['user', ...identities.map(i => i.name)];
@@ -322,7 +351,7 @@ async function valuesOfAccounts(
   identities: readonly BoundIdentity[],
   { chosen, sure, gone }: Record<'chosen' | 'sure', readonly Candidate[]> & { gone: readonly string[] },
   pinned: Identities,
-  { remembered }: Sought,
+  sought: Sought,
 ): Promise<Values> {
   const users = [...chosen.map(({ id }) => id), ...gone];
   // An account that is left out is nobody else's: whose it is was never in doubt.
@@ -345,7 +374,7 @@ async function valuesOfAccounts(
       continue;
     }
     const loose: string[] = [];
-    const before = own(remembered, name) ?? [];
+    const before = [...(own(sought.remembered, name) ?? []), ...furtherOf(sought, identity, values)];
     for (const value of new Set([...(said ?? []), ...before])) {
       if (values.includes(value) || isBlank(value)) continue;
       const holders = await holdersOf(tx, people, identity, value, theirs);
@@ -375,6 +404,53 @@ async function valuesOfAccounts(
     }
   }
   return { held, named, others };
+}
+
+/** What the directory knows them by and no account of theirs has: things may bear it all the same. */
+function furtherOf(
+  { known, leaves }: Sought,
+  { kind, folds }: BoundIdentity,
+  values: readonly string[],
+): string[] {
+  const theirs = new Set(values.map(value => folded(value, folds)));
+  return leaves
+    ? known.flatMap(({ by, value }) =>
+        by === kind && !theirs.has(folded(value, folds)) ? [value.trim()] : [],
+      )
+    : [];
+}
+
+/** Somebody without an account here may own things all the same, by an address or a login that nobody else has. */
+async function thingsOf(
+  tx: Transaction,
+  binding: BoundCatalog,
+  people: BoundPeople,
+  identities: readonly BoundIdentity[],
+  sought: Sought,
+): Promise<Account | null> {
+  const held: Record<string, string[]> = {};
+  for (const identity of identities) {
+    const { name } = identity;
+    const values: string[] = [];
+    for (const value of furtherOf(sought, identity, []))
+      if ((await holdersOf(tx, people, identity, value, [])).length === 0) values.push(value);
+    if (values.length === 0) continue;
+    // What a plan has named stays in view, also when all of it has been handed over.
+    if (values.some(value => own(sought.remembered, name)?.includes(value))) held[name] = values;
+    for (const category of Object.keys(binding.binder.catalog.categories)) {
+      const c = binding.fitting(category);
+      if (c?.spec.owner.identity !== name || held[name]) continue;
+      const bind = new Placeholders();
+      const rows = await tx.query(
+        `SELECT FROM ${c.from} WHERE ${ownedByAny(c, values, bind)}${andWhen(c.spec.when)} LIMIT 1`,
+        bind.values,
+      );
+      if (rows.length > 0) held[name] = values;
+    }
+  }
+  return Object.keys(held).length > 0
+    ? { identities: held, active: false, blocked: false, gone: true }
+    : null;
 }
 
 /** What the system ties to these accounts; an empty value is none. */

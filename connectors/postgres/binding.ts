@@ -111,7 +111,10 @@ export interface BoundPeople {
 }
 
 export type BoundIdentity = {
+  folds: readonly Fold[];
   fold: (text: string) => string;
+  /** Which of the directory's values of a person it holds; null where the catalog does not tell. */
+  kind: 'email' | 'login' | 'number' | null;
 } /** A value of the person's own row, as SQL over it. */ & (
   | { name: string; value: string }
   | {
@@ -318,18 +321,19 @@ export class Binder {
     const people = this.schema.tables.get(this.catalog.people.table) ?? null;
     return Object.entries(this.catalog.identities).flatMap(([name, spec]): BoundIdentity[] => {
       const at = (key: string): KeyPath => ['identities', name, key];
-      const fold = this.folding(foldsOf(this.catalog, name));
-      if ('value' in spec) return [{ name, value: `(${spec.value})`, fold }];
+      const folds = foldsOf(this.catalog, name);
+      const common = { name, folds, fold: this.folding(folds), kind: kindOf(this.catalog, name, spec) };
+      if ('value' in spec) return [{ ...common, value: `(${spec.value})` }];
       if ('column' in spec) {
         const column = this.column(people, spec.column, at('column'));
         const value = `${aliasOf(this.catalog.people.table)}.${quote(spec.column)}`;
-        return column ? [{ name, value, fold }] : [];
+        return column ? [{ ...common, value }] : [];
       }
       const table = this.table(spec.table, at('table'));
       const key = this.column(table, spec.key, at('key'));
       const person = this.column(table, spec.person, at('person'));
       return key && person
-        ? [{ name, table: spec.table, alias: aliasOf(spec.table), key, person, when: spec.when, fold }]
+        ? [{ ...common, table: spec.table, alias: aliasOf(spec.table), key, person, when: spec.when }]
         : [];
     });
   }
@@ -380,19 +384,28 @@ export class Binder {
 export function foldsOf(catalog: Catalog, identity: string): readonly Fold[] {
   const spec = own(catalog.identities, identity);
   if (!spec) return [];
-  return spec.fold ?? (isEmail(catalog, identity, spec) ? AS_PEOPLE_WRITE : []);
+  return spec.fold ?? (kindOf(catalog, identity, spec) === 'email' ? AS_PEOPLE_WRITE : []);
 }
 
-function isEmail({ people }: Catalog, name: string, spec: Catalog['identities'][string]): boolean {
+/** What an identity's column is by the rules that recognise people, or by its name. */
+function kindOf(
+  { people }: Catalog,
+  name: string,
+  spec: Catalog['identities'][string],
+): 'email' | 'login' | 'number' | null {
   const table = 'table' in spec ? spec.table : people.table;
   const column = 'table' in spec ? spec.key : 'column' in spec ? spec.column : null;
-  const { email } = people;
+  const { email, human } = people;
   const said = typeof email === 'string' ? { table: people.table, column: email } : email;
-  const addresses = [
-    ...(said ? [said] : []),
-    ...people.match.filter(({ by }) => by === 'email').map(m => ({ table: m.table ?? people.table, ...m })),
+  const known = [
+    ...(said ? [{ by: 'email' as const, ...said }] : []),
+    ...(typeof human === 'string' ? [{ by: 'number' as const, table: people.table, column: human }] : []),
+    ...people.match.flatMap(({ by, ...m }) =>
+      by === 'id' ? [] : [{ by, ...m, table: m.table ?? people.table }],
+    ),
   ];
-  return /e_?mail/.test(name) || addresses.some(one => one.table === table && one.column === column);
+  const found = known.find(one => one.table === table && one.column === column);
+  return found?.by ?? (/e_?mail/.test(name) ? 'email' : null);
 }
 
 /** By the indexes of the table, or where there is none by the application alone. */

@@ -77,13 +77,14 @@ export function holders(
  * Condition for people who match by e-mail, login, person number or the directory's id, over all rules of the
  * catalog that say so; null when none does. A value is only ever compared with columns of its own kind: an
  * e-mail is never looked up as a login. Nobody is called nothing: an empty value matches nobody.
+ * @param loosely compares otherwise than the rules do: by another fold, or the value somewhere within
  */
 export function matching(
   people: BoundPeople,
   by: Rule['by'],
   value: string,
   bind: Placeholders,
-  as?: (rule: Rule) => (text: string) => string,
+  loosely?: { fold: (text: string) => string; within: boolean },
 ): string | null {
   const rules = people.match.filter(m => m.by === by);
   const human = by === 'number' ? people.human : null;
@@ -91,8 +92,9 @@ export function matching(
   const wanted = bind.add(value.trim(), 'text');
   const key = `${people.alias}.${quote(people.key.name)}`;
   const conditions = rules.map(m => {
-    const fold = as?.(m) ?? m.fold;
-    const compares = `${fold(`${m.alias}.${quote(m.column.name)}::text`)} = ${fold(wanted)}`;
+    const fold = loosely?.fold ?? m.fold;
+    const there = fold(`${m.alias}.${quote(m.column.name)}::text`);
+    const compares = loosely?.within ? `strpos(${there}, ${fold(wanted)}) > 0` : `${there} = ${fold(wanted)}`;
     if (m.table === null || m.person === null) return `(${compares}${andWhen(m.when)})`;
     return `${key} ${people.key.equals} ANY (SELECT ${m.alias}.${quote(m.person.name)}::${people.key.type} FROM ${quoteTable(m.table)} AS ${m.alias} WHERE ${compares}${andWhen(m.when)})`;
   });

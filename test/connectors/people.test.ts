@@ -48,7 +48,8 @@ beforeEach(async () => {
     DROP TRIGGER IF EXISTS stubborn ON users;
     TRUNCATE employees, sessions, addresses;
     DELETE FROM users WHERE id > 3;
-    UPDATE users SET status = 1, admin = id < 3, badge = NULL, human = NULL, service = false`);
+    UPDATE users SET status = 1, admin = id < 3, badge = NULL, human = NULL, service = false;
+    UPDATE users SET email = 'Alice@example.com', login = 'alice' WHERE id = 1`);
 });
 
 const person = (id: string, email: string | null, more: Partial<Sought> = {}): Sought => ({
@@ -289,6 +290,29 @@ describe('accounts', () => {
       others: [{ id: '3', label: 'Alice (admin) (3)', why: 'it fits as well' }],
     });
   });
+
+  test.each(['Alice <ALICE@example.com>', 'mailto:alice@example.com', 'x@y.example; alice@example.com'])(
+    'whose e-mail is more than an address (%s) are a question',
+    async mail => {
+      await bench.db.query('UPDATE users SET email = $1, login = NULL WHERE id = 1', [mail]);
+      expect(await connector.resolveAccounts(person('d', 'alice@example.com'), {})).toMatchObject({
+        kind: 'ambiguous',
+        candidates: [{ id: '1' }],
+        why: expect.stringContaining('its e-mail is theirs and something beside it'),
+      });
+    },
+  );
+
+  test.each(['malice@example.com', 'alice@example.com.evil', 'alice@example.community'])(
+    'whose e-mail only holds the same letters (%s) are nobody',
+    async mail => {
+      await bench.db.query('UPDATE users SET email = $1, login = NULL WHERE id = 1', [mail]);
+      expect(await connector.resolveAccounts(person('d', 'alice@example.com'), {})).toMatchObject({
+        kind: 'absent',
+        others: [],
+      });
+    },
+  );
 
   test('that have nothing but a number in common with theirs are named, and left alone', async () => {
     await bench.db.query(

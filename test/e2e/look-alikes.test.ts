@@ -152,6 +152,34 @@ async function meanwhile(happens: () => Promise<unknown>): Promise<Awaited<Retur
   return it.agree();
 }
 
+test('things that bear what the directory knows somebody by are theirs, whatever their account says', async () => {
+  await it.board(`update members set mail = 'zoe.maiden@corp.example', nick = 'zoe' where id = 17;
+    insert into pins values (1, 'zoe.maiden@corp.example'), (2, 'zoe@corp.example'), (3, 'kim@corp.example')`);
+  const planned = await it.ask();
+  expect(tree(planned).join('\n')).toContain('mail zoe.maiden@corp.example and zoe@corp.example');
+  expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+  expect(await held('pins')).toEqual({ 'ben@corp.example': 2, 'kim@corp.example': 1 });
+});
+
+test('somebody without an account may own things by their address', async () => {
+  await it.board(
+    `delete from members where id = 17; delete from cards; insert into pins values (1, 'zoe@corp.example')`,
+  );
+  expect(codes(await it.ask())).toEqual([]);
+  expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+  expect(await held('pins')).toEqual({ 'ben@corp.example': 1 });
+});
+
+test('what comes to somebody who had no account and nothing keeps the leaver active, by name', async () => {
+  await it.board('delete from members where id = 17; delete from cards');
+  const planned = await it.ask();
+  await it.board(`insert into pins values (1, 'zoe@corp.example')`);
+  await it.say('approve', 'pam', { plan: planned.plan!.digest });
+  const again = await it.until(({ state, revision }) => state === 'awaiting-approval' && revision > 1);
+  expect(tree(again).join('\n')).toContain('mail zoe@corp.example');
+  expect(await it.staff('select works from employees where no = :zoe')).toEqual([{ works: true }]);
+});
+
 test('a number that says nothing makes nobody one person: colleagues keep everything', async () => {
   await it.staff(`update employees set person_no = 'N/A'; insert into memos values (1, 'kim@corp.example')`);
   expect(codes(await it.ask())).toEqual([]);
