@@ -3,13 +3,25 @@
  * identities and its switches name, and what it acknowledges. Every other column that can hold a person is one
  * that nobody has classified.
  */
+import { own } from '../../domain/own.js';
 import type { Catalog } from './catalog.js';
 import { keyOf } from './discover/keys.js';
 import { switchesOf } from './rules.js';
 
+/** How a category takes owners from a column. */
+export interface Use {
+  /** The column of the identity that stands there; null where it is worked out. */
+  identity: string | null;
+  /** Where in the column's documents. */
+  path: string | null;
+  when: string | null;
+}
+
 export interface Classified {
   /** `schema.table.column` of everything the catalog uses. */
   used: ReadonlySet<string>;
+  /** Of these, what categories take owners from. */
+  owners: ReadonlyMap<string, readonly Use[]>;
   /** The same of what it leaves as it is, with the reason. */
   acknowledged: ReadonlyMap<string, string>;
 }
@@ -20,6 +32,7 @@ export function classifiedIn(catalog: Catalog): Classified {
     for (const column of columns) if (column !== undefined) used.add(keyOf(table, column));
   };
   const { people } = catalog;
+  const owners = new Map<string, Use[]>();
   add(people.table, people.key, people.name, people.manager, people.team, people.human);
   if (typeof people.email === 'object') add(people.email.table, people.email.column, people.email.person);
   else add(people.table, people.email);
@@ -29,6 +42,16 @@ export function classifiedIn(catalog: Catalog): Classified {
     else if ('table' in spec) add(spec.table, spec.key, spec.person);
   }
   for (const spec of Object.values(catalog.categories)) {
+    const { column, identity, inside } = spec.owner;
+    const at = keyOf(spec.table, column);
+    owners.set(at, [
+      ...(owners.get(at) ?? []),
+      {
+        identity: columnOf(catalog, identity),
+        path: typeof inside === 'object' && 'json' in inside ? inside.json : null,
+        when: spec.when ?? null,
+      },
+    ]);
     const shown = Object.values(spec.attributes).filter(field => typeof field === 'string');
     add(spec.table, spec.owner.column, ...shown, ...(spec.unique ?? []));
     for (const mirror of spec.mirrors)
@@ -45,6 +68,14 @@ export function classifiedIn(catalog: Catalog): Classified {
   }
   return {
     used,
+    owners,
     acknowledged: new Map(catalog.acknowledged.map(one => [keyOf(one.table, one.column), one.reason])),
   };
+}
+
+function columnOf({ people, identities }: Catalog, identity: string): string | null {
+  const spec = own(identities, identity);
+  if (!spec) return keyOf(people.table, people.key);
+  if ('value' in spec) return null;
+  return 'column' in spec ? keyOf(people.table, spec.column) : keyOf(spec.table, spec.key);
 }

@@ -8,6 +8,7 @@ import { type Classified, classifiedIn } from './classified.js';
 import { discover } from './discover/discover.js';
 import { classifyingLine, plain } from './discover/draft.js';
 import { keyOf } from './discover/keys.js';
+import { leftOf } from './discover/left.js';
 import type { Discovery } from './discover/model.js';
 import { readStamp } from './discover/shape.js';
 import type { Target } from './target.js';
@@ -51,7 +52,11 @@ export class DatabaseCoverage {
   #covered({ columns, undecided, unread }: Discovery, readAt: number): Covered {
     const { used, acknowledged } = this.#classified;
     const places = columns.map(one => ({ one, place: keyOf(one.table, one.column) }));
-    const open = places.filter(({ place }) => !used.has(place) && !acknowledged.has(place));
+    const unused = places.filter(({ place }) => !used.has(place) && !acknowledged.has(place));
+    const open = [
+      ...unused.map(({ one, place }) => ({ one, place, evidence: one.evidence.join('; ') })),
+      ...columns.flatMap(one => leftOf(one, this.#classified).map(left => ({ one, ...left }))),
+    ];
     const hidden = unread.filter(({ table }) => !acknowledged.has(keyOf(table, '*')));
     const doubts = undecided.filter(
       ({ table, column }) => !used.has(keyOf(table, column)) && !acknowledged.has(keyOf(table, column)),
@@ -61,9 +66,9 @@ export class DatabaseCoverage {
       at: new Date(readAt).toISOString(),
       places: places.length,
       acknowledged: places.filter(({ place }) => !used.has(place) && acknowledged.has(place)).length,
-      open: open.slice(0, NAMED).map(({ one, place }) => ({
+      open: open.slice(0, NAMED).map(({ one, place, evidence }) => ({
         place,
-        evidence: one.evidence.join('; '),
+        evidence,
         line: classifyingLine(one),
       })),
       more: Math.max(0, open.length - NAMED),

@@ -215,10 +215,11 @@ categories: {}
     const draft = await discovered(`${MANY}
       CREATE TABLE a AS SELECT jsonb_build_object('assignee', jsonb_build_object('id', id)) AS inner_id,
         jsonb_build_object('team', jsonb_build_array(jsonb_build_object('id', id))) AS list, jsonb_build_object('assigned_to', id) AS assigned,
-        jsonb_build_object('owner_id', id, 'body', repeat('lorem ipsum ', 4000)) AS long, jsonb_build_object('owner', 'user:' || id) AS framed,
+        jsonb_build_object('owner_id', id, 'all', (SELECT jsonb_agg(n) FROM generate_series(1, 200) n), 'body', repeat('lorem "ipsum" ', 4000)) AS long, jsonb_build_object('owner', 'user:' || id) AS framed,
         E'---\nowner_id: ' || id || E'\nkind: report\n' AS yaml,
         (SELECT string_agg('x' || n || '@else.example', ', ') FROM generate_series(1, 30) n) || ', ' || email AS many,
         jsonb_build_object('project', jsonb_build_object('id', id), 'size', id) AS other ${FORTY};`);
+    expect(at(draft, 'a.long')!.evidence.join()).toContain('at owner_id');
     expect(found(draft)).toEqual([
       ...['inner_id', 'list', 'assigned', 'long', 'framed', 'yaml', 'many'].map(name => `a.${name}`),
       'users.manager_id',
@@ -485,6 +486,44 @@ acknowledged:
     } finally {
       await bench.db.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
     }
+  });
+
+  it("names what of a column is somebody's beside what a category takes from it", async () => {
+    const more = `
+  docs: { title: Docs, do: transfer, table: public.docs, key: [id], owner: { column: doc, inside: { json: "$.owner_id" } } }
+  pages: { title: Pages, do: transfer, table: public.docs, key: [id], owner: { column: page_owner, identity: login } }
+  rights: { title: Rights, do: transfer, table: public.docs, key: [id], owner: { column: holder_id }, when: "docs.holder_type = 'User'" }
+  same: { title: Same, do: transfer, table: public.docs, key: [id], owner: { column: by_mail, identity: mail } }
+`;
+    const whole = yaml
+      .replace(
+        'categories:',
+        'identities: { login: { column: login }, mail: { column: email } }\ncategories:',
+      )
+      .replace('acknowledged:', `${more.slice(1)}acknowledged:`);
+    bench = await createBench(
+      'coverage',
+      `${TASKS}; ${MANY} CREATE TABLE employees (id bigint PRIMARY KEY, user_id bigint UNIQUE REFERENCES users);
+       CREATE TABLE docs (id int PRIMARY KEY, doc jsonb, page_owner text, by_mail text, holder_type text, holder_id bigint);
+       INSERT INTO docs SELECT id - 10000, CASE WHEN id % 9 = 1 THEN jsonb_build_object('owner_id', id + 0.0) WHEN id % 9 = 0 THEN jsonb_build_object('owner_id', jsonb_build_object('id', id))
+           ELSE jsonb_build_object('owner_id', id, 'reviewer', jsonb_build_array(id)) END,
+         CASE WHEN id % 2 = 0 THEN login ELSE email END, email, CASE WHEN id % 2 = 0 THEN 'User' ELSE 'Employee' END, id
+       FROM users WHERE id > 10000`,
+    );
+    const covered = await bench.connector(whole).coverage();
+    if (covered.kind !== 'read') throw new Error(covered.kind);
+    expect(covered.open.map(({ place }) => place)).toEqual([
+      'public.employees.user_id',
+      'public.tasks.reviewer_id',
+      'public.docs.doc (as ….0)',
+      'public.docs.doc $.reviewer[*]',
+      'public.docs.doc $.owner_id.id',
+      'public.docs.page_owner (mail)',
+      'public.docs.holder_id (holder_type "Employee")',
+    ]);
+    const { line } = covered.open[2]!;
+    const said = await bench.connector(`${whole}  ${line}\n`).coverage();
+    expect(JSON.stringify(said)).not.toContain('docs.doc');
   });
 
   describe('of what it could not look at', () => {

@@ -6,6 +6,7 @@ import { Session } from '../session.js';
 import { discover } from './discover.js';
 import { draftCatalog, draftDifference } from './draft.js';
 import { keyOf } from './keys.js';
+import { leftOf } from './left.js';
 import type { Discovered } from './model.js';
 
 export async function discoverDatabase(
@@ -29,13 +30,26 @@ export async function discoverDatabase(
       column: '*',
       why: `it could not be looked at: ${why}`,
     }));
-    const undecided = [...discovery.undecided, ...unread].filter(one => !isClassified(one));
+    const inPart = discovery.columns.flatMap(one =>
+      classified ? leftOf(one, classified).map(left => ({ one, ...left })) : [],
+    );
+    const undecided = [
+      ...[...discovery.undecided, ...unread].filter(one => !isClassified(one)),
+      ...inPart.map(({ one, evidence }) => ({ table: one.table, column: one.column, why: evidence })),
+    ];
     return {
       text: catalog
         ? draftDifference(missing, undecided, shape, new Set(Object.keys(catalog.categories)))
         : draftCatalog(system, { ...discovery, undecided }, shape),
       people: discovery.people.table,
-      places: discovery.columns.map(one => placeOf(one, isClassified(one))),
+      places: [
+        ...discovery.columns.map(one => placeOf(one, isClassified(one))),
+        ...inPart.map(({ one, place, evidence }) => ({
+          ...placeOf(one, false),
+          place,
+          evidence: [evidence],
+        })),
+      ],
       undecided: undecided.map(({ table, column, why }) => ({ place: keyOf(table, column), why })),
       tables: discovery.tables,
       rowsRead: discovery.rowsRead,

@@ -11,7 +11,7 @@ import type { Discovered, Layer, Match, Part, People, PeopleValue, Seen, Undecid
 import { secondHops } from './people.js';
 import { propose } from './propose.js';
 import type { Column, Shape, Table } from './shape.js';
-import { isGroup, isId, mayBeId } from './tokens.js';
+import { DECIMAL, isGroup, isId, mayBeId } from './tokens.js';
 import {
   isMeasure,
   PERSONAL,
@@ -61,11 +61,7 @@ export function withHops(shape: Shape, people: People): People {
   for (let n = 0; n < HOPS; n++) {
     const further = withNextHop(shape, all);
     if (further.values.length === all.values.length) break;
-    const before = all.values.length;
-    all = {
-      ...further,
-      values: further.values.map((value, at) => (n > 0 && at >= before ? { ...value, far: true } : value)),
-    };
+    all = further;
   }
   return all;
 }
@@ -75,13 +71,18 @@ const HOPS = 3;
 function withNextHop(shape: Shape, people: People): People {
   const direct = judge({ shape, people, seen: new Map() });
   const pointing = new Map<string, string>();
+  const far = new Set<string>();
   for (const { table, column, identity, layer } of direct.columns) {
     if (identity.pointsAt === null || layer === 'pair' || layer === 'document') continue;
     const noun = tableWords(identity.pointsAt).at(-1)!;
     if (!isTheirRow(shape, table, column, noun)) continue;
     // Of several, the one that is named after people: `employees.user_id`, not `employees.created_by`.
     const before = pointing.get(table);
-    if (before === undefined || stemOf(column, false).at(-1) === noun) pointing.set(table, column);
+    if (before === undefined || stemOf(column, false).at(-1) === noun) {
+      pointing.set(table, column);
+      if (identity.pointsAt === people.table) far.delete(table);
+      else far.add(table);
+    }
   }
   const sign = ({ table, column, pointsAt }: PeopleValue) => `${keyOf(table, column)} ${pointsAt}`;
   const known = new Set(people.values.map(sign));
@@ -101,7 +102,7 @@ function withNextHop(shape: Shape, people: People): People {
     let identity = value.identity;
     for (let n = 2; seen.has(identity); n++) identity = `${value.identity}_${n}`;
     seen.add(identity);
-    return { ...value, identity };
+    return { ...value, identity, far: value.person !== null && far.has(value.table) };
   });
   return { ...people, values: [...people.values, ...named] };
 }
@@ -448,7 +449,9 @@ function byText(one: Case, sight: Seen, said: Said): Verdict {
         ...(found.frame ? [`as ${found.frame}`] : []),
         ...(telling ? [`named ${'word' in said ? said.word : ''}`] : []),
       ],
-      parts: convincing.filter(match => !match.frame).map(({ value, hits }) => ({ value, hits, path: null })),
+      parts: convincing
+        .filter(({ frame }) => !frame || frame === DECIMAL)
+        .map(({ value, hits, frame }) => ({ value, hits, frame, path: null })),
     };
   }
   const prose = hits.find(match => match.value.kind === 'email');
@@ -568,10 +571,10 @@ function inDocument({ people, shape, column, table, ...one }: Case, sight: Seen,
       evidence: [
         `${found.people} people in ${found.rows} sampled places${where.length > 0 ? `, at ${where.join(', ')}` : ''}`,
       ],
-      parts: convincing.flatMap(({ value, hits, paths, telling: alone }) =>
+      parts: convincing.flatMap(({ value, hits, frame, paths, telling: alone }) =>
         paths
           .filter(path => path !== '...' && (alone || isPersonPath(path)))
-          .map(path => ({ value, hits, path })),
+          .map(path => ({ value, hits, frame, path })),
       ),
     };
   }

@@ -74,6 +74,7 @@ export type Layer = (typeof LAYERS)[number];
 export interface Part {
   value: PeopleValue;
   path: string | null;
+  frame: string;
   hits: ReadonlySet<string>;
 }
 

@@ -40,7 +40,7 @@ interface Gathered {
 const TOKENS = 300;
 const AT_ONCE = 3;
 /** Texts and documents are read to here. */
-const CELL = { text: 2_000, json: 20_000, bytes: 64 };
+const CELL = { text: 2_000, json: 20_000, large: 262_144, bytes: 64 };
 
 export async function sample(
   session: Sessions,
@@ -128,9 +128,11 @@ function cellOf({ name, array, family, type }: Column): string {
   const column = quote(name);
   if (type === 'bytea') return `CASE WHEN octet_length(${column}) <= ${CELL.bytes} THEN ${column}::text END`;
   if (!array && family !== 'json') return `left(${column}::text, ${CELL.text})`;
-  // Long texts in a document name nobody, and would push out of sight who stands behind them.
+  // Long texts in a document name nobody, and would push out of sight who stands behind them. What is larger
+  // still is only cut: to read all of it would take too long.
   const text = `pg_catalog.to_json(${column})::text`;
-  return `left(CASE WHEN length(${text}) <= ${CELL.json} THEN ${text} ELSE regexp_replace(${text}, '"[^"\\\\]{200,}"', '""', 'g') END, ${CELL.json})`;
+  const short = `regexp_replace(${text}, '([:,[{] ?)"(?:[^"\\\\]|\\\\.){200,}"', '\\1""', 'g')`;
+  return `left(CASE WHEN pg_column_size(${column}) > ${CELL.large} THEN ${text} ELSE ${short} END, ${CELL.json})`;
 }
 
 async function readTable(

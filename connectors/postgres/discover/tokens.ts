@@ -106,7 +106,8 @@ function framed(text: string, path: string | null = null): Token[] {
 }
 
 /** How an id is written is no frame of one: the number of its zeros differs. */
-const WRITTEN = ['uuid', '0…', '….0'];
+export const DECIMAL = '….0';
+const WRITTEN = ['uuid', '0…', DECIMAL];
 
 const hyphened = (uuid: string): string =>
   uuid.replaceAll('-', '').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
@@ -156,8 +157,8 @@ function inText(text: string): Token[] {
 function inDocument(cell: string, array: boolean): Token[] {
   let value: unknown;
   try {
-    // Numbers beyond 2^53 would change: they become texts first.
-    value = JSON.parse(cell.replace(/(?<=[:[,]\s*)(\d{16,})(?=\s*[,\]}])/g, '"$1"'));
+    // Numbers beyond 2^53 would change, and 1001.0 would look like 1001: they become texts first.
+    value = JSON.parse(cell.replace(/(?<=[:[,]\s*)(\d{16,}|\d+[.]0+)(?=\s*[,\]}])/g, '"$1"'));
   } catch {
     // Cut off, or no JSON after all.
     const numbers = [...cell.matchAll(/"([^"\\]{1,60})"\s*:\s*(\d{1,18})\b/g)].flatMap(([, key, value]) =>

@@ -238,6 +238,7 @@ export function isBy(stem: readonly string[]): boolean {
   if (last === 'by') return before !== undefined && !NOT_BY.has(before);
   if (last === 'to' || last === 'with' || last === 'from' || last === 'for')
     return before !== undefined && TOWARDS.has(before);
+  if (last === 'charge') return before === 'in';
   if (last === 'in') return before === 'stand' || before === 'fill';
   return last === 'as' && before !== undefined && AS.has(before);
 }

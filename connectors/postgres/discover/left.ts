@@ -1,0 +1,83 @@
+/**
+ * What of a column is somebody's although the catalog uses the column: another place of its documents, another
+ * of a person's values, another class of a pair. A category that takes one of them leaves the others where
+ * they are.
+ */
+import type { Classified, Use } from '../classified.js';
+import { stepsOf } from '../paths.js';
+import { keyOf } from './keys.js';
+import type { Discovered } from './model.js';
+import { DECIMAL } from './tokens.js';
+
+export interface Left {
+  place: string;
+  evidence: string;
+}
+
+/** Empty where the catalog says what becomes of all of it, or of the rest. */
+export function leftOf(one: Discovered, { owners, acknowledged }: Classified): Left[] {
+  const place = keyOf(one.table, one.column);
+  const uses = owners.get(place);
+  if (!uses || acknowledged.has(place)) return [];
+  return [
+    ...withDecimals(one, place),
+    ...otherPaths(one, uses, place),
+    ...otherValues(one, uses, place),
+    ...otherClasses(one, uses, place),
+  ];
+}
+
+/** 1001.0 is equal to no id, whatever it means. */
+const withDecimals = ({ parts }: Discovered, place: string): Left[] =>
+  parts.some(({ frame }) => frame === DECIMAL)
+    ? [
+        {
+          place: `${place} (as ${DECIMAL})`,
+          evidence: 'some ids of people stand there with decimals, which no category matches',
+        },
+      ]
+    : [];
+
+function otherPaths({ parts }: Discovered, uses: readonly Use[], place: string): Left[] {
+  const paths = uses.flatMap(({ path }) => (path === null ? [] : [stepsIn(path)]));
+  if (paths.length === 0) return [];
+  const found = parts.flatMap(({ path }) => (path === null ? [] : [pathOf(path)]));
+  return [...new Set(found)]
+    .filter(path => !paths.includes(stepsIn(path)))
+    .map(path => ({
+      place: `${place} ${path}`,
+      evidence: `people stand at ${path}, which no category takes`,
+    }));
+}
+
+/** `routing[].assignee`, as a catalog says it. */
+const pathOf = (path: string): string =>
+  `$.${path.replaceAll('[]', '[*]').replaceAll('{}', '.*')}`.replace('$.[', '$[');
+
+const stepsIn = (path: string): string => JSON.stringify(stepsOf(path) ?? path);
+
+function otherValues({ parts }: Discovered, uses: readonly Use[], place: string): Left[] {
+  // What is worked out for every person cannot be told from what is not.
+  if (uses.some(({ identity, path }) => identity === null || path !== null)) return [];
+  const isUsed = ({ value }: { value: Discovered['identity'] }) =>
+    uses.some(({ identity }) => identity === keyOf(value.table, value.column));
+  const alone = parts.filter(part => part.path === null && !part.frame);
+  const taken = new Set(alone.filter(isUsed).flatMap(({ hits }) => [...hits]));
+  return alone
+    .filter(part => !isUsed(part) && [...part.hits].some(hit => !taken.has(hit)))
+    .map(({ value }) => ({
+      place: `${place} (${value.identity})`,
+      evidence: `it holds ${value.table}.${value.column} of people as well, which no category of it matches`,
+    }));
+}
+
+function otherClasses({ classes }: Discovered, uses: readonly Use[], place: string): Left[] {
+  // A category without a condition on the other half takes them all.
+  if (!classes || uses.some(({ when }) => !when?.includes(classes.column))) return [];
+  return classes.theirs
+    .filter(name => !uses.some(({ when }) => when!.includes(`'${name}'`)))
+    .map(name => ({
+      place: `${place} (${classes.column} ${JSON.stringify(name)})`,
+      evidence: `rows whose ${classes.column} is ${JSON.stringify(name)} are people's as well, and no category's condition takes them`,
+    }));
+}
