@@ -252,7 +252,7 @@ test('the same facts give the same plan, whatever order they come in', () => {
           order: asked.order,
           policy: policySchema.parse({}),
           overridesDigest: 'x',
-      named: {},
+          named: {},
           notes: [],
           rules: { standing: 's', steps: {} },
         };
