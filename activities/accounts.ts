@@ -3,6 +3,7 @@
  * the register.
  */
 
+import { inOrder } from '../domain/accounts.js';
 import { HandoverFailure } from '../domain/failure.js';
 import { foreignId } from '../domain/ids.js';
 import type { Finding, Person, SystemAccounts } from '../domain/model.js';
@@ -37,6 +38,8 @@ export interface ResolvedAccounts {
   requester: Participant;
   /** Every system that could be asked, also those without an account. */
   accounts: SystemAccounts[];
+  /** Those, and what is theirs for certain where something else of theirs is a question: to be remembered. */
+  seen: SystemAccounts[];
   /** Those of them whose block is ours, by this run or an earlier one. */
   blockedByUs: SystemAccounts[];
   findings: Finding[];
@@ -54,6 +57,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
       leaver,
       requester,
       accounts: [],
+      seen: [],
       blockedByUs: [],
       findings: [],
       patience,
@@ -93,6 +97,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
       requester,
       patience,
       accounts: [],
+      seen: [],
       blockedByUs: [],
       findings: unknown.map(system => ({
         code: 'system-unreachable',
@@ -111,6 +116,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
     requester,
     patience,
     accounts: each.flatMap(one => one.found ?? []),
+    seen: each.flatMap(one => one.found ?? one.sure ?? []),
     blockedByUs: await ours(
       deps,
       person,
@@ -170,7 +176,7 @@ async function resolveIn(
   system: string,
   recogniser: Recogniser,
   order: Order,
-): Promise<{ found: SystemAccounts | null; findings: Finding[] }> {
+): Promise<{ found: SystemAccounts | null; sure?: SystemAccounts; findings: Finding[] }> {
   const finding = (code: Finding['code'], message: string): Finding => ({
     code,
     system,
@@ -201,7 +207,7 @@ async function resolveIn(
       case 'absent':
         return { found: { system, accounts: [], others: resolution.others }, findings: [] };
       case 'ambiguous': {
-        const { identity, candidates, why } = resolution;
+        const { identity, candidates, why, sure = [] } = resolution;
         const which = candidates.map(({ label }) => label).join(', ');
         const ids = candidates.map(({ id }) => id);
         const amend = JSON.stringify({
@@ -210,6 +216,7 @@ async function resolveIn(
         const says = why ?? `Several accounts fit: ${which}.`;
         return {
           found: null,
+          ...(sure.length > 0 && { sure: { system, accounts: inOrder(sure) } }),
           findings: [
             finding(
               'account-ambiguous',

@@ -129,9 +129,16 @@ export type AccountResolution =
   /**
    * Two or more candidates, one that fits only nearly, or an identity that does not fit: a person must say
    * which one, or that it is all of them (`amend` with `identities`). `why` is a sentence, where the
-   * candidates alone do not tell.
+   * candidates alone do not tell. `sure`: accounts that are theirs all the same, where the question is about
+   * something else of theirs; so that nobody forgets them if they vanish meanwhile.
    */
-  | { kind: 'ambiguous'; identity: string; candidates: { id: string; label: string }[]; why?: string };
+  | {
+      kind: 'ambiguous';
+      identity: string;
+      candidates: { id: string; label: string }[];
+      why?: string;
+      sure?: readonly Account[];
+    };
 
 export interface Stranger {
   id: string;

@@ -71,7 +71,7 @@ export function resolveAccounts(
         return { kind: 'absent', expected: target.catalog.absence === 'expected', others };
       }
       const values = await valuesOfAccounts(tx, people, identities, { chosen, sure, gone }, pinned, sought);
-      if ('kind' in values) return values;
+      if ('kind' in values) return { ...values, sure: chosen.map(asAccount) };
       const accounts: Account[] = chosen.map(({ id, label, active, blocked }) => ({
         identities: values.held.get(id)!,
         active,
@@ -125,6 +125,13 @@ const without = <C extends Candidate>(some: readonly C[], others: readonly Candi
 /** Whose a value is, the directory may know by any of its kinds. */
 const asKnown = (value: string): Known[] =>
   (['email', 'login', 'number'] as const).map(by => ({ by, value }));
+
+const asAccount = ({ id, label, active, blocked }: Candidate): Account => ({
+  identities: { user: [id] },
+  active,
+  blocked,
+  label,
+});
 
 const asCandidate = ({ id, label }: Candidate): { id: string; label: string } => ({ id, label });
 

@@ -199,6 +199,18 @@ test('an address that was given to somebody else since does not replace who was 
   expect(await held('cards')).toEqual({ 18: 4 });
 });
 
+test('an account that was theirs while something else was a question is not forgotten when it vanishes', async () => {
+  await it.staff(`update employees set mail = '' where no = :zoe`);
+  await it.board(`update members set nick = 'zoe' where id = 17;
+    insert into members (id, name, mail) values (71, 'Zoe Z.', 'zoe@corp.example'); insert into cards values (9, 71)`);
+  expect(codes(await it.ask())).toEqual(['account-ambiguous']);
+  await it.board('delete from members where id = 17');
+  await it.say('amend', 'ola', { identities: { board: { user: '71' } } });
+  await it.until(({ state }) => state === 'awaiting-approval');
+  expect(await it.agree()).toMatchObject({ outcome: 'completed' });
+  expect(await held('cards')).toEqual({ 18: 5 });
+});
+
 test('a number that says nothing makes nobody one person: colleagues keep everything', async () => {
   await it.staff(`update employees set person_no = 'N/A'; insert into memos values (1, 'kim@corp.example')`);
   expect(codes(await it.ask())).toEqual([]);

@@ -107,7 +107,7 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
     },
   );
   if (!resolved.ok || resolved.value.objection) return resolved;
-  const { leaver, requester, accounts, blockedByUs, patience } = resolved.value;
+  const { leaver, requester, accounts, seen, blockedByUs, patience } = resolved.value;
   const access = Object.fromEntries(
     accounts.map((one): [string, Access] => [one.system, accessOf(run, one)]),
   );
@@ -120,7 +120,7 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
     patience,
     access: { ...run.access, ...access },
     accounts,
-    seenAccounts: union(run.seenAccounts, accounts),
+    seenAccounts: union(run.seenAccounts, seen),
     blockedByUs,
   });
   return resolved;
