@@ -323,7 +323,9 @@ test('what was found to be another between two batches stops the next one', asyn
   await it.ask();
   const rests = it.agree();
   for (let asleep = false; !asleep; ) {
-    const waits = await it.board(`select from pg_stat_activity where wait_event = 'PgSleep'`);
+    const waits = await it.board(
+      `select from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()`,
+    );
     asleep = waits.length > 0;
     await new Promise(done => setTimeout(done, 50));
   }
