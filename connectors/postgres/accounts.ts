@@ -50,7 +50,12 @@ export function resolveAccounts(
       const { sure, near, named } = await search.find(sought, pinned);
       const chosen = pinned.user === undefined ? sure : named.filter(({ id }) => pinned.user!.includes(id));
       if (pinned.user === undefined && !areOneHuman(sure))
-        return { kind: 'ambiguous', identity: 'user', candidates: sure.map(asCandidate) };
+        return {
+          kind: 'ambiguous',
+          identity: 'user',
+          candidates: sure.map(asCandidate),
+          sure: sure.map(asAccount),
+        };
       if (pinned.user === undefined && sure.length === 0 && near.length > 0)
         return { ...notQuite(near), kind: 'ambiguous', identity: 'user' };
       // A pinned id that nobody has is a mistake to be shown, not an absent person.
@@ -71,7 +76,10 @@ export function resolveAccounts(
         return { kind: 'absent', expected: target.catalog.absence === 'expected', others };
       }
       const values = await valuesOfAccounts(tx, people, identities, { chosen, sure, gone }, pinned, sought);
-      if ('kind' in values) return { ...values, sure: chosen.map(asAccount) };
+      if (values.question) {
+        const sure = chosen.map(one => ({ ...asAccount(one), identities: values.held.get(one.id)! }));
+        return { ...values.question, sure };
+      }
       const accounts: Account[] = chosen.map(({ id, label, active, blocked }) => ({
         identities: values.held.get(id)!,
         active,
@@ -338,14 +346,14 @@ function refuseUnknown(target: Target, pinned: Identities, identities: BoundIden
     );
 }
 
-type Values =
-  | {
-      held: Map<string, Record<string, readonly string[]>>;
-      /** What an operator named beside what the system ties to the accounts. */
-      named: { name: string; value: string }[];
-      others: { id: string; label: string; why: string }[];
-    }
-  | Extract<AccountResolution, { kind: 'ambiguous' }>;
+interface Values {
+  held: Map<string, Record<string, readonly string[]>>;
+  /** What an operator named beside what the system ties to the accounts. */
+  named: { name: string; value: string }[];
+  others: { id: string; label: string; why: string }[];
+  /** What nobody can tell; then `held` has the rest. */
+  question: Extract<AccountResolution, { kind: 'ambiguous' }> | null;
+}
 
 /**
  * The values of every identity, account by account: what the system ties to the account, what an operator
@@ -366,8 +374,12 @@ async function valuesOfAccounts(
   const held = new Map(users.map(user => [user, { user: [user] } as Record<string, readonly string[]>]));
   const others: { id: string; label: string; why: string }[] = [];
   const named: { name: string; value: string }[] = [];
+  let question: Values['question'] = null;
   for (const identity of identities) {
     const { name } = identity;
+    const ask = (candidates: { id: string; label: string }[], why?: string): void => {
+      question ??= { kind: 'ambiguous', identity: name, candidates, ...(why !== undefined && { why }) };
+    };
     const said = own(pinned, name);
     const owned = await ownedValues(tx, people, identity, users);
     const values = owned.map(({ value }) => value);
@@ -388,29 +400,28 @@ async function valuesOfAccounts(
       if (holders.length === 0 && (said?.includes(value) !== true || (await mayBeNamed(tx, identity, value))))
         loose.push(value);
       // An operator may name a record that is tied to nobody yet; one that is somebody else's does not fit.
-      else if (said?.includes(value))
-        return { kind: 'ambiguous', identity: name, candidates: values.map(id => ({ id, label: id })) };
+      else if (said?.includes(value)) ask(values.map(id => ({ id, label: id })));
     }
+    const unsure = new Set<string>();
     for (const value of values) {
       if (said?.includes(value)) continue;
       const [other] = await holdersOf(tx, people, identity, value, theirs);
-      if (other)
-        return {
-          kind: 'ambiguous',
-          identity: name,
-          candidates: [],
-          why: `The ${name} of an account of theirs is also that of ${other.label}: nobody can tell whose things bear it. Name it if they are this person's, or give [] if none is.`,
-        };
+      if (!other) continue;
+      unsure.add(value);
+      ask(
+        [],
+        `The ${name} of an account of theirs is also that of ${other.label}: nobody can tell whose things bear it. Name it if they are this person's, or give [] if none is.`,
+      );
     }
     named.push(...loose.filter(value => !before.includes(value)).map(value => ({ name, value })));
     const [first] = users;
     for (const user of users) {
-      const tied = owned.filter(one => one.user === user).map(({ value }) => value);
+      const tied = owned.filter(one => one.user === user && !unsure.has(one.value)).map(({ value }) => value);
       const all = user === first ? [...tied, ...loose] : tied;
       if (all.length > 0) held.get(user)![name] = all;
     }
   }
-  return { held, named, others };
+  return { held, named, others, question };
 }
 
 /** What the directory knows them by and no account of theirs has: things may bear it all the same. */

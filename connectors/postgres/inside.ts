@@ -163,6 +163,6 @@ const isTheirs = (value: string, { owners, fold }: Replacing): string =>
 
 /** A number stays a number. */
 const inPlaceOf = (value: string, { taker }: Replacing): string =>
-  `CASE WHEN ${taker} IS NULL THEN 'null'::jsonb WHEN jsonb_typeof(${value}) = 'number' THEN to_jsonb((${taker})::numeric) ELSE to_jsonb((${taker})::text) END`;
+  `CASE WHEN ${taker} IS NULL THEN 'null'::jsonb WHEN jsonb_typeof(${value}) = 'number' THEN to_jsonb((CASE WHEN jsonb_typeof(${value}) = 'number' THEN (${taker})::text END)::numeric) ELSE to_jsonb((${taker})::text) END`;
 
 const text = (value: string): string => `'${value.replace(/'/g, "''")}'::text`;

@@ -39,6 +39,7 @@ categories:
   mails: { title: Mail lists, do: transfer, table: work.lists, key: [code, lang], owner: { column: members, identity: email, inside: array } }
   boards: { title: Boards, do: transfer, table: work.boards, key: [id], owner: { column: doc, inside: { json: '$.team[*].id' } }, unassigned: true }
   leads: { title: Leads, do: transfer, table: work.boards, key: [id], owner: { column: doc, inside: { json: '$.lead' } }, unassigned: true }
+  approvers: { title: Approvers, do: transfer, table: work.boards, key: [id], owner: { column: doc, identity: email, inside: { json: '$.stages[*].approver' } } }
   reviewers: { title: Reviewers, do: clear, table: work.boards, key: [id], owner: { column: plain, identity: email, inside: { json: '$.stages[*]["the reviewers"][*]' } } }
   mentions: { title: Mentions, do: acknowledge, table: work.posts, key: [id], label: body, owner: { column: body, inside: { text: '@user:{id}' } } }
   bare: { title: Ids in texts, do: acknowledge, table: work.posts, key: [id], owner: { column: body, identity: email, inside: { text: '{id}' } } }
@@ -214,6 +215,21 @@ describe('owners in a document', () => {
     await connector.restore({ work: leads, ...(await connector.apply(leads, witness())) }, witness());
     const back = await connector.restore({ work, ...done }, witness());
     expect(back.effect).toMatchObject({ changed: 1, exceptions: [{ key: '1', kind: 'taken' }] });
+  });
+
+  test('that are texts go to one successor, and come back', async () => {
+    const doc = {
+      stages: [{ approver: 'Alice@example.com' }, { approver: 'carol@example.com' }, { approver: 4 }],
+    };
+    await bench.db.query('INSERT INTO work.boards (id, doc) VALUES (1, $1)', [JSON.stringify(doc)]);
+    const work = await everything('approvers', { takers: ['bob@example.com'] });
+    const done = await connector.apply(work, witness());
+    expect(done.effect).toMatchObject({ changed: 1, exceptions: [] });
+    expect(await docs()).toEqual([
+      { stages: [{ approver: 'bob@example.com' }, { approver: 'carol@example.com' }, { approver: 4 }] },
+    ]);
+    expect((await connector.restore({ work, ...done }, witness())).effect).toMatchObject({ changed: 1 });
+    expect(await docs()).toEqual([doc]);
   });
 
   test('of type json, behind lists in lists, are taken out', async () => {

@@ -137,8 +137,17 @@ export function stillTheirs(zoe: Human, before: Truth, after: Truth): string[] {
   ];
 }
 
-/** What was somebody else's and is no longer, by our doing: as sentences. */
-export function stolen(zoe: Human, heir: Human, before: Truth, after: Truth): string[] {
+/**
+ * What was somebody else's and is no longer, by our doing: as sentences.
+ * @param warned accounts that people approved although the plan said whose they are
+ */
+export function stolen(
+  zoe: Human,
+  heir: Human,
+  before: Truth,
+  after: Truth,
+  warned: ReadonlySet<string>,
+): string[] {
   const items = before.at.items.flatMap(item => {
     const whose = before.item(item);
     const now = after.at.items.find(one => one.what === item.what && one.id === item.id);
@@ -149,7 +158,11 @@ export function stolen(zoe: Human, heir: Human, before: Truth, after: Truth): st
   const off = after.at.members.flatMap(member => {
     const was = before.at.members.find(({ id }) => id === member.id);
     const whose = [before, after].flatMap(truth => truth.account(member));
-    return was?.active === true && member.active === false && whose.length > 0 && !whose.includes(zoe)
+    return was?.active === true &&
+      member.active === false &&
+      whose.length > 0 &&
+      !whose.includes(zoe) &&
+      !warned.has(String(member.id))
       ? [`the account ${member.id} (${member.name}) of ${whose[0]} was switched off`]
       : [];
   });
