@@ -197,6 +197,8 @@ describe('accounts', () => {
         { id: '1', label: 'Alice (1)' },
         { id: '4', label: 'Second (4)' },
       ],
+      // Each is theirs by a value that nobody else has: whichever vanishes is not forgotten.
+      sure: [{ label: 'Alice (1)' }, { label: 'Second (4)' }].map(expect.objectContaining),
     });
   });
 
