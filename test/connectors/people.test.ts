@@ -198,7 +198,10 @@ describe('accounts', () => {
         { id: '4', label: 'Second (4)' },
       ],
       // Each is theirs by a value that nobody else has: whichever vanishes is not forgotten.
-      sure: [{ label: 'Alice (1)' }, { label: 'Second (4)' }].map(expect.objectContaining),
+      sure: [
+        expect.objectContaining({ label: 'Alice (1)' }),
+        expect.objectContaining({ label: 'Second (4)' }),
+      ],
     });
   });
 
