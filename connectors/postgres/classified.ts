@@ -47,7 +47,8 @@ export function classifiedIn(catalog: Catalog): Classified {
     owners.set(at, [
       ...(owners.get(at) ?? []),
       {
-        identity: columnOf(catalog, identity),
+        // Ids within a text are found wherever they stand.
+        identity: typeof inside === 'object' && 'text' in inside ? null : columnOf(catalog, identity),
         path: typeof inside === 'object' && 'json' in inside ? inside.json : null,
         when: spec.when ?? null,
       },

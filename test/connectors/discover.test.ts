@@ -488,6 +488,29 @@ acknowledged:
     }
   });
 
+  it('is not fooled by a category whose identity can never be what stands there', async () => {
+    const framed = (identity: string) => `
+  refs: { title: Refs, do: transfer, table: public.refs, key: [id], owner: { column: owner_ref${identity} } }
+`;
+    const withRefs = (identity: string, more = '') =>
+      yaml
+        .replace('categories:', `${more}categories:`)
+        .replace('acknowledged:', `${framed(identity).slice(1)}acknowledged:`);
+    bench = await createBench(
+      'coverage',
+      `${TASKS}; ${MANY} CREATE TABLE refs (id int PRIMARY KEY, owner_ref text);
+       INSERT INTO refs SELECT id - 10000, 'user:' || id FROM users WHERE id > 10000`,
+    );
+    const open = async (text: string): Promise<string[]> => {
+      const covered = await bench!.connector(text).coverage();
+      if (covered.kind !== 'read') throw new Error(covered.kind);
+      return covered.open.map(({ place }) => place).filter(place => place.includes('refs'));
+    };
+    expect(await open(withRefs(''))).toEqual(['public.refs.owner_ref (as user:…)']);
+    const value = `identities: { ref: { value: "'user:' || users.id" } }\n`;
+    expect(await open(withRefs(', identity: ref', value))).toEqual([]);
+  });
+
   it("names what of a column is somebody's beside what a category takes from it", async () => {
     const more = `
   docs: { title: Docs, do: transfer, table: public.docs, key: [id], owner: { column: doc, inside: { json: "$.owner_id" } } }

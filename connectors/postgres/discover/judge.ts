@@ -11,7 +11,7 @@ import type { Discovered, Layer, Match, Part, People, PeopleValue, Seen, Undecid
 import { secondHops } from './people.js';
 import { propose } from './propose.js';
 import type { Column, Shape, Table } from './shape.js';
-import { DECIMAL, isGroup, isId, mayBeId } from './tokens.js';
+import { isGroup, isId, mayBeId } from './tokens.js';
 import {
   isMeasure,
   PERSONAL,
@@ -449,9 +449,7 @@ function byText(one: Case, sight: Seen, said: Said): Verdict {
         ...(found.frame ? [`as ${found.frame}`] : []),
         ...(telling ? [`named ${'word' in said ? said.word : ''}`] : []),
       ],
-      parts: convincing
-        .filter(({ frame }) => !frame || frame === DECIMAL)
-        .map(({ value, hits, frame }) => ({ value, hits, frame, path: null })),
+      parts: convincing.map(({ value, hits, frame }) => ({ value, hits, frame, path: null })),
     };
   }
   const prose = hits.find(match => match.value.kind === 'email');

@@ -21,6 +21,7 @@ export function leftOf(one: Discovered, { owners, acknowledged }: Classified): L
   if (!uses || acknowledged.has(place)) return [];
   return [
     ...withDecimals(one, place),
+    ...framed(one, uses, place),
     ...otherPaths(one, uses, place),
     ...otherValues(one, uses, place),
     ...otherClasses(one, uses, place),
@@ -37,6 +38,23 @@ const withDecimals = ({ parts }: Discovered, place: string): Left[] =>
         },
       ]
     : [];
+
+/** Something stands around every value, as in `user:1001`: equal to none of a person's as it is. */
+function framed({ parts }: Discovered, uses: readonly Use[], place: string): Left[] {
+  // What is worked out for every person may well be `'user:' || users.id`.
+  if (uses.some(({ identity }) => identity === null)) return [];
+  if (takenBy(parts, uses).size > 0) return [];
+  const frames = parts.flatMap(({ frame, path }) =>
+    path !== null || !frame || frame === DECIMAL || FOLDED.test(frame) ? [] : [frame],
+  );
+  return [...new Set(frames)].map(frame => ({
+    place: `${place} (as ${frame})`,
+    evidence: `people stand there as ${frame}, which is equal to no value of theirs: an identity with a value of that form takes them`,
+  }));
+}
+
+/** What a fold may take away: zeros in front, and the ways to write a uuid. */
+const FOLDED = /^(?:0*…|\{…\}|urn:uuid:…)$/;
 
 function otherPaths({ parts }: Discovered, uses: readonly Use[], place: string): Left[] {
   const paths = uses.flatMap(({ path }) => (path === null ? [] : [stepsIn(path)]));
@@ -59,16 +77,23 @@ const stepsIn = (path: string): string => JSON.stringify(stepsOf(path) ?? path);
 function otherValues({ parts }: Discovered, uses: readonly Use[], place: string): Left[] {
   // What is worked out for every person cannot be told from what is not.
   if (uses.some(({ identity, path }) => identity === null || path !== null)) return [];
-  const isUsed = ({ value }: { value: Discovered['identity'] }) =>
-    uses.some(({ identity }) => identity === keyOf(value.table, value.column));
-  const alone = parts.filter(part => part.path === null && !part.frame);
-  const taken = new Set(alone.filter(isUsed).flatMap(({ hits }) => [...hits]));
-  return alone
-    .filter(part => !isUsed(part) && [...part.hits].some(hit => !taken.has(hit)))
+  const taken = takenBy(parts, uses);
+  return parts
+    .filter(part => part.path === null && !part.frame && !isUsed(part, uses))
+    .filter(({ hits }) => [...hits].some(hit => !taken.has(hit)))
     .map(({ value }) => ({
       place: `${place} (${value.identity})`,
       evidence: `it holds ${value.table}.${value.column} of people as well, which no category of it matches`,
     }));
+}
+
+const isUsed = ({ value }: Pick<Discovered['parts'][number], 'value'>, uses: readonly Use[]): boolean =>
+  uses.some(({ identity }) => identity === keyOf(value.table, value.column));
+
+/** Values that a category matches as they stand. */
+function takenBy(parts: Discovered['parts'], uses: readonly Use[]): Set<string> {
+  const alone = parts.filter(part => part.path === null && !part.frame && isUsed(part, uses));
+  return new Set(alone.flatMap(({ hits }) => [...hits]));
 }
 
 function otherClasses({ classes }: Discovered, uses: readonly Use[], place: string): Left[] {
