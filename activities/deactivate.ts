@@ -6,6 +6,7 @@ import type { Connector, Inside } from '../connectors/connector.js';
 import { accountsIn } from '../domain/accounts.js';
 import { boundsOf } from '../domain/consequences.js';
 import { HandoverFailure } from '../domain/failure.js';
+import type { Sight } from '../domain/look.js';
 import type { Account } from '../domain/model.js';
 import { deactivateId, type Plan } from '../domain/plan.js';
 import { mostAge } from '../domain/policy.js';
@@ -47,9 +48,12 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
     turn: input.turn,
     besides: boundsOf(plan.steps.find(step => step.id === deactivateId(input.system)) ?? {}, plan.policy),
   } as const;
-  const proveIt = async (inside?: Inside): Promise<Kept[]> => {
+  const seeNow = async (inside?: Inside): Promise<Sight> => {
     const leaver = inside ? null : await leaverNow(deps, plan);
-    const seen = await see(deps, connector, plan, { ...input, accounts }, leaver, inside);
+    return see(deps, connector, plan, { ...input, accounts }, leaver, inside);
+  };
+  const proveIt = async (inside?: Inside): Promise<Kept[]> => {
+    const seen = await seeNow(inside);
     const verdict = judgeProof({ plan, systems: [input.system], looks: [seen], unread: [] });
     if (verdict.kind !== 'proven') throw new NotProven(verdict);
     return verdict.kept;
@@ -61,9 +65,7 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
     if (await switchedBefore(deps, effect)) {
       // An attempt whose answer was lost proved and switched already: what landed since belongs to the time
       // after, and what it saw of what is kept is seen once more.
-      const leaver = await leaverNow(deps, plan);
-      const seen = await see(deps, connector, plan, { ...input, accounts }, leaver);
-      proof = { at: new Date().toISOString(), within: false, kept: keptIn(seen, plan) };
+      proof = { at: new Date().toISOString(), within: false, kept: keptIn(await seeNow(), plan) };
     } else {
       const inTheWay = await claim(deps, input, plan);
       if (inTheWay) return { kind: 'refused', message: inTheWay };

@@ -177,7 +177,10 @@ function unknownStep(plan: Plan, id: string): never {
  */
 const KNOWN_FOR_MS = 5_000;
 
-/** Since the plan was made the leaver has become somebody else here, or more, as a sentence; null = they have not. */
+/**
+ * Since the plan was made the leaver has become somebody else here, or more, as a sentence; null = they have
+ * not.
+ */
 function movedBy({ deps, connector, plan, slice }: Running): Promise<string | null> {
   if (slice.known && Date.now() - slice.known.at < KNOWN_FOR_MS) return slice.known.moved;
   const ask = async (): Promise<string | null> => {

@@ -52,7 +52,10 @@ export function met(humans: Humans, people: readonly Participant[]): Humans {
   return Object.fromEntries(known);
 }
 
-/** The same human being, or perhaps: by id, by human or by what they are known as, then or now. Any match counts. */
+/**
+ * The same human being, or perhaps: by id, by human or by what they are known as, then or now. Any match
+ * counts.
+ */
 export function isSame(humans: Humans, one: Same, other: Same): boolean {
   const theirs = seen(humans, other);
   return one.id === other.id || seen(humans, one).some(each => theirs.includes(each));

@@ -251,7 +251,7 @@ class PeopleSearch {
     const within = mails.find(one =>
       has.some(other => other.by === 'email' && standsIn(looselyOf(other), looselyOf(one))),
     );
-    if (within) return `its e-mail is theirs and something beside it`;
+    if (within) return 'its e-mail is theirs and something beside it';
     // Nothing else than a rule by the directory's id can have found it.
     return this.people.match.some(({ by }) => by === 'id')
       ? `it names "${id}" of the directory, written in another way`
@@ -438,7 +438,10 @@ function furtherOf(
     : [];
 }
 
-/** Somebody without an account here may own things all the same, by an address or a login that nobody else has. */
+/**
+ * Somebody without an account here may own things all the same, by an address or a login that nobody else
+ * has.
+ */
 async function thingsOf(
   tx: Transaction,
   binding: BoundCatalog,

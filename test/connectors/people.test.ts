@@ -280,7 +280,7 @@ describe('accounts', () => {
 
   test('of one human being, as the system itself says, are all theirs', async () => {
     await bench.db.query(
-      `UPDATE users SET human = ' P-7 ' WHERE id = 1; UPDATE users SET human = 'P-7', name = 'Alice (admin)' WHERE id = 3`,
+      `UPDATE users SET human = ' E7 ' WHERE id = 1; UPDATE users SET human = 'E7', name = 'Alice (admin)' WHERE id = 3`,
     );
     const both = {
       kind: 'found',
@@ -288,7 +288,7 @@ describe('accounts', () => {
       others: [],
     };
     expect(await connector.resolveAccounts(person('d', 'alice@example.com'), {})).toMatchObject(both);
-    const number = { by: 'number', value: 'P-7' } as const;
+    const number = { by: 'number', value: 'E7' } as const;
     expect(await connector.resolveAccounts(person('d', null, { known: [number] }), {})).toMatchObject(both);
     expect(await connector.resolveAccounts(person('d', 'alice@example.com'), { user: ['1'] })).toMatchObject({
       accounts: [{ label: 'Alice (1)' }],
@@ -321,7 +321,7 @@ describe('accounts', () => {
 
   test('that have nothing but a number in common with theirs are named, and left alone', async () => {
     await bench.db.query(
-      `UPDATE users SET human = 'P-7' WHERE id IN (1, 3); UPDATE users SET name = 'Carol' WHERE id = 3`,
+      `UPDATE users SET human = 'E7' WHERE id IN (1, 3); UPDATE users SET name = 'Carol' WHERE id = 3`,
     );
     expect(await connector.resolveAccounts(person('d', 'alice@example.com'), {})).toMatchObject({
       accounts: [{ label: 'Alice (1)' }],

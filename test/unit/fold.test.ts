@@ -33,6 +33,6 @@ test.each(['N/A', 'na', ' none ', '-', '--', '0', '000', '9999', 'xxx', '?', 'TB
   '%j stands for nothing',
   value => expect(isPlaceholder(value)).toBe(true),
 );
-test.each(['7', '99', '4711', 'a', 'nan', 'P-0', '1000', 'nora'])('%j may be somebody', value =>
+test.each(['7', '99', '4711', 'a', 'nan', 'E0', '1000', 'nora'])('%j may be somebody', value =>
   expect(isPlaceholder(value)).toBe(false),
 );

@@ -7,7 +7,7 @@ import type { Classified, Use } from '../classified.js';
 import { stepsOf } from '../paths.js';
 import { keyOf } from './keys.js';
 import type { Discovered } from './model.js';
-import { DECIMAL } from './tokens.js';
+import { DECIMAL, WRITTEN } from './tokens.js';
 
 export interface Left {
   place: string;
@@ -44,17 +44,15 @@ function framed({ parts }: Discovered, uses: readonly Use[], place: string): Lef
   // What is worked out for every person may well be `'user:' || users.id`.
   if (uses.some(({ identity }) => identity === null)) return [];
   if (takenBy(parts, uses).size > 0) return [];
+  // How a number or a uuid is written is no frame: a fold may take it away.
   const frames = parts.flatMap(({ frame, path }) =>
-    path !== null || !frame || frame === DECIMAL || FOLDED.test(frame) ? [] : [frame],
+    path !== null || !frame || WRITTEN.includes(frame) ? [] : [frame],
   );
   return [...new Set(frames)].map(frame => ({
     place: `${place} (as ${frame})`,
     evidence: `people stand there as ${frame}, which is equal to no value of theirs: an identity with a value of that form takes them`,
   }));
 }
-
-/** What a fold may take away: zeros in front, and the ways to write a uuid. */
-const FOLDED = /^(?:0*…|\{…\}|urn:uuid:…)$/;
 
 function otherPaths({ parts }: Discovered, uses: readonly Use[], place: string): Left[] {
   const paths = uses.flatMap(({ path }) => (path === null ? [] : [stepsIn(path)]));

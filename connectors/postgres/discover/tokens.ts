@@ -107,7 +107,7 @@ function framed(text: string, path: string | null = null): Token[] {
 
 /** How an id is written is no frame of one: the number of its zeros differs. */
 export const DECIMAL = '….0';
-const WRITTEN = ['uuid', '0…', DECIMAL];
+export const WRITTEN = ['uuid', '0…', DECIMAL];
 
 const hyphened = (uuid: string): string =>
   uuid.replaceAll('-', '').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
