@@ -184,7 +184,8 @@ describe('what a trigger asks of our role', () => {
   test('what the role lacks is named with the statements that give it, which are enough as they stand', async () => {
     await withTrigger(WRITES, async () => {
       const lacks = await problems(category(''), url());
-      const at = /things\.table: the trigger log_task of public\.tasks writes to public\.task_log with the rights of our database role, which /;
+      const at =
+        /things\.table: the trigger log_task of public\.tasks writes to public\.task_log with the rights of our database role, which /;
       expect(lacks).toEqual([expect.stringMatching(at), expect.stringMatching(at)]);
       expect(lacks[0]).toContain('lacks INSERT there: GRANT INSERT ON "public"."task_log" TO checked_ahead;');
       expect(lacks[1]).toContain('may not use the sequence that numbers its rows: GRANT USAGE ON SEQUENCE');
@@ -202,7 +203,9 @@ describe('what a trigger asks of our role', () => {
     expect(lacks).toEqual([
       expect.stringMatching(/also_insert\.0\.table: our database role lacks SELECT on task_id/),
       expect.stringContaining('lacks INSERT on public.task_log: GRANT INSERT ON "public"."task_log" TO'),
-      expect.stringContaining('the sequence that numbers the rows of public.task_log: GRANT USAGE ON SEQUENCE'),
+      expect.stringContaining(
+        'the sequence that numbers the rows of public.task_log: GRANT USAGE ON SEQUENCE',
+      ),
     ]);
     for (const one of lacks) await bench.db.query(printed(one));
     expect(await problems(inserting(''), url())).toEqual([]);
@@ -219,7 +222,9 @@ describe('what a trigger asks of our role', () => {
     const yaml = category('').replace('public.tasks', 'closed.things');
     const lacks = await problems(yaml, url());
     expect(lacks).toEqual([
-      expect.stringContaining('our database role may not use the schema closed: GRANT USAGE ON SCHEMA "closed" TO'),
+      expect.stringContaining(
+        'our database role may not use the schema closed: GRANT USAGE ON SCHEMA "closed" TO',
+      ),
     ]);
     for (const one of lacks) await bench.db.query(printed(one));
     expect(await problems(yaml, url())).toEqual([]);
