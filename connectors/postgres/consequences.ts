@@ -144,7 +144,9 @@ export class DatabaseConsequences {
         .flatMap(event => spreadOf(links, nowhere(c.table.name, event)).reached)
         .filter(one => one.does !== 'refuse')
         .map(({ table, does }) => ({ table, does }))
-        .filter(one => !cascades.some(({ table, does }) => table === one.table && does === one.does));
+        .filter(one => !cascades.some(({ table, does }) => table === one.table && does === one.does))
+        // Rows that go with an item are gone before any rule could reach them, as far as they are named.
+        .filter(one => one.does !== 'delete' || !c.with.some(along => along.table.name === one.table));
       if (open.length === 0) return [];
       const said = open.map(
         ({ table, does }) => `${does === 'delete' ? 'deletes' : 'changes'} rows of ${table}`,

@@ -5,6 +5,7 @@
 import type { Catalog } from '../catalog.js';
 import { splitTable, sqlName } from '../names.js';
 import { type Form, FormNames, formsOf, sayAround, workedOut } from './forms.js';
+import { keyOf } from './keys.js';
 import type { Discovered, Discovery, People, PeopleValue, Undecided } from './model.js';
 import type { Column, Shape, Table } from './shape.js';
 import { wordsOf } from './words.js';
@@ -78,9 +79,40 @@ interface Sorted {
 
 function sorted(columns: readonly Discovered[], shape: Shape, people: People): Sorted {
   const acknowledged = columns.filter(one => one.propose.do === 'acknowledged');
-  const others = columns.filter(one => one.propose.do !== 'acknowledged');
+  const inHead = headColumns(columns, people);
+  const others = columns.filter(
+    one => one.propose.do !== 'acknowledged' && !inHead.has(keyOf(one.table, one.column)),
+  );
   const can = (one: Discovered): boolean => whyNoCategory(one, shape, people) === null;
   return { categories: others.filter(can), acknowledged, byHand: others.filter(one => !can(one)) };
+}
+
+interface HeadValues {
+  email: PeopleValue | undefined;
+  login: PeopleValue | undefined;
+  /** Those that get an identity of their own. */
+  others: PeopleValue[];
+}
+
+/** The values by which the head of a catalog knows people. */
+function headValues(columns: readonly Discovered[], people: People): HeadValues {
+  const of = (kind: PeopleValue['kind']) => people.values.find(value => value.kind === kind);
+  const used = new Set(
+    columns.flatMap(one => [
+      one.identity.identity,
+      ...formsOf(one, people).takes.flatMap(form => (form.around ? [] : [form.value.identity])),
+    ]),
+  );
+  const others = people.values.filter(value => value.identity !== 'user' && used.has(value.identity));
+  return { email: of('email'), login: of('login'), others };
+}
+
+/** Whose row a further value of a person is, is said in the head: such a row is handed to nobody. */
+function headColumns(columns: readonly Discovered[], people: People): Set<string> {
+  const { email, login, others } = headValues(columns, people);
+  return new Set(
+    [email, login, ...others].flatMap(value => (value?.person ? [keyOf(value.table, value.person)] : [])),
+  );
 }
 
 function whyNoCategory(one: Discovered, shape: Shape, people: People): string | null {
@@ -103,19 +135,14 @@ const INSIDE = new Set(['transfer', 'clear', 'acknowledge', 'keep']);
 
 function headOf({ people, otherPeople, columns }: Discovery, shape: Shape, names: FormNames): string[] {
   const table = shape.tables.get(people.table)!;
-  const of = (kind: PeopleValue['kind']) => people.values.find(value => value.kind === kind);
-  const email = of('email');
-  const login = of('login');
+  const { email, login, others } = headValues(columns, people);
   const own = (value: PeopleValue | undefined) =>
     value && value.person === null && value.table === people.table;
-  const name = [of('name'), login, email].find(own)?.column ?? people.key;
-  const used = new Set(
-    columns.flatMap(one => [
-      one.identity.identity,
-      ...formsOf(one, people).takes.flatMap(form => (form.around ? [] : [form.value.identity])),
-    ]),
+  const called = people.values.find(value => value.kind === 'name');
+  const name = [called, login, email].find(own)?.column ?? people.key;
+  const manager = columns.find(
+    one => one.table === people.table && one.identity.identity === 'user' && MANAGER.test(one.column),
   );
-  const others = people.values.filter(value => value.identity !== 'user' && used.has(value.identity));
   const match = (by: 'email' | 'login', value: PeopleValue): string =>
     `    - { by: ${by}, ${value.person === null ? '' : `table: ${plain(value.table)}, `}column: ${plain(value.column)}${value.person === null ? '' : `, person: ${plain(value.person)}`} }`;
   return [
@@ -140,6 +167,9 @@ function headOf({ people, otherPeople, columns }: Discovery, shape: Shape, names
     ...(login ? [match('login', login)] : []),
     ...(email || login ? [] : [`    - { by: id, column: ${plain(people.key)}, fold: none }`]),
     ...activeOf(table),
+    ...(manager ? [`  manager: ${plain(manager.column)}`] : []),
+    '  # Where this system is the directory: team (a column), human (the same value in every entry of one human',
+    '  # being), roles: { operator: <condition>, approver: <condition> }.',
     ...(others.length > 0 || names.forms.size > 0
       ? [
           '',
@@ -156,6 +186,8 @@ const identity = ({ identity: name, table, column, person }: PeopleValue): strin
   person === null
     ? `  ${name}: { column: ${plain(column)} }`
     : `  ${name}: { table: ${plain(table)}, key: ${plain(column)}, person: ${plain(person)} }`;
+
+const MANAGER = /^(manager|supervisor|boss|reports_?to|line_?manager)(_?(user_?)?id)?$/i;
 
 /** Ids are compared exactly; what people type is not. */
 const workedOutLine = ([name, form]: [string, Form]): string =>
