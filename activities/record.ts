@@ -1,6 +1,7 @@
 /** Writes down what people decided and how a run ended. */
 import { type Closing, certificateOf, closingEntry } from '../domain/certificate.js';
 import { HandoverFailure } from '../domain/failure.js';
+import type { SummedFlood } from '../domain/flood.js';
 import type { Identity } from '../domain/people.js';
 import { isFinal, scheduled } from './attempt.js';
 import type { Deps } from './deps.js';
@@ -39,7 +40,14 @@ export interface NoticeEntry {
   since: string | null;
 }
 
-export type TrailEntry = DecisionEntry | NoticeEntry;
+/** Refused messages in such numbers that they are counted instead of told one by one. */
+export interface FloodEntry extends SummedFlood {
+  kind: 'flood';
+  /** Counts the floods of one Temporal run. */
+  number: number;
+}
+
+export type TrailEntry = DecisionEntry | NoticeEntry | FloodEntry;
 
 export interface RecordInput {
   offboardingId: string;
