@@ -13,6 +13,7 @@ import { type Offboardings, offboardingsOf } from './offboardings.js';
 import { type OpenRuns, openRunsOf } from './open-runs.js';
 import { type OverrideSets, overrideSetsOf } from './overrides.js';
 import { type Plans, plansOf } from './plans.js';
+import { type Standing, standingOf } from './roles.js';
 import { type Trail, trailOf } from './trail.js';
 
 export interface Store {
@@ -33,16 +34,24 @@ export interface Store {
   /** Whose it is; null = nobody's yet. */
   installation(): Promise<string | null>;
   /**
-   * The server's version, the migrations that were run (null: our tables are not there), and whether we may
-   * make tables.
+   * The server's version, the migrations that were run (null: our tables are not there), whether we may make
+   * tables, and what we may do to evidence.
    */
-  about(): Promise<{ version: string; migrations: string[] | null; mayCreate: boolean }>;
+  about(): Promise<{
+    version: string;
+    migrations: string[] | null;
+    mayCreate: boolean;
+    standing: Standing | null;
+  }>;
   /** Rejects when the database does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens the store, with its schema brought up to date unless the caller only reads. */
+/**
+ * Opens the store. `migrate`: brings its schema up to date first, with the rights of this very connection;
+ * where it has an owner of its own that is `prepareStore`'s.
+ */
 export async function openStore(url: string, options: { migrate?: boolean } = {}): Promise<Store> {
   if (options.migrate ?? true) await migrate(url);
   const pool = openPool(url);
@@ -70,9 +79,14 @@ export async function openStore(url: string, options: { migrate?: boolean } = {}
                 has_database_privilege(current_database(), 'create') as "mayCreate"`,
       );
       const { version, migrated, mayCreate } = rows[0];
-      if (!migrated) return { version, migrations: null, mayCreate };
+      if (!migrated) return { version, migrations: null, mayCreate, standing: null };
       const done = await pool.query<{ name: string }>('select name from handover.migrations order by id');
-      return { version, migrations: done.rows.map(row => row.name), mayCreate };
+      return {
+        version,
+        migrations: done.rows.map(row => row.name),
+        mayCreate,
+        standing: await standingOf(pool),
+      };
     },
     async ping() {
       await pool.query('select 1');

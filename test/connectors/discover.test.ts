@@ -510,6 +510,39 @@ acknowledged:
     expect(await open(withRefs(''))).toEqual(['public.refs.owner_ref (as user:…)']);
     const value = `identities: { ref: { value: "'user:' || users.id" } }\n`;
     expect(await open(withRefs(', identity: ref', value))).toEqual([]);
+    const other = `identities: { ref: { value: "'agent:' || users.id" } }\n`;
+    expect(await open(withRefs(', identity: ref', other))).toEqual(['public.refs.owner_ref (as user:…)']);
+    // Some stand alone by now: each form is asked for by itself.
+    await bench.db.query(
+      `UPDATE refs SET owner_ref = replace(owner_ref, 'user:', '') WHERE id % 2 = 0; ALTER TABLE refs ADD x int`,
+    );
+    expect(await open(withRefs(''))).toEqual(['public.refs.owner_ref (as user:…)']);
+    expect(await open(withRefs(', identity: ref', value))).toEqual(['public.refs.owner_ref (user)']);
+  });
+
+  it('hands to nobody the row that says whose a further value is', async () => {
+    const { text } = await discovered(
+      `CREATE TABLE employees (id bigint PRIMARY KEY, user_id bigint UNIQUE REFERENCES users);
+       CREATE TABLE leaves (id bigint PRIMARY KEY, employee_id bigint REFERENCES employees)`,
+    );
+    expect(text).toMatch(
+      /identities:\n {2}employee: [{] table: public.employees, key: id, person: user_id [}]/,
+    );
+    expect(text).toMatch(/owner: [{] column: employee_id, identity: employee [}]/);
+    expect(text).not.toContain('column: user_id }');
+  });
+
+  it('drafts a category for each form in which people stand in a column, with an identity where it takes one', async () => {
+    const { text } = await discovered(
+      `${TASKS}; ${MANY} CREATE TABLE refs (id int PRIMARY KEY, owner_ref text);
+       INSERT INTO refs SELECT id - 10000, CASE WHEN id % 2 = 0 THEN 'user:' || id ELSE id::text END FROM users WHERE id > 10000`,
+    );
+    expect(text).toContain('\n  manager: manager_id\n');
+    expect(text).toContain(`  user_as_user: { value: "'user:' || users.id" }`);
+    expect(text).toMatch(/refs_owner_ref:\n.*\n.*\n.*\n.*\n {4}owner: [{] column: owner_ref [}]/);
+    expect(text).toMatch(
+      /refs_owner_ref_2:\n {4}title: "Refs \(owner_ref as user:…\)"[\s\S]*?owner: [{] column: owner_ref, identity: user_as_user [}]/,
+    );
   });
 
   it("names what of a column is somebody's beside what a category takes from it", async () => {

@@ -22,9 +22,11 @@ export interface Cut {
 
 /**
  * `swallow`: the statement is carried out, and its answer is thrown away. `break`: the connection breaks as
- * soon as it was forwarded, so that nobody knows. `withhold`: it never reaches the server.
+ * soon as it was forwarded, so that nobody knows. `withhold`: it never reaches the server. The other two leave
+ * the connection open, a black hole from then on: `mute` after the statement was carried out, `drown` before
+ * it reaches the server.
  */
-export type CutHow = 'swallow' | 'break' | 'withhold';
+export type CutHow = 'swallow' | 'break' | 'withhold' | 'mute' | 'drown';
 
 export interface Link {
   port: number;
@@ -113,6 +115,8 @@ export async function openLink(options: LinkOptions): Promise<Link> {
         breakOff();
         return cutting.done(cutting.cut);
       }
+      if (cutting?.how === 'drown' || (cutting?.how === 'mute' && cutting.cut.answered))
+        return cutting.done(cutting.cut);
       toServer(bytes);
       if (cutting?.how === 'break') {
         const { cut, done } = cutting;
@@ -131,6 +135,10 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       if (pair.broken) return;
       if (!cutting) return toClient(bytes);
       // ReadyForQuery: the answer is complete.
+      if (cutting.how === 'mute' && endsReady(bytes)) {
+        cutting.cut.answered = true;
+        return cutting.done(cutting.cut);
+      }
       if (cutting.how === 'swallow' && endsReady(bytes)) {
         cutting.cut.answered = true;
         const { cut, done } = cutting;

@@ -8,7 +8,14 @@ import { coverageIn, type Look } from '../../../domain/look.js';
 import type { Finding, SystemAccounts } from '../../../domain/model.js';
 import { met } from '../../../domain/people.js';
 import { isEffect, othersSubject, type Plan, toAcknowledge } from '../../../domain/plan.js';
-import { type Access, changedItems, doneSoFar, queuedStep, type Run } from '../../../domain/run.js';
+import {
+  type Access,
+  blockedSystems,
+  changedItems,
+  doneSoFar,
+  queuedStep,
+  type Run,
+} from '../../../domain/run.js';
 import { number } from '../../../domain/words.js';
 import { type Attempt, ask, long, quick } from '../../proxies.js';
 import { close, type Desk, type Happening } from '../desk.js';
@@ -176,7 +183,8 @@ function obstructed(desk: Desk, findings: Finding[]): Happening {
   if (decided(desk)) return decided(desk)!;
   desk.change({ findings });
   const things = `${findings.length} thing${findings.length === 1 ? '' : 's'} must be settled before there is a plan.`;
-  const done = changedItems(desk.run) > 0 ? doneSoFar(desk.run) : 'Nothing but a block was written yet.';
+  const besides = blockedSystems(desk.run).length > 0 ? 'Nothing but a block' : 'Nothing';
+  const done = changedItems(desk.run) > 0 ? doneSoFar(desk.run) : `${besides} was written yet.`;
   return { event: 'obstructed', says: `${things} ${done}` };
 }
 
