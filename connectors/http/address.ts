@@ -100,7 +100,7 @@ export class Boundary {
     if (url.search || url.hash)
       throw this.#refusal('the base ends with a question mark or a hash: leave that out');
     // Decimal, octal, hexadecimal and shortened forms all mean an address that nobody would read out of them.
-    const written = /^[a-z]+:\/\/([^/:]+|\[[^\]]*\])/i.exec(text)?.[1] ?? '';
+    const written = /^[a-z]+:\/\/(\[[^\]]*\]|[^/:]+)/i.exec(text)?.[1] ?? '';
     const literal = literalOf(url.hostname);
     if (literal && bare(written.toLowerCase()) !== bare(url.hostname))
       throw this.#refusal(`the base is written in a form that hides an address: write ${url.hostname}`);
@@ -121,7 +121,7 @@ export class Boundary {
     if (range === 'unicast') return;
     const inner = innerOf(address);
     if (this.allowed.networks.some(network => isWithin(inner, network))) return;
-    const isBase = host === this.base?.hostname;
+    const isBase = host === this.base?.hostname && inner === address;
     // Whoever writes the base as 10.0.0.5 has named that address; a name that only resolves to it has not.
     if (isBase && literalOf(host) && (range === 'private' || range === 'loopback' || range === 'uniqueLocal'))
       return;
