@@ -13,32 +13,39 @@ import type { Deps } from './deps.js';
 
 /**
  * Settles every intent of an offboarding that nobody saw end, also those of plans that were replaced. Throws
- * what kept the first one from being settled, after it has tried them all.
+ * what kept the first one from being settled, after it has tried them all. `afterwards`: the offboarding has
+ * closed, and its chain is told.
  */
-export async function settleAll(deps: Deps, offboardingId: string): Promise<void> {
+export async function settleAll(deps: Deps, offboardingId: string, afterwards = false): Promise<void> {
   const failures: unknown[] = [];
   for (const receipt of await deps.store.ledger.unsettled(offboardingId)) {
     const [system] = receipt.step.split('/');
     await deps.systems
       .get(system!)
-      .then(connector => settle(deps, connector, receipt))
+      .then(connector => settle(deps, connector, receipt, afterwards))
       .catch(error => failures.push(error));
   }
   if (failures.length > 0) throw failures[0];
 }
 
 /** Settles one receipt: how many items it changed, or null when it came to nothing and may be tried again. */
-export async function settle(deps: Deps, connector: Connector, receipt: Receipt): Promise<number | null> {
+export async function settle(
+  deps: Deps,
+  connector: Connector,
+  receipt: Receipt,
+  afterwards = false,
+): Promise<number | null> {
   if (receipt.state === 'done') return receipt.effect!.changed;
   const { ledger } = deps.store;
+  const end = afterwards ? ledger.endAfterwards : ledger.end;
   const fate = await connector.fateOf(await workOf(deps, receipt), receipt, whenAbandoned());
   switch (fate.kind) {
     case 'happened':
     case 'partly':
-      await ledger.end(receipt, { state: 'done', sure: fate.sure, effect: fate.effect });
+      await end(receipt, { state: 'done', sure: fate.sure, effect: fate.effect });
       return changedBy(connector, receipt, fate);
     case 'did-not':
-      await ledger.end(receipt, { state: 'aborted', sure: fate.sure });
+      await end(receipt, { state: 'aborted', sure: fate.sure });
       return null;
     case 'under-way':
       throw new HandoverFailure(
