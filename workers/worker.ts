@@ -78,7 +78,7 @@ async function start(
   closer(() => store.close());
   const foreign = foreignStore(config.installation, await store.claim(config.installation));
   if (foreign) throw new Error(foreign);
-  const systems = openSystems(config, log, env, options.kinds);
+  const systems = openSystems(config, log, env, options.kinds, store.budgets);
   const rules = openRules(config);
   // What the file says by now would otherwise be taken for what this worker was started with.
   await rules();

@@ -166,7 +166,9 @@ function namedOverrides({ entries }: ChainVerdict): string[] {
 
 /** Run ids that chain and plans speak of: of each there must be a history. */
 export function runsNamed({ entries }: ChainVerdict, plans: readonly Pick<PlanRow, 'run'>[]): Set<string> {
-  const told = entries.flatMap(({ subject }) => /^(?:decision|notice|closed) (\S+)/.exec(subject)?.[1] ?? []);
+  const told = entries.flatMap(
+    ({ subject }) => /^(?:decision|notice|flood|closed) (\S+)/.exec(subject)?.[1] ?? [],
+  );
   return new Set([...told, ...plans.map(({ run }) => run)]);
 }
 

@@ -154,7 +154,7 @@ function chain(evidence: Evidence): string[] {
 }
 
 /** What stands behind the closing entry and counts for nothing, or tells what became of something listed there. */
-const HARMLESS: ReadonlySet<string> = new Set([PURGED, SETTLED, 'refusal', 'notice']);
+const HARMLESS: ReadonlySet<string> = new Set([PURGED, SETTLED, 'refusal', 'flood', 'notice']);
 
 /**
  * Nothing counts after the closing entry: whoever wants to have approved can only come too late. A run that was
@@ -186,7 +186,7 @@ function messages(evidence: Evidence): string[] {
   const told = new Map(all.flatMap(({ history }) => [...(history?.recorded ?? [])]));
   const readable = new Set(all.flatMap(({ run, history }) => (history ? [run, ...history.runs] : [])));
   for (const { seq, subject, kind, body, gone } of chain.entries) {
-    const run = /^(?:decision|notice) (\S+) \d+$/.exec(subject)?.[1];
+    const run = /^(?:decision|notice|flood) (\S+) \d+$/.exec(subject)?.[1];
     if (kind === 'refusal' && !gone && body.accepted !== false)
       breaks.push(`handover.audit: entry ${seq} (${subject}) is called a refusal, and was accepted.`);
     if (run === undefined || !readable.has(run)) continue;

@@ -214,6 +214,24 @@ create table handover.archive_failures (
   tried          timestamptz not null default now()
 );
 
+-- When the next call to a system may be sent: one row for each of its budgets, shared by all workers. No evidence.
+create table handover.budgets (
+  system         text not null,
+  budget         text not null,                 -- 600/1min, or pause: the system has asked for one
+  free_at        timestamptz not null,          -- when nothing of it is taken any more
+  primary key (system, budget)
+);
+
+-- Calls that must not run at the same time, whichever workers make them: each takes a place.
+create table handover.places (
+  system         text not null,
+  "group"        text not null,
+  place          integer not null,
+  holder         text not null,
+  until          timestamptz not null,          -- whoever has not given it back by then has died
+  primary key (system, "group", place)
+);
+
 -- Certificates. The bodies, which hold people's data, lie apart, so that one can be purged one day. A certificate is handed out: its
 -- digest is over what was handed out, without a salt, and stays comparable with every copy.
 create table handover.certificates (
