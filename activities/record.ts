@@ -93,11 +93,12 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
   await store.ledger.fence(run.offboardingId, scheduled());
   await settleAll(deps, run.offboardingId).catch(error => leavePending(deps, error));
   const receipts = await store.ledger.all(run.offboardingId);
+  const manifests = await store.manifests.seals(run.offboardingId);
   await store.audit.append(run.offboardingId, [
     {
       subject: `closed ${input.runId}`,
       kind: 'closed',
-      body: closingEntry(input, receipts),
+      body: closingEntry(input, receipts, manifests),
     },
   ]);
   const chain = await store.audit.read(run.offboardingId);
