@@ -28,7 +28,7 @@ const SETTINGS = `
          set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end, false)`;
 
 /** Opens a pool. Broken idle connections are dropped and replaced; only a statement that needs one fails. */
-export function openPool(url: string, max = 10): Pool {
+export function openPool(url: string, max = 6): Pool {
   const pool = new pg.Pool({
     ...connectionConfig(url),
     ...DEADLINES,

@@ -55,6 +55,8 @@ export interface Transaction {
   readonly server: Server;
   /** Does a pooler stand in between? */
   readonly pooled: boolean;
+  /** How many connections this process opens there at most. */
+  readonly connections: number;
   /** Runs a statement and says how many rows it changed. */
   execute(text: string, values?: unknown[]): Promise<number>;
   query<R extends Row = Row>(text: string, values?: unknown[]): Promise<R[]>;
@@ -146,6 +148,7 @@ export class Session {
         identity: { cluster: server.cluster, timeline: server.cluster === null ? 'NULL::text' : TIMELINE },
         server,
         pooled: open.known.pooled,
+        connections: this.#line.places,
         recover: async () => {
           if (open.mode === 'read') await run('ROLLBACK TO SAVEPOINT beginning');
         },
