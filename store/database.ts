@@ -8,9 +8,34 @@ export type Pool = pg.Pool;
 /** A pool or a client inside a transaction: whatever can run a statement. */
 export type Queryable = Pick<pg.Pool, 'query'>;
 
+/**
+ * Every wait has an end of our own: a server that has accepted our connection and is not heard of any more
+ * says nothing.
+ */
+const DEADLINES = {
+  // A free connection of the pool is waited for as well, and many runs share it.
+  connectionTimeoutMillis: 30_000,
+  query_timeout: 130_000,
+  keepAlive: true,
+};
+
+/**
+ * What the store has taken is on disk, whatever the server or our role says; who asks for more gets more. The
+ * longest statements store a history, or compare a million keys.
+ */
+const SETTINGS = `
+  select set_config('statement_timeout', '2min', false),
+         set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end, false)`;
+
 /** Opens a pool. Broken idle connections are dropped and replaced; only a statement that needs one fails. */
-export function openPool(url: string, max = 10): Pool {
-  const pool = new pg.Pool({ ...connectionConfig(url), max, application_name: 'handover-store' });
+export function openPool(url: string, max = 6): Pool {
+  const pool = new pg.Pool({
+    ...connectionConfig(url),
+    ...DEADLINES,
+    max,
+    application_name: 'handover-store',
+    onConnect: async client => void (await client.query(SETTINGS)),
+  });
   // Without a listener, a connection cut while idle would end the process.
   pool.on('error', () => {});
   // The same for one that somebody has in hand: the statement it was for, or the next one, fails.

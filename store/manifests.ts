@@ -105,7 +105,11 @@ export interface Seal {
   digest: string | null;
 }
 
+/** What part of the connections may wait for pages of a target: the others are for everybody else. */
+const COMPARING = 1 / 3;
+
 export function manifestsOf(pool: Pool): Manifests {
+  const comparing = turns(Math.max(1, Math.floor((pool.options.max ?? 1) * COMPARING)));
   return {
     async write(manifest, step, page, { count, order, low, high, keys, assignment, fingerprint }) {
       await pool.query(
@@ -202,14 +206,17 @@ export function manifestsOf(pool: Pool): Manifests {
         const second = first.done ? first : await pages.next();
         // Most sets are small: one page is compared as it came, without a table to put it into.
         if (second.done) return await compare(pool, shown, first.done ? keysOf([]) : first.value.keys);
-        return await inTransaction(pool, async client => {
-          await client.query('create temporary table held (key text) on commit drop');
-          const keep = ({ keys }: { keys: Keys }) =>
-            client.query('insert into held select unnest($1::text[])', [keys]);
-          await keep(first.value);
-          for (let page: typeof first = second; !page.done; page = await pages.next()) await keep(page.value);
-          return compare(client, shown, null);
-        });
+        return await comparing(() =>
+          inTransaction(pool, async client => {
+            await client.query('create temporary table held (key text) on commit drop');
+            const keep = ({ keys }: { keys: Keys }) =>
+              client.query('insert into held select unnest($1::text[])', [keys]);
+            await keep(first.value);
+            for (let page: typeof first = second; !page.done; page = await pages.next())
+              await keep(page.value);
+            return compare(client, shown, null);
+          }),
+        );
       } finally {
         await pages.return?.();
       }
@@ -263,6 +270,23 @@ export function manifestsOf(pool: Pool): Manifests {
       );
       return rows as Seal[];
     },
+  };
+}
+
+/** So many at a time; the others wait for their turn, in order. */
+function turns(most: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let free = most;
+  const waiting: (() => void)[] = [];
+  return async work => {
+    if (free > 0) free--;
+    else await new Promise<void>(resolve => waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else free++;
+    }
   };
 }
 

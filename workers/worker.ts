@@ -140,5 +140,5 @@ async function openOurStore(config: Config, env: NodeJS.ProcessEnv): Promise<Sto
   const url = connectionUrl(config.store.connection, 'our own store', env);
   const owner = env[config.store.owner];
   if (owner) await prepareStore(owner, url);
-  return openStore(url);
+  return openStore(url, { connections: config.connections.store });
 }
