@@ -484,7 +484,9 @@ describe('a changed byte is named', () => {
     await tampered('update handover.before_images set body = null, salt = null', async () => {
       const { code, out } = await cli('audit', run.offboardingId, '--verify');
       expect(code).toBe(7);
-      expect(out).toMatch(/handover\.before_images .*: the body of row 1 is missing, and no entry of the chain says/);
+      expect(out).toMatch(
+        /handover\.before_images .*: the body of row 1 is missing, and no entry of the chain says/,
+      );
     });
   });
 
@@ -508,7 +510,9 @@ describe('a changed byte is named', () => {
       code: 6,
       err: expect.stringMatching(/may not|permission denied/),
     });
-    expect(await cli.onTerminal({ [config.store.owner]: '' }, 'purge', run.run, '--rows', ...why)).toMatchObject({
+    expect(
+      await cli.onTerminal({ [config.store.owner]: '' }, 'purge', run.run, '--rows', ...why),
+    ).toMatchObject({
       code: 2,
       err: expect.stringMatching(/HANDOVER_STORE_OWNER_URL is not set/),
     });

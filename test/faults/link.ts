@@ -35,9 +35,9 @@ export interface Link {
   connections(): number;
   /**
    * Cuts the connection at the `nth` watched statement from now on; `after` counts only those that follow
-   * such a statement in their transaction. Resolves when it has happened.
+   * such a statement in their transaction, `at` only those that are one. Resolves when it has happened.
    */
-  cut(nth: number, how: CutHow, after?: RegExp): Promise<Cut>;
+  cut(nth: number, how: CutHow, after?: RegExp, at?: RegExp): Promise<Cut>;
   /**
    * Nothing gets through in either direction, and nothing is refused either. Answers how many connections
    * were held.
@@ -59,7 +59,7 @@ interface Pair {
 
 export async function openLink(options: LinkOptions): Promise<Link> {
   const pairs = new Set<Pair>();
-  const waiting: { nth: number; how: CutHow; after?: RegExp; done: (cut: Cut) => void }[] = [];
+  const waiting: { nth: number; how: CutHow; after?: RegExp; at?: RegExp; done: (cut: Cut) => void }[] = [];
   let watched = 0;
   let held = false;
   let heldBytes = 0;
@@ -106,8 +106,8 @@ export async function openLink(options: LinkOptions): Promise<Link> {
         if (!options.watch!.test(statement)) continue;
         watched++;
         const next = cutting ? undefined : waiting[0];
-        if (!next || (next.after && !transaction.some(one => next.after!.test(one))) || --next.nth > 0)
-          continue;
+        if (!next || next.at?.test(statement) === false) continue;
+        if ((next.after && !transaction.some(one => next.after!.test(one))) || --next.nth > 0) continue;
         waiting.shift();
         cutting = { cut: { statement, answered: false }, how: next.how, done: next.done };
       }
@@ -170,7 +170,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
     port: (listener.address() as { port: number }).port,
     watched: () => watched,
     connections: () => pairs.size,
-    cut: (nth, how, after) => new Promise(done => waiting.push({ nth, how, after, done })),
+    cut: (nth, how, after, at) => new Promise(done => waiting.push({ nth, how, after, at, done })),
     hold() {
       held = true;
       heldBytes = 0;
