@@ -225,6 +225,7 @@ export interface Finding {
     | 'last-owner'
     | 'system-unreachable'
     | 'override-unknown'
+    | 'plan-too-large'
     | 'approvers-missing';
   system: string | null;
   step: string | null;
