@@ -379,7 +379,15 @@ async function announce(deps: Deps, input: MakePlanInput, plan: Plan): Promise<M
     {
       subject: `plan ${plan.digest}`,
       kind: 'planned',
-      body: { revision: plan.revision, digest: plan.digest, steps: plan.steps.length },
+      body: {
+        revision: plan.revision,
+        digest: plan.digest,
+        steps: plan.steps.length,
+        // Which pages lie behind the plan: who takes which item stands in them alone.
+        sealed: (await deps.store.manifests.seals(input.offboardingId)).find(
+          ({ manifest }) => manifest === plan.manifest,
+        ),
+      },
     },
   ]);
   return { plan: outline, findings: [], reopened: await reopenedSubjects(deps, input, plan) };

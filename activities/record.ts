@@ -4,7 +4,7 @@ import { HandoverFailure } from '../domain/failure.js';
 import type { SummedFlood } from '../domain/flood.js';
 import type { Identity } from '../domain/people.js';
 import type { Plan } from '../domain/plan.js';
-import { outOfPatience, scheduled, waited } from './attempt.js';
+import { isFinal, scheduled } from './attempt.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
 
@@ -70,12 +70,15 @@ export async function record(deps: Deps, { offboardingId, runId, entries }: Reco
   );
 }
 
-/** Settles what nobody saw end, and says how many items each step really changed. */
+/**
+ * Settles what nobody saw end, and says how many items each step really changed, as far as anybody knows: what
+ * its system does not tell is pending, and settled later.
+ */
 export async function settleLedger(
   deps: Deps,
   input: { offboardingId: string },
 ): Promise<{ changed: Record<string, number> }> {
-  await settleAll(deps, input.offboardingId);
+  await settleAll(deps, input.offboardingId).catch(error => leavePending(deps, error));
   return { changed: await deps.store.ledger.changed(input.offboardingId) };
 }
 
@@ -91,11 +94,12 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
   await store.ledger.fence(run.offboardingId, scheduled());
   await settleAll(deps, run.offboardingId).catch(error => leavePending(deps, error));
   const receipts = await store.ledger.all(run.offboardingId);
+  const manifests = await store.manifests.seals(run.offboardingId);
   await store.audit.append(run.offboardingId, [
     {
       subject: `closed ${input.runId}`,
       kind: 'closed',
-      body: closingEntry(input, receipts),
+      body: closingEntry(input, receipts, manifests),
     },
   ]);
   const chain = await store.audit.read(run.offboardingId);
@@ -110,17 +114,15 @@ async function wholePlan({ store }: Deps, outline: Plan | null): Promise<Plan | 
   return outline && ((await store.plans.find(outline.digest)) ?? outline);
 }
 
-/**
- * Longer than a transaction may sit idle: an attempt in the middle of one is waited for, as is a restart of
- * its system.
- */
+/** Longer than a transaction may sit idle: an attempt in the middle of one is waited for. */
 const SETTLE_MS = 2 * 60_000;
+/** A system that restarts is back by then. One that does not answer is asked again when the run has closed. */
+const AWAY_MS = 7_000;
 
-/** A system that is out of reach for longer must not keep the run from its closing. */
+/** What cannot be settled now must not keep the run from its closing; a system that is away least of all. */
 function leavePending(deps: Deps, error: unknown): void {
-  const final =
-    error instanceof HandoverFailure && (outOfPatience(error.kind, deps.patience) || waited() > SETTLE_MS);
-  if (!final) throw error;
+  const away = error instanceof HandoverFailure && ['transient', 'throttled'].includes(error.kind);
+  if (!isFinal(error, deps.patience, away ? AWAY_MS : SETTLE_MS)) throw error;
 }
 
 /**

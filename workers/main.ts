@@ -13,7 +13,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DefaultLogger, type LogEntry, type LogLevel, Runtime } from '@temporalio/worker';
-import { type Config, readConfig } from '../runtime/config.js';
+import { type Config, connectionsEach, readConfig } from '../runtime/config.js';
 import { cacheDir } from '../runtime/embedded/cache.js';
 import { type Logger, openLog, withoutPasswords } from '../runtime/log.js';
 import { workflowBundle } from './bundle.js';
@@ -75,6 +75,7 @@ function serving(config: Config, env: NodeJS.ProcessEnv): object {
     taskQueue: config.temporal.taskQueue,
     store: place(config.store.connection),
     directory: config.directory,
+    connections: { store: config.connections.store, each: connectionsEach(config) },
     systems: Object.fromEntries(
       Object.entries(config.systems).map(([name, { connection, connect }]) => [
         name,

@@ -18,6 +18,7 @@ import { registerDiscover } from './discover.js';
 import { EXIT, EXIT_OF, EXIT_WORDS } from './exit.js';
 import { registerItems } from './items.js';
 import { registerList } from './list.js';
+import { registerPurge } from './purge.js';
 import { registerStart } from './start.js';
 import { registerStatus } from './status.js';
 import { type Io, Terminal } from './terminal.js';
@@ -66,6 +67,7 @@ export function createProgram(context: Context): Command {
   registerAudit(program, context);
   registerArchive(program, context);
   registerWhoOwned(program, context);
+  registerPurge(program, context);
   registerCheck(program, context);
   registerDiscover(program, context);
   registerWorker(program);

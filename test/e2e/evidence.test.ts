@@ -153,7 +153,10 @@ describe('the record', () => {
       failures: [],
     });
     const [archive] = await archives(run.offboardingId);
-    expect(createHash('sha256').update(archive.history).digest('hex')).toBe(archive.digest);
+    const { run: id, offboarding, workflow, status, events, at } = archive;
+    const line = JSON.stringify([id, offboarding, workflow, status, events, at.toISOString()]);
+    const digest = createHash('sha256').update(`${line}\n`).update(archive.history).digest('hex');
+    expect(digest).toBe(archive.digest);
     const history = JSON.parse(gunzipSync(archive.history).toString()) as { events: { eventType: string }[] };
     expect(history.events).toHaveLength(archive.events);
     expect(history.events.at(-1)!.eventType).toMatch(/WORKFLOW_EXECUTION_COMPLETED/);
