@@ -387,7 +387,8 @@ function sum(receipts: Receipt[], touched: ReadonlyMap<string, string[]>): StepT
   for (const receipt of receipts) {
     changed += receipt.effect!.changed;
     for (const key of touched.get(partOf(receipt)) ?? []) last.delete(key);
-    for (const exception of receipt.effect!.exceptions) last.set(exception.key, exception);
+    // What somebody's trigger said lies in the receipt: totals travel.
+    for (const { said: _, ...exception } of receipt.effect!.exceptions) last.set(exception.key, exception);
   }
   const exceptions = [...last.values()];
   const of = (kind: ItemException['kind']): ItemException[] =>

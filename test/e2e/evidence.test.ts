@@ -52,7 +52,7 @@ describe('secrets and names', () => {
     // Things go wrong on the way, in words that quote what they should not.
     const mischief = await refuse(small.db.desk, 'tickets', 'old.number = 3');
     await small.db.desk.query(`create or replace function public.aa_tickets_trap() returns trigger language plpgsql as $$
-      begin if old.number = 3 then raise exception 'alice@small.example may not: "Alice Anders" ${CANARY}' using detail = '${CANARY}'; end if; return new; end $$`);
+      begin if old.number = 3 then raise exception 'alice@small.example may not: "Alice Anders" ${CANARY}, and neither may Zacharias Unquoted' using detail = '${CANARY}', hint = 'Zacharias Unquoted'; end if; return new; end $$`);
     const first = await handOver(small);
     run = first;
     await mischief.mend();
@@ -104,6 +104,15 @@ describe('secrets and names', () => {
     expect(everything.split(`${CANARY}-`)).toHaveLength(1);
     expect(everything).not.toContain(small.password);
     expect(everything).toContain(run.offboardingId);
+  });
+
+  test('what a trigger said, with a name that nobody quoted, lies in the receipt and is nowhere in Temporal', async () => {
+    const { rows } = await small.db.store.query(
+      `select exceptions from handover.receipts where exceptions like '%Zacharias Unquoted%'`,
+    );
+    expect(rows.length).toBeGreaterThan(0);
+    expect(JSON.stringify(readable(histories))).not.toContain('Zacharias');
+    expect(logged.join('\n')).not.toContain('Zacharias');
   });
 
   test('names and e-mail addresses are in no id, search attribute, memo or failure', () => {
