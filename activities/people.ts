@@ -8,6 +8,7 @@ import { sha256 } from '../store/digest.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { leaving, naming, sayNaming } from './open-runs.js';
+import { type Letter, prove } from './prove.js';
 
 /**
  * `installation`: whose directory says so. An id means one person there, and may mean another one elsewhere.
@@ -22,7 +23,9 @@ export type Identified =
       beside: Participant[];
     }
   | { kind: 'none'; sentence: string }
-  | { kind: 'many'; sentence: string };
+  | { kind: 'many'; sentence: string }
+  /** What came with the message does not prove whose it is, or nothing came and something must. */
+  | { kind: 'unproved'; sentence: string };
 
 /** `id:17`, an e-mail (anything with an @) or a login. */
 export function queryOf(who: string): PersonQuery {
@@ -74,14 +77,17 @@ export interface IdentifyInput {
   who: string;
   /** Directory ids of people whom the sender must not turn out to be. */
   beside?: string[];
+  /** The message that they sent; absent where somebody is only looked up. */
+  letter?: Letter;
 }
 
 /**
- * Identifies a leaver, a requester or a decider, with what they may do. Nothing that came with the message
- * proves that it is theirs, so the identity is claimed; a signed statement beside `who` is what could make it
- * verified.
+ * Identifies a leaver, a requester or a decider, with what they may do, and whether it is proved that a
+ * message is theirs. A statement that proves nothing is worse than none: it is refused.
  */
 export async function identify(deps: Deps, input: IdentifyInput): Promise<Identified> {
+  const proof = input.letter ? await prove(deps, input.letter, input.who) : null;
+  if (proof && !proof.ok) return { kind: 'unproved', sentence: proof.sentence };
   const found = await findOne(deps, input.who);
   if ('sentence' in found) return { kind: found.many ? 'many' : 'none', sentence: found.sentence };
   const { installation } = deps.ids;
@@ -89,18 +95,18 @@ export async function identify(deps: Deps, input: IdentifyInput): Promise<Identi
     deciderOf(deps, found.person),
     peopleById(deps, input.beside ?? []),
   ]);
-  const identity: Identity = { kind: 'claimed' };
+  const identity: Identity = proof?.identity ?? { kind: 'claimed' };
   return { kind: 'one', person, identity, installation, beside: beside.map(participant) };
 }
 
 /** Who is to leave, and who asks for it: looked up together, since nothing begins before both are known. */
 export async function introduce(
   deps: Deps,
-  { user, requestedBy }: { user: string; requestedBy: string },
+  { user, requestedBy, letter }: { user: string; requestedBy: string; letter?: Letter },
 ): Promise<{ user: Identified; requestedBy: Identified }> {
   const [leaver, requester] = await Promise.all([
     identify(deps, { who: user }),
-    identify(deps, { who: requestedBy }),
+    identify(deps, { who: requestedBy, ...(letter && { letter }) }),
   ]);
   return { user: leaver, requestedBy: requester };
 }

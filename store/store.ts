@@ -6,6 +6,8 @@
 import { type Archive, archiveOf } from './archive.js';
 import { type Audit, auditOf } from './audit.js';
 import { migrate, openPool, type Pool } from './database.js';
+import { type Deliveries, deliveriesOf } from './deliveries.js';
+import { type Inquiries, inquiriesOf } from './inquiries.js';
 import { type Ledger, ledgerOf } from './ledger.js';
 import { type Looks, looksOf } from './looks.js';
 import { type Manifests, manifestsOf } from './manifests.js';
@@ -13,6 +15,7 @@ import { type Offboardings, offboardingsOf } from './offboardings.js';
 import { type OpenRuns, openRunsOf } from './open-runs.js';
 import { type OverrideSets, overrideSetsOf } from './overrides.js';
 import { type Plans, plansOf } from './plans.js';
+import { type Statements, statementsOf } from './statements.js';
 import { type Trail, trailOf } from './trail.js';
 
 export interface Store {
@@ -28,6 +31,10 @@ export interface Store {
   looks: Looks;
   /** Questions about the past, for auditors. */
   trail: Trail;
+  /** What the gateway and the workers share. */
+  statements: Statements;
+  inquiries: Inquiries;
+  deliveries: Deliveries;
   /** Makes this the store of an installation, if it is nobody's yet; answers whose it is. */
   claim(installation: string): Promise<string>;
   /** Whose it is; null = nobody's yet. */
@@ -57,6 +64,9 @@ export async function openStore(url: string, options: { migrate?: boolean } = {}
     archive: archiveOf(pool),
     looks: looksOf(pool),
     trail: trailOf(pool),
+    statements: statementsOf(pool),
+    inquiries: inquiriesOf(pool),
+    deliveries: deliveriesOf(pool),
     async claim(installation) {
       await pool.query('insert into handover.installation (name) values ($1) on conflict do nothing', [
         installation,

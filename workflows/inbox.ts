@@ -18,10 +18,12 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { Letter as Sent } from '../activities/prove.js';
 import type { DecisionEntry, NoticeEntry, TrailEntry } from '../activities/record.js';
 import type { Sender } from '../domain/judge.js';
 import type { Participant, Refusal } from '../domain/people.js';
 import type { Parsed } from '../domain/request.js';
+import { unsealed } from '../domain/statement.js';
 import { REFUSED } from './messages.js';
 import { ask, prompt, quick } from './proxies.js';
 
@@ -166,9 +168,15 @@ async function decide<Decision extends { name: string; by: string }>(
   number: number,
 ): Promise<{ answer: Answer; entry: DecisionEntry }> {
   rules.counted();
-  const parsed = rules.parse(letter.name, letter.payload);
+  const { body, statement } = unsealed(letter.payload);
+  const parsed = rules.parse(letter.name, body);
   const { sentence, accepted, who } = parsed.ok
-    ? await identifyAndJudge(rules, parsed.value)
+    ? await identifyAndJudge(rules, parsed.value, {
+        name: letter.name,
+        run: rules.trail,
+        use: `${workflowInfo().runId} ${number}`,
+        ...(statement !== undefined && { sealed: { statement, body } }),
+      })
     : { sentence: parsed.sentence, accepted: false, who: null };
   const by = claimedBy(letter.payload);
   if (!accepted) {
@@ -182,10 +190,11 @@ async function decide<Decision extends { name: string; by: string }>(
     by,
     decider: who && { id: who.id, name: who.name },
     identity: who?.identity ?? { kind: 'claimed' },
+    ...(who?.identity.kind === 'verified' && { statement: String(statement) }),
     accepted,
     sentence,
     plan,
-    payload: parsed.ok ? parsed.value : clip(JSON.stringify(letter.payload) ?? 'nothing', 2000),
+    payload: parsed.ok ? parsed.value : clip(JSON.stringify(body) ?? 'nothing', 2000),
   };
   return { answer: { verdict: accepted ? 'accepted' : 'refused', sentence, state, plan }, entry };
 }
@@ -193,9 +202,10 @@ async function decide<Decision extends { name: string; by: string }>(
 async function identifyAndJudge<Decision extends { name: string; by: string }>(
   rules: Rules<Decision>,
   decision: Decision,
+  letter: Sent,
 ): Promise<{ sentence: string; accepted: boolean; who: Sender | null }> {
   const { name, by } = decision;
-  const input = { who: by, beside: rules.beside?.(decision) };
+  const input = { who: by, beside: rules.beside?.(decision), letter };
   const found = await ask(prompt.identify, `Who sends "${name}"?`, input);
   if (!found.ok) {
     const sentence = `The directory could not say who "${by}" is: ${found.sentence} Send it again.`;

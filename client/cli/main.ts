@@ -16,6 +16,7 @@ import { registerDemo } from './demo.js';
 import { registerDev } from './dev.js';
 import { registerDiscover } from './discover.js';
 import { EXIT, EXIT_OF, EXIT_WORDS } from './exit.js';
+import { registerGateway } from './gateway.js';
 import { registerItems } from './items.js';
 import { registerList } from './list.js';
 import { registerStart } from './start.js';
@@ -69,6 +70,7 @@ export function createProgram(context: Context): Command {
   registerCheck(program, context);
   registerDiscover(program, context);
   registerWorker(program);
+  registerGateway(program, context);
   registerDev(program);
   registerDemo(program);
   // Commands that were made elsewhere write where this one writes, and throw where they would end the

@@ -1,0 +1,4 @@
+/** placeholder */
+export interface Webhook {
+  name: string;
+}
