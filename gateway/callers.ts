@@ -18,6 +18,8 @@ export class Stranger extends Error {
 export interface Callers {
   /** Throws `Stranger` where nobody is recognised. @param header the whole Authorization header */
   of(header: string | undefined): Promise<Known>;
+  /** Whose credential it is, without asking the directory. */
+  bearer(header: string | undefined): Promise<Caller>;
   /** Somebody who was recognised otherwise, as by a webhook's signature. */
   known(caller: Caller): Promise<Known>;
 }
@@ -54,21 +56,24 @@ export function callersOf(
     return { ...caller, as, roles: caller.roles === 'directory' ? rolesOf(as) : caller.roles };
   };
 
+  const bearer = async (header: string | undefined): Promise<Caller> => {
+    const given = /^Bearer +([\x21-\x7e]{8,8192})$/i.exec(header ?? '')?.[1];
+    if (!given)
+      throw new Stranger(
+        header === undefined
+          ? 'Say who you are: send "Authorization: Bearer <token>".'
+          : 'The Authorization header is no "Bearer <token>".',
+      );
+    for (const recognise of ways) {
+      const caller = await recognise(given);
+      if (caller) return caller;
+    }
+    throw new Stranger('That token is not known here, or no longer valid.');
+  };
+
   return {
     known,
-    async of(header) {
-      const bearer = /^Bearer +([\x21-\x7e]{8,8192})$/i.exec(header ?? '')?.[1];
-      if (!bearer)
-        throw new Stranger(
-          header === undefined
-            ? 'Say who you are: send "Authorization: Bearer <token>".'
-            : 'The Authorization header is no "Bearer <token>".',
-        );
-      for (const recognise of ways) {
-        const caller = await recognise(bearer);
-        if (caller) return known(caller);
-      }
-      throw new Stranger('That token is not known here, or no longer valid.');
-    },
+    bearer,
+    of: async header => known(await bearer(header)),
   };
 }

@@ -13,6 +13,7 @@ import { callersOf, type Recognise } from './callers.js';
 import { createServer } from './server.js';
 import { sealWith, unsigned } from './sign.js';
 import { openTokens } from './tokens.js';
+import { openWebhooks } from './webhooks/webhook.js';
 
 export interface RunningGateway {
   app: FastifyInstance;
@@ -47,6 +48,10 @@ export async function startGateway(
   if (ways.length === 0)
     notes.push('Nobody can come in: name a file of tokens (gateway.tokens) or an issuer (gateway.oidc).');
 
+  const webhooks = gateway.webhooks
+    ? await openWebhooks(besideConfig(config, gateway.webhooks), config, env)
+    : undefined;
+
   const open: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     await Promise.allSettled(open.map(one => one()));
@@ -63,6 +68,7 @@ export async function startGateway(
       behind,
       callers: callersOf(behind, ways),
       seal,
+      ...(webhooks && { webhooks }),
       version: version(),
       ...(options.logger && { logger: options.logger }),
     });

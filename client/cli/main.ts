@@ -22,6 +22,7 @@ import { registerList } from './list.js';
 import { registerStart } from './start.js';
 import { registerStatus } from './status.js';
 import { type Io, Terminal } from './terminal.js';
+import { registerTryWebhook } from './try-webhook.js';
 import { registerWhoOwned } from './who-owned.js';
 import { registerWorker } from './worker.js';
 
@@ -71,6 +72,7 @@ export function createProgram(context: Context): Command {
   registerDiscover(program, context);
   registerWorker(program);
   registerGateway(program, context);
+  registerTryWebhook(program, context);
   registerDev(program);
   registerDemo(program);
   // Commands that were made elsewhere write where this one writes, and throw where they would end the

@@ -1,16 +1,13 @@
 /** Every decision, forwarded to its run with a statement about who it was. */
 
-import { WorkflowNotFoundError } from '@temporalio/client';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { Problem } from '../../client/problem.js';
-import { DECISIONS, type DecisionName, decisionSchemas, parseDecision } from '../../domain/request.js';
+import { DECISIONS, type DecisionName, decisionSchemas } from '../../domain/request.js';
 import { FAILURES } from '../answers.js';
-import { idempotency, inNameOf, keyOf, RUN } from '../asked.js';
-import type { Behind } from '../behind.js';
+import { idempotency, keyOf, RUN } from '../asked.js';
 import { seen } from '../door.js';
+import { decideFor } from '../forward.js';
 import type { Gateway } from '../gateway.js';
-import type { Known } from '../roles.js';
 
 const answer = z.looseObject({
   verdict: z.enum(['accepted', 'refused', 'unknown', 'sent']),
@@ -53,46 +50,15 @@ export function decisions(app: FastifyInstance, gateway: Gateway): void {
       },
       handler: async (request, reply) => {
         const { run } = request.params as { run: string };
-        const { workflowId, status } = await seen(gateway, request, run);
-        const given = await forward(gateway, request.caller, {
+        const { workflowId } = await seen(gateway, request, run);
+        const { code, answer: said } = await decideFor(gateway, request.caller, {
           workflowId,
-          offboarding: status.offboardingId,
           name,
           body: request.body as Record<string, unknown>,
           id: keyOf(request.headers, request.caller),
         });
-        return reply.code(CODE[given.verdict]).send(given);
+        return reply.code(code).send(said);
       },
     });
-  }
-}
-
-export const CODE = { accepted: 200, refused: 409, unknown: 202, sent: 202 } as const;
-
-export interface Forwarded {
-  workflowId: string;
-  offboarding: string;
-  name: DecisionName;
-  body: Record<string, unknown>;
-  id: string;
-}
-
-/** Signs a decision of the caller's and hands it to the run. */
-export async function forward(
-  gateway: Gateway,
-  caller: Known,
-  { workflowId, offboarding, name, body, id }: Forwarded,
-): ReturnType<Behind['decide']> {
-  const decision = inNameOf(caller, body, 'by');
-  const parsed = parseDecision(name, decision);
-  if (!parsed.ok) throw new Problem('usage', parsed.sentence);
-  const by = decision.by as string;
-  const sealed = await gateway.seal(decision, { run: offboarding, message: name, by, how: caller.how });
-  try {
-    return await gateway.behind.decide(workflowId, name, sealed, id);
-  } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-    const sentence = 'The offboarding is closed: nothing can be decided any more.';
-    return { verdict: 'refused', sentence, state: 'closed', plan: null };
   }
 }

@@ -10,8 +10,9 @@ import { isSame } from '../../domain/people.js';
 import { requestSchema } from '../../domain/request.js';
 import type { WaitingOn } from '../../domain/run.js';
 import { FAILURES } from '../answers.js';
-import { idempotency, inNameOf, keyOf, RUN } from '../asked.js';
+import { idempotency, keyOf, RUN } from '../asked.js';
 import { seen } from '../door.js';
+import { startFor } from '../forward.js';
 import type { Gateway } from '../gateway.js';
 import type { Known } from '../roles.js';
 
@@ -127,13 +128,13 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
       },
     },
     handler: async ({ body, caller, headers }, reply) => {
-      const asked = inNameOf(caller, body as Record<string, unknown>, 'requestedBy');
-      const by = asked.requestedBy as string;
-      const sealed = await gateway.seal(asked, { run: null, message: 'request', by, how: caller.how });
-      const answer = await behind.start(sealed, keyOf(headers, caller));
-      if ('verdict' in answer)
-        return reply.code(202).send({ answer: 'unknown', next: answer.sentence, id: answer.id });
-      return reply.code(CODE[answer.answer]).send(answer);
+      const { code, answer } = await startFor(
+        gateway,
+        caller,
+        body as Record<string, unknown>,
+        keyOf(headers, caller),
+      );
+      return reply.code(code).send(answer);
     },
   });
 
@@ -180,8 +181,6 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
     return !others.some(one => isSame(humans, as, one));
   };
 }
-
-const CODE = { started: 201, 'already-running': 200, 'not-started': 409 } as const;
 
 /** Whatever is waited for that this caller's roles can give. */
 function waitingFor({ roles, as }: Known): string {
