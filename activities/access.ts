@@ -2,6 +2,7 @@
 import type { Connector } from '../connectors/connector.js';
 import { sayAccount } from '../domain/accounts.js';
 import type { Account } from '../domain/model.js';
+import { isFinal, OUTAGE_MS } from './attempt.js';
 import type { Deps } from './deps.js';
 import { switchAccounts } from './effects.js';
 import { readAll } from './look.js';
@@ -24,6 +25,15 @@ export type AccessResult = { access: 'blocked' | 'open'; ours: readonly Account[
 
 /** A block that cannot be done stops nothing; it stays visible as `access open` with its reason. */
 export async function blockAccess(deps: Deps, input: AccessInput): Promise<AccessResult> {
+  try {
+    return await blockIn(deps, input);
+  } catch (error) {
+    if (!isFinal(error, deps.patience, OUTAGE_MS)) throw error;
+    return { access: 'open', ours: [], message: `${error.message} Mend it and send "retry".` };
+  }
+}
+
+async function blockIn(deps: Deps, input: AccessInput): Promise<AccessResult> {
   const connector = await deps.systems.get(input.system);
   if (connector.access.block !== 'system')
     return {
@@ -49,6 +59,15 @@ export async function blockAccess(deps: Deps, input: AccessInput): Promise<Acces
  * that others have switched off since, or that is somebody else's by now, is left as it is.
  */
 export async function restoreAccess(deps: Deps, input: AccessInput): Promise<AccessResult> {
+  try {
+    return await restoreIn(deps, input);
+  } catch (error) {
+    if (!isFinal(error, deps.patience, OUTAGE_MS)) throw error;
+    return { access: 'blocked', ours: [], message: `Sign-in could not be given back. ${error.message}` };
+  }
+}
+
+async function restoreIn(deps: Deps, input: AccessInput): Promise<AccessResult> {
   const connector = await deps.systems.get(input.system);
   const moved = await notTheirs(deps, connector, input);
   if (moved) return { access: 'blocked', ours: [], message: moved };

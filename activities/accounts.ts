@@ -4,18 +4,15 @@
  */
 
 import { inOrder } from '../domain/accounts.js';
-import { HandoverFailure } from '../domain/failure.js';
 import { foreignId } from '../domain/ids.js';
 import type { Finding, Person, SystemAccounts } from '../domain/model.js';
 import type { PatienceOfWaits } from '../domain/patience.js';
 import { mayRequest, type Participant } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
-import { outOfPatience, scheduled, waited, whenAbandoned } from './attempt.js';
+import { isFinal, OUTAGE_MS, scheduled, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { findOne, identify, participant } from './people.js';
+import { findOne, identified, participant } from './people.js';
 import { pinnedIn, type Recogniser, recogniserOf } from './recognise.js';
-
-const OUTAGE_MS = 30_000;
 
 export interface ResolveAccountsInput {
   offboardingId: string;
@@ -141,7 +138,7 @@ async function peopleOf(
     return { objection: `${foreign} Start "requestOffboarding" on the task queue of that one instead.` };
   const found = await findOne(deps, `id:${input.leaver.id}`);
   if ('sentence' in found) return { objection: found.sentence };
-  const asking = await identify(deps, { who: `id:${input.requester.id}` });
+  const asking = await identified(deps, `id:${input.requester.id}`);
   if (asking.kind !== 'one') return { objection: asking.sentence };
   const leaver = participant(found.person);
   const requester = participant(asking.person);
@@ -229,10 +226,7 @@ export async function resolveIn(
   } catch (error) {
     // A passing fault is given half a minute; then the other systems, and whoever must be blocked in them,
     // wait no longer.
-    if (
-      error instanceof HandoverFailure &&
-      (outOfPatience(error.kind, deps.patience) || waited() > OUTAGE_MS)
-    ) {
+    if (isFinal(error, deps.patience, OUTAGE_MS)) {
       return {
         found: null,
         findings: [finding('system-unreachable', `${error.message} Mend it and send "retry".`)],

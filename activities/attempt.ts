@@ -32,12 +32,14 @@ export function asActivities<T extends Record<string, Verb>>(verbs: T, patience:
           () => Context.current().heartbeat(progress.get(Context.current().info.base64TaskToken) ?? null),
           HEARTBEAT_MS,
         );
+        const watched = watch(Context.current());
         try {
           return await verb(input);
         } catch (error) {
           throw failureOf(error, patience);
         } finally {
           clearInterval(alive);
+          watched.end();
           progress.delete(Context.current().info.base64TaskToken);
         }
       },
@@ -55,47 +57,103 @@ export function showProgress(details: unknown): void {
   context.heartbeat(details);
 }
 
+/** An attempt that is to stop may finish the batch in hand. One that takes longer than this is broken off. */
+const FINISH_MS = 30_000;
+/** The same while a worker shuts down, which has waited for it already (`shutdownGraceTime`). */
+const FINISH_AT_SHUTDOWN_MS = 5_000;
 /**
- * Aborted when this attempt no longer counts (timed out, gone, reset): whatever it still has running is to be
- * broken off. A cancellation by the workflow and a worker's shutdown do not abort: see `stopping`.
+ * So much of its time before Temporal gives an attempt up it ends by itself: whatever hangs is let go of, and
+ * says why, instead of being forgotten while it goes on.
+ */
+const LAST_PART = 1 / 6;
+
+/**
+ * Aborted when whatever this attempt still has running is to be broken off: it no longer counts (timed out,
+ * gone, reset), its time is nearly over, or it was asked to stop and no batch has ended for half a minute. A
+ * cancellation by the workflow and a worker's shutdown alone do not abort: see `stopping`.
  */
 export function whenAbandoned(): AbortSignal {
   // A worker that starts asks targets as well, outside any activity: nobody cancels that.
   if (!asyncLocalStorage.getStore()) return NEVER;
-  const { cancellationSignal } = Context.current();
-  let hard = signals.get(cancellationSignal);
-  if (!hard) {
-    const controller = new AbortController();
-    const pass = (): void => {
-      if (!isPolite(cancellationSignal)) controller.abort(cancellationSignal.reason);
-    };
-    if (cancellationSignal.aborted) pass();
-    else cancellationSignal.addEventListener('abort', pass, { once: true });
-    hard = controller.signal;
-    signals.set(cancellationSignal, hard);
-  }
-  return hard;
+  return watches.get(Context.current().cancellationSignal)?.signal ?? NEVER;
 }
+
+interface Watch {
+  signal: AbortSignal;
+  end(): void;
+}
+
+/** Watches over an attempt from its beginning to its end. */
+function watch({ cancellationSignal, info }: Context): Watch {
+  const controller = new AbortController();
+  const timers: NodeJS.Timeout[] = [];
+  const abortAfter = (ms: number, reason: Error): void =>
+    void timers.push(setTimeout(() => controller.abort(reason), ms));
+  const onStop = (): void => {
+    const polite = politely(cancellationSignal);
+    if (polite === null) controller.abort(cancellationSignal.reason);
+    else abortAfter(polite, new BrokenOff());
+  };
+  if (cancellationSignal.aborted) onStop();
+  else cancellationSignal.addEventListener('abort', onStop, { once: true });
+  const own = info.startToCloseTimeoutMs * (1 - LAST_PART);
+  abortAfter(own, outOfTime(own));
+  const made = { signal: controller.signal, end: () => timers.forEach(clearTimeout) };
+  watches.set(cancellationSignal, made);
+  return made;
+}
+
+/** Aborted like `whenAbandoned`, and after `ms` as a failure that passes. For what is not worth more waiting. */
+export function within(ms: number): AbortSignal {
+  const controller = new AbortController();
+  const says = `no answer came within ${ms / 1000} s`;
+  setTimeout(() => controller.abort(new HandoverFailure('transient', says)), ms).unref();
+  return AbortSignal.any([whenAbandoned(), controller.signal]);
+}
+
+/**
+ * Was this attempt asked to stop, and did it break off instead of coming to a boundary? Then it answers with
+ * what is done: what passes by itself is not tried again by an attempt that is to stop.
+ */
+export function brokenOff(error: unknown): boolean {
+  if (whenAbandoned().aborted) return whenAbandoned().reason instanceof BrokenOff;
+  return stopping() && error instanceof HandoverFailure && PASSES.has(error.kind);
+}
+
+const PASSES: ReadonlySet<FailureKind> = new Set(['transient', 'throttled', 'locked']);
 
 /**
  * True when the workflow wants to pause or stop, or the worker shuts down: finish the batch in hand, then
  * answer.
  */
 export function stopping(): boolean {
-  return Context.current().cancellationSignal.aborted;
+  return Context.current().cancellationSignal.aborted || whenAbandoned().aborted;
+}
+
+class BrokenOff extends Error {
+  constructor() {
+    super('It was asked to stop, and what was in hand did not end: it was broken off.');
+  }
 }
 
 const NEVER = new AbortController().signal;
-const signals = new WeakMap<AbortSignal, AbortSignal>();
+const watches = new WeakMap<AbortSignal, Watch>();
 
-function isPolite(cancellation: AbortSignal): boolean {
-  const reason = String((cancellation.reason as Error | undefined)?.message ?? cancellation.reason);
-  return reason.includes('CANCELLED') || reason.includes('WORKER_SHUTDOWN');
+/** How long an attempt that was asked to stop may take; null = it is to be broken off at once. */
+function politely({ reason }: AbortSignal): number | null {
+  const says = String((reason as Error | undefined)?.message ?? reason);
+  if (says.includes('WORKER_SHUTDOWN')) return FINISH_AT_SHUTDOWN_MS;
+  return says.includes('CANCELLED') ? FINISH_MS : null;
+}
+
+function outOfTime(ms: number): HandoverFailure {
+  const says = `It was not done within ${Math.round(ms / 1000)} s, and was broken off.`;
+  return new HandoverFailure('transient', says);
 }
 
 function failureOf(error: unknown, patience: Deps['patience']): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
-  if (whenAbandoned().aborted) {
+  if (whenAbandoned().aborted && !(whenAbandoned().reason instanceof HandoverFailure)) {
     // Operators pause and reset activities: Temporal must see a cancellation, not a failure of the target.
     return new CancelledFailure(
       `The activity was interrupted: ${String(whenAbandoned().reason?.message ?? whenAbandoned().reason)}`,
@@ -143,6 +201,14 @@ function failure(
 /** True when a failure of this kind is no longer tried again. */
 export function outOfPatience(kind: FailureKind, patience: Deps['patience']): boolean {
   return patience[kind] === 0 || waited() > patience[kind];
+}
+
+/** A passing fault is given half a minute where others wait for what comes after this. */
+export const OUTAGE_MS = 30_000;
+
+/** True for a failure that is not waited for any longer. @param most milliseconds, where patience is longer */
+export function isFinal(error: unknown, patience: Deps['patience'], most: number): error is HandoverFailure {
+  return error instanceof HandoverFailure && (outOfPatience(error.kind, patience) || waited() > most);
 }
 
 /**

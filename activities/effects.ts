@@ -8,30 +8,44 @@ import type { AccessVerb, Fate, Intent, Mark, Work } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account } from '../domain/model.js';
 import { type NewReceipt, type Receipt, ReceiptExists, type ReceiptId } from '../store/ledger.js';
-import { outOfPatience, scheduled, whenAbandoned } from './attempt.js';
+import { outOfPatience, scheduled, whenAbandoned, within } from './attempt.js';
 import type { Deps } from './deps.js';
 
 /**
  * Settles every intent of an offboarding that nobody saw end, also those of plans that were replaced. Throws
- * what kept the first one from being settled, after it has tried them all.
+ * what kept the first one from being settled, after it has tried them all, in every system that answers.
  */
 export async function settleAll(deps: Deps, offboardingId: string): Promise<void> {
+  const owed = await deps.store.ledger.unsettled(offboardingId);
   const failures: unknown[] = [];
-  for (const receipt of await deps.store.ledger.unsettled(offboardingId)) {
-    const [system] = receipt.step.split('/');
-    await deps.systems
-      .get(system!)
-      .then(connector => settle(deps, connector, receipt))
-      .catch(error => failures.push(error));
-  }
+  const settleIn = async (system: string): Promise<void> => {
+    for (const receipt of owed.filter(({ step }) => step.startsWith(`${system}/`))) {
+      try {
+        await settle(deps, await deps.systems.get(system), receipt, within(ANSWER_MS));
+      } catch (error) {
+        failures.push(error);
+        // A system that is away is not waited for once per receipt.
+        if (error instanceof HandoverFailure && error.kind === 'transient') return;
+      }
+    }
+  };
+  await Promise.all([...new Set(owed.map(({ step }) => step.split('/')[0]!))].map(settleIn));
   if (failures.length > 0) throw failures[0];
 }
 
+/** Whoever only asks what became of effects waits this long for one: a system that is away is asked later. */
+const ANSWER_MS = 8_000;
+
 /** Settles one receipt: how many items it changed, or null when it came to nothing and may be tried again. */
-export async function settle(deps: Deps, connector: Connector, receipt: Receipt): Promise<number | null> {
+export async function settle(
+  deps: Deps,
+  connector: Connector,
+  receipt: Receipt,
+  signal = whenAbandoned(),
+): Promise<number | null> {
   if (receipt.state === 'done') return receipt.effect!.changed;
   const { ledger } = deps.store;
-  const fate = await connector.fateOf(await workOf(deps, receipt), receipt, whenAbandoned());
+  const fate = await connector.fateOf(await workOf(deps, receipt), receipt, signal);
   switch (fate.kind) {
     case 'happened':
     case 'partly':

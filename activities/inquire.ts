@@ -18,7 +18,7 @@ import type { Plan } from '../domain/plan.js';
 import { resolveIn } from './accounts.js';
 import { outOfPatience, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { directoryOf, findOne, identify } from './people.js';
+import { directoryOf, findOne, identified } from './people.js';
 import { recogniserOf } from './recognise.js';
 
 export async function answerInquiry(deps: Deps, { id }: { id: string }): Promise<{ asked: string }> {
@@ -49,7 +49,7 @@ async function answered(deps: Deps, inquiry: Inquiry): Promise<InquiryAnswer<unk
 }
 
 async function person(deps: Deps, who: string): Promise<InquiryAnswer<unknown>> {
-  const found = await identify(deps, { who });
+  const found = await identified(deps, who);
   if (found.kind === 'one') return { ok: true, value: found.person };
   return { ok: false, kind: found.kind === 'many' ? 'usage' : 'not-found', sentence: found.sentence };
 }

@@ -8,7 +8,7 @@ import { sha256 } from '../store/digest.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { leaving, naming, sayNaming } from './open-runs.js';
-import { type Letter, prove } from './prove.js';
+import { type Letter, type Proof, prove } from './prove.js';
 
 /**
  * `installation`: whose directory says so. An id means one person there, and may mean another one elsewhere.
@@ -19,12 +19,10 @@ export type Identified =
       person: Decider;
       identity: Identity;
       installation: string;
-      /** As the directory knows them now; who is no longer in it is left out. */
-      beside: Participant[];
     }
   | { kind: 'none'; sentence: string }
   | { kind: 'many'; sentence: string }
-  /** What came with the message does not prove whose it is, or nothing came and something must. */
+  /** What came with the message does not prove whose it is. */
   | { kind: 'unproved'; sentence: string };
 
 /** `id:17`, an e-mail (anything with an @) or a login. */
@@ -73,30 +71,46 @@ export async function directoryOf(deps: Deps): Promise<Directory & { title: stri
 }
 
 export interface IdentifyInput {
-  /** Who somebody says they are: an e-mail, a login, or "id:<directory id>". */
-  who: string;
-  /** Directory ids of people whom the sender must not turn out to be. */
-  beside?: string[];
-  /** The message that they sent; absent where somebody is only looked up. */
-  letter?: Letter;
+  /** Who people say they are: each an e-mail, a login, or "id:<directory id>". */
+  who: string[];
+  /** Directory ids of people whom none of them must turn out to be. */
+  beside: string[];
+  /** The messages that they sent: what came with each is checked. */
+  letters?: Letter[];
+}
+
+export interface Senders {
+  /** In the order in which they were asked for. */
+  found: Identified[];
+  /** Of each letter, in their order. */
+  proofs?: Proof[];
+  /** As the directory knows them now; who is no longer in it is left out. */
+  beside: Participant[];
 }
 
 /**
- * Identifies a leaver, a requester or a decider, with what they may do, and whether it is proved that a
- * message is theirs. A statement that proves nothing is worse than none: it is refused.
+ * Identifies deciders, with what they may do, and whether it is proved that their messages are theirs. A
+ * statement that proves nothing is worse than none: its message is refused.
  */
-export async function identify(deps: Deps, input: IdentifyInput): Promise<Identified> {
-  const proof = input.letter ? await prove(deps, input.letter, input.who) : null;
-  if (proof && !proof.ok) return { kind: 'unproved', sentence: proof.sentence };
-  const found = await findOne(deps, input.who);
+export async function identify(deps: Deps, { who, beside, letters = [] }: IdentifyInput): Promise<Senders> {
+  const found: Identified[] = [];
+  // One after the other: a flood of messages must not take every connection to the directory.
+  for (const one of who) found.push(await identified(deps, one));
+  const proofs: Proof[] = [];
+  for (const letter of letters) proofs.push(await prove(deps, letter));
+  return { found, proofs, beside: (await peopleById(deps, beside)).map(participant) };
+}
+
+/** Identifies one person: a decider, a leaver or a requester. */
+export async function identified(deps: Deps, who: string): Promise<Identified> {
+  const found = await findOne(deps, who).catch((error: unknown) => {
+    // A name that the directory cannot even be asked for says nothing about the others beside it.
+    if (!(error instanceof HandoverFailure) || error.kind !== 'rejected') throw error;
+    return { many: false, sentence: error.message };
+  });
   if ('sentence' in found) return { kind: found.many ? 'many' : 'none', sentence: found.sentence };
-  const { installation } = deps.ids;
-  const [person, beside] = await Promise.all([
-    deciderOf(deps, found.person),
-    peopleById(deps, input.beside ?? []),
-  ]);
-  const identity: Identity = proof?.identity ?? { kind: 'claimed' };
-  return { kind: 'one', person, identity, installation, beside: beside.map(participant) };
+  const person = await deciderOf(deps, found.person);
+  return { kind: 'one', person, installation: deps.ids.installation, identity: { kind: 'claimed' } };
 }
 
 /** Who is to leave, and who asks for it: looked up together, since nothing begins before both are known. */
@@ -104,11 +118,12 @@ export async function introduce(
   deps: Deps,
   { user, requestedBy, letter }: { user: string; requestedBy: string; letter?: Letter },
 ): Promise<{ user: Identified; requestedBy: Identified }> {
-  const [leaver, requester] = await Promise.all([
-    identify(deps, { who: user }),
-    identify(deps, { who: requestedBy, ...(letter && { letter }) }),
-  ]);
-  return { user: leaver, requestedBy: requester };
+  const [leaver, requester] = await Promise.all([identified(deps, user), identified(deps, requestedBy)]);
+  if (!letter) return { user: leaver, requestedBy: requester };
+  const proof = await prove(deps, letter);
+  if (!proof.ok) return { user: leaver, requestedBy: { kind: 'unproved', sentence: proof.sentence } };
+  const { identity } = proof;
+  return { user: leaver, requestedBy: requester.kind === 'one' ? { ...requester, identity } : requester };
 }
 
 export interface StandingInput {

@@ -1,8 +1,9 @@
 /** Writes down what people decided and how a run ended. */
 import { type Closing, certificateOf, closingEntry } from '../domain/certificate.js';
 import { HandoverFailure } from '../domain/failure.js';
+import type { SummedFlood } from '../domain/flood.js';
 import type { Identity } from '../domain/people.js';
-import { outOfPatience, scheduled, waited } from './attempt.js';
+import { isFinal, scheduled } from './attempt.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
 
@@ -41,7 +42,14 @@ export interface NoticeEntry {
   since: string | null;
 }
 
-export type TrailEntry = DecisionEntry | NoticeEntry;
+/** Refused messages in such numbers that they are counted instead of told one by one. */
+export interface FloodEntry extends SummedFlood {
+  kind: 'flood';
+  /** Counts the floods of one Temporal run. */
+  number: number;
+}
+
+export type TrailEntry = DecisionEntry | NoticeEntry | FloodEntry;
 
 export interface RecordInput {
   offboardingId: string;
@@ -63,12 +71,15 @@ export async function record(deps: Deps, { offboardingId, runId, entries }: Reco
   );
 }
 
-/** Settles what nobody saw end, and says how many items each step really changed. */
+/**
+ * Settles what nobody saw end, and says how many items each step really changed, as far as anybody knows: what
+ * its system does not tell is pending, and settled later.
+ */
 export async function settleLedger(
   deps: Deps,
   input: { offboardingId: string },
 ): Promise<{ changed: Record<string, number> }> {
-  await settleAll(deps, input.offboardingId);
+  await settleAll(deps, input.offboardingId).catch(error => leavePending(deps, error));
   return { changed: await deps.store.ledger.changed(input.offboardingId) };
 }
 
@@ -98,17 +109,15 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
   return { certificate: certificate.digest };
 }
 
-/**
- * Longer than a transaction may sit idle: an attempt in the middle of one is waited for, as is a restart of
- * its system.
- */
+/** Longer than a transaction may sit idle: an attempt in the middle of one is waited for. */
 const SETTLE_MS = 2 * 60_000;
+/** A system that restarts is back by then. One that does not answer is asked again when the run has closed. */
+const AWAY_MS = 7_000;
 
-/** A system that is out of reach for longer must not keep the run from its closing. */
+/** What cannot be settled now must not keep the run from its closing; a system that is away least of all. */
 function leavePending(deps: Deps, error: unknown): void {
-  const final =
-    error instanceof HandoverFailure && (outOfPatience(error.kind, deps.patience) || waited() > SETTLE_MS);
-  if (!final) throw error;
+  const away = error instanceof HandoverFailure && ['transient', 'throttled'].includes(error.kind);
+  if (!isFinal(error, deps.patience, away ? AWAY_MS : SETTLE_MS)) throw error;
 }
 
 /**

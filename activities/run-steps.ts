@@ -25,7 +25,7 @@ import {
 import { joined, listOf, numbersOf, sharesOf } from '../store/keys.js';
 import type { Receipt } from '../store/ledger.js';
 import type { OpenPage, RoundSet } from '../store/manifests.js';
-import { outOfPatience, showProgress, stopping, whenAbandoned } from './attempt.js';
+import { brokenOff, outOfPatience, showProgress, stopping, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { perform, settle } from './effects.js';
 import { planOf } from './look.js';
@@ -82,6 +82,25 @@ const SLICE_MS = 3 * 60_000;
 export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsResult> {
   const { plan, runs } = await runningSteps(deps, input);
   const results: Record<string, StepResult> = {};
+  try {
+    await runEach(deps, input, plan, runs, results);
+  } catch (error) {
+    if (!brokenOff(error)) throw error;
+    // The target may not answer at all. What is written down says how far this came; what of it is still in
+    // doubt is settled by whoever comes next.
+    for (const running of runs) results[running.step.id] ??= await soFar(running);
+  }
+  await conclude(deps, plan, input.retries, results);
+  return { steps: results };
+}
+
+async function runEach(
+  deps: Deps,
+  input: RunStepsInput,
+  plan: Plan,
+  runs: readonly Running[],
+  results: Record<string, StepResult>,
+): Promise<void> {
   const moved = await movedBy(runs[0]!);
   const starting = runs.map(({ step }) => ({ id: step.id, takers: gaining(step) }));
   const objections = await beginSteps(deps, input.offboardingId, starting);
@@ -99,14 +118,13 @@ export async function runSteps(deps: Deps, input: RunStepsInput): Promise<StepsR
         results[id] = await runStep(running);
       }
     } catch (error) {
-      if (!(error instanceof HandoverFailure) || !outOfPatience(error.kind, deps.patience)) throw error;
+      const final = error instanceof HandoverFailure && outOfPatience(error.kind, deps.patience);
+      if (!final || brokenOff(error)) throw error;
       // One step's hopeless failure must not take its neighbours' results with it.
       results[id] = await failed(running, error.message);
     }
     if (results[id].state === 'unfinished') break;
   }
-  await conclude(deps, plan, input.retries, results);
-  return { steps: results };
 }
 
 /** Steps that the run is through with are struck off the register, and the trail says how they ended. */
@@ -454,6 +472,12 @@ async function attributesOf(
     });
   }
   return values;
+}
+
+/** A step that was broken off, by what is written down alone. */
+async function soFar(run: Running): Promise<StepResult> {
+  const result = await resultOf(run, 'unfinished', null);
+  return { ...result, remaining: Math.max(0, run.step.baseline.count + result.arrived - result.changed) };
 }
 
 async function failed(run: Running, message: string, left?: KeySet): Promise<StepResult> {

@@ -20,6 +20,7 @@ export class Reach {
   #installation?: Promise<Installation>;
   #temporal?: Promise<Client>;
   #store?: Promise<Store>;
+  #owner?: Promise<Store>;
   #systems?: Promise<OpenSystems>;
 
   constructor(
@@ -63,14 +64,23 @@ export class Reach {
     return connection.withDeadline(Date.now() + ms, question);
   }
 
-  /** To read from, and to put overrides in; its tables are made by workers. */
+  /** To read from, and to put overrides in; its tables are made by their owner, or by workers. */
   store(): Promise<Store> {
-    this.#store ??= this.installation().then(async ({ config, env }) => {
-      const url = named(() => connectionUrl(config.store.connection, "Handover's own store", env));
-      const { openStore } = await import('../store/store.js');
-      return openStore(url, { migrate: false });
-    });
+    this.#store ??= this.#opened('connection', "Handover's own store");
     return this.#store;
+  }
+
+  /** The same as the owner of its tables, who alone may take something away. */
+  ownersStore(): Promise<Store> {
+    this.#owner ??= this.#opened('owner', "the owner of Handover's own store");
+    return this.#owner;
+  }
+
+  async #opened(which: 'connection' | 'owner', purpose: string): Promise<Store> {
+    const { config, env } = await this.installation();
+    const url = named(() => connectionUrl(config.store[which], purpose, env));
+    const { openStore } = await import('../store/store.js');
+    return openStore(url, { migrate: false });
   }
 
   systems(): Promise<OpenSystems> {
@@ -96,6 +106,7 @@ export class Reach {
     const closing = [
       this.#temporal?.then(client => client.connection.close()),
       this.#store?.then(store => store.close()),
+      this.#owner?.then(store => store.close()),
       this.#systems?.then(systems => systems.close()),
     ];
     await Promise.allSettled(closing);

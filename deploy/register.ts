@@ -1,22 +1,24 @@
 /**
- * Prepares a Temporal server for Handover, once, before workers start: the namespace, the search attributes
- * that every run sets (an unregistered one is a stuck workflow task), and the schedule of the archiver. It
- * may run as often as it likes: namespace and attributes stay as they are, the schedule is made as it should
- * be.
+ * Prepares everything that workers need and must not do themselves, once, before they start: the store's
+ * tables, made by their owner, and the rights of the workers' role; in Temporal the namespace, the search
+ * attributes that every run sets (an unregistered one is a stuck workflow task), and the schedule of the
+ * archiver. It may run as often as it likes: namespace and attributes stay as they are, the rest is made as it
+ * should be.
  *
  *   TEMPORAL_ADDRESS=temporal:7233 HANDOVER_CONFIG=handover.yaml node --import tsx deploy/register.ts
  *
- * Of the configuration it reads where Temporal is, the installation's name and its task queue; without one,
- * it prepares the default installation.
+ * Of the configuration it reads where Temporal is, the installation's name, its task queue, and the store's
+ * two connections, worker and owner; without one, it prepares the default installation in Temporal alone.
  */
 import { pathToFileURL } from 'node:url';
 import { type Client, Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { DEFAULT_INSTALLATION, idsOf } from '../domain/ids.js';
 import { renewArchiveSchedule } from '../runtime/archive-schedule.js';
-import { readConfig } from '../runtime/config.js';
+import { connectionUrl, readConfig } from '../runtime/config.js';
 import { searchAttributes } from '../runtime/search-attributes.js';
 import { connectTemporal } from '../runtime/temporal.js';
+import { prepareStore, SameRole } from '../store/roles.js';
 
 export interface Registration {
   address: string;
@@ -28,6 +30,8 @@ export interface Registration {
    * archives them anyway.
    */
   retentionDays: number;
+  /** The store's connections; null where there is no configuration that names them. */
+  store: { owner: string; worker: string } | null;
   say: (line: string) => void;
 }
 
@@ -40,7 +44,7 @@ const ALREADY_EXISTS = 6;
 const KINDS = { Text: 1, Keyword: 2, Int: 3, Double: 4, Bool: 5, Datetime: 6, KeywordList: 7 } as const;
 
 export async function register(options: Registration): Promise<void> {
-  const { address, namespace, say } = options;
+  const { address, namespace, store, say } = options;
   await patiently('the server', say, async () =>
     (await Connection.connect({ address, connectTimeout: '5s' })).close(),
   );
@@ -49,6 +53,10 @@ export async function register(options: Registration): Promise<void> {
     await patiently(`namespace ${namespace}`, say, () => ensureNamespace(client, options));
     await patiently('the search attributes', say, () => ensureAttributes(client, options));
     await patiently('the schedule', say, () => ensureSchedule(client, options));
+    if (store) {
+      await patiently('the store', say, () => prepareStore(store.owner, store.worker));
+      say('Store: tables up to date, and the workers may only add to them.');
+    }
   } finally {
     await client.connection.close();
   }
@@ -111,7 +119,7 @@ async function patiently<T>(what: string, say: (line: string) => void, work: () 
     try {
       return await work();
     } catch (error) {
-      if (error instanceof WrongKind || Date.now() > deadline) throw error;
+      if (error instanceof WrongKind || error instanceof SameRole || Date.now() > deadline) throw error;
       say(`Waiting for ${what}: ${(error as Error).message}`);
       await new Promise(resolve => setTimeout(resolve, AGAIN_AFTER_MS));
     }
@@ -127,6 +135,10 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     installation: config?.installation ?? DEFAULT_INSTALLATION,
     taskQueue: config?.temporal.taskQueue ?? DEFAULT_INSTALLATION,
     retentionDays: Number(env.HANDOVER_RETENTION_DAYS ?? 90),
+    store: config && {
+      owner: connectionUrl(config.store.owner, 'the owner of our own store', env),
+      worker: connectionUrl(config.store.connection, 'our own store', env),
+    },
     say: line => console.log(line),
   });
 }

@@ -137,12 +137,21 @@ const DANGER: Record<Danger['does'], (count: string) => string> = {
   refuse: rows => `is refused by the database while there are ${rows}`,
 };
 
+/** A sentence names so many tables of a kind; the certificate has them all. */
+const NAMED = 6;
+
 /** What deleting the person would do, as a sentence; null where it would do nothing. */
 export function sayDanger(dangers: readonly Danger[]): string | null {
-  const said = dangers
-    .filter(({ count }) => count !== 0)
-    .map(({ table, does, count }) =>
-      DANGER[does](count === null ? `rows of ${table}` : `${number(count)} of ${table}`),
-    );
-  return said.length > 0 ? `Deleting the account later ${said.join(', ')}.` : null;
+  const real = dangers.filter(({ count }) => count !== 0);
+  const said = (Object.keys(DANGER) as Danger['does'][]).flatMap(does => {
+    const all = real.filter(one => one.does === does);
+    if (all.length === 0) return [];
+    const named = all
+      .slice(0, NAMED)
+      .map(({ table, count }) => (count === null ? `rows of ${table}` : `${number(count)} of ${table}`));
+    const more = all.length - NAMED;
+    const rest = more > 0 ? [`rows of ${number(more)} more ${more === 1 ? 'table' : 'tables'}`] : [];
+    return [DANGER[does]([...named, ...rest].join(', '))];
+  });
+  return said.length > 0 ? `Deleting the account later ${said.join('; ')}.` : null;
 }

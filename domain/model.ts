@@ -136,6 +136,8 @@ export interface Account {
   label?: string;
   /** It no longer exists: what is still held under its name is handed over, and nobody is to be switched off. */
   gone?: true;
+  /** Identity → of its several values the one by which they are known today. */
+  current?: Readonly<Record<string, string>>;
 }
 
 /** Something that may be this person's and is not handled: whoever approves must have seen it by name. */

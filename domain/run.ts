@@ -2,6 +2,7 @@
 import type { Danger } from './consequences.js';
 import type { Covered } from './coverage.js';
 import type { Sure } from './effect.js';
+import type { Flood } from './flood.js';
 import type {
   Departure,
   Finding,
@@ -221,7 +222,12 @@ export interface Run {
   amendedBy: Signer[];
   /** Messages judged so far, accepted and refused. */
   decided: number;
+  /** The last of those that were refused. */
   refused: Refusal[];
+  /** Refusals that came in such numbers that they are counted instead of told; null = there were none. */
+  flood?: Flood | null;
+  /** What is tried again and again, or could not be written down, by the activity's name: sentences. */
+  troubles?: Record<string, string>;
   times: { requested: string; blocked: string | null; handedOver: string | null; deactivated: string | null };
   certificate: string | null;
 }

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { canonicalJson } from './plan.js';
+import { sha256 } from './sha256.js';
 
 /** The key under which a message carries its statement. */
 export const STATEMENT = 'statement';
@@ -59,27 +60,29 @@ export interface Signed {
   /** Who it says it is from. */
   by: string;
   plan: string | null;
-  /** SHA-256 over `bodyOf`. */
+  /** See `contentOf`. */
   content: string;
 }
 
-/** A message and what came with it as a proof; `statement` is whatever stood there. */
-export function unsealed(payload: unknown): { body: unknown; statement: unknown } {
+/** A signed token is far shorter. */
+const LONGEST_STATEMENT = 4_096;
+
+/**
+ * A message, and what came with it as a proof: undefined where nothing did, empty where it can be none. Nothing
+ * else of it goes further.
+ */
+export function unsealed(payload: unknown): { body: unknown; statement: string | undefined } {
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
     return { body: payload, statement: undefined };
-  const { [STATEMENT]: statement, ...body } = payload as Record<string, unknown>;
-  return { body, statement };
+  const { [STATEMENT]: given, ...body } = payload as Record<string, unknown>;
+  if (given === undefined) return { body, statement: undefined };
+  return { body, statement: typeof given === 'string' && given.length <= LONGEST_STATEMENT ? given : '' };
 }
 
-/** What a statement's digest is over, byte for byte. */
-export function bodyOf(body: unknown): string {
-  return canonicalJson(body);
-}
-
-/** The plan that a message names, if it names one. */
-export function planIn(body: unknown): string | null {
+/** What a statement says about the message that it is for: a digest over all of it, and the plan it names. */
+export function contentOf(body: unknown): { content: string; plan: string | null } {
   const plan = (body as { plan?: unknown } | null)?.plan;
-  return typeof plan === 'string' ? plan : null;
+  return { content: sha256(canonicalJson(body)), plan: typeof plan === 'string' ? plan : null };
 }
 
 /**

@@ -244,11 +244,11 @@ export function protectedThere(person: Person, title: string): Refused {
 
 /** The person as a successor in one category: by the identity that its owner column holds. */
 export function personAsTaker(person: Person, account: Account, rule: TakerRule, title: string): Named {
-  const [value, ...others] = valuesOf([account], rule.identity);
-  if (others.length > 0) {
-    const values = [value, ...others].join(', ');
+  const values = valuesOf([account], rule.identity);
+  const value = own(account.current ?? {}, rule.identity) ?? values[0];
+  if (values.length > 1 && own(account.current ?? {}, rule.identity) === undefined) {
     return {
-      refusal: `${person.name} has several values of "${rule.identity}" in ${title} (${values}), and nobody can tell which is to own this: name somebody else.`,
+      refusal: `${person.name} has several values of "${rule.identity}" in ${title} (${values.join(', ')}), and nobody can tell which is to own this: name somebody else, or say in the catalog which is current.`,
     };
   }
   if (value === undefined)

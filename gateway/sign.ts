@@ -1,7 +1,7 @@
 /** Signs what the gateway forwards, so that workers can tell a proved decision from a claimed one. */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { exportPKCS8, exportSPKI, generateKeyPair, importPKCS8, SignJWT } from 'jose';
-import { bodyOf, type Claims, planIn, STATEMENT, STATEMENT_TYPE, VALID_FOR_S } from '../domain/statement.js';
+import { type Claims, contentOf, STATEMENT, STATEMENT_TYPE, VALID_FOR_S } from '../domain/statement.js';
 
 const ALGORITHM = 'EdDSA';
 
@@ -36,9 +36,8 @@ export async function sealWith(
       iat,
       exp: iat + VALID_FOR_S,
       run,
-      plan: planIn(body),
       message,
-      content: createHash('sha256').update(bodyOf(body)).digest('hex'),
+      ...contentOf(body),
       how,
     };
     const statement = await new SignJWT(claims)

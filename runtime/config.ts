@@ -157,7 +157,12 @@ const configSchema = z.strictObject({
   installation,
   directory: z.string(),
   systems: z.record(systemName, system),
-  store: z.strictObject({ connection: variable }),
+  store: z.strictObject({
+    /** What workers and commands use: it adds to the evidence, and takes nothing away. */
+    connection: variable,
+    /** Who owns the tables: migrates and purges. Set only where that is done; unset, nobody here is the owner. */
+    owner: variable.default('HANDOVER_STORE_OWNER_URL'),
+  }),
   temporal: z
     .strictObject({
       address: z.string().default('127.0.0.1:7233'),

@@ -1,4 +1,5 @@
 /** Our own PostgreSQL: one pool and numbered SQL migrations. Nobody outside this folder sees the pool. */
+import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
@@ -9,7 +10,7 @@ export type Queryable = Pick<pg.Pool, 'query'>;
 
 /** Opens a pool. Broken idle connections are dropped and replaced; only a statement that needs one fails. */
 export function openPool(url: string, max = 10): Pool {
-  const pool = new pg.Pool({ connectionString: asLibpqReads(url), max, application_name: 'handover-store' });
+  const pool = new pg.Pool({ ...connectionConfig(url), max, application_name: 'handover-store' });
   // Without a listener, a connection cut while idle would end the process.
   pool.on('error', () => {});
   // The same for one that somebody has in hand: the statement it was for, or the next one, fails.
@@ -49,6 +50,11 @@ function nameOf(text: string): string {
   return known;
 }
 
+/** How node-postgres is told where to go. */
+export function connectionConfig(url: string): { connectionString: string } {
+  return { connectionString: asLibpqReads(url) };
+}
+
 /** Without it node-postgres takes every `sslmode` but `disable` for `verify-full`. */
 function asLibpqReads(url: string): string {
   if (!URL.canParse(url)) return url;
@@ -57,13 +63,46 @@ function asLibpqReads(url: string): string {
   return there.href;
 }
 
+const MIGRATIONS = new URL('./sql/', import.meta.url);
+
+/** The names of all migrations of this program, in their order. */
+export async function migrations(): Promise<string[]> {
+  return (await readdir(MIGRATIONS)).map(file => file.replace(/\.sql$/, '')).sort();
+}
+
 /**
  * Brings the schema up to date; safe to run by several processes at once (an advisory lock makes them queue).
+ * Where it is up to date that takes no right but to read. Throws a sentence where the role may not.
  */
 export async function migrate(url: string): Promise<void> {
+  const lacking = await lackingIn(url);
+  if (lacking.length === 0) return;
+  await run(url).catch((error: { code?: string }) => {
+    if (error.code !== '42501') throw error;
+    throw new Error(
+      `The store lacks ${lacking.join(', ')}, and this role may not make tables: its owner brings it up to date (deploy/register.ts).`,
+      { cause: error },
+    );
+  });
+}
+
+async function lackingIn(url: string): Promise<string[]> {
+  const pool = openPool(url, 1);
+  try {
+    const all = await migrations();
+    const { rows } = await pool.query(`select to_regclass('handover.migrations') is not null as there`);
+    if (!rows[0].there) return all;
+    const done = await pool.query<{ name: string }>('select name from handover.migrations');
+    return all.filter(name => !done.rows.some(row => row.name === name));
+  } finally {
+    await pool.end();
+  }
+}
+
+async function run(url: string): Promise<void> {
   await runner({
     databaseUrl: asLibpqReads(url),
-    dir: fileURLToPath(new URL('./sql', import.meta.url)),
+    dir: fileURLToPath(MIGRATIONS),
     direction: 'up',
     migrationsTable: 'migrations',
     migrationsSchema: 'handover',

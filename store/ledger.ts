@@ -15,8 +15,9 @@ import {
 } from '../domain/effect.js';
 import type { Identities, ItemException } from '../domain/model.js';
 import { canonicalJson } from '../domain/plan.js';
+import { append, PURGED } from './audit.js';
 import { imagesOf, readImages } from './before-images.js';
-import type { Pool } from './database.js';
+import { inTransaction, type Pool } from './database.js';
 import { sha256 } from './digest.js';
 import { numbersOf, sharesOf } from './keys.js';
 
@@ -114,6 +115,12 @@ export interface Ledger {
   totals(offboarding: string, step: string): Promise<StepTotals>;
   /** The before-images that a receipt names, in their order; null for one that was purged. */
   before(images: string): Promise<unknown[]>;
+  /**
+   * Takes the before-images of all receipts of an offboarding away for good, so that it cannot be undone any
+   * more, and chains an entry that says so, both or neither; their digests stay. Answers how many sets there
+   * were; asked twice, none. Only the owner of the tables may.
+   */
+  purge(offboarding: string, said: { by: string; why: string }): Promise<number>;
 }
 
 const EFFECT = 'changed, merged, per_taker, owners, owner_of, exceptions, elsewhere, before_images, digest';
@@ -276,6 +283,23 @@ export function ledgerOf(pool: Pool): Ledger {
       );
     },
     before: images => readImages(pool, images),
+    purge: (offboarding, { by, why }) =>
+      inTransaction(pool, async client => {
+        const { rows } = await client.query(
+          `select distinct images from handover.receipts join handover.before_images on images = before_images
+            where offboarding = $1 and body is not null order by images`,
+          [offboarding],
+        );
+        const images = rows.map(row => row.images as string);
+        if (images.length === 0) return 0;
+        const subject = `purged rows ${sha256(images.join(' ')).slice(0, 12)}`;
+        await append(client, offboarding, [{ subject, kind: PURGED, body: { images, by, why } }]);
+        await client.query(
+          'update handover.before_images set body = null, salt = null where images = any($1)',
+          [images],
+        );
+        return images.length;
+      }),
   };
 }
 

@@ -5,6 +5,7 @@
  */
 import { type Archive, archiveOf } from './archive.js';
 import { type Audit, auditOf } from './audit.js';
+import { type Budgets, budgetsOf } from './budgets.js';
 import { migrate, openPool, type Pool } from './database.js';
 import { type Deliveries, deliveriesOf } from './deliveries.js';
 import { type Inquiries, inquiriesOf } from './inquiries.js';
@@ -15,6 +16,7 @@ import { type Offboardings, offboardingsOf } from './offboardings.js';
 import { type OpenRuns, openRunsOf } from './open-runs.js';
 import { type OverrideSets, overrideSetsOf } from './overrides.js';
 import { type Plans, plansOf } from './plans.js';
+import { type Standing, standingOf } from './roles.js';
 import { type Statements, statementsOf } from './statements.js';
 import { type Trail, trailOf } from './trail.js';
 
@@ -29,6 +31,8 @@ export interface Store {
   archive: Archive;
   /** Looks at what has closed. */
   looks: Looks;
+  /** What a system may be asked in a time, by all workers together. */
+  budgets(system: string): Budgets;
   /** Questions about the past, for auditors. */
   trail: Trail;
   /** What the gateway and the workers share. */
@@ -40,16 +44,24 @@ export interface Store {
   /** Whose it is; null = nobody's yet. */
   installation(): Promise<string | null>;
   /**
-   * The server's version, the migrations that were run (null: our tables are not there), and whether we may
-   * make tables.
+   * The server's version, the migrations that were run (null: our tables are not there), whether we may make
+   * tables, and what we may do to evidence.
    */
-  about(): Promise<{ version: string; migrations: string[] | null; mayCreate: boolean }>;
+  about(): Promise<{
+    version: string;
+    migrations: string[] | null;
+    mayCreate: boolean;
+    standing: Standing | null;
+  }>;
   /** Rejects when the database does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens the store, with its schema brought up to date unless the caller only reads. */
+/**
+ * Opens the store. `migrate`: brings its schema up to date first, with the rights of this very connection;
+ * where it has an owner of its own that is `prepareStore`'s.
+ */
 export async function openStore(url: string, options: { migrate?: boolean } = {}): Promise<Store> {
   if (options.migrate ?? true) await migrate(url);
   const pool = openPool(url);
@@ -63,6 +75,7 @@ export async function openStore(url: string, options: { migrate?: boolean } = {}
     audit: auditOf(pool),
     archive: archiveOf(pool),
     looks: looksOf(pool),
+    budgets: budgetsOf(pool),
     trail: trailOf(pool),
     statements: statementsOf(pool),
     inquiries: inquiriesOf(pool),
@@ -80,9 +93,14 @@ export async function openStore(url: string, options: { migrate?: boolean } = {}
                 has_database_privilege(current_database(), 'create') as "mayCreate"`,
       );
       const { version, migrated, mayCreate } = rows[0];
-      if (!migrated) return { version, migrations: null, mayCreate };
+      if (!migrated) return { version, migrations: null, mayCreate, standing: null };
       const done = await pool.query<{ name: string }>('select name from handover.migrations order by id');
-      return { version, migrations: done.rows.map(row => row.name), mayCreate };
+      return {
+        version,
+        migrations: done.rows.map(row => row.name),
+        mayCreate,
+        standing: await standingOf(pool),
+      };
     },
     async ping() {
       await pool.query('select 1');

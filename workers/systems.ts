@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises';
 import type { Systems } from '../activities/deps.js';
 import { loadCatalog } from '../connectors/catalog/file.js';
-import type { Kinds } from '../connectors/catalog/kind.js';
+import type { ConnectOptions, Kinds } from '../connectors/catalog/kind.js';
 import type { Connector } from '../connectors/connector.js';
 import { createConnector, KINDS } from '../connectors/registry.js';
 import { HandoverFailure } from '../domain/failure.js';
@@ -27,6 +27,7 @@ export function openSystems(
   log: (message: string) => void,
   env: NodeJS.ProcessEnv = process.env,
   kinds: Kinds = KINDS,
+  budgets?: ConnectOptions['budgets'],
 ): OpenSystems {
   const opened = new Map<string, Promise<Opened>>();
   /** Connectors of earlier versions finish what they have begun. */
@@ -40,7 +41,7 @@ export function openSystems(
         `${catalogPath(config, system)} describes "${loaded.catalog.system}", but ${config.file} uses it for "${system}": the two names must be the same.`,
       );
     }
-    return { version, connector: createConnector(loaded, { connection, log }, kinds) };
+    return { version, connector: createConnector(loaded, { connection, log, budgets }, kinds) };
   };
 
   const get = async (system: string): Promise<Connector> => {

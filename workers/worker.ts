@@ -11,7 +11,8 @@ import { foreignStore, idsOf } from '../domain/ids.js';
 import { ensureArchiveSchedule } from '../runtime/archive-schedule.js';
 import { type Config, connectionUrl } from '../runtime/config.js';
 import { connectTemporal, payloadConverterPath } from '../runtime/temporal.js';
-import { openStore } from '../store/store.js';
+import { prepareStore } from '../store/roles.js';
+import { openStore, type Store } from '../store/store.js';
 import { workflowBundle } from './bundle.js';
 import { openRules } from './rules.js';
 import { openSystems } from './systems.js';
@@ -68,20 +69,16 @@ async function start(
   const { address, namespace, taskQueue } = config.temporal;
   const temporal = await connectTemporal({ address, namespace });
   closer(() => temporal.connection.close());
-  const store = await openStore(connectionUrl(config.store.connection, 'our own store', env)).catch(
-    (error: Error) => {
-      throw new Error(
-        `Our own store, named by ${config.store.connection}, could not be opened: ${error.message}`,
-        {
-          cause: error,
-        },
-      );
-    },
-  );
+  const store = await openOurStore(config, env).catch((error: Error) => {
+    throw new Error(
+      `Our own store, named by ${config.store.connection}, could not be opened: ${error.message}`,
+      { cause: error },
+    );
+  });
   closer(() => store.close());
   const foreign = foreignStore(config.installation, await store.claim(config.installation));
   if (foreign) throw new Error(foreign);
-  const systems = openSystems(config, log, env, options.kinds);
+  const systems = openSystems(config, log, env, options.kinds, store.budgets);
   const rules = openRules(config);
   // What the file says by now would otherwise be taken for what this worker was started with.
   await rules();
@@ -125,4 +122,15 @@ async function start(
       await stopped.catch(() => {});
     },
   };
+}
+
+/**
+ * Where the owner's connection is at hand (on one machine), its tables are brought up to date as their owner;
+ * elsewhere that was done before workers started (deploy/register.ts).
+ */
+async function openOurStore(config: Config, env: NodeJS.ProcessEnv): Promise<Store> {
+  const url = connectionUrl(config.store.connection, 'our own store', env);
+  const owner = env[config.store.owner];
+  if (owner) await prepareStore(owner, url);
+  return openStore(url);
 }

@@ -9,7 +9,7 @@ import type { Identified } from '../activities/people.js';
 import { idsOf } from '../domain/ids.js';
 import { type Decider, mayRequest, type Participant } from '../domain/people.js';
 import { type Order, parseRequest } from '../domain/request.js';
-import { unsealed } from '../domain/statement.js';
+import { contentOf, unsealed } from '../domain/statement.js';
 import { summary } from '../domain/summary.js';
 import { OFFBOARD_USER, type OffboardUserInput, type RequestAnswer } from './messages.js';
 import { ask, quick } from './proxies.js';
@@ -31,8 +31,9 @@ async function answerTo(request: unknown): Promise<RequestAnswer> {
   const letter = {
     name: 'request',
     run: null,
+    by: requestedBy,
     use: workflowInfo().runId,
-    ...(statement !== undefined && { sealed: { statement, body } }),
+    ...(statement !== undefined && { seal: { statement, ...contentOf(body) } }),
   };
   const known = await ask(quick.introduce, 'Who is to leave, and who asks?', { user, requestedBy, letter });
   if (!known.ok) return notStarted(`Nobody could be looked up: ${known.sentence}`);

@@ -1,5 +1,6 @@
 /** The evidence in order of time, as sentences for people and as values for programs. */
 import { type Elsewhere, sayElsewhere, summed } from '../../domain/consequences.js';
+import { type SummedFlood, sayFlood } from '../../domain/flood.js';
 import { identityWords } from '../../domain/people.js';
 import { minuteOf, number } from '../../domain/words.js';
 import type { AuditEntry } from '../../store/audit.js';
@@ -195,6 +196,8 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
       const verdict = kind === 'refusal' ? 'refused: ' : '';
       return `${who}, ${identityOf(body.identity)}: ${text('message')}${plan}. ${verdict}${text('sentence')}${why}`;
     }
+    case 'flood':
+      return `${sayFlood(body as unknown as SummedFlood)} Messages ${text('from')} to ${text('to')}, digest ${text('digest').slice(0, 12)}`;
     case 'notice':
       return `${text('notice')}, for ${list(body.audience)}: ${text('sentence')}`;
     case 'access':

@@ -36,7 +36,13 @@ export function registerAudit(program: Command, context: Context): void {
   );
 }
 
-async function evidenceOf({ reach }: Session, given: string): Promise<Evidence> {
+async function evidenceOf(session: Session, given: string): Promise<Evidence> {
+  const known = await offboardingOf(session, given);
+  return gather(await session.reach.store(), known, () => session.reach.temporal());
+}
+
+/** The offboarding that somebody means; of several the newest. */
+export async function offboardingOf({ reach }: Session, given: string): Promise<KnownOffboarding> {
   const store = await reach.store();
   const { trail } = store;
   if (!(await trail.ready()))
@@ -44,27 +50,22 @@ async function evidenceOf({ reach }: Session, given: string): Promise<Evidence> 
       'out-of-reach',
       'The store has no tables of Handover yet: start a worker once ("handover worker"); it creates them.',
     );
-  const known = await whichOffboarding();
-  return gather(store, known, () => reach.temporal());
-
-  async function whichOffboarding(): Promise<KnownOffboarding> {
-    if (isOffboardingId(given)) {
-      const one = await trail.known(given);
-      if (one) return one;
-      throw new Problem(
-        'not-found',
-        `The store knows no offboarding ${given}. "handover list" shows the runs.`,
-      );
-    }
-    const { workflowId, who } = await workflowOf(reach, given);
-    const [newest] = await trail.ofWorkflow(workflowId);
-    if (newest) return newest;
-    // Nothing was recorded yet, or the record is gone: Temporal may still say which offboarding it is.
-    const run = await describe(reach, workflowId);
-    if (run?.offboardingId)
-      return { offboarding: run.offboardingId, workflow: workflowId, at: new Date().toISOString() };
-    throw new Problem('not-found', `There is no offboarding of ${who}. "handover list" shows the runs.`);
+  if (isOffboardingId(given)) {
+    const one = await trail.known(given);
+    if (one) return one;
+    throw new Problem(
+      'not-found',
+      `The store knows no offboarding ${given}. "handover list" shows the runs.`,
+    );
   }
+  const { workflowId, who } = await workflowOf(reach, given);
+  const [newest] = await trail.ofWorkflow(workflowId);
+  if (newest) return newest;
+  // Nothing was recorded yet, or the record is gone: Temporal may still say which offboarding it is.
+  const run = await describe(reach, workflowId);
+  if (run?.offboardingId)
+    return { offboarding: run.offboardingId, workflow: workflowId, at: new Date().toISOString() };
+  throw new Problem('not-found', `There is no offboarding of ${who}. "handover list" shows the runs.`);
 }
 
 function tell(terminal: Terminal, evidence: Evidence): void {

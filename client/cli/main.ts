@@ -19,6 +19,7 @@ import { EXIT, EXIT_OF, EXIT_WORDS } from './exit.js';
 import { registerGateway } from './gateway.js';
 import { registerItems } from './items.js';
 import { registerList } from './list.js';
+import { registerPurge } from './purge.js';
 import { registerStart } from './start.js';
 import { registerStatus } from './status.js';
 import { type Io, Terminal } from './terminal.js';
@@ -68,6 +69,7 @@ export function createProgram(context: Context): Command {
   registerAudit(program, context);
   registerArchive(program, context);
   registerWhoOwned(program, context);
+  registerPurge(program, context);
   registerCheck(program, context);
   registerDiscover(program, context);
   registerWorker(program);

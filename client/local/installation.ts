@@ -114,12 +114,12 @@ async function databases(
   ours: boolean,
   { postgres }: Embedded,
 ): Promise<Record<string, string>> {
-  const wanted: Record<string, string> = { [config.store.connection]: 'handover' };
+  const wanted: Record<string, string> = {};
   if (ours) {
     for (const [system, named] of Object.entries(config.systems))
       for (const variable of variablesOf(named)) wanted[variable] = `demo_${system}`;
   }
-  const env: Record<string, string> = {};
+  const env = await ourStore(config, ours, postgres);
   for (const [name, database] of Object.entries(wanted)) {
     const given = ours ? undefined : process.env[name];
     if (!given) await postgres.ensureDatabase(database);
@@ -138,6 +138,22 @@ async function databases(
     );
   }
   return env;
+}
+
+/** The store's two connections: as they are given, or of two roles in a database of ours. */
+async function ourStore(
+  { store }: Config,
+  ours: boolean,
+  postgres: Embedded['postgres'],
+): Promise<Record<string, string>> {
+  const given = ours ? undefined : process.env[store.connection];
+  const owner = ours ? undefined : process.env[store.owner];
+  if (given) return { [store.connection]: given, ...(owner && { [store.owner]: owner }) };
+  await postgres.ensureDatabase('handover');
+  return {
+    [store.owner]: await postgres.ensureRole('handover_owner', 'handover', 'owner'),
+    [store.connection]: await postgres.ensureRole('handover', 'handover', 'guest'),
+  };
 }
 
 async function fill(applications: Applications, env: Record<string, string>, screen: Screen): Promise<void> {

@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type { Bundle } from '../../domain/bundle.js';
 import type { Connector } from '../connector.js';
+import type { Budgets } from './budgets.js';
 import type { Words } from './digest.js';
 import type { Head } from './head.js';
 import type { LoadedCatalog } from './loaded.js';
@@ -22,6 +23,8 @@ export interface Kind<C extends Head = Head> {
   words?: Words;
   /** What a connection consists of: the names that the configuration must, and may, give to it. */
   connection: { needs: readonly string[]; may?: readonly string[] };
+  /** What else it must name, by what the catalog says. */
+  alsoNeeds?(catalog: C): readonly string[];
   /** A connector for one system. Nothing is connected yet. */
   connect(loaded: LoadedCatalog<C>, options: ConnectOptions): Connector;
   /** Looks through a live system for what can hold a person, where this kind can. */
@@ -85,6 +88,8 @@ export interface ConnectOptions {
   /** Connections to the system at most; two batches, a reader and a switch run at a time. */
   poolSize?: number;
   log?: (message: string) => void;
+  /** What the whole fleet may ask a system in a time; each process for itself where it is left out. */
+  budgets?: (system: string) => Budgets;
 }
 
 export type Kinds = Readonly<Record<string, Kind>>;

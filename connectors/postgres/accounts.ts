@@ -85,6 +85,7 @@ export function resolveAccounts(
         active,
         blocked,
         label,
+        ...(values.current.has(id) && { current: values.current.get(id) }),
       }));
       for (const id of gone)
         accounts.push({
@@ -348,6 +349,8 @@ function refuseUnknown(target: Target, pinned: Identities, identities: BoundIden
 
 interface Values {
   held: Map<string, Record<string, readonly string[]>>;
+  /** Of several values of an identity the one that the catalog calls current. */
+  current: Map<string, Record<string, string>>;
   /** What an operator named beside what the system ties to the accounts. */
   named: { name: string; value: string }[];
   others: { id: string; label: string; why: string }[];
@@ -372,6 +375,7 @@ async function valuesOfAccounts(
   // An account that is left out is nobody else's: whose it is was never in doubt.
   const theirs = [...users, ...sure.map(({ id }) => id)];
   const held = new Map(users.map(user => [user, { user: [user] } as Record<string, readonly string[]>]));
+  const current: Values['current'] = new Map();
   const others: { id: string; label: string; why: string }[] = [];
   const named: { name: string; value: string }[] = [];
   let question: Values['question'] = null;
@@ -419,9 +423,12 @@ async function valuesOfAccounts(
       const tied = owned.filter(one => one.user === user && !unsure.has(one.value)).map(({ value }) => value);
       const all = user === first ? [...tied, ...loose] : tied;
       if (all.length > 0) held.get(user)![name] = all;
+      const now = owned.filter(one => one.user === user && one.current && all.includes(one.value));
+      if (now.length === 1 && all.length > 1)
+        current.set(user, { ...current.get(user), [name]: now[0]!.value });
     }
   }
-  return { held, named, others, question };
+  return { held, current, named, others, question };
 }
 
 /** What the directory knows them by and no account of theirs has: things may bear it all the same. */
@@ -480,7 +487,7 @@ async function ownedValues(
   people: BoundPeople,
   identity: BoundIdentity,
   users: readonly string[],
-): Promise<{ user: string; value: string }[]> {
+): Promise<{ user: string; value: string; current: boolean }[]> {
   const person =
     'table' in identity
       ? { alias: identity.alias, column: identity.person }
@@ -489,10 +496,12 @@ async function ownedValues(
   const key = `${person.alias}.${quote(person.column.name)}`;
   const from = 'table' in identity ? `${quoteTable(identity.table)} AS ${identity.alias}` : people.from;
   const when = 'table' in identity ? andWhen(identity.when) : '';
-  const rows = await tx.query<{ user: string; value: string }>(
-    `SELECT DISTINCT ${key}::text AS user, ${value}::text AS value FROM ${from}
+  const current =
+    'table' in identity && identity.current ? `bool_or((${identity.current}) IS TRUE)` : 'false';
+  const rows = await tx.query<{ user: string; value: string; current: boolean }>(
+    `SELECT ${key}::text AS user, ${value}::text AS value, ${current} AS current FROM ${from}
       WHERE ${key} ${person.column.equals} ANY ($1::text[]::${person.column.type}[])${when} AND ${value} IS NOT NULL
-      ORDER BY 1, 2`,
+      GROUP BY 1, 2 ORDER BY 1, 2`,
     [users],
   );
   return rows.filter(row => !isBlank(row.value));

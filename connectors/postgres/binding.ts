@@ -124,6 +124,8 @@ export type BoundIdentity = {
       key: LiveColumn;
       person: LiveColumn;
       when: string | undefined;
+      /** True for the row whose value is written, of several; undefined = nobody says. */
+      current: string | undefined;
     }
 );
 
@@ -333,7 +335,17 @@ export class Binder {
       const key = this.column(table, spec.key, at('key'));
       const person = this.column(table, spec.person, at('person'));
       return key && person
-        ? [{ ...common, table: spec.table, alias: aliasOf(spec.table), key, person, when: spec.when }]
+        ? [
+            {
+              ...common,
+              table: spec.table,
+              alias: aliasOf(spec.table),
+              key,
+              person,
+              when: spec.when,
+              current: spec.current,
+            },
+          ]
         : [];
     });
   }

@@ -89,12 +89,20 @@ const people = z.strictObject({
 /**
  * A further id of the same person: from a column of the people table, worked out from several of them (a full
  * name, say), or from a table of its own. E-mail
- * addresses are compared as people write them, everything else as it stands, unless `fold` says otherwise.
+ * addresses are compared as people write them, everything else as it stands, unless `fold` says otherwise. `when` leaves rows
+ * out altogether; of those that stay, `current` says whose value is written where the person takes over.
  */
 const identity = z.union([
   z.strictObject({ column, fold: fold.optional() }),
   z.strictObject({ value: condition, fold: fold.optional() }),
-  z.strictObject({ table, key: column, person: column, when: condition.optional(), fold: fold.optional() }),
+  z.strictObject({
+    table,
+    key: column,
+    person: column,
+    when: condition.optional(),
+    current: condition.optional(),
+    fold: fold.optional(),
+  }),
 ]);
 
 /** Rows of another table that belong to a row of the category: by columns that are equal, a condition, or both. */

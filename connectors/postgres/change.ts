@@ -5,6 +5,8 @@
  *               receipt and COMMIT. Where the leaver has several values of the owner's identity, one for each
  *               of them: so it is known which one every item had
  *   classify    keys that did not change are read once more: taken, gone, ineligible, or refused in silence
+ *   in parts    where what an undo must keep of the rows is too much at once, the first of them are done, and
+ *               the rest is left for the next part
  *   isolate     where the database refuses the whole because of single items, the transaction starts again
  *               and halves the batch behind savepoints until the bad items stand alone: they become
  *               exceptions, the rest goes through
@@ -37,6 +39,7 @@ import {
 } from './statements.js';
 import { runningBefore, stoppedSince } from './still-runs.js';
 import type { Target } from './target.js';
+import { mostBytes, sayTooLarge, TooWide } from './width.js';
 
 export async function change(
   target: Target,
@@ -46,37 +49,82 @@ export async function change(
 ): Promise<Done> {
   return target.bound(signal, async binding => {
     const category = binding.category(work.category);
-    const batch = toBatch(target, category, work);
-    const doing = `changing ${work.count} items of ${category.name}`;
-    let intended = false;
-    const attempt = (change: (tx: Transaction, batch: BoundBatch) => Promise<Outcome>) =>
-      target.session.transaction({ mode: 'write', doing, signal }, async tx => {
-        await applySettings(target, tx);
-        if (batch.do === 'transfer') await lockUnique(category, sql => tx.query(sql));
-        const { effect, owners, before } = await change(tx, await asWritten(tx, category, batch));
-        mustStayWithin(effect.elsewhere ?? [], {
-          system: target.system,
-          subject: `the change of ${work.count} items of ${category.name}`,
-          cascades: allowedBesides(category),
-          bounds: work.besides,
-        });
-        intended = true;
-        await tx.flush();
-        const intent = { mark: tx.mark, took: work.count, owners, before, effect };
-        await witness.intend(intent);
-        return { ...intent, sure: 'asked' as const };
-      });
-    try {
-      return await attempt((tx, written) => whole(tx, category, written));
-    } catch (error) {
-      const refused = error instanceof HandoverFailure && refusesItem(error.cause);
-      if (intended && refused) await mustSpeakBeforeCommit(target, category, doing, error, signal);
-      const held = error instanceof HandoverFailure && sqlState(error.cause) === LOCK_TIMEOUT;
-      if (!intended && held) return await attempt((tx, written) => besidesHeld(tx, category, written, error));
-      if (intended || !(error instanceof Rewritten || refused)) throw error;
-      if (error instanceof HandoverFailure) await mustFitTypes(target, category, batch, error, signal);
-      return await attempt((tx, written) => isolate(tx, category, written));
+    const whole = toBatch(target, category, work);
+    const { widths } = target;
+    for (let count = widths.fitting(category.name, work.count); ; ) {
+      const batch = count < whole.count ? cut(spread(whole), 0, count) : whole;
+      try {
+        return await changePart(target, category, batch, work, witness, signal);
+      } catch (error) {
+        if (!(error instanceof TooWide)) throw error;
+        if (count === 1) return await leaveOut(target, category, batch, witness, signal, error);
+        widths.tooWide(category.name, error);
+        count = Math.min(widths.fitting(category.name, work.count), count - 1);
+      }
     }
+  });
+}
+
+/** As many of a batch's items as can be done at once. Throws `TooWide` before anything is said to the witness. */
+async function changePart(
+  target: Target,
+  category: BoundCategory,
+  batch: BoundBatch,
+  work: Batch,
+  witness: Witness,
+  signal: AbortSignal | undefined,
+): Promise<Done> {
+  const doing = `changing ${batch.count} items of ${category.name}`;
+  let intended = false;
+  const attempt = (change: (tx: Transaction, batch: BoundBatch) => Promise<Outcome>) =>
+    target.session.transaction({ mode: 'write', doing, signal }, async tx => {
+      await applySettings(target, tx);
+      if (batch.do === 'transfer') await lockUnique(category, sql => tx.query(sql));
+      const { effect, owners, before, bytes } = await change(tx, await asWritten(tx, category, batch));
+      mustStayWithin(effect.elsewhere ?? [], {
+        system: target.system,
+        subject: `the change of ${batch.count} items of ${category.name}`,
+        cascades: allowedBesides(category),
+        bounds: work.besides,
+      });
+      target.widths.kept(category.name, bytes, effect.changed);
+      intended = true;
+      await tx.flush();
+      const intent = { mark: tx.mark, took: batch.count, owners, before, effect };
+      await witness.intend(intent);
+      return { ...intent, sure: 'asked' as const };
+    });
+  try {
+    return await attempt((tx, written) => whole(tx, category, written));
+  } catch (error) {
+    const refused = error instanceof HandoverFailure && refusesItem(error.cause);
+    if (intended && refused) await mustSpeakBeforeCommit(target, category, doing, error, signal);
+    const held = error instanceof HandoverFailure && sqlState(error.cause) === LOCK_TIMEOUT;
+    if (!intended && held) return await attempt((tx, written) => besidesHeld(tx, category, written, error));
+    if (intended || !(error instanceof Rewritten || refused)) throw error;
+    if (error instanceof HandoverFailure) await mustFitTypes(target, category, batch, error, signal);
+    return await attempt((tx, written) => isolate(tx, category, written));
+  }
+}
+
+/** The one item of which too much would have to be kept: nothing is changed, and a receipt says why. */
+function leaveOut(
+  target: Target,
+  c: BoundCategory,
+  batch: BoundBatch,
+  witness: Witness,
+  signal: AbortSignal | undefined,
+  { perItem }: TooWide,
+): Promise<Done> {
+  const doing = `leaving an item of ${c.name} that is too large`;
+  return target.session.transaction({ mode: 'write', doing, signal }, async tx => {
+    const tally = new Tally(batch);
+    tally.exceptions.push({ key: spread(batch).keys[0]!, kind: 'failed', why: sayTooLarge(perItem) });
+    const { effect, owners } = tally.outcome();
+    await tx.flush();
+    const intent = { mark: tx.mark, took: batch.count, owners, before: [], effect };
+    await witness.intend(intent);
+    return { ...intent, sure: 'asked' as const };
   });
 }
 
@@ -85,7 +133,7 @@ export async function tryOut(target: Target, work: Batch, signal?: AbortSignal):
   const doing = `trying to change ${work.count} items of ${work.category}`;
   return target.bound(signal, binding => {
     const category = binding.category(work.category);
-    const batch = toBatch(target, category, work);
+    const batch = { ...toBatch(target, category, work), keeps: false };
     const attempt = (change: typeof whole) =>
       rehearsed(target, { doing, signal }, async tx => {
         await applySettings(target, tx);
@@ -109,7 +157,7 @@ async function asWritten(tx: Transaction, c: BoundCategory, batch: BoundBatch): 
   return first ? { ...batch, owner: first.owner, owners: rows.map(row => row.owner) } : batch;
 }
 
-type Outcome = Pick<Done, 'effect' | 'owners' | 'before'>;
+type Outcome = Pick<Done, 'effect' | 'owners' | 'before'> & { bytes: number };
 
 /** A piece that was cut out of a batch: its keys one by one. */
 type Part = Omit<BoundBatch, 'keys' | 'assignment'> & { keys: string[]; assignment: number[] | null };
@@ -145,7 +193,7 @@ async function plain(tx: Transaction, c: BoundCategory, batch: BoundBatch): Prom
     const here = changedHereStatement(c, batch);
     keys = (await tx.query<{ keys: string }>(here.text, here.values))[0]!.keys;
   }
-  return { changed, merged: 0, per_taker: null, keys, before: null, followed: [] };
+  return { changed, merged: 0, per_taker: null, keys, before: null, bytes: 0, followed: [] };
 }
 
 /** Halves the batch until what the database refuses stands alone. */
@@ -214,6 +262,7 @@ async function attempt(
   const running = c.spec.still_runs === undefined ? null : await runningBefore(tx, c, batch.keys);
   const [answer] = await tx.query<Answer>(statement.text, statement.values);
   mustBeOneRowPerKey(c, batch, answer!.changed);
+  mustFit(answer!.bytes, answer!.changed, batch.count);
   await speakBeforeCommit(tx, c);
   const elsewhere = watched ? await watched(ours(c, batch, answer!)) : [];
   const survived = c.survives.length > 0 ? answer!.followed.filter(one => one.table === c.table.name) : [];
@@ -226,6 +275,11 @@ async function attempt(
   if (running !== null && (await stoppedSince(tx, c, running)))
     throw new Rewritten('it works now and would not any more under the successor (still_runs)');
   return { ...answer!, elsewhere };
+}
+
+/** What is kept of `changed` items must not be more than may be at once, where `count` are done together. */
+function mustFit(bytes: number, changed: number, count: number): void {
+  if (bytes > mostBytes(count)) throw new TooWide(bytes / Math.max(changed, 1));
 }
 
 /** What the catalog lets a batch do besides: what it says, and that the stronger value survives a merge. */
@@ -358,6 +412,7 @@ class Tally {
   readonly exceptions: ItemException[] = [];
   readonly #perTaker: number[];
   readonly #before: unknown[] = [];
+  #bytes = 0;
   readonly #elsewhere: Elsewhere[] = [];
   readonly #keys: string[] = [];
   /** Key → which owner it had, where that is not the first. */
@@ -370,6 +425,8 @@ class Tally {
   /** @param owner which of the batch's owners the items had */
   add(answer: Answer & Partial<Attempted>, owner: number): void {
     this.changed += answer.changed;
+    this.#bytes += answer.bytes;
+    mustFit(this.#bytes, this.changed, this.batch.count);
     this.merged += answer.merged;
     this.#elsewhere.push(...(answer.elsewhere ?? []));
     if (answer.per_taker)
@@ -398,7 +455,7 @@ class Tally {
       ...(elsewhere.length > 0 && { elsewhere }),
     };
     const owners = { values: this.batch.owners, perKey: this.#ownerPerKey() };
-    return { effect, owners, before: this.#before };
+    return { effect, owners, before: this.#before, bytes: this.#bytes };
   }
 
   #ownerPerKey(): OldOwners['perKey'] {
@@ -432,6 +489,7 @@ function toBatch(target: Target, c: BoundCategory, request: Batch): BoundBatch {
     keys: parameterOf(request.keys),
     count: request.count,
     takers,
+    keeps: true,
     exempt: (request.assignment === null ? takers.slice(0, 1) : takers).map(t => t === null || queues.has(t)),
     assignment:
       request.do === 'transfer' && request.assignment !== null ? parameterOf(request.assignment) : null,

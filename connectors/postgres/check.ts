@@ -12,9 +12,10 @@ import type { Binder, BoundAlong, BoundCategory, BoundMirror, BoundPeople } from
 import type { CategorySpec } from './catalog.js';
 import { checkCondition } from './conditions.js';
 import { toFailure } from './failures.js';
+import { closedSequences, grant, grantSchema, grantSequence } from './grants.js';
 import type { BoundInside } from './inside.js';
 import type { LiveColumn, LiveTable } from './live.js';
-import { aliasOf, quote, quoteTable, successorBeside } from './names.js';
+import { aliasOf, quote, quoteTable, splitTable, successorBeside } from './names.js';
 import { conditionsOf, switchesOf } from './rules.js';
 import { objectionsTo } from './server.js';
 import type { Transaction } from './session.js';
@@ -42,6 +43,7 @@ export async function check(target: Target, signal?: AbortSignal): Promise<Probl
     await checkConditions(target, tx, binder);
     await checkValues(tx, binder);
     await checkTriggers(tx, binder);
+    await checkSequences(tx, binder);
   });
   await checkSettings(target, binder, signal);
   const seen = new Set<string>();
@@ -201,7 +203,7 @@ function checkRights(binder: Binder, c: BoundCategory, at: (...keys: (string | n
   if (deletes && !c.table.mayDelete)
     binder.report(
       at('table'),
-      `our database role lacks DELETE on ${spec.table}: GRANT DELETE ON ${quoteTable(spec.table)}`,
+      `our database role lacks DELETE on ${spec.table}: ${grant('DELETE', spec.table, binder.schema.role)}`,
     );
   if (deletes || c.set || spec.do === 'clear')
     readable(
@@ -251,7 +253,7 @@ function checkSwitches(binder: Binder, people: BoundPeople | null): void {
       if (!table.mayInsert)
         binder.report(
           [...path, 'table'],
-          `our database role lacks INSERT on ${entry.table}: GRANT INSERT ON ${quoteTable(entry.table)}`,
+          `our database role lacks INSERT on ${entry.table}: ${grant('INSERT', entry.table, binder.schema.role)}`,
         );
     }
     for (const [i, entry] of spec.also_delete.entries()) {
@@ -263,10 +265,23 @@ function checkSwitches(binder: Binder, people: BoundPeople | null): void {
       if (!table.mayDelete)
         binder.report(
           [name, 'also_delete', i, 'table'],
-          `our database role lacks DELETE on ${entry.table}: GRANT DELETE ON ${quoteTable(entry.table)}`,
+          `our database role lacks DELETE on ${entry.table}: ${grant('DELETE', entry.table, binder.schema.role)}`,
         );
     }
   }
+}
+
+/** What a switch inserts is numbered by a sequence, unless the catalog gives the number. */
+async function checkSequences(tx: Transaction, binder: Binder): Promise<void> {
+  for (const [name, spec] of switchesOf(binder.catalog))
+    for (const [i, entry] of spec.also_insert.entries())
+      for (const { column, sequence } of await closedSequences(tx, [entry.table])) {
+        if (column in entry.values) continue;
+        binder.report(
+          [name, 'also_insert', i, 'table'],
+          `our database role may not use the sequence that numbers the rows of ${entry.table}: ${grantSequence(sequence, binder.schema.role)}`,
+        );
+      }
 }
 
 /** In a transaction of their own: a name that belongs to an extension is refused. */
@@ -345,7 +360,7 @@ function deletable(binder: Binder, { table, image }: BoundAlong | BoundMirror, p
   if (!table.mayDelete)
     binder.report(
       [...path, 'table'],
-      `our database role lacks DELETE on ${table.name}: GRANT DELETE ON ${quoteTable(table.name)}`,
+      `our database role lacks DELETE on ${table.name}: ${grant('DELETE', table.name, binder.schema.role)}`,
     );
   readable(
     binder,
@@ -363,11 +378,18 @@ function readable(
   columns: (LiveColumn | null)[],
   why = '',
 ): void {
+  if (!table.mayEnter) {
+    const { schema } = splitTable(table.name);
+    binder.report(
+      path,
+      `our database role may not use the schema ${schema}: ${grantSchema(schema, binder.schema.role)}`,
+    );
+  }
   const missing = [...new Set(columns.flatMap(c => (c && !c.maySelect ? [c.name] : [])))];
   if (missing.length === 0) return;
   binder.report(
     path,
-    `our database role lacks SELECT on ${missing.join(', ')} of ${table.name}${why ? ` ${why}` : ''}: GRANT SELECT (${missing.map(quote).join(', ')}) ON ${quoteTable(table.name)}`,
+    `our database role lacks SELECT on ${missing.join(', ')} of ${table.name}${why ? ` ${why}` : ''}: ${grant('SELECT', table.name, binder.schema.role, missing)}`,
   );
 }
 
@@ -382,7 +404,7 @@ function updatable(binder: Binder, table: LiveTable, path: KeyPath, columns: (Li
   if (missing.length === 0) return;
   binder.report(
     path,
-    `our database role lacks UPDATE on ${missing.join(', ')} of ${table.name}: GRANT UPDATE (${missing.map(quote).join(', ')}) ON ${quoteTable(table.name)}`,
+    `our database role lacks UPDATE on ${missing.join(', ')} of ${table.name}: ${grant('UPDATE', table.name, binder.schema.role, missing)}`,
   );
 }
 

@@ -10,8 +10,10 @@ import { switchesOf } from './rules.js';
 
 /** How a category takes owners from a column. */
 export interface Use {
-  /** The column of the identity that stands there; null where it is worked out. */
+  /** The column of the identity that stands there; null where it is worked out, or an id within a text. */
   identity: string | null;
+  /** The expression by which it is worked out, if it is. */
+  value: string | null;
   /** Where in the column's documents. */
   path: string | null;
   when: string | null;
@@ -49,6 +51,7 @@ export function classifiedIn(catalog: Catalog): Classified {
       {
         // Ids within a text are found wherever they stand.
         identity: typeof inside === 'object' && 'text' in inside ? null : columnOf(catalog, identity),
+        value: expressionOf(catalog, identity),
         path: typeof inside === 'object' && 'json' in inside ? inside.json : null,
         when: spec.when ?? null,
       },
@@ -72,6 +75,11 @@ export function classifiedIn(catalog: Catalog): Classified {
     owners,
     acknowledged: new Map(catalog.acknowledged.map(one => [keyOf(one.table, one.column), one.reason])),
   };
+}
+
+function expressionOf({ identities }: Catalog, identity: string): string | null {
+  const spec = own(identities, identity);
+  return spec && 'value' in spec ? spec.value : null;
 }
 
 function columnOf({ people, identities }: Catalog, identity: string): string | null {

@@ -19,8 +19,9 @@ import type { Account } from '../../domain/model.js';
 import type { Foreseen, Problem } from '../connector.js';
 import { allowedBesides } from './change.js';
 import { written } from './elsewhere.js';
+import { grant } from './grants.js';
 import { type Link, type Links, readLinks } from './links.js';
-import { Placeholders, quoteTable } from './names.js';
+import { Placeholders } from './names.js';
 import {
   type Cascades,
   dealtWith,
@@ -112,7 +113,7 @@ export class DatabaseConsequences {
       );
       if (statement === null) return [];
       const costly = reached.some(one => one.links.some(link => !isCheap(links, link)));
-      const counts = costly ? 'too costly' : await this.#count(statement, bind, reached, signal);
+      const counts = costly ? 'too costly' : await this.#count(links, statement, bind, reached, signal);
       const found = reached.map(({ table, does }, n): Danger => {
         return { table, does, count: typeof counts === 'string' ? null : counts[n]! };
       });
@@ -143,7 +144,9 @@ export class DatabaseConsequences {
         .flatMap(event => spreadOf(links, nowhere(c.table.name, event)).reached)
         .filter(one => one.does !== 'refuse')
         .map(({ table, does }) => ({ table, does }))
-        .filter(one => !cascades.some(({ table, does }) => table === one.table && does === one.does));
+        .filter(one => !cascades.some(({ table, does }) => table === one.table && does === one.does))
+        // Rows that go with an item are gone before any rule could reach them, as far as they are named.
+        .filter(one => one.does !== 'delete' || !c.with.some(along => along.table.name === one.table));
       if (open.length === 0) return [];
       const said = open.map(
         ({ table, does }) => `${does === 'delete' ? 'deletes' : 'changes'} rows of ${table}`,
@@ -208,7 +211,7 @@ export class DatabaseConsequences {
     signal: AbortSignal | undefined,
   ): Promise<Consequence[]> {
     if (statement === null) return [];
-    const counts = await this.#count(statement, bind, reached, signal);
+    const counts = await this.#count(links, statement, bind, reached, signal);
     // Code of the application that runs first may clear away what would be in the way.
     const mayClear =
       links.triggersOf(origin.table, origin.event.does === 'delete' ? 'delete' : 'update').length > 0;
@@ -232,6 +235,7 @@ export class DatabaseConsequences {
 
   /** The counts, or why there are none. */
   async #count(
+    links: Links,
     statement: string,
     bind: Placeholders,
     reached: readonly Reached[],
@@ -239,7 +243,7 @@ export class DatabaseConsequences {
   ): Promise<number[] | string> {
     const hidden = reached.filter(one => one.unreadable).map(one => one.table);
     if (hidden.length > 0)
-      return `our database role lacks SELECT there: ${hidden.map(table => `GRANT SELECT ON ${quoteTable(table)}`).join('; ')}`;
+      return `our database role lacks SELECT there: ${hidden.map(table => grant('SELECT', table, links.role)).join(' ')}`;
     const doing = 'counting what changes besides';
     try {
       const rows = await this.target.session.transaction({ mode: 'read', doing, signal }, async tx => {

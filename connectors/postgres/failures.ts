@@ -89,11 +89,13 @@ const RULES: readonly Rule[] = [
   { codes: ['XX'], kind: 'transient', says: 'the database reported an internal error' },
 ];
 
-/** Nobody answers at all, as Node says it. */
-const NOBODY = /^(ECONN|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ENOENT)/;
+/** Nobody answers at all, as Node says it, and as node-postgres does. */
+const NOBODY = /^(ECONN|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ENOENT|timeout expired)/;
 
-export const isUnreachable = (error: unknown): boolean =>
-  NOBODY.test((error as { code?: string } | null)?.code ?? '');
+export const isUnreachable = (error: unknown): boolean => {
+  const { code, message } = (error ?? {}) as { code?: string; message?: string };
+  return NOBODY.test(code ?? message ?? '');
+};
 
 /**
  * A connection that has shown itself useless for more than the one statement: to a server that is a standby by

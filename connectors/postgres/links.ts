@@ -52,6 +52,8 @@ export class Links {
     readonly version: number,
     /** Does the server count what a transaction writes? Without that nobody sees what triggers do. */
     readonly counts: boolean,
+    /** Our database role, as SQL reads it. */
+    readonly role: string,
     relations: readonly Relation[],
     links: readonly Link[],
     readonly triggers: readonly Trigger[],
@@ -132,6 +134,7 @@ WITH rel AS (
    WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')
 SELECT pg_catalog.current_setting('server_version_num') AS version,
   pg_catalog.current_setting('track_counts') = 'on' AS counts,
+  pg_catalog.quote_ident(current_user) AS role,
   (SELECT coalesce(json_agg(json_build_object(
             'oid', rel.oid::text, 'name', rel.name, 'partitioned', rel.relkind = 'p',
             'parents', (SELECT coalesce(json_agg(json_build_object('table', up.name, 'asPartition', c.relispartition)), '[]')
@@ -171,6 +174,7 @@ interface Found {
   [column: string]: unknown;
   version: string;
   counts: boolean;
+  role: string;
   relations: Relation[];
   links: (Omit<Link, 'on' | 'onDelete' | 'onUpdate' | 'sets'> & {
     on: { from: string; to: string; schema: string; operator: string }[];
@@ -183,10 +187,11 @@ interface Found {
 
 export async function readLinks(tx: Transaction): Promise<Links> {
   const [found] = await tx.query<Found>(READ);
-  const { version, counts, relations, links, triggers } = found!;
+  const { version, counts, role, relations, links, triggers } = found!;
   return new Links(
     Number(version),
     counts,
+    role,
     relations,
     links.map(link => ({
       ...link,

@@ -75,6 +75,8 @@ export interface LiveTable {
    */
   hasDeferred: boolean;
   rowSecurity: boolean;
+  /** May we use the schema that it lies in? Without that no right on the table is worth anything. */
+  mayEnter: boolean;
   mayDelete: boolean;
   mayInsert: boolean;
   /** By the database's own statistics; negative where there are none. */
@@ -89,6 +91,8 @@ export interface LiveSchema {
   known: string[];
   schemas: Set<string>;
   letters: Letters;
+  /** Our database role, as SQL reads it. */
+  role: string;
 }
 
 /** What this database knows of letters. */
@@ -114,6 +118,8 @@ interface FoundTable {
   rewritten: boolean;
   deferred: boolean;
   row_security: boolean;
+  may_enter: boolean;
+  role: string;
   may_delete: boolean;
   may_insert: boolean;
   rows: number;
@@ -167,6 +173,7 @@ SELECT ${dottedSql('w.schema', 'w.name')} AS name, c.oid::text AS oid, c.relkind
        EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE (t.tgrelid = ANY (family.oids) OR busy.anywhere) AND t.tgdeferrable AND t.tgenabled <> 'D')
          OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE (k.conrelid = ANY (family.oids) OR busy.anywhere) AND k.condeferrable) AS deferred,
        coalesce(pg_catalog.row_security_active(c.oid), false) AS row_security,
+       coalesce(pg_catalog.has_schema_privilege(n.oid, 'USAGE'), false) AS may_enter, pg_catalog.quote_ident(current_user) AS role,
        coalesce(pg_catalog.has_table_privilege(c.oid, 'DELETE'), false) AS may_delete,
        coalesce(pg_catalog.has_any_column_privilege(c.oid, 'INSERT'), false) AS may_insert,
        coalesce(c.reltuples, 0)::float8 AS rows, pg_catalog.getdatabaseencoding() = 'UTF8' AS utf8,
@@ -274,6 +281,7 @@ export async function readSchema(tx: Transaction, tables: readonly string[]): Pr
     known: [],
     schemas: new Set(),
     letters: { utf8: found.every(one => one.utf8), cases: found[0]?.cases ?? null },
+    role: found[0]?.role ?? '',
   };
   for (const table of found) {
     if (table.oid !== null) schema.tables.set(table.name, toTable(table, table.oid));
@@ -327,6 +335,7 @@ function toTable(t: FoundTable, oid: string): LiveTable {
     rewritten: t.rewritten,
     hasDeferred: t.deferred,
     rowSecurity: t.row_security,
+    mayEnter: t.may_enter,
     mayDelete: t.may_delete,
     mayInsert: t.may_insert,
     rows: t.rows,

@@ -54,3 +54,19 @@ export class Placeholders {
 
 /** For LIKE with `\` as its escape character. */
 export const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
+
+/** Unquoted where SQL reads it the same way. */
+export const sqlName = (name: string): string =>
+  /^[a-z_][a-z0-9_]*$/.test(name) && !RESERVED.has(name) ? name : `"${name.replace(/"/g, '""')}"`;
+const RESERVED = new Set([
+  'user',
+  'order',
+  'group',
+  'table',
+  'default',
+  'end',
+  'select',
+  'references',
+  'check',
+  'column',
+]);

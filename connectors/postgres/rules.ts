@@ -231,8 +231,10 @@ export function conditionsOf(catalog: Catalog): PlacedCondition[] {
   add(['people', 'roles', 'approver'], p.roles?.approver, p.table);
   if (typeof p.email === 'object') add(['people', 'email', 'when'], p.email.when, p.email.table);
   for (const [name, spec] of Object.entries(catalog.identities))
-    if ('table' in spec) add(['identities', name, 'when'], spec.when, spec.table);
-    else if ('value' in spec) value(['identities', name, 'value'], spec.value, p.table);
+    if ('table' in spec) {
+      add(['identities', name, 'when'], spec.when, spec.table);
+      add(['identities', name, 'current'], spec.current, spec.table);
+    } else if ('value' in spec) value(['identities', name, 'value'], spec.value, p.table);
   for (const [i, match] of p.match.entries())
     add(['people', 'match', i, 'when'], match.when, match.table ?? p.table);
   add(['guards', 'last_owner'], guards.last_owner, p.table);

@@ -1,7 +1,8 @@
 /**
  * Connections to one target database. Every statement of the connector runs in here: what writes in an
  * explicit transaction, under our settings (settings.ts), and cancelled in the database when the caller
- * aborts, because a statement whose client died still commits.
+ * aborts, because a statement whose client died still commits. No wait is without an end of our own
+ * (deadlines.ts).
  *
  * Nothing outlives its transaction, so that a pooler may stand in between: where one is noticed (the server's
  * number is not the one that the connection was told), or the catalog says so, statements are not kept under
@@ -12,8 +13,20 @@ import type { Mark } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Catalog } from './catalog.js';
 import { type Ways, waysToConnect } from './connection.js';
+import {
+  answered,
+  CANCEL_GRACE_MS,
+  CLOSE_MS,
+  CONNECT_MS,
+  cut,
+  hangUp,
+  LINE_MS,
+  milliseconds,
+  OVERDUE_MS,
+} from './deadlines.js';
 import { type Answered, exchange } from './exchange.js';
 import { connectionIsUseless, isUnreachable, sqlState, toFailure } from './failures.js';
+import { Line } from './line.js';
 import { markOf, TIMELINE } from './mark.js';
 import { type Begun, type Server, type Settings, settingsFor, whoIsThere } from './settings.js';
 
@@ -77,8 +90,6 @@ export interface TransactionOptions {
 
 /** What a connection has prepared goes with it. */
 const LIFETIME_S = 3_600;
-/** How long a cancelled statement may take to end before its socket is cut. */
-const CANCEL_GRACE_MS = 5_000;
 
 /** What a session must know of its system: how it is called, and how long it may be waited for. */
 export type Reached = Pick<Catalog, 'system' | 'connect'>;
@@ -95,30 +106,35 @@ export class Session {
    * but are not ours.
    */
   readonly #faults = new WeakSet<object>();
+  readonly #line: Line;
+  /** Connections that are open. */
+  readonly #clients = new Set<pg.ClientBase>();
 
   constructor(
     private readonly catalog: Reached,
     private readonly url: string,
-    private readonly poolSize: number,
+    poolSize: number,
     private readonly log: Log,
-  ) {}
+  ) {
+    this.#line = new Line(poolSize);
+  }
 
   /**
    * Runs `work` between BEGIN and COMMIT; a glance needs neither. Whatever it throws rolls back; database
    * errors come out as HandoverFailure, an abort as the signal's reason, and anything else as it is. From
-   * COMMIT on an abort is too late: the outcome is reported instead.
+   * COMMIT on an abort is too late: the outcome is reported instead, unless none comes any more.
    */
   async transaction<T>(options: TransactionOptions, work: (tx: Transaction) => Promise<T>): Promise<T> {
     const { signal, doing } = options;
     signal?.throwIfAborted();
-    const { client, config } = await this.#connect(doing);
+    const { client, config, leave } = await this.#connect(doing, signal);
     let broken = false;
     const onBreak = () => {
       broken = true;
     };
     client.on('error', onBreak);
     const known = this.#known.get(client)!;
-    const open = new Open(client, config, known, modeOf(options, known));
+    const open = new Open(client, config, known, modeOf(options, known), this.#patience);
     const run = (text: string, values: readonly unknown[] = [], repeated = false) =>
       this.#cancellable(open, signal, () => open.ask(text, values, repeated));
     let reusable = false;
@@ -142,7 +158,7 @@ export class Session {
         execute: async (text, values) => (await run(text, values)).rowCount,
       });
       signal?.throwIfAborted();
-      if (!(await open.commit().catch((error: unknown) => this.#fault(error)))) throw this.#rolledBack(doing);
+      if (!(await this.#committed(open, signal))) throw this.#rolledBack(doing);
       reusable = true;
       return result;
     } catch (error) {
@@ -156,15 +172,45 @@ export class Session {
       // After an abort a late cancel may still be on its way to this backend: the connection is not used
       // again.
       client.release(!reusable);
+      leave();
     }
   }
 
+  /** What is in use is given a moment to end, and then cut. */
   async close(): Promise<void> {
-    const opened = await this.#opening?.catch(() => null);
-    await opened?.pool.end();
+    const opened = await Promise.race([this.#opening?.catch(() => null), after(CLOSE_MS, null)]);
+    await Promise.race([opened?.pool.end(), after(CLOSE_MS)]);
+    for (const client of this.#clients) cut(client, 'closing');
   }
 
-  async #connect(doing: string): Promise<{ client: pg.PoolClient; config: pg.ClientConfig }> {
+  /** How long a statement may take as the server sees it, and then some. */
+  get #patience(): number {
+    return milliseconds(this.catalog.connect.statement_timeout) + OVERDUE_MS;
+  }
+
+  async #connect(
+    doing: string,
+    signal: AbortSignal | undefined,
+  ): Promise<{ client: pg.PoolClient; config: pg.ClientConfig; leave: () => void }> {
+    const leave = await this.#line.enter(LINE_MS, signal);
+    if (!leave) {
+      const why = `all ${this.#line.places} connections that we have there were busy for ${LINE_MS / 1000} s`;
+      throw new HandoverFailure('transient', `${this.catalog.system}: while ${doing}: ${why}`);
+    }
+    const taking = this.#take(doing);
+    try {
+      return { ...(await unlessAborted(taking, signal)), leave };
+    } catch (error) {
+      // A connection that comes after all is for the next one.
+      void taking
+        .then(({ client }) => client.release())
+        .catch(() => {})
+        .finally(leave);
+      throw error;
+    }
+  }
+
+  async #take(doing: string): Promise<{ client: pg.PoolClient; config: pg.ClientConfig }> {
     const opening = this.#opening ?? this.#open();
     this.#opening = opening;
     let opened: Opened | null = null;
@@ -173,7 +219,7 @@ export class Session {
       const client = await opened.pool.connect();
       if (!this.#known.has(client)) {
         try {
-          this.#known.set(client, await getToKnow(client, this.catalog));
+          this.#known.set(client, await answered(client, CONNECT_MS, getToKnow(client, this.catalog)));
         } catch (error) {
           client.release(true);
           throw error;
@@ -197,7 +243,7 @@ export class Session {
     const config = { ...(await firstThatConnects(ways)), ...COMMON };
     const pool = new pg.Pool({
       ...config,
-      max: this.poolSize,
+      max: this.#line.places,
       idleTimeoutMillis: 30_000,
       maxLifetimeSeconds: LIFETIME_S,
       allowExitOnIdle: true,
@@ -207,7 +253,15 @@ export class Session {
       this.log(`${this.catalog.system}: an idle connection broke (${error.message})`),
     );
     // Nor one that breaks in somebody's hands before a transaction listens: the statement it was for fails.
-    pool.on('connect', client => void client.on('error', () => {}));
+    pool.on('connect', client => {
+      client.on('error', () => {});
+      this.#clients.add(client);
+      client.once('end', () => this.#clients.delete(client));
+    });
+    // One that is let go of because it does not answer says no goodbye either.
+    pool.on('release', (error, client) => {
+      if (error) setTimeout(() => this.#clients.has(client) && cut(client, 'no goodbye'), CLOSE_MS).unref();
+    });
     return { pool, config };
   }
 
@@ -256,13 +310,33 @@ export class Session {
   }
 
   /**
+   * A COMMIT is never cancelled: one that waits for a copy of the server would be over without it. Who asks to
+   * stop waits a moment for its end, and then leaves it in doubt.
+   */
+  async #committed(open: Open, signal: AbortSignal | undefined): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const onAbort = (): void => {
+      timer = setTimeout(() => cut(open.client, 'no answer to COMMIT'), CANCEL_GRACE_MS);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await open.commit();
+    } catch (error) {
+      return this.#fault(error);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /**
    * Before PostgreSQL 17 only a commit flushes: one of another transaction's, which writes a message that
    * nobody reads.
    */
   async #flushBeside(config: pg.ClientConfig, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     try {
-      await beside(config, other =>
+      await beside(config, this.#patience, other =>
         other.query(
           `BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_catalog.pg_logical_emit_message(true, 'handover', ''); COMMIT`,
         ),
@@ -289,15 +363,12 @@ export class Session {
    * transaction: behind a pooler it may be somebody else's a moment later. Cuts the socket if that fails.
    */
   async #cancel({ client, config, begun }: Open, answer: Promise<unknown>): Promise<void> {
-    const wire = client as unknown as { connection: { stream: { destroy(): void } } };
-    const cut = setTimeout(() => wire.connection.stream.destroy(), CANCEL_GRACE_MS);
-    answer.then(
-      () => clearTimeout(cut),
-      () => clearTimeout(cut),
-    );
+    const timer = setTimeout(() => cut(client, 'no answer to a cancellation'), CANCEL_GRACE_MS);
+    const done = (): void => clearTimeout(timer);
+    answer.then(done, done);
     if (!begun) return;
     try {
-      await beside({ ...config, connectionTimeoutMillis: CANCEL_GRACE_MS }, other =>
+      await beside({ ...config, connectionTimeoutMillis: CANCEL_GRACE_MS }, CANCEL_GRACE_MS, other =>
         other.query(
           `SELECT pg_catalog.pg_cancel_backend(a.pid) FROM pg_catalog.pg_stat_activity AS a
             WHERE a.pid OPERATOR(pg_catalog.=) $1::pg_catalog.int4
@@ -321,20 +392,37 @@ interface Opened {
 
 const COMMON: pg.ClientConfig = {
   application_name: 'handover',
-  // Waiting for a free connection of the pool counts as well, and many runs may share it.
-  connectionTimeoutMillis: 30_000,
+  connectionTimeoutMillis: CONNECT_MS,
   keepAlive: true,
 };
 
-/** With a connection of its own: the pool may be exhausted. */
-async function beside(config: pg.ClientConfig, work: (other: pg.Client) => Promise<unknown>): Promise<void> {
+const after = <T = undefined>(ms: number, value?: T): Promise<T> =>
+  new Promise(resolve => setTimeout(resolve, ms, value as T).unref());
+
+/** @throws the signal's reason, as soon as there is one */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  let onAbort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', onAbort));
+}
+
+/** With a connection of its own: others may have all that there are. @param ms for the answer */
+async function beside(
+  config: pg.ClientConfig,
+  ms: number,
+  work: (other: pg.Client) => Promise<unknown>,
+): Promise<void> {
   const other = new pg.Client(config);
   other.on('error', () => {});
   try {
     await other.connect();
-    await work(other);
+    await answered(other, ms, work(other));
   } finally {
-    await other.end().catch(() => {});
+    await hangUp(other);
   }
 }
 
@@ -349,7 +437,7 @@ async function firstThatConnects([first, ...others]: Ways): Promise<pg.ClientCon
       // Nobody is there: the other way would not find anybody either.
       if (isUnreachable(error) || way === others.at(-1)) throw error;
     } finally {
-      await client.end().catch(() => {});
+      await hangUp(client);
     }
   }
   return first;
@@ -398,12 +486,14 @@ class Open {
     readonly config: pg.ClientConfig,
     readonly known: Known,
     readonly mode: Mode,
+    /** Milliseconds that the server may keep us waiting for an answer. */
+    private readonly patience: number,
   ) {}
 
   /** @param asks one more statement behind the settings; its first row is the answer */
   async begin(idleMs: number | undefined, asks: string): Promise<Row | undefined> {
     const { settings } = this.known;
-    const all = await this.client.query(`${settings.begin(this.mode as 'read' | 'write', idleMs)}; ${asks}`);
+    const all = await this.#plain(`${settings.begin(this.mode as 'read' | 'write', idleMs)}; ${asks}`);
     // Several statements in one text answer with a list, whatever the type says.
     const [said, answer] = (all as unknown as pg.QueryResult<Row>[]).slice(-2);
     this.begun = said!.rows[0] as unknown as Begun;
@@ -429,7 +519,7 @@ class Open {
     const before = this.#force;
     // Where a statement fails, or takes back what came since a savepoint, nobody knows what is in force.
     this.#force = 'either';
-    const answer = await exchange(this.client, asked, parserOf);
+    const answer = await answered(this.client, this.patience, exchange(this.client, asked, parserOf));
     if (asked.behind !== null) this.#force = 'theirs';
     else if (kind.planned) this.#force = 'ours';
     else if (!kind.takesBack) this.#force = before;
@@ -444,8 +534,8 @@ class Open {
   async commit(): Promise<boolean> {
     if (this.mode === 'glance') return true;
     // What waits for COMMIT is the application's, too.
-    if (this.#changed && this.#force !== 'theirs') await this.client.query(this.known.settings.theirs);
-    const { command } = await this.client.query('COMMIT');
+    if (this.#changed && this.#force !== 'theirs') await this.#plain(this.known.settings.theirs);
+    const { command } = await this.#plain('COMMIT');
     return command === 'COMMIT';
   }
 
@@ -453,10 +543,14 @@ class Open {
   async rollback(): Promise<boolean> {
     // A statement by itself has been taken back by itself.
     if (this.mode === 'glance') return true;
-    return this.client.query('ROLLBACK').then(
+    return this.#plain('ROLLBACK').then(
       () => true,
       () => false,
     );
+  }
+
+  #plain(text: string): Promise<pg.QueryResult> {
+    return answered(this.client, this.patience, this.client.query(text));
   }
 }
 

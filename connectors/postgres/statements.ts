@@ -33,6 +33,7 @@ import { type BoundInside, replacedSql } from './inside.js';
 import type { LiveColumn } from './live.js';
 import { Placeholders, quote, successorBeside } from './names.js';
 import { survivedSql, survivePart, survivingColumns } from './survive.js';
+import { mostBytes } from './width.js';
 
 /**
  * A batch or a part of one. Arrays are PostgreSQL array literals, or JavaScript arrays where a part was cut
@@ -46,6 +47,8 @@ export interface BoundBatch {
   keys: string | string[];
   count: number;
   takers: (string | null)[];
+  /** Is anything kept for an undo? Nothing is of what is only tried. */
+  keeps: boolean;
   /** Which takers are not asked for the successor's condition: nobody and queues. */
   exempt: boolean[];
   assignment: string | number[] | null;
@@ -59,7 +62,10 @@ export interface Answer {
   per_taker: Record<string, number> | null;
   /** Array literal of the keys changed; null when all were, and nobody needs them. */
   keys: string | null;
+  /** Null where there is nothing, or more than may be (`mostBytes`). */
   before: unknown[] | null;
+  /** What is kept, in bytes. */
+  bytes: number;
   /** Rows of other tables that the statement named as well. */
   followed: FollowCount[];
 }
@@ -87,16 +93,39 @@ export function changeStatement(c: BoundCategory, batch: BoundBatch, needKeys: b
   const survived = merges ? survivedSql(c, parts.bind) : null;
   const beside = [followed, survived].filter(one => one !== null);
   const follows = { mirrors: batch.do === 'transfer' || overwrites, with: deletes, merges };
+  const keeps = batch.keeps ? kept(c, parts, beside, overwrites) : null;
   const text = `${work},
-     ho_done AS (SELECT * FROM ho_changed${batch.do === 'transfer' && c.unique ? ' UNION ALL SELECT * FROM ho_merged_away' : ''})
+     ho_done AS (SELECT * FROM ho_changed${batch.do === 'transfer' && c.unique ? ' UNION ALL SELECT * FROM ho_merged_away' : ''})${keeps?.ctes ?? ''}
 SELECT count(*)::integer AS changed,
        (count(*) FILTER (WHERE ho_merged))::integer AS merged,
        ${several ? `(SELECT json_object_agg(g.i, g.n) FROM (SELECT ho_i AS i, count(*) AS n FROM ho_done GROUP BY ho_i) AS g)` : 'NULL::json'} AS per_taker,
        ${needKeys ? '' : `CASE WHEN count(*) < ${batch.count} THEN `}coalesce(array_agg(ho_key), '{}')::text${needKeys ? '' : ' END'} AS keys,
-       ${beside.length > 0 ? 'coalesce(' : ''}jsonb_agg(jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)${overwrites ? ` || CASE WHEN ho_wrote IS NULL THEN '{}' ELSE jsonb_build_object('wrote', ho_wrote) END` : ''}) FILTER (WHERE ho_row IS NOT NULL)${beside.length > 0 ? `, '[]')${beside.map(one => ` || coalesce(${one}, '[]')`).join('')}` : ''} AS before,
+       ${keeps ? `${keeps.before} AS before, (SELECT bytes FROM ho_size)` : 'NULL::jsonb AS before, 0'}::integer AS bytes,
        ${followCounts(c, follows, parts.bind)} AS followed
   FROM ho_done`;
   return { text, values: parts.bind.values };
+}
+
+/** What an undo needs, unless it is more than may be at once: then only how much it is. */
+function kept(
+  c: BoundCategory,
+  parts: Parts,
+  beside: readonly string[],
+  overwrites: boolean,
+): { ctes: string; before: string } {
+  const own = `jsonb_build_object('table', ${parts.bind.add(c.table.name, 'text')}, 'key', ho_key::text, 'row', ho_row)${overwrites ? ` || CASE WHEN ho_wrote IS NULL THEN '{}' ELSE jsonb_build_object('wrote', ho_wrote) END` : ''}`;
+  const followed = beside.map((one, n) => `coalesce(${one}, '[]') AS ho_b${n}`).join(', ');
+  const columns = beside.map((_, n) => `ho_b${n}`);
+  const ctes = `${followed ? `,\n     ho_beside AS MATERIALIZED (SELECT ${followed})` : ''},
+     ho_size AS (SELECT coalesce((SELECT sum(pg_column_size(ho_row)) FROM ho_done), 0)${columns.map(one => ` + pg_column_size((SELECT ${one} FROM ho_beside))`).join('')} AS bytes)`;
+  const rows = `(SELECT jsonb_agg(${own}) FROM ho_done WHERE ho_row IS NOT NULL)`;
+  const all = followed
+    ? `coalesce(${rows}, '[]')${columns.map(one => ` || (SELECT ${one} FROM ho_beside)`).join('')}`
+    : rows;
+  return {
+    ctes,
+    before: `CASE WHEN (SELECT bytes FROM ho_size) <= ${mostBytes(parts.count)} THEN ${all} END`,
+  };
 }
 
 /**
@@ -340,6 +369,10 @@ class Parts {
     private readonly c: BoundCategory,
     private readonly batch: BoundBatch,
   ) {}
+
+  get count(): number {
+    return this.batch.count;
+  }
 
   get owner(): string {
     this.#owner ??= this.bind.add(this.batch.owner, this.c.owner.type);

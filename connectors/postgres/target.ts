@@ -11,6 +11,7 @@ import { schemaMayHaveDrifted } from './failures.js';
 import { readSchema } from './live.js';
 import { tablesOf } from './rules.js';
 import type { Sessions, Transaction } from './session.js';
+import { Widths } from './width.js';
 
 /** A schema changes by migrations, not by the minute; errors renew the binding earlier. */
 const FRESH_MS = 60_000;
@@ -72,6 +73,7 @@ export class BoundCatalog {
 export class Target {
   #binding: Promise<BoundCatalog> | null = null;
   #readAt = 0;
+  readonly widths = new Widths();
 
   constructor(
     readonly catalog: Catalog,

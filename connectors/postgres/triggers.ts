@@ -5,7 +5,8 @@
  */
 import type { KeyPath } from '../catalog/loaded.js';
 import type { Binder } from './binding.js';
-import { quoteTable } from './names.js';
+import { closedSequences, grant, grantSequence, type Right } from './grants.js';
+import { dottedSql } from './names.js';
 import { switchesOf } from './rules.js';
 import type { Transaction } from './session.js';
 
@@ -42,12 +43,20 @@ export async function checkTriggers(tx: Transaction, binder: Binder): Promise<vo
     const write = writes.find(one => isReached(trigger, one, binder));
     if (!write) continue;
     const said = `the trigger ${trigger.name} of ${trigger.table}`;
-    if (trigger.ours)
-      for (const { table, right } of await missingRights(tx, trigger))
+    if (trigger.ours) {
+      const writes = await writtenBy(tx, trigger);
+      for (const { table, right } of writes.filter(one => !one.may))
         binder.report(
           write.path,
-          `${said} writes to ${table} with the rights of our database role, which lacks ${right} there: GRANT ${right} ON ${quoteTable(table)}`,
+          `${said} writes to ${table} with the rights of our database role, which lacks ${right} there: ${grant(right, table, binder.schema.role)}`,
         );
+      const inserts = writes.filter(one => one.right === 'INSERT').map(one => one.table);
+      for (const { table, sequence } of await closedSequences(tx, inserts))
+        binder.report(
+          write.path,
+          `${said} writes to ${table} with the rights of our database role, which may not use the sequence that numbers its rows: ${grantSequence(sequence, binder.schema.role)}`,
+        );
+    }
     for (const name of await missingSettings(tx, trigger, Object.keys(binder.catalog.settings)))
       binder.report(
         write.path,
@@ -102,7 +111,7 @@ const TRIGGERS = `
 WITH RECURSIVE part(root, oid) AS (
   SELECT o, o FROM unnest($1::oid[]) AS o
   UNION SELECT part.root, i.inhrelid FROM part JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid)
-SELECT part.root::text AS root, n.nspname || '.' || c.relname AS table, t.tgname AS name,
+SELECT part.root::text AS root, ${dottedSql('n.nspname', 'c.relname')} AS table, t.tgname AS name,
        array_to_json(array_remove(ARRAY[CASE WHEN t.tgtype & 4 <> 0 THEN 'insert' END, CASE WHEN t.tgtype & 16 <> 0 THEN 'update' END,
                                         CASE WHEN t.tgtype & 8 <> 0 THEN 'delete' END], NULL)) AS events,
        (SELECT coalesce(json_agg(a.attname), '[]') FROM unnest(t.tgattr::int2[]) AS k(n)
@@ -126,13 +135,13 @@ const WRITES = new RegExp(
 );
 /** What follows `update` where it is no statement: ON CONFLICT DO UPDATE SET, FOR UPDATE OF. */
 const NO_TABLE = /^(set|of|skip|nowait)$/i;
-const RIGHTS: Record<string, string> = { i: 'INSERT', u: 'UPDATE', d: 'DELETE' };
+const RIGHTS: Record<string, Right> = { i: 'INSERT', u: 'UPDATE', d: 'DELETE' };
 
-/** Tables that a function writes to, by its text, and which our role may not. */
-async function missingRights(
+/** Tables that a function writes to, by its text, and whether our role may. */
+async function writtenBy(
   tx: Transaction,
   { body, search_path }: Trigger,
-): Promise<{ table: string; right: string }[]> {
+): Promise<{ table: string; right: Right; may: boolean }[]> {
   const code = withoutComments(body).replace(/'(?:[^']|'')*'/g, "''");
   const found = [...code.matchAll(WRITES)].flatMap(([, verb, table]) =>
     NO_TABLE.test(table!)
@@ -141,18 +150,18 @@ async function missingRights(
   );
   if (found.length === 0) return [];
   // Names mean what they mean to the function. What they do not name then (a table that it makes) is passed over.
-  const [row] = await tx.query<{ missing: { table: string; right: string }[] }>(
+  const [row] = await tx.query<{ written: { table: string; right: Right; may: boolean }[] }>(
     `SELECT pg_catalog.set_config('search_path', $3::text, true) AS before,
-            (SELECT coalesce(json_agg(DISTINCT jsonb_build_object('table', n.nspname || '.' || c.relname, 'right', w.r)), '[]')
+            (SELECT coalesce(json_agg(DISTINCT jsonb_build_object('table', ${dottedSql('n.nspname', 'c.relname')}, 'right', w.r, 'may',
+                      CASE WHEN w.r = 'DELETE' THEN pg_catalog.has_table_privilege(c.oid, w.r)
+                           ELSE pg_catalog.has_any_column_privilege(c.oid, w.r) END)), '[]')
                FROM unnest($1::text[], $2::text[]) AS w(t, r)
                JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(w.t)
-               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-              WHERE NOT CASE w.r WHEN 'DELETE' THEN pg_catalog.has_table_privilege(c.oid, w.r)
-                                 ELSE pg_catalog.has_any_column_privilege(c.oid, w.r) END) AS missing,
+               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace) AS written,
             pg_catalog.set_config('search_path', '', true) AS after`,
     [found.map(one => one.table), found.map(one => one.right), search_path],
   );
-  return row!.missing;
+  return row!.written;
 }
 
 const READS = /\bcurrent_setting\s*\(\s*'([^']+\.[^']+)'\s*\)/gi;

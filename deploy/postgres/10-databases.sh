@@ -1,5 +1,6 @@
 #!/bin/sh
-# One PostgreSQL, four roles that cannot see each other's data: Temporal, Handover's store, and the demo's two applications.
+# One PostgreSQL, and roles that cannot see each other's data: Temporal, Handover's store, and the demo's two applications. The store has
+# two: its owner, and the workers, who get their rights on its tables from deploy/register.ts.
 # Runs once, when the data directory is empty (the image's own rule for /docker-entrypoint-initdb.d).
 set -eu
 
@@ -16,6 +17,11 @@ SQL
 
 database temporal            temporal "$TEMPORAL_DB_PASSWORD"
 database temporal_visibility temporal "$TEMPORAL_DB_PASSWORD"
-database handover            handover "$HANDOVER_DB_PASSWORD"
+database handover            handover_owner "$HANDOVER_OWNER_DB_PASSWORD"
 database demo_workspace      demo     "$DEMO_DB_PASSWORD"
 database demo_helpdesk       demo     "$DEMO_DB_PASSWORD"
+
+psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname handover --set password="$HANDOVER_DB_PASSWORD" <<'SQL'
+create role handover login password :'password';
+grant connect, temporary on database handover to handover;
+SQL

@@ -53,6 +53,7 @@ export interface Embedded {
     url(database: string): string;
     superuserUrl: string;
     ensureDatabase(name: string): Promise<void>;
+    ensureRole: Postgres['ensureRole'];
   };
   /** Ends both and frees the lock. Stop the worker first. Twice is fine. */
   stop(): Promise<void>;
@@ -148,8 +149,8 @@ async function introduce(
   };
   void temporal.exited.then(mourn);
   void postgres.exited.then(mourn);
-  const { url, superuserUrl, ensureDatabase } = postgres;
-  return { stateDir, temporal: where, postgres: { url, superuserUrl, ensureDatabase }, stop };
+  const { url, superuserUrl, ensureDatabase, ensureRole } = postgres;
+  return { stateDir, temporal: where, postgres: { url, superuserUrl, ensureDatabase, ensureRole }, stop };
 }
 
 async function alreadyRunning(stateDir: string, { holder, file }: LockHeld): Promise<string> {

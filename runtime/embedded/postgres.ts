@@ -49,6 +49,11 @@ export interface Postgres {
   createDatabase(name: string, template?: string): Promise<void>;
   /** Creates it unless it exists. */
   ensureDatabase(name: string): Promise<void>;
+  /**
+   * Makes an ordinary role where it is missing, with a password that is new with every call, and lets it
+   * connect to the database, as its owner or not. Answers its connection string.
+   */
+  ensureRole(name: string, database: string, how: 'owner' | 'guest'): Promise<string>;
   exited: Promise<ChildExit>;
   stop(): Promise<void>;
   kill(signal: NodeJS.Signals): void;
@@ -96,6 +101,14 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
       await createDatabase(url('postgres'), name).catch((error: { code?: string }) => {
         if (error.code !== '42P04' && error.code !== '23505') throw error; // it exists, or is being created right now
       });
+    },
+    ensureRole: async (name, database, how) => {
+      const password = randomBytes(24).toString('hex');
+      await ensureRole(url('postgres'), { name, password, database, how });
+      const own = new URL(url(database));
+      own.username = name;
+      own.password = password;
+      return own.href;
     },
     exited: child.exited,
     stop: async () => {
@@ -303,6 +316,27 @@ async function createDatabase(url: string, name: string, template?: string): Pro
   try {
     const from = template ? ` TEMPLATE ${client.escapeIdentifier(template)}` : '';
     await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}${from}`);
+  } finally {
+    await client.end();
+  }
+}
+
+async function ensureRole(
+  url: string,
+  role: { name: string; password: string; database: string; how: 'owner' | 'guest' },
+): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const [name, database] = [role.name, role.database].map(one => client.escapeIdentifier(one));
+    const there = await client.query('select from pg_roles where rolname = $1', [role.name]);
+    const verb = there.rowCount === 0 ? 'create' : 'alter';
+    await client.query(`${verb} role ${name} login password ${client.escapeLiteral(role.password)}`);
+    await client.query(
+      role.how === 'owner'
+        ? `alter database ${database} owner to ${name}`
+        : `grant connect, temporary on database ${database} to ${name}`,
+    );
   } finally {
     await client.end();
   }

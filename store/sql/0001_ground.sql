@@ -217,6 +217,24 @@ create table handover.archive_failures (
   tried          timestamptz not null default now()
 );
 
+-- When the next call to a system may be sent: one row for each of its budgets, shared by all workers. No evidence.
+create table handover.budgets (
+  system         text not null,
+  budget         text not null,                 -- 600/1min, or pause: the system has asked for one
+  free_at        timestamptz not null,          -- when nothing of it is taken any more
+  primary key (system, budget)
+);
+
+-- Calls that must not run at the same time, whichever workers make them: each takes a place.
+create table handover.places (
+  system         text not null,
+  "group"        text not null,
+  place          integer not null,
+  holder         text not null,
+  until          timestamptz not null,          -- whoever has not given it back by then has died
+  primary key (system, "group", place)
+);
+
 -- Certificates. The bodies, which hold people's data, lie apart, so that one can be purged one day. A certificate is handed out: its
 -- digest is over what was handed out, without a salt, and stays comparable with every copy.
 create table handover.certificates (
@@ -233,41 +251,77 @@ create table handover.certificate_bodies (
   primary key (offboarding, number)
 );
 
--- Written once: nobody changes or removes what happened.
-create function handover.refuse_change() returns trigger language plpgsql as $$
+-- Who owns these tables migrates and purges; workers come as another role, which adds to them and makes the few updates that it
+-- needs (store/roles.ts). What lies beneath holds for the owner as well: nobody changes or removes what happened, and a body goes only
+-- where an entry of the chain says so. An owner can take a trigger away; what is missing then is named by `handover audit`.
+create function handover.refuse_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  raise exception 'handover.% is append-only', tg_table_name;
+  raise exception 'handover.% is append-only', tg_table_name using errcode = 'insufficient_privilege';
 end $$;
+-- Is there an entry of this offboarding that tells of a purge, and names this among what it took away?
+create function handover.said_purged(chain uuid, what text, which jsonb, after integer default 0) returns boolean
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from handover.audit said join handover.audit_bodies told using (offboarding, seq)
+     where said.offboarding = chain and said.kind = 'purged' and said.seq > after and told.body::jsonb -> what @> which)
+$$;
+create function handover.refuse_unsaid_purge() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if tg_op = 'DELETE' and handover.said_purged(old.offboarding, 'seqs', to_jsonb(old.seq), old.seq)
+     -- What such an entry says stays.
+     and not exists (select from handover.audit where offboarding = old.offboarding and seq = old.seq and kind = 'purged')
+  then return old;
+  end if;
+  raise exception 'handover.% is append-only', tg_table_name using errcode = 'insufficient_privilege';
+end $$;
+create function handover.refuse_unsaid_certificate_purge() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if tg_op = 'DELETE' and handover.said_purged(old.offboarding, 'certificates', to_jsonb(old.number)) then return old;
+  end if;
+  raise exception 'handover.% is append-only', tg_table_name using errcode = 'insufficient_privilege';
+end $$;
+-- A row as it was loses its body and its salt; its digest stays, and the set still gives its name.
+create function handover.refuse_unsaid_image_purge() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if tg_op = 'UPDATE' and new.body is null and (new.images, new.n, new.digest) = (old.images, old.n, old.digest)
+     and exists (select from handover.receipts r
+                  where r.before_images = old.images and handover.said_purged(r.offboarding, 'images', to_jsonb(old.images)))
+  then return new;
+  end if;
+  raise exception 'handover.% is append-only', tg_table_name using errcode = 'insufficient_privilege';
+end $$;
+
 create trigger append_only before update or delete on handover.audit for each row execute function handover.refuse_change();
--- A body goes only where an entry of the chain says so; what such an entry says stays.
-create function handover.refuse_unsaid_purge() returns trigger language plpgsql as $$
-begin
-  if tg_op = 'DELETE' and exists (
-       select from handover.audit said join handover.audit_bodies told using (offboarding, seq)
-        where said.offboarding = old.offboarding and said.kind = 'purged' and said.seq > old.seq
-          and told.body::jsonb -> 'seqs' @> to_jsonb(old.seq))
-     and not exists (
-       select from handover.audit where offboarding = old.offboarding and seq = old.seq and kind = 'purged')
-  then return old;
-  end if;
-  raise exception 'handover.% is append-only', tg_table_name;
-end $$;
-create trigger append_only before update or delete on handover.audit_bodies
-  for each row execute function handover.refuse_unsaid_purge();
-create function handover.refuse_unsaid_certificate_purge() returns trigger language plpgsql as $$
-begin
-  if tg_op = 'DELETE' and exists (
-       select from handover.audit said join handover.audit_bodies told using (offboarding, seq)
-        where said.offboarding = old.offboarding and said.kind = 'purged'
-          and told.body::jsonb -> 'certificates' @> to_jsonb(old.number))
-  then return old;
-  end if;
-  raise exception 'handover.% is append-only', tg_table_name;
-end $$;
-create trigger append_only before update or delete on handover.certificate_bodies
-  for each row execute function handover.refuse_unsaid_certificate_purge();
 create trigger append_only before update or delete on handover.archives for each row execute function handover.refuse_change();
 create trigger append_only before update or delete on handover.certificates for each row execute function handover.refuse_change();
 create trigger append_only before update or delete on handover.plans for each row execute function handover.refuse_change();
 create trigger append_only before update or delete on handover.catalogs for each row execute function handover.refuse_change();
 create trigger append_only before update or delete on handover.overrides for each row execute function handover.refuse_change();
+create trigger append_only before update or delete on handover.manifest_pages for each row execute function handover.refuse_change();
+create trigger append_only before update or delete on handover.manifest_rounds for each row execute function handover.refuse_change();
+create trigger append_only before update or delete on handover.frozen_keys for each row execute function handover.refuse_change();
+create trigger append_only before update or delete on handover.audit_bodies
+  for each row execute function handover.refuse_unsaid_purge();
+create trigger append_only before update or delete on handover.certificate_bodies
+  for each row execute function handover.refuse_unsaid_certificate_purge();
+create trigger append_only before update or delete on handover.before_images
+  for each row execute function handover.refuse_unsaid_image_purge();
+-- What became of a receipt is said once; which manifest counts for a plan as well; the end of a chain and its fence only move on.
+create trigger said_once before update on handover.receipts
+  for each row when (old.state <> 'intended') execute function handover.refuse_change();
+create trigger said_once before update on handover.manifests
+  for each row when (old.plan is not null) execute function handover.refuse_change();
+create trigger only_onwards before update on handover.audit_heads
+  for each row when (new.seq < old.seq or (old.fence is not null and (new.fence is null or new.fence < old.fence)))
+  execute function handover.refuse_change();
+create trigger append_only before delete on handover.receipts for each row execute function handover.refuse_change();
+create trigger append_only before delete on handover.manifests for each row execute function handover.refuse_change();
+create trigger append_only before delete on handover.audit_heads for each row execute function handover.refuse_change();
+create trigger append_only before delete on handover.offboardings for each row execute function handover.refuse_change();
+-- A statement that empties a table fires no trigger of its rows.
+do $$ declare named text; begin
+  foreach named in array array['audit', 'audit_bodies', 'audit_heads', 'archives', 'certificates', 'certificate_bodies', 'plans',
+    'catalogs', 'overrides', 'manifests', 'manifest_pages', 'manifest_rounds', 'frozen_keys', 'receipts', 'before_images', 'offboardings']
+  loop execute format('create trigger never_emptied before truncate on handover.%I execute function handover.refuse_change()', named);
+  end loop;
+end $$;

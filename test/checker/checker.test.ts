@@ -20,17 +20,11 @@ beforeAll(async () => {
 const unseen = (table: string, sql: string): string =>
   `alter table public.${table} disable trigger zz_witness; ${sql}; alter table public.${table} enable trigger zz_witness`;
 const asEngine = (sql: string): string => `set local application_name = 'handover'; ${sql}`;
-/** Our own trail refuses changes; who has the database has them all the same. */
-const rewritten = (table: string, sql: string): string =>
-  `alter table handover.${table} disable trigger append_only; ${sql}; alter table handover.${table} enable trigger append_only`;
 const told = (words: string): string =>
   `(offboarding, seq) in (select offboarding, seq from handover.audit_bodies where body like '%${words}%')`;
 /** Says something else in the certificate, by a change of its JSON. */
 const certified = (change: string): string =>
-  rewritten(
-    'certificate_bodies',
-    `update handover.certificate_bodies set body = (select (${change})::text from (select body::jsonb as c) as now)`,
-  );
+  `update handover.certificate_bodies set body = (select (${change})::text from (select body::jsonb as c) as now)`;
 const ALICE = `(select id from people where login = 'alice')`;
 const moved = (table: string): string =>
   `(select min(seq) from moves_seen where app = 'handover' and tbl = '${table}' and op = 'update')`;
@@ -64,20 +58,14 @@ const LIES: Lie[] = [
     /the certificate of desk\/teams tells 1 of delete public.duties/,
     'the certificate counts them wrongly',
     'store',
-    rewritten(
-      'certificate_bodies',
-      `update handover.certificate_bodies set body = replace(body, '"happened":[{"count":3', '"happened":[{"count":1')`,
-    ),
+    `update handover.certificate_bodies set body = replace(body, '"happened":[{"count":3', '"happened":[{"count":1')`,
   ],
   [
     'I22',
     /the plan shows 2 of duties, there were 3/,
     'the plan had shown other rows than there were',
     'store',
-    rewritten(
-      'plans',
-      `update handover.plans set body = regexp_replace(body, '"count":3,("does":"delete","table":"public.duties")', '"count":2,\\1')`,
-    ),
+    `update handover.plans set body = regexp_replace(body, '"count":3,("does":"delete","table":"public.duties")', '"count":2,\\1')`,
   ],
   [
     'I22',
@@ -192,10 +180,7 @@ const LIES: Lie[] = [
     /certificate says/,
     'the certificate counts wrongly',
     'store',
-    rewritten(
-      'certificate_bodies',
-      `update handover.certificate_bodies set body = regexp_replace(body, '"changed":9', '"changed":8')`,
-    ),
+    `update handover.certificate_bodies set body = regexp_replace(body, '"changed":9', '"changed":8')`,
   ],
   [
     'I7',
@@ -209,27 +194,21 @@ const LIES: Lie[] = [
     /0 of 1 recorded approvals/,
     'the approval is missing from the trail',
     'store',
-    rewritten('audit', `delete from handover.audit where ${told('"message":"approve"')}`),
+    `delete from handover.audit where ${told('"message":"approve"')}`,
   ],
   [
     'I7',
     /without the confirmation that its policy wants/,
     'a plan that had to be confirmed was not',
     'store',
-    rewritten(
-      'plans',
-      `update handover.plans set body = replace(body, '"confirmation":false', '"confirmation":true')`,
-    ),
+    `update handover.plans set body = replace(body, '"confirmation":false', '"confirmation":true')`,
   ],
   [
     'I7',
     /has not ended well/,
     'a step had not ended well',
     'store',
-    rewritten(
-      'audit',
-      `update handover.audit set kind = 'step-failed' where subject like 'step crm/fields %'`,
-    ),
+    `update handover.audit set kind = 'step-failed' where subject like 'step crm/fields %'`,
   ],
   [
     'I8',
@@ -257,58 +236,49 @@ const LIES: Lie[] = [
     /body of entry 4/,
     'a byte of the trail is changed',
     'store',
-    rewritten(
-      'audit_bodies',
-      `update handover.audit_bodies set body = replace(body, '"accepted":true', '"accepted":false') where seq = 4`,
-    ),
+    `update handover.audit_bodies set body = replace(body, '"accepted":true', '"accepted":false') where seq = 4`,
   ],
   [
     'I9',
     /body of entry 4/,
     'a salt of the trail is changed',
     'store',
-    rewritten('audit_bodies', `update handover.audit_bodies set salt = reverse(salt) where seq = 4`),
+    `update handover.audit_bodies set salt = reverse(salt) where seq = 4`,
   ],
   [
     'I9',
     /the catalog of crm did is not there any more, or was changed/,
     'what a catalog did is changed',
     'store',
-    rewritten(
-      'catalogs',
-      `update handover.catalogs set body = replace(body, 'transfer', 'remove') where system = 'crm'`,
-    ),
+    `update handover.catalogs set body = replace(body, 'transfer', 'remove') where system = 'crm'`,
   ],
   [
     'I9',
     /does not give its hash/,
     'a moment of the trail is changed',
     'store',
-    rewritten('audit', `update handover.audit set at = at + interval '1 ms' where seq = 2`),
+    `update handover.audit set at = at + interval '1 ms' where seq = 2`,
   ],
   [
     'I9',
     /does not end where its head says/,
     'the end of the trail is cut off',
     'store',
-    rewritten('audit', `delete from handover.audit where kind = 'closed'`),
+    `delete from handover.audit where kind = 'closed'`,
   ],
   [
     'I9',
     /does not know it/,
     'a deactivation is missing from the trail',
     'store',
-    rewritten(
-      'audit',
-      `delete from handover.audit where kind = 'deactivated' and ${told('"system":"desk"')}`,
-    ),
+    `delete from handover.audit where kind = 'deactivated' and ${told('"system":"desk"')}`,
   ],
   [
     'I9',
     /plan .* does not give its digest/,
     'a plan is changed',
     'store',
-    rewritten('plans', `update handover.plans set body = replace(body, 'Open tickets', 'Open t1ckets')`),
+    `update handover.plans set body = replace(body, 'Open tickets', 'Open t1ckets')`,
   ],
   [
     'I9',
@@ -579,7 +549,7 @@ test.each([
 ])('I19: something lies under an entry whose row is gone, %s', async (_what, category) => {
   const alias = small.cast.alias.id;
   const forgets = (words: string, instead: string): string =>
-    rewritten('plans', `update handover.plans set body = replace(body, '${words}', '${instead}')`);
+    `update handover.plans set body = replace(body, '${words}', '${instead}')`;
   const violations = await withLie(
     'crm',
     `${unseen('accounts', `update accounts set owner_id = ${alias} where name = 'Bob''s 0'`)};
@@ -626,6 +596,8 @@ async function withLie(
   for (const name of ['crm', 'desk', 'store'] as const) clients[name] = await small.db[name].connect();
   try {
     for (const client of Object.values(clients)) await client.query('begin');
+    // Our own tables refuse changes; who has the database has them all the same.
+    await clients.store.query('set local session_replication_role = replica');
     for (const [name, lie] of Object.entries({ ...more, [where]: sql })) {
       await clients[name as keyof Db].query(lie);
       await clients[name as keyof Db].query(`set local application_name = 'checker'`);

@@ -435,8 +435,11 @@ describe('a changed byte is named', () => {
 
   test('what was purged is said to be purged, and the rest verifies', async () => {
     await tampered('select 1', async () => {
-      const { store } = small.world.worker.deps;
-      await store.audit.purge(run.offboardingId, [1], { by: 'olivia', why: 'the person asked for it' });
+      const why = ['--by', 'olivia', '--reason', 'the person asked for it'];
+      expect(await cli('purge', run.run, '--entries', '1', ...why)).toMatchObject({
+        code: 0,
+        out: expect.stringContaining('Purged: what entries 1 said.'),
+      });
       const ran = await cli('audit', run.offboardingId);
       expect(ran).toMatchObject({ code: 0, err: '' });
       expect(ran.out).toMatch(/requested .*what was said is purged/);
@@ -452,7 +455,8 @@ describe('a changed byte is named', () => {
     await tampered('select 1', async () => {
       const { store } = small.world.worker.deps;
       const { digest } = (await store.archive.certificates(run.offboardingId))[0]!;
-      await store.archive.purge(run.offboardingId, [0], { by: 'olivia', why: 'the person asked for it' });
+      const why = ['--by', 'olivia', '--reason', 'the person asked for it'];
+      expect(await cli('purge', run.run, '--certificates', '0', ...why)).toMatchObject({ code: 0 });
       const ran = await cli('audit', run.offboardingId);
       expect(ran).toMatchObject({ code: 0, err: '' });
       expect(ran.out).toMatch(
@@ -460,6 +464,57 @@ describe('a changed byte is named', () => {
       );
       expect(ran.out).toContain(`certificate ${digest} (its body is purged)`);
       expect(ran.out).toMatch(/The bodies of certificates 0 are purged, and the chain says so/);
+    });
+  });
+
+  test('rows as they were that were purged are said to be purged; without the word of the chain they are missing', async () => {
+    await tampered('select 1', async () => {
+      const why = ['--by', 'olivia', '--reason', 'the person asked for it'];
+      const [purged] = (await cli('purge', run.run, '--rows', ...why, '--json')).json();
+      expect(purged!.rows).toBeGreaterThan(0);
+      expect((await cli('purge', run.run, '--rows', ...why)).out).toContain('There are no rows to purge.');
+      const ran = await cli('audit', run.offboardingId);
+      expect(ran).toMatchObject({ code: 0, err: '' });
+      expect(ran.out).toMatch(/\d+ rows as they were are purged, and the chain says so/);
+      const { rows } = await small.db.store.query(
+        'select count(*)::int as n from handover.before_images where body is not null or salt is not null',
+      );
+      expect(rows[0].n).toBe(0);
+    });
+    await tampered('update handover.before_images set body = null, salt = null', async () => {
+      const { code, out } = await cli('audit', run.offboardingId, '--verify');
+      expect(code).toBe(7);
+      expect(out).toMatch(
+        /handover\.before_images .*: the body of row 1 is missing, and no entry of the chain says/,
+      );
+    });
+  });
+
+  test('only the owner of the tables purges, what is named must be there, and something must be named', async () => {
+    const why = ['--by', 'olivia', '--reason', 'x'];
+    expect(await cli('purge', run.run, ...why)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Name what is to go'),
+    });
+    expect(await cli('purge', run.run, '--entries', '1;2', ...why)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--entries takes numbers such as 1,4,7-9; given was "1;2".'),
+    });
+    expect(await cli('purge', run.run, '--entries', '999', ...why)).toMatchObject({
+      code: 3,
+      err: expect.stringMatching(/entries 999 are not there/),
+    });
+    const { config, env } = small.world;
+    const worker = { [config.store.owner]: env[config.store.connection]! };
+    expect(await cli.onTerminal(worker, 'purge', run.run, '--entries', '1', ...why)).toMatchObject({
+      code: 6,
+      err: expect.stringMatching(/may not|permission denied/),
+    });
+    expect(
+      await cli.onTerminal({ [config.store.owner]: '' }, 'purge', run.run, '--rows', ...why),
+    ).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/HANDOVER_STORE_OWNER_URL is not set/),
     });
   });
 

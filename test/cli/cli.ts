@@ -31,7 +31,10 @@ export interface Cli {
 export async function cliOf(small: SmallWorld): Promise<Cli> {
   const { config, urls } = small.world;
   const dir = await mkdtemp(join(tmpdir(), 'handover-cli-'));
-  const env: Record<string, string> = { [config.store.connection]: urls.store! };
+  const env: Record<string, string> = {
+    [config.store.connection]: small.world.env[config.store.connection]!,
+    [config.store.owner]: small.world.owner,
+  };
   for (const [system, { connection }] of Object.entries(config.systems))
     env[connection!] = asRole(urls[system]!, small);
   await writeFile(join(dir, 'handover.yaml'), stringify(plain(config)));

@@ -427,7 +427,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'identities: { employee: { table: public.employees, key: id, persn: user_id } }\ncategories:',
     [
       'crm.yaml:12:15 identities.employee.person: is missing: a text is needed',
-      'crm.yaml:12:61 identities.employee.persn: unknown key persn (did you mean person?); known here are table, key, person, when, fold',
+      'crm.yaml:12:61 identities.employee.persn: unknown key persn (did you mean person?); known here are table, key, person, when, current, fold',
     ],
   ],
   [

@@ -178,19 +178,57 @@ describe('what a trigger asks of our role', () => {
       await bench.db.query('DROP FUNCTION t CASCADE');
     }
   };
+  const printed = (said: string): string => said.slice(said.indexOf('GRANT'));
   const WRITES = '/* update */ INSERT INTO task_log (task_id) VALUES (NEW.id) ON CONFLICT DO NOTHING';
 
-  test('a right to write elsewhere is named, with the sentence that mends it', async () => {
+  test('what the role lacks is named with the statements that give it, which are enough as they stand', async () => {
     await withTrigger(WRITES, async () => {
-      expect(await problems(category(''), url())).toEqual([
-        expect.stringMatching(
-          /things\.table: the trigger log_task of public\.tasks writes to public\.task_log with the rights of our database role, which lacks INSERT there: GRANT INSERT ON "public"\."task_log"/,
-        ),
-      ]);
-      await bench.db.query(`GRANT INSERT ON task_log TO ${ROLE}`);
+      const lacks = await problems(category(''), url());
+      const at =
+        /things\.table: the trigger log_task of public\.tasks writes to public\.task_log with the rights of our database role, which /;
+      expect(lacks).toEqual([expect.stringMatching(at), expect.stringMatching(at)]);
+      expect(lacks[0]).toContain('lacks INSERT there: GRANT INSERT ON "public"."task_log" TO checked_ahead;');
+      expect(lacks[1]).toContain('may not use the sequence that numbers its rows: GRANT USAGE ON SEQUENCE');
+      for (const one of lacks) await bench.db.query(printed(one));
       expect(await problems(category(''), url())).toEqual([]);
-      await bench.db.query(`REVOKE INSERT ON task_log FROM ${ROLE}`);
+      await bench.db.query(`REVOKE ALL ON task_log, task_log_id_seq FROM ${ROLE}`);
     });
+  });
+
+  test('so is what a switch needs to insert, but for a number that the catalog gives', async () => {
+    const inserting = (values: string): string =>
+      `categories: {}\ndeactivate: { set: { status: 3, left_at: $now }, verify: users.status = 3, also_insert: [{ table: public.task_log, values: { task_id: $user${values} } }] }\n`;
+    await bench.db.query(`GRANT UPDATE ON users TO ${ROLE}`);
+    const lacks = await problems(inserting(''), url());
+    expect(lacks).toEqual([
+      expect.stringMatching(/also_insert\.0\.table: our database role lacks SELECT on task_id/),
+      expect.stringContaining('lacks INSERT on public.task_log: GRANT INSERT ON "public"."task_log" TO'),
+      expect.stringContaining(
+        'the sequence that numbers the rows of public.task_log: GRANT USAGE ON SEQUENCE',
+      ),
+    ]);
+    for (const one of lacks) await bench.db.query(printed(one));
+    expect(await problems(inserting(''), url())).toEqual([]);
+    await bench.db.query(`REVOKE ALL ON task_log_id_seq FROM ${ROLE}`);
+    expect(await problems(inserting(', id: 5'), url())).toEqual([
+      expect.stringContaining('lacks SELECT on id of public.task_log'),
+    ]);
+    await bench.db.query(`REVOKE ALL ON task_log, users FROM ${ROLE}; GRANT SELECT ON users TO ${ROLE}`);
+  });
+
+  test('a schema that it may not use', async () => {
+    await bench.db.query(`CREATE SCHEMA closed; CREATE TABLE closed.things (id bigint PRIMARY KEY, owner_id bigint);
+      GRANT SELECT, UPDATE ON closed.things TO ${ROLE}`);
+    const yaml = category('').replace('public.tasks', 'closed.things');
+    const lacks = await problems(yaml, url());
+    expect(lacks).toEqual([
+      expect.stringContaining(
+        'our database role may not use the schema closed: GRANT USAGE ON SCHEMA "closed" TO',
+      ),
+    ]);
+    for (const one of lacks) await bench.db.query(printed(one));
+    expect(await problems(yaml, url())).toEqual([]);
+    await bench.db.query('DROP SCHEMA closed CASCADE');
   });
 
   test.each([

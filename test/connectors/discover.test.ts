@@ -4,7 +4,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { readCatalog } from '../../connectors/catalog/file.js';
 import type { Draft } from '../../connectors/catalog/kind.js';
-import { createConnector, discoverSystem, KINDS } from '../../connectors/registry.js';
+import { postgres } from '../../connectors/postgres/kind.js';
+import { createConnector, discoverSystem } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
 import { type Bench, createBench, mustRead, PEOPLE_YAML, type WholeConnector } from './fixture.js';
 
@@ -328,7 +329,7 @@ describe('the draft', () => {
       CREATE TABLE tasks (id int PRIMARY KEY, title text, assignee_ids bigint[]);
       INSERT INTO tasks SELECT n, 'Task', ARRAY[1, 10000 + n] FROM generate_series(1, 40) n;
       CREATE TABLE user_sessions (token text PRIMARY KEY, user_id bigint REFERENCES users);`);
-    const reading = readCatalog(draft.text, 'draft.yaml', KINDS);
+    const reading = readCatalog(draft.text, 'draft.yaml', { postgres });
     if (!reading.ok) throw new Error(`${reading.mistakes.join('\n')}\n${draft.text}`);
     const connector = createConnector(reading, { connection: new Bundle('crm', { url: bench!.url }) });
     expect(await connector.check!()).toEqual([]);
@@ -347,7 +348,7 @@ describe('the draft', () => {
 
   it('is a catalog that fits the database it was drafted from, with a disposition for every column', async () => {
     const draft = await discovered(APPLICATION, { leaver: 'alice' });
-    const reading = readCatalog(draft.text, 'draft.yaml', KINDS);
+    const reading = readCatalog(draft.text, 'draft.yaml', { postgres });
     if (!reading.ok) throw new Error(`${reading.mistakes.join('\n')}\n${draft.text}`);
     const connector = createConnector(reading, { connection: new Bundle('crm', { url: bench!.url }) });
     expect(await connector.check!()).toEqual([]);
@@ -509,6 +510,39 @@ acknowledged:
     expect(await open(withRefs(''))).toEqual(['public.refs.owner_ref (as user:…)']);
     const value = `identities: { ref: { value: "'user:' || users.id" } }\n`;
     expect(await open(withRefs(', identity: ref', value))).toEqual([]);
+    const other = `identities: { ref: { value: "'agent:' || users.id" } }\n`;
+    expect(await open(withRefs(', identity: ref', other))).toEqual(['public.refs.owner_ref (as user:…)']);
+    // Some stand alone by now: each form is asked for by itself.
+    await bench.db.query(
+      `UPDATE refs SET owner_ref = replace(owner_ref, 'user:', '') WHERE id % 2 = 0; ALTER TABLE refs ADD x int`,
+    );
+    expect(await open(withRefs(''))).toEqual(['public.refs.owner_ref (as user:…)']);
+    expect(await open(withRefs(', identity: ref', value))).toEqual(['public.refs.owner_ref (user)']);
+  });
+
+  it('hands to nobody the row that says whose a further value is', async () => {
+    const { text } = await discovered(
+      `CREATE TABLE employees (id bigint PRIMARY KEY, user_id bigint UNIQUE REFERENCES users);
+       CREATE TABLE leaves (id bigint PRIMARY KEY, employee_id bigint REFERENCES employees)`,
+    );
+    expect(text).toMatch(
+      /identities:\n {2}employee: [{] table: public.employees, key: id, person: user_id [}]/,
+    );
+    expect(text).toMatch(/owner: [{] column: employee_id, identity: employee [}]/);
+    expect(text).not.toContain('column: user_id }');
+  });
+
+  it('drafts a category for each form in which people stand in a column, with an identity where it takes one', async () => {
+    const { text } = await discovered(
+      `${TASKS}; ${MANY} CREATE TABLE refs (id int PRIMARY KEY, owner_ref text);
+       INSERT INTO refs SELECT id - 10000, CASE WHEN id % 2 = 0 THEN 'user:' || id ELSE id::text END FROM users WHERE id > 10000`,
+    );
+    expect(text).toContain('\n  manager: manager_id\n');
+    expect(text).toContain(`  user_as_user: { value: "'user:' || users.id" }`);
+    expect(text).toMatch(/refs_owner_ref:\n.*\n.*\n.*\n.*\n {4}owner: [{] column: owner_ref [}]/);
+    expect(text).toMatch(
+      /refs_owner_ref_2:\n {4}title: "Refs \(owner_ref as user:…\)"[\s\S]*?owner: [{] column: owner_ref, identity: user_as_user [}]/,
+    );
   });
 
   it("names what of a column is somebody's beside what a category takes from it", async () => {

@@ -215,14 +215,14 @@ describe('what cannot be read is never "owns nothing"', () => {
     expect(await state()).toEqual({ tasks: false, ...others });
     expect(await problem('tasks')).toContain('our database role lacks a right');
     expect((await reader.check()).map(p => `${p.where}: ${p.message}`)).toEqual([
-      `crm.yaml:27:5 categories.tasks.table: our database role lacks SELECT on owner_id, title, due, region of public.tasks: GRANT SELECT ("owner_id", "title", "due", "region") ON "public"."tasks"`,
+      `crm.yaml:27:5 categories.tasks.table: our database role lacks SELECT on owner_id, title, due, region of public.tasks: GRANT SELECT ("owner_id", "title", "due", "region") ON "public"."tasks" TO ${role};`,
     ]);
   });
 
   test('a missing UPDATE or DELETE is named with the GRANT that mends it', async () => {
     await bench.db.query(`REVOKE UPDATE ON tasks FROM ${role}; GRANT UPDATE (title) ON tasks TO ${role}`);
     expect((await reader.check()).map(p => p.message)).toEqual([
-      `our database role lacks UPDATE on owner_id of public.tasks: GRANT UPDATE ("owner_id") ON "public"."tasks"`,
+      `our database role lacks UPDATE on owner_id of public.tasks: GRANT UPDATE ("owner_id") ON "public"."tasks" TO ${role};`,
     ]);
     const request = await batchOf(reader, alice, 'tasks');
     expect((await failureOf(reader.apply(request, witness()))).kind).toBe('credential');
@@ -237,7 +237,7 @@ describe('what cannot be read is never "owns nothing"', () => {
       },
     );
     expect((await remover.check()).map(p => p.message)).toEqual([
-      'our database role lacks DELETE on public.notes: GRANT DELETE ON "public"."notes"',
+      `our database role lacks DELETE on public.notes: GRANT DELETE ON "public"."notes" TO ${role};`,
     ]);
   });
 

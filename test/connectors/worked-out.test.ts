@@ -144,6 +144,24 @@ describe('identities', () => {
     });
   });
 
+  test('say by which of several values their person is known today, where the catalog tells', async () => {
+    const known: Sought['known'] = [{ by: 'email', value: 'alice@example.com' }];
+    const current = async (condition: string) => {
+      const one = bench.connector(
+        YAML.replace("kind = 'former' }\n", `kind = 'former', current: "${condition}" }\n`),
+      );
+      expect(await one.check()).toEqual([]);
+      const found = await one.resolveAccounts(sought(known), {});
+      if (found.kind !== 'found') throw new Error(found.kind);
+      expect(found.accounts[0]!.identities.former).toEqual(['aanders', 'ali']);
+      return found.accounts[0]!.current;
+    };
+    expect(await current(`logins.login = 'ali'`)).toEqual({ former: 'ali' });
+    // All of them, or none: nobody can tell.
+    expect(await current('true')).toBe(undefined);
+    expect(await current('false')).toBe(undefined);
+  });
+
   test('of a rule with a condition recognise by these rows only', async () => {
     const who = async (login: string) =>
       connector.resolveAccounts(sought([{ by: 'login', value: login }]), {});

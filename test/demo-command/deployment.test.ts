@@ -41,6 +41,7 @@ test('every variable that the compose file gives to our services is one that the
   const config = readConfig(join(ROOT, 'examples/demo/handover.yaml'));
   const connections = [
     config.store.connection,
+    config.store.owner,
     ...Object.values(config.systems).map(system => system.connection),
   ];
   const given = ours.flatMap(([, { environment }]) => Object.keys(environment ?? {}));
@@ -113,6 +114,7 @@ test('the one-shot service makes the namespace, exactly the search attributes th
     installation: 'handover',
     taskQueue: 'handover',
     retentionDays: 30,
+    store: null,
     say: (line: string) => lines.push(line),
   };
   await register(options);

@@ -17,6 +17,7 @@ import {
   waitFor,
 } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
+import { forge } from '../support/forge.js';
 
 /** Keeps the answer of the next `runSteps`, so that a run is terminated in the middle of its steps. */
 let kept: { reached(): void; released: Promise<void> } | null = null;
@@ -211,7 +212,8 @@ describe('a look', () => {
     await small.world.offboardings.handle(run.run).terminate('an operator in a hurry');
     release();
     // As if the worker had died before it wrote down that the last batch is done.
-    await small.db.store.query(
+    await forge(
+      small.db.store,
       `update handover.receipts set state = 'intended', sure = null where offboarding = $1 and state = 'done' and step like 'crm/%'`,
       [run.offboardingId],
     );

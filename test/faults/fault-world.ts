@@ -45,7 +45,12 @@ const WATCHED: Record<DatabaseName, RegExp> = {
   store: /^\s*commit\b|insert into handover\.receipts/i,
 };
 
-export async function openFaultWorld(servers: FaultServers, schedule: Schedule): Promise<FaultWorld> {
+/** @param configFile the small world's, or a copy of it that may be edited while workers run */
+export async function openFaultWorld(
+  servers: FaultServers,
+  schedule: Pick<Schedule, 'storeApart' | 'items' | 'delayMs' | 'batch' | 'patient'>,
+  configFile = 'test/small-world/handover.yaml',
+): Promise<FaultWorld> {
   const tag = randomBytes(5).toString('hex');
   const role = `small_${tag}`;
   const password = `canary-password-${tag}`;
@@ -89,7 +94,7 @@ export async function openFaultWorld(servers: FaultServers, schedule: Schedule):
     return url.href;
   };
 
-  const config = readConfig('test/small-world/handover.yaml');
+  const config = readConfig(configFile);
   // Writers bring more than any policy would let pass; whether that parks is another test's question.
   config.policy = {
     ...config.policy,

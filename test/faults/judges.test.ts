@@ -1,6 +1,7 @@
 /** The judges of the fault tests are believed only because they catch lies: each of them told once. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CANARY } from '../small-world/seed.js';
+import { forge } from '../support/forge.js';
 import { checkLiveness, checkVacuity, type Struck } from './checks.js';
 import type { FaultWorld } from './fault-world.js';
 import type { Operated } from './operator.js';
@@ -24,7 +25,7 @@ async function lies({ db, cast }: FaultWorld): Promise<void> {
   await db.crm.query(
     `delete from public.moves_seen where seq = (select min(seq) from public.moves_seen where app like 'writer-%')`,
   );
-  await db.store.query(`update handover.receipts set changed = changed + 1 where step = 'crm/accounts'`);
+  await forge(db.store, `update handover.receipts set changed = changed + 1 where step = 'crm/accounts'`);
   await db.store.query('insert into handover.frozen_keys (digest, count, keys) values ($1, 1, $2)', [
     cast.alice.id,
     [CANARY],

@@ -22,9 +22,11 @@ export interface Cut {
 
 /**
  * `swallow`: the statement is carried out, and its answer is thrown away. `break`: the connection breaks as
- * soon as it was forwarded, so that nobody knows. `withhold`: it never reaches the server.
+ * soon as it was forwarded, so that nobody knows. `withhold`: it never reaches the server. The other two leave
+ * the connection open, a black hole from then on: `mute` after the statement was carried out, `drown` before
+ * it reaches the server.
  */
-export type CutHow = 'swallow' | 'break' | 'withhold';
+export type CutHow = 'swallow' | 'break' | 'withhold' | 'mute' | 'drown';
 
 export interface Link {
   port: number;
@@ -33,9 +35,9 @@ export interface Link {
   connections(): number;
   /**
    * Cuts the connection at the `nth` watched statement from now on; `after` counts only those that follow
-   * such a statement in their transaction. Resolves when it has happened.
+   * such a statement in their transaction, `at` only those that are one. Resolves when it has happened.
    */
-  cut(nth: number, how: CutHow, after?: RegExp): Promise<Cut>;
+  cut(nth: number, how: CutHow, after?: RegExp, at?: RegExp): Promise<Cut>;
   /**
    * Nothing gets through in either direction, and nothing is refused either. Answers how many connections
    * were held.
@@ -57,7 +59,7 @@ interface Pair {
 
 export async function openLink(options: LinkOptions): Promise<Link> {
   const pairs = new Set<Pair>();
-  const waiting: { nth: number; how: CutHow; after?: RegExp; done: (cut: Cut) => void }[] = [];
+  const waiting: { nth: number; how: CutHow; after?: RegExp; at?: RegExp; done: (cut: Cut) => void }[] = [];
   let watched = 0;
   let held = false;
   let heldBytes = 0;
@@ -104,8 +106,8 @@ export async function openLink(options: LinkOptions): Promise<Link> {
         if (!options.watch!.test(statement)) continue;
         watched++;
         const next = cutting ? undefined : waiting[0];
-        if (!next || (next.after && !transaction.some(one => next.after!.test(one))) || --next.nth > 0)
-          continue;
+        if (!next || next.at?.test(statement) === false) continue;
+        if ((next.after && !transaction.some(one => next.after!.test(one))) || --next.nth > 0) continue;
         waiting.shift();
         cutting = { cut: { statement, answered: false }, how: next.how, done: next.done };
       }
@@ -113,6 +115,8 @@ export async function openLink(options: LinkOptions): Promise<Link> {
         breakOff();
         return cutting.done(cutting.cut);
       }
+      if (cutting?.how === 'drown' || (cutting?.how === 'mute' && cutting.cut.answered))
+        return cutting.done(cutting.cut);
       toServer(bytes);
       if (cutting?.how === 'break') {
         const { cut, done } = cutting;
@@ -131,6 +135,10 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       if (pair.broken) return;
       if (!cutting) return toClient(bytes);
       // ReadyForQuery: the answer is complete.
+      if (cutting.how === 'mute' && endsReady(bytes)) {
+        cutting.cut.answered = true;
+        return cutting.done(cutting.cut);
+      }
       if (cutting.how === 'swallow' && endsReady(bytes)) {
         cutting.cut.answered = true;
         const { cut, done } = cutting;
@@ -162,7 +170,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
     port: (listener.address() as { port: number }).port,
     watched: () => watched,
     connections: () => pairs.size,
-    cut: (nth, how, after) => new Promise(done => waiting.push({ nth, how, after, done })),
+    cut: (nth, how, after, at) => new Promise(done => waiting.push({ nth, how, after, at, done })),
     hold() {
       held = true;
       heldBytes = 0;

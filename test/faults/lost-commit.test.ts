@@ -19,7 +19,7 @@ const small = useSmallWorld({
   // One batch of accounts: it is clear whose COMMIT is cut.
   sizes: { accounts: 4 },
   patience: { transient: 60_000, locked: 60_000 },
-  through: link.port,
+  through: { crm: link.port, desk: link.port },
 });
 
 const OURS = /update\s.*accounts/is;

@@ -1,5 +1,5 @@
 /**
- * Adds up what soaks have written, as the tables of README.md: faults by kind, figures, and every seed with a
+ * Adds up what series have written, as the tables of README.md: faults by kind, figures, and every seed with a
  * finding.
  *
  *   node --import tsx test/faults/summary.ts <results.jsonl>...

@@ -13,7 +13,7 @@ describe.skipIf(noPgBouncer)('behind a pooler', async () => {
   const bouncer = noPgBouncer
     ? null
     : await startPgBouncer(server, { [username]: decodeURIComponent(password) });
-  const small = useSmallWorld({ through: bouncer?.port });
+  const small = useSmallWorld({ through: { crm: bouncer?.port, desk: bouncer?.port } });
   let busy = true;
   const exchanging = (async () => {
     while (busy && bouncer) {

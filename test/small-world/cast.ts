@@ -144,12 +144,30 @@ export interface Member extends Role {
 
 export type Cast = Record<Who, Member>;
 
-export function newCast(): Cast {
+/**
+ * @param family several casts may live in one world: those of a family have addresses, logins and desk ids of
+ * their own
+ */
+export function newCast(family = 0): Cast {
   const base = 9_007_199_254_740_993n + BigInt(randomInt(2 ** 40)) * 1_000n;
   return Object.fromEntries(
     Object.entries(ROLES).map(([who, role], n) => [
       who,
-      { ...role, who, id: String(base + BigInt(n)), person: `${role.person}-${base}` } as Member,
+      {
+        ...role,
+        ...(family > 0 && {
+          login: ofFamily(role.login, family),
+          email: ofFamily(role.email, family),
+          ...('desk' in role && { desk: role.desk + 1_000 * family }),
+        }),
+        who,
+        id: String(base + BigInt(n)),
+        person: `${role.person}-${base}`,
+      } as Member,
     ]),
   ) as Cast;
+}
+
+function ofFamily(text: string, family: number): string {
+  return text.includes('@') ? text.replace('@', `@f${family}.`) : `${text}-${family}`;
 }

@@ -18,11 +18,8 @@ export interface SmallWorldOptions extends Partial<Pick<WorldOptions, 'wrap' | '
   change?: (config: Config) => void;
   /** False where a test file tampers on purpose. */
   check?: boolean;
-  /**
-   * A port of this machine through which the worker reaches the crm and the desk, instead of the server's
-   * own.
-   */
-  through?: number;
+  /** Ports of this machine through which the worker reaches the crm and the desk, instead of the server's own. */
+  through?: Partial<Record<'crm' | 'desk', number>>;
   /** Fills the world once for the whole file instead of anew for every test. */
   once?: boolean;
 }
@@ -61,11 +58,12 @@ export function useSmallWorld(options: SmallWorldOptions = {}): SmallWorld {
         await build(db, small.role);
         await Promise.all([db.crm.end(), db.desk.end()]);
       },
-      connectAs: (_system, url) => {
+      connectAs: (system, url) => {
         const limited = new URL(url);
         limited.username = small.role;
         limited.password = small.password;
-        if (options.through) limited.port = String(options.through);
+        const through = options.through?.[system as 'crm' | 'desk'];
+        if (through) limited.port = String(through);
         return limited.href;
       },
       patience: { ...PATIENCE, ...options.patience },

@@ -213,9 +213,9 @@ describe('before-images', () => {
   test('can be purged, and the receipt says the same as before', async () => {
     await store.ledger.begin(receipt(1, { before }), [], at(5));
     const [stored] = await store.ledger.all(offboarding);
-    await pool.query('update handover.before_images set body = null, salt = null where images = $1', [
-      stored!.images,
-    ]);
+    const said = { by: 'olivia', why: 'asked' };
+    await store.ledger.purge(offboarding, said);
+    await store.ledger.purge(offboarding, said);
     expect(await store.ledger.before(stored!.images!)).toEqual([null, null]);
     const { rows } = await pool.query(
       'select digest from handover.before_images where images = $1 order by n',

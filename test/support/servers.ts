@@ -44,6 +44,33 @@ export async function createTestDatabase(
   };
 }
 
+/** A store's two ordinary roles: one owns the database, the other is nobody yet. */
+export async function createStoreRoles({ name, url }: TestDatabase): Promise<{
+  owner: string;
+  worker: string;
+  drop(): Promise<void>;
+}> {
+  const as = async (role: string, then: string): Promise<string> => {
+    const own = new URL(url);
+    own.username = `${name}_${role}`;
+    own.password = randomBytes(12).toString('hex');
+    await administer(
+      () => `CREATE ROLE "${own.username}" LOGIN PASSWORD '${own.password}'; ${then} "${own.username}"`,
+    );
+    return own.href;
+  };
+  const owner = await as(
+    'owner',
+    `REVOKE ALL ON DATABASE "${name}" FROM PUBLIC; ALTER DATABASE "${name}" OWNER TO`,
+  );
+  const worker = await as('worker', `GRANT CONNECT, TEMPORARY ON DATABASE "${name}" TO`);
+  return {
+    owner,
+    worker,
+    drop: () => administer(() => `DROP ROLE "${name}_owner"; DROP ROLE "${name}_worker"`),
+  };
+}
+
 async function administer(statement: (client: pg.Client) => string): Promise<void> {
   const client = new pg.Client({ connectionString: inject('postgresUrl') });
   await client.connect();

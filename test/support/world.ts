@@ -11,8 +11,9 @@ import { Offboardings } from '../../client/runs.js';
 import type { Kinds } from '../../connectors/catalog/kind.js';
 import { type Config, readConfig } from '../../runtime/config.js';
 import { connectTemporal } from '../../runtime/temporal.js';
+import { prepareStore } from '../../store/roles.js';
 import { type RunningWorker, type StartWorkerOptions, startWorker } from '../../workers/worker.js';
-import { createTestDatabase, type TestDatabase, temporalAddress } from './servers.js';
+import { createStoreRoles, createTestDatabase, type TestDatabase, temporalAddress } from './servers.js';
 
 export interface WorldOptions extends Partial<Pick<StartWorkerOptions, 'patience' | 'wrap' | 'worker'>> {
   /** Fills the databases; gets their URLs by system. */
@@ -38,6 +39,8 @@ export interface World {
   /** One connection per system for the test's own questions and mischief, and `store`. */
   db: Record<string, pg.Pool>;
   urls: Record<string, string>;
+  /** The connection of the store's owner. */
+  owner: string;
   /**
    * The connections as the worker knows them, by the names in the configuration: for workers in processes of
    * their own.
@@ -64,7 +67,10 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     env[connection] = options.connectAs?.(system, databases[system].url) ?? databases[system].url;
   }
   databases.store = await createTestDatabase('store');
-  env[config.store.connection] = databases.store.url;
+  // As it is deployed: the worker may add to the store, and has never heard of its owner.
+  const roles = await createStoreRoles(databases.store);
+  await prepareStore(roles.owner, roles.worker);
+  env[config.store.connection] = roles.worker;
   const urls = Object.fromEntries(Object.entries(databases).map(([name, { url }]) => [name, url]));
   // A store of its own makes it an installation of its own, on a server that all tests share.
   config.installation = `test-${randomBytes(6).toString('hex')}`;
@@ -91,6 +97,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     worker: await start(),
     db,
     urls,
+    owner: roles.owner,
     env,
     async restartWorker(more) {
       await world.worker.stop();
@@ -107,6 +114,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       await Promise.all(Object.values(db).map(pool => pool.end()));
       await temporal.connection.close();
       await Promise.all(Object.values(databases).map(database => database.drop()));
+      await roles.drop();
     },
   };
   return world;

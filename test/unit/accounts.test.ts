@@ -72,8 +72,10 @@ test('a successor with two values of the identity that owns the items is a quest
   const rule = { attributes: [], queues: {}, mayBeUnassigned: false, identity: 'employee' };
   expect(personAsTaker(bob, one, rule, 'CRM')).toEqual({
     refusal:
-      'Bob has several values of "employee" in CRM (10, 9), and nobody can tell which is to own this: name somebody else.',
+      'Bob has several values of "employee" in CRM (10, 9), and nobody can tell which is to own this: name somebody else, or say in the catalog which is current.',
   });
+  const current = { employee: '9' };
+  expect(personAsTaker(bob, { ...one, current }, rule, 'CRM')).toMatchObject({ successor: { value: '9' } });
   expect(personAsTaker(bob, other, rule, 'CRM')).toMatchObject({ successor: { value: '7' } });
 });
 

@@ -65,7 +65,11 @@ test('it is said in words, one row and many', () => {
       { table: 'c', does: 'refuse', count: 2 },
     ]),
   ).toBe(
-    'Deleting the account later destroys 1,200 of a, changes rows of b, is refused by the database while there are 2 of c.',
+    'Deleting the account later destroys 1,200 of a; changes rows of b; is refused by the database while there are 2 of c.',
+  );
+  const many = [...'abcdefgh'].map(table => ({ table, does: 'delete' as const, count: 1 }));
+  expect(sayDanger(many)).toBe(
+    'Deleting the account later destroys 1 of a, 1 of b, 1 of c, 1 of d, 1 of e, 1 of f, rows of 2 more tables.',
   );
 });
 

@@ -1,6 +1,7 @@
 /** Is the store there, new enough, and are its tables those of this program? */
-import { readdir } from 'node:fs/promises';
 import { foreignStore } from '../../../domain/ids.js';
+import { migrations as allMigrations } from '../../../store/database.js';
+import { type Standing, sayUnbound } from '../../../store/roles.js';
 import type { Reach } from '../../reach.js';
 import type { Finding } from './finding.js';
 
@@ -10,7 +11,7 @@ export async function checkStore(reach: Reach): Promise<Finding[]> {
   const store = await reach.store();
   const where = `the database that ${config.store.connection} names`;
   try {
-    const { version, migrations, mayCreate } = await store.about();
+    const { version, migrations, mayCreate, standing } = await store.about();
     const answers: Finding = { what, state: 'fine', says: `PostgreSQL ${version} answers at ${where}` };
     if (Number.parseInt(version, 10) < 14)
       return [
@@ -45,7 +46,12 @@ export async function checkStore(reach: Reach): Promise<Finding[]> {
     // Tables of another version may say nothing of it yet.
     const kept = tables.state === 'fine' ? await store.installation() : null;
     const foreign = foreignStore(config.installation, kept);
-    return [answers, tables, ...(foreign ? [{ what, state: 'problem' as const, says: foreign }] : [])];
+    return [
+      answers,
+      tables,
+      ...boundOf(standing, config.store.owner),
+      ...(foreign ? [{ what, state: 'problem' as const, says: foreign }] : []),
+    ];
   } catch (error) {
     return [
       {
@@ -58,10 +64,26 @@ export async function checkStore(reach: Reach): Promise<Finding[]> {
   }
 }
 
+/** Can the database refuse workers to change what was written? */
+function boundOf(standing: Standing | null, owner: string): Finding[] {
+  const what = 'store';
+  if (!standing) return [];
+  if (standing.unbound === null)
+    return [
+      { what, state: 'fine', says: 'workers may add to the evidence, and neither change nor remove it' },
+    ];
+  return [
+    {
+      what,
+      state: 'warning',
+      says: sayUnbound(standing),
+      mend: `Give workers a role of their own, and set ${owner} to the owner's connection where the tables are made (docs/deploying.md).`,
+    },
+  ];
+}
+
 async function migrationsOf(done: string[]): Promise<Finding> {
-  const here = (await readdir(new URL('../../../store/sql', import.meta.url)))
-    .map(file => file.replace(/\.sql$/, ''))
-    .sort();
+  const here = await allMigrations();
   const missing = here.filter(name => !done.includes(name));
   const newer = done.filter(name => !here.includes(name));
   if (newer.length > 0)

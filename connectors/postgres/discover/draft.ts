@@ -2,15 +2,21 @@
  * What was discovered as a catalog to be read, corrected and kept: every line with the evidence for it above
  * it. What a catalog cannot say, and what could not be decided, stands there as comments.
  */
-import { splitTable } from '../names.js';
-import type { Discovered, Discovery, PeopleValue, Undecided } from './model.js';
+import type { Catalog } from '../catalog.js';
+import { splitTable, sqlName } from '../names.js';
+import { type Form, FormNames, formsOf, sayAround, workedOut } from './forms.js';
+import { keyOf } from './keys.js';
+import type { Discovered, Discovery, People, PeopleValue, Undecided } from './model.js';
 import type { Column, Shape, Table } from './shape.js';
 import { wordsOf } from './words.js';
 
 /** A whole catalog for a system that has none. */
 export function draftCatalog(system: string, discovery: Discovery, shape: Shape): string {
-  const { categories, acknowledged, byHand } = sorted(discovery.columns, shape);
+  const { people } = discovery;
+  const { categories, acknowledged, byHand } = sorted(discovery.columns, shape, people);
   const taken = new Set<string>();
+  const names = new FormNames(new Set(people.values.map(value => value.identity)));
+  const drafted = categories.flatMap(one => category(one, { shape, people, taken, names }));
   return lines([
     ...wrapped(
       `Drafted by handover discover from ${count(discovery.tables, 'table')}: ${count(discovery.columns.length, 'column')} can hold a person, and ${count(discovery.undecided.length, 'column')} could not be decided. It read ${count(discovery.rowsRead, 'row')}.`,
@@ -23,12 +29,10 @@ export function draftCatalog(system: string, discovery: Discovery, shape: Shape)
     `title: ${plain(title([system]))}`,
     'kind: postgres',
     '',
-    ...headOf(discovery, shape),
+    ...headOf(discovery, shape, names),
     '',
     'categories:',
-    ...(categories.length > 0
-      ? categories.flatMap(one => [...category(one, shape, taken), ''])
-      : ['  # Nothing was found that a category could take.', '  {}', '']),
+    ...(drafted.length > 0 ? drafted : ['  # Nothing was found that a category could take.', '  {}', '']),
     ...switchOf(discovery, shape),
     '',
     '# Columns that point at people and are in no category on purpose.',
@@ -43,19 +47,17 @@ export function draftCatalog(system: string, discovery: Discovery, shape: Shape)
 export function draftDifference(
   missing: readonly Discovered[],
   undecided: readonly Undecided[],
-  shape: Shape,
-  taken: ReadonlySet<string>,
+  { shape, people, catalog }: { shape: Shape; people: People; catalog: Catalog },
 ): string {
-  const { categories, acknowledged, byHand } = sorted(missing, shape);
-  const names = new Set(taken);
+  const { categories, acknowledged, byHand } = sorted(missing, shape, people);
+  const taken = new Set(Object.keys(catalog.categories));
+  const names = new FormNames(new Set(['user', ...Object.keys(catalog.identities)]));
+  const drafted = categories.flatMap(one => category(one, { shape, people, taken, names }));
   return lines([
-    ...(categories.length > 0
-      ? [
-          '# To be added under categories:',
-          '',
-          ...categories.flatMap(one => [...category(one, shape, names), '']),
-        ]
+    ...(names.forms.size > 0
+      ? ['# To be added under identities:', '', ...[...names.forms].map(workedOutLine), '']
       : []),
+    ...(categories.length > 0 ? ['# To be added under categories:', '', ...drafted] : []),
     ...(acknowledged.length > 0
       ? ['# To be added under acknowledged:', '', ...acknowledged.flatMap(one => acknowledge(one))]
       : []),
@@ -75,14 +77,45 @@ interface Sorted {
   byHand: Discovered[];
 }
 
-function sorted(columns: readonly Discovered[], shape: Shape): Sorted {
+function sorted(columns: readonly Discovered[], shape: Shape, people: People): Sorted {
   const acknowledged = columns.filter(one => one.propose.do === 'acknowledged');
-  const others = columns.filter(one => one.propose.do !== 'acknowledged');
-  const can = (one: Discovered): boolean => whyNoCategory(one, shape) === null;
+  const inHead = headColumns(columns, people);
+  const others = columns.filter(
+    one => one.propose.do !== 'acknowledged' && !inHead.has(keyOf(one.table, one.column)),
+  );
+  const can = (one: Discovered): boolean => whyNoCategory(one, shape, people) === null;
   return { categories: others.filter(can), acknowledged, byHand: others.filter(one => !can(one)) };
 }
 
-function whyNoCategory(one: Discovered, shape: Shape): string | null {
+interface HeadValues {
+  email: PeopleValue | undefined;
+  login: PeopleValue | undefined;
+  /** Those that get an identity of their own. */
+  others: PeopleValue[];
+}
+
+/** The values by which the head of a catalog knows people. */
+function headValues(columns: readonly Discovered[], people: People): HeadValues {
+  const of = (kind: PeopleValue['kind']) => people.values.find(value => value.kind === kind);
+  const used = new Set(
+    columns.flatMap(one => [
+      one.identity.identity,
+      ...formsOf(one, people).takes.flatMap(form => (form.around ? [] : [form.value.identity])),
+    ]),
+  );
+  const others = people.values.filter(value => value.identity !== 'user' && used.has(value.identity));
+  return { email: of('email'), login: of('login'), others };
+}
+
+/** Whose row a further value of a person is, is said in the head: such a row is handed to nobody. */
+function headColumns(columns: readonly Discovered[], people: People): Set<string> {
+  const { email, login, others } = headValues(columns, people);
+  return new Set(
+    [email, login, ...others].flatMap(value => (value?.person ? [keyOf(value.table, value.person)] : [])),
+  );
+}
+
+function whyNoCategory(one: Discovered, shape: Shape, people: People): string | null {
   const { table: name, column: at, layer } = one;
   const table = shape.tables.get(name)!;
   const column = table.columns.find(one => one.name === at)!;
@@ -91,6 +124,7 @@ function whyNoCategory(one: Discovered, shape: Shape): string | null {
     return 'where in the document the owner stands is for people to say: owner.inside takes a path';
   if (column.array && !INSIDE.has(one.propose.do))
     return 'an owner in a list is handed over, taken out, kept or acknowledged';
+  if (formsOf(one, people).takes.length === 0) return 'no identity says the form in which people stand there';
   if (one.identity.far) return 'the person is more than one row away, which no identity can say';
   if (layer === 'pair') return 'it needs a condition on the other half of the pair';
   return table.key.length === 0 ? 'its rows have no key' : null;
@@ -99,16 +133,16 @@ function whyNoCategory(one: Discovered, shape: Shape): string | null {
 /** What becomes of an owner in a list. */
 const INSIDE = new Set(['transfer', 'clear', 'acknowledge', 'keep']);
 
-function headOf({ people, otherPeople, columns }: Discovery, shape: Shape): string[] {
+function headOf({ people, otherPeople, columns }: Discovery, shape: Shape, names: FormNames): string[] {
   const table = shape.tables.get(people.table)!;
-  const of = (kind: PeopleValue['kind']) => people.values.find(value => value.kind === kind);
-  const email = of('email');
-  const login = of('login');
+  const { email, login, others } = headValues(columns, people);
   const own = (value: PeopleValue | undefined) =>
     value && value.person === null && value.table === people.table;
-  const name = [of('name'), login, email].find(own)?.column ?? people.key;
-  const used = new Set(columns.map(one => one.identity.identity));
-  const others = people.values.filter(value => value.identity !== 'user' && used.has(value.identity));
+  const called = people.values.find(value => value.kind === 'name');
+  const name = [called, login, email].find(own)?.column ?? people.key;
+  const manager = columns.find(
+    one => one.table === people.table && one.identity.identity === 'user' && MANAGER.test(one.column),
+  );
   const match = (by: 'email' | 'login', value: PeopleValue): string =>
     `    - { by: ${by}, ${value.person === null ? '' : `table: ${plain(value.table)}, `}column: ${plain(value.column)}${value.person === null ? '' : `, person: ${plain(value.person)}`} }`;
   return [
@@ -133,8 +167,17 @@ function headOf({ people, otherPeople, columns }: Discovery, shape: Shape): stri
     ...(login ? [match('login', login)] : []),
     ...(email || login ? [] : [`    - { by: id, column: ${plain(people.key)}, fold: none }`]),
     ...activeOf(table),
-    ...(others.length > 0
-      ? ['', '# Other values by which a person is known here.', 'identities:', ...others.map(identity)]
+    ...(manager ? [`  manager: ${plain(manager.column)}`] : []),
+    '  # Where this system is the directory: team (a column), human (the same value in every entry of one human',
+    '  # being), roles: { operator: <condition>, approver: <condition> }.',
+    ...(others.length > 0 || names.forms.size > 0
+      ? [
+          '',
+          '# Other values by which a person is known here.',
+          'identities:',
+          ...others.map(identity),
+          ...[...names.forms].map(workedOutLine),
+        ]
       : []),
   ];
 }
@@ -143,6 +186,12 @@ const identity = ({ identity: name, table, column, person }: PeopleValue): strin
   person === null
     ? `  ${name}: { column: ${plain(column)} }`
     : `  ${name}: { table: ${plain(table)}, key: ${plain(column)}, person: ${plain(person)} }`;
+
+const MANAGER = /^(manager|supervisor|boss|reports_?to|line_?manager)(_?(user_?)?id)?$/i;
+
+/** Ids are compared exactly; what people type is not. */
+const workedOutLine = ([name, form]: [string, Form]): string =>
+  `  ${name}: { value: ${JSON.stringify(workedOut(form))}${form.value.kind === 'key' ? '' : ', fold: [case, unicode, blanks]'} }  # ${sayAround(form)}`;
 
 interface Switch {
   condition: string;
@@ -196,39 +245,71 @@ function switchOf({ people }: Discovery, shape: Shape): string[] {
       ];
 }
 
-function category(one: Discovered, shape: Shape, taken: Set<string>): string[] {
-  const { table: name, column, identity: value, propose } = one;
+interface Drafting {
+  shape: Shape;
+  people: People;
+  /** Names of categories that are in use. */
+  taken: Set<string>;
+  names: FormNames;
+}
+
+/** A category for each form in which people stand in the column. */
+function category(one: Discovered, { shape, people, taken, names }: Drafting): string[] {
+  const { table: name, column, propose } = one;
   const table = shape.tables.get(name)!;
   const list = table.columns.find(other => other.name === column)!.array;
   const words = [...wordsOf(tableName(name)), ...wordsOf(column).filter(word => !/^(id|user)$/.test(word))];
-  let called =
+  const base =
     words
       .join('_')
       .replace(/[^a-z0-9_]/g, '')
       .replace(/^[^a-z]+/, '') || 'category';
-  for (let n = 2; taken.has(called); n++) called = `${called.replace(/_\d+$/, '')}_${n}`;
-  taken.add(called);
   const label = table.columns.find(
     ({ name: label, family, array }) => family === 'text' && !array && LABEL.test(label),
   );
   const secret =
     propose.do === 'revoke' ? table.columns.filter(other => isSecret(other, table, column, label)) : [];
-  return [
-    ...evidence(one, '  '),
-    `  ${called}:`,
-    `    title: ${plain(title([...tableWordsOf(name), `(${column})`]))}`,
-    `    do: ${propose.do}`,
-    ...(propose.inflow ? ['    inflow: true'] : []),
-    `    table: ${plain(name)}`,
-    `    key: [${table.key.map(plain).join(', ')}]`,
-    `    owner: { column: ${plain(column)}${value.identity === 'user' ? '' : `, identity: ${value.identity}`}${list ? ', inside: array' : ''} }`,
-    ...(label ? [`    label: ${plain(label.name)}`] : []),
-    ...(secret.length > 0 ? [`    secret: [${secret.map(other => plain(other.name)).join(', ')}]`] : []),
-    ...(propose.do === 'remove' || propose.do === 'revoke' ? cascadesOf(name, shape) : []),
-    ...(propose.do === 'keep' || propose.do === 'acknowledge'
-      ? [`    reason: ${JSON.stringify(propose.because)}`]
-      : []),
-  ];
+  const { takes, others } = formsOf(one, people);
+  const left =
+    others.length > 0
+      ? wrapped(
+          `${one.table}.${column}: people stand there as ${others.join(' and ')} as well, which no identity says: look at those rows.`,
+          '  ',
+        )
+      : [];
+  return takes.flatMap((form, n) => {
+    let called = base;
+    for (let n = 2; taken.has(called); n++) called = `${base.replace(/_\d+$/, '')}_${n}`;
+    taken.add(called);
+    const identity = names.nameOf(form);
+    const owner = [
+      `column: ${plain(column)}`,
+      ...(identity === 'user' ? [] : [`identity: ${identity}`]),
+      ...(form.fold.length > 0
+        ? [`fold: ${form.fold.length === 1 ? form.fold[0] : `[${form.fold.join(', ')}]`}`]
+        : []),
+      ...(list ? ['inside: array'] : []),
+    ];
+    const how = form.around ? ` as ${sayAround(form)}` : identity === 'user' ? '' : ` by ${identity}`;
+    const said = takes.length === 1 ? '' : how;
+    return [
+      ...(n === 0 ? [...evidence(one, '  '), ...left] : []),
+      `  ${called}:`,
+      `    title: ${plain(title([...tableWordsOf(name), `(${column}${said})`]))}`,
+      `    do: ${propose.do}`,
+      ...(propose.inflow ? ['    inflow: true'] : []),
+      `    table: ${plain(name)}`,
+      `    key: [${table.key.map(plain).join(', ')}]`,
+      `    owner: { ${owner.join(', ')} }`,
+      ...(label ? [`    label: ${plain(label.name)}`] : []),
+      ...(secret.length > 0 ? [`    secret: [${secret.map(other => plain(other.name)).join(', ')}]`] : []),
+      ...(propose.do === 'remove' || propose.do === 'revoke' ? cascadesOf(name, shape) : []),
+      ...(propose.do === 'keep' || propose.do === 'acknowledge'
+        ? [`    reason: ${JSON.stringify(propose.because)}`]
+        : []),
+      '',
+    ];
+  });
 }
 
 /** What would go or change with a row that is deleted: for people to allow, or to hand over first. */
@@ -295,22 +376,6 @@ function rest(byHand: readonly Discovered[], undecided: readonly Undecided[]): s
 
 const tableName = (table: string): string => splitTable(table).name;
 const tableWordsOf = (table: string): string[] => wordsOf(tableName(table));
-
-/** Unquoted where SQL reads it the same way. */
-const sqlName = (name: string): string =>
-  /^[a-z_][a-z0-9_]*$/.test(name) && !RESERVED.has(name) ? name : `"${name.replace(/"/g, '""')}"`;
-const RESERVED = new Set([
-  'user',
-  'order',
-  'group',
-  'table',
-  'default',
-  'end',
-  'select',
-  'references',
-  'check',
-  'column',
-]);
 
 function title(words: readonly string[]): string {
   const text = words.join(' ');

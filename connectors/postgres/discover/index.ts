@@ -39,7 +39,7 @@ export async function discoverDatabase(
     ];
     return {
       text: catalog
-        ? draftDifference(missing, undecided, shape, new Set(Object.keys(catalog.categories)))
+        ? draftDifference(missing, undecided, { shape, people: discovery.people, catalog })
         : draftCatalog(system, { ...discovery, undecided }, shape),
       people: discovery.people.table,
       places: [

@@ -5,6 +5,7 @@
  */
 import type { Classified, Use } from '../classified.js';
 import { stepsOf } from '../paths.js';
+import { partsOf } from './forms.js';
 import { keyOf } from './keys.js';
 import type { Discovered } from './model.js';
 import { DECIMAL, WRITTEN } from './tokens.js';
@@ -41,13 +42,17 @@ const withDecimals = ({ parts }: Discovered, place: string): Left[] =>
 
 /** Something stands around every value, as in `user:1001`: equal to none of a person's as it is. */
 function framed({ parts }: Discovered, uses: readonly Use[], place: string): Left[] {
-  // What is worked out for every person may well be `'user:' || users.id`.
-  if (uses.some(({ identity }) => identity === null)) return [];
-  if (takenBy(parts, uses).size > 0) return [];
-  // How a number or a uuid is written is no frame: a fold may take it away.
-  const frames = parts.flatMap(({ frame, path }) =>
-    path !== null || !frame || WRITTEN.includes(frame) ? [] : [frame],
-  );
+  if (uses.some(({ identity, value }) => identity === null && value === null)) return [];
+  const taken = takenBy(parts, uses);
+  const frames = parts.flatMap(({ frame, path, hits }) => {
+    // How a number or a uuid is written is no frame: a fold may take it away.
+    if (path !== null || !frame || WRITTEN.includes(frame)) return [];
+    if (uses.some(({ value }) => value !== null && mayMake(value, frame))) return [];
+    const around = partsOf(frame);
+    // `user:1001` may be what somebody's login is as it stands.
+    const isTaken = (hit: string) => around !== null && taken.has(`${around.before}${hit}${around.behind}`);
+    return [...hits].every(isTaken) ? [] : [frame];
+  });
   return [...new Set(frames)].map(frame => ({
     place: `${place} (as ${frame})`,
     evidence: `people stand there as ${frame}, which is equal to no value of theirs: an identity with a value of that form takes them`,
@@ -74,7 +79,8 @@ const stepsIn = (path: string): string => JSON.stringify(stepsOf(path) ?? path);
 
 function otherValues({ parts }: Discovered, uses: readonly Use[], place: string): Left[] {
   // What is worked out for every person cannot be told from what is not.
-  if (uses.some(({ identity, path }) => identity === null || path !== null)) return [];
+  if (uses.some(({ identity, path, value }) => path !== null || (identity === null && !isFramed(value))))
+    return [];
   const taken = takenBy(parts, uses);
   return parts
     .filter(part => part.path === null && !part.frame && !isUsed(part, uses))
@@ -87,6 +93,22 @@ function otherValues({ parts }: Discovered, uses: readonly Use[], place: string)
 
 const isUsed = ({ value }: Pick<Discovered['parts'][number], 'value'>, uses: readonly Use[]): boolean =>
   uses.some(({ identity }) => identity === keyOf(value.table, value.column));
+
+/** May an identity that is worked out so be in this frame? One that calls a function may make anything. */
+function mayMake(value: string, frame: string): boolean {
+  const around = partsOf(frame);
+  if (around === null || /\w\s*\(/.test(value)) return true;
+  const written = [...value.matchAll(/'((?:[^']|'')*)'/g)].map(([, text]) =>
+    text!.replaceAll("''", "'").toLowerCase(),
+  );
+  return [around.before, around.behind].every(text => text === '' || written.some(one => one.includes(text)));
+}
+
+/** `'user:' || users.id` is no value that stands alone; what a function makes, or several columns, may be. */
+const isFramed = (value: string | null): boolean =>
+  value !== null &&
+  !/\w\s*\(/.test(value) &&
+  (/^\s*'[^']+'\s*[|]{2}/.test(value) || /[|]{2}\s*'[^']+'\s*$/.test(value));
 
 /** Values that a category matches as they stand. */
 function takenBy(parts: Discovered['parts'], uses: readonly Use[]): Set<string> {

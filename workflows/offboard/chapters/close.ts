@@ -1,5 +1,6 @@
 /** The end of every run: access as it was asked for, the certificate, the report. */
 import { workflowInfo } from '@temporalio/workflow';
+import { deactivateId } from '../../../domain/plan.js';
 import { doneSoFar, type Run, type StepProgress } from '../../../domain/run.js';
 import type { Report } from '../../messages.js';
 import { ask, quick } from '../../proxies.js';
@@ -76,6 +77,15 @@ async function settle(desk: Desk): Promise<void> {
     { ...step, changed: settled.value.changed[id] ?? step.changed },
   ]);
   desk.change({ steps: Object.fromEntries(steps) });
+  for (const { system, accounts } of run.accounts) {
+    const id = deactivateId(system);
+    // The switch whose answer never came was made after all.
+    if (run.steps[id]?.state !== 'failed' || (settled.value.changed[id] ?? 0) < accounts.length) continue;
+    desk.change({
+      access: { ...run.access, [system]: 'deactivated' },
+      steps: { ...run.steps, [id]: { ...run.steps[id], state: 'completed', message: null } },
+    });
+  }
 }
 
 function reportOf(run: Run): Report {

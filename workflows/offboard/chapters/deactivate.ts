@@ -9,7 +9,7 @@ import { ask, long } from '../../proxies.js';
 import { close, type Desk, type Happening } from '../desk.js';
 import { decided } from './decided.js';
 import { park, progress } from './execute.js';
-import { lookAtAll, noteSeen, reopen, seenKeys, waivedKeys } from './look-again.js';
+import { lookAtAll, noteSeen, reopen, seenKeys, throughPauses, waivedKeys } from './look-again.js';
 
 export async function deactivate(desk: Desk): Promise<Happening> {
   const { run } = desk;
@@ -25,6 +25,7 @@ export async function deactivate(desk: Desk): Promise<Happening> {
     await desk.whilePaused();
     if (desk.stopped()) return decided(desk)!;
     const result = await switchOff(desk, system);
+    if (!result) return brokenOff(desk, id);
     if (result.kind !== 'deactivated') return setBack(desk, id, result);
     const message = result.bySomebodyElse ? 'somebody else had switched it off' : null;
     progress(desk, id, { state: 'completed', message });
@@ -51,15 +52,10 @@ async function lookOnceMore(desk: Desk): Promise<Afterwards> {
   const plan = run.plan!;
   const systems = plan.accounts.map(({ system }) => system);
   const off = plan.systems.map(({ system }) => system).filter(system => run.access[system] === 'deactivated');
-  const found = await ask(
-    long.lookOnceMore,
-    `The last look: has anything come to ${run.leaver.name} meanwhile?`,
-    {
-      plan: plan.digest,
-      waived: waivedKeys(run),
-      seen: seenKeys(run),
-    },
-  );
+  const says = `The last look: has anything come to ${run.leaver.name} meanwhile?`;
+  const input = { plan: plan.digest, waived: waivedKeys(run), seen: seenKeys(run) };
+  const answers = await throughPauses(desk, () => Promise.all([ask(long.lookOnceMore, says, input)]));
+  const found = answers?.[0] ?? { ok: false, sentence: 'It was broken off: the run is to end.' };
   const { sights, unread } = found.ok
     ? found.value
     : { sights: [], unread: systems.map(system => ({ system, why: found.sentence })) };
@@ -79,12 +75,13 @@ async function lookOnceMore(desk: Desk): Promise<Afterwards> {
   return afterwards;
 }
 
-async function switchOff(desk: Desk, system: string): Promise<DeactivateResult> {
+/** Null = the run is to end, and the system did not answer: nobody knows yet whether it was done. */
+async function switchOff(desk: Desk, system: string): Promise<DeactivateResult | null> {
   const { run } = desk;
   progress(desk, deactivateId(system), { state: 'running', message: null });
   desk.change({ turns: run.turns + 1 });
   const says = `Prove that nothing is left in ${system}, then switch ${run.leaver.name} off`;
-  const done = await ask(long.deactivate, says, {
+  const input = {
     offboardingId: run.offboardingId,
     workflowId: run.workflowId,
     plan: run.plan!.digest,
@@ -92,8 +89,18 @@ async function switchOff(desk: Desk, system: string): Promise<DeactivateResult> 
     turn: run.turns,
     waived: waivedKeys(run),
     seen: seenKeys(run),
-  });
+  };
+  const answers = await throughPauses(desk, () => Promise.all([ask(long.deactivate, says, input)]));
+  const [done] = answers ?? [];
+  if (!done) return null;
   return done.ok ? done.value : { kind: 'refused', message: done.sentence };
+}
+
+/** The close asks what became of it. */
+function brokenOff(desk: Desk, id: string): Happening {
+  const message = 'It was broken off: the system did not answer.';
+  progress(desk, id, { state: 'failed', message });
+  return decided(desk)!;
 }
 
 function foundSomething({ came, accountsChanged }: Afterwards): boolean {
@@ -139,6 +146,7 @@ async function whatIsLeft(desk: Desk): Promise<Happening | null> {
   const { run } = desk;
   const plan = run.plan!;
   const { looks, unread } = await lookAtAll(desk, 'Proof that nothing is left', false);
+  if (desk.stopped()) return decided(desk);
   const off = plan.systems
     .map(({ system }) => system)
     .filter(system => run.steps[deactivateId(system)]?.state === 'completed');

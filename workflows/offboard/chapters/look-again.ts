@@ -24,39 +24,60 @@ export function noteSeen(desk: Desk, sights: readonly Sight[]): void {
   desk.observed(sights.map(({ system }) => system));
 }
 
+/** Asks every system of the plan, also those where nobody was found before. */
+function asked(run: Run, purpose: string, terms: boolean): Promise<Attempt<Look>>[] {
+  const plan = run.plan!;
+  return plan.accounts.map(({ system, accounts }) =>
+    ask(long.look, `${purpose}: ${system}`, {
+      offboardingId: run.offboardingId,
+      system,
+      accounts,
+      plan: plan.digest,
+      waived: waivedKeys(run),
+      seen: seenKeys(run),
+      terms,
+    }),
+  );
+}
+
 /**
- * Looks at every system of the plan, also where nobody was found before. A system that cannot be read is
- * named, with the reason.
+ * Looks at every system of the plan. A system that cannot be read is named, with the reason; where the run is
+ * to end before all have answered, every one is.
  * @param terms are successors, policy and rules compared as well?
  */
-export async function lookAtAll(
-  desk: Desk,
-  purpose: string,
-  terms: boolean,
-): Promise<{ looks: Look[]; unread: Unread[] }> {
-  const { run } = desk;
-  const plan = run.plan!;
-  const all = await Promise.all(
-    plan.accounts.map(({ system, accounts }) =>
-      ask(long.look, `${purpose}: ${system}`, {
-        offboardingId: run.offboardingId,
-        system,
-        accounts,
-        plan: plan.digest,
-        waived: waivedKeys(run),
-        seen: seenKeys(run),
-        terms,
-      }),
-    ),
-  );
+export async function lookAtAll(desk: Desk, purpose: string, terms: boolean): Promise<Looked> {
+  const all = await throughPauses(desk, () => Promise.all(asked(desk.run, purpose, terms)));
+  return noted(desk, all);
+}
+
+interface Looked {
+  looks: Look[];
+  unread: Unread[];
+}
+
+function noted(desk: Desk, all: Attempt<Look>[] | null): Looked {
+  const systems = desk.run.plan!.accounts.map(({ system }) => system);
+  if (!all) return { looks: [], unread: systems.map(system => ({ system, why: 'The run is to end.' })) };
   const looks = all.flatMap(look => (look.ok ? look.value : []));
   noteSeen(desk, looks);
-  return {
-    looks,
-    unread: all.flatMap((look, n) =>
-      look.ok ? [] : { system: plan.accounts[n]!.system, why: look.sentence },
-    ),
-  };
+  const unread = all.flatMap((look, n) => (look.ok ? [] : { system: systems[n]!, why: look.sentence }));
+  return { looks, unread };
+}
+
+/**
+ * Work that a pause or the end of the run breaks off where it would take long: a target may not answer at all.
+ * After a pause it is begun again. Null = the run is to end.
+ */
+export async function throughPauses<T>(
+  desk: Desk,
+  work: () => Promise<Attempt<T>[]>,
+): Promise<Attempt<T>[] | null> {
+  for (;;) {
+    const answers = await desk.interruptible(work);
+    if (answers) return answers;
+    await desk.whilePaused();
+    if (desk.stopped()) return null;
+  }
 }
 
 /**
@@ -66,10 +87,11 @@ export async function lookAtAll(
  */
 export async function lookAgain(desk: Desk): Promise<{ moved: Happening | null; inTheWay: string[] }> {
   const { run } = desk;
-  const [{ looks, unread }, people] = await Promise.all([
-    lookAtAll(desk, 'Has anything changed since the approval?', true),
-    standingNow(run),
-  ]);
+  const answers = await throughPauses<Look | Standing>(desk, () =>
+    Promise.all([...asked(run, 'Has anything changed since the approval?', true), standingNow(run)]),
+  );
+  const people = answers?.pop() as Attempt<Standing>;
+  const { looks, unread } = noted(desk, answers as Attempt<Look>[] | null);
   const turn = decided(desk);
   if (turn) return { moved: turn, inTheWay: [] };
   const reasons = [

@@ -8,7 +8,14 @@ import { coverageIn, type Look } from '../../../domain/look.js';
 import type { Finding, SystemAccounts } from '../../../domain/model.js';
 import { met } from '../../../domain/people.js';
 import { isEffect, othersSubject, type Plan, toAcknowledge } from '../../../domain/plan.js';
-import { type Access, changedItems, doneSoFar, queuedStep, type Run } from '../../../domain/run.js';
+import {
+  type Access,
+  blockedSystems,
+  changedItems,
+  doneSoFar,
+  queuedStep,
+  type Run,
+} from '../../../domain/run.js';
 import { number } from '../../../domain/words.js';
 import { type Attempt, ask, long, quick } from '../../proxies.js';
 import { close, type Desk, type Happening } from '../desk.js';
@@ -18,6 +25,7 @@ export async function prepare(desk: Desk): Promise<Happening> {
   const { run } = desk;
   desk.change({ findings: [], approvals: [], confirmedBy: null, waivers: {} });
   const resolved = await resolveAccounts(desk);
+  if (!resolved) return interrupted(desk);
   if (!resolved.ok)
     return obstructed(desk, [unreachable(null, `${resolved.sentence} Mend it and send "retry".`)]);
   const { objection, accounts, findings } = resolved.value;
@@ -32,11 +40,7 @@ export async function prepare(desk: Desk): Promise<Happening> {
   desk.say(`Looking at what the leaver owns in ${present.length} systems.`);
   // A system that is out of reach for hours must not keep an amendment or a cancellation waiting.
   const looks = await desk.interruptible(() => Promise.all(present.map(one => firstLook(run, one))));
-  if (decided(desk)) return decided(desk)!;
-  if (!looks) {
-    await desk.wait(() => run.pausedBy === null || run.turn !== null);
-    return decided(desk) ?? { event: 'anew', says: run.sentence };
-  }
+  if (!looks || decided(desk)) return interrupted(desk);
   desk.observed(present.filter((_, n) => looks[n]!.ok).map(({ system }) => system));
   const unread = looks.flatMap((look, n): Finding[] => {
     if (look.ok) return [];
@@ -47,7 +51,7 @@ export async function prepare(desk: Desk): Promise<Happening> {
 
   desk.change({ coverage: coverageIn(looks.flatMap(look => (look.ok ? look.value : []))) });
   const revision = run.revision + 1;
-  const made = await ask(long.makePlan, `Plan, revision ${revision}`, {
+  const input = {
     offboardingId: run.offboardingId,
     runId: workflowInfo().runId,
     revision,
@@ -66,7 +70,9 @@ export async function prepare(desk: Desk): Promise<Happening> {
       amendedBy: run.amendedBy,
       humans: run.humans ?? {},
     },
-  });
+  };
+  const made = await interruptible(desk, () => ask(long.makePlan, `Plan, revision ${revision}`, input));
+  if (!made) return interrupted(desk);
   desk.change({ revision });
   if (!made.ok) {
     const sentence = `The plan could not be made: ${made.sentence} Send "retry" once it is mended.`;
@@ -74,6 +80,17 @@ export async function prepare(desk: Desk): Promise<Happening> {
   }
   if (!made.value.plan) return obstructed(desk, made.value.findings);
   return adopt(desk, made.value.plan, made.value.reopened);
+}
+
+/** What a pause, an amendment or the end of the run broke off is done again once that is over, if at all. */
+async function interrupted(desk: Desk): Promise<Happening> {
+  const { run } = desk;
+  await desk.wait(() => run.pausedBy === null || run.turn !== null);
+  return decided(desk) ?? { event: 'anew', says: run.sentence };
+}
+
+async function interruptible<T>(desk: Desk, work: () => Promise<Attempt<T>>): Promise<Attempt<T> | null> {
+  return (await desk.interruptible(() => Promise.all([work()])))?.[0] ?? null;
 }
 
 function firstLook(run: Run, { system, accounts }: SystemAccounts): Promise<Attempt<Look>> {
@@ -92,21 +109,21 @@ function unreachable(system: string | null, message: string): Finding {
   return { code: 'system-unreachable', system, step: null, message };
 }
 
-async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts>> {
+/** Null = it was broken off. */
+async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts> | null> {
   const { run } = desk;
-  const resolved = await ask(
-    quick.resolveAccounts,
-    'Accounts of the leaver, and whether they may be switched off',
-    {
+  const says = 'Accounts of the leaver, and whether they may be switched off';
+  const resolved = await interruptible(desk, () =>
+    ask(quick.resolveAccounts, says, {
       offboardingId: run.offboardingId,
       workflowId: run.workflowId,
       leaver: run.leaver,
       requester: run.requester,
       before: run.seenAccounts,
       order: run.order,
-    },
+    }),
   );
-  if (!resolved.ok || resolved.value.objection) return resolved;
+  if (!resolved?.ok || resolved.value.objection) return resolved;
   const { leaver, requester, accounts, seen, blockedByUs, patience } = resolved.value;
   const access = Object.fromEntries(
     accounts.map((one): [string, Access] => [one.system, accessOf(run, one)]),
@@ -176,7 +193,8 @@ function obstructed(desk: Desk, findings: Finding[]): Happening {
   if (decided(desk)) return decided(desk)!;
   desk.change({ findings });
   const things = `${findings.length} thing${findings.length === 1 ? '' : 's'} must be settled before there is a plan.`;
-  const done = changedItems(desk.run) > 0 ? doneSoFar(desk.run) : 'Nothing but a block was written yet.';
+  const besides = blockedSystems(desk.run).length > 0 ? 'Nothing but a block' : 'Nothing';
+  const done = changedItems(desk.run) > 0 ? doneSoFar(desk.run) : `${besides} was written yet.`;
   return { event: 'obstructed', says: `${things} ${done}` };
 }
 

@@ -1,8 +1,8 @@
 /**
  * Runs random schedules by hand, many of them, and writes one JSON line per schedule. Seeds that stand in the
- * file already are left out, so that a soak can be broken off and taken up again.
+ * file already are left out, so that a series can be broken off and taken up again.
  *
- *   node --import tsx test/faults/soak.ts <results.jsonl> <first seed> <how many>
+ *   node --import tsx test/faults/series.ts <results.jsonl> <first seed> <how many>
  */
 import { appendFile, readFile } from 'node:fs/promises';
 import { runSchedule } from './run-schedule.js';
@@ -11,7 +11,7 @@ import { startFaultServers } from './servers.js';
 
 const [file, first, count] = process.argv.slice(2);
 if (!file || !(Number(first) > 0) || !(Number(count) > 0)) {
-  console.error('usage: node --import tsx test/faults/soak.ts <results.jsonl> <first seed> <how many>');
+  console.error('usage: node --import tsx test/faults/series.ts <results.jsonl> <first seed> <how many>');
   process.exit(2);
 }
 const lines = (await readFile(file, 'utf8').catch(() => '')).trim().split('\n').filter(Boolean);
