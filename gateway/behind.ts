@@ -5,23 +5,22 @@
 import {
   type Client,
   isGrpcServiceError,
-  WorkflowFailedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import { gather } from '../client/audit/evidence.js';
 import type { Happening } from '../client/audit/history.js';
 import { timeline } from '../client/audit/timeline.js';
+import { inquire } from '../client/inquire.js';
 import { Problem } from '../client/problem.js';
 import { type Listed, type LiveProgress, Offboardings, type Unanswered } from '../client/runs.js';
 import type { Ids } from '../domain/ids.js';
-import type { Inquiry, InquiryAnswer } from '../domain/inquiry.js';
+import type { Inquiry } from '../domain/inquiry.js';
 import type { Config } from '../runtime/config.js';
 import type { Deliveries } from '../store/deliveries.js';
 import type { Store } from '../store/store.js';
 import {
   type DecisionAnswer,
-  INQUIRE,
   OFFBOARD_USER,
   type RequestAnswer,
   type Status,
@@ -61,7 +60,6 @@ export interface Behind {
 
 /** A person waits for the answer. */
 const PATIENCE_MS = 15_000;
-const INQUIRY_MS = 60_000;
 
 export function behindOf(temporal: Client, store: Store, config: Config): Behind {
   const { taskQueue } = config.temporal;
@@ -101,31 +99,7 @@ export function behindOf(temporal: Client, store: Store, config: Config): Behind
       if (known?.workflow) return known.workflow;
       throw new Problem('not-found', `The store knows no offboarding ${offboarding}.`);
     },
-    async ask<T>(inquiry: Inquiry): Promise<T> {
-      const id = await store.inquiries.ask(inquiry);
-      try {
-        await within(INQUIRY_MS, () =>
-          temporal.workflow.execute(INQUIRE, {
-            taskQueue,
-            workflowId: ids.inquiry(id),
-            args: [id],
-            // Nobody waits for it any longer.
-            workflowExecutionTimeout: 2 * INQUIRY_MS,
-          }),
-        );
-      } catch (error) {
-        await store.inquiries.take(id);
-        if (error instanceof WorkflowFailedError)
-          throw new Problem('out-of-reach', `No worker could look that up: ${deepest(error)}`, {
-            cause: error,
-          });
-        throw error;
-      }
-      const answer = (await store.inquiries.take(id)) as InquiryAnswer<T> | null;
-      if (!answer) throw new Problem('out-of-reach', 'The answer got lost on its way: ask again.');
-      if (answer.ok) return answer.value;
-      throw new Problem(answer.kind, answer.sentence);
-    },
+    ask: inquiry => inquire({ temporal, taskQueue, ids, inquiries: store.inquiries }, inquiry),
     async audit(offboarding) {
       const known = await store.trail.known(offboarding);
       if (!known) throw new Problem('not-found', `The store knows no offboarding ${offboarding}.`);
@@ -163,8 +137,4 @@ function isOverfull(error: unknown): boolean {
 function notThere(error: unknown): null {
   if (error instanceof WorkflowNotFoundError) return null;
   throw error;
-}
-
-function deepest(error: Error): string {
-  return error.cause instanceof Error ? deepest(error.cause) : error.message;
 }

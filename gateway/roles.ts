@@ -44,6 +44,7 @@ export const ACCESS = {
   downloadAudit: OPERATING.concat('approver'),
   startOffboarding: OPERATING,
   checkDeactivation: VIEWING,
+  deactivate: OPERATING,
   approve: APPROVING,
   reject: APPROVING,
   acknowledge: OPERATING,

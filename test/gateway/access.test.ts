@@ -43,6 +43,8 @@ const call = (operation: Operation, run: string, token: string | null) => {
       return post('/offboardings', { user: `id:${run}`, successor: 'manager' });
     case 'checkDeactivation':
       return post('/deactivations/check', { user: `id:${run}` });
+    case 'deactivate':
+      return post('/deactivations', { user: `id:${run}` });
     default:
       return post(`/offboardings/${run}/decisions/${operation}`, BODIES[operation] ?? {});
   }

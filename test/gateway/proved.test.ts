@@ -183,6 +183,20 @@ test('the guard says what somebody still holds, and how to start', async () => {
   expect(held).toMatchObject({ status: 200, body: { clear: false, name: 'Alice Anders' } });
   const free = await front.call('oscar', 'POST', '/deactivations/check', { user: mail(small, 'dora') });
   expect(free.body).toMatchObject({ clear: true, holds: [], open: [] });
+  const going = await front.call('oscar', 'POST', '/deactivations', { user: mail(small, 'dora') });
+  expect(going).toMatchObject({ status: 200, body: { go: true } });
+  const stopped = await front.call('oscar', 'POST', '/deactivations', { user: mail(small, 'alice') });
+  expect(stopped).toMatchObject({
+    status: 202,
+    body: {
+      go: false,
+      sentence: expect.stringContaining('an offboarding was started'),
+      offboarding: { answer: 'started' },
+    },
+  });
+  small.started.add((stopped.body.offboarding as { workflowId: string }).workflowId);
+  const again = await front.call('oscar', 'POST', '/deactivations', { user: mail(small, 'alice') });
+  expect(again.body.sentence).toContain('is under way already');
   const nobody = await front.call('oscar', 'POST', '/deactivations/check', { user: 'x@small.example' });
   expect(nobody).toMatchObject({ status: 404, body: { error: expect.stringContaining('Nobody in') } });
 });
