@@ -168,7 +168,7 @@ async function ours(deps: Deps, person: Person, all: readonly SystemAccounts[]):
 }
 
 /** One system out of reach must not hide what the others say. */
-async function resolveIn(
+export async function resolveIn(
   deps: Deps,
   system: string,
   recogniser: Recogniser,

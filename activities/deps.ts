@@ -5,6 +5,7 @@ import type { FailureKind } from '../domain/failure.js';
 import type { Ids } from '../domain/ids.js';
 import type { Policy } from '../domain/policy.js';
 import type { StandingRule } from '../domain/rules.js';
+import type { StatementKey } from '../domain/statement.js';
 import type { Store } from '../store/store.js';
 
 export interface Systems {
@@ -23,6 +24,8 @@ export interface Rules {
   standing: readonly StandingRule[];
   /** E-mails (lower case) that hold a role, or `directory`: whoever the directory's catalog gives it. */
   roles: { operators: readonly string[] | 'directory'; approvers: readonly string[] | 'directory' };
+  /** Whose statements prove who sent a message. */
+  statements: readonly StatementKey[];
 }
 
 export interface Deps {

@@ -5,6 +5,7 @@ import { archiveClosed } from './archive.js';
 import { asActivities } from './attempt.js';
 import { deactivate } from './deactivate.js';
 import { asOfNow, type Deps } from './deps.js';
+import { answerInquiry } from './inquire.js';
 import { look, lookOnceMore } from './look.js';
 import { makePlan } from './make-plan.js';
 import { identify, introduce, openRequest, standing } from './people.js';
@@ -36,6 +37,7 @@ export function createActivities(deps: Deps) {
       settleLedger: bind(deps, settleLedger),
       closeRun: bind(deps, closeRun),
       archiveClosed: bind(deps, archiveClosed),
+      answerInquiry: bind(deps, answerInquiry),
     },
     deps.patience,
   );

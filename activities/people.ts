@@ -8,6 +8,7 @@ import { sha256 } from '../store/digest.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { leaving, naming, sayNaming } from './open-runs.js';
+import { type Letter, type Proof, prove } from './prove.js';
 
 /**
  * `installation`: whose directory says so. An id means one person there, and may mean another one elsewhere.
@@ -20,7 +21,9 @@ export type Identified =
       installation: string;
     }
   | { kind: 'none'; sentence: string }
-  | { kind: 'many'; sentence: string };
+  | { kind: 'many'; sentence: string }
+  /** What came with the message does not prove whose it is. */
+  | { kind: 'unproved'; sentence: string };
 
 /** `id:17`, an e-mail (anything with an @) or a login. */
 export function queryOf(who: string): PersonQuery {
@@ -72,24 +75,30 @@ export interface IdentifyInput {
   who: string[];
   /** Directory ids of people whom none of them must turn out to be. */
   beside: string[];
+  /** The messages that they sent: what came with each is checked. */
+  letters?: Letter[];
 }
 
 export interface Senders {
   /** In the order in which they were asked for. */
   found: Identified[];
+  /** Of each letter, in their order. */
+  proofs?: Proof[];
   /** As the directory knows them now; who is no longer in it is left out. */
   beside: Participant[];
 }
 
 /**
- * Identifies deciders, with what they may do. Nothing that came with a message proves that it is theirs, so
- * the identity is claimed; a signed statement beside `who` is what could make it verified.
+ * Identifies deciders, with what they may do, and whether it is proved that their messages are theirs. A
+ * statement that proves nothing is worse than none: its message is refused.
  */
-export async function identify(deps: Deps, { who, beside }: IdentifyInput): Promise<Senders> {
+export async function identify(deps: Deps, { who, beside, letters = [] }: IdentifyInput): Promise<Senders> {
   const found: Identified[] = [];
   // One after the other: a flood of messages must not take every connection to the directory.
   for (const one of who) found.push(await identified(deps, one));
-  return { found, beside: (await peopleById(deps, beside)).map(participant) };
+  const proofs: Proof[] = [];
+  for (const letter of letters) proofs.push(await prove(deps, letter));
+  return { found, proofs, beside: (await peopleById(deps, beside)).map(participant) };
 }
 
 /** Identifies one person: a decider, a leaver or a requester. */
@@ -107,10 +116,14 @@ export async function identified(deps: Deps, who: string): Promise<Identified> {
 /** Who is to leave, and who asks for it: looked up together, since nothing begins before both are known. */
 export async function introduce(
   deps: Deps,
-  { user, requestedBy }: { user: string; requestedBy: string },
+  { user, requestedBy, letter }: { user: string; requestedBy: string; letter?: Letter },
 ): Promise<{ user: Identified; requestedBy: Identified }> {
   const [leaver, requester] = await Promise.all([identified(deps, user), identified(deps, requestedBy)]);
-  return { user: leaver, requestedBy: requester };
+  if (!letter) return { user: leaver, requestedBy: requester };
+  const proof = await prove(deps, letter);
+  if (!proof.ok) return { user: leaver, requestedBy: { kind: 'unproved', sentence: proof.sentence } };
+  const { identity } = proof;
+  return { user: leaver, requestedBy: requester.kind === 'one' ? { ...requester, identity } : requester };
 }
 
 export interface StandingInput {

@@ -19,6 +19,8 @@ export interface DecisionEntry {
   decider: { id: string; name: string } | null;
   /** Whether that was proved. */
   identity: Identity;
+  /** What proved it, so that others can check it with the gateway's public key. */
+  statement?: string;
   accepted: boolean;
   sentence: string;
   plan: string | null;

@@ -30,6 +30,11 @@ export class Reach {
     readonly patienceMs: number,
   ) {}
 
+  /** Where the command was started: files that people name are relative to it. */
+  get cwd(): string {
+    return this.place.cwd;
+  }
+
   installation(): Promise<Installation> {
     this.#installation ??= findInstallation(this.which, this.place);
     return this.#installation;

@@ -9,7 +9,7 @@ import { sha256 } from './sha256.js';
 import { clockOf, minuteOf, number } from './words.js';
 
 /** Why messages are refused, in kinds that can be counted. */
-export type RefusedFor = 'no-such-message' | 'unreadable' | 'unknown-sender' | 'not-allowed';
+export type RefusedFor = 'no-such-message' | 'unreadable' | 'unknown-sender' | 'unproved' | 'not-allowed';
 
 /** Text → how often. Beyond a few, others are counted together under "others". */
 export type Tally = Readonly<Record<string, number>>;
@@ -85,6 +85,7 @@ const REASON: Record<RefusedFor, string> = {
   'no-such-message': 'no such message',
   unreadable: 'cannot be read',
   'unknown-sender': 'sender not known',
+  unproved: 'sender not proved',
   'not-allowed': 'against the rules',
 };
 

@@ -15,6 +15,8 @@ export interface Ids {
   request(uuid: string): string;
   /** A look at what has closed that somebody asked for. */
   look(uuid: string): string;
+  /** A question of the gateway's that a worker answers. */
+  inquiry(uuid: string): string;
   /** The schedule of the archiver, and what the ids of the workflows that it starts begin with. */
   archiveSchedule: string;
 }
@@ -27,12 +29,13 @@ export function idsOf(installation: string): Ids {
     offboardings: `${own}offboarding/`,
     request: uuid => `${own}request/${uuid}`,
     look: uuid => `${own}archive/${uuid}`,
+    inquiry: uuid => `${own}inquiry/${uuid}`,
     archiveSchedule: `${own}archive-closed`,
   };
 }
 
 /** What ids of the default installation begin with: another one of this name would own them as well. */
-const TAKEN = ['offboarding', 'request', 'archive', 'archive-closed'];
+const TAKEN = ['offboarding', 'request', 'inquiry', 'archive', 'archive-closed'];
 
 /** Names are in ids and in searches, so they are plain. Says which may be used; null = this one may. */
 export function wrongInstallation(name: string): string | null {

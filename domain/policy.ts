@@ -23,6 +23,12 @@ export const policySchema = z.strictObject({
   approvals: z.number().int().min(1).max(10).default(1),
   /** A second message, `execute`, after the approvals (the final confirmation of a wizard). */
   confirmation: z.boolean().default(false),
+  /**
+   * Does a decision count when its sender merely says who they are (`claimed`), or only where a signed
+   * statement proves it (`verified`)? Without a word: verified where the configuration names the keys of a
+   * gateway, since only then anything can be proved.
+   */
+  decisions: z.enum(['claimed', 'verified']).default('claimed'),
   /** May the person who asked for the run approve it as well? Four eyes say no. */
   requesterMayApprove: z.boolean().default(false),
   /** May somebody who gains items be the only approver? */

@@ -3,6 +3,7 @@
  * standing successor rules, policy and roles. Connections and secrets are named here and come from the
  * environment.
  */
+import { createPublicKey } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
@@ -13,6 +14,7 @@ import { mistakesOf } from '../domain/mistake.js';
 import { droppedKey, own } from '../domain/own.js';
 import { policySchema } from '../domain/policy.js';
 import { standingRuleSchema } from '../domain/rules.js';
+import type { StatementKey } from '../domain/statement.js';
 import { NOT_UTF8, objectionTo, textOf } from '../domain/written.js';
 
 /** The name of an environment variable that holds a connection URL. */
@@ -25,7 +27,7 @@ const variable = z
  */
 const SOURCE =
   'name an environment variable, e.g. CRM_TOKEN, or { file: path }; the value itself never stands here';
-const source = z.union(
+export const source = z.union(
   [z.string().regex(/^[A-Z][A-Z0-9_]*$/, SOURCE), z.strictObject({ file: z.string().min(1, 'name a file') })],
   { error: SOURCE },
 );
@@ -74,6 +76,81 @@ const installation = z
   })
   .default(DEFAULT_INSTALLATION);
 
+const keyId = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$/,
+    'a key is named with letters, digits, ".", "_" and "-", e.g. 2026-11',
+  );
+const file = z.string().min(1, 'name a file, relative to this one');
+/** Where the gateway listens, who may come, and whose statements workers believe. */
+const gateway = z
+  .strictObject({
+    /** host:port. Behind a proxy that ends TLS: it speaks plain HTTP. */
+    listen: z
+      .string()
+      .regex(/^\S+:\d{1,5}$/, 'name a host and a port, e.g. 127.0.0.1:8642')
+      .default('127.0.0.1:8642'),
+    /** What people and tools reach it as; required by OIDC login links, shown by `check`. */
+    address: z.url('give the address that callers use, e.g. https://handover.example.com').optional(),
+    /** Public halves: workers believe what was signed with one of them. A retired key has an end. */
+    keys: z
+      .array(
+        z.strictObject({
+          id: keyId,
+          public: file,
+          until: z.iso
+            .datetime({ offset: true, error: 'write a moment, e.g. 2027-01-31T00:00:00Z' })
+            .optional(),
+        }),
+      )
+      .min(1, 'name at least one key; "handover gateway --new-key <id>" makes one'),
+    /** Which of them signs, and where its secret half stands. Only the gateway needs it. */
+    sign: z.strictObject({ key: keyId, secret: source }).optional(),
+    /** Bearer tokens, by their digests. */
+    tokens: file.optional(),
+    /** How bodies of webhooks become starts and decisions. */
+    webhooks: file.optional(),
+    /** Issuers whose tokens are taken: people are who the claim `person` says. */
+    oidc: z
+      .array(
+        z.strictObject({
+          issuer: z.url('give the issuer as its tokens name it, e.g. https://login.example.com/realms/acme'),
+          audience: z.string().min(1, 'say for whom its tokens must be made'),
+          /** Default: what the issuer itself publishes. */
+          jwks: z.url().optional(),
+          /** The claim that names the person as the directory knows them. */
+          person: z.string().min(1).default('email'),
+          /** Where the claim with roles lies, with dots: realm_access.roles. Without it the directory says. */
+          roles: z.string().min(1).optional(),
+          /** Value of that claim → role here. */
+          grant: z
+            .record(z.string(), z.enum(['viewer', 'operator', 'approver', 'administrator']))
+            .default({}),
+        }),
+      )
+      .default([]),
+  })
+  .superRefine(({ keys, sign }, context) => {
+    const ids = keys.map(key => key.id);
+    const twice = ids.find((id, n) => ids.indexOf(id) !== n);
+    if (twice)
+      context.addIssue({ code: 'custom', path: ['keys'], message: `two keys are called "${twice}"` });
+    const signing = sign && keys.find(key => key.id === sign.key);
+    if (sign && !signing)
+      context.addIssue({
+        code: 'custom',
+        path: ['sign', 'key'],
+        message: `no key is called "${sign.key}"; known are ${ids.join(', ')}`,
+      });
+    if (signing?.until)
+      context.addIssue({
+        code: 'custom',
+        path: ['sign', 'key'],
+        message: `the key "${sign!.key}" is retired (until ${signing.until}): sign with another one`,
+      });
+  });
+
 const configSchema = z.strictObject({
   version: z.literal(1),
   /** Two installations in one namespace never see each other: ids begin with the name. */
@@ -108,6 +185,7 @@ const configSchema = z.strictObject({
   roles: z
     .strictObject({ operators: people.default('directory'), approvers: people.default('directory') })
     .prefault({}),
+  gateway: gateway.optional(),
 });
 
 type Given = z.infer<typeof configSchema>;
@@ -153,8 +231,11 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
     );
   }
   const { temporal, installation: name } = result.data;
-  const config = {
+  const saidDecisions = (given as { policy?: { decisions?: unknown } }).policy?.decisions !== undefined;
+  const decisions = result.data.gateway && !saidDecisions ? 'verified' : result.data.policy.decisions;
+  const config: Config = {
     ...result.data,
+    policy: { ...result.data.policy, decisions },
     temporal: { ...temporal, taskQueue: temporal.taskQueue ?? name },
     file: path,
   };
@@ -241,6 +322,60 @@ export function connectionOf(config: Config, system: string, env: NodeJS.Process
       parts.map(([part, source]) => [part, resolved(source, `"${part}" of ${whose}`, config, env)]),
     ),
   );
+}
+
+/** The public keys whose statements are believed. Throws a sentence that names the file that is wrong. */
+export function statementKeys({ gateway, file: config }: Config): StatementKey[] {
+  return (gateway?.keys ?? []).map(({ id, public: named, until }) => {
+    const path = resolve(dirname(config), named);
+    let pem: string;
+    try {
+      pem = readFileSync(path, 'utf8');
+    } catch (error) {
+      throw new Error(
+        `The file ${path} cannot be read (${(error as NodeJS.ErrnoException).code}); it holds the public key "${id}" of the gateway.`,
+      );
+    }
+    if (!isEd25519(pem))
+      throw new Error(
+        `${path} holds no public Ed25519 key: make one with "handover gateway --new-key ${id}".`,
+      );
+    return { id, pem, until: until ?? null };
+  });
+}
+
+function isEd25519(pem: string): boolean {
+  try {
+    return !pem.includes('PRIVATE') && createPublicKey(pem).asymmetricKeyType === 'ed25519';
+  } catch {
+    return false;
+  }
+}
+
+/** The key that the gateway signs with; null where the configuration names none. Throws a sentence. */
+export function signingKey(
+  config: Config,
+  env: NodeJS.ProcessEnv = process.env,
+): { id: string; pem: string } | null {
+  const sign = config.gateway?.sign;
+  if (!sign) return null;
+  const pem = resolved(sign.secret, `the secret key "${sign.key}" of the gateway`, config, env);
+  return { id: sign.key, pem: pem.replaceAll('\\n', '\n') };
+}
+
+/** A file that the configuration names, absolute. */
+export function besideConfig(config: Config, named: string): string {
+  return resolve(dirname(config.file), named);
+}
+
+/** A value of its own that a file of the gateway names: a variable, or a file. */
+export function secretOf(
+  source: string | { file: string },
+  what: string,
+  config: Config,
+  env: NodeJS.ProcessEnv,
+): string {
+  return resolved(source, what, config, env);
 }
 
 function resolved(

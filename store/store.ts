@@ -7,6 +7,8 @@ import { type Archive, archiveOf } from './archive.js';
 import { type Audit, auditOf } from './audit.js';
 import { type Budgets, budgetsOf } from './budgets.js';
 import { migrate, openPool, type Pool } from './database.js';
+import { type Deliveries, deliveriesOf } from './deliveries.js';
+import { type Inquiries, inquiriesOf } from './inquiries.js';
 import { type Ledger, ledgerOf } from './ledger.js';
 import { type Looks, looksOf } from './looks.js';
 import { type Manifests, manifestsOf } from './manifests.js';
@@ -15,6 +17,7 @@ import { type OpenRuns, openRunsOf } from './open-runs.js';
 import { type OverrideSets, overrideSetsOf } from './overrides.js';
 import { type Plans, plansOf } from './plans.js';
 import { type Standing, standingOf } from './roles.js';
+import { type Statements, statementsOf } from './statements.js';
 import { type Trail, trailOf } from './trail.js';
 
 export interface Store {
@@ -32,6 +35,10 @@ export interface Store {
   budgets(system: string): Budgets;
   /** Questions about the past, for auditors. */
   trail: Trail;
+  /** What the gateway and the workers share. */
+  statements: Statements;
+  inquiries: Inquiries;
+  deliveries: Deliveries;
   /** Makes this the store of an installation, if it is nobody's yet; answers whose it is. */
   claim(installation: string): Promise<string>;
   /** Whose it is; null = nobody's yet. */
@@ -73,6 +80,9 @@ export async function openStore(
     looks: looksOf(pool),
     budgets: budgetsOf(pool),
     trail: trailOf(pool),
+    statements: statementsOf(pool),
+    inquiries: inquiriesOf(pool),
+    deliveries: deliveriesOf(pool),
     async claim(installation) {
       await pool.query('insert into handover.installation (name) values ($1) on conflict do nothing', [
         installation,

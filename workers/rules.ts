@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises';
 import type { Rules } from '../activities/deps.js';
 import { HandoverFailure } from '../domain/failure.js';
-import { type Config, readConfig } from '../runtime/config.js';
+import { type Config, readConfig, statementKeys } from '../runtime/config.js';
 
 /** @param config as it was read when this worker started; of a changed file only what is said here counts */
 export function openRules(config: Config): () => Promise<Rules> {
@@ -37,12 +37,14 @@ async function versionOf(file: string): Promise<string> {
   }
 }
 
-function rulesOf({ policy, successors, roles }: Config): Rules {
+function rulesOf(config: Config): Rules {
+  const { policy, successors, roles } = config;
   const { operators, approvers } = roles;
   return {
     policy,
     standing: successors,
     roles: { operators: lowered(operators), approvers: lowered(approvers) },
+    statements: statementKeys(config),
   };
 }
 

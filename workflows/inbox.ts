@@ -17,8 +17,10 @@ import {
   setDefaultUpdateHandler,
   setHandler,
   sleep,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { Identified } from '../activities/people.js';
+import type { Proof, Letter as Sent } from '../activities/prove.js';
 import type { DecisionEntry, NoticeEntry } from '../activities/record.js';
 import { written } from '../domain/door.js';
 import type { Counted, RefusedFor } from '../domain/flood.js';
@@ -27,6 +29,7 @@ import { FLOOD } from '../domain/limits.js';
 import { clip } from '../domain/mistake.js';
 import type { Participant, Refusal } from '../domain/people.js';
 import type { Parsed } from '../domain/request.js';
+import { contentOf, unsealed } from '../domain/statement.js';
 import { REFUSED } from './messages.js';
 import { type Attempt, ask, prompt } from './proxies.js';
 import { openTrail } from './trail.js';
@@ -132,7 +135,7 @@ export function openInbox<Decision extends { name: string; by: string }>(rules: 
       const senders = await lookUp(rules, few);
       // A promise does not end a workflow task, an activity and a timer do: whoever judged all of a flood in
       // one task would be killed, and everybody else's worker with it.
-      if (senders.size === 0 && letters.length > 0) await sleep(1);
+      if (senders.people.size === 0 && letters.length > 0) await sleep(1);
       judgeFew(few, senders);
       judging = false;
     }
@@ -142,8 +145,9 @@ export function openInbox<Decision extends { name: string; by: string }>(rules: 
     let decisions = 0;
     while (letters.length > 0 && few.length < FLOOD.letters && decisions < FLOOD.decisions) {
       const letter = letters.shift()!;
-      const parsed = rules.parse(letter.name, letter.payload);
-      few.push({ letter, number: ++judged, parsed });
+      const { body, statement } = unsealed(letter.payload);
+      const parsed = rules.parse(letter.name, body);
+      few.push({ letter, number: ++judged, parsed, body, statement });
       if (parsed.ok) decisions += 1;
     }
     return few;
@@ -186,10 +190,21 @@ interface Read<Decision> {
   /** Counts the messages of this execution. */
   number: number;
   parsed: Parsed<Decision>;
+  /** The message without what came as a proof. */
+  body: unknown;
+  /** What came as a proof; undefined where nothing did. */
+  statement: string | undefined;
 }
 
-/** Who messages say they are from → who that is, or why nobody could say. */
-type Senders = ReadonlyMap<string, Attempt<Identified>>;
+/** What is known of who sent a few messages. */
+interface Senders {
+  /** Who messages say they are from → who that is, or why nobody could say. */
+  people: ReadonlyMap<string, Attempt<Identified>>;
+  /** Number of a message → whether that is proved. */
+  proofs: ReadonlyMap<number, Proof>;
+}
+
+const NOBODY: Senders = { people: new Map(), proofs: new Map() };
 
 /** Looks up whoever sent these, all at once: an activity for each would make a history too long. */
 async function lookUp<Decision extends { name: string; by: string }>(
@@ -198,14 +213,37 @@ async function lookUp<Decision extends { name: string; by: string }>(
 ): Promise<Senders> {
   const decisions = few.flatMap(({ parsed }) => (parsed.ok ? parsed.value : []));
   const who = [...new Set(decisions.map(({ by }) => by))];
-  if (who.length === 0) return new Map();
+  if (who.length === 0) return NOBODY;
   const beside = [...new Set(decisions.flatMap(decision => rules.beside?.(decision) ?? []))];
   const says = who.length === 1 ? `Who sends "${decisions[0]!.name}"?` : `Who are these ${who.length}?`;
-  const found = await ask(prompt.identify, says, { who, beside });
-  if (!found.ok) return new Map(who.map(one => [one, found]));
+  const sent = few.filter(({ parsed }) => parsed.ok);
+  const letters = sent.map(read => letterOf(rules, read));
+  const found = await ask(prompt.identify, says, { who, beside, letters });
+  if (!found.ok) return { ...NOBODY, people: new Map(who.map(one => [one, found])) };
   const people = found.value.found.flatMap(one => (one.kind === 'one' ? one.person : []));
   rules.met?.([...people, ...found.value.beside]);
-  return new Map(who.map((one, n) => [one, { ok: true, value: found.value.found[n]! }]));
+  const proofs = sent.flatMap(({ number }, n): [number, Proof][] => {
+    const proof = found.value.proofs?.[n];
+    return proof ? [[number, proof]] : [];
+  });
+  return {
+    people: new Map(who.map((one, n) => [one, { ok: true, value: found.value.found[n]! }])),
+    proofs: new Map(proofs),
+  };
+}
+
+/** What is to be proved: that this message, as it came, is whose it says it is. */
+function letterOf<Decision extends { name: string; by: string }>(
+  rules: Rules<Decision>,
+  { letter, number, parsed, body, statement }: Read<Decision>,
+): Sent {
+  return {
+    name: letter.name,
+    run: rules.trail,
+    by: parsed.ok ? parsed.value.by : '',
+    use: `${workflowInfo().runId} ${number}`,
+    ...(statement !== undefined && { seal: { statement, ...contentOf(body) } }),
+  };
 }
 
 interface Verdict {
@@ -217,7 +255,7 @@ interface Verdict {
 
 function judgeOne<Decision extends { name: string; by: string }>(
   rules: Rules<Decision>,
-  { letter, parsed }: Read<Decision>,
+  { letter, number, parsed }: Read<Decision>,
   senders: Senders,
 ): Verdict {
   if (!parsed.ok) {
@@ -225,14 +263,16 @@ function judgeOne<Decision extends { name: string; by: string }>(
     return { sentence: parsed.sentence, refusedFor: isKnown ? 'unreadable' : 'no-such-message', who: null };
   }
   const { name, by } = parsed.value;
-  const found = senders.get(by)!;
+  const proof = senders.proofs.get(number);
+  if (proof && !proof.ok) return { sentence: proof.sentence, refusedFor: 'unproved', who: null };
+  const found = senders.people.get(by)!;
   if (!found.ok) {
     const sentence = `The directory could not say who "${by}" is: ${found.sentence} Send it again.`;
     return { sentence, refusedFor: 'unknown-sender', who: null };
   }
   if (found.value.kind !== 'one')
     return { sentence: found.value.sentence, refusedFor: 'unknown-sender', who: null };
-  const who = { ...found.value.person, identity: found.value.identity };
+  const who = { ...found.value.person, identity: proof?.identity ?? found.value.identity };
   try {
     const { accepted, sentence } = rules.judge(parsed.value, who, new Date().toISOString());
     return { sentence, refusedFor: accepted ? null : 'not-allowed', who };
@@ -245,7 +285,7 @@ function judgeOne<Decision extends { name: string; by: string }>(
 
 function entryOf<Decision extends { name: string; by: string }>(
   rules: Rules<Decision>,
-  { letter, number, parsed }: Read<Decision>,
+  { letter, number, parsed, body, statement }: Read<Decision>,
   { sentence, refusedFor, who }: Verdict,
 ): DecisionEntry {
   return {
@@ -255,10 +295,11 @@ function entryOf<Decision extends { name: string; by: string }>(
     by: claimedBy(letter.payload),
     decider: who && { id: who.id, name: who.name },
     identity: who?.identity ?? { kind: 'claimed' },
+    ...(who?.identity.kind === 'verified' && statement !== undefined && { statement }),
     accepted: refusedFor === null,
     sentence,
     plan: rules.now().plan,
-    payload: parsed.ok ? parsed.value : written(letter.payload, 2000),
+    payload: parsed.ok ? parsed.value : written(body, 2000),
   };
 }
 

@@ -1,4 +1,5 @@
 /** The workflow types a worker offers. */
 export { archiveClosed } from './archive-closed.js';
+export { inquire } from './inquire.js';
 export { offboardUser } from './offboard/offboard-user.js';
 export { requestOffboarding } from './request-offboarding.js';

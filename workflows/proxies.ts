@@ -47,6 +47,14 @@ export const prompt = proxyActivities<Activities>({
   retry,
 });
 
+/** What a gateway asks: a caller waits for it, and a whole look at somebody takes longer than one row. */
+export const inquiring = proxyActivities<Activities>({
+  startToCloseTimeout: '1 minute',
+  scheduleToCloseTimeout: '90 seconds',
+  heartbeatTimeout: '15 seconds',
+  retry,
+});
+
 /**
  * What came of an activity. `kind` says of what sort a failure is: one of the closed list, `bug` for what
  * nobody knew, `timeout` where no worker finished in time, `cancelled` where it was asked to stop.

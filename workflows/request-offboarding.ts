@@ -4,11 +4,12 @@
  * that is open already.
  */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { ParentClosePolicy, setCurrentDetails, startChild, uuid4 } from '@temporalio/workflow';
+import { ParentClosePolicy, setCurrentDetails, startChild, uuid4, workflowInfo } from '@temporalio/workflow';
 import type { Identified } from '../activities/people.js';
 import { idsOf } from '../domain/ids.js';
 import { type Decider, mayRequest, type Participant } from '../domain/people.js';
 import { type Order, parseRequest } from '../domain/request.js';
+import { contentOf, unsealed } from '../domain/statement.js';
 import { summary } from '../domain/summary.js';
 import { OFFBOARD_USER, type OffboardUserInput, type RequestAnswer } from './messages.js';
 import { ask, quick } from './proxies.js';
@@ -22,11 +23,19 @@ export async function requestOffboarding(request?: unknown): Promise<RequestAnsw
 }
 
 async function answerTo(request: unknown): Promise<RequestAnswer> {
-  const parsed = parseRequest(request);
+  const { body, statement } = unsealed(request);
+  const parsed = parseRequest(body);
   if (!parsed.ok) return notStarted(parsed.sentence);
   const order = parsed.value;
   const { user, requestedBy } = order;
-  const known = await ask(quick.introduce, 'Who is to leave, and who asks?', { user, requestedBy });
+  const letter = {
+    name: 'request',
+    run: null,
+    by: requestedBy,
+    use: workflowInfo().runId,
+    ...(statement !== undefined && { seal: { statement, ...contentOf(body) } }),
+  };
+  const known = await ask(quick.introduce, 'Who is to leave, and who asks?', { user, requestedBy, letter });
   if (!known.ok) return notStarted(`Nobody could be looked up: ${known.sentence}`);
   const leaver = theOne('user', known.value.user);
   if ('sentence' in leaver) return notStarted(leaver.sentence);
@@ -34,7 +43,7 @@ async function answerTo(request: unknown): Promise<RequestAnswer> {
   if ('sentence' in requester) return notStarted(requester.sentence);
   const objection = mayRequest(leaver, requester);
   if (objection) return notStarted(objection);
-  return start(order, leaver, requester, Object.keys(request as object));
+  return start(order, leaver, requester, Object.keys(body as object));
 }
 
 /**

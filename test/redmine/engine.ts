@@ -74,6 +74,7 @@ export async function startEngine(redmine: Connector): Promise<Engine> {
         policy: policySchema.parse({}),
         standing: [],
         roles: { operators: 'directory', approvers: 'directory' },
+        statements: [],
       }),
       temporal: client,
       patience: PATIENCE_MS,

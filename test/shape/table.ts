@@ -118,6 +118,14 @@ export const TABLE: readonly Row[] = [
     packages: { not: [...IN_A_WORKER, 'pg'] },
     node: true,
   },
+  // Holds no credential of a target: what needs one it asks of workers, through Temporal and the store.
+  {
+    folder: 'gateway',
+    ours: ['client', 'client/audit', 'workflows/messages', 'store', 'domain', 'runtime'],
+    packages: { not: [...IN_A_WORKER, 'pg'] },
+    node: true,
+    without: ['process.env'],
+  },
   {
     folder: 'workers',
     ours: ['activities', 'connectors', 'store', 'runtime', 'domain'],
@@ -135,9 +143,15 @@ export interface Exemption {
   because: string;
 }
 
-/** All there are in `client/`: the three files that bring a worker or a connector into a command. */
+/** All there are in `client/`: the files that bring a worker, a gateway or a connector into a command. */
 export const EXEMPT: readonly Exemption[] = [
   { file: 'client/cli/worker.ts', brings: ['workers'], because: '`worker` is one' },
+  { file: 'client/cli/gateway.ts', brings: ['gateway'], because: '`gateway` is one' },
+  {
+    file: 'client/cli/try-webhook.ts',
+    brings: ['gateway/webhooks'],
+    because: '`try-webhook` reads a body as the gateway does',
+  },
   {
     file: 'client/local/installation.ts',
     brings: ['workers', '@temporalio/worker'],

@@ -1,0 +1,103 @@
+/**
+ * Proves who sent a message: the statement that a gateway signed beside it is checked against the keys of the
+ * configuration, against the message itself, and against having been used before.
+ */
+import { decodeProtectedHeader, errors, importSPKI, jwtVerify } from 'jose';
+import type { Identity } from '../domain/people.js';
+import {
+  CLOCK_SKEW_S,
+  type Claims,
+  claimsSchema,
+  misfit,
+  STATEMENT_TYPE,
+  type StatementKey,
+} from '../domain/statement.js';
+import type { Deps } from './deps.js';
+
+/** A message whose sender is to be known. */
+export interface Letter {
+  /** Its name; `request` for a request. */
+  name: string;
+  /** The offboarding that it was sent to; null for a request. */
+  run: string | null;
+  /** Who it says it is from. */
+  by: string;
+  /** Which message this is, for ever: Temporal run id and number there. */
+  use: string;
+  /** What came with it as a proof, and what that must be about; absent where nothing came. */
+  seal?: { statement: string; content: string; plan: string | null };
+}
+
+export type Proof = { ok: true; identity: Identity } | { ok: false; sentence: string };
+
+export async function prove(deps: Deps, letter: Letter): Promise<Proof> {
+  const { statements, policy } = await deps.rules();
+  const { name: message, run, by, use, seal } = letter;
+  if (!seal) {
+    return policy.decisions === 'verified' && run !== null
+      ? { ok: false, sentence: UNPROVED }
+      : { ok: true, identity: { kind: 'claimed' } };
+  }
+  const read = await signed(seal.statement, statements);
+  if ('objection' in read) return refused(letter, read.objection);
+  const { claims, key } = read;
+  const { installation } = deps.ids;
+  const { content, plan } = seal;
+  const now = Math.floor(Date.now() / 1000);
+  const objection = misfit(claims, { installation, run, message, by, plan, content }, now);
+  if (objection) return refused(letter, objection);
+  // The very last: a statement that proves nothing is not used up.
+  if (!(await deps.store.statements.use(claims.jti, use)))
+    return refused(letter, 'its statement was used already, and each counts once');
+  return {
+    ok: true,
+    identity: { kind: 'verified', by: `the gateway (key ${key.id}), through ${claims.how}` },
+  };
+}
+
+const UNPROVED =
+  'Decisions count here only where it is proved whose they are (policy: "decisions: verified"), and this one merely says so. Send it through the gateway, signed in.';
+
+function refused({ name }: Letter, objection: string): Proof {
+  return {
+    ok: false,
+    sentence: `Nothing proves whose "${name}" this is: ${objection}. Send it through the gateway again.`,
+  };
+}
+
+/** A statement whose signature is one of ours; what it claims is judged elsewhere. */
+async function signed(
+  statement: string,
+  keys: readonly StatementKey[],
+): Promise<{ claims: Claims; key: StatementKey } | { objection: string }> {
+  let kid: unknown;
+  try {
+    ({ kid } = decodeProtectedHeader(statement));
+  } catch {
+    return { objection: 'its statement is no signed token' };
+  }
+  const key = keys.find(one => one.id === kid);
+  if (!key) {
+    const known = keys.map(one => one.id).join(', ') || 'none';
+    return { objection: `its statement names a key that is not configured (known: ${known})` };
+  }
+  try {
+    const { payload } = await jwtVerify(statement, await importSPKI(key.pem, ALGORITHM), {
+      algorithms: [ALGORITHM],
+      typ: STATEMENT_TYPE,
+      clockTolerance: CLOCK_SKEW_S,
+    });
+    const claims = claimsSchema.safeParse(payload);
+    if (!claims.success) return { objection: 'its statement does not say what one must say' };
+    if (key.until && claims.data.iat > Date.parse(key.until) / 1000)
+      return { objection: `its statement was made after its key "${key.id}" was retired (${key.until})` };
+    return { claims: claims.data, key };
+  } catch (error) {
+    if (error instanceof errors.JWTExpired) return { objection: 'its statement is no longer valid' };
+    if (error instanceof errors.JOSEError)
+      return { objection: `its statement was not signed with the key "${key.id}"` };
+    throw error;
+  }
+}
+
+export const ALGORITHM = 'EdDSA';

@@ -1,0 +1,36 @@
+/** `handover certificate`: the closing document of an offboarding, with its addenda. */
+import type { Command } from '@commander-js/extra-typings';
+import { minuteOf } from '../../domain/words.js';
+import { clean } from '../clean.js';
+import { Problem } from '../problem.js';
+import { isOffboardingId, workflowOf } from '../which-run.js';
+import { type Context, inSession, newCommand, type Session } from './command.js';
+import { EXIT } from './exit.js';
+
+export function registerCertificate(program: Command, context: Context): void {
+  program.addCommand(
+    newCommand('certificate', 'the closing document of an offboarding, with its addenda, as it was stored')
+      .argument('<run>', 'workflow id, directory id, offboarding id, e-mail or login')
+      .action((run, options) => inSession(context, options, session => certificate(session, run))),
+  );
+}
+
+async function certificate({ reach, terminal }: Session, given: string): Promise<number> {
+  const { trail } = await reach.store();
+  const offboarding = isOffboardingId(given)
+    ? given.toLowerCase()
+    : (await trail.ofWorkflow((await workflowOf(reach, given)).workflowId))[0]?.offboarding;
+  const documents = offboarding ? await trail.certificates(offboarding) : [];
+  if (documents.length === 0)
+    throw new Problem('not-found', `There is no certificate of "${given}": a run gets it when it closes.`);
+  for (const { number, digest, at, body } of documents) {
+    terminal.json({ offboarding, number, digest, at, body: body === null ? null : JSON.parse(body) });
+    terminal.say(
+      `${number === 0 ? 'Certificate' : `Addendum ${number}`}, ${minuteOf(at)}, SHA-256 ${digest}`,
+    );
+    terminal.say(
+      body === null ? '  Its body is gone: "handover audit" says whether it was purged.' : clean(body),
+    );
+  }
+  return EXIT.done;
+}

@@ -1,0 +1,117 @@
+/** How whatever goes wrong is answered: one shape, one sentence, and nothing that helps an attacker. */
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { clean } from '../client/clean.js';
+import { type ProblemKind, problemOf } from '../client/problem.js';
+import { mistakesOf } from '../domain/mistake.js';
+import { Stranger } from './callers.js';
+
+/** What every failure looks like. */
+export const failure = z.object({
+  error: z.string().describe('A sentence: what was given, what is allowed, what to do next.'),
+  kind: z.enum(['usage', 'refused', 'not-found', 'out-of-reach', 'unexpected', 'stranger', 'too-many']),
+});
+
+const STATUS: Record<ProblemKind, number> = {
+  usage: 400,
+  refused: 403,
+  'not-found': 404,
+  'out-of-reach': 503,
+  unexpected: 500,
+};
+
+/** Statuses of failures, for every route's description. */
+export const FAILURES = {
+  400: failure.describe('It cannot be read.'),
+  401: failure.describe('Nobody is recognised.'),
+  403: failure.describe('It is known who asks, and they may not.'),
+  404: failure.describe('There is no such thing.'),
+  429: failure.describe('Too many, too fast.'),
+  503: failure.describe('Temporal, the store, or a worker does not answer: asking again is safe.'),
+};
+
+export function answerFailures(app: FastifyInstance): void {
+  const strangers = app.createRateLimit({ max: 30, timeWindow: '1 minute' });
+
+  app.setNotFoundHandler((request, reply) => {
+    say(
+      reply,
+      404,
+      'not-found',
+      `There is nothing at ${request.method} ${path(request)}: see /openapi.json.`,
+    );
+  });
+
+  app.setErrorHandler(async (error: FastifyError, request, reply) => {
+    if (error instanceof Stranger) {
+      // Counted per address: whoever guesses is slowed down.
+      const limit = await strangers(request);
+      if (!limit.isAllowed && limit.isExceeded)
+        return say(reply, 429, 'too-many', 'Too many attempts from here: wait a minute.');
+      reply.header('www-authenticate', 'Bearer realm="handover"');
+      return say(reply, 401, 'stranger', error.message);
+    }
+    const { statusCode } = error;
+    // What the framework refuses: bodies too long, not JSON, of another type; and its limits.
+    if (statusCode === 429) return say(reply, 429, 'too-many', 'Too many requests: wait a moment.');
+    if (statusCode === 413) return say(reply, 413, 'usage', 'That is too long for one request.');
+    if (statusCode && statusCode >= 400 && statusCode < 500)
+      return say(reply, statusCode, 'usage', error.validation ? error.message : framework(error, request));
+    const problem = problemOf(error);
+    if (problem.kind === 'unexpected') {
+      request.log.error({ err: problem.cause ?? problem }, 'A request could not be answered.');
+      return say(
+        reply,
+        500,
+        'unexpected',
+        `Something went wrong here, and is in the log under ${request.id}.`,
+      );
+    }
+    return say(reply, STATUS[problem.kind], problem.kind, problem.message);
+  });
+
+  // Everything that is given is read with zod, and what is wrong with it said in our own words.
+  app.setValidatorCompiler(({ schema, httpPart }) => given => {
+    const read = (schema as z.ZodType).safeParse(given);
+    if (read.success) return { value: read.data };
+    const what = WHAT[httpPart ?? ''] ?? 'the request';
+    const said = mistakesOf(read.error.issues, given, schema as z.ZodType).slice(0, 5);
+    const each = said.map(
+      one => `${one.path.length > 0 ? `"${one.path.map(String).join('.')}"` : 'it'} ${one.says}`,
+    );
+    return { error: new Error(`Cannot read ${what}: ${each.join('; ')}.`) };
+  });
+  // Answers are described by their schemas, and tested against them; they are not made by them.
+  app.setSerializerCompiler(() => answer => JSON.stringify(answer));
+}
+
+const WHAT: Record<string, string> = {
+  body: 'the body',
+  querystring: 'the query',
+  params: 'the path',
+  headers: 'the headers',
+};
+
+function say(reply: FastifyReply, status: number, kind: z.infer<typeof failure>['kind'], sentence: string) {
+  return reply
+    .code(status)
+    .type('application/json')
+    .send({ error: clean(sentence), kind });
+}
+
+function framework(error: FastifyError, request: FastifyRequest): string {
+  switch (error.code) {
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return `A body is JSON (application/json); given was "${String(request.headers['content-type']).slice(0, 80)}".`;
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return 'The body is empty, and must be one JSON object.';
+    default:
+      return error instanceof SyntaxError || error.code === 'FST_ERR_CTP_INVALID_JSON_BODY'
+        ? 'The body is no JSON.'
+        : `The request cannot be read: ${error.message}.`;
+  }
+}
+
+function path(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0]!.slice(0, 200);
+}

@@ -1,0 +1,50 @@
+/** What callers say in every request: which run, in whose name, and that asking again is the same request. */
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { Problem } from '../client/problem.js';
+import { type Known, personOf } from './roles.js';
+
+export const RUN = z.object({
+  run: z
+    .string()
+    .min(1)
+    .max(400)
+    .describe(
+      'A directory id (17), an offboarding id (a uuid), a workflow id (offboarding%2F17) or an e-mail.',
+    ),
+});
+
+/** A header that makes asking again safe. */
+export const idempotency = z.looseObject({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,128}$/, 'use 1 to 128 printable characters without spaces')
+    .optional()
+    .describe('Sent again with the same key, nothing happens twice.'),
+});
+
+/** Never another caller's: each has keys of their own. */
+export function keyOf(headers: unknown, caller: Pick<Known, 'name'>): string {
+  const key = (headers as { 'idempotency-key'?: string })['idempotency-key'];
+  return key === undefined ? randomUUID() : `${caller.name} ${key}`.replace(/[^A-Za-z0-9._-]+/g, '-');
+}
+
+/**
+ * A message in the caller's own name: what the credential says, by directory id, so that it means one person.
+ * Naming somebody else is refused.
+ */
+export function inNameOf(
+  caller: Known,
+  body: Record<string, unknown>,
+  key: 'by' | 'requestedBy',
+): Record<string, unknown> {
+  const person = personOf(caller);
+  const said = body[key];
+  const own = [undefined, '', caller.person, person.id, `id:${person.id}`];
+  if (!own.includes(said as string))
+    throw new Problem(
+      'refused',
+      `You are ${person.name}, and "${key}" names "${String(said).slice(0, 80)}": nobody decides in somebody else's name. Leave "${key}" out.`,
+    );
+  return { ...body, [key]: `id:${person.id}` };
+}

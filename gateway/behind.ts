@@ -1,0 +1,140 @@
+/**
+ * What stands behind the gateway: Temporal, the store, and workers that answer for the systems. An interface,
+ * so that everything in front of it is tested without them.
+ */
+import {
+  type Client,
+  isGrpcServiceError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import { gather } from '../client/audit/evidence.js';
+import type { Happening } from '../client/audit/history.js';
+import { timeline } from '../client/audit/timeline.js';
+import { inquire } from '../client/inquire.js';
+import { Problem } from '../client/problem.js';
+import { type Listed, type LiveProgress, Offboardings, type Unanswered } from '../client/runs.js';
+import type { Ids } from '../domain/ids.js';
+import type { Inquiry } from '../domain/inquiry.js';
+import type { Config } from '../runtime/config.js';
+import type { Deliveries } from '../store/deliveries.js';
+import type { Store } from '../store/store.js';
+import {
+  type DecisionAnswer,
+  OFFBOARD_USER,
+  type RequestAnswer,
+  type Status,
+} from '../workflows/messages.js';
+
+/** A decision that could only be sent: its verdict will stand in the run. */
+export interface Sent {
+  verdict: 'sent';
+  sentence: string;
+}
+
+export interface Behind {
+  readonly ids: Ids;
+  readonly deliveries: Deliveries;
+  start(request: unknown, id: string): Promise<RequestAnswer | Unanswered>;
+  decide(
+    workflowId: string,
+    name: string,
+    payload: unknown,
+    id: string,
+  ): Promise<DecisionAnswer | Unanswered | Sent>;
+  list(query: string): AsyncIterable<Listed>;
+  status(workflowId: string): Promise<Status>;
+  live(workflowId: string): Promise<LiveProgress | null>;
+  /** The offboarding of the newest run under a workflow id. */
+  offboardingOf(workflowId: string): Promise<string>;
+  /** The workflow id that an offboarding ran under. */
+  workflowOf(offboarding: string): Promise<string>;
+  /** Throws a `Problem` where there is no answer. */
+  ask<T>(inquiry: Inquiry): Promise<T>;
+  audit(offboarding: string): Promise<Happening[]>;
+  /** The closing document and its addenda, oldest first. */
+  certificates(offboarding: string): Promise<{ number: number; digest: string; at: string; body: unknown }[]>;
+  /** What is out of reach, as sentences; empty = everything answers. */
+  ailments(): Promise<string[]>;
+}
+
+/** A person waits for the answer. */
+const PATIENCE_MS = 15_000;
+
+export function behindOf(temporal: Client, store: Store, config: Config): Behind {
+  const { taskQueue } = config.temporal;
+  const offboardings = new Offboardings(temporal, taskQueue, config.installation);
+  const { ids } = offboardings;
+  const within = <T>(ms: number, call: () => Promise<T>): Promise<T> =>
+    temporal.connection.withDeadline(Date.now() + ms, call);
+
+  return {
+    ids,
+    deliveries: store.deliveries,
+    start: (request, id) => offboardings.ask(request, { id, timeoutMs: PATIENCE_MS }),
+    async decide(workflowId, name, payload, id) {
+      try {
+        return await offboardings.decide(workflowId, name, payload, { id, timeoutMs: PATIENCE_MS });
+      } catch (error) {
+        if (!isOverfull(error)) throw error;
+        // A run takes ten updates at once and two thousand in all; signals have room beside them.
+        await within(PATIENCE_MS, () => offboardings.tell(workflowId, name, payload));
+        const sentence = `The run has more decisions under way than it answers at once: "${name}" was left with it, and its verdict will stand in the run.`;
+        return { verdict: 'sent', sentence };
+      }
+    },
+    list: query => offboardings.list(query),
+    status: workflowId => within(PATIENCE_MS, () => offboardings.status(workflowId)),
+    live: workflowId => within(PATIENCE_MS, () => offboardings.live(workflowId)),
+    async offboardingOf(workflowId) {
+      const run = await within(PATIENCE_MS, () => offboardings.handle(workflowId).describe()).catch(notThere);
+      const id = run?.type === OFFBOARD_USER ? run.memo?.offboardingId : undefined;
+      if (typeof id === 'string') return id;
+      const [newest] = await store.trail.ofWorkflow(workflowId);
+      if (newest) return newest.offboarding;
+      throw new Problem('not-found', `There is no offboarding under ${workflowId}.`);
+    },
+    async workflowOf(offboarding) {
+      const known = await store.trail.known(offboarding);
+      if (known?.workflow) return known.workflow;
+      throw new Problem('not-found', `The store knows no offboarding ${offboarding}.`);
+    },
+    ask: inquiry => inquire({ temporal, taskQueue, ids, inquiries: store.inquiries }, inquiry),
+    async audit(offboarding) {
+      const known = await store.trail.known(offboarding);
+      if (!known) throw new Problem('not-found', `The store knows no offboarding ${offboarding}.`);
+      return timeline(await gather(store, known, async () => temporal));
+    },
+    async certificates(offboarding) {
+      const rows = await store.trail.certificates(offboarding);
+      return rows.map(({ number, digest, at, body }) => ({
+        number,
+        digest,
+        at,
+        body: body === null ? null : JSON.parse(body),
+      }));
+    },
+    async ailments() {
+      const said = (what: string) => (error: Error) => `${what} does not answer: ${error.message}`;
+      const asked = await Promise.all([
+        store.ping().then(() => null, said('The store')),
+        within(3_000, () => temporal.workflowService.getSystemInfo({})).then(() => null, said('Temporal')),
+      ]);
+      return asked.filter(one => one !== null);
+    },
+  };
+}
+
+/** gRPC 8 (RESOURCE_EXHAUSTED) is what Temporal says to an update too many. */
+function isOverfull(error: unknown): boolean {
+  const cause =
+    error instanceof WorkflowUpdateFailedError || !isGrpcServiceError(error)
+      ? (error as { cause?: unknown }).cause
+      : error;
+  return isGrpcServiceError(cause) && Number(cause.code) === 8;
+}
+
+function notThere(error: unknown): null {
+  if (error instanceof WorkflowNotFoundError) return null;
+  throw error;
+}

@@ -1,0 +1,74 @@
+/** The door: every route says which operation it is, and is opened only to whoever may. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Problem } from '../client/problem.js';
+import { foreignId } from '../domain/ids.js';
+import type { Decider } from '../domain/people.js';
+import type { Gateway } from './gateway.js';
+import { forbidden, type Known, type Operation, ownRun } from './roles.js';
+import type { Seen } from './statuses.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Which operation it is; `open` is for everybody, `signed` for whoever signs what they send. */
+    may?: Operation | 'whoAmI' | 'open' | 'signed';
+  }
+  interface FastifyRequest {
+    caller: Known;
+  }
+}
+
+/** Refuses to start with a route that says nothing about who may call it. */
+export function doorOf(app: FastifyInstance, { callers }: Gateway): void {
+  app.decorateRequest('caller', null as unknown as Known);
+  app.addHook('onRoute', route => {
+    if (!route.config?.may)
+      throw new Error(`${String(route.method)} ${route.url} does not say who may call it.`);
+  });
+  app.addHook('onRequest', async request => {
+    const may = request.routeOptions.config.may;
+    if (!may || may === 'open' || may === 'signed') return;
+    request.caller = await callers.of(request.headers.authorization);
+    const objection = forbidden(request.caller, may);
+    if (objection) throw new Problem('refused', objection);
+  });
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Which run is meant: a directory id, a workflow id, an offboarding id, or an e-mail. */
+export async function runNamed(gateway: Gateway, given: string): Promise<string> {
+  const { behind } = gateway;
+  if (UUID.test(given)) return behind.workflowOf(given.toLowerCase());
+  if (given.includes('/')) {
+    const foreign = foreignId(behind.ids, given);
+    if (foreign) throw new Problem('usage', foreign);
+    if (!given.startsWith(behind.ids.offboardings))
+      throw new Problem(
+        'usage',
+        `"${given}" is no offboarding: they are called ${behind.ids.offboarding('<directory id>')}.`,
+      );
+    return given;
+  }
+  if (given.includes('@')) {
+    const person = await behind.ask<Decider>({ ask: 'person', who: given });
+    return behind.ids.offboarding(person.id);
+  }
+  return behind.ids.offboarding(given.replace(/^id:/, ''));
+}
+
+/** The run, as far as this caller may see it. */
+export async function seen(
+  gateway: Gateway,
+  request: FastifyRequest,
+  given: string,
+): Promise<Seen & { workflowId: string }> {
+  const workflowId = await runNamed(gateway, given);
+  // By its id alone, so that nobody learns whether there is an offboarding of their own.
+  const { as } = request.caller;
+  if (as && workflowId === gateway.behind.ids.offboarding(as.id))
+    throw new Problem('refused', ownRun(request.caller, { leaver: as })!);
+  const one = await gateway.statuses.of(workflowId);
+  const objection = ownRun(request.caller, one.status);
+  if (objection) throw new Problem('refused', objection);
+  return { ...one, workflowId };
+}

@@ -1,0 +1,70 @@
+/** Hands on what a caller asks for, in their own name and signed. */
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { Problem } from '../client/problem.js';
+import { type DecisionName, parseDecision, parseRequest } from '../domain/request.js';
+import { inNameOf } from './asked.js';
+import type { Behind } from './behind.js';
+import type { Gateway } from './gateway.js';
+import { type Known, ownRun } from './roles.js';
+
+type Started = Exclude<Awaited<ReturnType<Behind['start']>>, { verdict: 'unknown' }>;
+
+const STARTED = { started: 201, 'already-running': 200, 'not-started': 409 } as const;
+
+/** @returns the HTTP status that fits, and the answer */
+export async function startFor(
+  gateway: Gateway,
+  caller: Known,
+  body: Record<string, unknown>,
+  id: string,
+): Promise<{
+  code: 200 | 201 | 202 | 409;
+  answer: Started | { answer: 'unknown'; next: string; id: string };
+}> {
+  const request = inNameOf(caller, body, 'requestedBy');
+  const parsed = parseRequest(request);
+  if (!parsed.ok) throw new Problem('usage', parsed.sentence);
+  const by = request.requestedBy as string;
+  const sealed = await gateway.seal(request, { run: null, message: 'request', by, how: caller.how });
+  const answer = await gateway.behind.start(sealed, id);
+  if ('verdict' in answer)
+    return { code: 202, answer: { answer: 'unknown', next: answer.sentence, id: answer.id } };
+  return { code: STARTED[answer.answer], answer };
+}
+
+export interface Deciding {
+  workflowId: string;
+  name: DecisionName;
+  body: Record<string, unknown>;
+  /** Sent twice under the same one, it is decided once. */
+  id: string;
+}
+
+const DECIDED = { accepted: 200, refused: 409, unknown: 202, sent: 202 } as const;
+
+/** The run itself judges it; here it is only made sure that it is nobody's own. */
+export async function decideFor(
+  gateway: Gateway,
+  caller: Known,
+  { workflowId, name, body, id }: Deciding,
+): Promise<{ code: 200 | 202 | 409; answer: Awaited<ReturnType<Behind['decide']>> }> {
+  const decision = inNameOf(caller, body, 'by');
+  const parsed = parseDecision(name, decision);
+  if (!parsed.ok) throw new Problem('usage', parsed.sentence);
+  const { status } = await gateway.statuses.of(workflowId);
+  const objection = ownRun(caller, status);
+  if (objection) throw new Problem('refused', objection);
+  const by = decision.by as string;
+  const sealed = await gateway.seal(decision, {
+    run: status.offboardingId,
+    message: name,
+    by,
+    how: caller.how,
+  });
+  const answer = await gateway.behind.decide(workflowId, name, sealed, id).catch((error: unknown) => {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    const sentence = 'The offboarding is closed: nothing can be decided any more.';
+    return { verdict: 'refused' as const, sentence, state: 'closed' as const, plan: null };
+  });
+  return { code: DECIDED[answer.verdict], answer };
+}

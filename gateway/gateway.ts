@@ -1,0 +1,15 @@
+/** What every route is made of. */
+import type { Behind } from './behind.js';
+import type { Callers } from './callers.js';
+import type { Seal } from './sign.js';
+import type { Statuses } from './statuses.js';
+import type { Webhook } from './webhooks/webhook.js';
+
+export interface Gateway {
+  behind: Behind;
+  callers: Callers;
+  seal: Seal;
+  statuses: Statuses;
+  /** By the name in their address. */
+  webhooks: ReadonlyMap<string, Webhook>;
+}

@@ -1,0 +1,64 @@
+/** Every decision, forwarded to its run with a statement about who it was. */
+
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { DECISIONS, type DecisionName, decisionSchemas } from '../../domain/request.js';
+import { FAILURES } from '../answers.js';
+import { idempotency, keyOf, RUN } from '../asked.js';
+import { seen } from '../door.js';
+import { decideFor } from '../forward.js';
+import type { Gateway } from '../gateway.js';
+
+const answer = z.looseObject({
+  verdict: z.enum(['accepted', 'refused', 'unknown', 'sent']),
+  sentence: z.string(),
+});
+
+const SUMMARY: Record<DecisionName, string> = {
+  approve: 'Approve a plan, or the skip of a step. You are the one who decides.',
+  reject: 'Reject a plan: the run closes.',
+  acknowledge: 'Say that you have seen what must be done by hand.',
+  amend: 'Change successors, overrides, identities, mode, departure or date: a new plan.',
+  execute: 'Give the final confirmation, where the policy wants one.',
+  pause: 'Stop after the batch in hand.',
+  resume: 'Go on after a pause.',
+  retry: 'Prepare again, or run again what is not done yet.',
+  skip: 'Leave the items of a failed step with the leaver, once an approver agrees.',
+  finish: 'Close a parked run as completed-partially.',
+  cancel: 'Stop at the next safe boundary.',
+};
+
+export function decisions(app: FastifyInstance, gateway: Gateway): void {
+  for (const name of DECISIONS) {
+    app.post(`/offboardings/:run/decisions/${name}`, {
+      config: { may: name },
+      schema: {
+        operationId: name,
+        summary: SUMMARY[name],
+        security: [{ bearer: [] }],
+        params: RUN,
+        headers: idempotency,
+        body: (decisionSchemas[name] as z.ZodObject)
+          .omit({ by: true })
+          .extend({ by: z.string().optional().describe('Only you; it may be left out.') }),
+        response: {
+          200: answer,
+          202: answer.describe('No verdict yet: it stands in the run later.'),
+          409: answer.describe('Refused, recorded, and nothing was changed.'),
+          ...FAILURES,
+        },
+      },
+      handler: async (request, reply) => {
+        const { run } = request.params as { run: string };
+        const { workflowId } = await seen(gateway, request, run);
+        const { code, answer: said } = await decideFor(gateway, request.caller, {
+          workflowId,
+          name,
+          body: request.body as Record<string, unknown>,
+          id: keyOf(request.headers, request.caller),
+        });
+        return reply.code(code).send(said);
+      },
+    });
+  }
+}

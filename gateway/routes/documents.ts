@@ -1,0 +1,69 @@
+/** What is left of a run: its certificate and its audit trail. */
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { Problem } from '../../client/problem.js';
+import { FAILURES } from '../answers.js';
+import { RUN } from '../asked.js';
+import { runNamed } from '../door.js';
+import type { Gateway } from '../gateway.js';
+import { type Known, ownRun } from '../roles.js';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export function documents(app: FastifyInstance, gateway: Gateway): void {
+  const { behind } = gateway;
+
+  app.get('/offboardings/:run/certificate', {
+    config: { may: 'showCertificate' },
+    schema: {
+      operationId: 'showCertificate',
+      summary: 'The closing document with its addenda, oldest first.',
+      security: [{ bearer: [] }],
+      params: RUN,
+      response: {
+        200: z.object({
+          offboarding: z.string(),
+          certificates: z.array(
+            z.object({ number: z.number(), digest: z.string(), at: z.string(), body: z.unknown() }),
+          ),
+        }),
+        ...FAILURES,
+      },
+    },
+    handler: async ({ params, caller }) => {
+      const offboarding = await offboardingNamed(caller, (params as { run: string }).run);
+      const certificates = await behind.certificates(offboarding);
+      if (certificates.length === 0)
+        throw new Problem('not-found', 'There is no certificate yet: a run gets it when it closes.');
+      return { offboarding, certificates };
+    },
+  });
+
+  app.get('/offboardings/:run/audit', {
+    config: { may: 'downloadAudit' },
+    schema: {
+      operationId: 'downloadAudit',
+      summary: 'Everything that was recorded, as JSON lines, oldest first.',
+      security: [{ bearer: [] }],
+      params: RUN,
+      response: { 200: z.string().describe('application/x-ndjson'), ...FAILURES },
+    },
+    handler: async ({ params, caller }, reply) => {
+      const offboarding = await offboardingNamed(caller, (params as { run: string }).run);
+      const happenings = await behind.audit(offboarding);
+      const lines = happenings.map(one => `${JSON.stringify({ offboarding, ...one })}\n`);
+      return reply
+        .header('content-disposition', `attachment; filename="audit-${offboarding}.jsonl"`)
+        .type('application/x-ndjson')
+        .send(lines.join(''));
+    },
+  });
+
+  /** A run may be forgotten by Temporal, while the store knows it for years. */
+  async function offboardingNamed(caller: Known, given: string): Promise<string> {
+    const workflowId = await runNamed(gateway, given);
+    if (caller.as && workflowId === behind.ids.offboarding(caller.as.id))
+      throw new Problem('refused', ownRun(caller, { leaver: caller.as })!);
+    return UUID.test(given) ? given.toLowerCase() : behind.offboardingOf(workflowId);
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * The gateway as a process: a configuration in, an HTTP service out, until it is asked to stop. It knows the
+ * store and Temporal; of target systems it knows no more than their names.
+ */
+import { readFileSync } from 'node:fs';
+import type { FastifyInstance } from 'fastify';
+import { besideConfig, type Config, connectionUrl, signingKey } from '../runtime/config.js';
+import type { Logger } from '../runtime/log.js';
+import { connectTemporal } from '../runtime/temporal.js';
+import { openStore } from '../store/store.js';
+import { behindOf } from './behind.js';
+import { callersOf, type Recognise } from './callers.js';
+import { createServer } from './server.js';
+import { sealWith, unsigned } from './sign.js';
+import { openTokens } from './tokens.js';
+import { openWebhooks } from './webhooks/webhook.js';
+
+export interface RunningGateway {
+  app: FastifyInstance;
+  /** Where it listens, e.g. http://127.0.0.1:8642. */
+  url: string;
+  /** What whoever started it should know, as sentences. */
+  notes: string[];
+  /** Answers what is under way, ends streams, and closes every connection. */
+  stop(): Promise<void>;
+}
+
+/** Throws a sentence where it cannot start. */
+export async function startGateway(
+  config: Config,
+  env: NodeJS.ProcessEnv,
+  options: { logger?: Logger; listen?: string } = {},
+): Promise<RunningGateway> {
+  const { gateway } = config;
+  if (!gateway)
+    throw new Error(
+      `${config.file} has no "gateway": say who may come (tokens) and whose statements workers believe (keys). "handover gateway --new-key <id>" makes a key and shows what to write.`,
+    );
+  const notes: string[] = [];
+  const key = signingKey(config, env);
+  if (!key)
+    notes.push(
+      'No key signs (gateway.sign is not there): whatever is decided here stays claimed, and nothing counts where the policy says "decisions: verified".',
+    );
+  const seal = key ? await sealWith(key, config.installation) : unsigned;
+  const ways: Recognise[] = [];
+  if (gateway.tokens) ways.push((await openTokens(besideConfig(config, gateway.tokens))).find);
+  if (ways.length === 0)
+    notes.push('Nobody can come in: name a file of tokens (gateway.tokens) or an issuer (gateway.oidc).');
+
+  const webhooks = gateway.webhooks
+    ? await openWebhooks(besideConfig(config, gateway.webhooks), config, env)
+    : undefined;
+
+  const open: (() => Promise<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.allSettled(open.map(one => one()));
+  };
+  try {
+    const temporal = await connectTemporal(config.temporal);
+    open.push(() => temporal.connection.close());
+    const store = await openStore(connectionUrl(config.store.connection, "Handover's own store", env), {
+      migrate: false,
+    });
+    open.push(() => store.close());
+    const behind = behindOf(temporal, store, config);
+    const app = await createServer({
+      behind,
+      callers: callersOf(behind, ways),
+      seal,
+      ...(webhooks && { webhooks }),
+      version: version(),
+      ...(options.logger && { logger: options.logger }),
+    });
+    const { host, port } = placeOf(options.listen ?? gateway.listen);
+    const url = await app.listen({ host, port }).catch((error: NodeJS.ErrnoException) => {
+      throw new Error(
+        error.code === 'EADDRINUSE'
+          ? `Something listens at ${host}:${port} already: say another place with gateway.listen or --listen.`
+          : `The gateway cannot listen at ${host}:${port} (${error.code ?? error.message}).`,
+      );
+    });
+    return {
+      app,
+      url,
+      notes,
+      async stop() {
+        await app.close();
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** `[::1]:8642` as well. */
+function placeOf(listen: string): { host: string; port: number } {
+  const colon = listen.lastIndexOf(':');
+  return { host: listen.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(listen.slice(colon + 1)) };
+}
+
+function version(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,56 @@
+/** Webhooks that were taken in: a tool sends again what it had no answer to. */
+import type { Pool } from './database.js';
+
+export type Delivery =
+  /** Nobody had it before: work on it, and `settle` it. */
+  | { kind: 'first' }
+  /** It was answered already, and this is what was said. */
+  | { kind: 'answered'; answer: unknown }
+  /** Another gateway is at it. */
+  | { kind: 'under-way' };
+
+export interface Deliveries {
+  take(source: string, id: string): Promise<Delivery>;
+  settle(source: string, id: string, answer: unknown): Promise<void>;
+  /** It came to nothing: it may be sent again. */
+  release(source: string, id: string): Promise<void>;
+}
+
+/** Far longer than any replay window. */
+const KEPT = "interval '7 days'";
+/** A gateway that died over a delivery has let go of it by then. */
+const ABANDONED = "interval '2 minutes'";
+
+export function deliveriesOf(pool: Pool): Deliveries {
+  return {
+    async take(source, id) {
+      await pool.query(`delete from handover.deliveries where at < now() - ${KEPT}`);
+      const { rowCount } = await pool.query(
+        `insert into handover.deliveries (source, id) values ($1, $2)
+         on conflict (source, id) do update set at = now()
+          where deliveries.answer is null and deliveries.at < now() - ${ABANDONED}`,
+        [source, id],
+      );
+      if (rowCount === 1) return { kind: 'first' };
+      const { rows } = await pool.query(
+        'select answer from handover.deliveries where source = $1 and id = $2',
+        [source, id],
+      );
+      const answer = rows[0]?.answer as string | null | undefined;
+      return answer ? { kind: 'answered', answer: JSON.parse(answer) } : { kind: 'under-way' };
+    },
+    async settle(source, id, answer) {
+      await pool.query('update handover.deliveries set answer = $3 where source = $1 and id = $2', [
+        source,
+        id,
+        JSON.stringify(answer),
+      ]);
+    },
+    async release(source, id) {
+      await pool.query('delete from handover.deliveries where source = $1 and id = $2 and answer is null', [
+        source,
+        id,
+      ]);
+    },
+  };
+}

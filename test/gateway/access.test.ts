@@ -1,0 +1,157 @@
+/** Who may call what: every operation, by everybody, about somebody else's run and about one's own. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DECISIONS } from '../../domain/request.js';
+import { ACCESS, type Operation } from '../../gateway/roles.js';
+import { madeUp, PLAN } from './made-up.js';
+
+let gateway: Awaited<ReturnType<typeof madeUp>>;
+beforeAll(async () => {
+  gateway = await madeUp();
+});
+afterAll(() => gateway.app.close());
+
+const BODIES: Partial<Record<Operation, object>> = {
+  approve: { plan: PLAN },
+  reject: { plan: PLAN },
+  execute: { plan: PLAN },
+  acknowledge: { category: 'crm/mailbox' },
+  amend: { successor: 'bob@example.com' },
+  skip: { step: 'crm/leads', reason: 'they may stay' },
+  finish: { reason: 'it ends here' },
+};
+
+/** How each operation is called about the run of a person. */
+const call = (operation: Operation, run: string, token: string | null) => {
+  const get = (url: string) => gateway.call('GET', url, token);
+  const post = (url: string, body: object) => gateway.call('POST', url, token, body);
+  switch (operation) {
+    case 'whoAmI':
+      return get('/me');
+    case 'listOffboardings':
+      return get('/offboardings');
+    case 'showOffboarding':
+      return get(`/offboardings/${run}`);
+    case 'followOffboarding':
+      return get(`/offboardings/${run}/progress`);
+    case 'listItems':
+      return get(`/offboardings/${run}/items/crm/leads`);
+    case 'showCertificate':
+      return get(`/offboardings/${run}/certificate`);
+    case 'downloadAudit':
+      return get(`/offboardings/${run}/audit`);
+    case 'startOffboarding':
+      return post('/offboardings', { user: `id:${run}`, successor: 'manager' });
+    case 'checkDeactivation':
+      return post('/deactivations/check', { user: `id:${run}` });
+    case 'deactivate':
+      return post('/deactivations', { user: `id:${run}` });
+    default:
+      return post(`/offboardings/${run}/decisions/${operation}`, BODIES[operation] ?? {});
+  }
+};
+
+const OPERATIONS = (Object.keys(ACCESS) as Operation[]).filter(one => one !== 'followOffboarding');
+/** Token → the roles that it comes to. */
+const CALLERS: Record<string, string[]> = {
+  'olivia-token': ['operator'],
+  'priya-token': ['approver'],
+  'viewer-token': ['viewer'],
+  'admin-token': ['administrator'],
+  'bob-token': [],
+};
+
+describe.each(Object.entries(CALLERS))('%s', (token, roles) => {
+  test.each(OPERATIONS)('%s', async operation => {
+    const may = roles.some(role => (ACCESS[operation] as readonly string[]).includes(role));
+    const answer = await call(operation, '40', token);
+    if (may) expect(answer.statusCode, answer.body).toBeLessThan(300);
+    else {
+      expect(answer.statusCode, answer.body).toBe(403);
+      expect(answer.json().error).toContain(`"${operation}" is for`);
+    }
+  });
+});
+
+const ABOUT_A_RUN = OPERATIONS.filter(
+  one =>
+    (DECISIONS as readonly string[]).includes(one) ||
+    ['showOffboarding', 'listItems', 'showCertificate', 'downloadAudit'].includes(one),
+);
+
+test.each(ABOUT_A_RUN)('the leaver gets nothing of their own run: %s', async operation => {
+  const before = gateway.reached.decided.length;
+  const answer = await call(operation, '17', 'alice-token');
+  expect(answer.statusCode, answer.body).toBe(403);
+  expect(answer.json().error).toContain('not shown to you');
+  expect(gateway.reached.decided).toHaveLength(before);
+});
+
+test.each(ABOUT_A_RUN.filter(one => !['showCertificate', 'downloadAudit'].includes(one)))(
+  'nor by a second account of theirs: %s',
+  async operation => {
+    const answer = await call(operation, '17', 'alias-token');
+    expect(answer.statusCode, answer.body).toBe(403);
+  },
+);
+
+test.each(OPERATIONS)(
+  'without a credential, with a wrong one, or switched off, nobody may: %s',
+  async operation => {
+    for (const [token, code] of [
+      [null, 401],
+      ['no-such-token', 401],
+      ['ines-token', 403],
+      ['unknown-token', 403],
+    ] as const) {
+      const answer = await call(operation, '40', token);
+      // Guessing is slowed down after a while.
+      expect([code, ...(code === 401 ? [429] : [])], `${operation} ${token} ${answer.body}`).toContain(
+        answer.statusCode,
+      );
+    }
+  },
+);
+
+test('the leaver does not find their own run in the list', async () => {
+  const runs = (await gateway.call('GET', '/offboardings', 'alice-token')).json().runs as { run: string }[];
+  expect(runs.map(one => one.run)).toEqual(['offboarding/40', 'offboarding/41']);
+});
+
+test('what waits for me is what I can bring forward', async () => {
+  const mine = async (token: string) =>
+    (await gateway.call('GET', '/offboardings?waitingFor=me', token)).json();
+  expect((await mine('priya-token')).runs).toHaveLength(3);
+  // Olivia asked for them, so that her approval would not count.
+  expect((await mine('olivia-token')).runs).toHaveLength(0);
+  expect(await mine('tool-token')).toMatchObject({
+    error: expect.stringContaining('Nothing waits for a tool'),
+  });
+});
+
+test('a tool that is nobody looks, and starts and decides nothing', async () => {
+  expect((await gateway.call('GET', '/offboardings/40', 'tool-token')).statusCode).toBe(200);
+  expect((await gateway.call('POST', '/offboardings', 'tool-token', { user: 'x' })).statusCode).toBe(403);
+});
+
+test('nobody decides or asks in somebody else’s name', async () => {
+  const decided = await gateway.call('POST', '/offboardings/40/decisions/approve', 'priya-token', {
+    by: 'olivia@example.com',
+    plan: PLAN,
+  });
+  expect(decided.statusCode).toBe(403);
+  expect(decided.json().error).toContain('nobody decides in somebody else');
+  const asked = await gateway.call('POST', '/offboardings', 'olivia-token', {
+    user: 'alice@example.com',
+    requestedBy: 'priya@example.com',
+  });
+  expect(asked.statusCode).toBe(403);
+});
+
+test('every route is in the table, and every operation has a route', () => {
+  const described = gateway.app.swagger() as unknown as {
+    paths: Record<string, Record<string, { operationId: string }>>;
+  };
+  const ids = Object.values(described.paths).flatMap(path => Object.values(path).map(one => one.operationId));
+  const open = ['health', 'ready', 'openapi', 'receiveWebhook'];
+  expect(ids.filter(id => !open.includes(id)).sort()).toEqual(Object.keys(ACCESS).sort());
+});

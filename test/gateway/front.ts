@@ -1,0 +1,85 @@
+/** A real gateway in front of the small world: keys, tokens for its people, and calls by their name. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { newKey, sealWith } from '../../gateway/sign.js';
+import { type RunningGateway, startGateway } from '../../gateway/start.js';
+import { newToken } from '../../gateway/tokens.js';
+import type { Config } from '../../runtime/config.js';
+import type { Who } from '../small-world/cast.js';
+import type { SmallWorld } from '../small-world/world.js';
+
+export interface Front {
+  gateway: RunningGateway;
+  folder: string;
+  keys: Record<string, { public: string; secret: string }>;
+  call(
+    who: Who | null,
+    method: 'GET' | 'POST',
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; body: Record<string, unknown> & { error?: string } }>;
+  sealed(key: string): ReturnType<typeof sealWith>;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'handover-gateway-'));
+const tokens = join(folder, 'tokens.yaml');
+const keys: Front['keys'] = { new: await newKey(), old: await newKey(), stranger: await newKey() };
+for (const [id, pair] of Object.entries(keys)) {
+  writeFileSync(join(folder, `${id}.pub.pem`), pair.public);
+  writeFileSync(join(folder, `${id}.pem`), pair.secret);
+}
+writeFileSync(tokens, 'tokens: []\n');
+
+/** For `useSmallWorld({ change })`: keys in use and retired, a file of tokens, and decisions that must be proved. */
+export function withGateway(more: (config: Config) => void = () => {}): (config: Config) => void {
+  return config => {
+    config.policy = { ...config.policy, decisions: 'verified' };
+    config.gateway = {
+      listen: '127.0.0.1:0',
+      keys: [
+        { id: 'new', public: join(folder, 'new.pub.pem') },
+        { id: 'old', public: join(folder, 'old.pub.pem'), until: '2026-01-01T00:00:00Z' },
+      ],
+      sign: { key: 'new', secret: { file: join(folder, 'new.pem') } },
+      tokens,
+      oidc: [],
+    };
+    more(config);
+  };
+}
+
+export function useGateway(small: SmallWorld): Front {
+  const front = { folder, keys } as Front;
+  const given: Record<string, string> = {};
+  beforeAll(async () => {
+    front.gateway = await startGateway(small.world.config, small.world.env);
+  });
+  beforeEach(() => {
+    const lines = Object.values(small.cast).map(({ who, id }) => {
+      const { token, sha256 } = newToken();
+      given[who] = token;
+      return `  - { name: ${who}, sha256: ${sha256}, person: "id:${id}" }`;
+    });
+    writeFileSync(tokens, `tokens:\n${lines.join('\n')}\n`);
+  });
+  afterAll(() => front.gateway?.stop());
+  front.sealed = key => sealWith({ id: key, pem: keys[key]!.secret }, small.world.config.installation);
+  front.call = async (who, method, path, body, headers = {}) => {
+    const answer = await fetch(`${front.gateway.url}${path}`, {
+      method,
+      headers: {
+        ...(who && { authorization: `Bearer ${given[who]}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    const isJson = answer.headers.get('content-type')?.startsWith('application/json');
+    return { status: answer.status, body: isJson ? JSON.parse(text) : { text } };
+  };
+  return front;
+}

@@ -1,0 +1,193 @@
+/** Hundreds of odd, oversized and hostile requests: each gets an answer of ours, and none changes anything. */
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DECISIONS } from '../../domain/request.js';
+import { madeUp, PLAN, TOKENS } from './made-up.js';
+
+let gateway: Awaited<ReturnType<typeof madeUp>>;
+beforeAll(async () => {
+  gateway = await madeUp();
+});
+afterAll(() => gateway.app.close());
+
+/** What nobody means: wrong types, too much, names that every object has, and what is dangerous elsewhere. */
+const ODD: unknown[] = [
+  null,
+  [],
+  0,
+  '',
+  'x'.repeat(5_000),
+  {},
+  { by: 'priya@example.com', plan: 7 },
+  { plan: 'zz' },
+  { plan: PLAN, extra: true },
+  { plan: PLAN, statement: 'eyJhbGciOiJub25lIn0.e30.' },
+  { plan: PLAN, by: { $ne: null } },
+  { plan: PLAN, note: 'y'.repeat(10_000) },
+  { plan: [PLAN] },
+  JSON.parse('{"__proto__": {"admin": true}, "plan": "abcdefabcdef"}'),
+  { constructor: { prototype: { admin: true } } },
+  { user: "'; drop table people; --", requestedBy: 'id:20' },
+  { user: 'alice@example.com', mode: 'everything' },
+  { user: ['alice@example.com'] },
+  { user: 'alice@example.com', successor: { $gt: '' } },
+  { category: [] },
+  { reason: '' },
+  { effectiveAt: 'tomorrow' },
+];
+const PATHS = [
+  '/offboardings',
+  ...DECISIONS.map(name => `/offboardings/40/decisions/${name}`),
+  '/deactivations/check',
+  '/deactivations',
+];
+
+const unharmed = (statusCode: number, body: string, what: string): void => {
+  expect(statusCode, `${what} ${body}`).toBeLessThan(500);
+  expect(statusCode, `${what} ${body}`).toBeGreaterThanOrEqual(400);
+  const said = JSON.parse(body) as { error?: unknown; kind?: unknown };
+  expect(typeof said.error, what).toBe('string');
+  expect(said.error, what).not.toMatch(/\bat \w+ \(|node_modules|\.ts:\d/);
+};
+
+test('bodies that mean nothing are refused with a sentence', async () => {
+  let sent = 0;
+  for (const path of PATHS)
+    for (const body of ODD) {
+      // Nothing need be said to pause, to go on, to try again or to cancel.
+      if (/\/(pause|resume|retry|cancel)$/.test(path) && JSON.stringify(body) === '{}') continue;
+      const { statusCode, body: said } = await gateway.call(
+        'POST',
+        path,
+        'admin-token',
+        JSON.stringify(body),
+        {
+          'content-type': 'application/json',
+        },
+      );
+      unharmed(statusCode, said, `${path} ${JSON.stringify(body)?.slice(0, 80)}`);
+      sent += 1;
+    }
+  expect(sent).toBeGreaterThan(300);
+  expect(gateway.reached.decided).toEqual([]);
+  expect(gateway.reached.started).toEqual([]);
+});
+
+test.each([
+  ['no JSON', '{"plan": ', { 'content-type': 'application/json' }, 400],
+  [
+    'XML',
+    '<!DOCTYPE x [<!ENTITY y SYSTEM "file:///etc/passwd">]>',
+    { 'content-type': 'application/xml' },
+    415,
+  ],
+  ['a form', 'plan=1', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
+  ['nothing at all', '', { 'content-type': 'application/json' }, 400],
+  ['too much', 'x'.repeat(300 * 1024), { 'content-type': 'application/json' }, 413],
+  [
+    'a bomb of brackets',
+    '['.repeat(100_000) + ']'.repeat(100_000),
+    { 'content-type': 'application/json' },
+    400,
+  ],
+])('%s is no body', async (_what, payload, headers, code) => {
+  const answer = await gateway.app.inject({
+    method: 'POST',
+    url: '/offboardings/40/decisions/approve',
+    headers: { authorization: 'Bearer priya-token', ...headers },
+    payload,
+  });
+  expect(answer.statusCode, answer.body).toBe(code);
+  expect(typeof answer.json().error).toBe('string');
+  expect(gateway.reached.decided).toEqual([]);
+});
+
+test('paths, queries and credentials of any kind get an answer of ours', async () => {
+  const odd = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 60 }),
+    fc.constantFrom(
+      '..',
+      '%2e%2e%2f',
+      '\u202e',
+      '\u0000',
+      'offboarding/../17',
+      "' or 1=1",
+      '{{7*7}}',
+      '-1',
+      '1e9',
+    ),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      odd,
+      odd,
+      fc.constantFrom(...Object.keys(TOKENS), 'x'.repeat(9_000), '\t'),
+      async (a, b, token) => {
+        // Half a character has no URL.
+        const [one, other] = [a, b].map(text => encodeURIComponent(text.replace(/\p{Surrogate}/gu, '')));
+        for (const url of [
+          `/offboardings/${one}`,
+          `/offboardings?limit=${one}&page=${other}`,
+          `/offboardings?leaver=${one}&state=${other}`,
+          `/offboardings/40/items/${one}/${other}?after=${one}`,
+          `/${one}/${other}`,
+        ]) {
+          const { statusCode } = await gateway.call('GET', url, token);
+          expect(statusCode, url).toBeLessThan(500);
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
+  expect(gateway.reached.decided).toEqual([]);
+});
+
+test('what looks harmless to a browser stays harmless: no page, no script, no cache, no other origin', async () => {
+  const answer = await gateway.call('GET', '/offboardings/40', 'olivia-token', undefined, {
+    origin: 'https://evil.example',
+  });
+  expect(answer.headers).toMatchObject({
+    'content-security-policy': expect.stringContaining("default-src 'none'"),
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-store',
+  });
+  expect(answer.headers['access-control-allow-origin']).toBeUndefined();
+  const asked = await gateway.app.inject({
+    method: 'OPTIONS',
+    url: '/offboardings',
+    headers: { origin: 'https://evil.example', 'access-control-request-method': 'POST' },
+  });
+  expect(asked.statusCode).toBe(404);
+});
+
+test('whoever guesses tokens is slowed down, and whoever has one is not', async () => {
+  const fresh = await madeUp();
+  const codes = new Set<number>();
+  for (let n = 0; n < 40; n++)
+    codes.add((await fresh.call('GET', '/me', randomBytes(24).toString('base64url'))).statusCode);
+  expect([...codes]).toEqual([401, 429]);
+  expect((await fresh.call('GET', '/me', 'olivia-token')).statusCode).toBe(200);
+  await fresh.app.close();
+});
+
+test('the description is OpenAPI 3.1 and says of every route who may come and what may go wrong', async () => {
+  const described = (await gateway.call('GET', '/openapi.json', null)).json();
+  expect(described.openapi).toBe('3.1.0');
+  const open = ['/health', '/ready', '/openapi.json', '/webhooks/{name}'];
+  for (const [path, methods] of Object.entries(
+    described.paths as Record<
+      string,
+      Record<string, { security?: unknown; responses: object; requestBody?: unknown; summary?: string }>
+    >,
+  ))
+    for (const [method, route] of Object.entries(methods)) {
+      expect(route.summary, path).toBeTruthy();
+      if (open.includes(path)) continue;
+      expect(route.security, path).toEqual([{ bearer: [] }]);
+      expect(Object.keys(route.responses), path).toEqual(
+        expect.arrayContaining(['400', '401', '403', '404', '429', '503']),
+      );
+      if (method === 'post') expect(route.requestBody, path).toBeTruthy();
+    }
+});

@@ -1,0 +1,202 @@
+/** A whole offboarding through the gateway, and what its statements prove and do not prove. */
+import { expect, test } from 'vitest';
+import type { DecisionAnswer } from '../../workflows/messages.js';
+import { ended, mail, planned, type Started } from '../small-world/drive.js';
+import { useSmallWorld } from '../small-world/world.js';
+import { useGateway, withGateway } from './front.js';
+
+const small = useSmallWorld({ change: withGateway() });
+const front = useGateway(small);
+
+const begin = async (): Promise<Started> => {
+  const { status, body } = await front.call('olivia', 'POST', '/offboardings', {
+    user: mail(small, 'alice'),
+    successor: 'manager',
+  });
+  expect(status, JSON.stringify(body)).toBe(201);
+  const run = { run: body.workflowId as string, offboardingId: body.offboardingId as string };
+  small.started.add(run.run);
+  await planned(small, run);
+  return run;
+};
+const path = ({ run }: Started) => `/offboardings/${encodeURIComponent(run)}`;
+const look = async (run: Started) =>
+  (await front.call('oscar', 'GET', path(run))).body.status as {
+    plan: { digest: string };
+    approvals: { by: { name: string; identity: unknown } }[];
+    refused: { reason: string; message: string }[];
+    next: { message: string; json: Record<string, unknown> }[];
+  };
+const acknowledge = async (run: Started) => {
+  const { next } = await look(run);
+  const category = next.find(one => one.message === 'acknowledge')?.json.category;
+  if (category)
+    expect(
+      await front.call('olivia', 'POST', `${path(run)}/decisions/acknowledge`, { category }),
+    ).toMatchObject({
+      status: 200,
+    });
+};
+/** Straight to Temporal, past the gateway. */
+const straight = (run: Started, name: string, payload: unknown) =>
+  small.world.offboardings.decide(run.run, name, payload) as Promise<DecisionAnswer>;
+
+test('an offboarding is asked for, looked at, decided and closed through the gateway, and all of it is proved', async () => {
+  const run = await begin();
+  const { plan } = await look(run);
+  await acknowledge(run);
+  const approved = await front.call('priya', 'POST', `${path(run)}/decisions/approve`, { plan: plan.digest });
+  expect(approved).toMatchObject({ status: 200, body: { verdict: 'accepted' } });
+  const status = await ended(small, run);
+  expect(status.outcome).toBe('completed');
+  expect(status.approvals[0]!.by).toMatchObject({
+    name: 'Priya Approver',
+    identity: { kind: 'verified', by: 'the gateway (key new), through a bearer token ("priya")' },
+  });
+  const certificate = await front.call('oscar', 'GET', `${path(run)}/certificate`);
+  expect(JSON.stringify(certificate.body)).toContain('"by":"the gateway (key new)');
+  const audit = await front.call('oscar', 'GET', `/offboardings/${run.offboardingId}/audit`);
+  expect(String(audit.body.text)).toContain('"kind":"verified"');
+  // What was signed is kept, so that somebody else can check it.
+  expect(String(audit.body.text)).toContain('"statement":"eyJ');
+});
+
+test('what only says whose it is decides nothing, and the run remembers that somebody tried', async () => {
+  const run = await begin();
+  const { plan } = await look(run);
+  const claimed = { by: mail(small, 'priya'), plan: plan.digest };
+  expect(await straight(run, 'approve', claimed)).toMatchObject({
+    verdict: 'refused',
+    sentence: expect.stringContaining('only where it is proved whose they are'),
+  });
+  expect((await look(run)).approvals).toEqual([]);
+});
+
+test('a statement that is forged, moved, changed, too old or used before proves nothing', async () => {
+  const run = await begin();
+  const other = { run: 'offboarding/other', offboardingId: '11111111-2222-4333-8444-555555555555' };
+  const { plan } = await look(run);
+  const by = `id:${small.cast.priya.id}`;
+  const body = { by, plan: plan.digest };
+  const about = { run: run.offboardingId, message: 'approve', by, how: 'a test' };
+  const seal = await front.sealed('new');
+  const tried: [string, unknown, string][] = [
+    [
+      'a key that nobody knows',
+      await (await front.sealed('stranger'))(body, about),
+      'names a key that is not configured',
+    ],
+    [
+      'a key that is retired',
+      await (await front.sealed('old'))(body, about),
+      'after its key "old" was retired',
+    ],
+    [
+      'another offboarding',
+      await seal(body, { ...about, run: other.offboardingId }),
+      'about another offboarding',
+    ],
+    ['a request', await seal(body, { ...about, run: null, message: 'request' }), 'about a request'],
+    [
+      'another message',
+      await seal(body, { ...about, message: 'reject' }),
+      'about "reject", and this is "approve"',
+    ],
+    ['another person', await seal(body, { ...about, by: mail(small, 'daniel') }), 'was made for'],
+    [
+      'another plan',
+      { ...(await seal({ ...body, plan: 'ab'.repeat(32) }, about)), plan: plan.digest },
+      'about another plan',
+    ],
+    [
+      'a note put in later',
+      { ...(await seal(body, about)), note: 'and more' },
+      'changed after its statement',
+    ],
+    ['no token', { ...body, statement: 'approved!' }, 'is no signed token'],
+    ['not even text', { ...body, statement: { alg: 'none' } }, 'is no signed token'],
+  ];
+  const none = await seal(body, about);
+  const [, claims] = String(none.statement).split('.');
+  const header = Buffer.from(
+    JSON.stringify({ alg: 'none', kid: 'new', typ: 'handover-statement+jwt' }),
+  ).toString('base64url');
+  tried.push([
+    'no signature at all',
+    { ...body, statement: `${header}.${claims}.` },
+    'was not signed with the key',
+  ]);
+  for (const [what, payload, reason] of tried)
+    expect(await straight(run, 'approve', payload), what).toMatchObject({
+      verdict: 'refused',
+      sentence: expect.stringContaining(reason),
+    });
+  expect((await look(run)).approvals).toEqual([]);
+
+  const good = await seal({ by, note: 'a while' }, { ...about, message: 'pause', by });
+  expect(await straight(run, 'pause', good)).toMatchObject({
+    verdict: 'refused',
+    sentence: expect.stringContaining('is for operators'),
+  });
+  expect(await straight(run, 'pause', good)).toMatchObject({
+    verdict: 'refused',
+    sentence: expect.stringContaining('used already'),
+  });
+});
+
+test('who is switched off decides nothing any more, within seconds', async () => {
+  const run = await begin();
+  const { plan } = await look(run);
+  const approve = () => front.call('priya', 'POST', `${path(run)}/decisions/approve`, { plan: plan.digest });
+  await small.db.crm.query(`update people set status = 'suspended' where id = $1`, [small.cast.priya.id]);
+  // Workers judge what they see now, whatever the gateway remembers.
+  const refused = await approve();
+  expect([403, 409]).toContain(refused.status);
+  expect(JSON.stringify(refused.body)).toContain('is blocked in the directory');
+  await small.db.crm.query(`update people set status = 'active' where id = $1`, [small.cast.priya.id]);
+});
+
+test('items are shown page by page, sorted and searched, by workers', async () => {
+  const run = await begin();
+  const items = (query: string) => front.call('oscar', 'GET', `${path(run)}/items/crm/accounts?${query}`);
+  const first = (await items('limit=2')).body as {
+    items: { key: string; label: string; successor: string }[];
+    next: string;
+    total: number;
+  };
+  expect(first.items).toHaveLength(2);
+  expect(first.items[0]!.successor).toContain('Maya');
+  expect(first.total).toBeGreaterThan(2);
+  const second = (await items(`limit=2&after=${first.next}`)).body as typeof first;
+  expect(second.items[0]!.key).not.toBe(first.items[0]!.key);
+  const down = (await items('limit=500&sort=-label')).body as typeof first;
+  const labels = down.items.map(item => item.label);
+  expect(labels).toEqual([...labels].sort((a, b) => b.localeCompare(a, 'en', { numeric: true })));
+  expect((await items('sort=colour')).body.error).toContain('"sort" is one of label, region');
+  expect((await front.call('oscar', 'GET', `${path(run)}/items/crm/nothing`)).body.error).toContain(
+    'has no category',
+  );
+});
+
+test('the guard says what somebody still holds, and how to start', async () => {
+  const held = await front.call('oscar', 'POST', '/deactivations/check', { user: mail(small, 'alice') });
+  expect(held).toMatchObject({ status: 200, body: { clear: false, name: 'Alice Anders' } });
+  const free = await front.call('oscar', 'POST', '/deactivations/check', { user: mail(small, 'dora') });
+  expect(free.body).toMatchObject({ clear: true, holds: [], open: [] });
+  const going = await front.call('oscar', 'POST', '/deactivations', { user: mail(small, 'dora') });
+  expect(going).toMatchObject({ status: 200, body: { go: true } });
+  const stopped = await front.call('oscar', 'POST', '/deactivations', { user: mail(small, 'alice') });
+  expect(stopped).toMatchObject({
+    status: 202,
+    body: {
+      go: false,
+      sentence: expect.stringContaining('an offboarding was started'),
+      offboarding: { answer: 'started' },
+    },
+  });
+  small.started.add((stopped.body.offboarding as { workflowId: string }).workflowId);
+  const again = await front.call('oscar', 'POST', '/deactivations', { user: mail(small, 'alice') });
+  expect(again.body.sentence).toContain('is under way already');
+  const nobody = await front.call('oscar', 'POST', '/deactivations/check', { user: 'x@small.example' });
+  expect(nobody).toMatchObject({ status: 404, body: { error: expect.stringContaining('Nobody in') } });
+});
