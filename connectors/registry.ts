@@ -4,7 +4,7 @@
  */
 import { HandoverFailure } from '../domain/failure.js';
 import { own } from '../domain/own.js';
-import type { ConnectOptions, DiscoverRequest, Draft, Kinds } from './catalog/kind.js';
+import type { ConnectOptions, DiscoverRequest, Draft, Kinds, Tried, TryRequest } from './catalog/kind.js';
 import type { LoadedCatalog } from './catalog/loaded.js';
 import type { Connector } from './connector.js';
 import { http } from './http/kind.js';
@@ -55,6 +55,24 @@ export function discoverSystem(
     );
   demandParts(name!, partsOf(kind, loaded), options);
   return kind.discover({ ...rest, catalog: loaded?.catalog ?? null }, options);
+}
+
+/** Tries a part of a catalog on the live system. Throws a `configuration` failure where its kind cannot. */
+export function trySystem(
+  loaded: LoadedCatalog,
+  request: TryRequest,
+  options: ConnectOptions,
+  kinds: Kinds = KINDS,
+): Promise<Tried> {
+  const { kind: name } = loaded.catalog;
+  const kind = own(kinds, name);
+  if (!kind?.try)
+    throw new HandoverFailure(
+      'configuration',
+      `A system of kind ${name} is tried as a whole: handover check ${loaded.catalog.system}.`,
+    );
+  demandParts(name, partsOf(kind, loaded), options);
+  return kind.try(loaded, request, options);
 }
 
 /** The connection has every part that the kind needs, and none that it does not know. */

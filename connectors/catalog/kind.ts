@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import type { Bundle } from '../../domain/bundle.js';
+import type { Known } from '../../domain/model.js';
 import type { Connector } from '../connector.js';
 import type { Budgets } from './budgets.js';
 import type { Words } from './digest.js';
@@ -29,6 +30,37 @@ export interface Kind<C extends Head = Head> {
   connect(loaded: LoadedCatalog<C>, options: ConnectOptions): Connector;
   /** Looks through a live system for what can hold a person, where this kind can. */
   discover?(request: DiscoverRequest<C>, options: ConnectOptions): Promise<Draft>;
+  /** Tries a part of a catalog without changing anything, where this kind can. */
+  try?(loaded: LoadedCatalog<C>, request: TryRequest, options: ConnectOptions): Promise<Tried>;
+}
+
+export interface TryRequest {
+  /** A category, `people`, `self`, or a verb. */
+  what: string;
+  person?: Known | undefined;
+}
+
+/** What was asked, what came, and what was understood; secrets are hidden. */
+export interface Tried {
+  calls: readonly TriedCall[];
+  /** Sentences. */
+  understood: readonly string[];
+  /** What kept it from going on; null = nothing. */
+  problem: string | null;
+}
+
+export interface TriedCall {
+  method: string;
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  body: string | null;
+  /** Null where no answer came. */
+  status: number | null;
+  answer: string | null;
+  /** What the answer was taken for. */
+  outcome: string | null;
+  /** It would write, and was not sent. */
+  unsent?: true;
 }
 
 export interface DiscoverRequest<C extends Head = Head> {

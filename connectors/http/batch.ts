@@ -8,9 +8,10 @@ import type { ItemException, ItemKey } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
 import { listOf, numbersOf, sharesOf } from '../keys.js';
 import { type CategorySpec, callsOf } from './catalog.js';
+import type { Move } from './claims.js';
 import { type Held, readItems } from './items.js';
 import { type Compared, intended, lastSend } from './mark.js';
-import { carryOut, GONE, isDone, type Move, type Moved, TAKEN } from './moves.js';
+import { carryOut, GONE, isDone, type Moved, TAKEN } from './moves.js';
 import type { Target } from './target.js';
 
 export async function applyBatch(

@@ -4,6 +4,7 @@ import { partsOf } from './auth.js';
 import { catalogSchema, type HttpCatalog } from './catalog.js';
 import { httpConnector } from './connector.js';
 import { httpRules, partsIn } from './rules.js';
+import { tryHttp } from './try.js';
 
 export const http: Kind<HttpCatalog> = {
   schema: catalogSchema,
@@ -12,4 +13,5 @@ export const http: Kind<HttpCatalog> = {
   connection: { needs: ['base'] },
   alsoNeeds: catalog => [...partsOf(catalog.auth), ...partsIn(catalog)],
   connect: httpConnector,
+  try: tryHttp,
 };

@@ -3,25 +3,14 @@
  * then all are read again. A reply is a claim, and what is read is what counts: a 200 that changed nothing is a
  * refusal, a lost reply whose item has moved is done.
  */
-import type { HandoverFailure } from '../../domain/failure.js';
 import type { ItemException, ItemKey } from '../../domain/model.js';
 import { sendBulk } from './bulk.js';
 import { type CategorySpec, callsOf, type WriteSpec } from './catalog.js';
-import type { Written } from './client.js';
+import { type Claim, claimOf, fillingOf, type Move } from './claims.js';
 import { type Held, readItems } from './items.js';
 import { pause } from './pause.js';
 import { textAt } from './pointer.js';
 import type { Target } from './target.js';
-import type { Filling } from './template.js';
-
-/** One item and what becomes of it: it goes from `from` to `to`; undefined = it is taken away. */
-export interface Move {
-  key: ItemKey;
-  from: string;
-  to: string | null | undefined;
-  /** As it was read just before. */
-  held: Held;
-}
 
 export interface Moved {
   done: boolean;
@@ -29,15 +18,6 @@ export interface Moved {
   /** Its reply was lost, and reading it again was all there was. */
   read: boolean;
 }
-
-/** What a call came to, before anything is read again. */
-export type Claim =
-  | { kind: 'accepted'; says: string; pending: boolean }
-  | { kind: 'refused'; says: string; blocked: boolean }
-  | { kind: 'changed' }
-  | { kind: 'gone' }
-  | { kind: 'lost'; why: string; at: number }
-  | { kind: 'unsent'; failure: HandoverFailure };
 
 /**
  * @param owners values of the leaver's: whoever is neither one of them nor the taker has taken it
@@ -104,40 +84,6 @@ async function sendOne(
     if (claim.kind !== 'accepted') return claim;
   }
   return claim;
-}
-
-export function claimOf(written: Written): Claim {
-  if (written.kind !== 'told') return written;
-  const { outcome, answer } = written;
-  const { kind, says } = outcome;
-  // A redirect after a form is how many say that it is done.
-  if (answer.status >= 300 && answer.status < 400) return { kind: 'accepted', says, pending: false };
-  switch (kind) {
-    case 'ok':
-    case 'unchanged':
-    case 'pending':
-      return { kind: 'accepted', says, pending: kind === 'pending' };
-    case 'changed':
-    case 'gone':
-      return { kind };
-    default:
-      return { kind: 'refused', says, blocked: kind === 'blocked' };
-  }
-}
-
-/** What stands for the placeholders of a write. */
-export function fillingOf(
-  spec: CategorySpec,
-  { key, from, to, held }: Move,
-  owners: readonly string[],
-  write?: WriteSpec,
-): Filling {
-  const taker = to === null ? (spec.nobody ?? null) : to;
-  const stay = held.owners.filter(owner => !owners.includes(owner) && owner !== to);
-  const all = to === null || to === undefined ? stay : [...stay, to];
-  const version =
-    write?.compare !== undefined && write.compare !== 'etag' ? textAt(held.raw, write.compare.version) : null;
-  return { values: { key, from, to: taker, owners: all, version }, item: held.raw };
 }
 
 function headersOf({ compare, idempotency }: WriteSpec, move: Move): Record<string, string> {

@@ -228,7 +228,26 @@ async function readEntry(target: Target, id: string, signal?: AbortSignal): Prom
   const entry = entryFrom(target, raw);
   if (idOf(entry) !== id)
     throw target.client.failure('configuration', call, 'it answered with somebody else than was asked for');
-  return entry;
+  return observed(target, entry, signal);
+}
+
+/** What a person does there is seen where the catalog says, if the account itself does not show it. */
+async function observed(target: Target, entry: Entry, signal?: AbortSignal): Promise<Entry> {
+  const isDone = async (verb: 'block' | 'deactivate'): Promise<boolean> => {
+    const spec = target.catalog[verb];
+    if (spec?.by !== 'person' || !spec.observe) return false;
+    const filling = { values: { user: idOf(entry) } };
+    const call = { spec: spec.observe, filling, doing: `looking whether somebody did ${verb} an account` };
+    const { body } = await target.client.demand(call, signal);
+    return isSo(body, spec.observe.until);
+  };
+  const { active, blocked } = entry.account;
+  const account = {
+    ...entry.account,
+    active: active && !(await isDone('deactivate')),
+    blocked: blocked || (await isDone('block')),
+  };
+  return { ...entry, account };
 }
 
 /** Lists often show less of an account than reading it does; what says whether it is active decides. */
