@@ -7,7 +7,7 @@ import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { createJsonSchemaTransform } from 'fastify-type-provider-zod';
-import { answerFailures } from './answers.js';
+import { answerFailures, readJson } from './answers.js';
 import type { Behind } from './behind.js';
 import type { Callers } from './callers.js';
 import { doorOf } from './door.js';
@@ -74,6 +74,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     },
     transform: createJsonSchemaTransform({ zodToJsonConfig: { unrepresentable: 'any' } }),
   });
+  readJson(app);
   answerFailures(app);
   doorOf(app, gateway);
   // No answer of ours may lie in a cache: each is about a person.

@@ -10,6 +10,7 @@ import { connectTemporal } from '../runtime/temporal.js';
 import { openStore } from '../store/store.js';
 import { behindOf } from './behind.js';
 import { callersOf, type Recognise } from './callers.js';
+import { issuerOf } from './oidc.js';
 import { createServer } from './server.js';
 import { sealWith, unsigned } from './sign.js';
 import { openTokens } from './tokens.js';
@@ -45,6 +46,7 @@ export async function startGateway(
   const seal = key ? await sealWith(key, config.installation) : unsigned;
   const ways: Recognise[] = [];
   if (gateway.tokens) ways.push((await openTokens(besideConfig(config, gateway.tokens))).find);
+  ways.push(...gateway.oidc.map(issuerOf));
   if (ways.length === 0)
     notes.push('Nobody can come in: name a file of tokens (gateway.tokens) or an issuer (gateway.oidc).');
 
