@@ -42,6 +42,8 @@ export const LONG_LIVED = {
 export const MESSAGE = {
   /** Characters as JSON. A request with 200 overrides is far smaller. */
   characters: 100_000,
+  /** Bytes that are decoded at all. */
+  bytes: 400_000,
   /** Objects and lists within one another. The deepest that anything here knows is five. */
   depth: 20,
   /** Moments: what can be written with any offset and is still a moment that every part of Temporal knows. */

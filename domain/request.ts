@@ -7,6 +7,7 @@ import { objection } from './door.js';
 import { MESSAGE } from './limits.js';
 import { clip, describe, mistakesOf } from './mistake.js';
 import { countOf, isReference, MOST_INLINE, type Overrides } from './overrides.js';
+import { number } from './words.js';
 
 /** Longest name of a person, system, category or item key. Payloads stay in a history for good. */
 const LONGEST_NAME = 320;
@@ -307,9 +308,17 @@ const EXAMPLES: Record<DecisionName, string> = {
 };
 const readDecision = messageParser<DecisionName, Decision>(decisionSchemas, EXAMPLES);
 
-/** What the payload converter makes of a payload that it cannot decode (runtime/payload-converter.cjs). */
+/**
+ * What stands in place of a payload that cannot be decoded (runtime/payload-converter.cjs), or is not, because
+ * it is too large (workflows/threshold.ts).
+ */
 function undecodable(what: string, given: unknown): { ok: false; sentence: string } | null {
-  if (!isObject(given) || typeof given.undecodable !== 'string') return null;
+  if (!isObject(given)) return null;
+  if (typeof given.tooLarge === 'number') {
+    const most = `at most ${number(MESSAGE.characters)} characters travel inline`;
+    return { ok: false, sentence: `Cannot read ${what}: it has ${number(given.tooLarge)} bytes, ${most}.` };
+  }
+  if (typeof given.undecodable !== 'string') return null;
   const why = clip(given.undecodable);
   return {
     ok: false,

@@ -176,6 +176,7 @@ export interface Run {
   patience: PatienceOfWaits;
   /** Counts plans; a new one voids approvals. */
   revision: number;
+  /** In outline (`domain/outline.ts`): the plan itself lies in the store. */
   plan: Plan | null;
   findings: Finding[];
   approvals: Approval[];
@@ -314,7 +315,8 @@ export function departure(run: Run): Departure {
 }
 
 /** Everybody who gains items by this plan, each entry once. */
-export function gainers(plan: Pick<Plan, 'steps'>): Participant[] {
+export function gainers(plan: Pick<Plan, 'steps' | 'gainers'>): Participant[] {
+  if (plan.gainers) return plan.gainers;
   const people = plan.steps.flatMap(step =>
     gaining(step).flatMap(({ personId, human, label }) =>
       personId === null ? [] : [{ id: personId, name: label, human: human ?? personId }],
@@ -333,7 +335,7 @@ export interface Quorum {
 
 /** Counts human beings. @param approvals of what: the plan's own, or a skip's */
 export function quorum(
-  run: Pick<Run, 'approvals' | 'humans'> & { plan: Pick<Plan, 'steps'> | null },
+  run: Pick<Run, 'approvals' | 'humans'> & { plan: Pick<Plan, 'steps' | 'gainers'> | null },
   policy: Policy,
   approvals: readonly Approval[] = run.approvals,
 ): Quorum {

@@ -224,9 +224,10 @@ export function takers(step: PlanStep): string {
   const all = step.successors.map((successor, n) => ({ successor, count: step.counts[n] ?? 0 }));
   const named = all.filter(one => one.count > 0);
   if (named.length === 0) return '';
-  if (named.length === 1) return ` → ${named[0]!.successor.label}`;
+  if (named.length === 1 && !step.gain) return ` → ${named[0]!.successor.label}`;
   const said = named.slice(0, 4).map(one => `${one.successor.label} ${number(one.count)}`);
-  return ` → ${said.join(', ')}${named.length > 4 ? ` and ${named.length - 4} more` : ''}`;
+  const more = (step.gain ?? named.length) - said.length;
+  return ` → ${said.join(', ')}${more > 0 ? ` and ${number(more)} more` : ''}`;
 }
 
 function countedWords(progress: StepProgress): string | null {

@@ -86,6 +86,13 @@ const configSchema = z.strictObject({
     /** Who owns the tables: migrates and purges. Set only where that is done; unset, nobody here is the owner. */
     owner: variable.default('HANDOVER_STORE_OWNER_URL'),
   }),
+  /** How many connections a worker opens at most: to all systems together, and to the store. */
+  connections: z
+    .strictObject({
+      systems: z.int().min(1).max(1_000).default(40),
+      store: z.int().min(1).max(100).default(6),
+    })
+    .prefault({}),
   temporal: z
     .strictObject({
       address: z.string().default('127.0.0.1:7233'),
@@ -158,6 +165,11 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
       `${path} directory: "${config.directory}" is no system of this file; known are ${Object.keys(config.systems).join(', ')}.`,
     );
   }
+  const count = Object.keys(config.systems).length;
+  if (config.connections.systems < count)
+    throw new Error(
+      `${path} connections.systems: ${config.connections.systems} are too few for ${count} systems; each needs one at least.`,
+    );
   const { coverage } = config.policy;
   const stranger =
     typeof coverage === 'object' && Object.keys(coverage).find(one => !own(config.systems, one));
@@ -183,6 +195,14 @@ function readWritten(path: string): string {
   if (objection !== null || text === null)
     throw new Error(`The configuration ${path} cannot be read: ${objection ?? NOT_UTF8}`);
   return text;
+}
+
+/** Two batches, a reader and a switch run at a time; more would only wait in the database instead of here. */
+const MOST_EACH = 6;
+
+/** How many connections a worker opens to each system. */
+export function connectionsEach({ connections, systems }: Pick<Config, 'connections' | 'systems'>): number {
+  return Math.min(MOST_EACH, Math.floor(connections.systems / Object.keys(systems).length));
 }
 
 /** The absolute path of a system's catalog file. */

@@ -3,14 +3,40 @@ import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
+import { addressIn } from '../domain/address.js';
 
 export type Pool = pg.Pool;
 /** A pool or a client inside a transaction: whatever can run a statement. */
 export type Queryable = Pick<pg.Pool, 'query'>;
 
+/**
+ * Every wait has an end of our own: a server that has accepted our connection and is not heard of any more
+ * says nothing.
+ */
+const DEADLINES = {
+  // A free connection of the pool is waited for as well, and many runs share it.
+  connectionTimeoutMillis: 30_000,
+  query_timeout: 130_000,
+  keepAlive: true,
+};
+
+/**
+ * What the store has taken is on disk, whatever the server or our role says; who asks for more gets more. The
+ * longest statements store a history, or compare a million keys.
+ */
+const SETTINGS = `
+  select set_config('statement_timeout', '2min', false),
+         set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end, false)`;
+
 /** Opens a pool. Broken idle connections are dropped and replaced; only a statement that needs one fails. */
-export function openPool(url: string, max = 10): Pool {
-  const pool = new pg.Pool({ ...connectionConfig(url), max, application_name: 'handover-store' });
+export function openPool(url: string, max = 6): Pool {
+  const pool = new pg.Pool({
+    ...connectionConfig(url),
+    ...DEADLINES,
+    max,
+    application_name: 'handover-store',
+    onConnect: async client => void (await client.query(SETTINGS)),
+  });
   // Without a listener, a connection cut while idle would end the process.
   pool.on('error', () => {});
   // The same for one that somebody has in hand: the statement it was for, or the next one, fails.
@@ -50,8 +76,15 @@ function nameOf(text: string): string {
   return known;
 }
 
-/** How node-postgres is told where to go. */
+/**
+ * How node-postgres is told where to go. What it cannot read it takes for the name of a database or of a host,
+ * password and all, and repeats it. Throws a sentence that repeats nothing.
+ */
 export function connectionConfig(url: string): { connectionString: string } {
+  if (!/^postgres(ql)?:/.test(url) || addressIn(url) === null)
+    throw new Error(
+      'The connection of our own store cannot be read: it is written as postgresql://user:password@host:port/database?sslmode=..., with %2F, %23, %3F, %40 and %20 for / # ? @ and blanks in a password.',
+    );
   return { connectionString: asLibpqReads(url) };
 }
 

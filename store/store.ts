@@ -55,9 +55,12 @@ export interface Store {
  * Opens the store. `migrate`: brings its schema up to date first, with the rights of this very connection;
  * where it has an owner of its own that is `prepareStore`'s.
  */
-export async function openStore(url: string, options: { migrate?: boolean } = {}): Promise<Store> {
+export async function openStore(
+  url: string,
+  options: { migrate?: boolean; connections?: number } = {},
+): Promise<Store> {
   if (options.migrate ?? true) await migrate(url);
-  const pool = openPool(url);
+  const pool = openPool(url, options.connections);
   return {
     offboardings: offboardingsOf(pool),
     plans: plansOf(pool),

@@ -10,7 +10,7 @@ import type { Connector } from '../connectors/connector.js';
 import { createConnector, KINDS } from '../connectors/registry.js';
 import { HandoverFailure } from '../domain/failure.js';
 import { own } from '../domain/own.js';
-import { type Config, catalogPath, connectionOf } from '../runtime/config.js';
+import { type Config, catalogPath, connectionOf, connectionsEach } from '../runtime/config.js';
 
 interface Opened {
   /** Size and time of the file that this connector was made from. */
@@ -41,7 +41,8 @@ export function openSystems(
         `${catalogPath(config, system)} describes "${loaded.catalog.system}", but ${config.file} uses it for "${system}": the two names must be the same.`,
       );
     }
-    return { version, connector: createConnector(loaded, { connection, log, budgets }, kinds) };
+    const poolSize = connectionsEach(config);
+    return { version, connector: createConnector(loaded, { connection, poolSize, log, budgets }, kinds) };
   };
 
   const get = async (system: string): Promise<Connector> => {

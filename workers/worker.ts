@@ -59,6 +59,13 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   }
 }
 
+/**
+ * How long one workflow task may take by the clock. The SDK's 5 s are over on a busy machine when a thousand
+ * messages come at once, and what ends then is no task but the process, with everybody else's work (Node
+ * aborts: "async hook stack has become corrupted"). The SDK takes the option and does not declare it.
+ */
+const TASK_TIME = { isolateExecutionTimeout: '60s' } as Partial<WorkerOptions>;
+
 async function start(
   options: StartWorkerOptions,
   close: () => Promise<void>,
@@ -105,6 +112,7 @@ async function start(
     shutdownGraceTime: '30s',
     // A crash loses at most a second of progress reports.
     maxHeartbeatThrottleInterval: '1s',
+    ...TASK_TIME,
     ...options.worker,
   });
   const running = worker.run();
@@ -132,5 +140,5 @@ async function openOurStore(config: Config, env: NodeJS.ProcessEnv): Promise<Sto
   const url = connectionUrl(config.store.connection, 'our own store', env);
   const owner = env[config.store.owner];
   if (owner) await prepareStore(owner, url);
-  return openStore(url);
+  return openStore(url, { connections: config.connections.store });
 }

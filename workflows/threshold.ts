@@ -2,8 +2,9 @@
  * What the SDK or the server would stumble over before any code of ours sees it. Part of every bundle
  * (workers/bundle.ts).
  */
+import { defaultPayloadConverter } from '@temporalio/common';
 import type { WorkflowInterceptors } from '@temporalio/workflow';
-import { TEMPORAL } from '../domain/limits.js';
+import { MESSAGE, TEMPORAL } from '../domain/limits.js';
 
 /**
  * Names that begin as Temporal's own do: the SDK throws at one that nobody has installed, and then the task
@@ -24,8 +25,14 @@ export const interceptors = (): WorkflowInterceptors => ({
         const { activation } = input;
         const jobs = (activation.jobs ?? []).filter(({ doUpdate }) => bytesOf(doUpdate?.input) <= MOST_BYTES);
         for (const { signalWorkflow, doUpdate } of jobs) {
-          if (signalWorkflow) signalWorkflow.signalName = harmless(signalWorkflow.signalName);
-          if (doUpdate) doUpdate.name = harmless(doUpdate.name);
+          if (signalWorkflow) {
+            signalWorkflow.signalName = harmless(signalWorkflow.signalName);
+            signalWorkflow.input = small(signalWorkflow.input);
+          }
+          if (doUpdate) {
+            doUpdate.name = harmless(doUpdate.name);
+            doUpdate.input = small(doUpdate.input);
+          }
         }
         activation.jobs = jobs;
         return next(input);
@@ -34,8 +41,18 @@ export const interceptors = (): WorkflowInterceptors => ({
   ],
 });
 
-function bytesOf(payloads: readonly { data?: Uint8Array | null }[] | null | undefined): number {
+type Payloads = readonly { data?: Uint8Array | null }[] | null | undefined;
+
+function bytesOf(payloads: Payloads): number {
   return (payloads ?? []).reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
+}
+
+/** What is too large is not even decoded: a task has time for so many megabytes of JSON, and no more. */
+function small<P extends Payloads>(payloads: P): P {
+  const bytes = bytesOf(payloads);
+  return bytes <= MESSAGE.bytes
+    ? payloads
+    : ([defaultPayloadConverter.toPayload({ tooLarge: bytes })] as unknown as P);
 }
 
 function harmless(name: string | null | undefined): string {

@@ -208,7 +208,17 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
     }
     case 'closed':
       return `closed as ${text('outcome')}: ${text('sentence')}`;
+    case 'settled': {
+      const [one] = (body.receipts ?? []) as {
+        step?: string;
+        mark?: string;
+        state?: string;
+        sure?: string;
+      }[];
+      return `after the close: ${one?.mark} of ${one?.step} was found ${one?.state} (${one?.sure})`;
+    }
     case 'purged':
+      if (body.images) return `rows as they were before were taken away by ${text('by')}: ${text('why')}`;
       return body.certificates
         ? `what certificates ${text('certificates')} said was taken away by ${text('by')}: ${text('why')}`
         : `what entries ${text('seqs')} said was taken away by ${text('by')}: ${text('why')}`;

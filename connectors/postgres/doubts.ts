@@ -21,6 +21,7 @@ export async function doubts(target: Target, signal?: AbortSignal): Promise<Prob
   return target.session.transaction({ mode: 'read', doing: 'looking for doubts', signal }, async tx => {
     const said = [
       ...doubtsAbout(tx, target.catalog),
+      ...(await tooFewConnections(tx)),
       ...(await unfindable(target, tx, binding.people())),
       ...(await nearlyOwned(tx, binding)),
       ...(await withoutIndex(tx, binding)),
@@ -33,6 +34,18 @@ export async function doubts(target: Target, signal?: AbortSignal): Promise<Prob
 interface Doubt {
   path: KeyPath;
   message: string;
+}
+
+/** A worker must find room for all of its connections, beside everybody else's. */
+async function tooFewConnections(tx: Transaction): Promise<Doubt[]> {
+  const [room] = await tx.query<{ most: number }>(
+    `SELECT least(nullif(r.rolconnlimit, -1), nullif(d.datconnlimit, -1),
+                  current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int) AS most
+       FROM pg_roles AS r, pg_database AS d WHERE r.rolname = current_user AND d.datname = current_database()`,
+  );
+  if (!room || tx.connections <= room.most) return [];
+  const message = `a worker opens up to ${tx.connections} connections there, and only ${room.most} are let in (max_connections, or the limit of our role or of the database): lower connections.systems in the configuration, or raise the limit`;
+  return [{ path: ['system'], message }];
 }
 
 /** Active people with no value in any rule, and values that several people have. */

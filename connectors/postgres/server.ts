@@ -40,16 +40,22 @@ export function objectionsTo({ server }: Transaction, catalog: Catalog): Said[] 
   return said;
 }
 
-/** What works, and would work better if the catalog said it. */
-export function doubtsAbout({ pooled }: Transaction, { connect }: Catalog): Said[] {
-  if (!pooled || connect.pooler !== undefined) return [];
-  return [
-    {
+/** What works, and would work better if the catalog said it; and what nobody here can make safe. */
+export function doubtsAbout({ pooled, server }: Transaction, catalog: Catalog): Said[] {
+  const said: Said[] = [];
+  if (pooled && catalog.connect.pooler === undefined)
+    said.push({
       path: ['connect'],
       message:
         'a pooler stands between us and the database; everything is done one transaction at a time, and nothing is kept from one to the next. Say so (pooler: transaction), or that it keeps a connection for as long as we have ours (pooler: session)',
-    },
-  ];
+    });
+  if (server.defaults.fsync === 'off' && writes(catalog))
+    said.push({
+      path: ['system'],
+      message:
+        'the server does not wait for its disk (fsync is off): after a power cut it may have lost what we were told is done, or be broken. Turn fsync on',
+    });
+  return said;
 }
 
 /** A catalog that only reads may as well be read from a copy. */

@@ -28,7 +28,7 @@ import { type Answered, exchange } from './exchange.js';
 import { connectionIsUseless, isUnreachable, sqlState, toFailure } from './failures.js';
 import { Line } from './line.js';
 import { markOf, TIMELINE } from './mark.js';
-import { type Begun, type Server, type Settings, settingsFor, whoIsThere } from './settings.js';
+import { type Begun, durable, type Server, type Settings, settingsFor, whoIsThere } from './settings.js';
 
 export type Log = (message: string) => void;
 
@@ -55,6 +55,8 @@ export interface Transaction {
   readonly server: Server;
   /** Does a pooler stand in between? */
   readonly pooled: boolean;
+  /** How many connections this process opens there at most. */
+  readonly connections: number;
   /** Runs a statement and says how many rows it changed. */
   execute(text: string, values?: unknown[]): Promise<number>;
   query<R extends Row = Row>(text: string, values?: unknown[]): Promise<R[]>;
@@ -146,11 +148,14 @@ export class Session {
         identity: { cluster: server.cluster, timeline: server.cluster === null ? 'NULL::text' : TIMELINE },
         server,
         pooled: open.known.pooled,
+        connections: this.#line.places,
         recover: async () => {
           if (open.mode === 'read') await run('ROLLBACK TO SAVEPOINT beginning');
         },
         flush: () =>
-          (server.version >= 170_000 ? run(FLUSH) : this.#flushBeside(config, signal)).then(() => {}),
+          (server.version >= 170_000 ? run(flushing(server)) : this.#flushBeside(config, signal)).then(
+            () => {},
+          ),
         query: async <R extends Row>(text: string, values?: unknown[]) =>
           (await run(text, values)).rows as R[],
         repeated: async <R extends Row>(text: string, values: unknown[]) =>
@@ -288,6 +293,8 @@ export class Session {
         id: String(row?.id),
         cluster: open.known.server.cluster,
         timeline: (row?.timeline ?? null) as string | null,
+        database: open.known.server.database,
+        started: open.known.server.started,
       }),
     };
   }
@@ -558,7 +565,7 @@ class Open {
 function kindOf(text: string): { planned: boolean; changes: boolean; takesBack: boolean } {
   const [word = ''] = /[a-z]+(?: +constraints)?/i.exec(text) ?? [];
   const verb = word.toLowerCase().replace(/ +/, ' ');
-  const changes = ['with', 'insert', 'update', 'delete'].includes(verb) || text === FLUSH;
+  const changes = ['with', 'insert', 'update', 'delete'].includes(verb) || text.startsWith(FLUSH);
   return {
     planned: changes || ['select', 'declare', 'explain'].includes(verb),
     changes: changes || verb === 'set constraints',
@@ -566,8 +573,13 @@ function kindOf(text: string): { planned: boolean; changes: boolean; takesBack: 
   };
 }
 
-/** The last before COMMIT: what waits for that is to run as the application's. */
-const FLUSH = `SELECT pg_catalog.pg_logical_emit_message(false, 'handover', '', true)`;
+/**
+ * The last before COMMIT: what waits for that is to run as the application's. A trigger may have said meanwhile
+ * that nobody needs to wait for the disk.
+ */
+const flushing = (server: Server): string =>
+  `${FLUSH} ${durable(server)}, pg_catalog.pg_logical_emit_message(false, 'handover', '', true)`;
+const FLUSH = 'SELECT /* flush */';
 
 /** Booleans, 32-bit integers and JSON are parsed; everything else stays the text that PostgreSQL sent. */
 function parserOf(oid: number): (text: string) => unknown {

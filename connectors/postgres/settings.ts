@@ -18,6 +18,7 @@
  *   client_connection_check... a statement of a client that is gone is cancelled by the server itself
  *   parallel_setup_cost        a look at many small tables is over before PostgreSQL's helper processes have
  *                              started
+ *   synchronous_commit         on, in what writes: what was said to be done is on disk by then
  *   DateStyle and the like     keys and before-images are text, which must read the same in every session;
  *                              set only where our role's default would write it differently. The time zone
  *                              stays the role's: where an application keeps local times without a zone, it is
@@ -25,7 +26,7 @@
  */
 import pg from 'pg';
 import type { Catalog } from './catalog.js';
-import { TIMELINE } from './mark.js';
+import { HERE, TIMELINE } from './mark.js';
 
 /**
  * Long enough for a receipt to be stored on a busy day, short enough that a stopped worker frees its locks
@@ -50,6 +51,9 @@ export interface Server {
   read_only: boolean;
   cluster: string | null;
   timeline: string | null;
+  /** The database's own number, and when the server was started. */
+  database: string;
+  started: string;
   /** Settings of our role that concern us, as they are without us. */
   defaults: Record<string, string>;
   /**
@@ -67,6 +71,8 @@ const WATCHED = [
   'standard_conforming_strings',
   'parallel_setup_cost',
   'client_connection_check_interval',
+  'synchronous_commit',
+  'fsync',
 ];
 
 /** Who is there? `origin`: may our role read the server's identity? Not every server lets everybody. */
@@ -78,6 +84,7 @@ export function whoIsThere(origin: boolean): string {
          WHERE s.name OPERATOR(pg_catalog.=) 'default_transaction_read_only') OPERATOR(pg_catalog.=) 'on' AS read_only,
        ${origin ? `(SELECT c.system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system() AS c)` : 'NULL::pg_catalog.text'} AS cluster,
        ${origin ? TIMELINE : 'NULL::pg_catalog.text'} AS timeline,
+       ${HERE},
        (SELECT pg_catalog.json_object_agg(s.name, s.reset_val) FROM pg_catalog.pg_settings AS s
          WHERE s.name OPERATOR(pg_catalog.=) ANY ('{${WATCHED.join(',')}}'::pg_catalog.text[])) AS defaults,
        (SELECT pg_catalog.json_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, t.relname))
@@ -147,7 +154,7 @@ export function settingsFor({ connect }: Pick<Catalog, 'connect'>, server: Serve
       const texts = [
         `BEGIN ISOLATION LEVEL ${how}`,
         ...(inlined.length > 0 ? [`SELECT ${set('search_path', null)}`, ...inlined] : []),
-        `SELECT ${[BEGUN, ...lasting(idleMs), ...names].join(', ')}`,
+        `SELECT ${[BEGUN, ...lasting(idleMs), ...(mode === 'write' ? [durable(server)] : []), ...names].join(', ')}`,
       ];
       return texts.join('; ');
     },
@@ -155,6 +162,13 @@ export function settingsFor({ connect }: Pick<Catalog, 'connect'>, server: Serve
     theirs: `SELECT ${[set('search_path', null), set('row_security', null)].join(', ')}`,
   };
 }
+
+/**
+ * A COMMIT that is answered has reached the disk, of a copy that is waited for as well. Whoever asks for more
+ * by default gets more.
+ */
+export const durable = ({ defaults }: Pick<Server, 'defaults'>): string =>
+  set('synchronous_commit', defaults.synchronous_commit === 'remote_apply' ? 'remote_apply' : 'on');
 
 function shapesOfText(defaults: Record<string, string>): string[] {
   const needed: [name: string, value: string, fits: (value: string) => boolean][] = [

@@ -51,16 +51,14 @@ create table handover.plans (
 create table handover.catalogs (
   digest         text primary key,              -- SHA-256 over the body
   system         text not null,
-  body           text not null,                 -- canonical JSON: the catalog without what only words or classifies
-  first_used     timestamptz not null default now()
+  body           text not null                  -- canonical JSON: the catalog without what only words or classifies
 );
 
 -- Overrides that are too many to travel in a request, by the digest under which it names them.
 create table handover.overrides (
   digest         text primary key,              -- SHA-256 over the body
   count          integer not null,
-  body           text not null,                 -- canonical JSON: step → item key → who takes it
-  at             timestamptz not null default now()
+  body           text not null                  -- canonical JSON: step → item key → who takes it
 );
 
 -- Manifests: the keys behind an inventory. Every attempt at a plan writes a manifest of its own and the plan names the one that
@@ -87,7 +85,7 @@ create table handover.manifest_pages (
   keys           text[] not null,
   assignment     smallint[],                    -- index into the step's successors per key; null = all to the first
   fingerprint    text not null,
-  digest         text not null,                 -- SHA-256 over keys and assignment
+  digest         text not null,                 -- SHA-256 over all other columns; the chain seals the digests of a manifest's pages
   primary key (manifest, step, page),
   check ((key_order = 'none') = (low is null) and (key_order = 'none') = (high is null))
 );
@@ -106,8 +104,7 @@ create table handover.manifest_rounds (
 create table handover.frozen_keys (
   digest         text primary key,              -- SHA-256 over the keys
   count          integer not null,
-  keys           text[] not null,
-  at             timestamptz not null default now()
+  keys           text[] not null
 );
 alter table handover.frozen_keys alter column keys set storage external;
 
@@ -195,9 +192,9 @@ create table handover.archives (
   workflow       text not null,
   status         text not null,                 -- COMPLETED, TERMINATED, ...
   events         integer not null,
-  digest         text not null,                 -- SHA-256 over the gzipped bytes
+  digest         text not null,                 -- SHA-256 over the other columns, and the gzipped bytes
   history        bytea not null,
-  at             timestamptz not null default now()
+  at             timestamptz not null
 );
 create index archives_of on handover.archives (offboarding);
 

@@ -117,7 +117,10 @@ test('nobody who can approve what an operator asks for, and who of a pool takes 
     config.successors = [{ category: 'desk/tickets', rule: { 'round-robin': members } }];
   });
   try {
-    const { code, problems, warnings } = await check('--config', file);
+    const { code, problems, warnings: all } = await check('--config', file);
+    // The tests' server does not wait for its disk, which is said of both systems.
+    const warnings = all.filter(warning => !warning.includes('fsync is off'));
+    expect(warnings).toHaveLength(all.length - 2);
     expect([code, problems]).toEqual([0, []]);
     const says = [
       'roles: Only Olivia Owner may approve: nobody can approve what Olivia Owner asks for.',

@@ -162,13 +162,13 @@ describe.each(DATABASES)('%s', (_, locale) => {
 
   describe('doubts', () => {
     test('there are none where everybody can be found and nothing is nearly somebody', async () => {
-      expect(await connector.doubts()).toEqual([]);
+      expect(await doubtsOf(connector)).toEqual([]);
     });
 
     test('name people without any value, and values that several have', async () => {
       await bench.db.query(`INSERT INTO users (id, name, email, login) VALUES
       (7, 'No', '', ' '), (8, 'A', 'all@example.com', 'a'), (9, 'B', 'ALL@example.com', 'b')`);
-      expect((await connector.doubts()).map(({ message }) => message)).toEqual([
+      expect((await doubtsOf(connector)).map(({ message }) => message)).toEqual([
         '1 active people have no value in any of these columns: no rule can recognise them',
         '2 active people share one email: such a value identifies nobody',
       ]);
@@ -179,12 +179,17 @@ describe.each(DATABASES)('%s', (_, locale) => {
       await bench.db.query(
         `INSERT INTO papers SELECT n, 'p' || n FROM generate_series(1, 60000) n; ANALYZE papers`,
       );
-      const [doubt] = await connector.doubts();
+      const [doubt] = await doubtsOf(connector);
       const create = /CREATE INDEX CONCURRENTLY ON .*$/.exec(doubt?.message ?? '')?.[0];
       expect(create).toContain('"public"."papers"');
       await bench.db.query(create!);
-      expect(await connector.doubts()).toEqual([]);
+      expect(await doubtsOf(connector)).toEqual([]);
       expect(await connector.inventory([alice], ['papers'])).toMatchObject([{ count: 0, complete: true }]);
     });
   });
 });
+
+/** But for what is said of the tests' server, which does not wait for its disk. */
+async function doubtsOf(connector: WholeConnector) {
+  return (await connector.doubts()).filter(({ message }) => !message.includes('fsync is off'));
+}

@@ -215,3 +215,23 @@ describe('a connection that has shown itself useless', () => {
     await bench.db.query('DROP FUNCTION no CASCADE');
   });
 });
+
+test('a limit that lets fewer of our connections in than a worker opens is told', async () => {
+  const bench = await createBench(
+    'sessions_room',
+    'CREATE TABLE tasks (id bigint PRIMARY KEY, title text, owner_id bigint)',
+  );
+  try {
+    const told = async (poolSize: number): Promise<string[]> =>
+      (await bench.connector(YAML, { poolSize }).doubts())
+        .map(({ message }) => message)
+        .filter(message => message.includes('connections'));
+    await bench.db.query(`ALTER DATABASE ${bench.db.database} CONNECTION LIMIT 4`);
+    expect(await told(4)).toEqual([]);
+    expect(await told(5)).toEqual([
+      expect.stringMatching(/^a worker opens up to 5 connections there, and only 4 are let in/),
+    ]);
+  } finally {
+    await bench.drop();
+  }
+});

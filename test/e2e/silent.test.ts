@@ -64,7 +64,7 @@ test('a pause in the middle of a batch stands within a minute, and the run compl
       60_000,
     );
   });
-  expect(waited).toBeGreaterThan(25);
+  expect(waited).toBeLessThan(60);
   link.release();
   link.reset();
   await must(small, run, 'resume', 'olivia');
