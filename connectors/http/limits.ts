@@ -16,6 +16,8 @@ const LONGEST_BACKOFF_MS = 60_000;
 
 export class Limits {
   readonly #places: Places;
+  /** Turns are given out one after the other: nobody goes on a turn that somebody else still waits for. */
+  readonly #line = new Places(1);
   readonly #rates: readonly { name: string; pace: Pace; ready: number; until: number }[];
   #asked = 0;
   #pausedUntil = 0;
@@ -52,7 +54,7 @@ export class Limits {
   ): Promise<T | null> {
     const back = await this.#places.take(signal);
     try {
-      if (!(await this.#turn(signal, until))) return null;
+      if (!(await this.#inLine(signal, until))) return null;
       if (group === undefined) return await call();
       return await this.#alone(group, call, signal, until);
     } finally {
@@ -92,6 +94,15 @@ export class Limits {
   async #pause(ms: number): Promise<void> {
     this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + ms);
     await this.budgets.pause(ms);
+  }
+
+  async #inLine(signal: AbortSignal | undefined, until: number): Promise<boolean> {
+    const next = await this.#line.take(signal);
+    try {
+      return await this.#turn(signal, until);
+    } finally {
+      next();
+    }
   }
 
   async #turn(signal: AbortSignal | undefined, until: number): Promise<boolean> {

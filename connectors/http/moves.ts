@@ -3,6 +3,7 @@
  * then all are read again. A reply is a claim, and what is read is what counts: a 200 that changed nothing is a
  * refusal, a lost reply whose item has moved is done.
  */
+import { createHash } from 'node:crypto';
 import type { ItemException, ItemKey } from '../../domain/model.js';
 import { sendBulk } from './bulk.js';
 import { type CategorySpec, callsOf, type WriteSpec } from './catalog.js';
@@ -93,14 +94,22 @@ function headersOf({ compare, idempotency }: WriteSpec, move: Move): Record<stri
   const header = compare === 'etag' ? 'If-Match' : compare?.header;
   return {
     ...(header !== undefined && version !== null ? { [header]: version } : {}),
-    ...(idempotency === undefined
-      ? {}
-      : { [idempotency]: `${key} ${from} ${to ?? ''} ${held.etag ?? ''}`.trim() }),
+    ...(idempotency === undefined ? {} : { [idempotency]: digestOf([key, from, to ?? null, held.etag]) }),
   };
 }
 
+/** The same for the same change of the same item, and nothing that a header could not hold. */
+const digestOf = (of: readonly (string | null)[]): string =>
+  createHash('sha256').update(JSON.stringify(of)).digest('hex');
+
 /** Where nothing at all was answered, nobody knows what became of any of them. */
 function throwIfNone(target: Target, category: string, claims: readonly Claim[]): void {
+  const blocked = claims.find(claim => claim.kind === 'refused' && claim.blocked);
+  if (blocked?.kind === 'refused')
+    throw target.failure(
+      'rejected',
+      `changing ${category} is blocked there (${blocked.says}): mend that, then retry`,
+    );
   const unsent = claims.flatMap(claim => (claim.kind === 'unsent' ? claim.failure : []));
   const lost = claims.flatMap(claim => (claim.kind === 'lost' ? claim.why : []));
   if (unsent.length + lost.length < claims.length) {

@@ -1,6 +1,6 @@
 /** Rules between the parts of an HTTP catalog that no schema can say. */
 import { didYouMean } from '../catalog/nearest.js';
-import { notDone, type Path, type Report } from '../catalog/rules.js';
+import type { Path, Report } from '../catalog/rules.js';
 import {
   type CallSpec,
   type CategorySpec,
@@ -43,8 +43,6 @@ function category(
   report: Report,
 ): void {
   const at = (...keys: Path): Path => ['categories', name, ...keys];
-  notDone(spec, 'http', [], report, at);
-  if (spec.acts_as) report(at('acts_as'), 'the kind http does nothing with acts_as: leave it out');
   calls.list(at('list'), spec.list, ['from'], spec.list.of === 'everybody' ? [] : ['from']);
   const { identity } = spec.owner;
   const known = ['user', ...Object.keys(catalog.identities)];

@@ -505,6 +505,39 @@ write: { put: '/deals/{key}', json: { owner: '{owners:number}' } }`,
     expect(done.mark).toContain('compared by version');
   });
 
+  test('not at all, where something stands in the way of all of them: the step stops and says what', async () => {
+    const { connector } = await system(
+      {
+        more: 'outcomes: [{ status: 422, at: /error, equals: PERIOD_CLOSED, is: blocked, code: /error, says: the books are closed }]',
+        category: READ,
+      },
+      store({ a: 1, b: 1 }, () => [422, { error: 'PERIOD_CLOSED' }]),
+    );
+    await expect(connector.apply(batch(['a', 'b']), silent)).rejects.toMatchObject({
+      kind: 'rejected',
+      message:
+        'crm: changing deals is blocked there (422 PERIOD_CLOSED: the books are closed): mend that, then retry',
+    });
+  });
+
+  test('once, where the system knows a call again by its idempotency key', async () => {
+    const owners: Record<string, number> = { a: 1, b: 1 };
+    const keys: unknown[] = [];
+    const { connector } = await system(
+      {
+        category: `${READ}\nwrite: { put: '/deals/{key}', json: { owner: '{to}' }, idempotency: Idempotency-Key }`,
+      },
+      store(owners, ({ path, headers }) => {
+        keys.push(headers['idempotency-key']);
+        owners[path.split('/').at(-1)!] = 2;
+        return [204];
+      }),
+    );
+    expect((await connector.apply(batch(['a', 'b']), silent)).effect.changed).toBe(2);
+    expect(new Set(keys).size).toBe(2);
+    for (const key of keys) expect(key).toMatch(/^[0-9a-f]{64}$/);
+  });
+
   test('nothing can be read again, and the catalog says why: then the answer is all there is', async () => {
     const { connector } = await system(
       { category: `${READ}\nunread: the API shows no owner of a deal that was handed over` },
