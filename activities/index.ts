@@ -10,6 +10,7 @@ import { makePlan } from './make-plan.js';
 import { identify, introduce, openRequest, standing } from './people.js';
 import { closeRun, record, settleLedger } from './record.js';
 import { runSteps, stepsSoFar } from './run-steps.js';
+import { tellTrouble } from './trouble.js';
 
 /** First argument bound, anew for every attempt. */
 function bind<I, O>(deps: Deps, verb: (deps: Deps, input: I) => Promise<O>): (input: I) => Promise<O> {
@@ -38,6 +39,7 @@ export function createActivities(deps: Deps) {
       archiveClosed: bind(deps, archiveClosed),
     },
     deps.patience,
+    sentence => tellTrouble(deps, sentence),
   );
 }
 
