@@ -26,7 +26,11 @@ const SQLSTATE = /^[0-9A-Z]{5}$/;
 type Verb = (input: never) => Promise<unknown>;
 
 /** Verbs as Temporal's activities: alive while they work, and their errors as failures. */
-export function asActivities<T extends Record<string, Verb>>(verbs: T, patience: Deps['patience']): T {
+export function asActivities<T extends Record<string, Verb>>(
+  verbs: T,
+  patience: Deps['patience'],
+  tell: (sentence: string) => Promise<void>,
+): T {
   return Object.fromEntries(
     Object.entries(verbs).map(([name, verb]) => [
       name,
@@ -39,7 +43,9 @@ export function asActivities<T extends Record<string, Verb>>(verbs: T, patience:
         try {
           return await verb(input);
         } catch (error) {
-          throw failureOf(error, patience);
+          const failed = failureOf(error, patience);
+          if (failed instanceof ApplicationFailure && !failed.nonRetryable) await tell(failed.message);
+          throw failed;
         } finally {
           clearInterval(alive);
           watched.end();

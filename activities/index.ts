@@ -11,6 +11,7 @@ import { makePlan } from './make-plan.js';
 import { identify, introduce, openRequest, standing } from './people.js';
 import { closeRun, record, settleLedger } from './record.js';
 import { runSteps, stepsSoFar } from './run-steps.js';
+import { tellTrouble } from './trouble.js';
 
 /** First argument bound, anew for every attempt. */
 function bind<I, O>(deps: Deps, verb: (deps: Deps, input: I) => Promise<O>): (input: I) => Promise<O> {
@@ -40,6 +41,7 @@ export function createActivities(deps: Deps) {
       answerInquiry: bind(deps, answerInquiry),
     },
     deps.patience,
+    sentence => tellTrouble(deps, sentence),
   );
 }
 

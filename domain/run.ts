@@ -28,6 +28,7 @@ import { gaining, type Plan, type PlanStep, toAcknowledge } from './plan.js';
 import type { Policy } from './policy.js';
 import type { Came, Kept } from './proof.js';
 import type { Order } from './request.js';
+import type { Troubles } from './trouble.js';
 import { items } from './words.js';
 
 export interface StepProgress {
@@ -228,7 +229,7 @@ export interface Run {
   /** Refusals that came in such numbers that they are counted instead of told; null = there were none. */
   flood?: Flood | null;
   /** What is tried again and again, or could not be written down, by the activity's name: sentences. */
-  troubles?: Record<string, string>;
+  troubles?: Troubles;
   times: { requested: string; blocked: string | null; handedOver: string | null; deactivated: string | null };
   certificate: string | null;
 }

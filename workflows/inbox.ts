@@ -42,6 +42,11 @@ export interface Rules<Decision extends { name: string; by: string }> {
   trail: string;
   /** Message name → what it does, as the Temporal UI shows it. */
   messages: Readonly<Record<string, string>>;
+  /**
+   * Signals by which activities of ours say something: nobody decides anything by them. False = this one is
+   * none of theirs, and is refused like any other message.
+   */
+  told?: Readonly<Record<string, (payload: unknown) => boolean>>;
   parse(name: string, payload: unknown): Parsed<Decision>;
   /** Directory ids of people whom the sender must not turn out to be. */
   beside?(decision: Decision): string[];
@@ -121,6 +126,12 @@ export function openInbox<Decision extends { name: string; by: string }>(rules: 
   for (const [name, description] of Object.entries(rules.messages)) {
     setHandler(defineSignal<[unknown?]>(name), payload => enqueue(name, payload), { description });
     setHandler(defineUpdate<Answer, [unknown?]>(name), payload => enqueueAndAnswer(name, payload), {
+      description,
+    });
+  }
+  for (const [name, take] of Object.entries(rules.told ?? {})) {
+    const description = 'Handover says this to itself; nobody sends it by hand';
+    setHandler(defineSignal<[unknown?]>(name), payload => void (take(payload) || enqueue(name, payload)), {
       description,
     });
   }

@@ -23,6 +23,7 @@ const nested = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(dept
 const NAMES = [
   '__temporal_x',
   '__temporal_workflow_metadata',
+  'troubled',
   '__stack_trace',
   '__enhanced_stack_trace',
   'constructor',

@@ -17,13 +17,13 @@ import { counting } from '../../domain/flood.js';
 import { judge } from '../../domain/judge.js';
 import { isOutcome, type RunEvent, stateAfter } from '../../domain/lifecycle.js';
 import { details } from '../../domain/markdown.js';
-import { clip } from '../../domain/mistake.js';
 import type { Outcome } from '../../domain/model.js';
 import { nextMessages } from '../../domain/next.js';
 import { met } from '../../domain/people.js';
 import { type Decision, type DecisionName, parseDecision } from '../../domain/request.js';
 import { isStopping, mode, type Run, remainingItems, taking } from '../../domain/run.js';
 import { acceptedItems } from '../../domain/stays.js';
+import { gotOn, TROUBLED, withTold, withTrouble } from '../../domain/trouble.js';
 import { dueAt, waitingNow, waitingOn, waitingView } from '../../domain/waiting.js';
 import { type Inbox, openInbox } from '../inbox.js';
 import { STATUS, type Status } from '../messages.js';
@@ -132,6 +132,10 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
     shown.soon = true;
   };
 
+  /** By the story: whatever it waited for has come. */
+  const getOn = (news: Partial<Run>): void =>
+    change(run.troubles ? { ...news, troubles: gotOn(run.troubles) } : news);
+
   // Temporal's own cancel is a decision too; it names nobody, and keeps a block in place because nobody said
   // otherwise.
   CancellationScope.current().cancelRequested.catch(() => {
@@ -155,6 +159,13 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
   const inbox = openInbox<Decision>({
     trail: run.offboardingId,
     messages: MESSAGES,
+    told: {
+      [TROUBLED](given) {
+        const troubles = withTold(run.troubles, given);
+        if (troubles) change({ troubles });
+        return troubles !== null;
+      },
+    },
     parse: parseDecision,
     beside: decision => besideOf(run, decision),
     met: people => change({ humans: met(run.humans ?? {}, people) }),
@@ -174,7 +185,7 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
       // has room for only so many messages.
       if (scope && isDue()) scope.cancel();
     },
-    unrecorded: sentence => change({ troubles: withTrouble(run, 'record', sentence) }),
+    unrecorded: sentence => change({ troubles: withTrouble(run.troubles, 'record', sentence) }),
     now: () => ({ state: run.state, plan: run.plan?.digest ?? null }),
   });
   const isDue = (): boolean => renewal.isDue(inbox.taken);
@@ -193,13 +204,13 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
 
   const desk: Desk = {
     run,
-    change,
+    change: getOn,
     observed(systems) {
       const at = new Date().toISOString();
-      change({ observed: { ...run.observed, ...Object.fromEntries(systems.map(system => [system, at])) } });
+      getOn({ observed: { ...run.observed, ...Object.fromEntries(systems.map(system => [system, at])) } });
     },
     say(sentence) {
-      change({ sentence });
+      getOn({ sentence });
     },
     happened({ event, says }) {
       const state = stateAfter(run.state, event);
@@ -207,7 +218,7 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
       const ended = isOutcome(event) ? { outcome: event, pausedBy: null } : {};
       const taken = run.turn?.kind === 'prepare' || run.turn?.kind === 'retry';
       const since = new Date().toISOString();
-      change({
+      getOn({
         state,
         since,
         sentence: says,
@@ -261,11 +272,6 @@ function wantsToStop(run: Run): boolean {
   return (
     run.pausedBy !== null || isStopping(run) || (run.state === 'preparing' && run.turn?.kind === 'prepare')
   );
-}
-
-function withTrouble(run: Run, activity: string, sentence: string | null): Record<string, string> {
-  const { [activity]: _over, ...others } = run.troubles ?? {};
-  return sentence === null ? others : { ...others, [activity]: clip(sentence, 500) };
 }
 
 /** Ids and words only: search attributes are never encrypted. */
