@@ -11,7 +11,7 @@ import { mayRequest, type Participant } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
 import { isFinal, OUTAGE_MS, scheduled, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { findOne, identify, participant } from './people.js';
+import { findOne, identified, participant } from './people.js';
 import { pinnedIn, type Recogniser, recogniserOf } from './recognise.js';
 
 export interface ResolveAccountsInput {
@@ -138,7 +138,7 @@ async function peopleOf(
     return { objection: `${foreign} Start "requestOffboarding" on the task queue of that one instead.` };
   const found = await findOne(deps, `id:${input.leaver.id}`);
   if ('sentence' in found) return { objection: found.sentence };
-  const asking = await identify(deps, { who: `id:${input.requester.id}` });
+  const asking = await identified(deps, `id:${input.requester.id}`);
   if (asking.kind !== 'one') return { objection: asking.sentence };
   const leaver = participant(found.person);
   const requester = participant(asking.person);

@@ -153,7 +153,7 @@ async function settleOwed(deps: Deps, input: ArchiveClosedInput, report: Archive
     if (input.workflowId !== null && workflow !== input.workflowId) continue;
     // A run that was reset after its end settles its own effects.
     if (await isOpen(deps, workflow, offboarding)) continue;
-    await settleAll(deps, offboarding).catch((error: Error) =>
+    await settleAll(deps, offboarding, true).catch((error: Error) =>
       fail(report, workflow, `An effect could not be settled: ${error.message}`),
     );
   }

@@ -20,6 +20,9 @@ const PASSING = /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|57P0|08|53|40|55P03
 const BUG_PATIENCE_MS = 60_000;
 const HEARTBEAT_MS = 3_000;
 
+/** As PostgreSQL numbers what it says. */
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+
 type Verb = (input: never) => Promise<unknown>;
 
 /** Verbs as Temporal's activities: alive while they work, and their errors as failures. */
@@ -175,12 +178,14 @@ function failureOf(error: unknown, patience: Deps['patience']): Error {
   if (/Connection terminated|timeout exceeded when trying to connect/i.test(message)) {
     return failure('transient', 'Our own store closed the connection.', outOfPatience('transient', patience));
   }
+  // A database's words may be anybody's data: its code says as much to whoever mends it.
+  const said = code && SQLSTATE.test(code) ? `our own store answered with SQLSTATE ${code}` : message;
   const failed = failure(
     'bug',
-    `Handover met something it does not know: ${message}`,
+    `Handover met something it does not know: ${said}`,
     waited() > BUG_PATIENCE_MS,
   );
-  if (error instanceof Error) failed.stack = error.stack ?? '';
+  if (error instanceof Error && said === message) failed.stack = error.stack ?? '';
   return failed;
 }
 

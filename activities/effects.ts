@@ -14,14 +14,16 @@ import type { Deps } from './deps.js';
 /**
  * Settles every intent of an offboarding that nobody saw end, also those of plans that were replaced. Throws
  * what kept the first one from being settled, after it has tried them all, in every system that answers.
+ * `afterwards`: the offboarding has closed, and its chain is told.
  */
-export async function settleAll(deps: Deps, offboardingId: string): Promise<void> {
+export async function settleAll(deps: Deps, offboardingId: string, afterwards = false): Promise<void> {
   const owed = await deps.store.ledger.unsettled(offboardingId);
   const failures: unknown[] = [];
   const settleIn = async (system: string): Promise<void> => {
     for (const receipt of owed.filter(({ step }) => step.startsWith(`${system}/`))) {
       try {
-        await settle(deps, await deps.systems.get(system), receipt, within(ANSWER_MS));
+        const connector = await deps.systems.get(system);
+        await settle(deps, connector, receipt, { signal: within(ANSWER_MS), afterwards });
       } catch (error) {
         failures.push(error);
         // A system that is away is not waited for once per receipt.
@@ -41,18 +43,19 @@ export async function settle(
   deps: Deps,
   connector: Connector,
   receipt: Receipt,
-  signal = whenAbandoned(),
+  { signal = whenAbandoned(), afterwards = false }: { signal?: AbortSignal; afterwards?: boolean } = {},
 ): Promise<number | null> {
   if (receipt.state === 'done') return receipt.effect!.changed;
   const { ledger } = deps.store;
+  const end = afterwards ? ledger.endAfterwards : ledger.end;
   const fate = await connector.fateOf(await workOf(deps, receipt), receipt, signal);
   switch (fate.kind) {
     case 'happened':
     case 'partly':
-      await ledger.end(receipt, { state: 'done', sure: fate.sure, effect: fate.effect });
+      await end(receipt, { state: 'done', sure: fate.sure, effect: fate.effect });
       return changedBy(connector, receipt, fate);
     case 'did-not':
-      await ledger.end(receipt, { state: 'aborted', sure: fate.sure });
+      await end(receipt, { state: 'aborted', sure: fate.sure });
       return null;
     case 'under-way':
       throw new HandoverFailure(

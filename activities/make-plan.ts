@@ -9,6 +9,7 @@ import type { Danger, Foresight } from '../domain/consequences.js';
 import type { Covered } from '../domain/coverage.js';
 import type { Batch } from '../domain/effect.js';
 import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
+import { outlineOf, tooLarge } from '../domain/outline.js';
 import { digestIn } from '../domain/overrides.js';
 import { own } from '../domain/own.js';
 import {
@@ -67,7 +68,7 @@ export interface MakePlanInput {
 }
 
 export interface MadePlan {
-  /** Null when the findings leave nothing to plan with. */
+  /** In outline; the store has all of it. Null when the findings leave nothing to plan with. */
   plan: Plan | null;
   findings: Finding[];
   /** Acknowledged categories that hold keys nobody has seen. */
@@ -364,6 +365,9 @@ async function writeManifest(
 
 /** Says of a stored plan who takes over and that it was made; a second attempt says the same again. */
 async function announce(deps: Deps, input: MakePlanInput, plan: Plan): Promise<MadePlan> {
+  const outline = outlineOf(plan);
+  const tooMuch = tooLarge(outline);
+  if (tooMuch) return { plan: null, findings: [tooMuch], reopened: [] };
   const gains = plan.steps.map(
     step => [step.id, gaining(step).flatMap(successor => successor.personId ?? [])] as const,
   );
@@ -375,10 +379,18 @@ async function announce(deps: Deps, input: MakePlanInput, plan: Plan): Promise<M
     {
       subject: `plan ${plan.digest}`,
       kind: 'planned',
-      body: { revision: plan.revision, digest: plan.digest, steps: plan.steps.length },
+      body: {
+        revision: plan.revision,
+        digest: plan.digest,
+        steps: plan.steps.length,
+        // Which pages lie behind the plan: who takes which item stands in them alone.
+        sealed: (await deps.store.manifests.seals(input.offboardingId)).find(
+          ({ manifest }) => manifest === plan.manifest,
+        ),
+      },
     },
   ]);
-  return { plan, findings: [], reopened: await reopenedSubjects(deps, input, plan) };
+  return { plan: outline, findings: [], reopened: await reopenedSubjects(deps, input, plan) };
 }
 
 /** Acknowledgements survive revisions; only keys that nobody has seen re-open one. */

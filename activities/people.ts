@@ -18,8 +18,6 @@ export type Identified =
       person: Decider;
       identity: Identity;
       installation: string;
-      /** As the directory knows them now; who is no longer in it is left out. */
-      beside: Participant[];
     }
   | { kind: 'none'; sentence: string }
   | { kind: 'many'; sentence: string };
@@ -70,27 +68,40 @@ export async function directoryOf(deps: Deps): Promise<Directory & { title: stri
 }
 
 export interface IdentifyInput {
-  /** Who somebody says they are: an e-mail, a login, or "id:<directory id>". */
-  who: string;
-  /** Directory ids of people whom the sender must not turn out to be. */
-  beside?: string[];
+  /** Who people say they are: each an e-mail, a login, or "id:<directory id>". */
+  who: string[];
+  /** Directory ids of people whom none of them must turn out to be. */
+  beside: string[];
+}
+
+export interface Senders {
+  /** In the order in which they were asked for. */
+  found: Identified[];
+  /** As the directory knows them now; who is no longer in it is left out. */
+  beside: Participant[];
 }
 
 /**
- * Identifies a leaver, a requester or a decider, with what they may do. Nothing that came with the message
- * proves that it is theirs, so the identity is claimed; a signed statement beside `who` is what could make it
- * verified.
+ * Identifies deciders, with what they may do. Nothing that came with a message proves that it is theirs, so
+ * the identity is claimed; a signed statement beside `who` is what could make it verified.
  */
-export async function identify(deps: Deps, input: IdentifyInput): Promise<Identified> {
-  const found = await findOne(deps, input.who);
+export async function identify(deps: Deps, { who, beside }: IdentifyInput): Promise<Senders> {
+  const found: Identified[] = [];
+  // One after the other: a flood of messages must not take every connection to the directory.
+  for (const one of who) found.push(await identified(deps, one));
+  return { found, beside: (await peopleById(deps, beside)).map(participant) };
+}
+
+/** Identifies one person: a decider, a leaver or a requester. */
+export async function identified(deps: Deps, who: string): Promise<Identified> {
+  const found = await findOne(deps, who).catch((error: unknown) => {
+    // A name that the directory cannot even be asked for says nothing about the others beside it.
+    if (!(error instanceof HandoverFailure) || error.kind !== 'rejected') throw error;
+    return { many: false, sentence: error.message };
+  });
   if ('sentence' in found) return { kind: found.many ? 'many' : 'none', sentence: found.sentence };
-  const { installation } = deps.ids;
-  const [person, beside] = await Promise.all([
-    deciderOf(deps, found.person),
-    peopleById(deps, input.beside ?? []),
-  ]);
-  const identity: Identity = { kind: 'claimed' };
-  return { kind: 'one', person, identity, installation, beside: beside.map(participant) };
+  const person = await deciderOf(deps, found.person);
+  return { kind: 'one', person, installation: deps.ids.installation, identity: { kind: 'claimed' } };
 }
 
 /** Who is to leave, and who asks for it: looked up together, since nothing begins before both are known. */
@@ -98,10 +109,7 @@ export async function introduce(
   deps: Deps,
   { user, requestedBy }: { user: string; requestedBy: string },
 ): Promise<{ user: Identified; requestedBy: Identified }> {
-  const [leaver, requester] = await Promise.all([
-    identify(deps, { who: user }),
-    identify(deps, { who: requestedBy }),
-  ]);
+  const [leaver, requester] = await Promise.all([identified(deps, user), identified(deps, requestedBy)]);
   return { user: leaver, requestedBy: requester };
 }
 

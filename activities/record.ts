@@ -1,7 +1,9 @@
 /** Writes down what people decided and how a run ended. */
 import { type Closing, certificateOf, closingEntry } from '../domain/certificate.js';
 import { HandoverFailure } from '../domain/failure.js';
+import type { SummedFlood } from '../domain/flood.js';
 import type { Identity } from '../domain/people.js';
+import type { Plan } from '../domain/plan.js';
 import { isFinal, scheduled } from './attempt.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
@@ -39,7 +41,14 @@ export interface NoticeEntry {
   since: string | null;
 }
 
-export type TrailEntry = DecisionEntry | NoticeEntry;
+/** Refused messages in such numbers that they are counted instead of told one by one. */
+export interface FloodEntry extends SummedFlood {
+  kind: 'flood';
+  /** Counts the floods of one Temporal run. */
+  number: number;
+}
+
+export type TrailEntry = DecisionEntry | NoticeEntry | FloodEntry;
 
 export interface RecordInput {
   offboardingId: string;
@@ -78,25 +87,31 @@ export type CloseRunInput = Closing;
 
 /** Writes the certificate, once, and frees the register. */
 export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ certificate: string }> {
-  const { run } = input;
   const { store } = deps;
+  const run = { ...input.run, plan: await wholePlan(deps, input.run.plan) };
   // What the closing entry lists is all there is: an attempt that was left behind gets no receipt from here
   // on.
   await store.ledger.fence(run.offboardingId, scheduled());
   await settleAll(deps, run.offboardingId).catch(error => leavePending(deps, error));
   const receipts = await store.ledger.all(run.offboardingId);
+  const manifests = await store.manifests.seals(run.offboardingId);
   await store.audit.append(run.offboardingId, [
     {
       subject: `closed ${input.runId}`,
       kind: 'closed',
-      body: closingEntry(input, receipts),
+      body: closingEntry(input, receipts, manifests),
     },
   ]);
   const chain = await store.audit.read(run.offboardingId);
-  const body = certificateOf(input, receipts, chain.head);
+  const body = certificateOf({ ...input, run }, receipts, chain.head);
   const certificate = await certify(deps, run.offboardingId, input.runId, body);
   await store.runs.close(run.offboardingId);
   return { certificate: certificate.digest };
+}
+
+/** What the run carries of its plan is an outline; the certificate names everybody. */
+async function wholePlan({ store }: Deps, outline: Plan | null): Promise<Plan | null> {
+  return outline && ((await store.plans.find(outline.digest)) ?? outline);
 }
 
 /** Longer than a transaction may sit idle: an attempt in the middle of one is waited for. */

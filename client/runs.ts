@@ -17,6 +17,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { ArchiveReport } from '../domain/archive.js';
 import { DEFAULT_INSTALLATION, foreignId, type Ids, idsOf } from '../domain/ids.js';
 import type { DecisionName, OffboardingRequest } from '../domain/request.js';
+import { updatesFull } from '../runtime/temporal.js';
 import {
   ARCHIVE_CLOSED,
   type ArchiveRequest,
@@ -50,6 +51,12 @@ export interface Unanswered {
   verdict: 'unknown';
   sentence: string;
   id: string;
+}
+
+/** A decision that went as a signal, which nobody answers: what came of it stands in the status. */
+export interface Told {
+  verdict: 'sent';
+  sentence: string;
 }
 
 /** Says what the Temporal UI's pending activities show: how far the running steps are. */
@@ -132,14 +139,15 @@ export class Offboardings {
 
   /**
    * Sends one decision as an update and waits for its verdict. With nobody there to judge it (no worker), the
-   * answer is `unknown` after `timeoutMs`; asking again with the same `id` never decides twice.
+   * answer is `unknown` after `timeoutMs`; asking again with the same `id` never decides twice. Where the run
+   * has as many updates as Temporal takes, it is sent as a signal.
    */
   async decide(
     run: string,
     name: DecisionName | string,
     payload: unknown,
     options: { id?: string; timeoutMs?: number } = {},
-  ): Promise<DecisionAnswer | Unanswered> {
+  ): Promise<DecisionAnswer | Unanswered | Told> {
     const id = options.id ?? randomUUID();
     const timeoutMs = options.timeoutMs ?? 20_000;
     try {
@@ -149,6 +157,12 @@ export class Offboardings {
     } catch (error) {
       const refused = refusedAnswer(error);
       if (refused) return refused;
+      const full = updatesFull(error);
+      if (full) {
+        await this.tell(run, name, payload);
+        const sentence = `Temporal takes no more updates for this run now (${full}): it was sent as a signal, which nobody answers. What came of it stands in the status.`;
+        return { verdict: 'sent', sentence };
+      }
       if (!(error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)) throw error;
       const sentence = `No answer within ${timeoutMs / 1000} s: perhaps no worker is running. The decision may still be applied; ask again with the same id ${id}.`;
       return { verdict: 'unknown', sentence, id };

@@ -4,13 +4,13 @@
  */
 import { existsSync } from 'node:fs';
 import { loadCatalog } from '../connectors/catalog/file.js';
-import type { DiscoverRequest, Draft } from '../connectors/catalog/kind.js';
-import { discoverSystem, KINDS } from '../connectors/registry.js';
+import type { DiscoverRequest, Draft, Tried, TryRequest } from '../connectors/catalog/kind.js';
+import { discoverSystem, KINDS, trySystem } from '../connectors/registry.js';
 import { Bundle } from '../domain/bundle.js';
 import { type Config, catalogPath, connectionOf } from '../runtime/config.js';
 import { type OpenSystems, openSystems } from '../workers/systems.js';
 
-export type { Draft } from '../connectors/catalog/kind.js';
+export type { Draft, Tried, TryRequest } from '../connectors/catalog/kind.js';
 export type { Connector, PersonQuery } from '../connectors/connector.js';
 export type { OpenSystems };
 
@@ -43,4 +43,15 @@ export function discoverAt(url: string, system: string, how: HowToDiscover): Pro
     { ...how, system, loaded: null },
     { connection: new Bundle(`system "${system}"`, { url }) },
   );
+}
+
+/** Tries a part of a system's catalog, without changing anything there. */
+export async function tryConfigured(
+  config: Config,
+  system: string,
+  env: NodeJS.ProcessEnv,
+  request: TryRequest,
+): Promise<Tried> {
+  const loaded = await loadCatalog(catalogPath(config, system), KINDS);
+  return trySystem(loaded, request, { connection: connectionOf(config, system, env) });
 }

@@ -4,12 +4,13 @@
  */
 import { HandoverFailure } from '../domain/failure.js';
 import { own } from '../domain/own.js';
-import type { ConnectOptions, DiscoverRequest, Draft, Kinds } from './catalog/kind.js';
+import type { ConnectOptions, DiscoverRequest, Draft, Kinds, Tried, TryRequest } from './catalog/kind.js';
 import type { LoadedCatalog } from './catalog/loaded.js';
 import type { Connector } from './connector.js';
+import { http } from './http/kind.js';
 import { postgres } from './postgres/kind.js';
 
-export const KINDS = { postgres } satisfies Kinds;
+export const KINDS = { postgres, http } satisfies Kinds;
 
 /**
  * A connector for a catalog that `loadCatalog` read with the same kinds. Nothing is connected yet; `check()`
@@ -29,7 +30,7 @@ export function createConnector(
       `${loaded.file.where(['kind'])}: there is no connector of kind ${name}; known are ${known}`,
     );
   }
-  demandParts(name, kind, options);
+  demandParts(name, partsOf(kind, loaded), options);
   return kind.connect(loaded, options);
 }
 
@@ -52,14 +53,35 @@ export function discoverSystem(
       'configuration',
       `A system of kind ${name} cannot be looked through: what its catalog leaves out is for people to find.`,
     );
-  demandParts(name!, kind, options);
+  demandParts(name!, partsOf(kind, loaded), options);
   return kind.discover({ ...rest, catalog: loaded?.catalog ?? null }, options);
 }
 
+/** Tries a part of a catalog on the live system. Throws a `configuration` failure where its kind cannot. */
+export function trySystem(
+  loaded: LoadedCatalog,
+  request: TryRequest,
+  options: ConnectOptions,
+  kinds: Kinds = KINDS,
+): Promise<Tried> {
+  const { kind: name } = loaded.catalog;
+  const kind = own(kinds, name);
+  if (!kind?.try)
+    throw new HandoverFailure(
+      'configuration',
+      `A system of kind ${name} is tried as a whole: handover check ${loaded.catalog.system}.`,
+    );
+  demandParts(name, partsOf(kind, loaded), options);
+  return kind.try(loaded, request, options);
+}
+
 /** The connection has every part that the kind needs, and none that it does not know. */
-function demandParts(name: string, kind: Kinds[string], options: ConnectOptions): void {
+function demandParts(
+  name: string,
+  { needs, may = [] }: Kinds[string]['connection'],
+  options: ConnectOptions,
+): void {
   const { of, names } = options.connection;
-  const { needs, may = [] } = kind.connection;
   const known = [...needs, ...may];
   const wrong = [
     ...needs.filter(one => !names.includes(one)).map(one => `does not name ${one}`),
@@ -73,6 +95,12 @@ function demandParts(name: string, kind: Kinds[string], options: ConnectOptions)
       }.`,
     );
   }
+}
+
+function partsOf(kind: Kinds[string], loaded: LoadedCatalog | null): Kinds[string]['connection'] {
+  const { needs, may } = kind.connection;
+  const more = loaded ? (kind.alsoNeeds?.(loaded.catalog) ?? []) : [];
+  return { needs: [...new Set([...needs, ...more])], may };
 }
 
 const listed = (names: readonly string[]): string => (names.length > 0 ? names.join(', ') : 'nothing');

@@ -25,6 +25,16 @@ export interface ReceiptSummary {
   /** Null while it is not known. */
   effect: { changed: number; elsewhere?: readonly Elsewhere[] } | null;
   digest: string;
+  /** Which of the attempts that came to nothing it is; 0 = it stands. */
+  aborted: number;
+  at: string;
+}
+
+/** What seals the pages of a manifest (`Manifests.seals`). */
+export interface SealedManifest {
+  manifest: string;
+  pages: number;
+  digest: string | null;
 }
 
 export interface Closing {
@@ -36,22 +46,31 @@ export interface Closing {
 }
 
 /**
- * The chain's last entry: every receipt with its digest. What is not listed there never happened by our hand.
+ * The chain's last entry: every receipt with its digest, and what seals the manifests. What is not listed there
+ * never happened by our hand; behind it comes nothing but what does not count, and how effects ended that
+ * nobody had seen end.
  */
-export function closingEntry({ outcome, sentence }: Closing, receipts: readonly ReceiptSummary[]) {
+export function closingEntry(
+  { outcome, sentence }: Closing,
+  receipts: readonly ReceiptSummary[],
+  manifests: readonly SealedManifest[],
+) {
+  return { outcome, sentence, receipts: receipts.map(listed), manifests };
+}
+
+/** A receipt as the chain lists it: its digest, and what the digest is not over. */
+export function listed(receipt: ReceiptSummary) {
   return {
-    outcome,
-    sentence,
-    receipts: receipts.map(receipt => ({
-      step: receipt.step,
-      page: receipt.page,
-      part: receipt.part,
-      state: receipt.state,
-      sure: receipt.sure,
-      mark: receipt.mark,
-      changed: receipt.effect?.changed ?? null,
-      digest: receipt.digest,
-    })),
+    step: receipt.step,
+    page: receipt.page,
+    part: receipt.part,
+    state: receipt.state,
+    aborted: receipt.aborted,
+    sure: receipt.sure,
+    mark: receipt.mark,
+    changed: receipt.effect?.changed ?? null,
+    digest: receipt.digest,
+    at: receipt.at,
   };
 }
 

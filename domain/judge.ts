@@ -9,7 +9,7 @@ import { countOf, MOST_INLINE } from './overrides.js';
 import { own } from './own.js';
 import { type Decider, type Identity, isCertain, isSame, MAY_BE_THE_LEAVER, type Signer } from './people.js';
 import { canonicalJson } from './plan.js';
-import type { Decision, DecisionName, DecisionOf, Order } from './request.js';
+import { type Decision, type DecisionName, type DecisionOf, type Order, parseRequest } from './request.js';
 import {
   acknowledgeable,
   blockedSystems,
@@ -173,6 +173,10 @@ const RULES: {
         `With these the run would have ${inline} overrides, and at most ${MOST_INLINE} travel inline: give a file of all of them (--overrides), or use a "match" rule.`,
       );
     }
+    // It goes on in fresh executions, which read it again.
+    const readable = parseRequest(order);
+    if (!readable.ok)
+      return refuse(`With this the request would be no request any more. ${readable.sentence}`);
     const voided =
       run.approvals.length > 0
         ? ` ${run.approvals.length} approval${run.approvals.length > 1 ? 's are' : ' is'} void.`

@@ -26,7 +26,8 @@ export function markdown(view: View): string {
   // was accepted.
   const [last, ...earlier] = view.refused;
   if (last && !isOver(state)) parts.push(`**Refused** ${refused(last)}`);
-  if (view.findings.length > 0) parts.push(view.findings.map(finding => `- ⚠ ${plain(finding)}`).join('\n'));
+  for (const lines of [view.alerts, view.findings])
+    if (lines.length > 0) parts.push(lines.map(line => `- ⚠ ${plain(line)}`).join('\n'));
   if (next.length > 0) {
     parts.push(
       '**What to send now**, with *More Actions*, *Send an Update* or *Send a Signal*, and your e-mail in `by`:',

@@ -207,6 +207,8 @@ export interface ItemException {
   key: ItemKey;
   kind: ExceptionKind;
   why: string;
+  /** What somebody's trigger or function said to it: anybody's data, so it lies in the receipt and goes nowhere else. */
+  said?: string;
 }
 
 /** What stands in the way of a plan or a step. `message` is a sentence that says what to do next. */
@@ -225,6 +227,7 @@ export interface Finding {
     | 'last-owner'
     | 'system-unreachable'
     | 'override-unknown'
+    | 'plan-too-large'
     | 'approvers-missing';
   system: string | null;
   step: string | null;

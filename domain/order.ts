@@ -1,5 +1,5 @@
 /** What may run next: edges decide what must wait, and small neighbours of one system share an activity. */
-import { isEffect, type Plan, type PlanStep } from './plan.js';
+import { isEffect, type Plan, type PlanStep, waitsFor } from './plan.js';
 import { openAcknowledgements, type Run } from './run.js';
 
 /**
@@ -18,13 +18,15 @@ export function nextGroup(run: Pick<Run, 'plan' | 'steps' | 'acknowledgements' |
   const { plan } = run;
   if (!plan) return null;
   const queued = plan.steps.filter(step => isEffect(step) && run.steps[step.id]?.state === 'queued');
-  const first = queued.find(step => step.after.every(id => isSettled(run, plan, id)));
+  const first = queued.find(step => waitsFor(step, plan.steps).every(id => isSettled(run, plan, id)));
   if (!first) return null;
   const steps = [first];
   let items = first.baseline.count;
   for (const step of queued.slice(queued.indexOf(first) + 1)) {
     if (step.system !== first.system || items + step.baseline.count > SHARED_ITEMS) break;
-    if (!step.after.every(id => isSettled(run, plan, id) || steps.some(earlier => earlier.id === id))) break;
+    const isDone = (id: string): boolean =>
+      isSettled(run, plan, id) || steps.some(earlier => earlier.id === id);
+    if (!waitsFor(step, plan.steps).every(isDone)) break;
     steps.push(step);
     items += step.baseline.count;
   }
@@ -43,8 +45,8 @@ export function stuckSteps(
   return plan.steps
     .filter(step => isEffect(step) && run.steps[step.id]?.state === 'queued')
     .flatMap(step => {
-      const waitsFor = step.after.find(id => !isSettled(run, plan, id));
-      return waitsFor ? [{ step: step.id, waitsFor }] : [];
+      const open = waitsFor(step, plan.steps).find(id => !isSettled(run, plan, id));
+      return open ? [{ step: step.id, waitsFor: open }] : [];
     });
 }
 

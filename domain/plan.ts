@@ -8,6 +8,7 @@ import type { Assignment } from './assign.js';
 import type { Consequence, Danger } from './consequences.js';
 import { HandoverFailure } from './failure.js';
 import type { Departure, Disposition, Mode, Successor, SystemAccounts } from './model.js';
+import type { Participant } from './people.js';
 import type { Policy } from './policy.js';
 
 /**
@@ -52,6 +53,8 @@ export interface PlanStep {
   pool: number;
   /** Items per successor, same order. */
   counts: number[];
+  /** In an outline that does not name them all: how many successors get items. */
+  gain?: number;
   /** Items with a successor of their own. */
   overrides: number;
   /** Where people settle the category by hand. */
@@ -105,6 +108,8 @@ export interface Plan {
   named?: Record<string, string>;
   /** What whoever approves should know beside the steps, as sentences. */
   notes: string[];
+  /** In an outline: everybody who gains items by it, each entry once. */
+  gainers?: Participant[];
   /** SHA-256 over the canonical JSON of everything above. Set once, by the store. */
   digest: string;
 }
@@ -195,23 +200,20 @@ export function orderSteps<S extends Pick<PlanStep, 'id' | 'phase' | 'after' | '
 }
 
 /**
- * Removing memberships can cost the leaver's colleagues their view of things that are still to be moved:
- * transfers first.
+ * What must be completed or skipped before a step. Removing memberships can cost the leaver's colleagues their
+ * view of things that are still to be moved: transfers first.
  */
+export function waitsFor(
+  step: Pick<PlanStep, 'phase' | 'system' | 'after'>,
+  all: readonly Pick<PlanStep, 'id' | 'phase' | 'system'>[],
+): string[] {
+  if (step.phase !== 'membership') return step.after;
+  const transfers = all.filter(one => one.system === step.system && one.phase === 'transfer');
+  return [...new Set([...step.after, ...transfers.map(one => one.id)])];
+}
+
 export function withMembershipEdges(steps: readonly PlanStep[]): PlanStep[] {
-  return steps.map(step =>
-    step.phase === 'membership'
-      ? {
-          ...step,
-          after: [
-            ...new Set([
-              ...step.after,
-              ...steps.filter(s => s.system === step.system && s.phase === 'transfer').map(s => s.id),
-            ]),
-          ],
-        }
-      : step,
-  );
+  return steps.map(step => (step.phase === 'membership' ? { ...step, after: waitsFor(step, steps) } : step));
 }
 
 /**

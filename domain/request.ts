@@ -3,9 +3,11 @@
  * one JSON box. Everything that enters is parsed here once; what comes out is trusted inside.
  */
 import { z } from 'zod';
+import { objection } from './door.js';
+import { MESSAGE } from './limits.js';
 import { clip, describe, mistakesOf } from './mistake.js';
 import { countOf, isReference, MOST_INLINE, type Overrides } from './overrides.js';
-import { droppedKey } from './own.js';
+import { number } from './words.js';
 
 /** Longest name of a person, system, category or item key. Payloads stay in a history for good. */
 const LONGEST_NAME = 320;
@@ -61,10 +63,17 @@ export const successorRule = z.union(
 );
 export type SuccessorRule = z.infer<typeof successorRule>;
 
-/** `2026-12-24` (its first moment in UTC), or a date with time and zone. */
-const moment = z.union([z.iso.date(), z.iso.datetime({ offset: true })], {
-  error: 'write a date like 2026-12-24 or a moment like 2026-12-24T18:00:00+01:00',
-});
+/**
+ * `2026-12-24` (its first moment in UTC), or a date with time and zone. Beyond these years it would be no
+ * moment that a search attribute can hold.
+ */
+const moment = z
+  .union([z.iso.date(), z.iso.datetime({ offset: true })], {
+    error: 'write a date like 2026-12-24 or a moment like 2026-12-24T18:00:00+01:00',
+  })
+  .refine(isNear, {
+    error: `a year from ${MESSAGE.firstYear} to ${MESSAGE.lastYear} is allowed`,
+  });
 
 const mode = z.enum(['execute-and-deactivate', 'execute-only', 'preview']);
 const departure = z.enum(['planned', 'unplanned']);
@@ -210,15 +219,44 @@ export type Decision = {
 }[DecisionName];
 export type DecisionOf<N extends DecisionName> = Extract<Decision, { name: N }>;
 
+/** What a look at what has closed may be asked. */
+const archiveRequestSchema = z.strictObject({
+  everything: z.boolean().optional(),
+  workflowId: z.string().min(1, 'name a workflow').max(1000).optional(),
+});
+
+/** Somebody as whoever started a workflow wrote them down: no more than a text, until the directory is asked. */
+const written = z.object({
+  id: text.min(1),
+  name: z.string().min(1).max(2000),
+  human: text.min(1),
+  marks: z.array(z.string().max(100)).max(100).optional(),
+});
+const inputSchema = z.object({ offboardingId: z.guid().lowercase(), leaver: written, requester: written });
+
 export type Parsed<T> = { ok: true; value: T } | { ok: false; sentence: string };
 
 export function parseRequest(given: unknown): Parsed<Order> {
-  if (!isObject(given))
-    return {
-      ok: false,
-      sentence: `A request is one JSON object such as ${EXAMPLE}; given was ${describe(given)}.`,
-    };
-  return parse(requestSchema, given, 'the request');
+  return parseObject(requestSchema, given, EXAMPLE);
+}
+
+function parseObject<S extends z.ZodObject>(schema: S, given: unknown, example: string): Parsed<z.infer<S>> {
+  const why = objection(given);
+  if (why !== null) return { ok: false, sentence: `Cannot read the request: ${why}.` };
+  const undecoded = undecodable('the request', given);
+  if (undecoded) return undecoded;
+  if (isObject(given)) return parse(schema, given, 'the request');
+  const sentence = `A request is one JSON object such as ${example}; given was ${describe(given)}.`;
+  return { ok: false, sentence };
+}
+
+export function parseArchiveRequest(given: unknown): Parsed<z.infer<typeof archiveRequestSchema>> {
+  return parseObject(archiveRequestSchema, given, '{"workflowId": "offboarding/17"}');
+}
+
+/** Who is to leave and who asked, as the front door looked them up; null = this is nothing that it wrote. */
+export function parsePeople(given: unknown): z.infer<typeof inputSchema> | null {
+  return inputSchema.safeParse(given).data ?? null;
 }
 
 /**
@@ -232,13 +270,10 @@ export function messageParser<N extends string, D>(
   return (name, given) => {
     if (!Object.hasOwn(schemas, name))
       return { ok: false, sentence: `There is no message "${clip(name)}". Known are: ${names.join(', ')}.` };
-    if (isObject(given) && typeof given.undecodable === 'string') {
-      const why = clip(given.undecodable);
-      return {
-        ok: false,
-        sentence: `The payload of "${name}" could not be decoded (${why}). Send it as json/plain.`,
-      };
-    }
+    const why = objection(given);
+    if (why !== null) return { ok: false, sentence: `Cannot read "${name}": ${why}.` };
+    const undecoded = undecodable(`"${name}"`, given);
+    if (undecoded) return undecoded;
     if (!isObject(given)) {
       const example = examples[name as N];
       const sentence = `"${name}" takes one JSON object such as ${example}; given was ${describe(given)}.`;
@@ -273,8 +308,24 @@ const EXAMPLES: Record<DecisionName, string> = {
 };
 const readDecision = messageParser<DecisionName, Decision>(decisionSchemas, EXAMPLES);
 
-/** A request with 200 overrides is far smaller. */
-const LONGEST_JSON = 100_000;
+/**
+ * What stands in place of a payload that cannot be decoded (runtime/payload-converter.cjs), or is not, because
+ * it is too large (workflows/threshold.ts).
+ */
+function undecodable(what: string, given: unknown): { ok: false; sentence: string } | null {
+  if (!isObject(given)) return null;
+  if (typeof given.tooLarge === 'number') {
+    const most = `at most ${number(MESSAGE.characters)} characters travel inline`;
+    return { ok: false, sentence: `Cannot read ${what}: it has ${number(given.tooLarge)} bytes, ${most}.` };
+  }
+  if (typeof given.undecodable !== 'string') return null;
+  const why = clip(given.undecodable);
+  return {
+    ok: false,
+    sentence: `The payload of ${what} could not be decoded (${why}). Send it as json/plain.`,
+  };
+}
+
 /** More mistakes than this are counted, not listed. */
 const MOST_MISTAKES = 5;
 
@@ -284,19 +335,8 @@ function parse<S extends z.ZodObject>(
   given: Record<string, unknown>,
   what: string,
 ): Parsed<z.infer<S>> {
-  const size = JSON.stringify(given).length;
-  if (size > LONGEST_JSON)
-    return {
-      ok: false,
-      sentence: `Cannot read ${what}: it has ${size.toLocaleString('en-US')} characters, at most ${LONGEST_JSON.toLocaleString('en-US')} travel inline.`,
-    };
   const result = schema.safeParse(given);
-  if (result.success) {
-    const dropped = droppedKey(given);
-    if (!dropped) return { ok: true, value: result.data };
-    const name = clip(dropped.join('.'));
-    return { ok: false, sentence: `Cannot read ${what}: "${name}" is no name that anything can have.` };
-  }
+  if (result.success) return { ok: true, value: result.data };
   const mistakes = mistakesOf(result.error.issues, given, schema);
   const said = mistakes.slice(0, MOST_MISTAKES).map(({ path, says }) => {
     return path.length > 0 ? `"${clip(path.map(String).join('.'))}" ${says}` : `it ${says}`;
@@ -310,6 +350,11 @@ function parse<S extends z.ZodObject>(
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isNear(moment: string): boolean {
+  const year = new Date(instant(moment)).getUTCFullYear();
+  return year >= MESSAGE.firstYear && year <= MESSAGE.lastYear;
 }
 
 /** The moment a date or date-time stands for, in milliseconds since 1970. */

@@ -2,6 +2,7 @@
 import type { Danger } from './consequences.js';
 import type { Covered } from './coverage.js';
 import type { Sure } from './effect.js';
+import type { Flood } from './flood.js';
 import type {
   Departure,
   Finding,
@@ -175,6 +176,7 @@ export interface Run {
   patience: PatienceOfWaits;
   /** Counts plans; a new one voids approvals. */
   revision: number;
+  /** In outline (`domain/outline.ts`): the plan itself lies in the store. */
   plan: Plan | null;
   findings: Finding[];
   approvals: Approval[];
@@ -221,7 +223,12 @@ export interface Run {
   amendedBy: Signer[];
   /** Messages judged so far, accepted and refused. */
   decided: number;
+  /** The last of those that were refused. */
   refused: Refusal[];
+  /** Refusals that came in such numbers that they are counted instead of told; null = there were none. */
+  flood?: Flood | null;
+  /** What is tried again and again, or could not be written down, by the activity's name: sentences. */
+  troubles?: Record<string, string>;
   times: { requested: string; blocked: string | null; handedOver: string | null; deactivated: string | null };
   certificate: string | null;
 }
@@ -308,7 +315,8 @@ export function departure(run: Run): Departure {
 }
 
 /** Everybody who gains items by this plan, each entry once. */
-export function gainers(plan: Pick<Plan, 'steps'>): Participant[] {
+export function gainers(plan: Pick<Plan, 'steps' | 'gainers'>): Participant[] {
+  if (plan.gainers) return plan.gainers;
   const people = plan.steps.flatMap(step =>
     gaining(step).flatMap(({ personId, human, label }) =>
       personId === null ? [] : [{ id: personId, name: label, human: human ?? personId }],
@@ -327,7 +335,7 @@ export interface Quorum {
 
 /** Counts human beings. @param approvals of what: the plan's own, or a skip's */
 export function quorum(
-  run: Pick<Run, 'approvals' | 'humans'> & { plan: Pick<Plan, 'steps'> | null },
+  run: Pick<Run, 'approvals' | 'humans'> & { plan: Pick<Plan, 'steps' | 'gainers'> | null },
   policy: Policy,
   approvals: readonly Approval[] = run.approvals,
 ): Quorum {

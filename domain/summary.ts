@@ -1,9 +1,11 @@
+import { TEMPORAL } from './limits.js';
+
 /**
  * What stands beside an activity or a run in the Temporal UI. Servers take at most 400 bytes of it, as JSON
  * with its encoding's name, and names may be of any length: a longer one would be a task that fails again and
  * again.
  */
-const MOST_BYTES = 340;
+const MOST_BYTES = TEMPORAL.summary - 60;
 
 /** The beginning of a text that fits, cut between characters. */
 export function summary(text: string): string {

@@ -40,8 +40,8 @@ export function treeLines(view: View): Piece[][] {
   if (view.sentence) lines.push([piece('words', `  ${view.sentence}`)]);
   if (view.pausedBy !== null) lines.push([piece('words', `  Paused by ${view.pausedBy}.`)]);
   if (view.waits !== null) lines.push([piece('words', `  ${view.waits}`)]);
-  for (const finding of view.findings)
-    lines.push([rail('  '), piece('mark', '!'), piece('words', ` ${finding}`)]);
+  for (const line of [...view.alerts, ...view.findings])
+    lines.push([rail('  '), piece('mark', '!'), piece('words', ` ${line}`)]);
   for (const note of view.notes) lines.push([rail('  '), piece('mark', 'i'), piece('words', ` ${note}`)]);
   view.systems.forEach((system, n) => {
     const last = n === view.systems.length - 1;

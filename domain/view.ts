@@ -7,6 +7,7 @@ import { accountsIn, sayAccount, sayOther } from './accounts.js';
 import { type Danger, sayConsequence, sayDanger } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
 import { type Evidence, evidenceNow } from './evidence.js';
+import { sayFlood } from './flood.js';
 import { isOver } from './lifecycle.js';
 import type { Outcome, RunState, StepState, SystemAccounts } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
@@ -28,6 +29,8 @@ export interface View {
   pausedBy: string | null;
   plan: PlanView | null;
   findings: string[];
+  /** What does not work as it should beside the plan, and floods of messages: sentences. */
+  alerts: string[];
   /** What whoever approves should know beside the steps. */
   notes: string[];
   systems: SystemView[];
@@ -102,6 +105,10 @@ export function viewOf(run: Run): View {
       effectiveAt: plan.effectiveAt && minuteOf(plan.effectiveAt),
     },
     findings: run.findings.map(finding => finding.message),
+    alerts: [
+      ...(isOver(run.state) ? [] : Object.values(run.troubles ?? {})),
+      ...(run.flood ? [sayFlood(run.flood)] : []),
+    ],
     notes: isOver(run.state) ? [] : (plan?.notes ?? []),
     systems: (plan?.systems ?? []).map(({ system, title }) => ({
       system,
@@ -217,9 +224,10 @@ export function takers(step: PlanStep): string {
   const all = step.successors.map((successor, n) => ({ successor, count: step.counts[n] ?? 0 }));
   const named = all.filter(one => one.count > 0);
   if (named.length === 0) return '';
-  if (named.length === 1) return ` → ${named[0]!.successor.label}`;
+  if (named.length === 1 && !step.gain) return ` → ${named[0]!.successor.label}`;
   const said = named.slice(0, 4).map(one => `${one.successor.label} ${number(one.count)}`);
-  return ` → ${said.join(', ')}${named.length > 4 ? ` and ${named.length - 4} more` : ''}`;
+  const more = (step.gain ?? named.length) - said.length;
+  return ` → ${said.join(', ')}${more > 0 ? ` and ${number(more)} more` : ''}`;
 }
 
 function countedWords(progress: StepProgress): string | null {

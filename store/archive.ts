@@ -19,7 +19,7 @@ export interface ArchivedHistory {
   at: string;
   /** The history as Temporal's own JSON. */
   history: unknown;
-  /** False when the stored bytes no longer give the stored digest. */
+  /** False when the row no longer gives its digest. */
   intact: boolean;
 }
 
@@ -59,14 +59,34 @@ export interface Archive {
   purge(offboarding: string, numbers: readonly number[], said: { by: string; why: string }): Promise<void>;
 }
 
+/** What the digest of an archived history is over: the row, and the gzipped bytes as they lie there. */
+export function archiveDigest(
+  row: Pick<ArchivedHistory, 'run' | 'offboarding' | 'workflow' | 'status' | 'events' | 'at'>,
+  bytes: Buffer,
+): string {
+  const { run, offboarding, workflow, status, events, at } = row;
+  return sha256(
+    Buffer.concat([
+      Buffer.from(`${canonicalJson([run, offboarding, workflow, status, events, at])}\n`),
+      bytes,
+    ]),
+  );
+}
+
 export function archiveOf(pool: Pool): Archive {
   return {
     async save(entry) {
       const bytes = gzipSync(JSON.stringify(entry.history));
+      const { run, offboarding, workflow, status, events } = entry;
+      const at = new Date();
+      const digest = archiveDigest(
+        { run, offboarding, workflow, status, events, at: at.toISOString() },
+        bytes,
+      );
       const { rowCount } = await pool.query(
-        `insert into handover.archives (run, offboarding, workflow, status, events, digest, history) values ($1, $2, $3, $4, $5, $6, $7)
-         on conflict (run) do nothing`,
-        [entry.run, entry.offboarding, entry.workflow, entry.status, entry.events, sha256(bytes), bytes],
+        `insert into handover.archives (run, offboarding, workflow, status, events, digest, history, at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (run) do nothing`,
+        [run, offboarding, workflow, status, events, digest, bytes, at],
       );
       return rowCount === 1;
     },
@@ -76,10 +96,12 @@ export function archiveOf(pool: Pool): Archive {
         [offboarding],
       );
       return rows.map(row => {
-        const intact = sha256(row.history as Buffer) === row.digest;
+        const at = (row.at as Date).toISOString();
+        const intact =
+          archiveDigest({ ...(row as ArchivedHistory), at }, row.history as Buffer) === row.digest;
         return {
           ...row,
-          at: (row.at as Date).toISOString(),
+          at,
           intact,
           history: intact ? JSON.parse(gunzipSync(row.history as Buffer).toString()) : null,
         };

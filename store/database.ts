@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
+import { addressIn } from '../domain/address.js';
 
 export type Pool = pg.Pool;
 /** A pool or a client inside a transaction: whatever can run a statement. */
@@ -75,8 +76,15 @@ function nameOf(text: string): string {
   return known;
 }
 
-/** How node-postgres is told where to go. */
+/**
+ * How node-postgres is told where to go. What it cannot read it takes for the name of a database or of a host,
+ * password and all, and repeats it. Throws a sentence that repeats nothing.
+ */
 export function connectionConfig(url: string): { connectionString: string } {
+  if (!/^postgres(ql)?:/.test(url) || addressIn(url) === null)
+    throw new Error(
+      'The connection of our own store cannot be read: it is written as postgresql://user:password@host:port/database?sslmode=..., with %2F, %23, %3F, %40 and %20 for / # ? @ and blanks in a password.',
+    );
   return { connectionString: asLibpqReads(url) };
 }
 

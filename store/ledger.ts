@@ -3,6 +3,8 @@
  * the target's connector can find out what became of it, and as done or aborted when that is known. So a lost
  * answer is settled, not guessed; and nothing that was ever intended is forgotten.
  */
+
+import { listed } from '../domain/certificate.js';
 import type { Elsewhere } from '../domain/consequences.js';
 import {
   type AccessVerb,
@@ -17,7 +19,7 @@ import type { Identities, ItemException } from '../domain/model.js';
 import { canonicalJson } from '../domain/plan.js';
 import { append, PURGED } from './audit.js';
 import { imagesOf, readImages } from './before-images.js';
-import { inTransaction, type Pool } from './database.js';
+import { inTransaction, type Pool, type Queryable } from './database.js';
 import { sha256 } from './digest.js';
 import { numbersOf, sharesOf } from './keys.js';
 
@@ -47,6 +49,8 @@ export interface Receipt extends Omit<NewReceipt, 'before'> {
   images: string | null;
   at: string;
   digest: string;
+  /** Which of the attempts that came to nothing it is; 0 = it stands. */
+  aborted: number;
 }
 
 /** How an intent ended. `effect`: null = as it was intended. */
@@ -96,6 +100,8 @@ export interface Ledger {
   done(step: Pick<ReceiptId, 'manifest' | 'step'>, marks: readonly Mark[]): Promise<Receipt[]>;
   /** Says how an intent ended. Of two that say so the first one stands. */
   end(receipt: ReceiptId & Pick<Intent, 'mark'>, ending: Ending): Promise<void>;
+  /** The same for an offboarding that has closed: its chain says so in the same breath. */
+  endAfterwards(receipt: Receipt, ending: Ending): Promise<void>;
   intended(manifest: string, steps: readonly string[]): Promise<Receipt[]>;
   /** Intents of a whole offboarding whose end nobody has settled. */
   unsettled(offboarding: string): Promise<Receipt[]>;
@@ -192,29 +198,24 @@ export function ledgerOf(pool: Pool): Ledger {
       return rows.map(receiptOf);
     },
     async end(receipt, ending) {
-      const { manifest, step, page, part, mark } = receipt;
-      const which = `manifest = $1 and step = $2 and page = $3 and part = $4 and mark = $5 and state = 'intended'`;
-      const id = [manifest, step, page, part, mark, ending.sure];
-      if (ending.state === 'aborted') {
-        await pool.query(
-          `update handover.receipts set state = 'aborted', sure = $6, aborted = 1 + (
-             select max(aborted) from handover.receipts where manifest = $1 and step = $2 and page = $3 and part = $4)
-           where ${which}`,
-          id,
-        );
-      } else if (ending.effect === null) {
-        await pool.query(`update handover.receipts set state = 'done', sure = $6 where ${which}`, id);
-      } else {
-        const [stored] = await select(which, id.slice(0, 5));
-        if (!stored) return;
-        await pool.query(
-          `update handover.receipts
-              set state = 'done', sure = $6, (${EFFECT}) = row ($7, $8, $9, $10, $11, $12, $13, $14, $15)
-            where ${which}`,
-          [...id, ...effectColumns(stored, ending.effect, stored.images)],
-        );
-      }
+      await end(pool, receipt, ending);
     },
+    endAfterwards: (receipt, ending) =>
+      inTransaction(pool, async client => {
+        if (!(await end(client, receipt, ending))) return;
+        const { rows } = await client.query(
+          'select * from handover.receipts where manifest = $1 and step = $2 and page = $3 and part = $4 and mark = $5',
+          [receipt.manifest, receipt.step, receipt.page, receipt.part, receipt.mark],
+        );
+        const receipts = rows.map(row => listed(receiptOf(row)));
+        await append(client, receipt.offboarding, [
+          {
+            subject: `settled ${receipt.step} ${receipt.page}.${receipt.part} ${receipt.mark}`,
+            kind: SETTLED,
+            body: { receipts },
+          },
+        ]);
+      }),
     intended: (manifest, steps) =>
       select(`manifest = $1 and step = any($2) and state = 'intended' order by step, page, part`, [
         manifest,
@@ -303,6 +304,40 @@ export function ledgerOf(pool: Pool): Ledger {
   };
 }
 
+/** True where it was not said before. */
+async function end(
+  store: Queryable,
+  receipt: ReceiptId & Pick<Intent, 'mark'>,
+  ending: Ending,
+): Promise<boolean> {
+  const { manifest, step, page, part, mark } = receipt;
+  const which = `manifest = $1 and step = $2 and page = $3 and part = $4 and mark = $5 and state = 'intended'`;
+  const id = [manifest, step, page, part, mark, ending.sure];
+  const changed = async (text: string, values: unknown[]): Promise<boolean> =>
+    (await store.query(text, values)).rowCount === 1;
+  if (ending.state === 'aborted')
+    return changed(
+      `update handover.receipts set state = 'aborted', sure = $6, aborted = 1 + (
+         select max(aborted) from handover.receipts where manifest = $1 and step = $2 and page = $3 and part = $4)
+       where ${which}`,
+      id,
+    );
+  if (ending.effect === null)
+    return changed(`update handover.receipts set state = 'done', sure = $6 where ${which}`, id);
+  const { rows } = await store.query(`select * from handover.receipts where ${which}`, id.slice(0, 5));
+  if (!rows[0]) return false;
+  const stored = receiptOf(rows[0] as Record<string, unknown>);
+  return changed(
+    `update handover.receipts
+        set state = 'done', sure = $6, (${EFFECT}) = row ($7, $8, $9, $10, $11, $12, $13, $14, $15)
+      where ${which}`,
+    [...id, ...effectColumns(stored, ending.effect, stored.images)],
+  );
+}
+
+/** The kind of the entries that say how an intent of a closed offboarding ended after all. */
+export const SETTLED = 'settled';
+
 /** Why an intent was not stored. */
 async function whyNot(pool: Pool, { offboarding, step, page }: NewReceipt, scheduled: Date): Promise<Error> {
   const { rows } = await pool.query(
@@ -352,7 +387,8 @@ function sum(receipts: Receipt[], touched: ReadonlyMap<string, string[]>): StepT
   for (const receipt of receipts) {
     changed += receipt.effect!.changed;
     for (const key of touched.get(partOf(receipt)) ?? []) last.delete(key);
-    for (const exception of receipt.effect!.exceptions) last.set(exception.key, exception);
+    // What somebody's trigger said lies in the receipt: totals travel.
+    for (const { said: _, ...exception } of receipt.effect!.exceptions) last.set(exception.key, exception);
   }
   const exceptions = [...last.values()];
   const of = (kind: ItemException['kind']): ItemException[] =>
@@ -458,6 +494,7 @@ function receiptOf(row: Record<string, unknown>): Receipt {
           },
     images: row.before_images as string | null,
     digest: row.digest as string,
+    aborted: row.aborted as number,
     at: (row.at as Date).toISOString(),
   };
 }

@@ -93,6 +93,16 @@ export interface Manifests {
   ): Promise<{ again: KeySet & { assignment: Shares }; arrived: KeySet }>;
   /** Keeps a set of keys under its digest. */
   freeze(keys: Keys): Promise<Frozen>;
+  /** What seals the pages of the manifests that count for an offboarding's plans, as they are now. */
+  seals(offboarding: string): Promise<Seal[]>;
+}
+
+/** All pages of a manifest, so that none can be changed, taken away or added unseen. */
+export interface Seal {
+  manifest: string;
+  pages: number;
+  /** SHA-256 over their digests; null where there is none. */
+  digest: string | null;
 }
 
 /** What part of the connections may wait for pages of a target: the others are for everybody else. */
@@ -105,7 +115,10 @@ export function manifestsOf(pool: Pool): Manifests {
       await pool.query(
         `insert into handover.manifest_pages
            (manifest, step, page, round, origin, count, key_order, low, high, keys, assignment, fingerprint, digest)
-         values ($1, $2, $3, 0, 'approved', $4, $5, $6, $7, $8::text[], $9::smallint[], $10, ${DIGEST('$8::text[]', '$9::smallint[]')})`,
+         select *, ${PAGE_DIGEST} from (
+           select $1::uuid as manifest, $2::text as step, $3::integer as page, 0 as round, 'approved' as origin, $4::integer as count,
+                  $5::text as key_order, $6::text as low, $7::text as high, $8::text[] as keys, $9::smallint[] as assignment,
+                  $10::text as fingerprint) as p`,
         [manifest, step, page, count, order, low, high, keys, assignment, fingerprint],
       );
     },
@@ -173,12 +186,14 @@ export function manifestsOf(pool: Pool): Manifests {
         for (const { keys, assignment, origin } of sets) {
           await client.query(
             `insert into handover.manifest_pages (manifest, step, page, round, origin, count, key_order, keys, assignment, fingerprint, digest)
-             select $1, $2, last.page + row_number() over (order by n), $3, $4, cardinality(slice.keys), 'none', slice.keys, slice.assignment,
-                    '', ${DIGEST('slice.keys', 'slice.assignment')}
-               from (select $5::text[] as keys, $6::smallint[] as assignment) as given,
-                    (select coalesce(max(page), 0) as page from handover.manifest_pages where manifest = $1 and step = $2) as last,
-                    generate_series(1, cardinality(given.keys), $7::integer) as n,
-                    lateral (select given.keys[n : n + $7 - 1] as keys, given.assignment[n : n + $7 - 1] as assignment) as slice`,
+             select manifest, step, page, round, origin, count, key_order, keys, assignment, fingerprint, ${PAGE_DIGEST} from (
+               select $1::uuid as manifest, $2::text as step, (last.page + row_number() over (order by n))::integer as page,
+                      $3::integer as round, $4::text as origin, cardinality(slice.keys) as count, 'none' as key_order,
+                      null::text as low, null::text as high, slice.keys, slice.assignment, '' as fingerprint
+                 from (select $5::text[] as keys, $6::smallint[] as assignment) as given,
+                      (select coalesce(max(page), 0) as page from handover.manifest_pages where manifest = $1 and step = $2) as last,
+                      generate_series(1, cardinality(given.keys), $7::integer) as n,
+                      lateral (select given.keys[n : n + $7 - 1] as keys, given.assignment[n : n + $7 - 1] as assignment) as slice) as p`,
             [manifest, step, round, origin, keys, assignment, size],
           );
         }
@@ -246,6 +261,15 @@ export function manifestsOf(pool: Pool): Manifests {
       );
       return rows[0] as Frozen;
     },
+    async seals(offboarding) {
+      const { rows } = await pool.query(
+        `select m.id::text as manifest, count(p.digest)::int as pages, ${SEAL} as digest
+           from handover.manifests m left join handover.manifest_pages p on p.manifest = m.id
+          where m.offboarding = $1 and m.plan is not null group by m.id order by m.id`,
+        [offboarding],
+      );
+      return rows as Seal[];
+    },
   };
 }
 
@@ -283,6 +307,13 @@ async function compare(store: Queryable, shown: Shown, keys: Keys | null): Promi
   return rows[0] as Drift;
 }
 
-/** SHA-256 over the keys and successors of a page. */
-const DIGEST = (keys: string, assignment: string): string =>
-  `encode(sha256(convert_to((${keys})::text || coalesce((${assignment})::text, ''), 'UTF8')), 'hex')`;
+/**
+ * SHA-256 over everything that a page `p` says. Its keys and successors are joined as texts: a million of them
+ * are not made into JSON.
+ */
+export const PAGE_DIGEST = `encode(sha256(convert_to(
+  json_build_array(p.manifest, p.step, p.page, p.round, p.origin, p.count, p.key_order, p.low, p.high, p.fingerprint)::text
+  || E'\\n' || p.keys::text || E'\\n' || coalesce(p.assignment::text, ''), 'UTF8')), 'hex')`;
+
+/** SHA-256 over the digests of a manifest's pages, in their order. */
+const SEAL = `encode(sha256(convert_to(string_agg(p.digest, E'\\n' order by p.step collate "C", p.page), 'UTF8')), 'hex')`;

@@ -35,6 +35,8 @@ export const RIGHTS: Readonly<Record<string, Rights>> = {
     delete: true,
     evidence: false,
   },
+  budgets: { insert: true, update: ['free_at'], evidence: false },
+  places: { insert: true, update: ['holder', 'until'], evidence: false },
   archive_look: { insert: true, update: ['began', 'finished'], evidence: false },
   archive_failures: { insert: true, update: ['why', 'tried'], delete: true, evidence: false },
   offboardings: { insert: true, update: ['human', 'order', 'closed'], evidence: true },

@@ -5,6 +5,7 @@
  */
 import { type Archive, archiveOf } from './archive.js';
 import { type Audit, auditOf } from './audit.js';
+import { type Budgets, budgetsOf } from './budgets.js';
 import { migrate, openPool, type Pool } from './database.js';
 import { type Ledger, ledgerOf } from './ledger.js';
 import { type Looks, looksOf } from './looks.js';
@@ -27,6 +28,8 @@ export interface Store {
   archive: Archive;
   /** Looks at what has closed. */
   looks: Looks;
+  /** What a system may be asked in a time, by all workers together. */
+  budgets(system: string): Budgets;
   /** Questions about the past, for auditors. */
   trail: Trail;
   /** Makes this the store of an installation, if it is nobody's yet; answers whose it is. */
@@ -68,6 +71,7 @@ export async function openStore(
     audit: auditOf(pool),
     archive: archiveOf(pool),
     looks: looksOf(pool),
+    budgets: budgetsOf(pool),
     trail: trailOf(pool),
     async claim(installation) {
       await pool.query('insert into handover.installation (name) values ($1) on conflict do nothing', [

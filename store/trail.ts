@@ -4,6 +4,7 @@
  */
 import { countOf, type Overrides } from '../domain/overrides.js';
 import type { Pool } from './database.js';
+import { PAGE_DIGEST } from './manifests.js';
 
 /** One offboarding that the store knows of. */
 export interface KnownOffboarding {
@@ -45,12 +46,15 @@ export interface ReceiptRow {
   elsewhere: string;
   before_images: string | null;
   digest: string;
+  /** 0 = it stands. */
+  aborted: number;
   at: string;
 }
 
 /** A before-image: its digest, and what it should be; `actual` is null where the body was purged. */
 export interface ImageRow {
   images: string;
+  n: number;
   digest: string;
   actual: string | null;
 }
@@ -63,11 +67,9 @@ export interface PageRow {
   round: number;
   origin: string;
   count: number;
-  low: string | null;
-  high: string | null;
   fingerprint: string;
   digest: string;
-  /** SHA-256 over keys and assignment as they are now. */
+  /** SHA-256 over the row as it is now. */
   actual: string;
   keys: number;
   assigned: number | null;
@@ -117,6 +119,22 @@ export interface ArchiveRow {
   at: string;
 }
 
+/** What the store says of an offboarding as a whole. */
+export interface OffboardingRow {
+  workflow: string;
+  leaver: string;
+  human: string;
+  requested: string;
+  closed: string | null;
+}
+
+export interface ManifestRow {
+  id: string;
+  offboarding: string;
+  plan: string | null;
+  made: string;
+}
+
 /** One manifest page that names an item, and what became of it. */
 export interface ItemTrace {
   manifest: string;
@@ -136,6 +154,11 @@ export interface Trail {
   /** Does the schema exist? */
   ready(): Promise<boolean>;
   known(offboarding: string): Promise<KnownOffboarding | null>;
+  offboarding(id: string): Promise<OffboardingRow | null>;
+  /** Manifests that plans name, or that are filed under the offboarding and say that they count. */
+  manifests(offboarding: string, named: readonly string[]): Promise<ManifestRow[]>;
+  /** The chain's fence, and bodies that belong to no entry and no certificate. */
+  loose(offboarding: string): Promise<{ fence: string | null; entries: number[]; certificates: number[] }>;
   /** The offboardings of one workflow id, newest first. */
   ofWorkflow(workflow: string): Promise<KnownOffboarding[]>;
   /** Hash of one entry of the chain. */
@@ -172,7 +195,7 @@ export interface Trail {
 }
 
 const RECEIPT = `r.offboarding::text, r.manifest::text, r.step, r.page, r.part, r.state, r.sure, r.first, r.count, r.did, r.accounts,
-                 r.takers, r.mark, r.changed, r.merged, r.per_taker, r.owners, r.owner_of, r.exceptions, r.elsewhere, r.before_images, r.digest, r.at`;
+                 r.takers, r.mark, r.changed, r.merged, r.per_taker, r.owners, r.owner_of, r.exceptions, r.elsewhere, r.before_images, r.digest, r.aborted, r.at`;
 
 /**
  * Pages that may name the key in parameter $1 ($3: the same as a number, or null), without reading their
@@ -198,6 +221,30 @@ export function trailOf(pool: Pool): Trail {
         offboarding,
       ]);
       return row ?? null;
+    },
+    async offboarding(id) {
+      const [row] = await select<OffboardingRow>(
+        'select workflow, leaver, human, requested, closed from handover.offboardings where id = $1',
+        [id],
+      );
+      return row ?? null;
+    },
+    manifests: (offboarding, named) =>
+      select(
+        `select id::text, offboarding::text, plan, made from handover.manifests
+          where id = any($2) or (offboarding = $1 and plan is not null)`,
+        [offboarding, named],
+      ),
+    async loose(offboarding) {
+      const [row] = await select<{ fence: string | null; entries: number[]; certificates: number[] }>(
+        `select (select fence from handover.audit_heads where offboarding = $1) as fence,
+                array(select seq from handover.audit_bodies b where offboarding = $1 and not exists (
+                  select from handover.audit a where a.offboarding = $1 and a.seq = b.seq) order by 1) as entries,
+                array(select number from handover.certificate_bodies b where offboarding = $1 and not exists (
+                  select from handover.certificates c where c.offboarding = $1 and c.number = b.number) order by 1) as certificates`,
+        [offboarding],
+      );
+      return row!;
     },
     ofWorkflow: workflow =>
       select<KnownOffboarding>(
@@ -240,18 +287,17 @@ export function trailOf(pool: Pool): Trail {
       ),
     images: sets =>
       select(
-        `select images, digest, encode(sha256(convert_to(salt || E'\\n' || body, 'UTF8')), 'hex') as actual
+        `select images, n, digest, encode(sha256(convert_to(salt || E'\\n' || body, 'UTF8')), 'hex') as actual
            from handover.before_images where images = any($1) order by images, n`,
         [sets],
       ),
     pages: manifests =>
       select(
-        `select manifest::text, step, page, round, origin, count, low, high, fingerprint, digest,
-                encode(sha256(convert_to(keys::text || coalesce(assignment::text, ''), 'UTF8')), 'hex') as actual,
+        `select manifest::text, step, page, round, origin, count, fingerprint, digest, ${PAGE_DIGEST} as actual,
                 cardinality(keys) as keys, cardinality(assignment) as assigned,
                 case key_order when 'none' then low is null and high is null
                                else coalesce(low = keys[1] and high = keys[cardinality(keys)], false) end as spans
-           from handover.manifest_pages where manifest = any($1) order by manifest, step, page`,
+           from handover.manifest_pages p where manifest = any($1) order by manifest, step collate "C", page`,
         [manifests],
       ),
     rounds: manifests =>

@@ -4,7 +4,6 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { payloadConverterPath } from '../runtime/temporal.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Everything the bundle can contain. */
@@ -17,17 +16,22 @@ const SOURCES = ['workflows', 'domain', 'runtime/payload-converter.cjs', 'packag
 export async function workflowBundle(cacheDir: string): Promise<string> {
   const path = join(cacheDir, `workflows-${await digest()}.js`);
   if (await readFile(path).catch(() => null)) return path;
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: join(ROOT, 'workflows/index.ts'),
-    payloadConverterPath,
-    logger: new DefaultLogger('WARN'),
-  });
+  const { code } = await bundleWorkflowCode({ ...bundled(ROOT), logger: new DefaultLogger('WARN') });
   await mkdir(cacheDir, { recursive: true });
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, code);
   await rename(draft, path);
   await forgetOld(cacheDir, path);
   return path;
+}
+
+/** What belongs into every bundle of the workflows of a source tree. @param root of the tree */
+export function bundled(root: string) {
+  return {
+    workflowsPath: join(root, 'workflows/index.ts'),
+    workflowInterceptorModules: [join(root, 'workflows/threshold.ts')],
+    payloadConverterPath: join(root, 'runtime/payload-converter.cjs'),
+  };
 }
 
 const DAY_MS = 86_400_000;

@@ -13,9 +13,10 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DefaultLogger, type LogEntry, type LogLevel, Runtime } from '@temporalio/worker';
+import { addressIn } from '../domain/address.js';
 import { type Config, connectionsEach, readConfig } from '../runtime/config.js';
 import { cacheDir } from '../runtime/embedded/cache.js';
-import { type Logger, openLog, withoutPasswords } from '../runtime/log.js';
+import { type Logger, openLog } from '../runtime/log.js';
 import { workflowBundle } from './bundle.js';
 import { cachedRuns, type RunningWorker, startWorker } from './worker.js';
 
@@ -32,7 +33,7 @@ export interface WorkerProcess {
  */
 export async function runWorker(options: WorkerProcess = {}): Promise<number> {
   const env = options.env ?? process.env;
-  const log = options.log ?? openLog(process.stdout, env.HANDOVER_LOG_LEVEL);
+  const log = options.log ?? openLog(process.stdout, env.HANDOVER_LOG_LEVEL, connectionsIn(env));
   try {
     const config = readConfig(options.config ?? env.HANDOVER_CONFIG ?? 'handover.yaml', env);
     sdkLogsTo(log);
@@ -73,8 +74,16 @@ function runsAtHand({ HANDOVER_CACHED_RUNS: said }: NodeJS.ProcessEnv): number {
   throw new Error(`HANDOVER_CACHED_RUNS is a whole number from 10 to 100000, not "${said}".`);
 }
 
+/** What looks like a connection, or holds a password for one, whatever the configuration calls it. */
+function connectionsIn(env: NodeJS.ProcessEnv): string[] {
+  return Object.entries(env).flatMap(([name, value = '']) =>
+    /:\/\/|password\s*=/i.test(value) || /PASSWORD|TOKEN|SECRET|_KEY$/.test(name) ? [value] : [],
+  );
+}
+
 function serving(config: Config, env: NodeJS.ProcessEnv): object {
-  const place = (name: string): string => withoutPasswords(env[name] ?? `(${name} is not set)`);
+  const place = (name: string): string =>
+    env[name] === undefined ? `(${name} is not set)` : (addressIn(env[name]) ?? `(what ${name} says)`);
   return {
     config: config.file,
     installation: config.installation,
@@ -87,7 +96,7 @@ function serving(config: Config, env: NodeJS.ProcessEnv): object {
     systems: Object.fromEntries(
       Object.entries(config.systems).map(([name, { connection, connect }]) => [
         name,
-        // An address may be shown without its password; of tokens nothing may.
+        // An address may be shown; of tokens nothing may.
         connection === undefined ? Object.keys(connect ?? {}).join(', ') : place(connection),
       ]),
     ),

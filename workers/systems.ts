@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises';
 import type { Systems } from '../activities/deps.js';
 import { loadCatalog } from '../connectors/catalog/file.js';
-import type { Kinds } from '../connectors/catalog/kind.js';
+import type { ConnectOptions, Kinds } from '../connectors/catalog/kind.js';
 import type { Connector } from '../connectors/connector.js';
 import { createConnector, KINDS } from '../connectors/registry.js';
 import { HandoverFailure } from '../domain/failure.js';
@@ -27,6 +27,7 @@ export function openSystems(
   log: (message: string) => void,
   env: NodeJS.ProcessEnv = process.env,
   kinds: Kinds = KINDS,
+  budgets?: ConnectOptions['budgets'],
 ): OpenSystems {
   const opened = new Map<string, Promise<Opened>>();
   /** Connectors of earlier versions finish what they have begun. */
@@ -41,7 +42,7 @@ export function openSystems(
       );
     }
     const poolSize = connectionsEach(config);
-    return { version, connector: createConnector(loaded, { connection, poolSize, log }, kinds) };
+    return { version, connector: createConnector(loaded, { connection, poolSize, log, budgets }, kinds) };
   };
 
   const get = async (system: string): Promise<Connector> => {

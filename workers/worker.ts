@@ -74,6 +74,13 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   }
 }
 
+/**
+ * How long one workflow task may take by the clock. The SDK's 5 s are over on a busy machine when a thousand
+ * messages come at once, and what ends then is no task but the process, with everybody else's work (Node
+ * aborts: "async hook stack has become corrupted"). The SDK takes the option and does not declare it.
+ */
+const TASK_TIME = { isolateExecutionTimeout: '60s' } as Partial<WorkerOptions>;
+
 async function start(
   options: StartWorkerOptions,
   close: () => Promise<void>,
@@ -93,7 +100,7 @@ async function start(
   closer(() => store.close());
   const foreign = foreignStore(config.installation, await store.claim(config.installation));
   if (foreign) throw new Error(foreign);
-  const systems = openSystems(config, log, env, options.kinds);
+  const systems = openSystems(config, log, env, options.kinds, store.budgets);
   const rules = openRules(config);
   // What the file says by now would otherwise be taken for what this worker was started with.
   await rules();
@@ -121,6 +128,7 @@ async function start(
     maxCachedWorkflows: cachedRuns(),
     // A crash loses at most a second of progress reports.
     maxHeartbeatThrottleInterval: '1s',
+    ...TASK_TIME,
     ...options.worker,
   });
   const running = worker.run();

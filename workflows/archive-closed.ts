@@ -4,7 +4,8 @@
  */
 import { ApplicationFailure, continueAsNew, workflowInfo } from '@temporalio/workflow';
 import { type ArchiveReport, added, NOTHING_ARCHIVED } from '../domain/archive.js';
-import type { ArchiveRequest } from './messages.js';
+import { parseArchiveRequest } from '../domain/request.js';
+import { isContinued } from './continued.js';
 import { ask, long } from './proxies.js';
 
 /** What a look that went on in a fresh execution had done before. */
@@ -13,21 +14,21 @@ export interface Sofar {
   report: ArchiveReport;
 }
 
-export async function archiveClosed(request?: ArchiveRequest | null, sofar?: Sofar): Promise<ArchiveReport> {
+export async function archiveClosed(request?: unknown, earlier?: unknown): Promise<ArchiveReport> {
+  const asked = parseArchiveRequest(request ?? {});
+  if (!asked.ok) throw ApplicationFailure.nonRetryable(asked.sentence, 'rejected');
+  const sofar = isContinued() ? (earlier as Sofar) : null;
   const began = sofar?.began ?? new Date().toISOString();
   let report = sofar?.report ?? NOTHING_ARCHIVED;
   for (;;) {
-    const part = await ask(long.archiveClosed, 'Keep what has closed', {
-      began,
-      everything: request?.everything === true,
-      workflowId: request?.workflowId ?? null,
-    });
+    const { everything = false, workflowId = null } = asked.value;
+    const part = await ask(long.archiveClosed, 'Keep what has closed', { began, everything, workflowId });
     // The next one begins anew; what this one did is done.
     if (!part.ok) throw ApplicationFailure.nonRetryable(part.sentence, part.kind);
     report = added(report, part.value.report);
     if (!part.value.more) return report;
     if (workflowInfo().historyLength > LONG)
-      await continueAsNew<typeof archiveClosed>(request, { began, report });
+      await continueAsNew<typeof archiveClosed>(asked.value, { began, report });
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * The inbox of any workflow that takes decisions. Every message exists twice under one name, as a signal and
- * as an update; handlers only enqueue. One loop judges the letters one after the other: who sent it, what the
- * rules say, what changes. Beside it the recorder writes every verdict into the audit trail, refusals as
- * well. An unknown name or an odd payload is a refusal, never a stuck task.
+ * as an update; handlers only enqueue. One loop judges the letters, a few in each workflow task: who sent
+ * them, what the rules say, what changes. Every verdict goes into the audit trail, refusals as well. An
+ * unknown name or an odd payload is a refusal, never a stuck task.
  *
  * It knows no offboarding: a workflow gives its messages, how they are read, and the rules.
  */
@@ -16,14 +16,20 @@ import {
   setDefaultSignalHandler,
   setDefaultUpdateHandler,
   setHandler,
-  workflowInfo,
+  sleep,
 } from '@temporalio/workflow';
-import type { DecisionEntry, NoticeEntry, TrailEntry } from '../activities/record.js';
+import type { Identified } from '../activities/people.js';
+import type { DecisionEntry, NoticeEntry } from '../activities/record.js';
+import { written } from '../domain/door.js';
+import type { Counted, RefusedFor } from '../domain/flood.js';
 import type { Sender } from '../domain/judge.js';
+import { FLOOD } from '../domain/limits.js';
+import { clip } from '../domain/mistake.js';
 import type { Participant, Refusal } from '../domain/people.js';
 import type { Parsed } from '../domain/request.js';
 import { REFUSED } from './messages.js';
-import { ask, prompt, quick } from './proxies.js';
+import { type Attempt, ask, prompt } from './proxies.js';
+import { openTrail } from './trail.js';
 
 /** What a workflow says about its messages. */
 export interface Rules<Decision extends { name: string; by: string }> {
@@ -42,12 +48,21 @@ export interface Rules<Decision extends { name: string; by: string }> {
    * May this person decide this now? What is accepted has been applied when this returns. @param now ISO 8601
    */
   judge(decision: Decision, who: Sender, now: string): { accepted: boolean; sentence: string };
-  /** Told of every refusal, to show it. */
-  refused(refusal: Refusal): void;
-  /** Told before each message is judged. */
-  counted(): void;
+  /** Told what came of a few messages. */
+  judged(round: Round): void;
+  /** Told why the trail could not be written; null = it can. */
+  unrecorded?(sentence: string | null): void;
   /** What callers are told beside the verdict, and what the trail keeps as the plan that was decided on. */
   now(): { state: string; plan: string | null };
+}
+
+/** What came of messages that were judged together. */
+export interface Round {
+  /** How many they were. */
+  judged: number;
+  refused: Refusal[];
+  /** Those of the refused that the trail only counts, because there are too many. */
+  counted: Counted[];
 }
 
 /** What an update answers. */
@@ -65,6 +80,8 @@ export interface Inbox {
   isSettled(): boolean;
   /** Waits for that. */
   settled(): Promise<void>;
+  /** What this execution has taken so far: Temporal lets it take only so many. */
+  readonly taken: { signals: number; updates: number };
 }
 
 interface Letter {
@@ -79,23 +96,25 @@ interface Letter {
  */
 export function openInbox<Decision extends { name: string; by: string }>(rules: Rules<Decision>): Inbox {
   const letters: Letter[] = [];
-  const unrecorded: TrailEntry[] = [];
+  const taken = { signals: 0, updates: 0 };
+  const trail = openTrail(rules.trail, sentence => rules.unrecorded?.(sentence));
   let judging = false;
-  let recording = false;
   let judged = 0;
-  let notes = 0;
 
   const isSettled = (): boolean =>
-    letters.length === 0 && !judging && unrecorded.length === 0 && !recording && allHandlersFinished();
+    letters.length === 0 && !judging && trail.isWritten() && allHandlersFinished();
   const enqueue = (name: string, payload: unknown): void => {
+    taken.signals += 1;
     letters.push({ name, payload });
   };
-  const enqueueAndAnswer = (name: string, payload: unknown): Promise<Answer> =>
-    new Promise((accept, refuse) => {
+  const enqueueAndAnswer = (name: string, payload: unknown): Promise<Answer> => {
+    taken.updates += 1;
+    return new Promise((accept, refuse) => {
       const answer = (given: Answer): void =>
         given.verdict === 'accepted' ? accept(given) : refuse(refusal(given));
       letters.push({ name, payload, answer });
     });
+  };
   for (const [name, description] of Object.entries(rules.messages)) {
     setHandler(defineSignal<[unknown?]>(name), payload => enqueue(name, payload), { description });
     setHandler(defineUpdate<Answer, [unknown?]>(name), payload => enqueueAndAnswer(name, payload), {
@@ -108,109 +127,139 @@ export function openInbox<Decision extends { name: string; by: string }>(rules: 
   const loop = async (): Promise<void> => {
     for (;;) {
       await condition(() => letters.length > 0);
-      const letter = letters.shift()!;
       judging = true;
-      judged += 1;
-      const { answer, entry } = await decide(rules, letter, judged);
-      unrecorded.push(entry);
-      letter.answer?.(answer);
+      const few = readFew();
+      const senders = await lookUp(rules, few);
+      // A promise does not end a workflow task, an activity and a timer do: whoever judged all of a flood in
+      // one task would be killed, and everybody else's worker with it.
+      if (senders.size === 0 && letters.length > 0) await sleep(1);
+      judgeFew(few, senders);
       judging = false;
     }
   };
-  // Beside the loop: a store that is out of reach delays the trail, never the next decision. What came about
-  // meanwhile is recorded at once.
-  const recorder = async (): Promise<void> => {
-    for (;;) {
-      await condition(() => unrecorded.length > 0);
-      recording = true;
-      const entries = unrecorded.splice(0, MOST_ENTRIES);
-      await ask(quick.record, saysOf(entries), {
-        offboardingId: rules.trail,
-        runId: workflowInfo().runId,
-        entries,
-      });
-      recording = false;
+  const readFew = (): Read<Decision>[] => {
+    const few: Read<Decision>[] = [];
+    let decisions = 0;
+    while (letters.length > 0 && few.length < FLOOD.letters && decisions < FLOOD.decisions) {
+      const letter = letters.shift()!;
+      const parsed = rules.parse(letter.name, letter.payload);
+      few.push({ letter, number: ++judged, parsed });
+      if (parsed.ok) decisions += 1;
     }
+    return few;
   };
-  void CancellationScope.nonCancellable(recorder);
+  const judgeFew = (few: readonly Read<Decision>[], senders: Senders): void => {
+    const round: Round = { judged: few.length, refused: [], counted: [] };
+    for (const read of few) {
+      const verdict = judgeOne(rules, read, senders);
+      const entry = entryOf(rules, read, verdict);
+      if (verdict.refusedFor === null) trail.decided(entry);
+      else {
+        const at = new Date().toISOString();
+        const { by } = entry;
+        const message = clip(entry.message, 40);
+        const counted = { number: read.number, at, message, by, reason: verdict.refusedFor, whole: entry };
+        if (!trail.refused(entry, counted)) round.counted.push(counted);
+        round.refused.push({ at, message, by, reason: verdict.sentence });
+      }
+      read.letter.answer?.({
+        verdict: verdict.refusedFor === null ? 'accepted' : 'refused',
+        sentence: verdict.sentence,
+        ...rules.now(),
+      });
+    }
+    rules.judged(round);
+  };
   // Runs until the workflow completes: a message that comes while it closes is still judged and answered.
   void CancellationScope.nonCancellable(loop);
 
   return {
-    note(notice) {
-      notes += 1;
-      unrecorded.push({ kind: 'notice', number: notes, ...notice });
-    },
+    note: trail.note,
     isSettled,
-    settled: () => condition(isSettled),
+    settled: () => trail.atOnce(() => condition(isSettled)),
+    taken,
   };
 }
 
-/** So many letters fit an activity's input whatever they say: each is clipped. */
-const MOST_ENTRIES = 50;
-
-/** "Accepted: approve", "Noted: reminder", and how many more. */
-function saysOf(entries: readonly TrailEntry[]): string {
-  const [first, ...others] = entries as [TrailEntry, ...TrailEntry[]];
-  const what =
-    first.kind === 'notice'
-      ? `Noted: ${first.notice}`
-      : `${first.accepted ? 'Accepted' : 'Refused'}: ${clip(first.message, 40)}`;
-  return others.length > 0 ? `${what}, and ${others.length} more` : what;
+interface Read<Decision> {
+  letter: Letter;
+  /** Counts the messages of this execution. */
+  number: number;
+  parsed: Parsed<Decision>;
 }
 
-/** Judges one message. Whatever comes of it is to be recorded, a refusal as well. */
-async function decide<Decision extends { name: string; by: string }>(
+/** Who messages say they are from → who that is, or why nobody could say. */
+type Senders = ReadonlyMap<string, Attempt<Identified>>;
+
+/** Looks up whoever sent these, all at once: an activity for each would make a history too long. */
+async function lookUp<Decision extends { name: string; by: string }>(
   rules: Rules<Decision>,
-  letter: Letter,
-  number: number,
-): Promise<{ answer: Answer; entry: DecisionEntry }> {
-  rules.counted();
-  const parsed = rules.parse(letter.name, letter.payload);
-  const { sentence, accepted, who } = parsed.ok
-    ? await identifyAndJudge(rules, parsed.value)
-    : { sentence: parsed.sentence, accepted: false, who: null };
-  const by = claimedBy(letter.payload);
-  if (!accepted) {
-    rules.refused({ at: new Date().toISOString(), message: clip(letter.name, 40), by, reason: sentence });
+  few: readonly Read<Decision>[],
+): Promise<Senders> {
+  const decisions = few.flatMap(({ parsed }) => (parsed.ok ? parsed.value : []));
+  const who = [...new Set(decisions.map(({ by }) => by))];
+  if (who.length === 0) return new Map();
+  const beside = [...new Set(decisions.flatMap(decision => rules.beside?.(decision) ?? []))];
+  const says = who.length === 1 ? `Who sends "${decisions[0]!.name}"?` : `Who are these ${who.length}?`;
+  const found = await ask(prompt.identify, says, { who, beside });
+  if (!found.ok) return new Map(who.map(one => [one, found]));
+  const people = found.value.found.flatMap(one => (one.kind === 'one' ? one.person : []));
+  rules.met?.([...people, ...found.value.beside]);
+  return new Map(who.map((one, n) => [one, { ok: true, value: found.value.found[n]! }]));
+}
+
+interface Verdict {
+  sentence: string;
+  /** Null = accepted. */
+  refusedFor: RefusedFor | null;
+  who: Sender | null;
+}
+
+function judgeOne<Decision extends { name: string; by: string }>(
+  rules: Rules<Decision>,
+  { letter, parsed }: Read<Decision>,
+  senders: Senders,
+): Verdict {
+  if (!parsed.ok) {
+    const isKnown = Object.hasOwn(rules.messages, letter.name);
+    return { sentence: parsed.sentence, refusedFor: isKnown ? 'unreadable' : 'no-such-message', who: null };
   }
-  const { state, plan } = rules.now();
-  const entry: DecisionEntry = {
-    kind: 'decision',
-    number,
-    message: clip(letter.name, 200),
-    by,
-    decider: who && { id: who.id, name: who.name },
-    identity: who?.identity ?? { kind: 'claimed' },
-    accepted,
-    sentence,
-    plan,
-    payload: parsed.ok ? parsed.value : clip(JSON.stringify(letter.payload) ?? 'nothing', 2000),
-  };
-  return { answer: { verdict: accepted ? 'accepted' : 'refused', sentence, state, plan }, entry };
-}
-
-async function identifyAndJudge<Decision extends { name: string; by: string }>(
-  rules: Rules<Decision>,
-  decision: Decision,
-): Promise<{ sentence: string; accepted: boolean; who: Sender | null }> {
-  const { name, by } = decision;
-  const input = { who: by, beside: rules.beside?.(decision) };
-  const found = await ask(prompt.identify, `Who sends "${name}"?`, input);
+  const { name, by } = parsed.value;
+  const found = senders.get(by)!;
   if (!found.ok) {
     const sentence = `The directory could not say who "${by}" is: ${found.sentence} Send it again.`;
-    return { sentence, accepted: false, who: null };
+    return { sentence, refusedFor: 'unknown-sender', who: null };
   }
-  if (found.value.kind !== 'one') return { sentence: found.value.sentence, accepted: false, who: null };
+  if (found.value.kind !== 'one')
+    return { sentence: found.value.sentence, refusedFor: 'unknown-sender', who: null };
   const who = { ...found.value.person, identity: found.value.identity };
   try {
-    rules.met?.([who, ...found.value.beside]);
-    return { ...rules.judge(decision, who, new Date().toISOString()), who };
+    const { accepted, sentence } = rules.judge(parsed.value, who, new Date().toISOString());
+    return { sentence, refusedFor: accepted ? null : 'not-allowed', who };
   } catch (error) {
     // A message must never stop a run, whatever it makes a rule stumble over.
     const sentence = `"${name}" could not be judged (${(error as Error).message}); nothing was changed.`;
-    return { sentence, accepted: false, who };
+    return { sentence, refusedFor: 'not-allowed', who };
   }
+}
+
+function entryOf<Decision extends { name: string; by: string }>(
+  rules: Rules<Decision>,
+  { letter, number, parsed }: Read<Decision>,
+  { sentence, refusedFor, who }: Verdict,
+): DecisionEntry {
+  return {
+    kind: 'decision',
+    number,
+    message: clip(letter.name, 200),
+    by: claimedBy(letter.payload),
+    decider: who && { id: who.id, name: who.name },
+    identity: who?.identity ?? { kind: 'claimed' },
+    accepted: refusedFor === null,
+    sentence,
+    plan: rules.now().plan,
+    payload: parsed.ok ? parsed.value : written(letter.payload, 2000),
+  };
 }
 
 /**
@@ -234,8 +283,4 @@ function refusal(answer: Answer): ApplicationFailure {
 function claimedBy(payload: unknown): string | null {
   const by = (payload as { by?: unknown } | null | undefined)?.by;
   return typeof by === 'string' ? clip(by, 200) : null;
-}
-
-function clip(text: string, length: number): string {
-  return text.length > length ? `${text.slice(0, length)}…` : text;
 }

@@ -4,11 +4,11 @@
  * Only reads.
  */
 import { gunzipSync } from 'node:zlib';
-import type { Client } from '@temporalio/client';
+import { type Client, isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { digestIn, isReference } from '../../domain/overrides.js';
+import { archiveDigest } from '../../store/archive.js';
 import { type ChainVerdict, PURGED } from '../../store/audit.js';
-import { sha256 } from '../../store/digest.js';
 import type { Store } from '../../store/store.js';
 import type {
   ArchiveRow,
@@ -17,6 +17,8 @@ import type {
   FrozenRow,
   ImageRow,
   KnownOffboarding,
+  ManifestRow,
+  OffboardingRow,
   OverridesRow,
   PageRow,
   PlanRow,
@@ -31,6 +33,11 @@ export interface Evidence {
   others: KnownOffboarding[];
   chain: ChainVerdict;
   links: { seq: number; hash: string }[];
+  /** The store's own line about it. */
+  row: OffboardingRow | null;
+  manifests: ManifestRow[];
+  /** The chain's fence, and bodies that belong to nothing. */
+  loose: { fence: string | null; entries: number[]; certificates: number[] };
   plans: (PlanRow & { parsed: PlanBody | null })[];
   catalogs: CatalogRow[];
   /** Sets of overrides that plans were made with. */
@@ -52,6 +59,10 @@ export interface Evidence {
   archives: (Omit<ArchiveRow, 'history'> & { actual: string; history: History | null })[];
   /** Open, or closed and not yet archived: as Temporal has them. */
   live: { run: string; history: History }[];
+  /** The same of those that are archived, as long as Temporal knows them. */
+  known: { run: string; history: History }[];
+  /** Why Temporal said nothing; null = it was asked. */
+  unasked: string | null;
   /** Why there is no history, where there is none. */
   missing: string | null;
 }
@@ -61,14 +72,14 @@ export interface PlanBody {
   offboardingId: string;
   revision: number;
   manifest: string;
-  leaver: { id: string; name: string };
+  leaver: { id: string; name: string; human: string };
   overridesDigest: string;
   systems: { system: string; catalog: string }[];
   steps: { id: string; phase: string; title: string; baseline: { count: number; fingerprint: string } }[];
 }
 
 /**
- * @param temporal asked only for runs that no archive holds; a rejection is no reason not to tell the rest
+ * @param temporal a rejection is no reason not to tell the rest
  */
 export async function gather(
   store: Store,
@@ -77,9 +88,11 @@ export async function gather(
 ): Promise<Evidence> {
   const { trail } = store;
   const { offboarding, workflow } = known;
-  const [chain, links, plans, receipts, certificates, archives, others] = await Promise.all([
+  const [chain, links, row, loose, plans, receipts, certificates, archives, others] = await Promise.all([
     store.audit.read(offboarding),
     trail.links(offboarding),
+    trail.offboarding(offboarding),
+    trail.loose(offboarding),
     trail.plans(offboarding),
     trail.receipts(offboarding),
     trail.certificates(offboarding),
@@ -96,36 +109,33 @@ export async function gather(
   }));
   const shown = shownKeys(chain, parsedCertificates);
   const made = new Set(parsedPlans.map(({ parsed }) => parsed?.overridesDigest));
-  const named = namedOverrides(chain).filter(digest => made.has(digest));
+  const sets = namedOverrides(chain).filter(digest => made.has(digest));
   const kept = archives.map(({ history, ...row }) => ({
     ...row,
-    actual: sha256(history),
+    actual: archiveDigest(row, history),
     history: unpack(history),
   }));
   const ours = kept.filter(
     row => row.offboarding === offboarding || row.history?.offboarding === offboarding,
   );
   const archived = new Set(ours.map(row => row.run));
-  // Where each of them went on in a fresh one, the last is still to be asked for. Every ending says in the
-  // chain which run it was of.
-  const goesOn = ours.every(row => row.status === 'CONTINUED_AS_NEW');
-  const closed = chain.entries.flatMap(({ subject }) => subject.match(/^closed (.+)$/)?.[1] ?? []);
-  const live =
-    goesOn || closed.some(run => !archived.has(run))
-      ? await liveHistory(temporal, known, archived)
-      : { histories: [], missing: null };
+  const named = runsNamed(chain, parsedPlans);
+  const { histories, unasked } = await askTemporal(temporal, known, [...named, ...archived]);
   return {
     offboarding,
     workflow,
     others: others.filter(other => other.offboarding !== offboarding),
     chain,
     links,
+    row,
+    loose,
+    manifests: await trail.manifests(offboarding, manifests),
     plans: parsedPlans,
     catalogs: await trail.catalogs(
       parsedPlans.flatMap(plan => plan.parsed?.systems?.map(({ catalog }) => catalog) ?? []),
     ),
-    overrides: await trail.overrides(named),
-    named,
+    overrides: await trail.overrides(sets),
+    named: sets,
     receipts,
     images: await trail.images(receipts.flatMap(row => row.before_images ?? [])),
     pages: await trail.pages(manifests),
@@ -134,8 +144,13 @@ export async function gather(
     shown,
     certificates: parsedCertificates,
     archives: ours,
-    live: live.histories,
-    missing: live.missing,
+    live: histories.filter(({ run }) => !archived.has(run)),
+    known: histories.filter(({ run }) => archived.has(run)),
+    unasked,
+    missing:
+      ours.length + histories.length > 0
+        ? null
+        : (unasked ?? 'Temporal no longer has the history, and there is no archive of it.'),
   };
 }
 
@@ -149,36 +164,68 @@ function namedOverrides({ entries }: ChainVerdict): string[] {
   return [...new Set(references.map(digestIn))];
 }
 
-async function liveHistory(
+/** Run ids that chain and plans speak of: of each there must be a history. */
+export function runsNamed({ entries }: ChainVerdict, plans: readonly Pick<PlanRow, 'run'>[]): Set<string> {
+  const told = entries.flatMap(
+    ({ subject }) => /^(?:decision|notice|flood|closed) (\S+)/.exec(subject)?.[1] ?? [],
+  );
+  return new Set([...told, ...plans.map(({ run }) => run)]);
+}
+
+/** What Temporal has of an offboarding: of the runs that somebody names, and of others under its id. */
+async function askTemporal(
   temporal: () => Promise<Client>,
   { offboarding, workflow }: KnownOffboarding,
-  archived: ReadonlySet<string>,
-): Promise<{ histories: Evidence['live']; missing: string | null }> {
-  if (!workflow) return { histories: [], missing: 'Nothing says under which workflow id it ran.' };
+  named: readonly string[],
+): Promise<{ histories: { run: string; history: History }[]; unasked: string | null }> {
+  if (!workflow) return { histories: [], unasked: 'Nothing says under which workflow id it ran.' };
+  const histories = new Map<string, History>();
   try {
     const client = await temporal();
-    const histories: Evidence['live'] = [];
+    // Lists follow late: who is named is asked for by name.
+    const runs = new Set(named);
     for await (const run of client.workflow.list({
       query: `WorkflowId = "${workflow}" and WorkflowType = "offboardUser"`,
-    })) {
-      if (run.memo?.offboardingId !== offboarding || archived.has(run.runId)) continue;
-      const history = await client.workflow.getHandle(workflow, run.runId).fetchHistory();
-      histories.push({ run: run.runId, history: new History(historyToJSON(history)) });
+    }))
+      if (run.memo?.offboardingId === offboarding) runs.add(run.runId);
+    for (const run of runs) {
+      const history = await client.workflow.getHandle(workflow, run).fetchHistory().catch(unknown);
+      const read = history && new History(historyToJSON(history));
+      if (read?.offboarding === offboarding) histories.set(run, read);
     }
-    return {
-      histories,
-      missing:
-        histories.length > 0 ? null : 'Temporal no longer has the history, and there is no archive of it.',
-    };
+    return { histories: [...histories].map(([run, history]) => ({ run, history })), unasked: null };
   } catch (error) {
-    return { histories: [], missing: `The live history could not be read: ${(error as Error).message}` };
+    return {
+      histories: [...histories].map(([run, history]) => ({ run, history })),
+      unasked: `The live history could not be read: ${(error as Error).message}`,
+    };
   }
 }
+
+/** Forgotten, never there, or no run id at all. */
+function unknown(error: unknown): null {
+  if (error instanceof WorkflowNotFoundError) return null;
+  if (
+    isGrpcServiceError((error as { cause?: unknown }).cause) &&
+    (error as { cause: { code: number } }).cause.code === INVALID
+  )
+    return null;
+  throw error;
+}
+
+/** gRPC: a text that is no run id. */
+const INVALID = 3;
 
 /** Numbers of the certificates whose bodies were taken away, as the chain says. */
 export function purgedCertificates(chain: ChainVerdict): Set<number> {
   const said = chain.entries.filter(entry => entry.kind === PURGED && !entry.gone);
   return new Set(said.flatMap(({ body }) => [body.certificates ?? []].flat().map(Number)));
+}
+
+/** Sets of rows as they were whose bodies were taken away, as the chain says. */
+export function purgedImages(chain: ChainVerdict): Set<string> {
+  const said = chain.entries.filter(entry => entry.kind === PURGED && !entry.gone);
+  return new Set(said.flatMap(({ body }) => [body.images ?? []].flat().map(String)));
 }
 
 /** Digests of frozen keys that steps, acknowledgements and skips of this offboarding name. */

@@ -27,6 +27,11 @@ interface Payload {
 
 type Attributes = Record<string, unknown>;
 
+interface Recorded extends Attributes {
+  kind: string;
+  number: number;
+}
+
 const CLOSES: Record<string, string> = {
   WORKFLOW_EXECUTION_COMPLETED: 'COMPLETED',
   WORKFLOW_EXECUTION_FAILED: 'FAILED',
@@ -55,6 +60,46 @@ export class History {
     const { input } = attributesOf(this.events[0]) as { input?: { payloads?: Payload[] } };
     const given = decode(input?.payloads?.[0]) as { offboardingId?: unknown } | null;
     return typeof given?.offboardingId === 'string' ? given.offboardingId : null;
+  }
+
+  /** When its last event came about; null while it is open. */
+  get endedAt(): string | null {
+    return this.status === 'RUNNING' ? null : isoOf(this.events.at(-1)?.eventTime);
+  }
+
+  /** The run ids by which this history may be known: its own, or those of the runs that a reset made of it. */
+  get runs(): string[] {
+    const { originalExecutionRunId } = attributesOf(this.events[0]);
+    const resets = this.events.map(event => attributesOf(event).newRunId);
+    return [originalExecutionRunId, ...resets].filter(one => typeof one === 'string');
+  }
+
+  /** The run that this one goes on from, and the one that goes on from it. */
+  get neighbours(): string[] {
+    const before = attributesOf(this.events[0]).continuedExecutionRunId;
+    const after = attributesOf(this.events.at(-1)).newExecutionRunId;
+    return [before, after].filter(one => typeof one === 'string' && one !== '') as string[];
+  }
+
+  /** What the run had written into the chain, of messages and notices: subject → what was to be written. */
+  get recorded(): Map<string, Record<string, unknown>> {
+    const all = new Map<string, Record<string, unknown>>();
+    const done = new Set(
+      this.events
+        .filter(event => typeOf(event) === 'ACTIVITY_TASK_COMPLETED')
+        .map(event => String(attributesOf(event).scheduledEventId)),
+    );
+    for (const event of this.events) {
+      const { activityType, input } = attributesOf(event) as {
+        activityType?: { name?: string };
+        input?: { payloads?: Payload[] };
+      };
+      if (activityType?.name !== 'record' || !done.has(String(event.eventId))) continue;
+      const given = decode(input?.payloads?.[0]) as { runId?: string; entries?: Recorded[] } | null;
+      for (const { kind, number, ...body } of given?.entries ?? [])
+        all.set(`${kind} ${given!.runId} ${number}`, body);
+    }
+    return all;
   }
 
   /** The certificate that the run's own result names. */

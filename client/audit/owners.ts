@@ -81,7 +81,9 @@ function passageOf(
     to: successor ? { personId: successor.personId, label: successor.label } : null,
     at: receipt?.at ?? null,
     fate,
-    why: exception ? `${exception.kind}: ${exception.why}` : null,
+    why: exception
+      ? `${exception.kind}: ${exception.why}${exception.said ? `: ${exception.said}` : ''}`
+      : null,
     receipt: receipt
       ? {
           page: receipt.page,

@@ -1,5 +1,6 @@
 /** The evidence in order of time, as sentences for people and as values for programs. */
 import { type Elsewhere, sayElsewhere, summed } from '../../domain/consequences.js';
+import { type SummedFlood, sayFlood } from '../../domain/flood.js';
 import { identityWords } from '../../domain/people.js';
 import { minuteOf, number } from '../../domain/words.js';
 import type { AuditEntry } from '../../store/audit.js';
@@ -195,6 +196,8 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
       const verdict = kind === 'refusal' ? 'refused: ' : '';
       return `${who}, ${identityOf(body.identity)}: ${text('message')}${plan}. ${verdict}${text('sentence')}${why}`;
     }
+    case 'flood':
+      return `${sayFlood(body as unknown as SummedFlood)} Messages ${text('from')} to ${text('to')}, digest ${text('digest').slice(0, 12)}`;
     case 'notice':
       return `${text('notice')}, for ${list(body.audience)}: ${text('sentence')}`;
     case 'access':
@@ -205,7 +208,17 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
     }
     case 'closed':
       return `closed as ${text('outcome')}: ${text('sentence')}`;
+    case 'settled': {
+      const [one] = (body.receipts ?? []) as {
+        step?: string;
+        mark?: string;
+        state?: string;
+        sure?: string;
+      }[];
+      return `after the close: ${one?.mark} of ${one?.step} was found ${one?.state} (${one?.sure})`;
+    }
     case 'purged':
+      if (body.images) return `rows as they were before were taken away by ${text('by')}: ${text('why')}`;
       return body.certificates
         ? `what certificates ${text('certificates')} said was taken away by ${text('by')}: ${text('why')}`
         : `what entries ${text('seqs')} said was taken away by ${text('by')}: ${text('why')}`;

@@ -1,20 +1,27 @@
 /**
  * Holds everything that was written about one offboarding against its digests and against each other. A
  * changed byte is named: every mismatch is a sentence that says which row, what stands there and what it
- * should be.
+ * should be. Everything that must be there is asked for, and what nothing leads to is named as well.
  *
- * What hangs on what: the chain on itself, its checkpoint and the certificate; plans on their digests and the
- * chain; catalogs on the digests that plans name; sets of overrides on those that requests name; manifest pages on their digests and the plan's counts;
- * receipts on their digests and the chain's last entry; the certificate on the history's result.
+ * What hangs on what: the chain on itself, its checkpoint, the certificate and the messages in the histories;
+ * plans on their digests and the chain; catalogs on the digests that plans name; sets of overrides on those
+ * that requests name; manifest pages on their digests, the plan's counts and the chain's seals; receipts on
+ * their digests and the chain's closing entry; certificates on closing entries and the results in histories;
+ * histories on the run ids that all others speak of; and archived histories on Temporal's own, as long as it has
+ * them. docs/cli.md lists what cannot be known.
  */
+
+import { isDeepStrictEqual } from 'node:util';
 import type { Elsewhere } from '../../domain/consequences.js';
 import type { Identities, ItemException } from '../../domain/model.js';
+import { canonicalJson } from '../../domain/plan.js';
+import { type AuditEntry, PURGED } from '../../store/audit.js';
 import { nameOf } from '../../store/before-images.js';
 import { sha256 } from '../../store/digest.js';
 import { sharesOf } from '../../store/keys.js';
-import { type Receipt, receiptDigest } from '../../store/ledger.js';
+import { type Receipt, receiptDigest, SETTLED } from '../../store/ledger.js';
 import type { ReceiptRow } from '../../store/trail.js';
-import { type Evidence, type PlanBody, purgedCertificates } from './evidence.js';
+import { type Evidence, type PlanBody, purgedCertificates, purgedImages, runsNamed } from './evidence.js';
 
 export interface Verdict {
   ok: boolean;
@@ -36,6 +43,10 @@ export interface Verdict {
   /** Entries, and certificates, whose bodies were taken away, as a later entry says. */
   purged: number[];
   purgedCertificates: number[];
+  /** Rows as they were whose bodies were taken away. */
+  purgedImages: number;
+  /** Why Temporal's own histories were not compared; null = they were, as far as it has them. */
+  unasked: string | null;
   breaks: string[];
 }
 
@@ -43,15 +54,21 @@ export function verify(evidence: Evidence): Verdict {
   const breaks = [
     ...evidence.chain.breaks.map(sentence => `handover.audit: ${sentence}`),
     ...chain(evidence),
+    ...afterwards(evidence),
+    ...messages(evidence),
+    ...offboarding(evidence),
     ...plans(evidence),
     ...catalogs(evidence),
     ...overrides(evidence),
+    ...manifests(evidence),
     ...pages(evidence),
+    ...seals(evidence),
     ...receipts(evidence),
     ...images(evidence),
     ...keySets(evidence),
     ...certificates(evidence),
     ...histories(evidence),
+    ...runs(evidence),
   ];
   return {
     ok: breaks.length === 0,
@@ -70,12 +87,32 @@ export function verify(evidence: Evidence): Verdict {
     notYetArchived: evidence.live.filter(one => one.history.status !== 'RUNNING').map(one => one.run),
     purged: evidence.chain.entries.filter(entry => entry.gone === 'purged').map(entry => entry.seq),
     purgedCertificates: evidence.certificates.filter(row => row.gone === 'purged').map(row => row.number),
+    purgedImages: evidence.images.filter(
+      row => row.actual === null && purgedImages(evidence.chain).has(row.images),
+    ).length,
+    unasked: evidence.unasked,
     breaks,
   };
 }
 
-function isClosed({ chain }: Evidence): boolean {
-  return chain.entries.some(entry => entry.kind === 'closed');
+/** Every ending, oldest first: one, and another for each time a run was reset after its end. */
+function closings({ chain }: Evidence): AuditEntry[] {
+  return chain.entries.filter(entry => entry.kind === 'closed');
+}
+
+const isClosed = (evidence: Evidence): boolean => closings(evidence).length > 0;
+
+/** The run whose ending an entry tells. */
+const runOf = ({ subject }: AuditEntry): string => subject.replace(/^closed /, '');
+
+/**
+ * Two clocks tell times that belong together, the database's and a worker's, and work lies between them: what
+ * is further apart than this was changed.
+ */
+const CLOCKS_MS = 3_600_000;
+
+function isFarFrom(a: string, b: string): boolean {
+  return !(Math.abs(Date.parse(a) - Date.parse(b)) <= CLOCKS_MS);
 }
 
 /**
@@ -88,6 +125,21 @@ function chain(evidence: Evidence): string[] {
     breaks.push('handover.audit: there are no entries; every offboarding begins with one.');
   else if (!evidence.chain.head)
     breaks.push('handover.audit_heads: the checkpoint of this chain is missing.');
+  const { fence } = evidence.loose;
+  const over = evidence.archives.flatMap(({ status, history }) =>
+    status === 'CONTINUED_AS_NEW' ? [] : (history?.endedAt ?? []),
+  );
+  const raised = over.filter(at => fence === null || fence < at);
+  if (raised.length > 0)
+    breaks.push(
+      `handover.audit_heads: the fence stands at ${fence ?? 'nothing'}, and the run was over at ${raised.at(-1)}.`,
+    );
+  else if (fence === null && isClosed(evidence))
+    breaks.push('handover.audit_heads: the offboarding has closed, and its fence is gone.');
+  if (fence !== null && Date.parse(fence) > Date.now() + CLOCKS_MS)
+    breaks.push(`handover.audit_heads: the fence stands at ${fence}, which has not come yet.`);
+  for (const seq of evidence.loose.entries)
+    breaks.push(`handover.audit_bodies: there is a body of entry ${seq}, and no such entry.`);
   for (const { number, parsed } of evidence.certificates) {
     const head = parsed?.chain as { seq: number; hash: string } | null | undefined;
     if (!head) continue;
@@ -99,6 +151,155 @@ function chain(evidence: Evidence): string[] {
     }
   }
   return breaks;
+}
+
+/** What stands behind the closing entry and counts for nothing, or tells what became of something listed there. */
+const HARMLESS: ReadonlySet<string> = new Set([PURGED, SETTLED, 'refusal', 'flood', 'notice']);
+
+/**
+ * Nothing counts after the closing entry: whoever wants to have approved can only come too late. A run that was
+ * reset after its end goes on, and closes again.
+ */
+function afterwards(evidence: Evidence): string[] {
+  const last = closings(evidence).at(-1);
+  if (!last) return [];
+  const ended = new Set(closings(evidence).map(runOf));
+  const goesOn = [...evidence.archives, ...evidence.live].some(
+    ({ run, history }) => !ended.has(run) && history && (history.endedAt ?? '9') > last.at,
+  );
+  if (goesOn) return [];
+  return evidence.chain.entries.flatMap(({ seq, subject, kind }) =>
+    seq > last.seq && !HARMLESS.has(kind)
+      ? [
+          `handover.audit: entry ${seq} (${subject}) stands behind entry ${last.seq}, with which the offboarding closed: it was added afterwards and counts for nothing.`,
+        ]
+      : [],
+  );
+}
+
+/** Messages and verdicts stand in the chain as the run had them written, which its history tells as well. */
+function messages(evidence: Evidence): string[] {
+  const breaks: string[] = [];
+  const { archives, live, known, chain } = evidence;
+  // A history that Temporal still has counts for more than one that lies beside the chain.
+  const all = [...archives, ...live, ...known];
+  const told = new Map(all.flatMap(({ history }) => [...(history?.recorded ?? [])]));
+  const readable = new Set(all.flatMap(({ run, history }) => (history ? [run, ...history.runs] : [])));
+  for (const { seq, subject, kind, body, gone } of chain.entries) {
+    const run = /^(?:decision|notice|flood) (\S+) \d+$/.exec(subject)?.[1];
+    if (kind === 'refusal' && !gone && body.accepted !== false)
+      breaks.push(`handover.audit: entry ${seq} (${subject}) is called a refusal, and was accepted.`);
+    if (run === undefined || !readable.has(run)) continue;
+    const said = told.get(subject);
+    if (!said)
+      breaks.push(
+        `handover.audit: entry ${seq} (${subject}) is in no history: the run never had it written.`,
+      );
+    else if (!gone && canonicalJson(said) !== canonicalJson(body))
+      breaks.push(`handover.audit: entry ${seq} (${subject}) says something else than the run's history.`);
+  }
+  const there = new Set(chain.entries.map(({ subject }) => subject));
+  for (const subject of told.keys())
+    if (!there.has(subject))
+      breaks.push(`handover.audit: "${subject}", which the run's history has, is missing in the chain.`);
+  return breaks;
+}
+
+/** The store's own line about the offboarding. Its order is not read by an audit: the chain has every word of it. */
+function offboarding({ row, chain, plans, workflow, archives, known, live }: Evidence): string[] {
+  const name = 'handover.offboardings';
+  const [first] = chain.entries;
+  if (!row) return first ? [`${name}: the row is missing.`] : [];
+  const breaks: string[] = [];
+  const told = first && !first.gone ? (first.body as { workflow?: string; leaver?: string }) : {};
+  if (told.workflow !== undefined && told.workflow !== row.workflow)
+    breaks.push(`${name}: it says workflow ${row.workflow}, entry 1 says ${told.workflow}.`);
+  if (workflow !== null && workflow !== row.workflow)
+    breaks.push(`${name}: it says workflow ${row.workflow}, the rest is filed under ${workflow}.`);
+  if (told.leaver !== undefined && told.leaver !== row.leaver)
+    breaks.push(`${name}: it says leaver ${row.leaver}, entry 1 says ${told.leaver}.`);
+  const humans = plans.flatMap(({ parsed }) => parsed?.leaver.human ?? []);
+  if (humans.length > 0 && !humans.includes(row.human))
+    breaks.push(`${name}: it says that the leaver is the human being ${row.human}, no plan does.`);
+  if (first && isFarFrom(row.requested, first.at))
+    breaks.push(`${name}: it was asked for at ${row.requested} by the row, at ${first.at} by the chain.`);
+  const all = [...archives, ...known, ...live];
+  const over = all.flatMap(({ history }) => history?.endedAt ?? []).sort();
+  const open = all.length === 0 || all.some(({ history }) => history?.status === 'RUNNING');
+  if (!open && row.closed === null && archives.length > 0)
+    breaks.push(`${name}: it is open by the row, and its last run ended at ${over.at(-1)}.`);
+  // A run that was terminated is struck off by the next look.
+  if (
+    row.closed !== null &&
+    !open &&
+    over.length > 0 &&
+    row.closed < over[0]! &&
+    isFarFrom(row.closed, over[0]!)
+  )
+    breaks.push(`${name}: it closed at ${row.closed} by the row, its runs ended from ${over[0]} on.`);
+  const end = chain.entries.findLast(({ kind }) => kind === 'closed');
+  if (end && row.closed !== null && !open && isFarFrom(row.closed, end.at))
+    breaks.push(`${name}: it closed at ${row.closed} by the row, at ${end.at} by the chain.`);
+  return breaks;
+}
+
+/** A manifest that counts is the one of the plan that names it. */
+function manifests(evidence: Evidence): string[] {
+  const breaks: string[] = [];
+  for (const { parsed, digest, made } of evidence.plans) {
+    if (!parsed) continue;
+    const name = `handover.manifests ${parsed.manifest}`;
+    const row = evidence.manifests.find(one => one.id === parsed.manifest);
+    if (!row) {
+      breaks.push(`${name}: the row is missing; plan ${short(digest)} counts on it.`);
+      continue;
+    }
+    if (row.offboarding !== evidence.offboarding)
+      breaks.push(`${name}: it is filed under offboarding ${row.offboarding}.`);
+    if (row.plan !== digest)
+      breaks.push(
+        `${name}: it is the manifest of ${row.plan === null ? 'no plan' : `plan ${short(row.plan)}`} by the row, of ${short(digest)} by the plan.`,
+      );
+    if (isFarFrom(row.made, made)) breaks.push(`${name}: it was made at ${row.made}, its plan at ${made}.`);
+  }
+  for (const row of evidence.manifests)
+    if (!evidence.plans.some(({ parsed }) => parsed?.manifest === row.id))
+      breaks.push(`handover.manifests ${row.id}: it says that it counts, and no plan names it.`);
+  return breaks;
+}
+
+interface Sealed {
+  manifest: string;
+  pages: number;
+  digest: string | null;
+}
+
+/** The chain seals the pages behind a plan when it is made, and all of them when the offboarding closes. */
+function seals(evidence: Evidence): string[] {
+  const sealOf = (manifest: string, approvedOnly: boolean): Sealed => {
+    const pages = evidence.pages.filter(
+      page => page.manifest === manifest && (!approvedOnly || page.round === 0),
+    );
+    const digest = pages.length === 0 ? null : sha256(pages.map(page => page.digest).join('\n'));
+    return { manifest, pages: pages.length, digest };
+  };
+  const said = evidence.chain.entries.flatMap(({ seq, kind, body, gone }) => {
+    if (gone) return [];
+    if (kind === 'planned')
+      return body.sealed ? [{ seq, sealed: body.sealed as Sealed, approved: true }] : [];
+    if (kind !== 'closed') return [];
+    return ((body.manifests ?? []) as Sealed[]).map(sealed => ({ seq, sealed, approved: false }));
+  });
+  const last = closings(evidence).at(-1)?.seq;
+  return said.flatMap(({ seq, sealed, approved }) => {
+    // A run that went on after its first end may have opened further rounds.
+    if (!approved && seq !== last) return [];
+    const now = sealOf(sealed.manifest, approved);
+    if (now.pages === sealed.pages && now.digest === sealed.digest) return [];
+    return [
+      `handover.manifest_pages of manifest ${sealed.manifest}: its ${now.pages} pages give the seal ${now.digest === null ? 'of nothing' : short(now.digest)}, entry ${seq} says ${sealed.pages} and ${sealed.digest === null ? 'nothing' : short(sealed.digest)}: pages were added, changed or removed.`,
+    ];
+  });
 }
 
 function plans(evidence: Evidence): string[] {
@@ -113,6 +314,9 @@ function plans(evidence: Evidence): string[] {
         `${name}: the row says another offboarding or revision than the body (revision ${plan.parsed?.revision}).`,
       );
     }
+    const entry = evidence.chain.entries.find(one => one.subject === `plan ${plan.digest}`);
+    if (entry && isFarFrom(plan.made, entry.at))
+      breaks.push(`${name}: it was made at ${plan.made} by the row, at ${entry.at} by the chain.`);
   }
   const made = evidence.chain.entries.filter(entry => entry.kind === 'planned');
   for (const { seq, body, gone } of made) {
@@ -234,7 +438,7 @@ function baselines(evidence: Evidence, plan: PlanBody, digest: string): string[]
 
 function receipts(evidence: Evidence): string[] {
   const breaks: string[] = [];
-  const closed = evidence.chain.entries.find(entry => entry.kind === 'closed');
+  const closed = closings(evidence).at(-1);
   for (const row of evidence.receipts) {
     const name = receiptName(row);
     const actual = digestOf(row);
@@ -250,39 +454,46 @@ function receipts(evidence: Evidence): string[] {
   return closed && !closed.gone ? [...breaks, ...closing(evidence, closed)] : breaks;
 }
 
-type Listed = Pick<ReceiptRow, 'step' | 'page' | 'part' | 'mark' | 'digest' | 'state' | 'sure'>;
+type Listed = Pick<
+  ReceiptRow,
+  'step' | 'page' | 'part' | 'mark' | 'digest' | 'state' | 'sure' | 'aborted' | 'at'
+>;
 
-/** The closing entry lists all receipts, those that came to nothing included, and how each ended. */
+/**
+ * The closing entry lists all receipts, those that came to nothing included, and how each ended. What nobody
+ * could settle until then is told by an entry behind it.
+ */
 function closing(evidence: Evidence, closed: Evidence['chain']['entries'][number]): string[] {
   const breaks: string[] = [];
-  const listed = (closed.body.receipts ?? []) as Listed[];
+  const settled = evidence.chain.entries.flatMap(({ kind, body, gone }) =>
+    kind === SETTLED && !gone ? ((body.receipts ?? []) as Listed[]) : [],
+  );
+  const listed = ((closed.body.receipts ?? []) as Listed[]).map(
+    one => (one.state === 'intended' && settled.find(other => isSame(other, one))) || one,
+  );
   for (const one of listed) {
-    // What nobody could settle before the close has an end by now, and what it did may have become known with
-    // it.
-    const open = one.state === 'intended';
-    const row = evidence.receipts.find(other => (open ? isSame(other, one) : other.digest === one.digest));
+    const row = evidence.receipts.find(other => isSame(other, one) && other.digest === one.digest);
     const name = `handover.receipts ${one.step} page ${one.page} (${one.mark})`;
     if (!row) {
       breaks.push(
         `${name}: the receipt ${short(one.digest)}, which entry ${closed.seq} lists, is missing or has another digest.`,
       );
-    } else if (!open && (row.state !== one.state || row.sure !== one.sure)) {
+    } else if (row.state !== one.state || row.sure !== one.sure || row.aborted !== one.aborted) {
       breaks.push(
-        `${name}: it is ${row.state} (${row.sure ?? 'unsettled'}), and entry ${closed.seq} lists it as ${one.state} (${one.sure}).`,
+        `${name}: it is ${row.state} (${row.sure ?? 'unsettled'}), and entry ${closed.seq} lists it as ${one.state} (${one.sure ?? 'unsettled'}).`,
       );
+    } else if (row.at !== one.at) {
+      breaks.push(`${name}: it is of ${row.at} by the row, and of ${one.at} by entry ${closed.seq}.`);
     }
   }
   for (const row of evidence.receipts) {
-    const known = listed.some(one =>
-      one.state === 'intended' ? isSame(row, one) : one.digest === row.digest,
-    );
-    if (row.at <= closed.at && !known)
+    if (!listed.some(one => isSame(row, one)))
       breaks.push(`${receiptName(row)}: entry ${closed.seq}, which lists all receipts, does not know it.`);
   }
   return breaks;
 }
 
-function isSame(row: ReceiptRow, one: Listed): boolean {
+function isSame(row: Omit<Listed, 'sure'>, one: Omit<Listed, 'sure'>): boolean {
   return row.step === one.step && row.page === one.page && row.part === one.part && row.mark === one.mark;
 }
 
@@ -327,17 +538,28 @@ function digestOf(row: ReceiptRow): string | null {
  */
 function images(evidence: Evidence): string[] {
   const breaks: string[] = [];
+  const purged = purgedImages(evidence.chain);
   for (const receipt of evidence.receipts) {
     if (receipt.before_images === null) continue;
     const rows = evidence.images.filter(row => row.images === receipt.before_images);
     const name = `handover.before_images ${short(receipt.before_images)} of ${receipt.step} page ${receipt.page}`;
-    if (nameOf(rows.map(row => row.digest)) !== receipt.before_images)
+    if (
+      nameOf(rows.map(row => row.digest)) !== receipt.before_images ||
+      rows.some((row, n) => row.n !== n + 1)
+    )
       breaks.push(`${name}: its rows do not give its name: rows were added, changed or removed.`);
-    for (const [n, row] of rows.entries())
+    for (const [n, row] of rows.entries()) {
+      if (row.actual === null && !purged.has(row.images))
+        breaks.push(
+          `${name}: the body of row ${n + 1} is missing, and no entry of the chain says that it was purged.`,
+        );
+      if (row.actual !== null && purged.has(row.images))
+        breaks.push(`${name}: row ${n + 1} has a body, and the chain says that it was purged.`);
       if (row.actual !== null && row.actual !== row.digest)
         breaks.push(
           `${name}: row ${n + 1} gives the digest ${short(row.actual)}, it says ${short(row.digest)}.`,
         );
+    }
   }
   return breaks;
 }
@@ -372,19 +594,50 @@ function certificates(evidence: Evidence): string[] {
     if (row.number === 0 && about !== evidence.offboarding)
       breaks.push(`${name}: its body is about another offboarding (${String(about)}).`);
   });
+  for (const number of evidence.loose.certificates)
+    breaks.push(`handover.certificate_bodies number ${number}: there is no such certificate.`);
+  breaks.push(...certified(evidence));
   const first = evidence.certificates[0];
   const plan = first?.parsed?.plan as { digest?: string } | null | undefined;
   if (plan?.digest && !evidence.plans.some(one => one.digest === plan.digest))
     breaks.push(`handover.plans: the plan ${short(plan.digest)}, which the certificate names, is missing.`);
-  const ended = [...evidence.archives.map(row => row.history), ...evidence.live.map(one => one.history)];
+  const ended = [...evidence.archives, ...evidence.live, ...evidence.known].map(one => one.history);
   for (const history of ended) {
     const named = history?.certificate;
-    if (named && first?.digest !== named) {
+    if (named && !evidence.certificates.some(one => one.digest === named)) {
       breaks.push(
         `handover.certificates number 0: the run's own result names ${short(named)}, the row ${first ? `says ${short(first.digest)}` : 'is missing'}.`,
       );
     }
   }
+  return [...new Set(breaks)];
+}
+
+/** Every ending has its certificate, in their order, and there is no certificate without one. */
+function certified(evidence: Evidence): string[] {
+  const breaks: string[] = [];
+  const ends = closings(evidence);
+  ends.forEach((end, number) => {
+    const row = evidence.certificates.find(one => one.number === number);
+    // It is written a moment after the entry.
+    const under = [...evidence.live, ...evidence.known].find(one => one.run === runOf(end));
+    if (!row && under?.history.status !== 'RUNNING')
+      breaks.push(
+        `handover.certificates number ${number} is missing: entry ${end.seq} closed the offboarding, and every ending has one.`,
+      );
+    const cites = (row?.parsed?.chain as { seq?: number } | null | undefined)?.seq;
+    if (row?.parsed && (cites === undefined || cites < end.seq || row.parsed.run !== runOf(end)))
+      breaks.push(
+        `handover.certificates number ${number}: it is about run ${String(row.parsed.run)} and entry ${String(cites)}, the ending is entry ${end.seq} (${end.subject}).`,
+      );
+    if (row && isFarFrom(row.at, end.at))
+      breaks.push(`handover.certificates number ${number}: it is of ${row.at}, its ending of ${end.at}.`);
+  });
+  for (const row of evidence.certificates)
+    if (row.number >= ends.length)
+      breaks.push(
+        `handover.certificates number ${row.number}: no entry of the chain closes the offboarding for it.`,
+      );
   return breaks;
 }
 
@@ -407,9 +660,35 @@ function histories(evidence: Evidence): string[] {
       breaks.push(`${name}: by its history the run is ${status}, the row says ${row.status}.`);
     if (events.length !== row.events)
       breaks.push(`${name}: the history has ${events.length} events, the row says ${row.events}.`);
+    if (!row.history.runs.includes(row.run))
+      breaks.push(`${name}: the history is of run ${row.history.runs.join(', ')}.`);
+    const theirs = evidence.known.find(one => one.run === row.run)?.history.events;
+    if (theirs && !isDeepStrictEqual(JSON.parse(JSON.stringify(theirs)), events)) {
+      const n = theirs.findIndex((event, at) => !isDeepStrictEqual(event, events[at]));
+      breaks.push(
+        `${name}: Temporal has another history of this run: ${theirs.length} events, of which number ${n + 1} is the first that differs.`,
+      );
+    }
     if (evidence.workflow && row.workflow !== evidence.workflow)
       breaks.push(`${name}: it is filed under ${row.workflow}, the offboarding ran as ${evidence.workflow}.`);
   }
+  return breaks;
+}
+
+/** Of every run that anything speaks of there is a history: archived, or Temporal's own. */
+function runs(evidence: Evidence): string[] {
+  const { archives, live, known, chain, plans, unasked } = evidence;
+  const all = [...archives, ...live, ...known];
+  const there = new Set(all.map(({ run }) => run));
+  const wanted = new Map([...runsNamed(chain, plans)].map(run => [run, 'the chain and the plans']));
+  for (const { run, history } of all)
+    for (const one of history?.neighbours ?? []) if (!wanted.has(one)) wanted.set(one, `run ${run}`);
+  const why = unasked ? `there is no archive of it. ${unasked}` : 'neither an archive nor Temporal has it';
+  const breaks = [...wanted].flatMap(([run, by]) =>
+    there.has(run) ? [] : [`handover.archives run ${run}: ${by} speak of it, and ${why}.`],
+  );
+  if (there.size === 0 && wanted.size === 0 && chain.entries.length > 0)
+    breaks.push(`handover.archives: there is no history of this offboarding, and ${why}.`);
   return breaks;
 }
 

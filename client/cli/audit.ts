@@ -133,6 +133,9 @@ function conclude(terminal: Terminal, verdict: Verdict): void {
     terminal.say(
       `  The bodies of certificates ${purgedCertificates.join(', ')} are purged, and the chain says so.`,
     );
+  if (verdict.purgedImages > 0)
+    terminal.say(`  ${verdict.purgedImages} rows as they were are purged, and the chain says so.`);
+  if (verdict.unasked) terminal.say(clean(`  Not compared with Temporal's own history. ${verdict.unasked}`));
   if (verdict.ok) return terminal.say(`${colours.green('✓')} Verified, nothing was changed: ${checked}.`);
   terminal.say(
     colours.red(

@@ -186,6 +186,9 @@ async function decide(
     case 'refused':
       terminal.warn(clean(`Refused: ${answer.sentence}`));
       return EXIT.refused;
+    case 'sent':
+      terminal.warn(`${answer.sentence} Look with: ${commandLine('status', run.workflowId)}`);
+      return EXIT.outOfReach;
     case 'unknown':
       terminal.warn(`${answer.sentence} That is: the same command with --id ${answer.id}`);
       return EXIT.outOfReach;

@@ -174,8 +174,11 @@ async function successorsOf(
   step: string,
   keys: string[],
 ): Promise<Map<string, { personId: string | null; label: string }>> {
-  const successors = plan.steps.find(one => one.id === step)?.successors ?? [];
-  const takers = await (await reach.store()).trail.takers(plan.manifest, step, keys);
+  const store = await reach.store();
+  // A run carries its plan in outline; an item's successor is a place in the whole list.
+  const whole = (await store.plans.find(plan.digest)) ?? plan;
+  const successors = whole.steps.find(one => one.id === step)?.successors ?? [];
+  const takers = await store.trail.takers(plan.manifest, step, keys);
   return new Map(
     [...takers].flatMap(([key, index]) => {
       const successor = successors[index];

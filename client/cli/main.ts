@@ -22,6 +22,7 @@ import { registerPurge } from './purge.js';
 import { registerStart } from './start.js';
 import { registerStatus } from './status.js';
 import { type Io, Terminal } from './terminal.js';
+import { registerTry } from './try.js';
 import { registerWhoOwned } from './who-owned.js';
 import { registerWorker } from './worker.js';
 
@@ -70,6 +71,7 @@ export function createProgram(context: Context): Command {
   registerPurge(program, context);
   registerCheck(program, context);
   registerDiscover(program, context);
+  registerTry(program, context);
   registerWorker(program);
   registerDev(program);
   registerDemo(program);

@@ -10,6 +10,7 @@ import { msToTs } from '@temporalio/common/lib/time.js';
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { type Config, readConfig, variablesOf } from '../../runtime/config.js';
 import { type Embedded, startEmbedded } from '../../runtime/embedded/index.js';
+import { withoutSecrets } from '../../runtime/log.js';
 import { searchAttributes } from '../../runtime/search-attributes.js';
 import { connectTemporal } from '../../runtime/temporal.js';
 import { type RunningWorker, startWorker } from '../../workers/worker.js';
@@ -71,7 +72,6 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   life.closer(async () => (await starting.catch(() => undefined))?.stop());
   const embedded = await starting.finally(() => ready());
   ready(`PostgreSQL at ${hostOf(embedded.postgres.superuserUrl)}, Temporal at ${embedded.temporal.address}`);
-  logTo(join(stateDir, 'worker.log'));
 
   const temporal = {
     ...embedded.temporal,
@@ -85,6 +85,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     ui: temporal.uiUrl,
   };
   const env = await databases(config, applications !== null, embedded);
+  logTo(join(stateDir, 'worker.log'), withoutSecrets(Object.values(env)));
 
   const [worker] = await Promise.all([
     startTheWorker(config, env, stateDir, life, screen),
@@ -191,11 +192,11 @@ async function startTheWorker(
  * Temporal's SDK and our worker write here instead of on the terminal. Once per process, before the first
  * worker.
  */
-function logTo(file: string): void {
+function logTo(file: string, clean: (text: string) => string): void {
   const out = createWriteStream(file, { flags: 'a', mode: 0o600 });
   const write = ({ level, timestampNanos, message, meta }: LogEntry): void => {
     const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
-    out.write(`${JSON.stringify({ time, level, message, ...(meta as object) })}\n`);
+    out.write(`${clean(JSON.stringify({ time, level, message, ...(meta as object) }))}\n`);
   };
   Runtime.install({
     logger: new DefaultLogger('INFO', write),

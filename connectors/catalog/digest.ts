@@ -25,7 +25,7 @@ export interface Words {
 }
 
 const WORDS = {
-  catalog: ['title'],
+  catalog: ['title', 'run_against'],
   category: ['title', 'label', 'link', 'page', 'reason'],
   verb: ['page', 'reason'],
 };

@@ -21,6 +21,8 @@ export const headShape = <K extends string>(kind: K) => ({
   system: name,
   title: z.string().min(1),
   kind: z.literal(kind),
+  /** The real thing that the catalog was run against, and when; a table of docs/ is made of it. */
+  run_against: z.string().min(1).optional(),
 });
 
 /** A person without an account here is shown to the approver, or it is normal. */
@@ -106,6 +108,7 @@ export interface Head {
   system: string;
   title: string;
   kind: string;
+  run_against?: string;
   absence: 'acknowledge' | 'expected';
   categories: Record<string, CategoryHead>;
   block?: VerbHead;

@@ -4,7 +4,9 @@
  */
 import type { z } from 'zod';
 import type { Bundle } from '../../domain/bundle.js';
+import type { Known } from '../../domain/model.js';
 import type { Connector } from '../connector.js';
+import type { Budgets } from './budgets.js';
 import type { Words } from './digest.js';
 import type { Head } from './head.js';
 import type { LoadedCatalog } from './loaded.js';
@@ -22,10 +24,43 @@ export interface Kind<C extends Head = Head> {
   words?: Words;
   /** What a connection consists of: the names that the configuration must, and may, give to it. */
   connection: { needs: readonly string[]; may?: readonly string[] };
+  /** What else it must name, by what the catalog says. */
+  alsoNeeds?(catalog: C): readonly string[];
   /** A connector for one system. Nothing is connected yet. */
   connect(loaded: LoadedCatalog<C>, options: ConnectOptions): Connector;
   /** Looks through a live system for what can hold a person, where this kind can. */
   discover?(request: DiscoverRequest<C>, options: ConnectOptions): Promise<Draft>;
+  /** Tries a part of a catalog without changing anything, where this kind can. */
+  try?(loaded: LoadedCatalog<C>, request: TryRequest, options: ConnectOptions): Promise<Tried>;
+}
+
+export interface TryRequest {
+  /** A category, `people`, `self`, or a verb. */
+  what: string;
+  person?: Known | undefined;
+}
+
+/** What was asked, what came, and what was understood; secrets are hidden. */
+export interface Tried {
+  calls: readonly TriedCall[];
+  /** Sentences. */
+  understood: readonly string[];
+  /** What kept it from going on; null = nothing. */
+  problem: string | null;
+}
+
+export interface TriedCall {
+  method: string;
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  body: string | null;
+  /** Null where no answer came. */
+  status: number | null;
+  answer: string | null;
+  /** What the answer was taken for. */
+  outcome: string | null;
+  /** It would write, and was not sent. */
+  unsent?: true;
 }
 
 export interface DiscoverRequest<C extends Head = Head> {
@@ -85,6 +120,8 @@ export interface ConnectOptions {
   /** Connections to the system at most; two batches, a reader and a switch run at a time. */
   poolSize?: number;
   log?: (message: string) => void;
+  /** What the whole fleet may ask a system in a time; each process for itself where it is left out. */
+  budgets?: (system: string) => Budgets;
 }
 
 export type Kinds = Readonly<Record<string, Kind>>;

@@ -24,7 +24,7 @@ import { applySettings } from './application-settings.js';
 import type { BoundCategory } from './binding.js';
 import { lockUnique } from './collide.js';
 import { batchHasConsequences, mustStayWithin, type Ours, rehearsed, watch, written } from './elsewhere.js';
-import { databaseSays, LOCK_TIMEOUT, refusesItem, sqlState } from './failures.js';
+import { databaseSays, LOCK_TIMEOUT, refusesItem, sqlState, wordsOf } from './failures.js';
 import { HELD, heldByOthers } from './locked.js';
 import { parseTexts, type Transaction } from './session.js';
 import {
@@ -238,7 +238,7 @@ async function bisect(tx: Transaction, c: BoundCategory, part: Part, tally: Tall
     if (part.keys.length === 1) {
       const why =
         error instanceof Rewritten ? error.message : `the database refused it (${databaseSays(error)})`;
-      tally.exceptions.push({ key: part.keys[0]!, kind: 'failed', why });
+      tally.exceptions.push({ key: part.keys[0]!, kind: 'failed', why, ...wordsOf(error) });
       return;
     }
   }

@@ -3,9 +3,10 @@
  * failures. Nothing else in this folder looks at an SQLSTATE to decide what happens next, except the
  * isolation of single items (`refusesItem`).
  *
- * Messages carry the SQLSTATE, the name of a constraint and what the database said, cut short and with quoted
- * values and e-mail addresses blanked: failures are shown in clear, and a trigger's text may quote anybody's
- * data. DETAIL is never taken.
+ * Messages carry the SQLSTATE, the name of a constraint and what PostgreSQL itself said, cut short and with
+ * quoted values and e-mail addresses blanked. What a trigger or a function says is somebody's own text, and may
+ * name anybody, quoted or not: failures are shown in clear, so of that they carry who said it. DETAIL, HINT
+ * and CONTEXT are never taken.
  */
 import pg from 'pg';
 import { type FailureKind, HandoverFailure } from '../../domain/failure.js';
@@ -178,14 +179,28 @@ export function schemaMayHaveDrifted(error: unknown): boolean {
 
 /**
  * What the database said about one item: SQLSTATE, constraint and message, at most 200 characters of it,
- * without values.
+ * without values; or the function that said it.
  */
 export function databaseSays(error: unknown): string {
   const code = sqlState(error);
   const message = error instanceof Error ? error.message : String(error);
   const constraint =
     error instanceof pg.DatabaseError && error.constraint ? `, constraint ${error.constraint}` : '';
+  const speaker = speakerOf(error);
+  if (speaker !== null) return `${code}${constraint}, said by ${speaker}`;
   return `${code ?? 'no SQLSTATE'}${constraint}: ${scrub(message)}`;
+}
+
+/** The words of somebody's function, for the receipt alone; absent where PostgreSQL itself said it. */
+export function wordsOf(error: unknown): { said?: string } {
+  return speakerOf(error) === null ? {} : { said: scrub((error as Error).message) };
+}
+
+/** Whose words they are: PostgreSQL says in whose function it was. Null = its own. */
+function speakerOf(error: unknown): string | null {
+  if (!(error instanceof pg.DatabaseError) || !error.where) return null;
+  const [, name] = /\bfunction "?([\w.$]+)"?/.exec(error.where) ?? [];
+  return name === undefined ? 'a function' : `function ${name}`;
 }
 
 export function sqlState(error: unknown): string | null {

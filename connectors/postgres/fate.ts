@@ -2,6 +2,11 @@
  * What became of a transaction whose end nobody saw. The database is asked; where it cannot know (it has
  * forgotten so old a transaction, or it is not the server that gave the id out, because it was restored from
  * a backup or a standby took over), the rows are read again, and the answer says so.
+ *
+ * A server that was started again since may have lost what it knew: after a crash it has not, with files of
+ * yesterday in place it has, and gives the same ids out once more. So a commit counts there only where a row
+ * that we changed still bears the id. Nothing of the kind is needed for a transaction that did not commit: if
+ * the id is somebody else's, ours is lost.
  */
 
 import { valuesOf } from '../../domain/accounts.js';
@@ -10,8 +15,9 @@ import { parameterOf } from '../keys.js';
 import { keyOf } from './accounts.js';
 import { andWhen, type BoundCategory, ownedBy, ownedByAny, sameOwner } from './binding.js';
 import { sqlState } from './failures.js';
-import { isFrom, originOf } from './mark.js';
+import { HERE, isFrom, isUnbroken, type Origin, originOf } from './mark.js';
 import { Placeholders, quote } from './names.js';
+import type { Row } from './session.js';
 import type { Target } from './target.js';
 
 export async function fateOf(
@@ -20,7 +26,7 @@ export async function fateOf(
   intent: Intended,
   signal?: AbortSignal,
 ): Promise<Fate> {
-  const asked = await ask(target, intent.mark, signal);
+  const asked = await ask(target, work, intent, signal);
   if ('kind' in asked) return asked;
   return work.kind === 'batch'
     ? readBatch(target, work, intent, asked.why, signal)
@@ -34,25 +40,80 @@ const FATES: Record<string, Fate> = {
 };
 
 /** `why`: the database cannot tell. */
-async function ask(target: Target, mark: string, signal?: AbortSignal): Promise<Fate | { why: string }> {
+async function ask(
+  target: Target,
+  work: Work,
+  { mark }: Intended,
+  signal?: AbortSignal,
+): Promise<Fate | { why: string }> {
   const origin = originOf(mark);
   if (!origin) return { why: `it gave out no such thing as "${mark}"` };
   const options = { mode: 'glance', doing: 'asking what became of a transaction', signal } as const;
   try {
-    return await target.session.transaction(options, async tx => {
+    const said = await target.session.transaction(options, async tx => {
       const { cluster, timeline } = tx.identity;
-      const [server] = await tx.query<{ timeline: string | null }>(`SELECT ${timeline} AS timeline`);
-      if (!isFrom(origin, { cluster, timeline: server?.timeline ?? null }))
+      const [server] = await tx.query<Omit<Origin, 'id' | 'cluster'> & Row>(
+        `SELECT ${timeline} AS timeline, ${HERE}`,
+      );
+      const here = { cluster, ...server! };
+      if (!isFrom(origin, here))
         return { why: 'it was restored from a backup, or another server took over, since' };
       const [row] = await tx.query<{ fate: string | null }>('SELECT pg_xact_status($1::xid8) AS fate', [
         origin.id,
       ]);
-      return FATES[row?.fate ?? ''] ?? { why: 'it has forgotten so old a transaction' };
+      const fate = FATES[row?.fate ?? ''] ?? { why: 'it has forgotten so old a transaction' };
+      return 'kind' in fate &&
+        fate.kind === 'happened' &&
+        origin.started !== null &&
+        !isUnbroken(origin, here)
+        ? null
+        : fate;
     });
+    if (said) return said;
+    return (await bearsIt(target, work, origin.id, signal))
+      ? FATES.committed!
+      : { why: 'it was started again since, and none of the rows bears the transaction' };
   } catch (error) {
     // 22023: an id that this database has not given out yet: it lost what came after a backup.
     const state = sqlState((error as { cause?: unknown } | null)?.cause);
     if (state?.startsWith('22')) return { why: 'it has not given out such an id yet' };
+    throw error;
+  }
+}
+
+/**
+ * Does one of the rows that the work was about bear the id of this transaction as the last that wrote it? Who
+ * changed them afterwards has put another one there, and what is no table has none.
+ */
+async function bearsIt(target: Target, work: Work, id: string, signal?: AbortSignal): Promise<boolean> {
+  const options = { mode: 'glance', doing: 'reading who wrote rows last', signal } as const;
+  // A row keeps the lower half of an id.
+  const half = String(BigInt(id) % 4_294_967_296n);
+  try {
+    return await target.bound(signal, async binding => {
+      const bind = new Placeholders();
+      let from: string;
+      let alias: string;
+      if (work.kind === 'access') {
+        const people = binding.people();
+        const { key } = people;
+        alias = people.alias;
+        from = `${people.from} WHERE ${alias}.${quote(key.name)} ${key.equals} ${bind.add(keyOf(work.account), 'text')}::${key.type}`;
+      } else {
+        const c = binding.category(work.category);
+        const keys = bind.add(parameterOf(work.keys), `${c.key.elementType}[]`);
+        alias = c.alias;
+        from = `${c.key.rows(keys, 'ho_batch')} JOIN ${c.from} ON ${c.key.joins(alias, 'ho_batch')} WHERE true`;
+      }
+      const text = `SELECT EXISTS (SELECT FROM ${from} AND ${alias}.xmin::text = ${bind.add(half, 'text')}) AS bears`;
+      return target.session.transaction(
+        options,
+        async tx => (await tx.query<{ bears: boolean }>(text, bind.values))[0]!.bears,
+      );
+    });
+  } catch (error) {
+    // 42703: there is no such column, as in a view.
+    if (sqlState((error as { cause?: unknown } | null)?.cause) === '42703') return false;
     throw error;
   }
 }

@@ -16,7 +16,7 @@ import { isFollowed, putFollowersBack } from './alongside.js';
 import { applySettings } from './application-settings.js';
 import type { BoundCategory } from './binding.js';
 import { lockUnique } from './collide.js';
-import { databaseSays, refusesItem } from './failures.js';
+import { databaseSays, refusesItem, wordsOf } from './failures.js';
 import { type Left, leftAs, putBack, type Return } from './restore-statements.js';
 import type { Transaction } from './session.js';
 import { isSurvived, putSurvivedBack } from './survive.js';
@@ -165,6 +165,7 @@ async function bisect(
         key: items[0]!.key,
         kind: 'failed',
         why: `the database refused it (${databaseSays(error)})`,
+        ...wordsOf(error),
       });
       return;
     }

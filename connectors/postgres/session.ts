@@ -293,6 +293,8 @@ export class Session {
         id: String(row?.id),
         cluster: open.known.server.cluster,
         timeline: (row?.timeline ?? null) as string | null,
+        database: open.known.server.database,
+        started: open.known.server.started,
       }),
     };
   }

@@ -26,7 +26,7 @@
  */
 import pg from 'pg';
 import type { Catalog } from './catalog.js';
-import { TIMELINE } from './mark.js';
+import { HERE, TIMELINE } from './mark.js';
 
 /**
  * Long enough for a receipt to be stored on a busy day, short enough that a stopped worker frees its locks
@@ -51,6 +51,9 @@ export interface Server {
   read_only: boolean;
   cluster: string | null;
   timeline: string | null;
+  /** The database's own number, and when the server was started. */
+  database: string;
+  started: string;
   /** Settings of our role that concern us, as they are without us. */
   defaults: Record<string, string>;
   /**
@@ -81,6 +84,7 @@ export function whoIsThere(origin: boolean): string {
          WHERE s.name OPERATOR(pg_catalog.=) 'default_transaction_read_only') OPERATOR(pg_catalog.=) 'on' AS read_only,
        ${origin ? `(SELECT c.system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system() AS c)` : 'NULL::pg_catalog.text'} AS cluster,
        ${origin ? TIMELINE : 'NULL::pg_catalog.text'} AS timeline,
+       ${HERE},
        (SELECT pg_catalog.json_object_agg(s.name, s.reset_val) FROM pg_catalog.pg_settings AS s
          WHERE s.name OPERATOR(pg_catalog.=) ANY ('{${WATCHED.join(',')}}'::pg_catalog.text[])) AS defaults,
        (SELECT pg_catalog.json_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, t.relname))

@@ -51,16 +51,14 @@ create table handover.plans (
 create table handover.catalogs (
   digest         text primary key,              -- SHA-256 over the body
   system         text not null,
-  body           text not null,                 -- canonical JSON: the catalog without what only words or classifies
-  first_used     timestamptz not null default now()
+  body           text not null                  -- canonical JSON: the catalog without what only words or classifies
 );
 
 -- Overrides that are too many to travel in a request, by the digest under which it names them.
 create table handover.overrides (
   digest         text primary key,              -- SHA-256 over the body
   count          integer not null,
-  body           text not null,                 -- canonical JSON: step → item key → who takes it
-  at             timestamptz not null default now()
+  body           text not null                  -- canonical JSON: step → item key → who takes it
 );
 
 -- Manifests: the keys behind an inventory. Every attempt at a plan writes a manifest of its own and the plan names the one that
@@ -87,7 +85,7 @@ create table handover.manifest_pages (
   keys           text[] not null,
   assignment     smallint[],                    -- index into the step's successors per key; null = all to the first
   fingerprint    text not null,
-  digest         text not null,                 -- SHA-256 over keys and assignment
+  digest         text not null,                 -- SHA-256 over all other columns; the chain seals the digests of a manifest's pages
   primary key (manifest, step, page),
   check ((key_order = 'none') = (low is null) and (key_order = 'none') = (high is null))
 );
@@ -106,8 +104,7 @@ create table handover.manifest_rounds (
 create table handover.frozen_keys (
   digest         text primary key,              -- SHA-256 over the keys
   count          integer not null,
-  keys           text[] not null,
-  at             timestamptz not null default now()
+  keys           text[] not null
 );
 alter table handover.frozen_keys alter column keys set storage external;
 
@@ -195,9 +192,9 @@ create table handover.archives (
   workflow       text not null,
   status         text not null,                 -- COMPLETED, TERMINATED, ...
   events         integer not null,
-  digest         text not null,                 -- SHA-256 over the gzipped bytes
+  digest         text not null,                 -- SHA-256 over the other columns, and the gzipped bytes
   history        bytea not null,
-  at             timestamptz not null default now()
+  at             timestamptz not null
 );
 create index archives_of on handover.archives (offboarding);
 
@@ -215,6 +212,24 @@ create table handover.archive_failures (
   why            text not null,
   since          timestamptz not null default now(),
   tried          timestamptz not null default now()
+);
+
+-- When the next call to a system may be sent: one row for each of its budgets, shared by all workers. No evidence.
+create table handover.budgets (
+  system         text not null,
+  budget         text not null,                 -- 600/1min, or pause: the system has asked for one
+  free_at        timestamptz not null,          -- when nothing of it is taken any more
+  primary key (system, budget)
+);
+
+-- Calls that must not run at the same time, whichever workers make them: each takes a place.
+create table handover.places (
+  system         text not null,
+  "group"        text not null,
+  place          integer not null,
+  holder         text not null,
+  until          timestamptz not null,          -- whoever has not given it back by then has died
+  primary key (system, "group", place)
 );
 
 -- Certificates. The bodies, which hold people's data, lie apart, so that one can be purged one day. A certificate is handed out: its

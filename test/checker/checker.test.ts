@@ -233,6 +233,56 @@ const LIES: Lie[] = [
   ],
   [
     'I9',
+    /entry \d+ \(decision \S+ 99\) stands behind the end of its run/,
+    'an approval was added after the close',
+    'store',
+    `insert into handover.audit
+       select offboarding, seq + 1, replace(subject, 'closed', 'decision') || ' 99', 'decision', at, body_digest, hash, repeat('0', 64)
+         from handover.audit where kind = 'closed';
+     insert into handover.audit_bodies
+       select offboarding, seq + 1, salt, body from handover.audit join handover.audit_bodies using (offboarding, seq) where kind = 'closed'`,
+  ],
+  [
+    'I9',
+    /the closing entry does not list the receipt of crm\/rules page 99/,
+    'a receipt was made up afterwards',
+    'store',
+    `insert into handover.receipts
+       select offboarding, manifest, step, 99, part, aborted, state, sure, first, count, did, accounts, takers, mark, changed, merged,
+              per_taker, owners, owner_of, exceptions, elsewhere, before_images, digest, now()
+         from handover.receipts where step = 'crm/rules'`,
+  ],
+  [
+    'I9',
+    /there is no certificate 0 of an ending/,
+    'the certificate is gone',
+    'store',
+    'delete from handover.certificates',
+  ],
+  [
+    'I9',
+    /certificate 1 belongs to no ending/,
+    'a certificate was made up',
+    'store',
+    `insert into handover.certificates select offboarding, 1, digest, at from handover.certificates;
+     insert into handover.certificate_bodies select offboarding, 1, body from handover.certificate_bodies`,
+  ],
+  [
+    'I9',
+    /page 1 of crm\/fields does not give its digest/,
+    'the fingerprint of a page is changed',
+    'store',
+    `update handover.manifest_pages set fingerprint = '5' where step = 'crm/fields' and page = 1`,
+  ],
+  [
+    'I9',
+    /the pages of manifest \S+ are not those that the closing entry seals/,
+    'a page with a digest of its own is changed',
+    'store',
+    `update handover.manifest_pages set digest = reverse(digest) where step = 'crm/fields' and page = 1`,
+  ],
+  [
+    'I9',
     /body of entry 4/,
     'a byte of the trail is changed',
     'store',

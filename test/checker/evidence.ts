@@ -59,6 +59,11 @@ export interface PageRow {
   count: number;
   keys: string[];
   assignment: number[] | null;
+  digest: string;
+  /** The row as the database writes it: what its digest is over, its keys and its shares apart. */
+  told: string;
+  keys_told: string;
+  assignment_told: string;
 }
 
 export interface ReceiptRow {
@@ -225,8 +230,10 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
           parsed.flatMap(row => row.plan.systems.map(one => one.catalog)),
         ]),
         pages: await all<PageRow>(
-          `select manifest, step, page, round, origin, count, keys, assignment
-             from handover.manifest_pages where manifest = any($1) order by step, page`,
+          `select manifest, step, page, round, origin, count, keys, assignment, digest,
+                  json_build_array(manifest, step, page, round, origin, count, key_order, low, high, fingerprint)::text as told,
+                  keys::text as keys_told, coalesce(assignment::text, '') as assignment_told
+             from handover.manifest_pages where manifest = any($1) order by step collate "C", page`,
           [parsed.map(row => row.plan.manifest)],
         ),
         receipts: await all<ReceiptRow>(

@@ -264,9 +264,45 @@ export function checkAudit({ runs, effects }: Tied, say: Say): void {
         if (!run.receipts.some(receipt => same(one, receipt)))
           say('I9', `the closing entry lists ${one.step} page ${one.page}, and there is no such receipt`);
     }
+    checkEnd(run, say);
     for (const certificate of run.certificates)
       if (sha256(certificate.body) !== certificate.digest)
         say('I9', `certificate ${certificate.number} does not give its digest`);
+  }
+}
+
+/** What may stand behind a closing entry: it counts for nothing, or tells what became of something listed there. */
+const AFTER_THE_END = new Set(['refusal', 'flood', 'notice', 'purged', 'settled']);
+
+/**
+ * Closed means closed: nothing decided afterwards under the run that has ended, a certificate for each ending
+ * and none besides, and the pages of its manifests as they were sealed.
+ */
+function checkEnd(run: Told, say: Say): void {
+  for (const page of run.pages)
+    if (sha256(`${page.told}\n${page.keys_told}\n${page.assignment_told}`) !== page.digest)
+      say('I9', `page ${page.page} of ${page.step} does not give its digest`);
+  const ends = run.audit.filter(({ kind }) => kind === 'closed');
+  const last = ends.at(-1);
+  if (!last) return;
+  const [, ended] = last.subject.split(' ');
+  for (const { seq, kind, subject } of run.audit)
+    if (seq > last.seq && !AFTER_THE_END.has(kind) && (subject.split(' ')[1] === ended || kind === 'planned'))
+      say('I9', `entry ${seq} (${subject}) stands behind the end of its run`);
+  ends.forEach((_, n) => {
+    if (!run.certificates.some(({ number }) => number === n))
+      say('I9', `there is no certificate ${n} of an ending`);
+  });
+  for (const { number } of run.certificates)
+    if (number >= ends.length) say('I9', `certificate ${number} belongs to no ending`);
+  const { manifests } = JSON.parse(last.body) as {
+    manifests: { manifest: string; pages: number; digest: string | null }[];
+  };
+  for (const { manifest, pages, digest } of manifests) {
+    const own = run.pages.filter(page => page.manifest === manifest);
+    const seal = own.length === 0 ? null : sha256(own.map(page => page.digest).join('\n'));
+    if (own.length !== pages || seal !== digest)
+      say('I9', `the pages of manifest ${manifest} are not those that the closing entry seals`);
   }
 }
 

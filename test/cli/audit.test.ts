@@ -2,11 +2,19 @@
  * An auditor's questions: what happened, was anything changed since, and who owned this item. One finished
  * run, tampered with in turn.
  */
+import { randomUUID } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { gather } from '../../client/audit/evidence.js';
+import { verify } from '../../client/audit/verify.js';
 import type { KeyOrder } from '../../domain/keys.js';
 import { referenceTo } from '../../domain/overrides.js';
+import { sha256 } from '../../store/digest.js';
+import { receiptDigest } from '../../store/ledger.js';
+import { PAGE_DIGEST } from '../../store/manifests.js';
+import { openStore } from '../../store/store.js';
 import {
   acknowledgeAll,
   ended,
@@ -113,7 +121,7 @@ test('the timeline tells who asked, who decided what on whose claim, what moved 
     /refusal .*Bob Brook \(id:\d+\), claimed: approve on plan [0-9a-f]{12}\. refused: /,
     /decision .*Olivia Owner \(id:\d+\), claimed: acknowledge/,
     /decision .*Priya Approver \(id:\d+\), claimed: approve on plan [0-9a-f]{12}\. Approved/,
-    /receipt .*crm\/accounts: 8 changed in 3 batches, transaction \d+ in \d+\/\w+ to transaction \d+ in \d+\/\w+, 1 not changed/,
+    /receipt .*crm\/accounts: 8 changed in 3 batches, transaction \d+ in [\w/]+ to transaction \d+ in [\w/]+, 1 not changed/,
     /step-failed .*crm\/accounts: failed \(8 changed, 1 failed, 1 remaining\): 1 item was refused/,
     /decision .*Olivia Owner .*: skip on plan .* Said: sold next week/,
     /deactivated .*crm: proven empty and switched off; 1 of 1 kept categories untouched/,
@@ -545,6 +553,180 @@ describe('a changed byte is named', () => {
     );
   });
 
+  const verified = () => cli('audit', run.offboardingId, '--verify');
+  /** Entries as whoever has the store's password adds them: the chain itself verifies. */
+  const append = (entries: { subject: string; kind: string; body: Record<string, unknown> }[]) =>
+    small.world.worker.deps.store.audit.append(run.offboardingId, entries);
+
+  test('an approval that was added after the close, with a hash of its own, under the run or another one', async () => {
+    const { rows } = await small.db.store.query(
+      `select a.subject, b.body::jsonb as body from handover.audit a join handover.audit_bodies b using (offboarding, seq)
+        where offboarding = $1 and kind = 'decision' and body like '%"message":"approve"%' order by seq limit 1`,
+      [run.offboardingId],
+    );
+    const [, id] = rows[0].subject.split(' ');
+    const approval = { ...rows[0].body, decider: { id: '999', name: 'Eve' }, by: 'eve@small.example' };
+    for (const owner of [id, randomUUID()])
+      await tampered('select 1', async () => {
+        await append([{ subject: `decision ${owner} 99`, kind: 'decision', body: approval }]);
+        expect(await verified()).toMatchObject({
+          code: 7,
+          out: expect.stringMatching(
+            /entry \d+ \(decision \S+ 99\) stands behind entry \d+, with which the offboarding closed/,
+          ),
+        });
+      });
+    // One that would make the run close once more.
+    await tampered('select 1', async () => {
+      const again = randomUUID();
+      await append([
+        { subject: `decision ${again} 1`, kind: 'decision', body: approval },
+        {
+          subject: `closed ${again}`,
+          kind: 'closed',
+          body: { outcome: 'completed', sentence: 'x', receipts: [] },
+        },
+      ]);
+      const { code, out } = await verified();
+      expect(code).toBe(7);
+      expect(out).toContain(`handover.archives run ${again}: the chain and the plans speak of it`);
+      expect(out).toContain('handover.certificates number 1 is missing: entry');
+    });
+  });
+
+  test('a refusal that somebody made up, or made an acceptance of', async () => {
+    await tampered('select 1', async () => {
+      const { rows } = await small.db.store.query(
+        `select subject from handover.audit where offboarding = $1 and kind = 'closed'`,
+        [run.offboardingId],
+      );
+      const [, id] = rows[0].subject.split(' ');
+      await append([{ subject: `decision ${id} 77`, kind: 'refusal', body: { accepted: true } }]);
+      const { out } = await verified();
+      expect(out).toMatch(/entry \d+ \(decision \S+ 77\) is called a refusal, and was accepted/);
+      expect(out).toMatch(/entry \d+ \(decision \S+ 77\) is in no history: the run never had it written/);
+    });
+  });
+
+  test('a receipt that was made up after the close, with a digest of its own', async () => {
+    const { ledger } = small.world.worker.deps.store;
+    const [one] = (await ledger.all(run.offboardingId)).filter(({ step }) => step === 'crm/fields');
+    await tampered(
+      [
+        [
+          `insert into handover.receipts
+             select offboarding, manifest, step, 99, part, aborted, state, sure, first, count, did, accounts, takers, mark, changed, merged,
+                    per_taker, owners, owner_of, exceptions, elsewhere, before_images, $2, now() + interval '1 s'
+               from handover.receipts where offboarding = $1 and step = 'crm/fields' and page = 1`,
+          [run.offboardingId, receiptDigest({ ...one!, page: 99 }, one!.effect, one!.images)],
+        ],
+      ],
+      async () => {
+        expect(await verified()).toMatchObject({
+          code: 7,
+          out: expect.stringMatching(
+            /handover\.receipts crm\/fields page 99 .*: entry \d+, which lists all receipts, does not know it/,
+          ),
+        });
+      },
+    );
+  });
+
+  test('archive and certificate that are gone together', async () => {
+    const { deps } = small.world.worker;
+    const gone = ['archives', 'certificates', 'certificate_bodies'].map((table): [string, unknown[]] => [
+      `delete from handover.${table} where offboarding = $1`,
+      [run.offboardingId],
+    ]);
+    await tampered(gone, async () => {
+      expect(await verified()).toMatchObject({
+        code: 7,
+        out: expect.stringMatching(
+          /handover\.certificates number 0 is missing: entry \d+ closed the offboarding/,
+        ),
+      });
+      // Once Temporal has forgotten, nothing but the chain says that there was a history.
+      const known = { offboarding: run.offboardingId, workflow: run.run, at: '' };
+      const forgotten = {
+        workflow: {
+          list: () => [],
+          getHandle: () => ({
+            fetchHistory: async () => {
+              throw new WorkflowNotFoundError('gone', run.run, undefined);
+            },
+          }),
+        },
+      };
+      const evidence = await gather(deps.store, known, async () => forgotten as unknown as Client);
+      expect(verify(evidence).breaks).toContainEqual(
+        expect.stringMatching(
+          /handover\.archives run \S+: the chain and the plans speak of it, and neither an archive nor Temporal has it/,
+        ),
+      );
+    });
+  });
+
+  test('who takes an item, in a page with a digest of its own', async () => {
+    await tampered(
+      `update handover.manifest_pages p set assignment[1] = 1 - assignment[1], digest = ${PAGE_DIGEST.replaceAll(
+        'p.assignment::text',
+        'array_cat(array[1 - p.assignment[1]]::smallint[], p.assignment[2:])::text',
+      )} where step = 'crm/accounts' and page = 2`,
+      async () => {
+        const { code, out } = await verified();
+        expect(code).toBe(7);
+        expect(out).not.toContain('its row gives the digest');
+        expect(out).toMatch(
+          /handover\.manifest_pages of manifest \S+: its \d+ pages give the seal .*, entry \d+ says/,
+        );
+      },
+    );
+  });
+
+  test('everything written anew, certificate and archive included, while Temporal still has the truth', async () => {
+    const { deps } = small.world.worker;
+    const id = run.offboardingId;
+    const read = async (text: string) => (await small.db.store.query(text, [id])).rows;
+    const told = await read(
+      `select subject, kind, body from handover.audit join handover.audit_bodies using (offboarding, seq) where offboarding = $1 order by seq`,
+    );
+    const [archive] = await read('select * from handover.archives where offboarding = $1');
+    const [certificate] = await read('select body from handover.certificate_bodies where offboarding = $1');
+    const lie = (text: string): string => text.replaceAll('Priya Approver', 'Peter Approver');
+    await tampered(
+      ['audit', 'audit_bodies', 'audit_heads', 'archives', 'certificates', 'certificate_bodies'].map(
+        (table): [string, unknown[]] => [`delete from handover.${table} where offboarding = $1`, [id]],
+      ),
+      async () => {
+        // Another process than the worker's, which remembers where the chain ended.
+        const fresh = await openStore(small.world.owner);
+        await fresh.audit.append(
+          id,
+          told.map(row => ({ ...row, body: JSON.parse(lie(row.body)) })),
+        );
+        await fresh.close();
+        await deps.store.ledger.fence(id, archive.at);
+        const { head } = await deps.store.audit.read(id);
+        const body = { ...JSON.parse(lie(certificate.body)), chain: head };
+        const { digest } = await deps.store.archive.certify(id, body);
+        const packed = gunzipSync(archive.history).toString();
+        const events = JSON.parse(packed).events.map((event: Record<string, unknown>) =>
+          JSON.parse(rewritten(JSON.stringify(event), lie, sha256(certificate.body), digest)),
+        );
+        await deps.store.archive.save({ ...archive, history: { events } });
+        // The store alone tells a story of its own, and nothing in it is wrong.
+        const known = { offboarding: id, workflow: run.run, at: '' };
+        const alone = await gather(deps.store, known, () => Promise.reject(new Error('away')));
+        expect(verify(alone).breaks).toEqual([]);
+        const { code, out } = await verified();
+        expect(code).toBe(7);
+        expect(out).toMatch(/handover\.archives run \S+: Temporal has another history of this run/);
+        expect(out).toMatch(/entry \d+ \(decision \S+ \d+\) says something else than the run's history/);
+        expect(out).toMatch(/the run's own result names [0-9a-f]{12}…, the row says/);
+      },
+    );
+  });
+
   test('a history that was packed anew with a digest of its own', async () => {
     const { rows } = await small.db.store.query(
       'select history from handover.archives where offboarding = $1',
@@ -729,3 +911,11 @@ test('an open run, and what cannot be stored, are said by the command that archi
   expect(await cli('archive', run.run)).toMatchObject({ code: 0, out: expect.stringContaining('1 history') });
   expect((await cli('check')).out).not.toContain('the disk is full');
 });
+
+/** The same lie inside the payloads of a history, which are base64. */
+function rewritten(event: string, lie: (text: string) => string, from: string, to: string): string {
+  return event.replace(/"data":"([^"]+)"/g, (_, data: string) => {
+    const text = lie(Buffer.from(data, 'base64').toString()).replaceAll(from, to);
+    return `"data":"${Buffer.from(text).toString('base64')}"`;
+  });
+}

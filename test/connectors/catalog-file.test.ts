@@ -87,7 +87,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'a wrong kind',
     'kind: postgres',
     'kind: mysql',
-    ['crm.yaml:4:1 kind: "mysql" was given, only postgres is allowed'],
+    ['crm.yaml:4:1 kind: "mysql" was given, allowed are postgres, http'],
   ],
   [
     'a system name with capitals',

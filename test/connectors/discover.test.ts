@@ -4,7 +4,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { readCatalog } from '../../connectors/catalog/file.js';
 import type { Draft } from '../../connectors/catalog/kind.js';
-import { createConnector, discoverSystem, KINDS } from '../../connectors/registry.js';
+import { postgres } from '../../connectors/postgres/kind.js';
+import { createConnector, discoverSystem } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
 import { type Bench, createBench, mustRead, PEOPLE_YAML, type WholeConnector } from './fixture.js';
 
@@ -328,7 +329,7 @@ describe('the draft', () => {
       CREATE TABLE tasks (id int PRIMARY KEY, title text, assignee_ids bigint[]);
       INSERT INTO tasks SELECT n, 'Task', ARRAY[1, 10000 + n] FROM generate_series(1, 40) n;
       CREATE TABLE user_sessions (token text PRIMARY KEY, user_id bigint REFERENCES users);`);
-    const reading = readCatalog(draft.text, 'draft.yaml', KINDS);
+    const reading = readCatalog(draft.text, 'draft.yaml', { postgres });
     if (!reading.ok) throw new Error(`${reading.mistakes.join('\n')}\n${draft.text}`);
     const connector = createConnector(reading, { connection: new Bundle('crm', { url: bench!.url }) });
     expect(await connector.check!()).toEqual([]);
@@ -347,7 +348,7 @@ describe('the draft', () => {
 
   it('is a catalog that fits the database it was drafted from, with a disposition for every column', async () => {
     const draft = await discovered(APPLICATION, { leaver: 'alice' });
-    const reading = readCatalog(draft.text, 'draft.yaml', KINDS);
+    const reading = readCatalog(draft.text, 'draft.yaml', { postgres });
     if (!reading.ok) throw new Error(`${reading.mistakes.join('\n')}\n${draft.text}`);
     const connector = createConnector(reading, { connection: new Bundle('crm', { url: bench!.url }) });
     expect(await connector.check!()).toEqual([]);

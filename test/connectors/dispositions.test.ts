@@ -101,7 +101,7 @@ describe('transfer', () => {
   test('every item moves, version and touch columns with it, and nothing else changes', async () => {
     const effect = await changed(connector, await batchOf(connector, alice, 'tasks'));
     expect(effect).toMatchObject({ changed: 8, merged: 0, perTaker: [8], exceptions: [], before: [] });
-    expect(effect.mark).toMatch(/^transaction \d+ in \d+\/[0-9A-F]{8}$/);
+    expect(effect.mark).toMatch(/^transaction \d+ in \d+\/[0-9A-F]{8}\/\d+\/\d+T\d+$/);
     expect(await column('SELECT owner_id::int FROM tasks ORDER BY id')).toEqual([
       2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 3,
     ]);

@@ -87,11 +87,17 @@ describe('the database is asked', () => {
 
   test('the mark names the server that gave the transaction its id', async () => {
     const { rows } = await bench.db.query(
-      `SELECT system_identifier::text AS cluster, left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline FROM pg_control_system()`,
+      `SELECT system_identifier::text AS cluster, left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline,
+              (SELECT oid FROM pg_database WHERE datname = current_database()) AS database,
+              to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISSUS') AS started
+         FROM pg_control_system()`,
     );
     await tasks(1);
     const { mark } = await intended(await batchOf(connector, alice, 'tasks'), 'commit');
-    expect(mark).toMatch(new RegExp(`^transaction \\d+ in ${rows[0].cluster}/${rows[0].timeline}$`));
+    const { cluster, timeline, database, started } = rows[0];
+    expect(mark.replace(/\d+ in/, 'n in')).toBe(
+      `transaction n in ${[cluster, timeline, database, started].join('/')}`,
+    );
   });
 
   test('where our role may not read the server’s identity, the id alone is believed', async () => {
@@ -106,7 +112,7 @@ describe('the database is asked', () => {
       await tasks(2);
       const work = await batchOf(blind, alice, 'tasks');
       const done = await blind.apply(work, witness());
-      expect(done.mark).toMatch(/^transaction \d+$/);
+      expect(done.mark).toMatch(/^transaction \d+ in \?\/\?\/\d+\/\d+T\d+$/);
       expect(await blind.fateOf(work, done)).toEqual(ASKED);
       await blind.close();
     } finally {
@@ -144,22 +150,22 @@ describe('the database is asked', () => {
 
 describe('a database that cannot know is read again', () => {
   /**
-   * The same number, given out by the server before it was restored: another cluster, or another timeline of
-   * the same one.
+   * The same number, given out by the server before it was restored: another cluster, another timeline of the
+   * same one, or another database in it.
    */
-  const restored = (intent: Intent, what: 'cluster' | 'timeline'): Intent => {
-    const [, id, cluster, timeline] = /^(transaction \d+) in (\d+)\/(\w+)$/.exec(intent.mark)!;
-    return {
-      ...intent,
-      mark: what === 'cluster' ? `${id} in 1${cluster}/${timeline}` : `${id} in ${cluster}/0000FFFF`,
-    };
+  const restored = (intent: Intent, what: 'cluster' | 'timeline' | 'database'): Intent => {
+    const [, id, cluster, timeline, database, started] =
+      /^(transaction \d+) in (\d+)\/(\w+)\/(\d+)\/(\w+)$/.exec(intent.mark)!;
+    const other = { cluster: `1${cluster}`, timeline: '0000FFFF', database: `1${database}` }[what];
+    const where = { cluster, timeline, database, [what]: other };
+    return { ...intent, mark: `${id} in ${where.cluster}/${where.timeline}/${where.database}/${started}` };
   };
   /**
    * Too young for this database, or no id at all: what a test database can show of one that has forgotten.
    */
   const forgotten = (intent: Intent): Intent => ({ ...intent, mark: 'transaction 99999999999' });
 
-  test.each(['cluster', 'timeline'] as const)(
+  test.each(['cluster', 'timeline', 'database'] as const)(
     'the id of a target that was restored (another %s) is never believed, and the answer says that it was read',
     async what => {
       await tasks(3);

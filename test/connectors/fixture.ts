@@ -9,7 +9,8 @@ import type { CatalogFile } from '../../connectors/catalog/loaded.js';
 import type { Connector, KeyPage, Witness } from '../../connectors/connector.js';
 import { keysOf } from '../../connectors/keys.js';
 import type { Catalog } from '../../connectors/postgres/catalog.js';
-import { createConnector, KINDS } from '../../connectors/registry.js';
+import { postgres } from '../../connectors/postgres/kind.js';
+import { createConnector } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
 import type { AccessChange, AccessVerb, Batch, Effect, Intent } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
@@ -105,7 +106,7 @@ export async function createBench(name: string, sql = '', locale?: string): Prom
 }
 
 export function mustRead(yaml: string): { catalog: Catalog; file: CatalogFile } {
-  const reading = readCatalog(yaml, 'crm.yaml', KINDS);
+  const reading = readCatalog(yaml, 'crm.yaml', { postgres });
   if (!reading.ok) throw new Error(reading.mistakes.join('\n'));
   return reading;
 }

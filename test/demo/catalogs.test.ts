@@ -3,13 +3,14 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadCatalog } from '../../connectors/catalog/file.js';
-import { KINDS } from '../../connectors/registry.js';
+import { postgres } from '../../connectors/postgres/kind.js';
+
 import { catalogPath, readConfig } from '../../runtime/config.js';
 import { CATEGORIES_BY_PROMISE } from './coverage.js';
 
 const config = readConfig(fileURLToPath(new URL('../../examples/demo/handover.yaml', import.meta.url)));
-const workspace = (await loadCatalog(catalogPath(config, 'workspace'), KINDS)).catalog;
-const helpdesk = (await loadCatalog(catalogPath(config, 'helpdesk'), KINDS)).catalog;
+const workspace = (await loadCatalog(catalogPath(config, 'workspace'), { postgres })).catalog;
+const helpdesk = (await loadCatalog(catalogPath(config, 'helpdesk'), { postgres })).catalog;
 const categories = new Map(
   [workspace, helpdesk].flatMap(catalog =>
     Object.entries(catalog.categories).map(([name, spec]) => [`${catalog.system}/${name}`, spec]),

@@ -5,15 +5,19 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadCatalog } from '../../connectors/catalog/file.js';
 import type { Catalog, CategorySpec } from '../../connectors/postgres/catalog.js';
-import { KINDS } from '../../connectors/registry.js';
+import { postgres } from '../../connectors/postgres/kind.js';
+
 import { ALICE, ALICE_AGENT, BRUNO, BRUNO_AGENT } from '../../examples/demo/people.js';
 import { seedDemo } from '../../examples/demo/seed.js';
 import { readConfig } from '../../runtime/config.js';
 import { createTestDatabase, type TestDatabase } from '../support/servers.js';
 
 const load = async (system: string): Promise<Catalog> =>
-  (await loadCatalog(fileURLToPath(new URL(`../../systems/demo-${system}.yaml`, import.meta.url)), KINDS))
-    .catalog;
+  (
+    await loadCatalog(fileURLToPath(new URL(`../../systems/demo-${system}.yaml`, import.meta.url)), {
+      postgres,
+    })
+  ).catalog;
 
 /** A system of the demo with somebody's identities in it. */
 interface World {

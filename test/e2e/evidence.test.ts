@@ -52,7 +52,7 @@ describe('secrets and names', () => {
     // Things go wrong on the way, in words that quote what they should not.
     const mischief = await refuse(small.db.desk, 'tickets', 'old.number = 3');
     await small.db.desk.query(`create or replace function public.aa_tickets_trap() returns trigger language plpgsql as $$
-      begin if old.number = 3 then raise exception 'alice@small.example may not: "Alice Anders" ${CANARY}' using detail = '${CANARY}'; end if; return new; end $$`);
+      begin if old.number = 3 then raise exception 'alice@small.example may not: "Alice Anders" ${CANARY}, and neither may Zacharias Unquoted' using detail = '${CANARY}', hint = 'Zacharias Unquoted'; end if; return new; end $$`);
     const first = await handOver(small);
     run = first;
     await mischief.mend();
@@ -106,6 +106,15 @@ describe('secrets and names', () => {
     expect(everything).toContain(run.offboardingId);
   });
 
+  test('what a trigger said, with a name that nobody quoted, lies in the receipt and is nowhere in Temporal', async () => {
+    const { rows } = await small.db.store.query(
+      `select exceptions from handover.receipts where exceptions like '%Zacharias Unquoted%'`,
+    );
+    expect(rows.length).toBeGreaterThan(0);
+    expect(JSON.stringify(readable(histories))).not.toContain('Zacharias');
+    expect(logged.join('\n')).not.toContain('Zacharias');
+  });
+
   test('names and e-mail addresses are in no id, search attribute, memo or failure', () => {
     const names = Object.values(small.cast).flatMap(one => [
       one.name,
@@ -153,7 +162,10 @@ describe('the record', () => {
       failures: [],
     });
     const [archive] = await archives(run.offboardingId);
-    expect(createHash('sha256').update(archive.history).digest('hex')).toBe(archive.digest);
+    const { run: id, offboarding, workflow, status, events, at } = archive;
+    const line = JSON.stringify([id, offboarding, workflow, status, events, at.toISOString()]);
+    const digest = createHash('sha256').update(`${line}\n`).update(archive.history).digest('hex');
+    expect(digest).toBe(archive.digest);
     const history = JSON.parse(gunzipSync(archive.history).toString()) as { events: { eventType: string }[] };
     expect(history.events).toHaveLength(archive.events);
     expect(history.events.at(-1)!.eventType).toMatch(/WORKFLOW_EXECUTION_COMPLETED/);

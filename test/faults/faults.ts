@@ -1,5 +1,8 @@
 /** Does what a schedule says to the world, and brings home the proof that it really happened (I14). */
+import { randomUUID } from 'node:crypto';
+import * as fc from 'fast-check';
 import pg from 'pg';
+import { hostile } from './directed/messages.js';
 import type { DatabaseName, FaultWorld } from './fault-world.js';
 import type { Link } from './link.js';
 import type { Fault, LinkName } from './schedule.js';
@@ -45,6 +48,26 @@ export async function strike(
     }
     case 'terminate-sessions':
       return terminateSessions(world);
+    case 'flood':
+      return sendAll(
+        world,
+        run,
+        times(fault.count, n => ['no-such-message', { by: `nobody-${n % 7}` }]),
+      );
+    case 'send-hostile':
+      return sendAll(
+        world,
+        run,
+        fc.sample(hostile, { seed: fault.draw, numRuns: fault.count }).map(one => [one.name, one.payload]),
+      );
+    case 'send-big':
+      return sendAll(
+        world,
+        run,
+        times(fault.count, () => ['approve', { by: 'x'.repeat(1_900_000) }]),
+      );
+    case 'reset-run':
+      return resetRun(world, run, fault.back);
   }
 }
 
@@ -148,6 +171,45 @@ async function cutCommit(
     happened: fault.answered ? answered > 0 : cuts.length > 0,
     seen: { cuts: cuts.length, answered, statement: cuts[0]?.statement },
   };
+}
+
+type Letter = [name: string, payload: unknown];
+
+const times = (count: number, of: (n: number) => Letter): Letter[] =>
+  Array.from({ length: count }, (_, n) => of(n));
+
+/** Fifty at once. What the server itself does not take (an empty name, say) was not sent. */
+async function sendAll(
+  { offboardings }: FaultWorld,
+  run: string,
+  letters: readonly Letter[],
+): Promise<Proof> {
+  let sent = 0;
+  const hands = Array.from({ length: 50 }, async (_, hand) => {
+    for (let n = hand; n < letters.length; n += 50)
+      await offboardings.tell(run, ...letters[n]!).then(
+        () => sent++,
+        () => {},
+      );
+  });
+  await Promise.all(hands);
+  return { happened: sent > 0, seen: { sent, of: letters.length } };
+}
+
+async function resetRun({ temporal, offboardings }: FaultWorld, run: string, back: number): Promise<Proof> {
+  const handle = offboardings.handle(run);
+  const { runId } = await handle.describe();
+  const { events } = await handle.fetchHistory();
+  const tasks = (events ?? []).filter(event => event.workflowTaskCompletedEventAttributes);
+  const task = tasks[Math.round((tasks.length - 1) * (1 - back))]!;
+  await temporal.workflowService.resetWorkflowExecution({
+    namespace: temporal.options.namespace,
+    workflowExecution: { workflowId: run, runId },
+    workflowTaskFinishEventId: task.eventId!,
+    requestId: randomUUID(),
+    reason: 'somebody wanted to try again',
+  });
+  return { happened: (await handle.describe()).runId !== runId, seen: { to: String(task.eventId) } };
 }
 
 async function terminateSessions({ urls }: FaultWorld): Promise<Proof> {

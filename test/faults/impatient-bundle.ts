@@ -7,8 +7,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { payloadConverterPath } from '../../runtime/temporal.js';
-import { workflowBundle } from '../../workers/bundle.js';
+import { bundled, workflowBundle } from '../../workers/bundle.js';
 
 const INTERCEPTOR = fileURLToPath(new URL('./impatient-interceptor.ts', import.meta.url));
 
@@ -22,10 +21,10 @@ export async function impatientBundle(cacheDir: string): Promise<string> {
     .slice(0, 8);
   const path = join(cacheDir, `impatient-${ours}-${shipped}.js`);
   if (await readFile(path).catch(() => null)) return path;
+  const shippedParts = bundled(fileURLToPath(new URL('../..', import.meta.url)));
   const { code } = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
-    workflowInterceptorModules: [INTERCEPTOR],
-    payloadConverterPath,
+    ...shippedParts,
+    workflowInterceptorModules: [...shippedParts.workflowInterceptorModules, INTERCEPTOR],
     logger: new DefaultLogger('WARN'),
   });
   await mkdir(cacheDir, { recursive: true });

@@ -27,7 +27,15 @@ export type FaultKind =
   | { kind: 'hold-link'; link: LinkName; ms: number }
   | { kind: 'reset-link'; link: LinkName }
   /** pg_terminate_backend of every session of the engine. */
-  | { kind: 'terminate-sessions' };
+  | { kind: 'terminate-sessions' }
+  /** So many signals that nobody can mean, fifty at once. */
+  | { kind: 'flood'; count: number }
+  /** Messages that are wrong in shape or in content, drawn from a seed of their own. */
+  | { kind: 'send-hostile'; count: number; draw: number }
+  /** Signals of nearly as many bytes as the server takes. */
+  | { kind: 'send-big'; count: number }
+  /** Somebody resets the run to a task of its past, as far back as drawn (0 = its last task, 1 = its first). */
+  | { kind: 'reset-run'; back: number };
 
 export type Fault = FaultKind & {
   /** Share of the big category's batches with a receipt, at which it strikes. */
@@ -78,6 +86,10 @@ const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
   ],
   [2, d => ({ kind: 'reset-link', link: d.pick(['crm', 'store', 'temporal'] as const) })],
   [2, () => ({ kind: 'terminate-sessions' })],
+  [1, d => ({ kind: 'flood', count: d.whole(200, 3_000) })],
+  [2, d => ({ kind: 'send-hostile', count: d.whole(20, 80), draw: d.whole(1, 2 ** 30) })],
+  [1, d => ({ kind: 'send-big', count: d.whole(1, 6) })],
+  [1, d => ({ kind: 'reset-run', back: d.next() })],
 ];
 
 export function drawFault(d: Dice): FaultKind {

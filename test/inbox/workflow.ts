@@ -17,11 +17,14 @@ export interface Parcel {
   labels: string[];
   takenBy: string | null;
   decided: number;
+  /** The last twenty. */
   refused: Refusal[];
+  /** Refusals that the trail only counts. */
+  counted: number;
 }
 
 export async function parcel(id: string): Promise<Parcel> {
-  const state: Parcel = { labels: [], takenBy: null, decided: 0, refused: [] };
+  const state: Parcel = { labels: [], takenBy: null, decided: 0, refused: [], counted: 0 };
   const inbox = openInbox<Decision>({
     trail: id,
     messages: { take: 'Take the parcel: {"by"}', label: 'Put a label on it: {"by", "text"}' },
@@ -30,9 +33,10 @@ export async function parcel(id: string): Promise<Parcel> {
       label: '{"by": "you@example.com", "text": "fragile"}',
     }),
     judge: (decision, who) => judge(state, decision, who),
-    refused: refusal => state.refused.push(refusal),
-    counted: () => {
-      state.decided += 1;
+    judged({ judged, refused, counted }) {
+      state.decided += judged;
+      state.refused = [...state.refused, ...refused].slice(-20);
+      state.counted += counted.length;
     },
     now: () => ({ state: state.takenBy ? 'taken' : 'waiting', plan: null }),
   });

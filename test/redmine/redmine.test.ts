@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { loadCatalog } from '../../connectors/catalog/file.js';
 import type { Connector } from '../../connectors/connector.js';
-import { createConnector, discoverSystem, KINDS } from '../../connectors/registry.js';
+import { postgres } from '../../connectors/postgres/kind.js';
+import { createConnector, discoverSystem } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
 import type { Account } from '../../domain/model.js';
 import { createTestDatabase } from '../support/servers.js';
@@ -19,7 +20,7 @@ import { type Role, roleFromTheDocs } from './role.js';
 import type { Snapshot } from './snapshot.js';
 
 const CATALOG = new URL('../../systems/redmine.yaml', import.meta.url).pathname;
-const { catalog, file } = await loadCatalog(CATALOG, KINDS);
+const { catalog, file } = await loadCatalog(CATALOG, { postgres });
 
 let world: RedmineWorld;
 let role: Role;

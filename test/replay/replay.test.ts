@@ -10,7 +10,7 @@ import { bundleWorkflowCode, DefaultLogger, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DECISIONS } from '../../domain/request.js';
 import { payloadConverterPath } from '../../runtime/temporal.js';
-import { workflowBundle } from '../../workers/bundle.js';
+import { bundled, workflowBundle } from '../../workers/bundle.js';
 import { bundleCache } from '../support/world.js';
 import { type Recorded, recorded } from './histories.js';
 
@@ -152,10 +152,9 @@ describe('a deliberately changed workflow', () => {
   });
   afterAll(() => rm(copy, { recursive: true, force: true }));
 
-  const bundled = async (name: string): Promise<string> => {
+  const built = async (name: string): Promise<string> => {
     const { code } = await bundleWorkflowCode({
-      workflowsPath: join(copy, 'workflows/index.ts'),
-      payloadConverterPath: join(copy, 'runtime/payload-converter.cjs'),
+      ...bundled(copy),
       logger: new DefaultLogger('ERROR'),
     });
     const path = join(copy, `${name.replaceAll(' ', '-')}.js`);
@@ -164,7 +163,7 @@ describe('a deliberately changed workflow', () => {
   };
 
   test('an unchanged copy replays, so what follows is due to the change', async () => {
-    expect(await objections(await bundled('unchanged'))).toEqual({});
+    expect(await objections(await built('unchanged'))).toEqual({});
   });
 
   test.each(CHANGES)('$name is found', async ({ name, file, from, to, breaks }) => {
@@ -176,7 +175,7 @@ describe('a deliberately changed workflow', () => {
     try {
       const chosen = histories.filter(one => one.path === breaks);
       expect(chosen).toHaveLength(1);
-      expect((await objections(await bundled(name), chosen))[breaks]).toMatch(/[Nn]on-?determinis/);
+      expect((await objections(await built(name), chosen))[breaks]).toMatch(/[Nn]on-?determinis/);
     } finally {
       await writeFile(path, source);
     }

@@ -71,7 +71,7 @@ export async function decide(
   more: Record<string, unknown> = {},
 ): Promise<DecisionAnswer> {
   const answer = await small.world.offboardings.decide(run, name, { by: mail(small, by), ...more });
-  if (answer.verdict === 'unknown') throw new Error(answer.sentence);
+  if (answer.verdict === 'unknown' || answer.verdict === 'sent') throw new Error(answer.sentence);
   return answer;
 }
 

@@ -152,7 +152,7 @@ describe('the owner', () => {
       audit: `('${id}', 1, 's', 'k', now(), 'b', 'p', 'h')`,
       audit_bodies: `('${id}', 1, 's', '{}')`,
       audit_heads: `('${id}', 1, 'h', now())`,
-      archives: `('r', '${id}', 'w', 'COMPLETED', 1, 'd', '')`,
+      archives: `('r', '${id}', 'w', 'COMPLETED', 1, 'd', '', now())`,
       certificates: `('${id}', 0, 'd')`,
       certificate_bodies: `('${id}', 0, '{}')`,
     };

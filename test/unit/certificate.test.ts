@@ -15,6 +15,8 @@ const receipt = (step: string, more: Partial<ReceiptSummary> = {}): ReceiptSumma
   mark: '700',
   effect: { changed: 3 },
   digest: 'd',
+  aborted: 0,
+  at: NOW,
   ...more,
 });
 const closing = (run = runIn('closed')) => ({
@@ -247,8 +249,10 @@ test('the last entry of the chain lists every receipt, also one whose effect nob
     receipt('crm/tasks'),
     receipt('crm/tasks', { page: 2, state: 'intended', sure: null, effect: null }),
   ];
-  expect(closingEntry(closing(), receipts)).toMatchObject({
+  const manifests = [{ manifest: 'm', pages: 2, digest: 's' }];
+  expect(closingEntry(closing(), receipts, manifests)).toMatchObject({
     outcome: 'completed',
+    manifests,
     receipts: [
       { page: 1, state: 'done', changed: 3, digest: 'd' },
       { page: 2, state: 'intended', changed: null },

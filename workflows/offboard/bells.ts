@@ -19,23 +19,27 @@ export interface Ringing {
 /** A timer is set anew at least this often, so that a clock set right never waits for a wrong one. */
 const LONGEST_TIMER_MS = 30 * 86_400_000;
 
-/** Rings until the workflow completes. */
-export function ringBells(run: Run, ringing: Ringing): void {
+/** Rings until the workflow completes. @param whenChanged asks a question about the run only where it changed */
+export function ringBells(
+  run: Run,
+  whenChanged: (question: () => boolean) => () => boolean,
+  ringing: Ringing,
+): void {
   const loop = async (): Promise<void> => {
     for (;;) {
-      await condition(() => nextBell(run) !== null && run.turn?.kind !== 'expire');
+      await condition(whenChanged(() => nextBell(run) !== null && run.turn?.kind !== 'expire'));
       const bell = nextBell(run)!;
-      if (await isTime(run, bell)) ring(run, bell, ringing);
+      const other = whenChanged(() => JSON.stringify(nextBell(run)) !== JSON.stringify(bell));
+      if (await isTime(bell, other)) ring(run, bell, ringing);
     }
   };
   void CancellationScope.nonCancellable(loop);
 }
 
 /** False where the run waits for something else by then, or the timer was only a piece of the time. */
-async function isTime(run: Run, bell: Bell): Promise<boolean> {
+async function isTime(bell: Bell, other: () => boolean): Promise<boolean> {
   const ms = bell.at - Date.now();
   if (ms <= 0) return true;
-  const other = (): boolean => JSON.stringify(nextBell(run)) !== JSON.stringify(bell);
   const summary = SUMMARY[bell.notice];
   return !(await condition(other, Math.min(ms, LONGEST_TIMER_MS), { summary })) && Date.now() >= bell.at;
 }

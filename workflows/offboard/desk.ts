@@ -13,9 +13,11 @@ import {
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import { besideOf } from '../../domain/approvers.js';
+import { counting } from '../../domain/flood.js';
 import { judge } from '../../domain/judge.js';
 import { isOutcome, type RunEvent, stateAfter } from '../../domain/lifecycle.js';
 import { details } from '../../domain/markdown.js';
+import { clip } from '../../domain/mistake.js';
 import type { Outcome } from '../../domain/model.js';
 import { nextMessages } from '../../domain/next.js';
 import { met } from '../../domain/people.js';
@@ -23,7 +25,7 @@ import { type Decision, type DecisionName, parseDecision } from '../../domain/re
 import { isStopping, mode, type Run, remainingItems, taking } from '../../domain/run.js';
 import { acceptedItems } from '../../domain/stays.js';
 import { dueAt, waitingNow, waitingOn, waitingView } from '../../domain/waiting.js';
-import { openInbox } from '../inbox.js';
+import { type Inbox, openInbox } from '../inbox.js';
 import { STATUS, type Status } from '../messages.js';
 import type { Attempt } from '../proxies.js';
 import { ringBells } from './bells.js';
@@ -67,7 +69,8 @@ export interface Desk {
 
 /** How a run whose history has grown too long goes on. `begin` never comes back. */
 export interface Renewal {
-  isDue(): boolean;
+  /** @param taken signals and updates of this execution */
+  isDue(taken: Inbox['taken']): boolean;
   begin(): Promise<never>;
 }
 
@@ -95,6 +98,20 @@ const MESSAGES: Record<DecisionName, string> = {
 export function openDesk(run: Run, renewal: Renewal): Desk {
   const shown = { attributes: '', soon: false };
   let scope: CancellationScope | null = null;
+  let changes = 0;
+  /**
+   * The same answer until something changes. Temporal asks again after every single message, and a flood has
+   * thousands.
+   */
+  const whenChanged = (question: () => boolean): (() => boolean) => {
+    let asked = -1;
+    let answer = false;
+    return () => {
+      if (asked !== changes) answer = question();
+      asked = changes;
+      return answer;
+    };
+  };
 
   const show = (): void => {
     shown.soon = false;
@@ -106,8 +123,9 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
   };
   // Changes come in swarms. What they come to is shown once: it is rendered, and search attributes are
   // events.
-  const change = (changes: Partial<Run>): void => {
-    Object.assign(run, changes);
+  const change = (news: Partial<Run>): void => {
+    Object.assign(run, news);
+    changes += 1;
     run.waiting = waitingNow(run, new Date().toISOString());
     if (scope && wantsToStop(run)) scope.cancel();
     if (!shown.soon) void Promise.resolve().then(show);
@@ -145,12 +163,23 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
       if (verdict.accepted) change(verdict.changes);
       return verdict;
     },
-    refused: refusal => change({ refused: [...run.refused, refusal].slice(-20) }),
-    counted: () => change({ decided: run.decided + 1 }),
+    judged({ judged, refused, counted }) {
+      const flood = counted.reduce(counting, run.flood ?? null);
+      change({
+        decided: run.decided + judged,
+        ...(refused.length > 0 && { refused: [...run.refused, ...refused].slice(-20) }),
+        ...(counted.length > 0 && { flood }),
+      });
+      // What runs is asked to stop at its next boundary, where the run goes on in a fresh execution: a history
+      // has room for only so many messages.
+      if (scope && isDue()) scope.cancel();
+    },
+    unrecorded: sentence => change({ troubles: withTrouble(run, 'record', sentence) }),
     now: () => ({ state: run.state, plan: run.plan?.digest ?? null }),
   });
+  const isDue = (): boolean => renewal.isDue(inbox.taken);
   show();
-  ringBells(run, {
+  ringBells(run, whenChanged, {
     note: inbox.note,
     rang: waiting => change({ waiting }),
     expired: () => change({ turn: taking(run, { kind: 'expire' }) }),
@@ -187,17 +216,17 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
       });
     },
     async wait(until, { ms, summary } = {}) {
-      const ready = (): boolean => isStopping(run) || until();
-      const awake = (): boolean => ready() || renewal.isDue();
+      const ready = whenChanged(() => isStopping(run) || until());
+      const awake = (): boolean => ready() || isDue();
       const inTime =
         ms === undefined ? await condition(awake).then(() => true) : await condition(awake, ms, { summary });
-      if (ready() || !renewal.isDue()) return inTime;
+      if (ready() || !isDue()) return inTime;
       await settled();
       // A message that was still on its way may have been what was waited for.
       return ready() || renewal.begin();
     },
     async breathe() {
-      if (!renewal.isDue()) return;
+      if (!isDue()) return;
       await settled();
       await renewal.begin();
     },
@@ -208,7 +237,7 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
       try {
         const all = await CancellationScope.cancellable(() => {
           scope = CancellationScope.current();
-          if (wantsToStop(run)) scope.cancel();
+          if (wantsToStop(run) || isDue()) scope.cancel();
           return work();
         });
         return all.some(one => !one.ok && one.kind === 'cancelled') ? null : all;
@@ -232,6 +261,11 @@ function wantsToStop(run: Run): boolean {
   return (
     run.pausedBy !== null || isStopping(run) || (run.state === 'preparing' && run.turn?.kind === 'prepare')
   );
+}
+
+function withTrouble(run: Run, activity: string, sentence: string | null): Record<string, string> {
+  const { [activity]: _over, ...others } = run.troubles ?? {};
+  return sentence === null ? others : { ...others, [activity]: clip(sentence, 500) };
 }
 
 /** Ids and words only: search attributes are never encrypted. */

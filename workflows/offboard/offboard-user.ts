@@ -4,13 +4,16 @@
  * decisions reach it through the desk. Nothing is deactivated unless every step succeeded and a fresh look
  * shows that nothing is left; a failure parks the run and keeps its history.
  */
-import { CancellationScope, continueAsNew, type WorkflowInfo, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, continueAsNew, workflowInfo } from '@temporalio/workflow';
+import { objection } from '../../domain/door.js';
 import { DEFAULT_INSTALLATION, idsOf, installationOf } from '../../domain/ids.js';
 import { isOutcome, isOver } from '../../domain/lifecycle.js';
+import { LONG_LIVED } from '../../domain/limits.js';
 import type { RunState } from '../../domain/model.js';
 import type { Participant } from '../../domain/people.js';
-import { type Order, parseRequest } from '../../domain/request.js';
+import { type Order, parsePeople, parseRequest } from '../../domain/request.js';
 import { newRun, type Run } from '../../domain/run.js';
+import { isContinued } from '../continued.js';
 import type { OffboardUserInput, Report } from '../messages.js';
 import { certify } from './chapters/close.js';
 import { deactivate } from './chapters/deactivate.js';
@@ -20,7 +23,7 @@ import { approval, correction, date } from './chapters/gates.js';
 import { prepare } from './chapters/prepare.js';
 import { type Desk, type Happening, openDesk, type Renewal } from './desk.js';
 
-export async function offboardUser(input?: OffboardUserInput): Promise<Report> {
+export async function offboardUser(input?: unknown): Promise<Report> {
   const { workflowId } = workflowInfo();
   const read = readInput(input, workflowId);
   if ('refusal' in read) return refused(read.refusal);
@@ -63,45 +66,35 @@ interface Read {
   order: Order;
   leaver: Participant;
   requester: Participant;
-  carried?: Run;
+  carried?: Run | undefined;
 }
 
 /**
  * Somebody may start this type by hand in the Temporal UI: say what to do instead, and change nothing. What
  * can be read is no more than what somebody wrote; the first chapter asks the directory who these people are.
  */
-function readInput(input: OffboardUserInput | undefined, workflowId: string): Read | { refusal: string } {
+function readInput(input: unknown, workflowId: string): Read | { refusal: string } {
   const instead =
     'Start "requestOffboarding" with {"user": "...", "requestedBy": "..."}: it looks the person up and starts this workflow under the right id.';
-  if (
-    !UUID.test(String(input?.offboardingId)) ||
-    !isParticipant(input?.leaver) ||
-    !isParticipant(input?.requester)
-  )
-    return { refusal: `This workflow is not started by hand. ${instead}` };
-  const order = parseRequest(input?.order);
+  const { carried, ...given } = (
+    typeof input === 'object' && input !== null ? input : {}
+  ) as Partial<OffboardUserInput>;
+  const people = objection(given) === null ? parsePeople(given) : null;
+  if (!people) return { refusal: `This workflow is not started by hand. ${instead}` };
+  const order = parseRequest(given.order);
   if (!order.ok) return { refusal: `${order.sentence} ${instead}` };
-  const { offboardingId, leaver, requester } = input as OffboardUserInput;
   // The id says whose offboarding it is, and the first chapter's worker whether it is its own.
   const { offboarding } = idsOf(installationOf(workflowId) ?? DEFAULT_INSTALLATION);
-  const expected = offboarding(leaver.id);
+  const expected = offboarding(people.leaver.id);
   if (workflowId !== expected) {
     return {
       refusal: `The offboarding of this person runs under the id "${expected}", so that there is only one; this one was started as "${workflowId}". ${instead}`,
     };
   }
-  const { carried } = input as OffboardUserInput;
-  if (carried && !isContinued(workflowInfo()))
+  if (carried === undefined) return { ...people, order: order.value };
+  if (!isContinued())
     return { refusal: `This workflow goes on from an earlier one only by itself. ${instead}` };
-  return { offboardingId, order: order.value, leaver, requester, carried };
-}
-
-/**
- * What is carried along is believed only where the server says that this execution goes on from another one.
- * A cron schedule and a retry say so too, with whatever somebody started the first one with.
- */
-function isContinued({ continuedFromExecutionRunId, cronSchedule, attempt }: WorkflowInfo): boolean {
-  return continuedFromExecutionRunId !== undefined && !cronSchedule && attempt === 1;
+  return { ...people, order: order.value, carried };
 }
 
 /**
@@ -110,19 +103,21 @@ function isContinued({ continuedFromExecutionRunId, cronSchedule, attempt }: Wor
  */
 function renewal(run: Run): Renewal {
   return {
-    isDue: () => workflowInfo().continueAsNewSuggested,
+    isDue({ signals, updates }) {
+      const { continueAsNewSuggested, historyLength, historySize } = workflowInfo();
+      return (
+        continueAsNewSuggested ||
+        historyLength > LONG_LIVED.events ||
+        historySize > LONG_LIVED.history ||
+        signals > LONG_LIVED.signals ||
+        updates > LONG_LIVED.updates
+      );
+    },
     begin() {
       const { offboardingId, order, leaver, requester } = run;
       return continueAsNew<typeof offboardUser>({ offboardingId, order, leaver, requester, carried: run });
     },
   };
-}
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-function isParticipant(given: unknown): given is Participant {
-  const { id, name, human } = (given ?? {}) as Record<string, unknown>;
-  return [id, name, human].every(value => typeof value === 'string' && value !== '');
 }
 
 function refused(sentence: string): Report {

@@ -7,16 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { payloadConverterPath } from '../../../runtime/temporal.js';
+import { bundled } from '../../../workers/bundle.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 /** Returns its path, in a folder of its own. */
 export async function shortBundle(): Promise<string> {
+  const shipped = bundled(here('../../..'));
   const { code } = await bundleWorkflowCode({
-    workflowsPath: here('../../../workflows/index.ts'),
-    workflowInterceptorModules: [here('./short-timeouts.ts')],
-    payloadConverterPath,
+    ...shipped,
+    workflowInterceptorModules: [...shipped.workflowInterceptorModules, here('./short-timeouts.ts')],
     logger: new DefaultLogger('WARN'),
   });
   const path = join(mkdtempSync(join(tmpdir(), 'handover-short-')), 'workflows.js');

@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { checkInvariants } from '../../checker/check.js';
+import { failedTasks } from '../../small-world/history.js';
 import { checkAtRest, checkSecrets, checkStopped, type Finding } from '../checks.js';
 import { type Dice, dice } from '../dice.js';
 import type { FaultWorld } from '../fault-world.js';
@@ -79,7 +80,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     await Promise.all([
       startRuns(town, all.fork(1), over, ends, asked),
       ...Array.from({ length: people }, (_, n) => meddle(world, open, all.fork(100 + n), over, report.sent)),
-      strikeNowAndThen(world, all.fork(2), over, report.faults, say),
+      strikeNowAndThen(world, all.fork(2), over, report.faults, asked, say),
       editNowAndThen(town, all.fork(3), over, report),
       ...Array.from({ length: 4 }, (_, n) => work(town, n, all.fork(50 + n), over, report)),
     ]);
@@ -96,7 +97,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     report.runs = asked.size;
     await insist(Date.now() + 120_000, 'a look at what has closed', () => world.offboardings.archive());
     report.findings.push(
-      ...(await failedTasks(world)),
+      ...(await tasksThatFailed(world, seen)),
       ...(await checkAtRest(world)),
       ...isFlat(report.memory),
     );
@@ -136,6 +137,7 @@ async function strikeNowAndThen(
   d: Dice,
   over: () => boolean,
   faults: Record<string, number>,
+  asked: ReadonlyMap<string, Asked>,
   say: (line: string) => void,
 ): Promise<void> {
   while (!over()) {
@@ -145,7 +147,8 @@ async function strikeNowAndThen(
     // A worker that was stopped is judged by one run's attempts, which a town has many of.
     if (fault.kind === 'stop-worker') continue;
     say(fault.kind);
-    await strike(world, { ...fault, at: 0 }, '', over).then(
+    const [victim] = asked.size > 0 ? [d.pick([...asked.keys()].slice(-20))] : [''];
+    await strike(world, { ...fault, at: 0 }, victim, over).then(
       ({ happened }) => {
         if (happened) faults[fault.kind] = (faults[fault.kind] ?? 0) + 1;
       },
@@ -206,18 +209,14 @@ async function work(
 }
 
 /** A workflow task that fails is a defect, whatever was sent. */
-async function failedTasks({ temporal, taskQueue }: FaultWorld): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  for await (const { workflowId, runId } of temporal.workflow.list({ query: `TaskQueue = "${taskQueue}"` })) {
-    const { events } = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();
-    for (const { workflowTaskFailedEventAttributes: failed } of events ?? [])
-      if (failed)
-        findings.push({
-          invariant: 'I12',
-          message: `${workflowId}: a workflow task failed (cause ${failed.cause}): ${failed.failure?.message ?? ''}`,
-        });
-  }
-  return findings;
+async function tasksThatFailed({ temporal }: FaultWorld, all: readonly Asked[]): Promise<Finding[]> {
+  const found = await inTurn(all, 8, async ({ run }) =>
+    (await failedTasks(temporal, { run })).map(why => ({
+      invariant: 'I12',
+      message: `${run}: a workflow task failed: ${why}`,
+    })),
+  );
+  return found.flatMap(one => (one instanceof Error ? { invariant: 'I12', message: one.message } : one));
 }
 
 function watchMemory(world: FaultWorld, began: number, memory: SoakReport['memory']): NodeJS.Timeout {

@@ -16,6 +16,8 @@ export async function certify(desk: Desk): Promise<Report> {
     if (progress.state === 'queued' || progress.state === 'running')
       desk.change({ steps: { ...run.steps, [id]: { ...progress, ...brokenOff(progress) } } });
   }
+  // What was decided stands in the chain before its closing entry, behind which nothing counts.
+  await desk.settled();
   const closed = await ask(quick.closeRun, `Certificate: ${run.outcome}`, {
     run,
     runId: workflowInfo().runId,

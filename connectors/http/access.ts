@@ -1,0 +1,200 @@
+/**
+ * Who may sign in, changed by the system itself: its calls in their order, and then the account is read again.
+ * What it says afterwards counts, not what the calls were answered with.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  type AccessChange,
+  type AccessVerb,
+  type Done,
+  type Effect,
+  type Fate,
+  NO_OWNERS,
+} from '../../domain/effect.js';
+import type { HandoverFailure } from '../../domain/failure.js';
+import type { ItemException } from '../../domain/model.js';
+import { own } from '../../domain/own.js';
+import type { Witness } from '../connector.js';
+import type { SwitchSpec } from './catalog.js';
+import { claimOf } from './claims.js';
+import { isSo } from './condition.js';
+import { intended, lastSend } from './mark.js';
+import { pause } from './pause.js';
+import { type Entry, entryOf, guards, idOf } from './people.js';
+import { valueAt } from './pointer.js';
+import type { Target } from './target.js';
+import type { Values } from './template.js';
+
+const INVERSE: Record<AccessVerb, AccessVerb> = {
+  block: 'unblock',
+  unblock: 'block',
+  deactivate: 'reactivate',
+  reactivate: 'deactivate',
+};
+
+export async function applyAccess(
+  target: Target,
+  work: AccessChange,
+  witness: Witness,
+  signal?: AbortSignal,
+): Promise<Done> {
+  const spec = switchOf(target, work.verb);
+  const entry = await entryOf(target, work.account, signal);
+  const about = { took: 1, owners: NO_OWNERS };
+  // Somebody else has done it. Were it sent all the same and its answer lost, it would pass for ours.
+  if (isReached(target, work.verb, spec, entry)) {
+    const effect = effectOf(0);
+    const intent = await intended(target, witness, signal, { ...about, effect });
+    return { ...intent, effect, sure: 'asked' };
+  }
+  if (work.verb === 'block' || work.verb === 'deactivate') {
+    const forbidden = await guards(target, [work.account], signal);
+    if (forbidden.length > 0)
+      throw target.failure('rejected', forbidden.map(({ message }) => message).join(' '));
+  }
+  const before = keptOf(spec, entry);
+  const intent = await intended(target, witness, signal, { ...about, before });
+  await send(target, work, spec, entry, lastSend(target, intent), signal);
+  if (!(await becomes(target, work, spec, signal)))
+    throw target.failure(
+      'rejected',
+      `it was asked to ${work.verb} the account ${idOf(entry)}, and reading shows that nothing has changed`,
+    );
+  return { ...intent, effect: effectOf(1), sure: 'asked' };
+}
+
+export async function readAccess(
+  target: Target,
+  { verb, account }: AccessChange,
+  signal?: AbortSignal,
+): Promise<Fate> {
+  const entry = await entryOf(target, account, signal);
+  return isReached(target, verb, switchOf(target, verb), entry)
+    ? { kind: 'happened', effect: effectOf(1), sure: 'read' }
+    : { kind: 'did-not', sure: 'read' };
+}
+
+/** The inverse of `applyAccess`: only where the account is still as we left it. */
+export async function giveAccessBack(
+  target: Target,
+  work: AccessChange,
+  before: readonly unknown[],
+  effect: Effect,
+  witness: Witness,
+  signal?: AbortSignal,
+): Promise<Done> {
+  const entry = await entryOf(target, work.account, signal);
+  if (effect.changed > 0 && isReached(target, work.verb, switchOf(target, work.verb), entry))
+    return applyAccess(target, { ...work, verb: INVERSE[work.verb], undoes: before }, witness, signal);
+  const why = 'the account is no longer as it was left: somebody has changed it since';
+  const exceptions: ItemException[] = effect.changed > 0 ? [{ key: idOf(entry), kind: 'taken', why }] : [];
+  const given = { ...effectOf(0), exceptions };
+  const intent = await intended(target, witness, signal, { took: 1, owners: NO_OWNERS, effect: given });
+  return { ...intent, effect: given, sure: 'asked' };
+}
+
+async function send(
+  target: Target,
+  work: AccessChange,
+  spec: SwitchSpec,
+  entry: Entry,
+  until: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const values = valuesOf(spec, work, entry);
+  const failed = (failure: HandoverFailure, n: number): HandoverFailure =>
+    // The first call decides whether anything was done: behind it we do not know.
+    n === 0 ? failure : target.failure('transient', `it has done a part of ${work.verb}: ${failure.message}`);
+  for (const [n, call] of spec.calls.entries()) {
+    const asking = {
+      spec: call,
+      filling: { values, item: entry.raw },
+      doing: `asking to ${work.verb} an account`,
+    };
+    const claim = claimOf(await target.client.write(asking, until, signal));
+    switch (claim.kind) {
+      case 'unsent':
+        throw failed(claim.failure, n);
+      case 'lost':
+        throw target.client.failure(
+          'transient',
+          asking,
+          `${claim.why}; whether it happened is found out by reading`,
+        );
+      case 'refused':
+        throw target.client.failure('rejected', asking, `it refused (${claim.says})`);
+      case 'changed':
+        throw target.client.failure(
+          'transient',
+          asking,
+          'somebody else was changing the account at the same time',
+        );
+      case 'gone':
+        // Sessions and keys that are not there need not be ended.
+        if (n === 0) throw target.client.failure('rejected', asking, 'the account is not there');
+        break;
+      case 'accepted':
+        break;
+    }
+  }
+}
+
+function valuesOf(spec: SwitchSpec, { undoes = [] }: AccessChange, entry: Entry): Values {
+  const [kept] = undoes as readonly Record<string, unknown>[];
+  const names = new Set([...Object.keys(spec.keep), ...Object.keys(kept ?? {})]);
+  return {
+    user: idOf(entry),
+    /** A password that nobody knows: made anew, sent once and never kept. */
+    random: randomBytes(24).toString('base64url'),
+    ...Object.fromEntries([...names].map(name => [`kept.${name}`, { raw: own(kept ?? {}, name) ?? null }])),
+  };
+}
+
+/** Reads the account until it is so, for as long as the system may take to show a write. */
+async function becomes(
+  target: Target,
+  { verb, account }: AccessChange,
+  spec: SwitchSpec,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const until = Date.now() + target.settlesWithinMs;
+  for (let ms = 100; ; ms *= 2) {
+    if (isReached(target, verb, spec, await entryOf(target, account, signal))) return true;
+    if (Date.now() >= until) return false;
+    await pause(Math.min(ms, until - Date.now()), signal);
+  }
+}
+
+/** Is the account as this verb leaves it? */
+function isReached(
+  { catalog }: Target,
+  verb: AccessVerb,
+  { until }: SwitchSpec,
+  { account, raw }: Entry,
+): boolean {
+  if (until !== undefined) return isSo(raw, until);
+  switch (verb) {
+    case 'block':
+      return account.blocked || !account.active;
+    case 'unblock':
+      return account.active && !account.blocked;
+    case 'deactivate':
+      return !account.active;
+    case 'reactivate':
+      return account.active && !(catalog.people.blocked && account.blocked);
+  }
+}
+
+function keptOf(spec: SwitchSpec, { raw }: Entry): unknown[] {
+  const parts = Object.entries(spec.keep).map(([name, at]) => [name, valueAt(raw, at) ?? null] as const);
+  return parts.length > 0 ? [Object.fromEntries(parts)] : [];
+}
+
+function switchOf(target: Target, verb: AccessVerb): SwitchSpec {
+  const spec = target.catalog[verb];
+  if (spec?.by !== 'system')
+    throw target.failure('configuration', `the catalog does not say how to ${verb} an account`);
+  return spec;
+}
+
+const effectOf = (changed: number): Effect => ({ changed, merged: 0, perTaker: [], exceptions: [] });

@@ -1,0 +1,345 @@
+/**
+ * What people hold. A list is walked whole before anybody acts on it; a filter that the system ignores, or does
+ * not understand, is noticed before "owns nothing" is believed; and single items are read again by themselves,
+ * many at a time, or from their list.
+ */
+import { valuesOf } from '../../domain/accounts.js';
+import { fingerprintOf } from '../../domain/keys.js';
+import type { Account, CategoryInventory, ItemKey } from '../../domain/model.js';
+import { linkFields } from '../catalog/head.js';
+import type { Item, ItemPage, KeyPage } from '../connector.js';
+import { keysOf } from '../keys.js';
+import { type ReadPage, type Walked, walk, walkAll } from '../walk.js';
+import type { CategorySpec, ListSpec } from './catalog.js';
+import { requestOf } from './catalog.js';
+import { pagesOf, Unreadable } from './listing.js';
+import { asProblem } from './people.js';
+import { listAt, nameOf, textAt, textsAt, valueAt } from './pointer.js';
+import type { Target } from './target.js';
+import { placeholdersIn } from './template.js';
+
+/** An item as it was read: its key, whose it is, and all that the system says of it. */
+export interface Held {
+  key: ItemKey;
+  /** None: nobody's. Several where it can have several. */
+  owners: readonly string[];
+  raw: unknown;
+  etag: string | null;
+}
+
+const PROVED_FOR_MS = 10 * 60_000;
+
+/** Everything that these accounts hold in a category, or why nobody can say. */
+export async function held(
+  target: Target,
+  category: string,
+  accounts: readonly Account[],
+  signal?: AbortSignal,
+): Promise<Walked<Held>> {
+  const spec = target.category(category);
+  const owners = valuesOf(accounts, spec.owner.identity);
+  const walked = await heldBy(target, category, owners, signal).catch(asProblem);
+  if (!walked.complete || walked.items.length > 0 || owners.length === 0) return walked;
+  const doubt = await proveFilter(target, category, signal).catch(error => asProblem(error).problem);
+  return doubt === null ? walked : { complete: false, problem: doubt };
+}
+
+/** The same, for whoever can do nothing with a part of it. */
+export async function whole(
+  target: Target,
+  category: string,
+  accounts: readonly Account[],
+  signal?: AbortSignal,
+): Promise<Held[]> {
+  const walked = await held(target, category, accounts, signal);
+  if (walked.complete) return walked.items;
+  throw target.failure('transient', `${category} could not be read whole: ${walked.problem}`);
+}
+
+async function heldBy(
+  target: Target,
+  category: string,
+  owners: readonly string[],
+  signal?: AbortSignal,
+): Promise<Walked<Held>> {
+  const spec = target.category(category);
+  const isTheirs = (one: Held): boolean => one.owners.some(owner => owners.includes(owner));
+  if (spec.list.of === 'everybody') {
+    const walked = await walk(listOf(target, category, null, signal), ({ key }) => key);
+    return walked.complete ? { ...walked, items: walked.items.filter(isTheirs) } : walked;
+  }
+  const lists = owners.map((owner): ReadPage<Held> => {
+    const read = listOf(target, category, owner, signal);
+    return async cursor => {
+      const page = await read(cursor);
+      const stranger = page.items.find(one => !one.owners.includes(owner));
+      if (stranger)
+        throw new Unreadable(`${stranger.key} came, which is not theirs: the system ignores the filter`);
+      return page;
+    };
+  });
+  return walkAll(lists, ({ key }) => key);
+}
+
+/** The pages of the list of one owner, or of everybody's. */
+function listOf(
+  target: Target,
+  category: string,
+  owner: string | null,
+  signal?: AbortSignal,
+): ReadPage<Held> {
+  const spec = target.category(category);
+  const read = pagesOf({
+    client: target.client,
+    spec: spec.list,
+    filling: { values: { from: owner } },
+    doing: `listing ${category}`,
+    signal,
+  });
+  return async cursor => {
+    const page = await read(cursor);
+    return { ...page, items: page.items.map(raw => itemFrom(spec, raw, null, owner)) };
+  };
+}
+
+/**
+ * A list that is empty may be one that the system did not understand: the same filter is asked for somebody
+ * who is known to own something. Null = it is understood; otherwise a sentence.
+ */
+export async function proveFilter(
+  target: Target,
+  category: string,
+  signal?: AbortSignal,
+): Promise<string | null> {
+  const spec = target.category(category);
+  if (isInPath(spec.list) || spec.list.of === 'everybody') return null;
+  if ((target.proved.get(`filter of ${category}`) ?? 0) > Date.now()) return null;
+  const { proof } = spec;
+  if (proof === undefined || 'none' in proof) return null;
+  const doing = `proving the filter of ${category}`;
+  const { items } = await pagesOf({
+    client: target.client,
+    spec: proof,
+    filling: { values: {} },
+    doing,
+    signal,
+  })(null);
+  // Where nobody owns anything, the leaver does not either.
+  const known = items.map(raw => itemFrom(spec, raw, null, null)).find(({ owners }) => owners.length > 0);
+  if (items.length > 0 && !known)
+    return 'it is empty, and of the first things there none has an owner on whom the filter could be proved';
+  if (known) {
+    const page = await listOf(target, category, known.owners[0]!, signal)(null);
+    if (!page.items.some(one => one.owners.includes(known.owners[0]!)))
+      return `it is empty, and so it is for somebody who owns ${known.key}: the system does not understand the filter`;
+  }
+  target.proved.set(`filter of ${category}`, Date.now() + PROVED_FOR_MS);
+  return null;
+}
+
+/** A part of the path cannot be ignored, as a parameter can. */
+export function isInPath(list: ListSpec): boolean {
+  return placeholdersIn(requestOf(list).path.split('?')[0]).includes('from');
+}
+
+/** Items by their keys, as they are now; null = it is not there any more, or nobody's of these owners. */
+export async function readItems(
+  target: Target,
+  category: string,
+  keys: readonly ItemKey[],
+  owners: readonly string[],
+  signal?: AbortSignal,
+): Promise<(Held | null)[]> {
+  const { read } = target.category(category);
+  if (keys.length === 0) return [];
+  if (read === 'list') return fromLists(target, category, keys, owners, signal);
+  const { many } = read;
+  if (many === undefined) return Promise.all(keys.map(key => readItem(target, category, key, signal)));
+  const slices = Array.from({ length: Math.ceil(keys.length / many) }, (_, n) =>
+    keys.slice(n * many, (n + 1) * many),
+  );
+  return (await Promise.all(slices.map(slice => readMany(target, category, slice, signal)))).flat();
+}
+
+async function readItem(
+  target: Target,
+  category: string,
+  key: ItemKey,
+  signal?: AbortSignal,
+): Promise<Held | null> {
+  const spec = target.category(category);
+  if (spec.read === 'list') throw new Error(`${category} has no call for one item`);
+  const call = { spec: spec.read, filling: { values: { key } }, doing: `reading an item of ${category}` };
+  const { answer, outcome } = await target.client.read(call, signal);
+  if (outcome.kind === 'gone') return null;
+  if (outcome.kind !== 'ok') throw target.client.failure('rejected', call, `it answered ${outcome.says}`);
+  const raw = valueAt(answer.body, spec.read.at);
+  if (raw === undefined || raw === null || raw === false) return null;
+  const item = itemFrom(spec, raw, answer.headers.etag ?? null, null);
+  if (item.key !== key)
+    throw target.client.failure('configuration', call, 'it answered with another item than was asked for');
+  return item;
+}
+
+async function readMany(
+  target: Target,
+  category: string,
+  keys: readonly ItemKey[],
+  signal?: AbortSignal,
+): Promise<(Held | null)[]> {
+  const spec = target.category(category);
+  if (spec.read === 'list') throw new Error(`${category} has no call for items`);
+  const call = { spec: spec.read, filling: { values: { keys } }, doing: `reading items of ${category}` };
+  const body = (await target.client.demand(call, signal)).body;
+  const list = listAt(body, spec.read.at);
+  if ('problem' in list)
+    throw target.client.failure('configuration', call, `${list.problem}, where the items should be`);
+  const found = new Map(
+    list.map(raw => itemFrom(spec, raw, null, null)).map(item => [item.key, item] as const),
+  );
+  // What is missing may have been left out of a page that was cut: it is asked for by itself once more.
+  const lacking = keys.filter(key => !found.has(key));
+  if (lacking.length > 0 && lacking.length < keys.length)
+    for (const item of await readMany(target, category, lacking, signal)) if (item) found.set(item.key, item);
+  return keys.map(key => found.get(key) ?? null);
+}
+
+async function fromLists(
+  target: Target,
+  category: string,
+  keys: readonly ItemKey[],
+  owners: readonly string[],
+  signal?: AbortSignal,
+): Promise<(Held | null)[]> {
+  const walked = await heldBy(target, category, owners, signal).catch(asProblem);
+  if (!walked.complete)
+    throw target.failure('transient', `${category} could not be read again: ${walked.problem}`);
+  const found = new Map(walked.items.map(item => [item.key, item] as const));
+  return keys.map(key => found.get(key) ?? null);
+}
+
+/** @param owner for whom it was listed, where the list is of one owner */
+function itemFrom(spec: CategorySpec, raw: unknown, etag: string | null, owner: string | null): Held {
+  const key = textAt(raw, spec.key);
+  if (key === null || key === '')
+    throw new Unreadable(`an item has nothing at ${nameOf(spec.key)}, where its key should be`);
+  if (spec.owner.listed) return { key, owners: owner === null ? [] : [owner], raw, etag };
+  const owners = textsAt(raw, spec.owner.at).filter(one => one !== '' && one !== spec.nobody);
+  return { key, owners, raw, etag };
+}
+
+// --- for the engine, and for human eyes ----------------------------------------------------------------------
+
+export async function inventory(
+  target: Target,
+  accounts: readonly Account[],
+  categories: readonly string[],
+  signal?: AbortSignal,
+): Promise<CategoryInventory[]> {
+  const all: CategoryInventory[] = [];
+  for (const category of categories) {
+    const walked = await held(target, category, accounts, signal);
+    const items = walked.complete ? walked.items : [];
+    all.push({
+      category,
+      count: items.length,
+      fingerprint: fingerprintOf(items.map(({ key }) => key)),
+      complete: walked.complete,
+      problem: walked.complete ? null : `the list could not be read whole: ${walked.problem}`,
+      firesAt: earliest(target.category(category), items),
+    });
+  }
+  return all;
+}
+
+export async function* pages(
+  target: Target,
+  accounts: readonly Account[],
+  category: string,
+  { size, attribute, signal }: { size: number; attribute?: string; signal?: AbortSignal },
+): AsyncIterable<KeyPage> {
+  const spec = target.category(category);
+  const at = attribute === undefined ? undefined : spec.attributes[attribute];
+  const items = await whole(target, category, accounts, signal);
+  for (let from = 0; from < items.length; from += size) {
+    const some = items.slice(from, from + size);
+    const keys = some.map(({ key }) => key);
+    yield {
+      keys: keysOf(keys),
+      count: keys.length,
+      fingerprint: fingerprintOf(keys),
+      attributes: at === undefined ? null : some.map(({ raw }) => textAt(raw, at)),
+      order: 'none',
+      low: null,
+      high: null,
+    };
+  }
+}
+
+export async function shown(
+  target: Target,
+  accounts: readonly Account[],
+  category: string,
+  { after, limit, search }: { after?: ItemKey; limit: number; search?: string },
+  signal?: AbortSignal,
+): Promise<ItemPage> {
+  const spec = target.category(category);
+  const all = (await whole(target, category, accounts, signal)).map(one => asItem(spec, one));
+  const wanted = search?.toLowerCase();
+  const fits = ({ key, label }: Item): boolean =>
+    wanted === undefined ||
+    key.toLowerCase().includes(wanted) ||
+    (label ?? '').toLowerCase().includes(wanted);
+  const sorted = all.filter(fits).sort((a, b) => (a.key < b.key ? -1 : 1));
+  const rest = sorted.filter(({ key }) => after === undefined || key > after);
+  const items = rest.slice(0, limit);
+  return { items, next: rest.length > limit ? items.at(-1)!.key : null };
+}
+
+function asItem(spec: CategorySpec, { key, raw }: Held): Item {
+  const link = linkFields(spec.link).reduce(
+    (text, at) => text.replaceAll(`{${at}}`, encodeURIComponent(textAt(raw, at) ?? '')),
+    spec.link ?? '',
+  );
+  return {
+    key,
+    label: spec.label === undefined ? null : textAt(raw, spec.label),
+    link: link === '' ? null : link,
+    attributes: Object.fromEntries(
+      Object.entries(spec.attributes).map(([name, at]) => [name, textAt(raw, at)]),
+    ),
+    firesAt: spec.fires_at === undefined ? null : momentOf(textAt(raw, spec.fires_at)),
+  };
+}
+
+function earliest(spec: CategorySpec, items: readonly Held[]): string | null {
+  const { fires_at: at } = spec;
+  if (at === undefined) return null;
+  return items.flatMap(({ raw }) => momentOf(textAt(raw, at)) ?? []).sort()[0] ?? null;
+}
+
+function momentOf(text: string | null): string | null {
+  const moment =
+    text === null
+      ? Number.NaN
+      : Date.parse(/^\d{10}$/.test(text) ? `${new Date(Number(text) * 1_000).toISOString()}` : text);
+  return Number.isNaN(moment) ? null : new Date(moment).toISOString();
+}
+
+/** Some item of the category and its owner, from the list that proves the filter; null where there is none. */
+export async function sampleOf(target: Target, category: string, signal?: AbortSignal): Promise<Held | null> {
+  const spec = target.category(category);
+  const everybody = spec.list.of === 'everybody' ? spec.list : null;
+  const proof = spec.proof !== undefined && !('none' in spec.proof) ? spec.proof : null;
+  const list = everybody ?? proof;
+  if (list === null) return null;
+  const listing = {
+    client: target.client,
+    spec: list,
+    filling: { values: {} },
+    doing: `listing ${category}`,
+    signal,
+  };
+  const { items } = await pagesOf(listing)(null);
+  return items.map(raw => itemFrom(spec, raw, null, null)).find(({ owners }) => owners.length > 0) ?? null;
+}

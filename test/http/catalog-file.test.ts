@@ -1,0 +1,131 @@
+/** What is wrong with a catalog for HTTP: one line per mistake, with its place, before anything is called. */
+import { describe, expect, test } from 'vitest';
+import { readCatalog } from '../../connectors/catalog/file.js';
+import { KINDS } from '../../connectors/registry.js';
+import { catalogOf } from './harness.js';
+
+function mistakes(change: (catalog: string) => string): string {
+  const before = catalogOf();
+  const text = change(before);
+  expect(text, 'the change must be one').not.toBe(before);
+  const reading = readCatalog(text, 'desk.yaml', KINDS);
+  return reading.ok ? '' : reading.mistakes.join('\n');
+}
+
+test('the desk of the tests has none', () => {
+  expect(readCatalog(catalogOf(), 'desk.yaml', KINDS)).toMatchObject({ ok: true });
+});
+
+describe.each<[what: string, change: (text: string) => string, says: RegExp]>([
+  [
+    'an unknown key',
+    text => text.replace('    write: { put', '    wirte: { put'),
+    /desk\.yaml:\d+:\d+ categories\.things\.wirte: unknown key wirte \(did you mean write\?\)/,
+  ],
+  [
+    'a call with two methods',
+    text =>
+      text.replace("{ get: '/users/{user}', at: /user }", "{ get: '/users/{user}', post: '/u/{user}' }"),
+    /people\.read: get and post were given: one call has one of them/,
+  ],
+  [
+    'a call without one',
+    text => text.replace('self: { get: /me, at: /user }', 'self: { at: /user }'),
+    /people\.self: one of get, post, put, patch, delete is needed/,
+  ],
+  [
+    'a placeholder that is not known there',
+    text => text.replace("'/things/{key}', at: /item", "'/things/{id}', at: /item"),
+    /categories\.things\.read.*\{id\} is not known here.*known are \{key\}/,
+  ],
+  [
+    'a list that does not say whose',
+    text => text.replace('/things?owner={from}&', '/things?'),
+    /categories\.things\.list: \{from\} stands nowhere in it: every answer would be the same/,
+  ],
+  [
+    'pages that are not asked for',
+    text => text.replace('&page={page}&size={size}', ''),
+    /\{page\} stands nowhere in it/,
+  ],
+  [
+    'a filter that nothing proves',
+    text => text.replace(/ {4}proof: \{ get: '\/things.*\n/, ''),
+    /parameters that a system does not know are ignored in silence: give under proof/,
+  ],
+  [
+    'no way to change what is handed over',
+    text => text.replace(/ {4}write: \{ put.*\n/, ''),
+    /categories\.things: do: transfer needs write, or bulk/,
+  ],
+  [
+    'an address of another host in place of a path',
+    text => text.replace('get: /me', "get: 'https://evil.example.com/me'"),
+    /people\.self\.get: .*a path begins with one slash/,
+  ],
+  [
+    'a path that begins like another host',
+    text => text.replace('get: /me', "get: '//evil.example.com/me'"),
+    /people\.self\.get: .*a path begins with one slash/,
+  ],
+  [
+    'a pointer that is none',
+    text => text.replace('key: /key', 'key: key'),
+    /a pointer looks like \/owner\/id/,
+  ],
+  [
+    'a time that is none',
+    text => text.replace('connect: {}', 'connect: { timeout: soon }'),
+    /connect\.timeout: "soon" was given; allowed are times like/,
+  ],
+  [
+    'a call that may land after it is said not to have happened',
+    text => text.replace('connect: {}', 'connect: { timeout: 60s, lands_within: 90s }'),
+    /connect\.lands_within: 90s was given.*at least twice that is needed/,
+  ],
+  [
+    'a network that is none',
+    text => text.replace('connect: {}', 'connect: { networks: [10.0.0.0/33] }'),
+    /connect\.networks.*a network is written like 10\.1\.0\.0\/16/,
+  ],
+  [
+    'an outcome that nobody knows',
+    text => text.replace('is: rejected, code: /error }', 'is: refused, code: /error }'),
+    /outcomes\.1\.is: "refused" was given, allowed are ok, unchanged/,
+  ],
+  [
+    'a group that is not there',
+    text =>
+      text
+        .replace('get: /me, at: /user }', 'get: /me, at: /user, group: branhc }')
+        .replace('limits: {', 'limits: { groups: { branch: 1 },'),
+    /there is no group branhc \(did you mean branch\?\)/,
+  ],
+  [
+    'an ETag where several come at once',
+    text =>
+      text
+        .replace("{ get: '/things/{key}', at: /item }", "{ get: '/things?ids={keys}', at: /items, many: 50 }")
+        .replace("json: { owner: '{to}' } }", "json: { owner: '{to}' }, compare: etag }"),
+    /an ETag comes with one item alone/,
+  ],
+  [
+    'a value that was kept by nobody',
+    text => text.replace('json: { status: active }', "json: { status: '{kept.status}' }"),
+    /\{kept\.status\} is not known here/,
+  ],
+  [
+    'a way to sign in that is none',
+    text => text.replace('auth: { bearer: token }', 'auth: { baerer: token }'),
+    /auth/,
+  ],
+  [
+    'a secret that would be shown',
+    text => text.replace('label: /label', 'label: /label\n    secret: [/label]'),
+    /\/label is secret and would be shown here/,
+  ],
+])('%s', (_what, change, says) => {
+  test('is said with its place', () => {
+    expect(mistakes(change)).toMatch(says);
+  });
+});

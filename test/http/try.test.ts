@@ -1,0 +1,94 @@
+/** `handover try`: what whoever writes a catalog sees, on a live system, with nothing changed and nothing given away. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { main } from '../../client/cli/main.js';
+import { ALICE } from '../contract/harness.js';
+import { catalogOf, deskWorld } from './harness.js';
+import { Desk } from './simulator/desk.js';
+
+let desk: Desk;
+let dir: string;
+
+beforeAll(async () => {
+  desk = await Desk.open();
+  await deskWorld(desk, '').fill({ things: { 'thing-1': ALICE, 'thing-2': ALICE } });
+  dir = await mkdtemp(join(tmpdir(), 'handover-try-'));
+  await writeFile(join(dir, 'desk.yaml'), catalogOf());
+  await writeFile(
+    join(dir, 'handover.yaml'),
+    `version: 1
+directory: desk
+systems:
+  desk: { catalog: desk.yaml, connect: { base: DESK_BASE, token: DESK_TOKEN } }
+store: { connection: HANDOVER_STORE_URL }
+`,
+  );
+});
+afterAll(async () => {
+  await rm(dir, { recursive: true, force: true });
+  await desk.close();
+});
+
+async function handover(...args: string[]): Promise<{ code: number; said: string }> {
+  let said = '';
+  const sink = new Writable({
+    write(chunk, _, done) {
+      said += chunk;
+      done();
+    },
+  }) as unknown as NodeJS.WriteStream;
+  const env = { DESK_BASE: desk.base, DESK_TOKEN: desk.token };
+  const code = await main([...args, '--config', join(dir, 'handover.yaml')], {
+    stdout: sink,
+    stderr: sink,
+    env,
+    cwd: dir,
+  });
+  expect(said).not.toContain(desk.token);
+  expect(said).not.toContain('key-of-');
+  return { code, said };
+}
+
+test('a category: the calls, what they were understood as, and what would be written', async () => {
+  const { code, said } = await handover('try', 'desk', 'things', '--person', 'alice@example.com');
+  expect(code, said).toBe(0);
+  expect(said).toContain('GET http://127.0.0.1');
+  expect(said).toContain('Authorization: (hidden)');
+  expect(said).toContain('200, understood as ok');
+  expect(said).toContain('The account Alice (1): active; user 1.');
+  expect(said).toContain('2 items of theirs, listed whole.');
+  expect(said).toContain('Read again by itself: owner 1.');
+  expect(said).toMatch(/would send PUT .*\/things\/thing-2\n {2}\{"owner":"\(the successor\)"\}/);
+  expect(desk.log).toEqual([]);
+});
+
+test('a switch is shown and not sent', async () => {
+  const { code, said } = await handover('try', 'desk', 'deactivate', '--person', 'id:1');
+  expect(code, said).toBe(0);
+  expect(said).toMatch(/would send PATCH .*\/users\/1\n {2}\{"status":"off"\}/);
+  expect(desk.members.get(ALICE)!.status).toBe('active');
+});
+
+test('what goes wrong is a sentence, and another exit code', async () => {
+  const { code, said } = await handover('try', 'desk', 'thigns', '--person', 'id:1');
+  expect(code).not.toBe(0);
+  expect(said).toContain('there is nothing called thigns to try (did you mean things?)');
+  desk.lies = { findsNobody: true };
+  const broken = await handover('try', 'desk', 'people', '--person', 'nobody@example.com');
+  desk.lies = {};
+  expect(broken.code).not.toBe(0);
+  expect(broken.said).toContain('does not find our own account');
+});
+
+test('as JSON it is the same', async () => {
+  const { said } = await handover('try', 'desk', 'self', '--json');
+  expect(JSON.parse(said)).toMatchObject({
+    ok: true,
+    problem: null,
+    understood: ['We are Handover (99), active.'],
+    calls: [{ method: 'GET', status: 200, outcome: 'ok' }],
+  });
+});

@@ -1,0 +1,60 @@
+/**
+ * What the SDK or the server would stumble over before any code of ours sees it. Part of every bundle
+ * (workers/bundle.ts).
+ */
+import { defaultPayloadConverter } from '@temporalio/common';
+import type { WorkflowInterceptors } from '@temporalio/workflow';
+import { MESSAGE, TEMPORAL } from '../domain/limits.js';
+
+/**
+ * Names that begin as Temporal's own do: the SDK throws at one that nobody has installed, and then the task
+ * fails for ever. Each gets a name of its own, and is refused like any other that does not exist.
+ */
+const RESERVED = /^__(temporal_|stack_trace|enhanced_stack_trace)/;
+
+/**
+ * An update's answer holds the whole update again, and the server terminates a run for an answer beyond its
+ * limit, a refusal as well. One that is left alone is rejected by the server itself, and leaves no trace.
+ */
+const MOST_BYTES = TEMPORAL.payload - 64 * 1024;
+
+export const interceptors = (): WorkflowInterceptors => ({
+  internals: [
+    {
+      activate(input, next) {
+        const { activation } = input;
+        const jobs = (activation.jobs ?? []).filter(({ doUpdate }) => bytesOf(doUpdate?.input) <= MOST_BYTES);
+        for (const { signalWorkflow, doUpdate } of jobs) {
+          if (signalWorkflow) {
+            signalWorkflow.signalName = harmless(signalWorkflow.signalName);
+            signalWorkflow.input = small(signalWorkflow.input);
+          }
+          if (doUpdate) {
+            doUpdate.name = harmless(doUpdate.name);
+            doUpdate.input = small(doUpdate.input);
+          }
+        }
+        activation.jobs = jobs;
+        return next(input);
+      },
+    },
+  ],
+});
+
+type Payloads = readonly { data?: Uint8Array | null }[] | null | undefined;
+
+function bytesOf(payloads: Payloads): number {
+  return (payloads ?? []).reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
+}
+
+/** What is too large is not even decoded: a task has time for so many megabytes of JSON, and no more. */
+function small<P extends Payloads>(payloads: P): P {
+  const bytes = bytesOf(payloads);
+  return bytes <= MESSAGE.bytes
+    ? payloads
+    : ([defaultPayloadConverter.toPayload({ tooLarge: bytes })] as unknown as P);
+}
+
+function harmless(name: string | null | undefined): string {
+  return name && RESERVED.test(name) ? `reserved ${name}` : (name ?? '');
+}
