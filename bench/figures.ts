@@ -20,6 +20,7 @@ import { lookFigure } from './look/figure.js';
 import { million, scattered } from './million/figure.js';
 import { perRow } from './per-row/figure.js';
 import { smallRuns } from './small-runs/figure.js';
+import { waiting } from './waiting/figure.js';
 
 const FIGURES: Record<string, Figure> = {
   million,
@@ -31,6 +32,7 @@ const FIGURES: Record<string, Figure> = {
   look: lookFigure,
   discover: discoverFigure,
   growth,
+  waiting,
 };
 
 const { values, positionals } = parseArgs({

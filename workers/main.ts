@@ -6,7 +6,7 @@
  *   node --import tsx workers/main.ts        the same as `handover worker`
  *
  * Read from the environment: HANDOVER_CONFIG, TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, HANDOVER_LOG_LEVEL,
- * HANDOVER_HEALTH_FILE, HANDOVER_CACHE, and the connections that the configuration names.
+ * HANDOVER_HEALTH_FILE, HANDOVER_CACHE, HANDOVER_CACHED_RUNS, and the connections that the configuration names.
  */
 import { createHash } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
@@ -18,7 +18,7 @@ import { type Config, connectionsEach, readConfig } from '../runtime/config.js';
 import { cacheDir } from '../runtime/embedded/cache.js';
 import { type Logger, openLog } from '../runtime/log.js';
 import { workflowBundle } from './bundle.js';
-import { type RunningWorker, startWorker } from './worker.js';
+import { cachedRuns, type RunningWorker, startWorker } from './worker.js';
 
 export interface WorkerProcess {
   /** Default: HANDOVER_CONFIG, then ./handover.yaml. */
@@ -42,6 +42,7 @@ export async function runWorker(options: WorkerProcess = {}): Promise<number> {
       env,
       cacheDir: bundleDir(env),
       log: message => log.info(message),
+      worker: { maxCachedWorkflows: runsAtHand(env) },
     });
     log.info(serving(config, env), 'This worker takes work.');
     return await untilStopped(worker, log, env);
@@ -64,6 +65,13 @@ export async function prepareWorker(env: NodeJS.ProcessEnv = process.env): Promi
 function bundleDir(env: NodeJS.ProcessEnv): string {
   const root = fileURLToPath(new URL('..', import.meta.url));
   return join(cacheDir(env), `bundle-${createHash('sha256').update(root).digest('hex').slice(0, 8)}`);
+}
+
+function runsAtHand({ HANDOVER_CACHED_RUNS: said }: NodeJS.ProcessEnv): number {
+  if (!said) return cachedRuns();
+  const count = Number(said);
+  if (Number.isInteger(count) && count >= 10 && count <= 100_000) return count;
+  throw new Error(`HANDOVER_CACHED_RUNS is a whole number from 10 to 100000, not "${said}".`);
 }
 
 /** What looks like a connection, or holds a password for one, whatever the configuration calls it. */

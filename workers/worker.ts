@@ -2,6 +2,7 @@
  * One worker: configuration in, a running worker out. `main.ts` and the embedded installation both start it
  * here.
  */
+import { totalmem } from 'node:os';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Deps } from '../activities/deps.js';
 import { createActivities } from '../activities/index.js';
@@ -16,6 +17,20 @@ import { openStore, type Store } from '../store/store.js';
 import { workflowBundle } from './bundle.js';
 import { openRules } from './rules.js';
 import { openSystems } from './systems.js';
+
+const MIB = 1024 * 1024;
+
+/**
+ * How many runs a worker with so much memory keeps at hand: some 3.5 MiB each, beside 300 for itself
+ * (bench/README.md, `waiting`). The others wait in Temporal alone; one that wakes is read again from its
+ * history, which takes tenths of a second.
+ * @param bytes by default what a container lets this process have, or a quarter of the machine's memory
+ */
+export function cachedRuns(
+  bytes = Math.min(process.constrainedMemory() || totalmem(), totalmem() / 4),
+): number {
+  return Math.round(Math.min(500, Math.max(20, (bytes / MIB - 400) / 5)));
+}
 
 export interface StartWorkerOptions {
   config: Config;
@@ -110,6 +125,7 @@ async function start(
     activities: options.wrap?.(activities) ?? activities,
     // A batch in hand takes seconds; a worker that must go at once is safe as well, only slower to recover.
     shutdownGraceTime: '30s',
+    maxCachedWorkflows: cachedRuns(),
     // A crash loses at most a second of progress reports.
     maxHeartbeatThrottleInterval: '1s',
     ...TASK_TIME,

@@ -17,10 +17,12 @@ export interface EngineOrder {
   taskQueue: string;
   config: URL;
   env: Record<string, string>;
+  memoryMb?: number;
 }
 
-export async function startEngine({ address, taskQueue, config, env }: EngineOrder): Promise<Engine> {
-  const worker = await startBenchWorker({ kind: 'engine', address, taskQueue, config: config.pathname, env });
+export async function startEngine({ config, ...order }: EngineOrder): Promise<Engine> {
+  const { address, taskQueue } = order;
+  const worker = await startBenchWorker({ kind: 'engine', ...order, config: config.pathname });
   const client = await connectTemporal({ address, namespace: 'default' });
   return {
     worker,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { readConfig } from '../../runtime/config.js';
 import { payloadConverterPath } from '../../runtime/temporal.js';
-import { startWorker } from '../../workers/worker.js';
+import { cachedRuns, startWorker } from '../../workers/worker.js';
 import { startByHandWorker } from '../by-hand/worker.js';
 import type { WorkerOrder } from './worker.js';
 
@@ -27,6 +27,7 @@ async function engine(): Promise<() => Promise<void>> {
     config,
     cacheDir: join(tmpdir(), 'handover-bench-bundles'),
     log: () => {},
+    ...(order.memoryMb && { worker: { maxCachedWorkflows: cachedRuns(order.memoryMb * 1024 * 1024) } }),
   });
   return worker.stop;
 }

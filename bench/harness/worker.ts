@@ -12,6 +12,8 @@ export interface WorkerOrder {
   taskQueue: string;
   /** The configuration file; the engine's worker only. */
   config?: string;
+  /** As many runs are kept at hand as in a container with so much memory; the engine's worker only. */
+  memoryMb?: number;
   /** Connections: those that the configuration names, or the ones of bench/team. */
   env?: Record<string, string>;
 }

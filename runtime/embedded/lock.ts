@@ -53,7 +53,7 @@ export async function takeLock(stateDir: string, say: (line: string) => void): P
 /** By a hard link, which fails when the lock exists, and shows it to nobody before it is written in full. */
 async function place(file: string, content: string): Promise<boolean> {
   const draft = `${file}.${process.pid}.${Math.random().toString(36).slice(2)}`;
-  await writeFile(draft, content, { mode: 0o600 });
+  await writeFile(draft, content, { mode: 0o600, flush: true });
   try {
     await link(draft, file);
     return true;

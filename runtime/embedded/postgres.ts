@@ -199,7 +199,7 @@ async function initialise(
         `PostgreSQL could not create a database in ${dir}: ${result.stderr.trim() || result.why}`,
       );
     const kept = join(fresh, PASSWORD_FILE);
-    await writeFile(kept, password, { mode: 0o600 });
+    await writeFile(kept, password, { mode: 0o600, flush: true });
     if (uid !== undefined) await chown(kept, uid, gid!);
     // An empty directory that somebody made for us gives way; a full one makes this fail, and rightly.
     await rename(fresh, dir);

@@ -62,7 +62,7 @@ export async function recordStop(stateDir: string): Promise<void> {
 
 async function write(stateDir: string, full: EmbeddedRecord): Promise<void> {
   const draft = `${recordFile(stateDir)}.${process.pid}`;
-  await writeFile(draft, `${JSON.stringify(full, null, 2)}\n`, { mode: 0o600 });
+  await writeFile(draft, `${JSON.stringify(full, null, 2)}\n`, { mode: 0o600, flush: true });
   await rename(draft, recordFile(stateDir));
 }
 
