@@ -35,7 +35,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'title: CRM',
     'title: CRM\nsytem: x',
     [
-      'crm.yaml:4:1 sytem: unknown key sytem; known here are version, system, title, kind, connect, settings, absence, people, identities, guards, categories, block, unblock, deactivate, reactivate, acknowledged',
+      'crm.yaml:4:1 sytem: unknown key sytem; known here are version, system, title, kind, run_against, connect, settings, absence, people, identities, guards, categories, block, unblock, deactivate, reactivate, acknowledged',
     ],
   ],
   [
@@ -770,8 +770,8 @@ describe('catalogs of several kinds', () => {
   test('are read by the schema of their own kind', () => {
     const reading = readCatalog(GOOD.replace('kind: postgres', 'kind: minutes'), 'crm.yaml', kinds);
     expect(reading.ok ? [] : reading.mistakes).toEqual([
-      'crm.yaml:5:1 people: unknown key people; known here are version, system, title, kind',
-      'crm.yaml:12:1 categories: unknown key categories; known here are version, system, title, kind',
+      'crm.yaml:5:1 people: unknown key people; known here are version, system, title, kind, run_against',
+      'crm.yaml:12:1 categories: unknown key categories; known here are version, system, title, kind, run_against',
     ]);
   });
 

@@ -75,6 +75,8 @@ export async function throughPauses<T>(
   for (;;) {
     const answers = await desk.interruptible(work);
     if (answers) return answers;
+    // A history that has grown too long breaks work off as well: the chapter begins again in a fresh execution.
+    await desk.breathe();
     await desk.whilePaused();
     if (desk.stopped()) return null;
   }
