@@ -39,6 +39,9 @@ export async function request(
   return { run: answer.workflowId, offboardingId: answer.offboardingId };
 }
 
+/** A plan that still waits after so long is approved once more. */
+const AGAIN_MS = 5_000;
+
 /**
  * Sees the run to its end. `ready`: whether a parked run may be tried again by now (the world has come to
  * rest).
@@ -52,6 +55,7 @@ export async function operate(
   const { run } = started;
   const parked: Parking[] = [];
   const done = new Set<string>();
+  const approved = new Map<string, number>();
   let lastDecision = Date.now();
   const decide = async (name: string, by: Who, payload: Record<string, unknown>): Promise<void> => {
     const id = randomUUID();
@@ -72,8 +76,9 @@ export async function operate(
     if (status.state === 'awaiting-approval') {
       const due = status.next.find(one => one.message === 'acknowledge')?.json.category;
       if (due !== undefined) await decide('acknowledge', 'olivia', { category: due });
-      else if (!done.has(status.plan!.digest)) {
-        done.add(status.plan!.digest);
+      // A run that was reset may be back before its approval.
+      else if (Date.now() - (approved.get(status.plan!.digest) ?? 0) > AGAIN_MS) {
+        approved.set(status.plan!.digest, Date.now());
         await decide('approve', 'priya', { plan: status.plan!.digest });
       }
     } else if (status.state === 'needs-attention' || status.state === 'needs-correction') {
