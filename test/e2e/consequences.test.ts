@@ -300,7 +300,7 @@ test('what a later deletion of the account would destroy stands in plan, tree an
       ]),
     );
     expect(planned.plan!.systems[0]!.danger).toHaveLength(5);
-    expect(tree(planned).join('\n')).toContain('destroys 6 of public.alerts');
+    expect(tree(planned).join('\n')).toMatch(/destroys [^;]*6 of public.alerts/);
     await it.db.query('insert into marks values (101, 1)');
     await it.agree();
     const { danger } = (await it.certificate()) as { danger: { app: { says: string; rows: unknown[] } } };
@@ -308,5 +308,5 @@ test('what a later deletion of the account would destroy stands in plan, tree an
     expect(danger.app.says).toContain('is refused by the database while there are 1 of public.bills');
     const connector = await it.world.worker.deps.systems.get('app');
     const doubts = (await connector.doubts!()).map(({ message }) => message).join('\n');
-    expect(doubts).toContain('destroys rows of public.alerts');
+    expect(doubts).toMatch(/destroys [^;]*rows of public.alerts/);
   }));
