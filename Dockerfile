@@ -17,6 +17,7 @@ COPY store ./store
 COPY runtime ./runtime
 COPY workers ./workers
 COPY client ./client
+COPY gateway ./gateway
 COPY deploy ./deploy
 COPY examples ./examples
 ENV HANDOVER_CACHE=/app/.cache

@@ -12,7 +12,7 @@ export function objection(given: unknown): string | null {
   if (isDeep(given)) return `it is nested deeper than ${MESSAGE.depth} levels, and nothing here needs that`;
   const { length } = JSON.stringify(given) ?? '';
   if (length > MESSAGE.characters)
-    return `it has ${number(length)} characters, at most ${number(MESSAGE.characters)} travel inline`;
+    return `it is ${number(length)} long, at most ${number(MESSAGE.characters)} characters travel inline`;
   const dropped = droppedKey(given);
   return dropped && `"${clip(dropped.join('.'))}" is no name that anything can have`;
 }

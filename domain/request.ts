@@ -316,7 +316,7 @@ function undecodable(what: string, given: unknown): { ok: false; sentence: strin
   if (!isObject(given)) return null;
   if (typeof given.tooLarge === 'number') {
     const most = `at most ${number(MESSAGE.characters)} characters travel inline`;
-    return { ok: false, sentence: `Cannot read ${what}: it has ${number(given.tooLarge)} bytes, ${most}.` };
+    return { ok: false, sentence: `Cannot read ${what}: it is ${number(given.tooLarge)} long, ${most}.` };
   }
   if (typeof given.undecodable !== 'string') return null;
   const why = clip(given.undecodable);

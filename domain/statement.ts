@@ -74,8 +74,10 @@ const LONGEST_STATEMENT = 4_096;
 export function unsealed(payload: unknown): { body: unknown; statement: string | undefined } {
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
     return { body: payload, statement: undefined };
-  const { [STATEMENT]: given, ...body } = payload as Record<string, unknown>;
-  if (given === undefined) return { body, statement: undefined };
+  if (!Object.hasOwn(payload, STATEMENT)) return { body: payload, statement: undefined };
+  // Not by the rest of a destructuring: compiled, it would lose a key like __proto__, which is to be refused.
+  const body = Object.fromEntries(Object.entries(payload).filter(([key]) => key !== STATEMENT));
+  const given = (payload as Record<string, unknown>)[STATEMENT];
   return { body, statement: typeof given === 'string' && given.length <= LONGEST_STATEMENT ? given : '' };
 }
 

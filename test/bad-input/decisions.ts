@@ -240,7 +240,7 @@ export const DECISIONS: [name: string, title: string, given: unknown, sentence: 
     'finish',
     'a megabyte of reason',
     { by: 'olivia', reason: long(1_000_000) },
-    'Cannot read "finish": it has 1,000,027 bytes, at most 100,000 characters travel inline.',
+    'Cannot read "finish": it is 1,000,027 long, at most 100,000 characters travel inline.',
   ],
   [
     'cancel',

@@ -19,7 +19,7 @@ export const CATALOGS: [title: string, from: string, to: string, says: string][]
     'a kind that is not known',
     'kind: postgres',
     'kind: mysql',
-    'crm.yaml:5:1 kind: "mysql" was given, only postgres is allowed',
+    'crm.yaml:5:1 kind: "mysql" was given, allowed are postgres, http',
   ],
   ['an empty title', 'title: Small CRM\n', 'title: ""\n', 'crm.yaml:4:1 title: the text is empty'],
   [
@@ -150,7 +150,7 @@ export const CONFIGURATIONS: [title: string, from: string, to: string, says: str
     'version: 1',
     'version: 1\ninstallation: offboarding',
     'handover.yaml:3 installation: cannot be "offboarding": ids begin with this word, so no installation is ' +
-      'named like it; taken are offboarding, request, archive, archive-closed',
+      'named like it; taken are offboarding, request, inquiry, archive, archive-closed',
   ],
   ['no directory', 'directory: crm\n', '', 'handover.yaml:2 directory: is missing: a text is needed'],
   [
@@ -213,7 +213,7 @@ export const CONFIGURATIONS: [title: string, from: string, to: string, says: str
     'a policy by another name',
     '  batch: 4',
     '  batches: 4',
-    'handover.yaml:10 policy: has no key "batches"; known are approvals, confirmation, ' +
+    'handover.yaml:10 policy: has no key "batches"; known are approvals, confirmation, decisions, ' +
       'requesterMayApprove, successorMayApproveAlone, drift, coverage, observedWithinMinutes, rounds, waiting, batch',
   ],
   [

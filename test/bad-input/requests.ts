@@ -358,6 +358,6 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
   [
     'a megabyte',
     { ...ok, note: long(1_000_000) },
-    'Cannot read the request: it has 1,000,049 characters, at most 100,000 travel inline.',
+    'Cannot read the request: it is 1,000,049 long, at most 100,000 characters travel inline.',
   ],
 ];

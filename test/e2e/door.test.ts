@@ -40,11 +40,11 @@ const PAYLOADS: [what: string, of: (by: string) => unknown, says: RegExp][] = [
     /nested deeper than 20 levels/,
   ],
   ['nothing but 18,000 lists', () => raw(nested(18_000)), /nested deeper than 20 levels/],
-  ['of 1.9 MB', by => ({ by, note: 'x'.repeat(1_900_000) }), /has 1,900,\d\d\d bytes, at most 100,000/],
+  ['of 1.9 MB', by => ({ by, note: 'x'.repeat(1_900_000) }), /is 1,900,\d\d\d long, at most 100,000/],
   [
     'of 100,000 keys',
     by => ({ by, ...Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`k${n}`, 0])) }),
-    /bytes, at most 100,000/,
+    /long, at most 100,000/,
   ],
   [
     'with names on the way to prototypes',
