@@ -72,7 +72,9 @@ test('as many updates as Temporal takes: the next decision goes as a signal and 
 }, 180_000);
 
 test('updates of megabytes and thousands of decisions while it executes: it goes on in fresh executions', async () => {
-  const slow = await trap(small.db.desk, 'tickets', 'perform pg_sleep(0.3);');
+  // Long enough for all of them to come while it executes.
+  await small.refill({ tickets: 80 });
+  const slow = await trap(small.db.desk, 'tickets', 'perform pg_sleep(0.5);');
   const run = await start(small);
   await planned(small, run);
   await agree(small, run);
