@@ -2,7 +2,9 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 
 /** Causes that the server gives a task of its own accord: a message came meanwhile, somebody reset the run. */
-const NO_DEFECT = new Set([/* unhandled command */ 1, /* reset */ 20, /* unhandled update */ 31]);
+const NO_DEFECT = new Set([
+  /* unhandled command */ 1, /* too much came meanwhile */ 17, /* reset */ 20, /* unhandled update */ 31,
+]);
 
 /**
  * Why tasks of a workflow failed, over all executions of its latest chain: an empty list, or a defect.
