@@ -138,3 +138,7 @@ export interface Undoing {
   before: readonly unknown[];
   effect: Effect;
 }
+
+/** Why an item was left alone, whatever kind of system it is in. */
+export const WHY_GONE = 'it no longer exists';
+export const WHY_TAKEN = 'somebody else owns it now';

@@ -5,10 +5,10 @@
 import { importPKCS8, SignJWT } from 'jose';
 import type { Bundle } from '../../domain/bundle.js';
 import { HandoverFailure } from '../../domain/failure.js';
+import { millisecondsOf } from '../duration.js';
 import type { Boundary } from './address.js';
 import type { AuthSpec } from './catalog.js';
 import { requestOf } from './catalog.js';
-import { millisecondsOf } from './duration.js';
 import { filledBody, filledTexts } from './fill.js';
 import { outcomeOf } from './outcome.js';
 import { textAt } from './pointer.js';

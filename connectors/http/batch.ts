@@ -3,7 +3,15 @@
  * intent; carried out; and, where nobody saw it end, found out by reading. What an undo needs is kept before.
  */
 import { valuesOf } from '../../domain/accounts.js';
-import type { Batch, Done, Effect, Fate, Undoing } from '../../domain/effect.js';
+import {
+  type Batch,
+  type Done,
+  type Effect,
+  type Fate,
+  type Undoing,
+  WHY_GONE,
+  WHY_TAKEN,
+} from '../../domain/effect.js';
 import type { ItemException, ItemKey } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
 import { listOf, numbersOf, sharesOf } from '../keys.js';
@@ -11,7 +19,7 @@ import { type CategorySpec, callsOf } from './catalog.js';
 import type { Move } from './claims.js';
 import { type Held, readItems } from './items.js';
 import { type Compared, intended, lastSend } from './mark.js';
-import { carryOut, GONE, isDone, type Moved, TAKEN } from './moves.js';
+import { carryOut, isDone, type Moved } from './moves.js';
 import type { Target } from './target.js';
 
 export async function applyBatch(
@@ -37,10 +45,11 @@ export async function applyBatch(
     compared: comparedBy(spec),
   });
   const early = rows.map((row, n): ItemException | null => {
-    if (row === null) return { key: keys[n]!, kind: 'gone', why: GONE };
+    if (row === null) return { key: keys[n]!, kind: 'gone', why: WHY_GONE };
     if (row.owners.some(owner => owners.includes(owner))) return null;
     const to = takerOf(work, n);
-    const why = typeof to === 'string' && row.owners.includes(to) ? 'it is the successor’s already' : TAKEN;
+    const why =
+      typeof to === 'string' && row.owners.includes(to) ? 'it is the successor’s already' : WHY_TAKEN;
     return { key: keys[n]!, kind: 'taken', why };
   });
   const moves = rows.flatMap((held, n): Move[] =>
@@ -73,10 +82,10 @@ export async function readBatch(target: Target, work: Batch, signal?: AbortSigna
       read: true,
     });
     if (isDone({ to: takerOf(work, n) }, row, owners)) return { done: true, exception: null, read: true };
-    if (row === null) return not('gone', GONE);
+    if (row === null) return not('gone', WHY_GONE);
     if (row.owners.some(owner => owners.includes(owner)))
       return not('missed', 'the effect broke off before it came to it');
-    return not('taken', TAKEN);
+    return not('taken', WHY_TAKEN);
   });
   if (!each.some(({ done }) => done)) return { kind: 'did-not', sure: 'read' };
   const effect = effectOf(work, each);
@@ -148,7 +157,9 @@ async function handBack(
   const byKey = new Map(moves.map((move, n) => [move.key, moved[n]!] as const));
   return places.map(({ key }, i): Moved => {
     const exception: ItemException =
-      (rows[i] ?? null) === null ? { key, kind: 'gone', why: GONE } : { key, kind: 'taken', why: TAKEN };
+      (rows[i] ?? null) === null
+        ? { key, kind: 'gone', why: WHY_GONE }
+        : { key, kind: 'taken', why: WHY_TAKEN };
     return byKey.get(key) ?? { done: false, exception, read: false };
   });
 }

@@ -2,11 +2,12 @@
  * Many items in one call. Its answer is believed only where it refuses: positional, by id, or what a job says
  * once it is done. Whatever it calls a success is read again like everything else.
  */
+
+import { millisecondsOf } from '../duration.js';
 import type { BulkSpec } from './catalog.js';
 import { type Claim, claimOf, fillingOf, type Move } from './claims.js';
 import type { Told } from './client.js';
 import { isSo } from './condition.js';
-import { millisecondsOf } from './duration.js';
 import { outcomeOf } from './outcome.js';
 import { pause } from './pause.js';
 import { listAt, textAt } from './pointer.js';

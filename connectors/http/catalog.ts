@@ -7,7 +7,7 @@ import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { AS_PEOPLE_WRITE, FOLDS } from '../../domain/fold.js';
 import { absence, categoryShape, headShape, name, verbShape } from '../catalog/head.js';
-import { DURATION } from './duration.js';
+import { DURATION } from '../duration.js';
 import { OUTCOMES } from './outcome.js';
 
 const duration = z.string().regex(DURATION, 'allowed are times like 500ms, 10s, 2min or 1h');

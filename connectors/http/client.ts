@@ -6,10 +6,10 @@
 import type { Bundle } from '../../domain/bundle.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Budgets } from '../catalog/budgets.js';
+import { millisecondsOf } from '../duration.js';
 import type { Boundary } from './address.js';
 import { type Auth, authOf, type Credentials } from './auth.js';
 import { type CallSpec, type HttpCatalog, requestOf } from './catalog.js';
-import { millisecondsOf } from './duration.js';
 import { filledBody, filledTexts } from './fill.js';
 import { Limits } from './limits.js';
 import { type Outcome, outcomeOf } from './outcome.js';

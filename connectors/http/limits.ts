@@ -4,8 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Budgets, Pace } from '../catalog/budgets.js';
+import { millisecondsOf } from '../duration.js';
 import type { HttpCatalog } from './catalog.js';
-import { millisecondsOf } from './duration.js';
 import { pause } from './pause.js';
 
 /** Of a pause that others have caused a worker hears after this long at the latest. */

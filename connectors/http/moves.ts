@@ -4,6 +4,7 @@
  * refusal, a lost reply whose item has moved is done.
  */
 import { createHash } from 'node:crypto';
+import { WHY_GONE, WHY_TAKEN } from '../../domain/effect.js';
 import type { ItemException, ItemKey } from '../../domain/model.js';
 import { sendBulk } from './bulk.js';
 import { type CategorySpec, callsOf, type WriteSpec } from './catalog.js';
@@ -209,8 +210,8 @@ function judged(move: Move, claim: Claim, now: Held | null, owners: readonly str
   });
   if (isDone(move, now, owners) && claim.kind !== 'unsent' && claim.kind !== 'gone')
     return { done: true, exception: null, read };
-  if (now === null) return excepted('gone', GONE);
-  if (!stillTheirs(now, owners)) return excepted('taken', TAKEN);
+  if (now === null) return excepted('gone', WHY_GONE);
+  if (!stillTheirs(now, owners)) return excepted('taken', WHY_TAKEN);
   switch (claim.kind) {
     case 'accepted':
       return excepted(
@@ -236,12 +237,10 @@ function judged(move: Move, claim: Claim, now: Held | null, owners: readonly str
 function believed(move: Move, claim: Claim): Moved {
   const { key } = move;
   if (claim.kind === 'accepted' && !claim.pending) return { done: true, exception: null, read: false };
-  if (claim.kind === 'gone') return { done: false, exception: { key, kind: 'gone', why: GONE }, read: false };
+  if (claim.kind === 'gone')
+    return { done: false, exception: { key, kind: 'gone', why: WHY_GONE }, read: false };
   const why =
     claim.kind === 'refused' ? `the system refused it (${claim.says})` : 'no answer says that it was done';
   const kind = claim.kind === 'refused' ? 'failed' : 'missed';
   return { done: false, exception: { key, kind, why }, read: claim.kind === 'lost' };
 }
-
-export const GONE = 'it no longer exists';
-export const TAKEN = 'somebody else owns it now';

@@ -3,8 +3,9 @@
  * inside a 200, throttles as a 403, and refusals as a 422 with an empty list. What no line names is judged as
  * HTTP means it.
  */
+
+import { millisecondsOf } from '../duration.js';
 import { type Condition, isSo, type Scalar } from './condition.js';
-import { millisecondsOf } from './duration.js';
 import { textAt } from './pointer.js';
 
 export const OUTCOMES = [

@@ -1,6 +1,7 @@
 /** Rules between the parts of an HTTP catalog that no schema can say. */
 import { didYouMean } from '../catalog/nearest.js';
 import type { Path, Report } from '../catalog/rules.js';
+import { millisecondsOf } from '../duration.js';
 import {
   type CallSpec,
   type CategorySpec,
@@ -10,7 +11,6 @@ import {
   METHODS,
   type SwitchSpec,
 } from './catalog.js';
-import { millisecondsOf } from './duration.js';
 import { isInPath } from './items.js';
 import { placeholdersIn } from './template.js';
 

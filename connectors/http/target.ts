@@ -2,9 +2,9 @@
 import { HandoverFailure as Failure, type HandoverFailure } from '../../domain/failure.js';
 import { own } from '../../domain/own.js';
 import type { CatalogFile } from '../catalog/loaded.js';
+import { millisecondsOf } from '../duration.js';
 import type { CategorySpec, HttpCatalog } from './catalog.js';
 import type { Client } from './client.js';
-import { millisecondsOf } from './duration.js';
 
 export class Target {
   readonly landsWithinMs: number;

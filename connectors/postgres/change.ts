@@ -14,7 +14,7 @@
 
 import { valuesOf } from '../../domain/accounts.js';
 import { type Elsewhere, summed } from '../../domain/consequences.js';
-import type { Batch, Done, OldOwners } from '../../domain/effect.js';
+import { type Batch, type Done, type OldOwners, WHY_GONE, WHY_TAKEN } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import { folded } from '../../domain/fold.js';
 import type { ItemException } from '../../domain/model.js';
@@ -386,9 +386,9 @@ const KIND: Record<Fate, ItemException['kind']> = {
   stays: 'failed',
 };
 const WHY: Record<Fate, string> = {
-  gone: 'it no longer exists',
+  gone: WHY_GONE,
   nobody: 'nobody owns it any more',
-  taken: 'somebody else owns it now',
+  taken: WHY_TAKEN,
   closed: "it no longer matches the category's condition",
   ineligible: '',
   stays: 'the database accepted the change, but the row is as before: a trigger or a rule suppresses it',

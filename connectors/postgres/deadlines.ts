@@ -46,9 +46,3 @@ export async function hangUp(client: pg.Client): Promise<void> {
   await client.end().catch(() => {});
   clearTimeout(timer);
 }
-
-/** `500ms`, `10s` or `2min` in milliseconds. */
-export function milliseconds(duration: string): number {
-  const [, count, unit] = /^(\d+)(ms|s|min)$/.exec(duration) ?? [];
-  return Number(count) * (unit === 'min' ? 60_000 : unit === 's' ? 1_000 : 1);
-}

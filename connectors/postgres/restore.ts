@@ -7,7 +7,7 @@
  *   deleted     the row is inserted again as it was (also a membership that the successor had already); where
  *               the catalog keeps columns of it secret, nobody has them any more, and the item says so
  */
-import type { Batch, Done, Effect, Undoing } from '../../domain/effect.js';
+import { type Batch, type Done, type Effect, type Undoing, WHY_GONE } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { ItemException } from '../../domain/model.js';
 import type { Witness } from '../connector.js';
@@ -181,7 +181,7 @@ function tooMany(c: BoundCategory, items: number, rows: number): HandoverFailure
 }
 
 const WHY: Record<Left, ItemException> = {
-  gone: { key: '', kind: 'gone', why: 'it no longer exists' },
+  gone: { key: '', kind: 'gone', why: WHY_GONE },
   changed: { key: '', kind: 'taken', why: 'it is no longer as it was left: somebody has changed it since' },
   'in the way': { key: '', kind: 'taken', why: 'something else stands in its place now' },
   stays: {

@@ -11,6 +11,7 @@
 import pg from 'pg';
 import type { Mark } from '../../domain/effect.js';
 import { HandoverFailure } from '../../domain/failure.js';
+import { millisecondsOf } from '../duration.js';
 import type { Catalog } from './catalog.js';
 import { type Ways, waysToConnect } from './connection.js';
 import {
@@ -21,7 +22,6 @@ import {
   cut,
   hangUp,
   LINE_MS,
-  milliseconds,
   OVERDUE_MS,
 } from './deadlines.js';
 import { type Answered, exchange } from './exchange.js';
@@ -190,7 +190,7 @@ export class Session {
 
   /** How long a statement may take as the server sees it, and then some. */
   get #patience(): number {
-    return milliseconds(this.catalog.connect.statement_timeout) + OVERDUE_MS;
+    return millisecondsOf(this.catalog.connect.statement_timeout) + OVERDUE_MS;
   }
 
   async #connect(

@@ -69,7 +69,7 @@ async function naively(method: string, path: string, body?: unknown): Promise<{ 
 }
 
 describe('a write', () => {
-  test('is answered 200 and changes nothing (F-1)', async () => {
+  test('is answered 200 and changes nothing', async () => {
     await world.fill({ things: many(2) });
     desk.lies = { changesNothing: true };
     expect((await naively('PUT', '/things/thing-0', { owner: BOB })).ok).toBe(true);
@@ -88,7 +88,7 @@ describe('a write', () => {
     expect(effect).toMatchObject({ changed: 0, exceptions: [{ key: 'thing-1', kind: 'taken' }] });
   });
 
-  test('is refused within a 200 (F-6)', async () => {
+  test('is refused within a 200', async () => {
     await world.fill({ things: many(1) });
     desk.lies = { refusesInside: 'owner_inactive' };
     expect((await naively('PUT', '/things/thing-0', { owner: BOB })).ok).toBe(true);
@@ -177,7 +177,7 @@ describe('a list', () => {
     });
   });
 
-  test('claims more than it gives (F-2)', async () => {
+  test('claims more than it gives', async () => {
     await world.fill({ things: many(4) });
     desk.lies = { total: 2 };
     expect(await lookAt(connect())).toMatchObject({

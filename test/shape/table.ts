@@ -34,7 +34,7 @@ export const TABLE: readonly Row[] = [
   {
     folder: 'domain',
     ours: [],
-    packages: { only: ['zod'] },
+    packages: { only: ['zod', '@noble/hashes'] },
     node: false,
     // Values in, values out: no I/O, clock or randomness. The time is an argument.
     without: [
