@@ -214,7 +214,7 @@ function sorted(row: TextRow): [string, string | null][] {
 
 /**
  * I2 and I7: who is switched off holds nothing but what was waived, and was switched off last, after
- * everything was approved.
+ * everything was approved, but for what its plan has shown to move only afterwards.
  */
 export function checkDeactivation(tied: Tied, say: Say): void {
   for (const run of tied.runs) {
@@ -224,7 +224,10 @@ export function checkDeactivation(tied: Tied, say: Say): void {
       one =>
         one.run === run && one.verb === 'deactivate' && one.event.table === PEOPLE[one.event.system].table,
     );
-    const moves = tied.effects.filter(one => one.run === run && one.verb === null);
+    const declared = latest.plan.steps.flatMap(step => (step.late ? step.id : []));
+    const moves = tied.effects.filter(
+      one => one.run === run && one.verb === null && !declared.includes(one.ground?.step ?? ''),
+    );
     for (const off of switches) {
       const directory = off.event.system === 'crm';
       const late = moves.find(
