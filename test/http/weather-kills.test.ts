@@ -3,7 +3,7 @@
  * three calls of ten are throttled, one answer of twenty is lost after the effect, one connection of fifty is
  * reset, and somebody else takes things away meanwhile. What the system itself would swear to (I11) is exact.
  *
- *   HANDOVER_WEATHER_ITEMS=10000 npx vitest run test/http/weather-kills.test.ts      a quarter of an hour
+ *   HANDOVER_WEATHER_ITEMS=10000 npx vitest run test/http/weather-kills.test.ts      six minutes
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
