@@ -6,6 +6,7 @@ import { type Elsewhere, sayDanger, summed } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
 import type { Sure } from './effect.js';
 import { evidenceNow, evidenceOf } from './evidence.js';
+import { lateUntil } from './late.js';
 import type { Outcome } from './model.js';
 import { notCovered } from './not-covered.js';
 import { own } from './own.js';
@@ -155,6 +156,8 @@ function certified(run: Run, step: PlanStep, receipts: readonly ReceiptSummary[]
     id: step.id,
     title: step.title,
     do: step.do,
+    /** It was done after the switch, and what it held was proved then. */
+    ...(step.late && { late: { ...step.late, until: lateUntil(run, step) } }),
     baseline: step.baseline,
     successors: takers(step, (progress?.arrived ?? 0) > 0),
     ...progress,

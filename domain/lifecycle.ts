@@ -25,6 +25,8 @@ export type RunEvent =
   | 'parked'
   | 'retried'
   | 'handed-over'
+  /** The accounts are off, and something moves only now. */
+  | 'switched-off'
   /** Items landed on the leaver before the switch. */
   | 'arrived'
   | Outcome
@@ -72,6 +74,7 @@ export const LIFECYCLE: Readonly<Record<RunState, Readonly<Partial<Record<RunEve
   },
   deactivating: {
     arrived: 'executing',
+    'switched-off': 'executing',
     parked: 'needs-attention',
     ...ends('completed', 'completed-partially', 'cancelled'),
   },

@@ -35,7 +35,7 @@ export function nextGroup(run: Pick<Run, 'plan' | 'steps' | 'acknowledgements' |
 
 /**
  * Queued steps that can never run now, because something they wait for failed or was not run; with what they
- * wait for.
+ * wait for. What waits for the switch still has its turn.
  */
 export function stuckSteps(
   run: Pick<Run, 'plan' | 'steps' | 'acknowledgements' | 'shown'>,
@@ -45,10 +45,16 @@ export function stuckSteps(
   return plan.steps
     .filter(step => isEffect(step) && run.steps[step.id]?.state === 'queued')
     .flatMap(step => {
-      const open = waitsFor(step, plan.steps).find(id => !isSettled(run, plan, id));
-      return open ? [{ step: step.id, waitsFor: open }] : [];
+      const open = waitsFor(step, plan.steps).filter(id => !isSettled(run, plan, id));
+      const [first] = open;
+      return first === undefined || open.some(id => isSwitch(plan, id))
+        ? []
+        : [{ step: step.id, waitsFor: first }];
     });
 }
+
+const isSwitch = ({ steps }: Plan, id: string): boolean =>
+  steps.some(step => step.id === id && step.phase === 'deactivate');
 
 /**
  * Completed, skipped, or (for a manual category) acknowledged; an edge to something that is not in this plan

@@ -67,6 +67,8 @@ export interface PlanStep {
   actsAs?: true;
   /** Category of the same system: whoever takes that over takes this over. */
   successorOf?: string;
+  /** It moves only once the account is off, within so many days; null = whenever that is. */
+  late?: { withinDays: number | null };
   /** What it does to rows that are in no step; absent where there is nothing of the kind. */
   elsewhere?: Consequence[];
 }
@@ -157,6 +159,11 @@ export function isEffect(step: PlanStep): boolean {
   return step.phase !== 'manual' && step.phase !== 'keep' && step.phase !== 'deactivate';
 }
 
+/** Steps that have their turn only after the switch, in systems where it has not come. */
+export function notYet({ steps }: Pick<Plan, 'steps'>, isOff: (system: string) => boolean): string[] {
+  return steps.filter(({ late, system }) => late !== undefined && !isOff(system)).map(({ id }) => id);
+}
+
 /**
  * Who gains items by this step of the plan. Whom the rule names only for what may come later gains nothing
  * yet: they need not approve with somebody else, and their own offboarding need not wait.
@@ -204,11 +211,13 @@ export function orderSteps<S extends Pick<PlanStep, 'id' | 'phase' | 'after' | '
  * view of things that are still to be moved: transfers first.
  */
 export function waitsFor(
-  step: Pick<PlanStep, 'phase' | 'system' | 'after'>,
-  all: readonly Pick<PlanStep, 'id' | 'phase' | 'system'>[],
+  step: Pick<PlanStep, 'phase' | 'system' | 'after' | 'late'>,
+  all: readonly Pick<PlanStep, 'id' | 'phase' | 'system' | 'late'>[],
 ): string[] {
   if (step.phase !== 'membership') return step.after;
-  const transfers = all.filter(one => one.system === step.system && one.phase === 'transfer');
+  const transfers = all.filter(
+    one => one.system === step.system && one.phase === 'transfer' && (!one.late || step.late !== undefined),
+  );
   return [...new Set([...step.after, ...transfers.map(one => one.id)])];
 }
 

@@ -49,6 +49,10 @@ export interface CategoryRule {
   successorOf: string | null;
   /** It goes although the person stays. */
   goesOnRoleChange: boolean;
+  /** It can be done only while the account is active. */
+  needsActive?: true;
+  /** It can be done only once the account is off. */
+  afterSwitch?: { withinDays: number | null };
 }
 
 /** What is known about one system before anything is planned there. */
@@ -169,16 +173,55 @@ function stepsOf(
   if (facts.accounts.length === 0) return { steps: [], findings: [] };
   const steps: PlanStep[] = [];
   const findings: Finding[] = [];
+  const off = switchOffOf(facts, mode);
   for (const rule of facts.categories) {
     const held = facts.inventory.find(one => one.category === rule.category);
-    if (held?.complete) steps.push(stepOf(facts.system, rule, held, order));
-    else findings.push(unreadable(facts.system, rule, held?.problem ?? 'It was not part of the inventory.'));
+    if (held?.complete) {
+      const step = stepOf(facts.system, rule, held, order);
+      const why = contradiction(step, rule, { facts, order, mode, off });
+      if (why !== null) findings.push(finding('order-contradiction', step, why));
+      steps.push(isEffect(step) ? aroundSwitch(step, rule, mode, off) : step);
+    } else
+      findings.push(unreadable(facts.system, rule, held?.problem ?? 'It was not part of the inventory.'));
   }
-  const off = switchOffOf(facts, mode);
   const open = off === 'never' ? null : uncovered(policy, facts);
   if (open) findings.push(unclassified(facts.system, open));
   if (off === 'api') steps.push(deactivation(facts));
   return { steps, findings };
+}
+
+/** The step where it belongs, seen from the switch. A preview shows it and does nothing. */
+function aroundSwitch(
+  step: PlanStep,
+  { afterSwitch }: CategoryRule,
+  mode: Order['mode'],
+  off: Plan['systems'][number]['switchOff'],
+): PlanStep {
+  if (!afterSwitch || (off !== 'api' && mode !== 'preview')) return step;
+  return { ...step, late: afterSwitch, after: [...step.after, deactivateId(step.system)] };
+}
+
+/** Why the step could never run in this run; null = it can. What holds nothing is no reason to ask anybody. */
+function contradiction(
+  step: PlanStep,
+  rule: CategoryRule,
+  {
+    facts,
+    order,
+    mode,
+    off,
+  }: { facts: SystemFacts; order: Order; mode: Order['mode']; off: Plan['systems'][number]['switchOff'] },
+): string | null {
+  if (!isEffect(step) || step.baseline.count === 0 || mode === 'preview') return null;
+  const accounts = existing(facts.accounts);
+  const items = `: ${step.baseline.count} items`;
+  if (rule.needsActive && !accounts.some(({ active, blocked }) => active && !blocked))
+    return `${items} that can be handed over only while the account is active, and it is not. Switch it on for that time, or hand them over by hand, then send "retry".`;
+  if (rule.needsActive && order.departure === 'unplanned')
+    return `${items} that can be handed over only while the account is active, and an unplanned departure blocks it first. Send "amend" with "departure": "planned", or hand them over by hand and send "retry".`;
+  if (rule.afterSwitch && off !== 'api' && accounts.some(({ active }) => active))
+    return `${items} that can be handed over only once the account is off, and this run does not switch it off. Send "amend" with "mode": "execute-and-deactivate", or hand them over by hand and send "retry".`;
+  return null;
 }
 
 function unreadable(system: string, { category, title }: CategoryRule, why: string): Finding {

@@ -8,6 +8,7 @@ import { type Danger, sayConsequence, sayDanger } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
 import { type Evidence, evidenceNow } from './evidence.js';
 import { sayFlood } from './flood.js';
+import { lateWords } from './late.js';
 import { isOver } from './lifecycle.js';
 import type { Outcome, RunState, StepState, SystemAccounts } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
@@ -182,13 +183,14 @@ function observedAt(run: Run, system: string): string | null {
 
 function stepView(run: Run, step: PlanStep): StepView {
   const progress = run.steps[step.id];
+  const late = lateWords(run, step);
   const common = {
     id: step.id,
     title: step.actsAs ? `${step.title}, acting in their name` : step.title,
     count: step.baseline.count,
     firesAt: step.firesAt ? minuteOf(step.firesAt) : null,
     evidence: evidenceNow(run, step),
-    besides: (step.elsewhere ?? []).map(sayConsequence),
+    besides: [...(late === null ? [] : [late]), ...(step.elsewhere ?? []).map(sayConsequence)],
   };
   if (step.phase === 'manual') {
     return {

@@ -4,6 +4,7 @@
  * policy says after how many days. Values only: a workflow waits until the next bell and records that it
  * rang.
  */
+import { lateSteps, lateUntil } from './late.js';
 import { isOver } from './lifecycle.js';
 import { type PatienceOfWaits, patienceFor, type WaitForPeople } from './patience.js';
 import { instant } from './request.js';
@@ -180,6 +181,7 @@ export function dueAt(run: Run): string | null {
   const moments = [
     run.started || isOver(run.state) ? null : (run.plan?.effectiveAt ?? null),
     view && (view.expiresAt ?? view.escalatesAt),
+    ...(isOver(run.state) ? [] : lateSteps(run).map(step => lateUntil(run, step))),
   ];
   const known = moments.flatMap(moment => (moment === null ? [] : instant(moment)));
   return known.length > 0 ? iso(Math.min(...known)) : null;

@@ -69,6 +69,20 @@ export const categoryShape = <F extends z.ZodType<string>, S extends z.ZodType<s
   successor_of: name.optional(),
   /** What becomes of `remove`, `revoke` and `clear` where the person stays: they keep it, or it goes as well. */
   on_role_change: z.enum(['keep', 'remove']).optional(),
+  /**
+   * When it can be done, seen from the switch: `needs` an account that is active, or one that is not; what moves
+   * only `after` it, `within` so many days.
+   */
+  switch: z
+    .strictObject({
+      needs: z.enum(['active', 'inactive', 'any']).default('any'),
+      when: z.enum(['before', 'after']).default('before'),
+      within: z
+        .string()
+        .regex(/^[1-9]\d{0,3} days?$/, 'days are needed, such as 30 days')
+        .optional(),
+    })
+    .optional(),
   reason: z.string().optional(),
 });
 
@@ -145,9 +159,15 @@ export function commonFacts(category: string, spec: CategoryHead): Omit<Category
     actsAs: spec.acts_as ?? false,
     successorOf: spec.successor_of ?? null,
     goesOnRoleChange: spec.on_role_change === 'remove',
+    ...(spec.switch?.needs === 'active' && { needsActive: true as const }),
+    ...(spec.switch?.when === 'after' && { afterSwitch: { withinDays: daysOf(spec.switch.within) } }),
     reason: spec.reason ?? null,
   };
 }
+
+/** Null = there is no deadline. */
+const daysOf = (within: string | undefined): number | null =>
+  within === undefined ? null : Number.parseInt(within, 10);
 
 /** Who changes access, verb by verb; `otherwise` where the catalog says nothing. */
 export function accessOf(catalog: Head, otherwise: By): Record<Verb, By> {

@@ -44,6 +44,7 @@ function category(catalog: Head, name: string, spec: CategoryHead, report: Repor
       report(at('successor_of'), `${spec.successor_of} has no successor of its own`);
   }
   onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { on_role_change: spec.on_role_change });
+  aroundSwitch(spec, report, at);
   if (spec.acts_as && spec.do === 'keep')
     report(
       at('do'),
@@ -61,6 +62,21 @@ function category(catalog: Head, name: string, spec: CategoryHead, report: Repor
     report(at('link'), `${JSON.stringify(spec.link)} was given; a link starts with https:// or http://`);
   if (spec.link && /[{}]/.test(spec.link.replace(/\{[^{}]+\}/g, '')))
     report(at('link'), 'a { or } has no partner; columns stand in the link as {column}');
+}
+
+/** What needs an active account cannot wait until it is off, and the other way round. */
+function aroundSwitch(spec: CategoryHead, report: Report, at: (...keys: Path) => Path): void {
+  if (!spec.switch) return;
+  const { needs, when, within } = spec.switch;
+  onlyFor(spec, ['transfer', 'remove', 'revoke', 'clear'], report, at, { switch: spec.switch });
+  if (when === 'after' && needs === 'active')
+    report(at('switch', 'needs'), 'after the switch the account is not active any more: when: before');
+  if (when === 'before' && needs === 'inactive')
+    report(at('switch', 'needs'), 'before the switch the account is active: when: after');
+  if (when === 'after' && spec.inflow)
+    report(at('switch', 'when'), 'what brings new items in is stopped before everything else: when: before');
+  if (when === 'before' && within !== undefined)
+    report(at('switch', 'within'), 'a deadline counts from the switch: when: after is missing');
 }
 
 /** Keys that mean something with some dispositions only; undefined = not given. */

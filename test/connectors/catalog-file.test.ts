@@ -51,7 +51,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '    key: [id]',
     '    key: [id]\n    lable: title',
     [
-      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, acts_as, successor_of, on_role_change, reason, table, key, owner, still_runs, groups, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
+      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, acts_as, successor_of, on_role_change, switch, reason, table, key, owner, still_runs, groups, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
     ],
   ],
   [
@@ -67,7 +67,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '    key: [id]',
     '    key: [id]\n    zzzzzz: 1',
     [
-      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, acts_as, successor_of, on_role_change, reason, table, key, owner, still_runs, groups, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
+      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, acts_as, successor_of, on_role_change, switch, reason, table, key, owner, still_runs, groups, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
     ],
   ],
   [
@@ -394,6 +394,34 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     [
       'crm.yaml:18:5 categories.tasks.on_role_change: on_role_change has no meaning with do: transfer; it belongs to remove, revoke, clear',
     ],
+  ],
+  [
+    'what needs an active account, after the switch',
+    '    key: [id]',
+    '    key: [id]\n    switch: { needs: active, when: after }',
+    [
+      'crm.yaml:18:15 categories.tasks.switch.needs: after the switch the account is not active any more: when: before',
+    ],
+  ],
+  [
+    'what needs an inactive account, before the switch',
+    '    key: [id]',
+    '    key: [id]\n    switch: { needs: inactive }',
+    ['crm.yaml:18:15 categories.tasks.switch.needs: before the switch the account is active: when: after'],
+  ],
+  [
+    'a deadline that counts from nothing',
+    '    key: [id]',
+    '    key: [id]\n    switch: { within: 30 days }',
+    [
+      'crm.yaml:18:15 categories.tasks.switch.within: a deadline counts from the switch: when: after is missing',
+    ],
+  ],
+  [
+    'a deadline in hours',
+    '    key: [id]',
+    '    key: [id]\n    switch: { when: after, within: 12h }',
+    ['crm.yaml:18:28 categories.tasks.switch.within: "12h" was given; days are needed, such as 30 days'],
   ],
   [
     'a match by something unknown',

@@ -1,7 +1,8 @@
 /** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
 import type { DeactivateResult } from '../../../activities/deactivate.js';
 import { leftOut } from '../../../domain/accounts.js';
-import { deactivateId } from '../../../domain/plan.js';
+import { isOff, lateSteps, sayLate } from '../../../domain/late.js';
+import { deactivateId, notYet } from '../../../domain/plan.js';
 import { cameIn, judgeProof, lostIn, switchedOnAgain } from '../../../domain/proof.js';
 import { type Afterwards, notSwitchedOff, type Run } from '../../../domain/run.js';
 import { handedOver, stays } from '../../../domain/stays.js';
@@ -35,7 +36,8 @@ export async function deactivate(desk: Desk): Promise<Happening> {
       proofs: { ...run.proofs, [system]: result.proof },
     });
   }
-  desk.change({ times: { ...run.times, deactivated: new Date().toISOString() } });
+  desk.change({ times: { ...run.times, deactivated: run.times.deactivated ?? new Date().toISOString() } });
+  if (lateSteps(run).length > 0) return { event: 'switched-off', says: sayLate(run) };
   const afterwards = await lookOnceMore(desk);
   const others = leftOut(plan.accounts);
   const nothing =
@@ -155,7 +157,8 @@ async function whatIsLeft(desk: Desk): Promise<Happening | null> {
     desk.change({ access: { ...run.access, [system]: 'open' } });
   }
   const systems = plan.accounts.map(({ system }) => system);
-  const verdict = judgeProof({ plan, systems, looks, unread });
+  const later = notYet(plan, isOff(run));
+  const verdict = judgeProof({ plan, systems, looks, unread, later });
   switch (verdict.kind) {
     case 'proven':
       return null;
