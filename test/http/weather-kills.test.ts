@@ -3,7 +3,7 @@
  * three calls of ten are throttled, one answer of twenty is lost after the effect, one connection of fifty is
  * reset, and somebody else takes things away meanwhile. What the system itself would swear to (I11) is exact.
  *
- *   HANDOVER_WEATHER_ITEMS=10000 npx vitest run test/http/weather-kills.test.ts      a quarter of an hour
+ *   HANDOVER_WEATHER_ITEMS=10000 npx vitest run test/http/weather-kills.test.ts      six minutes
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ import { CALLER, Desk } from './simulator/desk.js';
 
 const ITEMS = Number(process.env.HANDOVER_WEATHER_ITEMS ?? 200);
 /** After so many changes each, in the middle of a batch. */
-const KILLS = ITEMS < 1_000 ? [0.4] : [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+const KILLS = ITEMS < 1_000 ? [0.4] : [0.1, 0.3, 0.5, 0.7, 0.9];
 const ALICE = 'agent 17';
 const CAROL = 'agent 20';
 
@@ -81,15 +81,17 @@ test(`${ITEMS} items end exact, each moved once, although the worker is killed $
   expect(plan.state, plan.sentence).toBe('awaiting-approval');
   await agree(small, run);
 
+  const moved = (): string[] => desk.log.filter(line => line.startsWith('things '));
   const stolen = new Set<string>();
   const thief = setInterval(() => {
+    // Before, it would only open the approval again: the look ahead of the first step could not be whole.
+    if (moved().length === 0) return;
     const mine = keys.filter(key => desk.list('things').get(key)?.owner === ALICE);
     const key = mine[Math.floor(die.next() * mine.length)];
     if (key === undefined || stolen.size >= ITEMS / 100) return;
     desk.put('things', key, CAROL);
     stolen.add(key);
   }, 50);
-  const moved = (): string[] => desk.log.filter(line => line.startsWith('things '));
   let killed = 0;
   let retried = 0;
   try {
@@ -99,6 +101,8 @@ test(`${ITEMS} items end exact, each moved once, although the worker is killed $
         sentence: '',
       }));
       if (state === 'closed') break;
+      const meant = ['unknown', 'executing', 'deactivating', 'closing', 'needs-attention'];
+      expect(meant, sentence).toContain(state);
       // What lasted longer than the engine's patience is an operator's to try again, and must not last for ever.
       if (state === 'needs-attention') {
         expect(++retried, sentence).toBeLessThan(20);
