@@ -35,7 +35,7 @@ async function stayUp(options: DevOptions, life: Life, screen: Screen): Promise<
   return 0;
 }
 
-function where({ config, temporal, stateDir, pages }: Installation, screen: Screen): void {
+function where({ config, temporal, stateDir, pages, gateway }: Installation, screen: Screen): void {
   const c = screen.colours;
   const row = (what: string, how: string): void => screen.line(indented(`${what.padEnd(20)} ${how}`));
   screen.line();
@@ -45,6 +45,8 @@ function where({ config, temporal, stateDir, pages }: Installation, screen: Scre
   row('Start an offboarding', c.cyan(startLink(temporal)));
   row('  paste as input', '{"user":"<leaver>","requestedBy":"<you>"}');
   row('Or by command', 'npm run handover -- start <leaver> --by <you>');
+  row('Gateway', c.cyan(`${gateway.url}/openapi.json`));
+  if (gateway.token) row('  its token, once', gateway.token);
   row('Is all well?', 'npm run handover -- check');
   screen.line();
   screen.line(c.dim(`Stays up until Ctrl-C; what happens is kept in ${shown(stateDir)}.`));

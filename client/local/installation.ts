@@ -16,6 +16,7 @@ import { connectTemporal } from '../../runtime/temporal.js';
 import { type RunningWorker, startWorker } from '../../workers/worker.js';
 import { removeEnvironment, writeEnvironment } from '../environment.js';
 import { Offboardings } from '../runs.js';
+import { furnish, type LocalGateway, openGateway } from './gateway.js';
 import type { Life } from './lifetime.js';
 import { type Screen, shown } from './screen.js';
 
@@ -63,6 +64,7 @@ export interface Installation {
   store: RunningWorker['deps']['store'];
   /** Of the applications that it brought along. */
   pages: readonly Page[];
+  gateway: LocalGateway;
 }
 
 // How long closed runs stay in the Temporal UI. A dev server forgets after a day, and people come back after
@@ -106,6 +108,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   const started = await applications?.start({ stateDir, life, say: screen.note });
   const env = await connections(config, applications, started?.env ?? {}, embedded);
   logTo(join(stateDir, 'worker.log'), withoutSecrets(Object.values(env)));
+  const token = await furnish(config, stateDir);
 
   const [worker] = await Promise.all([
     startTheWorker(config, env, stateDir, life, screen),
@@ -114,6 +117,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   life.signal.throwIfAborted();
   const client = await connectTemporal(temporal);
   life.closer(() => client.connection.close());
+  const gateway = await openGateway(config, { ...process.env, ...env }, token, life);
   await keepClosedRuns(client, temporal.namespace).catch(() => {});
   const offboardings = new Offboardings(client, temporal.taskQueue, config.installation);
   archiveNow(offboardings, life);
@@ -127,6 +131,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     store: worker.deps.store,
     offboardings,
     pages: started?.pages ?? [],
+    gateway,
   };
 }
 

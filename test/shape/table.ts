@@ -153,6 +153,11 @@ export const EXEMPT: readonly Exemption[] = [
     because: '`try-webhook` reads a body as the gateway does',
   },
   {
+    file: 'client/local/gateway.ts',
+    brings: ['gateway'],
+    because: '`dev` and `demo` bring one up',
+  },
+  {
     file: 'client/local/installation.ts',
     brings: ['workers', '@temporalio/worker'],
     because: '`dev` and `demo` run one on this machine',
