@@ -22,6 +22,7 @@ import type {
   Person,
   Sought,
 } from '../domain/model.js';
+import type { AroundSwitch } from '../domain/plan.js';
 
 export interface Connector
   extends Facts,
@@ -82,6 +83,8 @@ export interface CategoryFacts {
   successorOf: string | null;
   /** True when it goes although the person stays: what is removed, revoked or cleared. */
   goesOnRoleChange: boolean;
+  /** How the account must stand and when the items are handled, where it is not simply before the switch. */
+  aroundSwitch?: AroundSwitch;
   /** May a group, role or space own an item? Which ones, `Groups` says. */
   mayBeGroups?: boolean;
   /** Which identity of an account the owner column holds. */

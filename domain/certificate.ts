@@ -103,6 +103,8 @@ export function certificateOf(
     waivers: run.waivers,
     stays: stays(run),
     proofs: run.proofs,
+    /** The second proof: nothing is left of what was declared to follow the switch either. */
+    ...(run.provenAfterwards && { provenAfterwards: run.provenAfterwards }),
     afterwards: run.afterwards,
     coverage: certifiedCoverage(run),
     danger: dangerOf(run),

@@ -27,6 +27,8 @@ export type RunEvent =
   | 'handed-over'
   /** Items landed on the leaver before the switch. */
   | 'arrived'
+  /** The accounts are off, and steps follow that exist only then. */
+  | 'switched-off'
   | Outcome
   /** The certificate is written and everybody has had an answer. */
   | 'certified';
@@ -72,6 +74,7 @@ export const LIFECYCLE: Readonly<Record<RunState, Readonly<Partial<Record<RunEve
   },
   deactivating: {
     arrived: 'executing',
+    'switched-off': 'executing',
     parked: 'needs-attention',
     ...ends('completed', 'completed-partially', 'cancelled'),
   },

@@ -227,6 +227,7 @@ export interface Finding {
     | 'last-owner'
     | 'system-unreachable'
     | 'override-unknown'
+    | 'switch-order'
     | 'plan-too-large'
     | 'approvers-missing';
   system: string | null;

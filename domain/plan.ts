@@ -23,8 +23,18 @@ export const PHASES = [
   'manual',
   'keep',
   'deactivate',
+  'afterwards',
 ] as const;
 export type Phase = (typeof PHASES)[number];
+
+/** What a category says about the switch of its system. */
+export interface AroundSwitch {
+  /** How the account must stand while the items are handled. */
+  needs: 'active' | 'inactive' | 'any';
+  when: 'before' | 'with' | 'after';
+  /** So many days after the switch it must be done; only with `after`. */
+  withinDays?: number;
+}
 
 export interface PlanStep {
   /** `system/category`, or `system/deactivate`. */
@@ -67,6 +77,8 @@ export interface PlanStep {
   actsAs?: true;
   /** Category of the same system: whoever takes that over takes this over. */
   successorOf?: string;
+  /** It is handled right after the switch of its system (`with`), or when all switches are made (`after`). */
+  follows?: { when: 'with' | 'after'; withinDays?: number };
   /** What it does to rows that are in no step; absent where there is nothing of the kind. */
   elsewhere?: Consequence[];
 }
@@ -155,6 +167,28 @@ export function phaseOf(step: { do: Disposition; inflow: boolean }): Phase {
 /** Does this step change something in a target system by our hand? */
 export function isEffect(step: PlanStep): boolean {
   return step.phase !== 'manual' && step.phase !== 'keep' && step.phase !== 'deactivate';
+}
+
+/** When a step that follows the switch is done, in words; empty for all others. */
+export function sayFollows({ follows }: Pick<PlanStep, 'follows'>): string {
+  if (!follows) return '';
+  const { when, withinDays } = follows;
+  if (when === 'with') return 'right after the switch';
+  const within =
+    withinDays === undefined ? '' : `, within ${withinDays === 1 ? '1 day' : `${withinDays} days`}`;
+  return `after the switch${within}`;
+}
+
+/**
+ * Steps whose system is not switched off yet, and that are declared to follow its switch: what they hold is
+ * no obstacle to it.
+ * @param isOff whether the step with this id, a deactivation, is completed
+ */
+export function notDueYet<S extends Pick<PlanStep, 'system' | 'follows'>>(
+  steps: readonly S[],
+  isOff: (deactivation: string) => boolean,
+): S[] {
+  return steps.filter(step => step.follows && !isOff(deactivateId(step.system)));
 }
 
 /**

@@ -204,6 +204,8 @@ export interface Run {
   blockProblems: Record<string, string>;
   /** What each system showed when the leaver was switched off there: inside the switch, or just before it. */
   proofs: Record<string, Proof>;
+  /** When it was proven that nothing is left of what follows the switch either; absent = not yet. ISO 8601. */
+  provenAfterwards?: string;
   /** Null until the last account was switched off. */
   afterwards: Afterwards | null;
   /** What can hold a person in each system, as it was read last. */

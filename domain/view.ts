@@ -13,7 +13,7 @@ import type { Outcome, RunState, StepState, SystemAccounts } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
 import { own } from './own.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
-import { isEffect, type PlanStep } from './plan.js';
+import { isEffect, type PlanStep, sayFollows } from './plan.js';
 import { type Approval, isWaived, type Run, type StepProgress } from './run.js';
 import { waitingView } from './waiting.js';
 import { clockOf, items, minuteOf, number } from './words.js';
@@ -184,7 +184,7 @@ function stepView(run: Run, step: PlanStep): StepView {
   const progress = run.steps[step.id];
   const common = {
     id: step.id,
-    title: step.actsAs ? `${step.title}, acting in their name` : step.title,
+    title: titleWords(step),
     count: step.baseline.count,
     firesAt: step.firesAt ? minuteOf(step.firesAt) : null,
     evidence: evidenceNow(run, step),
@@ -216,6 +216,12 @@ function stepView(run: Run, step: PlanStep): StepView {
     counted: progress && isEffect(step) ? countedWords(progress) : null,
     says: waiver ? `${left}: ${waiver.reason}` : (progress?.message ?? null),
   };
+}
+
+/** "private pages (after the switch, within 30 days)" */
+function titleWords(step: PlanStep): string {
+  const title = step.actsAs ? `${step.title}, acting in their name` : step.title;
+  return step.follows ? `${title} (${sayFollows(step)})` : title;
 }
 
 /** "→ Bob 12, Carol 11", or what is done where nobody takes over. */

@@ -51,7 +51,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '    key: [id]',
     '    key: [id]\n    lable: title',
     [
-      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, acts_as, successor_of, on_role_change, reason, table, key, owner, still_runs, groups, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
+      'crm.yaml:18:5 categories.tasks.lable: unknown key lable (did you mean label?); known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, acts_as, successor_of, on_role_change, switch, reason, table, key, owner, still_runs, groups, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
     ],
   ],
   [
@@ -67,7 +67,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '    key: [id]',
     '    key: [id]\n    zzzzzz: 1',
     [
-      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, acts_as, successor_of, on_role_change, reason, table, key, owner, still_runs, groups, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
+      'crm.yaml:18:5 categories.tasks.zzzzzz: unknown key zzzzzz; known here are title, do, label, link, page, attributes, fires_at, secret, inflow, after, queues, unassigned, acts_as, successor_of, on_role_change, switch, reason, table, key, owner, still_runs, groups, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
     ],
   ],
   [

@@ -1,14 +1,15 @@
 /** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
 import type { DeactivateResult } from '../../../activities/deactivate.js';
 import { leftOut } from '../../../domain/accounts.js';
-import { deactivateId } from '../../../domain/plan.js';
+import { nextGroup } from '../../../domain/order.js';
+import { deactivateId, notDueYet, type PlanStep } from '../../../domain/plan.js';
 import { cameIn, judgeProof, lostIn, switchedOnAgain } from '../../../domain/proof.js';
-import { type Afterwards, notSwitchedOff, type Run } from '../../../domain/run.js';
+import { type Afterwards, failedSteps, notSwitchedOff, type Run } from '../../../domain/run.js';
 import { handedOver, stays } from '../../../domain/stays.js';
 import { ask, long } from '../../proxies.js';
 import { close, type Desk, type Happening } from '../desk.js';
 import { decided } from './decided.js';
-import { park, progress } from './execute.js';
+import { park, progress, runGroup } from './execute.js';
 import { lookAtAll, noteSeen, reopen, seenKeys, throughPauses, waivedKeys } from './look-again.js';
 
 export async function deactivate(desk: Desk): Promise<Happening> {
@@ -34,8 +35,17 @@ export async function deactivate(desk: Desk): Promise<Happening> {
       access: { ...run.access, [system]: 'deactivated' },
       proofs: { ...run.proofs, [system]: result.proof },
     });
+    await handOverBeside(desk, system);
+    if (desk.stopped()) return decided(desk)!;
+    if (failedSteps(run).length > 0) return park(desk);
   }
-  desk.change({ times: { ...run.times, deactivated: new Date().toISOString() } });
+  desk.change({
+    times: { ...run.times, deactivated: run.times.deactivated ?? new Date().toISOString() },
+  });
+  const following = plan.steps.filter(step => step.follows);
+  if (following.some(step => run.steps[step.id]?.state === 'queued'))
+    return { event: 'switched-off', says: `${run.leaver.name} is switched off. Now what moves only then.` };
+  if (following.length > 0) desk.change({ provenAfterwards: new Date().toISOString() });
   const afterwards = await lookOnceMore(desk);
   const others = leftOut(plan.accounts);
   const nothing =
@@ -44,6 +54,17 @@ export async function deactivate(desk: Desk): Promise<Happening> {
     'completed',
     `${handedOver(run)}${nothing}, and the leaver ${afterwards.onAgain.length > 0 ? 'was' : 'is'} switched off.${sayLeftOut(others)}${stillOn(run)}${sayAfterwards(afterwards)}${tooLate(run)}`,
   );
+}
+
+/** What moves right after the switch of this system, before anybody is switched off elsewhere. */
+async function handOverBeside(desk: Desk, system: string): Promise<void> {
+  const { run } = desk;
+  const isBeside = (step: PlanStep): boolean => step.system === system && step.follows?.when === 'with';
+  if (!run.plan!.steps.some(isBeside)) return;
+  for (let group = nextGroup(run, isBeside); group && !desk.stopped(); group = nextGroup(run, isBeside)) {
+    if (run.pausedBy) await desk.whilePaused();
+    else await runGroup(desk, group);
+  }
 }
 
 /** What came while the accounts were switched off one after the other, wherever it came. */
@@ -155,7 +176,8 @@ async function whatIsLeft(desk: Desk): Promise<Happening | null> {
     desk.change({ access: { ...run.access, [system]: 'open' } });
   }
   const systems = plan.accounts.map(({ system }) => system);
-  const verdict = judgeProof({ plan, systems, looks, unread });
+  const notDue = notDueYet(plan.steps, id => run.steps[id]?.state === 'completed').map(step => step.id);
+  const verdict = judgeProof({ plan, systems, looks, unread, notDue });
   switch (verdict.kind) {
     case 'proven':
       return null;

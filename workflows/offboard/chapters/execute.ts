@@ -37,11 +37,17 @@ export async function execute(desk: Desk): Promise<Happening> {
     progress(desk, step, { state: 'not-run', message: `Waits for "${waitsFor}".` });
   if (failedSteps(run).length > 0) return park(desk);
   desk.change({ times: { ...run.times, handedOver: run.times.handedOver ?? new Date().toISOString() } });
-  if (run.plan!.steps.some(step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed'))
+  if (run.plan!.steps.some(step => awaitsProof(run, step)))
     return { event: 'handed-over', says: `${handedOver(run)}. Proving it before anybody is switched off.` };
   const active = notSwitchedOff(run);
   const reminder = ` The person is still active in ${active.join(', ')}; start a run with "execute-and-deactivate" to switch them off later.`;
   return close('completed', `${handedOver(run)}.${active.length > 0 ? reminder : ''}`);
+}
+
+/** A switch is still to be made, or what followed one is still to be proven. */
+function awaitsProof(run: Run, { id, phase }: PlanStep): boolean {
+  if (phase === 'afterwards') return run.provenAfterwards === undefined;
+  return phase === 'deactivate' && run.steps[id]?.state !== 'completed';
 }
 
 /** Null = the plan stands as it was approved, and nothing that is known now would stop it at its very end. */
@@ -68,7 +74,7 @@ async function refuseSuccessors(desk: Desk): Promise<null> {
   return null;
 }
 
-async function runGroup(desk: Desk, group: Group): Promise<void> {
+export async function runGroup(desk: Desk, group: Group): Promise<void> {
   const { run } = desk;
   progressAll(
     desk,
