@@ -14,7 +14,7 @@ import { type NextMessage, nextMessages } from './next.js';
 import { own } from './own.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
 import { isEffect, type PlanStep, sayFollows } from './plan.js';
-import { type Approval, isWaived, type Run, type StepProgress } from './run.js';
+import { type Approval, deadlineOf, isWaived, type Run, type StepProgress } from './run.js';
 import { waitingView } from './waiting.js';
 import { clockOf, items, minuteOf, number } from './words.js';
 
@@ -214,7 +214,7 @@ function stepView(run: Run, step: PlanStep): StepView {
     state,
     takers: takers(step),
     counted: progress && isEffect(step) ? countedWords(progress) : null,
-    says: waiver ? `${left}: ${waiver.reason}` : (progress?.message ?? null),
+    says: waiver ? `${left}: ${waiver.reason}` : withDeadline(run, step, progress?.message ?? null),
   };
 }
 
@@ -222,6 +222,13 @@ function stepView(run: Run, step: PlanStep): StepView {
 function titleWords(step: PlanStep): string {
   const title = step.actsAs ? `${step.title}, acting in their name` : step.title;
   return step.follows ? `${title} (${sayFollows(step)})` : title;
+}
+
+/** The message of a step, and until when it must be done once its system is switched off. */
+function withDeadline(run: Run, step: PlanStep, message: string | null): string | null {
+  const at = isOver(run.state) ? null : deadlineOf(run, step);
+  if (at === null) return message;
+  return [message, `to be done by ${minuteOf(at)}`].filter(part => part !== null).join(' ');
 }
 
 /** "→ Bob 12, Carol 11", or what is done where nobody takes over. */

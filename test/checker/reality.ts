@@ -12,7 +12,7 @@ import {
   TABLES,
   type TextRow,
 } from '../small-world/ground.js';
-import type { Event, Told } from './evidence.js';
+import type { Event, PlanRow, Told } from './evidence.js';
 import { type Effect, leaverIn, nameOf, type Tied } from './tie.js';
 import type { Say } from './violation.js';
 
@@ -227,8 +227,12 @@ export function checkDeactivation(tied: Tied, say: Say): void {
     const moves = tied.effects.filter(one => one.run === run && one.verb === null);
     for (const off of switches) {
       const directory = off.event.system === 'crm';
+      // What the catalog itself declares to follow the switch may move after it, and nothing else.
       const late = moves.find(
-        move => (directory || move.event.system === off.event.system) && move.event.txid > off.event.txid,
+        move =>
+          (directory || move.event.system === off.event.system) &&
+          move.event.txid > off.event.txid &&
+          !(move.ground && followsTheSwitch(run, latest.plan, move.ground)),
       );
       if (late)
         say(
@@ -240,6 +244,16 @@ export function checkDeactivation(tied: Tied, say: Say): void {
     }
     checkNothingLeft(tied, run, switches, say);
   }
+}
+
+function followsTheSwitch(run: Told, plan: PlanRow['plan'], { step, system }: Ground): boolean {
+  const pinned = plan.systems.find(one => one.system === system)?.catalog;
+  const body = run.catalogs.find(one => one.digest === pinned && one.system === system)?.body;
+  const { categories } = JSON.parse(body ?? '{"categories":{}}') as {
+    categories: Record<string, { switch?: { when: string } }>;
+  };
+  const when = categories[step.slice(system.length + 1)]?.switch?.when;
+  return when === 'with' || when === 'after';
 }
 
 function checkNothingLeft(tied: Tied, run: Told, switches: Effect[], say: Say): void {

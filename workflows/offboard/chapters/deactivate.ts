@@ -52,9 +52,11 @@ export async function deactivate(desk: Desk): Promise<Happening> {
     stays(run).length > 0 || others.length > 0 || foundSomething(afterwards) ? '' : ', nothing is left';
   return close(
     'completed',
-    `${handedOver(run)}${nothing}, and the leaver ${afterwards.onAgain.length > 0 ? 'was' : 'is'} switched off.${sayLeftOut(others)}${stillOn(run)}${sayAfterwards(afterwards)}${tooLate(run)}`,
+    `${handedOver(run)}${nothing}, and the leaver ${afterwards.onAgain.length > 0 ? 'was' : 'is'} switched off.${following.length > 0 ? PROVEN_AFTERWARDS : ''}${sayLeftOut(others)}${stillOn(run)}${sayAfterwards(afterwards)}${tooLate(run)}`,
   );
 }
+
+const PROVEN_AFTERWARDS = ' What follows the switch was proven to be done as well.';
 
 /** What moves right after the switch of this system, before anybody is switched off elsewhere. */
 async function handOverBeside(desk: Desk, system: string): Promise<void> {

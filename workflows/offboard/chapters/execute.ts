@@ -3,6 +3,7 @@ import type { RunStepsInput, StepsResult } from '../../../activities/run-steps.j
 import { type Group, nextGroup, stuckSteps } from '../../../domain/order.js';
 import type { PlanStep } from '../../../domain/plan.js';
 import {
+  deadlineOf,
   doneSoFar,
   failedSteps,
   isWaived,
@@ -13,7 +14,7 @@ import {
 } from '../../../domain/run.js';
 import { handedOver } from '../../../domain/stays.js';
 import { takers } from '../../../domain/view.js';
-import { number } from '../../../domain/words.js';
+import { minuteOf, number } from '../../../domain/words.js';
 import { type Attempt, ask, long, prompt } from '../../proxies.js';
 import { close, type Desk, type Happening } from '../desk.js';
 import { decided } from './decided.js';
@@ -150,7 +151,18 @@ export function park(desk: Desk): Happening {
     .filter(([, access]) => access === 'open')
     .map(([system]) => system);
   const active = open.length > 0 ? ` The leaver stays active in ${open.join(', ')}.` : '';
-  return { event: 'parked', says: `${what}${active}` };
+  return { event: 'parked', says: `${what}${active}${sayDeadlines(run)}` };
+}
+
+/** Of what failed after the switch: that the person is off, and until when it must be done. */
+function sayDeadlines(run: Run): string {
+  const late = run.plan!.steps.filter(({ id, follows }) => follows && run.steps[id]?.state === 'failed');
+  if (late.length === 0) return '';
+  const dated = late.flatMap(step => {
+    const at = deadlineOf(run, step);
+    return at === null ? [] : ` ${step.id} must be done by ${minuteOf(at)}.`;
+  });
+  return ` The leaver is switched off already.${dated.join('')}`;
 }
 
 export async function attention(desk: Desk): Promise<Happening> {
