@@ -158,6 +158,7 @@ function certified(run: Run, step: PlanStep, receipts: readonly ReceiptSummary[]
     title: step.title,
     do: step.do,
     baseline: step.baseline,
+    ...(step.follows && { follows: step.follows }),
     successors: takers(step, (progress?.arrived ?? 0) > 0),
     ...progress,
     /** Rows that are in no step: what was foreseen, and what happened to them. */

@@ -459,7 +459,8 @@ export function deadlineOf(
 ): string | null {
   const proof = own(run.proofs, system);
   const state = run.steps[id]?.state;
-  if (follows?.withinDays === undefined || !proof || state === 'completed' || state === 'skipped') return null;
+  if (follows?.withinDays === undefined || !proof || state === 'completed' || state === 'skipped')
+    return null;
   return new Date(Date.parse(proof.at) + follows.withinDays * 86_400_000).toISOString();
 }
 

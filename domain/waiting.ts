@@ -7,7 +7,14 @@
 import { isOver } from './lifecycle.js';
 import { type PatienceOfWaits, patienceFor, type WaitForPeople } from './patience.js';
 import { instant } from './request.js';
-import { firstDeadline, openAcknowledgements, quorum, type Run, type Waiting, type WaitingOn } from './run.js';
+import {
+  firstDeadline,
+  openAcknowledgements,
+  quorum,
+  type Run,
+  type Waiting,
+  type WaitingOn,
+} from './run.js';
 import { minuteOf } from './words.js';
 
 export type Audience = 'requester' | 'operators' | 'approvers';

@@ -416,9 +416,7 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'a deadline that is no number of days',
     '    key: [id]',
     '    key: [id]\n    switch: { when: after, within: soon }',
-    [
-      'crm.yaml:18:28 categories.tasks.switch.within: "soon" was given; allowed are whole days, like 30 days',
-    ],
+    ['crm.yaml:18:28 categories.tasks.switch.within: "soon" was given; allowed are whole days, like 30 days'],
   ],
   [
     'a match by something unknown',

@@ -58,7 +58,10 @@ const access = () => one('select status from agents where id = 17');
 
 test('what follows the switch moves only when the account is off, and a second proof closes the run', async () => {
   const onlyOff = `if (select status from public.agents where id = 17) = 'active' then raise exception 'still active'; end if;`;
-  const traps = [await trap(small.db.desk, 'tickets', onlyOff), await trap(small.db.desk, 'watchers', onlyOff)];
+  const traps = [
+    await trap(small.db.desk, 'tickets', onlyOff),
+    await trap(small.db.desk, 'watchers', onlyOff),
+  ];
   const { status, offboardingId } = await handOver(small);
   expect(status).toMatchObject({ outcome: 'completed', access: { desk: 'deactivated', crm: 'deactivated' } });
   expect(status.plan!.steps.find(({ id }) => id === 'desk/tickets')).toMatchObject({

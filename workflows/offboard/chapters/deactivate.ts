@@ -2,7 +2,7 @@
 import type { DeactivateResult } from '../../../activities/deactivate.js';
 import { leftOut } from '../../../domain/accounts.js';
 import { nextGroup } from '../../../domain/order.js';
-import { deactivateId, notDueYet, type PlanStep } from '../../../domain/plan.js';
+import { deactivateId, type PlanStep } from '../../../domain/plan.js';
 import { cameIn, judgeProof, lostIn, switchedOnAgain } from '../../../domain/proof.js';
 import { type Afterwards, failedSteps, notSwitchedOff, type Run } from '../../../domain/run.js';
 import { handedOver, stays } from '../../../domain/stays.js';
@@ -17,6 +17,9 @@ export async function deactivate(desk: Desk): Promise<Happening> {
   const plan = run.plan!;
   await desk.whilePaused();
   if (desk.stopped()) return decided(desk)!;
+  // Where the history grew too long between a switch and what follows it.
+  const begun = await handOverBeside(desk);
+  if (begun) return begun;
   // Nobody is switched off anywhere while something is left somewhere.
   const left = await whatIsLeft(desk);
   if (left) return left;
@@ -35,9 +38,8 @@ export async function deactivate(desk: Desk): Promise<Happening> {
       access: { ...run.access, [system]: 'deactivated' },
       proofs: { ...run.proofs, [system]: result.proof },
     });
-    await handOverBeside(desk, system);
-    if (desk.stopped()) return decided(desk)!;
-    if (failedSteps(run).length > 0) return park(desk);
+    const beside = await handOverBeside(desk);
+    if (beside) return beside;
   }
   desk.change({
     times: { ...run.times, deactivated: run.times.deactivated ?? new Date().toISOString() },
@@ -58,15 +60,20 @@ export async function deactivate(desk: Desk): Promise<Happening> {
 
 const PROVEN_AFTERWARDS = ' What follows the switch was proven to be done as well.';
 
-/** What moves right after the switch of this system, before anybody is switched off elsewhere. */
-async function handOverBeside(desk: Desk, system: string): Promise<void> {
+/**
+ * What moves right after the switch of its system, before anybody is switched off elsewhere. Null = all of it
+ * is done, or waits for its switch.
+ */
+async function handOverBeside(desk: Desk): Promise<Happening | null> {
   const { run } = desk;
-  const isBeside = (step: PlanStep): boolean => step.system === system && step.follows?.when === 'with';
-  if (!run.plan!.steps.some(isBeside)) return;
+  const isBeside = (step: PlanStep): boolean => step.follows?.when === 'with';
   for (let group = nextGroup(run, isBeside); group && !desk.stopped(); group = nextGroup(run, isBeside)) {
+    await desk.breathe();
     if (run.pausedBy) await desk.whilePaused();
     else await runGroup(desk, group);
   }
+  if (desk.stopped()) return decided(desk)!;
+  return failedSteps(run).length > 0 ? park(desk) : null;
 }
 
 /** What came while the accounts were switched off one after the other, wherever it came. */
@@ -178,7 +185,9 @@ async function whatIsLeft(desk: Desk): Promise<Happening | null> {
     desk.change({ access: { ...run.access, [system]: 'open' } });
   }
   const systems = plan.accounts.map(({ system }) => system);
-  const notDue = notDueYet(plan.steps, id => run.steps[id]?.state === 'completed').map(step => step.id);
+  const notDue = plan.steps
+    .filter(step => step.follows && run.steps[step.id]?.state === 'queued')
+    .map(step => step.id);
   const verdict = judgeProof({ plan, systems, looks, unread, notDue });
   switch (verdict.kind) {
     case 'proven':
