@@ -6,6 +6,7 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
+import { checkInvariants } from '../checker/check.js';
 import { ended, handOver, must, planned, start, statesOf } from '../small-world/drive.js';
 import { newTicket, trap } from '../small-world/mischief.js';
 import { useSmallWorld } from '../small-world/world.js';
@@ -78,6 +79,20 @@ test('what follows the switch moves only when the account is off, and a second p
   expect(Object.keys(certificate.proofs).sort()).toEqual(['crm', 'desk']);
   expect(certificate.provenAfterwards > certificate.proofs.crm.at).toBe(true);
   for (const one of traps) await one.mend();
+  // A lie: the second proof let an item pass that the leaver holds.
+  const client = await small.db.desk.connect();
+  try {
+    await client.query('begin; set local session_replication_role = replica');
+    await client.query(
+      `update tickets set assignee_id = 17 where id in (select id from tickets where assignee_id <> 17 and status = 'open' limit 1)`,
+    );
+    const found = await checkInvariants({ ...small.db, desk: client }, small.before);
+    expect(found.map(({ message }) => message).join()).toMatch(/desk\/tickets|desk\.tickets/);
+    expect(found.map(({ invariant }) => invariant)).toContain('I2');
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
 });
 
 test('a step that fails after the switch parks the run, which says that the person is off and until when; retry ends it', async () => {
