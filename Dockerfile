@@ -26,6 +26,8 @@ RUN node bin/handover.mjs worker --prepare
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production HANDOVER_CACHE=/app/.cache
 WORKDIR /app
+# What the demo's outreach keeps; a volume takes its owner from here.
+RUN mkdir /data && chown node:node /data
 # Owned by root and run by somebody else: a worker cannot change its own code.
 COPY --from=build /app /app
 USER node

@@ -123,6 +123,8 @@ export interface Performed {
   changed: number;
   /** False where an earlier attempt had done it. */
   byUs: boolean;
+  /** Did anything happen besides? True where nobody has looked. */
+  elsewhere: boolean;
 }
 
 /**
@@ -159,7 +161,8 @@ export async function perform(
     // What was known beforehand and has been confirmed can wait for the next receipt.
     if (sent?.effect && sure === 'asked') done.push(mark);
     else await ledger.end({ ...place, mark }, { state: 'done', sure, effect: sent?.effect ? null : effect });
-    return { took, changed: effect.changed, byUs: true };
+    const elsewhere = (effect.elsewhere ?? []).length > 0;
+    return { took, changed: effect.changed, byUs: true, elsewhere };
   } catch (error) {
     const faster = error instanceof ReceiptExists;
     if (!faster && !sent) throw error;
@@ -170,7 +173,7 @@ export async function perform(
     if (!faster && !ours) throw error;
     const settled = receipt && settle(deps, connector, receipt);
     const changed = await (faster ? settled : settled!.catch(() => null));
-    if (receipt && changed !== null) return { took: receipt.took, changed, byUs: !faster };
+    if (receipt && changed !== null) return { took: receipt.took, changed, byUs: !faster, elsewhere: true };
     if (!faster) throw error;
     return perform(deps, connector, work, place, done, proving);
   }

@@ -7,7 +7,7 @@
  */
 import type { Connector } from '../connectors/connector.js';
 import { accountsIn } from '../domain/accounts.js';
-import { boundsOf } from '../domain/consequences.js';
+import { type Bounds, boundsAfter, boundsOf } from '../domain/consequences.js';
 import type { Batch, Mark, Sure } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { KeySet, Shares } from '../domain/keys.js';
@@ -172,16 +172,21 @@ async function runningSteps(deps: Deps, input: RunStepsInput): Promise<{ plan: P
   const connector = await deps.systems.get(input.system);
   const accounts = accountsIn(plan.accounts, input.system);
   const slice: Slice = { deadline: Date.now() + SLICE_MS, known: null, totals: {} };
-  const runs = input.steps.map(id => ({
-    deps,
-    connector,
-    plan,
-    step: plan.steps.find(one => one.id === id) ?? unknownStep(plan, id),
-    accounts,
-    slice,
-    retries: input.retries,
-    waived: input.waived[id] ?? null,
-  }));
+  const runs = input.steps.map((id): Running => {
+    const step = plan.steps.find(one => one.id === id) ?? unknownStep(plan, id);
+    return {
+      deps,
+      connector,
+      plan,
+      step,
+      accounts,
+      slice,
+      retries: input.retries,
+      waived: input.waived[id] ?? null,
+      // Where nothing is foreseen, nothing is asked until something has happened.
+      besides: step.elsewhere ? null : boundsOf(step, plan.policy),
+    };
+  });
   return { plan, runs };
 }
 
@@ -225,6 +230,8 @@ interface Running {
   slice: Slice;
   retries: number;
   waived: string | null;
+  /** What the step may do besides, in its next effect; null = what happened so far must be added up. */
+  besides: Bounds | null;
 }
 
 async function runStep(run: Running): Promise<StepResult> {
@@ -335,7 +342,7 @@ async function movePage(run: Running, page: OpenPage, done: Mark[]): Promise<num
       count: rest.count,
       takers: step.do === 'transfer' ? step.successors.map(successor => successor.value) : [],
       assignment: rest.assignment,
-      besides: boundsOf(step, plan.policy),
+      besides: await stillAllowed(run),
     };
     const place = {
       offboarding: plan.offboardingId,
@@ -346,6 +353,7 @@ async function movePage(run: Running, page: OpenPage, done: Mark[]): Promise<num
       first: rest.first,
     };
     const performed = await perform(deps, connector, batch, place, done);
+    if (performed.elsewhere) run.besides = null;
     // What another attempt changed stands in its own count.
     if (performed.byUs) changed += performed.changed;
     rest =
@@ -354,6 +362,19 @@ async function movePage(run: Running, page: OpenPage, done: Mark[]): Promise<num
         : undefined;
   }
   return changed;
+}
+
+/**
+ * The plan has shown what a step does besides as a whole: what its effects so far have done counts, but for
+ * one that the other lane has under way at this moment.
+ */
+async function stillAllowed(run: Running): Promise<Bounds> {
+  const { deps, plan, step } = run;
+  run.besides ??= boundsAfter(
+    boundsOf(step, plan.policy),
+    await deps.store.ledger.elsewhere(plan.manifest, step.id),
+  );
+  return run.besides;
 }
 
 async function count({ connector, accounts, step }: Running): Promise<number> {

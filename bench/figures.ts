@@ -15,6 +15,7 @@ import { discoverFigure } from './discover/figure.js';
 import { growth } from './growth/figure.js';
 import { type Figure, type Line, missed } from './harness/figure.js';
 import { table } from './harness/table.js';
+import { httpByHand } from './http-by-hand/figure.js';
 import { inventoryFigure } from './inventory/figure.js';
 import { lookFigure } from './look/figure.js';
 import { million, scattered } from './million/figure.js';
@@ -32,6 +33,7 @@ const FIGURES: Record<string, Figure> = {
   look: lookFigure,
   discover: discoverFigure,
   growth,
+  'http-by-hand': httpByHand,
   waiting,
 };
 

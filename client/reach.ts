@@ -86,9 +86,27 @@ export class Reach {
   systems(): Promise<OpenSystems> {
     this.#systems ??= this.installation().then(async ({ config, env }) => {
       const { connectSystems } = await import('./systems.js');
-      return connectSystems(config, env);
+      return connectSystems(config, env, await this.budgets());
     });
     return this.#systems;
+  }
+
+  /**
+   * What the workers keep in the store of how often each system may be asked, so that a command takes its share
+   * of it. Undefined where no system is asked by calls, or the store is not there yet (of which `check` has more
+   * to say): then a catalog's limits hold for this command alone.
+   */
+  async budgets(): Promise<Store['budgets'] | undefined> {
+    const { config, env } = await this.installation();
+    const byCalls = Object.values(config.systems).some(({ connect }) => connect !== undefined);
+    if (!byCalls || !env[config.store.connection]) return undefined;
+    try {
+      const { budgets } = await this.store();
+      await budgets(config.directory).paused();
+      return budgets;
+    } catch {
+      return undefined;
+    }
   }
 
   async system(name: string): Promise<Connector> {

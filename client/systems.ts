@@ -8,6 +8,7 @@ import type { DiscoverRequest, Draft, Tried, TryRequest } from '../connectors/ca
 import { discoverSystem, KINDS, trySystem } from '../connectors/registry.js';
 import { Bundle } from '../domain/bundle.js';
 import { type Config, catalogPath, connectionOf } from '../runtime/config.js';
+import type { Store } from '../store/store.js';
 import { type OpenSystems, openSystems } from '../workers/systems.js';
 
 export type { Draft, Tried, TryRequest } from '../connectors/catalog/kind.js';
@@ -17,9 +18,16 @@ export type { OpenSystems };
 /**
  * Every system of the configuration behind its connector; each is connected to when it is first asked for.
  */
-export function connectSystems(config: Config, env: NodeJS.ProcessEnv): OpenSystems {
-  return openSystems(config, () => {}, env);
+export function connectSystems(
+  config: Config,
+  env: NodeJS.ProcessEnv,
+  budgets: FleetBudgets | undefined,
+): OpenSystems {
+  return openSystems(config, () => {}, env, KINDS, budgets);
 }
+
+/** What each system may be asked in a time, by workers and commands together. */
+type FleetBudgets = Store['budgets'];
 
 export type HowToDiscover = Omit<DiscoverRequest, 'catalog' | 'system'>;
 
@@ -51,7 +59,8 @@ export async function tryConfigured(
   system: string,
   env: NodeJS.ProcessEnv,
   request: TryRequest,
+  budgets: FleetBudgets | undefined,
 ): Promise<Tried> {
   const loaded = await loadCatalog(catalogPath(config, system), KINDS);
-  return trySystem(loaded, request, { connection: connectionOf(config, system, env) });
+  return trySystem(loaded, request, { connection: connectionOf(config, system, env), budgets });
 }

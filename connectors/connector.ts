@@ -22,7 +22,6 @@ import type {
   Person,
   Sought,
 } from '../domain/model.js';
-import type { AroundSwitch } from '../domain/plan.js';
 
 export interface Connector
   extends Facts,
@@ -83,8 +82,10 @@ export interface CategoryFacts {
   successorOf: string | null;
   /** True when it goes although the person stays: what is removed, revoked or cleared. */
   goesOnRoleChange: boolean;
-  /** How the account must stand and when the items are handled, where it is not simply before the switch. */
-  aroundSwitch?: AroundSwitch;
+  /** It can be done only while the account is active. */
+  needsActive?: true;
+  /** It can be done only once the account is off; null = whenever that is. */
+  afterSwitch?: { withinDays: number | null };
   /** May a group, role or space own an item? Which ones, `Groups` says. */
   mayBeGroups?: boolean;
   /** Which identity of an account the owner column holds. */

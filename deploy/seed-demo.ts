@@ -1,5 +1,5 @@
 /**
- * Fills the demo's two applications, once: `node --import tsx deploy/seed-demo.ts` with DEMO_WORKSPACE_URL
+ * Fills the demo's two databases, once: `node --import tsx deploy/seed-demo.ts` with DEMO_WORKSPACE_URL
  * and DEMO_HELPDESK_URL.
  */
 import { seedDemo } from '../examples/demo/seed.js';

@@ -6,6 +6,7 @@ import { type Elsewhere, sayDanger, summed } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
 import type { Sure } from './effect.js';
 import { evidenceNow, evidenceOf } from './evidence.js';
+import { lateUntil } from './late.js';
 import type { Outcome } from './model.js';
 import { notCovered } from './not-covered.js';
 import { own } from './own.js';
@@ -103,8 +104,6 @@ export function certificateOf(
     waivers: run.waivers,
     stays: stays(run),
     proofs: run.proofs,
-    /** The second proof: nothing is left of what was declared to follow the switch either. */
-    ...(run.provenAfterwards && { provenAfterwards: run.provenAfterwards }),
     afterwards: run.afterwards,
     coverage: certifiedCoverage(run),
     danger: dangerOf(run),
@@ -157,8 +156,9 @@ function certified(run: Run, step: PlanStep, receipts: readonly ReceiptSummary[]
     id: step.id,
     title: step.title,
     do: step.do,
+    /** It was done after the switch, and what it held was proved then. */
+    ...(step.late && { late: { ...step.late, until: lateUntil(run, step) } }),
     baseline: step.baseline,
-    ...(step.follows && { follows: step.follows }),
     successors: takers(step, (progress?.arrived ?? 0) > 0),
     ...progress,
     /** Rows that are in no step: what was foreseen, and what happened to them. */

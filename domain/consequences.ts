@@ -111,6 +111,16 @@ export function boundsOf(
   };
 }
 
+/** What is left of the bounds after some of it has happened. */
+export function boundsAfter({ upTo, others }: Bounds, happened: readonly Elsewhere[]): Bounds {
+  const left = (one: Elsewhere): Elsewhere => ({
+    ...one,
+    count: Math.max(0, one.count - (happened.find(other => nameOf(other) === nameOf(one))?.count ?? 0)),
+  });
+  const unforeseen = happened.filter(one => !upTo.some(other => nameOf(other) === nameOf(one)));
+  return { upTo: [...upTo, ...unforeseen.map(one => ({ ...one, count: others }))].map(left), others };
+}
+
 /** Sums by table and by what becomes of the rows. */
 export function summed(all: readonly Elsewhere[]): Elsewhere[] {
   const sums: Record<string, Elsewhere> = {};

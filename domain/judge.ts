@@ -274,7 +274,7 @@ const RULES: {
     const blocked = blockedSystems(run);
     if (blocked.length > 0 && !decision.access) {
       return refuse(
-        `Sign-in is blocked in ${quote(blocked)}. Say what becomes of it: "access": "keep" or "access": "restore".`,
+        `Sign-in is blocked in ${quote(blocked)}. Say what becomes of it: "access": "keep" or "access": "restore" (--access on the command line).`,
       );
     }
     return accept('Cancelling at the next safe boundary.', {

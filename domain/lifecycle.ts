@@ -25,10 +25,10 @@ export type RunEvent =
   | 'parked'
   | 'retried'
   | 'handed-over'
+  /** The accounts are off, and something moves only now. */
+  | 'switched-off'
   /** Items landed on the leaver before the switch. */
   | 'arrived'
-  /** The accounts are off, and steps follow that exist only then. */
-  | 'switched-off'
   | Outcome
   /** The certificate is written and everybody has had an answer. */
   | 'certified';

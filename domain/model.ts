@@ -220,6 +220,8 @@ export interface Finding {
     | 'catalog-misfit'
     | 'place-unclassified'
     | 'effect-elsewhere'
+    /** It can be done only before the switch, or only after it, and this run has no such moment. */
+    | 'order-contradiction'
     | 'effect-refused'
     | 'successor-missing'
     | 'successor-refused'
@@ -227,7 +229,6 @@ export interface Finding {
     | 'last-owner'
     | 'system-unreachable'
     | 'override-unknown'
-    | 'switch-order'
     | 'plan-too-large'
     | 'approvers-missing';
   system: string | null;

@@ -1,5 +1,5 @@
 /** What may run next: edges decide what must wait, and small neighbours of one system share an activity. */
-import { isEffect, notDueYet, type Plan, type PlanStep, waitsFor } from './plan.js';
+import { isEffect, type Plan, type PlanStep, waitsFor } from './plan.js';
 import { openAcknowledgements, type Run } from './run.js';
 
 /**
@@ -13,19 +13,11 @@ export interface Group {
   steps: PlanStep[];
 }
 
-/**
- * The next steps to run together; null when nothing that is queued may run.
- * @param among only of these
- */
-export function nextGroup(
-  run: Pick<Run, 'plan' | 'steps' | 'acknowledgements' | 'shown'>,
-  among: (step: PlanStep) => boolean = () => true,
-): Group | null {
+/** The next steps to run together; null when nothing that is queued may run. */
+export function nextGroup(run: Pick<Run, 'plan' | 'steps' | 'acknowledgements' | 'shown'>): Group | null {
   const { plan } = run;
   if (!plan) return null;
-  const queued = plan.steps.filter(
-    step => isEffect(step) && run.steps[step.id]?.state === 'queued' && among(step),
-  );
+  const queued = plan.steps.filter(step => isEffect(step) && run.steps[step.id]?.state === 'queued');
   const first = queued.find(step => waitsFor(step, plan.steps).every(id => isSettled(run, plan, id)));
   if (!first) return null;
   const steps = [first];
@@ -43,22 +35,26 @@ export function nextGroup(
 
 /**
  * Queued steps that can never run now, because something they wait for failed or was not run; with what they
- * wait for.
+ * wait for. What waits for the switch still has its turn.
  */
 export function stuckSteps(
   run: Pick<Run, 'plan' | 'steps' | 'acknowledgements' | 'shown'>,
 ): { step: string; waitsFor: string }[] {
   const { plan } = run;
   if (!plan) return [];
-  // What follows a switch that is not made yet is not stuck: its time has not come.
-  const notDue = notDueYet(plan.steps, id => run.steps[id]?.state === 'completed');
   return plan.steps
-    .filter(step => isEffect(step) && !notDue.includes(step) && run.steps[step.id]?.state === 'queued')
+    .filter(step => isEffect(step) && run.steps[step.id]?.state === 'queued')
     .flatMap(step => {
-      const open = waitsFor(step, plan.steps).find(id => !isSettled(run, plan, id));
-      return open ? [{ step: step.id, waitsFor: open }] : [];
+      const open = waitsFor(step, plan.steps).filter(id => !isSettled(run, plan, id));
+      const [first] = open;
+      return first === undefined || open.some(id => isSwitch(plan, id))
+        ? []
+        : [{ step: step.id, waitsFor: first }];
     });
 }
+
+const isSwitch = ({ steps }: Plan, id: string): boolean =>
+  steps.some(step => step.id === id && step.phase === 'deactivate');
 
 /**
  * Completed, skipped, or (for a manual category) acknowledged; an edge to something that is not in this plan

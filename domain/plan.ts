@@ -23,18 +23,8 @@ export const PHASES = [
   'manual',
   'keep',
   'deactivate',
-  'afterwards',
 ] as const;
 export type Phase = (typeof PHASES)[number];
-
-/** What a category says about the switch of its system. */
-export interface AroundSwitch {
-  /** How the account must stand while the items are handled. */
-  needs: 'active' | 'inactive' | 'any';
-  when: 'before' | 'with' | 'after';
-  /** So many days after the switch it must be done; only with `after`. */
-  withinDays?: number;
-}
 
 export interface PlanStep {
   /** `system/category`, or `system/deactivate`. */
@@ -77,8 +67,8 @@ export interface PlanStep {
   actsAs?: true;
   /** Category of the same system: whoever takes that over takes this over. */
   successorOf?: string;
-  /** It is handled right after the switch of its system (`with`), or when all switches are made (`after`). */
-  follows?: { when: 'with' | 'after'; withinDays?: number };
+  /** It moves only once the account is off, within so many days; null = whenever that is. */
+  late?: { withinDays: number | null };
   /** What it does to rows that are in no step; absent where there is nothing of the kind. */
   elsewhere?: Consequence[];
 }
@@ -169,26 +159,9 @@ export function isEffect(step: PlanStep): boolean {
   return step.phase !== 'manual' && step.phase !== 'keep' && step.phase !== 'deactivate';
 }
 
-/** When a step that follows the switch is done, in words; empty for all others. */
-export function sayFollows({ follows }: Pick<PlanStep, 'follows'>): string {
-  if (!follows) return '';
-  const { when, withinDays } = follows;
-  if (when === 'with') return 'right after the switch';
-  const within =
-    withinDays === undefined ? '' : `, within ${withinDays === 1 ? '1 day' : `${withinDays} days`}`;
-  return `after the switch${within}`;
-}
-
-/**
- * Steps whose system is not switched off yet, and that are declared to follow its switch: what they hold is
- * no obstacle to it.
- * @param isOff whether the step with this id, a deactivation, is completed
- */
-export function notDueYet<S extends Pick<PlanStep, 'system' | 'follows'>>(
-  steps: readonly S[],
-  isOff: (deactivation: string) => boolean,
-): S[] {
-  return steps.filter(step => step.follows && !isOff(deactivateId(step.system)));
+/** Steps that have their turn only after the switch, in systems where it has not come. */
+export function notYet({ steps }: Pick<Plan, 'steps'>, isOff: (system: string) => boolean): string[] {
+  return steps.filter(({ late, system }) => late !== undefined && !isOff(system)).map(({ id }) => id);
 }
 
 /**
@@ -238,11 +211,13 @@ export function orderSteps<S extends Pick<PlanStep, 'id' | 'phase' | 'after' | '
  * view of things that are still to be moved: transfers first.
  */
 export function waitsFor(
-  step: Pick<PlanStep, 'phase' | 'system' | 'after'>,
-  all: readonly Pick<PlanStep, 'id' | 'phase' | 'system'>[],
+  step: Pick<PlanStep, 'phase' | 'system' | 'after' | 'late'>,
+  all: readonly Pick<PlanStep, 'id' | 'phase' | 'system' | 'late'>[],
 ): string[] {
   if (step.phase !== 'membership') return step.after;
-  const transfers = all.filter(one => one.system === step.system && one.phase === 'transfer');
+  const transfers = all.filter(
+    one => one.system === step.system && one.phase === 'transfer' && (!one.late || step.late !== undefined),
+  );
   return [...new Set([...step.after, ...transfers.map(one => one.id)])];
 }
 

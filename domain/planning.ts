@@ -22,7 +22,6 @@ import type {
 } from './model.js';
 import { own } from './own.js';
 import {
-  type AroundSwitch,
   deactivateId,
   isEffect,
   orderSteps,
@@ -50,8 +49,10 @@ export interface CategoryRule {
   successorOf: string | null;
   /** It goes although the person stays. */
   goesOnRoleChange: boolean;
-  /** Absent = before the switch, however the account stands. */
-  aroundSwitch?: AroundSwitch;
+  /** It can be done only while the account is active. */
+  needsActive?: true;
+  /** It can be done only once the account is off. */
+  afterSwitch?: { withinDays: number | null };
 }
 
 /** What is known about one system before anything is planned there. */
@@ -172,75 +173,55 @@ function stepsOf(
   if (facts.accounts.length === 0) return { steps: [], findings: [] };
   const steps: PlanStep[] = [];
   const findings: Finding[] = [];
+  const off = switchOffOf(facts, mode);
   for (const rule of facts.categories) {
     const held = facts.inventory.find(one => one.category === rule.category);
     if (held?.complete) {
       const step = stepOf(facts.system, rule, held, order);
-      const around = aroundTheSwitch(step, rule, facts, order, mode);
-      steps.push(around.step);
-      findings.push(...around.findings);
+      const why = contradiction(step, rule, { facts, order, mode, off });
+      if (why !== null) findings.push(finding('order-contradiction', step, why));
+      steps.push(isEffect(step) ? aroundSwitch(step, rule, mode, off) : step);
     } else
       findings.push(unreadable(facts.system, rule, held?.problem ?? 'It was not part of the inventory.'));
   }
-  findings.push(...heldBack(steps));
-  const off = switchOffOf(facts, mode);
   const open = off === 'never' ? null : uncovered(policy, facts);
   if (open) findings.push(unclassified(facts.system, open));
   if (off === 'api') steps.push(deactivation(facts));
   return { steps, findings };
 }
 
-/** The step in its place before or behind the switch, or why it has none in this run. */
-function aroundTheSwitch(
+/** The step where it belongs, seen from the switch. A preview shows it and does nothing. */
+function aroundSwitch(
   step: PlanStep,
-  { aroundSwitch }: CategoryRule,
-  facts: SystemFacts,
-  { departure }: Order,
+  { afterSwitch }: CategoryRule,
   mode: Order['mode'],
-): { step: PlanStep; findings: Finding[] } {
-  if (!aroundSwitch || !isEffect(step)) return { step, findings: [] };
-  const { needs, when, withinDays } = aroundSwitch;
-  const isActive = existing(facts.accounts).some(account => account.active);
-  const refused = (says: string) =>
-    step.baseline.count > 0 ? { step, findings: [finding('switch-order', step, says)] } : undefined;
-  if (needs === 'active') {
-    const blocked = existing(facts.accounts).some(account => account.blocked);
-    const why = !isActive
-      ? 'is inactive already'
-      : departure === 'unplanned'
-        ? 'is blocked first in an unplanned departure'
-        : blocked
-          ? 'is blocked'
-          : null;
-    const says = `: needs: active, and the account in ${facts.title} ${why}. Hand these items over there by hand, or unblock the account, then send "retry"; or "amend" the departure to "planned".`;
-    return (why !== null && refused(says)) || { step, findings: [] };
-  }
-  // Where the switch was made before this run, its time has come.
-  if (when === 'before' || !isActive) return { step, findings: [] };
-  const switchOff = switchOffOf(facts, mode);
-  if (mode !== 'preview' && switchOff !== 'api') {
-    const why =
-      mode === 'execute-only'
-        ? 'a run with mode "execute-only" switches nobody off. "amend" the mode to "execute-and-deactivate", or leave the system out.'
-        : `the account in ${facts.title} is not switched off by Handover. Switch it off there and send "retry".`;
-    const kept: PlanStep = { ...step, do: 'keep', phase: 'keep', reason: 'it moves only after a switch' };
-    return refused(`: when: ${when} the switch, and ${why}`) ?? { step: kept, findings: [] };
-  }
-  const after = [...step.after, deactivateId(step.system)];
-  const follows = { when, ...(withinDays !== undefined && { withinDays }) };
-  return { step: { ...step, phase: 'afterwards', after, follows }, findings: [] };
+  off: Plan['systems'][number]['switchOff'],
+): PlanStep {
+  if (!afterSwitch || (off !== 'api' && mode !== 'preview')) return step;
+  return { ...step, late: afterSwitch, after: [...step.after, deactivateId(step.system)] };
 }
 
-/** Nothing that comes before the switch may wait for what follows it. */
-function heldBack(steps: readonly PlanStep[]): Finding[] {
-  const following = new Set(steps.filter(step => step.follows).map(step => step.id));
-  return steps
-    .filter(step => !step.follows)
-    .flatMap(step => {
-      const late = step.after.find(id => following.has(id));
-      const says = `: it comes before the switch, and its "after" names ${late}, which follows the switch. Correct the catalog, then send "retry".`;
-      return late === undefined ? [] : [finding('switch-order', step, says)];
-    });
+/** Why the step could never run in this run; null = it can. What holds nothing is no reason to ask anybody. */
+function contradiction(
+  step: PlanStep,
+  rule: CategoryRule,
+  {
+    facts,
+    order,
+    mode,
+    off,
+  }: { facts: SystemFacts; order: Order; mode: Order['mode']; off: Plan['systems'][number]['switchOff'] },
+): string | null {
+  if (!isEffect(step) || step.baseline.count === 0 || mode === 'preview') return null;
+  const accounts = existing(facts.accounts);
+  const items = `: ${step.baseline.count} items`;
+  if (rule.needsActive && !accounts.some(({ active, blocked }) => active && !blocked))
+    return `${items} that can be handed over only while the account is active, and it is not. Switch it on for that time, or hand them over by hand, then send "retry".`;
+  if (rule.needsActive && order.departure === 'unplanned')
+    return `${items} that can be handed over only while the account is active, and an unplanned departure blocks it first. Send "amend" with "departure": "planned", or hand them over by hand and send "retry".`;
+  if (rule.afterSwitch && off !== 'api' && accounts.some(({ active }) => active))
+    return `${items} that can be handed over only once the account is off, and this run does not switch it off. Send "amend" with "mode": "execute-and-deactivate", or hand them over by hand and send "retry".`;
+  return null;
 }
 
 function unreadable(system: string, { category, title }: CategoryRule, why: string): Finding {

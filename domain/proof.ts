@@ -13,13 +13,13 @@ import { isEffect, type Plan, type PlanStep } from './plan.js';
 
 export interface Evidence {
   plan: Pick<Plan, 'steps' | 'systems' | 'policy'>;
-  /** Ids of steps that are declared to follow a switch which is not made yet: what they hold does not count. */
-  notDue?: readonly string[];
   /** The systems that the proof is about. */
   systems: readonly string[];
   looks: readonly Sight[];
   /** Systems that could not be looked at. */
   unread: readonly Unread[];
+  /** Steps that have their turn only after the switch: what they hold is proved then. */
+  later?: readonly string[];
 }
 
 /** Why nothing can be said about what is left. */
@@ -59,11 +59,10 @@ export function judgeProof(evidence: Evidence): Verdict {
     return { kind: 'refused', obstacles, message: obstacles.map(sayObstacle).join(' ') };
   const looks = evidence.looks.filter(look => evidence.systems.includes(look.system));
   const steps = looks.flatMap(look => look.steps);
-  const effects = new Set(evidence.plan.steps.filter(isEffect).map(step => step.id));
-  const notDue = evidence.notDue ?? [];
-  const left = steps.filter(
-    look => effects.has(look.step) && look.unwaived > 0 && !notDue.includes(look.step),
-  );
+  const { later = [] } = evidence;
+  const due = evidence.plan.steps.filter(step => isEffect(step) && !later.includes(step.id));
+  const effects = new Set(due.map(step => step.id));
+  const left = steps.filter(look => effects.has(look.step) && look.unwaived > 0);
   if (left.length > 0)
     return { kind: 'left', steps: left.map(look => ({ step: look.step, count: look.unwaived })) };
   const reopened = steps.filter(look => look.frozen !== null);

@@ -156,8 +156,6 @@ export interface Waiting {
   on: Exclude<WaitingOn, 'nobody'>;
   since: string;
   told: number;
-  /** People were told that what had to be done a time after the switch is overdue. */
-  overdueTold?: true;
 }
 
 export interface Run {
@@ -206,8 +204,6 @@ export interface Run {
   blockProblems: Record<string, string>;
   /** What each system showed when the leaver was switched off there: inside the switch, or just before it. */
   proofs: Record<string, Proof>;
-  /** When it was proven that nothing is left of what follows the switch either; absent = not yet. ISO 8601. */
-  provenAfterwards?: string;
   /** Null until the last account was switched off. */
   afterwards: Afterwards | null;
   /** What can hold a person in each system, as it was read last. */
@@ -447,25 +443,4 @@ export function remainingItems(run: Run): number {
     if (progress.state === 'completed' || progress.state === 'skipped') return sum;
     return sum + (progress.remaining ?? step.baseline.count);
   }, 0);
-}
-
-/**
- * By when a step that follows the switch must be done: so many days after the proof that its system was
- * switched off with; ISO 8601. Null = not switched off yet, no deadline, or the step is done.
- */
-export function deadlineOf(
-  run: Pick<Run, 'steps' | 'proofs'>,
-  { id, system, follows }: Pick<PlanStep, 'id' | 'system' | 'follows'>,
-): string | null {
-  const proof = own(run.proofs, system);
-  const state = run.steps[id]?.state;
-  if (follows?.withinDays === undefined || !proof || state === 'completed' || state === 'skipped')
-    return null;
-  return new Date(Date.parse(proof.at) + follows.withinDays * 86_400_000).toISOString();
-}
-
-/** The first of all these deadlines; null = there is none. */
-export function firstDeadline(run: Pick<Run, 'plan' | 'steps' | 'proofs'>): string | null {
-  const all = (run.plan?.steps ?? []).flatMap(step => deadlineOf(run, step) ?? []);
-  return all.sort()[0] ?? null;
 }

@@ -8,13 +8,14 @@ import { type Danger, sayConsequence, sayDanger } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
 import { type Evidence, evidenceNow } from './evidence.js';
 import { sayFlood } from './flood.js';
+import { lateWords } from './late.js';
 import { isOver } from './lifecycle.js';
 import type { Outcome, RunState, StepState, SystemAccounts } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
 import { own } from './own.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
-import { isEffect, type PlanStep, sayFollows } from './plan.js';
-import { type Approval, deadlineOf, isWaived, type Run, type StepProgress } from './run.js';
+import { isEffect, type PlanStep } from './plan.js';
+import { type Approval, isWaived, type Run, type StepProgress } from './run.js';
 import { waitingView } from './waiting.js';
 import { clockOf, items, minuteOf, number } from './words.js';
 
@@ -182,13 +183,14 @@ function observedAt(run: Run, system: string): string | null {
 
 function stepView(run: Run, step: PlanStep): StepView {
   const progress = run.steps[step.id];
+  const late = lateWords(run, step);
   const common = {
     id: step.id,
-    title: titleWords(step),
+    title: step.actsAs ? `${step.title}, acting in their name` : step.title,
     count: step.baseline.count,
     firesAt: step.firesAt ? minuteOf(step.firesAt) : null,
     evidence: evidenceNow(run, step),
-    besides: (step.elsewhere ?? []).map(sayConsequence),
+    besides: [...(late === null ? [] : [late]), ...(step.elsewhere ?? []).map(sayConsequence)],
   };
   if (step.phase === 'manual') {
     return {
@@ -214,21 +216,8 @@ function stepView(run: Run, step: PlanStep): StepView {
     state,
     takers: takers(step),
     counted: progress && isEffect(step) ? countedWords(progress) : null,
-    says: waiver ? `${left}: ${waiver.reason}` : withDeadline(run, step, progress?.message ?? null),
+    says: waiver ? `${left}: ${waiver.reason}` : (progress?.message ?? null),
   };
-}
-
-/** "private pages (after the switch, within 30 days)" */
-function titleWords(step: PlanStep): string {
-  const title = step.actsAs ? `${step.title}, acting in their name` : step.title;
-  return step.follows ? `${title} (${sayFollows(step)})` : title;
-}
-
-/** The message of a step, and until when it must be done once its system is switched off. */
-function withDeadline(run: Run, step: PlanStep, message: string | null): string | null {
-  const at = isOver(run.state) ? null : deadlineOf(run, step);
-  if (at === null) return message;
-  return [message, `to be done by ${minuteOf(at)}`].filter(part => part !== null).join(' ');
 }
 
 /** "→ Bob 12, Carol 11", or what is done where nobody takes over. */

@@ -4,18 +4,11 @@
  * policy says after how many days. Values only: a workflow waits until the next bell and records that it
  * rang.
  */
+import { lateSteps, lateUntil } from './late.js';
 import { isOver } from './lifecycle.js';
 import { type PatienceOfWaits, patienceFor, type WaitForPeople } from './patience.js';
 import { instant } from './request.js';
-import {
-  firstDeadline,
-  openAcknowledgements,
-  quorum,
-  type Run,
-  type Waiting,
-  type WaitingOn,
-} from './run.js';
-import { minuteOf } from './words.js';
+import { openAcknowledgements, quorum, type Run, type Waiting, type WaitingOn } from './run.js';
 
 export type Audience = 'requester' | 'operators' | 'approvers';
 
@@ -114,8 +107,6 @@ export interface Bell {
   /** Milliseconds since the epoch. */
   at: number;
   audience: readonly Audience[];
-  /** It rings because of what had to be done by then, a time after the switch. */
-  deadline?: true;
 }
 
 /** Null while the run waits for nobody, or only for its date. */
@@ -125,23 +116,11 @@ export function nextBell(run: Run): Bell | null {
   const { waiting, wait, reminder, escalation } = asked;
   const since = instant(waiting.since);
   const expiry = expiresAt(run);
-  const bell = atDeadline(run, ringing(waiting.told, since, reminder, escalation));
+  const bell = ringing(waiting.told, since, reminder, escalation);
   if (expiry !== null && expiry <= bell.at)
     return { notice: 'expiry', at: expiry, audience: [...wait.audience, ...wait.escalation] };
   const audience = bell.notice === 'escalation' ? [...wait.audience, ...wait.escalation] : wait.audience;
   return { ...bell, audience };
-}
-
-/** What must be done a time after the switch is told to everybody when that time is over, once in a wait. */
-function atDeadline(run: Run, bell: Pick<Bell, 'notice' | 'at'>): Pick<Bell, 'notice' | 'at' | 'deadline'> {
-  const deadline = firstDeadline(run);
-  if (deadline === null || run.waiting?.overdueTold || instant(deadline) >= bell.at) return bell;
-  return { notice: 'escalation', at: instant(deadline), deadline: true };
-}
-
-/** The wait once a bell has rung. */
-export function toldOf(waiting: Waiting, bell: Bell): Waiting {
-  return bell.deadline ? { ...waiting, overdueTold: true } : { ...waiting, told: waiting.told + 1 };
 }
 
 /**
@@ -202,7 +181,7 @@ export function dueAt(run: Run): string | null {
   const moments = [
     run.started || isOver(run.state) ? null : (run.plan?.effectiveAt ?? null),
     view && (view.expiresAt ?? view.escalatesAt),
-    isOver(run.state) ? null : firstDeadline(run),
+    ...(isOver(run.state) ? [] : lateSteps(run).map(step => lateUntil(run, step))),
   ];
   const known = moments.flatMap(moment => (moment === null ? [] : instant(moment)));
   return known.length > 0 ? iso(Math.min(...known)) : null;
@@ -215,8 +194,6 @@ export function bellSentence(run: Run, bell: Bell, now: number): string {
   const { waiting, wait } = asked;
   const { asks } = wait;
   if (bell.notice === 'waits') return `${asks}.`;
-  if (bell.deadline)
-    return `${asks}. It had to be done by ${minuteOf(iso(bell.at))}: the leaver is switched off, and what follows may soon be out of reach.`;
   const days = Math.floor((now - instant(waiting.since)) / DAY_MS);
   return `${asks}. It has waited for ${days === 1 ? '1 day' : `${days} days`}.`;
 }

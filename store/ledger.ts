@@ -5,7 +5,7 @@
  */
 
 import { listed } from '../domain/certificate.js';
-import type { Elsewhere } from '../domain/consequences.js';
+import { type Elsewhere, summed } from '../domain/consequences.js';
 import {
   type AccessVerb,
   type Batch,
@@ -113,6 +113,8 @@ export interface Ledger {
   all(offboarding: string): Promise<Receipt[]>;
   /** Items changed per step, over what is done in an offboarding. */
   changed(offboarding: string): Promise<Record<string, number>>;
+  /** What happened besides in one step of a plan, those effects included whose answer has not come. */
+  elsewhere(manifest: string, step: string): Promise<Elsewhere[]>;
   /** Accounts of this human being whose access we changed last by a block, over all their offboardings. */
   blocked(leaver: { id: string; human: string }): Promise<{ system: string; identities: Identities }[]>;
   /** What the last such change of access kept of this account, over all offboardings; empty = nothing is kept. */
@@ -245,6 +247,14 @@ export function ledgerOf(pool: Pool): Ledger {
         [offboarding],
       );
       return Object.fromEntries(rows.map(row => [row.step as string, row.changed as number]));
+    },
+    async elsewhere(manifest, step) {
+      const { rows } = await pool.query(
+        `select elsewhere from handover.receipts
+          where manifest = $1 and step = $2 and state <> 'aborted' and elsewhere <> '[]'`,
+        [manifest, step],
+      );
+      return summed(rows.flatMap(row => JSON.parse(row.elsewhere as string) as Elsewhere[]));
     },
     async blocked({ id, human }) {
       const { rows } = await pool.query(

@@ -34,7 +34,12 @@ export const interceptors = (): WorkflowInterceptors => ({
             doUpdate.input = small(doUpdate.input);
           }
         }
-        activation.jobs = jobs;
+        // An execution that goes on from a reset gets updates of before ahead of signals, and behind them when it is
+        // replayed: only an order of our own is the same every time. Otherwise updates come last anyway.
+        activation.jobs = [
+          ...jobs.filter(({ doUpdate }) => !doUpdate),
+          ...jobs.filter(({ doUpdate }) => doUpdate),
+        ];
         return next(input);
       },
     },

@@ -36,10 +36,8 @@ async function tryOut(
       `There is no system "${system}"; configured are ${Object.keys(config.systems).join(', ')}.`,
     );
   const { tryConfigured } = await import('../systems.js');
-  const tried = await tryConfigured(config, system, env, {
-    what,
-    person: person === undefined ? undefined : knownAs(person),
-  });
+  const request = { what, person: person === undefined ? undefined : knownAs(person) };
+  const tried = await tryConfigured(config, system, env, request, await reach.budgets());
   terminal.json({ ok: tried.problem === null, ...tried });
   show(terminal, tried);
   return tried.problem === null ? EXIT.done : EXIT.changed;

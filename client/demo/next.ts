@@ -35,6 +35,7 @@ export async function whatNext({ installation, told, cast, screen, staysUp }: Wh
   screen.line(c.bold('Look around') + c.dim(' (in a second terminal)'));
   row('This run in Temporal', c.cyan(runLink(temporal, told)));
   if (told.workflowId) row('Every change, verified', checkoutLine('audit', told.workflowId));
+  for (const { title, url } of installation.pages) row(`${title} itself`, c.cyan(url));
   const item = await anItem(installation, told);
   if (item) row('Who had this item?', checkoutLine('who-owned', ...item));
   screen.line();

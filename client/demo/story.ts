@@ -403,10 +403,10 @@ function total(kept: readonly { now: number }[]): number {
 }
 
 function systemNames(plan: Plan): string {
-  return plan.accounts
+  const names = plan.accounts
     .filter(({ accounts }) => accounts.length > 0)
-    .map(({ system }) => plan.systems.find(one => one.system === system)?.title ?? system)
-    .join(' and ');
+    .map(({ system }) => plan.systems.find(one => one.system === system)?.title ?? system);
+  return names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)}` : names.join('');
 }
 
 function reasons(kept: readonly PlanStep[]): string {

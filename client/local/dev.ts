@@ -35,11 +35,12 @@ async function stayUp(options: DevOptions, life: Life, screen: Screen): Promise<
   return 0;
 }
 
-function where({ config, temporal, stateDir }: Installation, screen: Screen): void {
+function where({ config, temporal, stateDir, pages }: Installation, screen: Screen): void {
   const c = screen.colours;
   const row = (what: string, how: string): void => screen.line(indented(`${what.padEnd(20)} ${how}`));
   screen.line();
   row('Systems', `${Object.keys(config.systems).join(', ')}; ${config.directory} is the directory`);
+  for (const { title, url } of pages) row(title, c.cyan(url));
   row('Temporal UI', c.cyan(runLink(temporal)));
   row('Start an offboarding', c.cyan(startLink(temporal)));
   row('  paste as input', '{"user":"<leaver>","requestedBy":"<you>"}');

@@ -19,14 +19,31 @@ import { Offboardings } from '../runs.js';
 import type { Life } from './lifetime.js';
 import { type Screen, shown } from './screen.js';
 
-/** Systems to try Handover with, in databases of our own: a configuration, and how they are filled. */
+/** Systems to try Handover with: a configuration, what they run on, and how they are filled. */
 export interface Applications {
   /** The configuration file; whoever starts with this one gets the applications too. */
   config: string;
+  /** Connection → database of ours, for those that are databases. */
+  databases: Readonly<Record<string, string>>;
+  /** Starts the others, and has them end with `life`. */
+  start(place: { stateDir: string; life: Life; say: (line: string) => void }): Promise<Started>;
   /** In words, while it goes on and when it is done. */
   filling: string;
   /** Fills them the first time, from the connections by name; answers what is there now, in words. */
   fill(env: Record<string, string>): Promise<string>;
+}
+
+/** What runs beside the databases. */
+export interface Started {
+  /** Their connections, by name. */
+  env: Record<string, string>;
+  /** What people can look at. */
+  pages: readonly Page[];
+}
+
+export interface Page {
+  title: string;
+  url: string;
 }
 
 export interface InstallationOptions {
@@ -44,6 +61,8 @@ export interface Installation {
   offboardings: Offboardings;
   temporal: { address: string; namespace: string; uiUrl: string; taskQueue: string };
   store: RunningWorker['deps']['store'];
+  /** Of the applications that it brought along. */
+  pages: readonly Page[];
 }
 
 // How long closed runs stay in the Temporal UI. A dev server forgets after a day, and people come back after
@@ -84,7 +103,8 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     taskQueue: temporal.taskQueue,
     ui: temporal.uiUrl,
   };
-  const env = await databases(config, applications !== null, embedded);
+  const started = await applications?.start({ stateDir, life, say: screen.note });
+  const env = await connections(config, applications, started?.env ?? {}, embedded);
   logTo(join(stateDir, 'worker.log'), withoutSecrets(Object.values(env)));
 
   const [worker] = await Promise.all([
@@ -106,25 +126,21 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     client,
     store: worker.deps.store,
     offboardings,
+    pages: started?.pages ?? [],
   };
 }
 
-/** Connections by the names that the configuration gives them; databases of ours where nobody has set one. */
-async function databases(
+/** Connections by the names that the configuration gives them: of the applications, else of the environment. */
+async function connections(
   config: Config,
-  ours: boolean,
+  applications: Applications | null,
+  started: Record<string, string>,
   { postgres }: Embedded,
 ): Promise<Record<string, string>> {
-  const wanted: Record<string, string> = {};
-  if (ours) {
-    for (const [system, named] of Object.entries(config.systems))
-      for (const variable of variablesOf(named)) wanted[variable] = `demo_${system}`;
-  }
-  const env = await ourStore(config, ours, postgres);
-  for (const [name, database] of Object.entries(wanted)) {
-    const given = ours ? undefined : process.env[name];
-    if (!given) await postgres.ensureDatabase(database);
-    env[name] = given ?? postgres.url(database);
+  const env = { ...(await ourStore(config, applications !== null, postgres)), ...started };
+  for (const [name, database] of Object.entries(applications?.databases ?? {})) {
+    await postgres.ensureDatabase(database);
+    env[name] = postgres.url(database);
   }
   const missing: string[] = [];
   for (const [system, named] of Object.entries(config.systems)) {
@@ -135,7 +151,7 @@ async function databases(
   }
   if (missing.length > 0) {
     throw new Error(
-      `${config.file} names connections that are not in the environment: ${missing.join(', ')}. Set each to a URL such as postgresql://user:password@host/database.`,
+      `${config.file} names connections that are not in the environment: ${missing.join(', ')}. Set each: a database is a URL such as postgresql://user:password@host/database.`,
     );
   }
   return env;

@@ -4,7 +4,6 @@
  * that an unknown key stays an error in one place.
  */
 import { z } from 'zod';
-import type { AroundSwitch } from '../../domain/plan.js';
 import type { By, CategoryFacts } from '../connector.js';
 
 export const name = z
@@ -71,16 +70,16 @@ export const categoryShape = <F extends z.ZodType<string>, S extends z.ZodType<s
   /** What becomes of `remove`, `revoke` and `clear` where the person stays: they keep it, or it goes as well. */
   on_role_change: z.enum(['keep', 'remove']).optional(),
   /**
-   * How the account must stand when the items are handled (`needs`), and when that is: before the account is
-   * switched off, right after its switch, or once everybody's switch is made, `within` so many days.
+   * When it can be done, seen from the switch: `needs` an account that is active, or one that is not; what moves
+   * only `after` it, `within` so many days.
    */
   switch: z
     .strictObject({
       needs: z.enum(['active', 'inactive', 'any']).default('any'),
-      when: z.enum(['before', 'with', 'after']).default('before'),
+      when: z.enum(['before', 'after']).default('before'),
       within: z
         .string()
-        .regex(/^[1-9]\d{0,3} days?$/, 'allowed are whole days, like 30 days')
+        .regex(/^[1-9]\d{0,3} days?$/, 'days are needed, such as 30 days')
         .optional(),
     })
     .optional(),
@@ -160,14 +159,15 @@ export function commonFacts(category: string, spec: CategoryHead): Omit<Category
     actsAs: spec.acts_as ?? false,
     successorOf: spec.successor_of ?? null,
     goesOnRoleChange: spec.on_role_change === 'remove',
-    ...(spec.switch && { aroundSwitch: aroundSwitch(spec.switch) }),
+    ...(spec.switch?.needs === 'active' && { needsActive: true as const }),
+    ...(spec.switch?.when === 'after' && { afterSwitch: { withinDays: daysOf(spec.switch.within) } }),
     reason: spec.reason ?? null,
   };
 }
 
-function aroundSwitch({ needs, when, within }: NonNullable<CategoryHead['switch']>): AroundSwitch {
-  return { needs, when, ...(within !== undefined && { withinDays: Number.parseInt(within, 10) }) };
-}
+/** Null = there is no deadline. */
+const daysOf = (within: string | undefined): number | null =>
+  within === undefined ? null : Number.parseInt(within, 10);
 
 /** Who changes access, verb by verb; `otherwise` where the catalog says nothing. */
 export function accessOf(catalog: Head, otherwise: By): Record<Verb, By> {

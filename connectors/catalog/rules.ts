@@ -44,7 +44,7 @@ function category(catalog: Head, name: string, spec: CategoryHead, report: Repor
       report(at('successor_of'), `${spec.successor_of} has no successor of its own`);
   }
   onlyFor(spec, ['remove', 'revoke', 'clear'], report, at, { on_role_change: spec.on_role_change });
-  switchRules(spec, report, at);
+  aroundSwitch(spec, report, at);
   if (spec.acts_as && spec.do === 'keep')
     report(
       at('do'),
@@ -64,22 +64,19 @@ function category(catalog: Head, name: string, spec: CategoryHead, report: Repor
     report(at('link'), 'a { or } has no partner; columns stand in the link as {column}');
 }
 
-/** What a category says about the switch must be possible at some time. */
-function switchRules(spec: CategoryHead, report: Report, at: (...keys: Path) => Path): void {
+/** What needs an active account cannot wait until it is off, and the other way round. */
+function aroundSwitch(spec: CategoryHead, report: Report, at: (...keys: Path) => Path): void {
   if (!spec.switch) return;
-  onlyFor(spec, ['transfer', 'remove', 'revoke', 'clear'], report, at, { switch: spec.switch });
   const { needs, when, within } = spec.switch;
-  if (needs === 'active' && when !== 'before')
-    report(at('switch', 'when'), `needs: active contradicts when: ${when}: the account is off by then`);
-  if (needs === 'inactive' && when === 'before')
-    report(
-      at('switch', 'needs'),
-      'needs: inactive contradicts when: before; allowed are when: with and after',
-    );
-  if (within !== undefined && when !== 'after')
-    report(at('switch', 'within'), `within has no meaning with when: ${when}; it belongs to when: after`);
-  if (spec.inflow && when !== 'before')
-    report(at('switch', 'when'), `inflow: true contradicts when: ${when}: it comes before everything else`);
+  onlyFor(spec, ['transfer', 'remove', 'revoke', 'clear'], report, at, { switch: spec.switch });
+  if (when === 'after' && needs === 'active')
+    report(at('switch', 'needs'), 'after the switch the account is not active any more: when: before');
+  if (when === 'before' && needs === 'inactive')
+    report(at('switch', 'needs'), 'before the switch the account is active: when: after');
+  if (when === 'after' && spec.inflow)
+    report(at('switch', 'when'), 'what brings new items in is stopped before everything else: when: before');
+  if (when === 'before' && within !== undefined)
+    report(at('switch', 'within'), 'a deadline counts from the switch: when: after is missing');
 }
 
 /** Keys that mean something with some dispositions only; undefined = not given. */

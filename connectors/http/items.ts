@@ -18,58 +18,65 @@ import { listAt, nameOf, textAt, textsAt, valueAt } from './pointer.js';
 import type { Target } from './target.js';
 import { placeholdersIn } from './template.js';
 
-/** An item as it was read: its key, whose it is, and all that the system says of it. */
-export interface Held {
+/** All that a list of a hundred thousand is kept of, but for what its reader asks for. */
+export interface Named {
   key: ItemKey;
   /** None: nobody's. Several where it can have several. */
   owners: readonly string[];
+}
+
+/** An item as it was read, with all that the system says of it. */
+export interface Held extends Named {
   raw: unknown;
   etag: string | null;
 }
 
 const PROVED_FOR_MS = 10 * 60_000;
 
-/** Everything that these accounts hold in a category, or why nobody can say. */
-export async function held(
+/** Everything that these accounts hold in a category, each as `as` keeps it, or why nobody can say. */
+export async function held<T extends Named>(
   target: Target,
   category: string,
   accounts: readonly Account[],
+  as: (item: Held) => T,
   signal?: AbortSignal,
-): Promise<Walked<Held>> {
+): Promise<Walked<T>> {
   const spec = target.category(category);
   const owners = valuesOf(accounts, spec.owner.identity);
-  const walked = await heldBy(target, category, owners, signal).catch(asProblem);
+  const walked = await heldBy(target, category, owners, as, signal).catch(asProblem);
   if (!walked.complete || walked.items.length > 0 || owners.length === 0) return walked;
   const doubt = await proveFilter(target, category, signal).catch(error => asProblem(error).problem);
   return doubt === null ? walked : { complete: false, problem: doubt };
 }
 
 /** The same, for whoever can do nothing with a part of it. */
-export async function whole(
+export async function whole<T extends Named>(
   target: Target,
   category: string,
   accounts: readonly Account[],
+  as: (item: Held) => T,
   signal?: AbortSignal,
-): Promise<Held[]> {
-  const walked = await held(target, category, accounts, signal);
+): Promise<T[]> {
+  const walked = await held(target, category, accounts, as, signal);
   if (walked.complete) return walked.items;
   throw target.failure('transient', `${category} could not be read whole: ${walked.problem}`);
 }
 
-async function heldBy(
+async function heldBy<T extends Named>(
   target: Target,
   category: string,
   owners: readonly string[],
+  as: (item: Held) => T,
   signal?: AbortSignal,
-): Promise<Walked<Held>> {
+): Promise<Walked<T>> {
   const spec = target.category(category);
-  const isTheirs = (one: Held): boolean => one.owners.some(owner => owners.includes(owner));
+  const isTheirs = (one: Named): boolean => one.owners.some(owner => owners.includes(owner));
   if (spec.list.of === 'everybody') {
-    const walked = await walk(listOf(target, category, null, signal), ({ key }) => key);
+    const walked = await walk(listOf(target, category, null, as, signal), ({ key }) => key);
     return walked.complete ? { ...walked, items: walked.items.filter(isTheirs) } : walked;
   }
-  const lists = owners.map((owner): ReadPage<Held> => {
-    const read = listOf(target, category, owner, signal);
+  const lists = owners.map((owner): ReadPage<T> => {
+    const read = listOf(target, category, owner, as, signal);
     return async cursor => {
       const page = await read(cursor);
       const stranger = page.items.find(one => !one.owners.includes(owner));
@@ -82,12 +89,13 @@ async function heldBy(
 }
 
 /** The pages of the list of one owner, or of everybody's. */
-function listOf(
+function listOf<T extends Named>(
   target: Target,
   category: string,
   owner: string | null,
+  as: (item: Held) => T,
   signal?: AbortSignal,
-): ReadPage<Held> {
+): ReadPage<T> {
   const spec = target.category(category);
   const read = pagesOf({
     client: target.client,
@@ -98,7 +106,7 @@ function listOf(
   });
   return async cursor => {
     const page = await read(cursor);
-    return { ...page, items: page.items.map(raw => itemFrom(spec, raw, null, owner)) };
+    return { ...page, items: page.items.map(raw => as(itemFrom(spec, raw, null, owner))) };
   };
 }
 
@@ -129,7 +137,7 @@ export async function proveFilter(
   if (items.length > 0 && !known)
     return 'it is empty, and of the first things there none has an owner on whom the filter could be proved';
   if (known) {
-    const page = await listOf(target, category, known.owners[0]!, signal)(null);
+    const page = await listOf(target, category, known.owners[0]!, asNamed, signal)(null);
     if (!page.items.some(one => one.owners.includes(known.owners[0]!)))
       return `it is empty, and so it is for somebody who owns ${known.key}: the system does not understand the filter`;
   }
@@ -211,12 +219,14 @@ async function fromLists(
   owners: readonly string[],
   signal?: AbortSignal,
 ): Promise<(Held | null)[]> {
-  const walked = await heldBy(target, category, owners, signal).catch(asProblem);
+  const walked = await heldBy(target, category, owners, item => item, signal).catch(asProblem);
   if (!walked.complete)
     throw target.failure('transient', `${category} could not be read again: ${walked.problem}`);
   const found = new Map(walked.items.map(item => [item.key, item] as const));
   return keys.map(key => found.get(key) ?? null);
 }
+
+export const asNamed = ({ key, owners }: Named): Named => ({ key, owners });
 
 /** @param owner for whom it was listed, where the list is of one owner */
 function itemFrom(spec: CategorySpec, raw: unknown, etag: string | null, owner: string | null): Held {
@@ -238,7 +248,12 @@ export async function inventory(
 ): Promise<CategoryInventory[]> {
   const all: CategoryInventory[] = [];
   for (const category of categories) {
-    const walked = await held(target, category, accounts, signal);
+    const { fires_at: at } = target.category(category);
+    const asFiring = (item: Held): Named & { firesAt: string | null } => ({
+      ...asNamed(item),
+      firesAt: at === undefined ? null : momentOf(textAt(item.raw, at)),
+    });
+    const walked = await held(target, category, accounts, asFiring, signal);
     const items = walked.complete ? walked.items : [];
     all.push({
       category,
@@ -246,7 +261,7 @@ export async function inventory(
       fingerprint: fingerprintOf(items.map(({ key }) => key)),
       complete: walked.complete,
       problem: walked.complete ? null : `the list could not be read whole: ${walked.problem}`,
-      firesAt: earliest(target.category(category), items),
+      firesAt: items.flatMap(({ firesAt }) => firesAt ?? []).sort()[0] ?? null,
     });
   }
   return all;
@@ -260,7 +275,11 @@ export async function* pages(
 ): AsyncIterable<KeyPage> {
   const spec = target.category(category);
   const at = attribute === undefined ? undefined : spec.attributes[attribute];
-  const items = await whole(target, category, accounts, signal);
+  const asAttributed = (item: Held): Named & { attribute: string | null } => ({
+    ...asNamed(item),
+    attribute: at === undefined ? null : textAt(item.raw, at),
+  });
+  const items = await whole(target, category, accounts, asAttributed, signal);
   for (let from = 0; from < items.length; from += size) {
     const some = items.slice(from, from + size);
     const keys = some.map(({ key }) => key);
@@ -268,7 +287,7 @@ export async function* pages(
       keys: keysOf(keys),
       count: keys.length,
       fingerprint: fingerprintOf(keys),
-      attributes: at === undefined ? null : some.map(({ raw }) => textAt(raw, at)),
+      attributes: at === undefined ? null : some.map(one => one.attribute),
       order: 'none',
       low: null,
       high: null,
@@ -284,7 +303,7 @@ export async function shown(
   signal?: AbortSignal,
 ): Promise<ItemPage> {
   const spec = target.category(category);
-  const all = (await whole(target, category, accounts, signal)).map(one => asItem(spec, one));
+  const all = (await whole(target, category, accounts, item => item, signal)).map(one => asItem(spec, one));
   const wanted = search?.toLowerCase();
   const fits = ({ key, label }: Item): boolean =>
     wanted === undefined ||
@@ -310,12 +329,6 @@ function asItem(spec: CategorySpec, { key, raw }: Held): Item {
     ),
     firesAt: spec.fires_at === undefined ? null : momentOf(textAt(raw, spec.fires_at)),
   };
-}
-
-function earliest(spec: CategorySpec, items: readonly Held[]): string | null {
-  const { fires_at: at } = spec;
-  if (at === undefined) return null;
-  return items.flatMap(({ raw }) => momentOf(textAt(raw, at)) ?? []).sort()[0] ?? null;
 }
 
 function momentOf(text: string | null): string | null {

@@ -239,7 +239,7 @@ async function observed(target: Target, entry: Entry, signal?: AbortSignal): Pro
     const filling = { values: { user: idOf(entry) } };
     const call = { spec: spec.observe, filling, doing: `looking whether somebody did ${verb} an account` };
     const { body } = await target.client.demand(call, signal);
-    return isSo(body, spec.observe.until);
+    return saysSomething(body) && isSo(body, spec.observe.until);
   };
   const { active, blocked } = entry.account;
   const account = {
@@ -249,6 +249,12 @@ async function observed(target: Target, entry: Entry, signal?: AbortSignal): Pro
   };
   return { ...entry, account };
 }
+
+/** An answer without anything in it would fulfil every condition that something is not there. */
+const saysSomething = (body: unknown): boolean =>
+  body !== undefined &&
+  body !== null &&
+  (typeof body !== 'object' || Array.isArray(body) || Object.keys(body).length > 0);
 
 /** Lists often show less of an account than reading it does; what says whether it is active decides. */
 async function asEntry(target: Target, raw: unknown, signal?: AbortSignal): Promise<Entry> {

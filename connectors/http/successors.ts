@@ -2,7 +2,7 @@
 import { valuesOf } from '../../domain/accounts.js';
 import type { Account, ItemKey } from '../../domain/model.js';
 import { isSo } from './condition.js';
-import { whole } from './items.js';
+import { asNamed, whole } from './items.js';
 import { entryOf } from './people.js';
 import type { Target } from './target.js';
 
@@ -21,7 +21,7 @@ export async function ineligible(
   const { raw } = await entryOf(target, taker, signal);
   if (isSo(raw, spec.successor_must)) return { count: 0, sample: [], why: null };
   // It is the account that may not, so it is all items or none.
-  const all = keys ?? (await whole(target, category, accounts, signal)).map(({ key }) => key);
+  const all = keys ?? (await whole(target, category, accounts, asNamed, signal)).map(({ key }) => key);
   const [id] = valuesOf([taker], 'user');
   const why = spec.successor_must_says ?? `the account ${id} may not own ${spec.title.toLowerCase()}`;
   return { count: all.length, sample: all.slice(0, SAMPLE), why };

@@ -13,7 +13,7 @@ import { type CallSpec, callsOf, type HttpCatalog, requestOf } from './catalog.j
 import { fillingOf, type Move } from './claims.js';
 import { openTarget } from './connector.js';
 import { filledBody } from './fill.js';
-import { type Held, held, proveFilter, readItems } from './items.js';
+import { held, proveFilter, readItems } from './items.js';
 import { entryOf, resolveAccounts, selfOf } from './people.js';
 import { HIDDEN, Redaction } from './redact.js';
 import type { Target } from './target.js';
@@ -115,7 +115,7 @@ async function tryCategory(
   calls: TriedCall[],
 ): Promise<void> {
   const spec = target.category(category);
-  const walked = await held(target, category, accounts);
+  const walked = await held(target, category, accounts, item => item);
   if (!walked.complete) {
     understood.push(`Incomplete: ${walked.problem}.`);
     return;
@@ -135,7 +135,7 @@ async function tryCategory(
     key: first.key,
     from: first.owners[0] ?? '',
     to: taker(spec.do),
-    held: again ?? (first as Held),
+    held: again ?? first,
   };
   for (const write of callsOf(spec.write))
     calls.push(unsent(target, write, fillingOf(spec, move, owners, write)));

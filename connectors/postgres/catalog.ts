@@ -41,10 +41,9 @@ const values = z.record(column, z.union([z.string(), z.number(), z.boolean()]));
 
 /** What is not cared about when values are compared: `none`, one of the folds, or several. */
 const fold = z
-  .union([z.enum(['none', 'lower']), z.enum(FOLDS), z.array(z.enum(FOLDS)).min(1)])
+  .union([z.enum(['none', ...FOLDS]), z.array(z.enum(FOLDS)).min(1)])
   .transform((said): readonly Fold[] => {
     if (said === 'none') return [];
-    if (said === 'lower') return ['case'];
     return typeof said === 'string' ? [said] : said;
   });
 

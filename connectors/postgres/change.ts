@@ -24,7 +24,7 @@ import { applySettings } from './application-settings.js';
 import type { BoundCategory } from './binding.js';
 import { lockUnique } from './collide.js';
 import { batchHasConsequences, mustStayWithin, type Ours, rehearsed, watch, written } from './elsewhere.js';
-import { databaseSays, LOCK_TIMEOUT, refusesItem, sqlState, wordsOf } from './failures.js';
+import { databaseSays, LOCK_TIMEOUT, refusesItem, sqlState, TOOK_TOO_LONG, wordsOf } from './failures.js';
 import { HELD, heldByOthers } from './locked.js';
 import { parseTexts, type Transaction } from './session.js';
 import {
@@ -39,7 +39,7 @@ import {
 } from './statements.js';
 import { runningBefore, stoppedSince } from './still-runs.js';
 import type { Target } from './target.js';
-import { mostBytes, sayTooLarge, TooWide } from './width.js';
+import { mostBytes, sayTooLarge, TooSlow, TooWide } from './width.js';
 
 export async function change(
   target: Target,
@@ -56,16 +56,23 @@ export async function change(
       try {
         return await changePart(target, category, batch, work, witness, signal);
       } catch (error) {
-        if (!(error instanceof TooWide)) throw error;
-        if (count === 1) return await leaveOut(target, category, batch, witness, signal, error);
-        widths.tooWide(category.name, error);
+        if (error instanceof TooSlow) {
+          if (count === 1) throw error.failure;
+          widths.tooSlow(category.name, count);
+        } else if (error instanceof TooWide) {
+          if (count === 1) return await leaveOut(target, category, batch, witness, signal, error);
+          widths.tooWide(category.name, error);
+        } else throw error;
         count = Math.min(widths.fitting(category.name, work.count), count - 1);
       }
     }
   });
 }
 
-/** As many of a batch's items as can be done at once. Throws `TooWide` before anything is said to the witness. */
+/**
+ * As many of a batch's items as can be done at once. Throws `TooWide` or `TooSlow` before anything is said to
+ * the witness.
+ */
 async function changePart(
   target: Target,
   category: BoundCategory,
@@ -76,8 +83,8 @@ async function changePart(
 ): Promise<Done> {
   const doing = `changing ${batch.count} items of ${category.name}`;
   let intended = false;
-  const attempt = (change: (tx: Transaction, batch: BoundBatch) => Promise<Outcome>) =>
-    target.session.transaction({ mode: 'write', doing, signal }, async tx => {
+  const attempt = (change: (tx: Transaction, batch: BoundBatch) => Promise<Outcome>) => {
+    const done = target.session.transaction({ mode: 'write', doing, signal }, async tx => {
       await applySettings(target, tx);
       if (batch.do === 'transfer') await lockUnique(category, sql => tx.query(sql));
       const { effect, owners, before, bytes } = await change(tx, await asWritten(tx, category, batch));
@@ -94,6 +101,11 @@ async function changePart(
       await witness.intend(intent);
       return { ...intent, sure: 'asked' as const };
     });
+    return done.catch(error => {
+      const slow = error instanceof HandoverFailure && sqlState(error.cause) === TOOK_TOO_LONG;
+      throw slow && !intended && !signal?.aborted ? new TooSlow(error) : error;
+    });
+  };
   try {
     return await attempt((tx, written) => whole(tx, category, written));
   } catch (error) {

@@ -1,8 +1,11 @@
 /**
  * How much of a batch is done at a time. What an undo must keep of its rows passes through this process on its
  * way to the store: a batch of wide rows is done in parts that each keep no more than a few megabytes, and an
- * item of which even that is too much is left to a person.
+ * item of which even that is too much is left to a person. A batch that takes longer than the database lets a
+ * statement run, because of somebody's trigger, is done in smaller parts as well.
  */
+import type { HandoverFailure } from '../../domain/failure.js';
+
 const MIB = 1024 * 1024;
 
 /** What the items of one part keep together, as PostgreSQL counts the bytes of JSON. */
@@ -27,14 +30,32 @@ export class TooWide extends Error {
 export const sayTooLarge = (bytes: number): string =>
   `what an undo must keep of it is larger than ${ITEM_BYTES / MIB} MiB (${Math.round(bytes / MIB)} MiB): do it by hand`;
 
-/** What items of each category have kept so far: the next batch of it begins with as many as will fit. */
+/** It took longer than a statement may. Nothing of it was changed. */
+export class TooSlow extends Error {
+  constructor(readonly failure: HandoverFailure) {
+    super(failure.message);
+  }
+}
+
+/** What was too slow once may have been so because of others: more is tried again after this long. */
+const SLOW_FOR_MS = 10 * 60_000;
+
+/** What items of each category have kept and taken so far: the next batch of it begins with as many as will do. */
 export class Widths {
   readonly #perItem = new Map<string, number>();
+  readonly #slow = new Map<string, { most: number; until: number }>();
 
   /** How many of these items are tried at once. */
   fitting(category: string, count: number): number {
     const known = this.#perItem.get(category) ?? 0;
-    return known === 0 ? count : Math.max(1, Math.min(count, Math.floor((PART_BYTES * SAFELY) / known)));
+    const slow = this.#slow.get(category);
+    const most = slow && Date.now() < slow.until ? Math.min(count, slow.most) : count;
+    return known === 0 ? most : Math.max(1, Math.min(most, Math.floor((PART_BYTES * SAFELY) / known)));
+  }
+
+  /** @param count how many were tried; two or more */
+  tooSlow(category: string, count: number): void {
+    this.#slow.set(category, { most: Math.floor(count / 2), until: Date.now() + SLOW_FOR_MS });
   }
 
   tooWide(category: string, { perItem }: TooWide): void {

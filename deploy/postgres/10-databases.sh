@@ -1,5 +1,5 @@
 #!/bin/sh
-# One PostgreSQL, and roles that cannot see each other's data: Temporal, Handover's store, and the demo's two applications. The store has
+# One PostgreSQL, and roles that cannot see each other's data: Temporal, Handover's store, and the demo's two databases. The store has
 # two: its owner, and the workers, who get their rights on its tables from deploy/register.ts.
 # Runs once, when the data directory is empty (the image's own rule for /docker-entrypoint-initdb.d).
 set -eu

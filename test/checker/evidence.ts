@@ -44,6 +44,8 @@ export interface PlanRow {
       baseline: { count: number };
       successors: { value: string | null; personId: string | null }[];
       counts: number[];
+      /** Declared to move only after the switch. */
+      late?: { withinDays: number | null };
       elsewhere?: { table: string; does: string; count: number | null; by: string }[];
     }[];
     policy: { approvals: number; confirmation: boolean; drift: { floor: number; percent: number } };

@@ -12,7 +12,7 @@ import {
   TABLES,
   type TextRow,
 } from '../small-world/ground.js';
-import type { Event, PlanRow, Told } from './evidence.js';
+import type { Event, Told } from './evidence.js';
 import { type Effect, leaverIn, nameOf, type Tied } from './tie.js';
 import type { Say } from './violation.js';
 
@@ -214,7 +214,7 @@ function sorted(row: TextRow): [string, string | null][] {
 
 /**
  * I2 and I7: who is switched off holds nothing but what was waived, and was switched off last, after
- * everything was approved.
+ * everything was approved, but for what its plan has shown to move only afterwards.
  */
 export function checkDeactivation(tied: Tied, say: Say): void {
   for (const run of tied.runs) {
@@ -224,15 +224,14 @@ export function checkDeactivation(tied: Tied, say: Say): void {
       one =>
         one.run === run && one.verb === 'deactivate' && one.event.table === PEOPLE[one.event.system].table,
     );
-    const moves = tied.effects.filter(one => one.run === run && one.verb === null);
+    const declared = latest.plan.steps.flatMap(step => (step.late ? step.id : []));
+    const moves = tied.effects.filter(
+      one => one.run === run && one.verb === null && !declared.includes(one.ground?.step ?? ''),
+    );
     for (const off of switches) {
       const directory = off.event.system === 'crm';
-      // What the catalog itself declares to follow the switch may move after it, and nothing else.
       const late = moves.find(
-        move =>
-          (directory || move.event.system === off.event.system) &&
-          move.event.txid > off.event.txid &&
-          !(move.ground && followsTheSwitch(run, latest.plan, move.ground)),
+        move => (directory || move.event.system === off.event.system) && move.event.txid > off.event.txid,
       );
       if (late)
         say(
@@ -244,16 +243,6 @@ export function checkDeactivation(tied: Tied, say: Say): void {
     }
     checkNothingLeft(tied, run, switches, say);
   }
-}
-
-function followsTheSwitch(run: Told, plan: PlanRow['plan'], { step, system }: Ground): boolean {
-  const pinned = plan.systems.find(one => one.system === system)?.catalog;
-  const body = run.catalogs.find(one => one.digest === pinned && one.system === system)?.body;
-  const { categories } = JSON.parse(body ?? '{"categories":{}}') as {
-    categories: Record<string, { switch?: { when: string } }>;
-  };
-  const when = categories[step.slice(system.length + 1)]?.switch?.when;
-  return when === 'with' || when === 'after';
 }
 
 function checkNothingLeft(tied: Tied, run: Told, switches: Effect[], say: Say): void {

@@ -396,27 +396,32 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     ],
   ],
   [
-    'what needs an active account after the switch, and a deadline before it',
+    'what needs an active account, after the switch',
     '    key: [id]',
-    '    key: [id]\n    switch: { needs: active, when: with, within: 30 days }',
+    '    key: [id]\n    switch: { needs: active, when: after }',
     [
-      'crm.yaml:18:30 categories.tasks.switch.when: needs: active contradicts when: with: the account is off by then',
-      'crm.yaml:18:42 categories.tasks.switch.within: within has no meaning with when: with; it belongs to when: after',
+      'crm.yaml:18:15 categories.tasks.switch.needs: after the switch the account is not active any more: when: before',
     ],
   ],
   [
-    'what needs an inactive account before the switch',
+    'what needs an inactive account, before the switch',
     '    key: [id]',
     '    key: [id]\n    switch: { needs: inactive }',
+    ['crm.yaml:18:15 categories.tasks.switch.needs: before the switch the account is active: when: after'],
+  ],
+  [
+    'a deadline that counts from nothing',
+    '    key: [id]',
+    '    key: [id]\n    switch: { within: 30 days }',
     [
-      'crm.yaml:18:15 categories.tasks.switch.needs: needs: inactive contradicts when: before; allowed are when: with and after',
+      'crm.yaml:18:15 categories.tasks.switch.within: a deadline counts from the switch: when: after is missing',
     ],
   ],
   [
-    'a deadline that is no number of days',
+    'a deadline in hours',
     '    key: [id]',
-    '    key: [id]\n    switch: { when: after, within: soon }',
-    ['crm.yaml:18:28 categories.tasks.switch.within: "soon" was given; allowed are whole days, like 30 days'],
+    '    key: [id]\n    switch: { when: after, within: 12h }',
+    ['crm.yaml:18:28 categories.tasks.switch.within: "12h" was given; days are needed, such as 30 days'],
   ],
   [
     'a match by something unknown',

@@ -128,3 +128,29 @@ test('an item that the database refuses stands alone, however wide its neighbour
     await bench.db.query('DROP FUNCTION no CASCADE');
   }
 });
+
+test('what takes longer than a statement may is done in smaller parts', async () => {
+  await papers(1, 200, 10);
+  await bench.db.query(
+    `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN old; END $$;
+     CREATE TRIGGER slow BEFORE DELETE ON papers FOR EACH ROW EXECUTE FUNCTION slow()`,
+  );
+  try {
+    const impatient = (timeout: string) =>
+      bench.connector(YAML.replace('statement_timeout: 30s', `statement_timeout: ${timeout}`));
+    connector = impatient('1s');
+    const parts = await inParts(await batchOf(connector, alice, 'papers', { do: 'remove', takers: [] }));
+    expect(Math.max(...parts.map(({ took }) => took))).toBeLessThanOrEqual(50);
+    expect(sum(parts.map(part => part.effect.changed))).toBe(200);
+
+    // Of one alone nothing is smaller: it is said, and nothing is changed.
+    await papers(1, 1, 10);
+    await bench.db.query(`CREATE OR REPLACE FUNCTION slow() RETURNS trigger
+      LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN old; END $$`);
+    connector = impatient('1s');
+    const one = await batchOf(connector, alice, 'papers', { do: 'remove', takers: [] });
+    await expect(connector.apply(one, witness())).rejects.toThrow('it took longer than statement_timeout');
+  } finally {
+    await bench.db.query('DROP TRIGGER slow ON papers; DROP FUNCTION slow()');
+  }
+});

@@ -48,7 +48,7 @@ const CONFIG = `version: 1
 directory: app
 systems: { app: { catalog: app.yaml, connection: APP_URL } }
 store: { connection: HANDOVER_STORE_URL }
-policy: { coverage: advisory }
+policy: { coverage: advisory, batch: BATCH }
 `;
 
 export const OFF = 'deactivate: { set: { active: false }, verify: not users.active }';
@@ -85,10 +85,12 @@ export async function inApp(
     request?: Record<string, unknown>;
     /** Further lines of `people`. */
     people?: Record<string, string>;
+    /** Items per page; 1,000 where nothing is said. */
+    batch?: number;
   } = {},
 ): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'handover-app-'));
-  writeFileSync(join(dir, 'handover.yaml'), CONFIG);
+  writeFileSync(join(dir, 'handover.yaml'), CONFIG.replace('BATCH', String(options.batch ?? 1_000)));
   const more = Object.entries(options.people ?? {}).map(([key, value]) => `  ${key}: ${value}\n`);
   writeFileSync(join(dir, 'app.yaml'), catalogOf(app).replace('people:\n', `people:\n${more.join('')}`));
   const world = await startWorld({

@@ -24,6 +24,8 @@ test('the demo ends by itself with exit code 0, and has shown the tree, the proo
   expect(output).toContain('Offboarding of Alice Moreno: closed (completed)');
   expect(output).toContain('switch both accounts off in Demo workspace: completed');
   expect(output).toMatch(/0 of 15,\d{3} items are left with the leaver/);
+  expect(output).toContain('Read Demo helpdesk, Demo outreach and Demo workspace');
+  expect(output).toContain('Demo outreach: 238 of 238 items, 4 of 4 steps');
   expect(output).toMatch(/second account, alice\.admin@demo\.example: refused/);
   expect(output).toMatch(/http:\/\/127\.0\.0\.1:\d+\/namespaces\/default\/workflows\/offboarding%2F1017/);
   expect(output).not.toContain('[INFO]');
@@ -47,6 +49,11 @@ test('a second start goes on from what is there, on other ports where its own ar
     expect(demo.output()).toMatch(/certificate [0-9a-f]{64}/);
     expect(demo.output()).toContain('Offboarding of Alice Moreno: closed (completed)');
     expect(demo.output()).toContain('{"user":"tomas@demo.example","requestedBy":"olivia@demo.example"}');
+    // The application over HTTP has a page, and kept what the first start did to it.
+    const [, page] = /Demo outreach itself\s+(http:\S+)/.exec(demo.output()) ?? [];
+    const shown = await (await fetch(`${page}?of=u17`)).text();
+    expect(shown).toContain('Alice Moreno: <b class="off">off</b>, 0 sessions');
+    expect(shown).toContain('<h3>180 campaigns</h3>');
     for (const port of Object.values(ports)) expect(demo.output()).toContain(`Port ${port} is taken`);
     expect(await environmentOf(dir)).toMatchObject({
       env: { HANDOVER_STORE_URL: expect.stringContaining('postgres://') },

@@ -11,7 +11,7 @@ import { Connection } from '@temporalio/client';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { register } from '../../deploy/register.js';
-import { readConfig } from '../../runtime/config.js';
+import { readConfig, variablesOf } from '../../runtime/config.js';
 import { searchAttributes } from '../../runtime/search-attributes.js';
 import { temporaryDir } from '../runtime/processes.js';
 import { temporalAddress } from '../support/servers.js';
@@ -42,7 +42,7 @@ test('every variable that the compose file gives to our services is one that the
   const connections = [
     config.store.connection,
     config.store.owner,
-    ...Object.values(config.systems).map(system => system.connection),
+    ...Object.values(config.systems).flatMap(variablesOf),
   ];
   const given = ours.flatMap(([, { environment }]) => Object.keys(environment ?? {}));
   expect(given).toEqual(expect.arrayContaining(['HANDOVER_CONFIG', 'TEMPORAL_ADDRESS', ...connections]));
@@ -95,6 +95,7 @@ test('the image holds every file that its commands import, and no package that o
     'workflows/index.ts',
     'deploy/register.ts',
     'deploy/seed-demo.ts',
+    'deploy/outreach.ts',
     'deploy/healthy.mjs',
   ]);
   expect(files.length).toBeGreaterThan(50);

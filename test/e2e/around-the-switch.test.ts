@@ -1,162 +1,129 @@
 /**
- * What a catalog declares to follow the switch moves after it, and only then; everything else is proven before,
- * and all of it once more at the end.
+ * Some things can be handed over only while the account is active, and some only once it is off: the latter
+ * move after the switch, and are proved then like everything else.
  */
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeEach, expect, test } from 'vitest';
-import { checkInvariants } from '../checker/check.js';
-import { ended, handOver, must, planned, start, statesOf } from '../small-world/drive.js';
-import { newTicket, trap } from '../small-world/mischief.js';
-import { useSmallWorld } from '../small-world/world.js';
+import { expect, test } from 'vitest';
+import { tree } from '../../domain/tree.js';
+import { type App, inApp } from '../consequences/world.js';
 
-const dir = await mkdtemp(join(tmpdir(), 'handover-switch-'));
-const catalog = join(dir, 'desk.yaml');
-await copyFile('test/small-world/desk.yaml', catalog);
-const ORIGINAL = await readFile(catalog, 'utf8');
+const table = (name: string): string =>
+  `create table public.${name} (id bigint primary key, owner_id bigint); insert into public.${name} select n, 1 from generate_series(1, 5) n;`;
+const category = (name: string, more = ''): string =>
+  `${name}: { title: ${name}, do: transfer, table: public.${name}, key: [id], owner: { column: owner_id }${more} }`;
 
-/** Done once, right after the next steps of this system have run. */
-let afterSteps: ((steps: string[]) => Promise<void>) | null = null;
+const AFTER = ', switch: { needs: inactive, when: after, within: 30 days }';
+const APP: App = {
+  sql: table('tasks') + table('pages'),
+  categories: `${category('tasks')}\n${category('pages', AFTER)}`,
+};
+/** An administrator can move pages only once the account is off. */
+const GUARD = `
+  create function public.guard() returns trigger language plpgsql as $$ begin
+    if exists (select from public.users where id = old.owner_id and active) then raise exception 'the account is still active'; end if;
+    return new; end $$;
+  create trigger guard before update on public.pages for each row execute function public.guard();`;
+const owners = `select (select count(*)::int from tasks where owner_id = 1), (select count(*)::int from pages where owner_id = 1),
+  (select active from users where id = 1)`;
 
-const small = useSmallWorld({
-  change: config => {
-    config.systems.desk!.catalog = catalog;
-  },
-  wrap: activities => ({
-    ...activities,
-    async runSteps(input: Parameters<typeof activities.runSteps>[0]) {
-      const result = await activities.runSteps(input);
-      await afterSteps?.(input.steps);
-      return result;
+test('what moves only after the switch moves then, and the last proof is about it as well', () =>
+  inApp({ ...APP, sql: APP.sql + GUARD }, async (planned, it) => {
+    expect(planned.findings).toEqual([]);
+    expect(tree(planned).join('\n')).toContain('↳ moves only after the switch, within 30 days');
+    expect(await it.agree()).toMatchObject({ state: 'closed', outcome: 'completed' });
+    expect(await it.rows(owners)).toEqual([[0, 0, false]]);
+    expect((await it.receipts()).map(({ step }) => step)).toEqual([
+      'app/tasks',
+      'app/deactivate',
+      'app/pages',
+    ]);
+    const { steps, times } = (await it.certificate()) as {
+      steps: { id: string; late?: unknown; changed: number }[];
+      times: { deactivated: string };
+    };
+    const until = new Date(Date.parse(times.deactivated) + 30 * 86_400_000).toISOString();
+    expect(steps.find(({ id }) => id === 'app/pages')).toMatchObject({
+      changed: 5,
+      late: { withinDays: 30, until },
+    });
+    expect(steps.find(({ id }) => id === 'app/tasks')).not.toHaveProperty('late');
+  }));
+
+test('where it fails after the switch the run parks and says until when, and a retry finishes it', () =>
+  inApp(
+    {
+      ...APP,
+      sql: `${APP.sql} create function public.never() returns trigger language plpgsql as $$ begin raise exception 'not today'; end $$;
+        create trigger never before update on public.pages for each row execute function public.never();`,
     },
-  }),
-});
+    async (_planned, it) => {
+      const parked = await it.agree();
+      expect(parked).toMatchObject({
+        state: 'needs-attention',
+        access: { app: 'deactivated' },
+        steps: { 'app/tasks': { state: 'completed' }, 'app/pages': { state: 'failed', remaining: 5 } },
+      });
+      expect(parked.sentence).not.toContain('stays active');
+      expect(tree(parked).join('\n')).toMatch(
+        /↳ moves only after the switch, until \d{4}-\d\d-\d\d \d\d:\d\d UTC/,
+      );
+      expect(await it.rows(owners)).toEqual([[0, 5, false]]);
+      await it.db.query('drop trigger never on pages');
+      await it.say('retry', 'olivia');
+      const closed = await it.until(({ state }) => state === 'closed');
+      expect(closed).toMatchObject({ outcome: 'completed' });
+      expect(await it.rows(owners)).toEqual([[0, 0, false]]);
+    },
+  ));
 
-/** The desk's catalog, with what its categories say about the switch. */
-async function declared(said: Record<string, string>): Promise<void> {
-  let text = ORIGINAL;
-  for (const [category, words] of Object.entries(said))
-    text = text.replace(`  ${category}:\n`, `  ${category}:\n    switch: ${words}\n`);
-  await writeFile(catalog, text);
-}
-
-beforeEach(async () => {
-  afterSteps = null;
-  await declared({
-    tickets: '{ needs: inactive, when: after, within: 30 days }',
-    watchers: '{ when: with }',
-  });
-});
-afterAll(() => rm(dir, { recursive: true, force: true }));
-
-async function one(sql: string): Promise<unknown> {
-  const { rows } = await small.db.desk.query({ text: sql, rowMode: 'array' });
-  return (rows as unknown[][])[0]![0];
-}
-const heldTickets = () => one(`select count(*)::int from tickets where assignee_id = 17 and status = 'open'`);
-const access = () => one('select status from agents where id = 17');
-
-test('what follows the switch moves only when the account is off, and a second proof closes the run', async () => {
-  const onlyOff = `if (select status from public.agents where id = 17) = 'active' then raise exception 'still active'; end if;`;
-  const traps = [
-    await trap(small.db.desk, 'tickets', onlyOff),
-    await trap(small.db.desk, 'watchers', onlyOff),
-  ];
-  const { status, offboardingId } = await handOver(small);
-  expect(status).toMatchObject({ outcome: 'completed', access: { desk: 'deactivated', crm: 'deactivated' } });
-  expect(status.plan!.steps.find(({ id }) => id === 'desk/tickets')).toMatchObject({
-    phase: 'afterwards',
-    follows: { when: 'after', withinDays: 30 },
-  });
-  expect(await heldTickets()).toBe(0);
-  expect(status.sentence).toContain('What follows the switch was proven to be done as well.');
-  const { rows } = await small.db.store.query(
-    'select body from handover.certificate_bodies where offboarding = $1',
-    [offboardingId],
+test('what lands on the leaver after the switch is found by the second proof', () => {
+  let landed = false;
+  let land = async (): Promise<void> => {};
+  return inApp(
+    APP,
+    async (_planned, it) => {
+      land = async () => void (await it.db.query('insert into pages values (6, 1)'));
+      expect(await it.agree()).toMatchObject({ state: 'closed', outcome: 'completed' });
+      expect(landed).toBe(true);
+      expect(await it.rows(owners)).toEqual([[0, 0, false]]);
+      expect(await it.rows('select count(*)::int from pages')).toEqual([[6]]);
+    },
+    {
+      wrap: activities => ({
+        ...activities,
+        async runSteps(input: Parameters<typeof activities.runSteps>[0]) {
+          const result = await activities.runSteps(input);
+          if (input.steps.includes('app/pages') && !landed) {
+            landed = true;
+            await land();
+          }
+          return result;
+        },
+      }),
+    },
   );
-  const certificate = JSON.parse(rows[0].body);
-  expect(Object.keys(certificate.proofs).sort()).toEqual(['crm', 'desk']);
-  expect(certificate.provenAfterwards > certificate.proofs.crm.at).toBe(true);
-  for (const one of traps) await one.mend();
-  // A lie: the second proof let an item pass that the leaver holds.
-  const client = await small.db.desk.connect();
-  try {
-    await client.query('begin; set local session_replication_role = replica');
-    await client.query(
-      `update tickets set assignee_id = 17 where id in (select id from tickets where assignee_id <> 17 and status = 'open' limit 1)`,
-    );
-    const found = await checkInvariants({ ...small.db, desk: client }, small.before);
-    expect(found.map(({ message }) => message).join()).toMatch(/desk\/tickets|desk\.tickets/);
-    expect(found.map(({ invariant }) => invariant)).toContain('I2');
-  } finally {
-    await client.query('rollback');
-    client.release();
-  }
 });
 
-test('a step that fails after the switch parks the run, which says that the person is off and until when; retry ends it', async () => {
-  const mischief = await trap(small.db.desk, 'tickets', `raise exception 'not today';`);
-  const run = await handOver(small);
-  expect(run.status).toMatchObject({ state: 'needs-attention', access: { desk: 'deactivated' } });
-  expect(statesOf(run.status)).toMatchObject({ 'desk/tickets': 'failed', 'desk/deactivate': 'completed' });
-  expect(run.status.sentence).toContain('The leaver is switched off already.');
-  expect(run.status.sentence).toContain('desk/tickets must be done by ');
-  expect(await access()).toBe('inactive');
-  await mischief.mend();
-  await must(small, run, 'retry', 'olivia');
-  expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
-  expect(await heldTickets()).toBe(0);
-});
-
-test('what lands in such a category after its step is found by the second proof and moved too', async () => {
-  afterSteps = async steps => {
-    if (!steps.includes('desk/tickets')) return;
-    afterSteps = null;
-    await small.db.desk.query(newTicket(701));
-  };
-  const { status } = await handOver(small);
-  expect(status).toMatchObject({ outcome: 'completed', failedProofs: 1 });
-  expect(status.steps['desk/tickets']).toMatchObject({ arrived: 1 });
-  expect(await heldTickets()).toBe(0);
-});
-
-test('an answer that is lost after the switch is no loss: what was moved is moved once', async () => {
-  afterSteps = async steps => {
-    if (!steps.includes('desk/tickets')) return;
-    afterSteps = null;
-    throw new Error('the answer is lost');
-  };
-  const { status } = await handOver(small);
-  expect(status).toMatchObject({ outcome: 'completed' });
-  expect(await heldTickets()).toBe(0);
-});
-
-test('a plan that contradicts itself is refused by name', async () => {
-  const stays = await planned(small, await start(small, { mode: 'execute-only' }));
-  expect(stays.state).toBe('needs-correction');
-  expect(stays.findings.map(({ message }) => message)).toEqual([
-    expect.stringContaining('(desk/tickets): when: after the switch, and a run with mode "execute-only"'),
-    expect.stringContaining('(desk/watchers): when: with the switch, and a run with mode "execute-only"'),
-  ]);
-});
-
-test('what needs an active account is refused where the account is blocked first', async () => {
-  await declared({ tickets: '{ needs: active }' });
-  const blocked = await planned(small, await start(small, { departure: 'unplanned' }));
-  expect(blocked.findings.map(({ message }) => message)).toEqual([
-    expect.stringContaining(
-      '(desk/tickets): needs: active, and the account in Small desk is blocked first in an unplanned departure',
-    ),
-  ]);
-});
-
-test('what waits for something that follows the switch cannot come before it', async () => {
-  await declared({ tickets: '{ when: after }' });
-  await writeFile(
-    catalog,
-    (await readFile(catalog, 'utf8')).replace('after: [crm/fields]', 'after: [crm/fields, tickets]'),
-  );
-  const held = await planned(small, await start(small));
-  expect(held.findings).toMatchObject([{ code: 'switch-order', step: 'desk/watchers' }]);
-});
+test.each([
+  [
+    'only while it is active, and an unplanned departure blocks first',
+    ', switch: { needs: active }',
+    { departure: 'unplanned' },
+    'an unplanned departure blocks it first',
+  ],
+  [
+    'only after a switch that this run does not do',
+    AFTER,
+    { mode: 'execute-only' },
+    'this run does not switch it off',
+  ],
+])('refused before anybody approves: %s', (_, more, request, says) =>
+  inApp(
+    { sql: table('pages'), categories: category('pages', more) },
+    async (planned, it) => {
+      expect(planned.findings).toMatchObject([{ code: 'order-contradiction', step: 'app/pages' }]);
+      expect(planned.findings[0]!.message).toContain(says);
+      expect(await it.rows('select count(*)::int from pages where owner_id = 1')).toEqual([[5]]);
+    },
+    { request },
+  ),
+);

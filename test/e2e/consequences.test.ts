@@ -87,6 +87,30 @@ test('what hangs on a row only after the approval is not taken along beyond it: 
     ]);
   }));
 
+test('what several effects of a step do besides is counted together', () =>
+  inApp(
+    {
+      ...ALLOWED,
+      sql: `${ALLOWED.sql}; insert into public.members values (12, 'acme', 1), (13, 'acme', 1); insert into public.projects values (9, 12, 'project 9')`,
+    },
+    async (planned, it) => {
+      expect(planned.plan!.steps.find(({ id }) => id === 'app/orgs')!.elsewhere).toMatchObject([
+        {},
+        { table: 'public.projects', does: 'delete', count: 7 },
+        {},
+      ]);
+      // Seven were shown and ten may come without asking: any two pages keep within that, and all three do not.
+      await it.db.query(
+        `insert into projects select n, case n % 3 when 0 then 10 else 11 + n % 3 end, 'late' from generate_series(101, 115) n`,
+      );
+      const parked = await it.agree();
+      expect(parked).toMatchObject({ state: 'needs-attention' });
+      expect(parked.steps['app/orgs']).toMatchObject({ changed: 2, remaining: 1 });
+      expect(parked.steps['app/orgs']!.message).toMatch(/rows of public.projects deleted; up to \d may be/);
+    },
+    { batch: 1 },
+  ));
+
 test('rows that keep the database from deleting are found before the approval', () =>
   inApp(
     { ...MEMBERSHIPS, sql: MEMBERSHIPS.sql.replace('public.members on delete cascade', 'public.members') },

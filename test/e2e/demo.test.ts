@@ -1,16 +1,23 @@
 /** The main job on the demo workspace: one person handed over and switched off. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seedDemo } from '../../examples/demo/seed.js';
+import { type DemoOutreach, openOutreach } from '../demo/outreach.js';
 import { startWorld, type World } from '../support/world.js';
 
+let outreach: DemoOutreach;
 let world: World;
 beforeAll(async () => {
+  outreach = await openOutreach();
   world = await startWorld({
     config: 'examples/demo/handover.yaml',
+    env: outreach.env,
     seed: urls => seedDemo({ workspaceUrl: urls.workspace!, helpdeskUrl: urls.helpdesk! }),
   });
 });
-afterAll(() => world?.stop());
+afterAll(async () => {
+  await world?.stop();
+  await outreach?.close();
+});
 
 test('a leaver is handed over and switched off, and nothing is left', async () => {
   const { offboardings } = world;
@@ -46,8 +53,16 @@ test('a leaver is handed over and switched off, and nothing is left', async () =
   );
   expect(done).toMatchObject({
     outcome: 'completed',
-    access: { workspace: 'deactivated', helpdesk: 'deactivated' },
+    access: { workspace: 'deactivated', helpdesk: 'deactivated', outreach: 'deactivated' },
   });
   const { rows } = await world.db.workspace!.query("select status from public.users where login = 'alice'");
   expect(rows).toEqual([{ status: 'inactive' }]);
+  // What the application itself says, whatever we read of it: only what was sent stays hers.
+  const { members, items } = outreach.application;
+  expect(members.get('u17')).toMatchObject({ status: 'off', sessions: 0 });
+  const hers = Object.values(items).flatMap(list =>
+    [...list.values()].filter(({ owners }) => owners.includes('u17')),
+  );
+  expect(hers.length).toBeGreaterThan(0);
+  expect(new Set(hers.map(({ status }) => status))).toEqual(new Set(['sent']));
 });

@@ -159,5 +159,6 @@ function poolOf(connectionString: string): pg.Pool {
     connectionTimeoutMillis: 5_000,
   });
   pool.on('error', () => {});
+  pool.on('connect', client => void client.on('error', () => {}));
   return pool;
 }

@@ -86,8 +86,10 @@ const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
   ],
   [2, d => ({ kind: 'reset-link', link: d.pick(['crm', 'store', 'temporal'] as const) })],
   [2, () => ({ kind: 'terminate-sessions' })],
+  [1, d => ({ kind: 'flood', count: d.whole(200, 3_000) })],
   [2, d => ({ kind: 'send-hostile', count: d.whole(20, 80), draw: d.whole(1, 2 ** 30) })],
   [1, d => ({ kind: 'send-big', count: d.whole(1, 6) })],
+  [1, d => ({ kind: 'reset-run', back: d.next() })],
 ];
 
 export function drawFault(d: Dice): FaultKind {

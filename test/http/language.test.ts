@@ -637,3 +637,50 @@ describe('is asked', () => {
     await expect(held(connector)).rejects.toThrow('no whole answer within 2 s');
   });
 });
+
+// --- what people do there ------------------------------------------------------------------------------------
+
+describe('what a person does there', () => {
+  const verbs = (until: string): string => `
+block: { by: nobody, reason: it knows no block }
+deactivate:
+  by: person
+  page: https://crm.example.com/admin/users
+  observe: { get: '/users/{user}/access', until: ${until} }`;
+  const watched = (until: string, access: () => Reply) =>
+    system({ more: verbs(until) }, ({ path }) =>
+      path === '/users/1/access' ? access() : [200, { id: 1, on: true }],
+    );
+
+  test('is seen as soon as the probe shows it, and not before', async () => {
+    let state = 'on';
+    const { connector } = await watched('{ at: /state, equals: [off, gone] }', () => [200, { state }]);
+    expect(await connector.readAccount(alice)).toMatchObject({ active: true });
+    state = 'gone';
+    expect(await connector.readAccount(alice)).toMatchObject({ active: false });
+    // Somebody has undone it.
+    state = 'on';
+    expect(await connector.readAccount(alice)).toMatchObject({ active: true });
+  });
+
+  test.each<[string, Reply]>([
+    ['an error', [500, { state: 'off' }]],
+    ['an error of ours', [404, { state: 'off' }]],
+    ['that it is taken up', [202, { state: 'off' }]],
+    ['that we may not ask', [401, { state: 'off' }]],
+    ['a page that is no JSON', [200, '<html>off</html>']],
+  ])('is not believed where the probe answers %s: the account cannot be read', async (_, reply) => {
+    const { connector } = await watched('{ at: /state, equals: off }', () => reply);
+    await expect(connector.readAccount(alice)).rejects.toThrow(/looking whether somebody did deactivate/);
+  });
+
+  test.each<[string, unknown]>([
+    ['nothing', ''],
+    ['an empty block', {}],
+    ['null', 'null'],
+    ['another state', { sessions: [1] }],
+  ])('is not believed where the probe answers %s', async (_, body) => {
+    const { connector } = await watched('{ at: /sessions, exists: false }', () => [200, body]);
+    expect(await connector.readAccount(alice)).toMatchObject({ active: true });
+  });
+});

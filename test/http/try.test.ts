@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { main } from '../../client/cli/main.js';
+import { openStore } from '../../store/store.js';
 import { ALICE } from '../contract/harness.js';
+import { createTestDatabase } from '../support/servers.js';
 import { catalogOf, deskWorld } from './harness.js';
 import { Desk } from './simulator/desk.js';
 
@@ -32,6 +34,8 @@ afterAll(async () => {
   await desk.close();
 });
 
+let storeUrl: string | undefined;
+
 async function handover(...args: string[]): Promise<{ code: number; said: string }> {
   let said = '';
   const sink = new Writable({
@@ -40,7 +44,7 @@ async function handover(...args: string[]): Promise<{ code: number; said: string
       done();
     },
   }) as unknown as NodeJS.WriteStream;
-  const env = { DESK_BASE: desk.base, DESK_TOKEN: desk.token };
+  const env = { DESK_BASE: desk.base, DESK_TOKEN: desk.token, HANDOVER_STORE_URL: storeUrl };
   const code = await main([...args, '--config', join(dir, 'handover.yaml')], {
     stdout: sink,
     stderr: sink,
@@ -91,4 +95,25 @@ test('as JSON it is the same', async () => {
     understood: ['We are Handover (99), active.'],
     calls: [{ method: 'GET', status: 200, outcome: 'ok' }],
   });
+});
+
+test('a pause that the system has asked the workers for is kept by the command line as well', async () => {
+  const database = await createTestDatabase('try');
+  const store = await openStore(database.url);
+  storeUrl = database.url;
+  try {
+    for (const args of [['try', 'desk', 'self'], ['check']]) {
+      await store.budgets('desk').pause(1_500);
+      const started = Date.now();
+      const before = desk.calls;
+      const asking = handover(...args);
+      while (desk.calls === before) await new Promise(resolve => setTimeout(resolve, 10));
+      expect(Date.now() - started, args[0]).toBeGreaterThan(1_400);
+      await asking;
+    }
+  } finally {
+    storeUrl = undefined;
+    await store.close();
+    await database.drop();
+  }
 });

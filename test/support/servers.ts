@@ -30,9 +30,12 @@ export async function createTestDatabase(
   locale = '',
 ): Promise<TestDatabase> {
   const unique = `${name}_${process.pid}_${randomBytes(4).toString('hex')}`;
-  await administer(client => {
+  await administer(async client => {
     const from = template ? ` TEMPLATE ${client.escapeIdentifier(template)}` : '';
-    return `CREATE DATABASE ${client.escapeIdentifier(unique)}${from} ${locale}`;
+    const { rows } = await client.query(`SELECT current_setting('server_version_num')::int AS version`);
+    // Before PostgreSQL 15 the C library was the only provider, and had no word.
+    const how = rows[0].version < 150_000 ? locale.replace('LOCALE_PROVIDER libc', '') : locale;
+    return `CREATE DATABASE ${client.escapeIdentifier(unique)}${from} ${how}`;
   });
   const url = new URL(inject('postgresUrl'));
   url.pathname = `/${unique}`;
@@ -71,11 +74,11 @@ export async function createStoreRoles({ name, url }: TestDatabase): Promise<{
   };
 }
 
-async function administer(statement: (client: pg.Client) => string): Promise<void> {
+async function administer(statement: (client: pg.Client) => string | Promise<string>): Promise<void> {
   const client = new pg.Client({ connectionString: inject('postgresUrl') });
   await client.connect();
   try {
-    await client.query(statement(client));
+    await client.query(await statement(client));
   } finally {
     await client.end();
   }

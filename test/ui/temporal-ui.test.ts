@@ -12,6 +12,7 @@ import { seedDemo } from '../../examples/demo/seed.js';
 import { findTemporalCli } from '../../runtime/embedded/temporal-cli.js';
 import { startTemporalServer, type TemporalServer } from '../../runtime/embedded/temporal-server.js';
 import { searchAttributes } from '../../runtime/search-attributes.js';
+import { type DemoOutreach, openOutreach } from '../demo/outreach.js';
 import { startWorld, type World } from '../support/world.js';
 import { findChromium, NO_CHROMIUM, startChromium } from './chromium.js';
 import { Operator, PATIENT, type Way } from './operator.js';
@@ -29,6 +30,7 @@ const PRIYA = 'priya@demo.example';
 describe.skipIf(!chromium)(chromium ? 'the Temporal UI' : NO_CHROMIUM, () => {
   let dir: string;
   let temporal: TemporalServer;
+  let outreach: DemoOutreach;
   let world: World;
   let browser: Browser;
   let operator: Operator;
@@ -43,8 +45,10 @@ describe.skipIf(!chromium)(chromium ? 'the Temporal UI' : NO_CHROMIUM, () => {
       ),
       startChromium(chromium!),
     ]);
+    outreach = await openOutreach();
     world = await startWorld({
       config: 'examples/demo/handover.yaml',
+      env: outreach.env,
       seed: urls => seedDemo({ workspaceUrl: urls.workspace!, helpdeskUrl: urls.helpdesk!, items }),
       change: config => {
         config.installation = TASK_QUEUE;
@@ -61,6 +65,7 @@ describe.skipIf(!chromium)(chromium ? 'the Temporal UI' : NO_CHROMIUM, () => {
   afterAll(async () => {
     await browser?.close();
     await world?.stop();
+    await outreach?.close();
     await temporal?.stop();
     await rm(dir, { recursive: true, force: true });
   });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import {
+  boundsAfter,
   boundsOf,
   type Consequence,
   mustBeAllowed,
@@ -45,6 +46,24 @@ test('as much more may come as the policy lets come; of what was not followed to
     others: 10,
   });
   expect(boundsOf({}, { drift })).toEqual({ upTo: [], others: 10 });
+});
+
+test('what has happened is taken from what may', () => {
+  const bounds = boundsOf({ elsewhere: [one({ count: 3 })] }, { drift });
+  expect(
+    boundsAfter(bounds, [
+      { table: 'public.notes', does: 'delete', count: 4 },
+      { table: 'public.notes', does: 'change', count: 9 },
+      { table: 'b', does: 'change', count: 11 },
+    ]),
+  ).toEqual({
+    upTo: [
+      { table: 'public.notes', does: 'delete', count: 9 },
+      { table: 'public.notes', does: 'change', count: 1 },
+      { table: 'b', does: 'change', count: 0 },
+    ],
+    others: 10,
+  });
 });
 
 test('it is said in words, one row and many', () => {

@@ -394,7 +394,7 @@ describe('pause, cancel, retry', () => {
     const blocked = runIn('scheduled', { access: { crm: 'blocked', hr: 'open' }, blockedByUs: OURS });
     expect(verdictOf(blocked, 'cancel')).toEqual(
       refusal(
-        'Sign-in is blocked in "crm". Say what becomes of it: "access": "keep" or "access": "restore".',
+        'Sign-in is blocked in "crm". Say what becomes of it: "access": "keep" or "access": "restore" (--access on the command line).',
       ),
     );
     expect(verdictOf(blocked, 'cancel', olivia, { access: 'restore' })).toMatchObject({

@@ -15,11 +15,14 @@ export async function checkSystem(
   connectors.set(system, connector);
   const { config } = await reach.installation();
   if (problems.length > 0) {
-    return problems.map(problem => ({
+    const mend =
+      'Mend the catalog, or the rights of the role it connects as; running workers take a corrected catalog up by themselves.';
+    return problems.map(({ where, message }, n) => ({
       what: system,
       state: 'problem',
-      says: `${problem.where}: ${problem.message}`,
-      mend: 'Mend the catalog, or the rights of the role it connects as; running workers take a corrected catalog up by themselves.',
+      says: `${where}: ${message}`,
+      // Once, below the last of them.
+      ...(n === problems.length - 1 && { mend }),
     }));
   }
   const doubts = (await connector.doubts?.()) ?? [];

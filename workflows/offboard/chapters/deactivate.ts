@@ -1,15 +1,15 @@
 /** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
 import type { DeactivateResult } from '../../../activities/deactivate.js';
 import { leftOut } from '../../../domain/accounts.js';
-import { nextGroup } from '../../../domain/order.js';
-import { deactivateId, type PlanStep } from '../../../domain/plan.js';
+import { isOff, lateSteps, sayLate } from '../../../domain/late.js';
+import { deactivateId, notYet } from '../../../domain/plan.js';
 import { cameIn, judgeProof, lostIn, switchedOnAgain } from '../../../domain/proof.js';
-import { type Afterwards, failedSteps, notSwitchedOff, type Run } from '../../../domain/run.js';
+import { type Afterwards, notSwitchedOff, type Run } from '../../../domain/run.js';
 import { handedOver, stays } from '../../../domain/stays.js';
 import { ask, long } from '../../proxies.js';
 import { close, type Desk, type Happening } from '../desk.js';
 import { decided } from './decided.js';
-import { park, progress, runGroup } from './execute.js';
+import { park, progress } from './execute.js';
 import { lookAtAll, noteSeen, reopen, seenKeys, throughPauses, waivedKeys } from './look-again.js';
 
 export async function deactivate(desk: Desk): Promise<Happening> {
@@ -17,9 +17,6 @@ export async function deactivate(desk: Desk): Promise<Happening> {
   const plan = run.plan!;
   await desk.whilePaused();
   if (desk.stopped()) return decided(desk)!;
-  // Where the history grew too long between a switch and what follows it.
-  const begun = await handOverBeside(desk);
-  if (begun) return begun;
   // Nobody is switched off anywhere while something is left somewhere.
   const left = await whatIsLeft(desk);
   if (left) return left;
@@ -38,42 +35,17 @@ export async function deactivate(desk: Desk): Promise<Happening> {
       access: { ...run.access, [system]: 'deactivated' },
       proofs: { ...run.proofs, [system]: result.proof },
     });
-    const beside = await handOverBeside(desk);
-    if (beside) return beside;
   }
-  desk.change({
-    times: { ...run.times, deactivated: run.times.deactivated ?? new Date().toISOString() },
-  });
-  const following = plan.steps.filter(step => step.follows);
-  if (following.some(step => run.steps[step.id]?.state === 'queued'))
-    return { event: 'switched-off', says: `${run.leaver.name} is switched off. Now what moves only then.` };
-  if (following.length > 0) desk.change({ provenAfterwards: new Date().toISOString() });
+  desk.change({ times: { ...run.times, deactivated: run.times.deactivated ?? new Date().toISOString() } });
+  if (lateSteps(run).length > 0) return { event: 'switched-off', says: sayLate(run) };
   const afterwards = await lookOnceMore(desk);
   const others = leftOut(plan.accounts);
   const nothing =
     stays(run).length > 0 || others.length > 0 || foundSomething(afterwards) ? '' : ', nothing is left';
   return close(
     'completed',
-    `${handedOver(run)}${nothing}, and the leaver ${afterwards.onAgain.length > 0 ? 'was' : 'is'} switched off.${following.length > 0 ? PROVEN_AFTERWARDS : ''}${sayLeftOut(others)}${stillOn(run)}${sayAfterwards(afterwards)}${tooLate(run)}`,
+    `${handedOver(run)}${nothing}, and the leaver ${afterwards.onAgain.length > 0 ? 'was' : 'is'} switched off.${sayLeftOut(others)}${stillOn(run)}${sayAfterwards(afterwards)}${tooLate(run)}`,
   );
-}
-
-const PROVEN_AFTERWARDS = ' What follows the switch was proven to be done as well.';
-
-/**
- * What moves right after the switch of its system, before anybody is switched off elsewhere. Null = all of it
- * is done, or waits for its switch.
- */
-async function handOverBeside(desk: Desk): Promise<Happening | null> {
-  const { run } = desk;
-  const isBeside = (step: PlanStep): boolean => step.follows?.when === 'with';
-  for (let group = nextGroup(run, isBeside); group && !desk.stopped(); group = nextGroup(run, isBeside)) {
-    await desk.breathe();
-    if (run.pausedBy) await desk.whilePaused();
-    else await runGroup(desk, group);
-  }
-  if (desk.stopped()) return decided(desk)!;
-  return failedSteps(run).length > 0 ? park(desk) : null;
 }
 
 /** What came while the accounts were switched off one after the other, wherever it came. */
@@ -185,10 +157,8 @@ async function whatIsLeft(desk: Desk): Promise<Happening | null> {
     desk.change({ access: { ...run.access, [system]: 'open' } });
   }
   const systems = plan.accounts.map(({ system }) => system);
-  const notDue = plan.steps
-    .filter(step => step.follows && run.steps[step.id]?.state === 'queued')
-    .map(step => step.id);
-  const verdict = judgeProof({ plan, systems, looks, unread, notDue });
+  const later = notYet(plan, isOff(run));
+  const verdict = judgeProof({ plan, systems, looks, unread, later });
   switch (verdict.kind) {
     case 'proven':
       return null;

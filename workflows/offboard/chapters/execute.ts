@@ -1,9 +1,9 @@
 /** The steps in order. What fails stops only what depends on it; then the run parks and waits for people. */
 import type { RunStepsInput, StepsResult } from '../../../activities/run-steps.js';
+import { lateSteps } from '../../../domain/late.js';
 import { type Group, nextGroup, stuckSteps } from '../../../domain/order.js';
 import type { PlanStep } from '../../../domain/plan.js';
 import {
-  deadlineOf,
   doneSoFar,
   failedSteps,
   isWaived,
@@ -14,7 +14,7 @@ import {
 } from '../../../domain/run.js';
 import { handedOver } from '../../../domain/stays.js';
 import { takers } from '../../../domain/view.js';
-import { minuteOf, number } from '../../../domain/words.js';
+import { number } from '../../../domain/words.js';
 import { type Attempt, ask, long, prompt } from '../../proxies.js';
 import { close, type Desk, type Happening } from '../desk.js';
 import { decided } from './decided.js';
@@ -37,18 +37,18 @@ export async function execute(desk: Desk): Promise<Happening> {
   for (const { step, waitsFor } of stuckSteps(run))
     progress(desk, step, { state: 'not-run', message: `Waits for "${waitsFor}".` });
   if (failedSteps(run).length > 0) return park(desk);
-  desk.change({ times: { ...run.times, handedOver: run.times.handedOver ?? new Date().toISOString() } });
-  if (run.plan!.steps.some(step => awaitsProof(run, step)))
+  const isLast = lateSteps(run).length === 0;
+  if (isLast)
+    desk.change({ times: { ...run.times, handedOver: run.times.handedOver ?? new Date().toISOString() } });
+  const switches = run.plan!.steps.filter(step => step.phase === 'deactivate');
+  // What moved only after the switch is proved once more, like everything else.
+  if (run.times.deactivated && run.plan!.steps.some(({ late }) => late))
+    return { event: 'handed-over', says: `${handedOver(run)}. Proving once more that nothing is left.` };
+  if (switches.some(step => run.steps[step.id]?.state !== 'completed'))
     return { event: 'handed-over', says: `${handedOver(run)}. Proving it before anybody is switched off.` };
   const active = notSwitchedOff(run);
   const reminder = ` The person is still active in ${active.join(', ')}; start a run with "execute-and-deactivate" to switch them off later.`;
   return close('completed', `${handedOver(run)}.${active.length > 0 ? reminder : ''}`);
-}
-
-/** A switch is still to be made, or what followed one is still to be proven. */
-function awaitsProof(run: Run, { id, phase }: PlanStep): boolean {
-  if (phase === 'afterwards') return run.provenAfterwards === undefined;
-  return phase === 'deactivate' && run.steps[id]?.state !== 'completed';
 }
 
 /** Null = the plan stands as it was approved, and nothing that is known now would stop it at its very end. */
@@ -75,7 +75,7 @@ async function refuseSuccessors(desk: Desk): Promise<null> {
   return null;
 }
 
-export async function runGroup(desk: Desk, group: Group): Promise<void> {
+async function runGroup(desk: Desk, group: Group): Promise<void> {
   const { run } = desk;
   progressAll(
     desk,
@@ -151,18 +151,7 @@ export function park(desk: Desk): Happening {
     .filter(([, access]) => access === 'open')
     .map(([system]) => system);
   const active = open.length > 0 ? ` The leaver stays active in ${open.join(', ')}.` : '';
-  return { event: 'parked', says: `${what}${active}${sayDeadlines(run)}` };
-}
-
-/** Of what failed after the switch: that the person is off, and until when it must be done. */
-function sayDeadlines(run: Run): string {
-  const late = run.plan!.steps.filter(({ id, follows }) => follows && run.steps[id]?.state === 'failed');
-  if (late.length === 0) return '';
-  const dated = late.flatMap(step => {
-    const at = deadlineOf(run, step);
-    return at === null ? [] : ` ${step.id} must be done by ${minuteOf(at)}.`;
-  });
-  return ` The leaver is switched off already.${dated.join('')}`;
+  return { event: 'parked', says: `${what}${active}` };
 }
 
 export async function attention(desk: Desk): Promise<Happening> {

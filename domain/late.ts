@@ -1,0 +1,47 @@
+/**
+ * What moves only once the accounts are off: steps that wait for the switch of their system, and the moment
+ * until which they can still be done.
+ */
+import { deactivateId, type PlanStep } from './plan.js';
+import { instant } from './request.js';
+import type { Run } from './run.js';
+import { minuteOf } from './words.js';
+
+/** Has this run switched the leaver off there, or found them off? */
+export function isOff(run: Pick<Run, 'steps'>): (system: string) => boolean {
+  return system => run.steps[deactivateId(system)]?.state === 'completed';
+}
+
+/** Those that are not done yet, in the plan's order. */
+export function lateSteps({ plan, steps }: Pick<Run, 'plan' | 'steps'>): PlanStep[] {
+  const isDone = ({ id }: PlanStep): boolean =>
+    steps[id]?.state === 'completed' || steps[id]?.state === 'skipped';
+  return (plan?.steps ?? []).filter(step => step.late !== undefined && !isDone(step));
+}
+
+/** ISO 8601; null while nobody is switched off, and where there is no deadline. */
+export function lateUntil(run: Pick<Run, 'times'>, { late }: Pick<PlanStep, 'late'>): string | null {
+  const { deactivated } = run.times;
+  if (!late || late.withinDays === null || deactivated === null) return null;
+  return new Date(instant(deactivated) + late.withinDays * DAY_MS).toISOString();
+}
+
+const DAY_MS = 86_400_000;
+
+/** "moves only after the switch, within 30 days"; null = it moves like everything else. */
+export function lateWords(run: Pick<Run, 'times'>, step: Pick<PlanStep, 'late'>): string | null {
+  if (!step.late) return null;
+  const until = lateUntil(run, step);
+  const days = step.late.withinDays;
+  if (until !== null) return `moves only after the switch, until ${minuteOf(until)}`;
+  return `moves only after the switch${days === null ? '' : `, within ${days === 1 ? '1 day' : `${days} days`}`}`;
+}
+
+/** What is still to come once everybody is switched off, as a sentence. */
+export function sayLate(run: Run): string {
+  const steps = lateSteps(run).map(step => {
+    const until = lateUntil(run, step);
+    return `${step.title} (${step.id})${until === null ? '' : ` until ${minuteOf(until)}`}`;
+  });
+  return `${run.leaver.name} is switched off. What moves only now: ${steps.join(', ')}.`;
+}

@@ -1,0 +1,105 @@
+/**
+ * A run that somebody resets begins again behind any of its workflow tasks, with the messages that came after
+ * that: updates ahead of signals, and behind them when it is replayed. It judges them in one order, or no
+ * worker could take it up again.
+ */
+import { randomUUID } from 'node:crypto';
+import type { WorkflowHandle } from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
+import { expect, test } from 'vitest';
+import { FLOOD } from '../../domain/limits.js';
+import { payloadConverterPath } from '../../runtime/temporal.js';
+import { workflowBundle as bundle } from '../../workers/bundle.js';
+import {
+  agree,
+  atRest,
+  decide,
+  handOver,
+  mail,
+  planned,
+  type Started,
+  start,
+  waitFor,
+} from '../small-world/drive.js';
+import { useSmallWorld } from '../small-world/world.js';
+import { bundleCache } from '../support/world.js';
+
+const small = useSmallWorld();
+
+const finished = ({ events }: Awaited<ReturnType<WorkflowHandle['fetchHistory']>>) =>
+  (events ?? []).filter(event => event.workflowTaskCompletedEventAttributes).map(event => event.eventId!);
+
+/** Lets a run begin again behind one of its workflow tasks. */
+async function reset({ run }: Started, runId: string, task: Long): Promise<void> {
+  await small.world.worker.deps.temporal.workflowService.resetWorkflowExecution({
+    namespace: 'default',
+    workflowExecution: { workflowId: run, runId },
+    workflowTaskFinishEventId: task,
+    requestId: randomUUID(),
+    reason: 'again',
+  });
+}
+
+/** A worker that knows nothing of it could take it up. */
+async function replays({ run }: Started): Promise<void> {
+  const history = await small.world.offboardings.handle(run).fetchHistory();
+  const workflowBundle = { codePath: await bundle(bundleCache) };
+  await Worker.runReplayHistory(
+    { workflowBundle, dataConverter: { payloadConverterPath }, replayName: 'reset' },
+    history,
+    run,
+  );
+}
+
+test('updates ahead of a flood of signals are judged in the same order when it is replayed', async () => {
+  const run = await start(small);
+  const { plan } = await planned(small, run);
+  const { offboardings } = small.world;
+  const handle = offboardings.handle(run.run);
+  const by = mail(small, 'priya');
+  const refused = await offboardings.decide(run.run, 'approve', { by, plan: `not ${plan!.digest}` });
+  expect(refused).toMatchObject({ verdict: 'refused' });
+  // More than are judged at a time.
+  for (let n = 0; n <= FLOOD.letters; n++) await handle.signal('no-such-message', { by });
+
+  const [, , task] = finished(await handle.fetchHistory());
+  await reset(run, (await handle.describe()).runId, task!);
+  await waitFor(small, run, status => status.state === 'awaiting-approval');
+  await agree(small, run);
+  expect(await offboardings.result(run.run)).toMatchObject({ outcome: 'completed' });
+  const { events } = await handle.fetchHistory();
+  expect(events!.some(event => event.workflowExecutionUpdateAdmittedEventAttributes)).toBe(true);
+  await replays(run);
+}, 60_000);
+
+test('reset to every point, a run that has completed comes to an end again, and moves nothing twice', async () => {
+  const { run, offboardingId } = await handOver(small);
+  const started = { run, offboardingId };
+  const { offboardings } = small.world;
+  const handle = offboardings.handle(run);
+  const { runId } = await handle.describe();
+  const tasks = finished(await handle.fetchHistory());
+  expect(tasks.length).toBeGreaterThan(8);
+  const moved = async () =>
+    (await small.db.store.query(`select sum(changed)::int as n from handover.receipts where state = 'done'`))
+      .rows;
+  const before = await moved();
+  for (const task of tasks) {
+    await reset(started, runId, task);
+    let status = await atRest(small, started);
+    // Decisions of before count again where they came behind the point; others are taken anew.
+    for (let n = 0; status.state === 'awaiting-approval' && n < 20; n++) {
+      const category = status.next.find(({ message }) => message === 'acknowledge')?.json.category;
+      if (category) await decide(small, started, 'acknowledge', 'olivia', { category });
+      await decide(small, started, 'approve', 'priya', { plan: status.plan!.digest });
+      status = await atRest(small, started);
+    }
+    expect(status, `reset to ${task}: ${status.sentence}`).toMatchObject({
+      state: 'closed',
+      outcome: expect.stringMatching(/^(completed|nothing-to-do)$/),
+    });
+    await offboardings.result(run);
+    await replays(started);
+  }
+  expect(await moved()).toEqual(before);
+}, 300_000);
