@@ -184,6 +184,7 @@ function stepsOf(
     } else
       findings.push(unreadable(facts.system, rule, held?.problem ?? 'It was not part of the inventory.'));
   }
+  findings.push(...heldBack(steps));
   const open = off === 'never' ? null : uncovered(policy, facts);
   if (open) findings.push(unclassified(facts.system, open));
   if (off === 'api') steps.push(deactivation(facts));
@@ -222,6 +223,16 @@ function contradiction(
   if (rule.afterSwitch && off !== 'api' && accounts.some(({ active }) => active))
     return `${items} that can be handed over only once the account is off, and this run does not switch it off. Send "amend" with "mode": "execute-and-deactivate", or hand them over by hand and send "retry".`;
   return null;
+}
+
+/** Nothing that comes before the switch may wait for what moves only after it. */
+function heldBack(steps: readonly PlanStep[]): Finding[] {
+  const late = new Set(steps.filter(step => step.late).map(({ id }) => id));
+  return steps.flatMap(step => {
+    const waitsFor = step.late || !isEffect(step) ? undefined : step.after.find(id => late.has(id));
+    const says = `: it comes before the switch, and its "after" names ${waitsFor}, which moves only after it. Correct the catalog, then send "retry".`;
+    return waitsFor === undefined ? [] : [finding('order-contradiction', step, says)];
+  });
 }
 
 function unreadable(system: string, { category, title }: CategoryRule, why: string): Finding {
