@@ -104,6 +104,7 @@ export function draftOf(facts: Facts): Draft {
     systems.flatMap(one => existing(one.accounts)),
   );
   const planned = systems.map(one => stepsOf(one, facts, mode));
+  const steps = planned.flatMap(one => one.steps);
   return {
     mode,
     modeReason: reason,
@@ -120,8 +121,8 @@ export function draftOf(facts: Facts): Draft {
       accountExpected: existing(one.accounts).length > 0 || one.accountExpected,
       switchOff: switchOffOf(one, mode),
     })),
-    steps: planned.flatMap(one => one.steps),
-    findings: planned.flatMap(one => one.findings),
+    steps,
+    findings: [...planned.flatMap(one => one.findings), ...tooEarly(steps)],
   };
 }
 
@@ -184,7 +185,6 @@ function stepsOf(
     } else
       findings.push(unreadable(facts.system, rule, held?.problem ?? 'It was not part of the inventory.'));
   }
-  findings.push(...heldBack(steps));
   const open = off === 'never' ? null : uncovered(policy, facts);
   if (open) findings.push(unclassified(facts.system, open));
   if (off === 'api') steps.push(deactivation(facts));
@@ -225,13 +225,14 @@ function contradiction(
   return null;
 }
 
-/** Nothing that comes before the switch may wait for what moves only after it. */
-function heldBack(steps: readonly PlanStep[]): Finding[] {
-  const late = new Set(steps.filter(step => step.late).map(({ id }) => id));
+/** What comes before the switch cannot wait for what comes after it. */
+function tooEarly(steps: readonly PlanStep[]): Finding[] {
+  const late = new Set(steps.filter(step => step.late).map(step => step.id));
   return steps.flatMap(step => {
-    const waitsFor = step.late || !isEffect(step) ? undefined : step.after.find(id => late.has(id));
-    const says = `: it comes before the switch, and its "after" names ${waitsFor}, which moves only after it. Correct the catalog, then send "retry".`;
-    return waitsFor === undefined ? [] : [finding('order-contradiction', step, says)];
+    const other = step.late || !isEffect(step) ? undefined : step.after.find(id => late.has(id));
+    if (other === undefined) return [];
+    const says = ` comes before the switch and waits for ${other}, which comes after it: their catalogs contradict each other. Mend "switch" or "after" there, then send "retry".`;
+    return finding('order-contradiction', step, says);
   });
 }
 

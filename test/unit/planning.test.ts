@@ -465,14 +465,3 @@ test('names that are no system and no category of the run are said, also where t
     '"successors" or "overrides" name "desk", which is no system or category of this run; known are crm/tasks, crm/teams.',
   ]);
 });
-
-test('what comes before the switch cannot wait for what moves only after it', () => {
-  const categories = [
-    rule('tasks', { afterSwitch: { withinDays: 30 } }),
-    rule('teams', { do: 'remove', after: ['tasks'] }),
-  ];
-  const inventory = [held('tasks', 3), held('teams', 2)];
-  const { findings } = draftOf(facts([system('crm', { categories, inventory })]));
-  expect(findings).toMatchObject([{ code: 'order-contradiction', step: 'crm/teams' }]);
-  expect(findings[0]!.message).toContain('its "after" names crm/tasks, which moves only after it');
-});

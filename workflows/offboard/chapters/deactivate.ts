@@ -1,4 +1,7 @@
-/** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
+/**
+ * The switch, system by system, the directory last, each with a fresh proof immediately before it. It is the
+ * last effect, unless something moves only afterwards: then that is handed over, and proven here once more.
+ */
 import type { DeactivateResult } from '../../../activities/deactivate.js';
 import { leftOut } from '../../../domain/accounts.js';
 import { lateSteps, sayLate } from '../../../domain/late.js';
