@@ -2,15 +2,10 @@
  * What moves only once the accounts are off: steps that wait for the switch of their system, and the moment
  * until which they can still be done.
  */
-import { deactivateId, type PlanStep } from './plan.js';
+import type { PlanStep } from './plan.js';
 import { instant } from './request.js';
 import type { Run } from './run.js';
 import { minuteOf } from './words.js';
-
-/** Has this run switched the leaver off there, or found them off? */
-export function isOff(run: Pick<Run, 'steps'>): (system: string) => boolean {
-  return system => run.steps[deactivateId(system)]?.state === 'completed';
-}
 
 /** Those that are not done yet, in the plan's order. */
 export function lateSteps({ plan, steps }: Pick<Run, 'plan' | 'steps'>): PlanStep[] {

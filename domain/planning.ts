@@ -104,6 +104,7 @@ export function draftOf(facts: Facts): Draft {
     systems.flatMap(one => existing(one.accounts)),
   );
   const planned = systems.map(one => stepsOf(one, facts, mode));
+  const steps = planned.flatMap(one => one.steps);
   return {
     mode,
     modeReason: reason,
@@ -120,8 +121,8 @@ export function draftOf(facts: Facts): Draft {
       accountExpected: existing(one.accounts).length > 0 || one.accountExpected,
       switchOff: switchOffOf(one, mode),
     })),
-    steps: planned.flatMap(one => one.steps),
-    findings: planned.flatMap(one => one.findings),
+    steps,
+    findings: [...planned.flatMap(one => one.findings), ...tooEarly(steps)],
   };
 }
 
@@ -222,6 +223,17 @@ function contradiction(
   if (rule.afterSwitch && off !== 'api' && accounts.some(({ active }) => active))
     return `${items} that can be handed over only once the account is off, and this run does not switch it off. Send "amend" with "mode": "execute-and-deactivate", or hand them over by hand and send "retry".`;
   return null;
+}
+
+/** What comes before the switch cannot wait for what comes after it. */
+function tooEarly(steps: readonly PlanStep[]): Finding[] {
+  const late = new Set(steps.filter(step => step.late).map(step => step.id));
+  return steps.flatMap(step => {
+    const other = step.late || !isEffect(step) ? undefined : step.after.find(id => late.has(id));
+    if (other === undefined) return [];
+    const says = ` comes before the switch and waits for ${other}, which comes after it: their catalogs contradict each other. Mend "switch" or "after" there, then send "retry".`;
+    return finding('order-contradiction', step, says);
+  });
 }
 
 function unreadable(system: string, { category, title }: CategoryRule, why: string): Finding {

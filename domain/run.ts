@@ -156,6 +156,8 @@ export interface Waiting {
   on: Exclude<WaitingOn, 'nobody'>;
   since: string;
   told: number;
+  /** People were told that what had to be done a time after the switch is overdue. */
+  overdueTold?: true;
 }
 
 export interface Run {

@@ -9,6 +9,7 @@ import { isOver } from './lifecycle.js';
 import { type PatienceOfWaits, patienceFor, type WaitForPeople } from './patience.js';
 import { instant } from './request.js';
 import { openAcknowledgements, quorum, type Run, type Waiting, type WaitingOn } from './run.js';
+import { minuteOf } from './words.js';
 
 export type Audience = 'requester' | 'operators' | 'approvers';
 
@@ -107,6 +108,8 @@ export interface Bell {
   /** Milliseconds since the epoch. */
   at: number;
   audience: readonly Audience[];
+  /** It rings because of what had to be done by then, a time after the switch. */
+  deadline?: true;
 }
 
 /** Null while the run waits for nobody, or only for its date. */
@@ -116,11 +119,24 @@ export function nextBell(run: Run): Bell | null {
   const { waiting, wait, reminder, escalation } = asked;
   const since = instant(waiting.since);
   const expiry = expiresAt(run);
-  const bell = ringing(waiting.told, since, reminder, escalation);
+  const bell = atDeadline(run, ringing(waiting.told, since, reminder, escalation));
   if (expiry !== null && expiry <= bell.at)
     return { notice: 'expiry', at: expiry, audience: [...wait.audience, ...wait.escalation] };
   const audience = bell.notice === 'escalation' ? [...wait.audience, ...wait.escalation] : wait.audience;
   return { ...bell, audience };
+}
+
+/** What moves only after the switch is told to everybody when its time is over, once in a wait. */
+function atDeadline(run: Run, bell: Pick<Bell, 'notice' | 'at'>): Pick<Bell, 'notice' | 'at' | 'deadline'> {
+  const until = lateSteps(run).flatMap(step => lateUntil(run, step) ?? []);
+  if (until.length === 0 || run.waiting?.overdueTold) return bell;
+  const at = Math.min(...until.map(instant));
+  return at < bell.at ? { notice: 'escalation', at, deadline: true } : bell;
+}
+
+/** The wait once a bell has rung. */
+export function toldOf(waiting: Waiting, bell: Bell): Waiting {
+  return bell.deadline ? { ...waiting, overdueTold: true } : { ...waiting, told: waiting.told + 1 };
 }
 
 /**
@@ -194,6 +210,8 @@ export function bellSentence(run: Run, bell: Bell, now: number): string {
   const { waiting, wait } = asked;
   const { asks } = wait;
   if (bell.notice === 'waits') return `${asks}.`;
+  if (bell.deadline)
+    return `${asks}. What moves only after the switch had to be done by ${minuteOf(iso(bell.at))}.`;
   const days = Math.floor((now - instant(waiting.since)) / DAY_MS);
   return `${asks}. It has waited for ${days === 1 ? '1 day' : `${days} days`}.`;
 }

@@ -23,43 +23,91 @@ export interface Listing {
 /** Where the next page is, as one text: `walk` notices one that comes twice. */
 type Cursor = string;
 
-/** Reads pages of a list, for `walk`. Throws `Unreadable`, and what passes as a failure. */
+/**
+ * Pages that are asked for beside the one that is awaited, where it is known how many there are: a look at
+ * somebody with much would otherwise take a call's time for each page, one after the other.
+ */
+const AHEAD = 4;
+
+/**
+ * Reads pages of a list, for `walk`. Throws `Unreadable`, and what passes as a failure. What was asked for
+ * ahead counts only where its turn comes.
+ */
 export function pagesOf(listing: Listing): ReadPage<unknown> {
   let collected = 0;
+  let first: First | null = null;
+  let asked = new Map<Cursor, Promise<Told>>();
+  const askFor = (cursor: Cursor): Promise<Told> => {
+    const told = asked.get(cursor) ?? ask(listing, cursor);
+    // One whose turn does not come is nobody's failure.
+    told.catch(() => {});
+    asked.set(cursor, told);
+    return told;
+  };
   return async cursor => {
-    if (cursor === null) collected = 0;
-    const page = await pageAt(listing, cursor, collected);
+    if (cursor === null) {
+      collected = 0;
+      asked = new Map();
+    }
+    const now = cursor === null ? ask(listing, null) : askFor(cursor);
+    // Whoever looks at the first page alone asks for no other.
+    if (cursor !== null && first)
+      for (const next of behind(listing.spec, cursor, collected, first)) askFor(next);
+    const told = await now;
+    if (cursor !== null) asked.delete(cursor);
+    const page = pageIn(listing, told, cursor, collected);
+    if (cursor === null) first = { size: page.raw, total: page.whole };
     collected += page.raw;
     return page;
   };
 }
 
-async function pageAt(
-  { client, spec, filling, doing, signal }: Listing,
-  cursor: Cursor | null,
-  before: number,
-): Promise<Page<unknown> & { raw: number }> {
+/** What the first page says: how many come at a time, and how many there are; null = nobody says. */
+interface First {
+  size: number;
+  total: number | null;
+}
+
+/** The cursors of the pages that come next, if all are as the first one. */
+function behind({ page }: ListSpec, cursor: Cursor, before: number, { size, total }: First): Cursor[] {
+  if ((page.by !== 'number' && page.by !== 'offset') || total === null || size === 0) return [];
+  const step = page.by === 'number' ? 1 : size;
+  return Array.from({ length: AHEAD }, (_, n) => n + 1)
+    .filter(n => before + n * size < total)
+    .map(n => String(Number(cursor) + n * step));
+}
+
+function ask({ client, spec, filling, doing, signal }: Listing, cursor: Cursor | null): Promise<Told> {
   const { page } = spec;
   const values = { ...filling.values, ...valuesFor(page, cursor) };
   const url =
     cursor !== null && isLink(page)
       ? { url: client.boundary.follow(cursor, client.boundary.base, 'the next page') }
       : {};
-  const told = await client.read({ spec, filling: { ...filling, values }, doing, ...url }, signal);
+  return client.read({ spec, filling: { ...filling, values }, doing, ...url }, signal);
+}
+
+/** @param before how many items the pages before it had */
+function pageIn(
+  { spec }: Listing,
+  told: Told,
+  cursor: Cursor | null,
+  before: number,
+): Page<unknown> & { raw: number; whole: number | null } {
   const { answer, outcome } = told;
   // Some systems answer a page behind the last one with an error.
-  if (outcome.kind === 'end' && cursor !== null) return { items: [], next: null, raw: 0 };
+  if (outcome.kind === 'end' && cursor !== null) return { items: [], next: null, raw: 0, whole: null };
   if (outcome.kind !== 'ok') throw new Unreadable(`it answered ${outcome.says}`);
   const found = listAt(answer.body, spec.items);
   if ('problem' in found) throw new Unreadable(`${found.problem}, where the items should be`);
   const items = spec.when === undefined ? found : found.filter(item => isSo(item, spec.when!));
-  const total = totalOf(spec, told);
-  const next = nextOf(spec, told, cursor, found.length, before + found.length, total);
+  const whole = totalOf(spec, told);
+  const next = nextOf(spec, told, cursor, found.length, before + found.length, whole);
   // What is left out on our side is missing in a total that counts it.
-  const counted = spec.when === undefined ? total : null;
-  if (spec.when !== undefined && next === null && total !== null && total !== before + found.length)
-    throw new Unreadable(`${before + found.length} of ${total} entries were collected`);
-  return { items, next, total: counted, raw: found.length };
+  const total = spec.when === undefined ? whole : null;
+  if (spec.when !== undefined && next === null && whole !== null && whole !== before + found.length)
+    throw new Unreadable(`${before + found.length} of ${whole} entries were collected`);
+  return { items, next, total, raw: found.length, whole };
 }
 
 function valuesFor(page: ListSpec['page'], cursor: Cursor | null): Record<string, string | undefined> {

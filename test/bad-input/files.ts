@@ -70,7 +70,7 @@ export const CATALOGS: [title: string, from: string, to: string, says: string][]
     '    when: tokens.revoked_at is null',
     '    where: tokens.revoked_at is null',
     'crm.yaml:71:5 categories.tokens.where: unknown key where; known here are title, do, label, link, ' +
-      'page, attributes, fires_at, secret, inflow, after, queues, unassigned, acts_as, successor_of, on_role_change, reason, ' +
+      'page, attributes, fires_at, secret, inflow, after, queues, unassigned, acts_as, successor_of, on_role_change, switch, reason, ' +
       'table, key, owner, still_runs, groups, when, version, touch, successor_must, successor_must_says, mirrors, with, unique, survives, set, cascades',
   ],
   [

@@ -63,6 +63,7 @@ test('where it fails after the switch the run parks and says until when, and a r
         steps: { 'app/tasks': { state: 'completed' }, 'app/pages': { state: 'failed', remaining: 5 } },
       });
       expect(parked.sentence).not.toContain('stays active');
+      expect(parked.sentence).toContain('The leaver is switched off already.');
       expect(tree(parked).join('\n')).toMatch(
         /↳ moves only after the switch, until \d{4}-\d\d-\d\d \d\d:\d\d UTC/,
       );
@@ -127,3 +128,30 @@ test.each([
     { request },
   ),
 );
+
+test('refused before anybody approves: what comes before the switch waits for what comes after it', () =>
+  inApp(
+    { ...APP, categories: `${category('tasks', ', after: [pages]')}\n${category('pages', AFTER)}` },
+    async planned => {
+      expect(planned.findings).toMatchObject([{ code: 'order-contradiction', step: 'app/tasks' }]);
+    },
+  ));
+
+test('an end by hand after the switch says what is left, and that the leaver is off', () =>
+  inApp(
+    {
+      ...APP,
+      sql: `${APP.sql} create function public.never() returns trigger language plpgsql as $$ begin raise exception 'not today'; end $$;
+        create trigger never before update on public.pages for each row execute function public.never();`,
+    },
+    async (_planned, it) => {
+      await it.agree();
+      await it.say('finish', 'olivia', { reason: 'the pages may go' });
+      const ended = await it.until(({ state }) => state === 'closed');
+      expect(ended).toMatchObject({
+        outcome: 'completed-partially',
+        steps: { 'app/pages': { state: 'failed', remaining: 5 } },
+      });
+      expect(ended.sentence).toContain('The leaver is switched off everywhere.');
+    },
+  ));

@@ -9,12 +9,13 @@ import {
   dueAt,
   expirySentence,
   nextBell,
+  toldOf,
   WAITS,
   waitingNow,
   waitingOn,
   waitingView,
 } from '../../domain/waiting.js';
-import { NOW, olivia, plan, runIn, STATES } from './made-up.js';
+import { NOW, off, olivia, plan, progress, runIn, STATES, step } from './made-up.js';
 
 const DAY = 86_400_000;
 const SINCE = Date.parse(NOW);
@@ -170,4 +171,23 @@ test('docs/operators.md shows the same waits', () => {
     return `| \`${on}\` | ${audience.join(', ')} | ${escalation.join(', ')} | ${end}`;
   });
   for (const row of rows) expect(page, `The rows to show are:\n${rows.join('\n')}`).toContain(row);
+});
+
+test('what must be done a time after the switch is due by then, and everybody is told once when it is over', () => {
+  const files = step('crm/files', { late: { withinDays: 30 } });
+  const run = waiting('needs-attention', {
+    plan: plan({ steps: [files, off] }),
+    steps: { 'crm/files': progress({ state: 'failed' }), 'crm/deactivate': progress({ state: 'completed' }) },
+    times: { requested: NOW, blocked: null, handedOver: null, deactivated: day(-29.5) },
+  });
+  expect(dueAt(run)).toBe(day(0.5));
+  run.waiting = toldOf(run.waiting!, nextBell(run)!);
+  const bell = nextBell(run)!;
+  expect(bell).toMatchObject({ notice: 'escalation', at: SINCE + DAY / 2, deadline: true });
+  expect(bell.audience).toEqual(['operators', 'requester', 'approvers']);
+  expect(bellSentence(run, bell, bell.at)).toContain('had to be done by 2026-11-20 22:00');
+  run.waiting = toldOf(run.waiting, bell);
+  expect(nextBell(run)).toMatchObject({ notice: 'reminder', at: SINCE + 3 * DAY });
+  run.steps['crm/files'] = progress({ state: 'completed' });
+  expect(dueAt(run)).not.toBe(day(0.5));
 });

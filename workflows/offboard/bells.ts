@@ -4,7 +4,7 @@
  */
 import { CancellationScope, condition } from '@temporalio/workflow';
 import type { Run, Waiting } from '../../domain/run.js';
-import { type Bell, bellSentence, nextBell } from '../../domain/waiting.js';
+import { type Bell, bellSentence, nextBell, toldOf } from '../../domain/waiting.js';
 import type { Inbox } from '../inbox.js';
 
 /** What a bell may do to the run. */
@@ -62,5 +62,5 @@ function ring(run: Run, bell: Bell, { note, rang, expired }: Ringing): void {
     since: waiting.since,
   });
   if (bell.notice === 'expiry') return expired();
-  rang({ ...waiting, told: waiting.told + 1 });
+  rang(toldOf(waiting, bell));
 }

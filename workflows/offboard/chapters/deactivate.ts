@@ -1,8 +1,11 @@
-/** The last effect, system by system, the directory last, each with a fresh proof immediately before it. */
+/**
+ * The switch, system by system, the directory last, each with a fresh proof immediately before it. It is the
+ * last effect, unless something moves only afterwards: then that is handed over, and proven here once more.
+ */
 import type { DeactivateResult } from '../../../activities/deactivate.js';
 import { leftOut } from '../../../domain/accounts.js';
-import { isOff, lateSteps, sayLate } from '../../../domain/late.js';
-import { deactivateId, notYet } from '../../../domain/plan.js';
+import { lateSteps, sayLate } from '../../../domain/late.js';
+import { deactivateId } from '../../../domain/plan.js';
 import { cameIn, judgeProof, lostIn, switchedOnAgain } from '../../../domain/proof.js';
 import { type Afterwards, notSwitchedOff, type Run } from '../../../domain/run.js';
 import { handedOver, stays } from '../../../domain/stays.js';
@@ -157,7 +160,10 @@ async function whatIsLeft(desk: Desk): Promise<Happening | null> {
     desk.change({ access: { ...run.access, [system]: 'open' } });
   }
   const systems = plan.accounts.map(({ system }) => system);
-  const later = notYet(plan, isOff(run));
+  // Also what has its turn after a switch that is made already, where a history goes on between two of them.
+  const later = lateSteps(run)
+    .filter(({ id }) => run.steps[id]?.state === 'queued')
+    .map(({ id }) => id);
   const verdict = judgeProof({ plan, systems, looks, unread, later });
   switch (verdict.kind) {
     case 'proven':

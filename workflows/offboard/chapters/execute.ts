@@ -151,7 +151,8 @@ export function park(desk: Desk): Happening {
     .filter(([, access]) => access === 'open')
     .map(([system]) => system);
   const active = open.length > 0 ? ` The leaver stays active in ${open.join(', ')}.` : '';
-  return { event: 'parked', says: `${what}${active}` };
+  const off = run.times.deactivated && open.length === 0 ? ' The leaver is switched off already.' : '';
+  return { event: 'parked', says: `${what}${active}${off}` };
 }
 
 export async function attention(desk: Desk): Promise<Happening> {
