@@ -5,16 +5,20 @@
 import { stat } from 'node:fs/promises';
 import type { Rules } from '../activities/deps.js';
 import { HandoverFailure } from '../domain/failure.js';
+import type { StatementKey } from '../domain/statement.js';
 import { type Config, readConfig, statementKeys } from '../runtime/config.js';
 
-/** @param config as it was read when this worker started; of a changed file only what is said here counts */
-export function openRules(config: Config): () => Promise<Rules> {
+/**
+ * @param config as it was read when this worker started; of a changed file only what is said here counts
+ * @param trusts keys that are believed beside those of the file, whatever becomes of it
+ */
+export function openRules(config: Config, trusts: readonly StatementKey[] = []): () => Promise<Rules> {
   let known: { version: string; rules: Rules } | null = null;
   return async () => {
     const version = await versionOf(config.file);
     // The first look is at the file that the worker was started with.
-    known ??= { version, rules: rulesOf(config) };
-    if (known.version !== version) known = { version, rules: rulesOf(reread(config.file)) };
+    known ??= { version, rules: rulesOf(config, trusts) };
+    if (known.version !== version) known = { version, rules: rulesOf(reread(config.file), trusts) };
     return known.rules;
   };
 }
@@ -37,14 +41,14 @@ async function versionOf(file: string): Promise<string> {
   }
 }
 
-function rulesOf(config: Config): Rules {
+function rulesOf(config: Config, trusts: readonly StatementKey[]): Rules {
   const { policy, successors, roles } = config;
   const { operators, approvers } = roles;
   return {
     policy,
     standing: successors,
     roles: { operators: lowered(operators), approvers: lowered(approvers) },
-    statements: statementKeys(config),
+    statements: [...statementKeys(config), ...trusts],
   };
 }
 

@@ -9,6 +9,7 @@ import { createActivities } from '../activities/index.js';
 import type { Kinds } from '../connectors/catalog/kind.js';
 import { PATIENCE_MS } from '../domain/failure.js';
 import { foreignStore, idsOf } from '../domain/ids.js';
+import type { StatementKey } from '../domain/statement.js';
 import { ensureArchiveSchedule } from '../runtime/archive-schedule.js';
 import { type Config, connectionUrl } from '../runtime/config.js';
 import { connectTemporal, payloadConverterPath } from '../runtime/temporal.js';
@@ -46,6 +47,8 @@ export interface StartWorkerOptions {
   /** Tests wait less long than operators do. */
   patience?: Partial<Deps['patience']>;
   worker?: Partial<WorkerOptions>;
+  /** Keys whose statements are believed beside those of the configuration: of a gateway made for this process. */
+  trusts?: readonly StatementKey[];
   /** Wraps the activities: fault tests lose results and crash in the middle. */
   wrap?: (activities: ReturnType<typeof createActivities>) => object;
 }
@@ -101,7 +104,7 @@ async function start(
   const foreign = foreignStore(config.installation, await store.claim(config.installation));
   if (foreign) throw new Error(foreign);
   const systems = openSystems(config, log, env, options.kinds, store.budgets);
-  const rules = openRules(config);
+  const rules = openRules(config, options.trusts);
   // What the file says by now would otherwise be taken for what this worker was started with.
   await rules();
   closer(() => systems.close());

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startOutreach } from '../../examples/demo/outreach/server.js';
+import { COLLEAGUES, emailOf } from '../../examples/demo/people.js';
 import { seedDemo } from '../../examples/demo/seed.js';
 import { freePort } from '../../runtime/embedded/ports.js';
 import type { Applications } from '../local/installation.js';
@@ -15,6 +16,7 @@ const OUTREACH_PORT = 8234;
 
 export const demoApplications: Applications = {
   config: fileURLToPath(new URL('../../examples/demo/handover.yaml', import.meta.url)),
+  operator: emailOf(COLLEAGUES.find(({ role }) => role === 'admin')!),
   databases: { DEMO_WORKSPACE_URL: 'demo_workspace', DEMO_HELPDESK_URL: 'demo_helpdesk' },
   async start({ stateDir, life, say }) {
     const token = randomBytes(24).toString('base64url');

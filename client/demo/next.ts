@@ -51,6 +51,9 @@ export async function whatNext({ installation, told, cast, screen, staysUp }: Wh
     row('  paste as input', JSON.stringify(request));
     row('Or by command', checkoutLine('start', request.user, '--by', request.requestedBy));
     row('', checkoutLine('status', request.user, '--watch'));
+    const { url, token } = installation.gateway;
+    row('Or through the gateway', c.cyan(`${url}/openapi.json`));
+    if (token) row('  with this token', token);
     row('Or watch it played', `npm run demo -- --user ${request.user} ${c.dim('(here, after Ctrl-C)')}`);
   }
   screen.line();

@@ -46,7 +46,7 @@ function where({ config, temporal, stateDir, pages, gateway }: Installation, scr
   row('  paste as input', '{"user":"<leaver>","requestedBy":"<you>"}');
   row('Or by command', 'npm run handover -- start <leaver> --by <you>');
   row('Gateway', c.cyan(`${gateway.url}/openapi.json`));
-  if (gateway.token) row('  its token, once', gateway.token);
+  if (gateway.token) row('  with this token', gateway.token);
   row('Is all well?', 'npm run handover -- check');
   screen.line();
   screen.line(c.dim(`Stays up until Ctrl-C; what happens is kept in ${shown(stateDir)}.`));

@@ -5,32 +5,38 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { StatementKey } from '../../domain/statement.js';
 import { newKey } from '../../gateway/sign.js';
 import { startGateway } from '../../gateway/start.js';
 import { newToken } from '../../gateway/tokens.js';
-import type { Config } from '../../runtime/config.js';
-import type { Logger } from '../../runtime/log.js';
+import { type Config, statementKeys } from '../../runtime/config.js';
 import type { Life } from './lifetime.js';
 
 export interface LocalGateway {
   /** Where it listens, e.g. http://127.0.0.1:43001. */
   url: string;
-  /** A token that sees and starts offboardings, shown once; null where the configuration says who may come. */
+  /** Whose it is, who may come in and see; null where the configuration says who may. */
   token: string | null;
 }
 
 const KEY = 'local';
 
+/** What a gateway here runs with, and what the worker beside it is to believe. */
+export interface Furnished {
+  config: Config;
+  token: string | null;
+  trusts: readonly StatementKey[];
+}
+
 /**
- * Before the worker starts, which is to believe what is signed with this key: gives a configuration without a
- * gateway one of its own, with its files in the state directory. The key stays from start to start, since
- * what it signed may still lie unread; the token is a new one each time. Null = there is one already.
+ * A configuration without a gateway gets one, with its files in the state directory. The key stays from start
+ * to start, since what it signed may still lie unread; the token is a new one each time. What the policy says
+ * about decisions stays as it is: the command line and the Temporal UI decide here as before.
  *
- * What the policy says about decisions stays as it is, so that the command line and the Temporal UI decide here
- * as before.
+ * @param person whose token it is, and what the directory lets them do; without one it only shows
  */
-export async function furnish(config: Config, stateDir: string): Promise<string | null> {
-  if (config.gateway) return null;
+export async function furnish(config: Config, stateDir: string, person?: string): Promise<Furnished> {
+  if (config.gateway) return { config, token: null, trusts: [] };
   const folder = join(stateDir, 'gateway');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const file = (name: string): string => join(folder, name);
@@ -40,9 +46,10 @@ export async function furnish(config: Config, stateDir: string): Promise<string 
     await writeFile(file('key.pem'), pair.secret, { mode: 0o600 });
   }
   const { token, sha256 } = newToken();
-  const tokens = [{ name: 'this machine', sha256, roles: ['viewer', 'operator'] }];
+  const who = person === undefined ? { roles: ['viewer'] } : { person, roles: 'directory' };
+  const tokens = [{ name: 'this machine', sha256, ...who }];
   await writeFile(file('tokens.yaml'), JSON.stringify({ tokens }), { mode: 0o600 });
-  config.gateway = {
+  const gateway: Config['gateway'] = {
     // Any free port: several of these may run beside each other.
     listen: '127.0.0.1:0',
     tokens: file('tokens.yaml'),
@@ -50,18 +57,17 @@ export async function furnish(config: Config, stateDir: string): Promise<string 
     sign: { key: KEY, secret: { file: file('key.pem') } },
     oidc: [],
   };
-  return token;
+  const furnished = { ...config, gateway };
+  return { config: furnished, token, trusts: statementKeys(furnished) };
 }
 
 /** Once the store is there. It ends before what it stands on. */
 export async function openGateway(
-  config: Config,
+  { config, token }: Furnished,
   env: NodeJS.ProcessEnv,
-  token: string | null,
   life: Life,
-  logger?: Logger,
 ): Promise<LocalGateway> {
-  const running = await startGateway(config, env, { ...(logger && { logger }) });
+  const running = await startGateway(config, env);
   life.closer(() => running.stop());
   return { url: running.url, token };
 }

@@ -16,7 +16,7 @@ import { connectTemporal } from '../../runtime/temporal.js';
 import { type RunningWorker, startWorker } from '../../workers/worker.js';
 import { removeEnvironment, writeEnvironment } from '../environment.js';
 import { Offboardings } from '../runs.js';
-import { furnish, type LocalGateway, openGateway } from './gateway.js';
+import { type Furnished, furnish, type LocalGateway, openGateway } from './gateway.js';
 import type { Life } from './lifetime.js';
 import { type Screen, shown } from './screen.js';
 
@@ -24,6 +24,8 @@ import { type Screen, shown } from './screen.js';
 export interface Applications {
   /** The configuration file; whoever starts with this one gets the applications too. */
   config: string;
+  /** The address of somebody in their directory who may ask for offboardings. */
+  operator: string;
   /** Connection → database of ours, for those that are databases. */
   databases: Readonly<Record<string, string>>;
   /** Starts the others, and has them end with `life`. */
@@ -108,16 +110,16 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   const started = await applications?.start({ stateDir, life, say: screen.note });
   const env = await connections(config, applications, started?.env ?? {}, embedded);
   logTo(join(stateDir, 'worker.log'), withoutSecrets(Object.values(env)));
-  const token = await furnish(config, stateDir);
+  const furnished = await furnish(config, stateDir, applications?.operator);
 
   const [worker] = await Promise.all([
-    startTheWorker(config, env, stateDir, life, screen),
+    startTheWorker(furnished, env, stateDir, life, screen),
     applications && fill(applications, env, screen),
   ]);
   life.signal.throwIfAborted();
   const client = await connectTemporal(temporal);
   life.closer(() => client.connection.close());
-  const gateway = await openGateway(config, { ...process.env, ...env }, token, life);
+  const gateway = await openGateway(furnished, { ...process.env, ...env }, life);
   await keepClosedRuns(client, temporal.namespace).catch(() => {});
   const offboardings = new Offboardings(client, temporal.taskQueue, config.installation);
   archiveNow(offboardings, life);
@@ -185,7 +187,7 @@ async function fill(applications: Applications, env: Record<string, string>, scr
 }
 
 async function startTheWorker(
-  config: Config,
+  { config, trusts }: Furnished,
   env: Record<string, string>,
   stateDir: string,
   life: Life,
@@ -193,6 +195,7 @@ async function startTheWorker(
 ): Promise<RunningWorker> {
   const worker = await startWorker({
     config,
+    trusts,
     env,
     cacheDir: stateDir,
     log: message => Runtime.instance().logger.info(message),

@@ -30,8 +30,9 @@ export async function keepStateDir(): Promise<{ dir: string; remove(): Promise<v
   return { dir, remove: () => rm(dir, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
-export async function startDemo(args: string[], stateDir: string): Promise<Demo> {
-  const child: ChildProcess = spawn(process.execPath, [CLI, 'demo', '--state-dir', stateDir, ...args], {
+/** @param command `demo`, or `dev`: the same without a story */
+export async function startDemo(args: string[], stateDir: string, command = 'demo'): Promise<Demo> {
+  const child: ChildProcess = spawn(process.execPath, [CLI, command, '--state-dir', stateDir, ...args], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1', FORCE_COLOR: undefined },

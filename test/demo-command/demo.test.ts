@@ -54,6 +54,22 @@ test('a second start goes on from what is there, on other ports where its own ar
     const shown = await (await fetch(`${page}?of=u17`)).text();
     expect(shown).toContain('Alice Moreno: <b class="off">off</b>, 0 sessions');
     expect(shown).toContain('<h3>180 campaigns</h3>');
+    // The gateway lets in whoever has its token, who is Olivia, and what she asks for is proved to be hers.
+    const [, gateway, token] =
+      /Or through the gateway\s+(http\S+)\/openapi.json\s+with this token\s+(\S+)/.exec(demo.output()) ?? [];
+    expect((await fetch(`${gateway}/offboardings`)).status).toBe(401);
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const asked = await fetch(`${gateway}/offboardings`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ user: 'henrik.sato@demo.example', mode: 'preview' }),
+    });
+    const { workflowId } = (await asked.json()) as { workflowId: string };
+    expect([asked.status, workflowId]).toEqual([201, expect.stringMatching(/^offboarding/)]);
+    const { runs } = (await (await fetch(`${gateway}/offboardings`, { headers })).json()) as {
+      runs: { run: string }[];
+    };
+    expect(runs.map(({ run }) => run)).toContain(workflowId);
     for (const port of Object.values(ports)) expect(demo.output()).toContain(`Port ${port} is taken`);
     expect(await environmentOf(dir)).toMatchObject({
       env: { HANDOVER_STORE_URL: expect.stringContaining('postgres://') },
