@@ -7,7 +7,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { checkInvariants } from '../../checker/check.js';
 import { failedTasks } from '../../small-world/history.js';
 import { checkAtRest, checkSecrets, checkStopped, type Finding } from '../checks.js';
@@ -208,14 +210,17 @@ async function work(
   }
 }
 
-/** A workflow task that fails is a defect, whatever was sent. */
+/** A workflow task that fails is a defect, whatever was sent; its history is kept where HANDOVER_SOAK_KEEP says. */
 async function tasksThatFailed({ temporal }: FaultWorld, all: readonly Asked[]): Promise<Finding[]> {
-  const found = await inTurn(all, 8, async ({ run }) =>
-    (await failedTasks(temporal, { run })).map(why => ({
-      invariant: 'I12',
-      message: `${run}: a workflow task failed: ${why}`,
-    })),
-  );
+  const found = await inTurn(all, 8, async ({ run }) => {
+    const why = await failedTasks(temporal, { run });
+    const keep = process.env.HANDOVER_SOAK_KEEP;
+    if (why.length > 0 && keep) {
+      const history = historyToJSON(await temporal.workflow.getHandle(run).fetchHistory());
+      await writeFile(join(keep, `${encodeURIComponent(run)}.json`), JSON.stringify(history));
+    }
+    return why.map(one => ({ invariant: 'I12', message: `${run}: a workflow task failed: ${one}` }));
+  });
   return found.flatMap(one => (one instanceof Error ? { invariant: 'I12', message: one.message } : one));
 }
 
