@@ -8,7 +8,7 @@ import { boundsOf } from '../domain/consequences.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Sight } from '../domain/look.js';
 import type { Account } from '../domain/model.js';
-import { deactivateId, notYet, type Plan } from '../domain/plan.js';
+import { deactivateId, type Plan } from '../domain/plan.js';
 import { mostAge } from '../domain/policy.js';
 import { judgeProof, type Kept, keptIn, type Verdict } from '../domain/proof.js';
 import type { Proof } from '../domain/run.js';
@@ -54,7 +54,7 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
   };
   const proveIt = async (inside?: Inside): Promise<Kept[]> => {
     const seen = await seeNow(inside);
-    const later = notYet(plan, system => system !== input.system);
+    const later = plan.steps.flatMap(({ id, late }) => (late ? id : []));
     const verdict = judgeProof({ plan, systems: [input.system], looks: [seen], unread: [], later });
     if (verdict.kind !== 'proven') throw new NotProven(verdict);
     return verdict.kept;

@@ -3,7 +3,7 @@
  * until which they can still be done.
  */
 import type { PlanStep } from './plan.js';
-import { instant } from './request.js';
+import { DAY_MS, instant } from './request.js';
 import type { Run } from './run.js';
 import { minuteOf } from './words.js';
 
@@ -20,8 +20,6 @@ export function lateUntil(run: Pick<Run, 'times'>, { late }: Pick<PlanStep, 'lat
   if (!late || late.withinDays === null || deactivated === null) return null;
   return new Date(instant(deactivated) + late.withinDays * DAY_MS).toISOString();
 }
-
-const DAY_MS = 86_400_000;
 
 /** "moves only after the switch, within 30 days"; null = it moves like everything else. */
 export function lateWords(run: Pick<Run, 'times'>, step: Pick<PlanStep, 'late'>): string | null {

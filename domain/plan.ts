@@ -159,11 +159,6 @@ export function isEffect(step: PlanStep): boolean {
   return step.phase !== 'manual' && step.phase !== 'keep' && step.phase !== 'deactivate';
 }
 
-/** Steps that have their turn only after the switch, in systems where it has not come. */
-export function notYet({ steps }: Pick<Plan, 'steps'>, isOff: (system: string) => boolean): string[] {
-  return steps.filter(({ late, system }) => late !== undefined && !isOff(system)).map(({ id }) => id);
-}
-
 /**
  * Who gains items by this step of the plan. Whom the rule names only for what may come later gains nothing
  * yet: they need not approve with somebody else, and their own offboarding need not wait.

@@ -357,6 +357,8 @@ function isNear(moment: string): boolean {
   return year >= MESSAGE.firstYear && year <= MESSAGE.lastYear;
 }
 
+export const DAY_MS = 86_400_000;
+
 /** The moment a date or date-time stands for, in milliseconds since 1970. */
 export function instant(moment: string): number {
   return Date.parse(moment);

@@ -7,7 +7,7 @@
 import { lateSteps, lateUntil } from './late.js';
 import { isOver } from './lifecycle.js';
 import { type PatienceOfWaits, patienceFor, type WaitForPeople } from './patience.js';
-import { instant } from './request.js';
+import { DAY_MS, instant } from './request.js';
 import { openAcknowledgements, quorum, type Run, type Waiting, type WaitingOn } from './run.js';
 import { minuteOf } from './words.js';
 
@@ -243,5 +243,3 @@ function askedOf(run: Run): { waiting: Waiting; wait: Wait; reminder: number; es
 function iso(at: number): string {
   return new Date(at).toISOString();
 }
-
-const DAY_MS = 86_400_000;

@@ -35,7 +35,8 @@ export const interceptors = (): WorkflowInterceptors => ({
           }
         }
         // An execution that goes on from a reset gets updates of before ahead of signals, and behind them when it is
-        // replayed: only an order of our own is the same every time. Otherwise updates come last anyway.
+        // replayed: in one activation, an order of our own is the same every time. It does not help where the same
+        // task had two activations and is replayed in one (test/faults/README.md, "Open").
         activation.jobs = [
           ...jobs.filter(({ doUpdate }) => !doUpdate),
           ...jobs.filter(({ doUpdate }) => doUpdate),

@@ -406,7 +406,7 @@ function systemNames(plan: Plan): string {
   const names = plan.accounts
     .filter(({ accounts }) => accounts.length > 0)
     .map(({ system }) => plan.systems.find(one => one.system === system)?.title ?? system);
-  return names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)}` : names.join('');
+  return new Intl.ListFormat('en-GB').format(names);
 }
 
 function reasons(kept: readonly PlanStep[]): string {

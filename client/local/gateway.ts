@@ -15,7 +15,7 @@ import type { Life } from './lifetime.js';
 export interface LocalGateway {
   /** Where it listens, e.g. http://127.0.0.1:43001. */
   url: string;
-  /** Whose it is, who may come in and see; null where the configuration says who may. */
+  /** Lets whoever has it in; null where the configuration says who may come. */
   token: string | null;
 }
 

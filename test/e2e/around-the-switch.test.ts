@@ -22,6 +22,13 @@ const GUARD = `
     if exists (select from public.users where id = old.owner_id and active) then raise exception 'the account is still active'; end if;
     return new; end $$;
   create trigger guard before update on public.pages for each row execute function public.guard();`;
+/** Nobody can move pages at all. */
+const STUCK: App = {
+  ...APP,
+  sql: `${APP.sql}
+    create function public.never() returns trigger language plpgsql as $$ begin raise exception 'not today'; end $$;
+    create trigger never before update on public.pages for each row execute function public.never();`,
+};
 const owners = `select (select count(*)::int from tasks where owner_id = 1), (select count(*)::int from pages where owner_id = 1),
   (select active from users where id = 1)`;
 
@@ -49,32 +56,25 @@ test('what moves only after the switch moves then, and the last proof is about i
   }));
 
 test('where it fails after the switch the run parks and says until when, and a retry finishes it', () =>
-  inApp(
-    {
-      ...APP,
-      sql: `${APP.sql} create function public.never() returns trigger language plpgsql as $$ begin raise exception 'not today'; end $$;
-        create trigger never before update on public.pages for each row execute function public.never();`,
-    },
-    async (_planned, it) => {
-      const parked = await it.agree();
-      expect(parked).toMatchObject({
-        state: 'needs-attention',
-        access: { app: 'deactivated' },
-        steps: { 'app/tasks': { state: 'completed' }, 'app/pages': { state: 'failed', remaining: 5 } },
-      });
-      expect(parked.sentence).not.toContain('stays active');
-      expect(parked.sentence).toContain('The leaver is switched off already.');
-      expect(tree(parked).join('\n')).toMatch(
-        /↳ moves only after the switch, until \d{4}-\d\d-\d\d \d\d:\d\d UTC/,
-      );
-      expect(await it.rows(owners)).toEqual([[0, 5, false]]);
-      await it.db.query('drop trigger never on pages');
-      await it.say('retry', 'olivia');
-      const closed = await it.until(({ state }) => state === 'closed');
-      expect(closed).toMatchObject({ outcome: 'completed' });
-      expect(await it.rows(owners)).toEqual([[0, 0, false]]);
-    },
-  ));
+  inApp(STUCK, async (_planned, it) => {
+    const parked = await it.agree();
+    expect(parked).toMatchObject({
+      state: 'needs-attention',
+      access: { app: 'deactivated' },
+      steps: { 'app/tasks': { state: 'completed' }, 'app/pages': { state: 'failed', remaining: 5 } },
+    });
+    expect(parked.sentence).not.toContain('stays active');
+    expect(parked.sentence).toContain('The leaver is switched off already.');
+    expect(tree(parked).join('\n')).toMatch(
+      /↳ moves only after the switch, until \d{4}-\d\d-\d\d \d\d:\d\d UTC/,
+    );
+    expect(await it.rows(owners)).toEqual([[0, 5, false]]);
+    await it.db.query('drop trigger never on pages');
+    await it.say('retry', 'olivia');
+    const closed = await it.until(({ state }) => state === 'closed');
+    expect(closed).toMatchObject({ outcome: 'completed' });
+    expect(await it.rows(owners)).toEqual([[0, 0, false]]);
+  }));
 
 test('what lands on the leaver after the switch is found by the second proof', () => {
   let landed = false;
@@ -138,20 +138,13 @@ test('refused before anybody approves: what comes before the switch waits for wh
   ));
 
 test('an end by hand after the switch says what is left, and that the leaver is off', () =>
-  inApp(
-    {
-      ...APP,
-      sql: `${APP.sql} create function public.never() returns trigger language plpgsql as $$ begin raise exception 'not today'; end $$;
-        create trigger never before update on public.pages for each row execute function public.never();`,
-    },
-    async (_planned, it) => {
-      await it.agree();
-      await it.say('finish', 'olivia', { reason: 'the pages may go' });
-      const ended = await it.until(({ state }) => state === 'closed');
-      expect(ended).toMatchObject({
-        outcome: 'completed-partially',
-        steps: { 'app/pages': { state: 'failed', remaining: 5 } },
-      });
-      expect(ended.sentence).toContain('The leaver is switched off everywhere.');
-    },
-  ));
+  inApp(STUCK, async (_planned, it) => {
+    await it.agree();
+    await it.say('finish', 'olivia', { reason: 'the pages may go' });
+    const ended = await it.until(({ state }) => state === 'closed');
+    expect(ended).toMatchObject({
+      outcome: 'completed-partially',
+      steps: { 'app/pages': { state: 'failed', remaining: 5 } },
+    });
+    expect(ended.sentence).toContain('The leaver is switched off everywhere.');
+  }));

@@ -3,6 +3,7 @@
  * says when and to whom, durable timers wait for it, and the trail keeps that it rang.
  */
 import { CancellationScope, condition } from '@temporalio/workflow';
+import { DAY_MS } from '../../domain/request.js';
 import type { Run, Waiting } from '../../domain/run.js';
 import { type Bell, bellSentence, nextBell, toldOf } from '../../domain/waiting.js';
 import type { Inbox } from '../inbox.js';
@@ -17,7 +18,7 @@ export interface Ringing {
 }
 
 /** A timer is set anew at least this often, so that a clock set right never waits for a wrong one. */
-const LONGEST_TIMER_MS = 30 * 86_400_000;
+const LONGEST_TIMER_MS = 30 * DAY_MS;
 
 /** Rings until the workflow completes. @param whenChanged asks a question about the run only where it changed */
 export function ringBells(

@@ -37,14 +37,12 @@ export async function execute(desk: Desk): Promise<Happening> {
   for (const { step, waitsFor } of stuckSteps(run))
     progress(desk, step, { state: 'not-run', message: `Waits for "${waitsFor}".` });
   if (failedSteps(run).length > 0) return park(desk);
-  const isLast = lateSteps(run).length === 0;
-  if (isLast)
+  if (lateSteps(run).length === 0)
     desk.change({ times: { ...run.times, handedOver: run.times.handedOver ?? new Date().toISOString() } });
-  const switches = run.plan!.steps.filter(step => step.phase === 'deactivate');
   // What moved only after the switch is proved once more, like everything else.
   if (run.times.deactivated && run.plan!.steps.some(({ late }) => late))
     return { event: 'handed-over', says: `${handedOver(run)}. Proving once more that nothing is left.` };
-  if (switches.some(step => run.steps[step.id]?.state !== 'completed'))
+  if (run.plan!.steps.some(step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed'))
     return { event: 'handed-over', says: `${handedOver(run)}. Proving it before anybody is switched off.` };
   const active = notSwitchedOff(run);
   const reminder = ` The person is still active in ${active.join(', ')}; start a run with "execute-and-deactivate" to switch them off later.`;

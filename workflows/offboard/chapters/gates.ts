@@ -2,14 +2,13 @@
  * What waits for people and for the date: corrections, acknowledgements, approvals, the second confirmation,
  * `effectiveAt`.
  */
-import { instant } from '../../../domain/request.js';
+import { DAY_MS, instant } from '../../../domain/request.js';
 import { missingFor } from '../../../domain/waiting.js';
 import { minuteOf } from '../../../domain/words.js';
 import type { Desk, Happening } from '../desk.js';
 import { decided } from './decided.js';
 import { lookAgain } from './look-again.js';
 
-const DAY_MS = 86_400_000;
 /** Timers are re-armed at least this often, so that a changed date or clock never waits for an old one. */
 const LONGEST_TIMER_MS = 30 * DAY_MS;
 /** Questions about a scheduled run come while people are at work, not on its date. */
