@@ -4,6 +4,7 @@
  */
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { WorkflowInterceptors } from '@temporalio/workflow';
+import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import { MESSAGE, TEMPORAL } from '../domain/limits.js';
 
 /**
@@ -34,14 +35,12 @@ export const interceptors = (): WorkflowInterceptors => ({
             doUpdate.input = small(doUpdate.input);
           }
         }
-        // An execution that goes on from a reset gets updates of before ahead of signals, and behind them when it is
-        // replayed: in one activation, an order of our own is the same every time. It does not help where the same
-        // task had two activations and is replayed in one (test/faults/README.md, "Open").
-        activation.jobs = [
-          ...jobs.filter(({ doUpdate }) => !doUpdate),
-          ...jobs.filter(({ doUpdate }) => doUpdate),
-        ];
-        return next(input);
+        const updates = jobs.filter(({ doUpdate }) => doUpdate);
+        const others = jobs.filter(({ doUpdate }) => !doUpdate);
+        // What has happened comes before what is asked, and to its end: see `onceStill`.
+        next({ ...input, activation: { ...activation, jobs: others } });
+        if (updates.length > 0)
+          onceStill(() => next({ ...input, activation: { ...activation, jobs: updates } }));
       },
     },
   ],
@@ -63,4 +62,36 @@ function small<P extends Payloads>(payloads: P): P {
 
 function harmless(name: string | null | undefined): string {
   return name && RESERVED.test(name) ? `reserved ${name}` : (name ?? '');
+}
+
+/**
+ * Calls it once nothing moves any more: every promise is settled, and no condition holds.
+ *
+ * Temporal gives a worker that takes a run up again what has happened and the updates one after the other (after
+ * a task that timed out, or did nothing), and both at once when the run is replayed; behind a reset, in another
+ * order. The SDK accepts an update while it reads, before anything of ours has gone on: then the events stand in
+ * one order in the history and in another in the replay, and no worker can take the run up any more. It has no
+ * hook for "once still", so this stands ahead of all conditions that it asks.
+ */
+function onceStill(call: () => void): void {
+  const activator = getActivator();
+  let isAsked = false;
+  const ahead = {
+    // Asked once in each round: conditions that held earlier in it are gone, and what they woke is yet to come.
+    fn() {
+      if (isAsked) return false;
+      isAsked = true;
+      void Promise.resolve().then(() => {
+        isAsked = false;
+      });
+      return [...activator.blockedConditions.values()].every(one => one === ahead || !one.fn());
+    },
+    resolve() {
+      // A workflow that has ended takes nothing: Temporal tells the sender so, or asks the execution after it.
+      if (!activator.completed) void Promise.resolve().then(call);
+    },
+  };
+  const others = [...activator.blockedConditions];
+  activator.blockedConditions.clear();
+  for (const [seq, one] of [[0, ahead] as const, ...others]) activator.blockedConditions.set(seq, one);
 }
