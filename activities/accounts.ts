@@ -7,18 +7,22 @@ import { inOrder } from '../domain/accounts.js';
 import { foreignId } from '../domain/ids.js';
 import type { Finding, Person, SystemAccounts } from '../domain/model.js';
 import type { PatienceOfWaits } from '../domain/patience.js';
-import { mayRequest, type Participant } from '../domain/people.js';
+import { mayRequest, type Participant, type Signer } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
+import type { Letter } from '../domain/statement.js';
 import { isFinal, OUTAGE_MS, scheduled, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { findOne, identified, participant } from './people.js';
+import { prove } from './prove.js';
 import { pinnedIn, type Recogniser, recogniserOf } from './recognise.js';
 
 export interface ResolveAccountsInput {
   offboardingId: string;
   workflowId: string;
   leaver: Participant;
-  requester: Participant;
+  requester: Signer;
+  /** See `Run.unproved`. */
+  unproved?: Letter | undefined;
   /**
    * What this run has resolved so far: what was the leaver's stays theirs until it is somebody else's. Where
    * there is any, a person number that was changed since is news, and no sign of a forged start.
@@ -32,7 +36,7 @@ export interface ResolvedAccounts {
   objection: string | null;
   /** Both as the directory knows them now: what a workflow was started with is only what somebody wrote. */
   leaver: Participant;
-  requester: Participant;
+  requester: Signer;
   /** Every system that could be asked, also those without an account. */
   accounts: SystemAccounts[];
   /** Those, and what is theirs for certain where something else of theirs is a question: to be remembered. */
@@ -83,7 +87,13 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
     {
       subject: 'requested',
       kind: 'requested',
-      body: { workflow: input.workflowId, leaver: input.leaver.id, request: input.order },
+      body: {
+        workflow: input.workflowId,
+        leaver: input.leaver.id,
+        request: input.order,
+        identity: requester.identity,
+        ...(input.unproved?.seal && { statement: input.unproved.seal.statement }),
+      },
     },
   ]);
   const unknown = (input.order.systems ?? []).filter(system => !deps.systems.names.includes(system));
@@ -130,7 +140,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
 async function peopleOf(
   deps: Deps,
   input: ResolveAccountsInput,
-): Promise<{ objection: string } | { person: Person; leaver: Participant; requester: Participant }> {
+): Promise<{ objection: string } | { person: Person; leaver: Participant; requester: Signer }> {
   // A workflow knows its installation by its id alone, which anybody may choose: a worker knows which it
   // serves.
   const foreign = foreignId(deps.ids, input.workflowId);
@@ -141,14 +151,21 @@ async function peopleOf(
   const asking = await identified(deps, `id:${input.requester.id}`);
   if (asking.kind !== 'one') return { objection: asking.sentence };
   const leaver = participant(found.person);
-  const requester = participant(asking.person);
+  const requester = { ...participant(asking.person), identity: input.requester.identity };
   const first = input.before.length === 0;
   if (first && leaver.human !== input.leaver.human)
     return { objection: 'The directory no longer says that the leaver is who was asked about: start again.' };
   if (first && requester.human !== input.requester.human)
     return { objection: 'The directory no longer says that the requester is who asked: start again.' };
   const objection = mayRequest(leaver, asking.person);
-  return objection ? { objection } : { person: found.person, leaver, requester };
+  if (objection || !input.unproved)
+    return objection ? { objection } : { person: found.person, leaver, requester };
+  const proof = await prove(deps, input.unproved);
+  if (!proof.ok) return { objection: proof.sentence };
+  const asked = await identified(deps, input.unproved.by);
+  if (asked.kind !== 'one' || asked.person.id !== requester.id)
+    return { objection: `The request is from "${input.unproved.by}", and that is not ${requester.name}.` };
+  return { person: found.person, leaver, requester: { ...requester, identity: proof.identity } };
 }
 
 /** Whose block it is says the ledger; that it still stands, the reading. */

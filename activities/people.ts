@@ -4,11 +4,12 @@ import { HandoverFailure } from '../domain/failure.js';
 import type { Person } from '../domain/model.js';
 import { barredBy, type Decider, type Identity, MARK, marksOf, type Participant } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
+import type { Letter } from '../domain/statement.js';
 import { sha256 } from '../store/digest.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { leaving, naming, sayNaming } from './open-runs.js';
-import { type Letter, type Proof, prove } from './prove.js';
+import { type Proof, prove } from './prove.js';
 
 /**
  * `installation`: whose directory says so. An id means one person there, and may mean another one elsewhere.

@@ -8,25 +8,12 @@ import {
   CLOCK_SKEW_S,
   type Claims,
   claimsSchema,
+  type Letter,
   misfit,
   STATEMENT_TYPE,
   type StatementKey,
 } from '../domain/statement.js';
 import type { Deps } from './deps.js';
-
-/** A message whose sender is to be known. */
-export interface Letter {
-  /** Its name; `request` for a request. */
-  name: string;
-  /** The offboarding that it was sent to; null for a request. */
-  run: string | null;
-  /** Who it says it is from. */
-  by: string;
-  /** Which message this is, for ever: Temporal run id and number there. */
-  use: string;
-  /** What came with it as a proof, and what that must be about; absent where nothing came. */
-  seal?: { statement: string; content: string; plan: string | null };
-}
 
 export type Proof = { ok: true; identity: Identity } | { ok: false; sentence: string };
 

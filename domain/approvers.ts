@@ -2,7 +2,7 @@
  * Who may approve, and whose approval still counts: judged when somebody approves, counted when a plan is
  * made, and judged once more when it is about to be carried out. A skip is approved under the same rules.
  */
-import { type Decider, type Humans, isSame, type Participant } from './people.js';
+import { type Decider, type Humans, isSame, type Participant, type Signer } from './people.js';
 import type { Plan } from './plan.js';
 import type { Policy } from './policy.js';
 import type { Decision } from './request.js';
@@ -11,7 +11,7 @@ import { type Approval, gainers, isWaived, quorum, type Run } from './run.js';
 /** What an approval is about: who leaves, who asked for it, and who has changed what was asked since. */
 export interface Cause {
   leaver: Participant;
-  requester: Participant;
+  requester: Signer;
   amendedBy: readonly Participant[];
   humans: Humans;
 }
@@ -59,7 +59,7 @@ export function tooFew(
 ): string | null {
   const able = known.filter(who => unfit(cause, who, policy) === null);
   const approvals = able.map(who => ({ by: { ...who, identity: CLAIMED }, at: '' }));
-  const { met, have, need } = quorum({ plan, approvals, humans: cause.humans }, policy);
+  const { met, have, need } = quorum({ ...cause, plan, approvals }, policy);
   if (met) return null;
   const cannot = known.flatMap(who => {
     const why = unfit(cause, who, policy);

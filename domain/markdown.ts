@@ -35,8 +35,9 @@ export function markdown(view: View): string {
     for (const message of next)
       parts.push(`**${message.message}**: ${plain(message.why)}\n${code(toPaste(message.json))}`);
   }
+  if (plan) parts.push(planLine(plan));
+  parts.push(requestLine(view));
   if (plan) {
-    parts.push(planLine(plan));
     if (view.notes.length > 0) parts.push(view.notes.map(note => `- ${plain(note)}`).join('\n'));
     for (const system of view.systems) parts.push(...systemParts(system));
     parts.push(...approvalParts(view), ...skipParts(view));
@@ -53,6 +54,15 @@ function planLine({ revision, digest, mode, modeReason, departure, effectiveAt }
   return `**Plan ${revision}** \`${digest}\` · ${mode}${why} · ${departure}${when}`;
 }
 
+function requestLine({ requested: { name, identity, note } }: View): string {
+  return `Requested by ${plain(name)} (${howKnown(identity)})${note === null ? '.' : `: ${plain(note)}`}`;
+}
+
+/** Whoever reads it must not take a mere name for a proof. */
+function howKnown(identity: string): string {
+  return identity === 'claimed' ? 'claimed, not verified' : plain(identity);
+}
+
 function approvalParts({ approvals }: View): string[] {
   if (approvals.length === 0) return [];
   const identities = new Set(approvals.map(({ identity }) => identity));
@@ -60,7 +70,7 @@ function approvalParts({ approvals }: View): string[] {
   const names = approvals.map(
     ({ name, identity }) => `${plain(name)}${identities.size > 1 ? ` (${plain(identity)})` : ''}`,
   );
-  const how = identities.size > 1 ? '' : ` (${only === 'claimed' ? 'claimed, not verified' : plain(only!)})`;
+  const how = identities.size > 1 ? '' : ` (${howKnown(only!)})`;
   return [`Approved by ${names.join(', ')}${how}.`];
 }
 

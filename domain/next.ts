@@ -29,11 +29,12 @@ function fitting(run: Run): NextMessage[] {
           json: { by, category: open.length === 1 ? open[0] : open },
           why: 'seen, and handled or left as it is',
         });
-      if (run.plan && !quorum(run, run.plan.policy).met)
+      const approvals = run.plan && quorum(run, run.plan.policy);
+      if (approvals && !approvals.met)
         messages.push({
           message: 'approve',
           json: { by, plan },
-          why: 'by an approver who neither asked for it nor leaves',
+          why: `by an approver who neither asked for it nor leaves${approvals.missing ? `; ${approvals.missing}` : ''}`,
         });
       else if (run.plan?.policy.confirmation && open.length === 0)
         messages.push({ message: 'execute', json: { by, plan }, why: 'the final confirmation' });

@@ -28,6 +28,7 @@ import { gaining, type Plan, type PlanStep, toAcknowledge } from './plan.js';
 import type { Policy } from './policy.js';
 import type { Came, Kept } from './proof.js';
 import type { Order } from './request.js';
+import type { Letter } from './statement.js';
 import type { Troubles } from './trouble.js';
 import { items } from './words.js';
 
@@ -172,7 +173,9 @@ export interface Run {
   /** What is going on, or how it ended, in one sentence. */
   sentence: string;
   leaver: Participant;
-  requester: Participant;
+  requester: Signer;
+  /** The request, where something came with it as a proof of who asked that nobody has looked at yet. */
+  unproved?: Letter | undefined;
   /** The request with every amendment applied. */
   order: Order;
   /** How long people are waited for, as it was read last: it holds until a plan pins a policy. */
@@ -245,7 +248,8 @@ export function newRun(given: {
   workflowId: string;
   order: Order;
   leaver: Participant;
-  requester: Participant;
+  requester: Signer;
+  unproved?: Letter | undefined;
   now: string;
 }): Run {
   return {
@@ -258,6 +262,7 @@ export function newRun(given: {
     sentence: 'Looking up accounts.',
     leaver: given.leaver,
     requester: given.requester,
+    ...(given.unproved && { unproved: given.unproved }),
     order: given.order,
     patience: DEFAULT_PATIENCE,
     revision: 0,
@@ -332,13 +337,16 @@ export interface Quorum {
   met: boolean;
   have: number;
   need: number;
-  /** What is missing although the number is reached. */
+  /** Why more is missing than the policy's number; null where it says all. */
   missing: string | null;
 }
 
-/** Counts human beings. @param approvals of what: the plan's own, or a skip's */
+/**
+ * Counts human beings. Where decisions must be proved and nothing proves who asked, two must approve: one of
+ * them may have asked in somebody else's name. @param approvals of what: the plan's own, or a skip's
+ */
 export function quorum(
-  run: Pick<Run, 'approvals' | 'humans'> & { plan: Pick<Plan, 'steps' | 'gainers'> | null },
+  run: Pick<Run, 'approvals' | 'humans' | 'requester'> & { plan: Pick<Plan, 'steps' | 'gainers'> | null },
   policy: Policy,
   approvals: readonly Approval[] = run.approvals,
 ): Quorum {
@@ -350,16 +358,28 @@ export function quorum(
     !policy.successorMayApproveAlone &&
     have > 0 &&
     signers.every(signer => gain.some(gainer => isSame(humans, gainer, signer)));
+  const need = Math.max(policy.approvals, isUnknown(run.requester, policy) ? 2 : 1);
   return {
-    met: have >= policy.approvals && !onlySuccessors,
+    met: have >= need && !onlySuccessors,
     have,
-    need: policy.approvals,
-    missing:
-      have >= policy.approvals && onlySuccessors
-        ? 'everyone who approved so far gains items by this plan: one more person must approve'
-        : null,
+    need,
+    missing: missing(),
   };
+
+  function missing(): string | null {
+    if (have < need) return need > policy.approvals ? `two must approve, since ${UNKNOWN_REQUESTER}` : null;
+    return onlySuccessors
+      ? 'everyone who approved so far gains items by this plan: one more person must approve'
+      : null;
+  }
 }
+
+/** Whoever asked may be somebody else, and their approval would be their own. */
+function isUnknown({ identity }: Signer, policy: Policy): boolean {
+  return policy.decisions === 'verified' && !policy.requesterMayApprove && identity?.kind !== 'verified';
+}
+
+const UNKNOWN_REQUESTER = 'nothing proves who asked for it';
 
 /** What people must look at: what the plan shows, and manual categories that gained items since. */
 export function acknowledgeable(run: Pick<Run, 'plan' | 'shown'>): ReturnType<typeof toAcknowledge> {
@@ -427,7 +447,7 @@ export function isWaived(run: Deciding, step: string): boolean {
 }
 
 /** What a run knows about who decided what. */
-type Deciding = Pick<Run, 'plan' | 'approvals' | 'humans' | 'waivers'>;
+type Deciding = Pick<Run, 'plan' | 'approvals' | 'humans' | 'requester' | 'waivers'>;
 
 export function failedSteps(run: Pick<Run, 'steps'>): string[] {
   return Object.entries(run.steps)

@@ -52,6 +52,20 @@ export interface StatementKey {
   until: string | null;
 }
 
+/** A message whose sender is to be known. */
+export interface Letter {
+  /** Its name; `request` for a request. */
+  name: string;
+  /** The offboarding that it was sent to; null for a request. */
+  run: string | null;
+  /** Who it says it is from. */
+  by: string;
+  /** Which message this is, for ever: Temporal run id and number there. */
+  use: string;
+  /** What came with it as a proof, and what that must be about; absent where nothing came. */
+  seal?: { statement: string; content: string; plan: string | null };
+}
+
 /** A message as it really came: what its statement must fit. */
 export interface Signed {
   installation: string;

@@ -37,7 +37,10 @@ export function treeLines(view: View): Piece[][] {
       ),
     ],
   ];
+  const { name, identity, note } = view.requested;
+  const said = note === null ? '.' : `: ${note}`;
   if (view.sentence) lines.push([piece('words', `  ${view.sentence}`)]);
+  lines.push([piece('words', `  Requested by ${name} (${identity})${said}`)]);
   if (view.pausedBy !== null) lines.push([piece('words', `  Paused by ${view.pausedBy}.`)]);
   if (view.waits !== null) lines.push([piece('words', `  ${view.waits}`)]);
   for (const line of [...view.alerts, ...view.findings])

@@ -28,6 +28,8 @@ export interface View {
   waits: string | null;
   /** Who paused it, while it is paused. */
   pausedBy: string | null;
+  /** By whom, how that is known, and what they said. */
+  requested: { name: string; identity: string; note: string | null };
   plan: PlanView | null;
   findings: string[];
   /** What does not work as it should beside the plan, and floods of messages: sentences. */
@@ -97,6 +99,7 @@ export function viewOf(run: Run): View {
     sentence: run.sentence,
     waits: waitWords(run),
     pausedBy: run.pausedBy?.name ?? null,
+    requested: { ...signed(run.requester), note: run.order.note ?? null },
     plan: plan && {
       revision: plan.revision,
       digest: plan.digest.slice(0, 12),

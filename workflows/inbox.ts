@@ -20,7 +20,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Identified } from '../activities/people.js';
-import type { Proof, Letter as Sent } from '../activities/prove.js';
+import type { Proof } from '../activities/prove.js';
 import type { DecisionEntry, NoticeEntry } from '../activities/record.js';
 import { written } from '../domain/door.js';
 import type { Counted, RefusedFor } from '../domain/flood.js';
@@ -29,7 +29,7 @@ import { FLOOD } from '../domain/limits.js';
 import { clip } from '../domain/mistake.js';
 import type { Participant, Refusal } from '../domain/people.js';
 import type { Parsed } from '../domain/request.js';
-import { contentOf, unsealed } from '../domain/statement.js';
+import { contentOf, type Letter as Sent, unsealed } from '../domain/statement.js';
 import { REFUSED } from './messages.js';
 import { type Attempt, ask, prompt } from './proxies.js';
 import { openTrail } from './trail.js';

@@ -4,7 +4,7 @@
  */
 import type { Finding, Outcome, RunState, StepState } from '../domain/model.js';
 import type { Participant } from '../domain/people.js';
-import type { DecisionName, Order } from '../domain/request.js';
+import type { DecisionName } from '../domain/request.js';
 import type { Run, WaitingOn } from '../domain/run.js';
 import type { WaitingView } from '../domain/waiting.js';
 
@@ -39,7 +39,10 @@ export type RequestAnswer =
 /** The input of `offboardUser`; only `requestOffboarding` starts it. */
 export interface OffboardUserInput {
   offboardingId: string;
-  order: Order;
+  /** The request as it came, and later with every amendment applied: it is read again. */
+  order: unknown;
+  /** What came with it as a proof of who asked; absent where nothing did. */
+  statement?: string;
   leaver: Participant;
   requester: Participant;
   /** The run as an earlier execution of this very offboarding left it: its history had grown too long. */

@@ -43,7 +43,7 @@ async function answerTo(request: unknown): Promise<RequestAnswer> {
   if ('sentence' in requester) return notStarted(requester.sentence);
   const objection = mayRequest(leaver, requester);
   if (objection) return notStarted(objection);
-  return start(order, leaver, requester, Object.keys(body as object));
+  return start({ order, body: body as object, statement, leaver, requester });
 }
 
 /**
@@ -54,18 +54,22 @@ function theOne(key: string, found: Identified): (Decider & { installation: stri
   return { ...found.person, installation: found.installation };
 }
 
-/** @param given the keys that the request really had: defaults are nobody's wish */
-async function start(
-  order: Order,
-  leaver: Decider & { installation: string },
-  requester: Decider,
-  given: readonly string[],
-): Promise<RequestAnswer> {
+interface Asked {
+  order: Order;
+  /** The request without its statement, as it came. */
+  body: object;
+  statement: string | undefined;
+  leaver: Decider & { installation: string };
+  requester: Decider;
+}
+
+async function start({ order, body, statement, leaver, requester }: Asked): Promise<RequestAnswer> {
   const workflowId = idsOf(leaver.installation).offboarding(leaver.id);
   const offboardingId = uuid4();
   const input: OffboardUserInput = {
     offboardingId,
-    order,
+    order: body,
+    ...(statement !== undefined && { statement }),
     leaver: participant(leaver),
     requester: participant(requester),
   };
@@ -80,7 +84,8 @@ async function start(
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    return alreadyRunning(workflowId, leaver, order, given);
+    // Defaults are nobody's wish.
+    return alreadyRunning(workflowId, leaver, order, Object.keys(body));
   }
   const next =
     order.mode === 'preview'

@@ -182,7 +182,7 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
     case 'requested': {
       const request = (body.request ?? {}) as Record<string, unknown>;
       const when = request.effectiveAt ? `, access ends ${minuteOf(String(request.effectiveAt))}` : '';
-      return `asked for by ${String(request.requestedBy)} (claimed) for ${String(request.user)}: ${String(request.mode)}, ${String(request.departure)}${when}`;
+      return `asked for by ${String(request.requestedBy)} (${identityOf(body.identity)}) for ${String(request.user)}: ${String(request.mode)}, ${String(request.departure)}${when}`;
     }
     case 'planned':
       return `plan ${text('revision')} ${text('digest').slice(0, 12)} with ${text('steps')} steps`;

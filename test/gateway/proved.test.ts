@@ -1,7 +1,8 @@
 /** A whole offboarding through the gateway, and what its statements prove and do not prove. */
+import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { DecisionAnswer } from '../../workflows/messages.js';
-import { ended, mail, planned, type Started } from '../small-world/drive.js';
+import { ended, mail, planned, type Started, start } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { useGateway, withGateway } from './front.js';
 
@@ -25,7 +26,8 @@ const look = async (run: Started) =>
     plan: { digest: string };
     approvals: { by: { name: string; identity: unknown } }[];
     refused: { reason: string; message: string }[];
-    next: { message: string; json: Record<string, unknown> }[];
+    state: string;
+    next: { message: string; why: string; json: Record<string, unknown> }[];
   };
 const acknowledge = async (run: Started) => {
   const { next } = await look(run);
@@ -49,6 +51,10 @@ test('an offboarding is asked for, looked at, decided and closed through the gat
   expect(approved).toMatchObject({ status: 200, body: { verdict: 'accepted' } });
   const status = await ended(small, run);
   expect(status.outcome).toBe('completed');
+  expect(status.requester).toMatchObject({
+    name: 'Olivia Owner',
+    identity: { kind: 'verified', by: 'the gateway (key new), through a bearer token ("olivia")' },
+  });
   expect(status.approvals[0]!.by).toMatchObject({
     name: 'Priya Approver',
     identity: { kind: 'verified', by: 'the gateway (key new), through a bearer token ("priya")' },
@@ -70,6 +76,63 @@ test('what only says whose it is decides nothing, and the run remembers that som
     sentence: expect.stringContaining('only where it is proved whose they are'),
   });
   expect((await look(run)).approvals).toEqual([]);
+});
+
+test('nothing proves who asked: then two must approve, since one of them may have asked', async () => {
+  const run = await start(small);
+  await planned(small, run);
+  const { plan, next } = await look(run);
+  expect(next.find(({ message }) => message === 'approve')!.why).toContain(
+    'two must approve, since nothing proves who asked for it',
+  );
+  await acknowledge(run);
+  const approve = (who: 'priya' | 'daniel') =>
+    front.call(who, 'POST', `${path(run)}/decisions/approve`, { plan: plan.digest });
+  expect((await approve('priya')).body.sentence).toBe(
+    'Approval 1 of 2 counted; two must approve, since nothing proves who asked for it.',
+  );
+  expect((await look(run)).state).toBe('awaiting-approval');
+  expect((await approve('daniel')).body.sentence).toBe('Approved (2 of 2).');
+  expect(await ended(small, run)).toMatchObject({
+    outcome: 'completed',
+    requester: { identity: { kind: 'claimed' } },
+  });
+});
+
+test('a proof of who asked counts for the one request that it came with', async () => {
+  const by = `id:${small.cast.olivia.id}`;
+  const request = { user: mail(small, 'alice'), successor: 'manager', requestedBy: by };
+  const about = { run: null, message: 'request', by, how: 'a test' };
+  const { worker, config, offboardings } = small.world;
+  const sealed = await (await front.sealed('new'))(request, about);
+  const answer = await worker.deps.temporal.workflow.execute('requestOffboarding', {
+    workflowId: randomUUID(),
+    taskQueue: config.temporal.taskQueue,
+    args: [sealed],
+  });
+  const run = { run: answer.workflowId as string, offboardingId: answer.offboardingId as string };
+  small.started.add(run.run);
+  await planned(small, run);
+  const { leaver, requester } = await offboardings.status(run.run);
+  expect(requester.identity.kind).toBe('verified');
+  await offboardings.handle(run.run).terminate('to be started by hand');
+
+  const byHand = async (order: object, statement: unknown): Promise<string> => {
+    await worker.deps.temporal.workflow.start('offboardUser', {
+      workflowId: run.run,
+      taskQueue: config.temporal.taskQueue,
+      args: [{ offboardingId: randomUUID(), order, statement, leaver, requester }],
+    });
+    return (await offboardings.result(run.run)).sentence;
+  };
+  expect(await byHand(request, sealed.statement)).toContain('its statement was used already');
+  const other = await (await front.sealed('new'))(request, about);
+  expect(await byHand({ ...request, successor: mail(small, 'bob') }, other.statement)).toContain(
+    'it was changed after its statement was made',
+  );
+  const oscar = { ...request, requestedBy: `id:${small.cast.oscar.id}` };
+  const his = await (await front.sealed('new'))(oscar, { ...about, by: oscar.requestedBy });
+  expect(await byHand(oscar, his.statement)).toContain('is not Olivia Owner');
 });
 
 test('a statement that is forged, moved, changed, too old or used before proves nothing', async () => {

@@ -71,7 +71,7 @@ describe('judged with what is known by now', () => {
 
   test('two approvals of one human being are one, and a successor under another entry is a successor', () => {
     const humans = met({}, [numbered(priya, 'P1'), numbered(dan, 'P1'), numbered(bob, 'P8')]);
-    const run = { plan: plan(), approvals: signed(priya, dan), humans };
+    const run = { requester: olivia, plan: plan(), approvals: signed(priya, dan), humans };
     expect(quorum(run, policy({ approvals: 2 }))).toMatchObject({ met: false, have: 1 });
     const second = decider('Robert', { human: 'P8' });
     expect(quorum({ ...run, approvals: signed(second) }, policy())).toMatchObject({ met: false, have: 1 });

@@ -52,7 +52,9 @@ describe('quorum', () => {
       1,
     ],
   ])('%s', (_who, people, given, met, have) => {
-    expect(quorum({ humans: {}, plan: plan(), approvals: approvedBy(...people) }, given)).toMatchObject({
+    expect(
+      quorum({ requester: olivia, humans: {}, plan: plan(), approvals: approvedBy(...people) }, given),
+    ).toMatchObject({
       met,
       have,
       need: given.approvals,
@@ -60,16 +62,40 @@ describe('quorum', () => {
   });
 
   test('says what is missing although the number is reached', () => {
-    expect(quorum({ humans: {}, plan: plan(), approvals: approvedBy(bob) }, policy()).missing).toMatch(
-      /one more person must approve$/,
-    );
-    expect(quorum({ humans: {}, plan: plan(), approvals: [] }, policy()).missing).toBeNull();
+    expect(
+      quorum({ requester: olivia, humans: {}, plan: plan(), approvals: approvedBy(bob) }, policy()).missing,
+    ).toMatch(/one more person must approve$/);
+    expect(
+      quorum({ requester: olivia, humans: {}, plan: plan(), approvals: [] }, policy()).missing,
+    ).toBeNull();
+  });
+
+  test('where decisions must be proved, two approve what nobody is proved to have asked for', () => {
+    const claimed = {
+      requester: { ...olivia, identity: { kind: 'claimed' as const } },
+      humans: {},
+      plan: plan(),
+    };
+    const verified = policy({ decisions: 'verified' });
+    const one = quorum({ ...claimed, approvals: approvedBy(priya) }, verified);
+    expect(one).toMatchObject({ met: false, have: 1, need: 2 });
+    expect(one.missing).toBe('two must approve, since nothing proves who asked for it');
+    expect(quorum({ ...claimed, approvals: approvedBy(priya, bob) }, verified).met).toBe(true);
+    const proved = { ...olivia, identity: { kind: 'verified' as const, by: 'the gateway' } };
+    expect(quorum({ ...claimed, requester: proved, approvals: approvedBy(priya) }, verified).met).toBe(true);
+    const anybody = policy({ decisions: 'verified', requesterMayApprove: true });
+    expect(quorum({ ...claimed, approvals: approvedBy(priya) }, anybody).met).toBe(true);
+    const three = policy({ decisions: 'verified', approvals: 3 });
+    expect(quorum({ ...claimed, approvals: [] }, three)).toMatchObject({ need: 3, missing: null });
   });
 
   test('whoever gains nothing counts like anybody else', () => {
     const empty = { ...tasks, baseline: { count: 0, fingerprint: '0' }, counts: [0] };
     expect(
-      quorum({ humans: {}, plan: plan({ steps: [empty] }), approvals: approvedBy(bob) }, policy()).met,
+      quorum(
+        { requester: olivia, humans: {}, plan: plan({ steps: [empty] }), approvals: approvedBy(bob) },
+        policy(),
+      ).met,
     ).toBe(true);
     const two = {
       ...tasks,
@@ -77,17 +103,25 @@ describe('quorum', () => {
       counts: [3, 0],
     };
     expect(
-      quorum({ humans: {}, plan: plan({ steps: [two] }), approvals: approvedBy(priya) }, policy()).met,
+      quorum(
+        { requester: olivia, humans: {}, plan: plan({ steps: [two] }), approvals: approvedBy(priya) },
+        policy(),
+      ).met,
     ).toBe(true);
     expect(
-      quorum({ humans: {}, plan: plan({ steps: [two] }), approvals: approvedBy(bob) }, policy()).met,
+      quorum(
+        { requester: olivia, humans: {}, plan: plan({ steps: [two] }), approvals: approvedBy(bob) },
+        policy(),
+      ).met,
     ).toBe(false);
   });
 
   test('a queue and nobody are not people who could approve', () => {
     const queue = { kind: 'queue' as const, personId: null, human: null, label: 'queue tier1', value: '9' };
     const given = plan({ steps: [{ ...tasks, successors: [queue] }] });
-    expect(quorum({ humans: {}, plan: given, approvals: approvedBy(priya) }, policy()).met).toBe(true);
+    expect(
+      quorum({ requester: olivia, humans: {}, plan: given, approvals: approvedBy(priya) }, policy()).met,
+    ).toBe(true);
   });
 });
 

@@ -253,6 +253,7 @@ describe('the tree', () => {
     ).toEqual([
       'Offboarding of Alice: needs-attention, plan 1 a1b2c3d4e5f6',
       '  It is needs-attention.',
+      '  Requested by Olivia (claimed).',
       '  ! Look out.',
       '└─ CRM (user 1): access open, observed 2026-11-20 10:00 UTC',
       '   ├─   coverage was not looked at',
@@ -269,9 +270,9 @@ describe('the tree', () => {
     const shown = (changes: object) =>
       tree(runIn('executing', { plan: plan({ steps: [empty] }), steps: { 'crm/empty': progress(changes) } }))
         .length;
-    expect(shown({})).toBe(4);
-    expect(shown({ changed: 1 })).toBe(5);
-    expect(shown({ state: 'failed' })).toBe(5);
+    expect(shown({})).toBe(5);
+    expect(shown({ changed: 1 })).toBe(6);
+    expect(shown({ state: 'failed' })).toBe(6);
   });
 
   test('a text of another system is one line and cannot steer the terminal', () => {
@@ -285,7 +286,7 @@ describe('the tree', () => {
     const lines = tree(
       runIn('executing', { pausedBy: olivia, steps, waivers, plan: plan({ steps: [tasks] }) }),
     );
-    expect(lines[2]).toBe('  Paused by Olivia.');
+    expect(lines[3]).toBe('  Paused by Olivia.');
     expect(lines.at(-1)).toBe(
       '   └─ – 3 open tasks → Bob: skipped (1 done, 2 refused): 2 items left with the leaver, approved by Priya: they are done · observed',
     );

@@ -10,9 +10,10 @@ import { DEFAULT_INSTALLATION, idsOf, installationOf } from '../../domain/ids.js
 import { isOutcome, isOver } from '../../domain/lifecycle.js';
 import { LONG_LIVED } from '../../domain/limits.js';
 import type { RunState } from '../../domain/model.js';
-import type { Participant } from '../../domain/people.js';
+import type { Participant, Signer } from '../../domain/people.js';
 import { type Order, parsePeople, parseRequest } from '../../domain/request.js';
 import { newRun, type Run } from '../../domain/run.js';
+import { contentOf, type Letter } from '../../domain/statement.js';
 import { isContinued } from '../continued.js';
 import type { OffboardUserInput, Report } from '../messages.js';
 import { certify } from './chapters/close.js';
@@ -65,7 +66,8 @@ interface Read {
   offboardingId: string;
   order: Order;
   leaver: Participant;
-  requester: Participant;
+  requester: Signer;
+  unproved?: Letter;
   carried?: Run | undefined;
 }
 
@@ -91,10 +93,24 @@ function readInput(input: unknown, workflowId: string): Read | { refusal: string
       refusal: `The offboarding of this person runs under the id "${expected}", so that there is only one; this one was started as "${workflowId}". ${instead}`,
     };
   }
-  if (carried === undefined) return { ...people, order: order.value };
+  const asked = { ...people, order: order.value, requester: { ...people.requester, identity: CLAIMED } };
+  if (carried === undefined) return { ...asked, ...unproved(given, order.value) };
   if (!isContinued())
     return { refusal: `This workflow goes on from an earlier one only by itself. ${instead}` };
-  return { ...people, order: order.value, carried };
+  return { ...asked, carried: { ...carried, requester: { ...asked.requester, ...carried.requester } } };
+}
+
+const CLAIMED = { kind: 'claimed' } as const;
+
+/** What came with a request counts for the one front door that it was sent to, and for whom that started. */
+function unproved(
+  { order, statement }: Partial<OffboardUserInput>,
+  { requestedBy }: Order,
+): { unproved?: Letter } {
+  if (typeof statement !== 'string') return {};
+  const { parent, runId } = workflowInfo();
+  const seal = { statement, ...contentOf(order) };
+  return { unproved: { name: 'request', run: null, by: requestedBy, use: parent?.runId ?? runId, seal } };
 }
 
 /**

@@ -10,6 +10,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { OFFBOARD_USER } from '../../../workflows/messages.js';
 import { checkInvariants } from '../../checker/check.js';
 import { failedTasks } from '../../small-world/history.js';
 import { checkAtRest, checkSecrets, checkStopped, type Finding } from '../checks.js';
@@ -91,12 +92,23 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     const deadline = Date.now() + 180_000 + minutes * 20_000;
     const seen = [...asked.values()];
     const statuses = await inTurn(seen, 8, one => conclude(world, one, all.fork(4), deadline));
+    // Requests whose answer nobody waited for any longer begin when a worker comes to them.
+    for (
+      let late = await unknownRuns(town);
+      late.length > 0 && Date.now() < deadline;
+      late = await unknownRuns(town)
+    ) {
+      seen.push(...late);
+      statuses.push(...(await inTurn(late, 8, one => conclude(world, one, all.fork(4), deadline))));
+    }
     for (const [n, status] of statuses.entries()) {
-      if (status instanceof Error) report.findings.push({ invariant: 'I12', message: status.message });
-      else report.outcomes[status.outcome ?? 'none'] = (report.outcomes[status.outcome ?? 'none'] ?? 0) + 1;
+      if (status instanceof Error) {
+        report.findings.push({ invariant: 'I12', message: status.message });
+        await keepRun(world, seen[n]!);
+      } else report.outcomes[status.outcome ?? 'none'] = (report.outcomes[status.outcome ?? 'none'] ?? 0) + 1;
       if (n % 50 === 49) say(`${n + 1} of ${statuses.length} have ended`);
     }
-    report.runs = asked.size;
+    report.runs = seen.length;
     await insist(Date.now() + 120_000, 'a look at what has closed', () => world.offboardings.archive());
     report.findings.push(
       ...(await tasksThatFailed(world, seen)),
@@ -105,11 +117,24 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     );
     report.findings.push(...(await checkSecrets(world)).findings, ...(await checkStopped(world)));
     report.findings.push(...(await checkInvariants(world.db, town.before)));
+    if (report.findings.length > 0) await keepOutputs(world);
     return report;
   } finally {
     clearInterval(watching);
     await town.stop();
   }
+}
+
+/** Runs that are open although everything that anybody knows of has ended. */
+async function unknownRuns({ world, families }: Town): Promise<Asked[]> {
+  const query = `TaskQueue = "${world.taskQueue}" and ExecutionStatus = "Running"`;
+  const open: string[] = [];
+  for await (const { workflowId, type } of world.temporal.workflow.list({ query }))
+    if (type === OFFBOARD_USER) open.push(workflowId);
+  return open.flatMap(run => {
+    const family = families.find(cast => Object.values(cast).some(({ id }) => run.endsWith(`/${id}`)));
+    return family ? { family, run } : [];
+  });
 }
 
 /** One after the other at a steady pace, so that each family has its turn; a few are asked for twice. */
@@ -210,15 +235,29 @@ async function work(
   }
 }
 
-/** A workflow task that fails is a defect, whatever was sent; its history is kept where HANDOVER_SOAK_KEEP says. */
-async function tasksThatFailed({ temporal }: FaultWorld, all: readonly Asked[]): Promise<Finding[]> {
+/** Where HANDOVER_SOAK_KEEP says: the history of a run that ended badly, and what it waited for by then. */
+async function keepRun({ temporal }: FaultWorld, { run }: Pick<Asked, 'run'>): Promise<void> {
+  if (!KEEP) return;
+  const handle = temporal.workflow.getHandle(run);
+  const file = join(KEEP, encodeURIComponent(run));
+  await writeFile(`${file}.json`, historyToJSON(await handle.fetchHistory()));
+  const { raw } = await handle.describe();
+  await writeFile(`${file}.now.json`, JSON.stringify(raw, null, 2));
+}
+
+/** The same of what the workers have said. */
+async function keepOutputs({ fleet }: FaultWorld): Promise<void> {
+  if (!KEEP) return;
+  for (const worker of fleet.all) await writeFile(join(KEEP, `worker-${worker.pid}.log`), worker.output());
+}
+
+const KEEP = process.env.HANDOVER_SOAK_KEEP;
+
+/** A workflow task that fails is a defect, whatever was sent. */
+async function tasksThatFailed(world: FaultWorld, all: readonly Asked[]): Promise<Finding[]> {
   const found = await inTurn(all, 8, async ({ run }) => {
-    const why = await failedTasks(temporal, { run });
-    const keep = process.env.HANDOVER_SOAK_KEEP;
-    if (why.length > 0 && keep) {
-      const history = historyToJSON(await temporal.workflow.getHandle(run).fetchHistory());
-      await writeFile(join(keep, `${encodeURIComponent(run)}.json`), JSON.stringify(history));
-    }
+    const why = await failedTasks(world.temporal, { run });
+    if (why.length > 0) await keepRun(world, { run });
     return why.map(one => ({ invariant: 'I12', message: `${run}: a workflow task failed: ${one}` }));
   });
   return found.flatMap(one => (one instanceof Error ? { invariant: 'I12', message: one.message } : one));

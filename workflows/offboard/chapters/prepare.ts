@@ -119,12 +119,15 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts> | 
       workflowId: run.workflowId,
       leaver: run.leaver,
       requester: run.requester,
+      unproved: run.unproved,
       before: run.seenAccounts,
       order: run.order,
     }),
   );
   if (!resolved?.ok || resolved.value.objection) return resolved;
-  const { leaver, requester, accounts, seen, blockedByUs, patience } = resolved.value;
+  const { leaver, accounts, seen, blockedByUs, patience } = resolved.value;
+  // Workers of before said nothing of how they are known.
+  const requester = { ...run.requester, ...resolved.value.requester };
   const access = Object.fromEntries(
     accounts.map((one): [string, Access] => [one.system, accessOf(run, one)]),
   );
@@ -133,6 +136,7 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts> | 
   desk.change({
     leaver,
     requester,
+    unproved: undefined,
     humans,
     patience,
     access: { ...run.access, ...access },
