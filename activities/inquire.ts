@@ -192,7 +192,7 @@ async function holdings(deps: Deps, user: string): Promise<InquiryAnswer<Holding
         count: held?.complete ? held.count : null,
       });
     }
-    const coverage = await connector.coverage?.(whenAbandoned());
+    const coverage = await connector.coverage?.(there, { signal: whenAbandoned() });
     const place = coverage && uncovered(policy, { system, coverage });
     if (place) open.push(place);
   }

@@ -95,7 +95,7 @@ export async function see(
       plan !== null &&
       plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
     accountsChanged: plan && leaver ? await accountsMoved(connector, plan, leaver) : [],
-    ...(inside === connector && { coverage: await coverageOf(connector, plan) }),
+    ...(inside === connector && { coverage: await coverageOf(connector, input.accounts, plan) }),
     accounts: await readAll(inside, input.accounts),
   };
 }
@@ -106,9 +106,14 @@ function stepsIn(plan: Plan, system: string): PlanStep[] {
 }
 
 /** What can hold a person there, where the connector can say. */
-async function coverageOf(connector: Connector, plan: Plan | null): Promise<Covered> {
+async function coverageOf(
+  connector: Connector,
+  accounts: readonly Account[],
+  plan: Plan | null,
+): Promise<Covered> {
   if (!connector.coverage) return { kind: 'unknown' };
-  return connector.coverage(whenAbandoned(), plan ? mostAge(plan.policy) : undefined);
+  const withinMs = plan ? mostAge(plan.policy) : undefined;
+  return connector.coverage(accounts, { signal: whenAbandoned(), withinMs });
 }
 
 export interface LookOnceMoreInput {

@@ -3,6 +3,7 @@
  * done in the Temporal UI.
  */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   type Client,
   isGrpcServiceError,
@@ -22,6 +23,7 @@ import {
   ARCHIVE_CLOSED,
   type ArchiveRequest,
   type DecisionAnswer,
+  NOT_YET,
   OFFBOARD_USER,
   REFUSED,
   REQUEST_OFFBOARDING,
@@ -30,6 +32,9 @@ import {
   STATUS,
   type Status,
 } from '../workflows/messages.js';
+
+/** A task that a dead worker left begins when Temporal's patience with that one is over: ten seconds, twice. */
+const NOT_YET_FOR_MS = 30_000;
 
 export interface Listed {
   workflowId: string;
@@ -175,7 +180,15 @@ export class Offboardings {
   }
 
   async status(run: string, runId?: string): Promise<Status> {
-    return this.handle(run, runId).query<Status>(STATUS);
+    const until = Date.now() + NOT_YET_FOR_MS;
+    for (;;) {
+      try {
+        return await this.handle(run, runId).query<Status>(STATUS);
+      } catch (error) {
+        if (!(error instanceof Error && error.message.includes(NOT_YET)) || Date.now() > until) throw error;
+        await pause(500);
+      }
+    }
   }
 
   /** The report of a closed run; waits for the close. */

@@ -345,10 +345,16 @@ export interface Coverage {
   /**
    * Which places of the system can hold a person, and which of them the catalog does not classify. Asked at
    * every look, so it must be cheap: it reads little, and remembers what it saw for as long as the system is
-   * still built the same. A place that appeared since is in the answer. `withinMs`: what was seen longer ago
-   * than that is looked at again.
+   * still built the same. A place that appeared since is in the answer, and so is what of these accounts is in
+   * no category although its place is classified.
    */
-  coverage(signal?: AbortSignal, withinMs?: number): Promise<Covered>;
+  coverage(accounts?: readonly Account[], options?: CoverageOptions): Promise<Covered>;
+}
+
+export interface CoverageOptions {
+  signal?: AbortSignal | undefined;
+  /** What was seen longer ago than this is looked at again. */
+  withinMs?: number | undefined;
 }
 
 /** Work of a plan, as far as it matters for what it does besides. */

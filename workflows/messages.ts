@@ -49,6 +49,10 @@ export interface OffboardUserInput {
   carried?: Run;
 }
 
+/** What a question ends with that came just before messages: it is asked again. */
+export const NOT_YET =
+  'Something has come for this run that it has not taken up yet. It does now: ask again in a moment.';
+
 /** Type of the failure that a refused update ends with; the whole answer is its one detail. */
 export const REFUSED = 'refused';
 

@@ -3,9 +3,9 @@
  * (workers/bundle.ts).
  */
 import { defaultPayloadConverter } from '@temporalio/common';
-import type { WorkflowInterceptors } from '@temporalio/workflow';
-import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
+import type { ActivateInput, WorkflowInterceptors } from '@temporalio/workflow';
 import { MESSAGE, TEMPORAL } from '../domain/limits.js';
+import { NOT_YET } from './messages.js';
 
 /**
  * Names that begin as Temporal's own do: the SDK throws at one that nobody has installed, and then the task
@@ -19,32 +19,41 @@ const RESERVED = /^__(temporal_|stack_trace|enhanced_stack_trace)/;
  */
 const MOST_BYTES = TEMPORAL.payload - 64 * 1024;
 
-export const interceptors = (): WorkflowInterceptors => ({
-  internals: [
-    {
-      activate(input, next) {
-        const { activation } = input;
-        const jobs = (activation.jobs ?? []).filter(({ doUpdate }) => bytesOf(doUpdate?.input) <= MOST_BYTES);
-        for (const { signalWorkflow, doUpdate } of jobs) {
-          if (signalWorkflow) {
-            signalWorkflow.signalName = harmless(signalWorkflow.signalName);
-            signalWorkflow.input = small(signalWorkflow.input);
+export const interceptors = (): WorkflowInterceptors => {
+  let size = 0;
+  return {
+    internals: [
+      {
+        activate(input, next) {
+          const { activation } = input;
+          // The question fails, and the worker forgets the run; the task finds it as it is for everybody.
+          if (readsAhead(activation, size)) throw new Error(NOT_YET);
+          size = Number(activation.historySizeBytes ?? 0);
+          const jobs = (activation.jobs ?? []).filter(
+            ({ doUpdate }) => bytesOf(doUpdate?.input) <= MOST_BYTES,
+          );
+          for (const { signalWorkflow, doUpdate } of jobs) {
+            if (signalWorkflow) {
+              signalWorkflow.signalName = harmless(signalWorkflow.signalName);
+              signalWorkflow.input = small(signalWorkflow.input);
+            }
+            if (doUpdate) {
+              doUpdate.name = harmless(doUpdate.name);
+              doUpdate.input = small(doUpdate.input);
+            }
           }
-          if (doUpdate) {
-            doUpdate.name = harmless(doUpdate.name);
-            doUpdate.input = small(doUpdate.input);
-          }
-        }
-        const updates = jobs.filter(({ doUpdate }) => doUpdate);
-        const others = jobs.filter(({ doUpdate }) => !doUpdate);
-        // What has happened comes before what is asked, and to its end: see `onceStill`.
-        next({ ...input, activation: { ...activation, jobs: others } });
-        if (updates.length > 0)
-          onceStill(() => next({ ...input, activation: { ...activation, jobs: updates } }));
+          // An execution that goes on from a reset gets updates of before ahead of signals, and behind them when it is
+          // replayed: an order of our own is the same every time.
+          activation.jobs = [
+            ...jobs.filter(({ doUpdate }) => !doUpdate),
+            ...jobs.filter(({ doUpdate }) => doUpdate),
+          ];
+          return next(input);
+        },
       },
-    },
-  ],
-});
+    ],
+  };
+};
 
 type Payloads = readonly { data?: Uint8Array | null }[] | null | undefined;
 
@@ -65,33 +74,17 @@ function harmless(name: string | null | undefined): string {
 }
 
 /**
- * Calls it once nothing moves any more: every promise is settled, and no condition holds.
- *
- * Temporal gives a worker that takes a run up again what has happened and the updates one after the other (after
- * a task that timed out, or did nothing), and both at once when the run is replayed; behind a reset, in another
- * order. The SDK accepts an update while it reads, before anything of ours has gone on: then the events stand in
- * one order in the history and in another in the replay, and no worker can take the run up any more. It has no
- * hook for "once still", so this stands ahead of all conditions that it asks.
+ * Whether a worker that took a run up only because somebody asks it something reads on behind its last task: what
+ * has come since belongs to a task that has not begun. It would be taken by itself there, and together with all
+ * else of that task when the run is replayed: in another order, so that no worker could take the run up any more.
+ * Every task that begins is of another size of the history; what was read ahead is of the same.
  */
-function onceStill(call: () => void): void {
-  const activator = getActivator();
-  let isAsked = false;
-  const ahead = {
-    // Asked once in each round: conditions that held earlier in it are gone, and what they woke is yet to come.
-    fn() {
-      if (isAsked) return false;
-      isAsked = true;
-      void Promise.resolve().then(() => {
-        isAsked = false;
-      });
-      return [...activator.blockedConditions.values()].every(one => one === ahead || !one.fn());
-    },
-    resolve() {
-      // A workflow that has ended takes nothing: Temporal tells the sender so, or asks the execution after it.
-      if (!activator.completed) void Promise.resolve().then(call);
-    },
-  };
-  const others = [...activator.blockedConditions];
-  activator.blockedConditions.clear();
-  for (const [seq, one] of [[0, ahead] as const, ...others]) activator.blockedConditions.set(seq, one);
+function readsAhead({ isReplaying, historySizeBytes, jobs }: Activation, last: number): boolean {
+  const size = Number(historySizeBytes ?? 0);
+  return !isReplaying && size > 0 && size === last && (jobs ?? []).some(isEvent);
 }
+
+const isEvent = ({ queryWorkflow, doUpdate }: Job): boolean => !queryWorkflow && !doUpdate;
+
+type Activation = ActivateInput['activation'];
+type Job = NonNullable<Activation['jobs']>[number];

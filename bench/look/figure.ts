@@ -109,7 +109,7 @@ async function lookAt(office: Required<Connector>, desk: Required<Connector>): P
   const found = await desk.resolveAccounts(sought, {});
   if (found.kind !== 'found') throw new Error(`The leaver is ${found.kind}.`);
   const { accounts, others }: Pick<SystemAccounts, 'accounts' | 'others'> = found;
-  const covered = await desk.coverage();
+  const covered = await desk.coverage(accounts);
   if (covered.kind !== 'read' || covered.open.length > 0)
     throw new Error(`Not covered: ${JSON.stringify(covered)}`);
   const inventory = await desk.inventory(accounts, [...BY_ID, ...BY_EMAIL]);

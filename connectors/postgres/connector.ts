@@ -84,7 +84,7 @@ export function createPostgresConnector(
     check: signal => check(target, signal),
     misfits: signal => remembered.misfits(signal),
     doubts: async signal => [...(await doubts(target, signal)), ...(await consequences.doubts(signal))],
-    coverage: (signal, withinMs) => coverage.read(signal, withinMs),
+    coverage: (accounts, options) => coverage.read(accounts, options),
     foresee: (accounts, works, signal) => consequences.foresee(accounts, works, signal),
     dangers: (accounts, works, signal) => consequences.dangers(accounts, works, signal),
     apply: (work, witness, signal) =>

@@ -4,6 +4,8 @@
  * read a while ago.
  */
 import type { Covered } from '../../domain/coverage.js';
+import type { Account } from '../../domain/model.js';
+import type { CoverageOptions } from '../connector.js';
 import { type Classified, classifiedIn } from './classified.js';
 import { discover } from './discover/discover.js';
 import { classifyingLine, plain } from './discover/draft.js';
@@ -11,6 +13,7 @@ import { keyOf } from './discover/keys.js';
 import { leftOf } from './discover/left.js';
 import type { Discovery } from './discover/model.js';
 import { readStamp } from './discover/shape.js';
+import { type Stray, straysOf } from './strays.js';
 import type { Target } from './target.js';
 
 /** Values say who a column is about for longer than a run is looked at; a new column is seen at once. */
@@ -26,11 +29,18 @@ export class DatabaseCoverage {
     this.#classified = classifiedIn(target.catalog);
   }
 
-  async read(signal?: AbortSignal, withinMs = FRESH_MS): Promise<Covered> {
+  async read(
+    accounts: readonly Account[] = [],
+    { signal, withinMs = FRESH_MS }: CoverageOptions = {},
+  ): Promise<Covered> {
     const doing = 'asking whether the schema has changed';
     const stamp = await this.target.session.transaction({ mode: 'glance', doing, signal }, readStamp);
     const { discovery, readAt } = this.#at(stamp, Math.min(withinMs, FRESH_MS));
-    return this.#covered(await discovery, readAt);
+    const found = await discovery;
+    // What an id is an id of is told apart by such a condition, and read above.
+    const paired = found.columns.flatMap(one => (one.classes ? keyOf(one.table, one.column) : []));
+    const strays = await straysOf(this.target, this.#classified, accounts, new Set(paired), signal);
+    return this.#covered(found, strays, readAt);
   }
 
   /** One look serves everybody who asks meanwhile, so that nobody's cancellation ends it. */
@@ -49,7 +59,7 @@ export class DatabaseCoverage {
     return seen;
   }
 
-  #covered({ columns, undecided, unread }: Discovery, readAt: number): Covered {
+  #covered({ columns, undecided, unread }: Discovery, strays: readonly Stray[], readAt: number): Covered {
     const { used, acknowledged } = this.#classified;
     const places = columns.map(one => ({ one, place: keyOf(one.table, one.column) }));
     const unused = places.filter(({ place }) => !used.has(place) && !acknowledged.has(place));
@@ -58,9 +68,11 @@ export class DatabaseCoverage {
       ...columns.flatMap(one => leftOf(one, this.#classified).map(left => ({ one, ...left }))),
     ];
     const hidden = unread.filter(({ table }) => !acknowledged.has(keyOf(table, '*')));
-    const doubts = undecided.filter(
-      ({ table, column }) => !used.has(keyOf(table, column)) && !acknowledged.has(keyOf(table, column)),
-    );
+    const unsure = undecided.flatMap(({ table, column, why }) => {
+      const place = keyOf(table, column);
+      return used.has(place) || acknowledged.has(place) ? [] : { place, why };
+    });
+    const doubts = [...strays, ...unsure];
     return {
       kind: 'read',
       at: new Date(readAt).toISOString(),
@@ -79,7 +91,7 @@ export class DatabaseCoverage {
       })),
       unreadMore: Math.max(0, hidden.length - NAMED),
       undecided: doubts.length,
-      doubts: doubts.slice(0, NAMED).map(({ table, column, why }) => ({ place: keyOf(table, column), why })),
+      doubts: doubts.slice(0, NAMED),
     };
   }
 }

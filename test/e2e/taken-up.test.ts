@@ -27,6 +27,7 @@ async function anotherWorker(): Promise<WorkerProcess> {
 test.each([
   ['a signal, then updates', ['signal', 'updates']],
   ['updates, then a signal', ['updates', 'signal']],
+  ['signals, and updates once it is asked', ['signal', 'signal', 'asked', 'updates']],
 ] as const)(
   'asked about by its status, and sent %s, it is judged in the same order when it is replayed',
   async (_, sent) => {
@@ -57,7 +58,8 @@ test.each([
     };
     const answers: Promise<unknown>[] = [];
     for (const kind of sent) {
-      if (kind === 'updates') answers.push(approve(plan!.digest), approve('another'));
+      if (kind === 'asked') await asked;
+      else if (kind === 'updates') answers.push(approve(plan!.digest), approve('another'));
       else await handle.signal('acknowledge', { by: mail(small, 'olivia'), category });
       await pause(300);
     }

@@ -1,0 +1,58 @@
+/** Rows of somebody's for which no category's condition holds: nobody handed them over, and it is said. */
+import { afterEach, expect, test } from 'vitest';
+import type { Account } from '../../domain/model.js';
+import { type Bench, createBench, PEOPLE_YAML } from './fixture.js';
+
+let bench: Bench | undefined;
+afterEach(async () => {
+  await bench?.drop();
+  bench = undefined;
+});
+
+const TASKS = `CREATE TABLE tasks (id int PRIMARY KEY, title text, status text, kind text, owner_id bigint REFERENCES users);
+  INSERT INTO tasks VALUES (1, 'a', 'open', 'call', 1), (2, 'b', 'closed', 'call', 1), (3, 'c', NULL, 'call', 1),
+    (4, 'd', 'snoozed', 'call', 1), (5, 'e', NULL, 'call', 2), (6, 'f', NULL, 'call', NULL);`;
+
+const category = (name: string, when: string | null, more = 'do: keep, reason: history') => `
+  ${name}: { title: ${name}, table: public.tasks, key: [id], owner: { column: owner_id }, label: title, ${more}${when === null ? '' : `, when: "${when}"`} }`;
+
+async function strays(categories: string, accounts: Account[], tail = ''): Promise<unknown> {
+  bench = await createBench('strays', TASKS);
+  const covered = await bench.connector(`${PEOPLE_YAML}categories:${categories}\n${tail}`).coverage(accounts);
+  return covered.kind === 'read' ? covered.doubts : covered;
+}
+
+const account = (id: string): Account => ({ identities: { user: [id] }, active: true, blocked: false });
+
+const OPEN = category('open', `status = 'open'`, 'do: transfer');
+const CLOSED = category('closed', `status = 'closed'`);
+
+test('what neither condition holds for is counted, NULL as well, and only theirs', async () => {
+  expect(await strays(OPEN + CLOSED, [account('1')])).toEqual([
+    { place: 'public.tasks.owner_id', why: "2 items of theirs, for which no category's condition holds" },
+  ]);
+  await bench!.drop();
+  expect(await strays(OPEN + CLOSED, [account('1'), account('2')])).toMatchObject([
+    { why: expect.stringContaining('3 items') },
+  ]);
+});
+
+test.each([
+  ['a category without a condition takes the rest', OPEN + category('all', null), [account('1')], ''],
+  [
+    'conditions that leave nothing out',
+    OPEN + category('rest', `status IS DISTINCT FROM 'open'`),
+    [account('1')],
+    '',
+  ],
+  ['nobody’s rows', OPEN + CLOSED, [account('3')], ''],
+  ['nobody', OPEN + CLOSED, [], ''],
+  [
+    'somebody said that the rest is nothing to hand over',
+    OPEN + CLOSED,
+    [account('1')],
+    'acknowledged: [{ table: public.tasks, column: owner_id, reason: "drafts" }]',
+  ],
+])('nothing is said where %s', async (_, categories, accounts, tail) => {
+  expect(await strays(categories, accounts, tail)).toEqual([]);
+});
