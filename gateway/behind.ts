@@ -42,6 +42,8 @@ export interface Behind {
     payload: unknown,
     id: string,
   ): Promise<DecisionAnswer | Unanswered | Sent>;
+  /** Leaves it with the run, for whenever a worker comes to it. */
+  leave(workflowId: string, name: string, payload: unknown): Promise<void>;
   list(query: string): AsyncIterable<Listed>;
   status(workflowId: string): Promise<Status>;
   live(workflowId: string): Promise<LiveProgress | null>;
@@ -78,11 +80,13 @@ export function behindOf(temporal: Client, store: Store, config: Config): Behind
       } catch (error) {
         if (!isOverfull(error)) throw error;
         // A run takes ten updates at once and two thousand in all; signals have room beside them.
-        await within(PATIENCE_MS, () => offboardings.tell(workflowId, name, payload));
+        await this.leave(workflowId, name, payload);
         const sentence = `The run has more decisions under way than it answers at once: "${name}" was left with it, and its verdict will stand in the run.`;
         return { verdict: 'sent', sentence };
       }
     },
+    leave: (workflowId, name, payload) =>
+      within(PATIENCE_MS, () => offboardings.tell(workflowId, name, payload)),
     list: query => offboardings.list(query),
     status: workflowId => within(PATIENCE_MS, () => offboardings.status(workflowId)),
     live: workflowId => within(PATIENCE_MS, () => offboardings.live(workflowId)),
@@ -99,7 +103,12 @@ export function behindOf(temporal: Client, store: Store, config: Config): Behind
       if (known?.workflow) return known.workflow;
       throw new Problem('not-found', `The store knows no offboarding ${offboarding}.`);
     },
-    ask: inquiry => inquire({ temporal, taskQueue, ids, inquiries: store.inquiries }, inquiry),
+    ask: inquiry =>
+      inquire(
+        { temporal, taskQueue, ids, inquiries: store.inquiries },
+        inquiry,
+        inquiry.ask === 'person' ? PATIENCE_MS : undefined,
+      ),
     async audit(offboarding) {
       const known = await store.trail.known(offboarding);
       if (!known) throw new Problem('not-found', `The store knows no offboarding ${offboarding}.`);

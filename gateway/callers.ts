@@ -16,11 +16,12 @@ export class Stranger extends Error {
 }
 
 export interface Callers {
-  /** Throws `Stranger` where nobody is recognised. @param header the whole Authorization header */
-  of(header: string | undefined): Promise<Known>;
-  /** Whose credential it is, without asking the directory. */
+  /**
+   * Whose credential it is, without asking the directory. Throws `Stranger` where nobody is recognised.
+   * @param header the whole Authorization header
+   */
   bearer(header: string | undefined): Promise<Caller>;
-  /** Somebody who was recognised otherwise, as by a webhook's signature. */
+  /** What they are, as the directory says. Throws a `Problem`, out of reach where no worker answers. */
   known(caller: Caller): Promise<Known>;
 }
 
@@ -71,9 +72,5 @@ export function callersOf(
     throw new Stranger('That token is not known here, or no longer valid.');
   };
 
-  return {
-    known,
-    bearer,
-    of: async header => known(await bearer(header)),
-  };
+  return { known, bearer };
 }

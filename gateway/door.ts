@@ -3,8 +3,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../client/problem.js';
 import { foreignId } from '../domain/ids.js';
 import type { Decider } from '../domain/people.js';
+import { DECISIONS } from '../domain/request.js';
 import type { Gateway } from './gateway.js';
-import { forbidden, type Known, type Operation, ownRun } from './roles.js';
+import { forbidden, type Known, type Operation, ownRun, type Unseen } from './roles.js';
 import type { Seen } from './statuses.js';
 
 declare module 'fastify' {
@@ -14,6 +15,8 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     caller: Known;
+    /** Where no worker answers, whose credential it is: then there is no `caller`, and nothing is shown. */
+    unseen?: Unseen;
   }
 }
 
@@ -27,11 +30,25 @@ export function doorOf(app: FastifyInstance, { callers }: Gateway): void {
   app.addHook('onRequest', async request => {
     const may = request.routeOptions.config.may;
     if (!may || may === 'open' || may === 'signed') return;
-    request.caller = await callers.of(request.headers.authorization);
+    const caller = await callers.bearer(request.headers.authorization);
+    try {
+      request.caller = await callers.known(caller);
+    } catch (error) {
+      // What is decided can be left with the run: whoever judges it there looks up who sent it.
+      if (!isAway(error) || !isDecision(may) || caller.person === null) throw error;
+      const given =
+        caller.roles === 'directory' ? null : forbidden({ ...caller, roles: caller.roles, as: null }, may);
+      if (given) throw new Problem('refused', given, { cause: error });
+      request.unseen = { ...caller, person: caller.person };
+      return;
+    }
     const objection = forbidden(request.caller, may);
     if (objection) throw new Problem('refused', objection);
   });
 }
+
+const isAway = (error: unknown): boolean => error instanceof Problem && error.kind === 'out-of-reach';
+const isDecision = (may: string): boolean => (DECISIONS as readonly string[]).includes(may);
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

@@ -3,9 +3,9 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { Problem } from '../client/problem.js';
 import { type DecisionName, parseDecision, parseRequest } from '../domain/request.js';
 import { inNameOf } from './asked.js';
-import type { Behind } from './behind.js';
+import type { Behind, Sent } from './behind.js';
 import type { Gateway } from './gateway.js';
-import { type Known, ownRun } from './roles.js';
+import { type Known, ownRun, type Unseen } from './roles.js';
 
 type Started = Exclude<Awaited<ReturnType<Behind['start']>>, { verdict: 'unknown' }>;
 
@@ -31,6 +31,34 @@ export async function startFor(
     return { code: 202, answer: { answer: 'unknown', next: answer.sentence, id: answer.id } };
   return { code: STARTED[answer.answer], answer };
 }
+
+/**
+ * Leaves a decision with its run while no worker answers: one that comes looks up who sent it, and judges it then.
+ */
+export async function leaveFor(
+  gateway: Gateway,
+  { person, how }: Unseen,
+  { workflowId, name, body }: Omit<Deciding, 'id'>,
+): Promise<Sent> {
+  const decision = { ...body, by: person };
+  if (![undefined, '', person].includes(body.by as string))
+    throw new Problem(
+      'refused',
+      `You are ${person}: nobody decides in somebody else's name. Leave "by" out.`,
+    );
+  const parsed = parseDecision(name, decision);
+  if (!parsed.ok) throw new Problem('usage', parsed.sentence);
+  const run = await gateway.behind.offboardingOf(workflowId);
+  const sealed = await gateway.seal(decision, { run, message: name, by: person, how });
+  await gateway.behind.leave(workflowId, name, sealed).catch((error: unknown) => {
+    if (error instanceof WorkflowNotFoundError) throw new Problem('refused', CLOSED, { cause: error });
+    throw error;
+  });
+  const sentence = `No worker answers just now: "${name}" was left with the run, and its verdict will stand there. Do not send it again.`;
+  return { verdict: 'sent', sentence };
+}
+
+const CLOSED = 'The offboarding is closed: nothing can be decided any more.';
 
 export interface Deciding {
   workflowId: string;
@@ -63,8 +91,7 @@ export async function decideFor(
   });
   const answer = await gateway.behind.decide(workflowId, name, sealed, id).catch((error: unknown) => {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
-    const sentence = 'The offboarding is closed: nothing can be decided any more.';
-    return { verdict: 'refused' as const, sentence, state: 'closed' as const, plan: null };
+    return { verdict: 'refused' as const, sentence: CLOSED, state: 'closed' as const, plan: null };
   });
   return { code: DECIDED[answer.verdict], answer };
 }

@@ -22,6 +22,11 @@ export interface Caller {
   roles: readonly Role[] | 'directory';
 }
 
+/** Somebody whom no worker could look up just now. */
+export interface Unseen extends Caller {
+  person: string;
+}
+
 /** The same with what the directory says; `as` is null for a tool. */
 export interface Known extends Omit<Caller, 'roles'> {
   as: Decider | null;

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { DECISIONS, type DecisionName, decisionSchemas } from '../../domain/request.js';
 import { FAILURES } from '../answers.js';
 import { idempotency, keyOf, RUN } from '../asked.js';
-import { seen } from '../door.js';
-import { decideFor } from '../forward.js';
+import { runNamed, seen } from '../door.js';
+import { decideFor, leaveFor } from '../forward.js';
 import type { Gateway } from '../gateway.js';
 
 const answer = z.looseObject({
@@ -50,6 +50,11 @@ export function decisions(app: FastifyInstance, gateway: Gateway): void {
       },
       handler: async (request, reply) => {
         const { run } = request.params as { run: string };
+        if (request.unseen) {
+          const workflowId = await runNamed(gateway, run);
+          const body = request.body as Record<string, unknown>;
+          return reply.code(202).send(await leaveFor(gateway, request.unseen, { workflowId, name, body }));
+        }
         const { workflowId } = await seen(gateway, request, run);
         const { code, answer: said } = await decideFor(gateway, request.caller, {
           workflowId,

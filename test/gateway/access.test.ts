@@ -1,5 +1,6 @@
 /** Who may call what: every operation, by everybody, about somebody else's run and about one's own. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Problem } from '../../client/problem.js';
 import { DECISIONS } from '../../domain/request.js';
 import { ACCESS, type Operation } from '../../gateway/roles.js';
 import { madeUp, PLAN } from './made-up.js';
@@ -131,6 +132,44 @@ test('what waits for me is what I can bring forward', async () => {
 test('a tool that is nobody looks, and starts and decides nothing', async () => {
   expect((await gateway.call('GET', '/offboardings/40', 'tool-token')).statusCode).toBe(200);
   expect((await gateway.call('POST', '/offboardings', 'tool-token', { user: 'x' })).statusCode).toBe(403);
+});
+
+describe('while no worker answers', () => {
+  const away = async (): Promise<never> => {
+    throw new Problem('out-of-reach', 'No worker answered within 15 s.');
+  };
+  const decide = async (token: string, body: object, name = 'approve') => {
+    const { call, reached } = await madeUp({ behind: { ask: away, status: away } });
+    const answer = await call('POST', `/offboardings/offboarding%2F40/decisions/${name}`, token, body);
+    return { answer, reached };
+  };
+
+  test('a decision is left with its run, in the name of the credential', async () => {
+    const { answer, reached } = await decide('priya-token', { plan: PLAN });
+    expect(answer.statusCode).toBe(202);
+    expect(answer.json()).toMatchObject({ verdict: 'sent' });
+    expect(reached.decided).toEqual([]);
+    expect(reached.left).toMatchObject([
+      { workflowId: 'offboarding/40', name: 'approve', payload: { by: 'priya@example.com', plan: PLAN } },
+    ]);
+  });
+
+  test.each([
+    ['somebody else’s name', 'priya-token', { by: 'olivia@example.com', plan: PLAN }, 403],
+    ['a token that only looks', 'viewer-token', { plan: PLAN }, 403],
+    ['a tool that is nobody', 'tool-token', { plan: PLAN }, 403],
+    ['no token that is known', 'made-up-token', { plan: PLAN }, 401],
+    ['no plan', 'priya-token', { plan: 7 }, 400],
+  ])('but not with %s', async (_, token, body, code) => {
+    const { answer, reached } = await decide(token, body);
+    expect(answer.statusCode).toBe(code);
+    expect(reached.left).toEqual([]);
+  });
+
+  test('what is shown is not shown', async () => {
+    const { call } = await madeUp({ behind: { ask: away, status: away } });
+    expect((await call('GET', '/offboardings/offboarding%2F40', 'priya-token')).statusCode).toBe(503);
+  });
 });
 
 test('nobody decides or asks in somebody else’s name', async () => {

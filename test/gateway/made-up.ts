@@ -71,13 +71,16 @@ export const status = (more: Partial<Status> = {}): Status =>
 
 export interface Reached {
   decided: { workflowId: string; name: string; payload: Record<string, unknown>; id: string }[];
+  left: { workflowId: string; name: string; payload: Record<string, unknown> }[];
   started: { request: Record<string, unknown>; id: string }[];
   asked: Inquiry[];
   looks: number;
 }
 
-export async function madeUp(options: Partial<ServerOptions> & { behind?: Partial<Behind> } = {}) {
-  const reached: Reached = { decided: [], started: [], asked: [], looks: 0 };
+export async function madeUp(
+  options: Omit<Partial<ServerOptions>, 'behind'> & { behind?: Partial<Behind> } = {},
+) {
+  const reached: Reached = { decided: [], left: [], started: [], asked: [], looks: 0 };
   const deliveries = new Map<string, string | null>();
   const behind: Behind = {
     ids: idsOf('handover'),
@@ -110,6 +113,9 @@ export async function madeUp(options: Partial<ServerOptions> & { behind?: Partia
     async decide(workflowId, name, payload, id) {
       reached.decided.push({ workflowId, name, payload: payload as Record<string, unknown>, id });
       return { verdict: 'accepted', sentence: 'Counted.', state: 'executing', plan: PLAN };
+    },
+    async leave(workflowId, name, payload) {
+      reached.left.push({ workflowId, name, payload: payload as Record<string, unknown> });
     },
     async *list() {
       for (const id of ['17', '40', '41'])

@@ -207,6 +207,28 @@ test('a statement that is forged, moved, changed, too old or used before proves 
   });
 });
 
+test('what is decided while no worker runs is left with the run, and counts once when one does', async () => {
+  const run = await begin();
+  const { plan } = await look(run);
+  await acknowledge(run);
+  await small.world.worker.stop();
+  const left = await front.call('priya', 'POST', `${path(run)}/decisions/approve`, { plan: plan.digest });
+  expect(left).toMatchObject({ status: 202, body: { verdict: 'sent' } });
+  expect(left.body.sentence).toContain('was left with the run');
+  // What needs a worker says so.
+  const shown = await front.call('priya', 'GET', path(run));
+  expect(shown).toMatchObject({
+    status: 503,
+    body: { error: expect.stringContaining('No worker answered') },
+  });
+  await small.world.restartWorker();
+  const status = await ended(small, run);
+  expect(status.outcome).toBe('completed');
+  expect(status.approvals).toMatchObject([
+    { by: { name: 'Priya Approver', identity: { kind: 'verified' } } },
+  ]);
+}, 120_000);
+
 test('who is switched off decides nothing any more, within seconds', async () => {
   const run = await begin();
   const { plan } = await look(run);
