@@ -78,6 +78,7 @@ async function start({ order, body, statement, leaver, requester }: Asked): Prom
       workflowId,
       args: [input],
       parentClosePolicy: ParentClosePolicy.ABANDON,
+      workflowTaskTimeout: TASK_TIMEOUT,
       memo: { offboardingId },
       staticSummary: summary(`Offboarding of ${leaver.name}`),
       staticDetails: `Asked for by ${requester.name}. ${order.note ?? ''}`.slice(0, 1000),
@@ -124,6 +125,12 @@ async function alreadyRunning(
       : 'This person is being offboarded already, with the same request: look at that run.',
   };
 }
+
+/**
+ * A worker that takes up a long run reads all of its history first. Temporal's own ten seconds are too short for
+ * that on a machine that is busy beyond its means: the task would be begun anew, at the same cost, for ever.
+ */
+const TASK_TIMEOUT = '30 seconds';
 
 const AMENDABLE = [
   'successor',
