@@ -137,12 +137,13 @@ async function decide(
 
 /** Sees a run to its end, as patient people do: with what it offers, and with `finish` or `cancel` in the end. */
 export async function conclude(world: FaultWorld, one: Asked, dice: Dice, deadline: number): Promise<Status> {
-  for (let tries = 0; ; tries++) {
+  const began = Date.now();
+  for (;;) {
     const status = await world.offboardings.status(one.run).catch(() => null);
     if (status?.state === 'closed') return status;
     if (Date.now() > deadline)
       throw new Error(`${one.run} does not end; it is in "${status?.state}": ${status?.sentence}`);
-    const message = status && nextFor(status, tries);
+    const message = status && nextFor(status, Date.now() - began);
     if (message)
       await decide(
         world,
@@ -155,10 +156,10 @@ export async function conclude(world: FaultWorld, one: Asked, dice: Dice, deadli
   }
 }
 
-/** Patience ends after so many looks. */
-const PATIENT = 25;
+/** Patience ends: a preparation that finds the same again takes seconds each time. */
+const PATIENT_MS = 30_000;
 
-function nextFor(status: Status, tries: number): string | null {
+function nextFor(status: Status, waitedMs: number): string | null {
   const offers = (message: string): boolean => status.next.some(next => next.message === message);
   if (offers('resume')) return 'resume';
   switch (status.state) {
@@ -167,16 +168,16 @@ function nextFor(status: Status, tries: number): string | null {
         ? 'acknowledge'
         : offers('approve')
           ? 'approve'
-          : tries > PATIENT
+          : waitedMs > PATIENT_MS
             ? 'cancel'
             : null;
     case 'needs-attention':
-      return tries > PATIENT ? 'finish' : 'retry';
+      return waitedMs > PATIENT_MS ? 'finish' : 'retry';
     case 'needs-correction':
-      return tries > PATIENT ? 'cancel' : 'retry';
+      return waitedMs > PATIENT_MS ? 'cancel' : 'retry';
     case 'scheduled':
-      return tries > PATIENT * 2 ? 'cancel' : null;
+      return waitedMs > PATIENT_MS * 2 ? 'cancel' : null;
     default:
-      return tries > PATIENT * 4 ? 'cancel' : null;
+      return waitedMs > PATIENT_MS * 4 ? 'cancel' : null;
   }
 }
