@@ -45,7 +45,7 @@ export async function findInstallation(which: WhichInstallation, place: Surround
   const config = read(file);
   if (ours) {
     const { address, namespace, taskQueue, uiUrl } = running.temporal;
-    config.temporal = { address, namespace, taskQueue, ui: uiUrl ?? config.temporal.ui };
+    config.temporal = { address, namespace, taskQueue, ui: uiUrl ?? config.temporal.ui, local: true };
   }
   if (which.address) config.temporal.address = which.address;
   if (which.namespace) config.temporal.namespace = which.namespace;

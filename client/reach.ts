@@ -41,11 +41,10 @@ export class Reach {
   }
 
   temporal(): Promise<Client> {
-    this.#temporal ??= this.installation().then(async ({ config }) => {
-      const { address, namespace } = config.temporal;
+    this.#temporal ??= this.installation().then(async ({ config, env }) => {
       const { connectTemporal } = await import('../runtime/temporal.js');
       try {
-        return await connectTemporal({ address, namespace });
+        return await connectTemporal(config.temporal, env);
       } catch (error) {
         throw new Problem('out-of-reach', (error as Error).message, { cause: error });
       }

@@ -11,18 +11,17 @@
  * two connections, worker and owner; without one, it prepares the default installation in Temporal alone.
  */
 import { pathToFileURL } from 'node:url';
-import { type Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { DEFAULT_INSTALLATION, idsOf } from '../domain/ids.js';
 import { renewArchiveSchedule } from '../runtime/archive-schedule.js';
 import { connectionUrl, readConfig } from '../runtime/config.js';
+import { profileOf } from '../runtime/profile.js';
 import { searchAttributes } from '../runtime/search-attributes.js';
-import { connectTemporal } from '../runtime/temporal.js';
+import { connectTemporal, type Place } from '../runtime/temporal.js';
 import { prepareStore, SameRole } from '../store/roles.js';
 
-export interface Registration {
-  address: string;
-  namespace: string;
+export interface Registration extends Place {
   installation: string;
   taskQueue: string;
   /**
@@ -33,22 +32,25 @@ export interface Registration {
   /** The store's connections; null where there is no configuration that names them. */
   store: { owner: string; worker: string } | null;
   say: (line: string) => void;
+  /** How we are let in; the process's own without it. */
+  env?: NodeJS.ProcessEnv;
 }
 
 // A server that has just started, and its caches of namespaces, need up to a minute to answer.
 const PATIENCE_MS = 120_000;
 const AGAIN_AFTER_MS = 1_000;
 // gRPC's own numbers: https://grpc.io/docs/guides/status-codes
+const NOT_FOUND = 5;
 const ALREADY_EXISTS = 6;
+const PERMISSION_DENIED = 7;
+const UNIMPLEMENTED = 12;
+const UNAUTHENTICATED = 16;
 // Temporal's enum IndexedValueType (temporal.api.enums.v1).
 const KINDS = { Text: 1, Keyword: 2, Int: 3, Double: 4, Bool: 5, Datetime: 6, KeywordList: 7 } as const;
 
 export async function register(options: Registration): Promise<void> {
-  const { address, namespace, store, say } = options;
-  await patiently('the server', say, async () =>
-    (await Connection.connect({ address, connectTimeout: '5s' })).close(),
-  );
-  const client = await connectTemporal({ address, namespace });
+  const { namespace, store, say } = options;
+  const client = await patiently('the server', say, () => connectTemporal(options, options.env));
   try {
     await patiently(`namespace ${namespace}`, say, () => ensureNamespace(client, options));
     await patiently('the search attributes', say, () => ensureAttributes(client, options));
@@ -66,22 +68,45 @@ async function ensureNamespace(
   client: Client,
   { namespace, retentionDays, say }: Registration,
 ): Promise<void> {
+  const { workflowService } = client;
+  const isThere = await workflowService.describeNamespace({ namespace }).then(
+    () => true,
+    (error: unknown) => {
+      if (codeOf(error) === NOT_FOUND) return false;
+      throw elsewhere(
+        error,
+        `Nothing can be seen of the namespace "${namespace}"`,
+        'give this key or certificate the right to it',
+      );
+    },
+  );
+  if (isThere) return say(`Namespace ${namespace}: there already.`);
   try {
-    await client.workflowService.registerNamespace({
+    await workflowService.registerNamespace({
       namespace,
       description: 'Offboardings by Handover',
       workflowExecutionRetentionPeriod: msToTs(retentionDays * 86_400_000),
     });
     say(`Namespace ${namespace}: made, closed runs stay for ${retentionDays} days.`);
   } catch (error) {
-    if ((error as { code?: unknown }).code !== ALREADY_EXISTS) throw error;
+    if (codeOf(error) !== ALREADY_EXISTS)
+      throw elsewhere(
+        error,
+        `The namespace "${namespace}" cannot be made from here`,
+        'make it where the server is administered (Temporal Cloud: its own pages, or "tcld namespace create")',
+      );
     say(`Namespace ${namespace}: there already.`);
   }
 }
 
 async function ensureAttributes(client: Client, { namespace, say }: Registration): Promise<void> {
   const { operatorService } = client.connection;
-  const { customAttributes = {} } = await operatorService.listSearchAttributes({ namespace });
+  const all = Object.entries(searchAttributes).map(([name, kind]) => `--sa "${name}=${kind}"`);
+  const mend = `have them made where the server is administered (Temporal Cloud: tcld namespace search-attributes add --namespace ${namespace} ${all.join(' ')})`;
+  const refused = (error: unknown): never => {
+    throw elsewhere(error, 'The search attributes cannot be seen to from here', mend);
+  };
+  const { customAttributes = {} } = await operatorService.listSearchAttributes({ namespace }).catch(refused);
   const missing: Record<string, number> = {};
   for (const [name, kind] of Object.entries(searchAttributes)) {
     const there = customAttributes[name];
@@ -90,7 +115,8 @@ async function ensureAttributes(client: Client, { namespace, say }: Registration
     else if (there !== KINDS[kind]) throw new WrongKind(name, kind);
   }
   const names = Object.keys(missing);
-  if (names.length > 0) await operatorService.addSearchAttributes({ namespace, searchAttributes: missing });
+  if (names.length > 0)
+    await operatorService.addSearchAttributes({ namespace, searchAttributes: missing }).catch(refused);
   say(
     names.length > 0
       ? `Search attributes: ${names.join(', ')} added.`
@@ -103,6 +129,20 @@ async function ensureSchedule(client: Client, { installation, taskQueue, say }: 
   say(
     `Schedule ${idsOf(installation).archiveSchedule}: ${how === 'made' ? 'made' : 'there already, made anew'}.`,
   );
+}
+
+/** What this key or certificate may not do, or the server leaves to others: asking again changes nothing. */
+class Elsewhere extends Error {}
+
+function elsewhere(error: unknown, what: string, mend: string): unknown {
+  const final = [PERMISSION_DENIED, UNAUTHENTICATED, UNIMPLEMENTED].includes(Number(codeOf(error)));
+  return final ? new Elsewhere(`${what} (${(error as Error).message}): ${mend}.`, { cause: error }) : error;
+}
+
+/** What gRPC says, also where it is the cause of what we say. */
+function codeOf(error: unknown): unknown {
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown; cause?: { code?: unknown } } };
+  return code ?? cause?.code ?? cause?.cause?.code;
 }
 
 class WrongKind extends Error {
@@ -119,7 +159,9 @@ async function patiently<T>(what: string, say: (line: string) => void, work: () 
     try {
       return await work();
     } catch (error) {
-      if (error instanceof WrongKind || error instanceof SameRole || Date.now() > deadline) throw error;
+      const isFinal = [PERMISSION_DENIED, UNAUTHENTICATED].includes(Number(codeOf(error)));
+      const isOurs = [WrongKind, SameRole, Elsewhere].some(kind => error instanceof kind);
+      if (isOurs || isFinal || Date.now() > deadline) throw error;
       say(`Waiting for ${what}: ${(error as Error).message}`);
       await new Promise(resolve => setTimeout(resolve, AGAIN_AFTER_MS));
     }
@@ -129,9 +171,11 @@ async function patiently<T>(what: string, say: (line: string) => void, work: () 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { env } = process;
   const config = env.HANDOVER_CONFIG ? readConfig(env.HANDOVER_CONFIG, env) : null;
+  const profile = profileOf({}, env);
   await register({
-    address: env.TEMPORAL_ADDRESS ?? config?.temporal.address ?? '127.0.0.1:7233',
-    namespace: env.TEMPORAL_NAMESPACE ?? config?.temporal.namespace ?? 'default',
+    address: config?.temporal.address ?? profile.address ?? '127.0.0.1:7233',
+    namespace: config?.temporal.namespace ?? profile.namespace ?? 'default',
+    profile: config?.temporal.profile,
     installation: config?.installation ?? DEFAULT_INSTALLATION,
     taskQueue: config?.temporal.taskQueue ?? DEFAULT_INSTALLATION,
     retentionDays: Number(env.HANDOVER_RETENTION_DAYS ?? 90),

@@ -59,7 +59,7 @@ export async function startGateway(
     await Promise.allSettled(open.map(one => one()));
   };
   try {
-    const temporal = await connectTemporal(config.temporal);
+    const temporal = await connectTemporal(config.temporal, env);
     open.push(() => temporal.connection.close());
     const store = await openStore(connectionUrl(config.store.connection, "Handover's own store", env), {
       migrate: false,

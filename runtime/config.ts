@@ -16,6 +16,7 @@ import { policySchema } from '../domain/policy.js';
 import { standingRuleSchema } from '../domain/rules.js';
 import type { StatementKey } from '../domain/statement.js';
 import { NOT_UTF8, objectionTo, textOf } from '../domain/written.js';
+import { profileOf } from './profile.js';
 
 /** The name of an environment variable that holds a connection URL. */
 const variable = z
@@ -174,6 +175,8 @@ const configSchema = z.strictObject({
     .strictObject({
       address: z.string().default('127.0.0.1:7233'),
       namespace: z.string().default('default'),
+      /** A profile of Temporal's own configuration file, which says all of that and how we are let in. */
+      profile: z.string().min(1).optional(),
       /** Default: the installation's name. */
       taskQueue: z.string().optional(),
       /** Where people open the Temporal UI. */
@@ -191,14 +194,19 @@ const configSchema = z.strictObject({
 type Given = z.infer<typeof configSchema>;
 
 export type Config = Omit<Given, 'temporal'> & {
-  temporal: Given['temporal'] & { taskQueue: string };
+  temporal: Given['temporal'] & {
+    taskQueue: string;
+    /** A server of our own, beside us: see `Named`. */
+    local?: boolean;
+  };
   /** The file it was read from, absolute. */
   file: string;
 };
 
 /**
- * Reads and checks the file. TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE win over what it says, so that one file
- * serves several places. Throws an Error with one line per mistake: `file:line key: what is allowed`.
+ * Reads and checks the file. TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE, or a profile of Temporal's own, win over
+ * what it says, so that one file serves several places. Throws an Error with one line per mistake:
+ * `file:line key: what is allowed`.
  */
 export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): Config {
   const path = resolve(file);
@@ -239,8 +247,15 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
     temporal: { ...temporal, taskQueue: temporal.taskQueue ?? name },
     file: path,
   };
-  if (env.TEMPORAL_ADDRESS) config.temporal.address = env.TEMPORAL_ADDRESS;
-  if (env.TEMPORAL_NAMESPACE) config.temporal.namespace = env.TEMPORAL_NAMESPACE;
+  const said = (given as { temporal?: object | null }).temporal ?? {};
+  const twice = ['address', 'namespace'].find(key => temporal.profile !== undefined && key in said);
+  if (twice)
+    throw new Error(
+      `${at(['temporal', twice])} temporal.${twice}: the profile "${temporal.profile}" says it as well; leave one of them out.`,
+    );
+  const profile = profileOf(temporal, env);
+  config.temporal.address = profile.address ?? temporal.address;
+  config.temporal.namespace = profile.namespace ?? temporal.namespace;
   if (!own(config.systems, config.directory)) {
     throw new Error(
       `${path} directory: "${config.directory}" is no system of this file; known are ${Object.keys(config.systems).join(', ')}.`,

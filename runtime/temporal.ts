@@ -1,6 +1,8 @@
 /** How every process of ours reaches Temporal. */
 import { fileURLToPath } from 'node:url';
 import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
+import { type Named, type Profile, profileOf } from './profile.js';
+import { tlsTrouble } from './tls-trouble.js';
 
 /** The same converter for the worker, its workflow bundle and every client. */
 export const payloadConverterPath = fileURLToPath(new URL('./payload-converter.cjs', import.meta.url));
@@ -28,20 +30,50 @@ export function updatesFull(error: unknown): string | null {
     : null;
 }
 
-/** Throws a sentence when nothing answers at the address. */
-export async function connectTemporal(options: { address: string; namespace: string }): Promise<Client> {
+/** Where Temporal is, and how we are let in. */
+export interface Place extends Named {
+  address: string;
+  namespace: string;
+}
+
+/** Throws a sentence when nothing answers at the address, or we are not let in. */
+export async function connectTemporal(options: Place, env = process.env): Promise<Client> {
+  const profile = profileOf(options, env);
   let connection: Connection;
   try {
     connection = await Connection.connect({
+      ...profile.options,
       address: options.address,
       connectTimeout: '10s',
       channelArgs: ROOM,
       interceptors: [makeGrpcRetryInterceptor({ ...RETRY, retryableDecider: isWorthTrying })],
     });
   } catch (error) {
-    throw new Error(
-      `No Temporal server answers at ${options.address} (${(error as Error).message}). Start one with "handover dev", or name yours in handover.yaml.`,
-    );
+    const says =
+      refusal(error as Error, options.address, profile.words) ??
+      (await silence(error as Error, options.address, profile));
+    throw new Error(says, { cause: error });
   }
   return new Client({ connection, namespace: options.namespace, dataConverter: { payloadConverterPath } });
+}
+
+/** gRPC's own numbers: https://grpc.io/docs/guides/status-codes */
+const PERMISSION_DENIED = 7;
+const UNAUTHENTICATED = 16;
+
+/** Where somebody answered that we are not let in; null = nobody did. */
+function refusal(error: Error, address: string, words: string): string | null {
+  const { code } = (error.cause ?? error) as { code?: unknown };
+  if (Number(code) === UNAUTHENTICATED)
+    return `Temporal at ${address} does not know who we are (asked with ${words}; ${error.message}). Look at the API key or the certificate of Temporal's environment configuration (docs/deploying.md).`;
+  if (Number(code) === PERMISSION_DENIED)
+    return `Temporal at ${address} does not let us in (asked with ${words}; ${error.message}). Give this API key or certificate the right to the namespace.`;
+  return null;
+}
+
+async function silence(error: Error, address: string, { options, words }: Profile): Promise<string> {
+  const trouble = await tlsTrouble(address, options);
+  if (trouble)
+    return `Temporal at ${address} cannot be talked to with ${words}: ${trouble}. Look at the TLS settings of Temporal's environment configuration (docs/deploying.md).`;
+  return `No Temporal server answers at ${address} (asked with ${words}; ${error.message}). Start one with "handover dev", or name yours in handover.yaml.`;
 }

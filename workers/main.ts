@@ -17,6 +17,7 @@ import { addressIn } from '../domain/address.js';
 import { type Config, connectionsEach, readConfig } from '../runtime/config.js';
 import { cacheDir } from '../runtime/embedded/cache.js';
 import { type Logger, openLog } from '../runtime/log.js';
+import { profileOf } from '../runtime/profile.js';
 import { workflowBundle } from './bundle.js';
 import { cachedRuns, type RunningWorker, startWorker } from './worker.js';
 
@@ -77,7 +78,7 @@ function runsAtHand({ HANDOVER_CACHED_RUNS: said }: NodeJS.ProcessEnv): number {
 /** What looks like a connection, or holds a password for one, whatever the configuration calls it. */
 function connectionsIn(env: NodeJS.ProcessEnv): string[] {
   return Object.entries(env).flatMap(([name, value = '']) =>
-    /:\/\/|password\s*=/i.test(value) || /PASSWORD|TOKEN|SECRET|_KEY$/.test(name) ? [value] : [],
+    /:\/\/|password\s*=/i.test(value) || /PASSWORD|TOKEN|SECRET|_KEY(_DATA)?$/.test(name) ? [value] : [],
   );
 }
 
@@ -87,7 +88,7 @@ function serving(config: Config, env: NodeJS.ProcessEnv): object {
   return {
     config: config.file,
     installation: config.installation,
-    temporal: config.temporal.address,
+    temporal: `${config.temporal.address}, with ${profileOf(config.temporal, env).words}`,
     namespace: config.temporal.namespace,
     taskQueue: config.temporal.taskQueue,
     store: place(config.store.connection),

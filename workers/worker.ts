@@ -3,7 +3,12 @@
  * here.
  */
 import { totalmem } from 'node:os';
-import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import {
+  NativeConnection,
+  type NativeConnectionOptions,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
 import type { Deps } from '../activities/deps.js';
 import { createActivities } from '../activities/index.js';
 import type { Kinds } from '../connectors/catalog/kind.js';
@@ -12,6 +17,7 @@ import { foreignStore, idsOf } from '../domain/ids.js';
 import type { StatementKey } from '../domain/statement.js';
 import { ensureArchiveSchedule } from '../runtime/archive-schedule.js';
 import { type Config, connectionUrl } from '../runtime/config.js';
+import { profileOf } from '../runtime/profile.js';
 import { connectTemporal, payloadConverterPath } from '../runtime/temporal.js';
 import { prepareStore } from '../store/roles.js';
 import { openStore, type Store } from '../store/store.js';
@@ -92,7 +98,7 @@ async function start(
   const { config, log } = options;
   const env = options.env ?? process.env;
   const { address, namespace, taskQueue } = config.temporal;
-  const temporal = await connectTemporal({ address, namespace });
+  const temporal = await connectTemporal(config.temporal, env);
   closer(() => temporal.connection.close());
   const store = await openOurStore(config, env).catch((error: Error) => {
     throw new Error(
@@ -108,7 +114,13 @@ async function start(
   // What the file says by now would otherwise be taken for what this worker was started with.
   await rules();
   closer(() => systems.close());
-  const connection = await NativeConnection.connect({ address });
+  const connection = await NativeConnection.connect({
+    address,
+    ...(profileOf(config.temporal, env).options as Pick<
+      NativeConnectionOptions,
+      'tls' | 'apiKey' | 'metadata'
+    >),
+  });
   closer(() => connection.close());
   const deps: Deps = {
     store,

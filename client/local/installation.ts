@@ -106,6 +106,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     namespace: temporal.namespace,
     taskQueue: temporal.taskQueue,
     ui: temporal.uiUrl,
+    local: true,
   };
   const started = await applications?.start({ stateDir, life, say: screen.note });
   const env = await connections(config, applications, started?.env ?? {}, embedded);
@@ -117,7 +118,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     applications && fill(applications, env, screen),
   ]);
   life.signal.throwIfAborted();
-  const client = await connectTemporal(temporal);
+  const client = await connectTemporal(config.temporal);
   life.closer(() => client.connection.close());
   const gateway = await openGateway(furnished, { ...process.env, ...env }, life);
   await keepClosedRuns(client, temporal.namespace).catch(() => {});

@@ -2,6 +2,7 @@
  * Is Temporal as Handover needs it: the namespace, how long it keeps closed runs, the search attributes,
  * somebody who works.
  */
+import { profileOf } from '../../../runtime/profile.js';
 import { type SearchAttributeKind, searchAttributes } from '../../../runtime/search-attributes.js';
 import type { Reach } from '../../reach.js';
 import type { Finding } from './finding.js';
@@ -21,8 +22,9 @@ const RETENTION_DAYS = 4;
 
 export async function checkTemporal(reach: Reach): Promise<Finding[]> {
   const what = 'temporal';
-  const { config } = await reach.installation();
+  const { config, env } = await reach.installation();
   const { namespace, address, taskQueue } = config.temporal;
+  const { words } = profileOf(config.temporal, env);
   const client = await reach.temporal();
   const described = await reach
     .ask(() => client.workflowService.describeNamespace({ namespace }))
@@ -42,7 +44,7 @@ export async function checkTemporal(reach: Reach): Promise<Finding[]> {
   }
   const days = Number(described.config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400;
   return [
-    { what, state: 'fine', says: `answers at ${address}, namespace "${namespace}"` },
+    { what, state: 'fine', says: `answers at ${address}, namespace "${namespace}", with ${words}` },
     ...retention(days, namespace),
     ...(await attributes(reach, namespace)),
     await workers(reach, namespace, taskQueue),
