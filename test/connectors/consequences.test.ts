@@ -301,3 +301,33 @@ test('a merge is foreseen as the removal that it is, with all that hangs on it',
     { table: 'public.seats', does: 'delete', count: 1, by: 'merge', allowed: true },
   ]);
 });
+
+test('what deleting the person later would do is counted, unless that means reading the whole of a large table', async () => {
+  const { bench, connector } = await given({
+    sql: `create table acks (id int primary key, person bigint references users on delete cascade);
+          create table deals (id int primary key, owner bigint references users on delete set null);
+          create table seats (id bigint primary key, user_id bigint not null references users);
+          create table empty (id int primary key, person bigint references users on delete cascade);
+          create table logs (person bigint);
+          insert into acks values (1, 1), (2, 1), (3, 2); insert into deals values (1, 1); insert into seats values (1, 1), (2, 2);
+          insert into logs select 2 from generate_series(1, 60000); analyze logs`,
+    categories: `${SEATS.replace('do: remove', 'do: transfer')} }`,
+  });
+  const dangers = async (works: Foreseen[], whole = connector) =>
+    (await whole.dangers([alice], works)).map(one => `${one.does} ${one.count} ${one.table.slice(7)}`).sort();
+  const kept = ['change 1 deals', 'delete 2 acks'];
+  expect(await dangers([])).toEqual([...kept, 'refuse 1 seats']);
+  expect(await dangers([transfer('seats')])).toEqual(kept);
+
+  await bench.db.query('alter table logs add foreign key (person) references users on delete cascade');
+  const fresh = () => bench.connector(`${PEOPLE_YAML}categories: {}\n`);
+  expect(await dangers([], fresh())).toEqual([
+    'change null deals',
+    'delete null acks',
+    'delete null empty',
+    'delete null logs',
+    'refuse null seats',
+  ]);
+  await bench.db.query('create index on logs (person)');
+  expect(await dangers([], fresh())).toEqual([...kept, 'refuse 1 seats']);
+});
