@@ -219,6 +219,21 @@ describe('what is dealt with by name is no effect besides', () => {
   });
 });
 
+test('rows that go with an item take nothing along that nobody has seen, where the item itself takes nothing', async () => {
+  const { bench, connector } = await given({
+    sql: `create table seats (id bigint primary key, user_id bigint);
+          create table roles (id int primary key, seat bigint not null);
+          create table marks (id int primary key, role int references roles on delete cascade);
+          insert into seats values (1, 1); insert into roles values (1, 1), (2, 2); insert into marks values (1, 1), (2, 1), (3, 2)`,
+    categories: `${SEATS}, with: [{ table: public.roles, join: { seat: id } }] }`,
+  });
+  const failure = await failureOf(
+    connector.apply(await batchOf(connector, alice, 'seats', { do: 'remove' }), witness()),
+  );
+  expect(failure.message).toContain('2 rows of public.marks deleted');
+  expect((await bench.db.query('select count(*)::int as n from marks')).rows).toEqual([{ n: 3 }]);
+});
+
 describe('triggers', () => {
   const sql = `create table seats (id bigint primary key, user_id bigint, note text);
      create table tally (id int primary key, n int not null);
