@@ -180,6 +180,21 @@ describe('foreign keys are followed as far as they go', () => {
   });
 });
 
+test('rows that leave a partition to which others refer would take them along: nothing is done that nobody has seen', async () => {
+  const { bench, connector } = await given({
+    sql: `create table papers (id bigint not null, user_id bigint not null, primary key (id, user_id)) partition by list (user_id);
+          create table papers_1 partition of papers for values in (1);
+          create table papers_2 partition of papers for values in (2);
+          alter table papers_1 add unique (id);
+          create table pages (id int primary key, paper bigint references papers_1 (id) on delete cascade);
+          insert into papers values (1, 1), (2, 1); insert into pages values (1, 1), (2, 1), (3, 2)`,
+    categories: `papers: { title: Papers, do: transfer, table: public.papers, key: [id, user_id], owner: { column: user_id } }`,
+  });
+  const applied = connector.apply(await batchOf(connector, alice, 'papers'), witness());
+  await expect(applied).rejects.toThrow('more than was approved (3 rows of public.pages deleted)');
+  expect((await bench.db.query('select count(*)::int as n from pages')).rows).toEqual([{ n: 3 }]);
+});
+
 describe('what is dealt with by name is no effect besides', () => {
   const sql = `create table seats (id bigint primary key, user_id bigint);
      create table roles (id int primary key, seat bigint not null references seats);
@@ -289,6 +304,19 @@ describe('triggers', () => {
     const failure = await failureOf(fresh.apply(await batchOf(fresh, alice, 'seats'), witness()));
     expect(failure.message).toContain('1 row of public.tally deleted');
     expect((await bench.db.query('select count(*)::int as n from tally')).rows).toEqual([{ n: 1 }]);
+  });
+
+  test('that move rows to another partition change them', async () => {
+    const { bench } = await given({ sql, categories: MOVE });
+    await bench.db.query(`
+      create table places (id int, half int) partition by list (half);
+      create table places_1 partition of places for values in (1); create table places_2 partition of places for values in (2);
+      insert into places values (1, 1), (2, 1);
+      create function act() returns trigger language plpgsql as $$ begin update public.places set half = 2 where half = 1; return new; end $$;
+      create trigger act after update on seats for each row execute function act()`);
+    const fresh = bench.connector(`${PEOPLE_YAML}categories:\n  ${MOVE}\n`);
+    const [{ besides } = { besides: [] }] = await fresh.foresee([alice], [transfer('seats')]);
+    expect(briefly(besides)).toEqual(['change 2+ places']);
   });
 
   test('that only add rows are nobody’s loss', async () => {

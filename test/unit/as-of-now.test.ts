@@ -52,6 +52,8 @@ test('an attempt of an activity asks for a catalog once, and the next attempt as
       system: 'crm',
       accounts: [account],
       turn: 1,
+      leaverId: '17',
+      warnings: [],
     });
   expect(await attempt()).toMatchObject({ access: 'blocked' });
   expect(asked).toBe(1);
