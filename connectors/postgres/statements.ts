@@ -89,11 +89,13 @@ export function changeStatement(c: BoundCategory, batch: BoundBatch, needKeys: b
   const several = batch.assignment !== null;
   const deletes = batch.do === 'transfer' ? c.unique !== null : !overwrites;
   const merges = batch.do === 'transfer' && c.unique !== null;
-  const followed = followedSql(c, { deletes, merges }, parts.bind);
-  const survived = merges ? survivedSql(c, parts.bind) : null;
-  const beside = [followed, survived].filter(one => one !== null);
+  // Bound only where it is mentioned: PostgreSQL refuses a parameter without a place.
+  const besideThem = (): string[] =>
+    [followedSql(c, { deletes, merges }, parts.bind), merges ? survivedSql(c, parts.bind) : null].filter(
+      one => one !== null,
+    );
   const follows = { mirrors: batch.do === 'transfer' || overwrites, with: deletes, merges };
-  const keeps = batch.keeps ? kept(c, parts, beside, overwrites) : null;
+  const keeps = batch.keeps ? kept(c, parts, besideThem(), overwrites) : null;
   const text = `${work},
      ho_done AS (SELECT * FROM ho_changed${batch.do === 'transfer' && c.unique ? ' UNION ALL SELECT * FROM ho_merged_away' : ''})${keeps?.ctes ?? ''}
 SELECT count(*)::integer AS changed,

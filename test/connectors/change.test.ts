@@ -265,6 +265,32 @@ describe('poisoned rows', () => {
     expect(await owners()).toEqual({ 1: 1, 2: 19 });
   });
 
+  test.each([
+    [
+      'a trigger',
+      `CREATE OR REPLACE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF new.said = 'late' THEN RAISE 'too late'; END IF; RETURN NULL; END $$;
+       CREATE CONSTRAINT TRIGGER late AFTER INSERT ON echoes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late()`,
+    ],
+    ['a constraint', `ALTER TABLE echoes ADD UNIQUE (said) DEFERRABLE INITIALLY DEFERRED`],
+  ])('so does %s that waits in another table, which a trigger writes to', async (_, waits) => {
+    await tasks(20, n => (n === 13 ? 'late' : `task ${n}`));
+    await bench.db.query(`
+      CREATE TABLE echoes (said text);
+      INSERT INTO echoes VALUES ('late');
+      ${waits};
+      CREATE FUNCTION echo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO echoes VALUES (new.title); RETURN NULL; END $$;
+      CREATE TRIGGER echo AFTER UPDATE ON tasks FOR EACH ROW EXECUTE FUNCTION echo()`);
+    try {
+      const fresh = bench.connector(YAML);
+      expect(await changed(fresh, await batchOf(fresh, alice, 'tasks'))).toMatchObject({
+        changed: 19,
+        exceptions: [{ key: '13', kind: 'failed' }],
+      });
+    } finally {
+      await bench.db.query('DROP FUNCTION echo CASCADE; DROP TABLE echoes');
+    }
+  });
+
   test('exceptions keep their successors apart when a batch goes to several', async () => {
     await tasks(10, n => (n % 3 === 0 ? `poison ${n}` : `task ${n}`));
     await bench.db.query(TRIGGERS);

@@ -180,6 +180,21 @@ describe('foreign keys are followed as far as they go', () => {
   });
 });
 
+test('rows that leave a partition to which others refer would take them along: nothing is done that nobody has seen', async () => {
+  const { bench, connector } = await given({
+    sql: `create table papers (id bigint not null, user_id bigint not null, primary key (id, user_id)) partition by list (user_id);
+          create table papers_1 partition of papers for values in (1);
+          create table papers_2 partition of papers for values in (2);
+          alter table papers_1 add unique (id);
+          create table pages (id int primary key, paper bigint references papers_1 (id) on delete cascade);
+          insert into papers values (1, 1), (2, 1); insert into pages values (1, 1), (2, 1), (3, 2)`,
+    categories: `papers: { title: Papers, do: transfer, table: public.papers, key: [id, user_id], owner: { column: user_id } }`,
+  });
+  const applied = connector.apply(await batchOf(connector, alice, 'papers'), witness());
+  await expect(applied).rejects.toThrow('more than was approved (3 rows of public.pages deleted)');
+  expect((await bench.db.query('select count(*)::int as n from pages')).rows).toEqual([{ n: 3 }]);
+});
+
 describe('what is dealt with by name is no effect besides', () => {
   const sql = `create table seats (id bigint primary key, user_id bigint);
      create table roles (id int primary key, seat bigint not null references seats);
@@ -217,6 +232,21 @@ describe('what is dealt with by name is no effect besides', () => {
     expect(briefly(besides)).toEqual(['delete 2 marks', 'delete 2 works']);
     void connector;
   });
+});
+
+test('rows that go with an item take nothing along that nobody has seen, where the item itself takes nothing', async () => {
+  const { bench, connector } = await given({
+    sql: `create table seats (id bigint primary key, user_id bigint);
+          create table roles (id int primary key, seat bigint not null);
+          create table marks (id int primary key, role int references roles on delete cascade);
+          insert into seats values (1, 1); insert into roles values (1, 1), (2, 2); insert into marks values (1, 1), (2, 1), (3, 2)`,
+    categories: `${SEATS}, with: [{ table: public.roles, join: { seat: id } }] }`,
+  });
+  const failure = await failureOf(
+    connector.apply(await batchOf(connector, alice, 'seats', { do: 'remove' }), witness()),
+  );
+  expect(failure.message).toContain('2 rows of public.marks deleted');
+  expect((await bench.db.query('select count(*)::int as n from marks')).rows).toEqual([{ n: 3 }]);
 });
 
 describe('triggers', () => {
@@ -276,6 +306,19 @@ describe('triggers', () => {
     expect((await bench.db.query('select count(*)::int as n from tally')).rows).toEqual([{ n: 1 }]);
   });
 
+  test('that move rows to another partition change them', async () => {
+    const { bench } = await given({ sql, categories: MOVE });
+    await bench.db.query(`
+      create table places (id int, half int) partition by list (half);
+      create table places_1 partition of places for values in (1); create table places_2 partition of places for values in (2);
+      insert into places values (1, 1), (2, 1);
+      create function act() returns trigger language plpgsql as $$ begin update public.places set half = 2 where half = 1; return new; end $$;
+      create trigger act after update on seats for each row execute function act()`);
+    const fresh = bench.connector(`${PEOPLE_YAML}categories:\n  ${MOVE}\n`);
+    const [{ besides } = { besides: [] }] = await fresh.foresee([alice], [transfer('seats')]);
+    expect(briefly(besides)).toEqual(['change 2+ places']);
+  });
+
   test('that only add rows are nobody’s loss', async () => {
     const { bench } = await given({ sql, categories: MOVE });
     await bench.db.query(`
@@ -300,4 +343,34 @@ test('a merge is foreseen as the removal that it is, with all that hangs on it',
     { table: 'public.a', does: 'delete', count: 1, by: 'rule', allowed: false },
     { table: 'public.seats', does: 'delete', count: 1, by: 'merge', allowed: true },
   ]);
+});
+
+test('what deleting the person later would do is counted, unless that means reading the whole of a large table', async () => {
+  const { bench, connector } = await given({
+    sql: `create table acks (id int primary key, person bigint references users on delete cascade);
+          create table deals (id int primary key, owner bigint references users on delete set null);
+          create table seats (id bigint primary key, user_id bigint not null references users);
+          create table empty (id int primary key, person bigint references users on delete cascade);
+          create table logs (person bigint);
+          insert into acks values (1, 1), (2, 1), (3, 2); insert into deals values (1, 1); insert into seats values (1, 1), (2, 2);
+          insert into logs select 2 from generate_series(1, 60000); analyze logs`,
+    categories: `${SEATS.replace('do: remove', 'do: transfer')} }`,
+  });
+  const dangers = async (works: Foreseen[], whole = connector) =>
+    (await whole.dangers([alice], works)).map(one => `${one.does} ${one.count} ${one.table.slice(7)}`).sort();
+  const kept = ['change 1 deals', 'delete 2 acks'];
+  expect(await dangers([])).toEqual([...kept, 'refuse 1 seats']);
+  expect(await dangers([transfer('seats')])).toEqual(kept);
+
+  await bench.db.query('alter table logs add foreign key (person) references users on delete cascade');
+  const fresh = () => bench.connector(`${PEOPLE_YAML}categories: {}\n`);
+  expect(await dangers([], fresh())).toEqual([
+    'change null deals',
+    'delete null acks',
+    'delete null empty',
+    'delete null logs',
+    'refuse null seats',
+  ]);
+  await bench.db.query('create index on logs (person)');
+  expect(await dangers([], fresh())).toEqual([...kept, 'refuse 1 seats']);
 });

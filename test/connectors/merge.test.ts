@@ -41,7 +41,14 @@ const SQL = `
   CREATE TABLE team (id bigint PRIMARY KEY, team text NOT NULL, user_id bigint NOT NULL, role text NOT NULL, UNIQUE (team, user_id));
   CREATE UNIQUE INDEX ON team (team) WHERE role = 'captain';
   CREATE TABLE badges (id bigint PRIMARY KEY, member bigint NOT NULL REFERENCES team, user_id bigint NOT NULL);
-  CREATE TABLE teams (team text PRIMARY KEY, keeper bigint);`;
+  CREATE TABLE teams (team text PRIMARY KEY, keeper bigint);
+  CREATE TABLE desks (id bigint PRIMARY KEY, place text, user_id bigint NOT NULL, UNIQUE (place, user_id));
+  CREATE TABLE desks_abroad () INHERITS (desks);
+  CREATE COLLATION whatever_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+  CREATE TABLE codes (id bigint PRIMARY KEY, code text NOT NULL, user_id bigint NOT NULL);
+  CREATE UNIQUE INDEX ON codes (user_id, code COLLATE whatever_case);
+  CREATE TABLE crew (id bigint PRIMARY KEY, ship text NOT NULL, user_id bigint NOT NULL, role text NOT NULL, ended date);
+  CREATE UNIQUE INDEX ON crew (ship, user_id) WHERE ended IS NULL;`;
 
 const of = (table: string, unique: string, more = '') =>
   `  ${table}: { title: ${table}, do: transfer, table: public.${table}, key: [id], owner: { column: user_id }, unique: [${unique}]${more} }`;
@@ -56,6 +63,9 @@ ${of('shifts', 'during')}
 ${of('tags', 'name')}
 ${of('defaults', 'street')}
 ${of('team', 'team', `, survives: { role: [captain, deputy] }, mirrors: [{ table: public.badges, owner: user_id, join: { member: id } }, { table: public.teams, owner: keeper, join: { team: team } }]`)}
+${of('desks', 'place')}
+${of('codes', 'code')}
+${of('crew', 'ship', ', survives: { role: [captain] }')}
 `;
 
 let bench: Bench;
@@ -68,7 +78,9 @@ beforeAll(async () => {
 });
 afterAll(() => bench.drop());
 beforeEach(() =>
-  bench.db.query('TRUNCATE subscriptions, labels, slots, seats, shifts, tags, defaults, team, badges, teams'),
+  bench.db.query(
+    'TRUNCATE subscriptions, labels, slots, seats, shifts, tags, defaults, team, badges, teams, desks, codes, crew',
+  ),
 );
 
 async function move(category: string, takers: string[] = [BOB]) {
@@ -158,6 +170,29 @@ describe('only what the index does not allow is merged', () => {
     ]);
   });
 
+  test('values that are equal to the index, and not to the column, collide', async () => {
+    await bench.db.query(`INSERT INTO codes VALUES (1, 'Red', 1), (2, 'rED', 2), (3, 'blue', 1)`);
+    expect((await move('codes')).effect).toMatchObject({ changed: 2, merged: 1, exceptions: [] });
+    expect(await left('codes')).toEqual([
+      [2, 2],
+      [3, 2],
+    ]);
+  });
+
+  test('rows of a child that only inherits are in nobody’s way: the parent’s index does not know them', async () => {
+    await bench.db.query(`
+      INSERT INTO desks VALUES (1, 'window', 1), (2, 'door', 2), (3, 'wall', 1), (4, 'wall', 2);
+      INSERT INTO desks_abroad VALUES (5, 'window', 2), (6, 'door', 1)`);
+    expect((await move('desks')).effect).toMatchObject({ changed: 3, merged: 1, exceptions: [] });
+    expect(await left('desks')).toEqual([
+      [1, 2],
+      [2, 2],
+      [4, 2],
+      [5, 2],
+      [6, 2],
+    ]);
+  });
+
   test('another index of the table merges nothing: what it refuses stays, and is said', async () => {
     await bench.db.query(
       `INSERT INTO defaults VALUES (1, 'Elm', 1, true), (2, 'Oak', 2, true), (3, 'Ash', 1, false), (4, 'Ash', 2, false)`,
@@ -237,6 +272,28 @@ describe('a merged row goes with all that belongs to it', () => {
       [2, 2],
       [3, 1],
       [4, 1],
+    ]);
+  });
+
+  test('an undo leaves a role alone that somebody has changed since', async () => {
+    const { batch, done } = await move('team');
+    await bench.db.query(`UPDATE team SET role = 'deputy' WHERE id = 2`);
+    const back = await connector.restore({ work: batch, ...done }, witness());
+    expect(back.effect).toMatchObject({ changed: 3 });
+    expect((await rows(people)).slice(0, 2)).toEqual([
+      [1, 1, 'captain'],
+      [2, 2, 'deputy'],
+    ]);
+  });
+
+  test('the role goes to the row that was in the way, and to none that its index does not cover', async () => {
+    await bench.db.query(`INSERT INTO crew VALUES (1, 'Argo', 1, 'captain'), (2, 'Argo', 2, 'member');
+      INSERT INTO crew VALUES (3, 'Argo', 2, 'member', '2019-05-01')`);
+    const { effect } = await move('crew');
+    expect(effect).toMatchObject({ changed: 1, merged: 1, elsewhere: [{ count: 1 }] });
+    expect(await rows('SELECT id::int, role FROM crew ORDER BY 1')).toEqual([
+      [2, 'captain'],
+      [3, 'member'],
     ]);
   });
 });

@@ -24,7 +24,7 @@ const YAML = `${PEOPLE_YAML.replace(
 )}
 categories: {}
 block:
-  also_insert: [{ table: iam.members, values: { person: $user, circle: suspended, since: $now } }]
+  also_insert: [{ table: iam.members, values: { person: $user, circle: suspended, since: $now } }, { table: iam.holds, values: { person: $user, what: mail } }]
   also_set: [{ table: iam.logins, column: person, set: { state: 'off', changed: $now }, when: logins.kind <> 'audit' }]
   also_delete: [{ table: iam.members, column: person, when: members.circle like 'may-%', kept: true }, { table: iam.sessions, column: person }]
   verify: exists (select from iam.members m where m.person = users.id and m.circle = 'suspended')
@@ -46,7 +46,8 @@ const SQL = `
   CREATE SCHEMA iam;
   CREATE TABLE iam.members (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, person bigint REFERENCES users, circle text, since timestamptz, UNIQUE (person, circle));
   CREATE TABLE iam.logins (person bigint, kind text, state text NOT NULL, secret text, changed timestamptz, PRIMARY KEY (kind, person));
-  CREATE TABLE iam.sessions (token text, person bigint)`;
+  CREATE TABLE iam.sessions (token text, person bigint);
+  CREATE TABLE iam.holds (person bigint, what text)`;
 
 let bench: Bench;
 let connector: WholeConnector;
@@ -59,7 +60,7 @@ beforeAll(async () => {
 afterAll(() => bench?.drop());
 beforeEach(() =>
   bench.db.query(`
-    TRUNCATE iam.members, iam.logins, iam.sessions; UPDATE users SET status = 1;
+    TRUNCATE iam.members, iam.logins, iam.sessions, iam.holds; UPDATE users SET status = 1;
     INSERT INTO iam.members (person, circle) VALUES (1, 'may-enter'), (1, 'choir'), (2, 'may-enter');
     INSERT INTO iam.logins VALUES (1, 'web', 'trial', 'hash', '2020-01-01'), (1, 'ssh', 'on', 'hash', NULL), (1, 'audit', 'on', 'hash', NULL), (2, 'web', 'on', 'hash', NULL);
     INSERT INTO iam.sessions VALUES ('tok', 1)`),
@@ -134,5 +135,24 @@ describe('a switch that is made of rows of other tables', () => {
     const back = await connector.restore({ work, ...done }, witness());
     expect(back.effect).toMatchObject({ changed: 1, exceptions: [{ key: 'iam.sessions', kind: 'failed' }] });
     expect([await rows(MEMBERS), await rows(LOGINS)]).toEqual(before);
+  });
+
+  test('adds no row that is there already, and takes none away that it did not add', async () => {
+    await bench.db.query(`INSERT INTO iam.holds VALUES (1, 'mail'), (2, 'mail')`);
+    const work = access('block', ALICE);
+    const done = await connector.apply(work, witness());
+    expect(await rows('SELECT * FROM iam.holds ORDER BY 1')).toEqual(['1 mail', '2 mail']);
+    await connector.restore({ work, ...done }, witness());
+    expect(await rows('SELECT * FROM iam.holds ORDER BY 1')).toEqual(['1 mail', '2 mail']);
+  });
+
+  test('changes no row of an account that is off already, and ends its sessions all the same', async () => {
+    await flip('block');
+    await bench.db.query(`UPDATE iam.logins SET state = 'locked' WHERE person = 1 AND kind = 'web';
+      TRUNCATE iam.holds; INSERT INTO iam.sessions VALUES ('new', 1)`);
+    expect((await flip('block')).effect).toMatchObject({ changed: 0 });
+    expect(await rows(`SELECT state FROM iam.logins WHERE person = 1 AND kind = 'web'`)).toEqual(['locked']);
+    expect(await rows('SELECT * FROM iam.holds')).toEqual([]);
+    expect(await rows('SELECT * FROM iam.sessions')).toEqual([]);
   });
 });

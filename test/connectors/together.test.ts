@@ -3,6 +3,7 @@
  * and what the application's triggers want to be told. Each in a schema of its own.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Foreseen } from '../../connectors/connector.js';
 import { sharesOf } from '../../connectors/keys.js';
 import type { Batch, Done, Work } from '../../domain/effect.js';
 import {
@@ -192,5 +193,23 @@ describe('settings of the application', () => {
     const alone = bench.connector(YAML, { poolSize: 1 });
     await alone.apply(access('block', BOB), witness());
     expect(await alone.inventory([alice], ['quiet'])).toMatchObject([{ complete: true, count: 1 }]);
+  });
+
+  test('are set where a change is only tried beforehand, too', async () => {
+    await bench.db.query(`
+      INSERT INTO club.badges VALUES (1, 1, NULL); TRUNCATE club.heard; INSERT INTO club.cache VALUES ('a', 'b', NULL);
+      CREATE FUNCTION club.insist() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF coalesce(current_setting('app.user', true), '') = '' THEN RAISE 'who is acting?'; END IF;
+        UPDATE club.cache SET kind = 'seen'; RETURN NULL; END $$;
+      CREATE TRIGGER insist AFTER DELETE ON club.badges FOR EACH ROW EXECUTE FUNCTION club.insist()`);
+    try {
+      const fresh = bench.connector(YAML);
+      const work: Foreseen = { kind: 'batch', category: 'badges', do: 'remove', takers: [] };
+      expect(await fresh.foresee([alice], [work])).toMatchObject([
+        { unknown: null, besides: [{ table: 'club.cache', does: 'change', count: 1, by: 'trigger' }] },
+      ]);
+    } finally {
+      await bench.db.query('DROP TRIGGER insist ON club.badges');
+    }
   });
 });

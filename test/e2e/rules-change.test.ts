@@ -1,5 +1,5 @@
 /** Policy, standing rules and roles are taken up like catalogs; a plan keeps what it was made with. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -7,7 +7,27 @@ import { readConfig } from '../../runtime/config.js';
 import { acknowledgeAll, agree, decide, ended, must, planned, start, waitFor } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 
-const small = useSmallWorld();
+/** What somebody does just before steps run, or somebody is switched off. */
+let meanwhile: Record<string, () => Promise<unknown>> = {};
+const now = async (what: string): Promise<void> => {
+  const act = meanwhile[what];
+  delete meanwhile[what];
+  await act?.();
+};
+
+const small = useSmallWorld({
+  wrap: activities => ({
+    ...activities,
+    async runSteps(input: Parameters<typeof activities.runSteps>[0]) {
+      await now('steps');
+      return activities.runSteps(input);
+    },
+    async deactivate(input: Parameters<typeof activities.deactivate>[0]) {
+      await now(input.system);
+      return activities.deactivate(input);
+    },
+  }),
+});
 let folder: string;
 
 const MAYA = '{ rule: maya@small.example }';
@@ -34,6 +54,13 @@ const takers = (status: Awaited<ReturnType<typeof planned>>): string[] =>
   status.plan!.steps.find(({ id }) => id === 'desk/tickets')!.successors.map(({ label }) => label);
 const request = { successor: undefined };
 
+const DESK = await readFile('test/small-world/desk.yaml', 'utf8');
+/** Somebody edits the catalog: the engine would write a column that nobody has approved. */
+const edit = (from: string, to: string): Promise<void> => {
+  expect(DESK).toContain(from);
+  return writeFile(join(folder, 'desk.yaml'), DESK.replace(from, to));
+};
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'handover-rules-'));
 });
@@ -48,6 +75,8 @@ beforeEach(async () => {
       { ...system, catalog: join(process.cwd(), 'test/small-world', `${name}.yaml`) },
     ]),
   );
+  config.systems.desk!.catalog = join(folder, 'desk.yaml');
+  await writeFile(join(folder, 'desk.yaml'), DESK);
   await small.world.restartWorker({ config: { ...config, file } });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -105,3 +134,31 @@ test('roles count as the file gives them now, and a file that cannot be read dec
   await must(small, run, 'approve', 'daniel', { plan: plan!.digest });
   expect(await ended(small, run)).toMatchObject({ outcome: 'completed', revision: 1 });
 });
+
+test.each([
+  ['steps', 'desk/tickets', 'touch: { updated_at: $now }', 'touch: { updated_at: $now, subject: edited }'],
+  ['desk', 'desk/deactivate', 'deactivate:\n  set: {', 'deactivate:\n  set: { name: edited,'],
+])(
+  'a catalog that is edited after the approval writes nothing: just before %s',
+  async (when, step, from, to) => {
+    const run = await start(small, request);
+    await planned(small, run);
+    meanwhile = { [when]: () => edit(from, to) };
+    await agree(small, run);
+    const parked = await ended(small, run);
+    expect(parked.state).toBe('needs-attention');
+    expect(parked.steps[step]).toMatchObject({
+      state: 'failed',
+      message: expect.stringMatching(
+        /^The catalog of (Small )?desk has changed since th(e|is) plan was made/,
+      ),
+    });
+    const edited = await small.db.desk.query(
+      `select 1 from tickets where subject = 'edited' union all select 1 from agents where name = 'edited'`,
+    );
+    expect(edited.rows).toEqual([]);
+    await writeFile(join(folder, 'desk.yaml'), DESK);
+    await must(small, run, 'retry', 'olivia');
+    expect(await ended(small, run)).toMatchObject({ outcome: 'completed', revision: 1 });
+  },
+);

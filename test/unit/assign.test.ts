@@ -110,6 +110,12 @@ test('round-robin is even: nobody gets more than one item more than anybody else
   );
 });
 
+test('the first who may is whom the system says, item by item; whom it names nobody for has nobody', () => {
+  const said = ['2', '0', null, '1'].map((attribute, n) => ({ key: `${n}`, attribute }));
+  expect(assigned({ kind: 'first-of' }, 3, said)).toEqual([2, 0, -1, 1]);
+  expect(assigned({ kind: 'first-of' }, 3, said, new Map([['2', 1]]))).toEqual([2, 0, 1, 1]);
+});
+
 describe('least-loaded', () => {
   test('gives each item to whoever has least at that moment, the first named among equals', () => {
     expect(assigned({ kind: 'least-loaded', loads: [4, 1, 2] }, 3, items(6))).toEqual([1, 1, 2, 1, 2, 0]);

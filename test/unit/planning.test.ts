@@ -319,6 +319,15 @@ describe('who takes over', () => {
     });
   });
 
+  test('and what is tied to another category cannot be shared out item by item', () => {
+    const tied = { ...bare, successorOf: 'deals' };
+    expect(withTakers(tied, takers()).findings.map(one => one.message)).toEqual([
+      'tasks (crm/tasks) goes to whoever takes over crm/deals, which is shared out (round-robin over 1): name one person there.',
+    ]);
+    expect(withTakers(tied, takers({ assignment: { kind: 'one' } })).findings).toEqual([]);
+    expect(withTakers({ ...none, successorOf: 'deals' }, takers()).findings).toEqual([]);
+  });
+
   test('a pool that became smaller says so where there is something to share', () => {
     const smaller = takers({ leftOut: ['Ines is not active', 'Alice is the leaver'] });
     expect(withTakers(bare, smaller).notes).toEqual([

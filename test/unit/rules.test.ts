@@ -23,6 +23,14 @@ describe('the request', () => {
     ).toBe('manager');
   });
 
+  test('what is tied to another category follows that one, whatever is said for it alone', () => {
+    const tied = { system: 'crm', category: 'quotes', successorOf: 'tasks' };
+    expect(ruleFor(tied, { successors: { ...said.successors, 'crm/quotes': 'other' } }, standing, null)).toBe(
+      'one',
+    );
+    expect(ruleFor(tied, {}, standing, 'sales')).toBe('sam');
+  });
+
   test('a system called like something that every object has is one like any other', () => {
     expect(ruleFor({ system: 'constructor', category: 'x' }, { successors: {} }, [], null)).toBeNull();
   });
