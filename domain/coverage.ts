@@ -46,7 +46,15 @@ export type Covered =
       /** Places about which nothing is certain, and the first few of them. */
       undecided: number;
       doubts?: { place: string; why: string }[];
+      strays?: Stray[];
     };
+
+/** Rows that are theirs by a place that is classified, and for which no category's condition holds: they stay. */
+export interface Stray {
+  place: string;
+  /** Null = they could not be counted. */
+  count: number | null;
+}
 
 /** May somebody be switched off in this system while a place there is open? */
 export function demandsCoverage({ coverage }: Pick<Policy, 'coverage'>, system: string): boolean {
@@ -102,6 +110,7 @@ export function sayCovered(covered: Covered | undefined, demanded: boolean): str
   if (covered.kind === 'unknown') return 'coverage cannot be checked: its connector cannot look for people';
   const { places, acknowledged, open, more, undecided, doubts = [], unread = [], unreadMore = 0 } = covered;
   const left = open.length + more;
+  const strays = sayStrays(covered.strays ?? []);
   const doubt =
     (unread.length > 0
       ? `; ${named(unread, unreadMore)} could not be looked at${demanded ? '' : ', which the policy allows'}`
@@ -110,8 +119,14 @@ export function sayCovered(covered: Covered | undefined, demanded: boolean): str
       ? `; ${number(undecided)} could not be decided${doubts.length > 0 ? `: ${named(doubts.slice(0, 5), undecided - Math.min(5, doubts.length))}` : ''}`
       : '');
   if (left === 0)
-    return `${number(places)} places can hold a person, all classified${acknowledged > 0 ? ` (${number(acknowledged)} acknowledged)` : ''}${doubt}`;
-  return `${number(left)} of ${number(places)} places that can hold a person ${left === 1 ? 'is' : 'are'} in no catalog${demanded ? '' : ', which the policy allows'}: ${named(open, more)}${doubt}`;
+    return `${number(places)} places can hold a person, all classified${acknowledged > 0 ? ` (${number(acknowledged)} acknowledged)` : ''}${doubt}${strays}`;
+  return `${number(left)} of ${number(places)} places that can hold a person ${left === 1 ? 'is' : 'are'} in no catalog${demanded ? '' : ', which the policy allows'}: ${named(open, more)}${doubt}${strays}`;
+}
+
+function sayStrays(strays: readonly Stray[]): string {
+  if (strays.length === 0) return '';
+  const each = strays.map(({ place, count }) => (count === null ? place : `${number(count)} of ${place}`));
+  return `; rows of theirs that meet no category's condition stay as they are: ${each.join(', ')}`;
 }
 
 const named = (places: readonly { place: string }[], more: number): string =>

@@ -3,7 +3,7 @@
  * asked each time, which takes milliseconds; what the columns hold is read anew only then, or when that was
  * read a while ago.
  */
-import type { Covered } from '../../domain/coverage.js';
+import type { Covered, Stray } from '../../domain/coverage.js';
 import type { Account } from '../../domain/model.js';
 import type { CoverageOptions } from '../connector.js';
 import { type Classified, classifiedIn } from './classified.js';
@@ -13,7 +13,7 @@ import { keyOf } from './discover/keys.js';
 import { leftOf } from './discover/left.js';
 import type { Discovery } from './discover/model.js';
 import { readStamp } from './discover/shape.js';
-import { type Stray, straysOf } from './strays.js';
+import { straysOf } from './strays.js';
 import type { Target } from './target.js';
 
 /** Values say who a column is about for longer than a run is looked at; a new column is seen at once. */
@@ -68,11 +68,10 @@ export class DatabaseCoverage {
       ...columns.flatMap(one => leftOf(one, this.#classified).map(left => ({ one, ...left }))),
     ];
     const hidden = unread.filter(({ table }) => !acknowledged.has(keyOf(table, '*')));
-    const unsure = undecided.flatMap(({ table, column, why }) => {
+    const doubts = undecided.flatMap(({ table, column, why }) => {
       const place = keyOf(table, column);
       return used.has(place) || acknowledged.has(place) ? [] : { place, why };
     });
-    const doubts = [...strays, ...unsure];
     return {
       kind: 'read',
       at: new Date(readAt).toISOString(),
@@ -92,6 +91,7 @@ export class DatabaseCoverage {
       unreadMore: Math.max(0, hidden.length - NAMED),
       undecided: doubts.length,
       doubts: doubts.slice(0, NAMED),
+      strays: [...strays],
     };
   }
 }

@@ -3,20 +3,14 @@
  * of them: a status that nobody thought of, or none at all. They are in no inventory, and they stay.
  */
 import { valuesOf } from '../../domain/accounts.js';
+import type { Stray } from '../../domain/coverage.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Account } from '../../domain/model.js';
-import { items } from '../../domain/words.js';
 import { type BoundCategory, ownedByAny } from './binding.js';
 import type { Classified } from './classified.js';
 import { keyOf } from './discover/keys.js';
 import { Placeholders } from './names.js';
 import type { Target } from './target.js';
-
-export interface Stray {
-  /** `public.tasks.assignee_id` */
-  place: string;
-  why: string;
-}
 
 /** @param skipped places whose rows are told apart in another way: by what their ids are ids of */
 export async function straysOf(
@@ -46,13 +40,13 @@ export async function straysOf(
       .filter(({ count }) => count !== '0')
       .map(({ n, count }) => ({
         place: conditional[n]![0],
-        why: `${items(Number(count))} of theirs, for which no category's condition holds`,
+        count: Number(count),
       }));
   });
   // A category that does not fit any more is named by the inventory, with file and line; here nothing is known.
   return counted.catch((error: unknown) => {
     if (error instanceof HandoverFailure && error.kind === 'configuration')
-      return [{ place: 'rows that meet no condition', why: error.message }];
+      return [{ place: 'places of categories that do not fit any more', count: null }];
     throw error;
   });
 }

@@ -12,6 +12,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { register } from '../../deploy/register.js';
 import { readConfig, variablesOf } from '../../runtime/config.js';
+import { profileOf } from '../../runtime/profile.js';
 import { searchAttributes } from '../../runtime/search-attributes.js';
 import { temporaryDir } from '../runtime/processes.js';
 import { temporalAddress } from '../support/servers.js';
