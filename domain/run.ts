@@ -359,27 +359,17 @@ export function quorum(
     have > 0 &&
     signers.every(signer => gain.some(gainer => isSame(humans, gainer, signer)));
   const need = Math.max(policy.approvals, isUnknown(run.requester, policy) ? 2 : 1);
-  return {
-    met: have >= need && !onlySuccessors,
-    have,
-    need,
-    missing: missing(),
-  };
-
-  function missing(): string | null {
-    if (have < need) return need > policy.approvals ? `two must approve, since ${UNKNOWN_REQUESTER}` : null;
-    return onlySuccessors
-      ? 'everyone who approved so far gains items by this plan: one more person must approve'
-      : null;
-  }
+  const more = need > policy.approvals ? 'two must approve, since nothing proves who asked for it' : null;
+  const others = onlySuccessors
+    ? 'everyone who approved so far gains items by this plan: one more person must approve'
+    : null;
+  return { met: have >= need && !onlySuccessors, have, need, missing: have < need ? more : others };
 }
 
 /** Whoever asked may be somebody else, and their approval would be their own. */
 function isUnknown({ identity }: Signer, policy: Policy): boolean {
   return policy.decisions === 'verified' && !policy.requesterMayApprove && identity?.kind !== 'verified';
 }
-
-const UNKNOWN_REQUESTER = 'nothing proves who asked for it';
 
 /** What people must look at: what the plan shows, and manual categories that gained items since. */
 export function acknowledgeable(run: Pick<Run, 'plan' | 'shown'>): ReturnType<typeof toAcknowledge> {
