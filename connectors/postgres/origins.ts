@@ -68,13 +68,15 @@ export function startsOf(
       },
     };
   });
-  // Until PostgreSQL 14 a row that goes to another partition is deleted there, rules and all.
-  const moves = links.version < 150_000 && c.table.partitionedBy.some(one => columns.includes(one));
+  const moves = c.table.partitionedBy.some(one => columns.includes(one));
+  // A row that goes to another partition is deleted there, and the rules for it do what they do then: until
+  // PostgreSQL 14 all of them, since then those of keys that refer to that partition alone.
+  const leaves = { does: 'delete', fromPartition: links.version >= 150_000 } as const;
   return {
     cascades,
     origins: [
       ...(merges && work.takers.length === 0 ? [] : deletes ? [start({ does: 'delete' })] : []),
-      ...(moves && !deletes ? [start({ does: 'delete' })] : []),
+      ...(moves && !deletes ? [start(leaves)] : []),
       ...(columns.length > 0 ? [start({ does: 'change', columns })] : []),
       ...(merges && work.takers.length === 0 ? [] : along),
     ],
@@ -85,9 +87,7 @@ export function startsOf(
       ]),
       ...(deletes ? c.with.map(({ table }): Touched => ({ table: table.name, on: 'delete' })) : []),
       // A row that goes to another partition leaves by a deletion and comes by an insertion.
-      ...(c.table.partitionedBy.some(one => columns.includes(one))
-        ? (['delete', 'insert'] as const).map((on): Touched => ({ table: c.table.name, on }))
-        : []),
+      ...(moves ? (['delete', 'insert'] as const).map((on): Touched => ({ table: c.table.name, on })) : []),
     ],
   };
 }

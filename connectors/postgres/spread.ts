@@ -11,8 +11,13 @@ import type { Does } from '../../domain/consequences.js';
 import type { Link, Links } from './links.js';
 import { aliasOf, quote, quoteTable } from './names.js';
 
-/** What happens to rows: they go, or these columns of theirs get other values. */
-export type Event = { does: 'delete' } | { does: 'change'; columns: readonly string[] };
+/**
+ * What happens to rows: they go, only from the partition that they lie in, or these columns of theirs get other
+ * values.
+ */
+export type Event =
+  | { does: 'delete'; fromPartition?: boolean }
+  | { does: 'change'; columns: readonly string[] };
 
 /** Rows that something happens to, named by SQL: `FROM` item with `alias`, and which of them. */
 export interface Origin {
@@ -86,6 +91,8 @@ function follow(links: Links, origin: Origin): Node[] {
   };
   const visit = (source: Node | null, table: string, event: Event): void => {
     for (const { link, rows } of links.into(table)) {
+      // The whole table still has such a row; whoever refers to the partition alone has lost it.
+      if (event.does === 'delete' && event.fromPartition && rows === null) continue;
       const next = consequence(link, event);
       if (!next) continue;
       const node = nodeFor(link.from, next.does);

@@ -190,6 +190,8 @@ test('rows that leave a partition to which others refer would take them along: n
           insert into papers values (1, 1), (2, 1); insert into pages values (1, 1), (2, 1), (3, 2)`,
     categories: `papers: { title: Papers, do: transfer, table: public.papers, key: [id, user_id], owner: { column: user_id } }`,
   });
+  const [{ besides } = { besides: [] }] = await connector.foresee([alice], [transfer('papers')]);
+  expect(briefly(besides)).toEqual(['delete 3 pages']);
   const applied = connector.apply(await batchOf(connector, alice, 'papers'), witness());
   await expect(applied).rejects.toThrow('more than was approved (3 rows of public.pages deleted)');
   expect((await bench.db.query('select count(*)::int as n from pages')).rows).toEqual([{ n: 3 }]);
