@@ -9,6 +9,7 @@ import type { Account } from '../../domain/model.js';
 import { type BoundCategory, ownedByAny } from './binding.js';
 import type { Classified } from './classified.js';
 import { keyOf } from './discover/keys.js';
+import { sqlState, TOOK_TOO_LONG } from './failures.js';
 import { Placeholders } from './names.js';
 import type { Target } from './target.js';
 
@@ -43,12 +44,19 @@ export async function straysOf(
         count: Number(count),
       }));
   });
-  // A category that does not fit any more is named by the inventory, with file and line; here nothing is known.
+  // What cannot be read here cannot be counted there: the inventory says which category it is, and why. Only what
+  // passes by itself is tried again.
   return counted.catch((error: unknown) => {
-    if (error instanceof HandoverFailure && error.kind === 'configuration')
-      return [{ place: 'places of categories that do not fit any more', count: null }];
+    if (error instanceof HandoverFailure && !passes(error)) return [{ place: UNREADABLE, count: null }];
     throw error;
   });
+}
+
+const UNREADABLE = 'places that could not be read';
+
+function passes(failure: HandoverFailure): boolean {
+  const tookTooLong = sqlState(failure.cause) === TOOK_TOO_LONG;
+  return (failure.kind === 'transient' || failure.kind === 'locked') && !tookTooLong;
 }
 
 /** Null where nobody can own anything there: such an identity is not theirs. */

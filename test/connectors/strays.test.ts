@@ -52,3 +52,22 @@ test.each([
 ])('nothing is said where %s', async (_, categories, accounts, tail) => {
   expect(await strays(categories, accounts, tail)).toEqual([]);
 });
+
+test('what our role may not read is not counted, and keeps nobody from looking at the rest', async () => {
+  bench = await createBench('strays', TASKS);
+  const role = `reader_${Math.random().toString(36).slice(2)}`;
+  await bench.db.query(
+    `CREATE ROLE ${role} LOGIN PASSWORD 'x'; GRANT SELECT ON users TO ${role}; GRANT SELECT (id, title) ON tasks TO ${role}`,
+  );
+  const url = new URL(bench.url);
+  [url.username, url.password] = [role, 'x'];
+  try {
+    const connector = bench.connector(`${PEOPLE_YAML}categories:${OPEN}${CLOSED}\n`, { url: url.href });
+    expect(await connector.coverage([account('1')])).toMatchObject({
+      kind: 'read',
+      strays: [{ place: 'places that could not be read', count: null }],
+    });
+  } finally {
+    await bench.db.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+  }
+});
