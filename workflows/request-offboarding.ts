@@ -128,9 +128,11 @@ async function alreadyRunning(
 
 /**
  * A worker that takes up a long run reads all of its history first. Temporal's own ten seconds are too short for
- * that on a machine that is busy beyond its means: the task would be begun anew, at the same cost, for ever.
+ * that on a machine that is busy beyond its means: the task would be begun anew, at the same cost, for ever. No
+ * longer than this, though: a worker that dies or stops may take a task along, and somebody waits for an answer
+ * (20 s on the command line).
  */
-const TASK_TIMEOUT = '30 seconds';
+const TASK_TIMEOUT = '15 seconds';
 
 const AMENDABLE = [
   'successor',
