@@ -2,9 +2,10 @@
  * Asks a worker what only a worker can answer, since it alone has the credentials of the systems. Question and
  * answer lie in the store; the workflow between them is handed an id.
  */
-import { type Client, isGrpcServiceError, WorkflowFailedError } from '@temporalio/client';
+import { type Client, WorkflowFailedError } from '@temporalio/client';
 import type { Ids } from '../domain/ids.js';
 import type { Inquiry, InquiryAnswer } from '../domain/inquiry.js';
+import { GRPC, grpcCode } from '../runtime/temporal.js';
 import type { Inquiries } from '../store/inquiries.js';
 import { INQUIRE } from '../workflows/messages.js';
 import { Problem } from './problem.js';
@@ -18,8 +19,6 @@ export interface Asking {
 
 /** Looking through every system takes longer than one row. */
 const PATIENCE_MS = 60_000;
-/** gRPC 4 (DEADLINE_EXCEEDED). */
-const TOO_LATE = 4;
 
 /** Throws a `Problem` where there is no answer, or where it is that there is none. */
 export async function inquire<T>(
@@ -42,7 +41,7 @@ export async function inquire<T>(
     await inquiries.take(id);
     if (error instanceof WorkflowFailedError)
       throw new Problem('out-of-reach', `No worker could look that up: ${deepest(error)}`, { cause: error });
-    if (isTooLate(error)) {
+    if (grpcCode(error) === GRPC.deadlineExceeded) {
       const sentence = `No worker answered within ${patienceMs / 1000} s: perhaps none is running.`;
       throw new Problem('out-of-reach', sentence, { cause: error });
     }
@@ -52,11 +51,6 @@ export async function inquire<T>(
   if (!answer) throw new Problem('out-of-reach', 'The answer got lost on its way: ask again.');
   if (answer.ok) return answer.value;
   throw new Problem(answer.kind, answer.sentence);
-}
-
-function isTooLate(error: unknown): boolean {
-  const { cause } = error as { cause?: unknown };
-  return [error, cause].some(one => isGrpcServiceError(one) && Number(one.code) === TOO_LATE);
 }
 
 function deepest(error: Error): string {

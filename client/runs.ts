@@ -33,7 +33,7 @@ import {
   type Status,
 } from '../workflows/messages.js';
 
-/** A task that a dead worker left begins when Temporal's patience with that one is over: ten seconds, twice. */
+/** A task that a dead worker left begins once Temporal's patience with that one is over. */
 const NOT_YET_FOR_MS = 30_000;
 
 export interface Listed {

@@ -18,7 +18,7 @@ import { renewArchiveSchedule } from '../runtime/archive-schedule.js';
 import { connectionUrl, readConfig } from '../runtime/config.js';
 import { profileOf } from '../runtime/profile.js';
 import { searchAttributes } from '../runtime/search-attributes.js';
-import { connectTemporal, type Place } from '../runtime/temporal.js';
+import { connectTemporal, GRPC, grpcCode, type Place } from '../runtime/temporal.js';
 import { prepareStore, SameRole } from '../store/roles.js';
 
 export interface Registration extends Place {
@@ -39,12 +39,6 @@ export interface Registration extends Place {
 // A server that has just started, and its caches of namespaces, need up to a minute to answer.
 const PATIENCE_MS = 120_000;
 const AGAIN_AFTER_MS = 1_000;
-// gRPC's own numbers: https://grpc.io/docs/guides/status-codes
-const NOT_FOUND = 5;
-const ALREADY_EXISTS = 6;
-const PERMISSION_DENIED = 7;
-const UNIMPLEMENTED = 12;
-const UNAUTHENTICATED = 16;
 // Temporal's enum IndexedValueType (temporal.api.enums.v1).
 const KINDS = { Text: 1, Keyword: 2, Int: 3, Double: 4, Bool: 5, Datetime: 6, KeywordList: 7 } as const;
 
@@ -72,7 +66,7 @@ async function ensureNamespace(
   const isThere = await workflowService.describeNamespace({ namespace }).then(
     () => true,
     (error: unknown) => {
-      if (codeOf(error) === NOT_FOUND) return false;
+      if (grpcCode(error) === GRPC.notFound) return false;
       throw elsewhere(
         error,
         `Nothing can be seen of the namespace "${namespace}"`,
@@ -89,7 +83,7 @@ async function ensureNamespace(
     });
     say(`Namespace ${namespace}: made, closed runs stay for ${retentionDays} days.`);
   } catch (error) {
-    if (codeOf(error) !== ALREADY_EXISTS)
+    if (grpcCode(error) !== GRPC.alreadyExists)
       throw elsewhere(
         error,
         `The namespace "${namespace}" cannot be made from here`,
@@ -135,14 +129,13 @@ async function ensureSchedule(client: Client, { installation, taskQueue, say }: 
 class Elsewhere extends Error {}
 
 function elsewhere(error: unknown, what: string, mend: string): unknown {
-  const final = [PERMISSION_DENIED, UNAUTHENTICATED, UNIMPLEMENTED].includes(Number(codeOf(error)));
-  return final ? new Elsewhere(`${what} (${(error as Error).message}): ${mend}.`, { cause: error }) : error;
+  const isFinal = mayNot(error) || grpcCode(error) === GRPC.unimplemented;
+  return isFinal ? new Elsewhere(`${what} (${(error as Error).message}): ${mend}.`, { cause: error }) : error;
 }
 
-/** What gRPC says, also where it is the cause of what we say. */
-function codeOf(error: unknown): unknown {
-  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown; cause?: { code?: unknown } } };
-  return code ?? cause?.code ?? cause?.cause?.code;
+function mayNot(error: unknown): boolean {
+  const code = grpcCode(error);
+  return code === GRPC.permissionDenied || code === GRPC.unauthenticated;
 }
 
 class WrongKind extends Error {
@@ -159,9 +152,8 @@ async function patiently<T>(what: string, say: (line: string) => void, work: () 
     try {
       return await work();
     } catch (error) {
-      const isFinal = [PERMISSION_DENIED, UNAUTHENTICATED].includes(Number(codeOf(error)));
       const isOurs = [WrongKind, SameRole, Elsewhere].some(kind => error instanceof kind);
-      if (isOurs || isFinal || Date.now() > deadline) throw error;
+      if (isOurs || mayNot(error) || Date.now() > deadline) throw error;
       say(`Waiting for ${what}: ${(error as Error).message}`);
       await new Promise(resolve => setTimeout(resolve, AGAIN_AFTER_MS));
     }

@@ -3,9 +3,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../client/problem.js';
 import { foreignId } from '../domain/ids.js';
 import type { Decider } from '../domain/people.js';
-import { DECISIONS } from '../domain/request.js';
+import { DECISIONS, type DecisionName } from '../domain/request.js';
 import type { Gateway } from './gateway.js';
-import { forbidden, type Known, type Operation, ownRun, type Unseen } from './roles.js';
+import { type Caller, forbidden, type Known, type Operation, ownRun, type Unseen } from './roles.js';
 import type { Seen } from './statuses.js';
 
 declare module 'fastify' {
@@ -34,12 +34,8 @@ export function doorOf(app: FastifyInstance, { callers }: Gateway): void {
     try {
       request.caller = await callers.known(caller);
     } catch (error) {
-      // What is decided can be left with the run: whoever judges it there looks up who sent it.
-      if (!isAway(error) || !isDecision(may) || caller.person === null) throw error;
-      const given =
-        caller.roles === 'directory' ? null : forbidden({ ...caller, roles: caller.roles, as: null }, may);
-      if (given) throw new Problem('refused', given, { cause: error });
-      request.unseen = { ...caller, person: caller.person };
+      if (!isAway(error) || !isDecision(may)) throw error;
+      request.unseen = unseenOf(caller, may, error);
       return;
     }
     const objection = forbidden(request.caller, may);
@@ -47,8 +43,16 @@ export function doorOf(app: FastifyInstance, { callers }: Gateway): void {
   });
 }
 
+/** What is decided can be left with the run: whoever judges it there looks up who sent it. */
+function unseenOf({ person, roles, ...caller }: Caller, may: Operation, away: unknown): Unseen {
+  if (person === null) throw away;
+  const objection = roles === 'directory' ? null : forbidden({ ...caller, person, roles, as: null }, may);
+  if (objection) throw new Problem('refused', objection, { cause: away });
+  return { ...caller, person, roles };
+}
+
 const isAway = (error: unknown): boolean => error instanceof Problem && error.kind === 'out-of-reach';
-const isDecision = (may: string): boolean => (DECISIONS as readonly string[]).includes(may);
+const isDecision = (may: string): may is DecisionName => (DECISIONS as readonly string[]).includes(may);
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

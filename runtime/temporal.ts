@@ -58,15 +58,28 @@ export async function connectTemporal(options: Place, env = process.env): Promis
 }
 
 /** gRPC's own numbers: https://grpc.io/docs/guides/status-codes */
-const PERMISSION_DENIED = 7;
-const UNAUTHENTICATED = 16;
+export const GRPC = {
+  deadlineExceeded: 4,
+  notFound: 5,
+  alreadyExists: 6,
+  permissionDenied: 7,
+  unimplemented: 12,
+  unauthenticated: 16,
+} as const;
+
+/** What gRPC says, also where that is the cause of what somebody else says; null = nothing of gRPC's. */
+export function grpcCode(error: unknown): number | null {
+  if (!(error instanceof Error)) return null;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'number' ? code : grpcCode(error.cause);
+}
 
 /** Where somebody answered that we are not let in; null = nobody did. */
 function refusal(error: Error, address: string, words: string): string | null {
-  const { code } = (error.cause ?? error) as { code?: unknown };
-  if (Number(code) === UNAUTHENTICATED)
+  const code = grpcCode(error);
+  if (code === GRPC.unauthenticated)
     return `Temporal at ${address} does not know who we are (asked with ${words}; ${error.message}). Look at the API key or the certificate of Temporal's environment configuration (docs/deploying.md).`;
-  if (Number(code) === PERMISSION_DENIED)
+  if (code === GRPC.permissionDenied)
     return `Temporal at ${address} does not let us in (asked with ${words}; ${error.message}). Give this API key or certificate the right to the namespace.`;
   return null;
 }

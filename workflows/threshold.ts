@@ -3,7 +3,7 @@
  * (workers/bundle.ts).
  */
 import { defaultPayloadConverter } from '@temporalio/common';
-import type { ActivateInput, WorkflowInterceptors } from '@temporalio/workflow';
+import type { ActivateInput, WorkflowInterceptors, WorkflowInternalsInterceptor } from '@temporalio/workflow';
 import { MESSAGE, TEMPORAL } from '../domain/limits.js';
 import { NOT_YET } from './messages.js';
 
@@ -21,39 +21,37 @@ const MOST_BYTES = TEMPORAL.payload - 64 * 1024;
 
 export const interceptors = (): WorkflowInterceptors => {
   let last: Activation | null = null;
-  return {
-    internals: [
-      {
-        activate(input, next) {
-          const { activation } = input;
-          // The question fails, and the worker forgets the run; the task finds it as it is for everybody.
-          if (last && readsAhead(activation, last)) throw new Error(NOT_YET);
-          last = { ...activation, jobs: null };
-          const jobs = (activation.jobs ?? []).filter(
-            ({ doUpdate }) => bytesOf(doUpdate?.input) <= MOST_BYTES,
-          );
-          for (const { signalWorkflow, doUpdate } of jobs) {
-            if (signalWorkflow) {
-              signalWorkflow.signalName = harmless(signalWorkflow.signalName);
-              signalWorkflow.input = small(signalWorkflow.input);
-            }
-            if (doUpdate) {
-              doUpdate.name = harmless(doUpdate.name);
-              doUpdate.input = small(doUpdate.input);
-            }
-          }
-          // An execution that goes on from a reset gets updates of before ahead of signals, and behind them when it is
-          // replayed: an order of our own is the same every time.
-          activation.jobs = [
-            ...jobs.filter(({ doUpdate }) => !doUpdate),
-            ...jobs.filter(({ doUpdate }) => doUpdate),
-          ];
-          return next(input);
-        },
-      },
-    ],
+  const activate: NonNullable<WorkflowInternalsInterceptor['activate']> = (input, next) => {
+    const { activation } = input;
+    // The question fails, and the worker forgets the run; the task finds it as it is for everybody.
+    if (last && readsAhead(activation, last)) throw new Error(NOT_YET);
+    last = { ...activation, jobs: null };
+    activation.jobs = inOrder((activation.jobs ?? []).filter(isAnswerable));
+    for (const { signalWorkflow, doUpdate } of activation.jobs) {
+      if (signalWorkflow) {
+        signalWorkflow.signalName = harmless(signalWorkflow.signalName);
+        signalWorkflow.input = small(signalWorkflow.input);
+      }
+      if (doUpdate) {
+        doUpdate.name = harmless(doUpdate.name);
+        doUpdate.input = small(doUpdate.input);
+      }
+    }
+    return next(input);
   };
+  return { internals: [{ activate }] };
 };
+
+const isAnswerable = ({ doUpdate }: Job): boolean => bytesOf(doUpdate?.input) <= MOST_BYTES;
+
+/**
+ * Updates last. An execution that goes on from a reset gets updates of before ahead of signals, and behind them
+ * when it is replayed: only an order of our own is the same every time.
+ */
+const inOrder = (jobs: readonly Job[]): Job[] => [
+  ...jobs.filter(({ doUpdate }) => !doUpdate),
+  ...jobs.filter(({ doUpdate }) => doUpdate),
+];
 
 type Payloads = readonly { data?: Uint8Array | null }[] | null | undefined;
 

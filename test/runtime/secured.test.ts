@@ -115,29 +115,21 @@ test.each([
 );
 
 test('a namespace that is not ours is said at once, by whoever prepares it', async () => {
-  const place = { address: keys.address, namespace: 'closed' };
-  const registering = register({
-    ...place,
-    env: byKey(KEY),
-    installation: 'handover',
-    taskQueue: 'handover',
-    retentionDays: 1,
-    store: null,
-    say: () => {},
-  });
-  await expect(registering).rejects.toThrow(
+  const preparing = (env: NodeJS.ProcessEnv): Promise<void> =>
+    register({
+      address: keys.address,
+      namespace: 'closed',
+      env,
+      installation: 'handover',
+      taskQueue: 'handover',
+      retentionDays: 1,
+      store: null,
+      say: () => {},
+    });
+  await expect(preparing(byKey(KEY))).rejects.toThrow(
     /Nothing can be seen of the namespace "closed" \(.*not yours.*\): give this key or certificate the right to it/,
   );
-  const wrong = register({
-    ...place,
-    env: byKey('wrong'),
-    installation: 'handover',
-    taskQueue: 'handover',
-    retentionDays: 1,
-    store: null,
-    say: () => {},
-  });
-  await expect(wrong).rejects.toThrow(/does not know who we are/);
+  await expect(preparing(byKey('wrong'))).rejects.toThrow(/does not know who we are/);
 }, 30_000);
 
 test('what is no path is named, and what is no profile', () => {
