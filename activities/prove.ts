@@ -81,6 +81,13 @@ async function signed(
     return { claims: claims.data, key };
   } catch (error) {
     if (error instanceof errors.JWTExpired) return { objection: 'its statement is no longer valid' };
+    if (error instanceof errors.JWTClaimValidationFailed)
+      return {
+        objection:
+          error.claim === 'typ'
+            ? 'its statement is another kind of token'
+            : 'its statement does not say what one must say',
+      };
     if (error instanceof errors.JOSEError)
       return { objection: `its statement was not signed with the key "${key.id}"` };
     throw error;

@@ -11,7 +11,7 @@ export type System = 'office' | 'desk';
  * What can be moved; the other categories of the two systems are people's work, and nobody looks at them
  * here.
  */
-const TABLES: Record<System, readonly string[]> = {
+export const TABLES: Record<System, readonly string[]> = {
   office: ['accounts', 'contacts', 'deals', 'reports', 'tasks'],
   desk: ['tickets', 'views', 'macros', 'articles'],
 };

@@ -35,7 +35,8 @@ export async function startByHandWorker({
   };
 }
 
-function poolOf(connectionString: string): pg.Pool {
+/** As a good engineer sets it up. */
+export function poolOf(connectionString: string): pg.Pool {
   const pool = new pg.Pool({
     connectionString,
     max: 10,

@@ -65,7 +65,7 @@ async function noops(address: string, runs: number, shape: ReturnType<typeof sha
   try {
     const histories: History[] = [];
     for (let n = 0; n <= runs; n++) {
-      const args = [{ shape: [1, 'gate', ...shape] }];
+      const args = [{ shape: [['look'], 'gate', ...shape] }];
       const handle = await client.workflow.start('noop', {
         taskQueue: 'noops',
         workflowId: `noop/${n}`,
@@ -104,7 +104,7 @@ function afterApproval(history: History): History {
   );
   const last = events.findLastIndex(event => {
     const done = event.activityTaskCompletedEventAttributes;
-    return done && ['deactivate', 'nothing'].includes(names.get(String(done.scheduledEventId)) ?? '');
+    return done && ['deactivate', 'inPlaceOf'].includes(names.get(String(done.scheduledEventId)) ?? '');
   });
   const learned = events.findIndex((event, n) => n > last && event.workflowTaskStartedEventAttributes);
   return { ...history, events: events.slice(approval, learned + 1) } as History;

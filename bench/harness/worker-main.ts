@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { readConfig } from '../../runtime/config.js';
-import { payloadConverterPath } from '../../runtime/temporal.js';
+import { connectTemporal, payloadConverterPath } from '../../runtime/temporal.js';
 import { cachedRuns, startWorker } from '../../workers/worker.js';
-import { startByHandWorker } from '../by-hand/worker.js';
+import { createBareActivities } from '../bare/activities.js';
+import { poolOf, startByHandWorker } from '../by-hand/worker.js';
+import type { InPlace } from '../noop/workflow.js';
 import type { WorkerOrder } from './worker.js';
 
 const order = JSON.parse(process.argv[2]!) as WorkerOrder;
@@ -14,7 +16,7 @@ Runtime.install({
   shutdownSignals: [],
   telemetryOptions: { logging: { filter: 'OFF' } },
 });
-const stop = await { engine, noop, 'by-hand': byHand }[order.kind]();
+const stop = await { engine, noop, bare, 'by-hand': byHand }[order.kind]();
 process.once('disconnect', () => void stop().then(() => process.exit(0)));
 process.send!('ready');
 
@@ -32,15 +34,33 @@ async function engine(): Promise<() => Promise<void>> {
   return worker.stop;
 }
 
-/** The same settings as workers/worker.ts, and activities that do nothing. */
-async function noop(): Promise<() => Promise<void>> {
+/** Activities that do nothing. */
+function noop(): Promise<() => Promise<void>> {
+  return inPlace(async () => {});
+}
+
+/** Activities that do what the design demands of them, and nothing else. */
+async function bare(): Promise<() => Promise<void>> {
+  const { BENCH_OFFICE_URL: office, BENCH_DESK_URL: desk, HANDOVER_STORE_URL: store } = process.env;
+  const pools = { office: poolOf(office!), desk: poolOf(desk!), store: poolOf(store!) };
+  const client = await connectTemporal({ address: order.address, namespace: 'default' });
+  const stop = await inPlace(createBareActivities(pools, client).inPlaceOf);
+  return async () => {
+    await stop();
+    await client.connection.close();
+    await Promise.all(Object.values(pools).map(pool => pool.end()));
+  };
+}
+
+/** The same settings as workers/worker.ts, and other activities in the places of ours. */
+async function inPlace(inPlaceOf: InPlace['inPlaceOf']): Promise<() => Promise<void>> {
   const connection = await NativeConnection.connect({ address: order.address });
   const worker = await Worker.create({
     connection,
     taskQueue: order.taskQueue,
     workflowsPath: new URL('../noop/workflow.ts', import.meta.url).pathname,
     dataConverter: { payloadConverterPath },
-    activities: { nothing: async () => {} },
+    activities: { inPlaceOf },
     shutdownGraceTime: '30s',
     maxHeartbeatThrottleInterval: '1s',
   });

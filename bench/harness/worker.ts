@@ -1,13 +1,13 @@
 /**
  * A worker in a process of its own, as an installation has it: the engine's, the one of no-op
- * workflows with the same settings, or the one written by hand.
+ * workflows with the same settings, the one of bare statements in their place, or the one written by hand.
  * Its memory and processor time are its own and can be told from those of whoever measures.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 export interface WorkerOrder {
-  kind: 'engine' | 'noop' | 'by-hand';
+  kind: 'engine' | 'noop' | 'bare' | 'by-hand';
   address: string;
   taskQueue: string;
   /** The configuration file; the engine's worker only. */

@@ -1,24 +1,24 @@
 /**
- * The shape of a run, read from its history: how many activities were started in one breath, and where it
- * waited for a message.
+ * The shape of a run, read from its history: which activities were started in one breath, and where it waited
+ * for a message.
  */
 import type { History } from '../harness/history.js';
 
-/** A number of activities started at once, or a signal waited for. */
-export type Move = number | 'gate';
+/** The activities that were started at once, by name, or a signal waited for. */
+export type Move = string[] | 'gate';
 
 export function shapeOf(history: History): Move[] {
   const shape: Move[] = [];
   for (const event of history.events ?? []) {
-    if (event.workflowTaskCompletedEventAttributes) shape.push(0);
+    if (event.workflowTaskCompletedEventAttributes) shape.push([]);
     if (event.workflowExecutionSignaledEventAttributes) shape.push('gate');
     const last = shape.at(-1);
-    if (event.activityTaskScheduledEventAttributes)
-      shape[shape.length - 1] = typeof last === 'number' ? last + 1 : 1;
+    const activity = event.activityTaskScheduledEventAttributes?.activityType?.name;
+    if (activity && Array.isArray(last)) last.push(activity);
   }
-  return shape.filter(move => move !== 0);
+  return shape.filter(move => move.length > 0);
 }
 
 export function activitiesIn(shape: readonly Move[]): number {
-  return shape.reduce<number>((sum, move) => sum + (move === 'gate' ? 0 : move), 0);
+  return shape.reduce<number>((sum, move) => sum + (move === 'gate' ? 0 : move.length), 0);
 }

@@ -1,7 +1,7 @@
 /**
  * The reference for everything that is about Temporal and not about our work: workflows of the shape of an
  * offboarding whose activities do nothing. What the engine takes beyond them is ours. `noop` is one workflow;
- * `noopDoor` starts it as the front door starts a run.
+ * `noopDoor` starts it as the front door starts a run. A worker of bench/bare does a little in the same places.
  */
 import {
   condition,
@@ -15,13 +15,18 @@ import {
 import type { Move } from './shape.js';
 
 // As workflows/proxies.ts calls quick activities.
-const { nothing } = proxyActivities<{ nothing(): Promise<void> }>({
+const { inPlaceOf } = proxyActivities<InPlace>({
   startToCloseTimeout: '1 minute',
   scheduleToCloseTimeout: '7 days',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
 });
 
 const PASS = 'pass';
+
+export interface InPlace {
+  /** `activity`: the one of ours whose place it takes. `nth`: the how manyeth of that name in this run, from 0. */
+  inPlaceOf(activity: string, nth: number): Promise<void>;
+}
 
 export interface Parts {
   door: Move[];
@@ -45,6 +50,12 @@ export async function noopDoor({ door, run }: Parts): Promise<void> {
 function player(): (shape: Move[]) => Promise<void> {
   let arrived = 0;
   let passed = 0;
+  const seen = new Map<string, number>();
+  const next = (activity: string): number => {
+    const nth = seen.get(activity) ?? 0;
+    seen.set(activity, nth + 1);
+    return nth;
+  };
   setHandler(defineSignal<[unknown?]>(PASS), () => {
     arrived++;
   });
@@ -55,7 +66,7 @@ function player(): (shape: Move[]) => Promise<void> {
         await condition(() => arrived >= passed);
       } else {
         // Activities that the engine starts in one breath are started in one breath here.
-        await Promise.all(Array.from({ length: move }, () => nothing()));
+        await Promise.all(move.map(activity => inPlaceOf(activity, next(activity))));
       }
     }
   };

@@ -53,7 +53,7 @@ export async function offboardAllByHand(
     const results = await Promise.all(everybody.map(n => run(n).result()));
     const wrong = results.find(result => result.moved !== moved(size));
     if (wrong) throw new Error(`By hand, ${wrong.moved} of ${moved(size)} items were moved.`);
-    for (const url of [env.BENCH_OFFICE_URL!, env.BENCH_DESK_URL!]) await everybodyIsOff(url);
+    await everybodyIsOff('By hand', env);
     const { ms } = await span(client, QUEUE);
     return { ms, used, histories: await Promise.all(everybody.map(n => run(n).fetchHistory())) };
   } finally {
@@ -62,11 +62,13 @@ export async function offboardAllByHand(
   }
 }
 
-async function everybodyIsOff(url: string): Promise<void> {
-  await withClient(url, async client => {
-    const { rows } = await client.query('select id from public.people where active and id > $1', [
-      FIRST_LEAVER,
-    ]);
-    if (rows.length > 0) throw new Error(`By hand, ${rows.length} people were not switched off.`);
-  });
+/** Throws unless nobody who has left is active in either system. */
+export async function everybodyIsOff(who: string, env: Record<string, string>): Promise<void> {
+  for (const url of [env.BENCH_OFFICE_URL!, env.BENCH_DESK_URL!])
+    await withClient(url, async client => {
+      const { rows } = await client.query('select id from public.people where active and id > $1', [
+        FIRST_LEAVER,
+      ]);
+      if (rows.length > 0) throw new Error(`${who}, ${rows.length} people were not switched off.`);
+    });
 }

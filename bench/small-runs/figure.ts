@@ -1,5 +1,5 @@
 /**
- * Two hundred people leave at once: what the engine costs beyond what people would do without it. Three
+ * Two hundred people leave at once: what the engine costs beyond what people would do without it. Four
  * references on the same server, in the same rounds:
  *
  *   by hand          the workflow that a good engineer writes from Temporal's samples (bench/by-hand): what a
@@ -11,6 +11,8 @@
  *   two no-op        the same in two workflows for each offboarding, as the engine has them: front door and
  *                    run. What lies between
  *   workflows each   the two is Temporal's price for them.
+ *   bare             the two no-op workflows again, with the statements in them that the design demands of each
+ *                    activity, and nothing else (bench/bare): the floor of the first figure.
  *
  * Times are Temporal's own: from the first start to the last close, the look that archives everything
  * included. The references' messages are sent at once; the engine's when the plan is there, since they name
@@ -20,6 +22,7 @@ import { compared, type Effort, type Line, type Measured, median, seconds } from
 import { withServers } from '../harness/servers.js';
 import { activitiesIn, shapeOf } from '../noop/shape.js';
 import type { Parts } from '../noop/workflow.js';
+import { runBare } from './bare.js';
 import { offboardAllByHand } from './by-hand.js';
 import { runNoops } from './noops.js';
 import { offboardAll } from './ours.js';
@@ -36,6 +39,7 @@ export async function smallRuns({ rounds, quick, say }: Effort): Promise<Measure
     const hand: Round[] = [];
     const noops: Round[] = [];
     const two: Round[] = [];
+    const bare: Round[] = [];
     let parts: Parts = { door: [], run: [] };
     for (let round = 0; round < rounds; round++) {
       const temporal = await servers.temporal();
@@ -47,12 +51,13 @@ export async function smallRuns({ rounds, quick, say }: Effort): Promise<Measure
       const runs = size.leavers;
       noops.push(await runNoops(servers, temporal, { runs, queue: 'noops', type: 'noop', input: one }));
       two.push(await runNoops(servers, temporal, { runs, queue: 'twos', type: 'noopDoor', input: parts }));
+      bare.push(await runBare(servers, temporal, `${round}_bare`, size, parts));
       await temporal.stop();
       const took = [ours, hand, noops, two].map(all => seconds(all.at(-1)!.ms));
-      const spent = [ours, hand].map(all => `${perRun(all, runs).at(-1)!.toFixed(0)} ms`);
+      const spent = [ours, hand, bare].map(all => `${perRun(all, runs).at(-1)!.toFixed(0)} ms`);
       say(
         `round ${round + 1}: ours ${took[0]}, by hand ${took[1]}, no-ops ${took[2]}, ` +
-          `two no-op workflows each ${took[3]}; processor time per run: ours ${spent[0]}, by hand ${spent[1]}`,
+          `two no-op workflows each ${took[3]}; processor time per run: ours ${spent[0]}, by hand ${spent[1]}, bare ${spent[2]}`,
       );
     }
     const runs = size.leavers;
@@ -64,6 +69,8 @@ export async function smallRuns({ rounds, quick, say }: Effort): Promise<Measure
           // What nothing of ours can get below: workflows of this shape whose activities cost nothing.
           floor_one_workflow: ratioOf(perRun(noops, runs), perRun(hand, runs)),
           floor_two_workflows: ratioOf(perRun(two, runs), perRun(hand, runs)),
+          // And with the statements in them that the design demands.
+          floor: ratioOf(perRun(bare, runs), perRun(hand, runs)),
         }),
         ...besideNoops(ours, noops, two, { runs, parts }),
       ],
@@ -72,6 +79,7 @@ export async function smallRuns({ rounds, quick, say }: Effort): Promise<Measure
         describe('by hand', hand, runs),
         describe('no-ops', noops, runs),
         describe('two no-op workflows each', two, runs),
+        describe('bare', bare, runs),
       ],
     };
   });

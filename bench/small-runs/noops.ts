@@ -1,4 +1,7 @@
-/** The same number of runs whose activities do nothing: what Temporal takes for workflows of this shape. */
+/**
+ * The same number of runs whose activities do nothing: what Temporal takes for workflows of this shape. Or with
+ * bare statements in their place (bench/bare), on databases and a store of their own.
+ */
 import { connectTemporal } from '../../runtime/temporal.js';
 import { whileCounting } from '../harness/process.js';
 import type { Servers } from '../harness/servers.js';
@@ -13,14 +16,20 @@ export interface Noops {
   queue: string;
   type: 'noop' | 'noopDoor';
   input: { shape: Move[] } | Parts;
+  /** Connections of the team that the statements are for. */
+  bare?: Record<string, string>;
 }
 
 export async function runNoops(
   { postgres }: Servers,
   temporal: Temporal,
-  { runs, queue, type, input }: Noops,
+  { runs, queue, type, input, bare }: Noops,
 ): Promise<Round> {
-  const worker = await startBenchWorker({ kind: 'noop', address: temporal.address, taskQueue: queue });
+  const worker = await startBenchWorker({
+    ...(bare ? { kind: 'bare', env: bare } : { kind: 'noop' }),
+    address: temporal.address,
+    taskQueue: queue,
+  });
   const client = await connectTemporal({ address: temporal.address, namespace: 'default' });
   try {
     const shape = 'shape' in input ? input.shape : input.run;
@@ -38,6 +47,12 @@ export async function runNoops(
         }),
       );
       await everyoneClosed(client, { taskQueue: queue }, type === 'noop' ? runs : runs * 2);
+      if (bare)
+        await client.workflow.execute('noop', {
+          taskQueue: queue,
+          workflowId: `${queue}/archive/0`,
+          args: [{ shape: [['archive']] }],
+        });
     });
     const { ms } = await span(client, queue);
     const histories = await Promise.all(Array.from({ length: runs }, (_, n) => run(n).fetchHistory()));

@@ -50,7 +50,7 @@ export async function offboardAll(
     const { ms } = await span(engine.client, 'ours');
     const histories = await Promise.all(runs.map(run => engine.offboardings.handle(run).fetchHistory()));
     // The front door looks two people up together.
-    return { ms, used, histories, parts: { door: [1], run: shapeOf(histories[0]!) } };
+    return { ms, used, histories, parts: { door: [['introduce']], run: shapeOf(histories[0]!) } };
   } finally {
     await engine.stop();
   }

@@ -22,6 +22,7 @@ import { written } from './elsewhere.js';
 import { grant } from './grants.js';
 import { type Link, type Links, readLinks } from './links.js';
 import { Placeholders } from './names.js';
+import { NextReading } from './next-reading.js';
 import {
   type Cascades,
   dealtWith,
@@ -44,20 +45,19 @@ const FRESH_MS = 2_000;
 const COUNT_MS = 20_000;
 
 export class DatabaseConsequences {
-  #links: { readAt: number; links: Promise<Links> } | null = null;
+  #links: { readAt: number; links: Links } | null = null;
+  readonly #reading: NextReading<Links>;
 
-  constructor(private readonly target: Target) {}
+  constructor(private readonly target: Target) {
+    const doing = 'reading the foreign keys';
+    this.#reading = new NextReading(() => target.session.transaction({ mode: 'glance', doing }, readLinks));
+  }
 
-  links(signal: AbortSignal | undefined, fresh: boolean): Promise<Links> {
+  async links(signal: AbortSignal | undefined, fresh: boolean): Promise<Links> {
     const known = this.#links;
     if (!fresh && known && Date.now() - known.readAt < FRESH_MS) return known.links;
-    const doing = 'reading the foreign keys';
-    const links = this.target.session.transaction({ mode: 'glance', doing, signal }, readLinks);
-    const read = { readAt: Date.now(), links };
-    this.#links = read;
-    links.catch(() => {
-      if (this.#links === read) this.#links = null;
-    });
+    const links = await this.#reading.ask(signal);
+    this.#links = { readAt: Date.now(), links };
     return links;
   }
 

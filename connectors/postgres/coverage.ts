@@ -13,6 +13,7 @@ import { keyOf } from './discover/keys.js';
 import { leftOf } from './discover/left.js';
 import type { Discovery } from './discover/model.js';
 import { readStamp } from './discover/shape.js';
+import { NextReading } from './next-reading.js';
 import { straysOf } from './strays.js';
 import type { Target } from './target.js';
 
@@ -23,18 +24,20 @@ const NAMED = 10;
 
 export class DatabaseCoverage {
   readonly #classified: Classified;
+  readonly #stamp: NextReading<string>;
   #seen: { stamp: string; readAt: number; discovery: Promise<Discovery> } | null = null;
 
   constructor(private readonly target: Target) {
     this.#classified = classifiedIn(target.catalog);
+    const doing = 'asking whether the schema has changed';
+    this.#stamp = new NextReading(() => target.session.transaction({ mode: 'glance', doing }, readStamp));
   }
 
   async read(
     accounts: readonly Account[] = [],
     { signal, withinMs = FRESH_MS }: CoverageOptions = {},
   ): Promise<Covered> {
-    const doing = 'asking whether the schema has changed';
-    const stamp = await this.target.session.transaction({ mode: 'glance', doing, signal }, readStamp);
+    const stamp = await this.#stamp.ask(signal);
     const { discovery, readAt } = this.#at(stamp, Math.min(withinMs, FRESH_MS));
     const found = await discovery;
     // What an id is an id of is told apart by such a condition, and read above.

@@ -6,6 +6,7 @@
 import type { Problem } from '../connector.js';
 import { check } from './check.js';
 import { splitTable } from './names.js';
+import { NextReading } from './next-reading.js';
 import { tablesOf } from './rules.js';
 import type { Target } from './target.js';
 
@@ -15,10 +16,12 @@ const FRESH_MS = 15 * 60_000;
 export class RememberedCheck {
   #fits: { stamp: string; at: number } | null = null;
 
+  readonly #stamp = new NextReading(() => this.#read());
+
   constructor(private readonly target: Target) {}
 
   async misfits(signal?: AbortSignal): Promise<Problem[]> {
-    const stamp = await this.#stamp(signal);
+    const stamp = await this.#stamp.ask(signal);
     if (this.#fits?.stamp === stamp && Date.now() - this.#fits.at < FRESH_MS) return [];
     const at = Date.now();
     const problems = await check(this.target, signal);
@@ -26,10 +29,10 @@ export class RememberedCheck {
     return problems;
   }
 
-  #stamp(signal?: AbortSignal): Promise<string> {
+  #read(): Promise<string> {
     const tables = tablesOf(this.target.catalog).map(one => splitTable(one.table));
     const values = [tables.map(one => one.schema), tables.map(one => one.name)];
-    const options = { mode: 'glance', doing: 'asking whether the schema has changed', signal } as const;
+    const options = { mode: 'glance', doing: 'asking whether the schema has changed' } as const;
     return this.target.session.transaction(options, async tx => {
       const [row] = await tx.repeated<{ stamp: string }>(STAMP, values);
       return [row!.stamp, tx.server.version, tx.server.standby, tx.server.read_only].join(' ');

@@ -6,7 +6,7 @@ import { linkColumns, mirrorParts } from './alongside.js';
 import { type BoundCategory, type SetColumn, sameOwner } from './binding.js';
 import { collides } from './collide.js';
 import { setColumnSql } from './columns.js';
-import type { LiveColumn } from './live.js';
+import type { Exclusive, LiveColumn } from './live.js';
 import { Placeholders, quote } from './names.js';
 import type { Statement } from './statements.js';
 
@@ -46,7 +46,7 @@ function update(c: BoundCategory, lot: Lot, how: 'moved' | 'overwritten'): strin
   return `WITH ho_back AS (
        UPDATE ${c.from} SET ${[...sets, ...version, ...touch].join(', ')}
          FROM ${lot.rows}
-        WHERE ${lot.joins(how)} AND ${lot.asWeLeftIt(how)}
+        WHERE ${lot.joins(how)} AND ${lot.asWeLeftIt(how)} AND NOT ${lot.takenByWord(how)}
        RETURNING ho_batch.ho_key, ho_batch.ho_n${linkColumns(c)})${mirrors(c, lot, how)}`;
 }
 
@@ -76,6 +76,7 @@ function insertAgain(c: BoundCategory, lot: Lot): string {
   return `WITH ho_back AS (
        INSERT INTO ${c.from} (${columns.map(column => quote(column.name)).join(', ')}) OVERRIDING SYSTEM VALUE
        SELECT ${values.join(', ')} FROM generate_subscripts(${lot.images}, 1) AS ho_at
+        WHERE NOT ${lot.takenByWord('deleted', 'ho_at')}
        ON CONFLICT DO NOTHING
        RETURNING ${c.key.element(c.alias)} AS ho_key)`;
 }
@@ -88,8 +89,9 @@ export function leftAs(c: BoundCategory, items: readonly Return[]): Statement {
   // Where the owner is part of the key, nobody can tell a row that is gone from one that somebody else has.
   const left =
     how === 'deleted'
-      ? `CASE WHEN ${isThere} OR ${lot.another} THEN 'in the way' ELSE 'stays' END`
-      : `CASE WHEN ${isThere} THEN CASE WHEN ${lot.asWeLeftIt(how)} THEN 'stays' ELSE 'changed' END
+      ? `CASE WHEN ${isThere} OR ${lot.another()} THEN 'in the way' ELSE 'stays' END`
+      : `CASE WHEN ${isThere} THEN CASE WHEN (${lot.asWeLeftIt(how)}) IS NOT TRUE THEN 'changed'
+                                        WHEN ${lot.takenByWord(how)} THEN 'in the way' ELSE 'stays' END
               ELSE '${how === 'moved' && lot.keyMoves ? 'changed' : 'gone'}' END`;
   return {
     text: `SELECT ho_batch.ho_key::text AS key, ${left} AS left
@@ -156,13 +158,22 @@ class Lot {
     return this.c.key.columns.some(column => column.name === this.c.owner.name);
   }
 
-  /** Does another row hold the unique place of a deleted one? */
-  get another(): string {
-    const { c } = this;
-    if (!c.unique) return 'false';
+  /** Does another row hold the unique place of a deleted one? `at`: the number of the item. */
+  another(exclusive: readonly Exclusive[] = this.c.exclusive, at = 'ho_batch.ho_n'): string {
     const was = (column: LiveColumn): string =>
-      `(${this.images}[ho_batch.ho_n] ->> ${this.name(column)})::${column.type}`;
-    return collides(c, was);
+      `(${this.images}[${at}] ->> ${this.name(column)})::${column.type}`;
+    return collides({ table: this.c.table, exclusive }, was);
+  }
+
+  /** The same where no index says so, and nobody but us would refuse the second one. */
+  takenByWord(how: Return['how'], at?: string): string {
+    const exclusive = this.c.exclusive.filter(({ byWord }) => byWord);
+    if (exclusive.length === 0 || how === 'overwritten') return 'false';
+    if (how === 'deleted') return this.another(exclusive, at);
+    const { owner, alias, table } = this.c;
+    return collides({ table, exclusive }, column =>
+      column.name === owner.name ? this.owner : `${alias}.${quote(column.name)}`,
+    );
   }
 
   joins(how: 'moved' | 'overwritten'): string {

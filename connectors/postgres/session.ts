@@ -28,6 +28,7 @@ import { type Answered, exchange } from './exchange.js';
 import { connectionIsUseless, isUnreachable, sqlState, toFailure } from './failures.js';
 import { Line } from './line.js';
 import { markOf, TIMELINE } from './mark.js';
+import { unlessAborted } from './next-reading.js';
 import { type Begun, durable, type Server, type Settings, settingsFor, whoIsThere } from './settings.js';
 
 export type Log = (message: string) => void;
@@ -405,17 +406,6 @@ const COMMON: pg.ClientConfig = {
 
 const after = <T = undefined>(ms: number, value?: T): Promise<T> =>
   new Promise(resolve => setTimeout(resolve, ms, value as T).unref());
-
-/** @throws the signal's reason, as soon as there is one */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  let onAbort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', onAbort));
-}
 
 /** With a connection of its own: others may have all that there are. @param ms for the answer */
 async function beside(

@@ -81,4 +81,41 @@ describe('a membership that is unique in the code alone', () => {
     await colleague.query('ROLLBACK');
     expect(await rows()).toHaveLength(6);
   });
+
+  test('is not doubled by giving it back to somebody who has got it again, moved or removed', async () => {
+    const work = await batchOf(connector, alice, 'members');
+    const done = await connector.apply(work, witness());
+    await bench.db.query(
+      `INSERT INTO club.members VALUES (7, 'music', 1, 'ADMIN'), (8, 'food', 1, 'ADMIN'), (9, 'art', 1, NULL)`,
+    );
+    const back = await connector.restore({ work, ...done }, witness());
+    expect(back.effect.changed).toBe(1);
+    expect(back.effect.exceptions.map(({ key, kind, why }) => `${key} ${kind}: ${why}`).toSorted()).toEqual([
+      '1 taken: something else stands in its place now',
+      '3 taken: something else stands in its place now',
+      '5 taken: something else stands in its place now',
+    ]);
+    expect(await rows()).toEqual([
+      '2 food 2 ADMIN',
+      '3 music 2 ADMIN',
+      '4 food 1 HOST',
+      '6 art 2 null',
+      '7 music 1 ADMIN',
+      '8 food 1 ADMIN',
+      '9 art 1 null',
+    ]);
+  });
+
+  test('nor by somebody who gives it to them at that very moment', async () => {
+    const work = await batchOf(connector, alice, 'members');
+    const done = await connector.apply(work, witness());
+    const colleague = await bench.session();
+    await colleague.query(`BEGIN; INSERT INTO club.members VALUES (7, 'music', 1, 'ADMIN')`);
+    const giving = connector.restore({ work, ...done }, witness());
+    await someoneWaits(bench.db);
+    await colleague.query('COMMIT');
+    expect((await giving).effect).toMatchObject({ changed: 3, exceptions: [{ key: '3', kind: 'taken' }] });
+    expect(await rows()).toContain('7 music 1 ADMIN');
+    expect(await rows()).not.toContain('3 music 1 ADMIN');
+  });
 });

@@ -23,6 +23,7 @@ categories:
   tasks: { title: Tasks, do: transfer, table: public.tasks, key: [id], owner: { column: owner_id }, when: tasks.status = 'open' }
   plain: { title: Untouched by triggers, do: transfer, table: public.plain, key: [id], owner: { column: owner_id } }
   members: { title: Members, do: remove, table: public.members, key: [project, user_id], owner: { column: user_id } }
+  seats: { title: Seats, do: transfer, table: public.members, key: [project, user_id], owner: { column: user_id } }
 `;
 
 const SQL = `
@@ -344,6 +345,24 @@ describe('locks', () => {
     expect(await owners()).toEqual({ 1: 2, 2: 8 });
     await holder.query('ROLLBACK');
     expect(await changed(connector, await batchOf(connector, alice, 'tasks'))).toMatchObject({ changed: 2 });
+  });
+
+  test('a row that somebody only refers to is free, but where the change gives it another key', async () => {
+    await bench.db.query(
+      `INSERT INTO plain VALUES (1, 1), (2, 1); INSERT INTO members VALUES ('atlas', 1), ('borealis', 1)`,
+    );
+    const plain = await batchOf(connector, alice, 'plain');
+    const seats = await batchOf(connector, alice, 'seats');
+    const holder = await bench.session();
+    await holder.query(
+      `BEGIN; SELECT FROM plain WHERE id = 1 FOR KEY SHARE; SELECT FROM plain WHERE id = 2 FOR UPDATE;
+       SELECT FROM members WHERE project = 'atlas' FOR KEY SHARE`,
+    );
+    const held = (key: string) => [{ key, kind: 'locked', why: 'another session holds a lock on it' }];
+    expect(await changed(connector, plain)).toMatchObject({ changed: 1, exceptions: held('2') });
+    const atlas = JSON.stringify(['atlas', '1']);
+    expect(await changed(connector, seats)).toMatchObject({ changed: 1, exceptions: held(atlas) });
+    await holder.query('ROLLBACK');
   });
 
   test('what else the change needs is waited for: nothing is changed, and a retry finishes', async () => {

@@ -376,3 +376,33 @@ test('what deleting the person later would do is counted, unless that means read
   await bench.db.query('create index on logs (person)');
   expect(await dangers([], fresh())).toEqual([...kept, 'refuse 1 seats']);
 });
+
+test('rows that our role may not read are not counted: the right that is missing is named, as it is given', async () => {
+  const { bench } = await given({
+    sql: `create table seats (id bigint primary key, user_id bigint);
+          create table a (id int primary key, seat bigint references seats on delete cascade);
+          insert into seats values (1, 1); insert into a values (1, 1);
+          drop role if exists besides_blind; create role besides_blind login password 'blind';
+          grant select, update, delete on users, seats to besides_blind`,
+    categories: `${SEATS} }`,
+  });
+  try {
+    const url = new URL(bench.url);
+    Object.assign(url, { username: 'besides_blind', password: 'blind' });
+    const blind = bench.connector(`${PEOPLE_YAML}categories:\n  ${SEATS} }\n`, { url: url.href });
+    const besides = async () => (await blind.foresee([alice], [removal('seats')]))[0]!.besides;
+    expect(await besides()).toMatchObject([
+      {
+        table: 'public.a',
+        does: 'delete',
+        count: null,
+        why: 'our database role lacks SELECT there: GRANT SELECT ON "public"."a" TO besides_blind;',
+      },
+    ]);
+    await bench.db.query('GRANT SELECT ON "public"."a" TO besides_blind');
+    expect(briefly(await besides())).toEqual(['delete 1 a']);
+    await blind.close();
+  } finally {
+    await bench.db.query('drop owned by besides_blind; drop role besides_blind');
+  }
+});

@@ -1,6 +1,8 @@
 /** A whole offboarding through the gateway, and what its statements prove and do not prove. */
 import { randomUUID } from 'node:crypto';
+import { importPKCS8, SignJWT } from 'jose';
 import { expect, test } from 'vitest';
+import { contentOf, STATEMENT_TYPE } from '../../domain/statement.js';
 import type { DecisionAnswer } from '../../workflows/messages.js';
 import { ended, mail, planned, type Started, start } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
@@ -189,6 +191,44 @@ test('a statement that is forged, moved, changed, too old or used before proves 
     { ...body, statement: `${header}.${claims}.` },
     'was not signed with the key',
   ]);
+  // Signed with the right key, and what is said is wrong.
+  const now = Math.floor(Date.now() / 1000);
+  const whole = {
+    aud: small.world.config.installation,
+    sub: by,
+    iat: now,
+    exp: now + 60,
+    run: run.offboardingId,
+    message: 'approve',
+    ...contentOf(body),
+    how: 'a test',
+  };
+  const secret = await importPKCS8(front.keys.new!.secret, 'EdDSA');
+  const made = async (
+    say: object,
+    header: object = {},
+    key: typeof secret | Uint8Array = secret,
+  ): Promise<object> => ({
+    ...body,
+    statement: await new SignJWT({ ...whole, jti: randomUUID(), ...say })
+      .setProtectedHeader({ alg: 'EdDSA', kid: 'new', typ: STATEMENT_TYPE, ...header })
+      .sign(key),
+  });
+  const publicHalf = new TextEncoder().encode(front.keys.new!.public);
+  tried.push(
+    ['another installation', await made({ aud: 'elsewhere' }), 'is for the installation "elsewhere"'],
+    ['over', await made({ iat: now - 1000, exp: now - 100 }), 'is no longer valid'],
+    ['not yet', await made({ iat: now + 3600, exp: now + 3700 }), 'made in the future'],
+    ['for too long', await made({ exp: now + 4 * 86_400 }), 'valid for longer than any may be'],
+    ['for ever', await made({ exp: undefined }), 'does not say what one must say'],
+    ['without how', await made({ how: undefined }), 'does not say what one must say'],
+    ['a number that may be guessed', await made({ jti: '7' }), 'does not say what one must say'],
+    ['another kind of token', await made({}, { typ: 'JWT' }), 'is another kind of token'],
+    ['no kind at all', await made({}, { typ: undefined }), 'is another kind of token'],
+    ['a day ahead', await made({ nbf: now + 86_400 }), 'does not say what one must say'],
+    // The public half is no secret, and must not do as one.
+    ['the public half', await made({}, { alg: 'HS256' }, publicHalf), 'was not signed with the key'],
+  );
   for (const [what, payload, reason] of tried)
     expect(await straight(run, 'approve', payload), what).toMatchObject({
       verdict: 'refused',

@@ -1,0 +1,50 @@
+/**
+ * One reading for everybody who asks before it begins: what is asked of a database in general, by many runs at
+ * once. Nobody gets what was read before they asked.
+ */
+export class NextReading<T> {
+  #running: Promise<unknown> | null = null;
+  #next: Promise<T> | null = null;
+
+  /** @param read is nobody's in particular, so that nobody's cancellation ends it */
+  constructor(private readonly read: () => Promise<T>) {}
+
+  /** A reading that begins after this call; an abort leaves it to the others. */
+  ask(signal?: AbortSignal): Promise<T> {
+    return unlessAborted(this.#reading(), signal);
+  }
+
+  #reading(): Promise<T> {
+    if (!this.#running) return this.#begin();
+    this.#next ??= this.#running.then(() => {
+      this.#next = null;
+      return this.#begin();
+    });
+    return this.#next;
+  }
+
+  #begin(): Promise<T> {
+    const reading = this.read();
+    const running = reading.then(
+      () => {},
+      () => {},
+    );
+    this.#running = running;
+    void running.then(() => {
+      if (this.#running === running) this.#running = null;
+    });
+    return reading;
+  }
+}
+
+/** What the work answers, or the signal's reason as soon as it is aborted; the work goes on. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  let onAbort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', onAbort));
+}
