@@ -1,4 +1,7 @@
-/** One run as it goes on: looked at again and again, since a query is all that a run can answer. */
+/**
+ * One run as it goes on: looked at again and again, and asked only when its history has grown, since Temporal
+ * Cloud bills every question to a run and no look at it.
+ */
 import { QueryNotRegisteredError } from '@temporalio/client';
 import type { Status } from '../workflows/messages.js';
 import { clean } from './clean.js';
@@ -18,14 +21,17 @@ export async function* follow(reach: Reach, started: LiveRun, everyMs: number): 
   const offboardings = await reach.offboardings();
   let run = started;
   let answered = Date.now();
+  let known = null as { moment: string; status: Status } | null;
   for (;;) {
     let sight: Sight;
     try {
-      const status = await readStatus(reach, run);
-      const live = working(status) ? await reach.ask(() => offboardings.live(run.workflowId)) : null;
+      const { moment, live } = await reach.ask(() => offboardings.glance(run.workflowId, run.runId));
+      // Whatever comes between the two is seen next time.
+      if (known?.moment !== moment) known = { moment, status: await readStatus(reach, run) };
+      const { status } = known;
       answered = Date.now();
       run = await sameOffboarding(reach, run);
-      sight = { run, status, live };
+      sight = { run, status, live: working(status) ? live : null };
     } catch (error) {
       const problem = problemOf(error);
       if (problem.kind !== 'out-of-reach' || Date.now() - answered > PATIENCE_MS) throw problem;

@@ -8,6 +8,7 @@ import {
   type Client,
   isGrpcServiceError,
   WorkflowExecutionAlreadyStartedError,
+  type WorkflowExecutionDescription,
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
   WorkflowNotFoundError,
@@ -71,6 +72,16 @@ export interface LiveProgress {
   /** What the current step waits for, where that is somebody else's doing. */
   waits?: string;
 }
+
+/** What can be seen of a run without asking it. */
+export interface Glance {
+  /** Which execution, and how long its history is: as long as this stays, the run stays as it is. */
+  moment: string;
+  /** What its running activities have reported; null when nothing is running. */
+  live: LiveProgress | null;
+}
+
+type PendingActivity = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
 
 /** The answer inside the failure of a refused update; null for every other error. */
 export function refusedAnswer(error: unknown): DecisionAnswer | null {
@@ -209,23 +220,28 @@ export class Offboardings {
     }) as Promise<ArchiveReport>;
   }
 
+  /**
+   * What can be seen of a run without asking it: whoever follows one looks again and again, and Temporal Cloud
+   * bills each question.
+   */
+  async glance(run: string, runId?: string): Promise<Glance> {
+    const description = await this.handle(run, runId).describe();
+    const { pendingActivities, workflowExecutionInfo } = description.raw;
+    const live = (pendingActivities ?? []).map(reported).find(isLive) ?? null;
+    return { moment: `${description.runId} ${workflowExecutionInfo?.historyLength ?? 0}`, live };
+  }
+
   /** What the running activities have reported; null when nothing is running. */
   async live(run: string): Promise<LiveProgress | null> {
-    const { raw } = await this.handle(run).describe();
-    for (const activity of raw.pendingActivities ?? []) {
-      const data = activity.heartbeatDetails?.payloads?.[0]?.data;
-      const details: unknown = data ? parse(Buffer.from(data).toString()) : null;
-      if (isLive(details)) return details;
-    }
-    return null;
+    return (await this.glance(run)).live;
   }
 
   /** What the running activities wait for: a lock of somebody else's, or the next attempt after a failure. */
   async waits(run: string): Promise<string | null> {
     const { raw } = await this.handle(run).describe();
-    for (const { heartbeatDetails, attempt, lastFailure } of raw.pendingActivities ?? []) {
-      const data = heartbeatDetails?.payloads?.[0]?.data;
-      const details: unknown = data ? parse(Buffer.from(data).toString()) : null;
+    for (const activity of raw.pendingActivities ?? []) {
+      const { attempt, lastFailure } = activity;
+      const details = reported(activity);
       if (isLive(details) && details.waits) return details.waits;
       if ((attempt ?? 0) > 1 && lastFailure?.message)
         return `attempt ${attempt} after a failure: ${lastFailure.message}`;
@@ -298,6 +314,12 @@ function parse(text: string): unknown {
   } catch {
     return null;
   }
+}
+
+/** The last heartbeat of an activity that is running. */
+function reported({ heartbeatDetails }: PendingActivity): unknown {
+  const data = heartbeatDetails?.payloads?.[0]?.data;
+  return data ? parse(Buffer.from(data).toString()) : null;
 }
 
 function isLive(details: unknown): details is LiveProgress {

@@ -85,6 +85,19 @@ async function byWord(reach: Reach, ids: Ids, word: string): Promise<{ workflowI
   return { workflowId: ids.offboarding(person.id), who: `${clean(person.name)} (id:${person.id})` };
 }
 
+/** The offboarding itself; of several runs of one person the newest, also where Temporal has forgotten it. */
+export async function offboardingNamed(reach: Reach, given: string): Promise<string> {
+  const { trail } = await reach.store();
+  if (isOffboardingId(given)) {
+    if (await trail.known(given.toLowerCase())) return given.toLowerCase();
+    throw new Problem('not-found', `The store knows no offboarding ${given}.`);
+  }
+  const { workflowId, who } = await workflowOf(reach, given);
+  const [newest] = await trail.ofWorkflow(workflowId);
+  if (newest) return newest.offboarding;
+  throw new Problem('not-found', `The store knows no offboarding of ${who}.`);
+}
+
 export async function onePerson(reach: Reach, who: string): Promise<Person> {
   const found = await reach.findPeople(queryOf(who));
   if (found.length === 1) return found[0]!;

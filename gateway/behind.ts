@@ -10,10 +10,11 @@ import {
 } from '@temporalio/client';
 import { gather } from '../client/audit/evidence.js';
 import type { Happening } from '../client/audit/history.js';
+import { type MovedPage, movedIn } from '../client/audit/moved.js';
 import { timeline } from '../client/audit/timeline.js';
 import { inquire } from '../client/inquire.js';
 import { Problem } from '../client/problem.js';
-import { type Listed, type LiveProgress, Offboardings, type Unanswered } from '../client/runs.js';
+import { type Glance, type Listed, Offboardings, type Unanswered } from '../client/runs.js';
 import type { Ids } from '../domain/ids.js';
 import type { Inquiry } from '../domain/inquiry.js';
 import type { Config } from '../runtime/config.js';
@@ -46,7 +47,7 @@ export interface Behind {
   leave(workflowId: string, name: string, payload: unknown): Promise<void>;
   list(query: string): AsyncIterable<Listed>;
   status(workflowId: string): Promise<Status>;
-  live(workflowId: string): Promise<LiveProgress | null>;
+  glance(workflowId: string): Promise<Glance>;
   /** The offboarding of the newest run under a workflow id. */
   offboardingOf(workflowId: string): Promise<string>;
   /** The workflow id that an offboarding ran under. */
@@ -54,6 +55,8 @@ export interface Behind {
   /** Throws a `Problem` where there is no answer. */
   ask<T>(inquiry: Inquiry): Promise<T>;
   audit(offboarding: string): Promise<Happening[]>;
+  /** What moved to whom. */
+  moved(offboarding: string, page: { after: number; limit: number }): Promise<MovedPage>;
   /** The closing document and its addenda, oldest first. */
   certificates(offboarding: string): Promise<{ number: number; digest: string; at: string; body: unknown }[]>;
   /** What is out of reach, as sentences; empty = everything answers. */
@@ -89,7 +92,7 @@ export function behindOf(temporal: Client, store: Store, config: Config): Behind
       within(PATIENCE_MS, () => offboardings.tell(workflowId, name, payload)),
     list: query => offboardings.list(query),
     status: workflowId => within(PATIENCE_MS, () => offboardings.status(workflowId)),
-    live: workflowId => within(PATIENCE_MS, () => offboardings.live(workflowId)),
+    glance: workflowId => within(PATIENCE_MS, () => offboardings.glance(workflowId)),
     async offboardingOf(workflowId) {
       const run = await within(PATIENCE_MS, () => offboardings.handle(workflowId).describe()).catch(notThere);
       const id = run?.type === OFFBOARD_USER ? run.memo?.offboardingId : undefined;
@@ -114,6 +117,7 @@ export function behindOf(temporal: Client, store: Store, config: Config): Behind
       if (!known) throw new Problem('not-found', `The store knows no offboarding ${offboarding}.`);
       return timeline(await gather(store, known, async () => temporal));
     },
+    moved: (offboarding, page) => movedIn(store, offboarding, page),
     async certificates(offboarding) {
       const rows = await store.trail.certificates(offboarding);
       return rows.map(({ number, digest, at, body }) => ({

@@ -1,6 +1,7 @@
 /**
- * What runs are doing, shared by everybody who looks: however many clients follow a run, it is asked once a
- * second, and not at all while nobody looks.
+ * What runs are doing, shared by everybody who looks: however many clients follow a run, it is looked at twice a
+ * second, and not at all while nobody looks. It is asked only when its history has grown: Temporal Cloud bills
+ * every question to a run and no look at it.
  */
 import type { LiveProgress } from '../client/runs.js';
 import type { Status } from '../workflows/messages.js';
@@ -19,21 +20,30 @@ export interface Statuses {
   of(workflowId: string): Promise<Seen>;
 }
 
-const AGE_MS = 1_000;
+/** Whoever follows asks as often, so that what is shown is at most a second old. */
+const AGE_MS = 500;
 const MOST = 500;
 
-export function statusesOf(behind: Pick<Behind, 'status' | 'live'>, now: () => number = Date.now): Statuses {
-  const seen = new Map<string, { at: number; look: Promise<Seen> }>();
-  const look = async (workflowId: string): Promise<Seen> => {
-    const status = await behind.status(workflowId);
+/** An answer, and the moment of the run that it is of. */
+type Known = Seen & { moment: string };
+
+export function statusesOf(
+  behind: Pick<Behind, 'status' | 'glance'>,
+  now: () => number = Date.now,
+): Statuses {
+  const seen = new Map<string, { at: number; look: Promise<Known> }>();
+  const look = async (workflowId: string, before: Promise<Known> | undefined): Promise<Known> => {
+    const { moment, live } = await behind.glance(workflowId);
+    const known = await before?.catch(() => undefined);
+    const status = known?.moment === moment ? known.status : await behind.status(workflowId);
     const works = status.state === 'executing' || status.state === 'deactivating';
-    return { at: new Date(now()).toISOString(), status, live: works ? await behind.live(workflowId) : null };
+    return { moment, at: new Date(now()).toISOString(), status, live: works ? live : null };
   };
   return {
     of(workflowId) {
       const before = seen.get(workflowId);
       if (before && now() - before.at < AGE_MS) return before.look;
-      const one = { at: now(), look: look(workflowId) };
+      const one = { at: now(), look: look(workflowId, before?.look) };
       seen.delete(workflowId);
       seen.set(workflowId, one);
       if (seen.size > MOST) seen.delete(seen.keys().next().value!);

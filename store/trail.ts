@@ -187,6 +187,12 @@ export interface Trail {
    * a slash.
    */
   item(key: string, step: string | null): Promise<ItemTrace[]>;
+  /** Items that a receipt is about, from one of them on, in the order of its page. */
+  held(
+    receipt: ReceiptRow,
+    from: number,
+    most: number,
+  ): Promise<(Omit<ItemTrace, 'receipt'> & { key: string })[]>;
   /**
    * Successor indexes of these keys in a plan's manifest; keys that no page names are left out. The newest
    * round counts.
@@ -354,6 +360,20 @@ export function trailOf(pool: Pool): Trail {
         taker: row.taker as number,
         receipt: row.state === null ? null : (row as unknown as ReceiptRow),
         owner: row.owner as string | null,
+      }));
+    },
+    async held({ manifest, step, page, first, count, owners, owner_of }, from, most) {
+      const rows = await select<Omit<ItemTrace, 'receipt' | 'owner'> & { key: string; n: number }>(
+        `select p.manifest::text, p.step, p.page, p.round, p.origin, held.key, held.n::int as n,
+                coalesce(p.assignment[held.n], 0)::int as taker
+           from handover.manifest_pages p cross join lateral unnest(p.keys) with ordinality as held (key, n)
+          where p.manifest = $1 and p.step = $2 and p.page = $3 and held.n > $4 and held.n <= $5
+          order by held.n`,
+        [manifest, step, page, first + from, first + Math.min(count, from + most)],
+      );
+      return rows.map(({ n, ...row }) => ({
+        ...row,
+        owner: owners[owner_of?.[n - first - 1] ?? 0] ?? null,
       }));
     },
     async takers(manifest, step, keys) {

@@ -8,11 +8,10 @@ import type { Plan } from '../../domain/plan.js';
 import type { Store } from '../../store/store.js';
 import type { ItemTrace } from '../../store/trail.js';
 
-export interface Passage {
+/** What became of one item. */
+export interface Passed {
   step: string;
   key: string;
-  offboarding: string;
-  workflow: string | null;
   from: { id: string; name: string };
   /** Null where nobody takes over. */
   to: { personId: string | null; label: string } | null;
@@ -21,14 +20,20 @@ export interface Passage {
   fate: 'moved' | 'removed' | 'revoked' | 'cleared' | 'planned' | 'unsettled' | 'not-moved' | 'acknowledged';
   /** Why it was not moved. */
   why: string | null;
+  /** The owner column before and after, as the system stores it. */
+  receipt: { page: number; mark: string; from: string | null; to: string | null; digest: string } | null;
+}
+
+/** The same, with whose run and plan it was. */
+export interface Passage extends Passed {
+  offboarding: string;
+  workflow: string | null;
   plan: {
     digest: string;
     revision: number;
     made: string;
     approvedBy: { name: string; id: string | null; at: string; identity: string }[];
   };
-  /** The owner column before and after, as the system stores it. */
-  receipt: { page: number; mark: string; from: string | null; to: string | null; digest: string } | null;
 }
 
 /** @param step `system/category`, or `system/` for a whole system; null = everywhere */
@@ -52,16 +57,12 @@ export async function ownersOf(store: Store, key: string, step: string | null): 
   return passages;
 }
 
-function passageOf(
-  key: string,
-  trace: ItemTrace,
-  plan: Plan,
-): Omit<Passage, 'offboarding' | 'workflow' | 'plan'> {
+export function passageOf(key: string, trace: ItemTrace, plan: Plan): Passed {
   const step = plan.steps.find(one => one.id === trace.step);
   const { receipt } = trace;
   const successor = step?.do === 'transfer' ? step.successors[trace.taker] : undefined;
   const exception = receipt ? exceptionOf(receipt.exceptions, key) : undefined;
-  const fate = ((): Passage['fate'] => {
+  const fate = ((): Passed['fate'] => {
     if (!receipt) return step?.phase === 'manual' ? 'acknowledged' : 'planned';
     if (receipt.state === 'intended') return 'unsettled';
     if (exception) return 'not-moved';

@@ -3,7 +3,7 @@ import type { Command } from '@commander-js/extra-typings';
 import { minuteOf } from '../../domain/words.js';
 import { clean } from '../clean.js';
 import { Problem } from '../problem.js';
-import { isOffboardingId, workflowOf } from '../which-run.js';
+import { offboardingNamed } from '../which-run.js';
 import { type Context, inSession, newCommand, type Session } from './command.js';
 import { EXIT } from './exit.js';
 
@@ -17,10 +17,8 @@ export function registerCertificate(program: Command, context: Context): void {
 
 async function certificate({ reach, terminal }: Session, given: string): Promise<number> {
   const { trail } = await reach.store();
-  const offboarding = isOffboardingId(given)
-    ? given.toLowerCase()
-    : (await trail.ofWorkflow((await workflowOf(reach, given)).workflowId))[0]?.offboarding;
-  const documents = offboarding ? await trail.certificates(offboarding) : [];
+  const offboarding = await offboardingNamed(reach, given);
+  const documents = await trail.certificates(offboarding);
   if (documents.length === 0)
     throw new Problem('not-found', `There is no certificate of "${given}": a run gets it when it closes.`);
   for (const { number, digest, at, body } of documents) {

@@ -66,10 +66,12 @@ export async function inSession(
   }
 }
 
-export function wholeNumber(given: string, option: string, most: number): number {
+export function wholeNumber(given: string, option: string, most: number, least = 1): number {
   const value = Number(given);
-  if (!Number.isInteger(value) || value < 1 || value > most)
-    throw new Problem('usage', `${option} takes a whole number from 1 to ${most}; given was "${given}".`);
+  if (given.trim() === '' || !Number.isInteger(value) || value < least || value > most) {
+    const allowed = `a whole number from ${least} to ${most}`;
+    throw new Problem('usage', `${option} takes ${allowed}; given was "${given}".`);
+  }
   return value;
 }
 

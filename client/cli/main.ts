@@ -20,6 +20,7 @@ import { EXIT, EXIT_OF, EXIT_WORDS } from './exit.js';
 import { registerGateway } from './gateway.js';
 import { registerItems } from './items.js';
 import { registerList } from './list.js';
+import { registerMoved } from './moved.js';
 import { registerOwns } from './owns.js';
 import { registerPurge } from './purge.js';
 import { registerStart } from './start.js';
@@ -70,6 +71,7 @@ export function createProgram(context: Context): Command {
   registerItems(program, context);
   registerDecisions(program, context);
   registerAudit(program, context);
+  registerMoved(program, context);
   registerCertificate(program, context);
   registerArchive(program, context);
   registerWhoOwned(program, context);

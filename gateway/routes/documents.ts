@@ -1,4 +1,4 @@
-/** What is left of a run: its certificate and its audit trail. */
+/** What is left of a run: what moved to whom, its certificate and its audit trail. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
@@ -12,6 +12,41 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export function documents(app: FastifyInstance, gateway: Gateway): void {
   const { behind } = gateway;
+
+  app.get('/offboardings/:run/moved', {
+    config: { may: 'listMoved' },
+    schema: {
+      operationId: 'listMoved',
+      summary: 'What moved to whom, item by item, as far as it is done; those that were left alone say why.',
+      security: [{ bearer: [] }],
+      params: RUN,
+      querystring: z.strictObject({
+        after: z.coerce.number().int().min(0).max(1e9).default(0).describe('`next` of the page before.'),
+        limit: z.coerce.number().int().min(1).max(1_000).default(100),
+      }),
+      response: {
+        200: z.object({
+          items: z.array(
+            z.object({
+              step: z.string(),
+              key: z.string(),
+              to: z.object({ personId: z.string().nullable(), label: z.string() }).nullable(),
+              at: z.string().nullable(),
+              fate: z.enum(['moved', 'removed', 'revoked', 'cleared', 'unsettled', 'not-moved']),
+              why: z.string().nullable(),
+            }),
+          ),
+          next: z.number().nullable(),
+          total: z.number(),
+        }),
+        ...FAILURES,
+      },
+    },
+    handler: async ({ params, query, caller }) => {
+      const offboarding = await offboardingNamed(caller, (params as { run: string }).run);
+      return behind.moved(offboarding, query as { after: number; limit: number });
+    },
+  });
 
   app.get('/offboardings/:run/certificate', {
     config: { may: 'showCertificate' },

@@ -1,4 +1,5 @@
 /** A run as it goes on, as server-sent events. Whoever cannot keep a stream open polls the run instead. */
+import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { problemOf } from '../../client/problem.js';
@@ -38,17 +39,21 @@ export function progress(app: FastifyInstance, gateway: Gateway): void {
         // Some proxies would collect the stream before they pass it on.
         'x-accel-buffering': 'no',
       });
-      const send = (event: string, data: unknown): boolean =>
-        reply.raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+      // Who reads slowly gets fewer of them, and what is newest then; nothing is piled up for them.
+      const send = async (event: string, data: unknown): Promise<void> => {
+        if (reply.raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)) return;
+        await once(reply.raw, 'drain', { signal: gone.signal }).catch(() => {});
+      };
       try {
         // After a lost connection a browser waits this long.
         reply.raw.write('retry: 2000\n\n');
         for await (const { at, status, live } of follow(gateway.statuses, workflowId, gone.signal)) {
-          send('status', { at, status, live });
-          if (status.state === 'closed') send('end', { outcome: status.outcome, sentence: status.sentence });
+          await send('status', { at, status, live });
+          if (status.state === 'closed')
+            await send('end', { outcome: status.outcome, sentence: status.sentence });
         }
       } catch (error) {
-        send('trouble', { error: problemOf(error).message });
+        await send('trouble', { error: problemOf(error).message });
       } finally {
         clearTimeout(enough);
         clearInterval(alive);

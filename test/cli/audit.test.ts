@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { parse } from 'csv-parse/sync';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { gather } from '../../client/audit/evidence.js';
@@ -790,6 +791,43 @@ test('who owned an item, when it moved, to whom, and on whose word', async () =>
   expect((await cli('who-owned', rows[0].id, '--json')).json()).toMatchObject([
     { step: 'crm/tokens', fate: 'revoked', to: null },
   ]);
+});
+
+test('what moved to whom is told page by page, and whole as JSON lines or CSV', async () => {
+  const all = (await cli('moved', run.run, '--json')).json();
+  expect(all.filter(({ step, fate }) => step === 'crm/accounts' && fate === 'moved').length).toBeGreaterThan(
+    1,
+  );
+  expect(all).toContainEqual(
+    expect.objectContaining({
+      step: 'crm/accounts',
+      key: key(3),
+      from: expect.objectContaining({ name: 'Alice Anders' }),
+      to: expect.objectContaining({ personId: small.cast.carol.id }),
+      at: expect.stringMatching(/^20/),
+    }),
+  );
+  expect(all).toContainEqual(
+    expect.objectContaining({ key: key(5), fate: 'not-moved', why: expect.stringMatching(/^failed: /) }),
+  );
+  const first = await cli('moved', run.offboardingId, '--limit', '2');
+  expect(first.out).toMatch(/^WHEN +CATEGORY +KEY +WHAT +TO\n/);
+  expect(first.out).toContain(`2 of ${all.length}. There are more:`);
+  const second = await cli('moved', run.offboardingId, '--limit', '2', '--after', '2');
+  expect(second.out).toContain(`4 of ${all.length}.`);
+  expect((await cli('moved', run.offboardingId, '--after', String(all.length))).out).toBe(
+    'There are no more.\n',
+  );
+  const csv = (await cli('moved', run.run, '--csv')).out;
+  const rows = parse(csv, { columns: true }) as Record<string, string>[];
+  expect(csv.split('\r\n')[0]).toBe('when,category,key,what,from,from id,to,to id,why');
+  expect(rows).toHaveLength(all.length);
+  expect(rows.map(row => row.what)).toEqual(all.map(one => one.fate));
+  // Nothing in it begins as a formula does.
+  for (const cell of rows.flatMap(row => Object.values(row))) expect(cell).not.toMatch(/^[=+\-@\t\r]/);
+  expect(await cli('moved', run.run, '--csv', '--json')).toMatchObject({ code: 2 });
+  expect(await cli('moved', run.run, '--after', 'x')).toMatchObject({ code: 2 });
+  expect(await cli('moved', '11111111-2222-4333-8444-555555555555')).toMatchObject({ code: 4 });
 });
 
 test('an item that no plan names, or a filter that cannot be, is said', async () => {

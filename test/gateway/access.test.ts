@@ -36,6 +36,8 @@ const call = (operation: Operation, run: string, token: string | null) => {
       return get(`/offboardings/${run}/progress`);
     case 'listItems':
       return get(`/offboardings/${run}/items/crm/leads`);
+    case 'listMoved':
+      return get(`/offboardings/${run}/moved`);
     case 'showCertificate':
       return get(`/offboardings/${run}/certificate`);
     case 'downloadAudit':
@@ -73,10 +75,11 @@ describe.each(Object.entries(CALLERS))('%s', (token, roles) => {
   });
 });
 
+const DOCUMENTS: string[] = ['listMoved', 'showCertificate', 'downloadAudit'] satisfies Operation[];
 const ABOUT_A_RUN = OPERATIONS.filter(
   one =>
     (DECISIONS as readonly string[]).includes(one) ||
-    ['showOffboarding', 'listItems', 'showCertificate', 'downloadAudit'].includes(one),
+    ['showOffboarding', 'listItems', ...DOCUMENTS].includes(one),
 );
 
 test.each(ABOUT_A_RUN)('the leaver gets nothing of their own run: %s', async operation => {
@@ -87,7 +90,7 @@ test.each(ABOUT_A_RUN)('the leaver gets nothing of their own run: %s', async ope
   expect(gateway.reached.decided).toHaveLength(before);
 });
 
-test.each(ABOUT_A_RUN.filter(one => !['showCertificate', 'downloadAudit'].includes(one)))(
+test.each(ABOUT_A_RUN.filter(one => !DOCUMENTS.includes(one)))(
   'nor by a second account of theirs: %s',
   async operation => {
     const answer = await call(operation, '17', 'alias-token');

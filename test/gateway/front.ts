@@ -21,6 +21,8 @@ export interface Front {
     body?: unknown,
     headers?: Record<string, string>,
   ): Promise<{ status: number; body: Record<string, unknown> & { error?: string } }>;
+  /** Their bearer token. */
+  tokenOf(who: Who): string;
   sealed(key: string): ReturnType<typeof sealWith>;
 }
 
@@ -66,6 +68,7 @@ export function useGateway(small: SmallWorld): Front {
     writeFileSync(tokens, `tokens:\n${lines.join('\n')}\n`);
   });
   afterAll(() => front.gateway?.stop());
+  front.tokenOf = who => given[who]!;
   front.sealed = key => sealWith({ id: key, pem: keys[key]!.secret }, small.world.config.installation);
   front.call = async (who, method, path, body, headers = {}) => {
     const answer = await fetch(`${front.gateway.url}${path}`, {

@@ -140,7 +140,7 @@ export async function madeUp(
         throw new Problem('not-found', `There is no offboarding under ${workflowId}.`);
       return status(id === '17' ? {} : { workflowId, leaver: { id, name: `Person ${id}`, human: id } });
     },
-    live: async () => null,
+    glance: async () => ({ moment: '1', live: null }),
     offboardingOf: async () => OFFBOARDING,
     workflowOf: async () => 'offboarding/17',
     async ask<T>(inquiry: Inquiry): Promise<T> {
@@ -161,6 +161,7 @@ export async function madeUp(
       }
     },
     audit: async () => [],
+    moved: async () => ({ items: [], next: null, total: 0 }),
     certificates: async () => [
       { number: 0, digest: 'cd'.repeat(32), at: '2026-11-27T10:00:00.000Z', body: {} },
     ],

@@ -61,6 +61,25 @@ test('an offboarding is asked for, looked at, decided and closed through the gat
     name: 'Priya Approver',
     identity: { kind: 'verified', by: 'the gateway (key new), through a bearer token ("priya")' },
   });
+  // What moved to whom, in pages that meet.
+  const moved = async (query: string) =>
+    (await front.call('oscar', 'GET', `${path(run)}/moved?${query}`)).body as unknown as {
+      items: { step: string; key: string; fate: string; to: { label: string } | null; at: string }[];
+      next: number | null;
+      total: number;
+    };
+  const all = await moved('limit=1000');
+  expect(all).toMatchObject({ next: null, total: all.items.length });
+  const accounts = all.items.filter(({ step }) => step === 'crm/accounts');
+  expect(accounts.length).toBeGreaterThan(2);
+  for (const item of accounts) expect(item).toMatchObject({ fate: 'moved', to: { label: 'Maya Manager' } });
+  const paged: unknown[] = [];
+  for (let after: number | null = 0; after !== null; ) {
+    const page = await moved(`limit=2&after=${after}`);
+    paged.push(...page.items);
+    after = page.next;
+  }
+  expect(paged).toEqual(all.items);
   const certificate = await front.call('oscar', 'GET', `${path(run)}/certificate`);
   expect(JSON.stringify(certificate.body)).toContain('"by":"the gateway (key new)');
   const audit = await front.call('oscar', 'GET', `/offboardings/${run.offboardingId}/audit`);
