@@ -5,6 +5,7 @@
 import type { Connector, Foreseen } from '../connectors/connector.js';
 import { accountsIn, existing } from '../domain/accounts.js';
 import { type Cause, tooFew } from '../domain/approvers.js';
+import { changeNotes } from '../domain/changes.js';
 import type { Danger, Foresight } from '../domain/consequences.js';
 import type { Covered } from '../domain/coverage.js';
 import type { Batch } from '../domain/effect.js';
@@ -117,6 +118,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   if (findings.length > 0) return { plan: null, findings, reopened: [] };
   if (foreseen.steps.some(step => step.phase === 'deactivate'))
     notes.push(...(await naming(deps, leaver.id, offboardingId)).map(sayNaming));
+  const before = await deps.store.plans.before(offboardingId, revision);
   const overridesDigest = sha256(canonicalJson(order.overrides ?? {}));
   const { policy, standing } = await deps.rules();
   const given = {
@@ -131,12 +133,14 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     notes,
     rules: rulesUsed(standing, steps, order, leaver.team),
   };
+  const next = planFrom(given, {
+    ...draft,
+    steps: foreseen.steps,
+    systems: withDangers(draft.systems, foreseen.dangers),
+  });
+  const changes = before ? changeNotes(before, next) : [];
   const plan = await deps.store.plans.save(
-    planFrom(given, {
-      ...draft,
-      steps: foreseen.steps,
-      systems: withDangers(draft.systems, foreseen.dangers),
-    }),
+    { ...next, notes: [...changes, ...notes] },
     input.runId,
     catalogs,
   );

@@ -17,6 +17,7 @@ import { Problem } from '../client/problem.js';
 import { type Glance, type Listed, Offboardings, type Unanswered } from '../client/runs.js';
 import type { Ids } from '../domain/ids.js';
 import type { Inquiry } from '../domain/inquiry.js';
+import type { Plan } from '../domain/plan.js';
 import type { Config } from '../runtime/config.js';
 import type { Deliveries } from '../store/deliveries.js';
 import type { Store } from '../store/store.js';
@@ -55,6 +56,8 @@ export interface Behind {
   /** Throws a `Problem` where there is no answer. */
   ask<T>(inquiry: Inquiry): Promise<T>;
   audit(offboarding: string): Promise<Happening[]>;
+  /** Every revision of the plan, oldest first. */
+  plans(offboarding: string): Promise<{ plan: Plan; made: string }[]>;
   /** What moved to whom. */
   moved(offboarding: string, page: { after: number; limit: number }): Promise<MovedPage>;
   /** The closing document and its addenda, oldest first. */
@@ -117,6 +120,7 @@ export function behindOf(temporal: Client, store: Store, config: Config): Behind
       if (!known) throw new Problem('not-found', `The store knows no offboarding ${offboarding}.`);
       return timeline(await gather(store, known, async () => temporal));
     },
+    plans: offboarding => store.plans.all(offboarding),
     moved: (offboarding, page) => movedIn(store, offboarding, page),
     async certificates(offboarding) {
       const rows = await store.trail.certificates(offboarding);

@@ -45,6 +45,7 @@ export const ACCESS = {
   showOffboarding: VIEWING,
   followOffboarding: VIEWING,
   listItems: VIEWING,
+  listPlans: VIEWING,
   listMoved: VIEWING,
   showCertificate: VIEWING,
   downloadAudit: OPERATING.concat('approver'),

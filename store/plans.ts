@@ -30,6 +30,10 @@ export interface Plans {
   save(plan: Omit<Plan, 'digest'>, run: string, catalogs: readonly Catalog[]): Promise<Plan>;
   /** The plan that a run has for a revision. */
   made(offboarding: string, run: string, revision: number): Promise<Plan | null>;
+  /** The newest plan of an offboarding with a lower revision. */
+  before(offboarding: string, revision: number): Promise<Plan | null>;
+  /** All plans of an offboarding, oldest first, those of executions that were reset included. */
+  all(offboarding: string): Promise<{ plan: Plan; made: string }[]>;
   /** Throws where the stored plan no longer gives its digest: nobody approved what it says now. */
   find(digest: string): Promise<Plan | null>;
   /** What this human being was in every system, by all plans that were ever made for them. */
@@ -95,6 +99,15 @@ export function plansOf(pool: Pool): Plans {
     },
     made: (offboarding, run, revision) =>
       first('offboarding = $1 and run = $2 and revision = $3', [offboarding, run, revision]),
+    before: (offboarding, revision) =>
+      first('offboarding = $1 and revision < $2 order by made desc, revision desc', [offboarding, revision]),
+    async all(offboarding) {
+      const { rows } = await pool.query(
+        'select digest, body, made from handover.plans where offboarding = $1 order by made, revision',
+        [offboarding],
+      );
+      return rows.map(row => ({ plan: planOf(row), made: (row.made as Date).toISOString() }));
+    },
     async find(digest) {
       const plan = known.get(digest) ?? (await first('digest = $1', [digest]));
       if (plan) keep(digest, plan);

@@ -1,7 +1,8 @@
-/** What is left of a run: what moved to whom, its certificate and its audit trail. */
+/** What the store has of a run: its plans, what moved to whom, its certificate and its audit trail. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
+import { changesSince } from '../../domain/changes.js';
 import { FAILURES } from '../answers.js';
 import { RUN } from '../asked.js';
 import { runNamed } from '../door.js';
@@ -12,6 +13,41 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export function documents(app: FastifyInstance, gateway: Gateway): void {
   const { behind } = gateway;
+
+  app.get('/offboardings/:run/plans', {
+    config: { may: 'listPlans' },
+    schema: {
+      operationId: 'listPlans',
+      summary: 'Every revision of the plan, oldest first, and what each says that the one before it did not.',
+      security: [{ bearer: [] }],
+      params: RUN,
+      response: {
+        200: z.object({
+          plans: z.array(
+            z.object({
+              revision: z.number(),
+              digest: z.string(),
+              made: z.string(),
+              changes: z.array(z.string()),
+            }),
+          ),
+        }),
+        ...FAILURES,
+      },
+    },
+    handler: async ({ params, caller }) => {
+      const offboarding = await offboardingNamed(caller, (params as { run: string }).run);
+      const all = await behind.plans(offboarding);
+      return {
+        plans: all.map(({ plan, made }, n) => ({
+          revision: plan.revision,
+          digest: plan.digest,
+          made,
+          changes: n === 0 ? [] : changesSince(all[n - 1]!.plan, plan),
+        })),
+      };
+    },
+  });
 
   app.get('/offboardings/:run/moved', {
     config: { may: 'listMoved' },

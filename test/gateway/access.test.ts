@@ -36,6 +36,8 @@ const call = (operation: Operation, run: string, token: string | null) => {
       return get(`/offboardings/${run}/progress`);
     case 'listItems':
       return get(`/offboardings/${run}/items/crm/leads`);
+    case 'listPlans':
+      return get(`/offboardings/${run}/plans`);
     case 'listMoved':
       return get(`/offboardings/${run}/moved`);
     case 'showCertificate':
@@ -75,7 +77,7 @@ describe.each(Object.entries(CALLERS))('%s', (token, roles) => {
   });
 });
 
-const DOCUMENTS: string[] = ['listMoved', 'showCertificate', 'downloadAudit'] satisfies Operation[];
+const DOCUMENTS: string[] = ['listPlans', 'listMoved', 'showCertificate', 'downloadAudit'] satisfies Operation[];
 const ABOUT_A_RUN = OPERATIONS.filter(
   one =>
     (DECISIONS as readonly string[]).includes(one) ||

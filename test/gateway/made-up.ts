@@ -161,6 +161,7 @@ export async function madeUp(
       }
     },
     audit: async () => [],
+    plans: async () => [],
     moved: async () => ({ items: [], next: null, total: 0 }),
     certificates: async () => [
       { number: 0, digest: 'cd'.repeat(32), at: '2026-11-27T10:00:00.000Z', body: {} },

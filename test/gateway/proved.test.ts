@@ -4,7 +4,7 @@ import { importPKCS8, SignJWT } from 'jose';
 import { expect, test } from 'vitest';
 import { contentOf, STATEMENT_TYPE } from '../../domain/statement.js';
 import type { DecisionAnswer } from '../../workflows/messages.js';
-import { ended, mail, planned, type Started, start } from '../small-world/drive.js';
+import { ended, mail, planned, type Started, start, waitFor } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { useGateway, withGateway } from './front.js';
 
@@ -25,7 +25,7 @@ const begin = async (): Promise<Started> => {
 const path = ({ run }: Started) => `/offboardings/${encodeURIComponent(run)}`;
 const look = async (run: Started) =>
   (await front.call('oscar', 'GET', path(run))).body.status as {
-    plan: { digest: string };
+    plan: { digest: string; notes: string[] };
     approvals: { by: { name: string; identity: unknown } }[];
     refused: { reason: string; message: string }[];
     state: string;
@@ -86,6 +86,29 @@ test('an offboarding is asked for, looked at, decided and closed through the gat
   expect(String(audit.body.text)).toContain('"kind":"verified"');
   // What was signed is kept, so that somebody else can check it.
   expect(String(audit.body.text)).toContain('"statement":"eyJ');
+});
+
+test('a plan that was amended says what is new in it, to those who approve it and through the gateway', async () => {
+  const run = await begin();
+  const amended = await front.call('olivia', 'POST', `${path(run)}/decisions/amend`, {
+    successor: mail(small, 'bob'),
+    departure: 'planned',
+  });
+  expect(amended.status, JSON.stringify(amended.body)).toBe(200);
+  await waitFor(small, run, status => status.plan?.revision === 2);
+  const changed = /^crm\/accounts: \d+ .+ → Bob Brook, instead of \d+ .+ → Maya Manager\.$/;
+  const { plans } = (await front.call('oscar', 'GET', `${path(run)}/plans`)).body as unknown as {
+    plans: { revision: number; digest: string; changes: string[] }[];
+  };
+  expect(plans).toMatchObject([
+    { revision: 1, changes: [] },
+    { revision: 2, changes: expect.arrayContaining([expect.stringMatching(changed)]) },
+  ]);
+  const shown = await look(run);
+  expect(shown.plan.digest).toBe(plans[1]!.digest);
+  expect(shown.plan.notes.filter(note => note.startsWith('Since plan 1: '))).toEqual(
+    plans[1]!.changes.map(change => `Since plan 1: ${change}`),
+  );
 });
 
 test('what only says whose it is decides nothing, and the run remembers that somebody tried', async () => {
