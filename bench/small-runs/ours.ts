@@ -73,7 +73,8 @@ async function answerGates(
   leavers: number,
 ): Promise<void> {
   await withClient(store, async client => {
-    const answered = new Set<string>();
+    /** Workflow id → digest of its plan. */
+    const answered = new Map<string, string>();
     let asked = Date.now();
     while (answered.size < leavers) {
       if (Date.now() - asked > STUCK_MS) {
@@ -84,10 +85,13 @@ async function answerGates(
         `select plans.digest, runs.workflow
            from handover.plans as plans join handover.open_runs as runs using (offboarding)`,
       );
-      const fresh = rows.filter(({ digest }) => !answered.has(digest));
+      const fresh = rows.filter(({ digest, workflow }) => answered.get(workflow) !== digest);
       await Promise.all(
         fresh.map(async ({ digest, workflow }) => {
-          answered.add(digest);
+          // Nothing happens here that nobody has planned: no figure would be one.
+          if (answered.has(workflow))
+            throw new Error(`${workflow} was planned anew, and nothing has changed.`);
+          answered.set(workflow, digest);
           const handle = offboardings.handle(workflow);
           await handle.signal('acknowledge', { by: OPERATOR, category: MANUAL });
           await handle.signal('approve', { by: APPROVER, plan: digest });

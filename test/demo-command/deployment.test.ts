@@ -72,16 +72,20 @@ test('every image is pinned, every service that is waited for exists and can be 
         expect(compose.services[other]!.healthcheck, `${other}, for ${name}`).toBeDefined();
     }
   }
+  // Who signs what people decide is told nothing of target systems, and who carries it out sees no secret key.
+  const { gateway, worker } = compose.services;
+  expect(Object.keys(gateway!.environment!).filter(name => name.startsWith('DEMO_'))).toEqual([]);
+  expect(worker!.volumes!.some(volume => volume.includes('secrets'))).toBe(false);
   expect(compose.services.worker!.depends_on).toMatchObject({
     register: { condition: 'service_completed_successfully' },
   });
 });
 
 test('every file that the compose file mounts or starts, and that the image copies, exists', () => {
-  // ./config is made by whoever deploys.
+  // ./config and ./secrets are made by whoever deploys.
   const mounted = services
     .flatMap(([, { volumes = [] }]) => volumes.map(volume => volume.split(':')[0]!))
-    .filter(path => path.startsWith('./') && path !== './config');
+    .filter(path => path.startsWith('./') && path !== './config' && path !== './secrets');
   const started = ours
     .flatMap(([, service]) => [...(service.entrypoint ?? []), ...(service.healthcheck?.test ?? [])])
     .filter(word => word.includes('/'));
@@ -102,6 +106,7 @@ test('the image holds every file that its commands import, and no package that o
     'deploy/seed-demo.ts',
     'deploy/outreach.ts',
     'deploy/healthy.mjs',
+    'deploy/gateway-answers.mjs',
   ]);
   expect(files.length).toBeGreaterThan(50);
   expect(files.filter(file => !copied.some(path => file === path || file.startsWith(`${path}/`)))).toEqual(

@@ -77,7 +77,12 @@ describe.each(Object.entries(CALLERS))('%s', (token, roles) => {
   });
 });
 
-const DOCUMENTS: string[] = ['listPlans', 'listMoved', 'showCertificate', 'downloadAudit'] satisfies Operation[];
+const DOCUMENTS: string[] = [
+  'listPlans',
+  'listMoved',
+  'showCertificate',
+  'downloadAudit',
+] satisfies Operation[];
 const ABOUT_A_RUN = OPERATIONS.filter(
   one =>
     (DECISIONS as readonly string[]).includes(one) ||

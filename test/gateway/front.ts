@@ -2,12 +2,14 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 import { newKey, sealWith } from '../../gateway/sign.js';
 import { type RunningGateway, startGateway } from '../../gateway/start.js';
 import { newToken } from '../../gateway/tokens.js';
 import type { Config } from '../../runtime/config.js';
+import type { Status } from '../../workflows/messages.js';
 import type { Who } from '../small-world/cast.js';
+import { mail, planned, type Started } from '../small-world/drive.js';
 import type { SmallWorld } from '../small-world/world.js';
 
 export interface Front {
@@ -21,6 +23,10 @@ export interface Front {
     body?: unknown,
     headers?: Record<string, string>,
   ): Promise<{ status: number; body: Record<string, unknown> & { error?: string } }>;
+  /** Olivia asks for Alice's offboarding, and it is planned: all of it proved. */
+  begin(): Promise<Started & { status: Status }>;
+  /** Olivia acknowledges what must be. */
+  acknowledge(run: Started): Promise<void>;
   /** Their bearer token. */
   tokenOf(who: Who): string;
   sealed(key: string): ReturnType<typeof sealWith>;
@@ -68,6 +74,24 @@ export function useGateway(small: SmallWorld): Front {
     writeFileSync(tokens, `tokens:\n${lines.join('\n')}\n`);
   });
   afterAll(() => front.gateway?.stop());
+  front.begin = async () => {
+    const { status, body } = await front.call('olivia', 'POST', '/offboardings', {
+      user: mail(small, 'alice'),
+      successor: 'manager',
+    });
+    expect(status, JSON.stringify(body)).toBe(201);
+    const run = { run: body.workflowId as string, offboardingId: body.offboardingId as string };
+    small.started.add(run.run);
+    return { ...run, status: await planned(small, run) };
+  };
+  front.acknowledge = async ({ run }) => {
+    const path = `/offboardings/${encodeURIComponent(run)}`;
+    const { status } = (await front.call('oscar', 'GET', path)).body as unknown as { status: Status };
+    const category = status.next.find(one => one.message === 'acknowledge')?.json.category;
+    if (!category) return;
+    const answer = await front.call('olivia', 'POST', `${path}/decisions/acknowledge`, { category });
+    expect(answer, JSON.stringify(answer.body)).toMatchObject({ status: 200 });
+  };
   front.tokenOf = who => given[who]!;
   front.sealed = key => sealWith({ id: key, pem: keys[key]!.secret }, small.world.config.installation);
   front.call = async (who, method, path, body, headers = {}) => {

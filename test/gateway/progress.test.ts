@@ -3,7 +3,6 @@ import { get } from 'node:http';
 import { expect, test, vi } from 'vitest';
 import { statusesOf } from '../../gateway/statuses.js';
 import type { Status } from '../../workflows/messages.js';
-import { mail, planned, type Started } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { useGateway, withGateway } from './front.js';
 
@@ -37,19 +36,11 @@ function streamOf(path: string): Promise<Sent[]> {
 }
 
 test('a stream shows each state of a run once, in order, to its end, to as many as look', async () => {
-  const { status, body } = await front.call('olivia', 'POST', '/offboardings', {
-    user: mail(small, 'alice'),
-    successor: 'manager',
-  });
-  expect(status, JSON.stringify(body)).toBe(201);
-  const run: Started = { run: body.workflowId as string, offboardingId: body.offboardingId as string };
-  small.started.add(run.run);
-  const { plan, next } = await planned(small, run);
+  const run = await front.begin();
   const path = `/offboardings/${encodeURIComponent(run.run)}`;
   const streams = Promise.all(Array.from({ length: 5 }, () => streamOf(`${path}/progress`)));
-  const category = next.find(one => one.message === 'acknowledge')?.json.category;
-  if (category) await front.call('olivia', 'POST', `${path}/decisions/acknowledge`, { category });
-  await front.call('priya', 'POST', `${path}/decisions/approve`, { plan: plan!.digest });
+  await front.acknowledge(run);
+  await front.call('priya', 'POST', `${path}/decisions/approve`, { plan: run.status.plan!.digest });
   for (const stream of await streams) {
     const states = stream.flatMap(({ data }) => data.status?.state ?? []);
     expect(states[0]).toBe('awaiting-approval');

@@ -11,17 +11,7 @@ import { useGateway, withGateway } from './front.js';
 const small = useSmallWorld({ change: withGateway() });
 const front = useGateway(small);
 
-const begin = async (): Promise<Started> => {
-  const { status, body } = await front.call('olivia', 'POST', '/offboardings', {
-    user: mail(small, 'alice'),
-    successor: 'manager',
-  });
-  expect(status, JSON.stringify(body)).toBe(201);
-  const run = { run: body.workflowId as string, offboardingId: body.offboardingId as string };
-  small.started.add(run.run);
-  await planned(small, run);
-  return run;
-};
+const { begin, acknowledge } = front;
 const path = ({ run }: Started) => `/offboardings/${encodeURIComponent(run)}`;
 const look = async (run: Started) =>
   (await front.call('oscar', 'GET', path(run))).body.status as {
@@ -31,16 +21,6 @@ const look = async (run: Started) =>
     state: string;
     next: { message: string; why: string; json: Record<string, unknown> }[];
   };
-const acknowledge = async (run: Started) => {
-  const { next } = await look(run);
-  const category = next.find(one => one.message === 'acknowledge')?.json.category;
-  if (category)
-    expect(
-      await front.call('olivia', 'POST', `${path(run)}/decisions/acknowledge`, { category }),
-    ).toMatchObject({
-      status: 200,
-    });
-};
 /** Straight to Temporal, past the gateway. */
 const straight = (run: Started, name: string, payload: unknown) =>
   small.world.offboardings.decide(run.run, name, payload) as Promise<DecisionAnswer>;
