@@ -65,7 +65,8 @@ async function everybodyIsArchived(store: string, leavers: number): Promise<void
 
 /**
  * Looks into the store for new plans, ten times a second and all at once: asking 200 runs for their status
- * would be work of its own.
+ * would be work of its own. A plan is stored a moment before its run knows it, and refuses what comes too early:
+ * only one that has told people that it waits is answered.
  */
 async function answerGates(
   { offboardings, client: temporal }: Engine,
@@ -83,7 +84,8 @@ async function answerGates(
       }
       const { rows } = await client.query<{ digest: string; workflow: string }>(
         `select plans.digest, runs.workflow
-           from handover.plans as plans join handover.open_runs as runs using (offboarding)`,
+           from handover.plans as plans join handover.open_runs as runs using (offboarding)
+          where exists (select from handover.audit where audit.offboarding = plans.offboarding and kind = 'notice')`,
       );
       const fresh = rows.filter(({ digest, workflow }) => answered.get(workflow) !== digest);
       await Promise.all(
