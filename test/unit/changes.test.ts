@@ -26,7 +26,9 @@ const before = plan({ steps: [moving, off] });
 const [first] = before.systems;
 
 test('nothing is nothing, whatever differs that nobody approves', () => {
-  expect(changesSince(before, plan({ ...before, revision: 2, manifest: 'another', notes: ['new'] }))).toEqual([]);
+  expect(changesSince(before, plan({ ...before, revision: 2, manifest: 'another', notes: ['new'] }))).toEqual(
+    [],
+  );
 });
 
 test.each<[string, Partial<Plan>, string[]]>([
@@ -84,7 +86,13 @@ test.each<[string, Partial<Plan>, string[]]>([
   ],
   [
     'a category that is new, one that is gone, and none that is empty',
-    { steps: [step('crm/notes', { title: 'notes', ...held(3), counts: [3], successors: [bob] }), step('crm/x', held(0)), off] },
+    {
+      steps: [
+        step('crm/notes', { title: 'notes', ...held(3), counts: [3], successors: [bob] }),
+        step('crm/x', held(0)),
+        off,
+      ],
+    },
     [
       'crm/notes: 3 notes → Bob; it was not in it before.',
       'crm/tasks: not in it any more; it was 12 open tasks → Bob.',

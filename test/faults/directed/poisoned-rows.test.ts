@@ -51,7 +51,7 @@ const REASONS: Record<
   },
   'a foreign key': {
     poison: async bad => {
-      await desk(`create table allowed (number integer, agent_id integer, primary key (number, agent_id));
+      await desk(`create table allowed (number integer, side integer, primary key (number, side));
         insert into allowed select number, 18 from tickets where assignee_id = 17 and number <> all ('{${bad.join(',')}}');
         alter table tickets add constraint allowed_agents foreign key (number, assignee_id) references allowed not valid`);
       return () => desk('alter table tickets drop constraint allowed_agents; drop table allowed');
@@ -60,7 +60,7 @@ const REASONS: Record<
   },
   'a foreign key that speaks at COMMIT': {
     poison: async (bad, { young } = { young: false }) => {
-      await desk(`create table allowed (number integer, agent_id integer, primary key (number, agent_id));
+      await desk(`create table allowed (number integer, side integer, primary key (number, side));
         insert into allowed select number, 18 from tickets where assignee_id = 17 and number <> all ('{${bad.join(',')}}');
         alter table tickets add constraint allowed_agents foreign key (number, assignee_id) references allowed
           deferrable initially deferred not valid`);
