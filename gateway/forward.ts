@@ -32,14 +32,44 @@ export async function startFor(
   return { code: STARTED[answer.answer], answer };
 }
 
+/** Under which decisions that were left are remembered; no webhook is called so. */
+const LEFT = 'left with its run';
+
+/** What was said to a decision that was left already; null = it was not. */
+export async function leftAs({ behind }: Gateway, id: string): Promise<Sent | null> {
+  return (await behind.deliveries.answerTo(LEFT, id)) as Sent | null;
+}
+
 /**
  * Leaves a decision with its run while no worker answers: one that comes looks up who sent it, and judges it then.
+ * Sent again under the same id, it is left once.
  */
-export async function leaveFor(
+export async function leaveFor(gateway: Gateway, caller: Unseen, deciding: Deciding): Promise<Sent> {
+  const { deliveries } = gateway.behind;
+  const { id, name } = deciding;
+  const delivery = await deliveries.take(LEFT, id);
+  if (delivery.kind === 'answered') return delivery.answer as Sent;
+  if (delivery.kind === 'under-way') return left(name);
+  try {
+    await leave(gateway, caller, deciding);
+  } catch (error) {
+    await deliveries.release(LEFT, id);
+    throw error;
+  }
+  await deliveries.settle(LEFT, id, left(name));
+  return left(name);
+}
+
+const left = (name: DecisionName): Sent => ({
+  verdict: 'sent',
+  sentence: `No worker answers just now: "${name}" was left with the run, and its verdict will stand there. Do not send it again.`,
+});
+
+async function leave(
   gateway: Gateway,
   { person, how }: Unseen,
-  { workflowId, name, body }: Omit<Deciding, 'id'>,
-): Promise<Sent> {
+  { workflowId, name, body }: Deciding,
+): Promise<void> {
   const decision = { ...body, by: person };
   if (![undefined, '', person].includes(body.by as string))
     throw new Problem(
@@ -54,8 +84,6 @@ export async function leaveFor(
     if (error instanceof WorkflowNotFoundError) throw new Problem('refused', CLOSED, { cause: error });
     throw error;
   });
-  const sentence = `No worker answers just now: "${name}" was left with the run, and its verdict will stand there. Do not send it again.`;
-  return { verdict: 'sent', sentence };
 }
 
 const CLOSED = 'The offboarding is closed: nothing can be decided any more.';

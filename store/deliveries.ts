@@ -1,4 +1,7 @@
-/** Webhooks that were taken in: a tool sends again what it had no answer to. */
+/**
+ * What was taken in, and what was said to it: webhooks, which a tool sends again where it had no answer, and
+ * decisions that were left with their run while no worker answered.
+ */
 import type { Pool } from './database.js';
 
 export type Delivery =
@@ -11,6 +14,8 @@ export type Delivery =
 
 export interface Deliveries {
   take(source: string, id: string): Promise<Delivery>;
+  /** What was said to it; null = nobody has had it, or nobody has answered it. */
+  answerTo(source: string, id: string): Promise<unknown>;
   settle(source: string, id: string, answer: unknown): Promise<void>;
   /** It came to nothing: it may be sent again. */
   release(source: string, id: string): Promise<void>;
@@ -32,12 +37,16 @@ export function deliveriesOf(pool: Pool): Deliveries {
         [source, id],
       );
       if (rowCount === 1) return { kind: 'first' };
+      const answer = await this.answerTo(source, id);
+      return answer === null ? { kind: 'under-way' } : { kind: 'answered', answer };
+    },
+    async answerTo(source, id) {
       const { rows } = await pool.query(
         'select answer from handover.deliveries where source = $1 and id = $2',
         [source, id],
       );
       const answer = rows[0]?.answer as string | null | undefined;
-      return answer ? { kind: 'answered', answer: JSON.parse(answer) } : { kind: 'under-way' };
+      return answer ? JSON.parse(answer) : null;
     },
     async settle(source, id, answer) {
       await pool.query('update handover.deliveries set answer = $3 where source = $1 and id = $2', [

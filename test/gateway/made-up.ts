@@ -93,6 +93,9 @@ export async function madeUp(
         }
         return answer === null ? { kind: 'under-way' } : { kind: 'answered', answer: JSON.parse(answer) };
       },
+      async answerTo(source, id) {
+        return JSON.parse(deliveries.get(`${source} ${id}`) ?? 'null');
+      },
       async settle(source, id, answer) {
         deliveries.set(`${source} ${id}`, JSON.stringify(answer));
       },

@@ -274,9 +274,19 @@ test('what is decided while no worker runs is left with the run, and counts once
   const { plan } = await look(run);
   await acknowledge(run);
   await small.world.worker.stop();
-  const left = await front.call('priya', 'POST', `${path(run)}/decisions/approve`, { plan: plan.digest });
+  const leave = () =>
+    front.call(
+      'priya',
+      'POST',
+      `${path(run)}/decisions/approve`,
+      { plan: plan.digest },
+      { 'idempotency-key': 'click-4711' },
+    );
+  const left = await leave();
   expect(left).toMatchObject({ status: 202, body: { verdict: 'sent' } });
   expect(left.body.sentence).toContain('was left with the run');
+  // Clicked again, it is the same click.
+  expect(await leave()).toEqual(left);
   // What needs a worker says so.
   const shown = await front.call('priya', 'GET', path(run));
   expect(shown).toMatchObject({
@@ -289,6 +299,11 @@ test('what is decided while no worker runs is left with the run, and counts once
   expect(status.approvals).toMatchObject([
     { by: { name: 'Priya Approver', identity: { kind: 'verified' } } },
   ]);
+  expect(status.refused).toEqual([]);
+  // And once more, when there is a worker again.
+  expect(await leave()).toEqual(left);
+  const { entries } = await small.world.worker.deps.store.audit.read(run.offboardingId);
+  expect(entries.filter(({ body }) => body.message === 'approve')).toHaveLength(1);
 }, 120_000);
 
 test('who is switched off decides nothing any more, within seconds', async () => {
