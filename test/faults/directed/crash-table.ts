@@ -46,8 +46,8 @@ export const TURNS: Record<string, Turns> = {
 const BATCHES: Turns = { story: 'handed over', at: [1, 7, 13] };
 const SWITCHES: Turns[] = [
   { story: 'handed over', at: [1, 2] },
-  // Two blocks, then two unblocks.
-  { story: 'blocked and given back', at: [1, 2, 3, 4] },
+  // Three accounts are blocked, then unblocked.
+  { story: 'blocked and given back', at: [1, 3, 4, 6] },
 ];
 
 export interface Crash {

@@ -115,8 +115,8 @@ describe('a worker dies, and another one goes on', () => {
       if (story === 'blocked and given back') {
         expect(report).toMatchObject({ outcome: 'cancelled', access: { crm: 'open', desk: 'open' } });
         expect(await leaverIs(small)).toEqual(['active', 'active']);
-        // Two blocks, two unblocks, and two sessions ended: each once.
-        expect(await moves(small)).toBe(6);
+        // Three accounts (two in the CRM) blocked and unblocked, and two sessions ended: each once.
+        expect(await moves(small)).toBe(8);
       } else {
         expect(report).toMatchObject({
           outcome: 'completed',
