@@ -139,11 +139,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     systems: withDangers(draft.systems, foreseen.dangers),
   });
   const changes = before ? changeNotes(before, next) : [];
-  const plan = await deps.store.plans.save(
-    { ...next, notes: [...changes, ...notes] },
-    input.runId,
-    catalogs,
-  );
+  const plan = await deps.store.plans.save({ ...next, notes: [...changes, ...notes] }, input.runId, catalogs);
   return announce(deps, input, plan);
 }
 

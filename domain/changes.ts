@@ -73,7 +73,9 @@ function inSteps(before: Undigested, after: Undigested): string[] {
         : [`${step.id}: what it changes besides is something else.`]),
     ];
   });
-  const left = before.steps.filter(step => isWorthALine(step) && !after.steps.some(({ id }) => id === step.id));
+  const left = before.steps.filter(
+    step => isWorthALine(step) && !after.steps.some(({ id }) => id === step.id),
+  );
   return [...come, ...left.map(step => `${step.id}: not in it any more; it was ${says(step)}.`)];
 }
 

@@ -16,10 +16,11 @@ interface Turns {
 }
 
 /**
- * Asked only where a worker died while its run was to stop, and changes nothing in a target: no story of ours
- * has a second death at that very moment. What it finds is claimed by test/e2e/messages.
+ * They change nothing anywhere, and no story of ours has them. `stepsSoFar` is asked only where a worker died
+ * while its run was to stop: what it finds is claimed by test/e2e/messages. `answerInquiry` looks something up
+ * for whoever waits at a gateway, and is asked again where no answer comes.
  */
-export const AFTER_A_DEATH = ['stepsSoFar'];
+export const IN_NO_STORY = ['stepsSoFar', 'answerInquiry'];
 
 /** Activity → the turns at which to die. An activity that is missing here fails the test. */
 export const TURNS: Record<string, Turns> = {

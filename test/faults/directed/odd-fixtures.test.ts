@@ -8,6 +8,7 @@ import { cpSync, mkdtempSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import proto from '@temporalio/proto';
 import { afterAll, describe, expect, test } from 'vitest';
 import { agree, handOver, planned, start, waitFor } from '../../small-world/drive.js';
 import { useSmallWorld } from '../../small-world/world.js';
@@ -147,14 +148,13 @@ describe('a system with 500 categories', () => {
   });
 });
 
+const { HistoryEvent } = proto.temporal.api.history.v1;
+
 interface Handle {
   fetchHistory(): Promise<{ events?: unknown[] | null }>;
 }
 
-interface Event {
-  workflowTaskFailedEventAttributes?: unknown;
-  userMetadata?: { summary?: { data?: Uint8Array | null } | null } | null;
-}
+type Event = Parameters<typeof HistoryEvent.encode>[0];
 
 /**
  * No task has failed, and no summary is longer than servers take (a dev server takes any). Bytes of the
@@ -165,5 +165,5 @@ async function quietHistory(handle: Handle): Promise<{ largest: number }> {
   const tasks = (events ?? []) as Event[];
   expect(tasks.filter(event => event.workflowTaskFailedEventAttributes)).toEqual([]);
   expect(Math.max(...tasks.map(event => event.userMetadata?.summary?.data?.length ?? 0))).toBeLessThan(370);
-  return { largest: Math.max(...tasks.map(event => JSON.stringify(event).length)) };
+  return { largest: Math.max(...tasks.map(event => HistoryEvent.encode(event).finish().length)) };
 }
