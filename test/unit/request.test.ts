@@ -1,7 +1,14 @@
 /** What is accepted, and what it becomes. What is refused, and with which sentence: test/bad-input. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DECISIONS, instant, isDecision, parseDecision, parseRequest } from '../../domain/request.js';
+import {
+  DECISIONS,
+  instant,
+  isDecision,
+  parseDecision,
+  parsePeople,
+  parseRequest,
+} from '../../domain/request.js';
 
 const asked = { user: 'alice@demo.example', requestedBy: 'olivia@demo.example' };
 
@@ -118,4 +125,16 @@ describe('whatever comes', () => {
       { numRuns: 1000 },
     );
   });
+});
+
+test('a run is for whomever the directory knows, whatever they are called', () => {
+  const people = (name: string) => ({
+    offboardingId: '11111111-2222-4333-8444-555555555555',
+    leaver: { id: '17', name, human: '17' },
+    requester: { id: '3', name: 'Olivia', human: '3' },
+  });
+  for (const name of ['Alice', '', 'N'.repeat(10_000), '\u202e', '💥'.repeat(5_000)])
+    expect(parsePeople(people(name))?.leaver.name).toBe(name);
+  expect(parsePeople({ ...people('Alice'), leaver: { id: '', name: 'Alice', human: '17' } })).toBeNull();
+  expect(parsePeople({ leaver: 'alice' })).toBeNull();
 });
