@@ -221,8 +221,8 @@ export class Offboardings {
   }
 
   /**
-   * What can be seen of a run without asking it: whoever follows one looks again and again, and Temporal Cloud
-   * bills each question.
+   * What can be seen of a run without asking it: whoever follows one looks again and again, and Temporal
+   * Cloud bills each question.
    */
   async glance(run: string, runId?: string): Promise<Glance> {
     const description = await this.handle(run, runId).describe();

@@ -1,4 +1,6 @@
-/** What one revision of a plan says that the one before it did not: whoever approved that one knows the rest. */
+/**
+ * What one revision of a plan says that the one before it did not: whoever approved that one knows the rest.
+ */
 import { accountsIn, sayAccount } from './accounts.js';
 import { canonicalJson, type Plan, type PlanStep } from './plan.js';
 import { takers } from './view.js';

@@ -1,7 +1,7 @@
 /**
- * What runs are doing, shared by everybody who looks: however many clients follow a run, it is looked at twice a
- * second, and not at all while nobody looks. It is asked only when its history has grown: Temporal Cloud bills
- * every question to a run and no look at it.
+ * What runs are doing, shared by everybody who looks: however many clients follow a run, it is looked at
+ * twice a second, and not at all while nobody looks. It is asked only when its history has grown: Temporal
+ * Cloud bills every question to a run and no look at it.
  */
 import type { LiveProgress } from '../client/runs.js';
 import type { Status } from '../workflows/messages.js';

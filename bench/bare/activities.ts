@@ -1,6 +1,6 @@
 /**
- * What the design demands of a run, and nothing else: no engine, no choice, no check, plain statements for the
- * two systems of bench/team in the places of our activities. Each is as cheap as its promise allows:
+ * What the design demands of a run, and nothing else: no engine, no choice, no check, plain statements for
+ * the two systems of bench/team in the places of our activities. Each is as cheap as its promise allows:
  *
  *   looks        one statement a system, whenever a look has to be fresh: for the plan, before the first step,
  *                before the switch, with it, and at the end
@@ -22,8 +22,10 @@ export type Pools = Record<System | 'store', pg.Pool>;
 export const STORE = `
   create table open_runs (run text primary key, leaver bigint not null);
   create table entries (run text, n int, body jsonb not null, digest bytea not null, primary key (run, n));
-  create table pages (run text, system text, category text, keys bigint[] not null, primary key (run, system, category));
-  create table receipts (run text, system text, category text, mark text not null, changed int not null, primary key (run, system, category));
+  create table pages (run text, system text, category text, keys bigint[] not null,
+                      primary key (run, system, category));
+  create table receipts (run text, system text, category text, mark text not null, changed int not null,
+                         primary key (run, system, category));
   create table documents (run text, kind text, body jsonb not null, primary key (run, kind));
   create table archives (run text primary key, history bytea not null)`;
 
@@ -50,7 +52,8 @@ export function createBareActivities(pools: Pools, client: Client) {
     closeRun: async run => {
       const body = JSON.stringify({ run: run.id, outcome: 'completed' });
       await pools.store.query(
-        `with closed as (insert into documents values ($1, 'certificate', $2)), struck as (delete from open_runs where run = $1)
+        `with closed as (insert into documents values ($1, 'certificate', $2)),
+              struck as (delete from open_runs where run = $1)
          insert into entries values ($1, $3, $2, $4)`,
         [run.id, body, run.entry, digestOf(body)],
       );
@@ -113,7 +116,8 @@ async function plan(pools: Pools, { id, person, entry }: Run): Promise<void> {
   });
   await pools.store.query(
     `with planned as (insert into documents values ($1, 'plan', $2)),
-          kept as (insert into pages select $1, s, c, k::bigint[] from unnest($5::text[], $6::text[], $7::text[]) as u(s, c, k))
+          kept as (insert into pages select $1, s, c, k::bigint[]
+                     from unnest($5::text[], $6::text[], $7::text[]) as u(s, c, k))
      insert into entries values ($1, $3, $2, $4)`,
     [id, body, entry, digestOf(body), ...columns(steps, ['system', 'category', 'keys'])],
   );
@@ -133,7 +137,8 @@ async function moveAll(pools: Pools, system: System, run: Run): Promise<void> {
   for (const { category, keys } of pages)
     await withReceipt(pools, { system, category, run }, async client => {
       const { rows } = await client.query<{ mark: string; changed: number }>(
-        `with moved as (update public.${category} set owner_id = 2 where id = any ($2) and owner_id = $1 returning id)
+        `with moved as (
+           update public.${category} set owner_id = 2 where id = any ($2) and owner_id = $1 returning id)
          select pg_current_xact_id()::text as mark, count(*)::int as changed from moved`,
         [FIRST_LEAVER + run.person, keys],
       );
@@ -146,7 +151,8 @@ async function moveAll(pools: Pools, system: System, run: Run): Promise<void> {
 async function switchOff(pools: Pools, system: System, run: Run): Promise<void> {
   await withReceipt(pools, { system, category: 'deactivate', run }, async client => {
     const { rows } = await client.query<{ mark: string; changed: number }>(
-      'update public.people set active = false where id = $1 returning pg_current_xact_id()::text as mark, 1 as changed',
+      `update public.people set active = false where id = $1
+       returning pg_current_xact_id()::text as mark, 1 as changed`,
       [FIRST_LEAVER + run.person],
     );
     await look(client, system, run);
@@ -180,7 +186,8 @@ async function withReceipt(
 
 /** The histories of all runs that have closed. */
 async function archive({ store }: Pools, client: Client): Promise<void> {
-  const query = `TaskQueue = "${activityInfo().taskQueue}" and ExecutionStatus = "Completed" and WorkflowType = "noop"`;
+  const { taskQueue } = activityInfo();
+  const query = `TaskQueue = "${taskQueue}" and ExecutionStatus = "Completed" and WorkflowType = "noop"`;
   for await (const { workflowId } of client.workflow.list({ query })) {
     const history = await client.workflow.getHandle(workflowId).fetchHistory();
     await store.query('insert into archives values ($1, $2)', [

@@ -1,7 +1,8 @@
 /**
  * The reference for everything that is about Temporal and not about our work: workflows of the shape of an
- * offboarding whose activities do nothing. What the engine takes beyond them is ours. `noop` is one workflow;
- * `noopDoor` starts it as the front door starts a run. A worker of bench/bare does a little in the same places.
+ * offboarding whose activities do nothing. What the engine takes beyond them is ours. `noop` is one
+ * workflow; `noopDoor` starts it as the front door starts a run. A worker of bench/bare does a little in the
+ * same places.
  */
 import {
   condition,
@@ -24,7 +25,7 @@ const { inPlaceOf } = proxyActivities<InPlace>({
 const PASS = 'pass';
 
 export interface InPlace {
-  /** `activity`: the one of ours whose place it takes. `nth`: the how manyeth of that name in this run, from 0. */
+  /** `activity`: the one of ours whose place it takes. `nth`: how many of that name came before it. */
   inPlaceOf(activity: string, nth: number): Promise<void>;
 }
 

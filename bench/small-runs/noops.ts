@@ -1,6 +1,6 @@
 /**
- * The same number of runs whose activities do nothing: what Temporal takes for workflows of this shape. Or with
- * bare statements in their place (bench/bare), on databases and a store of their own.
+ * The same number of runs whose activities do nothing: what Temporal takes for workflows of this shape. Or
+ * with bare statements in their place (bench/bare), on databases and a store of their own.
  */
 import { connectTemporal } from '../../runtime/temporal.js';
 import { whileCounting } from '../harness/process.js';

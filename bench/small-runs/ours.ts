@@ -65,8 +65,8 @@ async function everybodyIsArchived(store: string, leavers: number): Promise<void
 
 /**
  * Looks into the store for new plans, ten times a second and all at once: asking 200 runs for their status
- * would be work of its own. A plan is stored a moment before its run knows it, and refuses what comes too early:
- * only one that has told people that it waits is answered.
+ * would be work of its own. A plan is stored a moment before its run knows it, and refuses what comes too
+ * early: only one that has told people that it waits is answered.
  */
 async function answerGates(
   { offboardings, client: temporal }: Engine,

@@ -15,8 +15,8 @@ const ESCAPED = UNSEEN.map(one => `\\u${one.charCodeAt(0).toString(16).padStart(
 export function foldSql(text: string, folds: readonly Fold[], { utf8, cases }: Letters): string {
   const has = (fold: Fold): boolean => folds.includes(fold);
   let sql = text;
-  // ASCII is its own normal form, and nothing of it is unseen: that most values are quickly done with counts where
-  // a table is read whole.
+  // ASCII is its own normal form, and nothing of it is unseen. Most values are, and counting their letters is far
+  // quicker: that counts where a table is read whole.
   if (has('unicode') && utf8)
     sql = `CASE WHEN octet_length(${sql}) = length(${sql}) THEN ${sql} ELSE translate(normalize(${sql}, NFKC), E'${ESCAPED}', '') END`;
   if (has('blanks')) sql = `btrim(${sql}, E'${utf8 ? ALL_BLANKS : ASCII_BLANKS}')`;

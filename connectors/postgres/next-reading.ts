@@ -1,6 +1,6 @@
 /**
- * One reading for everybody who asks before it begins: what is asked of a database in general, by many runs at
- * once. Nobody gets what was read before they asked.
+ * One reading for everybody who asks before it begins: what is asked of a database in general, by many runs
+ * at once. Nobody gets what was read before they asked.
  */
 export class NextReading<T> {
   #running: Promise<unknown> | null = null;

@@ -72,7 +72,8 @@ test('every image is pinned, every service that is waited for exists and can be 
         expect(compose.services[other]!.healthcheck, `${other}, for ${name}`).toBeDefined();
     }
   }
-  // Who signs what people decide is told nothing of target systems, and who carries it out sees no secret key.
+  // Who signs what people decide is told nothing of target systems, and who carries it out sees no secret
+  // key.
   const { gateway, worker } = compose.services;
   expect(Object.keys(gateway!.environment!).filter(name => name.startsWith('DEMO_'))).toEqual([]);
   expect(worker!.volumes!.some(volume => volume.includes('secrets'))).toBe(false);

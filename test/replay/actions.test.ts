@@ -8,7 +8,7 @@ import { LOOK_EVERY_MS } from '../../domain/archive.js';
 import { type Recorded, recorded } from './histories.js';
 
 const histories = new Map(recorded().map(one => [one.path, one]));
-const docs = readFileSync(new URL('../../docs/deploying.md', import.meta.url), 'utf8');
+const docs = readFileSync(new URL('../../docs/deploying.md', import.meta.url), 'utf8').replace(/\s+/g, ' ');
 
 /** Events that are an action each; an activity is one for every attempt. */
 const BILLED = new Set([

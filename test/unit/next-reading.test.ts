@@ -1,4 +1,7 @@
-/** Many runs ask a database the same: it is read once for all who asked before it was read, and for nobody else. */
+/**
+ * Many runs ask a database the same: it is read once for all who asked before it was read, and for nobody
+ * else.
+ */
 import { expect, test } from 'vitest';
 import { NextReading } from '../../connectors/postgres/next-reading.js';
 

@@ -16,9 +16,9 @@ interface Turns {
 }
 
 /**
- * They change nothing anywhere, and no story of ours has them. `stepsSoFar` is asked only where a worker died
- * while its run was to stop: what it finds is claimed by test/e2e/messages. `answerInquiry` looks something up
- * for whoever waits at a gateway, and is asked again where no answer comes.
+ * They change nothing anywhere, and no story of ours has them. `stepsSoFar` is asked only where a worker
+ * died while its run was to stop: what it finds is claimed by test/e2e/messages. `answerInquiry` looks
+ * something up for whoever waits at a gateway, and is asked again where no answer comes.
  */
 export const IN_NO_STORY = ['stepsSoFar', 'answerInquiry'];
 
