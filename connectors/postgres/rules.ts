@@ -149,6 +149,9 @@ function secrets(spec: CategorySpec, report: Report, at: (...keys: Path) => Path
   for (const [path, column] of shown) {
     if (spec.secret.includes(column)) report(path, `${column} is secret and would be shown here`);
   }
+  for (const column of Object.keys(spec.survives))
+    if (spec.secret.includes(column))
+      report(at('survives', column), `${column} is secret, and what outlives a merge is kept for an undo`);
 }
 
 function switches(catalog: Catalog, report: Report): void {

@@ -535,6 +535,26 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     ['crm.yaml:18:5 categories.tasks.label: token is secret and would be shown here'],
   ],
   [
+    'a secret that an expression would show',
+    '    key: [id]',
+    '    key: [id]\n    label: { value: upper(tasks.token) }\n    secret: [token]',
+    ['crm.yaml:18:5 categories.tasks.label: token is secret and would be shown here'],
+  ],
+  [
+    'a secret that a link would show',
+    '    key: [id]',
+    '    key: [id]\n    link: https://crm.example.com/{token}\n    secret: [token]',
+    ['crm.yaml:18:5 categories.tasks.link: token is secret and would be shown here'],
+  ],
+  [
+    'a secret that would be kept because it outlives a merge',
+    '    key: [id]',
+    '    key: [id]\n    unique: [project]\n    survives: { pin: [a, b] }\n    secret: [pin]',
+    [
+      'crm.yaml:19:17 categories.tasks.survives.pin: pin is secret, and what outlives a merge is kept for an undo',
+    ],
+  ],
+  [
     'a link with another scheme',
     '    key: [id]',
     '    key: [id]\n    link: javascript:alert(1)',
