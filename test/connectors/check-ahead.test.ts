@@ -245,6 +245,30 @@ describe('what a trigger asks of our role', () => {
     await withTrigger(body, async () => expect(await problems(category(''), url())).toEqual([]), how);
   });
 
+  test('one that speaks where a merge deletes, and one of a single partition', async () => {
+    await bench.db.query(`GRANT DELETE ON tasks TO ${ROLE};
+      CREATE TABLE split (id bigint, owner_id bigint, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+      CREATE TABLE split_low PARTITION OF split FOR VALUES FROM (0) TO (10);
+      GRANT SELECT, UPDATE ON split TO ${ROLE}`);
+    const log = WRITES.replace('NEW.id', 'OLD.id');
+    await withTrigger(
+      log,
+      async () => {
+        expect(await problems(category(''), url())).toEqual([]);
+        const lacks = await problems(category(', unique: [title]'), url());
+        expect(lacks.join()).toContain('writes to public.task_log with the rights of our database role');
+        await bench.db.query(
+          'CREATE TRIGGER log_part AFTER UPDATE ON split_low FOR EACH ROW EXECUTE FUNCTION t()',
+        );
+        expect((await problems(category('', 'split'), url())).join()).toContain(
+          'the trigger log_part of public.split_low writes to public.task_log',
+        );
+      },
+      { on: 'DELETE' },
+    );
+    await bench.db.query(`DROP TABLE split; REVOKE DELETE ON tasks FROM ${ROLE}`);
+  });
+
   test('a setting of the session is named, until the catalog or the role has it', async () => {
     await withTrigger(`PERFORM current_setting('app.actor')`, async () => {
       expect(await problems(category(''))).toEqual([
@@ -257,6 +281,59 @@ describe('what a trigger asks of our role', () => {
       expect(await problems(category(''), url())).toEqual([]);
       await bench.db.query(`ALTER ROLE ${ROLE} RESET app.actor`);
     });
+  });
+});
+
+describe('what changes together with a row', () => {
+  const url = (): string => {
+    const there = new URL(bench.url);
+    there.username = ROLE;
+    there.password = 'checks';
+    return there.href;
+  };
+  const MIRROR = 'table: public.task_notes, owner: owner_id, join: { task_id: id }';
+  const DELETE = /our database role lacks DELETE on public\.task_notes: GRANT DELETE/;
+
+  beforeAll(() =>
+    bench.db.query(`CREATE TABLE task_notes (task_id bigint, owner_id bigint, note text);
+      CREATE TABLE task_rules (task_id bigint, owner_id bigint);
+      CREATE RULE nothing AS ON DELETE TO task_rules DO INSTEAD NOTHING;
+      GRANT DELETE ON tasks TO ${ROLE}; GRANT SELECT, UPDATE ON task_notes TO ${ROLE}`),
+  );
+  afterAll(() => bench.db.query(`DROP TABLE task_notes, task_rules; REVOKE DELETE ON tasks FROM ${ROLE}`));
+
+  test('an owner that is stored once more is only written', async () => {
+    expect(await problems(category(`, mirrors: [{ ${MIRROR} }]`), url())).toEqual([]);
+  });
+
+  test.each([
+    [
+      'a mirror beside which the successor may stand already',
+      `, mirrors: [{ ${MIRROR}, unique: [note] }]`,
+      'mirrors.0.table',
+    ],
+    [
+      'a mirror that hangs on a row which is merged',
+      `, unique: [title], mirrors: [{ ${MIRROR} }]`,
+      'mirrors.0.table',
+    ],
+    [
+      'what goes with a row',
+      `, unique: [title], with: [{ table: public.task_notes, join: { task_id: id } }]`,
+      'with.0.table',
+    ],
+  ])('%s is deleted, which our role must be allowed', async (_, more, at) => {
+    const lacks = (await problems(category(more), url())).filter(one => one.includes(at));
+    expect(lacks).toEqual([expect.stringMatching(DELETE)]);
+  });
+
+  test.each([
+    ['mirrors', ', mirrors: [{ table: public.task_rules, owner: owner_id, join: { task_id: id } }]'],
+    ['with', ', unique: [title], with: [{ table: public.task_rules, join: { task_id: id } }]'],
+  ])('where rules stand in for it, %s is refused', async (key, more) => {
+    expect((await problems(category(more))).join()).toMatch(
+      new RegExp(`things\\.${key}\\.0\\.table: public\\.task_rules has rewrite rules`),
+    );
   });
 });
 

@@ -170,6 +170,40 @@ describe('rows that go with a row', () => {
     ]);
   });
 
+  test('stay away from a row that stands in the place of theirs by now', async () => {
+    const work = await everything('memberships', { do: 'remove' });
+    const done = await connector.apply(work, witness());
+    await bench.db.query(`INSERT INTO club.seats VALUES (1, 3, 'z')`);
+    const back = await connector.restore({ work, ...done }, witness());
+    expect(back.effect).toMatchObject({ changed: 1, exceptions: [{ key: '1', kind: 'taken' }] });
+    expect(await rows(PERKS)).toEqual(['2 key', '3 key']);
+  });
+
+  test('that stand there again already are left as they are', async () => {
+    await bench.db.query('INSERT INTO club.badges VALUES (1, 1, 3)');
+    const work = await everything('badges', { do: 'remove' });
+    const done = await connector.apply(work, witness());
+    expect(await rows(PERKS)).toEqual(['1 key', '1 lamp', '2 key']);
+    await bench.db.query(`INSERT INTO club.perks VALUES (3, 'key')`);
+    const back = await connector.restore({ work, ...done }, witness());
+    expect(back.effect).toMatchObject({ changed: 1, exceptions: [] });
+    expect(await rows(PERKS)).toEqual(['1 key', '1 lamp', '2 key', '3 key']);
+  });
+
+  test('of which the catalog says nothing any more are named, and the row comes back without them', async () => {
+    await bench.db.query('INSERT INTO club.badges VALUES (1, 1, 3)');
+    const work = await everything('badges', { do: 'remove' });
+    const done = await connector.apply(work, witness());
+    const edited = bench.connector(
+      YAML.replace(', with: [{ table: club.perks, join: { seat_id: seat_id } }]', ''),
+    );
+    const back = await edited.restore({ work, ...done }, witness());
+    expect(back.effect).toMatchObject({
+      changed: 1,
+      exceptions: [{ key: '1', why: 'the catalog does not say any more that rows of club.perks go with it' }],
+    });
+  });
+
   test('go with a membership that the successor has already, and stay with one that moves', async () => {
     const { done, back } = await thereAndBack(await everything('seats'));
     expect(done.effect).toMatchObject({ changed: 2, merged: 1 });
