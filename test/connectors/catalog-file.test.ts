@@ -555,6 +555,15 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     ],
   ],
   [
+    'a condition of groups that is two, over a table of the database system',
+    '    key: [id]',
+    '    key: [id]\n    groups: { table: pg_catalog.pg_roles, key: oid, name: rolname, when: true; true }',
+    [
+      'crm.yaml:18:68 categories.tasks.groups.when: the condition cannot be used: a semicolon is not allowed: it must be one expression',
+      'crm.yaml:18:15 categories.tasks.groups.table: pg_catalog.pg_roles is a table of the database system itself, which is never touched',
+    ],
+  ],
+  [
     'a link with another scheme',
     '    key: [id]',
     '    key: [id]\n    link: javascript:alert(1)',
