@@ -365,6 +365,18 @@ describe('locks', () => {
     await holder.query('ROLLBACK');
   });
 
+  test('nor is it where it is to go: what refers to it would be left behind', async () => {
+    await bench.db.query(`INSERT INTO members VALUES ('atlas', 1), ('borealis', 1)`);
+    const members = await batchOf(connector, alice, 'members', { do: 'remove' });
+    const holder = await bench.session();
+    await holder.query(`BEGIN; SELECT FROM members WHERE project = 'atlas' FOR KEY SHARE`);
+    expect(await changed(connector, members)).toMatchObject({
+      changed: 1,
+      exceptions: [{ key: JSON.stringify(['atlas', '1']), kind: 'locked' }],
+    });
+    await holder.query('ROLLBACK');
+  });
+
   test('what else the change needs is waited for: nothing is changed, and a retry finishes', async () => {
     await tasks(3);
     await bench.db.query(

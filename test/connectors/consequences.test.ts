@@ -251,6 +251,20 @@ test('rows that go with an item take nothing along that nobody has seen, where t
   expect((await bench.db.query('select count(*)::int as n from marks')).rows).toEqual([{ n: 3 }]);
 });
 
+test('nor does a mirror that is removed because the successor has one', async () => {
+  const { bench, connector } = await given({
+    sql: `create table seats (id bigint primary key, user_id bigint);
+          create table holders (id int primary key, seat bigint not null, user_id bigint, unique (seat, user_id));
+          create table marks (id int primary key, holder int references holders on delete cascade);
+          insert into seats values (1, 1); insert into holders values (1, 1, 1), (2, 1, 2);
+          insert into marks values (1, 1), (2, 2)`,
+    categories: `${SEATS.replace('do: remove', 'do: transfer')}, mirrors: [{ table: public.holders, owner: user_id, join: { seat: id }, unique: [seat] }] }`,
+  });
+  const failure = await failureOf(connector.apply(await batchOf(connector, alice, 'seats'), witness()));
+  expect(failure.message).toContain('1 row of public.marks deleted');
+  expect((await bench.db.query('select count(*)::int as n from marks')).rows).toEqual([{ n: 2 }]);
+});
+
 describe('triggers', () => {
   const sql = `create table seats (id bigint primary key, user_id bigint, note text);
      create table tally (id int primary key, n int not null);

@@ -48,7 +48,9 @@ const SQL = `
   CREATE TABLE codes (id bigint PRIMARY KEY, code text NOT NULL, user_id bigint NOT NULL);
   CREATE UNIQUE INDEX ON codes (user_id, code COLLATE whatever_case);
   CREATE TABLE crew (id bigint PRIMARY KEY, ship text NOT NULL, user_id bigint NOT NULL, role text NOT NULL, ended date);
-  CREATE UNIQUE INDEX ON crew (ship, user_id) WHERE ended IS NULL;`;
+  CREATE UNIQUE INDEX ON crew (ship, user_id) WHERE ended IS NULL;
+  CREATE TABLE wards (ward text, n int, topic text, user_id bigint, PRIMARY KEY (ward, n), UNIQUE (topic, user_id));
+  CREATE TABLE ward_keepers (ward text PRIMARY KEY, keeper bigint);`;
 
 const of = (table: string, unique: string, more = '') =>
   `  ${table}: { title: ${table}, do: transfer, table: public.${table}, key: [id], owner: { column: user_id }, unique: [${unique}]${more} }`;
@@ -66,6 +68,7 @@ ${of('team', 'team', `, survives: { role: [captain, deputy] }, mirrors: [{ table
 ${of('desks', 'place')}
 ${of('codes', 'code')}
 ${of('crew', 'ship', ', survives: { role: [captain] }')}
+${of('wards', 'topic', ', mirrors: [{ table: public.ward_keepers, owner: keeper, join: { ward: ward } }]').replace('[id]', '[ward, n]')}
 `;
 
 let bench: Bench;
@@ -79,7 +82,7 @@ beforeAll(async () => {
 afterAll(() => bench.drop());
 beforeEach(() =>
   bench.db.query(
-    'TRUNCATE subscriptions, labels, slots, seats, shifts, tags, defaults, team, badges, teams, desks, codes, crew',
+    'TRUNCATE subscriptions, labels, slots, seats, shifts, tags, defaults, team, badges, teams, desks, codes, crew, wards, ward_keepers',
   ),
 );
 
@@ -244,6 +247,14 @@ describe('a merged row goes with all that belongs to it', () => {
       ['green', 2],
       ['red', 2],
     ]);
+  });
+
+  test('a mirror that several rows share, by a part of their key, lives on when one of them is merged', async () => {
+    await bench.db.query(`
+      INSERT INTO wards VALUES ('east', 1, 'food', 1), ('east', 2, 'music', 1), ('west', 1, 'food', 2);
+      INSERT INTO ward_keepers VALUES ('east', 1)`);
+    expect((await move('wards')).effect).toMatchObject({ changed: 2, merged: 1, exceptions: [] });
+    expect(await rows('SELECT ward, keeper::int FROM ward_keepers')).toEqual([['east', 2]]);
   });
 
   test('the stronger role survives, and the receipt says that the successor’s row changed', async () => {
