@@ -22,6 +22,7 @@ const YAML = `${PEOPLE_YAML}
 categories:
   tasks: { title: Tasks, do: transfer, table: public.tasks, key: [id], owner: { column: owner_id }, when: tasks.status = 'open' }
   plain: { title: Untouched by triggers, do: transfer, table: public.plain, key: [id], owner: { column: owner_id } }
+  removed: { title: Removed, do: remove, table: public.plain, key: [id], owner: { column: owner_id } }
   members: { title: Members, do: remove, table: public.members, key: [project, user_id], owner: { column: user_id } }
   seats: { title: Seats, do: transfer, table: public.members, key: [project, user_id], owner: { column: user_id } }
 `;
@@ -366,13 +367,13 @@ describe('locks', () => {
   });
 
   test('nor is it where it is to go: what refers to it would be left behind', async () => {
-    await bench.db.query(`INSERT INTO members VALUES ('atlas', 1), ('borealis', 1)`);
-    const members = await batchOf(connector, alice, 'members', { do: 'remove' });
+    await bench.db.query('INSERT INTO plain VALUES (1, 1), (2, 1)');
+    const removed = await batchOf(connector, alice, 'removed', { do: 'remove' });
     const holder = await bench.session();
-    await holder.query(`BEGIN; SELECT FROM members WHERE project = 'atlas' FOR KEY SHARE`);
-    expect(await changed(connector, members)).toMatchObject({
+    await holder.query('BEGIN; SELECT FROM plain WHERE id = 1 FOR KEY SHARE');
+    expect(await changed(connector, removed)).toMatchObject({
       changed: 1,
-      exceptions: [{ key: JSON.stringify(['atlas', '1']), kind: 'locked' }],
+      exceptions: [{ key: '1', kind: 'locked' }],
     });
     await holder.query('ROLLBACK');
   });
