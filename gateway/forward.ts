@@ -35,11 +35,6 @@ export async function startFor(
 /** Under which decisions that were left are remembered; no webhook is called so. */
 const LEFT = 'left with its run';
 
-/** What was said to a decision that was left already; null = it was not. */
-export async function leftAs({ behind }: Gateway, id: string): Promise<Sent | null> {
-  return (await behind.deliveries.answerTo(LEFT, id)) as Sent | null;
-}
-
 /**
  * Leaves a decision with its run while no worker answers: one that comes looks up who sent it, and judges it then.
  * Sent again under the same id, it is left once.
@@ -104,6 +99,9 @@ export async function decideFor(
   caller: Known,
   { workflowId, name, body, id }: Deciding,
 ): Promise<{ code: 200 | 202 | 409; answer: Awaited<ReturnType<Behind['decide']>> }> {
+  // It may have been left with its run while no worker answered.
+  const before = (await gateway.behind.deliveries.answerTo(LEFT, id)) as Sent | null;
+  if (before) return { code: DECIDED[before.verdict], answer: before };
   const decision = inNameOf(caller, body, 'by');
   const parsed = parseDecision(name, decision);
   if (!parsed.ok) throw new Problem('usage', parsed.sentence);

@@ -25,14 +25,14 @@ const AGE_MS = 500;
 const MOST = 500;
 
 /** An answer, and the moment of the run that it is of. */
-type Known = Seen & { moment: string };
+type Remembered = Seen & { moment: string };
 
 export function statusesOf(
   behind: Pick<Behind, 'status' | 'glance'>,
   now: () => number = Date.now,
 ): Statuses {
-  const seen = new Map<string, { at: number; look: Promise<Known> }>();
-  const look = async (workflowId: string, before: Promise<Known> | undefined): Promise<Known> => {
+  const seen = new Map<string, { at: number; look: Promise<Remembered> }>();
+  const look = async (workflowId: string, before: Promise<Remembered> | undefined): Promise<Remembered> => {
     const { moment, live } = await behind.glance(workflowId);
     const known = await before?.catch(() => undefined);
     const status = known?.moment === moment ? known.status : await behind.status(workflowId);

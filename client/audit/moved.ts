@@ -31,19 +31,19 @@ export async function movedIn(
   const receipts = (await trail.receipts(offboarding)).filter(isAboutItems);
   const total = receipts.reduce((sum, { count }) => sum + count, 0);
   const items: Passed[] = [];
+  // Counted by what receipts say: a page that is gone moves nothing that comes behind it.
+  const upTo = Math.min(after + limit, total);
   let before = 0;
   for (const receipt of receipts) {
     const from = Math.max(0, after - before);
+    const most = Math.min(receipt.count, upTo - before) - from;
     before += receipt.count;
-    if (from >= receipt.count) continue;
-    const plan = await planOf(receipt.manifest);
+    const plan = most > 0 && (await planOf(receipt.manifest));
     if (!plan) continue;
-    const held = await trail.held(receipt, from, limit - items.length);
+    const held = await trail.held(receipt, from, most);
     items.push(...held.map(({ key, ...trace }) => passageOf(key, { ...trace, receipt }, plan)));
-    if (items.length === limit) break;
   }
-  const next = after + items.length;
-  return { items, next: next < total && items.length > 0 ? next : null, total };
+  return { items, next: upTo < total ? upTo : null, total };
 }
 
 /** Accounts that were switched have receipts too, and one that came to nothing moved nothing. */

@@ -46,3 +46,15 @@ export async function hangUp(client: pg.Client): Promise<void> {
   await client.end().catch(() => {});
   clearTimeout(timer);
 }
+
+/** What the work answers, or the signal's reason as soon as it is aborted; the work goes on. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  let onAbort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', onAbort));
+}

@@ -1,3 +1,5 @@
+import { unlessAborted } from './deadlines.js';
+
 /**
  * One reading for everybody who asks before it begins: what is asked of a database in general, by many runs
  * at once. Nobody gets what was read before they asked.
@@ -35,16 +37,4 @@ export class NextReading<T> {
     });
     return reading;
   }
-}
-
-/** What the work answers, or the signal's reason as soon as it is aborted; the work goes on. */
-export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  let onAbort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', onAbort));
 }

@@ -23,12 +23,12 @@ import {
   hangUp,
   LINE_MS,
   OVERDUE_MS,
+  unlessAborted,
 } from './deadlines.js';
 import { type Answered, exchange } from './exchange.js';
 import { connectionIsUseless, isUnreachable, sqlState, toFailure } from './failures.js';
 import { Line } from './line.js';
 import { markOf, TIMELINE } from './mark.js';
-import { unlessAborted } from './next-reading.js';
 import { type Begun, durable, type Server, type Settings, settingsFor, whoIsThere } from './settings.js';
 
 export type Log = (message: string) => void;

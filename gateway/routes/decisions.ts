@@ -6,7 +6,7 @@ import { DECISIONS, type DecisionName, decisionSchemas } from '../../domain/requ
 import { FAILURES } from '../answers.js';
 import { idempotency, keyOf, RUN } from '../asked.js';
 import { runNamed, seen } from '../door.js';
-import { decideFor, leaveFor, leftAs } from '../forward.js';
+import { decideFor, leaveFor } from '../forward.js';
 import type { Gateway } from '../gateway.js';
 
 const answer = z.looseObject({
@@ -52,8 +52,6 @@ export function decisions(app: FastifyInstance, gateway: Gateway): void {
         const { run } = request.params as { run: string };
         const body = request.body as Record<string, unknown>;
         const id = keyOf(request.headers, request.unseen ?? request.caller);
-        const left = await leftAs(gateway, id);
-        if (left) return reply.code(202).send(left);
         if (request.unseen) {
           const workflowId = await runNamed(gateway, run);
           return reply

@@ -14,14 +14,15 @@ interface Sent {
   data: { status?: Status; outcome?: string };
 }
 
-/** What a stream sends until it ends. */
-function streamOf(path: string): Promise<Sent[]> {
+/** What a stream sends until it ends. @param opened is told when the first of it has come */
+function streamOf(path: string, opened: () => void): Promise<Sent[]> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${front.tokenOf('oscar')}` };
     get(`${front.gateway.url}${path}`, { headers }, answer => {
       let text = '';
       answer.setEncoding('utf8').on('data', chunk => {
         text += chunk;
+        if (text.includes('event: status')) opened();
       });
       answer.on('end', () =>
         resolve(
@@ -38,10 +39,14 @@ function streamOf(path: string): Promise<Sent[]> {
 test('a stream shows each state of a run once, in order, to its end, to as many as look', async () => {
   const run = await front.begin();
   const path = `/offboardings/${encodeURIComponent(run.run)}`;
-  const streams = Promise.all(Array.from({ length: 5 }, () => streamOf(`${path}/progress`)));
+  const all: Promise<Sent[]>[] = [];
+  for (let n = 0; n < 5; n++)
+    await new Promise<void>(opened => {
+      all.push(streamOf(`${path}/progress`, opened));
+    });
   await front.acknowledge(run);
   await front.call('priya', 'POST', `${path}/decisions/approve`, { plan: run.status.plan!.digest });
-  for (const stream of await streams) {
+  for (const stream of await Promise.all(all)) {
     const states = stream.flatMap(({ data }) => data.status?.state ?? []);
     expect(states[0]).toBe('awaiting-approval');
     expect(states.at(-1)).toBe('closed');
