@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { loadCatalog, readCatalog } from '../../connectors/catalog/file.js';
@@ -316,6 +318,30 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     '      column: owner_id',
     '      column: owner_id\n      inside: array\n    unique: [id]',
     ['crm.yaml:21:5 categories.tasks.unique: unique has no meaning where the owner stands inside a column'],
+  ],
+  [
+    'an owner inside a list, and a copy of it in another table',
+    '      column: owner_id',
+    '      column: owner_id\n      inside: array\n    mirrors: [{ table: public.notes, owner: who, join: { task: id } }]',
+    ['crm.yaml:21:5 categories.tasks.mirrors: mirrors has no meaning where the owner stands inside a column'],
+  ],
+  [
+    'an owner inside a list that is the key as well',
+    '    key: [id]\n    owner:\n      column: owner_id',
+    '    key: [id, owner_ids]\n    owner:\n      column: owner_ids\n      inside: array',
+    ['crm.yaml:20:7 categories.tasks.owner.inside: owner_ids is part of the key, which a change would alter'],
+  ],
+  [
+    'a key that stands twice, in a block within a list',
+    '    - { by: email, column: email }',
+    '    - { by: email, column: email, column: mail }',
+    ['crm.yaml:10:35 Map keys must be unique'],
+  ],
+  [
+    'more categories than anybody is asked about',
+    /categories:[\s\S]*/,
+    `categories: {${Array.from({ length: 1_001 }, (_, n) => `c${n}: {}`).join(', ')}}\n`,
+    ['crm.yaml:12:1 categories: there are 1001, and 1000 are the most'],
   ],
   [
     'a check of what does nothing by itself',
@@ -675,8 +701,6 @@ describe('a malformed catalog is refused with file, line, key and what is allowe
   }
 
   test('all mistakes are said at once, in one failure', async () => {
-    const { writeFile, mkdtemp, rm } = await import('node:fs/promises');
-    const { tmpdir } = await import('node:os');
     const dir = await mkdtemp(`${tmpdir()}/catalog-`);
     await writeFile(
       `${dir}/a.yaml`,
@@ -687,6 +711,27 @@ describe('a malformed catalog is refused with file, line, key and what is allowe
     expect(failure.message.split('\n')).toHaveLength(4);
     expect((await failureOf(loadCatalog(`${dir}/b.yaml`, KINDS))).message).toContain('cannot be read');
     await rm(dir, { recursive: true });
+  });
+
+  test('so is a file that is none, one without end, and one in another encoding', async () => {
+    const dir = await mkdtemp(`${tmpdir()}/catalog-`);
+    const refused = async (name: string, bytes?: Uint8Array): Promise<string> => {
+      if (bytes) await writeFile(`${dir}/${name}`, bytes);
+      const { kind, message } = await failureOf(loadCatalog(`${dir}/${name}`, KINDS));
+      expect(kind).toBe('configuration');
+      return message;
+    };
+    try {
+      expect(await refused('')).toMatch(/cannot be read: it is no regular file$/);
+      expect(await refused('long.yaml', Buffer.alloc(1_048_577, '#'))).toMatch(
+        /cannot be read: it has 1048577 bytes, and 1048576 are the most that is read$/,
+      );
+      expect(await refused('latin.yaml', Buffer.from(GOOD.replace('CRM', 'Küche'), 'latin1'))).toMatch(
+        /cannot be read: it is not written in UTF-8: save it in that encoding$/,
+      );
+    } finally {
+      await rm(dir, { recursive: true });
+    }
   });
 });
 

@@ -166,11 +166,11 @@ describe('what a trigger asks of our role', () => {
   const withTrigger = async (
     body: string,
     run: () => Promise<void>,
-    { on = 'UPDATE', more = '' } = {},
+    { on = 'UPDATE', more = '', table = 'tasks' } = {},
   ): Promise<void> => {
     await bench.db.query(
       `CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql ${more} AS $$ BEGIN ${body}; RETURN NEW; END $$;
-       CREATE TRIGGER log_task AFTER ${on} ON tasks FOR EACH ROW EXECUTE FUNCTION t()`,
+       CREATE TRIGGER log_task AFTER ${on} ON ${table} FOR EACH ROW EXECUTE FUNCTION t()`,
     );
     try {
       await run();
@@ -267,6 +267,43 @@ describe('what a trigger asks of our role', () => {
       { on: 'DELETE' },
     );
     await bench.db.query(`DROP TABLE split; REVOKE DELETE ON tasks FROM ${ROLE}`);
+  });
+
+  test.each([
+    ['what a change touches beside the owner', 'UPDATE OF status', 'tasks', ', touch: { status: open }'],
+    ['the version that a change counts up', 'UPDATE OF version', 'tasks', ', version: version'],
+    [
+      'a copy of the owner',
+      'UPDATE OF owner_id',
+      'copies',
+      ', mirrors: [{ table: public.copies, owner: owner_id, join: { task_id: id } }]',
+    ],
+    [
+      'what goes with a row',
+      'DELETE',
+      'copies',
+      ', unique: [title], with: [{ table: public.copies, join: { task_id: id } }]',
+    ],
+  ])('one that speaks for %s', async (_, on, table, more) => {
+    await bench.db.query(`ALTER TABLE tasks ADD version int; GRANT DELETE ON tasks TO ${ROLE};
+      CREATE TABLE copies (task_id bigint, owner_id bigint);
+      GRANT SELECT, UPDATE, DELETE ON copies TO ${ROLE}`);
+    const writes = 'INSERT INTO task_log (task_id) VALUES (1)';
+    await withTrigger(
+      writes,
+      async () => {
+        expect(await problems(category(''), url())).toEqual([]);
+        expect((await problems(category(more), url())).join()).toContain(
+          `the trigger log_task of public.${table} writes to public.task_log`,
+        );
+        await bench.db.query(`ALTER TABLE ${table} DISABLE TRIGGER log_task`);
+        expect(await problems(category(more), url()), 'one that is switched off asks nothing').toEqual([]);
+      },
+      { on, table },
+    );
+    await bench.db.query(
+      `DROP TABLE copies; ALTER TABLE tasks DROP version; REVOKE DELETE ON tasks FROM ${ROLE}`,
+    );
   });
 
   test('a setting of the session is named, until the catalog or the role has it', async () => {

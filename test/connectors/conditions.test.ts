@@ -47,6 +47,16 @@ describe('what PostgreSQL reads otherwise than it looks', () => {
   });
 
   test.each([
+    ["tasks.title = E'\\''", /backslash escapes/],
+    ["tasks.title = e'\\''", /backslash escapes/],
+    ...['update', 'share', 'no key update', 'key share'].map(
+      strength => [`exists (select from public.tasks for ${strength})`, /row locks/] as const,
+    ),
+  ])('%s is refused from its text alone', (condition, says) => {
+    expect(mistakeIn(condition)).toMatch(says);
+  });
+
+  test.each([
     ['out of round brackets', 'true) OR (true', /does not read it as one expression/],
     ['out of square brackets', 'true] || ARRAY[true', /refuses it/],
     ['a comment that swallows what follows', 'true --', /refuses it/],

@@ -265,6 +265,27 @@ describe('accounts', () => {
     });
   });
 
+  test('share no value with somebody whose record of it does not count', async () => {
+    await bench.db.query(`INSERT INTO employees VALUES (903, 2, true), (903, 1, false)`);
+    expect(await connector.resolveAccounts(person('d', 'bob@example.com'), {})).toMatchObject({
+      kind: 'found',
+      accounts: [{ identities: { user: ['2'], employee: ['903'] } }],
+    });
+  });
+
+  test('bear also what only the directory knows them by, where that is of the same kind', async () => {
+    const mailed = bench.connector(YAML.replace('badge: { column: badge }', 'mail: { column: email }'));
+    const known: Sought['known'] = [
+      { by: 'email', value: 'bob@example.com' },
+      { by: 'email', value: 'bobby@example.com' },
+      { by: 'login', value: 'bobby' },
+    ];
+    expect(await mailed.resolveAccounts(person('d', null, { known, leaves: true }), {})).toMatchObject({
+      kind: 'found',
+      accounts: [{ identities: { user: ['2'], mail: ['bob@example.com', 'bobby@example.com'] } }],
+    });
+  });
+
   test('are found by every rule: one that two rules give to two people is a question', async () => {
     const login = { by: 'login', value: 'carol' } as const;
     const email = { by: 'email', value: 'alice@example.com' } as const;
