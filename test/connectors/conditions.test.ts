@@ -46,11 +46,11 @@ describe('what PostgreSQL reads otherwise than it looks', () => {
     expect(mistakeIn(HIDES_ITS_END)).toMatch(/two strings side by side/);
   });
 
-  test.each([
+  test.each<[string, RegExp]>([
     ["tasks.title = E'\\''", /backslash escapes/],
     ["tasks.title = e'\\''", /backslash escapes/],
     ...['update', 'share', 'no key update', 'key share'].map(
-      strength => [`exists (select from public.tasks for ${strength})`, /row locks/] as const,
+      strength => [`exists (select from public.tasks for ${strength})`, /row locks/] as [string, RegExp],
     ),
   ])('%s is refused from its text alone', (condition, says) => {
     expect(mistakeIn(condition)).toMatch(says);
