@@ -227,8 +227,7 @@ function ownersOf(
 
 /** How many items one effect takes: as many as are sent in half of the time in which a call lands. */
 function sizeOf(target: Target, spec: CategorySpec): number {
-  const { connect } = target.catalog;
-  const most = spec.bulk ? Math.max(spec.bulk.size, connect.batch) : connect.batch;
+  const most = target.mostAtOnce(spec);
   const half = target.landsWithinMs / 2;
   const calls = spec.bulk ? spec.bulk.size : 1;
   const { pace } = target.client.limits;

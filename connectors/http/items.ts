@@ -267,6 +267,7 @@ export async function inventory(
   return all;
 }
 
+/** No page is larger than what one effect takes: two pages can be moved side by side, and the parts of one cannot. */
 export async function* pages(
   target: Target,
   accounts: readonly Account[],
@@ -280,8 +281,9 @@ export async function* pages(
     attribute: at === undefined ? null : textAt(item.raw, at),
   });
   const items = await whole(target, category, accounts, asAttributed, signal);
-  for (let from = 0; from < items.length; from += size) {
-    const some = items.slice(from, from + size);
+  const atOnce = Math.min(size, target.mostAtOnce(spec));
+  for (let from = 0; from < items.length; from += atOnce) {
+    const some = items.slice(from, from + atOnce);
     const keys = some.map(({ key }) => key);
     yield {
       keys: keysOf(keys),

@@ -14,6 +14,9 @@ const ASK_AGAIN_MS = 500;
 const BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 60_000;
 
+/** What a call is for: only one that writes has a moment after which it is not begun. */
+type Errand = 'read' | 'write';
+
 export class Limits {
   readonly #places: Places;
   /** Turns are given out one after the other: nobody goes on a turn that somebody else still waits for. */
@@ -50,13 +53,14 @@ export class Limits {
     group: string | undefined,
     call: () => Promise<T>,
     signal: AbortSignal | undefined,
-    until = Number.POSITIVE_INFINITY,
+    until?: number,
   ): Promise<T | null> {
-    const back = await this.#places.take(signal);
+    const back = await this.#places.take(signal, until === undefined ? 'read' : 'write');
     try {
-      if (!(await this.#inLine(signal, until))) return null;
+      const end = until ?? Number.POSITIVE_INFINITY;
+      if (!(await this.#inLine(signal, end))) return null;
       if (group === undefined) return await call();
-      return await this.#alone(group, call, signal, until);
+      return await this.#alone(group, call, signal, end);
     } finally {
       back();
     }
@@ -178,26 +182,37 @@ function leftOf(
   return Number.isNaN(all) || all === 0 ? { share: left > 1 ? 1 : 0 } : { share: left / all };
 }
 
-/** So many places; who waits is served in turn. */
+/**
+ * So many places. Who waits is served in turn, and of those who read and those who write in alternation: a
+ * batch whose last item was sent would otherwise wait until every item of the next one is, to be read again.
+ */
 class Places {
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  #last: Errand = 'write';
+  readonly #waiting: Record<Errand, (() => void)[]> = { read: [], write: [] };
 
   constructor(count: number) {
     this.#free = count;
   }
 
-  async take(signal?: AbortSignal): Promise<() => void> {
+  async take(signal?: AbortSignal, errand: Errand = 'read'): Promise<() => void> {
     signal?.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>(resolve => this.#waiting.push(resolve));
+    else await new Promise<void>(resolve => this.#waiting[errand].push(resolve));
     let given = false;
     return () => {
       if (given) return;
       given = true;
-      const next = this.#waiting.shift();
+      const next = this.#next();
       if (next) next();
       else this.#free += 1;
     };
+  }
+
+  #next(): (() => void) | undefined {
+    const { read, write } = this.#waiting;
+    const turn: Errand = this.#last === 'write' ? 'read' : 'write';
+    this.#last = this.#waiting[turn].length > 0 ? turn : this.#last;
+    return this.#waiting[turn].shift() ?? read.shift() ?? write.shift();
   }
 }

@@ -33,6 +33,12 @@ export class Target {
     return spec;
   }
 
+  /** How many items one effect takes, unless the system is slow. */
+  mostAtOnce({ bulk }: Pick<CategorySpec, 'bulk'>): number {
+    const { batch } = this.catalog.connect;
+    return bulk ? Math.max(bulk.size, batch) : batch;
+  }
+
   failure(kind: HandoverFailure['kind'], says: string): HandoverFailure {
     return new Failure(kind, `${this.system}: ${says}`);
   }

@@ -335,6 +335,23 @@ describe('triggers', () => {
     expect(briefly(besides)).toEqual(['change 2+ places']);
   });
 
+  test('of a single partition are tried as well', async () => {
+    const { bench } = await given({
+      sql: `create table seats (id bigint, user_id bigint, primary key (id)) partition by range (id);
+        create table seats_low partition of seats for values from (0) to (10);
+        create table seats_high partition of seats for values from (10) to (99);
+        create table tally (id int primary key, n int not null); insert into tally values (1, 0);
+        insert into seats values (1, 1), (20, 1), (21, 1)`,
+      categories: MOVE,
+    });
+    await bench.db.query(`
+      create function act() returns trigger language plpgsql as $$ begin update public.tally set n = n + 1; return new; end $$;
+      create trigger act after update on seats_high for each row execute function act()`);
+    const fresh = bench.connector(`${PEOPLE_YAML}categories:\n  ${MOVE}\n`);
+    const [{ besides } = { besides: [] }] = await fresh.foresee([alice], [transfer('seats')]);
+    expect(briefly(besides)).toEqual(['change 2 tally']);
+  });
+
   test('that only add rows are nobody’s loss', async () => {
     const { bench } = await given({ sql, categories: MOVE });
     await bench.db.query(`
@@ -345,6 +362,23 @@ describe('triggers', () => {
     expect(effect).toMatchObject({ changed: 60 });
     expect(effect.elsewhere).toBeUndefined();
   });
+});
+
+test('a row that goes, and was written by another rule before that, only goes', async () => {
+  const { connector, bench } = await given({
+    sql: `create table seats (id bigint primary key, user_id bigint); insert into seats values (1, 1), (2, 1);
+      create table notes (id bigint primary key, about bigint references seats on delete set null,
+        within bigint references seats on delete cascade);
+      insert into notes values (1, 1, 1), (2, 2, 2)`,
+    categories: `${SEATS}, cascades: [{ table: public.notes, does: delete }] }`,
+  });
+  const work = await batchOf(connector, alice, 'seats', { do: 'remove' });
+  const { effect } = await connector.apply(work, witness());
+  expect(effect).toMatchObject({ changed: 2, exceptions: [] });
+  expect(effect.elsewhere).toEqual(
+    expect.arrayContaining([{ table: 'public.notes', does: 'delete', count: 2 }]),
+  );
+  expect((await bench.db.query('select count(*)::int as n from notes')).rows).toEqual([{ n: 0 }]);
 });
 
 test('a merge is foreseen as the removal that it is, with all that hangs on it', async () => {

@@ -588,6 +588,37 @@ describe('is asked', () => {
     expect(most).toBe(1);
   });
 
+  test('what was sent is read again before all of another batch is sent', async () => {
+    const owners = new Map([...deals(0, 3), ...deals(10, 20)].map(({ id, owner }) => [String(id), owner]));
+    const asked: string[] = [];
+    const { connector } = await system(
+      {
+        category: "read: { get: '/deals?ids={keys}', many: 20 }",
+        more: 'limits: { concurrency: 1 }',
+      },
+      ({ method, path, query }) => {
+        asked.push(method);
+        if (method === 'PUT') owners.set(path.split('/')[2]!, 2);
+        const ids = query.get('ids')?.split(',') ?? [];
+        return [200, ids.map(id => ({ id: Number(id), owner: owners.get(id) }))];
+      },
+    );
+    const some = [deals(0, 3), deals(10, 20)].map(part => batch(part.map(({ id }) => String(id))));
+    const done = await Promise.all(some.map(one => connector.apply(one, silent)));
+    expect(done.map(({ effect }) => effect.changed)).toEqual([3, 10]);
+    const readings = asked.flatMap((method, n) => (method === 'GET' ? [n] : []));
+    expect(readings).toHaveLength(4);
+    expect(asked.slice(readings[2]).filter(method => method === 'PUT').length).toBeGreaterThan(5);
+  });
+
+  test('for keys in pages that one effect takes as a whole', async () => {
+    const { connector } = await system({ connect: ', batch: 3' }, () => [200, deals(0, 7)]);
+    const sizes: number[] = [];
+    for await (const { count } of connector.pages([alice], 'deals', { size: 5 })) sizes.push(count);
+    for await (const { count } of connector.pages([alice], 'deals', { size: 2 })) sizes.push(count);
+    expect(sizes).toEqual([3, 3, 1, 2, 2, 2, 1]);
+  });
+
   test('again when it says so: by a header, in the body, or as a 403 with a code', async () => {
     const replies: Reply[] = [
       [429, {}, { 'Retry-After': '0' }],
