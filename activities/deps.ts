@@ -26,6 +26,8 @@ export interface Rules {
   roles: { operators: readonly string[] | 'directory'; approvers: readonly string[] | 'directory' };
   /** Whose statements prove who sent a message. */
   statements: readonly StatementKey[];
+  /** Time zone (IANA) of moments that do not say theirs. */
+  zone: string;
 }
 
 export interface Deps {

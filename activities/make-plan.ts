@@ -9,7 +9,9 @@ import { changeNotes } from '../domain/changes.js';
 import type { Danger, Foresight } from '../domain/consequences.js';
 import type { Covered } from '../domain/coverage.js';
 import type { Batch } from '../domain/effect.js';
+import { HandoverFailure } from '../domain/failure.js';
 import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
+import type { When } from '../domain/moment.js';
 import { outlineOf, tooLarge } from '../domain/outline.js';
 import { digestIn } from '../domain/overrides.js';
 import { own } from '../domain/own.js';
@@ -47,6 +49,7 @@ import { listOf, sharesOf } from '../store/keys.js';
 import type { Catalog } from '../store/plans.js';
 import { showProgress, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { whenIs } from './moments.js';
 import { naming, sayNaming } from './open-runs.js';
 import { approvers, findOne } from './people.js';
 import { Recogniser } from './recognise.js';
@@ -120,13 +123,14 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     notes.push(...(await naming(deps, leaver.id, offboardingId)).map(sayNaming));
   const before = await deps.store.plans.before(offboardingId, revision);
   const overridesDigest = sha256(canonicalJson(order.overrides ?? {}));
-  const { policy, standing } = await deps.rules();
+  const { policy, standing, zone } = await deps.rules();
   const given = {
     offboardingId,
     revision,
     manifest,
     leaver,
     order,
+    effectiveAt: order.effectiveAt === undefined ? null : mustBe(order.effectiveAt, zone),
     policy,
     overridesDigest,
     named: Object.fromEntries(Object.entries(book.named).sort()),
@@ -141,6 +145,14 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   const changes = before ? changeNotes(before, next) : [];
   const plan = await deps.store.plans.save({ ...next, notes: [...changes, ...notes] }, input.runId, catalogs);
   return announce(deps, input, plan);
+}
+
+/** Whoever wrote it was told where nobody can place it; a configuration, or a Node.js, may have changed since. */
+function mustBe(text: string, zone: string): When {
+  const when = whenIs(text, zone);
+  if ('problem' in when)
+    throw new HandoverFailure('rejected', `${when.problem}; send "amend" with another date.`);
+  return when;
 }
 
 /** What `check` says against a catalog is never planned with; nothing is said a second time. */

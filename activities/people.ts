@@ -8,6 +8,7 @@ import type { Letter } from '../domain/statement.js';
 import { sha256 } from '../store/digest.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { whenIs } from './moments.js';
 import { leaving, naming, sayNaming } from './open-runs.js';
 import { type Proof, prove } from './prove.js';
 
@@ -78,6 +79,8 @@ export interface IdentifyInput {
   beside: string[];
   /** The messages that they sent: what came with each is checked. */
   letters?: Letter[];
+  /** Dates that stand in the messages, as they were written. */
+  moments?: string[];
 }
 
 export interface Senders {
@@ -87,19 +90,24 @@ export interface Senders {
   proofs?: Proof[];
   /** As the directory knows them now; who is no longer in it is left out. */
   beside: Participant[];
+  unclear?: Unclear;
 }
 
 /**
  * Identifies deciders, with what they may do, and whether it is proved that their messages are theirs. A
  * statement that proves nothing is worse than none: its message is refused.
  */
-export async function identify(deps: Deps, { who, beside, letters = [] }: IdentifyInput): Promise<Senders> {
+export async function identify(
+  deps: Deps,
+  { who, beside, letters = [], moments = [] }: IdentifyInput,
+): Promise<Senders> {
   const found: Identified[] = [];
   // One after the other: a flood of messages must not take every connection to the directory.
   for (const one of who) found.push(await identified(deps, one));
   const proofs: Proof[] = [];
   for (const letter of letters) proofs.push(await prove(deps, letter));
-  return { found, proofs, beside: (await peopleById(deps, beside)).map(participant) };
+  const unclear = await unclearOf(deps, moments);
+  return { found, proofs, beside: (await peopleById(deps, beside)).map(participant), unclear };
 }
 
 /** Identifies one person: a decider, a leaver or a requester. */
@@ -114,17 +122,39 @@ export async function identified(deps: Deps, who: string): Promise<Identified> {
   return { kind: 'one', person, installation: deps.ids.installation, identity: { kind: 'claimed' } };
 }
 
+export interface IntroduceInput {
+  user: string;
+  requestedBy: string;
+  /** Dates of the request, as they were written. */
+  moments?: string[];
+  letter?: Letter;
+}
+
 /** Who is to leave, and who asks for it: looked up together, since nothing begins before both are known. */
 export async function introduce(
   deps: Deps,
-  { user, requestedBy, letter }: { user: string; requestedBy: string; letter?: Letter },
-): Promise<{ user: Identified; requestedBy: Identified }> {
+  { user, requestedBy, moments, letter }: IntroduceInput,
+): Promise<{ user: Identified; requestedBy: Identified; unclear: Unclear }> {
+  const unclear = await unclearOf(deps, moments);
   const [leaver, requester] = await Promise.all([identified(deps, user), identified(deps, requestedBy)]);
-  if (!letter) return { user: leaver, requestedBy: requester };
+  if (!letter) return { user: leaver, requestedBy: requester, unclear };
   const proof = await prove(deps, letter);
-  if (!proof.ok) return { user: leaver, requestedBy: { kind: 'unproved', sentence: proof.sentence } };
+  if (!proof.ok)
+    return { user: leaver, requestedBy: { kind: 'unproved', sentence: proof.sentence }, unclear };
   const { identity } = proof;
-  return { user: leaver, requestedBy: requester.kind === 'one' ? { ...requester, identity } : requester };
+  const proved = requester.kind === 'one' ? { ...requester, identity } : requester;
+  return { user: leaver, requestedBy: proved, unclear };
+}
+
+/** Moments, as people wrote them, that nobody can place → why, as a sentence. */
+type Unclear = Record<string, string>;
+
+async function unclearOf(deps: Deps, moments: readonly string[] = []): Promise<Unclear> {
+  const { zone } = await deps.rules();
+  const found = moments.map(text => [text, whenIs(text, zone)] as const);
+  return Object.fromEntries(
+    found.flatMap(([text, when]) => ('problem' in when ? [[text, when.problem]] : [])),
+  );
 }
 
 export interface StandingInput {

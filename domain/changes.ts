@@ -2,9 +2,9 @@
  * What one revision of a plan says that the one before it did not: whoever approved that one knows the rest.
  */
 import { accountsIn, sayAccount } from './accounts.js';
-import { canonicalJson, type Plan, type PlanStep } from './plan.js';
+import { accessEnds, canonicalJson, type Plan, type PlanStep } from './plan.js';
 import { takers } from './view.js';
-import { clockOf, number } from './words.js';
+import { number } from './words.js';
 
 type Undigested = Omit<Plan, 'digest'>;
 
@@ -25,8 +25,7 @@ export function changeNotes(before: Undigested, after: Undigested): string[] {
 const MOST = 20;
 
 function whole(before: Undigested, after: Undigested): string[] {
-  const when = ({ effectiveAt }: Undigested): string =>
-    effectiveAt === null ? 'as soon as it is approved' : clockOf(effectiveAt);
+  const when = (plan: Undigested): string => accessEnds(plan) ?? 'as soon as it is approved';
   const differs = (of: (plan: Undigested) => unknown): boolean =>
     canonicalJson(of(before)) !== canonicalJson(of(after));
   return [

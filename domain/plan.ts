@@ -10,6 +10,7 @@ import { HandoverFailure } from './failure.js';
 import type { Departure, Disposition, Mode, Successor, SystemAccounts } from './model.js';
 import type { Participant } from './people.js';
 import type { Policy } from './policy.js';
+import { minuteOf } from './words.js';
 
 /**
  * Phases give the order within a run; a catalog's `after` adds edges. Manual and kept categories have no
@@ -86,6 +87,8 @@ export interface Plan {
   departure: Departure;
   /** When access ends; null = as soon as approved. */
   effectiveAt: string | null;
+  /** The same as the clocks there show it; absent where there is no such moment. */
+  effectiveSays?: string;
   accounts: SystemAccounts[];
   /** Systems of this plan in order, with the digest of the catalog that was used. */
   systems: {
@@ -114,6 +117,14 @@ export interface Plan {
   gainers?: Participant[];
   /** SHA-256 over the canonical JSON of everything above. Set once, by the store. */
   digest: string;
+}
+
+/** When access ends, for people; null = as soon as the plan is approved. */
+export function accessEnds({
+  effectiveAt,
+  effectiveSays,
+}: Pick<Plan, 'effectiveAt' | 'effectiveSays'>): string | null {
+  return effectiveSays ?? (effectiveAt && minuteOf(effectiveAt));
 }
 
 /** The name under which an absent account is acknowledged. */

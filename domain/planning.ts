@@ -20,6 +20,7 @@ import type {
   Successor,
   SystemAccounts,
 } from './model.js';
+import type { When } from './moment.js';
 import { own } from './own.js';
 import {
   deactivateId,
@@ -578,6 +579,7 @@ export interface Given {
   manifest: string;
   leaver: Pick<Person, 'id' | 'name' | 'human'>;
   order: FullOrder;
+  effectiveAt: When | null;
   policy: Policy;
   overridesDigest: string;
   named: Plan['named'];
@@ -600,7 +602,8 @@ export function planFrom(given: Given, draft: Omit<Draft, 'findings'>): Omit<Pla
     mode: draft.mode,
     modeReason: draft.modeReason,
     departure: given.order.departure,
-    effectiveAt: given.order.effectiveAt ?? null,
+    effectiveAt: given.effectiveAt?.at ?? null,
+    ...(given.effectiveAt && { effectiveSays: given.effectiveAt.says }),
     accounts: draft.accounts,
     systems: draft.systems,
     steps: orderSteps(withMembershipEdges(draft.steps)),

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { objection } from './door.js';
 import { MESSAGE } from './limits.js';
 import { clip, describe, mistakesOf } from './mistake.js';
+import { moment, momentOrNow } from './moment.js';
 import { countOf, isReference, MOST_INLINE, type Overrides } from './overrides.js';
 import { number } from './words.js';
 
@@ -62,18 +63,6 @@ export const successorRule = z.union(
   },
 );
 export type SuccessorRule = z.infer<typeof successorRule>;
-
-/**
- * `2026-12-24` (its first moment in UTC), or a date with time and zone. Beyond these years it would be no
- * moment that a search attribute can hold.
- */
-const moment = z
-  .union([z.iso.date(), z.iso.datetime({ offset: true })], {
-    error: 'write a date like 2026-12-24 or a moment like 2026-12-24T18:00:00+01:00',
-  })
-  .refine(isNear, {
-    error: `a year from ${MESSAGE.firstYear} to ${MESSAGE.lastYear} is allowed`,
-  });
 
 const mode = z.enum(['execute-and-deactivate', 'execute-only', 'preview']);
 const departure = z.enum(['planned', 'unplanned']);
@@ -194,12 +183,7 @@ export const decisionSchemas = {
       .optional(),
     mode: mode.nullable().optional(),
     departure: departure.nullable().optional(),
-    effectiveAt: z
-      .union([moment, z.literal('now')], {
-        error: 'write a date like 2026-12-24, a moment like 2026-12-24T18:00:00+01:00, or "now"',
-      })
-      .nullable()
-      .optional(),
+    effectiveAt: momentOrNow.nullable().optional(),
     systems: systems.nullable().optional(),
     note,
   }),
@@ -353,14 +337,14 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function isNear(moment: string): boolean {
-  const year = new Date(instant(moment)).getUTCFullYear();
-  return year >= MESSAGE.firstYear && year <= MESSAGE.lastYear;
+/** Dates as they were written, of a request or an amendment: whether they can be placed is asked. */
+export function momentsIn({ effectiveAt }: { effectiveAt?: string | null | undefined }): string[] {
+  return typeof effectiveAt === 'string' && effectiveAt !== 'now' ? [effectiveAt] : [];
 }
 
 export const DAY_MS = 86_400_000;
 
-/** The moment a date or date-time stands for, in milliseconds since 1970. */
+/** The moment that an ISO 8601 date and time stands for, in milliseconds since 1970. */
 export function instant(moment: string): number {
   return Date.parse(moment);
 }

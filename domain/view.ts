@@ -14,7 +14,7 @@ import type { Outcome, RunState, StepState, SystemAccounts } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
 import { own } from './own.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
-import { isEffect, type PlanStep } from './plan.js';
+import { accessEnds, isEffect, type PlanStep } from './plan.js';
 import { type Approval, isWaived, type Run, type StepProgress } from './run.js';
 import { waitingView } from './waiting.js';
 import { clockOf, items, minuteOf, number } from './words.js';
@@ -106,7 +106,7 @@ export function viewOf(run: Run): View {
       mode: plan.mode,
       modeReason: plan.modeReason,
       departure: plan.departure,
-      effectiveAt: plan.effectiveAt && minuteOf(plan.effectiveAt),
+      effectiveAt: accessEnds(plan),
     },
     findings: run.findings.map(finding => finding.message),
     alerts: [

@@ -152,10 +152,21 @@ const gateway = z
       });
   });
 
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    // That is how it says that there is none.
+    return false;
+  }
+}
+
 const configSchema = z.strictObject({
   version: z.literal(1),
   /** Two installations in one namespace never see each other: ids begin with the name. */
   installation,
+  /** Where a date is that does not say it: its end is the end of that day there. */
+  zone: z.string().refine(isTimeZone, { error: 'a time zone is written like Europe/Berlin' }).default('UTC'),
   directory: z.string(),
   systems: z.record(systemName, system),
   store: z.strictObject({

@@ -50,6 +50,8 @@ export interface Rules<Decision extends { name: string; by: string }> {
   parse(name: string, payload: unknown): Parsed<Decision>;
   /** Directory ids of people whom the sender must not turn out to be. */
   beside?(decision: Decision): string[];
+  /** Dates that it names, as they were written. */
+  moments?(decision: Decision): string[];
   /** Told of everybody who was looked up, as they are now. */
   met?(people: readonly Participant[]): void;
   /**
@@ -213,9 +215,11 @@ interface Senders {
   people: ReadonlyMap<string, Attempt<Identified>>;
   /** Number of a message → whether that is proved. */
   proofs: ReadonlyMap<number, Proof>;
+  /** Moments that nobody can place → why. */
+  unclear: Readonly<Record<string, string>>;
 }
 
-const NOBODY: Senders = { people: new Map(), proofs: new Map() };
+const NOBODY: Senders = { people: new Map(), proofs: new Map(), unclear: {} };
 
 /** Looks up whoever sent these, all at once: an activity for each would make a history too long. */
 async function lookUp<Decision extends { name: string; by: string }>(
@@ -229,7 +233,8 @@ async function lookUp<Decision extends { name: string; by: string }>(
   const says = who.length === 1 ? `Who sends "${decisions[0]!.name}"?` : `Who are these ${who.length}?`;
   const sent = few.filter(({ parsed }) => parsed.ok);
   const letters = sent.map(read => letterOf(rules, read));
-  const found = await ask(prompt.identify, says, { who, beside, letters });
+  const moments = decisions.flatMap(decision => rules.moments?.(decision) ?? []);
+  const found = await ask(prompt.identify, says, { who, beside, letters, moments });
   if (!found.ok) return { ...NOBODY, people: new Map(who.map(one => [one, found])) };
   const people = found.value.found.flatMap(one => (one.kind === 'one' ? one.person : []));
   rules.met?.([...people, ...found.value.beside]);
@@ -240,6 +245,7 @@ async function lookUp<Decision extends { name: string; by: string }>(
   return {
     people: new Map(who.map((one, n) => [one, { ok: true, value: found.value.found[n]! }])),
     proofs: new Map(proofs),
+    unclear: found.value.unclear ?? {},
   };
 }
 
@@ -284,6 +290,8 @@ function judgeOne<Decision extends { name: string; by: string }>(
   if (found.value.kind !== 'one')
     return { sentence: found.value.sentence, refusedFor: 'unknown-sender', who: null };
   const who = { ...found.value.person, identity: proof?.identity ?? found.value.identity };
+  const unclear = (rules.moments?.(parsed.value) ?? []).flatMap(text => senders.unclear[text] ?? []);
+  if (unclear.length > 0) return { sentence: `${unclear.join('; ')}.`, refusedFor: 'unreadable', who };
   try {
     const { accepted, sentence } = rules.judge(parsed.value, who, new Date().toISOString());
     return { sentence, refusedFor: accepted ? null : 'not-allowed', who };

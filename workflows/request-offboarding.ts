@@ -8,7 +8,7 @@ import { ParentClosePolicy, setCurrentDetails, startChild, uuid4, workflowInfo }
 import type { Identified } from '../activities/people.js';
 import { idsOf } from '../domain/ids.js';
 import { type Decider, mayRequest, type Participant } from '../domain/people.js';
-import { type Order, parseRequest } from '../domain/request.js';
+import { momentsIn, type Order, parseRequest } from '../domain/request.js';
 import { contentOf, unsealed } from '../domain/statement.js';
 import { summary } from '../domain/summary.js';
 import { OFFBOARD_USER, type OffboardUserInput, type RequestAnswer } from './messages.js';
@@ -35,8 +35,12 @@ async function answerTo(request: unknown): Promise<RequestAnswer> {
     use: workflowInfo().runId,
     ...(statement !== undefined && { seal: { statement, ...contentOf(body) } }),
   };
-  const known = await ask(quick.introduce, 'Who is to leave, and who asks?', { user, requestedBy, letter });
+  const moments = momentsIn(order);
+  const input = { user, requestedBy, moments, letter };
+  const known = await ask(quick.introduce, 'Who is to leave, and who asks?', input);
   if (!known.ok) return notStarted(`Nobody could be looked up: ${known.sentence}`);
+  const unclear = moments.flatMap(text => known.value.unclear?.[text] ?? []);
+  if (unclear.length > 0) return notStarted(`${unclear.join('; ')}.`);
   const leaver = theOne('user', known.value.user);
   if ('sentence' in leaver) return notStarted(leaver.sentence);
   const requester = theOne('requestedBy', known.value.requestedBy);

@@ -2,7 +2,7 @@
 import { type Elsewhere, sayElsewhere, summed } from '../../domain/consequences.js';
 import { type SummedFlood, sayFlood } from '../../domain/flood.js';
 import { identityWords } from '../../domain/people.js';
-import { minuteOf, number } from '../../domain/words.js';
+import { number } from '../../domain/words.js';
 import type { AuditEntry } from '../../store/audit.js';
 import type { ReceiptRow } from '../../store/trail.js';
 import type { Evidence } from './evidence.js';
@@ -181,7 +181,7 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
   switch (kind) {
     case 'requested': {
       const request = (body.request ?? {}) as Record<string, unknown>;
-      const when = request.effectiveAt ? `, access ends ${minuteOf(String(request.effectiveAt))}` : '';
+      const when = request.effectiveAt ? `, access ends ${String(request.effectiveAt)}` : '';
       return `asked for by ${String(request.requestedBy)} (${identityOf(body.identity)}) for ${String(request.user)}: ${String(request.mode)}, ${String(request.departure)}${when}`;
     }
     case 'planned':

@@ -53,7 +53,10 @@ export function withOrderOptions<A extends unknown[], O extends Record<string, u
     .option('--mode <mode>', 'execute-and-deactivate, execute-only or preview')
     .option('--unplanned', 'block sign-in first, clean up afterwards')
     .option('--planned', 'the opposite of --unplanned')
-    .option('--at <when>', 'when access ends: 2026-12-24, or a moment with its zone; "now" in amend')
+    .option(
+      '--at <when>',
+      'when access ends: 2026-12-24 (its end), 2026-12-24T18:00[Europe/Berlin]; "now" in amend',
+    )
     .option('--system <name>', 'only this system, repeatable', collect)
     .option('--note <text>', 'what others should know');
 }

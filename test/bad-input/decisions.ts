@@ -143,7 +143,7 @@ export const DECISIONS: [name: string, title: string, given: unknown, sentence: 
     'amend',
     'a date in words',
     { by: 'olivia', effectiveAt: 'tomorrow' },
-    'Cannot read "amend": "effectiveAt" cannot be "tomorrow": write a date like 2026-12-24, a moment like 2026-12-24T18:00:00+01:00, or "now".',
+    'Cannot read "amend": "effectiveAt" cannot be "tomorrow": write a date like 2026-12-24 (the end of that day), or a moment like 2026-12-24T18:00[Europe/Berlin] or 2026-12-24T18:00:00+01:00, or "now".',
   ],
   [
     'amend',

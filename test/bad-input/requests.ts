@@ -152,33 +152,32 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
   [
     'a date in words',
     { ...ok, effectiveAt: 'next friday' },
-    'Cannot read the request: "effectiveAt" cannot be "next friday": write a date like 2026-12-24 or a moment like 2026-12-24T18:00:00+01:00.',
+    'Cannot read the request: "effectiveAt" cannot be "next friday": write a date like 2026-12-24 (the end of that day), or a moment like 2026-12-24T18:00[Europe/Berlin] or 2026-12-24T18:00:00+01:00.',
   ],
   [
     'a date that does not exist',
     { ...ok, effectiveAt: '2026-02-30' },
-    'Cannot read the request: "effectiveAt" cannot be "2026-02-30": write a date like 2026-12-24 or a moment like 2026-12-24T18:00:00+01:00.',
+    'Cannot read the request: "effectiveAt" cannot be "2026-02-30": write a date like 2026-12-24 (the end of that day), or a moment like 2026-12-24T18:00[Europe/Berlin] or 2026-12-24T18:00:00+01:00.',
   ],
   [
     'a date the other way round',
     { ...ok, effectiveAt: '24.12.2026' },
-    'Cannot read the request: "effectiveAt" cannot be "24.12.2026": write a date like 2026-12-24 or a moment like 2026-12-24T18:00:00+01:00.',
+    'Cannot read the request: "effectiveAt" cannot be "24.12.2026": write a date like 2026-12-24 (the end of that day), or a moment like 2026-12-24T18:00[Europe/Berlin] or 2026-12-24T18:00:00+01:00.',
   ],
   [
-    'a moment without its zone',
-    { ...ok, effectiveAt: '2026-12-24T18:00:00' },
-    'Cannot read the request: "effectiveAt" cannot be "2026-12-24T18:00:00": write a date like ' +
-      '2026-12-24 or a moment like 2026-12-24T18:00:00+01:00.',
+    'a moment with its zone in words',
+    { ...ok, effectiveAt: '2026-12-24T18:00:00 CET' },
+    'Cannot read the request: "effectiveAt" cannot be "2026-12-24T18:00:00 CET": write a date like 2026-12-24 (the end of that day), or a moment like 2026-12-24T18:00[Europe/Berlin] or 2026-12-24T18:00:00+01:00.',
   ],
   [
     'a moment in seconds',
     { ...ok, effectiveAt: 1798131600 },
-    'Cannot read the request: "effectiveAt" cannot be 1798131600: write a date like 2026-12-24 or a moment like 2026-12-24T18:00:00+01:00.',
+    'Cannot read the request: "effectiveAt" cannot be 1798131600: write a date like 2026-12-24 (the end of that day), or a moment like 2026-12-24T18:00[Europe/Berlin] or 2026-12-24T18:00:00+01:00.',
   ],
   [
     '"now", which only an amendment knows',
     { ...ok, effectiveAt: 'now' },
-    'Cannot read the request: "effectiveAt" cannot be "now": write a date like 2026-12-24 or a moment like 2026-12-24T18:00:00+01:00.',
+    'Cannot read the request: "effectiveAt" cannot be "now": write a date like 2026-12-24 (the end of that day), or a moment like 2026-12-24T18:00[Europe/Berlin] or 2026-12-24T18:00:00+01:00.',
   ],
   [
     'an empty successor',

@@ -75,6 +75,7 @@ export async function startEngine(redmine: Connector): Promise<Engine> {
         standing: [],
         roles: { operators: 'directory', approvers: 'directory' },
         statements: [],
+        zone: 'UTC',
       }),
       temporal: client,
       patience: PATIENCE_MS,

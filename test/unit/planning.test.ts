@@ -250,6 +250,7 @@ test('the same facts give the same plan, whatever order they come in', () => {
           manifest: 'm',
           leaver: alice,
           order: asked.order,
+          effectiveAt: null,
           policy: policySchema.parse({}),
           overridesDigest: 'x',
           named: {},

@@ -1,14 +1,7 @@
 /** What is accepted, and what it becomes. What is refused, and with which sentence: test/bad-input. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  DECISIONS,
-  instant,
-  isDecision,
-  parseDecision,
-  parsePeople,
-  parseRequest,
-} from '../../domain/request.js';
+import { DECISIONS, isDecision, parseDecision, parsePeople, parseRequest } from '../../domain/request.js';
 
 const asked = { user: 'alice@demo.example', requestedBy: 'olivia@demo.example' };
 
@@ -46,13 +39,14 @@ describe('a request', () => {
   });
 
   test.each([
-    ['2026-12-24', '2026-12-24T00:00:00.000Z'],
-    ['2026-12-24T18:00:00Z', '2026-12-24T18:00:00.000Z'],
-    ['2026-12-24T18:00:00+01:00', '2026-12-24T17:00:00.000Z'],
-    ['2026-12-24T18:00:00.5-05:30', '2026-12-24T23:30:00.500Z'],
-  ])('access ends at %s, which is %s', (effectiveAt, moment) => {
+    '2026-12-24',
+    '2026-12-24[Europe/Berlin]',
+    '2026-12-24T18:00',
+    '2026-12-24T18:00[America/Argentina/Buenos_Aires]',
+    '2026-12-24T18:00:00Z',
+    '2026-12-24T18:00:00.5-05:30',
+  ])('access ends at %s', effectiveAt => {
     expect(parseRequest({ ...asked, effectiveAt })).toMatchObject({ ok: true, value: { effectiveAt } });
-    expect(new Date(instant(effectiveAt)).toISOString()).toBe(moment);
   });
 
   test('200 overrides travel inline, in any number of steps', () => {

@@ -314,11 +314,14 @@ describe('the tree', () => {
   });
 
   test.each([
-    ['2026-12-24', '2026-12-24 00:00 UTC'],
-    ['2026-12-24T18:00:00+01:00', '2026-12-24 17:00 UTC'],
-    ['2026-12-24T23:30:00-08:00', '2026-12-25 07:30 UTC'],
-  ])('says the moment with its zone: %s', (effectiveAt, words) => {
-    const run = runIn('scheduled', { plan: plan({ effectiveAt }) });
+    ['2026-12-24T17:00:00.000Z', undefined, '2026-12-24 17:00 UTC'],
+    [
+      '2026-12-24T17:00:00.000Z',
+      '2026-12-24 18:00 Europe/Berlin (17:00 UTC)',
+      '2026-12-24 18:00 Europe/Berlin (17:00 UTC)',
+    ],
+  ])('says the moment with its zone: %s, %s', (effectiveAt, effectiveSays, words) => {
+    const run = runIn('scheduled', { plan: plan({ effectiveAt, ...(effectiveSays && { effectiveSays }) }) });
     expect(details(run)).toContain(` · ${words}`);
   });
 

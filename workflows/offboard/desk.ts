@@ -20,7 +20,7 @@ import { details } from '../../domain/markdown.js';
 import type { Outcome } from '../../domain/model.js';
 import { nextMessages } from '../../domain/next.js';
 import { met } from '../../domain/people.js';
-import { type Decision, type DecisionName, parseDecision } from '../../domain/request.js';
+import { type Decision, type DecisionName, momentsIn, parseDecision } from '../../domain/request.js';
 import { isStopping, mode, type Run, remainingItems, taking } from '../../domain/run.js';
 import { acceptedItems } from '../../domain/stays.js';
 import { gotOn, TROUBLED, withTold, withTrouble } from '../../domain/trouble.js';
@@ -168,6 +168,7 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
     },
     parse: parseDecision,
     beside: decision => besideOf(run, decision),
+    moments: decision => (decision.name === 'amend' ? momentsIn(decision) : []),
     met: people => change({ humans: met(run.humans ?? {}, people) }),
     judge(decision, who, now) {
       const verdict = judge(run, decision, who, now);

@@ -2,9 +2,9 @@
  * What waits for people and for the date: corrections, acknowledgements, approvals, the second confirmation,
  * `effectiveAt`.
  */
+import { accessEnds } from '../../../domain/plan.js';
 import { DAY_MS, instant } from '../../../domain/request.js';
 import { missingFor } from '../../../domain/waiting.js';
-import { minuteOf } from '../../../domain/words.js';
 import type { Desk, Happening } from '../desk.js';
 import { decided } from './decided.js';
 import { lookAgain } from './look-again.js';
@@ -27,7 +27,7 @@ export async function approval(desk: Desk): Promise<Happening> {
   if (isLater(desk))
     return {
       event: 'approved-for-later',
-      says: `Approved; access ends ${minuteOf(run.plan!.effectiveAt!)}.`,
+      says: `Approved; access ends ${accessEnds(run.plan!)}.`,
     };
   return { event: 'approved', says: 'Approved. Looking once more before anything is changed.' };
 }
@@ -35,7 +35,7 @@ export async function approval(desk: Desk): Promise<Happening> {
 /** Waits for the date in pieces, looks a day before it, and again on it (when execution starts). */
 export async function date(desk: Desk): Promise<Happening> {
   const { run } = desk;
-  const when = minuteOf(run.plan!.effectiveAt ?? '');
+  const when = accessEnds(run.plan!);
   let looked = left(desk) <= LOOK_AHEAD_MS;
   while (isLater(desk)) {
     const until = looked ? left(desk) : left(desk) - LOOK_AHEAD_MS;
