@@ -130,7 +130,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     manifest,
     leaver,
     order,
-    effectiveAt: order.effectiveAt === undefined ? null : mustBe(order.effectiveAt, zone),
+    ...datesOf(order, zone),
     policy,
     overridesDigest,
     named: Object.fromEntries(Object.entries(book.named).sort()),
@@ -145,6 +145,23 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   const changes = before ? changeNotes(before, next) : [];
   const plan = await deps.store.plans.save({ ...next, notes: [...changes, ...notes] }, input.runId, catalogs);
   return announce(deps, input, plan);
+}
+
+function datesOf(
+  { effectiveAt, handoverAt }: Pick<Order, 'effectiveAt' | 'handoverAt'>,
+  zone: string,
+): { effectiveAt: When | null; handoverAt: When | 'approval' | null } {
+  const ends = effectiveAt === undefined ? null : mustBe(effectiveAt, zone);
+  if (handoverAt === undefined) return { effectiveAt: ends, handoverAt: null };
+  if (handoverAt === 'now') return { effectiveAt: ends, handoverAt: ends === null ? null : 'approval' };
+  const moves = mustBe(handoverAt, zone);
+  if (ends && moves.at > ends.at)
+    throw new HandoverFailure(
+      'rejected',
+      `Items would move (${moves.says}) after access ends (${ends.says}): send "amend" with other dates.`,
+    );
+  // Without an end of its own, access ends once everything has moved.
+  return { effectiveAt: ends ?? moves, handoverAt: ends === null ? null : moves };
 }
 
 /** Whoever wrote it was told where nobody can place it; a configuration, or a Node.js, may have changed since. */

@@ -41,6 +41,7 @@ const WORDS: { [N in keyof typeof decisionSchemas]: { [F in keyof Fields<N>]-?: 
     mode: after('--mode'),
     departure: after('--departure'),
     effectiveAt: after('--at'),
+    handoverAt: after('--handover-at'),
     systems: value => [value].flat().flatMap(system => ['--system', word(system)]),
     note,
   },

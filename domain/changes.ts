@@ -2,7 +2,8 @@
  * What one revision of a plan says that the one before it did not: whoever approved that one knows the rest.
  */
 import { accountsIn, sayAccount } from './accounts.js';
-import { accessEnds, canonicalJson, type Plan, type PlanStep } from './plan.js';
+import { sayDates } from './dates.js';
+import { canonicalJson, type Plan, type PlanStep } from './plan.js';
 import { takers } from './view.js';
 import { number } from './words.js';
 
@@ -25,7 +26,7 @@ export function changeNotes(before: Undigested, after: Undigested): string[] {
 const MOST = 20;
 
 function whole(before: Undigested, after: Undigested): string[] {
-  const when = (plan: Undigested): string => accessEnds(plan) ?? 'as soon as it is approved';
+  const when = (plan: Undigested): string => sayDates(plan) ?? 'access ends as soon as it is approved';
   const differs = (of: (plan: Undigested) => unknown): boolean =>
     canonicalJson(of(before)) !== canonicalJson(of(after));
   return [
@@ -33,7 +34,7 @@ function whole(before: Undigested, after: Undigested): string[] {
     ...(before.departure === after.departure
       ? []
       : [`The departure is ${after.departure} instead of ${before.departure}.`]),
-    ...(when(before) === when(after) ? [] : [`Access ends ${when(after)} instead of ${when(before)}.`]),
+    ...(when(before) === when(after) ? [] : [`The dates: ${when(after)}; before: ${when(before)}.`]),
     ...(differs(plan => plan.policy) ? ['The policy is another one.'] : []),
     ...(before.overridesDigest === after.overridesDigest
       ? []

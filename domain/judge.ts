@@ -342,6 +342,7 @@ export function applyAmendment(order: Order, changes: Amendment): Order {
     mode: said('mode') ?? 'execute-and-deactivate',
     departure: said('departure') ?? 'planned',
     effectiveAt: effectiveAt === 'now' ? undefined : effectiveAt,
+    handoverAt: said('handoverAt'),
     successor: said('successor'),
     systems: said('systems'),
     successors: merged(order.successors, changes.successors),

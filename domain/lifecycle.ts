@@ -25,6 +25,8 @@ export type RunEvent =
   | 'parked'
   | 'retried'
   | 'handed-over'
+  /** Everything has moved, and access ends later. */
+  | 'handed-over-early'
   /** The accounts are off, and something moves only now. */
   | 'switched-off'
   /** Items landed on the leaver before the switch. */
@@ -65,6 +67,7 @@ export const LIFECYCLE: Readonly<Record<RunState, Readonly<Partial<Record<RunEve
     recounted: 'awaiting-approval',
     parked: 'needs-attention',
     'handed-over': 'deactivating',
+    'handed-over-early': 'scheduled',
     ...ends('completed', 'completed-partially', 'cancelled'),
   },
   'needs-attention': {

@@ -48,9 +48,9 @@ export function markdown(view: View): string {
   return parts.join('\n\n');
 }
 
-function planLine({ revision, digest, mode, modeReason, departure, effectiveAt }: PlanView): string {
+function planLine({ revision, digest, mode, modeReason, departure, dates }: PlanView): string {
   const why = modeReason ? ` (${plain(modeReason)})` : '';
-  const when = effectiveAt ? ` · ${effectiveAt}` : '';
+  const when = dates ? ` · ${dates}` : '';
   return `**Plan ${revision}** \`${digest}\` · ${mode}${why} · ${departure}${when}`;
 }
 

@@ -10,7 +10,6 @@ import { HandoverFailure } from './failure.js';
 import type { Departure, Disposition, Mode, Successor, SystemAccounts } from './model.js';
 import type { Participant } from './people.js';
 import type { Policy } from './policy.js';
-import { minuteOf } from './words.js';
 
 /**
  * Phases give the order within a run; a catalog's `after` adds edges. Manual and kept categories have no
@@ -89,6 +88,9 @@ export interface Plan {
   effectiveAt: string | null;
   /** The same as the clocks there show it; absent where there is no such moment. */
   effectiveSays?: string;
+  /** When items move, where that is another moment; `approval` = as soon as approved. */
+  handoverAt?: string | 'approval';
+  handoverSays?: string;
   accounts: SystemAccounts[];
   /** Systems of this plan in order, with the digest of the catalog that was used. */
   systems: {
@@ -117,14 +119,6 @@ export interface Plan {
   gainers?: Participant[];
   /** SHA-256 over the canonical JSON of everything above. Set once, by the store. */
   digest: string;
-}
-
-/** When access ends, for people; null = as soon as the plan is approved. */
-export function accessEnds({
-  effectiveAt,
-  effectiveSays,
-}: Pick<Plan, 'effectiveAt' | 'effectiveSays'>): string | null {
-  return effectiveSays ?? (effectiveAt && minuteOf(effectiveAt));
 }
 
 /** The name under which an absent account is acknowledged. */

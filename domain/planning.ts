@@ -580,6 +580,8 @@ export interface Given {
   leaver: Pick<Person, 'id' | 'name' | 'human'>;
   order: FullOrder;
   effectiveAt: When | null;
+  /** Null = when access ends. */
+  handoverAt: When | 'approval' | null;
   policy: Policy;
   overridesDigest: string;
   named: Plan['named'];
@@ -604,6 +606,7 @@ export function planFrom(given: Given, draft: Omit<Draft, 'findings'>): Omit<Pla
     departure: given.order.departure,
     effectiveAt: given.effectiveAt?.at ?? null,
     ...(given.effectiveAt && { effectiveSays: given.effectiveAt.says }),
+    ...handoverOf(given),
     accounts: draft.accounts,
     systems: draft.systems,
     steps: orderSteps(withMembershipEdges(draft.steps)),
@@ -613,6 +616,12 @@ export function planFrom(given: Given, draft: Omit<Draft, 'findings'>): Omit<Pla
     notes: given.notes,
     rules: given.rules,
   };
+}
+
+function handoverOf({ handoverAt }: Given): Pick<Plan, 'handoverAt' | 'handoverSays'> {
+  if (handoverAt === null) return {};
+  if (handoverAt === 'approval') return { handoverAt };
+  return { handoverAt: handoverAt.at, handoverSays: handoverAt.says };
 }
 
 function finding(code: Finding['code'], { system, id, title }: PlanStep, says: string): Finding {

@@ -112,6 +112,8 @@ export const requestSchema = z.strictObject({
   mode: mode.default('execute-and-deactivate'),
   departure: departure.default('planned'),
   effectiveAt: moment.optional(),
+  /** When items move, where that is before access ends; `now` = as soon as approved. */
+  handoverAt: momentOrNow.optional(),
   systems: systems.optional(),
   /** System → identity → id or ids, where a person has several accounts or none that can be recognised. */
   identities: identities.optional(),
@@ -184,6 +186,7 @@ export const decisionSchemas = {
     mode: mode.nullable().optional(),
     departure: departure.nullable().optional(),
     effectiveAt: momentOrNow.nullable().optional(),
+    handoverAt: momentOrNow.nullable().optional(),
     systems: systems.nullable().optional(),
     note,
   }),
@@ -338,8 +341,13 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** Dates as they were written, of a request or an amendment: whether they can be placed is asked. */
-export function momentsIn({ effectiveAt }: { effectiveAt?: string | null | undefined }): string[] {
-  return typeof effectiveAt === 'string' && effectiveAt !== 'now' ? [effectiveAt] : [];
+export function momentsIn(said: {
+  effectiveAt?: string | null | undefined;
+  handoverAt?: string | null | undefined;
+}): string[] {
+  return [said.effectiveAt, said.handoverAt].filter(
+    one => typeof one === 'string' && one !== 'now',
+  ) as string[];
 }
 
 export const DAY_MS = 86_400_000;

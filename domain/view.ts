@@ -6,6 +6,7 @@
 import { accountsIn, sayAccount, sayOther } from './accounts.js';
 import { type Danger, sayConsequence, sayDanger } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
+import { sayDates } from './dates.js';
 import { type Evidence, evidenceNow } from './evidence.js';
 import { sayFlood } from './flood.js';
 import { lateWords } from './late.js';
@@ -14,7 +15,7 @@ import type { Outcome, RunState, StepState, SystemAccounts } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
 import { own } from './own.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
-import { accessEnds, isEffect, type PlanStep } from './plan.js';
+import { isEffect, type PlanStep } from './plan.js';
 import { type Approval, isWaived, type Run, type StepProgress } from './run.js';
 import { waitingView } from './waiting.js';
 import { clockOf, items, minuteOf, number } from './words.js';
@@ -52,7 +53,8 @@ export interface PlanView {
   modeReason: string | null;
   departure: string;
   /** To the minute. */
-  effectiveAt: string | null;
+  /** When items move and access ends, in words; null = once it is approved. */
+  dates: string | null;
 }
 
 export interface SystemView {
@@ -106,7 +108,7 @@ export function viewOf(run: Run): View {
       mode: plan.mode,
       modeReason: plan.modeReason,
       departure: plan.departure,
-      effectiveAt: accessEnds(plan),
+      dates: sayDates(plan),
     },
     findings: run.findings.map(finding => finding.message),
     alerts: [

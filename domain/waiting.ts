@@ -4,6 +4,7 @@
  * policy says after how many days. Values only: a workflow waits until the next bell and records that it
  * rang.
  */
+import { nextDate } from './dates.js';
 import { lateSteps, lateUntil } from './late.js';
 import { isOver } from './lifecycle.js';
 import { type PatienceOfWaits, patienceFor, type WaitForPeople } from './patience.js';
@@ -195,7 +196,7 @@ export function waitingView(run: Run): WaitingView | null {
 export function dueAt(run: Run): string | null {
   const view = waitingView(run);
   const moments = [
-    run.started || isOver(run.state) ? null : (run.plan?.effectiveAt ?? null),
+    run.started || isOver(run.state) ? null : nextDate(run),
     view && (view.expiresAt ?? view.escalatesAt),
     ...(isOver(run.state) ? [] : lateSteps(run).map(step => lateUntil(run, step))),
   ];

@@ -146,6 +146,7 @@ const AMENDABLE = [
   'mode',
   'departure',
   'effectiveAt',
+  'handoverAt',
   'systems',
 ] as const satisfies (keyof Order)[];
 

@@ -181,7 +181,10 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
   switch (kind) {
     case 'requested': {
       const request = (body.request ?? {}) as Record<string, unknown>;
-      const when = request.effectiveAt ? `, access ends ${String(request.effectiveAt)}` : '';
+      const when = [
+        request.handoverAt ? `, items move ${String(request.handoverAt)}` : '',
+        request.effectiveAt ? `, access ends ${String(request.effectiveAt)}` : '',
+      ].join('');
       return `asked for by ${String(request.requestedBy)} (${identityOf(body.identity)}) for ${String(request.user)}: ${String(request.mode)}, ${String(request.departure)}${when}`;
     }
     case 'planned':

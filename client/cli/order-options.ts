@@ -19,6 +19,7 @@ export interface OrderOptions {
   unplanned?: true | undefined;
   planned?: true | undefined;
   at?: string | undefined;
+  handoverAt?: string | undefined;
   system?: string[] | undefined;
   note?: string | undefined;
 }
@@ -57,6 +58,7 @@ export function withOrderOptions<A extends unknown[], O extends Record<string, u
       '--at <when>',
       'when access ends: 2026-12-24 (its end), 2026-12-24T18:00[Europe/Berlin]; "now" in amend',
     )
+    .option('--handover-at <when>', 'when items move, where that is earlier; "now": once approved')
     .option('--system <name>', 'only this system, repeatable', collect)
     .option('--note <text>', 'what others should know');
 }
@@ -84,6 +86,7 @@ export function orderOf(options: OrderOptions): Record<string, unknown> {
     mode: options.mode,
     departure,
     effectiveAt: options.at,
+    handoverAt: options.handoverAt,
     systems: options.system,
     note: options.note,
   };
@@ -136,6 +139,7 @@ const FIELD_OF: Record<string, string> = {
   identity: 'identities',
   mode: 'mode',
   at: 'effectiveAt',
+  handoverAt: 'handoverAt',
   system: 'systems',
 };
 

@@ -35,6 +35,7 @@ const EVERY_FIELD: Record<DecisionName, Record<string, unknown>> = {
     mode: 'execute-only',
     departure: 'unplanned',
     effectiveAt: '2026-12-24T18:00:00+01:00',
+    handoverAt: 'now',
     systems: ['crm', 'desk'],
   },
   pause: NOTE,

@@ -317,7 +317,18 @@ test('a date that nobody can place starts nothing, and changes no run', async ()
     answer: 'not-started',
     reason: says,
   });
-  const run = await start(small, { effectiveAt: '2090-07-01T18:00[Europe/Berlin]' });
+  const run = await start(small, {
+    effectiveAt: '2090-07-01T18:00[Europe/Berlin]',
+    handoverAt: '2090-07-02',
+  });
+  expect((await planned(small, run)).findings).toMatchObject([
+    {
+      message: expect.stringMatching(
+        /Items would move \(2090-07-03 00:00 UTC\) after access ends \(2090-07-01/,
+      ),
+    },
+  ]);
+  await must(small, run, 'amend', 'olivia', { handoverAt: null });
   const status = await planned(small, run);
   expect(status.plan).toMatchObject({
     effectiveAt: '2090-07-01T16:00:00.000Z',
@@ -329,7 +340,10 @@ test('a date that nobody can place starts nothing, and changes no run', async ()
     verdict: 'refused',
     sentence: says,
   });
-  expect(await small.world.offboardings.status(run.run)).toMatchObject({ state: 'scheduled', revision: 1 });
+  expect(await small.world.offboardings.status(run.run)).toMatchObject({
+    state: 'scheduled',
+    revision: status.revision,
+  });
   await must(small, run, 'cancel', 'olivia');
 });
 
@@ -367,4 +381,32 @@ test('a scheduled run can still be rejected', async () => {
   await must(small, run, 'reject', 'daniel', { plan: plan!.digest });
   expect(await atRest(small, run)).toMatchObject({ outcome: 'rejected' });
   await result(run);
+});
+
+test('items move before the last day, access ends on it, and what came in between goes the same way', async () => {
+  const ends = new Date(Date.now() + 8_000);
+  const run = await start(small, { handoverAt: 'now', effectiveAt: ends.toISOString() });
+  expect((await planned(small, run)).plan).toMatchObject({ handoverAt: 'approval' });
+  await agree(small, run);
+  const waiting = await waitFor(
+    small,
+    run,
+    ({ state, times }) => state === 'scheduled' && times.handedOver !== null,
+  );
+  expect(waiting).toMatchObject({ waitingOn: 'date', due: ends.toISOString() });
+  expect(waiting.sentence).toMatch(/^.*handed over.*Access ends .* UTC/);
+  expect(await statusOf()).toEqual(['active', 'active']);
+  await desk(
+    `insert into tickets (id, number, subject, assignee_id, status, language) values ('00000000-0000-4000-8000-000000990001', 990001, 'came late', 17, 'open', 'de')`,
+  );
+  const closed = await ended(small, run);
+  expect(closed).toMatchObject({ outcome: 'completed' });
+  expect(await statusOf()).toEqual(['inactive', 'inactive']);
+  expect((await desk(`select assignee_id from tickets where number = 990001`)).rows[0].assignee_id).not.toBe(
+    '17',
+  );
+  const { rows } = await desk(
+    `select min(at) < '${ends.toISOString()}' as early, max(at) >= '${ends.toISOString()}' as late from moves_seen where app = 'handover'`,
+  );
+  expect(rows).toEqual([{ early: true, late: true }]);
 });

@@ -37,7 +37,7 @@ test.each<[string, Partial<Plan>, string[]]>([
   [
     'the date',
     { effectiveAt: '2026-12-01T17:00:00.000Z' },
-    ['Access ends 2026-12-01 17:00 UTC instead of as soon as it is approved.'],
+    ['The dates: access ends 2026-12-01 17:00 UTC; before: access ends as soon as it is approved.'],
   ],
   ['the policy', { policy: { ...before.policy, batch: 7 } }, ['The policy is another one.']],
   ['overrides', { overridesDigest: 'ff' }, ['Other items have a successor of their own.']],

@@ -251,6 +251,7 @@ test('the same facts give the same plan, whatever order they come in', () => {
           leaver: alice,
           order: asked.order,
           effectiveAt: null,
+          handoverAt: null,
           policy: policySchema.parse({}),
           overridesDigest: 'x',
           named: {},

@@ -191,7 +191,7 @@ describe("details, the operators' screen", () => {
     );
     expect(screen).toContain('**Paused** by Olivia.');
     expect(screen).toContain(
-      '**Plan 1** `a1b2c3d4e5f6` · execute-only (every account is inactive already) · planned · 2026-12-24',
+      '**Plan 1** `a1b2c3d4e5f6` · execute-only (every account is inactive already) · planned · access ends 2026-12-24',
     );
     expect(screen).toContain('Approved by Priya (claimed, not verified).');
     expect(screen).toContain('- skip crm/tasks: they are done (not approved yet)');
@@ -322,7 +322,7 @@ describe('the tree', () => {
     ],
   ])('says the moment with its zone: %s, %s', (effectiveAt, effectiveSays, words) => {
     const run = runIn('scheduled', { plan: plan({ effectiveAt, ...(effectiveSays && { effectiveSays }) }) });
-    expect(details(run)).toContain(` · ${words}`);
+    expect(details(run)).toContain(` · access ends ${words}`);
   });
 
   test('shows the reason of what people settle, and what to know beside the steps, where they decide', () => {

@@ -1,5 +1,6 @@
 /** The steps in order. What fails stops only what depends on it; then the run parks and waits for people. */
 import type { RunStepsInput, StepsResult } from '../../../activities/run-steps.js';
+import { accessEnds } from '../../../domain/dates.js';
 import { lateSteps } from '../../../domain/late.js';
 import { type Group, nextGroup, stuckSteps } from '../../../domain/order.js';
 import type { PlanStep } from '../../../domain/plan.js';
@@ -18,6 +19,7 @@ import { number } from '../../../domain/words.js';
 import { type Attempt, ask, long, prompt } from '../../proxies.js';
 import { close, type Desk, type Happening } from '../desk.js';
 import { decided } from './decided.js';
+import { isLater } from './gates.js';
 import { lookAgain, lookAtAll, waivedKeys } from './look-again.js';
 
 export async function execute(desk: Desk): Promise<Happening> {
@@ -42,7 +44,18 @@ export async function execute(desk: Desk): Promise<Happening> {
   // What moved only after the switch is proved once more, like everything else.
   if (run.times.deactivated && run.plan!.steps.some(({ late }) => late))
     return { event: 'handed-over', says: `${handedOver(run)}. Proving once more that nothing is left.` };
-  if (run.plan!.steps.some(step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed'))
+  const switches = run.plan!.steps.some(
+    step => step.phase === 'deactivate' && run.steps[step.id]?.state !== 'completed',
+  );
+  if (switches && isLater(desk)) {
+    // Before the switch the world is compared with the plan once more, as before the first step.
+    desk.change({ started: false });
+    return {
+      event: 'handed-over-early',
+      says: `${handedOver(run)}. Access ends ${accessEnds(run.plan!)}; what comes until then is handed over before that.`,
+    };
+  }
+  if (switches)
     return { event: 'handed-over', says: `${handedOver(run)}. Proving it before anybody is switched off.` };
   const active = notSwitchedOff(run);
   const reminder = ` The person is still active in ${active.join(', ')}; start a run with "execute-and-deactivate" to switch them off later.`;

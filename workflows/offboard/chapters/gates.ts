@@ -2,9 +2,10 @@
  * What waits for people and for the date: corrections, acknowledgements, approvals, the second confirmation,
  * `effectiveAt`.
  */
-import { accessEnds } from '../../../domain/plan.js';
+import { accessEnds, nextDate, sayDates } from '../../../domain/dates.js';
 import { DAY_MS, instant } from '../../../domain/request.js';
 import { missingFor } from '../../../domain/waiting.js';
+import { minuteOf } from '../../../domain/words.js';
 import type { Desk, Happening } from '../desk.js';
 import { decided } from './decided.js';
 import { lookAgain } from './look-again.js';
@@ -27,7 +28,7 @@ export async function approval(desk: Desk): Promise<Happening> {
   if (isLater(desk))
     return {
       event: 'approved-for-later',
-      says: `Approved; access ends ${accessEnds(run.plan!)}.`,
+      says: `Approved: ${sayDates(run.plan!)}.`,
     };
   return { event: 'approved', says: 'Approved. Looking once more before anything is changed.' };
 }
@@ -35,7 +36,8 @@ export async function approval(desk: Desk): Promise<Happening> {
 /** Waits for the date in pieces, looks a day before it, and again on it (when execution starts). */
 export async function date(desk: Desk): Promise<Happening> {
   const { run } = desk;
-  const when = accessEnds(run.plan!);
+  const next = nextDate(run);
+  const when = next === run.plan!.effectiveAt ? accessEnds(run.plan!) : minuteOf(next ?? '');
   let looked = left(desk) <= LOOK_AHEAD_MS;
   while (isLater(desk)) {
     const until = looked ? left(desk) : left(desk) - LOOK_AHEAD_MS;
@@ -61,10 +63,11 @@ export async function date(desk: Desk): Promise<Happening> {
 }
 
 function left(desk: Desk): number {
-  const { effectiveAt } = desk.run.plan!;
-  return effectiveAt ? instant(effectiveAt) - Date.now() : 0;
+  const next = nextDate(desk.run);
+  return next === null ? 0 : instant(next) - Date.now();
 }
 
-function isLater(desk: Desk): boolean {
+/** Does the next thing wait for its date? */
+export function isLater(desk: Desk): boolean {
   return left(desk) > 0;
 }
