@@ -6,7 +6,7 @@
 import { inOrder } from '../domain/accounts.js';
 import { foreignId } from '../domain/ids.js';
 import type { Finding, Person, SystemAccounts } from '../domain/model.js';
-import type { PatienceOfWaits } from '../domain/patience.js';
+import type { ClockLimits, PatienceOfWaits } from '../domain/patience.js';
 import { mayRequest, type Participant, type Signer } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
 import type { Letter } from '../domain/statement.js';
@@ -46,11 +46,13 @@ export interface ResolvedAccounts {
   findings: Finding[];
   /** How long people are waited for until a plan pins a policy. */
   patience: PatienceOfWaits;
+  /** When the clocks of a sudden departure are late until then. */
+  clocks: ClockLimits;
 }
 
 export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): Promise<ResolvedAccounts> {
   const people = await peopleOf(deps, input);
-  const patience = (await deps.rules()).policy.waiting;
+  const { waiting: patience, clocks } = (await deps.rules()).policy;
   if ('objection' in people) {
     const { leaver, requester } = input;
     return {
@@ -62,6 +64,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
       blockedByUs: [],
       findings: [],
       patience,
+      clocks,
     };
   }
   const { person, leaver, requester } = people;
@@ -103,6 +106,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
       leaver,
       requester,
       patience,
+      clocks,
       accounts: [],
       seen: [],
       blockedByUs: [],
@@ -122,6 +126,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
     leaver,
     requester,
     patience,
+    clocks,
     accounts: each.flatMap(one => one.found ?? []),
     seen: each.flatMap(one => one.found ?? one.sure ?? []),
     blockedByUs: await ours(

@@ -2,6 +2,7 @@
  * The closing document as a value: who decided what, what became of every step, and how sure we are of it. It
  * says nothing that is not in the run, in the receipts or in the proofs.
  */
+import { clocksOf } from './clocks.js';
 import { type Elsewhere, sayDanger, summed } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
 import type { Sure } from './effect.js';
@@ -109,6 +110,8 @@ export function certificateOf(
     danger: dangerOf(run),
     notCovered: notCovered(run, receipts),
     times: run.times,
+    /** Of a sudden departure: from when each clock ran, by when it had to be, and when it was. */
+    clocks: clocksOf(run),
     chain,
   };
 }

@@ -22,6 +22,7 @@ export function markdown(view: View): string {
   ];
   if (view.pausedBy !== null) parts.push(`**Paused** by ${plain(view.pausedBy)}.`);
   if (view.waits !== null) parts.push(plain(view.waits));
+  if (view.clocks !== null) parts.push(plain(view.clocks));
   // Whoever has just sent it looks here: the UI says "successful" when a message was delivered, not when it
   // was accepted.
   const [last, ...earlier] = view.refused;

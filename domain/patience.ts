@@ -1,5 +1,6 @@
 /**
- * How long people are waited for, in days: the shipped figures, and what a policy says for one kind of wait.
+ * How long people are waited for, in days: the shipped figures, and what a policy says for one kind of wait. And
+ * how long what is urgent may take.
  */
 
 export interface Patience {
@@ -34,3 +35,18 @@ export function patienceFor(waiting: PatienceOfWaits, on: WaitForPeople): Patien
     escalateAfterDays: waiting[on]?.escalateAfterDays ?? waiting.escalateAfterDays,
   };
 }
+
+export type ClockName = 'access' | 'hand-over' | 'switch-off';
+
+/** A policy's `clocks`: when each is late, counted from when the departure took effect. */
+export interface ClockLimits {
+  blockedWithinMinutes: number;
+  handedOverWithinDays: number;
+  deactivatedWithinDays: number;
+}
+
+export const DEFAULT_CLOCKS: ClockLimits = {
+  blockedWithinMinutes: 15,
+  handedOverWithinDays: 14,
+  deactivatedWithinDays: 30,
+};

@@ -4,7 +4,7 @@
  * approved.
  */
 import { z } from 'zod';
-import { DEFAULT_PATIENCE, WAITS_FOR_PEOPLE, type WaitForPeople } from './patience.js';
+import { DEFAULT_CLOCKS, DEFAULT_PATIENCE, WAITS_FOR_PEOPLE, type WaitForPeople } from './patience.js';
 
 const days = z.number().positive().max(3650);
 /** How long people are waited for before they are reminded, and before somebody else is told. In days. */
@@ -64,6 +64,14 @@ export const policySchema = z.strictObject({
       /** After so many days a question or a plan that nobody decided on expires. Never a silent approval. */
       expiresAfterDays: days.default(DEFAULT_PATIENCE.expiresAfterDays),
       ...patiencePerWait,
+    })
+    .prefault({}),
+  /** When the clocks of a sudden departure are late, from when it took effect. */
+  clocks: z
+    .strictObject({
+      blockedWithinMinutes: z.number().positive().max(10_080).default(DEFAULT_CLOCKS.blockedWithinMinutes),
+      handedOverWithinDays: days.default(DEFAULT_CLOCKS.handedOverWithinDays),
+      deactivatedWithinDays: days.default(DEFAULT_CLOCKS.deactivatedWithinDays),
     })
     .prefault({}),
   /**

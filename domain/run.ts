@@ -14,7 +14,7 @@ import type {
   SystemAccounts,
 } from './model.js';
 import { own } from './own.js';
-import { DEFAULT_PATIENCE, type PatienceOfWaits } from './patience.js';
+import { type ClockLimits, type ClockName, DEFAULT_PATIENCE, type PatienceOfWaits } from './patience.js';
 import {
   type Humans,
   headCount,
@@ -235,7 +235,18 @@ export interface Run {
   flood?: Flood | null;
   /** What is tried again and again, or could not be written down, by the activity's name: sentences. */
   troubles?: Troubles;
-  times: { requested: string; blocked: string | null; handedOver: string | null; deactivated: string | null };
+  times: {
+    requested: string;
+    /** Since when it is known that the departure is unplanned. */
+    sudden?: string;
+    blocked: string | null;
+    handedOver: string | null;
+    deactivated: string | null;
+  };
+  /** When the clocks of a sudden departure are late, as it was read last: it holds until a plan pins a policy. */
+  clocks?: ClockLimits;
+  /** Clocks that were missed, and how often people were told. */
+  missed?: Partial<Record<ClockName, number>>;
   certificate: string | null;
 }
 
@@ -314,11 +325,11 @@ export function queuedStep(): StepProgress {
   };
 }
 
-export function mode(run: Run): Mode {
+export function mode(run: Pick<Run, 'plan' | 'order'>): Mode {
   return run.plan?.mode ?? run.order.mode;
 }
 
-export function departure(run: Run): Departure {
+export function departure(run: Pick<Run, 'plan' | 'order'>): Departure {
   return run.plan?.departure ?? run.order.departure;
 }
 

@@ -43,6 +43,7 @@ export function treeLines(view: View): Piece[][] {
   lines.push([piece('words', `  Requested by ${name} (${identity})${said}`)]);
   if (view.pausedBy !== null) lines.push([piece('words', `  Paused by ${view.pausedBy}.`)]);
   if (view.waits !== null) lines.push([piece('words', `  ${view.waits}`)]);
+  if (view.clocks !== null) lines.push([piece('words', `  ${view.clocks}`)]);
   for (const line of [...view.alerts, ...view.findings])
     lines.push([rail('  '), piece('mark', '!'), piece('words', ` ${line}`)]);
   for (const note of view.notes) lines.push([rail('  '), piece('mark', 'i'), piece('words', ` ${note}`)]);

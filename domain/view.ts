@@ -4,6 +4,7 @@
  * to read a rendered text to know what it says.
  */
 import { accountsIn, sayAccount, sayOther } from './accounts.js';
+import { sayClocks } from './clocks.js';
 import { type Danger, sayConsequence, sayDanger } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
 import { sayDates } from './dates.js';
@@ -27,6 +28,8 @@ export interface View {
   sentence: string;
   /** Who is asked, since when, and what happens if nobody answers: a sentence. */
   waits: string | null;
+  /** How long a sudden departure has taken, and what is late; null where it is planned. */
+  clocks: string | null;
   /** Who paused it, while it is paused. */
   pausedBy: string | null;
   /** By whom, how that is known, and what they said. */
@@ -100,6 +103,7 @@ export function viewOf(run: Run): View {
     outcome: run.outcome,
     sentence: run.sentence,
     waits: waitWords(run),
+    clocks: sayClocks(run),
     pausedBy: run.pausedBy?.name ?? null,
     requested: { ...signed(run.requester), note: run.order.note ?? null },
     plan: plan && {

@@ -7,13 +7,14 @@ export type SearchAttributeKind = 'Keyword' | 'KeywordList' | 'Text' | 'Int' | '
 
 export type SearchAttributeKinds = Readonly<Record<string, SearchAttributeKind>>;
 
-// A server on an SQL database has room for 10 Keywords and 3 of every other type: five and two leave space.
+// A server on an SQL database has room for 10 Keywords and 3 of every other type: six and two leave space.
 export const searchAttributes = {
   OffboardingState: 'Keyword',
   OffboardingOutcome: 'Keyword',
   OffboardingMode: 'Keyword',
   OffboardingLeaver: 'Keyword',
   OffboardingWaitingOn: 'Keyword',
+  OffboardingLate: 'Keyword',
   OffboardingDue: 'Datetime',
   OffboardingRemaining: 'Int',
   OffboardingAccepted: 'Int',

@@ -2,7 +2,9 @@
  * Names that workflows and callers share: workflow types, ids, messages, their answers. Import this, never
  * the workflows themselves.
  */
+import type { Clock } from '../domain/clocks.js';
 import type { Finding, Outcome, RunState, StepState } from '../domain/model.js';
+import type { ClockName } from '../domain/patience.js';
 import type { Participant } from '../domain/people.js';
 import type { DecisionName } from '../domain/request.js';
 import type { Run, WaitingOn } from '../domain/run.js';
@@ -95,6 +97,10 @@ export interface Status extends Run {
   waitsFor: WaitingView | null;
   /** By when somebody must have acted, or when something happens by itself; ISO 8601. */
   due: string | null;
+  /** The clocks of a sudden departure; none where it is planned. */
+  timed: Clock[];
+  /** What is late now, the most urgent first. */
+  late: ClockName[];
   /** Messages that fit now, ready to paste, with `by` left blank. */
   next: { message: DecisionName; json: Record<string, unknown>; why: string }[];
 }

@@ -291,6 +291,42 @@ test('an old receipt is no block: what somebody has unblocked is read, and block
   expect(await statusOf()).toEqual(['suspended', 'locked']);
 });
 
+test('the clocks of a sudden departure: what is late is told, searched for, and certified', async () => {
+  const { clocks } = small.world.config.policy;
+  small.world.config.policy.clocks = { ...clocks, blockedWithinMinutes: 0.05, handedOverWithinDays: 0.00003 };
+  // Nobody can block her there: the desk refuses it.
+  const lift = await refuse(small.db.desk, 'agents');
+  try {
+    const run = await start(small, { departure: 'unplanned' });
+    await planned(small, run);
+    const late = await waitFor(small, run, one => one.late.length === 2);
+    expect(late).toMatchObject({ late: ['access', 'hand-over'], access: { crm: 'blocked', desk: 'open' } });
+    const found = async (): Promise<string[]> => {
+      const all: string[] = [];
+      for await (const one of small.world.offboardings.list(`OffboardingLate = "access"`))
+        all.push(one.workflowId);
+      return all;
+    };
+    await expect.poll(found).toContain(run.run);
+    await must(small, run, 'cancel', 'olivia', { access: 'restore' });
+    await result(run);
+    const { entries } = await small.world.worker.deps.store.audit.read(run.offboardingId);
+    const notices = entries.flatMap(({ kind, body }) =>
+      kind === 'notice' && body.notice === 'late' ? [body] : [],
+    );
+    expect(notices).toMatchObject([
+      { on: 'hand-over' },
+      {
+        on: 'access',
+        sentence: expect.stringMatching(/^Access is not cut everywhere \(open in desk\): that had to be by/),
+      },
+    ]);
+  } finally {
+    await lift.mend().catch(() => {});
+    small.world.config.policy.clocks = clocks;
+  }
+});
+
 // --- Dates -------------------------------------------------------------------------------------------------
 test('an approved run waits for its date and starts by itself', async () => {
   const at = new Date(Date.now() + 3_000);

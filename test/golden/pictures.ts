@@ -49,6 +49,7 @@ export function stable(text: string): string {
       .replace(/[ \t]+$/gm, '')
       .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uuid>')
       .replace(/\b202\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?/g, '<time>')
+      .replace(/\bafter \d+ (s|min|h|days)\b/g, 'after <spell>')
       // A digest may happen to be all digits; ids are longer.
       .replace(/\b[0-9a-f]{12}\b/g, '<digest>')
       .replace(/\b\d{13,}\b/g, '<id>')

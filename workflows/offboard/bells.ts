@@ -3,6 +3,7 @@
  * says when and to whom, durable timers wait for it, and the trail keeps that it rang.
  */
 import { CancellationScope, condition } from '@temporalio/workflow';
+import { missedSentence, nextClockBell } from '../../domain/clocks.js';
 import { DAY_MS } from '../../domain/request.js';
 import type { Run, Waiting } from '../../domain/run.js';
 import { type Bell, bellSentence, nextBell, toldOf } from '../../domain/waiting.js';
@@ -31,17 +32,46 @@ export function ringBells(
       await condition(whenChanged(() => nextBell(run) !== null && run.turn?.kind !== 'expire'));
       const bell = nextBell(run)!;
       const other = whenChanged(() => JSON.stringify(nextBell(run)) !== JSON.stringify(bell));
-      if (await isTime(bell, other)) ring(run, bell, ringing);
+      if (await isTime(bell, SUMMARY[bell.notice], other)) ring(run, bell, ringing);
+    }
+  };
+  void CancellationScope.nonCancellable(loop);
+}
+
+/**
+ * Says what a sudden departure has not got done in time, until the workflow completes: whoever sees to it is told
+ * when it is missed, and others again and again until it is done.
+ */
+export function ringClocks(
+  run: Run,
+  whenChanged: (question: () => boolean) => () => boolean,
+  { note, missed }: { note: Inbox['note']; missed(clocks: NonNullable<Run['missed']>): void },
+): void {
+  const loop = async (): Promise<void> => {
+    for (;;) {
+      await condition(whenChanged(() => nextClockBell(run) !== null));
+      const bell = nextClockBell(run)!;
+      const other = whenChanged(() => JSON.stringify(nextClockBell(run)) !== JSON.stringify(bell));
+      const { clock, again } = bell;
+      if (!(await isTime(bell, `Is it done in time: ${clock.clock}`, other))) continue;
+      note({
+        notice: again === 0 ? 'late' : 'escalation',
+        on: clock.clock,
+        state: run.state,
+        audience: ['operators', 'requester', ...(again === 0 ? [] : ['approvers'])],
+        sentence: missedSentence(run, clock),
+        since: clock.from,
+      });
+      missed({ ...run.missed, [clock.clock]: again + 1 });
     }
   };
   void CancellationScope.nonCancellable(loop);
 }
 
 /** False where the run waits for something else by then, or the timer was only a piece of the time. */
-async function isTime(bell: Bell, other: () => boolean): Promise<boolean> {
+async function isTime(bell: { at: number }, summary: string, other: () => boolean): Promise<boolean> {
   const ms = bell.at - Date.now();
   if (ms <= 0) return true;
-  const summary = SUMMARY[bell.notice];
   return !(await condition(other, Math.min(ms, LONGEST_TIMER_MS), { summary })) && Date.now() >= bell.at;
 }
 

@@ -13,6 +13,7 @@ import {
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import { besideOf } from '../../domain/approvers.js';
+import { clocksOf, lateClocks } from '../../domain/clocks.js';
 import { counting } from '../../domain/flood.js';
 import { judge } from '../../domain/judge.js';
 import { isOutcome, type RunEvent, stateAfter } from '../../domain/lifecycle.js';
@@ -28,7 +29,7 @@ import { dueAt, waitingNow, waitingOn, waitingView } from '../../domain/waiting.
 import { type Inbox, openInbox } from '../inbox.js';
 import { STATUS, type Status } from '../messages.js';
 import type { Attempt } from '../proxies.js';
-import { ringBells } from './bells.js';
+import { ringBells, ringClocks } from './bells.js';
 
 /** What came of a chapter: an event, and what is going on now, in a sentence. */
 export interface Happening {
@@ -150,6 +151,8 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
       waitingOn: waitingOn(run),
       waitsFor: waitingView(run),
       due: dueAt(run),
+      timed: clocksOf(run),
+      late: lateClocks(run),
       next: nextMessages(run),
     }),
     {
@@ -196,6 +199,7 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
     rang: waiting => change({ waiting }),
     expired: () => change({ turn: taking(run, { kind: 'expire' }) }),
   });
+  ringClocks(run, whenChanged, { note: inbox.note, missed: missed => change({ missed }) });
 
   // Others may have had their turn between the moment that was waited for and this one.
   const settled = async (): Promise<void> => {
@@ -285,6 +289,7 @@ function attributesOf(run: Run): Record<string, string[] | number[] | Date[]> {
     OffboardingLeaver: [run.leaver.id.slice(0, 200)],
     OffboardingWaitingOn: [waitingOn(run)],
     OffboardingDue: due === null ? [] : [new Date(due)],
+    OffboardingLate: lateClocks(run).slice(0, 1),
     OffboardingRemaining: [remainingItems(run)],
     OffboardingAccepted: run.outcome ? [acceptedItems(run)] : [],
   };

@@ -30,6 +30,8 @@ export async function prepare(desk: Desk): Promise<Happening> {
     return obstructed(desk, [unreachable(null, `${resolved.sentence} Mend it and send "retry".`)]);
   const { objection, accounts, findings } = resolved.value;
   if (objection) return close('refused', objection);
+  if (run.order.departure === 'unplanned' && !run.times.sudden)
+    desk.change({ times: { ...run.times, sudden: new Date().toISOString() } });
   if (run.order.departure === 'unplanned' && run.order.mode !== 'preview')
     await blockAll(desk, blockable(resolved.value));
   // An amendment or a cancellation that came meanwhile makes this round moot.
@@ -125,7 +127,7 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts> | 
     }),
   );
   if (!resolved?.ok || resolved.value.objection) return resolved;
-  const { leaver, accounts, seen, blockedByUs, patience } = resolved.value;
+  const { leaver, accounts, seen, blockedByUs, patience, clocks } = resolved.value;
   // Workers of before said nothing of how they are known.
   const requester = { ...run.requester, ...resolved.value.requester };
   const access = Object.fromEntries(
@@ -139,6 +141,7 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts> | 
     unproved: undefined,
     humans,
     patience,
+    clocks,
     access: { ...run.access, ...access },
     accounts,
     seenAccounts: union(run.seenAccounts, seen),
