@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
 import { changesSince } from '../../domain/changes.js';
+import type { Decider } from '../../domain/people.js';
 import { FAILURES } from '../answers.js';
 import { RUN } from '../asked.js';
 import { runNamed } from '../door.js';
@@ -133,8 +134,26 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
   /** A run may be forgotten by Temporal, while the store knows it for years. */
   async function offboardingNamed(caller: Known, given: string): Promise<string> {
     const workflowId = await runNamed(gateway, given);
-    if (caller.as && workflowId === behind.ids.offboarding(caller.as.id))
-      throw new Problem('refused', ownRun(caller, { leaver: caller.as })!);
+    const objection = await isTheirOwn(caller, workflowId);
+    if (objection) throw new Problem('refused', objection);
     return UUID.test(given) ? given.toLowerCase() : behind.offboardingOf(workflowId);
   }
+
+  /** Every run under a workflow id is of one person, whom the newest of them or the directory knows best. */
+  async function isTheirOwn(caller: Known, workflowId: string): Promise<string | null> {
+    const { as } = caller;
+    if (!as) return null;
+    if (workflowId === behind.ids.offboarding(as.id)) return ownRun(caller, { leaver: as });
+    const known = await gateway.statuses.of(workflowId).catch(unlessForgotten);
+    if (known) return ownRun(caller, known.status);
+    const id = workflowId.slice(behind.ids.offboardings.length);
+    const leaver = await behind.ask<Decider>({ ask: 'person', who: `id:${id}` }).catch(unlessForgotten);
+    return leaver && ownRun(caller, { leaver });
+  }
+}
+
+/** Neither Temporal nor the directory keeps everybody for ever. */
+function unlessForgotten(error: unknown): null {
+  if (error instanceof Problem && error.kind === 'not-found') return null;
+  throw error;
 }
