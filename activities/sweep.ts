@@ -83,7 +83,12 @@ export async function planRound(deps: Deps, input: PlanRoundInput): Promise<Plan
     if (left.length > 0) {
       const frozen = await store.manifests.freeze(keysOf(left));
       aside[id] = frozen.digest;
-      questions.push({ subject: id, says: comesBack(step, left, input.policy.returns), mark: frozen.digest });
+      questions.push({
+        subject: id,
+        says: comesBack(step, left, input.policy.returns),
+        mark: frozen.digest,
+        escalates: true,
+      });
     }
     if (moving.length === 0) continue;
     const problem =

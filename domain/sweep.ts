@@ -2,14 +2,17 @@
  * What is looked for after the switch, when, and what becomes of it. Values only: the workflow waits and the
  * activities look.
  */
+import { z } from 'zod';
 import { uncoveredIn } from './coverage.js';
 import { driftLimit } from './drift.js';
+import type { Sender } from './judge.js';
 import type { Sight, StepLook, Unread } from './look.js';
-import type { Participant } from './people.js';
+import { isSame, type Participant, type Refusal } from './people.js';
 import { isEffect, type Plan, type PlanStep } from './plan.js';
 import type { Policy } from './policy.js';
 import { cameIn, keptIn, sayObstacle } from './proof.js';
-import { DAY_MS, instant } from './request.js';
+import { DAY_MS, instant, messageParser } from './request.js';
+import { type Audience, ringing, WAITS } from './waiting.js';
 
 export type SweepPolicy = Exclude<Policy['sweep'], 'off'>;
 
@@ -46,12 +49,15 @@ export interface Question {
   says: string;
   /** Acknowledged once, the same one is not asked again. */
   mark: string;
+  /** The keys that people are shown, frozen under this digest. */
+  frozen?: string;
+  /** It is told to everybody at once. */
+  escalates?: true;
 }
 
-/** The same, since when it waits and how often people were told. */
+/** The same, since when it waits. */
 export interface OpenQuestion extends Question {
   since: string;
-  told: number;
 }
 
 /** What the run that was before has left to look after. */
@@ -66,7 +72,7 @@ export interface SweepInput {
   /** Digest of the approved plan. */
   plan: string;
   policy: SweepPolicy;
-  waiting: { remindAfterDays: number; escalateAfterDays: number };
+  patience: { remindAfterDays: number; escalateAfterDays: number };
   /** Systems in which every account is off. */
   off: string[];
   /** Frozen keys that approved skips waive, and that acknowledgements have seen, by step. */
@@ -91,7 +97,87 @@ export interface Sweep extends SweepInput {
   open: OpenQuestion[];
   /** Subject → the mark of what people have acknowledged. */
   acknowledged: Record<string, string>;
-  refused: { at: string; message: string; by: string | null; reason: string }[];
+  /** Since when people are asked something, and how often they were told; null = nobody is asked. */
+  waits: { since: string; told: number } | null;
+  /** What people decided and the story has not taken up yet. */
+  turn: 'retry' | { finish: string } | null;
+  /** Messages judged so far, and the last of those that were refused. */
+  decided: number;
+  refused: Refusal[];
+}
+
+export type SweepDecision =
+  | { name: 'acknowledge'; by: string; subject: string }
+  | { name: 'retry'; by: string }
+  | { name: 'finish'; by: string; reason: string };
+
+const by = z.string().min(1).max(320);
+export const parseSweepDecision = messageParser<SweepDecision['name'], SweepDecision>(
+  {
+    acknowledge: z.strictObject({ by, subject: z.string().min(1).max(300) }),
+    retry: z.strictObject({ by }),
+    finish: z.strictObject({ by, reason: z.string().min(1).max(2000) }),
+  },
+  {
+    acknowledge: '{"by": "you@example.com", "subject": "crm/approvals"}',
+    retry: '{"by": "you@example.com"}',
+    finish: '{"by": "you@example.com", "reason": "they come back on Monday"}',
+  },
+);
+
+/** May this person decide this now, and what does it change? Operators decide, and the leaver never does. */
+export function judgeSweep(
+  sweep: Sweep,
+  decision: SweepDecision,
+  who: Sender,
+): { accepted: boolean; sentence: string; changes: Partial<Sweep> } {
+  const refuse = (sentence: string) => ({ accepted: false, sentence, changes: {} });
+  if (isSame({}, who, sweep.leaver)) return refuse('The leaver decides nothing about their own offboarding.');
+  if (who.barred) return refuse(`${who.name} ${who.barred} and decides nothing.`);
+  if (!who.operator) return refuse(who.doubt ?? `${who.name} is no operator.`);
+  if (sweep.outcome) return refuse(`The sweep is over: ${sweep.sentence}`);
+  switch (decision.name) {
+    case 'acknowledge': {
+      const open = sweep.open.find(({ subject }) => subject === decision.subject);
+      if (!open) {
+        const known = sweep.open.map(({ subject }) => subject).join(', ') || 'nothing';
+        return refuse(`There is nothing called "${decision.subject}" to acknowledge; open is ${known}.`);
+      }
+      return {
+        accepted: true,
+        sentence: `Acknowledged: ${open.says}`,
+        changes: {
+          open: sweep.open.filter(one => one !== open),
+          acknowledged: { ...sweep.acknowledged, [open.subject]: open.mark },
+          ...(open.frozen && { seen: { ...sweep.seen, [open.subject]: open.frozen } }),
+        },
+      };
+    }
+    case 'retry':
+      return { accepted: true, sentence: 'The next round begins now.', changes: { turn: 'retry' } };
+    case 'finish':
+      return {
+        accepted: true,
+        sentence: 'The sweep ends.',
+        changes: { turn: { finish: `Ended by ${who.name}: ${decision.reason}` } },
+      };
+  }
+}
+
+export type SweepBell = ReturnType<typeof ringing> & { audience: readonly Audience[] };
+
+/** Who is told next, and when; null = nobody is asked anything. */
+export function nextSweepBell({ waits, patience }: Pick<Sweep, 'waits' | 'patience'>): SweepBell | null {
+  if (!waits) return null;
+  const { remindAfterDays, escalateAfterDays } = patience;
+  const bell = ringing(
+    waits.told,
+    instant(waits.since),
+    remindAfterDays * DAY_MS,
+    escalateAfterDays * DAY_MS,
+  );
+  const { audience, escalation } = WAITS.attention;
+  return { ...bell, audience: bell.notice === 'escalation' ? [...audience, ...escalation] : audience };
 }
 
 /** Items of one step that the approved rule covers. */
@@ -175,6 +261,7 @@ function aboutStep(step: PlanStep, look: StepLook): Question[] {
         subject: step.id,
         says: `${step.title} (${step.id}): ${look.arrived} came that nobody has seen; people settle them by hand.`,
         mark: look.frozen.digest,
+        frozen: look.frozen.digest,
       },
     ];
   if (!isEffect(step) || look.unwaived === 0) return [];
@@ -198,7 +285,7 @@ export function asked(sweep: Sweep, questions: readonly Question[], now: string)
     .filter(({ subject, mark }) => sweep.acknowledged[subject] !== mark)
     .map(question => {
       const before = sweep.open.find(one => one.subject === question.subject && one.mark === question.mark);
-      return { ...question, since: before?.since ?? now, told: before?.told ?? 0 };
+      return { ...question, since: before?.since ?? now };
     });
 }
 

@@ -17,13 +17,20 @@ import type { StepResult } from '../activities/run-steps.js';
 import { instant } from '../domain/request.js';
 import {
   asked,
+  judgeSweep,
   nextMoment,
+  nextSweepBell,
+  type OpenQuestion,
+  parseSweepDecision,
   type Sweep,
+  type SweepDecision,
   type SweepInput,
   type SweepOutcome,
   sweepDetails,
 } from '../domain/sweep.js';
+import { WAITS } from '../domain/waiting.js';
 import { isContinued } from './continued.js';
+import { type Inbox, openInbox } from './inbox.js';
 import { STATUS } from './messages.js';
 import { ask, long, quick } from './proxies.js';
 
@@ -35,35 +42,112 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
   setHandler(defineQuery<Sweep>(STATUS), () => sweep, {
     description: 'The whole state of this sweep as JSON',
   });
-  let isCancelled = false;
   CancellationScope.current().cancelRequested.catch(() => {
-    isCancelled = true;
+    if (!sweep.outcome) change(sweep, { turn: { finish: 'Cancelled in Temporal.' } });
   });
   return CancellationScope.nonCancellable(async () => {
+    const inbox = inboxOf(sweep);
+    ringBells(sweep, inbox);
     const before = sweep.round;
     while (!sweep.outcome) {
       const next = nextMoment(input.policy, input.began, Math.max(Date.now(), lastMoment(sweep)));
       if (next === null) {
-        ended(sweep, 'ended', 'The last round is over: nothing lands on them any more that nobody knows of.');
+        ended(sweep, 'ended', 'The last round is over.');
         break;
       }
       change(sweep, { state: 'waiting', next: new Date(next).toISOString() });
-      if (sweep.round - before >= ROUNDS) await continueAsNew<typeof sweepStragglers>(input, sweep);
+      const isLong = sweep.round - before >= ROUNDS || workflowInfo().continueAsNewSuggested;
+      if (isLong) {
+        await inbox.settled();
+        await continueAsNew<typeof sweepStragglers>(input, sweep);
+      }
       const summary = `Until round ${sweep.round + 1} of the sweep`;
-      await condition(() => isCancelled, Math.max(1, next - Date.now()), { summary });
-      if (isCancelled) ended(sweep, 'cancelled', 'Cancelled in Temporal.');
-      else await round(sweep);
+      await condition(() => sweep.turn !== null, Math.max(1, next - Date.now()), { summary });
+      await took(sweep, inbox);
     }
     const { sweepId, outcome, sentence, round: rounds, moved } = sweep;
-    await ask(quick.endSweep, 'The sweep is over', {
+    await inbox.settled();
+    const over = await ask(quick.endSweep, 'The sweep is over', {
       sweepId,
       outcome: outcome!,
       sentence,
       rounds,
       moved,
     });
-    change(sweep, { state: 'closed', next: null });
+    const problem = over.ok ? '' : ` Its end could not be written down: ${over.sentence}`;
+    change(sweep, { state: 'closed', next: null, waits: null, sentence: `${sentence}${problem}` });
+    await inbox.settled();
     return sweep;
+  });
+}
+
+/** What people decided, or the next round. */
+async function took(sweep: Sweep, inbox: Inbox): Promise<void> {
+  const { turn } = sweep;
+  if (turn !== null && turn !== 'retry') return ended(sweep, 'finished', turn.finish);
+  // A round that was asked for comes on top of the rhythm.
+  if (turn === 'retry') change(sweep, { turn: null, next: null });
+  await round(sweep, inbox);
+}
+
+const MESSAGES: Record<SweepDecision['name'], string> = {
+  acknowledge: 'An operator has seen what no rule settles: {"by", "subject"}',
+  retry: 'An operator has the next round begin now: {"by"}',
+  finish: 'An operator ends the sweep: {"by", "reason"}',
+};
+
+function inboxOf(sweep: Sweep): Inbox {
+  return openInbox<SweepDecision>({
+    trail: sweep.sweepId,
+    messages: MESSAGES,
+    parse: parseSweepDecision,
+    beside: () => [sweep.leaver.id],
+    judge(decision, who) {
+      const { changes, ...verdict } = judgeSweep(sweep, decision, who);
+      change(sweep, changes);
+      return verdict;
+    },
+    judged({ judged, refused }) {
+      change(sweep, { decided: sweep.decided + judged, refused: [...sweep.refused, ...refused].slice(-20) });
+    },
+    now: () => ({ state: sweep.state, plan: sweep.plan }),
+  });
+}
+
+/** Tells people what waits for them, reminds them, and tells others, beside the rounds. */
+function ringBells(sweep: Sweep, inbox: Inbox): void {
+  const loop = async (): Promise<void> => {
+    for (;;) {
+      await condition(() => sweep.waits !== null);
+      const bell = nextSweepBell(sweep)!;
+      const ms = bell.at - Date.now();
+      const told = sweep.waits!.told;
+      const moved = (): boolean => sweep.waits === null || sweep.waits.told !== told;
+      const summary = 'Tells people what no rule settles';
+      if (ms > 0 && (await condition(moved, ms, { summary }))) continue;
+      tell(sweep, inbox, bell.notice, bell.audience, sweep.open);
+      change(sweep, { waits: { ...sweep.waits!, told: told + 1 } });
+    }
+  };
+  void CancellationScope.nonCancellable(loop);
+}
+
+function tell(
+  sweep: Sweep,
+  inbox: Inbox,
+  notice: string,
+  audience: readonly string[],
+  questions: readonly OpenQuestion[],
+): void {
+  const said = questions.slice(0, 10).map(({ says }) => says);
+  const more = questions.length > said.length ? ` And ${questions.length - said.length} more.` : '';
+  inbox.note({
+    notice,
+    on: 'attention',
+    state: sweep.state,
+    audience: [...audience],
+    sentence: `${said.join(' ')}${more}`,
+    since: sweep.waits?.since ?? null,
   });
 }
 
@@ -80,6 +164,9 @@ function begun(input: SweepInput): Sweep {
     addenda: [],
     open: [],
     acknowledged: {},
+    waits: null,
+    turn: null,
+    decided: 0,
     refused: [],
   };
 }
@@ -89,7 +176,7 @@ function lastMoment({ next }: Sweep): number {
 }
 
 /** One round: look, hand over what follows a rule, write down what came of it. */
-async function round(sweep: Sweep): Promise<void> {
+async function round(sweep: Sweep, inbox: Inbox): Promise<void> {
   const number = sweep.round + 1;
   change(sweep, { state: 'sweeping', round: number, sentence: `Round ${number} is under way.` });
   const input = inputOf(sweep);
@@ -170,7 +257,10 @@ async function round(sweep: Sweep): Promise<void> {
     results,
     questions: fresh.map(({ subject, says, mark }) => ({ subject, says, mark })),
   });
-  change(sweep, { open });
+  change(sweep, { open, waits: open.length === 0 ? null : (sweep.waits ?? { since: now, told: 0 }) });
+  const everybody = fresh.filter(({ escalates }) => escalates);
+  const { audience, escalation } = WAITS.attention;
+  if (everybody.length > 0) tell(sweep, inbox, 'escalation', [...audience, ...escalation], everybody);
   if (!closed.ok) return noted(sweep, `Round ${number} could not be written down: ${closed.sentence}`);
   const { addendum, moved } = closed.value;
   change(sweep, {
@@ -187,8 +277,8 @@ function sayRound(number: number, moved: number, open: number): string {
 }
 
 function inputOf(sweep: Sweep): SweepInput {
-  const { sweepId, offboardingId, of, leaver, plan, policy, waiting, off, waived, seen, began } = sweep;
-  return { sweepId, offboardingId, of, leaver, plan, policy, waiting, off, waived, seen, began };
+  const { sweepId, offboardingId, of, leaver, plan, policy, patience, off, waived, seen, began } = sweep;
+  return { sweepId, offboardingId, of, leaver, plan, policy, patience, off, waived, seen, began };
 }
 
 function noted(sweep: Sweep, sentence: string): void {
@@ -202,6 +292,7 @@ function ended(sweep: Sweep, outcome: SweepOutcome, sentence: string): void {
 /** Changes the sweep and what operators see of it. */
 function change(sweep: Sweep, news: Partial<Sweep>): void {
   Object.assign(sweep, news);
+  if (sweep.open.length === 0) sweep.waits = null;
   setCurrentDetails(sweepDetails(sweep));
   const { outcome, next, open } = sweep;
   upsertSearchAttributes({

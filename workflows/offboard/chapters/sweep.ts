@@ -2,6 +2,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, startChild, uuid4 } from '@temporalio/workflow';
 import { DEFAULT_INSTALLATION, idsOf, installationOf } from '../../../domain/ids.js';
+import { patienceFor } from '../../../domain/patience.js';
 import type { Run } from '../../../domain/run.js';
 import { summary } from '../../../domain/summary.js';
 import { type SweepInput, sweepOf } from '../../../domain/sweep.js';
@@ -14,7 +15,6 @@ export async function beginSweep(run: Run): Promise<void> {
   const policy = plan && sweepOf(plan.policy);
   const off = Object.keys(run.access).filter(system => run.access[system] === 'deactivated');
   if (!policy || off.length === 0) return;
-  const { remindAfterDays, escalateAfterDays } = plan.policy.waiting;
   const input: SweepInput = {
     sweepId: uuid4(),
     offboardingId: run.offboardingId,
@@ -22,7 +22,7 @@ export async function beginSweep(run: Run): Promise<void> {
     leaver: run.leaver,
     plan: plan.digest,
     policy,
-    waiting: { remindAfterDays, escalateAfterDays },
+    patience: patienceFor(plan.policy.waiting, 'attention'),
     off,
     waived: waivedKeys(run),
     seen: seenKeys(run),
