@@ -266,7 +266,7 @@ export async function closeRound(
     }));
   await audit.append(offboardingId, [
     {
-      subject: `addendum ${addendum.number} ${addendum.digest}`,
+      subject: `addendum ${addendum.number} ${addendum.digest} ${sweepId}`,
       kind: 'addendum',
       body: { number: addendum.number, digest: addendum.digest, sweep: sweepId, round, moved },
     },
