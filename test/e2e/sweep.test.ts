@@ -1,59 +1,11 @@
 /** After the switch: what still lands on the leaver is caught, exactly once, by the rules that were approved. */
 import { expect, test } from 'vitest';
-import type { Sweep } from '../../domain/sweep.js';
-import { snapshot } from '../checker/evidence.js';
-import { cliOf } from '../cli/cli.js';
+import { record } from '../replay/histories.js';
 import { handOver, mail } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
+import { land, ownerOf, soon, sweepOf } from './sweeps.js';
 
-const SECOND = 1 / 86_400;
-
-const small = useSmallWorld({
-  change: config => {
-    config.policy.sweep = { rhythm: [{ everyDays: SECOND, forDays: 12 * SECOND }], returns: 3 };
-    config.policy.drift = { floor: 10, percent: 5 };
-  },
-});
-
-async function sweepOf(offboardingId: string): Promise<{
-  status(): Promise<Sweep>;
-  until(is: (sweep: Sweep) => boolean): Promise<Sweep>;
-  result(): Promise<Sweep>;
-}> {
-  const { offboardings } = small.world;
-  const id = offboardings.ids.sweep(offboardingId);
-  small.started.add(id);
-  const handle = offboardings.handle(id);
-  const status = () => handle.query<Sweep>('status');
-  return {
-    status,
-    result: () => handle.result() as Promise<Sweep>,
-    async until(is) {
-      const end = Date.now() + 40_000;
-      for (;;) {
-        const now = await status();
-        if (is(now)) return now;
-        if (Date.now() > end) throw new Error(`It never came to that: ${JSON.stringify(now)}`);
-        await new Promise(resolve => setTimeout(resolve, 50));
-      }
-    },
-  };
-}
-
-async function land(id: number, who: 'alice' | 'maya' = 'alice'): Promise<void> {
-  await small.db.crm.query(
-    `insert into accounts (id, name, owner_id, region) values ($1, 'straggler', $2, 'north')
-       on conflict (id) do update set owner_id = excluded.owner_id`,
-    [id, small.cast[who].id],
-  );
-}
-
-async function ownerOf(id: number): Promise<string> {
-  const { rows } = await small.db.crm.query('select owner_id::text as owner from accounts where id = $1', [
-    id,
-  ]);
-  return rows[0].owner as string;
-}
+const small = useSmallWorld({ change: soon });
 
 async function addenda(offboardingId: string): Promise<Record<string, unknown>[]> {
   const { rows } = await small.db.store.query(
@@ -66,13 +18,15 @@ async function addenda(offboardingId: string): Promise<Record<string, unknown>[]
 test('what lands after the switch follows the approved rule and becomes an addendum; then it ends', async () => {
   const { status, offboardingId } = await handOver(small);
   expect(status.outcome).toBe('completed');
-  const sweep = await sweepOf(offboardingId);
-  await land(900_001);
+  const sweep = await sweepOf(small, offboardingId);
+  await land(small, 900_001);
   const caught = await sweep.until(now => now.moved > 0);
   expect(caught).toMatchObject({ moved: 1, addenda: [1] });
-  expect(await ownerOf(900_001)).toBe(String(small.cast.maya.id));
+  expect(await ownerOf(small, 900_001)).toBe(String(small.cast.maya.id));
   const after = await sweep.result();
   expect(after).toMatchObject({ state: 'closed', outcome: 'ended', moved: 1, addenda: [1], open: [] });
+  const { ids } = small.world.offboardings;
+  await record('sweep', small.world.offboardings.handle(ids.sweep(offboardingId)), [small.password]);
   const [addendum] = await addenda(offboardingId);
   expect(addendum).toMatchObject({
     number: 1,
@@ -85,15 +39,15 @@ test('what lands after the switch follows the approved rule and becomes an adden
 
 test('whatever lands at whatever moment is found exactly once', async () => {
   const { offboardingId } = await handOver(small);
-  const sweep = await sweepOf(offboardingId);
+  const sweep = await sweepOf(small, offboardingId);
   const ids = Array.from({ length: 7 }, (_, n) => 910_000 + n);
   for (const id of ids) {
     await new Promise(resolve => setTimeout(resolve, Math.random() * 1_200));
-    await land(id);
+    await land(small, id);
   }
   const after = await sweep.result();
   expect(after).toMatchObject({ outcome: 'ended', moved: ids.length });
-  for (const id of ids) expect(await ownerOf(id)).toBe(String(small.cast.maya.id));
+  for (const id of ids) expect(await ownerOf(small, id)).toBe(String(small.cast.maya.id));
   const { rows } = await small.db.store.query(
     `select unnest(p.keys) as key from handover.manifest_pages p join handover.receipts r using (manifest, step, page)
       where r.offboarding = $1 and r.aborted = 0 and r.changed > 0`,
@@ -105,22 +59,22 @@ test('whatever lands at whatever moment is found exactly once', async () => {
 
 test('what comes back three times is left alone, by name, and people are told at once', async () => {
   const { offboardingId } = await handOver(small);
-  const sweep = await sweepOf(offboardingId);
+  const sweep = await sweepOf(small, offboardingId);
   for (const moved of [1, 2, 3]) {
-    await land(920_001);
+    await land(small, 920_001);
     await sweep.until(now => now.moved === moved);
   }
-  await land(920_001);
+  await land(small, 920_001);
   const stopped = await sweep.until(now => now.open.length > 0);
   expect(stopped.open).toMatchObject([
     { subject: 'crm/accounts', says: expect.stringContaining('920001 came back 3 times') },
   ]);
   expect(stopped.moved).toBe(3);
   // What else lands there is handed over all the same.
-  await land(920_002);
+  await land(small, 920_002);
   const after = await sweep.until(now => now.moved === 4);
-  expect(await ownerOf(920_001)).toBe(String(small.cast.alice.id));
-  expect(await ownerOf(920_002)).toBe(String(small.cast.maya.id));
+  expect(await ownerOf(small, 920_001)).toBe(String(small.cast.alice.id));
+  expect(await ownerOf(small, 920_002)).toBe(String(small.cast.maya.id));
   const { rows } = await small.db.store.query(
     `select body from handover.audit join handover.audit_bodies using (offboarding, seq) where offboarding = $1 and kind = 'notice'`,
     [after.sweepId],
@@ -129,12 +83,12 @@ test('what comes back three times is left alone, by name, and people are told at
   expect(told).toContainEqual(
     expect.objectContaining({ notice: 'escalation', audience: expect.arrayContaining(['approvers']) }),
   );
-  await land(920_001, 'maya');
+  await land(small, 920_001, 'maya');
 });
 
 test('somebody who is switched on again ends it, with a word', async () => {
   const { offboardingId } = await handOver(small);
-  const sweep = await sweepOf(offboardingId);
+  const sweep = await sweepOf(small, offboardingId);
   await small.db.crm.query(`update people set status = 'active' where id = $1`, [small.cast.alice.id]);
   expect(await sweep.result()).toMatchObject({
     outcome: 'switched-on-again',
@@ -145,13 +99,13 @@ test('somebody who is switched on again ends it, with a word', async () => {
 
 test('what no rule covers waits for people and holds up no round; only operators decide', async () => {
   const { offboardingId } = await handOver(small);
-  const sweep = await sweepOf(offboardingId);
+  const sweep = await sweepOf(small, offboardingId);
   await small.db.crm.query(`insert into approvals (id, approver_id, subject) values (930001, $1, 'late')`, [
     small.cast.alice.id,
   ]);
   const open = await sweep.until(now => now.open.length > 0);
   expect(open.open).toMatchObject([{ subject: 'crm/approvals' }]);
-  await land(930_002);
+  await land(small, 930_002);
   await sweep.until(now => now.moved === 1);
   const { ids } = small.world.offboardings;
   const send = (name: string, by: Parameters<typeof mail>[1], more = {}) =>
@@ -167,52 +121,4 @@ test('what no rule covers waits for people and holds up no round; only operators
     outcome: 'finished',
     sentence: expect.stringContaining('enough'),
   });
-});
-
-test('the command line shows a sweep and decides; the audit holds addenda and the chain of the sweep', async () => {
-  const { run, offboardingId } = await handOver(small);
-  const sweep = await sweepOf(offboardingId);
-  const cli = await cliOf(small);
-  try {
-    await land(940_001);
-    await sweep.until(now => now.moved === 1);
-    const shown = await cli('sweep', run, '--json');
-    expect(shown.json()).toMatchObject([{ moved: 1, addenda: [1] }]);
-    const by = ['--by', mail(small, 'olivia')];
-    expect(await cli('sweep', run, '--acknowledge', 'crm/nothing', ...by)).toMatchObject({ code: 3 });
-    expect(await cli('sweep', run, '--stop', 'enough', ...by)).toMatchObject({ code: 0 });
-    await sweep.result();
-    const intact = await cli('audit', run, '--verify');
-    expect([intact.code, intact.out + intact.err]).toEqual([0, expect.anything()]);
-    for (const [tamper, named] of [
-      [`update handover.receipts set changed = changed + 1 where offboarding = $1`, /of the sweep/],
-      [
-        `update handover.audit set kind = 'quiet-round' where offboarding = $1 and kind = 'swept'`,
-        /of the sweep/,
-      ],
-      [
-        `update handover.certificates set digest = repeat('0', 64) where number = 1 and $1::uuid is not null`,
-        /number 1/,
-      ],
-    ] as const) {
-      const { sweepId } = await sweep.status();
-      const client = await small.db.store.connect();
-      try {
-        await client.query(`set session_replication_role = replica`);
-        await client.query(tamper, [sweepId]);
-      } finally {
-        await client.query(`set session_replication_role = origin`);
-        client.release();
-      }
-      const found = await cli('audit', run, '--verify');
-      expect(found.code).not.toBe(0);
-      expect(found.out + found.err).toMatch(named);
-    }
-  } finally {
-    await cli.remove();
-    // What was tampered with is not for the checker.
-    small.before = await snapshot(small.db);
-    await small.db.crm.query('truncate moves_seen');
-    await small.db.store.query(`delete from handover.open_runs`);
-  }
 });
