@@ -241,7 +241,10 @@ export async function closeRound(
   const receipts = plan
     ? (await ledger.all(sweepId)).filter(({ manifest }) => manifest === plan.manifest).map(listed)
     : [];
-  const moved = receipts.reduce((sum, { changed }) => sum + (changed ?? 0), 0);
+  const moved = receipts.reduce(
+    (sum, { state, changed }) => sum + (state === 'done' ? (changed ?? 0) : 0),
+    0,
+  );
   const isQuiet = made === null && questions.length === 0;
   const kind = isQuiet ? 'quiet-round' : 'swept';
   const steps = Object.entries(results).map(([step, { state, message, changed, taken, gone, failed }]) => {
