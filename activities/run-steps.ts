@@ -45,6 +45,8 @@ export interface RunStepsInput {
   retries: number;
   /** Frozen keys that approved skips waive, by step. */
   waived: Record<string, string>;
+  /** Frozen keys that are left where they are although the step runs, by step; absent = none. */
+  aside?: Record<string, string>;
 }
 
 export interface StepResult {
@@ -155,7 +157,8 @@ export async function stepsSoFar(deps: Deps, input: RunStepsInput): Promise<Step
   for (const running of runs) {
     const { id } = running.step;
     await settleAll(running, await intendedOf(running));
-    const left = running.waived ? await leftKeys(running) : { count: await count(running) };
+    const left =
+      (running.waived ?? running.aside) ? await leftKeys(running) : { count: await count(running) };
     const finished = left.count === 0 && (await deps.store.manifests.open(plan.manifest, id)).length === 0;
     results[id] = {
       ...(await resultOf(running, finished ? 'completed' : 'unfinished', null)),
@@ -183,6 +186,7 @@ async function runningSteps(deps: Deps, input: RunStepsInput): Promise<{ plan: P
       slice,
       retries: input.retries,
       waived: input.waived[id] ?? null,
+      aside: input.aside?.[id] ?? null,
       // Where nothing is foreseen, nothing is asked until something has happened.
       besides: step.elsewhere ? null : boundsOf(step, plan.policy),
     };
@@ -230,6 +234,7 @@ interface Running {
   slice: Slice;
   retries: number;
   waived: string | null;
+  aside: string | null;
   /** What the step may do besides, in its next effect; null = what happened so far must be added up. */
   besides: Bounds | null;
 }
@@ -402,12 +407,13 @@ async function underWay(run: Running): Promise<boolean> {
   return pages.length > 0 || (await intendedOf(run)).length > 0;
 }
 
-/** What the leaver still holds, but for the keys that an approved skip waives. */
-async function leftKeys({ deps, connector, accounts, step, plan, waived }: Running): Promise<KeySet> {
+/** What the leaver still holds, but for the keys that an approved skip waives or that are left alone. */
+async function leftKeys({ deps, connector, accounts, step, plan, waived, aside }: Running): Promise<KeySet> {
   const held = await joined(
     connector.pages(accounts, step.category, { size: plan.policy.batch, signal: whenAbandoned() }),
   );
-  return waived ? deps.store.manifests.beyond(held.keys, waived) : held;
+  const beside = waived ?? aside;
+  return beside ? deps.store.manifests.beyond(held.keys, beside) : held;
 }
 
 /** Opens pages for what is still there, or says in a sentence why not. */

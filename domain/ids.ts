@@ -13,6 +13,8 @@ export interface Ids {
   /** What the ids of all offboardings of this installation begin with, and of no other. */
   offboardings: string;
   request(uuid: string): string;
+  /** What looks after an offboarding for stragglers: one for each that has switched somebody off. */
+  sweep(offboardingId: string): string;
   /** A look at what has closed that somebody asked for. */
   look(uuid: string): string;
   /** A question of the gateway's that a worker answers. */
@@ -27,6 +29,7 @@ export function idsOf(installation: string): Ids {
     installation,
     offboarding: directoryId => `${own}offboarding/${directoryId}`,
     offboardings: `${own}offboarding/`,
+    sweep: offboardingId => `${own}sweep/${offboardingId}`,
     request: uuid => `${own}request/${uuid}`,
     look: uuid => `${own}archive/${uuid}`,
     inquiry: uuid => `${own}inquiry/${uuid}`,
@@ -35,7 +38,7 @@ export function idsOf(installation: string): Ids {
 }
 
 /** What ids of the default installation begin with: another one of this name would own them as well. */
-const TAKEN = ['offboarding', 'request', 'inquiry', 'archive', 'archive-closed'];
+const TAKEN = ['offboarding', 'request', 'inquiry', 'archive', 'archive-closed', 'sweep'];
 
 /** Names are in ids and in searches, so they are plain. Says which may be used; null = this one may. */
 export function wrongInstallation(name: string): string | null {

@@ -75,6 +75,30 @@ export const policySchema = z.strictObject({
     })
     .prefault({}),
   /**
+   * How often, and for how long after the switch, what still lands on the leaver is looked for; `off`: never. Nothing is
+   * looked for unless the policy says so: lists, the archive and the gateway do not know sweeps yet.
+   * `returns`: how often the same item may come back before it is left alone and people are told.
+   */
+  sweep: z
+    .union(
+      [
+        z.literal('off'),
+        z.strictObject({
+          rhythm: z
+            .array(z.strictObject({ everyDays: days, forDays: days }))
+            .min(1)
+            .max(10)
+            .default([
+              { everyDays: 1, forDays: 7 },
+              { everyDays: 7, forDays: 90 },
+            ]),
+          returns: z.number().int().min(1).max(100).default(3),
+        }),
+      ],
+      { error: 'it is "off", or a rhythm: { rhythm: [{ everyDays: 1, forDays: 7 }], returns: 3 }' },
+    )
+    .default('off'),
+  /**
    * Keys of one page, and so of one batch at most. Measured: larger gains nothing, smaller pays more round
    * trips.
    */

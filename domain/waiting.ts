@@ -143,7 +143,7 @@ export function toldOf(waiting: Waiting, bell: Bell): Waiting {
 /**
  * Told at once, then reminded until it escalates, and from then on escalated again each time as much later.
  */
-function ringing(
+export function ringing(
   told: number,
   since: number,
   reminder: number,

@@ -6,7 +6,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { canonicalJson } from '../domain/plan.js';
 import { append, PURGED } from './audit.js';
-import { inTransaction, type Pool } from './database.js';
+import { inTransaction, type Pool, type Queryable } from './database.js';
 import { sha256 } from './digest.js';
 
 export interface ArchivedHistory {
@@ -49,8 +49,14 @@ export interface Archive {
    * true.
    */
   certify(offboarding: string, body: Record<string, unknown>): Promise<Certificate>;
-  /** Adds a numbered addendum. */
-  addendum(offboarding: string, body: Record<string, unknown>): Promise<Certificate>;
+  /**
+   * Adds a numbered addendum. Two attempts at the same one, which `isIt` tells by its body, make one.
+   */
+  addendum(
+    offboarding: string,
+    body: Record<string, unknown>,
+    isIt?: (body: Record<string, unknown>) => boolean,
+  ): Promise<Certificate>;
   certificates(offboarding: string): Promise<Certificate[]>;
   /**
    * Takes the bodies of these certificates away for good and chains an entry that says so, both or neither;
@@ -118,43 +124,31 @@ export function archiveOf(pool: Pool): Archive {
       );
       return (await this.certificates(offboarding))[0]!;
     },
-    async addendum(offboarding, body) {
-      const text = canonicalJson(body);
-      const { rows } = await pool.query(
-        `with next as (
-           insert into handover.certificates (offboarding, number, digest)
-           select $1, coalesce(max(number), 0) + 1, $2 from handover.certificates where offboarding = $1
-           returning offboarding, number, at),
-         body as (insert into handover.certificate_bodies select offboarding, number, $3 from next)
-         select number, at from next`,
-        [offboarding, sha256(text), text],
-      );
-      return {
-        number: rows[0].number as number,
-        digest: sha256(text),
-        body,
-        at: (rows[0].at as Date).toISOString(),
-        intact: true,
-      };
-    },
-    async certificates(offboarding) {
-      const { rows } = await pool.query(
-        `select number, digest, body, at
-           from handover.certificates left join handover.certificate_bodies using (offboarding, number)
-          where offboarding = $1 order by number`,
-        [offboarding],
-      );
-      return rows.map(row => {
-        const body = row.body as string | null;
+    addendum: (offboarding, body, isIt) =>
+      inTransaction(pool, async client => {
+        await client.query(`select pg_advisory_xact_lock(hashtext('addenda of ' || $1))`, [offboarding]);
+        const made =
+          isIt && (await certificatesOf(client, offboarding)).find(one => one.body && isIt(one.body));
+        if (made) return made;
+        const text = canonicalJson(body);
+        const { rows } = await client.query(
+          `with next as (
+             insert into handover.certificates (offboarding, number, digest)
+             select $1, coalesce(max(number), 0) + 1, $2 from handover.certificates where offboarding = $1
+             returning offboarding, number, at),
+           body as (insert into handover.certificate_bodies select offboarding, number, $3 from next)
+           select number, at from next`,
+          [offboarding, sha256(text), text],
+        );
         return {
-          number: row.number as number,
-          digest: row.digest as string,
-          body: body === null ? null : (JSON.parse(body) as Record<string, unknown>),
-          at: (row.at as Date).toISOString(),
-          intact: body === null || sha256(body) === row.digest,
+          number: rows[0].number as number,
+          digest: sha256(text),
+          body,
+          at: (rows[0].at as Date).toISOString(),
+          intact: true,
         };
-      });
-    },
+      }),
+    certificates: offboarding => certificatesOf(pool, offboarding),
     purge: (offboarding, given, { by, why }) =>
       inTransaction(pool, async client => {
         const numbers = [...new Set(given)].sort((a, b) => a - b);
@@ -180,4 +174,23 @@ export function archiveOf(pool: Pool): Archive {
         );
       }),
   };
+}
+
+async function certificatesOf(from: Queryable, offboarding: string): Promise<Certificate[]> {
+  const { rows } = await from.query(
+    `select number, digest, body, at
+       from handover.certificates left join handover.certificate_bodies using (offboarding, number)
+      where offboarding = $1 order by number`,
+    [offboarding],
+  );
+  return rows.map(row => {
+    const body = row.body as string | null;
+    return {
+      number: row.number as number,
+      digest: row.digest as string,
+      body: body === null ? null : (JSON.parse(body) as Record<string, unknown>),
+      at: (row.at as Date).toISOString(),
+      intact: body === null || sha256(body) === row.digest,
+    };
+  });
 }

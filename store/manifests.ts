@@ -63,6 +63,12 @@ export interface Manifests {
   }): Promise<{ keys: Keys; assignment: Shares | null } | null>;
   /** Which of these keys any plan of the offboarding has shown in this step. */
   everShown(offboarding: string, step: string, keys: readonly ItemKey[]): Promise<string[]>;
+  /** How many plans of these offboardings have shown each of these keys in this step; never shown = not in it. */
+  timesShown(
+    offboardings: readonly string[],
+    step: string,
+    keys: readonly ItemKey[],
+  ): Promise<Map<ItemKey, number>>;
   /** How many rounds numbered `from` or higher, up to 99 more, were opened. */
   roundsFrom(manifest: string, step: string, from: number): Promise<number>;
   /** How many keys came after the plan was made and got pages. */
@@ -152,6 +158,16 @@ export function manifestsOf(pool: Pool): Manifests {
         [offboarding, step, keys],
       );
       return rows.map(row => row.key as string);
+    },
+    async timesShown(offboardings, step, keys) {
+      const { rows } = await pool.query(
+        `select key, count(distinct m.id)::int as times
+           from unnest($3::text[]) as key, handover.manifests m, handover.manifest_pages p
+          where m.offboarding = any($1) and m.plan is not null and p.manifest = m.id and p.step = $2 and key = any(p.keys)
+          group by key`,
+        [offboardings, step, keys],
+      );
+      return new Map(rows.map(row => [row.key as string, row.times as number]));
     },
     async roundsFrom(manifest, step, from) {
       const { rows } = await pool.query(

@@ -3,3 +3,4 @@ export { archiveClosed } from './archive-closed.js';
 export { inquire } from './inquire.js';
 export { offboardUser } from './offboard/offboard-user.js';
 export { requestOffboarding } from './request-offboarding.js';
+export { sweepStragglers } from './sweep-stragglers.js';

@@ -13,6 +13,7 @@ import type { WaitingView } from '../domain/waiting.js';
 export const REQUEST_OFFBOARDING = 'requestOffboarding';
 export const OFFBOARD_USER = 'offboardUser';
 export const ARCHIVE_CLOSED = 'archiveClosed';
+export const SWEEP_STRAGGLERS = 'sweepStragglers';
 export const INQUIRE = 'inquire';
 
 export const STATUS = 'status';

@@ -56,6 +56,8 @@ export interface Evidence {
     parsed: Record<string, unknown> | null;
     gone: 'purged' | 'missing' | null;
   })[];
+  /** What came after the switch: of each sweep that an addendum names, its chain, plans and receipts. */
+  sweeps: SweepEvidence[];
   archives: (Omit<ArchiveRow, 'history'> & { actual: string; history: History | null })[];
   /** Open, or closed and not yet archived: as Temporal has them. */
   live: { run: string; history: History }[];
@@ -65,6 +67,31 @@ export interface Evidence {
   unasked: string | null;
   /** Why there is no history, where there is none. */
   missing: string | null;
+}
+
+/** The subjects of these entries name sweeps too, and stay where a body was purged. */
+async function sweepsOf({ audit, trail }: Store, { entries }: ChainVerdict): Promise<SweepEvidence[]> {
+  const named = entries.filter(({ kind }) => kind === 'addendum').map(({ subject }) => subject.split(' ')[3]);
+  return Promise.all(
+    [...new Set(named)]
+      .filter(sweep => sweep !== undefined)
+      .map(async sweep => ({
+        sweep,
+        chain: await audit.read(sweep),
+        links: await trail.links(sweep),
+        plans: await trail.plans(sweep),
+        receipts: await trail.receipts(sweep),
+      })),
+  );
+}
+
+/** The parts of a sweep that an audit reads. */
+export interface SweepEvidence {
+  sweep: string;
+  chain: ChainVerdict;
+  links: { seq: number; hash: string }[];
+  plans: PlanRow[];
+  receipts: ReceiptRow[];
 }
 
 /** The parts of a plan that an audit reads. */
@@ -143,6 +170,7 @@ export async function gather(
     frozen: await trail.frozen(shown),
     shown,
     certificates: parsedCertificates,
+    sweeps: await sweepsOf(store, chain),
     archives: ours,
     live: histories.filter(({ run }) => !archived.has(run)),
     known: histories.filter(({ run }) => archived.has(run)),

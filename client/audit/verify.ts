@@ -67,6 +67,8 @@ export function verify(evidence: Evidence): Verdict {
     ...images(evidence),
     ...keySets(evidence),
     ...certificates(evidence),
+    ...addenda(evidence),
+    ...sweeps(evidence),
     ...histories(evidence),
     ...runs(evidence),
   ];
@@ -154,7 +156,7 @@ function chain(evidence: Evidence): string[] {
 }
 
 /** What stands behind the closing entry and counts for nothing, or tells what became of something listed there. */
-const HARMLESS: ReadonlySet<string> = new Set([PURGED, SETTLED, 'refusal', 'flood', 'notice']);
+const HARMLESS: ReadonlySet<string> = new Set([PURGED, SETTLED, 'refusal', 'flood', 'notice', 'addendum']);
 
 /**
  * Nothing counts after the closing entry: whoever wants to have approved can only come too late. A run that was
@@ -617,8 +619,11 @@ function certificates(evidence: Evidence): string[] {
 function certified(evidence: Evidence): string[] {
   const breaks: string[] = [];
   const ends = closings(evidence);
-  ends.forEach((end, number) => {
-    const row = evidence.certificates.find(one => one.number === number);
+  const added = new Set(addendaTold(evidence).map(({ number }) => number));
+  const ofEndings = evidence.certificates.filter(row => !added.has(row.number));
+  ends.forEach((end, n) => {
+    const row = ofEndings[n];
+    const number = row?.number ?? n;
     // It is written a moment after the entry.
     const under = [...evidence.live, ...evidence.known].find(one => one.run === runOf(end));
     if (!row && under?.history.status !== 'RUNNING')
@@ -633,12 +638,80 @@ function certified(evidence: Evidence): string[] {
     if (row && isFarFrom(row.at, end.at))
       breaks.push(`handover.certificates number ${number}: it is of ${row.at}, its ending of ${end.at}.`);
   });
-  for (const row of evidence.certificates)
-    if (row.number >= ends.length)
-      breaks.push(
-        `handover.certificates number ${row.number}: no entry of the chain closes the offboarding for it.`,
-      );
+  for (const row of ofEndings.slice(ends.length))
+    breaks.push(
+      `handover.certificates number ${row.number}: no entry of the chain closes the offboarding for it.`,
+    );
   return breaks;
+}
+
+/** What sweeps have added, by the entries behind the closing one. */
+function addendaTold({ chain }: Evidence): { seq: number; number: number; digest: string; sweep: string }[] {
+  return chain.entries.flatMap(({ seq, kind, subject }) => {
+    if (kind !== 'addendum') return [];
+    const [, number, digest = '', sweep = ''] = subject.split(' ');
+    return [{ seq, number: Number(number), digest, sweep }];
+  });
+}
+
+/** An addendum is there as the chain has it, cites the certificate, and says what its sweep's chain says. */
+function addenda(evidence: Evidence): string[] {
+  const breaks: string[] = [];
+  const [first] = evidence.certificates;
+  for (const { seq, number, digest, sweep } of addendaTold(evidence)) {
+    const name = `handover.certificates number ${number}`;
+    const row = evidence.certificates.find(one => one.number === number);
+    if (row?.digest !== digest) {
+      const instead = row ? `has the digest ${short(row.digest)}` : 'is missing';
+      breaks.push(`${name} ${instead}, and entry ${seq} tells of an addendum ${short(digest)}.`);
+      continue;
+    }
+    if (!row.parsed) continue;
+    const { certificate, sweepChain, round, moved, sweep: by } = row.parsed;
+    if (by !== sweep) breaks.push(`${name}: it is of the sweep ${String(by)}, entry ${seq} names ${sweep}.`);
+    if (certificate !== first?.digest)
+      breaks.push(`${name}: it cites ${short(String(certificate))}, which is not the certificate.`);
+    const told = evidence.sweeps.find(one => one.sweep === sweep);
+    const head = sweepChain as { seq: number; hash: string } | null;
+    const link = told?.links.find(one => one.seq === head?.seq);
+    if (!head || link?.hash !== head.hash)
+      breaks.push(`${name}: entry ${head?.seq ?? 0} of the sweep ${sweep} is missing or has another hash.`);
+    const entry = told?.chain.entries.find(one => one.subject === `round ${String(round)}`);
+    if (!entry?.gone && entry?.body.moved !== moved)
+      breaks.push(
+        `${name}: it says that ${String(moved)} were moved, its round says ${String(entry?.body.moved)}.`,
+      );
+  }
+  return breaks;
+}
+
+/** A sweep's own chain, plans and receipts: what no round lists never happened by our hand. */
+function sweeps(evidence: Evidence): string[] {
+  return evidence.sweeps.flatMap(({ sweep, chain: own, plans: made, receipts: rows }) => {
+    const breaks = own.breaks.map(sentence => `handover.audit of the sweep ${sweep}: ${sentence}`);
+    for (const { digest, body } of made)
+      if (sha256(body) !== digest)
+        breaks.push(`handover.plans ${short(digest)} of the sweep ${sweep}: its body gives another digest.`);
+    const rounds = own.entries.filter(({ kind }) => kind === 'swept');
+    const listed = rounds.flatMap(({ body, gone }) => (gone ? [] : ((body.receipts ?? []) as Listed[])));
+    for (const row of rows) {
+      if (digestOf(row) !== row.digest)
+        breaks.push(`${receiptName(row)} of the sweep ${sweep}: its content gives another digest.`);
+      const isTold = listed.some(one => isSame(row, one) && one.digest === row.digest);
+      if (
+        !isTold &&
+        own.entries.some(({ kind }) => kind === 'sweep-ended') &&
+        rounds.every(({ gone }) => !gone)
+      )
+        breaks.push(`${receiptName(row)} of the sweep ${sweep}: no round lists it.`);
+    }
+    for (const one of listed)
+      if (!rows.some(row => isSame(row, one) && row.digest === one.digest))
+        breaks.push(
+          `handover.receipts ${one.step} page ${one.page} of the sweep ${sweep}: a round lists it, and it is missing or has another digest.`,
+        );
+    return breaks;
+  });
 }
 
 function histories(evidence: Evidence): string[] {

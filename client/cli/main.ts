@@ -25,6 +25,7 @@ import { registerOwns } from './owns.js';
 import { registerPurge } from './purge.js';
 import { registerStart } from './start.js';
 import { registerStatus } from './status.js';
+import { registerSweep } from './sweep.js';
 import { type Io, Terminal } from './terminal.js';
 import { registerTry } from './try.js';
 import { registerTryWebhook } from './try-webhook.js';
@@ -73,6 +74,7 @@ export function createProgram(context: Context): Command {
   registerAudit(program, context);
   registerMoved(program, context);
   registerCertificate(program, context);
+  registerSweep(program, context);
   registerArchive(program, context);
   registerWhoOwned(program, context);
   registerOwns(program, context);

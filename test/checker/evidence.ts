@@ -129,6 +129,8 @@ export interface Told {
   audit: AuditRow[];
   head: { seq: number; hash: string } | null;
   certificates: { number: number; digest: string; body: string }[];
+  /** What sweeps did afterwards: receipts and pages of their own. */
+  swept: { receipts: ReceiptRow[]; pages: PageRow[] };
 }
 
 export interface Evidence {
@@ -205,6 +207,10 @@ export async function gather(db: Db, before: Before): Promise<Evidence> {
   };
 }
 
+/** The sweeps that addenda of an offboarding name. */
+const SWEEPS = `array(
+  select (body::json ->> 'sweep')::uuid from handover.certificate_bodies where offboarding = $1 and body::json ->> 'sweep' is not null)`;
+
 /** Every offboarding of the people that lived here before. */
 async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told[]> {
   const people = [...before.crm[PEOPLE.crm.table]!.keys()];
@@ -262,6 +268,16 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
               of,
             )
           )[0] ?? null,
+        swept: {
+          receipts: await all<ReceiptRow>(
+            `select * from handover.receipts where offboarding = any(${SWEEPS})`,
+            of,
+          ),
+          pages: await all<PageRow>(
+            `select p.* from handover.manifest_pages p join handover.manifests m on m.id = p.manifest where m.offboarding = any(${SWEEPS})`,
+            of,
+          ),
+        },
         certificates: await all(
           `select number, digest, body from handover.certificates join handover.certificate_bodies using (offboarding, number)
             where offboarding = $1 order by number`,

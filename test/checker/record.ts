@@ -272,7 +272,7 @@ export function checkAudit({ runs, effects }: Tied, say: Say): void {
 }
 
 /** What may stand behind a closing entry: it counts for nothing, or tells what became of something listed there. */
-const AFTER_THE_END = new Set(['refusal', 'flood', 'notice', 'purged', 'settled']);
+const AFTER_THE_END = new Set(['refusal', 'flood', 'notice', 'purged', 'settled', 'addendum']);
 
 /**
  * Closed means closed: nothing decided afterwards under the run that has ended, a certificate for each ending
@@ -294,7 +294,11 @@ function checkEnd(run: Told, say: Say): void {
       say('I9', `there is no certificate ${n} of an ending`);
   });
   for (const { number } of run.certificates)
-    if (number >= ends.length) say('I9', `certificate ${number} belongs to no ending`);
+    if (
+      number >= ends.length &&
+      !run.audit.some(one => one.kind === 'addendum' && one.subject.split(' ')[1] === String(number))
+    )
+      say('I9', `certificate ${number} belongs to no ending`);
   const { manifests } = JSON.parse(last.body) as {
     manifests: { manifest: string; pages: number; digest: string | null }[];
   };

@@ -40,7 +40,13 @@ export function tie(evidence: Evidence, say: Say): Tied {
   );
   const effects: Effect[] = [];
   const besides: Besides[] = [];
+  const swept = evidence.runs.flatMap(run => run.swept.receipts.map(receipt => ({ run, receipt })));
   for (const event of evidence.events.filter(one => one.engine)) {
+    const later = swept.find(({ receipt }) => transactionOf(receipt) === event.txid);
+    if (later) {
+      checkSwept(event, later, say);
+      continue;
+    }
     const found = byTransaction.get(event.txid)?.[0];
     if (!found || found.receipt.step.split('/')[0] !== event.system) {
       say('I6', `${nameOf(event)} was changed by the engine, and no receipt says so`);
@@ -96,4 +102,14 @@ export function leaverIn(run: Told, system: SystemName): Set<string | null> {
 
 function pageName(offboarding: string, page: { manifest: string; step: string; page: number }): string {
   return [offboarding, page.manifest, page.step, page.page].join(' ');
+}
+
+/** A sweep changes what its pages name, and only on the leaver. */
+function checkSwept(event: Event, { run, receipt }: { run: Told; receipt: ReceiptRow }, say: Say): void {
+  const ground = GROUND.find(one => one.step === receipt.step);
+  const page = run.swept.pages.find(
+    one => one.manifest === receipt.manifest && one.step === receipt.step && one.page === receipt.page,
+  );
+  if (!ground || event.table !== ground.table || !page?.keys.includes(event.key))
+    say('I6', `${nameOf(event)} was changed by a sweep, and its page of ${receipt.step} does not name it`);
 }

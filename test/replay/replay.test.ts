@@ -68,6 +68,7 @@ describe('the recordings', () => {
         'went-on',
         'went-on-and-ended',
         'archive-closed',
+        'sweep',
         'front-door-started',
         'front-door-already-running',
         'front-door-not-started',

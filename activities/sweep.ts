@@ -1,0 +1,291 @@
+/**
+ * A round after the switch: looks as the proof of the run did, hands over by the approved rules what has landed
+ * on the leaver since, and writes down what came of it. The sweep's plans are the approved one, cut down to what
+ * was found: they have pages, receipts and a chain of the sweep's own. May run twice at any point.
+ */
+import { accountsIn } from '../domain/accounts.js';
+import { listed } from '../domain/certificate.js';
+import type { ItemKey } from '../domain/model.js';
+import { isEffect, type Plan, type PlanStep, takersInTurn } from '../domain/plan.js';
+import { takersOfArrivals } from '../domain/rounds.js';
+import {
+  beyondRule,
+  type Due,
+  type Found,
+  foundIn,
+  type Question,
+  type SweepInput,
+  type SweepOutcome,
+} from '../domain/sweep.js';
+import { keysOf, listOf, sharesOf } from '../store/keys.js';
+import { scheduled, whenAbandoned } from './attempt.js';
+import type { Deps } from './deps.js';
+import { settleAll } from './effects.js';
+import { lookOnceMore, planOf } from './look.js';
+import { leaving } from './open-runs.js';
+import { findOne } from './people.js';
+import type { StepResult } from './run-steps.js';
+import { refusedSuccessors } from './successors.js';
+
+export interface SweepLook extends Found {
+  /** Another offboarding of the same person is open: that one looks after them. */
+  aside: boolean;
+}
+
+/** What has landed on the leaver since, in every system of the plan. */
+export async function sweepLook(deps: Deps, input: SweepInput): Promise<SweepLook> {
+  const plan = await planOf(deps, input.plan);
+  const aside = (await leaving(deps, [plan.leaver], input.offboardingId)).size > 0;
+  if (aside) return { aside, again: [], due: [], questions: [] };
+  const { sights, unread } = await lookOnceMore(deps, input);
+  return { aside, ...foundIn(plan, sights, unread, input) };
+}
+
+export interface PlanRoundInput extends SweepInput {
+  workflowId: string;
+  /** Temporal run id. */
+  runId: string;
+  round: number;
+  due: Due[];
+}
+
+export interface PlannedRound {
+  /** Digest; null = nothing follows a rule. */
+  plan: string | null;
+  systems: { system: string; steps: string[] }[];
+  /** Frozen keys that are left alone, by step. */
+  aside: Record<string, string>;
+  questions: Question[];
+}
+
+/**
+ * The approved plan, cut down to what a round has found: the same rules, the same successors, other keys. What
+ * no rule covers, or has come back too often, is a question.
+ */
+export async function planRound(deps: Deps, input: PlanRoundInput): Promise<PlannedRound> {
+  const { store } = deps;
+  const { sweepId, offboardingId, round, runId, workflowId } = input;
+  const approved = await planOf(deps, input.plan);
+  const order = await store.offboardings.orderOf(offboardingId);
+  if (order) {
+    const { id: leaver, human } = approved.leaver;
+    await store.offboardings.ordered({ id: sweepId, workflow: workflowId, leaver, human, order });
+  }
+  const manifest = await store.plans.manifest(sweepId);
+  const leaver = await findOne(deps, `id:${approved.leaver.id}`);
+  const steps: PlanStep[] = [];
+  const aside: Record<string, string> = {};
+  const questions: Question[] = [];
+  for (const { step: id } of input.due) {
+    const step = approved.steps.find(one => one.id === id && isEffect(one));
+    if (!step) continue;
+    const { moving, left } = await keysIn(deps, input, approved, step);
+    if (left.length > 0) {
+      const frozen = await store.manifests.freeze(keysOf(left));
+      aside[id] = frozen.digest;
+      questions.push({
+        subject: id,
+        says: comesBack(step, left, input.policy.returns),
+        mark: frozen.digest,
+        escalates: true,
+      });
+    }
+    if (moving.length === 0) continue;
+    const problem =
+      beyondRule(approved, step, moving.length) ??
+      ('sentence' in leaver ? leaver.sentence : await refusalOf(deps, approved, step, leaver.person));
+    const shared = problem === null ? await sharesIn(deps, approved, step, moving) : { problem };
+    if ('problem' in shared) {
+      questions.push({ subject: id, says: shared.problem, mark: `${moving.length}: ${shared.problem}` });
+      continue;
+    }
+    steps.push(await written(deps, approved, step, manifest, moving, shared.takers));
+  }
+  if (steps.length === 0) return { plan: null, systems: [], aside, questions };
+  const ids = steps.map(({ id }) => id);
+  const { digest: _, ...rest } = approved;
+  const next = {
+    ...rest,
+    offboardingId: sweepId,
+    revision: round,
+    manifest,
+    steps: steps.map(step => ({ ...step, after: step.after.filter(other => ids.includes(other)) })),
+    notes: [`Found by round ${round} of the sweep; its rules are those of the plan ${approved.digest}.`],
+  };
+  const plan = await store.plans.save(next, runId, []);
+  await store.audit.append(sweepId, [
+    {
+      subject: `plan ${plan.digest}`,
+      kind: 'planned',
+      body: {
+        revision: round,
+        digest: plan.digest,
+        of: approved.digest,
+        steps: plan.steps.length,
+        sealed: (await store.manifests.seals(sweepId)).find(one => one.manifest === plan.manifest),
+      },
+    },
+  ]);
+  const systems = [...new Set(plan.steps.map(({ system }) => system))].map(system => ({
+    system,
+    steps: plan.steps.filter(step => step.system === system).map(({ id }) => id),
+  }));
+  return { plan: plan.digest, systems, aside, questions };
+}
+
+/** What is there now and nobody waived; `left` has come back too often. */
+async function keysIn(
+  deps: Deps,
+  { sweepId, offboardingId, policy }: PlanRoundInput,
+  plan: Plan,
+  step: PlanStep,
+): Promise<{ moving: ItemKey[]; left: ItemKey[] }> {
+  const connector = await deps.systems.get(step.system);
+  const accounts = accountsIn(plan.accounts, step.system);
+  const keys: ItemKey[] = [];
+  const options = { size: plan.policy.batch, signal: whenAbandoned() };
+  for await (const page of connector.pages(accounts, step.category, options)) keys.push(...listOf(page.keys));
+  const times = await deps.store.manifests.timesShown([offboardingId, sweepId], step.id, keys);
+  const isLeft = (key: ItemKey): boolean => (times.get(key) ?? 0) >= policy.returns;
+  return { moving: keys.filter(key => !isLeft(key)), left: keys.filter(isLeft) };
+}
+
+function comesBack(step: PlanStep, keys: readonly ItemKey[], returns: number): string {
+  const named = keys.slice(0, 5).join(', ') + (keys.length > 5 ? ', …' : '');
+  const times = returns === 1 ? 'once' : `${returns} times`;
+  return `${step.title} (${step.id}): ${named} came back ${times} after being handed over. Something keeps giving them to the leaver: they are left alone until people stop it.`;
+}
+
+async function refusalOf(
+  deps: Deps,
+  plan: Plan,
+  step: PlanStep,
+  leaver: Parameters<typeof refusedSuccessors>[4],
+): Promise<string | null> {
+  const connector = await deps.systems.get(step.system);
+  const accounts = accountsIn(plan.accounts, step.system);
+  const checked = (other: PlanStep) => (other.id === step.id ? step.successors : []);
+  const [refused] = await refusedSuccessors(deps, connector, plan, accounts, leaver, checked);
+  return refused ? `${step.title} (${step.id}): ${refused.sentence}` : null;
+}
+
+/** Which of the step's successors takes each key; null = all go to the first. */
+async function sharesIn(
+  deps: Deps,
+  plan: Plan,
+  step: PlanStep,
+  keys: readonly ItemKey[],
+): Promise<{ takers: number[] | null } | { problem: string }> {
+  if (step.do !== 'transfer' || step.successors.length < 2) return { takers: null };
+  const connector = await deps.systems.get(step.system);
+  const accounts = accountsIn(plan.accounts, step.system);
+  const attribute = step.assignment.kind === 'match' ? step.assignment.attribute : undefined;
+  const firstOf = takersInTurn(step);
+  const values = new Map<ItemKey, string | null>();
+  if (attribute !== undefined || firstOf !== undefined) {
+    const options = { size: plan.policy.batch, attribute, firstOf, signal: whenAbandoned() };
+    for await (const page of connector.pages(accounts, step.category, options))
+      for (const [n, key] of listOf(page.keys).entries()) values.set(key, page.attributes?.[n] ?? null);
+  }
+  return takersOfArrivals(step, keys, values);
+}
+
+async function written(
+  deps: Deps,
+  plan: Plan,
+  step: PlanStep,
+  manifest: string,
+  keys: readonly ItemKey[],
+  takers: readonly number[] | null,
+): Promise<PlanStep> {
+  const { batch } = plan.policy;
+  for (let n = 0; n * batch < keys.length; n++) {
+    const some = keys.slice(n * batch, (n + 1) * batch);
+    await deps.store.manifests.write(manifest, step.id, n + 1, {
+      keys: keysOf(some),
+      count: some.length,
+      order: 'none',
+      low: null,
+      high: null,
+      fingerprint: '',
+      assignment: takers && sharesOf(takers.slice(n * batch, (n + 1) * batch)),
+    });
+  }
+  const counts = step.successors.map((_, n) =>
+    takers ? takers.filter(taker => taker === n).length : n === 0 ? keys.length : 0,
+  );
+  return { ...step, baseline: { count: keys.length, fingerprint: '' }, counts, overrides: 0 };
+}
+
+export interface CloseRoundInput extends SweepInput {
+  workflowId: string;
+  round: number;
+  /** Digest of the round's plan; null = nothing was moved. */
+  made: string | null;
+  results: Record<string, StepResult>;
+  /** What people are asked now that they were not asked before. */
+  questions: Question[];
+}
+
+/**
+ * Writes down what a round came to: a short entry of the sweep's chain where nothing was found, and otherwise
+ * an addendum to the certificate as well. Written twice, it is there once.
+ */
+export async function closeRound(
+  deps: Deps,
+  input: CloseRoundInput,
+): Promise<{ addendum: number | null; moved: number }> {
+  const { archive, audit, ledger } = deps.store;
+  const { sweepId, offboardingId, round, made, results, questions } = input;
+  const plan = made === null ? null : await planOf(deps, made);
+  const receipts = plan
+    ? (await ledger.all(sweepId)).filter(({ manifest }) => manifest === plan.manifest).map(listed)
+    : [];
+  const moved = receipts.reduce(
+    (sum, { state, changed }) => sum + (state === 'done' ? (changed ?? 0) : 0),
+    0,
+  );
+  const isQuiet = made === null && questions.length === 0;
+  const kind = isQuiet ? 'quiet-round' : 'swept';
+  const steps = Object.entries(results).map(([step, { state, message, changed, taken, gone, failed }]) => {
+    const successors = plan?.steps.find(one => one.id === step)?.successors.map(({ label }) => label) ?? [];
+    return { step, state, message, changed, taken, gone, failed, successors };
+  });
+  const body = isQuiet ? { round } : { round, plan: made, moved, steps, questions, receipts };
+  await audit.append(sweepId, [{ subject: `round ${round}`, kind, body }]);
+  if (isQuiet) return { addendum: null, moved: 0 };
+  const given = await archive.certificates(offboardingId);
+  const head = (await audit.read(sweepId)).head;
+  const addendum = await archive.addendum(
+    offboardingId,
+    {
+      ...body,
+      sweep: sweepId,
+      workflow: input.workflowId,
+      offboarding: offboardingId,
+      certificate: given[0]?.digest ?? null,
+      sweepChain: head,
+    },
+    one => one.sweep === sweepId && one.round === round,
+  );
+  await audit.append(offboardingId, [
+    {
+      subject: `addendum ${addendum.number} ${addendum.digest} ${sweepId}`,
+      kind: 'addendum',
+      body: { number: addendum.number, digest: addendum.digest, sweep: sweepId, round, moved },
+    },
+  ]);
+  return { addendum: addendum.number, moved };
+}
+
+/** The sweep is over: nothing of it gets a receipt from here on. */
+export async function endSweep(
+  deps: Deps,
+  input: { sweepId: string; outcome: SweepOutcome; sentence: string; rounds: number; moved: number },
+): Promise<void> {
+  const { sweepId, ...body } = input;
+  await deps.store.ledger.fence(sweepId, scheduled());
+  await settleAll(deps, sweepId);
+  await deps.store.audit.append(sweepId, [{ subject: 'sweep-ended', kind: 'sweep-ended', body }]);
+  await deps.store.runs.close(sweepId);
+}

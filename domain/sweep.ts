@@ -1,0 +1,341 @@
+/**
+ * What is looked for after the switch, when, and what becomes of it. Values only: the workflow waits and the
+ * activities look.
+ */
+import { z } from 'zod';
+import { uncoveredIn } from './coverage.js';
+import { driftLimit } from './drift.js';
+import type { Sender } from './judge.js';
+import type { Sight, StepLook, Unread } from './look.js';
+import { isSame, type Participant, type Refusal } from './people.js';
+import { isEffect, type Plan, type PlanStep } from './plan.js';
+import type { Policy } from './policy.js';
+import { cameIn, keptIn, sayObstacle } from './proof.js';
+import { DAY_MS, instant, messageParser } from './request.js';
+import { type Audience, ringing, WAITS } from './waiting.js';
+
+export type SweepPolicy = Exclude<Policy['sweep'], 'off'>;
+
+/** The policy of a plan, where it wants a sweep at all; plans of earlier versions want none. */
+export function sweepOf(policy: { sweep?: Policy['sweep'] }): SweepPolicy | null {
+  return policy.sweep === undefined || policy.sweep === 'off' ? null : policy.sweep;
+}
+
+/**
+ * The first moment of the rhythm after `after`; null = there is none any more. A part of the rhythm counts
+ * from where the one before it ended, and ends `forDays` after the switch.
+ * @param began ISO 8601
+ * @param after milliseconds since the epoch
+ */
+export function nextMoment({ rhythm }: SweepPolicy, began: string, after: number): number | null {
+  let from = instant(began);
+  for (const { everyDays, forDays } of rhythm) {
+    const every = Math.max(1, Math.round(everyDays * DAY_MS));
+    const until = instant(began) + forDays * DAY_MS;
+    const turn = Math.max(1, Math.floor((after - from) / every) + 1);
+    const next = from + turn * every;
+    if (next <= until) return next;
+    from = Math.max(from, from + Math.max(0, Math.floor((until - from) / every)) * every);
+  }
+  return null;
+}
+
+export type SweepOutcome = 'ended' | 'finished' | 'cancelled' | 'switched-on-again' | 'stood-aside';
+
+/** Something that no approved rule settles, put to people under its subject. */
+export interface Question {
+  /** A step, or a system and what about it. */
+  subject: string;
+  says: string;
+  /** Acknowledged once, the same one is not asked again. */
+  mark: string;
+  /** The keys that people are shown, frozen under this digest. */
+  frozen?: string;
+  /** It is told to everybody at once. */
+  escalates?: true;
+}
+
+/** The same, since when it waits. */
+export interface OpenQuestion extends Question {
+  since: string;
+}
+
+/** What the run that was before has left to look after. */
+export interface SweepInput {
+  /** Its own id: of its chain, its receipts and its fence. */
+  sweepId: string;
+  /** The offboarding that it comes after. */
+  offboardingId: string;
+  /** Workflow id of that. */
+  of: string;
+  leaver: Participant;
+  /** Digest of the approved plan. */
+  plan: string;
+  policy: SweepPolicy;
+  patience: { remindAfterDays: number; escalateAfterDays: number };
+  /** Systems in which every account is off. */
+  off: string[];
+  /** Frozen keys that approved skips waive, and that acknowledgements have seen, by step. */
+  waived: Record<string, string>;
+  seen: Record<string, string>;
+  /** When the leaver was switched off; ISO 8601. */
+  began: string;
+}
+
+const written = z.object({
+  sweepId: z.guid(),
+  offboardingId: z.guid(),
+  of: z.string().min(1),
+  leaver: z.object({ id: z.string().min(1), name: z.string(), human: z.string().min(1) }),
+  plan: z.string().regex(/^[0-9a-f]{64}$/),
+  policy: z.object({
+    rhythm: z.array(z.object({ everyDays: z.number().positive(), forDays: z.number().positive() })).min(1),
+    returns: z.number().int().min(1),
+  }),
+  patience: z.object({
+    remindAfterDays: z.number().positive(),
+    escalateAfterDays: z.number().positive(),
+  }),
+  off: z.array(z.string()),
+  waived: z.record(z.string(), z.string()),
+  seen: z.record(z.string(), z.string()),
+  began: z.iso.datetime(),
+});
+
+/** Is it what a run gives the sweep that it starts? Whoever starts one by hand writes something else. */
+export function isSweepInput(given: unknown): given is SweepInput {
+  return written.safeParse(given).success;
+}
+
+export interface Sweep extends SweepInput {
+  workflowId: string;
+  state: 'waiting' | 'sweeping' | 'closed';
+  outcome: SweepOutcome | null;
+  sentence: string;
+  /** How many rounds have begun. */
+  round: number;
+  /** When the next one begins; null = never. */
+  next: string | null;
+  moved: number;
+  /** Numbers of the addenda that it has written. */
+  addenda: number[];
+  open: OpenQuestion[];
+  /** Subject → the mark of what people have acknowledged. */
+  acknowledged: Record<string, string>;
+  /** Since when people are asked something, and how often they were told; null = nobody is asked. */
+  waits: { since: string; told: number } | null;
+  /** What people decided and the story has not taken up yet. */
+  turn: 'retry' | { finish: string } | null;
+  /** Messages judged so far, and the last of those that were refused. */
+  decided: number;
+  refused: Refusal[];
+}
+
+export type SweepDecision =
+  | { name: 'acknowledge'; by: string; subject: string }
+  | { name: 'retry'; by: string }
+  | { name: 'finish'; by: string; reason: string };
+
+const by = z.string().min(1).max(320);
+export const parseSweepDecision = messageParser<SweepDecision['name'], SweepDecision>(
+  {
+    acknowledge: z.strictObject({ by, subject: z.string().min(1).max(300) }),
+    retry: z.strictObject({ by }),
+    finish: z.strictObject({ by, reason: z.string().min(1).max(2000) }),
+  },
+  {
+    acknowledge: '{"by": "you@example.com", "subject": "crm/approvals"}',
+    retry: '{"by": "you@example.com"}',
+    finish: '{"by": "you@example.com", "reason": "they come back on Monday"}',
+  },
+);
+
+/** May this person decide this now, and what does it change? Operators decide, and the leaver never does. */
+export function judgeSweep(
+  sweep: Sweep,
+  decision: SweepDecision,
+  who: Sender,
+): { accepted: boolean; sentence: string; changes: Partial<Sweep> } {
+  const refuse = (sentence: string) => ({ accepted: false, sentence, changes: {} });
+  if (isSame({}, who, sweep.leaver)) return refuse('The leaver decides nothing about their own offboarding.');
+  if (who.barred) return refuse(`${who.name} ${who.barred} and decides nothing.`);
+  if (!who.operator) return refuse(who.doubt ?? `${who.name} is no operator.`);
+  if (sweep.outcome) return refuse(`The sweep is over: ${sweep.sentence}`);
+  switch (decision.name) {
+    case 'acknowledge': {
+      const open = sweep.open.find(({ subject }) => subject === decision.subject);
+      if (!open) {
+        const known = sweep.open.map(({ subject }) => subject).join(', ') || 'nothing';
+        return refuse(`There is nothing called "${decision.subject}" to acknowledge; open is ${known}.`);
+      }
+      return {
+        accepted: true,
+        sentence: `Acknowledged: ${open.says}`,
+        changes: {
+          open: sweep.open.filter(one => one !== open),
+          acknowledged: { ...sweep.acknowledged, [open.subject]: open.mark },
+          ...(open.frozen && { seen: { ...sweep.seen, [open.subject]: open.frozen } }),
+        },
+      };
+    }
+    case 'retry':
+      return { accepted: true, sentence: 'The next round begins now.', changes: { turn: 'retry' } };
+    case 'finish':
+      return {
+        accepted: true,
+        sentence: 'The sweep ends.',
+        changes: { turn: { finish: `Ended by ${who.name}: ${decision.reason}` } },
+      };
+  }
+}
+
+export type SweepBell = ReturnType<typeof ringing> & { audience: readonly Audience[] };
+
+/** Who is told next, and when; null = nobody is asked anything. */
+export function nextSweepBell({ waits, patience }: Pick<Sweep, 'waits' | 'patience'>): SweepBell | null {
+  if (!waits) return null;
+  const { remindAfterDays, escalateAfterDays } = patience;
+  const bell = ringing(
+    waits.told,
+    instant(waits.since),
+    remindAfterDays * DAY_MS,
+    escalateAfterDays * DAY_MS,
+  );
+  const { audience, escalation } = WAITS.attention;
+  return { ...bell, audience: bell.notice === 'escalation' ? [...audience, ...escalation] : audience };
+}
+
+/** Items of one step that the approved rule covers. */
+export interface Due {
+  step: string;
+  count: number;
+}
+
+export interface Found {
+  /** Systems with an account that is on again. */
+  again: string[];
+  due: Due[];
+  questions: Question[];
+}
+
+/** What of a look follows the approved rules, and what is for people. */
+export function foundIn(
+  plan: Plan,
+  sights: readonly Sight[],
+  unread: readonly Unread[],
+  { off, waived }: Pick<SweepInput, 'off' | 'waived'>,
+): Found {
+  const systems = plan.accounts.map(({ system }) => system);
+  const again = sights
+    .filter(({ system, accounts }) => off.includes(system) && accounts.some(account => account.active))
+    .map(({ system }) => system);
+  const due: Due[] = [];
+  const questions: Question[] = [];
+  for (const sight of sights) {
+    questions.push(...aboutSystem(plan, sight));
+    if (sight.catalogChanged || sight.accountsChanged.length > 0) continue;
+    for (const look of sight.steps) {
+      const step = plan.steps.find(one => one.id === look.step)!;
+      if (isEffect(step) && look.unwaived > 0 && waived[step.id] === undefined)
+        due.push({ step: step.id, count: look.unwaived });
+      else questions.push(...aboutStep(step, look));
+    }
+    for (const kept of keptIn(sight, plan)) {
+      const now = sight.inventory.find(one => `${sight.system}/${one.category}` === kept.step);
+      if (kept.untouched || !now?.complete) continue;
+      const says = `${kept.step} is kept, and has changed: ${kept.before} items before, ${kept.now} now.`;
+      questions.push({ subject: kept.step, says, mark: now.fingerprint });
+    }
+  }
+  for (const { where, count } of cameIn({ plan, systems, looks: sights, unread })) {
+    if (count !== null || questions.some(({ subject }) => subject.startsWith(where))) continue;
+    const why = unread.find(({ system }) => system === where)?.why;
+    const says = `${where} could not be read${why ? `: ${why}` : '.'}`;
+    questions.push({ subject: where, says, mark: 'unread' });
+  }
+  return { again, due, questions };
+}
+
+function aboutSystem(plan: Plan, sight: Sight): Question[] {
+  const { system } = sight;
+  const questions: Question[] = [];
+  if (sight.catalogChanged)
+    questions.push({
+      subject: `${system}/catalog`,
+      says: `The catalog of ${system} has changed since the plan was approved: nothing is moved there.`,
+      mark: 'changed',
+    });
+  if (sight.accountsChanged.length > 0) {
+    const says = sight.accountsChanged.join(' ');
+    questions.push({ subject: `${system}/account`, says: `${says} Nothing is moved there.`, mark: says });
+  }
+  const open = uncoveredIn(plan, sight);
+  if (open !== null)
+    questions.push({
+      subject: `${system}/coverage`,
+      says: sayObstacle({ kind: 'uncovered', system, says: open }),
+      mark: open,
+    });
+  return questions;
+}
+
+function aboutStep(step: PlanStep, look: StepLook): Question[] {
+  if (look.frozen)
+    return [
+      {
+        subject: step.id,
+        says: `${step.title} (${step.id}): ${look.arrived} came that nobody has seen; people settle them by hand.`,
+        mark: look.frozen.digest,
+        frozen: look.frozen.digest,
+      },
+    ];
+  if (!isEffect(step) || look.unwaived === 0) return [];
+  const says = `${step.title} (${step.id}): ${look.unwaived} are there that the approved skip does not cover.`;
+  return [{ subject: step.id, says, mark: String(look.unwaived) }];
+}
+
+/** Why these items do not follow the approved rule, as a sentence; null = they do. */
+export function beyondRule(plan: Plan, step: PlanStep, count: number): string | null {
+  const limit = driftLimit(plan.policy, step.baseline.count);
+  if (count > limit)
+    return `${step.title} (${step.id}): ${count} came at once, more than the ${limit} that may follow the approved plan.`;
+  if (step.do === 'transfer' && step.successors.length === 0)
+    return `${step.title} (${step.id}): ${count} came, and the approved plan names nobody to take them over.`;
+  return null;
+}
+
+/** The questions as they stand after a round: what people have acknowledged is not asked again. */
+export function asked(sweep: Sweep, questions: readonly Question[], now: string): OpenQuestion[] {
+  return questions
+    .filter(({ subject, mark }) => sweep.acknowledged[subject] !== mark)
+    .map(question => {
+      const before = sweep.open.find(one => one.subject === question.subject && one.mark === question.mark);
+      return { ...question, since: before?.since ?? now };
+    });
+}
+
+/** The markdown that operators see. */
+export function sweepDetails(sweep: Sweep): string {
+  const lines = [
+    `### Sweep after the offboarding of ${sweep.leaver.name}: ${sweep.outcome ?? sweep.state}`,
+    '',
+    sweep.sentence,
+    '',
+    `Rounds: ${sweep.round}. Caught and handed over: ${sweep.moved}.`,
+  ];
+  if (sweep.addenda.length > 0) lines.push(`Addenda to the certificate: ${sweep.addenda.join(', ')}.`);
+  if (sweep.next && !sweep.outcome) lines.push(`Next round: ${sweep.next}.`);
+  lines.push('', `Offboarding: \`${sweep.of}\``);
+  if (sweep.open.length > 0) {
+    lines.push('', '#### For people', '');
+    for (const { subject, says, since } of sweep.open)
+      lines.push(`- \`${subject}\` (since ${since}): ${says}`);
+  }
+  if (!sweep.outcome) {
+    const [first] = sweep.open;
+    lines.push('', '#### Messages', '');
+    if (first) lines.push(`- \`acknowledge\` \`${JSON.stringify({ by: '', subject: first.subject })}\``);
+    lines.push('- `retry` `{"by":""}`: look now', '- `finish` `{"by":"","reason":""}`: end the sweep');
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,53 @@
+/** What a sweep leaves behind: shown by the command line, held against itself by the audit. */
+import { expect, test } from 'vitest';
+import { cliOf } from '../cli/cli.js';
+import { handOver, mail } from '../small-world/drive.js';
+import { useSmallWorld } from '../small-world/world.js';
+import { land, soon, sweepOf } from './sweeps.js';
+
+// The test tampers on purpose.
+const small = useSmallWorld({ change: soon, check: false });
+
+test('the command line shows a sweep and decides; the audit holds addenda and the chain of the sweep', async () => {
+  const { run, offboardingId } = await handOver(small);
+  const sweep = await sweepOf(small, offboardingId);
+  const cli = await cliOf(small);
+  try {
+    await land(small, 940_001);
+    await sweep.until(now => now.moved === 1);
+    const shown = await cli('sweep', run, '--json');
+    expect(shown.json()).toMatchObject([{ moved: 1, addenda: [1] }]);
+    const by = ['--by', mail(small, 'olivia')];
+    expect(await cli('sweep', run, '--acknowledge', 'crm/nothing', ...by)).toMatchObject({ code: 3 });
+    expect(await cli('sweep', run, '--stop', 'enough', ...by)).toMatchObject({ code: 0 });
+    await sweep.result();
+    const intact = await cli('audit', run, '--verify');
+    expect([intact.code, intact.out + intact.err]).toEqual([0, expect.anything()]);
+    for (const [tamper, named] of [
+      [`update handover.receipts set changed = changed + 1 where offboarding = $1`, /of the sweep/],
+      [
+        `update handover.audit set kind = 'quiet-round' where offboarding = $1 and kind = 'swept'`,
+        /of the sweep/,
+      ],
+      [
+        `update handover.certificates set digest = repeat('0', 64) where number = 1 and $1::uuid is not null`,
+        /number 1/,
+      ],
+    ] as const) {
+      const { sweepId } = await sweep.status();
+      const client = await small.db.store.connect();
+      try {
+        await client.query(`set session_replication_role = replica`);
+        await client.query(tamper, [sweepId]);
+      } finally {
+        await client.query(`set session_replication_role = origin`);
+        client.release();
+      }
+      const found = await cli('audit', run, '--verify');
+      expect(found.code).not.toBe(0);
+      expect(found.out + found.err).toMatch(named);
+    }
+  } finally {
+    await cli.remove();
+  }
+});

@@ -1,0 +1,48 @@
+/** What comes after a run that has switched somebody off: a sweep for whatever still lands on them. */
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ParentClosePolicy, startChild, uuid4 } from '@temporalio/workflow';
+import { DEFAULT_INSTALLATION, idsOf, installationOf } from '../../../domain/ids.js';
+import { patienceFor } from '../../../domain/patience.js';
+import type { Run } from '../../../domain/run.js';
+import { summary } from '../../../domain/summary.js';
+import { type SweepInput, sweepOf } from '../../../domain/sweep.js';
+import { SWEEP_STRAGGLERS } from '../../messages.js';
+import { seenKeys, waivedKeys } from './look-again.js';
+
+/** Starts the sweep, where somebody was switched off and the policy wants one. */
+export async function beginSweep(run: Run): Promise<void> {
+  const { plan } = run;
+  const policy = plan && sweepOf(plan.policy);
+  const off = Object.keys(run.access).filter(system => run.access[system] === 'deactivated');
+  if (!policy || off.length === 0) return;
+  const input: SweepInput = {
+    sweepId: uuid4(),
+    offboardingId: run.offboardingId,
+    of: run.workflowId,
+    leaver: run.leaver,
+    plan: plan.digest,
+    policy,
+    patience: patienceFor(plan.policy.waiting, 'attention'),
+    off,
+    waived: waivedKeys(run),
+    seen: seenKeys(run),
+    began: run.times.deactivated ?? new Date().toISOString(),
+  };
+  const { sweep } = idsOf(installationOf(run.workflowId) ?? DEFAULT_INSTALLATION);
+  try {
+    await startChild(SWEEP_STRAGGLERS, {
+      workflowId: sweep(run.offboardingId),
+      args: [input],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      memo: { offboardingId: input.sweepId },
+      priority: { priorityKey: LAST },
+      staticSummary: summary(`Sweep after the offboarding of ${run.leaver.name}`),
+    });
+  } catch (error) {
+    // A run that was reset after its end has started it before.
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
+
+/** Behind everything that somebody waits for. */
+const LAST = 5;

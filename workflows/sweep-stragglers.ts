@@ -1,0 +1,311 @@
+/**
+ * Looks after somebody who was switched off: whatever still lands on them follows the rules that were approved
+ * for it, and what these do not cover is put to people. A round never waits for an answer. It has an id, a
+ * chain and a fence of its own, and ends by itself.
+ */
+import {
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  defineQuery,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { StepResult } from '../activities/run-steps.js';
+import { instant } from '../domain/request.js';
+import {
+  asked,
+  isSweepInput,
+  judgeSweep,
+  nextMoment,
+  nextSweepBell,
+  type OpenQuestion,
+  parseSweepDecision,
+  type Sweep,
+  type SweepDecision,
+  type SweepInput,
+  type SweepOutcome,
+  sweepDetails,
+} from '../domain/sweep.js';
+import { WAITS } from '../domain/waiting.js';
+import { isContinued } from './continued.js';
+import { type Inbox, openInbox } from './inbox.js';
+import { STATUS } from './messages.js';
+import { ask, long, quick } from './proxies.js';
+
+/** Rounds of one execution, so that a history stays small. */
+const ROUNDS = 30;
+
+export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promise<Sweep> {
+  if (!isSweepInput(input))
+    throw ApplicationFailure.nonRetryable(
+      'A sweep is started by the offboarding that it comes after, and by nobody by hand.',
+    );
+  const sweep = carried && isContinued() ? carried : begun(input);
+  setHandler(defineQuery<Sweep>(STATUS), () => sweep, {
+    description: 'The whole state of this sweep as JSON',
+  });
+  CancellationScope.current().cancelRequested.catch(() => {
+    if (!sweep.outcome) change(sweep, { turn: { finish: 'Cancelled in Temporal.' } });
+  });
+  return CancellationScope.nonCancellable(async () => {
+    const inbox = inboxOf(sweep);
+    ringBells(sweep, inbox);
+    const before = sweep.round;
+    while (!sweep.outcome) {
+      const next = nextMoment(input.policy, input.began, Math.max(Date.now(), lastMoment(sweep)));
+      if (next === null) {
+        ended(sweep, 'ended', 'The last round is over.');
+        break;
+      }
+      change(sweep, { state: 'waiting', next: new Date(next).toISOString() });
+      const isLong = sweep.round - before >= ROUNDS || workflowInfo().continueAsNewSuggested;
+      if (isLong) {
+        await inbox.settled();
+        await continueAsNew<typeof sweepStragglers>(input, sweep);
+      }
+      const summary = `Until round ${sweep.round + 1} of the sweep`;
+      await condition(() => sweep.turn !== null, Math.max(1, next - Date.now()), { summary });
+      await took(sweep, inbox);
+    }
+    const { sweepId, outcome, sentence, round: rounds, moved } = sweep;
+    await inbox.settled();
+    const over = await ask(quick.endSweep, 'The sweep is over', {
+      sweepId,
+      outcome: outcome!,
+      sentence,
+      rounds,
+      moved,
+    });
+    const problem = over.ok ? '' : ` Its end could not be written down: ${over.sentence}`;
+    change(sweep, { state: 'closed', next: null, waits: null, sentence: `${sentence}${problem}` });
+    await inbox.settled();
+    return sweep;
+  });
+}
+
+/** What people decided, or the next round. */
+async function took(sweep: Sweep, inbox: Inbox): Promise<void> {
+  const { turn } = sweep;
+  if (turn !== null && turn !== 'retry') return ended(sweep, 'finished', turn.finish);
+  // A round that was asked for comes on top of the rhythm.
+  if (turn === 'retry') change(sweep, { turn: null, next: null });
+  await round(sweep, inbox);
+}
+
+const MESSAGES: Record<SweepDecision['name'], string> = {
+  acknowledge: 'An operator has seen what no rule settles: {"by", "subject"}',
+  retry: 'An operator has the next round begin now: {"by"}',
+  finish: 'An operator ends the sweep: {"by", "reason"}',
+};
+
+function inboxOf(sweep: Sweep): Inbox {
+  return openInbox<SweepDecision>({
+    trail: sweep.sweepId,
+    messages: MESSAGES,
+    parse: parseSweepDecision,
+    beside: () => [sweep.leaver.id],
+    judge(decision, who) {
+      const { changes, ...verdict } = judgeSweep(sweep, decision, who);
+      change(sweep, changes);
+      return verdict;
+    },
+    judged({ judged, refused }) {
+      change(sweep, { decided: sweep.decided + judged, refused: [...sweep.refused, ...refused].slice(-20) });
+    },
+    now: () => ({ state: sweep.state, plan: sweep.plan }),
+  });
+}
+
+/** Tells people what waits for them, reminds them, and tells others, beside the rounds. */
+function ringBells(sweep: Sweep, inbox: Inbox): void {
+  const loop = async (): Promise<void> => {
+    for (;;) {
+      await condition(() => sweep.waits !== null);
+      const bell = nextSweepBell(sweep)!;
+      const ms = bell.at - Date.now();
+      const told = sweep.waits!.told;
+      const moved = (): boolean => sweep.waits === null || sweep.waits.told !== told;
+      const summary = 'Tells people what no rule settles';
+      if (ms > 0 && (await condition(moved, ms, { summary }))) continue;
+      tell(sweep, inbox, bell.notice, bell.audience, sweep.open);
+      change(sweep, { waits: { ...sweep.waits!, told: told + 1 } });
+    }
+  };
+  void CancellationScope.nonCancellable(loop);
+}
+
+function tell(
+  sweep: Sweep,
+  inbox: Inbox,
+  notice: string,
+  audience: readonly string[],
+  questions: readonly OpenQuestion[],
+): void {
+  const said = questions.slice(0, 10).map(({ says }) => says);
+  const more = questions.length > said.length ? ` And ${questions.length - said.length} more.` : '';
+  inbox.note({
+    notice,
+    on: 'attention',
+    state: sweep.state,
+    audience: [...audience],
+    sentence: `${said.join(' ')}${more}`,
+    since: sweep.waits?.since ?? null,
+  });
+}
+
+function begun(input: SweepInput): Sweep {
+  return {
+    ...input,
+    workflowId: workflowInfo().workflowId,
+    state: 'waiting',
+    outcome: null,
+    sentence: 'Waits for its first round.',
+    round: 0,
+    next: null,
+    moved: 0,
+    addenda: [],
+    open: [],
+    acknowledged: {},
+    waits: null,
+    turn: null,
+    decided: 0,
+    refused: [],
+  };
+}
+
+function lastMoment({ next }: Sweep): number {
+  return next === null ? 0 : instant(next);
+}
+
+/** One round: look, hand over what follows a rule, write down what came of it. */
+async function round(sweep: Sweep, inbox: Inbox): Promise<void> {
+  const number = sweep.round + 1;
+  change(sweep, { state: 'sweeping', round: number, sentence: `Round ${number} is under way.` });
+  const input = inputOf(sweep);
+  const looked = await ask(
+    long.sweepLook,
+    `Round ${number}: what has landed on ${sweep.leaver.name}?`,
+    input,
+  );
+  if (!looked.ok) return noted(sweep, `Round ${number} could not look: ${looked.sentence}`);
+  const { aside, again, due, questions } = looked.value;
+  if (aside)
+    return ended(
+      sweep,
+      'stood-aside',
+      'Another offboarding of the same person is open: it looks after them now.',
+    );
+  if (again.length > 0)
+    return ended(
+      sweep,
+      'switched-on-again',
+      `${sweep.leaver.name} was switched on again in ${again.join(', ')}: the sweep ends.`,
+    );
+  const { workflowId } = sweep;
+  const found = [...questions];
+  const results: Record<string, StepResult> = {};
+  let made: string | null = null;
+  if (due.length > 0) {
+    const { runId } = workflowInfo();
+    const planned = await ask(long.planRound, `Round ${number}: what follows which rule?`, {
+      ...input,
+      workflowId,
+      runId,
+      round: number,
+      due,
+    });
+    if (!planned.ok) return noted(sweep, `Round ${number} could not be planned: ${planned.sentence}`);
+    found.push(...planned.value.questions);
+    made = planned.value.plan;
+    for (const { system, steps } of made === null ? [] : planned.value.systems) {
+      const count = due.filter(({ step }) => steps.includes(step)).reduce((sum, one) => sum + one.count, 0);
+      const says = `Hand over ${count} stragglers in ${system}`;
+      for (let open = steps; open.length > 0; ) {
+        const run = await ask(long.runSteps, says, {
+          offboardingId: sweep.sweepId,
+          plan: made!,
+          system,
+          steps: open,
+          retries: 0,
+          waived: {},
+          aside: planned.value.aside,
+        });
+        if (!run.ok) {
+          found.push({ subject: system, says: `${system}: ${run.sentence}`, mark: `failed ${number}` });
+          break;
+        }
+        Object.assign(results, run.value.steps);
+        open = open.filter(id => !results[id] || results[id].state === 'unfinished');
+      }
+    }
+    for (const [step, { state, message }] of Object.entries(results))
+      if (state === 'failed' || state === 'not-run')
+        found.push({
+          subject: step,
+          says: message ?? `${step} did not go through.`,
+          mark: `failed ${number}`,
+        });
+  }
+  const now = new Date().toISOString();
+  const open = asked(sweep, found, now);
+  const fresh = open.filter(
+    one => !sweep.open.some(({ subject, mark }) => subject === one.subject && mark === one.mark),
+  );
+  const closed = await ask(quick.closeRound, `Round ${number} is written down`, {
+    ...input,
+    workflowId,
+    round: number,
+    made,
+    results,
+    questions: fresh.map(({ subject, says, mark }) => ({ subject, says, mark })),
+  });
+  change(sweep, { open, waits: open.length === 0 ? null : (sweep.waits ?? { since: now, told: 0 }) });
+  const everybody = fresh.filter(({ escalates }) => escalates);
+  const { audience, escalation } = WAITS.attention;
+  if (everybody.length > 0) tell(sweep, inbox, 'escalation', [...audience, ...escalation], everybody);
+  if (!closed.ok) return noted(sweep, `Round ${number} could not be written down: ${closed.sentence}`);
+  const { addendum, moved } = closed.value;
+  change(sweep, {
+    moved: sweep.moved + moved,
+    addenda: addendum === null ? sweep.addenda : [...sweep.addenda, addendum],
+    sentence: sayRound(number, moved, open.length),
+  });
+}
+
+function sayRound(number: number, moved: number, open: number): string {
+  const caught =
+    moved > 0 ? `caught ${moved} and handed over by the approved rules` : 'found nothing to hand over';
+  return `Round ${number} ${caught}${open > 0 ? `; ${open} for people` : ''}.`;
+}
+
+function inputOf(sweep: Sweep): SweepInput {
+  const { sweepId, offboardingId, of, leaver, plan, policy, patience, off, waived, seen, began } = sweep;
+  return { sweepId, offboardingId, of, leaver, plan, policy, patience, off, waived, seen, began };
+}
+
+function noted(sweep: Sweep, sentence: string): void {
+  change(sweep, { sentence });
+}
+
+function ended(sweep: Sweep, outcome: SweepOutcome, sentence: string): void {
+  change(sweep, { outcome, sentence });
+}
+
+/** Changes the sweep and what operators see of it. */
+function change(sweep: Sweep, news: Partial<Sweep>): void {
+  Object.assign(sweep, news);
+  if (sweep.open.length === 0) sweep.waits = null;
+  setCurrentDetails(sweepDetails(sweep));
+  const { outcome, next, open } = sweep;
+  upsertSearchAttributes({
+    OffboardingState: [outcome ? 'closed' : `sweep-${sweep.state}`],
+    OffboardingOutcome: outcome ? [outcome] : [],
+    OffboardingLeaver: [sweep.leaver.id.slice(0, 200)],
+    OffboardingWaitingOn: [open.length > 0 && !outcome ? 'attention' : 'nobody'],
+    OffboardingDue: next === null || outcome ? [] : [new Date(next)],
+  });
+}
