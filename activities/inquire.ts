@@ -11,14 +11,17 @@ import {
   type ItemsShown,
   isClear,
   MOST_SORTED,
+  type Named,
   type ShownItem,
 } from '../domain/inquiry.js';
+import type { Person } from '../domain/model.js';
 import { own } from '../domain/own.js';
+import { isSame } from '../domain/people.js';
 import type { Plan } from '../domain/plan.js';
 import { resolveIn } from './accounts.js';
 import { outOfPatience, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { directoryOf, findOne, identified } from './people.js';
+import { directoryOf, findOne, identified, participant } from './people.js';
 import { recogniserOf } from './recognise.js';
 
 export async function answerInquiry(deps: Deps, { id }: { id: string }): Promise<{ asked: string }> {
@@ -35,7 +38,7 @@ async function answered(deps: Deps, inquiry: Inquiry): Promise<InquiryAnswer<unk
       case 'person':
         return await person(deps, inquiry.who);
       case 'names':
-        return { ok: true, value: await names(deps, inquiry.ids) };
+        return { ok: true, value: await names(deps, inquiry) };
       case 'items':
         return await items(deps, inquiry);
       case 'owns':
@@ -54,9 +57,16 @@ async function person(deps: Deps, who: string): Promise<InquiryAnswer<unknown>> 
   return { ok: false, kind: found.kind === 'many' ? 'usage' : 'not-found', sentence: found.sentence };
 }
 
-async function names(deps: Deps, ids: readonly string[]): Promise<Record<string, string>> {
-  const people = await (await directoryOf(deps)).peopleWith(ids, whenAbandoned());
-  return Object.fromEntries(people.map(({ id, name }) => [id, name]));
+async function names(deps: Deps, { ids, beside }: Extract<Inquiry, { ask: 'names' }>): Promise<Named> {
+  const all = beside === null ? ids : [...new Set([...ids, beside])];
+  const people = await (await directoryOf(deps)).peopleWith(all, whenAbandoned());
+  const other = people.find(({ id }) => id === beside);
+  const isTheirs = (person: Person): boolean =>
+    other !== undefined && isSame({}, participant(person), participant(other));
+  return {
+    names: Object.fromEntries(people.filter(({ id }) => ids.includes(id)).map(({ id, name }) => [id, name])),
+    same: people.filter(isTheirs).map(({ id }) => id),
+  };
 }
 
 async function items(deps: Deps, inquiry: ItemsInquiry): Promise<InquiryAnswer<ItemsShown>> {

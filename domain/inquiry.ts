@@ -5,8 +5,8 @@
 export type Inquiry =
   /** Who this is, and what they may do now. */
   | { ask: 'person'; who: string }
-  /** What people are called. */
-  | { ask: 'names'; ids: readonly string[] }
+  /** What people are called, and who of them is the same human being as somebody (a directory id). */
+  | { ask: 'names'; ids: readonly string[]; beside: string | null }
   /** Items of one step of a plan, as they are now. */
   | ItemsInquiry
   /** Does this person still hold anything? */
@@ -69,4 +69,12 @@ export type InquiryAnswer<T> =
 /** Anything in it that anybody has to hand over, settle or lose. What is kept is nobody's work. */
 export function isClear(held: Pick<Holdings, 'holds' | 'open'>): boolean {
   return held.holds.length === 0 && held.open.length === 0;
+}
+
+/** What `names` answers. */
+export interface Named {
+  /** By directory id; who is no longer in the directory is left out. */
+  names: Record<string, string>;
+  /** Directory ids of those who are the same human being. */
+  same: string[];
 }

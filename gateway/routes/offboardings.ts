@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
 import type { Listed } from '../../client/runs.js';
+import type { Named } from '../../domain/inquiry.js';
 import { LIFECYCLE } from '../../domain/lifecycle.js';
 import type { RunState } from '../../domain/model.js';
 import { WAITS_FOR_PEOPLE } from '../../domain/patience.js';
@@ -96,13 +97,15 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
         }
         found.push(run);
       }
-      const names = found.length === 0 ? {} : await namesOf(found.map(leaverOf));
+      const { names, same } = found.length === 0 ? NOBODY : await namesOf(found.map(leaverOf), caller);
       return {
-        runs: found.map(({ workflowId, runId: _runId, accepted: _accepted, ...run }) => ({
-          run: workflowId,
-          leaver: { id: leaverOf({ workflowId }), name: names[leaverOf({ workflowId })] ?? null },
-          ...run,
-        })),
+        runs: found
+          .filter(run => !same.includes(leaverOf(run)))
+          .map(({ workflowId, runId: _runId, accepted: _accepted, ...run }) => ({
+            run: workflowId,
+            leaver: { id: leaverOf({ workflowId }), name: names[leaverOf({ workflowId })] ?? null },
+            ...run,
+          })),
         page: asked.page,
         more,
       };
@@ -163,9 +166,11 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
   const leaverOf = ({ workflowId }: { workflowId: string }): string =>
     workflowId.slice(behind.ids.offboardings.length);
 
-  /** A list is worth something without names as well. */
-  const namesOf = (ids: string[]): Promise<Record<string, string>> =>
-    behind.ask<Record<string, string>>({ ask: 'names', ids: [...new Set(ids)] }).catch(() => ({}));
+  /** A list is worth something without names as well, but to whoever might find their own run in it. */
+  const namesOf = (ids: string[], { as }: Known): Promise<Named> => {
+    const asked = behind.ask<Named>({ ask: 'names', ids: [...new Set(ids)], beside: as?.id ?? null });
+    return as ? asked : asked.catch(() => NOBODY);
+  };
 
   /** Nobody finds their own offboarding in it; and what waits for somebody else waits not for me. */
   const isShown = async (run: Listed, caller: Known, mine: boolean): Promise<boolean> => {
@@ -181,6 +186,8 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
     return !others.some(one => isSame(humans, as, one));
   };
 }
+
+const NOBODY: Named = { names: {}, same: [] };
 
 /** Whatever is waited for that this caller's roles can give. */
 function waitingFor({ roles, as }: Known): string {

@@ -2,7 +2,7 @@
 import { Problem } from '../../client/problem.js';
 import { idsOf } from '../../domain/ids.js';
 import type { Inquiry } from '../../domain/inquiry.js';
-import type { Decider } from '../../domain/people.js';
+import { type Decider, isSame, type Participant } from '../../domain/people.js';
 import type { Behind } from '../../gateway/behind.js';
 import { callersOf } from '../../gateway/callers.js';
 import type { Caller, Role } from '../../gateway/roles.js';
@@ -156,7 +156,10 @@ export async function madeUp(
           return found as T;
         }
         case 'names':
-          return Object.fromEntries(inquiry.ids.map(id => [id, `Person ${id}`])) as T;
+          return {
+            names: Object.fromEntries(inquiry.ids.map(id => [id, `Person ${id}`])),
+            same: inquiry.ids.filter(id => isSame({}, byId(id), byId(inquiry.beside))),
+          } as T;
         case 'items':
           return { items: [], next: null, total: 0, columns: [] } as T;
         case 'owns':
@@ -191,3 +194,6 @@ export async function madeUp(
     });
   return { app, call, reached };
 }
+
+const byId = (id: string | null): Participant =>
+  Object.values(PEOPLE).find(one => one.id === id) ?? { id: `${id}`, name: `Person ${id}`, human: `${id}` };
