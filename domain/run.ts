@@ -407,14 +407,15 @@ export function openAcknowledgements(
   return acknowledgeable(run).filter(item => !run.acknowledgements[item.subject]);
 }
 
-/** Items that were handed over, removed or revoked so far. */
+/** Items that were handed over, removed or revoked so far, and accounts that were switched off. */
 export function changedItems(run: Pick<Run, 'steps'>): number {
   return Object.values(run.steps).reduce((sum, step) => sum + step.changed, 0);
 }
 
-/** For endings before everything is done: never "nothing" when something moved. */
+/** For endings before everything is done: never "nothing" when something moved. Accounts are told of elsewhere. */
 export function doneSoFar(run: Pick<Run, 'steps'>): string {
-  const done = changedItems(run);
+  const switches = Object.entries(run.steps).filter(([id]) => id.endsWith('/deactivate'));
+  const done = changedItems(run) - changedItems({ steps: Object.fromEntries(switches) });
   return done > 0 ? `${items(done)} had been handed over and stay there.` : 'Nothing was handed over.';
 }
 

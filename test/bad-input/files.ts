@@ -150,7 +150,7 @@ export const CONFIGURATIONS: [title: string, from: string, to: string, says: str
     'version: 1',
     'version: 1\ninstallation: offboarding',
     'handover.yaml:3 installation: cannot be "offboarding": ids begin with this word, so no installation is ' +
-      'named like it; taken are offboarding, request, inquiry, archive, archive-closed',
+      'named like it; taken are offboarding, request, inquiry, archive, archive-closed, sweep',
   ],
   ['no directory', 'directory: crm\n', '', 'handover.yaml:2 directory: is missing: a text is needed'],
   [
@@ -214,7 +214,7 @@ export const CONFIGURATIONS: [title: string, from: string, to: string, says: str
     '  batch: 4',
     '  batches: 4',
     'handover.yaml:10 policy: has no key "batches"; known are approvals, confirmation, decisions, ' +
-      'requesterMayApprove, successorMayApproveAlone, drift, coverage, observedWithinMinutes, rounds, waiting, batch',
+      'requesterMayApprove, successorMayApproveAlone, drift, coverage, observedWithinMinutes, rounds, waiting, clocks, sweep, batch',
   ],
   [
     'more than everything',

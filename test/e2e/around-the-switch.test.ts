@@ -148,3 +148,27 @@ test('an end by hand after the switch says what is left, and that the leaver is 
     });
     expect(ended.sentence).toContain('The leaver is switched off everywhere.');
   }));
+
+test('a cancellation after the switch takes nothing of it back, and says so', () =>
+  inApp(STUCK, async (_planned, it) => {
+    await it.agree();
+    await it.say('cancel', 'olivia');
+    const ended = await it.until(({ state }) => state === 'closed');
+    expect(ended).toMatchObject({ outcome: 'cancelled', access: { app: 'deactivated' } });
+    expect(ended.sentence).toBe(
+      'Cancelled by Olivia. 5 items had been handed over and stay there. Switched off already in app.',
+    );
+    expect(await it.rows(owners)).toEqual([[0, 5, false]]);
+  }));
+
+test('an amendment after the switch is a plan for what is left: approved anew, and nobody is switched off twice', () =>
+  inApp(STUCK, async (_planned, it) => {
+    await it.agree();
+    await it.db.query('drop trigger never on pages');
+    await it.say('amend', 'olivia', { successors: { 'app/pages': 'carol@corp.example' } });
+    const again = await it.until(({ state, revision }) => state === 'awaiting-approval' && revision === 2);
+    expect(again.approvals).toEqual([]);
+    expect(await it.agree()).toMatchObject({ state: 'closed', outcome: 'completed' });
+    expect(await it.rows('select distinct owner_id::int from pages')).toEqual([[5]]);
+    expect((await it.receipts()).filter(({ step }) => step === 'app/deactivate')).toHaveLength(1);
+  }));

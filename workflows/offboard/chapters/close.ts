@@ -5,7 +5,7 @@ import { doneSoFar, type Run, type StepProgress } from '../../../domain/run.js';
 import type { Report } from '../../messages.js';
 import { ask, quick } from '../../proxies.js';
 import type { Desk } from '../desk.js';
-import { blockNote } from './decided.js';
+import { blockNote, offNote } from './decided.js';
 
 /** Ends what is half-way, writes the certificate, and says how it ended. */
 export async function certify(desk: Desk): Promise<Report> {
@@ -43,7 +43,7 @@ async function endCancelled(desk: Desk): Promise<void> {
   const kept = access === 'restore' ? await restore(desk) : [];
   const who = by ? `by ${by.name}` : 'in Temporal';
   desk.change({
-    sentence: `Cancelled ${who}. ${doneSoFar(run)}${blockNote(run)}${kept.map(why => ` ${why}`).join('')}`,
+    sentence: `Cancelled ${who}. ${doneSoFar(run)}${offNote(run)}${blockNote(run)}${kept.map(why => ` ${why}`).join('')}`,
   });
 }
 

@@ -44,6 +44,12 @@ function finished(run: Run, { by, reason }: Extract<Turn, { kind: 'finish' }>): 
   return close('completed-partially', `Closed by ${by.name} with steps left: ${reason}. ${off}`);
 }
 
+/** A cancellation that comes after the switch takes nothing of it back, and says so. */
+export function offNote({ access }: Pick<Run, 'access'>): string {
+  const off = Object.keys(access).filter(system => access[system] === 'deactivated');
+  return off.length > 0 ? ` Switched off already in ${off.join(', ')}.` : '';
+}
+
 /** Rejection, expiry and cancellation may keep a block, and say so. */
 export function blockNote(run: Run): string {
   const blocked = blockedSystems(run);
