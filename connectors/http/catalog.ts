@@ -21,7 +21,10 @@ const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const values = z.union([scalar, z.array(scalar).min(1)]);
 const path = z
   .string()
-  .regex(/^\/(?!\/)\S*$/, 'a path begins with one slash and is added to the base: /users/{user}');
+  .regex(
+    /^\/(?!\/)\S*$/,
+    'a path begins with one slash, holds no blank (write %20) and is added to the base: /users/{user}',
+  );
 const headers = z.record(
   z.string().regex(/^[A-Za-z0-9-]+$/, 'a header has letters, digits and -'),
   z.string(),

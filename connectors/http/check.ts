@@ -5,7 +5,8 @@
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Check, Problem } from '../connector.js';
 import type { CategorySpec } from './catalog.js';
-import { isInPath, proveFilter, readItems, sampleOf } from './items.js';
+import { proveFilter, readItems, sampleOf } from './items.js';
+import { mayBeCut } from './listing.js';
 import { asProblem, proveSearches, selfOf } from './people.js';
 import type { Target } from './target.js';
 
@@ -90,8 +91,7 @@ function doubtsOf(target: Target): Problem[] {
       doubts.push({ where, message: `nothing proves that the filter is understood (${spec.proof.none})` });
     if (spec.unread !== undefined)
       doubts.push({ where, message: `what is written is not read again (${spec.unread})` });
-    if (isInPath(spec.list) || spec.list.of === 'everybody') continue;
-    if (spec.list.page.by === 'none' && spec.list.total === undefined && spec.list.page.most === undefined)
+    if (mayBeCut(spec.list))
       doubts.push({
         where,
         message: 'the list comes in one answer, and neither a total nor page.most would show that it was cut',

@@ -247,6 +247,10 @@ export class Client {
   }
 
   #noEntry(call: Call, { says }: Outcome): HandoverFailure {
-    return this.failure('credential', call, `our credential is refused, or lacks a right (${says})`);
+    return this.failure(
+      'credential',
+      call,
+      `our credential is refused, or lacks a right (${says}); workers read secrets when they start`,
+    );
   }
 }

@@ -135,11 +135,11 @@ export async function proveFilter(
   // Where nobody owns anything, the leaver does not either.
   const known = items.map(raw => itemFrom(spec, raw, null, null)).find(({ owners }) => owners.length > 0);
   if (items.length > 0 && !known)
-    return 'it is empty, and of the first things there none has an owner on whom the filter could be proved';
+    return 'of the first things that `proof` lists none has an owner on whom the filter could be proved: let it list some that have one';
   if (known) {
     const page = await listOf(target, category, known.owners[0]!, asNamed, signal)(null);
     if (!page.items.some(one => one.owners.includes(known.owners[0]!)))
-      return `it is empty, and so it is for somebody who owns ${known.key}: the system does not understand the filter`;
+      return `${known.owners[0]} owns the item ${known.key}, and the filtered list does not show it as theirs: the system does not understand the filter, or the list lacks the field of its owner`;
   }
   target.proved.set(`filter of ${category}`, Date.now() + PROVED_FOR_MS);
   return null;

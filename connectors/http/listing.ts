@@ -20,6 +20,10 @@ export interface Listing {
   signal?: AbortSignal | undefined;
 }
 
+/** Would nobody notice that the list was cut? */
+export const mayBeCut = ({ page, total }: ListSpec): boolean =>
+  page.by === 'none' && page.most === undefined && total === undefined;
+
 /** Where the next page is, as one text: `walk` notices one that comes twice. */
 type Cursor = string;
 

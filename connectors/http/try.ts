@@ -13,7 +13,8 @@ import { type CallSpec, callsOf, type HttpCatalog, requestOf } from './catalog.j
 import { fillingOf, type Move } from './claims.js';
 import { openTarget } from './connector.js';
 import { filledBody } from './fill.js';
-import { held, proveFilter, readItems } from './items.js';
+import { type Held, held, proveFilter, readItems } from './items.js';
+import { mayBeCut } from './listing.js';
 import { entryOf, resolveAccounts, selfOf } from './people.js';
 import { HIDDEN, Redaction } from './redact.js';
 import type { Target } from './target.js';
@@ -116,20 +117,36 @@ async function tryCategory(
 ): Promise<void> {
   const spec = target.category(category);
   const walked = await held(target, category, accounts, item => item);
-  if (!walked.complete) {
-    understood.push(`Incomplete: ${walked.problem}.`);
-    return;
-  }
-  understood.push(`${walked.items.length} items of theirs, listed whole.`);
-  const doubt = await proveFilter(target, category);
-  if (doubt !== null) understood.push(`The filter is not proved: ${doubt}.`);
+  if (!walked.complete) throw target.failure('configuration', `incomplete: ${walked.problem}`);
+  const whole = mayBeCut(spec.list)
+    ? 'in one answer: neither a total nor page.most would show that it was cut'
+    : 'listed whole';
+  understood.push(`${walked.items.length} items of theirs, ${whole}.`);
+  if (spec.proof !== undefined && 'none' in spec.proof)
+    understood.push(`Nothing proves that they are theirs, and not everybody's (${spec.proof.none}).`);
   const [first] = walked.items;
-  if (!first) return;
+  if (first) await tryItem(target, category, accounts, first, understood, calls);
+  const doubt = await proveFilter(target, category);
+  if (doubt !== null) throw target.failure('configuration', `the filter is not proved: ${doubt}`);
+}
+
+/** One item: read by itself, and what would change it. */
+async function tryItem(
+  target: Target,
+  category: string,
+  accounts: readonly Account[],
+  first: Held,
+  understood: string[],
+  calls: TriedCall[],
+): Promise<void> {
+  const spec = target.category(category);
   understood.push(`The first: key ${first.key}, owner ${first.owners.join(', ')}.`);
   const owners = valuesOf(accounts, spec.owner.identity);
   const [again] = await readItems(target, category, [first.key], owners);
   understood.push(
-    again ? `Read again by itself: owner ${again.owners.join(', ')}.` : 'Read again it is not there.',
+    again
+      ? `${spec.read === 'list' ? 'Listed again' : 'Read again by itself'}: owner ${again.owners.join(', ')}.`
+      : 'Read again it is not there.',
   );
   const move: Move = {
     key: first.key,

@@ -69,6 +69,38 @@ test('a category: the calls, what they were understood as, and what would be wri
   expect(desk.log).toEqual([]);
 });
 
+test('a list that may have been cut is never called whole, and what is not proved is another exit code', async () => {
+  const whole = catalogOf();
+  const tried = async (from: string | RegExp, to: string) => {
+    const changed = whole.replace(from, to);
+    expect(changed).not.toBe(whole);
+    await writeFile(join(dir, 'desk.yaml'), changed);
+    return handover('try', 'desk', 'things', '--person', 'alice@example.com');
+  };
+  try {
+    const cut = await tried(
+      /list: \{ get: '\/things[^\n]*\n/,
+      "list: { get: '/things?owner={from}', items: /items }\n",
+    );
+    expect(cut.said).toContain('in one answer: neither a total nor page.most would show that it was cut.');
+    expect(cut.said).not.toContain('listed whole');
+    const unproved = await tried(
+      /proof: \{ get: '\/things[^}]*\}/,
+      "proof: { none: 'it has no other list' }",
+    );
+    expect(unproved.said).toContain(
+      "Nothing proves that they are theirs, and not everybody's (it has no other list).",
+    );
+    const wrong = await tried(
+      /proof: \{ get: '\/things[^}]*\}/,
+      "proof: { get: '/things?page=99&size=5', items: /members }",
+    );
+    expect(wrong.code).not.toBe(0);
+  } finally {
+    await writeFile(join(dir, 'desk.yaml'), whole);
+  }
+});
+
 test('a switch is shown and not sent', async () => {
   const { code, said } = await handover('try', 'desk', 'deactivate', '--person', 'id:1');
   expect(code, said).toBe(0);

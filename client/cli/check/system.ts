@@ -26,10 +26,10 @@ export async function checkSystem(
     }));
   }
   const doubts = (await connector.doubts?.()) ?? [];
-  const lacks = [
-    connector.access.block === 'system' ? '' : 'block sign-in',
-    connector.access.deactivate === 'system' ? '' : 'switch accounts off',
-  ].filter(Boolean);
+  const byHand = [
+    { verb: 'block sign-in', by: connector.access.block },
+    { verb: 'switch accounts off', by: connector.access.deactivate },
+  ].filter(({ by }) => by !== 'system');
   return [
     {
       what: system,
@@ -40,12 +40,14 @@ export async function checkSystem(
       ({ where, message }): Finding => ({ what: system, state: 'warning', says: `${where}: ${message}.` }),
     ),
     ...(await uncovered(connector, demandsCoverage(config.policy, system))),
-    ...lacks.map(
-      (verb): Finding => ({
+    ...byHand.map(
+      ({ verb, by }): Finding => ({
         what: system,
         state: 'warning',
-        says: `Its catalog says no way to ${verb}.`,
-        mend: 'People must do that by hand, or the catalog learns how.',
+        says:
+          by === 'person'
+            ? `Handover does not ${verb} there: people do that by hand.`
+            : `Nobody can ${verb} there, as its catalog says or leaves open.`,
       }),
     ),
   ];
