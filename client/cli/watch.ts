@@ -70,10 +70,20 @@ interface Counted {
   of: number;
 }
 
-/** What a running step has done: its heartbeat, else what is known of it. */
-function countOf(status: Status, id: string, live: LiveProgress | null): Counted {
-  const total = status.plan?.steps.find(step => step.id === id)?.baseline.count ?? 0;
-  return live?.steps[id] ?? { changed: status.steps[id]?.changed ?? 0, of: total };
+/**
+ * What a step has done in the whole run, of all that it will have done: a heartbeat counts only what one activity
+ * does, and a plan that was made anew only what is left.
+ */
+export function countOf(
+  { plan, steps }: Pick<Status, 'plan' | 'steps'>,
+  id: string,
+  live: LiveProgress | null,
+): Counted {
+  const { changed = 0, remaining = null } = steps[id] ?? {};
+  const now = live?.steps[id];
+  if (now) return { changed: changed + now.changed, of: changed + now.of };
+  const planned = plan?.steps.find(step => step.id === id)?.baseline.count ?? 0;
+  return { changed, of: changed + (remaining ?? planned) };
 }
 
 class JsonScreen implements Screen {
