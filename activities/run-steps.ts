@@ -325,8 +325,10 @@ async function movePages(run: Running, done: Mark[]): Promise<boolean> {
       showProgress({ steps: slice.totals, current: step.id });
     }
   };
+  // What a step does besides was shown as a whole: its effects are added up, which two at once would not be.
+  const open = step.elsewhere ? LANES.slice(0, 1) : LANES;
   // Both lanes come to rest before anything is thrown: no statement of ours runs on behind a failed activity.
-  const lanes = await Promise.allSettled(LANES.map(lane));
+  const lanes = await Promise.allSettled(open.map(lane));
   const broken = lanes.find(one => one.status === 'rejected');
   if (broken) throw broken.reason;
   return !stopped;
@@ -369,10 +371,7 @@ async function movePage(run: Running, page: OpenPage, done: Mark[]): Promise<num
   return changed;
 }
 
-/**
- * The plan has shown what a step does besides as a whole: what its effects so far have done counts, but for
- * one that the other lane has under way at this moment.
- */
+/** The plan has shown what a step does besides as a whole: what its effects so far have done counts. */
 async function stillAllowed(run: Running): Promise<Bounds> {
   const { deps, plan, step } = run;
   run.besides ??= boundsAfter(
