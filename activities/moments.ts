@@ -62,9 +62,12 @@ function whyNot({ day, time, offset, zone }: WrittenMoment, there: string): stri
   const [early, late] = (['earlier', 'later'] as const).map(disambiguation =>
     local.toZonedDateTime(there, { disambiguation }),
   );
-  if (early!.toPlainDateTime().equals(local))
-    return `the clocks of ${there} show that twice, since they are set back; write ${day}T${time}${early!.offset}[${there}] or ${day}T${time}${late!.offset}[${there}]`;
-  return `the clocks of ${there} never show that, since they are set forward; write ${clockAt(early!)} or ${clockAt(late!)}`;
+  if (!early!.toPlainDateTime().equals(local)) {
+    const instead = `${clockAt(early!)} or ${clockAt(late!)}`;
+    return `the clocks of ${there} never show that, since they are set forward; write ${instead}`;
+  }
+  const [first, second] = [early!, late!].map(one => `${day}T${time}${one.offset}[${there}]`);
+  return `the clocks of ${there} show that twice, since they are set back; write ${first} or ${second}`;
 }
 
 const clockAt = (at: Temporal.ZonedDateTime): string =>

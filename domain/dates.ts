@@ -35,6 +35,13 @@ export function accessEnds({
   return effectiveSays ?? (effectiveAt && minuteOf(effectiveAt));
 }
 
+/** The same for people. */
+export function sayNextDate(run: Pick<Run, 'plan' | 'steps'>): string | null {
+  const next = nextDate(run);
+  if (next === null) return null;
+  return next === run.plan!.effectiveAt ? accessEnds(run.plan!) : (run.plan!.handoverSays ?? minuteOf(next));
+}
+
 /** "items move 2026-12-20 18:00 UTC, access ends 2026-12-24 18:00 UTC"; null = all of it once it is approved. */
 export function sayDates(plan: DatesOfPlan): string | null {
   const ends = accessEnds(plan);

@@ -7,8 +7,11 @@ import { z } from 'zod';
 import { MESSAGE } from './limits.js';
 
 /** RFC 9557: `2026-03-29T18:00[Europe/Berlin]`, with an offset or without one. */
-const WRITTEN =
-  /^(?<day>\d{4}-\d\d-\d\d)(?:T(?<time>(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?)(?<offset>Z|[+-][01]\d:[0-5]\d)?)?(?:\[(?<zone>[A-Za-z][A-Za-z0-9_+/-]*)\])?$/;
+const DAY = String.raw`(?<day>\d{4}-\d\d-\d\d)`;
+const TIME = String.raw`(?<time>(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?)`;
+const OFFSET = String.raw`(?<offset>Z|[+-][01]\d:[0-5]\d)`;
+const ZONE = String.raw`\[(?<zone>[A-Za-z][A-Za-z0-9_+/-]*)\]`;
+const WRITTEN = new RegExp(`^${DAY}(?:T${TIME}${OFFSET}?)?(?:${ZONE})?$`);
 
 export interface WrittenMoment {
   /** `2026-03-29` */
@@ -21,7 +24,7 @@ export interface WrittenMoment {
   zone: string | null;
 }
 
-/** When that is. `at`: ISO 8601 in UTC. `says`: as the clocks there show it, "2026-03-29 18:00 Europe/Berlin (16:00 UTC)". */
+/** `at`: ISO 8601 in UTC. `says`: as the clocks show it, "2026-03-29 18:00 Europe/Berlin (16:00 UTC)". */
 export interface When {
   at: string;
   says: string;
@@ -50,7 +53,8 @@ function momentOr(word: string | null, how: string) {
 }
 
 const HOW =
-  'a date like 2026-12-24 (the end of that day), or a moment like 2026-12-24T18:00[Europe/Berlin] or 2026-12-24T18:00:00+01:00';
+  'a date like 2026-12-24 (the end of that day), or a moment like 2026-12-24T18:00[Europe/Berlin] ' +
+  'or 2026-12-24T18:00:00+01:00';
 export const moment = momentOr(null, HOW);
 export const momentOrNow = momentOr('now', `${HOW}, or "now"`);
 

@@ -135,6 +135,11 @@ export function deactivateId(system: string): string {
   return `${system}/deactivate`;
 }
 
+/** Is this the step that switches accounts off? */
+export function isDeactivation(stepId: string): boolean {
+  return stepId.endsWith('/deactivate');
+}
+
 /** The takers of a rule that asks item by item who is the first that may own it, in its order. */
 export function takersInTurn({ assignment, successors, pool }: PlanStep): (string | null)[] | undefined {
   return assignment.kind === 'first-of' ? successors.slice(0, pool).map(({ value }) => value) : undefined;

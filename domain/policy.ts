@@ -75,8 +75,8 @@ export const policySchema = z.strictObject({
     })
     .prefault({}),
   /**
-   * How often, and for how long after the switch, what still lands on the leaver is looked for; `off`: never. Nothing is
-   * looked for unless the policy says so: lists, the archive and the gateway do not know sweeps yet.
+   * How often, and for how long after the switch, what still lands on the leaver is looked for; `off`: never,
+   * which is what holds without a word: lists, the archive and the gateway do not know sweeps yet.
    * `returns`: how often the same item may come back before it is left alone and people are told.
    */
   sweep: z

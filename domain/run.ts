@@ -24,7 +24,7 @@ import {
   type Refusal,
   type Signer,
 } from './people.js';
-import { gaining, type Plan, type PlanStep, toAcknowledge } from './plan.js';
+import { gaining, isDeactivation, type Plan, type PlanStep, toAcknowledge } from './plan.js';
 import type { Policy } from './policy.js';
 import type { Came, Kept } from './proof.js';
 import type { Order } from './request.js';
@@ -414,7 +414,7 @@ export function changedItems(run: Pick<Run, 'steps'>): number {
 
 /** For endings before everything is done: never "nothing" when something moved. Accounts are told of elsewhere. */
 export function doneSoFar(run: Pick<Run, 'steps'>): string {
-  const switches = Object.entries(run.steps).filter(([id]) => id.endsWith('/deactivate'));
+  const switches = Object.entries(run.steps).filter(([id]) => isDeactivation(id));
   const done = changedItems(run) - changedItems({ steps: Object.fromEntries(switches) });
   return done > 0 ? `${items(done)} had been handed over and stay there.` : 'Nothing was handed over.';
 }

@@ -18,12 +18,14 @@ import type { StepResult } from '../activities/run-steps.js';
 import { instant } from '../domain/request.js';
 import {
   asked,
+  type Due,
   isSweepInput,
   judgeSweep,
   nextMoment,
   nextSweepBell,
   type OpenQuestion,
   parseSweepDecision,
+  type Question,
   type Sweep,
   type SweepDecision,
   type SweepInput,
@@ -205,59 +207,17 @@ async function round(sweep: Sweep, inbox: Inbox): Promise<void> {
       'switched-on-again',
       `${sweep.leaver.name} was switched on again in ${again.join(', ')}: the sweep ends.`,
     );
-  const { workflowId } = sweep;
-  const found = [...questions];
-  const results: Record<string, StepResult> = {};
-  let made: string | null = null;
-  if (due.length > 0) {
-    const { runId } = workflowInfo();
-    const planned = await ask(long.planRound, `Round ${number}: what follows which rule?`, {
-      ...input,
-      workflowId,
-      runId,
-      round: number,
-      due,
-    });
-    if (!planned.ok) return noted(sweep, `Round ${number} could not be planned: ${planned.sentence}`);
-    found.push(...planned.value.questions);
-    made = planned.value.plan;
-    for (const { system, steps } of made === null ? [] : planned.value.systems) {
-      const count = due.filter(({ step }) => steps.includes(step)).reduce((sum, one) => sum + one.count, 0);
-      const says = `Hand over ${count} stragglers in ${system}`;
-      for (let open = steps; open.length > 0; ) {
-        const run = await ask(long.runSteps, says, {
-          offboardingId: sweep.sweepId,
-          plan: made!,
-          system,
-          steps: open,
-          retries: 0,
-          waived: {},
-          aside: planned.value.aside,
-        });
-        if (!run.ok) {
-          found.push({ subject: system, says: `${system}: ${run.sentence}`, mark: `failed ${number}` });
-          break;
-        }
-        Object.assign(results, run.value.steps);
-        open = open.filter(id => !results[id] || results[id].state === 'unfinished');
-      }
-    }
-    for (const [step, { state, message }] of Object.entries(results))
-      if (state === 'failed' || state === 'not-run')
-        found.push({
-          subject: step,
-          says: message ?? `${step} did not go through.`,
-          mark: `failed ${number}`,
-        });
-  }
+  const caught = due.length > 0 ? await handOver(sweep, input, due) : NOTHING;
+  if ('sentence' in caught) return noted(sweep, caught.sentence);
+  const { made, results } = caught;
   const now = new Date().toISOString();
-  const open = asked(sweep, found, now);
+  const open = asked(sweep, [...questions, ...caught.questions], now);
   const fresh = open.filter(
     one => !sweep.open.some(({ subject, mark }) => subject === one.subject && mark === one.mark),
   );
   const closed = await ask(quick.closeRound, `Round ${number} is written down`, {
     ...input,
-    workflowId,
+    workflowId: sweep.workflowId,
     round: number,
     made,
     results,
@@ -274,6 +234,62 @@ async function round(sweep: Sweep, inbox: Inbox): Promise<void> {
     addenda: addendum === null ? sweep.addenda : [...sweep.addenda, addendum],
     sentence: sayRound(number, moved, open.length),
   });
+}
+
+/** `made`: digest of the round's plan; null = nothing follows a rule. */
+interface Caught {
+  made: string | null;
+  results: Record<string, StepResult>;
+  questions: Question[];
+}
+
+const NOTHING: Caught = { made: null, results: {}, questions: [] };
+
+/** Hands over what follows a rule; a sentence where that could not even be planned. */
+async function handOver(
+  { sweepId, workflowId, round: number }: Sweep,
+  input: SweepInput,
+  due: readonly Due[],
+): Promise<Caught | { sentence: string }> {
+  const { runId } = workflowInfo();
+  const planned = await ask(long.planRound, `Round ${number}: what follows which rule?`, {
+    ...input,
+    workflowId,
+    runId,
+    round: number,
+    due: [...due],
+  });
+  if (!planned.ok) return { sentence: `Round ${number} could not be planned: ${planned.sentence}` };
+  const { plan: made, systems, aside, questions } = planned.value;
+  const caught: Caught = { made, results: {}, questions: [...questions] };
+  const mark = `failed ${number}`;
+  for (const { system, steps } of made === null ? [] : systems) {
+    const count = due.filter(({ step }) => steps.includes(step)).reduce((sum, one) => sum + one.count, 0);
+    const says = `Hand over ${count} stragglers in ${system}`;
+    // An activity answers before all is done, where it is much.
+    for (let open = steps; open.length > 0; ) {
+      const order = {
+        offboardingId: sweepId,
+        plan: made!,
+        system,
+        steps: open,
+        retries: 0,
+        waived: {},
+        aside,
+      };
+      const run = await ask(long.runSteps, says, order);
+      if (!run.ok) {
+        caught.questions.push({ subject: system, says: `${system}: ${run.sentence}`, mark });
+        break;
+      }
+      Object.assign(caught.results, run.value.steps);
+      open = open.filter(id => (caught.results[id]?.state ?? 'unfinished') === 'unfinished');
+    }
+  }
+  for (const [step, { state, message }] of Object.entries(caught.results))
+    if (state === 'failed' || state === 'not-run')
+      caught.questions.push({ subject: step, says: message ?? `${step} did not go through.`, mark });
+  return caught;
 }
 
 function sayRound(number: number, moved: number, open: number): string {

@@ -72,7 +72,8 @@ function notFound(given: string): (error: unknown) => never {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     throw new Problem(
       'not-found',
-      `There is no sweep after the offboarding of "${given}": one begins where somebody was switched off and the policy does not say "sweep: off".`,
+      `There is no sweep after the offboarding of "${given}": one begins where somebody was switched off and the ` +
+        'policy of that plan gives it a rhythm (docs/sweep.md).',
     );
   };
 }

@@ -47,7 +47,7 @@ export class Limits {
 
   /**
    * Waits until it is our turn, does the call, and gives the place back.
-   * @param until no call is begun after this moment: answers null then
+   * @param until of a call that writes: it is not begun after this moment, and null is answered then
    */
   async within<T>(
     group: string | undefined,

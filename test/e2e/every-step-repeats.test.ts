@@ -5,23 +5,9 @@
 import { describe, expect, test } from 'vitest';
 import { atRest, ended, handOver, must, planned, start, statesOf } from '../small-world/drive.js';
 import { refuse } from '../small-world/mischief.js';
+import { type Verb, WAYS } from '../small-world/repeated.js';
 import { SIZES } from '../small-world/seed.js';
 import { useSmallWorld } from '../small-world/world.js';
-
-type Verb = (input: never) => Promise<unknown>;
-
-const WAYS: Record<string, (verb: Verb) => Verb> = {
-  'twice, the first result lost': verb => async input => {
-    await verb(input);
-    return verb(input);
-  },
-  'twice at once': verb => async input => {
-    // Whatever the first attempt comes to, only the second one's answer is heard, as after a lost heartbeat.
-    const [, second] = await Promise.allSettled([verb(input), verb(input)]);
-    if (second!.status === 'rejected') throw second!.reason;
-    return second!.value;
-  },
-};
 
 /** Once per item, whatever ran how often. */
 const DONE = {

@@ -310,7 +310,14 @@ test('the clocks of a sudden departure: what is late is told, searched for, and 
     await expect.poll(found).toContain(run.run);
     await must(small, run, 'cancel', 'olivia', { access: 'restore' });
     await result(run);
-    const { entries } = await small.world.worker.deps.store.audit.read(run.offboardingId);
+    const { archive, audit } = small.world.worker.deps.store;
+    const [certificate] = await archive.certificates(run.offboardingId);
+    expect(certificate!.body!.clocks).toMatchObject([
+      { clock: 'access', at: null },
+      { clock: 'hand-over', at: null },
+      { clock: 'switch-off', at: null },
+    ]);
+    const { entries } = await audit.read(run.offboardingId);
     const notices = entries.flatMap(({ kind, body }) =>
       kind === 'notice' && body.notice === 'late' ? [body] : [],
     );

@@ -2,22 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { startWorkerProcess } from '../faults/worker-process.js';
 import { handOver } from '../small-world/drive.js';
+import { type Verb, WAYS } from '../small-world/repeated.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { land, ownerOf, soon, sweepOf } from './sweeps.js';
 
-type Verb = (input: never) => Promise<unknown>;
-
-const WAYS: Record<string, (verb: Verb) => Verb> = {
-  'twice, the first result lost': verb => async input => {
-    await verb(input);
-    return verb(input);
-  },
-  'twice at once': verb => async input => {
-    const [, second] = await Promise.allSettled([verb(input), verb(input)]);
-    if (second!.status === 'rejected') throw second!.reason;
-    return second!.value;
-  },
-};
 const OURS = ['sweepLook', 'planRound', 'runSteps', 'closeRound', 'endSweep'];
 
 describe('a worker that dies in a round', () => {

@@ -42,8 +42,9 @@ async function endCancelled(desk: Desk): Promise<void> {
   const { by, access } = run.turn;
   const kept = access === 'restore' ? await restore(desk) : [];
   const who = by ? `by ${by.name}` : 'in Temporal';
+  const why = kept.map(one => ` ${one}`).join('');
   desk.change({
-    sentence: `Cancelled ${who}. ${doneSoFar(run)}${offNote(run)}${blockNote(run)}${kept.map(why => ` ${why}`).join('')}`,
+    sentence: `Cancelled ${who}. ${doneSoFar(run)}${offNote(run)}${blockNote(run)}${why}`,
   });
 }
 

@@ -50,10 +50,8 @@ export async function execute(desk: Desk): Promise<Happening> {
   if (switches && isLater(desk)) {
     // Before the switch the world is compared with the plan once more, as before the first step.
     desk.change({ started: false });
-    return {
-      event: 'handed-over-early',
-      says: `${handedOver(run)}. Access ends ${accessEnds(run.plan!)}; what comes until then is handed over before that.`,
-    };
+    const then = `Access ends ${accessEnds(run.plan!)}; what comes until then is handed over before that.`;
+    return { event: 'handed-over-early', says: `${handedOver(run)}. ${then}` };
   }
   if (switches)
     return { event: 'handed-over', says: `${handedOver(run)}. Proving it before anybody is switched off.` };

@@ -2,10 +2,9 @@
  * What waits for people and for the date: corrections, acknowledgements, approvals, the second confirmation,
  * `effectiveAt`.
  */
-import { accessEnds, nextDate, sayDates } from '../../../domain/dates.js';
+import { nextDate, sayDates, sayNextDate } from '../../../domain/dates.js';
 import { DAY_MS, instant } from '../../../domain/request.js';
 import { missingFor } from '../../../domain/waiting.js';
-import { minuteOf } from '../../../domain/words.js';
 import type { Desk, Happening } from '../desk.js';
 import { decided } from './decided.js';
 import { lookAgain } from './look-again.js';
@@ -36,8 +35,7 @@ export async function approval(desk: Desk): Promise<Happening> {
 /** Waits for the date in pieces, looks a day before it, and again on it (when execution starts). */
 export async function date(desk: Desk): Promise<Happening> {
   const { run } = desk;
-  const next = nextDate(run);
-  const when = next === run.plan!.effectiveAt ? accessEnds(run.plan!) : minuteOf(next ?? '');
+  const when = sayNextDate(run);
   let looked = left(desk) <= LOOK_AHEAD_MS;
   while (isLater(desk)) {
     const until = looked ? left(desk) : left(desk) - LOOK_AHEAD_MS;

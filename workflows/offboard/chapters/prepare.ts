@@ -7,7 +7,7 @@ import { existing, union } from '../../../domain/accounts.js';
 import { coverageIn, type Look } from '../../../domain/look.js';
 import type { Finding, SystemAccounts } from '../../../domain/model.js';
 import { met } from '../../../domain/people.js';
-import { isEffect, othersSubject, type Plan, toAcknowledge } from '../../../domain/plan.js';
+import { isDeactivation, isEffect, othersSubject, type Plan, toAcknowledge } from '../../../domain/plan.js';
 import {
   type Access,
   blockedSystems,
@@ -255,6 +255,6 @@ function carried(run: Run, id: string, baseline: number): Run['steps'][string] {
   const earlier = run.steps[id];
   if (!earlier) return queuedStep();
   // A deactivation that the new plan names again is to be done again: somebody switched the account back on.
-  if (earlier.state === 'completed' && baseline === 0 && !id.endsWith('/deactivate')) return earlier;
+  if (earlier.state === 'completed' && baseline === 0 && !isDeactivation(id)) return earlier;
   return { ...earlier, state: 'queued', message: null, remaining: null, leftover: null };
 }
