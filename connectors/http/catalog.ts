@@ -112,8 +112,15 @@ const paging = z.discriminatedUnion('by', [
   z.strictObject({ by: z.literal('next'), at: pointer, size: z.int().min(1).optional() }),
   /** `Link: <...>; rel="next"` (RFC 8288). */
   z.strictObject({ by: z.literal('link'), size: z.int().min(1).optional() }),
-  /** Everything comes at once; `most`: as many as the system gives at all, so that a full answer is a cut one. */
-  z.strictObject({ by: z.literal('none'), most: z.int().min(1).optional() }),
+  /**
+   * Everything comes at once. `most`: as many as the system gives at all, so that a full answer is a cut one;
+   * `whole`: how it is known that the system cuts nothing.
+   */
+  z.strictObject({
+    by: z.literal('none'),
+    most: z.int().min(1).optional(),
+    whole: z.string().min(1).optional(),
+  }),
 ]);
 
 const listShape = {

@@ -4,9 +4,9 @@
  */
 import { HandoverFailure } from '../../domain/failure.js';
 import type { Check, Problem } from '../connector.js';
-import type { CategorySpec } from './catalog.js';
+import type { CategorySpec, FindSpec } from './catalog.js';
 import { proveFilter, readItems, sampleOf } from './items.js';
-import { mayBeCut } from './listing.js';
+import { MAY_BE_CUT, mayBeCut } from './listing.js';
 import { asProblem, proveSearches, selfOf } from './people.js';
 import type { Target } from './target.js';
 
@@ -82,20 +82,25 @@ async function tryCategory(
     );
 }
 
+/** Does the call ask for nobody by name, so that people are picked out of it on our side? */
+const isListOfEverybody = (find: FindSpec): boolean => !JSON.stringify(find).includes('{value}');
+
 function doubtsOf(target: Target): Problem[] {
-  const { categories, connect } = target.catalog;
+  const { categories, connect, people } = target.catalog;
   const doubts: Problem[] = [];
+  for (const [n, find] of people.find.entries())
+    if (isListOfEverybody(find) && mayBeCut(find))
+      doubts.push({
+        where: target.file.where(['people', 'find', n]),
+        message: `everybody is listed, ${MAY_BE_CUT}: whoever was cut off it is not found`,
+      });
   for (const [category, spec] of Object.entries(categories)) {
     const where = target.file.where(['categories', category]);
     if (spec.proof !== undefined && 'none' in spec.proof)
       doubts.push({ where, message: `nothing proves that the filter is understood (${spec.proof.none})` });
     if (spec.unread !== undefined)
       doubts.push({ where, message: `what is written is not read again (${spec.unread})` });
-    if (mayBeCut(spec.list))
-      doubts.push({
-        where,
-        message: 'the list comes in one answer, and neither a total nor page.most would show that it was cut',
-      });
+    if (mayBeCut(spec.list)) doubts.push({ where, message: `the list comes ${MAY_BE_CUT}` });
   }
   if (connect.networks.length > 0)
     doubts.push({

@@ -14,7 +14,7 @@ import { fillingOf, type Move } from './claims.js';
 import { openTarget } from './connector.js';
 import { filledBody } from './fill.js';
 import { type Held, held, proveFilter, readItems } from './items.js';
-import { mayBeCut } from './listing.js';
+import { MAY_BE_CUT, mayBeCut } from './listing.js';
 import { entryOf, resolveAccounts, selfOf } from './people.js';
 import { HIDDEN, Redaction } from './redact.js';
 import type { Target } from './target.js';
@@ -118,9 +118,7 @@ async function tryCategory(
   const spec = target.category(category);
   const walked = await held(target, category, accounts, item => item);
   if (!walked.complete) throw target.failure('configuration', `incomplete: ${walked.problem}`);
-  const whole = mayBeCut(spec.list)
-    ? 'in one answer: neither a total nor page.most would show that it was cut'
-    : 'listed whole';
+  const whole = mayBeCut(spec.list) ? MAY_BE_CUT : 'listed whole';
   understood.push(`${walked.items.length} items of theirs, ${whole}.`);
   if (spec.proof !== undefined && 'none' in spec.proof)
     understood.push(`Nothing proves that they are theirs, and not everybody's (${spec.proof.none}).`);

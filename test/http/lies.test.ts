@@ -201,6 +201,27 @@ describe('a list', () => {
     });
   });
 
+  test('comes in one answer: what would not be noticed is doubted, by place, until the catalog knows better', async () => {
+    const inOne = (page: string) =>
+      connect(text =>
+        text
+          .replaceAll(
+            "&page={page}&size={size}', items: /items, page: { by: number, size: 3 }, total: /total",
+            `', items: /items${page}`,
+          )
+          .replace("get: '/users?search={value}', items: /users, total: /total", `get: '/users', items: /users${page}`),
+      );
+    const doubtsOf = async (connector: Connector) =>
+      ((await connector.doubts?.()) ?? []).filter(({ message }) => message.includes('in one answer'));
+    const doubted = await doubtsOf(inOne(''));
+    expect(doubted.map(({ where }) => where.split(' ').at(-1))).toEqual([
+      'people.find.0',
+      'categories.things',
+      'categories.seats',
+    ]);
+    expect(await doubtsOf(inOne(", page: { by: none, whole: 'read in its code' }"))).toEqual([]);
+  });
+
   test('has another shape than the catalog says, which is no empty list', async () => {
     await world.fill({ things: many(2) });
     const connector = connect(text => text.replaceAll('items: /items', 'items: /entries'));

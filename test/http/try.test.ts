@@ -82,8 +82,13 @@ test('a list that may have been cut is never called whole, and what is not prove
       /list: \{ get: '\/things[^\n]*\n/,
       "list: { get: '/things?owner={from}', items: /items }\n",
     );
-    expect(cut.said).toContain('in one answer: neither a total nor page.most would show that it was cut.');
+    expect(cut.said).toContain('in one answer, and neither a total nor page.most nor page.whole says');
     expect(cut.said).not.toContain('listed whole');
+    const known = await tried(
+      /list: \{ get: '\/things[^\n]*\n/,
+      "list: { get: '/things?owner={from}', items: /items, page: { by: none, whole: 'read in its code' } }\n",
+    );
+    expect(known.said).toContain('2 items of theirs, listed whole.');
     const unproved = await tried(
       /proof: \{ get: '\/things[^}]*\}/,
       "proof: { none: 'it has no other list' }",
