@@ -1,4 +1,5 @@
 /** What every route is made of. */
+import type { WayIn } from '../client/device-login.js';
 import type { Behind } from './behind.js';
 import type { Callers } from './callers.js';
 import type { Seal } from './sign.js';
@@ -12,4 +13,5 @@ export interface Gateway {
   statuses: Statuses;
   /** By the name in their address. */
   webhooks: ReadonlyMap<string, Webhook>;
+  logins: readonly WayIn[];
 }

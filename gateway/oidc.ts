@@ -9,7 +9,7 @@ import type { Config } from '../runtime/config.js';
 import type { Recognise } from './callers.js';
 import type { Role } from './roles.js';
 
-type Issuer = NonNullable<Config['gateway']>['oidc'][number];
+export type Issuer = NonNullable<Config['gateway']>['oidc'][number];
 
 /** Only signatures with a public key: a shared secret would let whoever checks also sign. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];

@@ -4,13 +4,14 @@
  */
 import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
+import type { WayIn } from '../client/device-login.js';
 import { besideConfig, type Config, connectionUrl, signingKey } from '../runtime/config.js';
 import type { Logger } from '../runtime/log.js';
 import { connectTemporal } from '../runtime/temporal.js';
 import { openStore } from '../store/store.js';
 import { behindOf } from './behind.js';
 import { callersOf, type Recognise } from './callers.js';
-import { issuerOf } from './oidc.js';
+import { type Issuer, issuerOf } from './oidc.js';
 import { createServer } from './server.js';
 import { sealWith, unsigned } from './sign.js';
 import { openTokens } from './tokens.js';
@@ -70,6 +71,7 @@ export async function startGateway(
       behind,
       callers: callersOf(behind, ways),
       seal,
+      logins: gateway.oidc.flatMap(waysIn),
       ...(webhooks && { webhooks }),
       version: version(),
       ...(options.logger && { logger: options.logger }),
@@ -95,6 +97,10 @@ export async function startGateway(
     await close();
     throw error;
   }
+}
+
+function waysIn({ issuer, login }: Issuer): WayIn[] {
+  return login ? [{ issuer, ...login, resource: login.resource ?? null }] : [];
 }
 
 /** `[::1]:8642` as well. */

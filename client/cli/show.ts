@@ -8,7 +8,9 @@ import { commandLine, decisionLine } from '../printed.js';
 import type { LiveRun } from '../which-run.js';
 import type { Colours, Terminal } from './terminal.js';
 
-export function showRun(terminal: Terminal, run: LiveRun, status: Status): void {
+type Shown = Pick<LiveRun, 'workflowId' | 'status'>;
+
+export function showRun(terminal: Terminal, run: Shown, status: Status): void {
   for (const line of treeLines(viewOf(status)))
     terminal.say(line.map(piece => painted(piece, terminal.colours)).join(''));
   const ended = endedInTemporal(run);
@@ -18,7 +20,7 @@ export function showRun(terminal: Terminal, run: LiveRun, status: Status): void 
 }
 
 /** A run that ended without its own doing: its state is the last one it had. */
-export function endedInTemporal({ status, workflowId }: LiveRun): string | null {
+export function endedInTemporal({ status, workflowId }: Shown): string | null {
   if (status === 'RUNNING' || status === 'COMPLETED') return null;
   const word = status.toLowerCase().replaceAll('_', ' ');
   return `This run was ended in Temporal (${word}): nothing more happens in it. Start anew with "handover start"; what it did is in "${commandLine('audit', workflowId)}".`;
