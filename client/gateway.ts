@@ -57,20 +57,21 @@ export function gatewayAddress(given: string): string {
 
 export function gatewayClient(address: string, logins: Logins): GatewayClient {
   const again = `log in with: ${commandLine('login', '--gateway', address)}`;
-  const fresh = async (login: Login): Promise<Login> => {
-    if (login.refresh === null) throw new Problem('refused', `Your login at ${address} has ended: ${again}`);
-    try {
-      const next = { ...login, ...(await refreshed(login)) };
-      await logins.keep(next);
-      return next;
-    } catch (error) {
-      if (!(error instanceof Problem) || error.kind !== 'refused') throw error;
-      // Another command of ours may have used it up a moment ago, and kept what it got for it.
-      const other = await logins.find(address);
-      if (other && other.refresh !== login.refresh) return other;
-      throw new Problem('refused', `${error.message} To go on, ${again}`, { cause: error });
-    }
-  };
+  const ended = (sentence: string, error?: unknown): Problem =>
+    new Problem('refused', `${sentence} To go on, ${again}`, { cause: error });
+  const fresh = (login: Login): Promise<Login> =>
+    logins.alone(address, async () => {
+      // Another command may have renewed it while this one waited.
+      const now = await logins.find(address);
+      if (!now) throw ended(`You have logged out at ${address} meanwhile.`);
+      if (now.access !== login.access) return now;
+      if (now.refresh === null) throw ended(`Your login at ${address} has ended.`);
+      const tokens = await refreshed(now).catch((error: unknown) => {
+        throw error instanceof Problem && error.kind === 'refused' ? ended(error.message, error) : error;
+      });
+      await logins.keep({ ...now, ...tokens });
+      return { ...now, ...tokens };
+    });
   return {
     address,
     async call(method, path, body, headers = {}) {

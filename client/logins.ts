@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { Problem } from './problem.js';
 
@@ -32,7 +33,15 @@ export interface Logins {
   /** Also where it cannot be read. */
   forget(gateway: string): Promise<void>;
   fileOf(gateway: string): string;
+  /**
+   * One command at a time: what renews a login is good once, and an issuer that sees it again may take it for
+   * stolen.
+   */
+  alone<T>(gateway: string, work: () => Promise<T>): Promise<T>;
 }
+
+/** Renewing takes a call or two; whoever holds on for longer was killed over it. */
+const HELD_MS = 60_000;
 
 /** Logins lie in `handover/logins` of XDG_CONFIG_HOME, else of ~/.config. */
 export function loginsOf(env: NodeJS.ProcessEnv): Logins {
@@ -69,7 +78,28 @@ export function loginsOf(env: NodeJS.ProcessEnv): Logins {
     async forget(gateway) {
       await rm(fileOf(gateway), { force: true });
     },
+    async alone(gateway, work) {
+      const lock = `${fileOf(gateway)}.lock`;
+      while (!(await taken(lock))) await pause(50);
+      try {
+        return await work();
+      } finally {
+        await rm(lock, { force: true });
+      }
+    },
   };
+}
+
+async function taken(lock: string): Promise<boolean> {
+  try {
+    await writeFile(lock, '', { mode: 0o600, flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const held = await stat(lock).catch(() => null);
+    if (held && Date.now() - held.mtimeMs > HELD_MS) await rm(lock, { force: true });
+    return false;
+  }
 }
 
 function homeOf(env: NodeJS.ProcessEnv): string {

@@ -28,6 +28,7 @@ export interface TestProvider {
   lifetime: number;
   /** Nothing of theirs is good any more. */
   disable(email: string): void;
+  enable(email: string): void;
   stop(): Promise<void>;
 }
 
@@ -92,6 +93,7 @@ export async function startProvider(): Promise<TestProvider> {
     }),
     confirm: browse,
     disable: (email: string) => disabled.add(email),
+    enable: (email: string) => disabled.delete(email),
     stop: () =>
       new Promise<void>(resolve => {
         server.closeAllConnections();
