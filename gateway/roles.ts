@@ -20,6 +20,8 @@ export interface Caller {
   person: string | null;
   /** `directory`: whatever the directory gives them. */
   roles: readonly Role[] | 'directory';
+  /** Asks whoever let them in once more. Throws `Stranger` where it would not now. */
+  again?: () => Promise<void>;
 }
 
 /** Somebody whom no worker could look up just now. */

@@ -13,12 +13,14 @@ import type { Behind } from './behind.js';
 import type { Callers } from './callers.js';
 import { doorOf } from './door.js';
 import type { Gateway } from './gateway.js';
+import { logoutsBy } from './oidc.js';
 import { deactivations } from './routes/deactivations.js';
 import { decisions } from './routes/decisions.js';
 import { documents } from './routes/documents.js';
 import { health } from './routes/health.js';
 import { items } from './routes/items.js';
 import { login } from './routes/login.js';
+import { logout } from './routes/logout.js';
 import { offboardings } from './routes/offboardings.js';
 import { progress } from './routes/progress.js';
 import { webhooks } from './routes/webhooks.js';
@@ -34,6 +36,7 @@ export interface ServerOptions {
   webhooks?: ReadonlyMap<string, Webhook>;
   /** How the command line logs people in. */
   logins?: readonly WayIn[];
+  logoutIn?: Gateway['logoutIn'];
   logger?: FastifyBaseLogger;
   version?: string;
 }
@@ -60,6 +63,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     statuses: statusesOf(behind),
     webhooks: options.webhooks ?? new Map(),
     logins: options.logins ?? [],
+    logoutIn: options.logoutIn ?? logoutsBy([]),
   };
   await app.register(helmet, {
     // Nothing here is a page: no script, no frame, no form.
@@ -89,6 +93,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   for (const routes of [
     health,
     login,
+    logout,
     offboardings,
     items,
     documents,

@@ -138,6 +138,15 @@ const gateway = z
               resource: z.string().min(1).optional(),
             })
             .optional(),
+          /**
+           * Asked before a decision counts whether its token is still good: with the token itself, or by a client
+           * that may ask (RFC 7662).
+           */
+          recheck: z
+            .union([z.literal('userinfo'), z.strictObject({ client: z.string().min(1), secret: source })], {
+              error: 'it is "userinfo", or the "client" and the "secret" that may introspect tokens',
+            })
+            .optional(),
         }),
       )
       .default([]),

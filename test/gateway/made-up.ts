@@ -103,6 +103,7 @@ export async function madeUp(
         deliveries.delete(`${source} ${id}`);
       },
     },
+    logouts: { take: async () => true, hasEnded: async () => false },
     async start(request, id) {
       reached.started.push({ request: request as Record<string, unknown>, id });
       return {

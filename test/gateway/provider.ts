@@ -4,13 +4,15 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair } from 'jose';
+import { decodeJwt, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 // @ts-expect-error: it brings no types of its own
 import { Provider } from 'oidc-provider';
 
 export const AUDIENCE = 'urn:handover';
 /** As the provider knows the command line. */
 export const CLIENT = 'handover-cli';
+
+const INTROSPECTION = { client: 'handover-gateway', secret: 'a secret of a test' };
 
 export interface TestProvider {
   issuer: string;
@@ -26,21 +28,31 @@ export interface TestProvider {
   confirm(url: string, email: string): Promise<void>;
   /** How long a token is good from now on, in seconds. */
   lifetime: number;
+  /** It answers nothing but 503. */
+  away: boolean;
   /** Nothing of theirs is good any more. */
   disable(email: string): void;
   enable(email: string): void;
+  /** Ends whatever sessions of theirs there are, and says so to a gateway. */
+  logOut(email: string, gateway: string): Promise<void>;
+  /** A JWT of its own. */
+  sign(claims: JWTPayload, header?: object): Promise<string>;
+  /** Its secret for whoever may ask about tokens. */
+  introspection: { client: string; secret: string };
   stop(): Promise<void>;
 }
 
 export async function startProvider(): Promise<TestProvider> {
   const { privateKey } = await generateKeyPair('RS256', { extractable: true });
   const jwk = { ...(await exportJWK(privateKey)), use: 'sig', alg: 'RS256', kid: 'one' };
+  const made = { lifetime: 3_600, away: false };
   let callback: (request: IncomingMessage, answer: ServerResponse) => void;
-  const server = createServer((request, answer) => callback(request, answer));
+  const server = createServer((request, answer) =>
+    made.away ? answer.writeHead(503).end() : callback(request, answer),
+  );
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const disabled = new Set<string>();
-  const made = { lifetime: 3_600 };
   const provider = new Provider(issuer, {
     jwks: { keys: [jwk] },
     clients: [
@@ -57,6 +69,9 @@ export async function startProvider(): Promise<TestProvider> {
       deviceFlow: { enabled: true },
       devInteractions: { enabled: true },
       revocation: { enabled: true },
+      // Its address stands in what the provider says of itself.
+      introspection: { enabled: true },
+      backchannelLogout: { enabled: true },
       resourceIndicators: {
         enabled: true,
         useGrantedResource: () => true,
@@ -77,8 +92,22 @@ export async function startProvider(): Promise<TestProvider> {
       email_verified: true,
     }),
     rotateRefreshToken: true,
+    // By itself it sends nothing to this machine.
+    fetch: (url: string, options: RequestInit) =>
+      fetch(url, { ...options, dispatcher: undefined } as RequestInit),
     cookies: { keys: ['a key of a test'] },
     ttl: { DeviceCode: 60, Grant: 3_600, Session: 3_600, Interaction: 600, RefreshToken: 3_600 },
+  });
+  // It introspects no JWT by itself, as Keycloak does: this answers as RFC 7662 wants, from the same accounts.
+  provider.use(async (ctx: Asking, next: () => Promise<void>) => {
+    if (ctx.path !== '/token/introspection') return next();
+    const given = new URLSearchParams(await textOf(ctx.req));
+    if (given.get('client_secret') !== INTROSPECTION.secret) {
+      ctx.status = 401;
+      ctx.body = { error: 'invalid_client' };
+      return;
+    }
+    ctx.body = { active: !disabled.has(decodeJwt(given.get('token')!).sub!) };
   });
   callback = provider.callback();
   return Object.assign(made, {
@@ -94,12 +123,35 @@ export async function startProvider(): Promise<TestProvider> {
     confirm: browse,
     disable: (email: string) => disabled.add(email),
     enable: (email: string) => disabled.delete(email),
+    async logOut(email: string, gateway: string) {
+      const client = await provider.Client.find(CLIENT);
+      client.backchannelLogoutUri = `${gateway}/logout`;
+      await client.backchannelLogout(email);
+    },
+    sign: (claims: JWTPayload, header: object = {}) =>
+      new SignJWT({ iss: issuer, ...claims })
+        .setProtectedHeader({ alg: 'RS256', kid: 'one', ...header })
+        .sign(privateKey),
+    introspection: INTROSPECTION,
     stop: () =>
       new Promise<void>(resolve => {
         server.closeAllConnections();
         server.close(() => resolve());
       }),
   });
+}
+
+interface Asking {
+  path: string;
+  req: IncomingMessage;
+  status: number;
+  body: unknown;
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  return text;
 }
 
 /** What a person does: follows every redirect, keeps cookies, types into whatever is asked, and agrees. */
