@@ -48,6 +48,8 @@ export interface Facts {
   readonly categories: readonly CategoryFacts[];
   /** Who changes access here, verb by verb: a plan never promises what the system cannot do. */
   readonly access: Readonly<Record<AccessVerb, By>>;
+  /** Whoever is switched off here has no account any more: one that is gone is off, and no news. */
+  readonly offIsGone?: boolean;
 }
 
 /** The system does it when we say so; a person does it there; or it cannot be done at all. */
@@ -84,8 +86,8 @@ export interface CategoryFacts {
   goesOnRoleChange: boolean;
   /** It can be done only while the account is active. */
   needsActive?: true;
-  /** It can be done only once the account is off; null = whenever that is. */
-  afterSwitch?: { withinDays: number | null };
+  /** It can be done only once the account is off, null = whenever that is; or the switch carries it along. */
+  afterSwitch?: { withinDays: number | null; carried?: true };
   /** May a group, role or space own an item? Which ones, `Groups` says. */
   mayBeGroups?: boolean;
   /** Which identity of an account the owner column holds. */

@@ -12,15 +12,15 @@ import {
   NO_OWNERS,
 } from '../../domain/effect.js';
 import type { HandoverFailure } from '../../domain/failure.js';
-import type { ItemException } from '../../domain/model.js';
+import type { Account, ItemException } from '../../domain/model.js';
 import { own } from '../../domain/own.js';
 import type { Witness } from '../connector.js';
-import type { SwitchSpec } from './catalog.js';
+import { carriedIn, type SwitchSpec } from './catalog.js';
 import { claimOf } from './claims.js';
 import { isSo } from './condition.js';
 import { intended, lastSend } from './mark.js';
 import { pause } from './pause.js';
-import { type Entry, entryOf, guards, idOf } from './people.js';
+import { type Entry, entryOf, guards, idOf, readEntry } from './people.js';
 import { valueAt } from './pointer.js';
 import type { Target } from './target.js';
 import type { Values } from './template.js';
@@ -39,10 +39,10 @@ export async function applyAccess(
   signal?: AbortSignal,
 ): Promise<Done> {
   const spec = switchOf(target, work.verb);
-  const entry = await entryOf(target, work.account, signal);
+  const entry = await entryFor(target, spec, work.account, signal);
   const about = { took: 1, owners: NO_OWNERS };
   // Somebody else has done it. Were it sent all the same and its answer lost, it would pass for ours.
-  if (isReached(target, work.verb, spec, entry)) {
+  if (entry === null || isReached(target, work.verb, spec, entry)) {
     const effect = effectOf(0);
     const intent = await intended(target, witness, signal, { ...about, effect });
     return { ...intent, effect, sure: 'asked' };
@@ -68,8 +68,8 @@ export async function readAccess(
   { verb, account }: AccessChange,
   signal?: AbortSignal,
 ): Promise<Fate> {
-  const entry = await entryOf(target, account, signal);
-  return isReached(target, verb, switchOf(target, verb), entry)
+  const spec = switchOf(target, verb);
+  return isReached(target, verb, spec, await entryFor(target, spec, account, signal))
     ? { kind: 'happened', effect: effectOf(1), sure: 'read' }
     : { kind: 'did-not', sure: 'read' };
 }
@@ -101,7 +101,7 @@ async function send(
   until: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  const values = valuesOf(spec, work, entry);
+  const values = valuesOf(target, spec, work, entry);
   const failed = (failure: HandoverFailure, n: number): HandoverFailure =>
     // The first call decides whether anything was done: behind it we do not know.
     n === 0 ? failure : target.failure('transient', `it has done a part of ${work.verb}: ${failure.message}`);
@@ -139,13 +139,19 @@ async function send(
   }
 }
 
-function valuesOf(spec: SwitchSpec, { undoes = [] }: AccessChange, entry: Entry): Values {
+function valuesOf(
+  { catalog }: Target,
+  spec: SwitchSpec,
+  { undoes = [], takers = {} }: AccessChange,
+  entry: Entry,
+): Values {
   const [kept] = undoes as readonly Record<string, unknown>[];
   const names = new Set([...Object.keys(spec.keep), ...Object.keys(kept ?? {})]);
   return {
     user: idOf(entry),
     /** A password that nobody knows: made anew, sent once and never kept. */
     random: randomBytes(24).toString('base64url'),
+    ...Object.fromEntries(carriedIn(catalog).map(category => [`to.${category}`, own(takers, category)])),
     ...Object.fromEntries([...names].map(name => [`kept.${name}`, { raw: own(kept ?? {}, name) ?? null }])),
   };
 }
@@ -159,10 +165,21 @@ async function becomes(
 ): Promise<boolean> {
   const until = Date.now() + target.settlesWithinMs;
   for (let ms = 100; ; ms *= 2) {
-    if (isReached(target, verb, spec, await entryOf(target, account, signal))) return true;
+    if (isReached(target, verb, spec, await entryFor(target, spec, account, signal))) return true;
     if (Date.now() >= until) return false;
     await pause(Math.min(ms, until - Date.now()), signal);
   }
+}
+
+/** The account as it is; null = it is gone, where that is how one is off. */
+function entryFor(
+  target: Target,
+  { until }: SwitchSpec,
+  account: Account,
+  signal?: AbortSignal,
+): Promise<Entry | null> {
+  const [id = ''] = account.identities.user ?? [];
+  return until === 'gone' ? readEntry(target, id, signal) : entryOf(target, account, signal);
 }
 
 /** Is the account as this verb leaves it? */
@@ -170,8 +187,10 @@ function isReached(
   { catalog }: Target,
   verb: AccessVerb,
   { until }: SwitchSpec,
-  { account, raw }: Entry,
+  entry: Entry | null,
 ): boolean {
+  if (entry === null || until === 'gone') return entry === null;
+  const { account, raw } = entry;
   if (until !== undefined) return isSo(raw, until);
   switch (verb) {
     case 'block':

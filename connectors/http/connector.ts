@@ -13,7 +13,7 @@ import type { Connector, Effects } from '../connector.js';
 import { applyAccess, giveAccessBack, readAccess } from './access.js';
 import { Boundary } from './address.js';
 import { applyBatch, giveBack, readBatch } from './batch.js';
-import type { HttpCatalog } from './catalog.js';
+import { type HttpCatalog, isOffGone } from './catalog.js';
 import { check } from './check.js';
 import { Client } from './client.js';
 import { inventory, pages, shown } from './items.js';
@@ -36,6 +36,7 @@ export function httpConnector(loaded: LoadedCatalog<HttpCatalog>, options: Conne
       identity: spec.owner.identity,
     })),
     access: accessOf(catalog, 'nobody'),
+    offIsGone: isOffGone(catalog),
     resolveAccounts: (sought, pinned, signal) => resolveAccounts(target, sought, pinned, signal),
     readAccount: (account, signal) => readAccount(target, account, signal),
     guards: (accounts, signal) => guards(target, accounts, signal),
