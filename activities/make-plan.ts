@@ -269,6 +269,7 @@ async function gather(
       title: connector.title,
       catalog: connector.catalogDigest,
       categories: connector.categories,
+      blockedBy: connector.access.block,
       switchedOffBy: connector.access.deactivate,
       accounts: there,
       others: others ?? [],

@@ -64,7 +64,8 @@ export interface SystemFacts {
   catalog: string;
   /** In the catalog's order. */
   categories: readonly CategoryRule[];
-  /** Who switches an account off there. */
+  /** Who blocks an account there, and who switches it off. */
+  blockedBy: 'system' | 'person' | 'nobody';
   switchedOffBy: 'system' | 'person' | 'nobody';
   /** All of this person's accounts there; none where they are absent. */
   accounts: readonly Account[];
@@ -219,7 +220,7 @@ function contradiction(
   const items = `: ${step.baseline.count} items`;
   if (rule.needsActive && !accounts.some(({ active, blocked }) => active && !blocked))
     return `${items} that can be handed over only while the account is active, and it is not. Switch it on for that time, or hand them over by hand, then send "retry".`;
-  if (rule.needsActive && order.departure === 'unplanned')
+  if (rule.needsActive && order.departure === 'unplanned' && facts.blockedBy !== 'nobody')
     return `${items} that can be handed over only while the account is active, and an unplanned departure blocks it first. Send "amend" with "departure": "planned", or hand them over by hand and send "retry".`;
   if (rule.afterSwitch?.carried && !accounts.some(({ active }) => active))
     return `${items} that go along with the switch, and the account is off already. Hand them over by hand, or switch it on for that time, then send "retry".`;
