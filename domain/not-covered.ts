@@ -5,7 +5,7 @@
 import { evidenceOf } from './evidence.js';
 import { own } from './own.js';
 import type { Identity } from './people.js';
-import { deactivateId, isEffect } from './plan.js';
+import { deactivateId, isEffect, sayUndone } from './plan.js';
 import type { Run } from './run.js';
 import { stays } from './stays.js';
 import { number } from './words.js';
@@ -72,7 +72,7 @@ function systemsOf(run: Run): string[] {
       ? []
       : [`${title}: what came in the moment between the last look and the switch was not seen before it.`];
   });
-  return [...asked, ...each];
+  return [...asked, ...each, ...plan!.systems.flatMap(sayUndone)];
 }
 
 function stepsOf(run: Run, receipts: readonly Receipt[]): string[] {

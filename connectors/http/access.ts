@@ -15,7 +15,7 @@ import type { HandoverFailure } from '../../domain/failure.js';
 import type { ItemException } from '../../domain/model.js';
 import { own } from '../../domain/own.js';
 import type { Witness } from '../connector.js';
-import type { SwitchSpec } from './catalog.js';
+import type { CallSpec, SwitchSpec } from './catalog.js';
 import { claimOf } from './claims.js';
 import { isSo } from './condition.js';
 import { intended, lastSend } from './mark.js';
@@ -24,6 +24,7 @@ import { type Entry, entryOf, guards, idOf } from './people.js';
 import { valueAt } from './pointer.js';
 import type { Target } from './target.js';
 import type { Values } from './template.js';
+import { sentAlong } from './verbs.js';
 
 const INVERSE: Record<AccessVerb, AccessVerb> = {
   block: 'unblock',
@@ -45,6 +46,16 @@ export async function applyAccess(
   if (isReached(target, work.verb, spec, entry)) {
     const effect = effectOf(0);
     const intent = await intended(target, witness, signal, { ...about, effect });
+    // Whoever did it may have left them signed in.
+    await send(
+      target,
+      work,
+      spec,
+      sentAlong(target.catalog, work.verb),
+      entry,
+      lastSend(target, intent),
+      signal,
+    );
     return { ...intent, effect, sure: 'asked' };
   }
   if (work.verb === 'block' || work.verb === 'deactivate') {
@@ -54,7 +65,8 @@ export async function applyAccess(
   }
   const before = keptOf(spec, entry);
   const intent = await intended(target, witness, signal, { ...about, before });
-  await send(target, work, spec, entry, lastSend(target, intent), signal);
+  const calls = [...spec.calls, ...sentAlong(target.catalog, work.verb)];
+  await send(target, work, spec, calls, entry, lastSend(target, intent), signal);
   if (!(await becomes(target, work, spec, signal)))
     throw target.failure(
       'rejected',
@@ -97,6 +109,7 @@ async function send(
   target: Target,
   work: AccessChange,
   spec: SwitchSpec,
+  calls: readonly CallSpec[],
   entry: Entry,
   until: number,
   signal?: AbortSignal,
@@ -105,7 +118,7 @@ async function send(
   const failed = (failure: HandoverFailure, n: number): HandoverFailure =>
     // The first call decides whether anything was done: behind it we do not know.
     n === 0 ? failure : target.failure('transient', `it has done a part of ${work.verb}: ${failure.message}`);
-  for (const [n, call] of spec.calls.entries()) {
+  for (const [n, call] of calls.entries()) {
     const asking = {
       spec: call,
       filling: { values, item: entry.raw },
@@ -131,7 +144,8 @@ async function send(
         );
       case 'gone':
         // Sessions and keys that are not there need not be ended.
-        if (n === 0) throw target.client.failure('rejected', asking, 'the account is not there');
+        if (n === 0 && calls[0] === spec.calls[0])
+          throw target.client.failure('rejected', asking, 'the account is not there');
         break;
       case 'accepted':
         break;

@@ -1,10 +1,14 @@
-/** What a system hands over only once the account is off, over HTTP: after the switch, by the same words. */
+/**
+ * What ends around the switch of a system over HTTP: what it hands over only once the account is off, and what
+ * else an account has there, its sessions, tokens, memberships and licence.
+ */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { toAcknowledge } from '../../domain/plan.js';
 import { BOB } from '../contract/harness.js';
-import { handOver } from '../small-world/drive.js';
+import { agree, ended, handOver, planned, start } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { catalogOf } from './harness.js';
 import { CALLER, Desk } from './simulator/desk.js';
@@ -23,6 +27,19 @@ const small = useSmallWorld({
   },
 });
 
+const seen = (what: string): string =>
+  `observe: { get: '/users/{user}/${what}', until: { at: /count, equals: 0 } }`;
+const byCall = (what: string): string =>
+  `${what}: { calls: [{ delete: '/users/{user}/${what}' }], ${seen(what)} }`;
+const VERBS = `${['sessions', 'tokens', 'memberships'].map(byCall).join('\n')}
+licence:
+  by: person
+  page: https://pages.example/people/{user}/plan
+  reason: seats are counted by hand
+  ${seen('licence')}
+erase: { by: person, page: https://pages.example/erase }
+`;
+
 beforeAll(async () => {
   const catalog = catalogOf({ compare: 'etag' })
     .replace('system: desk', 'system: pages')
@@ -30,7 +47,7 @@ beforeAll(async () => {
       '    title: Things\n',
       '    title: Things\n    switch: { needs: inactive, when: after, within: 1 day }\n',
     );
-  await writeFile(join(dir, 'pages.yaml'), catalog);
+  await writeFile(join(dir, 'pages.yaml'), `${catalog}${VERBS}`);
   await writeFile(join(dir, 'base'), desk.base);
   await writeFile(join(dir, 'token'), desk.token);
 });
@@ -39,6 +56,10 @@ beforeEach(() => {
   desk.join(ALICE, alice.name, alice.email);
   desk.join(BOB, maya.name, maya.email);
   desk.join(CALLER, 'Handover', 'handover@small.example');
+  desk.besides.clear();
+  desk.refused.clear();
+  desk.list('things').clear();
+  desk.log.length = 0;
 });
 afterAll(async () => {
   await desk.close();
@@ -55,4 +76,39 @@ test('the account is switched off first, then its things move, and only then the
   });
   expect(desk.log[0]).toBe(`${ALICE} is off`);
   expect(desk.log.slice(1).sort()).toEqual([1, 2, 3].map(n => `things thing-${n}: ${ALICE} → ${BOB}`));
+});
+
+test('sessions and tokens end with the switch, memberships after what moves only then, and a licence is a person’s', async () => {
+  desk.put('things', 'thing-1', ALICE);
+  for (const what of ['sessions', 'tokens', 'memberships', 'licence'])
+    desk.besides.set(`${ALICE} ${what}`, 2);
+  const run = await start(small);
+  const plan = await planned(small, run);
+  expect(plan.findings).toEqual([]);
+  expect(toAcknowledge(plan.plan!)).toContainEqual({
+    subject: 'pages/licence',
+    title: 'Account with a licence',
+    count: 1,
+    page: 'https://pages.example/people/agent%2017/plan',
+  });
+  expect(plan.plan!.notes).toContain(
+    'Desk: erase is not done by an offboarding (an offboarding erases nobody).',
+  );
+  await agree(small, run);
+  const status = await ended(small, run);
+  expect(status).toMatchObject({
+    outcome: 'completed',
+    steps: {
+      'pages/sessions': { state: 'completed' },
+      'pages/tokens': { state: 'completed' },
+      'pages/memberships': { state: 'completed', changed: 1 },
+    },
+  });
+  expect(desk.log).toEqual([
+    `${ALICE} is off`,
+    `${ALICE} sessions ended`,
+    `${ALICE} tokens ended`,
+    `things thing-1: ${ALICE} → ${BOB}`,
+    `${ALICE} memberships ended`,
+  ]);
 });

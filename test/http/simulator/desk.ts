@@ -66,6 +66,8 @@ export class Desk {
   /** Every change that took effect, in order. */
   readonly log: string[] = [];
   readonly refused = new Map<string, string>();
+  /** Sessions, tokens, seats of a plan: what somebody has besides, by "id what", and how many. */
+  readonly besides = new Map<string, number>();
   lies: Lies = {};
   weather: Weather = { throttled: 0, lost: 0, reset: 0 };
   random: () => number = Math.random;
@@ -195,8 +197,10 @@ export class Desk {
       );
       return [200, { users: found.map(one => this.#shownMember(one)), total: found.length }];
     }
-    const member = this.members.get(id);
+    const [who = '', what] = id.split('/');
+    const member = this.members.get(who);
     if (!member) return [404, { error: 'not_found' }];
+    if (what !== undefined) return this.#besides(request, `${who} ${what}`);
     if (request.method === 'PATCH' && body.status !== undefined) {
       const refusal = this.refused.get(`status ${id}`);
       if (refusal) return [422, { error: refusal }];
@@ -206,6 +210,19 @@ export class Desk {
       }
     }
     return [200, { user: this.#shownMember(member) }];
+  }
+
+  #besides(request: IncomingMessage, held: string): Answer {
+    const count = this.besides.get(held) ?? 0;
+    if (request.method === 'GET') return [200, { count }];
+    const refusal = this.refused.get(held);
+    if (refusal) return [422, { error: refusal }];
+    if (count === 0) return [404, { error: 'not_found' }];
+    if (!this.lies.changesNothing) {
+      this.besides.delete(held);
+      this.log.push(`${held} ended`);
+    }
+    return [204, undefined];
   }
 
   /** Like Redmine it shows a key that nobody has asked for. */
