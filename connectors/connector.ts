@@ -93,6 +93,8 @@ export interface CategoryFacts {
   afterSwitch?: { withinDays: number | null };
   /** Its only item is the account itself: it ends with it, and where the person stays it stays. */
   ofAccount?: true;
+  /** It shows when people have settled it: a run that waits for them looks now and then. */
+  observed?: true;
   /** May a group, role or space own an item? Which ones, `Groups` says. */
   mayBeGroups?: boolean;
   /** Which identity of an account the owner column holds. */

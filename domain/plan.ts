@@ -69,6 +69,8 @@ export interface PlanStep {
   successorOf?: string;
   /** It moves only once the account is off, within so many days; null = whenever that is. */
   late?: { withinDays: number | null };
+  /** The system itself shows when people have settled it. */
+  observed?: true;
   /** What it does to rows that are in no step; absent where there is nothing of the kind. */
   elsewhere?: Consequence[];
 }

@@ -58,6 +58,8 @@ export interface CategoryRule {
   afterSwitch?: { withinDays: number | null };
   /** Its only item is the account itself: it ends with it, and where the person stays it stays. */
   ofAccount?: true;
+  /** The system itself shows when people have settled it. */
+  observed?: true;
 }
 
 /** What is known about one system before anything is planned there. */
@@ -304,6 +306,7 @@ function stepOf(
     page: pageOf(rule.page, accounts),
     firesAt: held.firesAt,
     reason: stays ? STAYS_AND_KEEPS : rule.reason,
+    ...(rule.observed && disposition === 'acknowledge' && { observed: true as const }),
     ...(rule.actsAs && { actsAs: true as const }),
     ...(rule.successorOf !== null && { successorOf: rule.successorOf }),
   };

@@ -21,7 +21,7 @@ import { landed } from './mark.js';
 import { guards, readAccount, resolveAccounts } from './people.js';
 import { ineligible } from './successors.js';
 import { Target } from './target.js';
-import { undoneIn } from './verbs.js';
+import { shows, undoneIn } from './verbs.js';
 
 export function httpConnector(loaded: LoadedCatalog<HttpCatalog>, options: ConnectOptions): Connector {
   const { catalog, file } = loaded;
@@ -36,6 +36,7 @@ export function httpConnector(loaded: LoadedCatalog<HttpCatalog>, options: Conne
       ...commonFacts(category, spec),
       identity: spec.owner.identity,
       ...(spec.account && { ofAccount: true as const }),
+      ...(shows(spec.account) && { observed: true as const }),
     })),
     access: accessOf(catalog, 'nobody'),
     byHand: byHandOf(catalog),

@@ -13,7 +13,7 @@ import {
 } from './catalog.js';
 import { isInPath } from './items.js';
 import { placeholdersIn } from './template.js';
-import { ENDINGS, type Ending } from './verbs.js';
+import { ENDINGS, type Ending, shows } from './verbs.js';
 
 export function httpRules(catalog: HttpCatalog, report: Report): void {
   const { connect, people, auth } = catalog;
@@ -48,17 +48,10 @@ function ending(catalog: HttpCatalog, calls: Calls, verb: Ending | 'erase', repo
   if (spec.observe) calls.check([verb, 'observe'], spec.observe, ['user'], ['user']);
   if (spec.by !== 'system') return;
   for (const [n, call] of spec.calls.entries()) calls.check([verb, 'calls', n], call, ['user', 'ITEM']);
-  const isSeen = spec.until !== undefined || spec.observe !== undefined;
-  if (isSeen || verb === 'erase') return;
-  if (verb === 'memberships' || verb === 'licence')
+  if (!shows(spec) && verb !== 'erase')
     report(
       [verb],
-      'nothing says when it is done: give until or observe; where nothing shows it, put its calls under deactivate',
-    );
-  else if (catalog.block?.by !== 'system' && catalog.deactivate?.by !== 'system')
-    report(
-      [verb],
-      'nothing says when it is done (until or observe), and there is no block or deactivate of the system to send it along with',
+      'nothing says when it is done: give until or observe; where nothing shows it, its calls belong to deactivate',
     );
 }
 

@@ -1,16 +1,15 @@
 /**
  * What else ends with an account, all of it at once: its sessions and tokens, its memberships, its licence. A
- * verb that shows when it is done is a category like any other, whose only item is the account itself for as
- * long as it is not done: it is planned, carried out, proved, swept and certified as items are, and what fails
- * keeps the run from its end. By the system it comes after the switch, which nothing may undermine any more;
- * by a person it is acknowledged, with the page where it is done.
+ * verb is a category like any other, whose only item is the account itself for as long as it is not done: it is
+ * planned, carried out, proved, swept and certified as items are, and what fails keeps the run from its end. By
+ * the system it comes after the switch; by a person it is acknowledged, with the page where it is done.
  *
- * Sessions and tokens moreover end along with the block and with the switch: somebody who stays signed in is
- * not off. `erase` is only said: no offboarding does it.
+ * Sessions and tokens moreover end right with the block and with the switch: somebody who stays signed in is not
+ * off. `erase` is only said: no offboarding does it.
  */
 import type { AccessVerb } from '../../domain/effect.js';
 import type { Undone } from '../../domain/plan.js';
-import type { CallSpec, CategorySpec, HttpCatalog } from './catalog.js';
+import type { CallSpec, CategorySpec, EndingSpec, HttpCatalog } from './catalog.js';
 
 export const ENDINGS = ['sessions', 'tokens', 'memberships', 'licence'] as const;
 export type Ending = (typeof ENDINGS)[number];
@@ -25,6 +24,10 @@ const TITLES: Record<Ending, string> = {
   licence: 'Account with a licence',
 };
 
+/** Does anything show when it is done? */
+export const shows = (spec: EndingSpec | undefined): boolean =>
+  spec?.until !== undefined || spec?.observe !== undefined;
+
 /** The verbs that show when they are done, or that a person is to do, as categories. */
 export function verbCategories(catalog: HttpCatalog): Record<string, CategorySpec> {
   return Object.fromEntries(
@@ -32,7 +35,6 @@ export function verbCategories(catalog: HttpCatalog): Record<string, CategorySpe
       const spec = catalog[verb];
       if (spec === undefined || spec.by === 'nobody') return [];
       const { until, observe } = spec;
-      if (spec.by === 'system' && until === undefined && observe === undefined) return [];
       const { read, key, name } = catalog.people;
       const one: CategorySpec = {
         title: TITLES[verb],

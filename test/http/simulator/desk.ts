@@ -50,6 +50,8 @@ export interface Lies {
   settlesAfterMs?: number;
   /** Sends every list to this address. */
   redirects?: string;
+  /** It does not say what somebody has besides: this. */
+  hides?: string;
   /** Claims so many more than it has. */
   total?: number;
 }
@@ -74,6 +76,11 @@ export class Desk {
   beforePage: (category: string) => Promise<void> = async () => {};
   /** How often something went wrong, by what. */
   readonly struck: Record<string, number> = {};
+  /**
+   * A call of this ("id what") that would end something never gets its answer, and has happened all the same or
+   * has not; `reached` is told.
+   */
+  hangs: { held: string; happens: boolean; reached(): void } | null = null;
   calls = 0;
   latencyMs = 1;
   readonly token = TOKEN;
@@ -133,6 +140,13 @@ export class Desk {
     if (this.#strikes('throttled', this.weather.throttled)) return this.#throttle(response);
     const lost = writes && this.#strikes('lost', this.weather.lost);
     const answer = (): Answer => this.#answer(request, url, body);
+    const [, , , who, what] = url.pathname.split('/').map(decodeURIComponent);
+    if (writes && this.hangs?.held === `${who} ${what}`) {
+      const { happens, reached } = this.hangs;
+      this.hangs = null;
+      if (happens) answer();
+      return reached();
+    }
     if (writes && this.#fault) return this.#goneWrong(request, response, answer);
     if (request.method === 'GET' && /^\/api\/(things|seats)$/.test(url.pathname)) {
       await this.beforePage(url.pathname.split('/').at(-1)!);
@@ -214,6 +228,7 @@ export class Desk {
 
   #besides(request: IncomingMessage, held: string): Answer {
     const count = this.besides.get(held) ?? 0;
+    if (request.method === 'GET' && this.lies.hides === held) return [503, { error: 'away' }];
     if (request.method === 'GET') return [200, { count }];
     const refusal = this.refused.get(held);
     if (refusal) return [422, { error: refusal }];
