@@ -23,6 +23,7 @@ import type {
 import type { When } from './moment.js';
 import { own } from './own.js';
 import {
+  type ByHand,
   deactivateId,
   isEffect,
   orderSteps,
@@ -30,6 +31,7 @@ import {
   type PlanStep,
   phaseOf,
   STAYS_AND_KEEPS,
+  type Undone,
   withMembershipEdges,
 } from './plan.js';
 import type { Policy } from './policy.js';
@@ -54,6 +56,10 @@ export interface CategoryRule {
   needsActive?: true;
   /** It can be done only once the account is off. */
   afterSwitch?: { withinDays: number | null; carried?: true };
+  /** Its only item is the account itself: it ends with it, and where the person stays it stays. */
+  ofAccount?: true;
+  /** The system itself shows when people have settled it. */
+  observed?: true;
 }
 
 /** What is known about one system before anything is planned there. */
@@ -67,6 +73,10 @@ export interface SystemFacts {
   /** Who blocks an account there, and who switches it off. */
   blockedBy: 'system' | 'person' | 'nobody';
   switchedOffBy: 'system' | 'person' | 'nobody';
+  /** Where and how, where a person does it. */
+  byHand?: ByHand | undefined;
+  /** What of an account no offboarding ends there. */
+  undone?: readonly Undone[];
   /** All of this person's accounts there; none where they are absent. */
   accounts: readonly Account[];
   /** What may be theirs as well and is left out, and what speaks against these accounts. */
@@ -121,7 +131,7 @@ export function draftOf(facts: Facts): Draft {
       title: one.title,
       catalog: one.catalog,
       accountExpected: existing(one.accounts).length > 0 || one.accountExpected,
-      switchOff: switchOffOf(one, mode),
+      ...endingOf(one, mode),
     })),
     steps,
     findings: [...planned.flatMap(one => one.findings), ...tooEarly(steps)],
@@ -168,6 +178,27 @@ function switchOffOf(
   return accounts.some(account => account.active) && switchedOffBy === 'person' ? 'by-hand' : 'never';
 }
 
+/** How the account ends there, and what of it does not. */
+function endingOf(
+  facts: SystemFacts,
+  mode: Order['mode'],
+): Pick<Plan['systems'][number], 'switchOff' | 'byHand' | 'undone'> {
+  const switchOff = switchOffOf(facts, mode);
+  const { byHand, undone = [] } = facts;
+  const page = pageOf(byHand?.page ?? null, facts.accounts);
+  return {
+    switchOff,
+    ...(switchOff === 'by-hand' && byHand && { byHand: { ...byHand, page } }),
+    ...(switchOff !== 'never' && undone.length > 0 && { undone }),
+  };
+}
+
+/** A page may be about one account: `{user}` stands for it. */
+function pageOf(page: string | null, accounts: readonly Account[]): string | null {
+  const [user = ''] = existing(accounts)[0]?.identities.user ?? [];
+  return page?.replaceAll('{user}', encodeURIComponent(user)) ?? null;
+}
+
 function stepsOf(
   facts: SystemFacts,
   { order, policy }: Facts,
@@ -180,7 +211,7 @@ function stepsOf(
   for (const rule of facts.categories) {
     const held = facts.inventory.find(one => one.category === rule.category);
     if (held?.complete) {
-      const step = stepOf(facts.system, rule, held, order);
+      const step = stepOf(facts, rule, held, order);
       const why = contradiction(step, rule, { facts, order, mode, off });
       if (why !== null) findings.push(finding('order-contradiction', step, why));
       steps.push(isEffect(step) ? aroundSwitch(step, rule, mode, off) : step);
@@ -224,7 +255,7 @@ function contradiction(
     return `${items} that can be handed over only while the account is active, and an unplanned departure blocks it first. Send "amend" with "departure": "planned", or hand them over by hand and send "retry".`;
   if (rule.afterSwitch?.carried && !accounts.some(({ active }) => active))
     return `${items} that go along with the switch, and the account is off already. Hand them over by hand, or switch it on for that time, then send "retry".`;
-  if (rule.afterSwitch && off !== 'api' && accounts.some(({ active }) => active))
+  if (rule.afterSwitch && !rule.ofAccount && off !== 'api' && accounts.some(({ active }) => active))
     return `${items} that can be handed over only once the account is off, and this run does not switch it off. Send "amend" with "mode": "execute-and-deactivate", or hand them over by hand and send "retry".`;
   return null;
 }
@@ -252,12 +283,17 @@ function unclassified(system: string, says: string): Finding {
   return { code: 'place-unclassified', system, step: null, message };
 }
 
-function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, order: Order): PlanStep {
+function stepOf(
+  { system, accounts }: SystemFacts,
+  rule: CategoryRule,
+  held: CategoryInventory,
+  order: Order,
+): PlanStep {
   // Somebody who stays keeps groups and tokens, unless the catalog says otherwise; only what they own moves.
   const stays =
     order.mode === 'execute-only' &&
     !rule.goesOnRoleChange &&
-    (rule.do === 'remove' || rule.do === 'revoke' || rule.do === 'clear') &&
+    (rule.do === 'remove' || rule.do === 'revoke' || rule.do === 'clear' || rule.ofAccount === true) &&
     !rule.inflow;
   const disposition = stays ? 'keep' : rule.do;
   return {
@@ -270,9 +306,10 @@ function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, ord
     after: rule.after.map(name => (name.includes('/') ? name : `${system}/${name}`)),
     baseline: { count: held.count, fingerprint: held.fingerprint },
     ...NOBODY,
-    page: rule.page,
+    page: pageOf(rule.page, accounts),
     firesAt: held.firesAt,
     reason: stays ? STAYS_AND_KEEPS : rule.reason,
+    ...(rule.observed && disposition === 'acknowledge' && { observed: true as const }),
     ...(rule.actsAs && { actsAs: true as const }),
     ...(rule.successorOf !== null && { successorOf: rule.successorOf }),
   };

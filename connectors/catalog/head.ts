@@ -4,6 +4,7 @@
  * that an unknown key stays an error in one place.
  */
 import { z } from 'zod';
+import type { ByHand } from '../../domain/plan.js';
 import type { By, CategoryFacts } from '../connector.js';
 
 export const name = z
@@ -90,15 +91,15 @@ export const VERBS = ['block', 'unblock', 'deactivate', 'reactivate'] as const;
 export type Verb = (typeof VERBS)[number];
 
 /**
- * Who changes access, verb by verb: the system (`shape` says how; what a catalog means that says nothing), a
- * person, on `page` and as `reason` says, or nobody. `observe` is how this kind sees that the person has done
- * it, beyond reading the account as it always does; a kind that needs nothing more leaves it out.
+ * Who carries a verb out: the system (`shape` says how; what a catalog means that says nothing), a person, on
+ * `page` and as `reason` says, or nobody. `observe` is how this kind sees that the person has done it, beyond
+ * reading the account as it always does; a kind that needs nothing more leaves it out.
  */
-export function verbShape<S extends z.ZodRawShape, O extends z.ZodRawShape = Record<never, never>>(
+export function verb<S extends z.ZodRawShape, O extends z.ZodRawShape = Record<never, never>>(
   shape: S,
   observe: O = {} as O,
 ) {
-  const verb = z.union([
+  return z.union([
     z.strictObject({ by: z.literal('system').default('system'), ...shape }),
     z.strictObject({
       by: z.literal('person'),
@@ -108,12 +109,15 @@ export function verbShape<S extends z.ZodRawShape, O extends z.ZodRawShape = Rec
     }),
     z.strictObject({ by: z.literal('nobody'), reason: z.string().min(1) }),
   ]);
-  return {
-    block: verb.optional(),
-    unblock: verb.optional(),
-    deactivate: verb.optional(),
-    reactivate: verb.optional(),
-  };
+}
+
+/** Who changes access, verb by verb. */
+export function verbShape<S extends z.ZodRawShape, O extends z.ZodRawShape = Record<never, never>>(
+  shape: S,
+  observe: O = {} as O,
+) {
+  const one = verb(shape, observe).optional();
+  return { block: one, unblock: one, deactivate: one, reactivate: one };
 }
 
 /** A catalog as the general rules see it: the least that the schema of every kind promises. */
@@ -179,4 +183,15 @@ export function accessOf(catalog: Head, otherwise: By): Record<Verb, By> {
     deactivate: by('deactivate'),
     reactivate: by('reactivate'),
   };
+}
+
+/** Where and how people do what the system does not, as far as the catalog says. */
+export function byHandOf(catalog: Head): Partial<Record<Verb, ByHand>> {
+  return Object.fromEntries(
+    VERBS.flatMap(verb => {
+      const spec = catalog[verb];
+      if (spec?.by !== 'person') return [];
+      return [[verb, { page: spec.page ?? null, reason: spec.reason ?? null }]];
+    }),
+  );
 }

@@ -15,7 +15,7 @@ import type { HandoverFailure } from '../../domain/failure.js';
 import type { Account, ItemException } from '../../domain/model.js';
 import { own } from '../../domain/own.js';
 import type { Witness } from '../connector.js';
-import { carriedIn, type SwitchSpec } from './catalog.js';
+import { type CallSpec, carriedIn, type SwitchSpec } from './catalog.js';
 import { claimOf } from './claims.js';
 import { isSo } from './condition.js';
 import { intended, lastSend } from './mark.js';
@@ -23,7 +23,8 @@ import { pause } from './pause.js';
 import { type Entry, entryOf, guards, idOf, readEntry } from './people.js';
 import { valueAt } from './pointer.js';
 import type { Target } from './target.js';
-import type { Values } from './template.js';
+import type { Filling, Values } from './template.js';
+import { sentAlong } from './verbs.js';
 
 const INVERSE: Record<AccessVerb, AccessVerb> = {
   block: 'unblock',
@@ -45,6 +46,8 @@ export async function applyAccess(
   if (entry === null || isReached(target, work.verb, spec, entry)) {
     const effect = effectOf(0);
     const intent = await intended(target, witness, signal, { ...about, effect });
+    // Whoever did it may have left them signed in.
+    if (entry) await endAlong(target, work, entry, lastSend(target, intent), signal);
     return { ...intent, effect, sure: 'asked' };
   }
   if (work.verb === 'block' || work.verb === 'deactivate') {
@@ -54,7 +57,16 @@ export async function applyAccess(
   }
   const before = keptOf(spec, entry);
   const intent = await intended(target, witness, signal, { ...about, before });
-  await send(target, work, spec, entry, lastSend(target, intent), signal);
+  const until = lastSend(target, intent);
+  await send(
+    target,
+    work,
+    spec.calls,
+    { values: valuesOf(target, spec, work, entry), item: entry.raw },
+    until,
+    signal,
+  );
+  await endAlong(target, work, entry, until, signal);
   if (!(await becomes(target, work, spec, signal)))
     throw target.failure(
       'rejected',
@@ -93,24 +105,37 @@ export async function giveAccessBack(
   return { ...intent, effect: given, sure: 'asked' };
 }
 
-async function send(
+/**
+ * Ends what leaves somebody signed in, right behind a block or a switch. What it comes to is a step's to say,
+ * which looks whether it has ended and does it again: it never makes a switch fail that was made.
+ */
+async function endAlong(
   target: Target,
-  work: AccessChange,
-  spec: SwitchSpec,
+  { verb }: AccessChange,
   entry: Entry,
   until: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  const values = valuesOf(target, spec, work, entry);
+  for (const spec of sentAlong(target.catalog, verb)) {
+    const filling = { values: { user: idOf(entry) }, item: entry.raw };
+    const doing = `ending what leaves an account signed in after ${verb}`;
+    await target.client.write({ spec, filling, doing }, until, signal);
+  }
+}
+
+async function send(
+  target: Target,
+  work: AccessChange,
+  calls: readonly CallSpec[],
+  filling: Filling,
+  until: number,
+  signal?: AbortSignal,
+): Promise<void> {
   const failed = (failure: HandoverFailure, n: number): HandoverFailure =>
     // The first call decides whether anything was done: behind it we do not know.
     n === 0 ? failure : target.failure('transient', `it has done a part of ${work.verb}: ${failure.message}`);
-  for (const [n, call] of spec.calls.entries()) {
-    const asking = {
-      spec: call,
-      filling: { values, item: entry.raw },
-      doing: `asking to ${work.verb} an account`,
-    };
+  for (const [n, call] of calls.entries()) {
+    const asking = { spec: call, filling, doing: `asking to ${work.verb} an account` };
     const claim = claimOf(await target.client.write(asking, until, signal));
     switch (claim.kind) {
       case 'unsent':

@@ -12,6 +12,7 @@ import { type FindSpec, isOffGone } from './catalog.js';
 import { isSo } from './condition.js';
 import { pagesOf, Unreadable } from './listing.js';
 import { textAt, textsAt, valueAt } from './pointer.js';
+import { isSeen } from './probe.js';
 import type { Target } from './target.js';
 
 /** What was proved counts for so long: systems are upgraded. */
@@ -242,11 +243,9 @@ export async function readEntry(target: Target, id: string, signal?: AbortSignal
 async function observed(target: Target, entry: Entry, signal?: AbortSignal): Promise<Entry> {
   const isDone = async (verb: 'block' | 'deactivate'): Promise<boolean> => {
     const spec = target.catalog[verb];
-    if (spec?.by !== 'person' || !spec.observe) return false;
-    const filling = { values: { user: idOf(entry) } };
-    const call = { spec: spec.observe, filling, doing: `looking whether somebody did ${verb} an account` };
-    const { body } = await target.client.demand(call, signal);
-    return saysSomething(body) && isSo(body, spec.observe.until);
+    if (spec?.by !== 'person') return false;
+    const about = { id: idOf(entry), raw: entry.raw };
+    return isSeen(target, spec, about, `looking whether somebody did ${verb} an account`, signal);
   };
   const { active, blocked } = entry.account;
   const account = {
@@ -256,12 +255,6 @@ async function observed(target: Target, entry: Entry, signal?: AbortSignal): Pro
   };
   return { ...entry, account };
 }
-
-/** An answer without anything in it would fulfil every condition that something is not there. */
-const saysSomething = (body: unknown): boolean =>
-  body !== undefined &&
-  body !== null &&
-  (typeof body !== 'object' || Array.isArray(body) || Object.keys(body).length > 0);
 
 /** Lists often show less of an account than reading it does; what says whether it is active decides. */
 async function asEntry(target: Target, raw: unknown, signal?: AbortSignal): Promise<Entry> {

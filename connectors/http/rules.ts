@@ -14,6 +14,7 @@ import {
 } from './catalog.js';
 import { isInPath } from './items.js';
 import { placeholdersIn } from './template.js';
+import { ENDINGS, type Ending, shows } from './verbs.js';
 
 export function httpRules(catalog: HttpCatalog, report: Report): void {
   const { connect, people, auth } = catalog;
@@ -34,6 +35,25 @@ export function httpRules(catalog: HttpCatalog, report: Report): void {
     if (spec?.by === 'system') verbs(catalog, calls, verb, spec, report);
     if (spec?.by === 'person' && spec.observe) calls.check([verb, 'observe'], spec.observe, ['user']);
   }
+  for (const verb of [...ENDINGS, 'erase'] as const) ending(catalog, calls, verb, report);
+}
+
+function ending(catalog: HttpCatalog, calls: Calls, verb: Ending | 'erase', report: Report): void {
+  const spec = catalog[verb];
+  if (spec === undefined) return;
+  if (catalog.categories[verb] !== undefined)
+    report([verb], `there is a category ${verb} as well: give either, one by one or all at once`);
+  if (spec.by === 'nobody') return;
+  if (spec.until !== undefined && spec.observe !== undefined)
+    report([verb, 'observe'], 'give either until (of the account) or observe (by a call of its own)');
+  if (spec.observe) calls.check([verb, 'observe'], spec.observe, ['user'], ['user']);
+  if (spec.by !== 'system') return;
+  for (const [n, call] of spec.calls.entries()) calls.check([verb, 'calls', n], call, ['user', 'ITEM']);
+  if (!shows(spec) && verb !== 'erase')
+    report(
+      [verb],
+      'nothing says when it is done: give until or observe; where nothing shows it, its calls belong to deactivate',
+    );
 }
 
 function category(

@@ -1,191 +1,233 @@
 /**
- * What a system hands over only once the account is off, or along with the switch, over HTTP; and one in which
- * whoever is off has no account any more.
+ * What ends around the switch of a system over HTTP: what it hands over only once the account is off, and what
+ * else an account has there, its sessions, tokens, memberships and licence.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { certificateOf } from '../../domain/certificate.js';
+import { toAcknowledge } from '../../domain/plan.js';
 import { tree } from '../../domain/tree.js';
 import { BOB } from '../contract/harness.js';
-import { agree, ended, handOver, must, planned, start, waitFor } from '../small-world/drive.js';
+import { agree, ended, handOver, must, planned, type Started, start, waitFor } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { catalogOf } from './harness.js';
 import { CALLER, Desk } from './simulator/desk.js';
 
 const ALICE = 'agent 17';
-const OFF = "deactivate: { calls: [{ patch: '/users/{user}', json: { status: 'off' } }] }";
-const WRITE = "    write: { put: '/things/{key}', json: { owner: '{to}' }, compare: etag }\n";
-
-/** Three systems: what moves after the switch, what goes along with it, and what goes along when one is removed. */
-const pages = await Desk.open();
-const gifts = await Desk.open();
-const guests = await Desk.open();
-const desks = { pages, gifts, guests };
+const desk = await Desk.open();
 const dir = await mkdtemp(join(tmpdir(), 'handover-late-'));
 const small = useSmallWorld({
-  // The checker knows what the crm and the desk hold; here the systems themselves say in what order things came.
+  // The checker knows what the crm and the desk hold; here the system itself says in what order things came.
   check: false,
   change: config => {
-    for (const name of Object.keys(desks))
-      config.systems[name] = {
-        catalog: join(dir, `${name}.yaml`),
-        connect: { base: { file: join(dir, `${name}.base`) }, token: { file: join(dir, `${name}.token`) } },
-      };
+    config.systems.pages = {
+      catalog: join(dir, 'pages.yaml'),
+      connect: { base: { file: join(dir, 'base') }, token: { file: join(dir, 'token') } },
+    };
   },
 });
 
-/** A catalog of one of them, with each text replaced by another. */
-function catalog(name: string, around: string, ...changes: readonly (readonly [from: string, to: string])[]) {
-  const all = [
-    ['system: desk', `system: ${name}`],
-    ['    title: Things\n', `    title: Things of ${name}\n    switch: ${around}\n`],
-    ...changes,
-  ] as const;
-  return all.reduce(
-    (text, [from, to]) => {
-      if (!text.includes(from)) throw new Error(`The catalog has no "${from}".`);
-      return text.replace(from, to);
-    },
-    catalogOf({ compare: 'etag' }),
-  );
-}
+const seen = (what: string): string =>
+  `observe: { get: '/users/{user}/${what}', until: { at: /count, equals: 0 } }`;
+const byCall = (what: string): string =>
+  `${what}: { calls: [{ delete: '/users/{user}/${what}' }], ${seen(what)} }`;
+const VERBS = `${['sessions', 'tokens', 'memberships'].map(byCall).join('\n')}
+licence:
+  by: person
+  page: https://pages.example/people/{user}/plan
+  reason: seats are counted by hand
+  ${seen('licence')}
+erase: { by: person, page: https://pages.example/erase }
+`;
 
 beforeAll(async () => {
-  const catalogs = {
-    pages: catalog('pages', '{ needs: inactive, when: after, within: 1 day }'),
-    gifts: catalog(
-      'gifts',
-      '{ when: with }',
-      [WRITE, ''],
-      [
-        OFF,
-        "deactivate: { calls: [{ patch: '/users/{user}', json: { status: 'off', things_to: '{to.things}' } }] }",
-      ],
-    ),
-    guests: catalog(
-      'guests',
-      '{ when: with }',
-      [WRITE, ''],
-      [OFF, "deactivate: { calls: [{ delete: '/users/{user}?things_to={to.things}' }], until: gone }"],
-      [
-        "reactivate: { calls: [{ patch: '/users/{user}', json: { status: active } }] }",
-        'reactivate: { by: nobody, reason: whoever was removed has to be invited anew }',
-      ],
-    ),
-  };
-  for (const [name, desk] of Object.entries(desks)) {
-    await writeFile(join(dir, `${name}.yaml`), catalogs[name as keyof typeof desks]);
-    await writeFile(join(dir, `${name}.base`), desk.base);
-    await writeFile(join(dir, `${name}.token`), desk.token);
-  }
+  const catalog = catalogOf({ compare: 'etag' })
+    .replace('system: desk', 'system: pages')
+    .replace(
+      '    title: Things\n',
+      '    title: Things\n    switch: { needs: inactive, when: after, within: 1 day }\n',
+    );
+  await writeFile(join(dir, 'pages.yaml'), `${catalog}${VERBS}`);
+  await writeFile(join(dir, 'base'), desk.base);
+  await writeFile(join(dir, 'token'), desk.token);
 });
 beforeEach(() => {
   const { alice, maya } = small.cast;
-  for (const desk of Object.values(desks)) {
-    desk.list('things').clear();
-    desk.leftBehind.clear();
-    desk.join(ALICE, alice.name, alice.email);
-    desk.join(BOB, maya.name, maya.email);
-    desk.join(CALLER, 'Handover', 'handover@small.example');
-    desk.log.length = 0;
-  }
+  desk.join(ALICE, alice.name, alice.email);
+  desk.join(BOB, maya.name, maya.email);
+  desk.join(CALLER, 'Handover', 'handover@small.example');
+  small.world.config.policy.looksAfterMinutes = 0.01;
+  desk.lies = {};
+  desk.besides.clear();
+  desk.refused.clear();
+  desk.list('things').clear();
+  desk.log.length = 0;
 });
 afterAll(async () => {
-  for (const desk of Object.values(desks)) await desk.close();
+  await desk.close();
   await rm(dir, { recursive: true, force: true });
 });
 
-function give(desk: Desk, ...numbers: number[]): void {
-  for (const n of numbers) desk.put('things', `thing-${n}`, ALICE);
-}
-
 test('the account is switched off first, then its things move, and only then the run is at its end', async () => {
-  give(pages, 1, 2, 3);
+  for (const n of [1, 2, 3]) desk.put('things', `thing-${n}`, ALICE);
+  desk.log.length = 0;
   const { status } = await handOver(small);
   expect(status).toMatchObject({
     outcome: 'completed',
     steps: { 'pages/things': { state: 'completed', changed: 3 } },
   });
-  expect(pages.log[0]).toBe(`${ALICE} is off`);
-  expect(pages.log.slice(1).sort()).toEqual([1, 2, 3].map(n => `things thing-${n}: ${ALICE} → ${BOB}`));
+  expect(desk.log[0]).toBe(`${ALICE} is off`);
+  expect(desk.log.slice(1).sort()).toEqual([1, 2, 3].map(n => `things thing-${n}: ${ALICE} → ${BOB}`));
 });
 
-test('what goes along with the switch is in the plan, goes to whom the plan names, and is looked at afterwards', async () => {
-  give(gifts, 1, 2, 3);
-  const started = await start(small);
-  const plan = await planned(small, started);
+test('sessions and tokens end with the switch, memberships after what moves only then, and a licence is a person’s', async () => {
+  desk.put('things', 'thing-1', ALICE);
+  for (const what of ['sessions', 'tokens', 'memberships', 'licence'])
+    desk.besides.set(`${ALICE} ${what}`, 2);
+  const run = await start(small);
+  const plan = await planned(small, run);
   expect(plan.findings).toEqual([]);
-  expect(tree(plan).join('\n')).toContain('↳ moves with the switch');
-  await agree(small, started);
-  const status = await ended(small, started);
+  expect(toAcknowledge(plan.plan!)).toContainEqual({
+    subject: 'pages/licence',
+    title: 'Account with a licence',
+    count: 1,
+    page: 'https://pages.example/people/agent%2017/plan',
+  });
+  expect(plan.plan!.notes).toContain(
+    'Desk: erase is not done by an offboarding (an offboarding erases nobody).',
+  );
+  await agree(small, run);
+  const status = await ended(small, run);
   expect(status).toMatchObject({
     outcome: 'completed',
-    steps: { 'gifts/things': { state: 'completed', changed: 3, evidence: 'read' } },
+    steps: {
+      'pages/sessions': { state: 'completed' },
+      'pages/tokens': { state: 'completed' },
+      'pages/memberships': { state: 'completed', changed: 1 },
+    },
   });
-  const along = [1, 2, 3].map(n => `things thing-${n}: ${ALICE} → ${BOB}, along with the switch`);
-  expect(gifts.log[0]).toBe(`${ALICE} is off`);
-  expect(gifts.log.slice(1).sort()).toEqual(along);
+  expect(desk.log).toEqual([
+    `${ALICE} is off`,
+    `${ALICE} sessions ended`,
+    `${ALICE} tokens ended`,
+    `things thing-1: ${ALICE} → ${BOB}`,
+    `${ALICE} memberships ended`,
+  ]);
 });
 
-test('what came after the plan goes along as well, and has its receipt', async () => {
-  give(gifts, 1, 2);
-  const started = await start(small);
-  await planned(small, started);
-  give(gifts, 3);
-  await agree(small, started);
-  const status = await ended(small, started);
-  expect(status).toMatchObject({
-    outcome: 'completed',
-    steps: { 'gifts/things': { state: 'completed', changed: 3, arrived: 1 } },
-  });
-});
+test.each(['sessions', 'memberships'])(
+  '%s that do not end park the run, and nobody certifies it',
+  async what => {
+    desk.besides.set(`${ALICE} ${what}`, 1);
+    desk.refused.set(`${ALICE} ${what}`, 'kept_by_rule');
+    const { status, ...run } = await handOver(small);
+    expect(status).toMatchObject({
+      state: 'needs-attention',
+      certificate: null,
+      access: { pages: 'deactivated' },
+      steps: {
+        [`pages/${what}`]: {
+          state: 'failed',
+          message: expect.stringContaining('kept_by_rule'),
+          remaining: 1,
+        },
+      },
+    });
+    desk.refused.clear();
+    await must(small, run, 'retry', 'olivia');
+    expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+    expect(desk.besides.size).toBe(0);
+  },
+);
 
-test('what a switch forgets is found, by name, and the run is not at its end before somebody has moved it', async () => {
-  give(gifts, 1, 2, 3);
-  gifts.leftBehind.add('thing-2');
-  const { status, ...started } = await handOver(small);
-  expect(status.state).toBe('needs-attention');
-  expect(status.steps['gifts/things']).toMatchObject({ state: 'failed', changed: 2, remaining: 1 });
-  expect(status.steps['gifts/things']!.message).toContain(
-    'thing-2: the switch was to take it along, and it is still the leaver’s',
+test('an unplanned departure is blocked, and signed out, before anybody is asked', async () => {
+  desk.besides.set(`${ALICE} sessions`, 2);
+  desk.besides.set(`${ALICE} tokens`, 1);
+  desk.refused.set(`${ALICE} tokens`, 'kept_by_rule');
+  const run = await start(small, { departure: 'unplanned' });
+  const plan = await planned(small, run);
+  expect(desk.log).toEqual([`${ALICE} is suspended`, `${ALICE} sessions ended`]);
+  expect(plan.access.pages).toBe('open');
+  expect(plan.blockProblems.pages).toBe(
+    'Desk: sign-in is blocked, and reading still shows: Account with tokens. End them there; the switch tries it again.',
   );
-  gifts.put('things', 'thing-2', BOB);
-  await must(small, started, 'retry', 'olivia');
-  expect(await ended(small, started)).toMatchObject({ outcome: 'completed' });
+  expect(plan.blockedByUs.map(({ system }) => system)).toContain('pages');
+  desk.refused.clear();
+  await agree(small, run);
+  const status = await ended(small, run);
+  expect(status.outcome, status.sentence).toBe('completed');
+  expect(desk.besides.size).toBe(0);
 });
 
-test('it goes to one person: two are refused when the plan is made, and so is one item for somebody else', async () => {
-  give(gifts, 1, 2);
-  const { maya, priya } = small.cast;
-  gifts.join('agent 20', priya.name, priya.email);
-  const several = await start(small, {
-    successors: { 'gifts/things': { 'round-robin': [maya.email, priya.email] } },
-  });
-  const { findings } = await planned(small, several);
-  expect(findings.map(({ message }) => message).join()).toMatch(
-    /Things of gifts \(gifts\/things\) goes to one person along with the switch, and it is shared out/,
-  );
-  await must(small, several, 'amend', 'olivia', {
-    successors: { 'gifts/things': maya.email },
-    overrides: { 'gifts/things': { 'thing-1': priya.email } },
-  });
-  await waitFor(small, several, ({ findings }) =>
-    findings.some(({ message }) =>
-      message.includes('goes to one person along with the switch, so "thing-1" cannot have a successor'),
-    ),
-  );
+async function certified({ offboardingId }: Started): Promise<ReturnType<typeof certificateOf>> {
+  const [first] = await small.world.worker.deps.store.archive.certificates(offboardingId);
+  return first!.body as ReturnType<typeof certificateOf>;
+}
+
+/** Planned, and of what people must acknowledge only the licence is open. */
+async function licenceOpen(): Promise<Started> {
+  desk.besides.set(`${ALICE} licence`, 1);
+  const run = await start(small);
+  const { next } = await planned(small, run);
+  const open = next.find(({ message }) => message === 'acknowledge')!.json.category as string[];
+  expect(open).toContain('pages/licence');
+  const others = open.filter(one => one !== 'pages/licence');
+  await must(small, run, 'acknowledge', 'olivia', { category: others });
+  return run;
+}
+
+test('what a person has done by hand is seen, and closes its acknowledgement in nobody’s name', async () => {
+  const run = await licenceOpen();
+  desk.besides.delete(`${ALICE} licence`);
+  const seen = await waitFor(small, run, ({ waitingOn }) => waitingOn === 'approval');
+  expect(seen.acknowledgements['pages/licence']).toMatchObject({ by: null, count: 0 });
+  expect(seen.watch).toBeUndefined();
+  expect(tree(seen).join('\n')).toContain('1 Account with a licence: seen done in the system');
+  await must(small, run, 'approve', 'priya', { plan: seen.plan!.digest });
+  const status = await ended(small, run);
+  expect(status.outcome, status.sentence).toBe('completed');
+
+  const { store } = small.world.worker.deps;
+  const { entries } = await store.audit.read(run.offboardingId);
+  expect(entries.filter(({ body }) => body.notice === 'seen-done').map(({ body }) => body)).toMatchObject([
+    {
+      on: 'pages/licence',
+      sentence: 'pages/licence was seen done in the system: nobody has to acknowledge it.',
+    },
+  ]);
+  const { acknowledgements, notCovered } = await certified(run);
+  expect(acknowledgements['pages/licence']).toMatchObject({ by: null });
+  expect(notCovered.join()).not.toContain('pages/licence');
 });
 
-test('whoever is off has no account any more: that is no news, and what went along is where it belongs', async () => {
-  give(guests, 1, 2);
-  const { status } = await handOver(small);
-  expect(status).toMatchObject({
-    outcome: 'completed',
-    access: { guests: 'deactivated' },
-    steps: { 'guests/things': { state: 'completed', changed: 2 } },
-  });
-  expect(tree(status).join('\n')).not.toContain('no longer exists');
-  expect(guests.log[0]).toBe(`${ALICE} is gone`);
-  expect([...guests.list('things').values()].map(({ owner }) => owner)).toEqual([BOB, BOB]);
+test('what was seen done and is undone again is a question to people before the switch', async () => {
+  const run = await licenceOpen();
+  desk.besides.delete(`${ALICE} licence`);
+  const seen = await waitFor(small, run, ({ waitingOn }) => waitingOn === 'approval');
+  desk.besides.set(`${ALICE} licence`, 1);
+  await must(small, run, 'approve', 'priya', { plan: seen.plan!.digest });
+  const again = await waitFor(small, run, ({ shown }) => shown['pages/licence'] !== undefined);
+  expect(again).toMatchObject({ state: 'awaiting-approval', shown: { 'pages/licence': { count: 1 } } });
+  await must(small, run, 'acknowledge', 'olivia', { category: 'pages/licence' });
+  const status = await ended(small, run);
+  expect(status.outcome, status.sentence).toBe('completed');
+  expect(status.acknowledgements['pages/licence']!.by?.name).toBe('Olivia Owner');
+});
+
+test('a probe that says nothing holds nobody up: people read why, and acknowledge all the same', async () => {
+  const run = await licenceOpen();
+  desk.lies = { hides: `${ALICE} licence` };
+  const blind = await waitFor(small, run, ({ troubles }) => troubles?.lookIfDone !== undefined);
+  expect(blind.troubles!.lookIfDone).toMatch(
+    /^Whether pages\/licence was done by hand cannot be seen: pages: .* It can be acknowledged all the same\.$/,
+  );
+  expect(blind.watch!.looks).toBeLessThan(6);
+  await must(small, run, 'acknowledge', 'olivia', { category: 'pages/licence' });
+  desk.lies = {};
+  await must(small, run, 'approve', 'priya', { plan: blind.plan!.digest });
+  const status = await ended(small, run);
+  expect(status.outcome, status.sentence).toBe('completed');
+  expect(status.troubles?.lookIfDone).toBeUndefined();
 });
