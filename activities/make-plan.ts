@@ -270,6 +270,7 @@ async function gather(
       title: connector.title,
       catalog: connector.catalogDigest,
       categories: connector.categories,
+      blockedBy: connector.access.block,
       switchedOffBy: connector.access.deactivate,
       byHand: connector.byHand?.deactivate,
       undone: connector.undone ?? [],

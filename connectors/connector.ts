@@ -49,6 +49,8 @@ export interface Facts {
   readonly categories: readonly CategoryFacts[];
   /** Who changes access here, verb by verb: a plan never promises what the system cannot do. */
   readonly access: Readonly<Record<AccessVerb, By>>;
+  /** Whoever is switched off here has no account any more: one that is gone is off, and no news. */
+  readonly offIsGone?: boolean;
   /** Where and how a person does it, verb by verb, as far as the catalog says; `{user}` stands for the account. */
   readonly byHand?: Readonly<Partial<Record<AccessVerb, ByHand>>>;
   /** What of an account no offboarding ends here. */
@@ -89,8 +91,8 @@ export interface CategoryFacts {
   goesOnRoleChange: boolean;
   /** It can be done only while the account is active. */
   needsActive?: true;
-  /** It can be done only once the account is off; null = whenever that is. */
-  afterSwitch?: { withinDays: number | null };
+  /** It can be done only once the account is off, null = whenever that is; or the switch carries it along. */
+  afterSwitch?: { withinDays: number | null; carried?: true };
   /** Its only item is the account itself: it ends with it, and where the person stays it stays. */
   ofAccount?: true;
   /** It shows when people have settled it: a run that waits for them looks now and then. */

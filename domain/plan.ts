@@ -67,8 +67,11 @@ export interface PlanStep {
   actsAs?: true;
   /** Category of the same system: whoever takes that over takes this over. */
   successorOf?: string;
-  /** It moves only once the account is off, within so many days; null = whenever that is. */
-  late?: { withinDays: number | null };
+  /**
+   * It moves only once the account is off, within so many days; null = whenever that is. `carried`: the switch
+   * itself takes it to the one who takes over, and the step looks whether it has.
+   */
+  late?: { withinDays: number | null; carried?: true };
   /** The system itself shows when people have settled it. */
   observed?: true;
   /** What it does to rows that are in no step; absent where there is nothing of the kind. */

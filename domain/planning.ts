@@ -55,7 +55,7 @@ export interface CategoryRule {
   /** It can be done only while the account is active. */
   needsActive?: true;
   /** It can be done only once the account is off. */
-  afterSwitch?: { withinDays: number | null };
+  afterSwitch?: { withinDays: number | null; carried?: true };
   /** Its only item is the account itself: it ends with it, and where the person stays it stays. */
   ofAccount?: true;
   /** The system itself shows when people have settled it. */
@@ -70,7 +70,8 @@ export interface SystemFacts {
   catalog: string;
   /** In the catalog's order. */
   categories: readonly CategoryRule[];
-  /** Who switches an account off there. */
+  /** Who blocks an account there, and who switches it off. */
+  blockedBy: 'system' | 'person' | 'nobody';
   switchedOffBy: 'system' | 'person' | 'nobody';
   /** Where and how, where a person does it. */
   byHand?: ByHand | undefined;
@@ -250,8 +251,10 @@ function contradiction(
   const items = `: ${step.baseline.count} items`;
   if (rule.needsActive && !accounts.some(({ active, blocked }) => active && !blocked))
     return `${items} that can be handed over only while the account is active, and it is not. Switch it on for that time, or hand them over by hand, then send "retry".`;
-  if (rule.needsActive && order.departure === 'unplanned')
+  if (rule.needsActive && order.departure === 'unplanned' && facts.blockedBy !== 'nobody')
     return `${items} that can be handed over only while the account is active, and an unplanned departure blocks it first. Send "amend" with "departure": "planned", or hand them over by hand and send "retry".`;
+  if (rule.afterSwitch?.carried && !accounts.some(({ active }) => active))
+    return `${items} that go along with the switch, and the account is off already. Hand them over by hand, or switch it on for that time, then send "retry".`;
   if (rule.afterSwitch && !rule.ofAccount && off !== 'api' && accounts.some(({ active }) => active))
     return `${items} that can be handed over only once the account is off, and this run does not switch it off. Send "amend" with "mode": "execute-and-deactivate", or hand them over by hand and send "retry".`;
   return null;
@@ -364,6 +367,9 @@ export function withTakers(
   takers: Takers | null,
 ): { step: PlanStep; findings: Finding[]; notes: string[] } {
   const empty = step.baseline.count === 0;
+  // The switch names one person, whatever there is by then.
+  if (step.late?.carried && takers?.assignment.kind !== 'one')
+    return { step, findings: [oneTakesAll(step, takers?.rule)], notes: [] };
   // Shared out item by item, the two would go different ways.
   if (step.successorOf !== undefined && takers !== null && takers.assignment.kind !== 'one' && !empty)
     return { step, findings: [sharedOut(step, takers.rule)], notes: [] };
@@ -395,6 +401,15 @@ function sharedOut(step: PlanStep, rule: string): Finding {
     'successor-refused',
     step,
     ` goes to whoever takes over ${system}/${successorOf}, which is shared out (${rule}): name one person there.`,
+  );
+}
+
+function oneTakesAll(step: PlanStep, rule: string | undefined): Finding {
+  const given = rule === undefined ? 'nobody takes it over' : `it is shared out (${rule})`;
+  return finding(
+    rule === undefined ? 'successor-missing' : 'successor-refused',
+    step,
+    ` goes to one person along with the switch, and ${given}. Send amend with {"successors": {"${step.id}": "<e-mail>"}}.`,
   );
 }
 
@@ -466,13 +481,10 @@ export function withOverrides(
   named: readonly (readonly [key: ItemKey, taker: Named])[],
 ): { step: PlanStep; overrides: Map<ItemKey, number>; findings: Finding[] } {
   const overrides = new Map<ItemKey, number>();
-  if (step.do !== 'transfer') {
+  if (step.do !== 'transfer' || step.late?.carried) {
+    const goes = step.late?.carried ? 'goes to one person along with the switch' : 'is not handed to anybody';
     const findings = named.map(([key]) =>
-      finding(
-        'override-unknown',
-        step,
-        ` is not handed to anybody, so "${key}" cannot have a successor of its own.`,
-      ),
+      finding('override-unknown', step, ` ${goes}, so "${key}" cannot have a successor of its own.`),
     );
     return { step, overrides, findings: listed(findings) };
   }

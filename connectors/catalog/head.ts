@@ -71,13 +71,13 @@ export const categoryShape = <F extends z.ZodType<string>, S extends z.ZodType<s
   /** What becomes of `remove`, `revoke` and `clear` where the person stays: they keep it, or it goes as well. */
   on_role_change: z.enum(['keep', 'remove']).optional(),
   /**
-   * When it can be done, seen from the switch: `needs` an account that is active, or one that is not; what moves
-   * only `after` it, `within` so many days.
+   * When it can be done, seen from the switch: `needs` an account that is active, or one that is not; what the
+   * switch itself takes along (`with`); what moves only `after` it, `within` so many days.
    */
   switch: z
     .strictObject({
       needs: z.enum(['active', 'inactive', 'any']).default('any'),
-      when: z.enum(['before', 'after']).default('before'),
+      when: z.enum(['before', 'with', 'after']).default('before'),
       within: z
         .string()
         .regex(/^[1-9]\d{0,3} days?$/, 'days are needed, such as 30 days')
@@ -165,6 +165,7 @@ export function commonFacts(category: string, spec: CategoryHead): Omit<Category
     goesOnRoleChange: spec.on_role_change === 'remove',
     ...(spec.switch?.needs === 'active' && { needsActive: true as const }),
     ...(spec.switch?.when === 'after' && { afterSwitch: { withinDays: daysOf(spec.switch.within) } }),
+    ...(spec.switch?.when === 'with' && { afterSwitch: { withinDays: null, carried: true as const } }),
     reason: spec.reason ?? null,
   };
 }

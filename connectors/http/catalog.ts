@@ -65,6 +65,14 @@ const outcome = z.strictObject({
 });
 const outcomes = z.array(outcome).default([]);
 
+/** The categories that the switch takes along: whoever takes one stands in its calls as `{to.category}`. */
+export const carriedIn = ({ categories }: HttpCatalog): string[] =>
+  Object.keys(categories).filter(name => categories[name]!.switch?.when === 'with');
+
+/** Does switching somebody off take their account away? */
+export const isOffGone = ({ deactivate }: HttpCatalog): boolean =>
+  deactivate?.by === 'system' && deactivate.until === 'gone';
+
 export const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
 /** One request: exactly one of the methods, with its path. */
@@ -252,7 +260,8 @@ const category = z.strictObject({
 /** How the system changes access: calls in their order, and what is true of the account afterwards. */
 const switchShape = {
   calls: z.array(call).min(1),
-  until: conditions.optional(),
+  /** `gone`: whoever is switched off has no account any more. */
+  until: z.union([z.literal('gone'), conditions]).optional(),
   /** Parts of the account that the reverse wants back, as `{kept.name}`. */
   keep: z.record(name, pointer).default({}),
 };

@@ -13,7 +13,7 @@ import type { Connector, Effects } from '../connector.js';
 import { applyAccess, giveAccessBack, readAccess } from './access.js';
 import { Boundary } from './address.js';
 import { applyBatch, giveBack, readBatch } from './batch.js';
-import type { HttpCatalog } from './catalog.js';
+import { type HttpCatalog, isOffGone } from './catalog.js';
 import { check } from './check.js';
 import { Client } from './client.js';
 import { inventory, pages, shown } from './items.js';
@@ -39,6 +39,7 @@ export function httpConnector(loaded: LoadedCatalog<HttpCatalog>, options: Conne
       ...(shows(spec.account) && { observed: true as const }),
     })),
     access: accessOf(catalog, 'nobody'),
+    offIsGone: isOffGone(catalog),
     byHand: byHandOf(catalog),
     undone: undoneIn(catalog),
     resolveAccounts: (sought, pinned, signal) => resolveAccounts(target, sought, pinned, signal),

@@ -2,13 +2,13 @@
  * Who somebody is here, by every way of the catalog at once. Searches are compared whole and on our side, and
  * "nobody" is believed only where the search has found somebody who is known to be there.
  */
-import { valuesOf } from '../../domain/accounts.js';
+import { setOf, valuesOf } from '../../domain/accounts.js';
 import { folded, isBlank } from '../../domain/fold.js';
 import type { Account, Identities, Known, Other, Sought } from '../../domain/model.js';
 import { own } from '../../domain/own.js';
 import type { AccountResolution, Guard } from '../connector.js';
 import { walk } from '../walk.js';
-import type { FindSpec } from './catalog.js';
+import { type FindSpec, isOffGone } from './catalog.js';
 import { isSo } from './condition.js';
 import { pagesOf, Unreadable } from './listing.js';
 import { textAt, textsAt, valueAt } from './pointer.js';
@@ -38,10 +38,13 @@ export async function resolveAccounts(
   const remembered = own(sought.remembered, 'user') ?? [];
   const former = remembered.filter(id => !sure.some(one => idOf(one) === id));
   const { user } = pinned;
+  const offIsGone = isOffGone(target.catalog);
   if (user?.length === 0)
     return { kind: 'absent', expected, others: sure.map(one => other(one, 'it fits as well')) };
   const chosen = user === undefined ? sure : await entriesOf(target, user, signal);
-  if (user !== undefined && chosen.length < user.length)
+  // Somebody may have named an account that never was; one that was theirs is gone because it is off.
+  const missing = (user ?? []).filter(id => !chosen.some(one => idOf(one) === id));
+  if (missing.some(id => !(offIsGone && former.includes(id))))
     return { kind: 'ambiguous', identity: 'user', candidates: [] };
   if (user === undefined && sure.length > 1)
     return {
@@ -71,7 +74,7 @@ export async function resolveAccounts(
       .filter(one => !chosen.some(each => idOf(each) === idOf(one)))
       .map(one => other(one, "it was this person's in an earlier plan, and nothing says so any more")),
   ];
-  const vanished = gone.map(
+  const vanished = setOf([...gone, ...missing]).map(
     (id): Account => ({ identities: { user: [id] }, active: false, blocked: false, label: id, gone: true }),
   );
   const accounts = [...chosen.map(({ account }) => account), ...vanished];
@@ -86,10 +89,13 @@ export async function resolveAccounts(
   return { kind: 'found', accounts, others, strangers };
 }
 
-/** The account as it is now. Throws `rejected` when it has vanished. */
+/** The account as it is now. Throws `rejected` when it has vanished, unless that is how one is off here. */
 export async function readAccount(target: Target, account: Account, signal?: AbortSignal): Promise<Account> {
-  const { account: now } = await entryOf(target, account, signal);
-  return { ...now, identities: account.identities };
+  const [id = ''] = account.identities.user ?? [];
+  const off = isOffGone(target.catalog);
+  const entry = off ? await readEntry(target, id, signal) : await entryOf(target, account, signal);
+  if (entry === null) return { ...account, active: false, blocked: false, gone: true };
+  return { ...entry.account, identities: account.identities };
 }
 
 export async function entryOf(target: Target, account: Account, signal?: AbortSignal): Promise<Entry> {

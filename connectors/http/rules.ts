@@ -6,6 +6,7 @@ import {
   type CallSpec,
   type CategorySpec,
   callsOf,
+  carriedIn,
   type HttpCatalog,
   type ListSpec,
   METHODS,
@@ -91,13 +92,23 @@ function category(
   }
   if (spec.read !== 'list')
     calls.check(at('read'), spec.read, ['key', 'keys'], [spec.read.many === undefined ? 'key' : 'keys']);
-  const effect = ['transfer', 'remove', 'revoke', 'clear'].includes(spec.do);
+  const carried = spec.switch?.when === 'with';
+  const effect = ['transfer', 'remove', 'revoke', 'clear'].includes(spec.do) && !carried;
   const writes = callsOf(spec.write);
+  if (
+    carried &&
+    !(catalog.deactivate?.by === 'system' && placeholdersIn(catalog.deactivate.calls).includes(`to.${name}`))
+  )
+    report(
+      at('switch', 'when'),
+      `the switch takes nothing to anybody: who takes these over must stand in a call under deactivate, as {to.${name}}`,
+    );
   if (effect && writes.length === 0 && !spec.bulk)
     report(at(), `do: ${spec.do} needs write, or bulk: how an item is changed`);
   if (!effect)
     for (const key of ['write', 'bulk', 'restore', 'unread'] as const)
-      if (spec[key] !== undefined) report(at(key), `${key} has no meaning with do: ${spec.do}`);
+      if (spec[key] !== undefined)
+        report(at(key), `${key} has no meaning with ${carried ? 'when: with' : `do: ${spec.do}`}`);
   if (spec.write !== undefined && spec.bulk) report(at('bulk'), 'give either write or bulk');
   for (const [n, write] of writes.entries()) {
     const place = Array.isArray(spec.write) ? at('write', n) : at('write');
@@ -112,7 +123,7 @@ function category(
     if (results?.job) calls.check(at('bulk', 'results', 'job'), results.job, ['job']);
   }
   if (spec.restore) calls.check(at('restore'), spec.restore, ['key', 'from', 'ITEM']);
-  if (spec.owner.at.includes('*') && spec.do === 'transfer' && !mentions(spec, ['owners', 'from']))
+  if (spec.owner.at.includes('*') && effect && spec.do === 'transfer' && !mentions(spec, ['owners', 'from']))
     report(
       at('write'),
       'an item has several owners: send {owners}, all that it then has, or take {from} out by itself',
@@ -128,8 +139,13 @@ function verbs(
 ): void {
   const inverse = verb === 'unblock' ? catalog.block : verb === 'reactivate' ? catalog.deactivate : undefined;
   const kept = inverse?.by === 'system' ? Object.keys(inverse.keep).map(name => `kept.${name}`) : [];
+  const takers = verb === 'deactivate' ? carriedIn(catalog).map(name => `to.${name}`) : [];
   for (const [n, call] of spec.calls.entries())
-    calls.check([verb, 'calls', n], call, ['user', 'random', 'ITEM', ...kept]);
+    calls.check([verb, 'calls', n], call, ['user', 'random', 'ITEM', ...kept, ...takers]);
+  if (spec.until === 'gone' && verb !== 'deactivate')
+    report([verb, 'until'], `an account that is gone is off: until: gone belongs to deactivate`);
+  if (spec.until === 'gone' && catalog.reactivate?.by === 'system')
+    report(['reactivate'], 'there is no account any more that could be switched on (deactivate.until: gone)');
   if (verb === 'block' && spec.until === undefined && catalog.people.blocked === undefined)
     report([verb], 'nothing says how a blocked account reads: give people.blocked, or until');
 }

@@ -68,6 +68,8 @@ export class Desk {
   /** Every change that took effect, in order. */
   readonly log: string[] = [];
   readonly refused = new Map<string, string>();
+  /** Things that a switch forgets. */
+  readonly leftBehind = new Set<string>();
   /** Sessions, tokens, seats of a plan: what somebody has besides, by "id what", and how many. */
   readonly besides = new Map<string, number>();
   lies: Lies = {};
@@ -197,13 +199,13 @@ export class Desk {
     const [, , what = '', ...rest] = url.pathname.split('/').map(decodeURIComponent);
     const key = rest.join('/');
     if (what === 'me') return [200, { user: this.#shownMember(this.members.get(CALLER)!) }];
-    if (what === 'users') return this.#users(request, url, key, body as { status?: Member['status'] });
+    if (what === 'users') return this.#users(request, url, key, body as Switching);
     if (what === 'things' || what === 'seats')
       return this.#items(request, url, what, key, body as Partial<Thing>);
     return [404, { error: 'no_such_place' }];
   }
 
-  #users(request: IncomingMessage, url: URL, id: string, body: { status?: Member['status'] }): Answer {
+  #users(request: IncomingMessage, url: URL, id: string, body: Switching): Answer {
     if (id === '') {
       const wanted = (url.searchParams.get('search') ?? '').toLowerCase();
       const found = [...this.members.values()].filter(
@@ -221,9 +223,26 @@ export class Desk {
       if (!this.lies.changesNothing && member.status !== body.status) {
         member.status = body.status;
         this.log.push(`${id} is ${body.status}`);
+        this.#takeAlong(id, body.things_to);
       }
     }
+    if (request.method === 'DELETE') {
+      this.members.delete(id);
+      this.log.push(`${id} is gone`);
+      this.#takeAlong(id, url.searchParams.get('things_to') ?? undefined);
+      return [204, undefined];
+    }
     return [200, { user: this.#shownMember(member) }];
+  }
+
+  /** Switching somebody off hands their things over by the way, to whom the call names. */
+  #takeAlong(from: string, to: string | null | undefined): void {
+    if (to === undefined) return;
+    for (const { key, owner } of [...this.list('things').values()]) {
+      if (owner !== from || this.leftBehind.has(key)) continue;
+      this.put('things', key, to);
+      this.log.push(`things ${key}: ${from} → ${to}, along with the switch`);
+    }
   }
 
   #besides(request: IncomingMessage, held: string): Answer {
@@ -292,6 +311,11 @@ export class Desk {
     const items = held.slice((page - 1) * size, page * size);
     return [200, { items, total: held.length + (this.lies.total ?? 0), size }];
   }
+}
+
+interface Switching {
+  status?: Member['status'];
+  things_to?: string | null;
 }
 
 type Answer = [status: number, body: unknown, headers?: Record<string, string>];
