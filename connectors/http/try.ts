@@ -174,7 +174,7 @@ async function tryVerb(
 ): Promise<void> {
   const spec = target.catalog[verb];
   understood.push(`${verb}: ${whoDoes(spec)}`);
-  if (spec === undefined || spec.by === 'nobody') return;
+  if (spec === undefined || spec.by === 'nobody' || spec.by === 'switch') return;
   const { raw } = await entryOf(target, account);
   if (verb === 'erase') understood.push('No offboarding does it.');
   else if (!isSwitch(verb)) await tryWhetherDone(target, verb, account, raw, understood);
@@ -197,6 +197,7 @@ const isSwitch = (verb: Verb): verb is (typeof SWITCHES)[number] =>
 function whoDoes(spec: HttpCatalog[Verb]): string {
   if (spec === undefined) return 'the catalog says nothing.';
   if (spec.by === 'system') return 'the system does it.';
+  if (spec.by === 'switch') return `it ends with the switch (${spec.reason}).`;
   if (spec.by === 'nobody') return `nobody does it (${spec.reason}).`;
   const where = spec.page === undefined ? '' : `, at ${spec.page}`;
   return `a person does it${where}${spec.reason === undefined ? '' : ` (${spec.reason})`}.`;
