@@ -271,7 +271,13 @@ const observe = {
 };
 /** What else ends with an account: it is done once this holds of the account, or of what a probe answers. */
 const seen = { until: conditions.optional(), ...observe };
-const ending = verb({ calls: z.array(call).min(1), ...seen }, seen).optional();
+/** `switch`: deactivating the account ends it as well, as `reason` says. */
+const ending = z
+  .union([
+    ...verb({ calls: z.array(call).min(1), ...seen }, seen).options,
+    z.strictObject({ by: z.literal('switch'), reason: z.string().min(1) }),
+  ])
+  .optional();
 
 const rate = z.strictObject({ requests: z.int().min(1), per: duration });
 const budget = z.strictObject({

@@ -43,7 +43,9 @@ function ending(catalog: HttpCatalog, calls: Calls, verb: Ending | 'erase', repo
   if (spec === undefined) return;
   if (catalog.categories[verb] !== undefined)
     report([verb], `there is a category ${verb} as well: give either, one by one or all at once`);
-  if (spec.by === 'nobody') return;
+  if (spec.by === 'switch' && (catalog.deactivate ?? { by: 'nobody' }).by === 'nobody')
+    report([verb, 'by'], 'there is no deactivate that could end it');
+  if (spec.by === 'nobody' || spec.by === 'switch') return;
   if (spec.until !== undefined && spec.observe !== undefined)
     report([verb, 'observe'], 'give either until (of the account) or observe (by a call of its own)');
   if (spec.observe) calls.check([verb, 'observe'], spec.observe, ['user'], ['user']);

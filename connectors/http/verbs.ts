@@ -33,7 +33,7 @@ export function verbCategories(catalog: HttpCatalog): Record<string, CategorySpe
   return Object.fromEntries(
     ENDINGS.flatMap(verb => {
       const spec = catalog[verb];
-      if (spec === undefined || spec.by === 'nobody') return [];
+      if (spec === undefined || spec.by === 'nobody' || spec.by === 'switch') return [];
       const { until, observe } = spec;
       const { read, key, name } = catalog.people;
       const one: CategorySpec = {
