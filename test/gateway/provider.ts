@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { decodeJwt, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 // @ts-expect-error: it brings no types of its own
 import { Provider } from 'oidc-provider';
+import { browse } from './browser.js';
 
 export const AUDIENCE = 'urn:handover';
 /** As the provider knows the command line. */
@@ -120,7 +121,7 @@ export async function startProvider(): Promise<TestProvider> {
       login: { client: CLIENT, scope: 'openid offline_access', resource: AUDIENCE },
       ...more,
     }),
-    confirm: browse,
+    confirm: (url: string, email: string) => browse(url, email),
     disable: (email: string) => disabled.add(email),
     enable: (email: string) => disabled.delete(email),
     async logOut(email: string, gateway: string) {
@@ -152,45 +153,4 @@ async function textOf(request: IncomingMessage): Promise<string> {
   let text = '';
   for await (const chunk of request) text += chunk;
   return text;
-}
-
-/** What a person does: follows every redirect, keeps cookies, types into whatever is asked, and agrees. */
-async function browse(url: string, email: string): Promise<void> {
-  const cookies = new Map<string, string>();
-  let page = await opened(url, cookies);
-  for (let n = 0; n < 8; n++) {
-    if (/Sign-in Success/.test(page.text)) return;
-    const form = /<form[^>]*action="([^"]+)"[^>]*>([\s\S]*?)<\/form>/.exec(page.text);
-    if (!form) throw new Error(`Nothing to go on with: ${page.text.slice(0, 2_000)}`);
-    const inputs = [...form[2]!.matchAll(/<input([^>]*)>/g)].map(([, said]) => said!);
-    const fields = Object.fromEntries(
-      inputs.flatMap(said => {
-        const name = /name="([^"]+)"/.exec(said)?.[1];
-        return name ? [[name, /value="([^"]*)"/.exec(said)?.[1] ?? '']] : [];
-      }),
-    );
-    if ('login' in fields) Object.assign(fields, { login: email, password: 'any' });
-    page = await opened(new URL(form[1]!, page.url).href, cookies, fields);
-  }
-  throw new Error('It never came to an end.');
-}
-
-async function opened(
-  url: string,
-  cookies: Map<string, string>,
-  form?: Record<string, string>,
-): Promise<{ url: string; text: string }> {
-  const answer = await fetch(url, {
-    method: form ? 'POST' : 'GET',
-    redirect: 'manual',
-    headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
-    ...(form && { body: new URLSearchParams(form) }),
-  });
-  for (const line of answer.headers.getSetCookie()) {
-    const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
-    if (value === '') cookies.delete(name!);
-    else cookies.set(name!, value!);
-  }
-  const to = answer.headers.get('location');
-  return to ? opened(new URL(to, url).href, cookies) : { url, text: await answer.text() };
 }
