@@ -1,9 +1,13 @@
 /** Who decides on the command line logs in at an identity provider, and decides through the gateway. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { main } from '../../client/cli/main.js';
 import { loginsOf } from '../../client/logins.js';
+import { freePort } from '../../runtime/embedded/ports.js';
 import { type Cli, cliOf, jsonLines, type Ran } from '../cli/cli.js';
 import { ended, mail, planned } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
@@ -143,6 +147,42 @@ test('after a logout nothing is left of a login, here and at the provider', asyn
     out: expect.stringContaining('were not logged in'),
   });
 });
+
+test('a gateway and a command as people start them, each a process of its own', async () => {
+  const port = await freePort(undefined, 'the gateway', () => {});
+  const url = `http://127.0.0.1:${port}`;
+  const home = join(cli.dir, 'home-of-oscar');
+  const options = { cwd: cli.dir, env: { ...process.env, ...cli.env, XDG_CONFIG_HOME: home } };
+  const bin = fileURLToPath(new URL('../../bin/handover.mjs', import.meta.url));
+  const gateway = spawn(process.execPath, [bin, 'gateway', '--listen', `127.0.0.1:${port}`], options);
+  const over = once(gateway, 'exit');
+  try {
+    const answers = () =>
+      fetch(`${url}/ready`).then(
+        answer => answer.ok,
+        () => false,
+      );
+    await expect.poll(answers, { timeout: 30_000 }).toBe(true);
+    const login = spawn(process.execPath, [bin, 'login', '--gateway', url], options);
+    let out = '';
+    for await (const text of login.stdout.setEncoding('utf8')) {
+      out += text;
+      const page = /with the code in it, (\S+)\)/.exec(text)?.[1];
+      if (page) void provider.confirm(page, mail(small, 'oscar'));
+    }
+    expect(out).toContain(`You are logged in at ${url} as Oscar Operator`);
+    const run = await front.begin();
+    const paused = spawn(process.execPath, [bin, 'pause', run.run, '--gateway', url], options);
+    expect((await once(paused, 'exit'))[0]).toBe(0);
+    expect((await small.world.offboardings.status(run.run)).pausedBy).toMatchObject({
+      name: 'Oscar Operator',
+      identity: { kind: 'verified' },
+    });
+  } finally {
+    gateway.kill('SIGTERM');
+  }
+  expect((await over)[0]).toBe(0);
+}, 90_000);
 
 test('what stands in the way of a login or a decision is said', async () => {
   const login = (...args: string[]) => as('dora', 'login', ...args);
