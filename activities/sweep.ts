@@ -9,6 +9,7 @@ import type { ItemKey } from '../domain/model.js';
 import { isEffect, type Plan, type PlanStep, takersInTurn } from '../domain/plan.js';
 import { takersOfArrivals } from '../domain/rounds.js';
 import {
+  apartFromReturning,
   beyondRule,
   type Due,
   type Found,
@@ -146,8 +147,7 @@ async function keysIn(
   const options = { size: plan.policy.batch, signal: whenAbandoned() };
   for await (const page of connector.pages(accounts, step.category, options)) keys.push(...listOf(page.keys));
   const times = await deps.store.manifests.timesShown([offboardingId, sweepId], step.id, keys);
-  const isLeft = (key: ItemKey): boolean => (times.get(key) ?? 0) >= policy.returns;
-  return { moving: keys.filter(key => !isLeft(key)), left: keys.filter(isLeft) };
+  return apartFromReturning(keys, times, policy);
 }
 
 function comesBack(step: PlanStep, keys: readonly ItemKey[], returns: number): string {

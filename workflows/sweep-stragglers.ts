@@ -19,6 +19,7 @@ import { instant } from '../domain/request.js';
 import {
   asked,
   type Due,
+  isEnd,
   isSweepInput,
   judgeSweep,
   nextMoment,
@@ -30,8 +31,8 @@ import {
   type SweepDecision,
   type SweepInput,
   type SweepOutcome,
-  sweepDetails,
 } from '../domain/sweep.js';
+import { type SweepStatus, sweepDetails, sweepStatus, sweepWaitsOn } from '../domain/sweep-view.js';
 import { WAITS } from '../domain/waiting.js';
 import { isContinued } from './continued.js';
 import { type Inbox, openInbox } from './inbox.js';
@@ -47,11 +48,11 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
       'A sweep is started by the offboarding that it comes after, and by nobody by hand.',
     );
   const sweep = carried && isContinued() ? carried : begun(input);
-  setHandler(defineQuery<Sweep>(STATUS), () => sweep, {
+  setHandler(defineQuery<SweepStatus>(STATUS), () => sweepStatus(sweep), {
     description: 'The whole state of this sweep as JSON',
   });
   CancellationScope.current().cancelRequested.catch(() => {
-    if (!sweep.outcome) change(sweep, { turn: { finish: 'Cancelled in Temporal.' } });
+    if (!sweep.outcome) change(sweep, { turn: { outcome: 'cancelled', says: 'Cancelled in Temporal.' } });
   });
   return CancellationScope.nonCancellable(async () => {
     const inbox = inboxOf(sweep);
@@ -63,7 +64,7 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
         ended(sweep, 'ended', 'The last round is over.');
         break;
       }
-      change(sweep, { state: 'waiting', next: new Date(next).toISOString() });
+      change(sweep, { state: 'waiting', due: new Date(next).toISOString() });
       const isLong = sweep.round - before >= ROUNDS || workflowInfo().continueAsNewSuggested;
       if (isLong) {
         await inbox.settled();
@@ -83,7 +84,7 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
       moved,
     });
     const problem = over.ok ? '' : ` Its end could not be written down: ${over.sentence}`;
-    change(sweep, { state: 'closed', next: null, waits: null, sentence: `${sentence}${problem}` });
+    change(sweep, { state: 'closed', due: null, waits: null, sentence: `${sentence}${problem}` });
     await inbox.settled();
     return sweep;
   });
@@ -92,14 +93,14 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
 /** What people decided, or the next round. */
 async function took(sweep: Sweep, inbox: Inbox): Promise<void> {
   const { turn } = sweep;
-  if (turn !== null && turn !== 'retry') return ended(sweep, 'finished', turn.finish);
+  if (isEnd(turn)) return ended(sweep, turn.outcome, turn.says);
   // A round that was asked for comes on top of the rhythm.
-  if (turn === 'retry') change(sweep, { turn: null, next: null });
+  if (turn === 'retry') change(sweep, { turn: null, due: null });
   await round(sweep, inbox);
 }
 
 const MESSAGES: Record<SweepDecision['name'], string> = {
-  acknowledge: 'An operator has seen what no rule settles: {"by", "subject"}',
+  acknowledge: 'An operator has seen what no rule settles: {"by", "category"}',
   retry: 'An operator has the next round begin now: {"by"}',
   finish: 'An operator ends the sweep: {"by", "reason"}',
 };
@@ -167,7 +168,7 @@ function begun(input: SweepInput): Sweep {
     outcome: null,
     sentence: 'Waits for its first round.',
     round: 0,
-    next: null,
+    due: null,
     moved: 0,
     addenda: [],
     open: [],
@@ -179,8 +180,8 @@ function begun(input: SweepInput): Sweep {
   };
 }
 
-function lastMoment({ next }: Sweep): number {
-  return next === null ? 0 : instant(next);
+function lastMoment({ due }: Sweep): number {
+  return due === null ? 0 : instant(due);
 }
 
 /** One round: look, hand over what follows a rule, write down what came of it. */
@@ -316,12 +317,12 @@ function change(sweep: Sweep, news: Partial<Sweep>): void {
   Object.assign(sweep, news);
   if (sweep.open.length === 0) sweep.waits = null;
   setCurrentDetails(sweepDetails(sweep));
-  const { outcome, next, open } = sweep;
+  const { outcome, due } = sweep;
   upsertSearchAttributes({
     OffboardingState: [outcome ? 'closed' : `sweep-${sweep.state}`],
     OffboardingOutcome: outcome ? [outcome] : [],
     OffboardingLeaver: [sweep.leaver.id.slice(0, 200)],
-    OffboardingWaitingOn: [open.length > 0 && !outcome ? 'attention' : 'nobody'],
-    OffboardingDue: next === null || outcome ? [] : [new Date(next)],
+    OffboardingWaitingOn: [sweepWaitsOn(sweep)],
+    OffboardingDue: due === null || outcome ? [] : [new Date(due)],
   });
 }

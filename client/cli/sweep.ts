@@ -63,7 +63,7 @@ function decisionOf({
   const asked = [now, acknowledge, stop].filter(one => one !== undefined);
   if (asked.length > 1) throw new Problem('usage', 'Say one of --now, --acknowledge and --stop at a time.');
   if (now) return { name: 'retry' };
-  if (acknowledge !== undefined) return { name: 'acknowledge', subject: acknowledge };
+  if (acknowledge !== undefined) return { name: 'acknowledge', category: acknowledge };
   return stop === undefined ? null : { name: 'finish', reason: stop };
 }
 
@@ -82,6 +82,6 @@ function show({ terminal }: Session, state: Sweep): void {
   terminal.say(clean(`${state.workflowId}: ${state.outcome ?? state.state}. ${state.sentence}`));
   terminal.say(`Rounds: ${state.round}; caught and handed over: ${state.moved}.`);
   if (state.addenda.length > 0) terminal.say(`Addenda to the certificate: ${state.addenda.join(', ')}.`);
-  if (state.next && !state.outcome) terminal.say(`Next round: ${minuteOf(state.next)}.`);
+  if (state.due && !state.outcome) terminal.say(`Next round: ${minuteOf(state.due)}.`);
   for (const { subject, says } of state.open) terminal.say(clean(`For people: ${subject}: ${says}`));
 }
