@@ -33,6 +33,32 @@ export interface SweepLook extends Found {
   aside: boolean;
 }
 
+/** A sweep as its activities know it. */
+type Named = SweepInput & { workflowId: string };
+
+/**
+ * Makes the sweep known to the store under its own id. Says so where it comes after no offboarding that was
+ * closed with this very plan: somebody has started it by hand, and whatever it names is none of its own.
+ */
+export async function openSweep(
+  { ids, store }: Deps,
+  { sweepId, offboardingId, workflowId, plan: digest, leaver: { id: leaver, human } }: Named,
+): Promise<{ refused: string | null }> {
+  const certificates = await store.archive.certificates(offboardingId);
+  // The body of the certificate may be purged, its digest stays; a run that was reset has a second one.
+  const isClosed = certificates.some(({ number, body }) =>
+    body === null ? number === 0 : (body.plan as { digest?: string } | null)?.digest === digest,
+  );
+  const owner = await store.offboardings.workflowOf(sweepId);
+  if (!isClosed || workflowId !== ids.sweep(offboardingId) || (owner !== null && owner !== workflowId)) {
+    const refused = `${workflowId} comes after no offboarding that was closed with the plan ${digest.slice(0, 12)}: a sweep is started by the offboarding before it.`;
+    return { refused };
+  }
+  const order = await store.offboardings.orderOf(offboardingId);
+  if (order) await store.offboardings.ordered({ id: sweepId, workflow: workflowId, leaver, human, order });
+  return { refused: null };
+}
+
 /** What has landed on the leaver since, in every system of the plan. */
 export async function sweepLook(deps: Deps, input: SweepInput): Promise<SweepLook> {
   const plan = await planOf(deps, input.plan);
@@ -42,8 +68,7 @@ export async function sweepLook(deps: Deps, input: SweepInput): Promise<SweepLoo
   return { aside, ...foundIn(plan, sights, unread, input) };
 }
 
-export interface PlanRoundInput extends SweepInput {
-  workflowId: string;
+export interface PlanRoundInput extends Named {
   /** Temporal run id. */
   runId: string;
   round: number;
@@ -65,13 +90,8 @@ export interface PlannedRound {
  */
 export async function planRound(deps: Deps, input: PlanRoundInput): Promise<PlannedRound> {
   const { store } = deps;
-  const { sweepId, offboardingId, round, runId, workflowId } = input;
+  const { sweepId, round, runId } = input;
   const approved = await planOf(deps, input.plan);
-  const order = await store.offboardings.orderOf(offboardingId);
-  if (order) {
-    const { id: leaver, human } = approved.leaver;
-    await store.offboardings.ordered({ id: sweepId, workflow: workflowId, leaver, human, order });
-  }
   const manifest = await store.plans.manifest(sweepId);
   const leaver = await findOne(deps, `id:${approved.leaver.id}`);
   const steps: PlanStep[] = [];
@@ -217,8 +237,7 @@ async function written(
   return { ...step, baseline: { count: keys.length, fingerprint: '' }, counts, overrides: 0 };
 }
 
-export interface CloseRoundInput extends SweepInput {
-  workflowId: string;
+export interface CloseRoundInput extends Named {
   round: number;
   /** Digest of the round's plan; null = nothing was moved. */
   made: string | null;

@@ -114,9 +114,11 @@ export function isSweepInput(given: unknown): given is SweepInput {
   return written.safeParse(given).success;
 }
 
+export const SWEEP_STATES = ['waiting', 'sweeping', 'closed'] as const;
+
 export interface Sweep extends SweepInput {
   workflowId: string;
-  state: 'waiting' | 'sweeping' | 'closed';
+  state: (typeof SWEEP_STATES)[number];
   outcome: SweepOutcome | null;
   sentence: string;
   /** How many rounds have begun. */

@@ -36,7 +36,7 @@ import { type SweepStatus, sweepDetails, sweepStatus, sweepWaitsOn } from '../do
 import { WAITS } from '../domain/waiting.js';
 import { isContinued } from './continued.js';
 import { type Inbox, openInbox } from './inbox.js';
-import { STATUS } from './messages.js';
+import { REFUSED, STATUS } from './messages.js';
 import { ask, long, quick } from './proxies.js';
 
 /** Rounds of one execution, so that a history stays small. */
@@ -55,6 +55,7 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
     if (!sweep.outcome) change(sweep, { turn: { outcome: 'cancelled', says: 'Cancelled in Temporal.' } });
   });
   return CancellationScope.nonCancellable(async () => {
+    if (sweep !== carried) await opened(sweep);
     const inbox = inboxOf(sweep);
     ringBells(sweep, inbox);
     const before = sweep.round;
@@ -88,6 +89,17 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
     await inbox.settled();
     return sweep;
   });
+}
+
+/** Before it decides or writes anything: what it names must be its own. */
+async function opened(sweep: Sweep): Promise<void> {
+  const { workflowId } = sweep;
+  const known = await ask(quick.openSweep, 'Which offboarding does this come after?', {
+    ...inputOf(sweep),
+    workflowId,
+  });
+  const why = known.ok ? known.value.refused : known.sentence;
+  if (why !== null) throw ApplicationFailure.nonRetryable(why, REFUSED);
 }
 
 /** What people decided, or the next round. */
@@ -319,7 +331,7 @@ function change(sweep: Sweep, news: Partial<Sweep>): void {
   setCurrentDetails(sweepDetails(sweep));
   const { outcome, due } = sweep;
   upsertSearchAttributes({
-    OffboardingState: [outcome ? 'closed' : `sweep-${sweep.state}`],
+    OffboardingState: [sweep.state],
     OffboardingOutcome: outcome ? [outcome] : [],
     OffboardingLeaver: [sweep.leaver.id.slice(0, 200)],
     OffboardingWaitingOn: [sweepWaitsOn(sweep)],

@@ -7,10 +7,12 @@ import type { Command } from '@commander-js/extra-typings';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { type DecisionName, parseDecision } from '../../domain/request.js';
 import { openAcknowledgements } from '../../domain/run.js';
+import { isSweepDecision, SWEEP_DECISIONS } from '../../domain/sweep.js';
 import { clean } from '../clean.js';
 import { readStatus } from '../follow.js';
 import { commandLine, decisionLine } from '../printed.js';
 import { Problem } from '../problem.js';
+import { readSweep } from '../sweeps.js';
 import { findRun, type LiveRun } from '../which-run.js';
 import {
   byOption,
@@ -143,6 +145,11 @@ function said(
 async function complete(session: Session, given: Said): Promise<number> {
   const { name, run, all, options } = given;
   const found = await findRun(session.reach, run);
+  if (found.kind === 'sweep' && !isSweepDecision(name))
+    throw new Problem(
+      'usage',
+      `A sweep takes ${SWEEP_DECISIONS.join(', ')}; "${name}" is for an offboarding.`,
+    );
   const payload =
     given.overridesFile === undefined
       ? given.payload
@@ -156,7 +163,7 @@ async function complete(session: Session, given: Said): Promise<number> {
 
 const PLANNED: ReadonlySet<DecisionName> = new Set(['approve', 'reject', 'execute']);
 
-async function decide(
+export async function decide(
   { reach, terminal }: Session,
   run: LiveRun,
   name: DecisionName,
@@ -196,14 +203,21 @@ async function decide(
 }
 
 async function closed({ reach, terminal }: Session, run: LiveRun): Promise<number> {
-  const how = await readStatus(reach, run).then(
-    status => (status.outcome ? ` (${status.outcome})` : ''),
+  const how = await outcomeOf(reach, run).then(
+    outcome => (outcome ? ` (${outcome})` : ''),
     () => '',
   );
-  const sentence = `The offboarding ${run.workflowId} is closed${how}: nothing can be decided any more. If something is left to do, start a new one.`;
+  const sentence =
+    run.kind === 'sweep'
+      ? `The sweep ${run.workflowId} is over${how}: nothing can be decided any more.`
+      : `The offboarding ${run.workflowId} is closed${how}: nothing can be decided any more. If something is left to do, start a new one.`;
   terminal.json({ run: run.workflowId, verdict: 'refused', sentence });
   terminal.warn(sentence);
   return EXIT.refused;
+}
+
+async function outcomeOf(reach: Session['reach'], run: LiveRun): Promise<string | null> {
+  return (run.kind === 'sweep' ? await readSweep(reach, run) : await readStatus(reach, run)).outcome;
 }
 
 /** Shows the plan and asks to be told which one is meant. */
@@ -228,6 +242,11 @@ async function refuseToGuess(
 }
 
 async function openSubjects({ reach, terminal }: Session, run: LiveRun): Promise<string[]> {
+  if (run.kind === 'sweep') {
+    const { open } = await readSweep(reach, run);
+    for (const { subject, says } of open) terminal.say(clean(`${subject}: ${says}`));
+    return open.map(({ subject }) => subject);
+  }
   const open = openAcknowledgements(await readStatus(reach, run));
   for (const item of open) {
     const page = item.page ? ` ${item.page}` : '';

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
 import { changesSince } from '../../domain/changes.js';
+import { kindOf } from '../../domain/ids.js';
 import type { Decider } from '../../domain/people.js';
 import { FAILURES } from '../answers.js';
 import { RUN } from '../asked.js';
@@ -103,7 +104,8 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
       },
     },
     handler: async ({ params, caller }) => {
-      const offboarding = await offboardingNamed(caller, (params as { run: string }).run);
+      const named = await offboardingNamed(caller, (params as { run: string }).run);
+      const offboarding = await before(named);
       const certificates = await behind.certificates(offboarding);
       if (certificates.length === 0)
         throw new Problem('not-found', 'There is no certificate yet: a run gets it when it closes.');
@@ -139,6 +141,13 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
     return UUID.test(given) ? given.toLowerCase() : behind.offboardingOf(workflowId);
   }
 
+  /** What a sweep finds becomes addenda to the certificate of the offboarding before it. */
+  async function before(named: string): Promise<string> {
+    const { ids } = behind;
+    const workflowId = await behind.workflowOf(named);
+    return kindOf(ids, workflowId) === 'sweep' ? workflowId.slice(ids.sweeps.length) : named;
+  }
+
   /** Every run under a workflow id is of one person, whom the newest of them or the directory knows best. */
   async function isTheirOwn(caller: Known, workflowId: string): Promise<string | null> {
     const { as } = caller;
@@ -146,6 +155,8 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
     if (workflowId === behind.ids.offboarding(as.id)) return ownRun(caller, { leaver: as });
     const known = await gateway.statuses.of(workflowId).catch(unlessForgotten);
     if (known) return ownRun(caller, known.status);
+    if (kindOf(behind.ids, workflowId) === 'sweep')
+      return isTheirOwn(caller, await behind.workflowOf(workflowId.slice(behind.ids.sweeps.length)));
     const id = workflowId.slice(behind.ids.offboardings.length);
     const leaver = await behind.ask<Decider>({ ask: 'person', who: `id:${id}` }).catch(unlessForgotten);
     return leaver && ownRun(caller, { leaver });
