@@ -75,16 +75,17 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
       await condition(() => sweep.turn !== null, Math.max(1, next - Date.now()), { summary });
       await took(sweep, inbox);
     }
-    const { sweepId, outcome, sentence, round: rounds, moved } = sweep;
+    const { sweepId, offboardingId, workflowId, outcome, sentence } = sweep;
     await inbox.settled();
     const over = await ask(quick.endSweep, 'The sweep is over', {
       sweepId,
+      offboardingId,
+      workflowId,
       outcome: outcome!,
       sentence,
-      rounds,
-      moved,
     });
     const problem = over.ok ? '' : ` Its end could not be written down: ${over.sentence}`;
+    if (over.ok) added(sweep, over.value);
     change(sweep, { state: 'closed', due: null, waits: null, sentence: `${sentence}${problem}` });
     await inbox.settled();
     return sweep;
@@ -228,9 +229,11 @@ async function round(sweep: Sweep, inbox: Inbox): Promise<void> {
   const fresh = open.filter(
     one => !sweep.open.some(({ subject, mark }) => subject === one.subject && mark === one.mark),
   );
+  const { sweepId, offboardingId, workflowId } = sweep;
   const closed = await ask(quick.closeRound, `Round ${number} is written down`, {
-    ...input,
-    workflowId: sweep.workflowId,
+    sweepId,
+    offboardingId,
+    workflowId,
     round: number,
     made,
     results,
@@ -241,12 +244,14 @@ async function round(sweep: Sweep, inbox: Inbox): Promise<void> {
   const { audience, escalation } = WAITS.attention;
   if (everybody.length > 0) tell(sweep, inbox, 'escalation', [...audience, ...escalation], everybody);
   if (!closed.ok) return noted(sweep, `Round ${number} could not be written down: ${closed.sentence}`);
-  const { addendum, moved } = closed.value;
-  change(sweep, {
-    moved: sweep.moved + moved,
-    addenda: addendum === null ? sweep.addenda : [...sweep.addenda, addendum],
-    sentence: sayRound(number, moved, open.length),
-  });
+  added(sweep, closed.value);
+  noted(sweep, sayRound(number, closed.value.moved, open.length));
+}
+
+/** Counts what was written down; the same addendum only once. */
+function added(sweep: Sweep, { addendum, moved }: { addendum: number | null; moved: number }): void {
+  if (addendum === null || sweep.addenda.includes(addendum)) return;
+  change(sweep, { moved: sweep.moved + moved, addenda: [...sweep.addenda, addendum] });
 }
 
 /** `made`: digest of the round's plan; null = nothing follows a rule. */
