@@ -148,7 +148,7 @@ test('one that was reset in a round goes on: each item once, each told once, and
   });
   release();
   // It comes to the same number again.
-  await sweep.until(now => now.round === round - 1);
+  await sweep.until(now => now.round === round - 1 && now.state === 'waiting');
   await land(small, 982_003);
   await expect.poll(() => ownerOf(small, 982_003), { timeout: 20_000 }).toBe(String(small.cast.maya.id));
   const { sweepId } = await sweep.status();
