@@ -5,19 +5,20 @@
 import { randomUUID } from 'node:crypto';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { type DecisionName, parseDecision } from '../../domain/request.js';
-import type { DecisionAnswer, Status } from '../../workflows/messages.js';
+import type { DecisionAnswer, State } from '../../workflows/messages.js';
 import { readStatus } from '../follow.js';
 import { type GatewayClient, gatewayAddress, gatewayClient } from '../gateway.js';
 import { loginsOf } from '../logins.js';
 import { Problem } from '../problem.js';
 import type { Told, Unanswered } from '../runs.js';
+import { readSweep } from '../sweeps.js';
 import { findRun, type LiveRun } from '../which-run.js';
 import type { Session } from './command.js';
 import { said } from './command.js';
 
 export interface Addressee {
-  run: Pick<LiveRun, 'workflowId' | 'status'>;
-  status(): Promise<Status>;
+  run: Pick<LiveRun, 'workflowId' | 'status' | 'kind'>;
+  status(): Promise<State>;
   /** Null where the run has closed. @param id of an earlier answer that was unknown */
   send(
     name: DecisionName,
@@ -55,7 +56,7 @@ export async function addresseeOf(
 function straight({ reach }: Session, run: LiveRun): Addressee {
   return {
     run,
-    status: () => readStatus(reach, run),
+    status: () => (run.kind === 'sweep' ? readSweep(reach, run) : readStatus(reach, run)),
     async send(name, payload, id) {
       const decision = { ...payload, by: said(payload.by as string | undefined) };
       const parsed = parseDecision(name, decision);
@@ -75,10 +76,10 @@ function straight({ reach }: Session, run: LiveRun): Addressee {
 
 async function behind(gateway: GatewayClient, given: string): Promise<Addressee> {
   const path = `/offboardings/${encodeURIComponent(given)}`;
-  const look = async (): Promise<Status> => (await gateway.call('GET', path)).body.status as Status;
+  const look = async (): Promise<State> => (await gateway.call('GET', path)).body.status as State;
   return {
     // It finds what is meant by itself, and judges whether it has closed.
-    run: { workflowId: given, status: 'RUNNING' },
+    run: { workflowId: given, status: 'RUNNING', kind: 'offboarding' },
     status: look,
     async send(name, payload, id = randomUUID()) {
       const { body } = await gateway.call('POST', `${path}/decisions/${name}`, payload, {

@@ -1,11 +1,13 @@
 /**
  * The decisions as commands. Each is one update to the run, answered with accepted or refused and a sentence;
- * the same can be sent in the Temporal UI. Where decisions must be proved they go through the gateway. Decisions about a plan name its digest: nothing is approved that
- * was not looked at.
+ * the same can be sent in the Temporal UI. Where decisions must be proved they go through the gateway. Decisions
+ * about a plan name its digest: nothing is approved that was not looked at.
  */
 import type { Command } from '@commander-js/extra-typings';
 import type { DecisionName } from '../../domain/request.js';
 import { openAcknowledgements } from '../../domain/run.js';
+import { isSweepDecision, SWEEP_DECISIONS } from '../../domain/sweep.js';
+import { isSweep } from '../../workflows/messages.js';
 import { clean } from '../clean.js';
 import { commandLine, decisionLine } from '../printed.js';
 import { Problem } from '../problem.js';
@@ -145,6 +147,11 @@ function said(
 async function complete(session: Session, given: Said): Promise<number> {
   const { name, run, all, options } = given;
   const to = await addresseeOf(session, run, await gatewayFor(session, options.gateway));
+  if (to.run.kind === 'sweep' && !isSweepDecision(name))
+    throw new Problem(
+      'usage',
+      `A sweep takes ${SWEEP_DECISIONS.join(', ')}; "${name}" is for an offboarding.`,
+    );
   const payload =
     given.overridesFile === undefined
       ? given.payload
@@ -158,7 +165,7 @@ async function complete(session: Session, given: Said): Promise<number> {
 
 const PLANNED: ReadonlySet<DecisionName> = new Set(['approve', 'reject', 'execute']);
 
-async function decide(
+export async function decide(
   { terminal }: Session,
   to: Addressee,
   name: DecisionName,
@@ -186,12 +193,15 @@ async function decide(
 }
 
 async function closed(terminal: Terminal, to: Addressee): Promise<number> {
-  const { workflowId } = to.run;
+  const { workflowId, kind } = to.run;
   const how = await to.status().then(
-    status => (status.outcome ? ` (${status.outcome})` : ''),
+    ({ outcome }) => (outcome ? ` (${outcome})` : ''),
     () => '',
   );
-  const sentence = `The offboarding ${workflowId} is closed${how}: nothing can be decided any more. If something is left to do, start a new one.`;
+  const sentence =
+    kind === 'sweep'
+      ? `The sweep ${workflowId} is over${how}: nothing can be decided any more.`
+      : `The offboarding ${workflowId} is closed${how}: nothing can be decided any more. If something is left to do, start a new one.`;
   terminal.json({ run: workflowId, verdict: 'refused', sentence });
   terminal.warn(sentence);
   return EXIT.refused;
@@ -206,6 +216,7 @@ async function refuseToGuess(
 ): Promise<never> {
   const status = await to.status();
   const { workflowId } = to.run;
+  if (isSweep(status)) throw new Problem('usage', `A sweep takes ${SWEEP_DECISIONS.join(', ')}.`);
   if (!status.plan) {
     const look = commandLine('status', workflowId);
     throw new Problem('refused', `There is no plan to ${name}: ${clean(status.sentence)} Look with: ${look}`);
@@ -220,7 +231,12 @@ async function refuseToGuess(
 }
 
 async function openSubjects({ terminal }: Session, to: Addressee): Promise<string[]> {
-  const open = openAcknowledgements(await to.status());
+  const state = await to.status();
+  if (isSweep(state)) {
+    for (const { subject, says } of state.open) terminal.say(clean(`${subject}: ${says}`));
+    return state.open.map(({ subject }) => subject);
+  }
+  const open = openAcknowledgements(state);
   for (const item of open) {
     const page = item.page ? ` ${item.page}` : '';
     terminal.say(clean(`${item.subject}: ${item.count > 0 ? `${item.count} ` : ''}${item.title}${page}`));

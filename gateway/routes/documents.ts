@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
 import { changesSince } from '../../domain/changes.js';
+import { kindOf } from '../../domain/ids.js';
 import type { Decider } from '../../domain/people.js';
 import { FAILURES } from '../answers.js';
 import { RUN } from '../asked.js';
@@ -104,7 +105,8 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
       },
     },
     handler: async ({ params, caller }) => {
-      const offboarding = await offboardingNamed(caller, (params as { run: string }).run);
+      const named = await offboardingNamed(caller, (params as { run: string }).run);
+      const offboarding = await before(named);
       const certificates = await behind.certificates(offboarding);
       if (certificates.length === 0)
         throw new Problem('not-found', 'There is no certificate yet: a run gets it when it closes.');
@@ -142,6 +144,13 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
     return offboarding();
   }
 
+  /** What a sweep finds becomes addenda to the certificate of the offboarding before it. */
+  async function before(named: string): Promise<string> {
+    const { ids } = behind;
+    const workflowId = await behind.workflowOf(named);
+    return kindOf(ids, workflowId) === 'sweep' ? workflowId.slice(ids.sweeps.length) : named;
+  }
+
   /**
    * Every run under a workflow id is of one person, whom the newest of them or the directory knows best; where
    * both have forgotten them, their plans do.
@@ -156,6 +165,10 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
     if (workflowId === behind.ids.offboarding(as.id)) return ownRun(caller, { leaver: as });
     const known = await gateway.statuses.of(workflowId).catch(unlessForgotten);
     if (known) return ownRun(caller, known.status);
+    if (kindOf(behind.ids, workflowId) === 'sweep') {
+      const before = workflowId.slice(behind.ids.sweeps.length);
+      return isTheirOwn(caller, await behind.workflowOf(before), async () => before);
+    }
     const id = workflowId.slice(behind.ids.offboardings.length);
     const leaver = await behind.ask<Decider>({ ask: 'person', who: `id:${id}` }).catch(unlessForgotten);
     if (leaver) return ownRun(caller, { leaver });

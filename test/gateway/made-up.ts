@@ -146,7 +146,9 @@ export async function madeUp(
     async *list() {
       for (const id of ['17', '40', '41'])
         yield {
+          kind: 'offboarding' as const,
           workflowId: `offboarding/${id}`,
+          leaver: id,
           runId: `run-${id}`,
           state: 'awaiting-approval',
           outcome: null,
