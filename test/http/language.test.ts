@@ -717,16 +717,14 @@ deactivate:
 });
 
 describe('what ends with an account', () => {
-  const verb = (by: string, more = ''): string =>
-    `licence: { ${by}, observe: { get: '/users/{user}/plan', until: { at: /seats, equals: 0 }${more} } }`;
-  const served = async (by: string, plan: () => Reply, more = '') => {
-    const asked: string[] = [];
-    const { connector } = await system({ more: verb(by, more) }, ({ method, path }) => {
-      asked.push(`${method} ${path}`);
-      return path === '/users/1/plan' ? plan() : [200, { id: 1, on: true }];
-    });
+  const verb = (by: string): string =>
+    `licence: { ${by}, observe: { get: '/users/{user}/plan', until: { at: /seats, equals: 0 } } }`;
+  const served = async (by: string, plan: () => Reply) => {
+    const { connector } = await system({ more: verb(by) }, ({ path }) =>
+      path === '/users/1/plan' ? plan() : [200, { id: 1, on: true }],
+    );
     const [licence] = await connector.inventory([alice], ['licence']);
-    return { connector, licence: licence!, asked };
+    return { connector, licence: licence! };
   };
   const CALLS = "calls: [{ delete: '/users/{user}/plan' }, { delete: '/users/{user}/seat' }]";
 
