@@ -1,5 +1,5 @@
 /**
- * One look at what has closed. Every closed run of this installation whose history is not stored yet gets it
+ * One look at what has closed. Every closed run or sweep of this installation whose history is not stored yet gets it
  * stored; whatever it had under way gets no receipt any more (a terminated run could not say so), and what
  * became of effects that nobody saw end is asked. What fails is tried again by the next look, and holds up
  * nothing else.
@@ -8,10 +8,11 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { type ArchiveReport, added, lookSince, NOTHING_ARCHIVED } from '../domain/archive.js';
-import { installationOf } from '../domain/ids.js';
+import { installationOf, kindOf } from '../domain/ids.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
 import { reconcileRegister } from './open-runs.js';
+import { tellEnd } from './sweep.js';
 
 export interface ArchiveClosedInput {
   /** When the look began; ISO 8601. */
@@ -30,6 +31,8 @@ export interface ArchivedPart {
 
 type Closed = Omit<WorkflowExecutionInfo, 'raw'>;
 
+/** Of which the histories are stored. */
+const KEPT = ['offboardUser', 'sweepStragglers'];
 /** Histories that one activity stores: a few seconds of work, which a worker that dies loses nothing of. */
 const PART = 100;
 /** How many that failed before are tried again in one look. */
@@ -66,16 +69,21 @@ async function* closedRuns(
 ): AsyncIterable<Closed> {
   const { ids, store, temporal } = deps;
   let newest: Closed | null = null;
-  const conditions = ['WorkflowType = "offboardUser"', 'ExecutionStatus != "Running"'];
+  const conditions = [
+    `(${KEPT.map(type => `WorkflowType = "${type}"`).join(' or ')})`,
+    'ExecutionStatus != "Running"',
+  ];
   if (workflowId === null) {
-    conditions.push(`WorkflowId STARTS_WITH "${ids.offboardings}"`);
+    conditions.push(
+      `(WorkflowId STARTS_WITH "${ids.offboardings}" or WorkflowId STARTS_WITH "${ids.sweeps}")`,
+    );
     const since = everything ? null : lookSince(await store.looks.last());
     if (since) conditions.push(`CloseTime > "${since.toISOString()}"`);
   } else {
     if (installationOf(workflowId) !== ids.installation) return;
     // What has closed this very moment is not listed yet.
     newest = await described(temporal, workflowId);
-    if (newest?.type === 'offboardUser' && newest.status.name !== 'RUNNING') yield newest;
+    if (newest && KEPT.includes(newest.type) && newest.status.name !== 'RUNNING') yield newest;
     conditions.push(`WorkflowId = "${workflowId.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`);
   }
   for await (const run of temporal.workflow.list({ query: conditions.join(' and '), pageSize: PAGE }))
@@ -117,10 +125,20 @@ async function keep(deps: Deps, run: Closed, report: ArchiveReport): Promise<boo
     // Whoever starts a workflow by hand may say that it is any offboarding: the store knows which it is.
     const known = await store.offboardings.workflowOf(offboarding);
     if (known !== null && known !== workflowId) return false;
+    const isSweep = kindOf(deps.ids, workflowId) === 'sweep';
+    // The first thing that a sweep does is to have the store know it.
+    if (isSweep && known === null) return false;
     // An execution that went on in a fresh one had come to rest, and ended nothing.
     const ended = run.status.name !== 'CONTINUED_AS_NEW';
     if (ended && run.closeTime) await store.ledger.fence(offboarding, run.closeTime);
-    if (ended && !(await isOpen(deps, workflowId, offboarding))) await store.runs.close(offboarding);
+    if (ended && !(await isOpen(deps, workflowId, offboarding))) {
+      if (isSweep) {
+        const offboardingId = workflowId.slice(deps.ids.sweeps.length);
+        const sentence = `It was ended in Temporal (${run.status.name.toLowerCase()}).`;
+        const named = { sweepId: offboarding, offboardingId, workflowId };
+        await tellEnd(deps, { ...named, outcome: 'broken-off', sentence });
+      } else await store.runs.close(offboarding);
+    }
     const history = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();
     const saved = await store.archive.save({
       run: runId,

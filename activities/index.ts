@@ -11,7 +11,7 @@ import { makePlan } from './make-plan.js';
 import { identify, introduce, openRequest, standing } from './people.js';
 import { closeRun, record, settleLedger } from './record.js';
 import { runSteps, stepsSoFar } from './run-steps.js';
-import { closeRound, endSweep, planRound, sweepLook } from './sweep.js';
+import { closeRound, endSweep, openSweep, planRound, sweepLook } from './sweep.js';
 import { tellTrouble } from './trouble.js';
 import { lookIfDone } from './watch.js';
 
@@ -37,6 +37,7 @@ export function createActivities(deps: Deps) {
       stepsSoFar: bind(deps, stepsSoFar),
       deactivate: bind(deps, deactivate),
       record: bind(deps, record),
+      openSweep: bind(deps, openSweep),
       sweepLook: bind(deps, sweepLook),
       planRound: bind(deps, planRound),
       closeRound: bind(deps, closeRound),

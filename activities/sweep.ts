@@ -9,6 +9,7 @@ import type { ItemKey } from '../domain/model.js';
 import { isEffect, type Plan, type PlanStep, takersInTurn } from '../domain/plan.js';
 import { takersOfArrivals } from '../domain/rounds.js';
 import {
+  apartFromReturning,
   beyondRule,
   type Due,
   type Found,
@@ -17,6 +18,7 @@ import {
   type SweepInput,
   type SweepOutcome,
 } from '../domain/sweep.js';
+import type { AuditEntry } from '../store/audit.js';
 import { keysOf, listOf, sharesOf } from '../store/keys.js';
 import { scheduled, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
@@ -32,6 +34,32 @@ export interface SweepLook extends Found {
   aside: boolean;
 }
 
+/** A sweep as its activities know it. */
+type Named = SweepInput & { workflowId: string };
+
+/**
+ * Makes the sweep known to the store under its own id. Says so where it comes after no offboarding that was
+ * closed with this very plan: somebody has started it by hand, and whatever it names is none of its own.
+ */
+export async function openSweep(
+  { ids, store }: Deps,
+  { sweepId, offboardingId, workflowId, plan: digest, leaver: { id: leaver, human } }: Named,
+): Promise<{ refused: string | null }> {
+  const certificates = await store.archive.certificates(offboardingId);
+  // The body of the certificate may be purged, its digest stays; a run that was reset has a second one.
+  const isClosed = certificates.some(({ number, body }) =>
+    body === null ? number === 0 : (body.plan as { digest?: string } | null)?.digest === digest,
+  );
+  const owner = await store.offboardings.workflowOf(sweepId);
+  if (!isClosed || workflowId !== ids.sweep(offboardingId) || (owner !== null && owner !== workflowId)) {
+    const refused = `${workflowId} comes after no offboarding that was closed with the plan ${digest.slice(0, 12)}: a sweep is started by the offboarding before it.`;
+    return { refused };
+  }
+  const order = await store.offboardings.orderOf(offboardingId);
+  if (order) await store.offboardings.ordered({ id: sweepId, workflow: workflowId, leaver, human, order });
+  return { refused: null };
+}
+
 /** What has landed on the leaver since, in every system of the plan. */
 export async function sweepLook(deps: Deps, input: SweepInput): Promise<SweepLook> {
   const plan = await planOf(deps, input.plan);
@@ -41,8 +69,7 @@ export async function sweepLook(deps: Deps, input: SweepInput): Promise<SweepLoo
   return { aside, ...foundIn(plan, sights, unread, input) };
 }
 
-export interface PlanRoundInput extends SweepInput {
-  workflowId: string;
+export interface PlanRoundInput extends Named {
   /** Temporal run id. */
   runId: string;
   round: number;
@@ -64,13 +91,8 @@ export interface PlannedRound {
  */
 export async function planRound(deps: Deps, input: PlanRoundInput): Promise<PlannedRound> {
   const { store } = deps;
-  const { sweepId, offboardingId, round, runId, workflowId } = input;
+  const { sweepId, round, runId } = input;
   const approved = await planOf(deps, input.plan);
-  const order = await store.offboardings.orderOf(offboardingId);
-  if (order) {
-    const { id: leaver, human } = approved.leaver;
-    await store.offboardings.ordered({ id: sweepId, workflow: workflowId, leaver, human, order });
-  }
   const manifest = await store.plans.manifest(sweepId);
   const leaver = await findOne(deps, `id:${approved.leaver.id}`);
   const steps: PlanStep[] = [];
@@ -146,8 +168,7 @@ async function keysIn(
   const options = { size: plan.policy.batch, signal: whenAbandoned() };
   for await (const page of connector.pages(accounts, step.category, options)) keys.push(...listOf(page.keys));
   const times = await deps.store.manifests.timesShown([offboardingId, sweepId], step.id, keys);
-  const isLeft = (key: ItemKey): boolean => (times.get(key) ?? 0) >= policy.returns;
-  return { moving: keys.filter(key => !isLeft(key)), left: keys.filter(isLeft) };
+  return apartFromReturning(keys, times, policy);
 }
 
 function comesBack(step: PlanStep, keys: readonly ItemKey[], returns: number): string {
@@ -217,8 +238,7 @@ async function written(
   return { ...step, baseline: { count: keys.length, fingerprint: '' }, counts, overrides: 0 };
 }
 
-export interface CloseRoundInput extends SweepInput {
-  workflowId: string;
+export interface CloseRoundInput extends Pick<Named, 'sweepId' | 'offboardingId' | 'workflowId'> {
   round: number;
   /** Digest of the round's plan; null = nothing was moved. */
   made: string | null;
@@ -229,63 +249,117 @@ export interface CloseRoundInput extends SweepInput {
 
 /**
  * Writes down what a round came to: a short entry of the sweep's chain where nothing was found, and otherwise
- * an addendum to the certificate as well. Written twice, it is there once.
+ * an addendum to the certificate as well. Effects are told once, by the first round after it is known what
+ * became of them. Written twice, it is there once.
  */
 export async function closeRound(
   deps: Deps,
   input: CloseRoundInput,
 ): Promise<{ addendum: number | null; moved: number }> {
-  const { archive, audit, ledger } = deps.store;
+  const { archive, audit } = deps.store;
   const { sweepId, offboardingId, round, made, results, questions } = input;
   const plan = made === null ? null : await planOf(deps, made);
-  const receipts = plan
-    ? (await ledger.all(sweepId)).filter(({ manifest }) => manifest === plan.manifest).map(listed)
-    : [];
+  const before = (await audit.read(sweepId)).entries;
+  // A sweep that was reset comes to the same number again, with another plan.
+  const isOther = before.some(one => one.subject === `round ${round}` && (one.body.plan ?? null) !== made);
+  const subject = isOther && made !== null ? `round ${round} ${made}` : `round ${round}`;
+  const receipts = await untold(deps, sweepId, before);
   const moved = receipts.reduce(
     (sum, { state, changed }) => sum + (state === 'done' ? (changed ?? 0) : 0),
     0,
   );
-  const isQuiet = made === null && questions.length === 0;
-  const kind = isQuiet ? 'quiet-round' : 'swept';
+  const isQuiet = made === null && questions.length === 0 && receipts.length === 0;
   const steps = Object.entries(results).map(([step, { state, message, changed, taken, gone, failed }]) => {
     const successors = plan?.steps.find(one => one.id === step)?.successors.map(({ label }) => label) ?? [];
     return { step, state, message, changed, taken, gone, failed, successors };
   });
-  const body = isQuiet ? { round } : { round, plan: made, moved, steps, questions, receipts };
-  await audit.append(sweepId, [{ subject: `round ${round}`, kind, body }]);
-  if (isQuiet) return { addendum: null, moved: 0 };
-  const given = await archive.certificates(offboardingId);
-  const head = (await audit.read(sweepId)).head;
+  const found = isQuiet ? { round } : { round, plan: made, moved, steps, questions, receipts };
+  await audit.append(sweepId, [{ subject, kind: isQuiet ? 'quiet-round' : 'swept', body: found }]);
+  // What an earlier attempt has written is what counts.
+  const { entries, head } = await audit.read(sweepId);
+  const told = entries.find(one => one.subject === subject)!;
+  if (told.kind === 'quiet-round') return { addendum: null, moved: 0 };
+  const [certificate] = await archive.certificates(offboardingId);
   const addendum = await archive.addendum(
     offboardingId,
     {
-      ...body,
+      ...told.body,
       sweep: sweepId,
       workflow: input.workflowId,
       offboarding: offboardingId,
-      certificate: given[0]?.digest ?? null,
+      certificate: certificate?.digest ?? null,
       sweepChain: head,
     },
-    one => one.sweep === sweepId && one.round === round,
+    one => one.sweep === sweepId && one.round === round && one.plan === told.body.plan,
   );
+  const body = {
+    number: addendum.number,
+    digest: addendum.digest,
+    sweep: sweepId,
+    round,
+    moved: told.body.moved,
+  };
   await audit.append(offboardingId, [
-    {
-      subject: `addendum ${addendum.number} ${addendum.digest} ${sweepId}`,
-      kind: 'addendum',
-      body: { number: addendum.number, digest: addendum.digest, sweep: sweepId, round, moved },
-    },
+    { subject: `addendum ${addendum.number} ${addendum.digest} ${sweepId}`, kind: 'addendum', body },
   ]);
-  return { addendum: addendum.number, moved };
+  return { addendum: addendum.number, moved: Number(told.body.moved) };
 }
 
-/** The sweep is over: nothing of it gets a receipt from here on. */
+/** Effects of the sweep that no round has told of yet, and of which it is known what became of them. */
+async function untold(
+  { store }: Deps,
+  sweepId: string,
+  entries: readonly AuditEntry[],
+): Promise<ReturnType<typeof listed>[]> {
+  const rounds = entries.filter(({ kind }) => kind === 'swept');
+  // Where the body of one was purged, nobody knows any more what it told.
+  if (rounds.some(({ gone }) => gone)) return [];
+  const told = new Set(
+    rounds.flatMap(({ body }) => (body.receipts as { digest: string }[]).map(({ digest }) => digest)),
+  );
+  const all = (await store.ledger.all(sweepId)).map(listed);
+  return all.filter(({ state, digest }) => state !== 'intended' && !told.has(digest));
+}
+
+export interface EndSweepInput extends Pick<Named, 'sweepId' | 'offboardingId' | 'workflowId'> {
+  outcome: SweepOutcome | 'broken-off';
+  sentence: string;
+}
+
+/** The sweep is over: nothing of it gets a receipt from here on. Answers the number of a last addendum. */
 export async function endSweep(
   deps: Deps,
-  input: { sweepId: string; outcome: SweepOutcome; sentence: string; rounds: number; moved: number },
-): Promise<void> {
-  const { sweepId, ...body } = input;
-  await deps.store.ledger.fence(sweepId, scheduled());
+  input: EndSweepInput,
+): Promise<{ addendum: number | null; moved: number }> {
+  await deps.store.ledger.fence(input.sweepId, scheduled());
+  return tellEnd(deps, input);
+}
+
+/**
+ * The end of a sweep behind its fence, also of one that ran no code at it: what it has handed over and nobody
+ * wrote down becomes an addendum as well. Throws where a system does not say what became of an effect: whoever
+ * asks again goes on from there.
+ */
+export async function tellEnd(
+  deps: Deps,
+  { outcome, sentence, ...named }: EndSweepInput,
+): Promise<{ addendum: number | null; moved: number }> {
+  const { audit, runs } = deps.store;
+  const { sweepId } = named;
+  const { entries } = await audit.read(sweepId);
+  const nothing = { addendum: null, moved: 0 };
+  if (entries.some(({ kind }) => kind === 'sweep-ended')) return nothing;
   await settleAll(deps, sweepId);
-  await deps.store.audit.append(sweepId, [{ subject: 'sweep-ended', kind: 'sweep-ended', body }]);
-  await deps.store.runs.close(sweepId);
+  const rounds = entries.filter(({ subject }) => subject.startsWith('round ')).length;
+  const isOwing = (await untold(deps, sweepId, entries)).length > 0;
+  const last = isOwing
+    ? await closeRound(deps, { ...named, round: rounds + 1, made: null, results: {}, questions: [] })
+    : nothing;
+  const told = (await audit.read(sweepId)).entries.filter(({ kind }) => kind === 'swept');
+  const moved = told.reduce((sum, { body }) => sum + Number(body.moved ?? 0), 0);
+  await audit.append(sweepId, [
+    { subject: 'sweep-ended', kind: 'sweep-ended', body: { outcome, sentence, rounds, moved } },
+  ]);
+  await runs.close(sweepId);
+  return last;
 }

@@ -17,8 +17,9 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ArchiveReport } from '../domain/archive.js';
-import { DEFAULT_INSTALLATION, foreignId, type Ids, idsOf } from '../domain/ids.js';
+import { DEFAULT_INSTALLATION, foreignId, type Ids, idsOf, type Kind, kindOf } from '../domain/ids.js';
 import type { DecisionName, OffboardingRequest } from '../domain/request.js';
+import type { SweepStatus } from '../domain/sweep-view.js';
 import { updatesFull } from '../runtime/temporal.js';
 import {
   ARCHIVE_CLOSED,
@@ -32,14 +33,18 @@ import {
   type RequestAnswer,
   STATUS,
   type Status,
+  SWEEP_STRAGGLERS,
 } from '../workflows/messages.js';
 
 /** A task that a dead worker left begins once Temporal's patience with that one is over. */
 const NOT_YET_FOR_MS = 30_000;
 
 export interface Listed {
+  kind: Kind;
   workflowId: string;
   runId: string;
+  /** Directory id of the leaver; null where the run has not said it. */
+  leaver: string | null;
   state: string;
   outcome: string | null;
   waitingOn: string;
@@ -191,10 +196,19 @@ export class Offboardings {
   }
 
   async status(run: string, runId?: string): Promise<Status> {
+    return this.#status<Status>(run, runId);
+  }
+
+  /** The same of a sweep. @param run its workflow id */
+  async sweep(run: string, runId?: string): Promise<SweepStatus> {
+    return this.#status<SweepStatus>(run, runId);
+  }
+
+  async #status<S>(run: string, runId?: string): Promise<S> {
     const until = Date.now() + NOT_YET_FOR_MS;
     for (;;) {
       try {
-        return await this.handle(run, runId).query<Status>(STATUS);
+        return await this.handle(run, runId).query<S>(STATUS);
       } catch (error) {
         if (!(error instanceof Error && error.message.includes(NOT_YET)) || Date.now() > until) throw error;
         await pause(500);
@@ -249,27 +263,36 @@ export class Offboardings {
     return null;
   }
 
-  /** Offboardings by a visibility query on the search attributes, newest first. */
+  /** Offboardings and sweeps by a visibility query on the search attributes, newest first. */
   async *list(query = ''): AsyncIterable<Listed> {
-    const ours = `WorkflowType = "${OFFBOARD_USER}" and WorkflowId STARTS_WITH "${this.ids.offboardings}"`;
+    const { offboardings, sweeps } = this.ids;
+    const ours =
+      `((WorkflowType = "${OFFBOARD_USER}" and WorkflowId STARTS_WITH "${offboardings}")` +
+      ` or (WorkflowType = "${SWEEP_STRAGGLERS}" and WorkflowId STARTS_WITH "${sweeps}"))`;
     const where = query ? `${ours} and (${query})` : ours;
     for await (const run of this.temporal.workflow.list({ query: where })) {
       // A condition with brackets of its own may have led further.
-      if (!run.workflowId.startsWith(this.ids.offboardings)) continue;
+      const kind = kindOf(this.ids, run.workflowId);
+      if (!kind) continue;
+      // An execution that went on in a fresh one is the same run, which the newest stands for.
+      if (run.status.name === 'CONTINUED_AS_NEW') continue;
       const attribute = (name: string): unknown =>
         (run.searchAttributes as Record<string, unknown[] | undefined>)[name]?.[0];
       const due = attribute('OffboardingDue');
+      const leaver = attribute('OffboardingLeaver') as string | undefined;
       yield {
+        kind,
         workflowId: run.workflowId,
         runId: run.runId,
+        leaver: kind === 'offboarding' ? run.workflowId.slice(offboardings.length) : (leaver ?? null),
         state:
           run.status.name === 'RUNNING' || run.status.name === 'COMPLETED'
-            ? String(attribute('OffboardingState') ?? 'preparing')
+            ? String(attribute('OffboardingState') ?? (kind === 'sweep' ? 'waiting' : 'preparing'))
             : run.status.name.toLowerCase(),
         outcome: (attribute('OffboardingOutcome') as string | undefined) ?? null,
         waitingOn:
           run.status.name === 'RUNNING' ? String(attribute('OffboardingWaitingOn') ?? 'nobody') : 'nobody',
-        mode: String(attribute('OffboardingMode') ?? ''),
+        mode: kind === 'sweep' ? 'sweep' : String(attribute('OffboardingMode') ?? ''),
         remaining: Number(attribute('OffboardingRemaining') ?? 0),
         accepted: Number(attribute('OffboardingAccepted') ?? 0),
         due: due instanceof Date ? due.toISOString() : null,

@@ -2,21 +2,25 @@
  * What people call a run: a workflow id, a directory id, an offboarding id, or the leaver's e-mail or login.
  */
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { foreignId, type Ids, idsOf } from '../domain/ids.js';
+import { foreignId, type Ids, idsOf, type Kind } from '../domain/ids.js';
 import type { Person } from '../domain/model.js';
-import { OFFBOARD_USER } from '../workflows/messages.js';
+import { OFFBOARD_USER, SWEEP_STRAGGLERS } from '../workflows/messages.js';
 import { clean } from './clean.js';
 import { Problem } from './problem.js';
 import { queryOf, type Reach } from './reach.js';
 
 /** A run as Temporal knows it. */
 export interface LiveRun {
+  kind: Kind;
   workflowId: string;
   runId: string;
   /** RUNNING, COMPLETED, TERMINATED, ... */
   status: string;
+  /** Of a sweep its own id. */
   offboardingId: string | null;
 }
+
+const KINDS: Readonly<Record<string, Kind>> = { [OFFBOARD_USER]: 'offboarding', [SWEEP_STRAGGLERS]: 'sweep' };
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -123,10 +127,12 @@ async function byOffboardingId(reach: Reach, offboarding: string): Promise<LiveR
   const newest = await describe(reach, known.workflow);
   if (newest?.offboardingId === offboarding) return newest;
   const temporal = await reach.temporal();
-  const query = `WorkflowId = "${known.workflow}" and WorkflowType = "${OFFBOARD_USER}"`;
+  const query = `WorkflowId = "${known.workflow}"`;
   for await (const run of temporal.workflow.list({ query })) {
-    if (run.memo?.offboardingId === offboarding)
+    const kind = KINDS[run.type];
+    if (kind && run.memo?.offboardingId === offboarding)
       return {
+        kind,
         workflowId: run.workflowId,
         runId: run.runId,
         status: run.status.name,
@@ -144,13 +150,15 @@ export async function describe(reach: Reach, workflowId: string): Promise<LiveRu
   const temporal = await reach.temporal();
   try {
     const run = await reach.ask(() => temporal.workflow.getHandle(workflowId).describe());
-    if (run.type !== OFFBOARD_USER) {
+    const kind = KINDS[run.type];
+    if (!kind) {
       throw new Problem(
         'usage',
         `${workflowId} is a "${run.type}", not an offboarding: name it as ${(await idsHere(reach)).offboarding('<directory id>')}.`,
       );
     }
     return {
+      kind,
       workflowId,
       runId: run.runId,
       status: run.status.name,

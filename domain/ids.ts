@@ -15,6 +15,8 @@ export interface Ids {
   request(uuid: string): string;
   /** What looks after an offboarding for stragglers: one for each that has switched somebody off. */
   sweep(offboardingId: string): string;
+  /** What the ids of all sweeps of this installation begin with, and of no other. */
+  sweeps: string;
   /** A look at what has closed that somebody asked for. */
   look(uuid: string): string;
   /** A question of the gateway's that a worker answers. */
@@ -30,6 +32,7 @@ export function idsOf(installation: string): Ids {
     offboarding: directoryId => `${own}offboarding/${directoryId}`,
     offboardings: `${own}offboarding/`,
     sweep: offboardingId => `${own}sweep/${offboardingId}`,
+    sweeps: `${own}sweep/`,
     request: uuid => `${own}request/${uuid}`,
     look: uuid => `${own}archive/${uuid}`,
     inquiry: uuid => `${own}inquiry/${uuid}`,
@@ -49,19 +52,31 @@ export function wrongInstallation(name: string): string | null {
     : null;
 }
 
-/** Whose offboarding a workflow id names; null = it is no id of an offboarding. */
+/** Whose offboarding or sweep a workflow id names; null = it is no id of either. */
 export function installationOf(workflowId: string): string | null {
-  const { offboardings } = idsOf(DEFAULT_INSTALLATION);
-  if (workflowId.startsWith(offboardings)) return DEFAULT_INSTALLATION;
+  if (kindOf(idsOf(DEFAULT_INSTALLATION), workflowId)) return DEFAULT_INSTALLATION;
   const [name = ''] = workflowId.split('/', 1);
-  return wrongInstallation(name) === null && workflowId.startsWith(idsOf(name).offboardings) ? name : null;
+  return wrongInstallation(name) === null && kindOf(idsOf(name), workflowId) ? name : null;
 }
 
-/** Says so where a workflow id is of an offboarding of another installation; null = it is not. */
+/** What can be listed, shown and decided about. */
+export type Kind = 'offboarding' | 'sweep';
+
+/** What a workflow id of this installation names; null = neither, or another one's. */
+export function kindOf(
+  { offboardings, sweeps }: Pick<Ids, 'offboardings' | 'sweeps'>,
+  workflowId: string,
+): Kind | null {
+  if (workflowId.startsWith(offboardings)) return 'offboarding';
+  return workflowId.startsWith(sweeps) ? 'sweep' : null;
+}
+
+/** Says so where a workflow id is of another installation; null = it is not. */
 export function foreignId({ installation }: Ids, workflowId: string): string | null {
   const whose = installationOf(workflowId);
   if (whose === null || whose === installation) return null;
-  return `${workflowId} is an offboarding of the installation "${whose}", and this one is "${installation}".`;
+  const what = kindOf(idsOf(whose), workflowId) === 'sweep' ? 'a sweep' : 'an offboarding';
+  return `${workflowId} is ${what} of the installation "${whose}", and this one is "${installation}".`;
 }
 
 /** Says so where a store is another installation's; null = it is this one's, or nobody's yet. */

@@ -3,7 +3,6 @@
  * paragraph is a new line and blocks stand far apart. What to send comes first. The JSON of a message is a
  * line of its own: it wraps, and three clicks select it whole.
  */
-import { isOver } from './lifecycle.js';
 import type { Refusal } from './people.js';
 import type { Run } from './run.js';
 import { accountWords, MARK, observedWords } from './tree.js';
@@ -15,18 +14,15 @@ export function details(run: Run): string {
 }
 
 export function markdown(view: View): string {
-  const { state, outcome, next, plan } = view;
-  const parts = [
-    `### ${plain(view.leaver)}: ${state}${outcome ? ` (${outcome})` : ''}`,
-    plain(view.sentence),
-  ];
+  const { state, over, outcome, next, plan } = view;
+  const parts = [`### ${plain(view.short)}: ${state}${outcome ? ` (${outcome})` : ''}`, plain(view.sentence)];
   if (view.pausedBy !== null) parts.push(`**Paused** by ${plain(view.pausedBy)}.`);
   if (view.waits !== null) parts.push(plain(view.waits));
   if (view.clocks !== null) parts.push(plain(view.clocks));
   // Whoever has just sent it looks here: the UI says "successful" when a message was delivered, not when it
   // was accepted.
   const [last, ...earlier] = view.refused;
-  if (last && !isOver(state)) parts.push(`**Refused** ${refused(last)}`);
+  if (last && !over) parts.push(`**Refused** ${refused(last)}`);
   for (const lines of [view.alerts, view.findings])
     if (lines.length > 0) parts.push(lines.map(line => `- ⚠ ${plain(line)}`).join('\n'));
   if (next.length > 0) {
@@ -37,13 +33,13 @@ export function markdown(view: View): string {
       parts.push(`**${message.message}**: ${plain(message.why)}\n${code(toPaste(message.json))}`);
   }
   if (plan) parts.push(planLine(plan));
-  parts.push(requestLine(view));
+  if (view.requested !== null) parts.push(requestLine(view.requested));
+  if (view.notes.length > 0) parts.push(view.notes.map(note => `- ${plain(note)}`).join('\n'));
   if (plan) {
-    if (view.notes.length > 0) parts.push(view.notes.map(note => `- ${plain(note)}`).join('\n'));
     for (const system of view.systems) parts.push(...systemParts(system));
     parts.push(...approvalParts(view), ...skipParts(view));
   }
-  const below = isOver(state) && last ? [last, ...earlier] : earlier;
+  const below = over && last ? [last, ...earlier] : earlier;
   if (below.length > 0)
     parts.push('**Refused earlier**', below.map(refusal => `- ${refused(refusal)}`).join('\n'));
   return parts.join('\n\n');
@@ -55,7 +51,7 @@ function planLine({ revision, digest, mode, modeReason, departure, dates }: Plan
   return `**Plan ${revision}** \`${digest}\` · ${mode}${why} · ${departure}${when}`;
 }
 
-function requestLine({ requested: { name, identity, note } }: View): string {
+function requestLine({ name, identity, note }: NonNullable<View['requested']>): string {
   return `Requested by ${plain(name)} (${howKnown(identity)})${note === null ? '.' : `: ${plain(note)}`}`;
 }
 

@@ -11,7 +11,14 @@ import { isSame, type Participant, type Refusal } from './people.js';
 import { isEffect, type Plan, type PlanStep } from './plan.js';
 import type { Policy } from './policy.js';
 import { cameIn, keptIn, sayObstacle } from './proof.js';
-import { DAY_MS, instant, messageParser } from './request.js';
+import {
+  DAY_MS,
+  type Decision,
+  type DecisionOf,
+  decisionSchemas,
+  instant,
+  messageParser,
+} from './request.js';
 import { type Audience, ringing, WAITS } from './waiting.js';
 
 export type SweepPolicy = Exclude<Policy['sweep'], 'off'>;
@@ -107,15 +114,17 @@ export function isSweepInput(given: unknown): given is SweepInput {
   return written.safeParse(given).success;
 }
 
+export const SWEEP_STATES = ['waiting', 'sweeping', 'closed'] as const;
+
 export interface Sweep extends SweepInput {
   workflowId: string;
-  state: 'waiting' | 'sweeping' | 'closed';
+  state: (typeof SWEEP_STATES)[number];
   outcome: SweepOutcome | null;
   sentence: string;
   /** How many rounds have begun. */
   round: number;
-  /** When the next one begins; null = never. */
-  next: string | null;
+  /** When the next one begins; ISO 8601, null = never. */
+  due: string | null;
   moved: number;
   /** Numbers of the addenda that it has written. */
   addenda: number[];
@@ -124,69 +133,94 @@ export interface Sweep extends SweepInput {
   acknowledged: Record<string, string>;
   /** Since when people are asked something, and how often they were told; null = nobody is asked. */
   waits: { since: string; told: number } | null;
-  /** What people decided and the story has not taken up yet. */
-  turn: 'retry' | { finish: string } | null;
+  /** What people decided and the story has not taken up yet: a round now, or an end. */
+  turn: 'retry' | SweepEnd | null;
   /** Messages judged so far, and the last of those that were refused. */
   decided: number;
   refused: Refusal[];
 }
 
-export type SweepDecision =
-  | { name: 'acknowledge'; by: string; subject: string }
-  | { name: 'retry'; by: string }
-  | { name: 'finish'; by: string; reason: string };
+/** How people end a sweep. */
+export interface SweepEnd {
+  outcome: 'finished' | 'cancelled';
+  says: string;
+}
 
-const by = z.string().min(1).max(320);
+/** The decisions of a run that a sweep takes as well: the same messages, judged by rules of its own. */
+export const SWEEP_DECISIONS = ['acknowledge', 'retry', 'finish'] as const;
+export type SweepDecision = DecisionOf<(typeof SWEEP_DECISIONS)[number]>;
+
+export function isSweepDecision(name: Decision['name']): name is SweepDecision['name'] {
+  return (SWEEP_DECISIONS as readonly string[]).includes(name);
+}
+
+const { acknowledge, retry, finish } = decisionSchemas;
 export const parseSweepDecision = messageParser<SweepDecision['name'], SweepDecision>(
+  { acknowledge, retry, finish },
   {
-    acknowledge: z.strictObject({ by, subject: z.string().min(1).max(300) }),
-    retry: z.strictObject({ by }),
-    finish: z.strictObject({ by, reason: z.string().min(1).max(2000) }),
-  },
-  {
-    acknowledge: '{"by": "you@example.com", "subject": "crm/approvals"}',
+    acknowledge: '{"by": "you@example.com", "category": "crm/approvals"}',
     retry: '{"by": "you@example.com"}',
     finish: '{"by": "you@example.com", "reason": "they come back on Monday"}',
   },
 );
 
+interface Verdict {
+  accepted: boolean;
+  sentence: string;
+  changes: Partial<Sweep>;
+}
+
 /** May this person decide this now, and what does it change? Operators decide, and the leaver never does. */
-export function judgeSweep(
-  sweep: Sweep,
-  decision: SweepDecision,
-  who: Sender,
-): { accepted: boolean; sentence: string; changes: Partial<Sweep> } {
-  const refuse = (sentence: string) => ({ accepted: false, sentence, changes: {} });
+export function judgeSweep(sweep: Sweep, decision: SweepDecision, who: Sender): Verdict {
+  const refuse = (sentence: string): Verdict => ({ accepted: false, sentence, changes: {} });
   if (isSame({}, who, sweep.leaver)) return refuse('The leaver decides nothing about their own offboarding.');
   if (who.barred) return refuse(`${who.name} ${who.barred} and decides nothing.`);
   if (!who.operator) return refuse(who.doubt ?? `${who.name} is no operator.`);
   if (sweep.outcome) return refuse(`The sweep is over: ${sweep.sentence}`);
   switch (decision.name) {
-    case 'acknowledge': {
-      const open = sweep.open.find(({ subject }) => subject === decision.subject);
-      if (!open) {
-        const known = sweep.open.map(({ subject }) => subject).join(', ') || 'nothing';
-        return refuse(`There is nothing called "${decision.subject}" to acknowledge; open is ${known}.`);
-      }
-      return {
-        accepted: true,
-        sentence: `Acknowledged: ${open.says}`,
-        changes: {
-          open: sweep.open.filter(one => one !== open),
-          acknowledged: { ...sweep.acknowledged, [open.subject]: open.mark },
-          ...(open.frozen && { seen: { ...sweep.seen, [open.subject]: open.frozen } }),
-        },
-      };
-    }
+    case 'acknowledge':
+      return acknowledged(sweep, [decision.category].flat(), refuse);
     case 'retry':
+      if (isEnd(sweep.turn)) return refuse(`The sweep is about to end: ${sweep.turn.says}`);
       return { accepted: true, sentence: 'The next round begins now.', changes: { turn: 'retry' } };
     case 'finish':
       return {
         accepted: true,
         sentence: 'The sweep ends.',
-        changes: { turn: { finish: `Ended by ${who.name}: ${decision.reason}` } },
+        changes: { turn: { outcome: 'finished', says: `Ended by ${who.name}: ${decision.reason}` } },
       };
   }
+}
+
+/** Has somebody ended it, and the story not taken that up yet? */
+export function isEnd(turn: Sweep['turn']): turn is SweepEnd {
+  return turn !== null && turn !== 'retry';
+}
+
+function acknowledged(
+  sweep: Sweep,
+  subjects: readonly string[],
+  refuse: (sentence: string) => Verdict,
+): Verdict {
+  const unknown = subjects.filter(subject => sweep.open.every(one => one.subject !== subject));
+  if (unknown.length > 0) {
+    const known = sweep.open.map(({ subject }) => subject).join(', ') || 'nothing';
+    return refuse(`There is nothing called "${unknown[0]}" to acknowledge; open is ${known}.`);
+  }
+  const seen = sweep.open.filter(({ subject }) => subjects.includes(subject));
+  const frozen = seen.flatMap(one => (one.frozen ? [[one.subject, one.frozen]] : []));
+  return {
+    accepted: true,
+    sentence: `Acknowledged: ${seen.map(({ says }) => says).join(' ')}`,
+    changes: {
+      open: sweep.open.filter(one => !seen.includes(one)),
+      acknowledged: {
+        ...sweep.acknowledged,
+        ...Object.fromEntries(seen.map(({ subject, mark }) => [subject, mark])),
+      },
+      ...(frozen.length > 0 && { seen: { ...sweep.seen, ...Object.fromEntries(frozen) } }),
+    },
+  };
 }
 
 export type SweepBell = ReturnType<typeof ringing> & { audience: readonly Audience[] };
@@ -248,7 +282,8 @@ export function foundIn(
     }
   }
   for (const { where, count } of cameIn({ plan, systems, looks: sights, unread })) {
-    if (count !== null || questions.some(({ subject }) => subject.startsWith(where))) continue;
+    const isAsked = questions.some(({ subject }) => subject === where || subject.startsWith(`${where}/`));
+    if (count !== null || isAsked) continue;
     const why = unread.find(({ system }) => system === where)?.why;
     const says = `${where} could not be read${why ? `: ${why}` : '.'}`;
     questions.push({ subject: where, says, mark: 'unread' });
@@ -314,28 +349,13 @@ export function asked(sweep: Sweep, questions: readonly Question[], now: string)
     });
 }
 
-/** The markdown that operators see. */
-export function sweepDetails(sweep: Sweep): string {
-  const lines = [
-    `### Sweep after the offboarding of ${sweep.leaver.name}: ${sweep.outcome ?? sweep.state}`,
-    '',
-    sweep.sentence,
-    '',
-    `Rounds: ${sweep.round}. Caught and handed over: ${sweep.moved}.`,
-  ];
-  if (sweep.addenda.length > 0) lines.push(`Addenda to the certificate: ${sweep.addenda.join(', ')}.`);
-  if (sweep.next && !sweep.outcome) lines.push(`Next round: ${sweep.next}.`);
-  lines.push('', `Offboarding: \`${sweep.of}\``);
-  if (sweep.open.length > 0) {
-    lines.push('', '#### For people', '');
-    for (const { subject, says, since } of sweep.open)
-      lines.push(`- \`${subject}\` (since ${since}): ${says}`);
-  }
-  if (!sweep.outcome) {
-    const [first] = sweep.open;
-    lines.push('', '#### Messages', '');
-    if (first) lines.push(`- \`acknowledge\` \`${JSON.stringify({ by: '', subject: first.subject })}\``);
-    lines.push('- `retry` `{"by":""}`: look now', '- `finish` `{"by":"","reason":""}`: end the sweep');
-  }
-  return lines.join('\n');
+/** Which of these keys are handed over, and which have come back too often and are left alone. */
+export function apartFromReturning<K>(
+  keys: readonly K[],
+  /** How often each was handed over already, or was about to be. */
+  times: ReadonlyMap<K, number>,
+  { returns }: Pick<SweepPolicy, 'returns'>,
+): { moving: K[]; left: K[] } {
+  const isLeft = (key: K): boolean => (times.get(key) ?? 0) >= returns;
+  return { moving: keys.filter(key => !isLeft(key)), left: keys.filter(isLeft) };
 }

@@ -30,17 +30,14 @@ export function treeLines(view: View): Piece[][] {
   const { plan } = view;
   const state = `${view.state}${view.outcome ? ` (${view.outcome})` : ''}`;
   const lines: Piece[][] = [
-    [
-      piece(
-        'title',
-        `Offboarding of ${view.leaver}: ${state}${plan ? `, plan ${plan.revision} ${plan.digest}` : ''}`,
-      ),
-    ],
+    [piece('title', `${view.title}: ${state}${plan ? `, plan ${plan.revision} ${plan.digest}` : ''}`)],
   ];
-  const { name, identity, note } = view.requested;
-  const said = note === null ? '.' : `: ${note}`;
   if (view.sentence) lines.push([piece('words', `  ${view.sentence}`)]);
-  lines.push([piece('words', `  Requested by ${name} (${identity})${said}`)]);
+  if (view.requested !== null) {
+    const { name, identity, note } = view.requested;
+    const said = note === null ? '.' : `: ${note}`;
+    lines.push([piece('words', `  Requested by ${name} (${identity})${said}`)]);
+  }
   if (view.pausedBy !== null) lines.push([piece('words', `  Paused by ${view.pausedBy}.`)]);
   if (view.waits !== null) lines.push([piece('words', `  ${view.waits}`)]);
   if (view.clocks !== null) lines.push([piece('words', `  ${view.clocks}`)]);

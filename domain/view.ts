@@ -12,19 +12,23 @@ import { type Evidence, evidenceNow } from './evidence.js';
 import { sayFlood } from './flood.js';
 import { lateWords } from './late.js';
 import { isOver } from './lifecycle.js';
-import type { Outcome, RunState, StepState, SystemAccounts } from './model.js';
+import type { StepState, SystemAccounts } from './model.js';
 import { type NextMessage, nextMessages } from './next.js';
 import { own } from './own.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
 import { isEffect, type PlanStep } from './plan.js';
 import { type Acknowledgement, type Approval, isWaived, type Run, type StepProgress } from './run.js';
-import { waitingView } from './waiting.js';
+import { type WaitingView, waitingView } from './waiting.js';
 import { clockOf, items, minuteOf, number } from './words.js';
 
 export interface View {
-  leaver: string;
-  state: RunState;
-  outcome: Outcome | null;
+  /** What this is: "Offboarding of Alice Anders"; and where there is little room for it. */
+  title: string;
+  short: string;
+  state: string;
+  /** Nothing happens in it any more. */
+  over: boolean;
+  outcome: string | null;
   sentence: string;
   /** Who is asked, since when, and what happens if nobody answers: a sentence. */
   waits: string | null;
@@ -32,8 +36,8 @@ export interface View {
   clocks: string | null;
   /** Who paused it, while it is paused. */
   pausedBy: string | null;
-  /** By whom, how that is known, and what they said. */
-  requested: { name: string; identity: string; note: string | null };
+  /** By whom, how that is known, and what they said; null = nobody asked for it. */
+  requested: { name: string; identity: string; note: string | null } | null;
   plan: PlanView | null;
   findings: string[];
   /** What does not work as it should beside the plan, and floods of messages: sentences. */
@@ -98,11 +102,13 @@ export type StepView = {
 export function viewOf(run: Run): View {
   const { plan } = run;
   return {
-    leaver: run.leaver.name,
+    title: `Offboarding of ${run.leaver.name}`,
+    short: run.leaver.name,
     state: run.state,
+    over: isOver(run.state),
     outcome: run.outcome,
     sentence: run.sentence,
-    waits: waitWords(run),
+    waits: sayWaits(waitingView(run)),
     clocks: sayClocks(run),
     pausedBy: run.pausedBy?.name ?? null,
     requested: { ...signed(run.requester), note: run.order.note ?? null },
@@ -151,8 +157,8 @@ function dangerIn(run: Run, system: string): readonly Danger[] {
   return run.plan?.systems.find(one => one.system === system)?.danger ?? [];
 }
 
-function waitWords(run: Run): string | null {
-  const waits = waitingView(run);
+/** Who is asked, since when, and what happens if nobody answers. */
+export function sayWaits(waits: WaitingView | null): string | null {
   if (!waits) return null;
   const reminded = waits.remindsAt ? `reminded ${clockOf(waits.remindsAt)}, ` : '';
   const end = waits.expiresAt

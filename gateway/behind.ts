@@ -15,17 +15,19 @@ import { timeline } from '../client/audit/timeline.js';
 import { inquire } from '../client/inquire.js';
 import { Problem } from '../client/problem.js';
 import { type Glance, type Listed, Offboardings, type Unanswered } from '../client/runs.js';
-import type { Ids } from '../domain/ids.js';
+import { type Ids, kindOf } from '../domain/ids.js';
 import type { Inquiry } from '../domain/inquiry.js';
 import type { Plan } from '../domain/plan.js';
 import type { Config } from '../runtime/config.js';
 import type { Deliveries } from '../store/deliveries.js';
+import type { Logouts } from '../store/logouts.js';
 import type { Store } from '../store/store.js';
 import {
   type DecisionAnswer,
   OFFBOARD_USER,
   type RequestAnswer,
-  type Status,
+  type State,
+  SWEEP_STRAGGLERS,
 } from '../workflows/messages.js';
 
 /** A decision that could only be sent: its verdict will stand in the run. */
@@ -37,6 +39,7 @@ export interface Sent {
 export interface Behind {
   readonly ids: Ids;
   readonly deliveries: Deliveries;
+  readonly logouts: Logouts;
   start(request: unknown, id: string): Promise<RequestAnswer | Unanswered>;
   decide(
     workflowId: string,
@@ -47,9 +50,10 @@ export interface Behind {
   /** Leaves it with the run, for whenever a worker comes to it. */
   leave(workflowId: string, name: string, payload: unknown): Promise<void>;
   list(query: string): AsyncIterable<Listed>;
-  status(workflowId: string): Promise<Status>;
+  /** Of an offboarding or a sweep. */
+  status(workflowId: string): Promise<State>;
   glance(workflowId: string): Promise<Glance>;
-  /** The offboarding of the newest run under a workflow id. */
+  /** The id of the newest run under a workflow id: what a statement names, and what its trail is kept under. */
   offboardingOf(workflowId: string): Promise<string>;
   /** The workflow id that an offboarding ran under. */
   workflowOf(offboarding: string): Promise<string>;
@@ -66,6 +70,9 @@ export interface Behind {
   ailments(): Promise<string[]>;
 }
 
+/** What is decided about. */
+const OURS: readonly string[] = [OFFBOARD_USER, SWEEP_STRAGGLERS];
+
 /** A person waits for the answer. */
 const PATIENCE_MS = 15_000;
 
@@ -79,6 +86,7 @@ export function behindOf(temporal: Client, store: Store, config: Config): Behind
   return {
     ids,
     deliveries: store.deliveries,
+    logouts: store.logouts,
     start: (request, id) => offboardings.ask(request, { id, timeoutMs: PATIENCE_MS }),
     async decide(workflowId, name, payload, id) {
       try {
@@ -94,11 +102,16 @@ export function behindOf(temporal: Client, store: Store, config: Config): Behind
     leave: (workflowId, name, payload) =>
       within(PATIENCE_MS, () => offboardings.tell(workflowId, name, payload)),
     list: query => offboardings.list(query),
-    status: workflowId => within(PATIENCE_MS, () => offboardings.status(workflowId)),
+    status: workflowId =>
+      within<State>(PATIENCE_MS, () =>
+        kindOf(ids, workflowId) === 'sweep'
+          ? offboardings.sweep(workflowId)
+          : offboardings.status(workflowId),
+      ),
     glance: workflowId => within(PATIENCE_MS, () => offboardings.glance(workflowId)),
     async offboardingOf(workflowId) {
       const run = await within(PATIENCE_MS, () => offboardings.handle(workflowId).describe()).catch(notThere);
-      const id = run?.type === OFFBOARD_USER ? run.memo?.offboardingId : undefined;
+      const id = run && OURS.includes(run.type) ? run.memo?.offboardingId : undefined;
       if (typeof id === 'string') return id;
       const [newest] = await store.trail.ofWorkflow(workflowId);
       if (newest) return newest.offboarding;

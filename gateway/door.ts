@@ -1,7 +1,7 @@
 /** The door: every route says which operation it is, and is opened only to whoever may. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../client/problem.js';
-import { foreignId } from '../domain/ids.js';
+import { foreignId, kindOf } from '../domain/ids.js';
 import type { Decider } from '../domain/people.js';
 import { DECISIONS, type DecisionName } from '../domain/request.js';
 import type { Gateway } from './gateway.js';
@@ -31,6 +31,7 @@ export function doorOf(app: FastifyInstance, { callers }: Gateway): void {
     const may = request.routeOptions.config.may;
     if (!may || may === 'open' || may === 'signed') return;
     const caller = await callers.bearer(request.headers.authorization);
+    if (isDecision(may) || STARTS.has(may)) await caller.again?.();
     try {
       request.caller = await callers.known(caller);
     } catch (error) {
@@ -51,22 +52,24 @@ function unseenOf({ person, roles, ...caller }: Caller, may: Operation, away: un
   return { ...caller, person, roles };
 }
 
+const STARTS: ReadonlySet<string> = new Set<Operation>(['startOffboarding', 'deactivate']);
+
 const isAway = (error: unknown): boolean => error instanceof Problem && error.kind === 'out-of-reach';
 const isDecision = (may: string): may is DecisionName => (DECISIONS as readonly string[]).includes(may);
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Which run is meant: a directory id, a workflow id, an offboarding id, or an e-mail. */
+/** Which run is meant: a directory id, a workflow id (of a sweep as well), an offboarding id, or an e-mail. */
 export async function runNamed(gateway: Gateway, given: string): Promise<string> {
   const { behind } = gateway;
   if (UUID.test(given)) return behind.workflowOf(given.toLowerCase());
   if (given.includes('/')) {
     const foreign = foreignId(behind.ids, given);
     if (foreign) throw new Problem('usage', foreign);
-    if (!given.startsWith(behind.ids.offboardings))
+    if (!kindOf(behind.ids, given))
       throw new Problem(
         'usage',
-        `"${given}" is no offboarding: they are called ${behind.ids.offboarding('<directory id>')}.`,
+        `"${given}" is no offboarding: they are called ${behind.ids.offboarding('<directory id>')}, and sweeps ${behind.ids.sweep('<offboarding id>')}.`,
       );
     return given;
   }

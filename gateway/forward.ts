@@ -2,10 +2,12 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { Problem } from '../client/problem.js';
 import { type DecisionName, parseDecision, parseRequest } from '../domain/request.js';
+import { isSweep } from '../workflows/messages.js';
 import { inNameOf } from './asked.js';
 import type { Behind, Sent } from './behind.js';
 import type { Gateway } from './gateway.js';
-import { type Known, ownRun, type Unseen } from './roles.js';
+import { isLeaverOf, namedAs } from './leaver.js';
+import { type Known, OWN_RUN, ownRun, type Unseen } from './roles.js';
 
 type Started = Exclude<Awaited<ReturnType<Behind['start']>>, { verdict: 'unknown' }>;
 
@@ -74,6 +76,8 @@ async function leave(
   const parsed = parseDecision(name, decision);
   if (!parsed.ok) throw new Problem('usage', parsed.sentence);
   const run = await gateway.behind.offboardingOf(workflowId);
+  const plans = (await gateway.behind.plans(run)).map(one => one.plan);
+  if (isLeaverOf(plans, namedAs(person))) throw new Problem('refused', OWN_RUN);
   const sealed = await gateway.seal(decision, { run, message: name, by: person, how });
   await gateway.behind.leave(workflowId, name, sealed).catch((error: unknown) => {
     if (error instanceof WorkflowNotFoundError) throw new Problem('refused', CLOSED, { cause: error });
@@ -110,7 +114,7 @@ export async function decideFor(
   if (objection) throw new Problem('refused', objection);
   const by = decision.by as string;
   const sealed = await gateway.seal(decision, {
-    run: status.offboardingId,
+    run: isSweep(status) ? status.sweepId : status.offboardingId,
     message: name,
     by,
     how: caller.how,

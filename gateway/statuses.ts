@@ -4,13 +4,13 @@
  * Cloud bills every question to a run and no look at it.
  */
 import type { LiveProgress } from '../client/runs.js';
-import type { Status } from '../workflows/messages.js';
+import type { State } from '../workflows/messages.js';
 import type { Behind } from './behind.js';
 
 export interface Seen {
   /** ISO 8601. */
   at: string;
-  status: Status;
+  status: State;
   /** How far the running steps are; null where nothing is running. */
   live: LiveProgress | null;
 }

@@ -8,6 +8,8 @@ import type { ClockName } from '../domain/patience.js';
 import type { Participant } from '../domain/people.js';
 import type { DecisionName } from '../domain/request.js';
 import type { Run, WaitingOn } from '../domain/run.js';
+import type { Sweep } from '../domain/sweep.js';
+import type { SweepStatus } from '../domain/sweep-view.js';
 import type { WaitingView } from '../domain/waiting.js';
 
 export const REQUEST_OFFBOARDING = 'requestOffboarding';
@@ -66,7 +68,7 @@ export const REFUSED = 'refused';
 export interface DecisionAnswer {
   verdict: 'accepted' | 'refused';
   sentence: string;
-  state: RunState;
+  state: RunState | Sweep['state'];
   plan: string | null;
 }
 
@@ -104,4 +106,11 @@ export interface Status extends Run {
   late: ClockName[];
   /** Messages that fit now, ready to paste, with `by` left blank. */
   next: { message: DecisionName; json: Record<string, unknown>; why: string }[];
+}
+
+/** What the query `status` answers in an offboarding, or in the sweep after one. */
+export type State = Status | SweepStatus;
+
+export function isSweep(state: State): state is SweepStatus {
+  return 'kind' in state && state.kind === 'sweep';
 }

@@ -19,6 +19,7 @@ import { instant } from '../domain/request.js';
 import {
   asked,
   type Due,
+  isEnd,
   isSweepInput,
   judgeSweep,
   nextMoment,
@@ -30,12 +31,12 @@ import {
   type SweepDecision,
   type SweepInput,
   type SweepOutcome,
-  sweepDetails,
 } from '../domain/sweep.js';
+import { type SweepStatus, sweepDetails, sweepStatus, sweepWaitsOn } from '../domain/sweep-view.js';
 import { WAITS } from '../domain/waiting.js';
 import { isContinued } from './continued.js';
 import { type Inbox, openInbox } from './inbox.js';
-import { STATUS } from './messages.js';
+import { REFUSED, STATUS } from './messages.js';
 import { ask, long, quick } from './proxies.js';
 
 /** Rounds of one execution, so that a history stays small. */
@@ -47,13 +48,14 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
       'A sweep is started by the offboarding that it comes after, and by nobody by hand.',
     );
   const sweep = carried && isContinued() ? carried : begun(input);
-  setHandler(defineQuery<Sweep>(STATUS), () => sweep, {
+  setHandler(defineQuery<SweepStatus>(STATUS), () => sweepStatus(sweep), {
     description: 'The whole state of this sweep as JSON',
   });
   CancellationScope.current().cancelRequested.catch(() => {
-    if (!sweep.outcome) change(sweep, { turn: { finish: 'Cancelled in Temporal.' } });
+    if (!sweep.outcome) change(sweep, { turn: { outcome: 'cancelled', says: 'Cancelled in Temporal.' } });
   });
   return CancellationScope.nonCancellable(async () => {
+    if (sweep !== carried) await opened(sweep);
     const inbox = inboxOf(sweep);
     ringBells(sweep, inbox);
     const before = sweep.round;
@@ -63,7 +65,7 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
         ended(sweep, 'ended', 'The last round is over.');
         break;
       }
-      change(sweep, { state: 'waiting', next: new Date(next).toISOString() });
+      change(sweep, { state: 'waiting', due: new Date(next).toISOString() });
       const isLong = sweep.round - before >= ROUNDS || workflowInfo().continueAsNewSuggested;
       if (isLong) {
         await inbox.settled();
@@ -73,33 +75,45 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
       await condition(() => sweep.turn !== null, Math.max(1, next - Date.now()), { summary });
       await took(sweep, inbox);
     }
-    const { sweepId, outcome, sentence, round: rounds, moved } = sweep;
+    const { sweepId, offboardingId, workflowId, outcome, sentence } = sweep;
     await inbox.settled();
     const over = await ask(quick.endSweep, 'The sweep is over', {
       sweepId,
+      offboardingId,
+      workflowId,
       outcome: outcome!,
       sentence,
-      rounds,
-      moved,
     });
     const problem = over.ok ? '' : ` Its end could not be written down: ${over.sentence}`;
-    change(sweep, { state: 'closed', next: null, waits: null, sentence: `${sentence}${problem}` });
+    if (over.ok) added(sweep, over.value);
+    change(sweep, { state: 'closed', due: null, waits: null, sentence: `${sentence}${problem}` });
     await inbox.settled();
     return sweep;
   });
 }
 
+/** Before it decides or writes anything: what it names must be its own. */
+async function opened(sweep: Sweep): Promise<void> {
+  const { workflowId } = sweep;
+  const known = await ask(quick.openSweep, 'Which offboarding does this come after?', {
+    ...inputOf(sweep),
+    workflowId,
+  });
+  const why = known.ok ? known.value.refused : known.sentence;
+  if (why !== null) throw ApplicationFailure.nonRetryable(why, REFUSED);
+}
+
 /** What people decided, or the next round. */
 async function took(sweep: Sweep, inbox: Inbox): Promise<void> {
   const { turn } = sweep;
-  if (turn !== null && turn !== 'retry') return ended(sweep, 'finished', turn.finish);
+  if (isEnd(turn)) return ended(sweep, turn.outcome, turn.says);
   // A round that was asked for comes on top of the rhythm.
-  if (turn === 'retry') change(sweep, { turn: null, next: null });
+  if (turn === 'retry') change(sweep, { turn: null, due: null });
   await round(sweep, inbox);
 }
 
 const MESSAGES: Record<SweepDecision['name'], string> = {
-  acknowledge: 'An operator has seen what no rule settles: {"by", "subject"}',
+  acknowledge: 'An operator has seen what no rule settles: {"by", "category"}',
   retry: 'An operator has the next round begin now: {"by"}',
   finish: 'An operator ends the sweep: {"by", "reason"}',
 };
@@ -167,7 +181,7 @@ function begun(input: SweepInput): Sweep {
     outcome: null,
     sentence: 'Waits for its first round.',
     round: 0,
-    next: null,
+    due: null,
     moved: 0,
     addenda: [],
     open: [],
@@ -179,8 +193,8 @@ function begun(input: SweepInput): Sweep {
   };
 }
 
-function lastMoment({ next }: Sweep): number {
-  return next === null ? 0 : instant(next);
+function lastMoment({ due }: Sweep): number {
+  return due === null ? 0 : instant(due);
 }
 
 /** One round: look, hand over what follows a rule, write down what came of it. */
@@ -215,9 +229,11 @@ async function round(sweep: Sweep, inbox: Inbox): Promise<void> {
   const fresh = open.filter(
     one => !sweep.open.some(({ subject, mark }) => subject === one.subject && mark === one.mark),
   );
+  const { sweepId, offboardingId, workflowId } = sweep;
   const closed = await ask(quick.closeRound, `Round ${number} is written down`, {
-    ...input,
-    workflowId: sweep.workflowId,
+    sweepId,
+    offboardingId,
+    workflowId,
     round: number,
     made,
     results,
@@ -228,12 +244,14 @@ async function round(sweep: Sweep, inbox: Inbox): Promise<void> {
   const { audience, escalation } = WAITS.attention;
   if (everybody.length > 0) tell(sweep, inbox, 'escalation', [...audience, ...escalation], everybody);
   if (!closed.ok) return noted(sweep, `Round ${number} could not be written down: ${closed.sentence}`);
-  const { addendum, moved } = closed.value;
-  change(sweep, {
-    moved: sweep.moved + moved,
-    addenda: addendum === null ? sweep.addenda : [...sweep.addenda, addendum],
-    sentence: sayRound(number, moved, open.length),
-  });
+  added(sweep, closed.value);
+  noted(sweep, sayRound(number, closed.value.moved, open.length));
+}
+
+/** Counts what was written down; the same addendum only once. */
+function added(sweep: Sweep, { addendum, moved }: { addendum: number | null; moved: number }): void {
+  if (addendum === null || sweep.addenda.includes(addendum)) return;
+  change(sweep, { moved: sweep.moved + moved, addenda: [...sweep.addenda, addendum] });
 }
 
 /** `made`: digest of the round's plan; null = nothing follows a rule. */
@@ -316,12 +334,12 @@ function change(sweep: Sweep, news: Partial<Sweep>): void {
   Object.assign(sweep, news);
   if (sweep.open.length === 0) sweep.waits = null;
   setCurrentDetails(sweepDetails(sweep));
-  const { outcome, next, open } = sweep;
+  const { outcome, due } = sweep;
   upsertSearchAttributes({
-    OffboardingState: [outcome ? 'closed' : `sweep-${sweep.state}`],
+    OffboardingState: [sweep.state],
     OffboardingOutcome: outcome ? [outcome] : [],
     OffboardingLeaver: [sweep.leaver.id.slice(0, 200)],
-    OffboardingWaitingOn: [open.length > 0 && !outcome ? 'attention' : 'nobody'],
-    OffboardingDue: next === null || outcome ? [] : [new Date(next)],
+    OffboardingWaitingOn: [sweepWaitsOn(sweep)],
+    OffboardingDue: due === null || outcome ? [] : [new Date(due)],
   });
 }

@@ -6,6 +6,7 @@
 import { gunzipSync } from 'node:zlib';
 import { type Client, isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { idsOf, installationOf } from '../../domain/ids.js';
 import { digestIn, isReference } from '../../domain/overrides.js';
 import { archiveDigest } from '../../store/archive.js';
 import { type ChainVerdict, PURGED } from '../../store/audit.js';
@@ -56,7 +57,7 @@ export interface Evidence {
     parsed: Record<string, unknown> | null;
     gone: 'purged' | 'missing' | null;
   })[];
-  /** What came after the switch: of each sweep that an addendum names, its chain, plans and receipts. */
+  /** What came after the switch: each sweep that an addendum names, or that the store knows. */
   sweeps: SweepEvidence[];
   archives: (Omit<ArchiveRow, 'history'> & { actual: string; history: History | null })[];
   /** Open, or closed and not yet archived: as Temporal has them. */
@@ -70,10 +71,17 @@ export interface Evidence {
 }
 
 /** The subjects of these entries name sweeps too, and stay where a body was purged. */
-async function sweepsOf({ audit, trail }: Store, { entries }: ChainVerdict): Promise<SweepEvidence[]> {
+async function sweepsOf(
+  { audit, trail }: Store,
+  { entries }: ChainVerdict,
+  { offboarding, workflow }: KnownOffboarding,
+): Promise<SweepEvidence[]> {
   const named = entries.filter(({ kind }) => kind === 'addendum').map(({ subject }) => subject.split(' ')[3]);
+  const installation = workflow && installationOf(workflow);
+  const id = installation ? idsOf(installation).sweep(offboarding) : null;
+  const known = id === null ? [] : await trail.ofWorkflow(id);
   return Promise.all(
-    [...new Set(named)]
+    [...new Set([...named, ...known.map(one => one.offboarding)])]
       .filter(sweep => sweep !== undefined)
       .map(async sweep => ({
         sweep,
@@ -81,8 +89,19 @@ async function sweepsOf({ audit, trail }: Store, { entries }: ChainVerdict): Pro
         links: await trail.links(sweep),
         plans: await trail.plans(sweep),
         receipts: await trail.receipts(sweep),
+        fence: (await trail.loose(sweep)).fence,
+        archives: keptOf(await trail.archives(sweep, null)),
       })),
   );
+}
+
+/** Archived histories, unpacked, with the digests that they give now. */
+function keptOf(archives: readonly ArchiveRow[]): Evidence['archives'] {
+  return archives.map(({ history, ...row }) => ({
+    ...row,
+    actual: archiveDigest(row, history),
+    history: unpack(history),
+  }));
 }
 
 /** The parts of a sweep that an audit reads. */
@@ -92,6 +111,9 @@ export interface SweepEvidence {
   links: { seq: number; hash: string }[];
   plans: PlanRow[];
   receipts: ReceiptRow[];
+  /** Until when nothing of it gets a receipt any more; null = it was never over. */
+  fence: string | null;
+  archives: Evidence['archives'];
 }
 
 /** The parts of a plan that an audit reads. */
@@ -137,12 +159,7 @@ export async function gather(
   const shown = shownKeys(chain, parsedCertificates);
   const made = new Set(parsedPlans.map(({ parsed }) => parsed?.overridesDigest));
   const sets = namedOverrides(chain).filter(digest => made.has(digest));
-  const kept = archives.map(({ history, ...row }) => ({
-    ...row,
-    actual: archiveDigest(row, history),
-    history: unpack(history),
-  }));
-  const ours = kept.filter(
+  const ours = keptOf(archives).filter(
     row => row.offboarding === offboarding || row.history?.offboarding === offboarding,
   );
   const archived = new Set(ours.map(row => row.run));
@@ -170,7 +187,7 @@ export async function gather(
     frozen: await trail.frozen(shown),
     shown,
     certificates: parsedCertificates,
-    sweeps: await sweepsOf(store, chain),
+    sweeps: await sweepsOf(store, chain, known),
     archives: ours,
     live: histories.filter(({ run }) => !archived.has(run)),
     known: histories.filter(({ run }) => archived.has(run)),

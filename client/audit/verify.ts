@@ -84,7 +84,7 @@ export function verify(evidence: Evidence): Verdict {
       images: evidence.images.length,
       keySets: evidence.frozen.length,
       certificates: evidence.certificates.length,
-      histories: evidence.archives.length,
+      histories: evidence.archives.length + evidence.sweeps.flatMap(({ archives }) => archives).length,
     },
     notYetArchived: evidence.live.filter(one => one.history.status !== 'RUNNING').map(one => one.run),
     purged: evidence.chain.entries.filter(entry => entry.gone === 'purged').map(entry => entry.seq),
@@ -676,7 +676,9 @@ function addenda(evidence: Evidence): string[] {
     const link = told?.links.find(one => one.seq === head?.seq);
     if (!head || link?.hash !== head.hash)
       breaks.push(`${name}: entry ${head?.seq ?? 0} of the sweep ${sweep} is missing or has another hash.`);
-    const entry = told?.chain.entries.find(one => one.subject === `round ${String(round)}`);
+    const entry = told?.chain.entries.find(
+      one => one.kind === 'swept' && one.body.round === round && one.body.plan === row.parsed!.plan,
+    );
     if (!entry?.gone && entry?.body.moved !== moved)
       breaks.push(
         `${name}: it says that ${String(moved)} were moved, its round says ${String(entry?.body.moved)}.`,
@@ -687,8 +689,12 @@ function addenda(evidence: Evidence): string[] {
 
 /** A sweep's own chain, plans and receipts: what no round lists never happened by our hand. */
 function sweeps(evidence: Evidence): string[] {
-  return evidence.sweeps.flatMap(({ sweep, chain: own, plans: made, receipts: rows }) => {
+  return evidence.sweeps.flatMap(({ sweep, chain: own, plans: made, receipts: rows, fence, archives }) => {
     const breaks = own.breaks.map(sentence => `handover.audit of the sweep ${sweep}: ${sentence}`);
+    const isOver = own.entries.some(({ kind }) => kind === 'sweep-ended');
+    if (isOver && fence === null)
+      breaks.push(`handover.audit_heads: the sweep ${sweep} is over, and its fence is missing.`);
+    for (const row of archives) breaks.push(...asStored(row));
     for (const { digest, body } of made)
       if (sha256(body) !== digest)
         breaks.push(`handover.plans ${short(digest)} of the sweep ${sweep}: its body gives another digest.`);
@@ -698,11 +704,7 @@ function sweeps(evidence: Evidence): string[] {
       if (digestOf(row) !== row.digest)
         breaks.push(`${receiptName(row)} of the sweep ${sweep}: its content gives another digest.`);
       const isTold = listed.some(one => isSame(row, one) && one.digest === row.digest);
-      if (
-        !isTold &&
-        own.entries.some(({ kind }) => kind === 'sweep-ended') &&
-        rounds.every(({ gone }) => !gone)
-      )
+      if (!isTold && isOver && rounds.every(({ gone }) => !gone))
         breaks.push(`${receiptName(row)} of the sweep ${sweep}: no round lists it.`);
     }
     for (const one of listed)
@@ -714,18 +716,24 @@ function sweeps(evidence: Evidence): string[] {
   });
 }
 
+/** Does a stored history give its digest, and can it be read? */
+function asStored(row: Evidence['archives'][number]): string[] {
+  const name = `handover.archives run ${row.run}`;
+  const breaks: string[] = [];
+  if (row.actual !== row.digest)
+    breaks.push(
+      `${name}: the stored history gives the digest ${short(row.actual)}, the row says ${short(row.digest)}.`,
+    );
+  if (!row.history) breaks.push(`${name}: the stored history cannot be read.`);
+  return breaks;
+}
+
 function histories(evidence: Evidence): string[] {
   const breaks: string[] = [];
   for (const row of evidence.archives) {
     const name = `handover.archives run ${row.run}`;
-    if (row.actual !== row.digest)
-      breaks.push(
-        `${name}: the stored history gives the digest ${short(row.actual)}, the row says ${short(row.digest)}.`,
-      );
-    if (!row.history) {
-      breaks.push(`${name}: the stored history cannot be read.`);
-      continue;
-    }
+    breaks.push(...asStored(row));
+    if (!row.history) continue;
     const { offboarding, status, events } = row.history;
     if (offboarding !== row.offboarding)
       breaks.push(`${name}: the history is of offboarding ${offboarding}, the row says ${row.offboarding}.`);

@@ -128,6 +128,11 @@ async function accountsOf(
   const { system, title } = connector;
   const workflow = isOffboardingId(who) ? null : await workflowOf(reach, who);
   const run = workflow ? await describe(reach, workflow.workflowId) : await findRun(reach, who);
+  if (run?.kind === 'sweep')
+    throw new Problem(
+      'usage',
+      `${run.workflowId} is a sweep: name the person, or the offboarding before it.`,
+    );
   const plan =
     run?.status === 'RUNNING' || (run && isOffboardingId(who)) ? (await readStatus(reach, run)).plan : null;
   const pinned = plan?.accounts.find(one => one.system === system)?.accounts;

@@ -2,9 +2,9 @@
 import type { Command } from '@commander-js/extra-typings';
 import Table from 'cli-table3';
 import { LIFECYCLE } from '../../domain/lifecycle.js';
-import type { RunState } from '../../domain/model.js';
 import { WAITS_FOR_PEOPLE } from '../../domain/patience.js';
 import type { WaitingOn } from '../../domain/run.js';
+import { SWEEP_STATES } from '../../domain/sweep.js';
 import { clockOf } from '../../domain/words.js';
 import { clean } from '../clean.js';
 import { Problem } from '../problem.js';
@@ -14,11 +14,12 @@ import { type Context, inSession, newCommand, type Session, wholeNumber } from '
 import { EXIT } from './exit.js';
 import { shorten } from './terminal.js';
 
-const STATES = Object.keys(LIFECYCLE) as RunState[];
+/** Those of runs, and of sweeps beside them. */
+const STATES = [...new Set([...Object.keys(LIFECYCLE), ...SWEEP_STATES])];
 const WAITING: readonly WaitingOn[] = ['nobody', 'date', ...WAITS_FOR_PEOPLE];
 
 export function registerList(program: Command, context: Context): void {
-  const command = newCommand('list', 'the runs, newest first')
+  const command = newCommand('list', 'the runs and the sweeps after them, newest first')
     .option('--open', 'only runs that are not closed')
     .option('--state <state>', `one of ${STATES.join(', ')}`)
     .option('--waiting-on <what>', `one of ${WAITING.join(', ')}`)
@@ -80,13 +81,14 @@ function table(runs: readonly Listed[], bold: boolean): string[] {
     style: { 'padding-left': 0, 'padding-right': 2, head: bold ? ['bold'] : [], border: [] },
   });
   for (const run of runs) {
+    const isSweep = run.kind === 'sweep';
     rows.push([
       shorten(clean(run.workflowId), 60),
       run.outcome ?? run.state,
       run.waitingOn === 'nobody' ? '' : run.waitingOn,
-      String(run.closed ? run.remaining + run.accepted : run.remaining),
+      isSweep ? '' : String(run.closed ? run.remaining + run.accepted : run.remaining),
       minute(run.due),
-      run.mode,
+      isSweep && run.leaver ? clean(`sweep after id:${run.leaver}`) : run.mode,
       minute(run.started),
       minute(run.closed),
     ]);

@@ -1,6 +1,8 @@
 /** A run on the screen: the tree, and the commands that fit now. */
+
+import { type SweepStatus, sweepView } from '../../domain/sweep-view.js';
 import { type Piece, treeLines } from '../../domain/tree.js';
-import { viewOf } from '../../domain/view.js';
+import { type View, viewOf } from '../../domain/view.js';
 import { minuteOf } from '../../domain/words.js';
 import type { Status } from '../../workflows/messages.js';
 import { clean } from '../clean.js';
@@ -8,8 +10,16 @@ import { commandLine, decisionLine } from '../printed.js';
 import type { LiveRun } from '../which-run.js';
 import type { Colours, Terminal } from './terminal.js';
 
-export function showRun(terminal: Terminal, run: LiveRun, status: Status): void {
-  for (const line of treeLines(viewOf(status)))
+export function showRun(terminal: Terminal, run: Ended, status: Status): void {
+  show(terminal, run, status, viewOf(status));
+}
+
+export function showSweep(terminal: Terminal, run: Ended, sweep: SweepStatus): void {
+  show(terminal, run, sweep, sweepView(sweep));
+}
+
+function show(terminal: Terminal, run: Ended, status: Shown, view: View): void {
+  for (const line of treeLines(view))
     terminal.say(line.map(piece => painted(piece, terminal.colours)).join(''));
   const ended = endedInTemporal(run);
   if (ended) terminal.say(terminal.colours.yellow(ended));
@@ -17,14 +27,21 @@ export function showRun(terminal: Terminal, run: LiveRun, status: Status): void 
   if (!ended) showNext(terminal, status);
 }
 
+type Ended = Pick<LiveRun, 'workflowId' | 'status' | 'kind'>;
+
+/** What a run and a sweep have in common on the screen. */
+type Shown = Pick<Status, 'workflowId' | 'refused' | 'next'>;
+
 /** A run that ended without its own doing: its state is the last one it had. */
-export function endedInTemporal({ status, workflowId }: LiveRun): string | null {
+export function endedInTemporal({ kind, status, workflowId }: Ended): string | null {
   if (status === 'RUNNING' || status === 'COMPLETED') return null;
   const word = status.toLowerCase().replaceAll('_', ' ');
+  if (kind === 'sweep')
+    return `This sweep was ended in Temporal (${word}): nothing is looked for any more. What it did is in "${commandLine('audit', workflowId)}".`;
   return `This run was ended in Temporal (${word}): nothing more happens in it. Start anew with "handover start"; what it did is in "${commandLine('audit', workflowId)}".`;
 }
 
-function showRefusals(terminal: Terminal, status: Status): void {
+function showRefusals(terminal: Terminal, status: Shown): void {
   if (status.refused.length === 0) return;
   terminal.say('Refused messages:');
   for (const refusal of status.refused.slice(-5)) {
@@ -35,7 +52,7 @@ function showRefusals(terminal: Terminal, status: Status): void {
   }
 }
 
-export function showNext(terminal: Terminal, status: Status): void {
+export function showNext(terminal: Terminal, status: Shown): void {
   if (status.next.length === 0) return;
   terminal.say('What fits now:');
   for (const next of status.next) {

@@ -2,16 +2,30 @@
 import type { Command } from '@commander-js/extra-typings';
 import { clean } from '../clean.js';
 import { readStatus } from '../follow.js';
+import { Problem } from '../problem.js';
+import { readSweep, sweepAfter } from '../sweeps.js';
 import { findRun, type LiveRun } from '../which-run.js';
 import { type Context, inSession, newCommand, type Session } from './command.js';
 import { EXIT } from './exit.js';
-import { showRun } from './show.js';
+import { showRun, showSweep } from './show.js';
 import { watch } from './watch.js';
 
 /** What a run that goes on waits for in a system; nobody needs to ask a closed one. */
 async function waitsOf({ reach }: Session, run: LiveRun): Promise<string | null> {
   if (run.status !== 'RUNNING') return null;
   return (await reach.offboardings()).waits(run.workflowId).catch(() => null);
+}
+
+async function oneSweep({ reach, terminal }: Session, run: LiveRun, watched: boolean): Promise<number> {
+  if (watched)
+    throw new Problem(
+      'usage',
+      'A sweep does something once a day or less: leave --watch out, and look at it when its next round is over.',
+    );
+  const sweep = await readSweep(reach, run);
+  terminal.json({ ...sweep, temporal: run.status });
+  showSweep(terminal, run, sweep);
+  return EXIT.done;
 }
 
 export function registerStatus(program: Command, context: Context): void {
@@ -25,11 +39,19 @@ export function registerStatus(program: Command, context: Context): void {
       inSession(context, options, async session => {
         const { reach, terminal } = session;
         const run = await findRun(reach, given);
+        if (run.kind === 'sweep') return oneSweep(session, run, options.watch === true);
         if (options.watch) return watch(session, run);
         const status = await readStatus(reach, run);
         const waits = await waitsOf(session, run);
-        terminal.json({ ...status, temporal: run.status, ...(waits && { waits }) });
+        const after = await sweepAfter(reach, status);
+        terminal.json({
+          ...status,
+          temporal: run.status,
+          ...(waits && { waits }),
+          ...(after && { sweep: { ...after.sweep, temporal: after.run.status } }),
+        });
         showRun(terminal, run, status);
+        if (after) showSweep(terminal, after.run, after.sweep);
         if (waits) terminal.say(clean(`Waits for: ${waits}`));
         return EXIT.done;
       }),

@@ -3,12 +3,14 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
 import { changesSince } from '../../domain/changes.js';
+import { kindOf } from '../../domain/ids.js';
 import type { Decider } from '../../domain/people.js';
 import { FAILURES } from '../answers.js';
 import { RUN } from '../asked.js';
 import { runNamed } from '../door.js';
 import type { Gateway } from '../gateway.js';
-import { type Known, ownRun } from '../roles.js';
+import { isLeaverOf } from '../leaver.js';
+import { type Known, OWN_RUN, ownRun } from '../roles.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -103,7 +105,8 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
       },
     },
     handler: async ({ params, caller }) => {
-      const offboarding = await offboardingNamed(caller, (params as { run: string }).run);
+      const named = await offboardingNamed(caller, (params as { run: string }).run);
+      const offboarding = await before(named);
       const certificates = await behind.certificates(offboarding);
       if (certificates.length === 0)
         throw new Problem('not-found', 'There is no certificate yet: a run gets it when it closes.');
@@ -134,21 +137,48 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
   /** A run may be forgotten by Temporal, while the store knows it for years. */
   async function offboardingNamed(caller: Known, given: string): Promise<string> {
     const workflowId = await runNamed(gateway, given);
-    const objection = await isTheirOwn(caller, workflowId);
+    const offboarding = async (): Promise<string> =>
+      UUID.test(given) ? given.toLowerCase() : behind.offboardingOf(workflowId);
+    const objection = await isTheirOwn(caller, workflowId, offboarding);
     if (objection) throw new Problem('refused', objection);
-    return UUID.test(given) ? given.toLowerCase() : behind.offboardingOf(workflowId);
+    return offboarding();
   }
 
-  /** Every run under a workflow id is of one person, whom the newest of them or the directory knows best. */
-  async function isTheirOwn(caller: Known, workflowId: string): Promise<string | null> {
+  /** What a sweep finds becomes addenda to the certificate of the offboarding before it. */
+  async function before(named: string): Promise<string> {
+    const { ids } = behind;
+    const workflowId = await behind.workflowOf(named);
+    return kindOf(ids, workflowId) === 'sweep' ? workflowId.slice(ids.sweeps.length) : named;
+  }
+
+  /**
+   * Every run under a workflow id is of one person, whom the newest of them or the directory knows best; where
+   * both have forgotten them, their plans do.
+   */
+  async function isTheirOwn(
+    caller: Known,
+    workflowId: string,
+    offboarding: () => Promise<string>,
+  ): Promise<string | null> {
     const { as } = caller;
     if (!as) return null;
     if (workflowId === behind.ids.offboarding(as.id)) return ownRun(caller, { leaver: as });
     const known = await gateway.statuses.of(workflowId).catch(unlessForgotten);
     if (known) return ownRun(caller, known.status);
+    if (kindOf(behind.ids, workflowId) === 'sweep') {
+      const before = workflowId.slice(behind.ids.sweeps.length);
+      return isTheirOwn(caller, await behind.workflowOf(before), async () => before);
+    }
     const id = workflowId.slice(behind.ids.offboardings.length);
     const leaver = await behind.ask<Decider>({ ask: 'person', who: `id:${id}` }).catch(unlessForgotten);
-    return leaver && ownRun(caller, { leaver });
+    if (leaver) return ownRun(caller, { leaver });
+    const plans = await behind.plans(await offboarding());
+    return isLeaverOf(
+      plans.map(one => one.plan),
+      as,
+    )
+      ? OWN_RUN
+      : null;
   }
 }
 

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
 import type { ItemsShown } from '../../domain/inquiry.js';
+import { isSweep } from '../../workflows/messages.js';
 import { FAILURES } from '../answers.js';
 import { RUN } from '../asked.js';
 import { seen } from '../door.js';
@@ -53,10 +54,11 @@ export function items(app: FastifyInstance, gateway: Gateway): void {
       const { run, system, category } = request.params as { run: string; system: string; category: string };
       const { search, sort, after, limit } = request.query as z.output<typeof query>;
       const { status } = await seen(gateway, request, run);
-      if (!status.plan) throw new Problem('not-found', `There is no plan yet: ${status.sentence}`);
+      const plan = isSweep(status) ? status.plan : status.plan?.digest;
+      if (!plan) throw new Problem('not-found', `There is no plan yet: ${status.sentence}`);
       return gateway.behind.ask<ItemsShown>({
         ask: 'items',
-        plan: status.plan.digest,
+        plan,
         step: `${system}/${category}`,
         search: search ?? null,
         sort: sort ?? null,

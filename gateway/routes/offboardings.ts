@@ -10,17 +10,23 @@ import { WAITS_FOR_PEOPLE } from '../../domain/patience.js';
 import { isSame } from '../../domain/people.js';
 import { requestSchema } from '../../domain/request.js';
 import type { WaitingOn } from '../../domain/run.js';
+import { SWEEP_STATES, type Sweep } from '../../domain/sweep.js';
+import { isSweep } from '../../workflows/messages.js';
 import { FAILURES } from '../answers.js';
 import { idempotency, keyOf, RUN } from '../asked.js';
 import { seen } from '../door.js';
 import { startFor } from '../forward.js';
 import type { Gateway } from '../gateway.js';
-import type { Known } from '../roles.js';
+import { type Known, ownRun } from '../roles.js';
 
-const STATES = Object.keys(LIFECYCLE) as [RunState, ...RunState[]];
+type ListedState = RunState | Sweep['state'];
+const STATES = [...new Set([...Object.keys(LIFECYCLE), ...SWEEP_STATES])] as [ListedState, ...ListedState[]];
 const WAITING = ['nobody', 'date', ...WAITS_FOR_PEOPLE] as unknown as [WaitingOn, ...WaitingOn[]];
 
 const listed = z.object({
+  kind: z
+    .enum(['offboarding', 'sweep'])
+    .describe('A sweep looks for what still lands on somebody after their switch.'),
   run: z.string().describe('Workflow id.'),
   leaver: z.object({ id: z.string(), name: z.string().nullable() }),
   state: z.string(),
@@ -46,7 +52,7 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
     config: { may: 'listOffboardings' },
     schema: {
       operationId: 'listOffboardings',
-      summary: 'The runs, newest first, page by page.',
+      summary: 'The runs and the sweeps after them, newest first, page by page.',
       security: [{ bearer: [] }],
       querystring: z.strictObject({
         open: z.enum(['true', 'false']).optional().describe('Only runs that are open, or only closed ones.'),
@@ -69,7 +75,7 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
     handler: async ({ query, caller }) => {
       const asked = query as {
         open?: 'true' | 'false';
-        state?: RunState;
+        state?: ListedState;
         waitingOn?: WaitingOn;
         leaver?: string;
         waitingFor?: 'me';
@@ -102,9 +108,9 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
         runs: found
           .filter(run => !same.includes(leaverOf(run)))
           .map(({ workflowId, runId: _runId, accepted: _accepted, ...run }) => ({
-            run: workflowId,
-            leaver: { id: leaverOf({ workflowId }), name: names[leaverOf({ workflowId })] ?? null },
             ...run,
+            run: workflowId,
+            leaver: { id: leaverOf(run), name: names[leaverOf(run)] ?? null },
           })),
         page: asked.page,
         more,
@@ -163,8 +169,7 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
     },
   });
 
-  const leaverOf = ({ workflowId }: { workflowId: string }): string =>
-    workflowId.slice(behind.ids.offboardings.length);
+  const leaverOf = ({ leaver }: Pick<Listed, 'leaver'>): string => leaver ?? '';
 
   /** A list is worth something without names as well, but to whoever might find their own run in it. */
   const namesOf = (ids: string[], { as }: Known): Promise<Named> => {
@@ -176,9 +181,12 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
   const isShown = async (run: Listed, caller: Known, mine: boolean): Promise<boolean> => {
     const { as } = caller;
     if (!as) return !mine;
+    // Whose it is it says in its first task: until then it may be anybody's.
+    if (run.leaver === null) return false;
     if (leaverOf(run) === as.id) return false;
     if (!mine) return true;
     const { status } = await gateway.statuses.of(run.workflowId);
+    if (isSweep(status)) return !ownRun(caller, status);
     const humans = status.humans ?? {};
     if (isSame(humans, as, status.leaver)) return false;
     if (status.waitingOn !== 'approval') return true;

@@ -6,7 +6,7 @@ import { type Verb, WAYS } from '../small-world/repeated.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { land, ownerOf, soon, sweepOf } from './sweeps.js';
 
-const OURS = ['sweepLook', 'planRound', 'runSteps', 'closeRound', 'endSweep'];
+const OURS = ['openSweep', 'sweepLook', 'planRound', 'runSteps', 'closeRound', 'endSweep'];
 
 describe('a worker that dies in a round', () => {
   const small = useSmallWorld({ change: soon });

@@ -110,7 +110,7 @@ test('what no rule covers waits for people and holds up no round; only operators
   const { ids } = small.world.offboardings;
   const send = (name: string, by: Parameters<typeof mail>[1], more = {}) =>
     small.world.offboardings.decide(ids.sweep(offboardingId), name, { by: mail(small, by), ...more });
-  const subject = { subject: 'crm/approvals' };
+  const subject = { category: 'crm/approvals' };
   expect(await send('acknowledge', 'alice', subject)).toMatchObject({ verdict: 'refused' });
   expect(await send('acknowledge', 'maya', subject)).toMatchObject({ verdict: 'refused' });
   expect(await send('acknowledge', 'olivia', subject)).toMatchObject({ verdict: 'accepted' });

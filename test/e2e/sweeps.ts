@@ -54,3 +54,9 @@ export async function ownerOf(small: SmallWorld, id: number): Promise<string> {
   ]);
   return rows[0].owner as string;
 }
+
+/** A round each second, for as long as a test may take. */
+export function long(config: Config): void {
+  soon(config);
+  config.policy.sweep = { rhythm: [{ everyDays: SECOND, forDays: 600 * SECOND }], returns: 3 };
+}

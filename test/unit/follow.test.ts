@@ -17,7 +17,13 @@ test('a run is asked only when its history has grown, and what its activities re
     temporal: async () => ({ workflow: { getHandle: () => ({ describe: async () => described }) } }),
     ask: <T>(call: () => Promise<T>) => call(),
   } as unknown as Reach;
-  const started = { workflowId: 'offboarding/1', runId: 'run', status: 'RUNNING', offboardingId: null };
+  const started = {
+    kind: 'offboarding' as const,
+    workflowId: 'offboarding/1',
+    runId: 'run',
+    status: 'RUNNING',
+    offboardingId: null,
+  };
   const sights = follow(reach, started, 0);
   const next = async () => (await sights.next()).value;
   for (let look = 1; look <= 20; look++)
