@@ -39,7 +39,7 @@ async function blockIn(deps: Deps, input: AccessInput): Promise<AccessResult> {
     return {
       access: 'open',
       ours: [],
-      message: `The catalog of ${connector.title} says no way to block sign-in: do it by hand.`,
+      message: byHand(connector),
     };
   const { changed: ours, problems } = await switchAccounts(deps, { ...input, verb: 'block' });
   if (problems.length > 0) return { access: 'open', ours, message: problems.join(' ') };
@@ -57,6 +57,14 @@ async function blockIn(deps: Deps, input: AccessInput): Promise<AccessResult> {
   }
   await recordAccess(deps, input, 'blocked');
   return { access: 'blocked', ours, message: null };
+}
+
+function byHand({ title, access, byHand: said }: Connector): string {
+  const { page, reason } = said?.block ?? { page: null, reason: null };
+  if (access.block !== 'person' || (page === null && reason === null))
+    return `The catalog of ${title} says no way to block sign-in: do it by hand.`;
+  const where = page === null ? '' : ` at ${page}`;
+  return `${title}: sign-in is blocked by a person${where}${reason === null ? '' : ` (${reason})`}.`;
 }
 
 /** What of the accounts outlives a block, where the system can end it and shows whether it has. */

@@ -276,6 +276,9 @@ const ACCESS_WORDS: Record<Run['access'][string], string> = {
 export function accessWords(run: Run, system: string): string {
   const access = own(run.access, system) ?? 'unknown';
   const words = ACCESS_WORDS[access];
+  if (access !== 'open' && access !== 'blocked') return words;
   const problem = access === 'open' ? own(run.blockProblems, system) : undefined;
-  return problem ? `${words}, could not be blocked: ${problem}` : words;
+  const byHand = run.plan?.systems.find(one => one.system === system)?.byHand;
+  const where = byHand?.page ? `, to be switched off by hand at ${byHand.page}` : '';
+  return `${words}${problem ? `, could not be blocked: ${problem}` : ''}${where}`;
 }

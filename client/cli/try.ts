@@ -15,7 +15,10 @@ export function registerTry(program: Command, context: Context): void {
   program.addCommand(
     newCommand('try', 'one part of a catalog on the live system: calls, answers, and what was understood')
       .argument('<system>', 'a system of the configuration whose kind makes calls (http)')
-      .argument('<what>', 'self, people, a category, or block, unblock, deactivate, reactivate')
+      .argument(
+        '<what>',
+        'self, people, a category, or a verb: block, deactivate, sessions, tokens, memberships, licence, ...',
+      )
       .option('--person <who>', 'whose: an e-mail, a login, or id:<their id there>')
       .action((system, what, options) =>
         inSession(context, options, session => tryOut(session, system, what, options.person)),

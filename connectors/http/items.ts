@@ -124,7 +124,7 @@ function accountOf<T extends Named>(
 ): ReadPage<T> {
   return async () => {
     const entry = await readEntry(target, user, signal);
-    const doing = `looking whether ${category} of an account have ended`;
+    const doing = `looking whether ${category} of an account has ended`;
     const ended =
       entry === null ||
       (await isSeen(target, spec, { id: user, raw: entry.raw }, doing, signal).catch(asUnreadable));

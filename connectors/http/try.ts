@@ -216,7 +216,7 @@ async function tryWhetherDone(
     understood.push('Nothing shows when it is done: whoever does it acknowledges it, and nobody checks.');
   else {
     const id = valuesOf([account], 'user')[0] ?? '';
-    const done = await isSeen(target, spec!, { id, raw }, `looking whether ${verb} have ended`);
+    const done = await isSeen(target, spec!, { id, raw }, `looking whether ${verb} of an account has ended`);
     understood.push(done ? 'It reads as done.' : 'It reads as not done yet.');
   }
 }

@@ -28,7 +28,7 @@ const TITLES: Record<Ending, string> = {
 export const shows = (spec: EndingSpec | undefined): boolean =>
   spec?.until !== undefined || spec?.observe !== undefined;
 
-/** The verbs that show when they are done, or that a person is to do, as categories. */
+/** The verbs that the system or a person carries out, as categories. */
 export function verbCategories(catalog: HttpCatalog): Record<string, CategorySpec> {
   return Object.fromEntries(
     ENDINGS.flatMap(verb => {

@@ -26,8 +26,14 @@ const small = useSmallWorld({
       catalog: join(dir, 'pages.yaml'),
       connect: { base: { file: join(dir, 'base') }, token: { file: join(dir, 'token') } },
     };
+    config.systems.board = {
+      catalog: join(dir, 'board.yaml'),
+      connect: { base: { file: join(dir, 'board-base') }, token: { file: join(dir, 'token') } },
+    };
   },
 });
+/** Nobody can be switched off there but by hand. */
+const board = await Desk.open();
 
 const seen = (what: string): string =>
   `observe: { get: '/users/{user}/${what}', until: { at: /count, equals: 0 } }`;
@@ -49,6 +55,13 @@ beforeAll(async () => {
       '    title: Things\n',
       '    title: Things\n    switch: { needs: inactive, when: after, within: 1 day }\n',
     );
+  const byHand = catalogOf({ lacks: ['block', 'unblock', 'deactivate', 'reactivate'] })
+    .replace('system: desk\ntitle: Desk', 'system: board\ntitle: Board\nabsence: expected')
+    .concat(
+      "deactivate: { by: person, page: 'https://board.example/people/{user}', reason: it has no API for that }\n",
+    );
+  await writeFile(join(dir, 'board.yaml'), byHand);
+  await writeFile(join(dir, 'board-base'), board.base);
   await writeFile(join(dir, 'pages.yaml'), `${catalog}${VERBS}`);
   await writeFile(join(dir, 'base'), desk.base);
   await writeFile(join(dir, 'token'), desk.token);
@@ -58,6 +71,8 @@ beforeEach(() => {
   desk.join(ALICE, alice.name, alice.email);
   desk.join(BOB, maya.name, maya.email);
   desk.join(CALLER, 'Handover', 'handover@small.example');
+  board.members.clear();
+  board.join(CALLER, 'Handover', 'handover@small.example');
   small.world.config.policy.looksAfterMinutes = 0.01;
   desk.lies = {};
   desk.besides.clear();
@@ -67,6 +82,7 @@ beforeEach(() => {
 });
 afterAll(async () => {
   await desk.close();
+  await board.close();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -200,6 +216,33 @@ test('what a person has done by hand is seen, and closes its acknowledgement in 
   const { acknowledgements, notCovered } = await certified(run);
   expect(acknowledgements['pages/licence']).toMatchObject({ by: null });
   expect(notCovered.join()).not.toContain('pages/licence');
+});
+
+test('an account that a person switches off is seen to be off, and said to be', async () => {
+  const { alice } = small.cast;
+  board.join('a 1', alice.name, alice.email);
+  const run = await start(small);
+  const { next, ...plan } = await planned(small, run);
+  const page = 'https://board.example/people/a%201';
+  expect(toAcknowledge(plan.plan!)).toContainEqual({
+    subject: 'board/deactivate',
+    title: 'switch the account off by hand: it has no API for that',
+    count: 1,
+    page,
+  });
+  expect(tree(plan).join('\n')).toContain(`: access open, to be switched off by hand at ${page}`);
+  board.members.get('a 1')!.status = 'off';
+  const { acknowledgements } = await waitFor(
+    small,
+    run,
+    status => status.acknowledgements['board/deactivate'] !== undefined,
+  );
+  expect(acknowledgements['board/deactivate']).toMatchObject({ by: null });
+  await agree(small, run);
+  const status = await ended(small, run);
+  expect(status).toMatchObject({ outcome: 'completed', access: { board: 'deactivated' } });
+  expect(status.sentence).not.toContain('by hand');
+  expect((await certified(run)).notCovered.join()).not.toContain('attested, not seen');
 });
 
 test('what was seen done and is undone again is a question to people before the switch', async () => {

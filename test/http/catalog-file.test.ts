@@ -146,6 +146,43 @@ describe.each<[what: string, change: (text: string) => string, says: RegExp]>([
     /auth/,
   ],
   [
+    'a verb that nobody knows',
+    text => `${text}sesions: { by: nobody, reason: there are none }\n`,
+    /desk\.yaml:\d+:\d+ sesions: unknown key sesions \(did you mean sessions\?\)/,
+  ],
+  [
+    'somebody who does nothing',
+    text => `${text}sessions: { by: somebody, reason: there are none }\n`,
+    /sessions\.by: "somebody" was given, allowed are system, person, nobody, switch/,
+  ],
+  [
+    'a verb of the system that nothing shows the end of',
+    text => `${text}licence: { calls: [{ delete: '/users/{user}/licence' }] }\n`,
+    /licence: nothing says when it is done: give until or observe/,
+  ],
+  [
+    'a verb that two things show the end of',
+    text =>
+      `${text}licence: { by: person, until: { at: /plan, exists: false }, observe: { get: '/users/{user}/plan', until: { at: /count, equals: 0 } } }\n`,
+    /licence\.observe: give either until/,
+  ],
+  [
+    'a probe that asks for nobody',
+    text => `${text}licence: { by: person, observe: { get: /plans, until: { at: /count, equals: 0 } } }\n`,
+    /licence\.observe: \{user\} stands nowhere in it/,
+  ],
+  [
+    'a verb and a category of one name',
+    text => `${text.replaceAll('seats', 'tokens')}tokens: { by: nobody, reason: there are none }\n`,
+    /tokens: there is a category tokens as well: give either, one by one or all at once/,
+  ],
+  [
+    'what ends with a switch that there is not',
+    text =>
+      `${text.replace(/deactivate: .*\nreactivate: .*\n/, '')}tokens: { by: switch, reason: they do }\n`,
+    /tokens\.by: there is no deactivate that could end it/,
+  ],
+  [
     'a secret that would be shown',
     text => text.replace('label: /label', 'label: /label\n    secret: [/label]'),
     /\/label is secret and would be shown here/,

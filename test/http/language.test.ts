@@ -715,3 +715,68 @@ deactivate:
     expect(await connector.readAccount(alice)).toMatchObject({ active: true });
   });
 });
+
+describe('what ends with an account', () => {
+  const verb = (by: string): string =>
+    `licence: { ${by}, observe: { get: '/users/{user}/plan', until: { at: /seats, equals: 0 } } }`;
+  const served = async (by: string, plan: () => Reply) => {
+    const { connector } = await system({ more: verb(by) }, ({ path }) =>
+      path === '/users/1/plan' ? plan() : [200, { id: 1, on: true }],
+    );
+    const [licence] = await connector.inventory([alice], ['licence']);
+    return { connector, licence: licence! };
+  };
+  const CALLS = "calls: [{ delete: '/users/{user}/plan' }, { delete: '/users/{user}/seat' }]";
+
+  test('is the account itself, until the probe shows that it has ended', async () => {
+    let seats = 1;
+    const { connector, licence } = await served(CALLS, () => [200, { seats }]);
+    expect(licence).toMatchObject({ count: 1, complete: true });
+    expect(connector.categories.at(-1)).toMatchObject({
+      category: 'licence',
+      do: 'remove',
+      afterSwitch: { withinDays: null },
+      ofAccount: true,
+    });
+    seats = 0;
+    expect((await connector.inventory([alice], ['licence']))[0]).toMatchObject({ count: 0 });
+  });
+
+  test.each<[string, Reply]>([
+    ['an error', [404, { seats: 0 }]],
+    ['that we may not ask', [403, { seats: 0 }]],
+    ['that it is taken up', [202, { seats: 0 }]],
+  ])('is not known where the probe answers %s', async (_, reply) => {
+    const { licence } = await served(CALLS, () => reply);
+    expect(licence).toMatchObject({
+      complete: false,
+      problem: expect.stringContaining('looking whether licence of an account has ended'),
+    });
+  });
+
+  test('is ended call by call, and what is not there need not be ended', async () => {
+    let seats = 1;
+    const { connector } = await system({ more: verb(CALLS) }, ({ method, path }) => {
+      if (method === 'DELETE' && path === '/users/1/plan') return [404, {}];
+      if (method === 'DELETE') seats = 0;
+      return path === '/users/1/plan' ? [200, { seats }] : [200, { id: 1, on: true }];
+    });
+    const work = batch(['1'], { category: 'licence', do: 'remove', takers: [] });
+    expect(await connector.apply(work, silent)).toMatchObject({ effect: { changed: 1, exceptions: [] } });
+    // Again: it is not there any more, and nothing is sent.
+    expect(await connector.apply(work, silent)).toMatchObject({ effect: { changed: 0 } });
+  });
+
+  test('is left to people, with the page and whether anybody will see that it is done', async () => {
+    const { connector } = await served(
+      'by: person, page: "https://crm.example.com/plans/{user}", reason: seats are counted by hand',
+      () => [200, { seats: 1 }],
+    );
+    expect(connector.categories.at(-1)).toMatchObject({
+      do: 'acknowledge',
+      page: 'https://crm.example.com/plans/{user}',
+      reason: 'seats are counted by hand',
+      observed: true,
+    });
+  });
+});

@@ -1,5 +1,5 @@
 /** `handover try`: what whoever writes a catalog sees, on a live system, with nothing changed and nothing given away. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -111,6 +111,48 @@ test('a switch is shown and not sent', async () => {
   expect(code, said).toBe(0);
   expect(said).toMatch(/would send PATCH .*\/users\/1\n {2}\{"status":"off"\}/);
   expect(desk.members.get(ALICE)!.status).toBe('active');
+});
+
+test('a verb: who does it, whether it is done, and what would be sent', async () => {
+  const plain = await readFile(join(dir, 'desk.yaml'), 'utf8');
+  const seen = (what: string): string =>
+    `observe: { get: '/users/{user}/${what}', until: { at: /count, equals: 0 } }`;
+  await writeFile(
+    join(dir, 'desk.yaml'),
+    `${plain}sessions: { calls: [{ delete: '/users/{user}/sessions' }], ${seen('sessions')} }
+licence: { by: person, page: 'https://desk.example/{user}', reason: seats are counted by hand }
+memberships: { by: nobody, reason: there are none }
+tokens: { by: switch, reason: a key of somebody who is off lets nobody in }
+erase: { calls: [{ delete: '/users/{user}' }] }
+`,
+  );
+  try {
+    desk.besides.set(`${ALICE} sessions`, 1);
+    const said = async (what: string): Promise<string> => {
+      const tried = await handover('try', 'desk', what, '--person', 'id:1');
+      expect(tried.code, tried.said).toBe(0);
+      return tried.said;
+    };
+    const sessions = await said('sessions');
+    expect(sessions).toContain('sessions: the system does it.');
+    expect(sessions).toContain('It reads as not done yet.');
+    expect(sessions).toMatch(/would send DELETE .*\/users\/1\/sessions/);
+    expect(desk.besides.size).toBe(1);
+    const licence = await said('licence');
+    expect(licence).toContain(
+      'licence: a person does it, at https://desk.example/{user} (seats are counted by hand).',
+    );
+    expect(licence).toContain('Nothing shows when it is done');
+    expect(await said('memberships')).toContain('memberships: nobody does it (there are none).');
+    expect(await said('tokens')).toContain('tokens: it ends with the switch (a key of somebody');
+    const erase = await said('erase');
+    expect(erase).toContain('No offboarding does it.');
+    expect(erase).toMatch(/would send DELETE .*\/users\/1/);
+    expect(desk.members.has(ALICE)).toBe(true);
+  } finally {
+    desk.besides.clear();
+    await writeFile(join(dir, 'desk.yaml'), plain);
+  }
 });
 
 test('what goes wrong is a sentence, and another exit code', async () => {

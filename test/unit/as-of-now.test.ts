@@ -27,6 +27,7 @@ test('an attempt of an activity asks for a catalog once, and the next attempt as
   const connector = {
     title: 'CRM',
     access: { block: 'system' },
+    categories: [],
     readAccount: async () => account,
   };
   const deps = {

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Account, CategoryInventory } from '../../domain/model.js';
-import { canonicalJson, orderSteps } from '../../domain/plan.js';
+import { canonicalJson, orderSteps, sayUndone } from '../../domain/plan.js';
 import {
   type CategoryRule,
   draftOf,
@@ -121,6 +121,49 @@ describe('systems', () => {
     const draft = draftOf(given);
     expect(draft.systems[0]).toMatchObject({ system: 'hr', switchOff: expected });
     expect(draft.steps.some(one => one.id === 'hr/deactivate')).toBe(expected === 'api');
+  });
+});
+
+describe('what ends with an account', () => {
+  const ending = (more: Partial<SystemFacts> = {}): SystemFacts =>
+    system('crm', {
+      categories: [
+        rule('sessions', { do: 'revoke', ofAccount: true, afterSwitch: { withinDays: null } }),
+        rule('licence', { do: 'acknowledge', ofAccount: true, observed: true, page: 'https://crm/{user}' }),
+      ],
+      accounts: [account({ identities: { user: ['a 1'] } })],
+      inventory: [held('sessions', 1), held('licence', 1)],
+      undone: [{ verb: 'erase', why: 'nobody may' }],
+      byHand: { page: 'https://crm/off/{user}', reason: null },
+      ...more,
+    });
+
+  test('comes behind the switch, or is a person’s with the page of the very account', () => {
+    const { steps, findings, systems } = draftOf(facts([ending()]));
+    expect(findings).toEqual([]);
+    expect(steps.find(one => one.id === 'crm/sessions')).toMatchObject({
+      late: { withinDays: null },
+      after: ['crm/deactivate'],
+    });
+    expect(steps.find(one => one.id === 'crm/licence')).toMatchObject({
+      phase: 'manual',
+      observed: true,
+      page: 'https://crm/a%201',
+    });
+    expect(sayUndone(systems[0]!)).toEqual(['CRM: erase is not done by an offboarding (nobody may).']);
+  });
+
+  test('comes with everything else where no switch of the system’s comes before it', () => {
+    const { steps, findings, systems } = draftOf(facts([ending({ switchedOffBy: 'person' })]));
+    expect(findings).toEqual([]);
+    expect(steps.find(one => one.id === 'crm/sessions')!.late).toBeUndefined();
+    expect(systems[0]).toMatchObject({ byHand: { page: 'https://crm/off/a%201' } });
+  });
+
+  test('stays where the person stays, and nobody is asked about it', () => {
+    const { steps, systems } = draftOf(facts([ending()], { mode: 'execute-only' }));
+    expect(steps.map(one => one.do)).toEqual(['keep', 'keep']);
+    expect(systems[0]!.undone).toBeUndefined();
   });
 });
 

@@ -42,10 +42,10 @@ async function look(run: Run, { note, change, blind }: Watching): Promise<void> 
   const input = { plan: run.plan!.digest, subjects };
   const answer = await ask(watching.lookIfDone, `Was it done by hand: ${subjects.join(', ')}`, input);
   const problem = answer.ok ? answer.value.problem : answer.sentence;
-  // A new plan, or a person, was faster.
+  // A new plan was faster. A person may have been as well: then other things are open than were looked at.
   if (run.plan?.digest !== input.plan) return;
   const now = new Date().toISOString();
-  if (run.watch) {
+  if (run.watch?.subjects.join() === subjects.join()) {
     const watch = looked(run.watch, now, problem);
     change({ watch });
     blind(blindness(watch, problem));
