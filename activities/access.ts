@@ -2,7 +2,7 @@
 import type { Connector } from '../connectors/connector.js';
 import { sayAccount } from '../domain/accounts.js';
 import type { Account } from '../domain/model.js';
-import { isFinal, OUTAGE_MS } from './attempt.js';
+import { isFinal, OUTAGE_MS, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { switchAccounts } from './effects.js';
 import { readAll } from './look.js';
@@ -50,8 +50,24 @@ async function blockIn(deps: Deps, input: AccessInput): Promise<AccessResult> {
     const message = `${connector.title}: reading shows that sign-in is not blocked: ${which}. Look at it there, then send "retry".`;
     return { access: 'open', ours, message };
   }
+  const inside = await signedIn(connector, input.accounts);
+  if (inside.length > 0) {
+    const message = `${connector.title}: sign-in is blocked, and reading still shows: ${inside.join(', ')}. End them there; the switch tries it again.`;
+    return { access: 'open', ours, message };
+  }
   await recordAccess(deps, input, 'blocked');
   return { access: 'blocked', ours, message: null };
+}
+
+/** What of the accounts outlives a block, where the system can end it and shows whether it has. */
+async function signedIn(connector: Connector, accounts: readonly Account[]): Promise<string[]> {
+  const ending = connector.categories.filter(one => one.ofAccount && one.do === 'revoke');
+  if (ending.length === 0) return [];
+  const names = ending.map(({ category }) => category);
+  const held = await connector.inventory(accounts, names, whenAbandoned());
+  return ending
+    .filter(({ category }) => held.some(one => one.category === category && (!one.complete || one.count > 0)))
+    .map(({ title }) => title);
 }
 
 /**

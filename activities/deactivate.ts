@@ -8,10 +8,12 @@ import { boundsOf } from '../domain/consequences.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Sight } from '../domain/look.js';
 import type { Account } from '../domain/model.js';
-import { deactivateId, type Plan } from '../domain/plan.js';
+import { deactivateId, type Plan, type PlanStep } from '../domain/plan.js';
 import { mostAge } from '../domain/policy.js';
 import { judgeProof, type Kept, keptIn, type Verdict } from '../domain/proof.js';
 import type { Proof } from '../domain/run.js';
+import { joined } from '../store/keys.js';
+import type { RoundSet } from '../store/manifests.js';
 import { scheduled, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { switchAccounts, switchedBefore } from './effects.js';
@@ -40,12 +42,14 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
   const plan = await planOf(deps, input.plan);
   const accounts = accountsIn(plan.accounts, input.system);
   const connector = await deps.systems.get(input.system);
+  const along = plan.steps.filter(({ system, late }) => system === input.system && late?.carried);
   const effect = {
     offboardingId: input.offboardingId,
     system: input.system,
     accounts,
     verb: 'deactivate',
     turn: input.turn,
+    takers: Object.fromEntries(along.map(step => [step.category, step.successors[0]?.value ?? null])),
     besides: boundsOf(plan.steps.find(step => step.id === deactivateId(input.system)) ?? {}, plan.policy),
   } as const;
   const seeNow = async (inside?: Inside): Promise<Sight> => {
@@ -70,6 +74,7 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
     } else {
       const inTheWay = await claim(deps, input, plan);
       if (inTheWay) return { kind: 'refused', message: inTheWay };
+      for (const step of along) await noteArrivals(deps, connector, plan, step, accounts);
       proof = { at: new Date().toISOString(), within: false, kept: await proveIt() };
       const active = (await readAll(connector, accounts)).filter(account => account.active);
       wasActive = active.length > 0;
@@ -103,6 +108,23 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
     },
   ]);
   return { kind: 'deactivated', bySomebodyElse: !changed && !wasActive, proof };
+}
+
+/** What goes along with the switch gets its pages before: afterwards nobody could say that it was the leaver's. */
+async function noteArrivals(
+  { store: { manifests } }: Deps,
+  connector: Connector,
+  { manifest, policy }: Plan,
+  { id, category }: PlanStep,
+  accounts: readonly Account[],
+): Promise<void> {
+  const options = { size: policy.batch, signal: whenAbandoned() };
+  const held = await joined(connector.pages(accounts, category, options));
+  const { arrived } = await manifests.sort(manifest, id, held.keys);
+  if (arrived.count === 0) return;
+  const round = 1 + (await manifests.roundsFrom(manifest, id, 0));
+  const sets: RoundSet[] = [{ ...arrived, assignment: null, origin: 'arrived' }];
+  await manifests.addRound(manifest, id, round, sets, policy.batch);
 }
 
 /** A look that took too long to be worth anything is taken again by the next attempt. */

@@ -4,7 +4,7 @@
  */
 import type { Connector, Inside, Witness } from '../connectors/connector.js';
 import type { Bounds } from '../domain/consequences.js';
-import type { AccessVerb, Fate, Intent, Mark, Work } from '../domain/effect.js';
+import type { AccessChange, AccessVerb, Fate, Intent, Mark, Work } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account } from '../domain/model.js';
 import { type NewReceipt, type Receipt, ReceiptExists, type ReceiptId } from '../store/ledger.js';
@@ -198,6 +198,8 @@ export interface SwitchInput {
   turn: number;
   /** What it may do besides, as the plan has shown it. */
   besides?: Bounds;
+  /** Who takes what it carries along, by category. */
+  takers?: AccessChange['takers'];
 }
 
 /**
@@ -255,7 +257,7 @@ async function keptBy(deps: Deps, system: string, verb: AccessVerb, { identities
 /** True where it was changed, now or by an earlier attempt. */
 async function switchAccount(
   deps: Deps,
-  { system, verb, besides }: SwitchInput,
+  { system, verb, besides, takers }: SwitchInput,
   account: Account,
   place: Place,
   proving: Proving | undefined,
@@ -272,6 +274,7 @@ async function switchAccount(
     account,
     ...(undoes && { undoes }),
     ...(besides && { besides }),
+    ...(takers && { takers }),
   };
   const { changed } = await perform(deps, connector, work, place, done, proving);
   await deps.store.ledger.done(place, done);

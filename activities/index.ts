@@ -13,6 +13,7 @@ import { closeRun, record, settleLedger } from './record.js';
 import { runSteps, stepsSoFar } from './run-steps.js';
 import { closeRound, endSweep, openSweep, planRound, sweepLook } from './sweep.js';
 import { tellTrouble } from './trouble.js';
+import { lookIfDone } from './watch.js';
 
 /** First argument bound, anew for every attempt. */
 function bind<I, O>(deps: Deps, verb: (deps: Deps, input: I) => Promise<O>): (input: I) => Promise<O> {
@@ -44,6 +45,7 @@ export function createActivities(deps: Deps) {
       settleLedger: bind(deps, settleLedger),
       closeRun: bind(deps, closeRun),
       archiveClosed: bind(deps, archiveClosed),
+      lookIfDone: bind(deps, lookIfDone),
       answerInquiry: bind(deps, answerInquiry),
     },
     deps.patience,

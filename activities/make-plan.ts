@@ -22,6 +22,7 @@ import {
   orderSteps,
   type Plan,
   type PlanStep,
+  sayUndone,
   takersInTurn,
   withMembershipEdges,
 } from '../domain/plan.js';
@@ -105,7 +106,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   );
   const steps: PlanStep[] = [];
   const findings = [...draft.findings];
-  const notes: string[] = [];
+  const notes = draft.systems.flatMap(sayUndone);
   for (const step of draft.steps) {
     showProgress({ planning: step.id });
     const filled = await fill(deps, { input, order, draft: step, leaver, book, manifest });
@@ -269,7 +270,10 @@ async function gather(
       title: connector.title,
       catalog: connector.catalogDigest,
       categories: connector.categories,
+      blockedBy: connector.access.block,
       switchedOffBy: connector.access.deactivate,
+      byHand: connector.byHand?.deactivate,
+      undone: connector.undone ?? [],
       accounts: there,
       others: others ?? [],
       warnings: warnings ?? [],

@@ -2,7 +2,14 @@
 import type { Directory, PersonQuery } from '../connectors/connector.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Person } from '../domain/model.js';
-import { barredBy, type Decider, type Identity, MARK, marksOf, type Participant } from '../domain/people.js';
+import {
+  barredBy,
+  type Decider,
+  type Identity,
+  markOf,
+  marksOf,
+  type Participant,
+} from '../domain/people.js';
 import type { Order } from '../domain/request.js';
 import type { Letter } from '../domain/statement.js';
 import { sha256 } from '../store/digest.js';
@@ -188,8 +195,7 @@ async function peopleById(deps: Deps, ids: readonly string[]): Promise<Person[]>
 /** Somebody as decisions see them; addresses leave no trace in a history but their digests. */
 export function participant(one: Person | Participant): Participant {
   const { id, name, human } = one;
-  const marks =
-    'known' in one ? marksOf(one.known).map(mark => `${MARK}${sha256(mark).slice(0, 16)}`) : one.marks;
+  const marks = 'known' in one ? marksOf(one.known).map(mark => markOf(sha256(mark))) : one.marks;
   return { id, name, human, ...(marks && marks.length > 0 && { marks }) };
 }
 

@@ -142,7 +142,7 @@ export async function accountsMoved(connector: Connector, plan: Plan, leaver: Le
   const now = await recogniser.in(connector, pinned);
   switch (now.kind) {
     case 'found':
-      return accountsChanged(planned, now.accounts);
+      return accountsChanged(planned, now.accounts, connector.offIsGone);
     case 'absent':
       return accountsChanged(planned, { system, accounts: [], others: now.others });
     case 'ambiguous': {

@@ -22,6 +22,7 @@ import type {
   Person,
   Sought,
 } from '../domain/model.js';
+import type { ByHand, Undone } from '../domain/plan.js';
 
 export interface Connector
   extends Facts,
@@ -48,6 +49,12 @@ export interface Facts {
   readonly categories: readonly CategoryFacts[];
   /** Who changes access here, verb by verb: a plan never promises what the system cannot do. */
   readonly access: Readonly<Record<AccessVerb, By>>;
+  /** Whoever is switched off here has no account any more: one that is gone is off, and no news. */
+  readonly offIsGone?: boolean;
+  /** Where and how a person does it, verb by verb, as far as the catalog says; `{user}` stands for the account. */
+  readonly byHand?: Readonly<Partial<Record<AccessVerb, ByHand>>>;
+  /** What of an account no offboarding ends here. */
+  readonly undone?: readonly Undone[];
 }
 
 /** The system does it when we say so; a person does it there; or it cannot be done at all. */
@@ -84,8 +91,12 @@ export interface CategoryFacts {
   goesOnRoleChange: boolean;
   /** It can be done only while the account is active. */
   needsActive?: true;
-  /** It can be done only once the account is off; null = whenever that is. */
-  afterSwitch?: { withinDays: number | null };
+  /** It can be done only once the account is off, null = whenever that is; or the switch carries it along. */
+  afterSwitch?: { withinDays: number | null; carried?: true };
+  /** Its only item is the account itself: it ends with it, and where the person stays it stays. */
+  ofAccount?: true;
+  /** It shows when people have settled it: a run that waits for them looks now and then. */
+  observed?: true;
   /** May a group, role or space own an item? Which ones, `Groups` says. */
   mayBeGroups?: boolean;
   /** Which identity of an account the owner column holds. */

@@ -80,6 +80,11 @@ async function once<T>(read: ReadPage<T>, keyOf: (item: T) => string): Promise<W
   let total: number | null = null;
   for (let cursor: string | null = null; ; ) {
     const page: Page<T> = await read(cursor);
+    const again = page.items.filter(item => items.has(keyOf(item)));
+    if (again.length > 1 && again.length === page.items.length)
+      return incomplete(
+        `all ${again.length} items of a page had come before: the system may ignore which page is asked for`,
+      );
     for (const item of page.items) {
       const key = keyOf(item);
       if (items.has(key))

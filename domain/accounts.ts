@@ -57,14 +57,16 @@ export function identitiesOf(accounts: readonly Account[]): Identities {
 /**
  * How somebody's accounts in a system differ from those of the plan, as sentences; empty = they do not. What
  * a plan names as left out is known, and what has vanished from that list is no news.
+ * @param offIsGone whoever is switched off there has no account any more
  */
-export function accountsChanged(planned: SystemAccounts, now: SystemAccounts): string[] {
+export function accountsChanged(planned: SystemAccounts, now: SystemAccounts, offIsGone = false): string[] {
   const { system } = planned;
   const news: string[] = [];
   const key = ({ identities }: Account): string =>
     identities.user?.[0] ?? sayAccount({ identities } as Account);
   for (const account of now.accounts) {
     const before = planned.accounts.find(one => key(one) === key(account));
+    if (before && account.gone && (before.gone || offIsGone)) continue;
     if (before) news.push(...valuesChanged(system, before, account));
     else if (!planned.others?.some(({ id }) => id === key(account)))
       news.push(`${system}: there is an account that the plan does not know: ${sayAccount(account)}.`);
@@ -81,10 +83,9 @@ export function accountsChanged(planned: SystemAccounts, now: SystemAccounts): s
 }
 
 function valuesChanged(system: string, before: Account, now: Account): string[] {
+  if (now.gone) return [`${system}: the account ${sayAccount(before)} no longer exists.`];
   const names = setOf([...Object.keys(before.identities), ...Object.keys(now.identities)]);
-  const gone =
-    now.gone && !before.gone ? [`${system}: the account ${sayAccount(before)} no longer exists.`] : [];
-  const values = names.flatMap(name => {
+  return names.flatMap(name => {
     const was = valuesOf([before], name);
     const is = valuesOf([now], name);
     const come = is.filter(value => !was.includes(value));
@@ -96,7 +97,6 @@ function valuesChanged(system: string, before: Account, now: Account): string[] 
       ...(left.length > 0 ? [`${system}: the ${name} ${left.join(', ')} is somebody else's now.`] : []),
     ];
   });
-  return [...gone, ...values];
 }
 
 /** Those that somebody could sign in with, or be switched off in. */

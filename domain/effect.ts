@@ -41,6 +41,8 @@ export interface AccessChange {
    * ledger has it. A system that only knows how to set does without.
    */
   undoes?: readonly unknown[];
+  /** For `deactivate`: who takes what it carries along, by category, as in a batch. */
+  takers?: Readonly<Record<string, string | null>>;
 }
 
 export type Work = Batch | AccessChange;

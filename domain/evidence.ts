@@ -34,7 +34,7 @@ export function evidenceNow(
   step: PlanStep,
   effects: EffectEvidence | null = run.steps[step.id]?.evidence ?? null,
 ): Evidence | null {
-  if (step.phase === 'manual') return run.acknowledgements[step.id] ? 'attested' : 'observed';
+  if (step.phase === 'manual') return run.acknowledgements[step.id]?.by ? 'attested' : 'observed';
   // An account that was switched is read once more: that it is off was seen.
   if (step.phase === 'deactivate') return run.steps[step.id]?.state === 'completed' ? 'observed' : null;
   return isEffect(step) ? (effects ?? 'observed') : 'observed';

@@ -1,6 +1,7 @@
 /**
  * What moves only once the accounts are off: steps that wait for the switch of their system, and the moment
- * until which they can still be done.
+ * until which they can still be done. What the switch itself carries along is among them: there the step only
+ * looks whether it has.
  */
 import type { PlanStep } from './plan.js';
 import { DAY_MS, instant } from './request.js';
@@ -21,9 +22,10 @@ export function lateUntil(run: Pick<Run, 'times'>, { late }: Pick<PlanStep, 'lat
   return new Date(instant(deactivated) + late.withinDays * DAY_MS).toISOString();
 }
 
-/** "moves only after the switch, within 30 days"; null = it moves like everything else. */
+/** "moves only after the switch, within 30 days", "moves with the switch"; null = like everything else. */
 export function lateWords(run: Pick<Run, 'times'>, step: Pick<PlanStep, 'late'>): string | null {
   if (!step.late) return null;
+  if (step.late.carried) return 'moves with the switch';
   const until = lateUntil(run, step);
   const days = step.late.withinDays;
   if (until !== null) return `moves only after the switch, until ${minuteOf(until)}`;

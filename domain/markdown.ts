@@ -114,9 +114,8 @@ function stepLine(step: StepView): string {
   const due = step.firesAt ? `, first acts ${step.firesAt}` : '';
   switch (step.kind) {
     case 'manual': {
-      const said =
-        step.acknowledgedBy === null ? 'to be acknowledged' : `acknowledged by ${step.acknowledgedBy}`;
-      const mark = step.acknowledgedBy === null ? '' : '✓ ';
+      const said = step.settled ?? 'to be acknowledged';
+      const mark = step.settled === null ? '' : '✓ ';
       const why = step.reason ? ` (${step.reason})` : '';
       const line = plain(`${mark}${number(step.count)} ${step.title}: ${said}${due}${why}`);
       return `${line}${step.page ? ` ([open](${step.page}))` : ''}`;

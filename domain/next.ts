@@ -4,6 +4,9 @@ import type { DecisionName } from './request.js';
 import { failedSteps, isWaived, openAcknowledgements, quorum, type Run } from './run.js';
 import { items } from './words.js';
 
+/** Of many failed steps, so many can be pasted; the others are skipped by the same words. */
+const SKIPS_SHOWN = 5;
+
 export interface NextMessage {
   message: DecisionName;
   json: Record<string, unknown>;
@@ -69,7 +72,7 @@ function fitting(run: Run): NextMessage[] {
     case 'needs-attention': {
       const open = openAcknowledgements(run).map(item => item.subject);
       const waiting = Object.values(run.waivers).filter(waiver => !isWaived(run, waiver.step));
-      const skippable = failedSteps(run).find(id => run.steps[id]?.leftover);
+      const skippable = failedSteps(run).filter(id => run.steps[id]?.leftover);
       return [
         ...(open.length > 0
           ? [
@@ -86,15 +89,11 @@ function fitting(run: Run): NextMessage[] {
           why: `approves the skip, which leaves ${items(waiver.leftover.count)}: ${waiver.reason}`,
         })),
         { message: 'retry', json: { by }, why: 'runs again only what is not done yet' },
-        ...(skippable
-          ? [
-              {
-                message: 'skip' as const,
-                json: { by, step: skippable, reason: '' },
-                why: `leaves ${items(run.steps[skippable]!.leftover!.count)} with the leaver, once approved`,
-              },
-            ]
-          : []),
+        ...skippable.slice(0, SKIPS_SHOWN).map(step => ({
+          message: 'skip' as const,
+          json: { by, step, reason: '' },
+          why: `leaves ${items(run.steps[step]!.leftover!.count)} with the leaver, once approved`,
+        })),
         {
           message: 'amend',
           json: { by, ...amendable(run) },

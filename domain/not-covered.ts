@@ -5,7 +5,7 @@
 import { evidenceOf } from './evidence.js';
 import { own } from './own.js';
 import type { Identity } from './people.js';
-import { deactivateId, isEffect } from './plan.js';
+import { deactivateId, isEffect, sayUndone } from './plan.js';
 import type { Run } from './run.js';
 import { stays } from './stays.js';
 import { number } from './words.js';
@@ -62,7 +62,8 @@ function systemsOf(run: Run): string[] {
   const each = plan!.systems.flatMap(({ system, title, switchOff }) => {
     const access = run.access[system];
     if (access === 'absent') return [`${title}: no account was found, so nothing was looked at there.`];
-    if (switchOff === 'by-hand') return [`${title}: that the account is switched off is attested, not seen.`];
+    if (switchOff === 'by-hand' && access !== 'deactivated')
+      return [`${title}: that the account is switched off is attested, not seen.`];
     if (access === 'open' || access === 'blocked')
       return [`${title}: the account is still there (${access}).`];
     if (run.steps[deactivateId(system)]?.state !== 'completed') return [];
@@ -72,7 +73,7 @@ function systemsOf(run: Run): string[] {
       ? []
       : [`${title}: what came in the moment between the last look and the switch was not seen before it.`];
   });
-  return [...asked, ...each];
+  return [...asked, ...each, ...plan!.systems.flatMap(sayUndone)];
 }
 
 function stepsOf(run: Run, receipts: readonly Receipt[]): string[] {
@@ -93,7 +94,7 @@ function stepsOf(run: Run, receipts: readonly Receipt[]): string[] {
 function decisionsOf(run: Run): string[] {
   const signed = [
     ...run.approvals.map(({ by }) => by),
-    ...Object.values(run.acknowledgements).map(({ by }) => by),
+    ...Object.values(run.acknowledgements).flatMap(({ by }) => by ?? []),
     ...Object.values(run.waivers).flatMap(({ approvals }) => approvals.map(({ by }) => by)),
   ];
   const isClaimed = ({ identity }: { identity: Identity }): boolean => identity.kind === 'claimed';

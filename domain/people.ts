@@ -73,7 +73,12 @@ function seen(humans: Humans, { id, human, marks = [] }: Same): string[] {
 }
 
 /** What a mark begins with. */
-export const MARK = '~';
+const MARK = '~';
+
+/** A mark, of the digest of what somebody is known as. */
+export function markOf(digest: string): string {
+  return `${MARK}${digest.slice(0, 16)}`;
+}
 
 /** What an entry is known as, in the form in which two are compared. */
 export function marksOf(known: readonly Known[]): string[] {

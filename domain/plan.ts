@@ -67,10 +67,26 @@ export interface PlanStep {
   actsAs?: true;
   /** Category of the same system: whoever takes that over takes this over. */
   successorOf?: string;
-  /** It moves only once the account is off, within so many days; null = whenever that is. */
-  late?: { withinDays: number | null };
+  /**
+   * It moves only once the account is off, within so many days; null = whenever that is. `carried`: the switch
+   * itself takes it to the one who takes over, and the step looks whether it has.
+   */
+  late?: { withinDays: number | null; carried?: true };
+  /** The system itself shows when people have settled it. */
+  observed?: true;
   /** What it does to rows that are in no step; absent where there is nothing of the kind. */
   elsewhere?: Consequence[];
+}
+
+export interface ByHand {
+  page: string | null;
+  reason: string | null;
+}
+
+/** Something that ends with an account elsewhere, and not here: `why` is the catalog's own words. */
+export interface Undone {
+  verb: string;
+  why: string;
 }
 
 export interface Plan {
@@ -100,6 +116,10 @@ export interface Plan {
     accountExpected: boolean;
     /** How the account is switched off there; `never` where this run does not. */
     switchOff: 'api' | 'by-hand' | 'never';
+    /** Where and how, where a person does it and the catalog says. */
+    byHand?: ByHand;
+    /** What of the account this run does not end. */
+    undone?: readonly Undone[];
     /** What deleting the account would do when all steps are done; absent where it would do nothing. */
     danger?: Danger[];
   }[];
@@ -267,12 +287,25 @@ export function toAcknowledge(
     .filter(system => system.switchOff === 'by-hand')
     .map(system => ({
       subject: deactivateId(system.system),
-      title: 'switch the account off by hand',
+      title: `switch the account off by hand${system.byHand?.reason ? `: ${system.byHand.reason}` : ''}`,
       count: 1,
-      page: null,
+      page: system.byHand?.page ?? null,
     }));
   return [...manual, ...absent, ...others, ...byHand];
 }
+
+/** What of an account stays as it is, as a sentence each. */
+export function sayUndone({ title, undone = [] }: Plan['systems'][number]): string[] {
+  return undone.map(({ verb, why }) => `${title}: ${verb} ${UNDONE[verb] ?? 'is not done'} (${why}).`);
+}
+
+const UNDONE: Readonly<Record<string, string>> = {
+  sessions: 'are ended by nobody',
+  tokens: 'are revoked by nobody',
+  memberships: 'are taken away by nobody',
+  licence: 'is given back by nobody',
+  erase: 'is not done by an offboarding',
+};
 
 /** JSON with sorted keys and no white space: the same value always gives the same bytes. */
 export function canonicalJson(value: unknown): string {

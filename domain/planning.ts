@@ -23,6 +23,7 @@ import type {
 import type { When } from './moment.js';
 import { own } from './own.js';
 import {
+  type ByHand,
   deactivateId,
   isEffect,
   orderSteps,
@@ -30,6 +31,7 @@ import {
   type PlanStep,
   phaseOf,
   STAYS_AND_KEEPS,
+  type Undone,
   withMembershipEdges,
 } from './plan.js';
 import type { Policy } from './policy.js';
@@ -53,7 +55,11 @@ export interface CategoryRule {
   /** It can be done only while the account is active. */
   needsActive?: true;
   /** It can be done only once the account is off. */
-  afterSwitch?: { withinDays: number | null };
+  afterSwitch?: { withinDays: number | null; carried?: true };
+  /** Its only item is the account itself: it ends with it, and where the person stays it stays. */
+  ofAccount?: true;
+  /** The system itself shows when people have settled it. */
+  observed?: true;
 }
 
 /** What is known about one system before anything is planned there. */
@@ -64,8 +70,13 @@ export interface SystemFacts {
   catalog: string;
   /** In the catalog's order. */
   categories: readonly CategoryRule[];
-  /** Who switches an account off there. */
+  /** Who blocks an account there, and who switches it off. */
+  blockedBy: 'system' | 'person' | 'nobody';
   switchedOffBy: 'system' | 'person' | 'nobody';
+  /** Where and how, where a person does it. */
+  byHand?: ByHand | undefined;
+  /** What of an account no offboarding ends there. */
+  undone?: readonly Undone[];
   /** All of this person's accounts there; none where they are absent. */
   accounts: readonly Account[];
   /** What may be theirs as well and is left out, and what speaks against these accounts. */
@@ -120,7 +131,7 @@ export function draftOf(facts: Facts): Draft {
       title: one.title,
       catalog: one.catalog,
       accountExpected: existing(one.accounts).length > 0 || one.accountExpected,
-      switchOff: switchOffOf(one, mode),
+      ...endingOf(one, mode),
     })),
     steps,
     findings: [...planned.flatMap(one => one.findings), ...tooEarly(steps)],
@@ -167,6 +178,27 @@ function switchOffOf(
   return accounts.some(account => account.active) && switchedOffBy === 'person' ? 'by-hand' : 'never';
 }
 
+/** How the account ends there, and what of it does not. */
+function endingOf(
+  facts: SystemFacts,
+  mode: Order['mode'],
+): Pick<Plan['systems'][number], 'switchOff' | 'byHand' | 'undone'> {
+  const switchOff = switchOffOf(facts, mode);
+  const { byHand, undone = [] } = facts;
+  const page = pageOf(byHand?.page ?? null, facts.accounts);
+  return {
+    switchOff,
+    ...(switchOff === 'by-hand' && byHand && { byHand: { ...byHand, page } }),
+    ...(switchOff !== 'never' && undone.length > 0 && { undone }),
+  };
+}
+
+/** A page may be about one account: `{user}` stands for it. */
+function pageOf(page: string | null, accounts: readonly Account[]): string | null {
+  const [user = ''] = existing(accounts)[0]?.identities.user ?? [];
+  return page?.replaceAll('{user}', encodeURIComponent(user)) ?? null;
+}
+
 function stepsOf(
   facts: SystemFacts,
   { order, policy }: Facts,
@@ -179,7 +211,7 @@ function stepsOf(
   for (const rule of facts.categories) {
     const held = facts.inventory.find(one => one.category === rule.category);
     if (held?.complete) {
-      const step = stepOf(facts.system, rule, held, order);
+      const step = stepOf(facts, rule, held, order);
       const why = contradiction(step, rule, { facts, order, mode, off });
       if (why !== null) findings.push(finding('order-contradiction', step, why));
       steps.push(isEffect(step) ? aroundSwitch(step, rule, mode, off) : step);
@@ -219,9 +251,11 @@ function contradiction(
   const items = `: ${step.baseline.count} items`;
   if (rule.needsActive && !accounts.some(({ active, blocked }) => active && !blocked))
     return `${items} that can be handed over only while the account is active, and it is not. Switch it on for that time, or hand them over by hand, then send "retry".`;
-  if (rule.needsActive && order.departure === 'unplanned')
+  if (rule.needsActive && order.departure === 'unplanned' && facts.blockedBy !== 'nobody')
     return `${items} that can be handed over only while the account is active, and an unplanned departure blocks it first. Send "amend" with "departure": "planned", or hand them over by hand and send "retry".`;
-  if (rule.afterSwitch && off !== 'api' && accounts.some(({ active }) => active))
+  if (rule.afterSwitch?.carried && !accounts.some(({ active }) => active))
+    return `${items} that go along with the switch, and the account is off already. Hand them over by hand, or switch it on for that time, then send "retry".`;
+  if (rule.afterSwitch && !rule.ofAccount && off !== 'api' && accounts.some(({ active }) => active))
     return `${items} that can be handed over only once the account is off, and this run does not switch it off. Send "amend" with "mode": "execute-and-deactivate", or hand them over by hand and send "retry".`;
   return null;
 }
@@ -249,12 +283,17 @@ function unclassified(system: string, says: string): Finding {
   return { code: 'place-unclassified', system, step: null, message };
 }
 
-function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, order: Order): PlanStep {
+function stepOf(
+  { system, accounts }: SystemFacts,
+  rule: CategoryRule,
+  held: CategoryInventory,
+  order: Order,
+): PlanStep {
   // Somebody who stays keeps groups and tokens, unless the catalog says otherwise; only what they own moves.
   const stays =
     order.mode === 'execute-only' &&
     !rule.goesOnRoleChange &&
-    (rule.do === 'remove' || rule.do === 'revoke' || rule.do === 'clear') &&
+    (rule.do === 'remove' || rule.do === 'revoke' || rule.do === 'clear' || rule.ofAccount === true) &&
     !rule.inflow;
   const disposition = stays ? 'keep' : rule.do;
   return {
@@ -267,9 +306,10 @@ function stepOf(system: string, rule: CategoryRule, held: CategoryInventory, ord
     after: rule.after.map(name => (name.includes('/') ? name : `${system}/${name}`)),
     baseline: { count: held.count, fingerprint: held.fingerprint },
     ...NOBODY,
-    page: rule.page,
+    page: pageOf(rule.page, accounts),
     firesAt: held.firesAt,
     reason: stays ? STAYS_AND_KEEPS : rule.reason,
+    ...(rule.observed && disposition === 'acknowledge' && { observed: true as const }),
     ...(rule.actsAs && { actsAs: true as const }),
     ...(rule.successorOf !== null && { successorOf: rule.successorOf }),
   };
@@ -327,6 +367,9 @@ export function withTakers(
   takers: Takers | null,
 ): { step: PlanStep; findings: Finding[]; notes: string[] } {
   const empty = step.baseline.count === 0;
+  // The switch names one person, whatever there is by then.
+  if (step.late?.carried && takers?.assignment.kind !== 'one')
+    return { step, findings: [oneTakesAll(step, takers?.rule)], notes: [] };
   // Shared out item by item, the two would go different ways.
   if (step.successorOf !== undefined && takers !== null && takers.assignment.kind !== 'one' && !empty)
     return { step, findings: [sharedOut(step, takers.rule)], notes: [] };
@@ -358,6 +401,15 @@ function sharedOut(step: PlanStep, rule: string): Finding {
     'successor-refused',
     step,
     ` goes to whoever takes over ${system}/${successorOf}, which is shared out (${rule}): name one person there.`,
+  );
+}
+
+function oneTakesAll(step: PlanStep, rule: string | undefined): Finding {
+  const given = rule === undefined ? 'nobody takes it over' : `it is shared out (${rule})`;
+  return finding(
+    rule === undefined ? 'successor-missing' : 'successor-refused',
+    step,
+    ` goes to one person along with the switch, and ${given}. Send amend with {"successors": {"${step.id}": "<e-mail>"}}.`,
   );
 }
 
@@ -429,13 +481,10 @@ export function withOverrides(
   named: readonly (readonly [key: ItemKey, taker: Named])[],
 ): { step: PlanStep; overrides: Map<ItemKey, number>; findings: Finding[] } {
   const overrides = new Map<ItemKey, number>();
-  if (step.do !== 'transfer') {
+  if (step.do !== 'transfer' || step.late?.carried) {
+    const goes = step.late?.carried ? 'goes to one person along with the switch' : 'is not handed to anybody';
     const findings = named.map(([key]) =>
-      finding(
-        'override-unknown',
-        step,
-        ` is not handed to anybody, so "${key}" cannot have a successor of its own.`,
-      ),
+      finding('override-unknown', step, ` ${goes}, so "${key}" cannot have a successor of its own.`),
     );
     return { step, overrides, findings: listed(findings) };
   }

@@ -54,6 +54,11 @@ export const policySchema = z.strictObject({
    * before. Where the switch itself is looked into before it is final, that look is the one that counts.
    */
   observedWithinMinutes: z.number().positive().max(1440).default(15),
+  /**
+   * What people do by hand and the system shows is looked for after so many minutes, and then each time after
+   * twice as long, up to four hours; 1 where nothing is said.
+   */
+  looksAfterMinutes: z.number().positive().max(240).optional(),
   /** Moves of a category's late arrivals before a step is parked. */
   rounds: z.number().int().min(1).max(10).default(3),
   /** How long a run waits for people. For one kind of wait it may be said otherwise, under its name. */

@@ -69,7 +69,8 @@ export interface Approval {
 }
 
 export interface Acknowledgement {
-  by: Signer;
+  /** Null: the system itself showed that it was done. */
+  by: Signer | null;
   at: string;
   /**
    * The keys that were shown: null = those of `manifest`, else a frozen set. Only keys beyond these re-open
@@ -161,6 +162,17 @@ export interface Waiting {
   overdueTold?: true;
 }
 
+/** Looks at what people do by hand while a run waits for their acknowledgement. */
+export interface Watch {
+  /** What is open and shows when it is done, as it is acknowledged. */
+  subjects: string[];
+  /** Since when these, and no others, are looked at; the last look. ISO 8601. */
+  since: string;
+  looks: number;
+  /** Looks in a row in which a system did not answer. */
+  failed: number;
+}
+
 export interface Run {
   offboardingId: string;
   workflowId: string;
@@ -221,6 +233,8 @@ export interface Run {
   /** How often failed steps were tried again, and how often a proof found something, in this run. */
   retries: number;
   failedProofs: number;
+  /** Looks whether what people are to do by hand is done; absent while nothing of the kind is open. */
+  watch?: Watch | undefined;
   /** Counts effects on accounts over the whole run, so that each has a receipt of its own. */
   turns: number;
   /**

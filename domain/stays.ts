@@ -34,7 +34,16 @@ export function stays(run: Run): Stay[] {
     const seen = run.acknowledgements[id];
     const now = held ?? run.shown[id]?.count ?? step.baseline.count;
     if (step.phase === 'manual' && seen)
-      return [{ step: id, title, how: 'acknowledged', count: now, by: [seen.by.name], why: step.reason }];
+      return [
+        {
+          step: id,
+          title,
+          how: 'acknowledged',
+          count: now,
+          by: [seen.by?.name ?? 'nobody'],
+          why: step.reason,
+        },
+      ];
     if (step.phase !== 'keep') return [];
     return [{ step: id, title, how: 'kept', count: now, by: approvers, why: step.reason }];
   });

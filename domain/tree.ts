@@ -81,11 +81,10 @@ function stepPieces(step: StepView): Piece[] {
   const due = step.firesAt ? `, first acts ${step.firesAt}` : '';
   switch (step.kind) {
     case 'manual': {
-      const said =
-        step.acknowledgedBy === null ? 'to be acknowledged' : `acknowledged by ${step.acknowledgedBy}`;
+      const said = step.settled ?? 'to be acknowledged';
       const why = step.reason ? ` (${step.reason})` : '';
       const what = `${number(step.count)} ${step.title}: ${said}${due}${why}`;
-      return [piece('mark', step.acknowledgedBy === null ? '·' : '✓'), piece('words', ` ${what}`)];
+      return [piece('mark', step.settled === null ? '·' : '✓'), piece('words', ` ${what}`)];
     }
     case 'kept': {
       const why = step.reason ? ` (${step.reason})` : '';

@@ -17,7 +17,7 @@ import { type NextMessage, nextMessages } from './next.js';
 import { own } from './own.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
 import { isEffect, type PlanStep } from './plan.js';
-import { type Approval, isWaived, type Run, type StepProgress } from './run.js';
+import { type Acknowledgement, type Approval, isWaived, type Run, type StepProgress } from './run.js';
 import { type WaitingView, waitingView } from './waiting.js';
 import { clockOf, items, minuteOf, number } from './words.js';
 
@@ -93,7 +93,7 @@ export type StepView = {
   /** What it does to rows that are in no step, each in words. */
   besides: string[];
 } & (
-  | { kind: 'manual'; acknowledgedBy: string | null; page: string | null; reason: string | null }
+  | { kind: 'manual'; settled: string | null; page: string | null; reason: string | null }
   | { kind: 'kept'; reason: string | null }
   | { kind: 'switch'; state: StepState; says: string | null }
   | { kind: 'effect'; state: StepState; takers: string; counted: string | null; says: string | null }
@@ -212,7 +212,7 @@ function stepView(run: Run, step: PlanStep): StepView {
       ...common,
       kind: 'manual',
       count: run.shown[step.id]?.count ?? step.baseline.count,
-      acknowledgedBy: run.acknowledgements[step.id]?.by.name ?? null,
+      settled: settledWords(run.acknowledgements[step.id]),
       page: step.page,
       reason: step.reason,
     };
@@ -233,6 +233,11 @@ function stepView(run: Run, step: PlanStep): StepView {
     counted: progress && isEffect(step) ? countedWords(progress) : null,
     says: waiver ? `${left}: ${waiver.reason}` : (progress?.message ?? null),
   };
+}
+
+function settledWords(seen: Acknowledgement | undefined): string | null {
+  if (!seen) return null;
+  return seen.by === null ? 'seen done in the system' : `acknowledged by ${seen.by.name}`;
 }
 
 /** "→ Bob 12, Carol 11", or what is done where nobody takes over. */

@@ -20,6 +20,7 @@ import type { Inquiry } from '../domain/inquiry.js';
 import type { Plan } from '../domain/plan.js';
 import type { Config } from '../runtime/config.js';
 import type { Deliveries } from '../store/deliveries.js';
+import type { Logouts } from '../store/logouts.js';
 import type { Store } from '../store/store.js';
 import {
   type DecisionAnswer,
@@ -38,6 +39,7 @@ export interface Sent {
 export interface Behind {
   readonly ids: Ids;
   readonly deliveries: Deliveries;
+  readonly logouts: Logouts;
   start(request: unknown, id: string): Promise<RequestAnswer | Unanswered>;
   decide(
     workflowId: string,
@@ -84,6 +86,7 @@ export function behindOf(temporal: Client, store: Store, config: Config): Behind
   return {
     ids,
     deliveries: store.deliveries,
+    logouts: store.logouts,
     start: (request, id) => offboardings.ask(request, { id, timeoutMs: PATIENCE_MS }),
     async decide(workflowId, name, payload, id) {
       try {

@@ -31,6 +31,7 @@ export function doorOf(app: FastifyInstance, { callers }: Gateway): void {
     const may = request.routeOptions.config.may;
     if (!may || may === 'open' || may === 'signed') return;
     const caller = await callers.bearer(request.headers.authorization);
+    if (isDecision(may) || STARTS.has(may)) await caller.again?.();
     try {
       request.caller = await callers.known(caller);
     } catch (error) {
@@ -50,6 +51,8 @@ function unseenOf({ person, roles, ...caller }: Caller, may: Operation, away: un
   if (objection) throw new Problem('refused', objection, { cause: away });
   return { ...caller, person, roles };
 }
+
+const STARTS: ReadonlySet<string> = new Set<Operation>(['startOffboarding', 'deactivate']);
 
 const isAway = (error: unknown): boolean => error instanceof Problem && error.kind === 'out-of-reach';
 const isDecision = (may: string): may is DecisionName => (DECISIONS as readonly string[]).includes(may);

@@ -6,7 +6,8 @@ import { isSweep } from '../workflows/messages.js';
 import { inNameOf } from './asked.js';
 import type { Behind, Sent } from './behind.js';
 import type { Gateway } from './gateway.js';
-import { type Known, ownRun, type Unseen } from './roles.js';
+import { isLeaverOf, namedAs } from './leaver.js';
+import { type Known, OWN_RUN, ownRun, type Unseen } from './roles.js';
 
 type Started = Exclude<Awaited<ReturnType<Behind['start']>>, { verdict: 'unknown' }>;
 
@@ -75,6 +76,8 @@ async function leave(
   const parsed = parseDecision(name, decision);
   if (!parsed.ok) throw new Problem('usage', parsed.sentence);
   const run = await gateway.behind.offboardingOf(workflowId);
+  const plans = (await gateway.behind.plans(run)).map(one => one.plan);
+  if (isLeaverOf(plans, namedAs(person))) throw new Problem('refused', OWN_RUN);
   const sealed = await gateway.seal(decision, { run, message: name, by: person, how });
   await gateway.behind.leave(workflowId, name, sealed).catch((error: unknown) => {
     if (error instanceof WorkflowNotFoundError) throw new Problem('refused', CLOSED, { cause: error });

@@ -1,4 +1,6 @@
 /** What every route is made of. */
+import type { WayIn } from '../client/device-login.js';
+import type { Logout } from '../store/logouts.js';
 import type { Behind } from './behind.js';
 import type { Callers } from './callers.js';
 import type { Seal } from './sign.js';
@@ -12,4 +14,7 @@ export interface Gateway {
   statuses: Statuses;
   /** By the name in their address. */
   webhooks: ReadonlyMap<string, Webhook>;
+  logins: readonly WayIn[];
+  /** What a logout token says. Throws a `Problem` where it is none of an issuer that is known here. */
+  logoutIn(token: string): Promise<Logout>;
 }

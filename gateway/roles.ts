@@ -20,6 +20,8 @@ export interface Caller {
   person: string | null;
   /** `directory`: whatever the directory gives them. */
   roles: readonly Role[] | 'directory';
+  /** Asks whoever let them in once more. Throws `Stranger` where it would not now. */
+  again?: () => Promise<void>;
 }
 
 /** Somebody whom no worker could look up just now. */
@@ -81,8 +83,11 @@ export function forbidden(who: Known, operation: Operation): string | null {
  */
 export function ownRun(who: Known, run: { leaver: Participant; humans?: Run['humans'] }): string | null {
   if (!who.as || !isSame(run.humans ?? {}, who.as, run.leaver)) return null;
-  return 'This offboarding is not shown to you, and nothing about it can be decided by you: ask a colleague.';
+  return OWN_RUN;
 }
+
+export const OWN_RUN =
+  'This offboarding is not shown to you, and nothing about it can be decided by you: ask a colleague.';
 
 /** The person in whose name something is started or decided. */
 export function personOf(who: Known): Decider {

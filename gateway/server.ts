@@ -7,16 +7,20 @@ import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { createJsonSchemaTransform } from 'fastify-type-provider-zod';
+import type { WayIn } from '../client/device-login.js';
 import { answerFailures, readJson } from './answers.js';
 import type { Behind } from './behind.js';
 import type { Callers } from './callers.js';
 import { doorOf } from './door.js';
 import type { Gateway } from './gateway.js';
+import { logoutsBy } from './oidc.js';
 import { deactivations } from './routes/deactivations.js';
 import { decisions } from './routes/decisions.js';
 import { documents } from './routes/documents.js';
 import { health } from './routes/health.js';
 import { items } from './routes/items.js';
+import { login } from './routes/login.js';
+import { logout } from './routes/logout.js';
 import { offboardings } from './routes/offboardings.js';
 import { progress } from './routes/progress.js';
 import { webhooks } from './routes/webhooks.js';
@@ -30,6 +34,9 @@ export interface ServerOptions {
   seal: Seal;
   /** By name. */
   webhooks?: ReadonlyMap<string, Webhook>;
+  /** How the command line logs people in. */
+  logins?: readonly WayIn[];
+  logoutIn?: Gateway['logoutIn'];
   logger?: FastifyBaseLogger;
   version?: string;
 }
@@ -55,6 +62,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     seal,
     statuses: statusesOf(behind),
     webhooks: options.webhooks ?? new Map(),
+    logins: options.logins ?? [],
+    logoutIn: options.logoutIn ?? logoutsBy([]),
   };
   await app.register(helmet, {
     // Nothing here is a page: no script, no frame, no form.
@@ -81,7 +90,18 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.addHook('onSend', async (_request, reply) => {
     reply.header('cache-control', 'no-store');
   });
-  for (const routes of [health, offboardings, items, documents, decisions, deactivations, progress, webhooks])
+  for (const routes of [
+    health,
+    login,
+    logout,
+    offboardings,
+    items,
+    documents,
+    decisions,
+    deactivations,
+    progress,
+    webhooks,
+  ])
     await app.register(async scope => routes(scope, gateway));
   await app.ready();
   return app;

@@ -4,13 +4,15 @@
  */
 import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
-import { besideConfig, type Config, connectionUrl, signingKey } from '../runtime/config.js';
+import type { WayIn } from '../client/device-login.js';
+import { besideConfig, type Config, connectionUrl, secretOf, signingKey } from '../runtime/config.js';
 import type { Logger } from '../runtime/log.js';
 import { connectTemporal } from '../runtime/temporal.js';
 import { openStore } from '../store/store.js';
 import { behindOf } from './behind.js';
 import { callersOf, type Recognise } from './callers.js';
-import { issuerOf } from './oidc.js';
+import { type Checks, type Issuer, issuerOf, logoutsBy } from './oidc.js';
+import { recheckOf } from './recheck.js';
 import { createServer } from './server.js';
 import { sealWith, unsigned } from './sign.js';
 import { openTokens } from './tokens.js';
@@ -44,10 +46,9 @@ export async function startGateway(
       'No key signs (gateway.sign is not there): whatever is decided here stays claimed, and nothing counts where the policy says "decisions: verified".',
     );
   const seal = key ? await sealWith(key, config.installation) : unsigned;
-  const ways: Recognise[] = [];
-  if (gateway.tokens) ways.push((await openTokens(besideConfig(config, gateway.tokens))).find);
-  ways.push(...gateway.oidc.map(issuerOf));
-  if (ways.length === 0)
+  const tokens = gateway.tokens ? await openTokens(besideConfig(config, gateway.tokens)) : null;
+  const rechecks = gateway.oidc.map(issuer => recheckFor(issuer, config, env));
+  if (!tokens && gateway.oidc.length === 0)
     notes.push('Nobody can come in: name a file of tokens (gateway.tokens) or an issuer (gateway.oidc).');
 
   const webhooks = gateway.webhooks
@@ -66,10 +67,17 @@ export async function startGateway(
     });
     open.push(() => store.close());
     const behind = behindOf(temporal, store, config);
+    const { hasEnded } = store.logouts;
+    const ways: Recognise[] = [
+      ...(tokens ? [tokens.find] : []),
+      ...gateway.oidc.map((issuer, n) => issuerOf(issuer, { hasEnded, ...rechecks[n] })),
+    ];
     const app = await createServer({
       behind,
       callers: callersOf(behind, ways),
       seal,
+      logins: gateway.oidc.flatMap(waysIn),
+      logoutIn: logoutsBy(gateway.oidc),
       ...(webhooks && { webhooks }),
       version: version(),
       ...(options.logger && { logger: options.logger }),
@@ -95,6 +103,23 @@ export async function startGateway(
     await close();
     throw error;
   }
+}
+
+function recheckFor(issuer: Issuer, config: Config, env: NodeJS.ProcessEnv): Pick<Checks, 'recheck'> {
+  const { recheck } = issuer;
+  if (recheck === undefined) return {};
+  if (recheck === 'userinfo') return { recheck: recheckOf(issuer, null) };
+  const secret = secretOf(
+    recheck.secret,
+    `the secret of "${recheck.client}" at ${issuer.issuer}`,
+    config,
+    env,
+  );
+  return { recheck: recheckOf(issuer, secret) };
+}
+
+function waysIn({ issuer, login }: Issuer): WayIn[] {
+  return login ? [{ issuer, ...login, resource: login.resource ?? null }] : [];
 }
 
 /** `[::1]:8642` as well. */

@@ -92,7 +92,7 @@ const gateway = z
       .string()
       .regex(/^\S+:\d{1,5}$/, 'name a host and a port, e.g. 127.0.0.1:8642')
       .default('127.0.0.1:8642'),
-    /** What people and tools reach it as; required by OIDC login links, shown by `check`. */
+    /** What people and tools reach it as. Under `decisions: verified` the command line decides there. */
     address: z.url('give the address that callers use, e.g. https://handover.example.com').optional(),
     /** Public halves: workers believe what was signed with one of them. A retired key has an end. */
     keys: z
@@ -128,6 +128,25 @@ const gateway = z
           grant: z
             .record(z.string(), z.enum(['viewer', 'operator', 'approver', 'administrator']))
             .default({}),
+          /** How the command line logs people in there: the device authorization grant, RFC 8628. */
+          login: z
+            .strictObject({
+              /** Which the issuer knows the command line as: a public client, without a secret. */
+              client: z.string().min(1, 'name the client that the issuer knows the command line as'),
+              scope: z.string().min(1).default('openid offline_access'),
+              /** RFC 8707, where the issuer makes tokens for the audience only when it is asked to. */
+              resource: z.string().min(1).optional(),
+            })
+            .optional(),
+          /**
+           * Asked before a decision counts whether its token is still good: with the token itself, or by a client
+           * that may ask (RFC 7662).
+           */
+          recheck: z
+            .union([z.literal('userinfo'), z.strictObject({ client: z.string().min(1), secret: source })], {
+              error: 'it is "userinfo", or the "client" and the "secret" that may introspect tokens',
+            })
+            .optional(),
         }),
       )
       .default([]),

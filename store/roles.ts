@@ -41,6 +41,7 @@ export const RIGHTS: Readonly<Record<string, Rights>> = {
   statements: { insert: true, evidence: false },
   inquiries: { insert: true, update: ['answer'], delete: true, evidence: false },
   deliveries: { insert: true, update: ['at', 'answer'], delete: true, evidence: false },
+  logouts: { insert: true, delete: true, evidence: false },
   archive_failures: { insert: true, update: ['why', 'tried'], delete: true, evidence: false },
   offboardings: { insert: true, update: ['human', 'order', 'closed'], evidence: true },
   plans: adds,

@@ -10,6 +10,7 @@ import { migrate, openPool, type Pool } from './database.js';
 import { type Deliveries, deliveriesOf } from './deliveries.js';
 import { type Inquiries, inquiriesOf } from './inquiries.js';
 import { type Ledger, ledgerOf } from './ledger.js';
+import { type Logouts, logoutsOf } from './logouts.js';
 import { type Looks, looksOf } from './looks.js';
 import { type Manifests, manifestsOf } from './manifests.js';
 import { type Offboardings, offboardingsOf } from './offboardings.js';
@@ -39,6 +40,7 @@ export interface Store {
   statements: Statements;
   inquiries: Inquiries;
   deliveries: Deliveries;
+  logouts: Logouts;
   /** Makes this the store of an installation, if it is nobody's yet; answers whose it is. */
   claim(installation: string): Promise<string>;
   /** Whose it is; null = nobody's yet. */
@@ -83,6 +85,7 @@ export async function openStore(
     statements: statementsOf(pool),
     inquiries: inquiriesOf(pool),
     deliveries: deliveriesOf(pool),
+    logouts: logoutsOf(pool),
     async claim(installation) {
       await pool.query('insert into handover.installation (name) values ($1) on conflict do nothing', [
         installation,

@@ -48,6 +48,13 @@ export const prompt = proxyActivities<Activities>({
   retry,
 });
 
+/** What nobody waits for: the next look comes by itself. */
+export const watching = proxyActivities<Activities>({
+  startToCloseTimeout: '1 minute',
+  scheduleToCloseTimeout: '10 minutes',
+  retry,
+});
+
 /** What a gateway asks: a caller waits for it, and a whole look at somebody takes longer than one row. */
 export const inquiring = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',

@@ -9,7 +9,7 @@ import { EXIT } from './exit.js';
 
 export function registerCertificate(program: Command, context: Context): void {
   program.addCommand(
-    newCommand('certificate', 'the closing document of an offboarding, with its addenda, as it was stored')
+    newCommand('certificate', 'the closing document of an offboarding, with its addenda')
       .argument('<run>', 'workflow id, directory id, offboarding id, e-mail or login')
       .action((run, options) => inSession(context, options, session => certificate(session, run))),
   );
@@ -26,9 +26,8 @@ async function certificate({ reach, terminal }: Session, given: string): Promise
     terminal.say(
       `${number === 0 ? 'Certificate' : `Addendum ${number}`}, ${minuteOf(at)}, SHA-256 ${digest}`,
     );
-    terminal.say(
-      body === null ? '  Its body is gone: "handover audit" says whether it was purged.' : clean(body),
-    );
+    if (body === null) terminal.say('  Its body is gone: "handover audit" says whether it was purged.');
+    else for (const line of JSON.stringify(JSON.parse(body), null, 2).split('\n')) terminal.say(clean(line));
   }
   return EXIT.done;
 }

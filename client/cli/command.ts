@@ -35,11 +35,25 @@ export function newCommand(name: string, description: string) {
     .option('--debug', 'show where an unexpected error comes from');
 }
 
-/** The person on whose word something is decided. Claimed, not proved: the audit says so. */
+/**
+ * The person on whose word something is decided. Claimed, not proved: the audit says so. Who is logged in at a
+ * gateway leaves it out.
+ */
 export function byOption() {
-  return new Option('--by <you>', 'who decides: your e-mail, login or id:<directory id>')
-    .env('HANDOVER_BY')
-    .makeOptionMandatory();
+  return new Option('--by <you>', 'who decides: your e-mail, login or id:<directory id>').env('HANDOVER_BY');
+}
+
+/** Throws where nobody has said who they are. */
+export function said(by: string | undefined): string {
+  if (by) return by;
+  throw new Problem('usage', 'Say who decides, with --by <you> or HANDOVER_BY.');
+}
+
+/** Names the gateway through which something is decided, instead of the configuration's. */
+export function gatewayOption() {
+  return new Option('--gateway <address>', "the gateway to go through, instead of the configuration's").env(
+    'HANDOVER_GATEWAY',
+  );
 }
 
 export interface Session {

@@ -1,22 +1,21 @@
 /**
  * The decisions as commands. Each is one update to the run, answered with accepted or refused and a sentence;
- * the same can be sent in the Temporal UI. Decisions about a plan name its digest: nothing is approved that
- * was not looked at.
+ * the same can be sent in the Temporal UI. Where decisions must be proved they go through the gateway. Decisions
+ * about a plan name its digest: nothing is approved that was not looked at.
  */
 import type { Command } from '@commander-js/extra-typings';
-import { WorkflowNotFoundError } from '@temporalio/client';
-import { type DecisionName, parseDecision } from '../../domain/request.js';
+import type { DecisionName } from '../../domain/request.js';
 import { openAcknowledgements } from '../../domain/run.js';
 import { isSweepDecision, SWEEP_DECISIONS } from '../../domain/sweep.js';
+import { isSweep } from '../../workflows/messages.js';
 import { clean } from '../clean.js';
-import { readStatus } from '../follow.js';
 import { commandLine, decisionLine } from '../printed.js';
 import { Problem } from '../problem.js';
-import { readSweep } from '../sweeps.js';
-import { findRun, type LiveRun } from '../which-run.js';
+import { type Addressee, addresseeOf, gatewayFor } from './addressee.js';
 import {
   byOption,
   type Context,
+  gatewayOption,
   inSession,
   newCommand,
   type Session,
@@ -25,6 +24,7 @@ import {
 import { EXIT } from './exit.js';
 import { amendmentOf, overridesFile, overridesOf, withOrderOptions } from './order-options.js';
 import { showRun } from './show.js';
+import type { Terminal } from './terminal.js';
 
 const RUN = 'workflow id, directory id, offboarding id, e-mail or login';
 
@@ -38,7 +38,7 @@ export interface Said {
   all?: boolean;
   /** `amend --overrides`: a file that is still to be read. */
   overridesFile?: string | undefined;
-  options: SharedOptions & { id?: string | undefined };
+  options: SharedOptions & { id?: string | undefined; gateway?: string | undefined };
 }
 
 export function registerDecisions(program: Command, context: Context): void {
@@ -87,6 +87,7 @@ export function decisionCommands(act: (said: Said) => Promise<void>): Command[] 
         '\nThe word null in place of a value takes back what was said: --successor null, --successors crm/leads=null.',
       )
       .addOption(byOption())
+      .addOption(gatewayOption())
       .option('--id <id>', 'ask again after an unknown answer')
       .action((run, options) =>
         act({ ...said('amend', run, options, amendmentOf(options)), overridesFile: overridesFile(options) }),
@@ -113,6 +114,7 @@ export function decisionCommands(act: (said: Said) => Promise<void>): Command[] 
 function decision(name: DecisionName, description: string) {
   return newCommand(name, description)
     .addOption(byOption())
+    .addOption(gatewayOption())
     .option('--note <text>', 'what others should know')
     .option('--id <id>', 'ask again after an unknown answer');
 }
@@ -134,7 +136,7 @@ function aboutRun(name: DecisionName, description: string, act: (said: Said) => 
 function said(
   name: DecisionName,
   run: string,
-  options: Said['options'] & { by: string; note?: string | undefined },
+  options: Said['options'] & { by?: string | undefined; note?: string | undefined },
   fields: Record<string, unknown>,
 ): Said {
   const all = Object.entries({ by: options.by, ...fields, note: options.note });
@@ -144,8 +146,8 @@ function said(
 /** Looks up what the command line leaves open, and sends it. */
 async function complete(session: Session, given: Said): Promise<number> {
   const { name, run, all, options } = given;
-  const found = await findRun(session.reach, run);
-  if (found.kind === 'sweep' && !isSweepDecision(name))
+  const to = await addresseeOf(session, run, await gatewayFor(session, options.gateway));
+  if (to.run.kind === 'sweep' && !isSweepDecision(name))
     throw new Problem(
       'usage',
       `A sweep takes ${SWEEP_DECISIONS.join(', ')}; "${name}" is for an offboarding.`,
@@ -154,38 +156,26 @@ async function complete(session: Session, given: Said): Promise<number> {
     given.overridesFile === undefined
       ? given.payload
       : { ...given.payload, overrides: await overridesOf(session, given.overridesFile) };
-  if (PLANNED.has(name) && payload.plan === undefined) return refuseToGuess(session, found, name, payload);
-  if (!all) return decide(session, found, name, payload, options);
-  const category = await openSubjects(session, found);
-  if (category.length === 0) return nothingOpen(session, found);
-  return decide(session, found, name, { ...payload, category }, options);
+  if (PLANNED.has(name) && payload.plan === undefined) return refuseToGuess(session, to, name, payload);
+  if (!all) return decide(session, to, name, payload, options);
+  const category = await openSubjects(session, to);
+  if (category.length === 0) return nothingOpen(session, to);
+  return decide(session, to, name, { ...payload, category }, options);
 }
 
 const PLANNED: ReadonlySet<DecisionName> = new Set(['approve', 'reject', 'execute']);
 
 export async function decide(
-  { reach, terminal }: Session,
-  run: LiveRun,
+  { terminal }: Session,
+  to: Addressee,
   name: DecisionName,
   payload: Record<string, unknown>,
   options: Said['options'],
 ): Promise<number> {
-  const parsed = parseDecision(name, payload);
-  if (!parsed.ok) throw new Problem('usage', parsed.sentence);
-  if (run.status !== 'RUNNING') return closed({ reach, terminal }, run);
-  const offboardings = await reach.offboardings();
-  let answer: Awaited<ReturnType<typeof offboardings.decide>>;
-  try {
-    answer = await offboardings.decide(run.workflowId, name, payload, {
-      id: options.id,
-      timeoutMs: reach.patienceMs,
-    });
-  } catch (error) {
-    // It closed between our look and our message.
-    if (error instanceof WorkflowNotFoundError) return closed({ reach, terminal }, run);
-    throw error;
-  }
-  terminal.json({ run: run.workflowId, message: name, ...answer });
+  const answer = await to.send(name, payload, options.id);
+  if (!answer) return closed(terminal, to);
+  const { workflowId } = to.run;
+  terminal.json({ run: workflowId, message: name, ...answer });
   switch (answer.verdict) {
     case 'accepted':
       terminal.say(clean(answer.sentence));
@@ -194,7 +184,7 @@ export async function decide(
       terminal.warn(clean(`Refused: ${answer.sentence}`));
       return EXIT.refused;
     case 'sent':
-      terminal.warn(`${answer.sentence} Look with: ${commandLine('status', run.workflowId)}`);
+      terminal.warn(`${answer.sentence} Look with: ${commandLine('status', workflowId)}`);
       return EXIT.outOfReach;
     case 'unknown':
       terminal.warn(`${answer.sentence} That is: the same command with --id ${answer.id}`);
@@ -202,52 +192,51 @@ export async function decide(
   }
 }
 
-async function closed({ reach, terminal }: Session, run: LiveRun): Promise<number> {
-  const how = await outcomeOf(reach, run).then(
-    outcome => (outcome ? ` (${outcome})` : ''),
+async function closed(terminal: Terminal, to: Addressee): Promise<number> {
+  const { workflowId, kind } = to.run;
+  const how = await to.status().then(
+    ({ outcome }) => (outcome ? ` (${outcome})` : ''),
     () => '',
   );
   const sentence =
-    run.kind === 'sweep'
-      ? `The sweep ${run.workflowId} is over${how}: nothing can be decided any more.`
-      : `The offboarding ${run.workflowId} is closed${how}: nothing can be decided any more. If something is left to do, start a new one.`;
-  terminal.json({ run: run.workflowId, verdict: 'refused', sentence });
+    kind === 'sweep'
+      ? `The sweep ${workflowId} is over${how}: nothing can be decided any more.`
+      : `The offboarding ${workflowId} is closed${how}: nothing can be decided any more. If something is left to do, start a new one.`;
+  terminal.json({ run: workflowId, verdict: 'refused', sentence });
   terminal.warn(sentence);
   return EXIT.refused;
 }
 
-async function outcomeOf(reach: Session['reach'], run: LiveRun): Promise<string | null> {
-  return (run.kind === 'sweep' ? await readSweep(reach, run) : await readStatus(reach, run)).outcome;
-}
-
 /** Shows the plan and asks to be told which one is meant. */
 async function refuseToGuess(
-  { reach, terminal }: Session,
-  run: LiveRun,
+  { terminal }: Session,
+  to: Addressee,
   name: DecisionName,
   payload: Record<string, unknown>,
 ): Promise<never> {
-  const status = await readStatus(reach, run);
+  const status = await to.status();
+  const { workflowId } = to.run;
+  if (isSweep(status)) throw new Problem('usage', `A sweep takes ${SWEEP_DECISIONS.join(', ')}.`);
   if (!status.plan) {
-    const look = commandLine('status', run.workflowId);
+    const look = commandLine('status', workflowId);
     throw new Problem('refused', `There is no plan to ${name}: ${clean(status.sentence)} Look with: ${look}`);
   }
-  showRun(terminal, run, status);
+  showRun(terminal, to.run, status);
   const digest = status.plan.digest.slice(0, 12);
-  const again = decisionLine(run.workflowId, { message: name, json: { ...payload, plan: digest } });
+  const again = decisionLine(workflowId, { message: name, json: { ...payload, plan: digest } });
   throw new Problem(
     'usage',
     `"${name}" is for one plan, and yours was not named. The plan is now revision ${status.plan.revision}, ${digest}. If that is the one you looked at, repeat: ${again}`,
   );
 }
 
-async function openSubjects({ reach, terminal }: Session, run: LiveRun): Promise<string[]> {
-  if (run.kind === 'sweep') {
-    const { open } = await readSweep(reach, run);
-    for (const { subject, says } of open) terminal.say(clean(`${subject}: ${says}`));
-    return open.map(({ subject }) => subject);
+async function openSubjects({ terminal }: Session, to: Addressee): Promise<string[]> {
+  const state = await to.status();
+  if (isSweep(state)) {
+    for (const { subject, says } of state.open) terminal.say(clean(`${subject}: ${says}`));
+    return state.open.map(({ subject }) => subject);
   }
-  const open = openAcknowledgements(await readStatus(reach, run));
+  const open = openAcknowledgements(state);
   for (const item of open) {
     const page = item.page ? ` ${item.page}` : '';
     terminal.say(clean(`${item.subject}: ${item.count > 0 ? `${item.count} ` : ''}${item.title}${page}`));
@@ -255,7 +244,7 @@ async function openSubjects({ reach, terminal }: Session, run: LiveRun): Promise
   return open.map(item => item.subject);
 }
 
-function nothingOpen({ terminal }: Session, run: LiveRun): number {
+function nothingOpen({ terminal }: Session, { run }: Addressee): number {
   const sentence = 'Nothing is waiting to be acknowledged.';
   terminal.json({ run: run.workflowId, verdict: 'accepted', sentence });
   terminal.say(sentence);

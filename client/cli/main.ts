@@ -20,6 +20,7 @@ import { EXIT, EXIT_OF, EXIT_WORDS } from './exit.js';
 import { registerGateway } from './gateway.js';
 import { registerItems } from './items.js';
 import { registerList } from './list.js';
+import { registerLogin } from './login.js';
 import { registerMoved } from './moved.js';
 import { registerOwns } from './owns.js';
 import { registerPurge } from './purge.js';
@@ -71,6 +72,7 @@ export function createProgram(context: Context): Command {
   registerStatus(program, context);
   registerItems(program, context);
   registerDecisions(program, context);
+  registerLogin(program, context);
   registerAudit(program, context);
   registerMoved(program, context);
   registerCertificate(program, context);

@@ -13,7 +13,7 @@ export function registerPurge(program: Command, context: Context): void {
   program.addCommand(
     newCommand('purge', 'take what an offboarding says about people away for good; its digests stay')
       .argument('<run>', 'as for audit; of several offboardings the newest')
-      .addOption(byOption())
+      .addOption(byOption().makeOptionMandatory())
       .requiredOption('--reason <text>', 'why: the chain keeps it')
       .option('--entries <numbers>', 'what these entries of the chain say: 1,4,7-9')
       .option('--certificates <numbers>', 'what the certificate (0) and its addenda say')

@@ -10,15 +10,15 @@ import { commandLine, decisionLine } from '../printed.js';
 import type { LiveRun } from '../which-run.js';
 import type { Colours, Terminal } from './terminal.js';
 
-export function showRun(terminal: Terminal, run: LiveRun, status: Status): void {
+export function showRun(terminal: Terminal, run: Ended, status: Status): void {
   show(terminal, run, status, viewOf(status));
 }
 
-export function showSweep(terminal: Terminal, run: LiveRun, sweep: SweepStatus): void {
+export function showSweep(terminal: Terminal, run: Ended, sweep: SweepStatus): void {
   show(terminal, run, sweep, sweepView(sweep));
 }
 
-function show(terminal: Terminal, run: LiveRun, status: Shown, view: View): void {
+function show(terminal: Terminal, run: Ended, status: Shown, view: View): void {
   for (const line of treeLines(view))
     terminal.say(line.map(piece => painted(piece, terminal.colours)).join(''));
   const ended = endedInTemporal(run);
@@ -27,11 +27,13 @@ function show(terminal: Terminal, run: LiveRun, status: Shown, view: View): void
   if (!ended) showNext(terminal, status);
 }
 
+type Ended = Pick<LiveRun, 'workflowId' | 'status' | 'kind'>;
+
 /** What a run and a sweep have in common on the screen. */
 type Shown = Pick<Status, 'workflowId' | 'refused' | 'next'>;
 
 /** A run that ended without its own doing: its state is the last one it had. */
-export function endedInTemporal({ kind, status, workflowId }: LiveRun): string | null {
+export function endedInTemporal({ kind, status, workflowId }: Ended): string | null {
   if (status === 'RUNNING' || status === 'COMPLETED') return null;
   const word = status.toLowerCase().replaceAll('_', ' ');
   if (kind === 'sweep')

@@ -1,11 +1,24 @@
 /** `handover start`: a request through the front door, as the Temporal UI would send it. */
+import { randomUUID } from 'node:crypto';
 import type { Command } from '@commander-js/extra-typings';
 import { parseRequest } from '../../domain/request.js';
+import type { RequestAnswer } from '../../workflows/messages.js';
 import { clean } from '../clean.js';
+import type { GatewayClient } from '../gateway.js';
 import { commandLine } from '../printed.js';
 import { Problem } from '../problem.js';
+import type { Unanswered } from '../runs.js';
 import { findRun } from '../which-run.js';
-import { byOption, type Context, inSession, newCommand, type Session } from './command.js';
+import { gatewayFor } from './addressee.js';
+import {
+  byOption,
+  type Context,
+  gatewayOption,
+  inSession,
+  newCommand,
+  type Session,
+  said,
+} from './command.js';
 import { EXIT } from './exit.js';
 import { orderOf, overridesFile, overridesOf, withOrderOptions } from './order-options.js';
 import { watch } from './watch.js';
@@ -18,6 +31,7 @@ export function registerStart(program: Command, context: Context): void {
     ),
   )
     .addOption(byOption())
+    .addOption(gatewayOption())
     .option('--wait', 'stay and show what happens until the run waits for people or closes')
     .option('--id <id>', 'ask again after an unknown answer')
     .action((user, options) =>
@@ -25,24 +39,40 @@ export function registerStart(program: Command, context: Context): void {
         const order = orderOf(options);
         const file = overridesFile(options);
         if (file !== undefined) order.overrides = await overridesOf(session, file);
-        const request = { user, requestedBy: options.by, ...order };
+        const gateway = await gatewayFor(session, options.gateway);
+        if (gateway) return begun(session, await askThrough(gateway, user, order, options), options);
+        const request = { user, requestedBy: said(options.by), ...order };
         // The same rules as at the front door: a mistake is told at once, also while no worker runs.
         const parsed = parseRequest(request);
         if (!parsed.ok) throw new Problem('usage', parsed.sentence);
-        return start(session, request, options);
+        const { reach } = session;
+        const offboardings = await reach.offboardings();
+        const answer = await offboardings.ask(request, { id: options.id, timeoutMs: reach.patienceMs });
+        return begun(session, answer, options);
       }),
     );
   program.addCommand(command);
 }
 
-async function start(
+/** In the name of who is logged in there: then it is proved who asked. */
+async function askThrough(
+  gateway: GatewayClient,
+  user: string,
+  order: Record<string, unknown>,
+  { by, id = randomUUID() }: { by?: string | undefined; id?: string | undefined },
+): Promise<RequestAnswer | Unanswered> {
+  const request = { user, ...order, ...(by !== undefined && { requestedBy: by }) };
+  const { body } = await gateway.call('POST', '/offboardings', request, { 'idempotency-key': id });
+  if (body.answer !== 'unknown') return body as RequestAnswer;
+  return { verdict: 'unknown', sentence: String(body.next), id };
+}
+
+async function begun(
   session: Session,
-  request: Record<string, unknown>,
-  options: { id?: string | undefined; wait?: true | undefined },
+  answer: RequestAnswer | Unanswered,
+  options: { wait?: true | undefined },
 ): Promise<number> {
   const { reach, terminal } = session;
-  const offboardings = await reach.offboardings();
-  const answer = await offboardings.ask(request, { id: options.id, timeoutMs: reach.patienceMs });
   terminal.json(answer);
   if ('verdict' in answer) {
     terminal.warn(`${answer.sentence} That is: the same command with --id ${answer.id}`);

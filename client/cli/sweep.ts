@@ -5,7 +5,8 @@ import type { SweepDecision } from '../../domain/sweep.js';
 import { Problem } from '../problem.js';
 import { readSweep } from '../sweeps.js';
 import { describe, findRun, type LiveRun, offboardingNamed } from '../which-run.js';
-import { type Context, inSession, newCommand, type Session } from './command.js';
+import { addresseeOf, gatewayFor } from './addressee.js';
+import { type Context, gatewayOption, inSession, newCommand, type Session } from './command.js';
 import { decide } from './decisions.js';
 import { EXIT } from './exit.js';
 import { showSweep } from './show.js';
@@ -15,6 +16,7 @@ interface SweepOptions {
   acknowledge?: string | undefined;
   stop?: string | undefined;
   by?: string | undefined;
+  gateway?: string | undefined;
 }
 
 export function registerSweep(program: Command, context: Context): void {
@@ -33,6 +35,7 @@ export function registerSweep(program: Command, context: Context): void {
       .addOption(
         new Option('--by <you>', 'who decides: your e-mail, login or id:<directory id>').env('HANDOVER_BY'),
       )
+      .addOption(gatewayOption())
       .action((run, options) => inSession(context, options, session => sweep(session, run, options))),
   );
 }
@@ -45,9 +48,9 @@ async function sweep(session: Session, given: string, options: SweepOptions): Pr
   const run = await sweepNamed(session, given);
   const decision = decisionOf(options);
   if (decision) {
-    if (!options.by) throw new Problem('usage', 'Say who decides with --by, or HANDOVER_BY.');
     const { name, ...more } = decision;
-    return decide(session, run, name, { by: options.by, ...more }, {});
+    const to = await addresseeOf(session, run.workflowId, await gatewayFor(session, options.gateway));
+    return decide(session, to, name, { ...(options.by && { by: options.by }), ...more }, {});
   }
   const state = await readSweep(reach, run);
   terminal.json({ ...state, temporal: run.status });

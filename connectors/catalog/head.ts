@@ -4,6 +4,7 @@
  * that an unknown key stays an error in one place.
  */
 import { z } from 'zod';
+import type { ByHand } from '../../domain/plan.js';
 import type { By, CategoryFacts } from '../connector.js';
 
 export const name = z
@@ -70,13 +71,13 @@ export const categoryShape = <F extends z.ZodType<string>, S extends z.ZodType<s
   /** What becomes of `remove`, `revoke` and `clear` where the person stays: they keep it, or it goes as well. */
   on_role_change: z.enum(['keep', 'remove']).optional(),
   /**
-   * When it can be done, seen from the switch: `needs` an account that is active, or one that is not; what moves
-   * only `after` it, `within` so many days.
+   * When it can be done, seen from the switch: `needs` an account that is active, or one that is not; what the
+   * switch itself takes along (`with`); what moves only `after` it, `within` so many days.
    */
   switch: z
     .strictObject({
       needs: z.enum(['active', 'inactive', 'any']).default('any'),
-      when: z.enum(['before', 'after']).default('before'),
+      when: z.enum(['before', 'with', 'after']).default('before'),
       within: z
         .string()
         .regex(/^[1-9]\d{0,3} days?$/, 'days are needed, such as 30 days')
@@ -90,15 +91,15 @@ export const VERBS = ['block', 'unblock', 'deactivate', 'reactivate'] as const;
 export type Verb = (typeof VERBS)[number];
 
 /**
- * Who changes access, verb by verb: the system (`shape` says how; what a catalog means that says nothing), a
- * person, on `page` and as `reason` says, or nobody. `observe` is how this kind sees that the person has done
- * it, beyond reading the account as it always does; a kind that needs nothing more leaves it out.
+ * Who carries a verb out: the system (`shape` says how; what a catalog means that says nothing), a person, on
+ * `page` and as `reason` says, or nobody. `observe` is how this kind sees that the person has done it, beyond
+ * reading the account as it always does; a kind that needs nothing more leaves it out.
  */
-export function verbShape<S extends z.ZodRawShape, O extends z.ZodRawShape = Record<never, never>>(
+export function verb<S extends z.ZodRawShape, O extends z.ZodRawShape = Record<never, never>>(
   shape: S,
   observe: O = {} as O,
 ) {
-  const verb = z.union([
+  return z.union([
     z.strictObject({ by: z.literal('system').default('system'), ...shape }),
     z.strictObject({
       by: z.literal('person'),
@@ -108,12 +109,15 @@ export function verbShape<S extends z.ZodRawShape, O extends z.ZodRawShape = Rec
     }),
     z.strictObject({ by: z.literal('nobody'), reason: z.string().min(1) }),
   ]);
-  return {
-    block: verb.optional(),
-    unblock: verb.optional(),
-    deactivate: verb.optional(),
-    reactivate: verb.optional(),
-  };
+}
+
+/** Who changes access, verb by verb. */
+export function verbShape<S extends z.ZodRawShape, O extends z.ZodRawShape = Record<never, never>>(
+  shape: S,
+  observe: O = {} as O,
+) {
+  const one = verb(shape, observe).optional();
+  return { block: one, unblock: one, deactivate: one, reactivate: one };
 }
 
 /** A catalog as the general rules see it: the least that the schema of every kind promises. */
@@ -161,6 +165,7 @@ export function commonFacts(category: string, spec: CategoryHead): Omit<Category
     goesOnRoleChange: spec.on_role_change === 'remove',
     ...(spec.switch?.needs === 'active' && { needsActive: true as const }),
     ...(spec.switch?.when === 'after' && { afterSwitch: { withinDays: daysOf(spec.switch.within) } }),
+    ...(spec.switch?.when === 'with' && { afterSwitch: { withinDays: null, carried: true as const } }),
     reason: spec.reason ?? null,
   };
 }
@@ -178,4 +183,15 @@ export function accessOf(catalog: Head, otherwise: By): Record<Verb, By> {
     deactivate: by('deactivate'),
     reactivate: by('reactivate'),
   };
+}
+
+/** Where and how people do what the system does not, as far as the catalog says. */
+export function byHandOf(catalog: Head): Partial<Record<Verb, ByHand>> {
+  return Object.fromEntries(
+    VERBS.flatMap(verb => {
+      const spec = catalog[verb];
+      if (spec?.by !== 'person') return [];
+      return [[verb, { page: spec.page ?? null, reason: spec.reason ?? null }]];
+    }),
+  );
 }

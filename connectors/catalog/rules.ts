@@ -71,12 +71,14 @@ function aroundSwitch(spec: CategoryHead, report: Report, at: (...keys: Path) =>
   onlyFor(spec, ['transfer', 'remove', 'revoke', 'clear'], report, at, { switch: spec.switch });
   if (when === 'after' && needs === 'active')
     report(at('switch', 'needs'), 'after the switch the account is not active any more: when: before');
-  if (when === 'before' && needs === 'inactive')
-    report(at('switch', 'needs'), 'before the switch the account is active: when: after');
-  if (when === 'after' && spec.inflow)
+  if (when !== 'after' && needs === 'inactive')
+    report(at('switch', 'needs'), 'until the switch the account is active: when: after');
+  if (when !== 'before' && spec.inflow)
     report(at('switch', 'when'), 'what brings new items in is stopped before everything else: when: before');
-  if (when === 'before' && within !== undefined)
+  if (when !== 'after' && within !== undefined)
     report(at('switch', 'within'), 'a deadline counts from the switch: when: after is missing');
+  if (when === 'with' && spec.do !== 'transfer')
+    report(at('switch', 'when'), `the switch takes items to a successor, and do: ${spec.do} names none`);
 }
 
 /** Keys that mean something with some dispositions only; undefined = not given. */

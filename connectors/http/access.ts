@@ -12,18 +12,19 @@ import {
   NO_OWNERS,
 } from '../../domain/effect.js';
 import type { HandoverFailure } from '../../domain/failure.js';
-import type { ItemException } from '../../domain/model.js';
+import type { Account, ItemException } from '../../domain/model.js';
 import { own } from '../../domain/own.js';
 import type { Witness } from '../connector.js';
-import type { SwitchSpec } from './catalog.js';
+import { type CallSpec, carriedIn, type SwitchSpec } from './catalog.js';
 import { claimOf } from './claims.js';
 import { isSo } from './condition.js';
 import { intended, lastSend } from './mark.js';
 import { pause } from './pause.js';
-import { type Entry, entryOf, guards, idOf } from './people.js';
+import { type Entry, entryOf, guards, idOf, readEntry } from './people.js';
 import { valueAt } from './pointer.js';
 import type { Target } from './target.js';
-import type { Values } from './template.js';
+import type { Filling, Values } from './template.js';
+import { sentAlong } from './verbs.js';
 
 const INVERSE: Record<AccessVerb, AccessVerb> = {
   block: 'unblock',
@@ -39,12 +40,14 @@ export async function applyAccess(
   signal?: AbortSignal,
 ): Promise<Done> {
   const spec = switchOf(target, work.verb);
-  const entry = await entryOf(target, work.account, signal);
+  const entry = await entryFor(target, spec, work.account, signal);
   const about = { took: 1, owners: NO_OWNERS };
   // Somebody else has done it. Were it sent all the same and its answer lost, it would pass for ours.
-  if (isReached(target, work.verb, spec, entry)) {
+  if (entry === null || isReached(target, work.verb, spec, entry)) {
     const effect = effectOf(0);
     const intent = await intended(target, witness, signal, { ...about, effect });
+    // Whoever did it may have left them signed in.
+    if (entry) await endAlong(target, work, entry, lastSend(target, intent), signal);
     return { ...intent, effect, sure: 'asked' };
   }
   if (work.verb === 'block' || work.verb === 'deactivate') {
@@ -54,7 +57,16 @@ export async function applyAccess(
   }
   const before = keptOf(spec, entry);
   const intent = await intended(target, witness, signal, { ...about, before });
-  await send(target, work, spec, entry, lastSend(target, intent), signal);
+  const until = lastSend(target, intent);
+  await send(
+    target,
+    work,
+    spec.calls,
+    { values: valuesOf(target, spec, work, entry), item: entry.raw },
+    until,
+    signal,
+  );
+  await endAlong(target, work, entry, until, signal);
   if (!(await becomes(target, work, spec, signal)))
     throw target.failure(
       'rejected',
@@ -68,8 +80,8 @@ export async function readAccess(
   { verb, account }: AccessChange,
   signal?: AbortSignal,
 ): Promise<Fate> {
-  const entry = await entryOf(target, account, signal);
-  return isReached(target, verb, switchOf(target, verb), entry)
+  const spec = switchOf(target, verb);
+  return isReached(target, verb, spec, await entryFor(target, spec, account, signal))
     ? { kind: 'happened', effect: effectOf(1), sure: 'read' }
     : { kind: 'did-not', sure: 'read' };
 }
@@ -93,24 +105,37 @@ export async function giveAccessBack(
   return { ...intent, effect: given, sure: 'asked' };
 }
 
-async function send(
+/**
+ * Ends what leaves somebody signed in, right behind a block or a switch. What it comes to is a step's to say,
+ * which looks whether it has ended and does it again: it never makes a switch fail that was made.
+ */
+async function endAlong(
   target: Target,
-  work: AccessChange,
-  spec: SwitchSpec,
+  { verb }: AccessChange,
   entry: Entry,
   until: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  const values = valuesOf(spec, work, entry);
+  for (const spec of sentAlong(target.catalog, verb)) {
+    const filling = { values: { user: idOf(entry) }, item: entry.raw };
+    const doing = `ending what leaves an account signed in after ${verb}`;
+    await target.client.write({ spec, filling, doing }, until, signal);
+  }
+}
+
+async function send(
+  target: Target,
+  work: AccessChange,
+  calls: readonly CallSpec[],
+  filling: Filling,
+  until: number,
+  signal?: AbortSignal,
+): Promise<void> {
   const failed = (failure: HandoverFailure, n: number): HandoverFailure =>
     // The first call decides whether anything was done: behind it we do not know.
     n === 0 ? failure : target.failure('transient', `it has done a part of ${work.verb}: ${failure.message}`);
-  for (const [n, call] of spec.calls.entries()) {
-    const asking = {
-      spec: call,
-      filling: { values, item: entry.raw },
-      doing: `asking to ${work.verb} an account`,
-    };
+  for (const [n, call] of calls.entries()) {
+    const asking = { spec: call, filling, doing: `asking to ${work.verb} an account` };
     const claim = claimOf(await target.client.write(asking, until, signal));
     switch (claim.kind) {
       case 'unsent':
@@ -139,13 +164,19 @@ async function send(
   }
 }
 
-function valuesOf(spec: SwitchSpec, { undoes = [] }: AccessChange, entry: Entry): Values {
+function valuesOf(
+  { catalog }: Target,
+  spec: SwitchSpec,
+  { undoes = [], takers = {} }: AccessChange,
+  entry: Entry,
+): Values {
   const [kept] = undoes as readonly Record<string, unknown>[];
   const names = new Set([...Object.keys(spec.keep), ...Object.keys(kept ?? {})]);
   return {
     user: idOf(entry),
     /** A password that nobody knows: made anew, sent once and never kept. */
     random: randomBytes(24).toString('base64url'),
+    ...Object.fromEntries(carriedIn(catalog).map(category => [`to.${category}`, own(takers, category)])),
     ...Object.fromEntries([...names].map(name => [`kept.${name}`, { raw: own(kept ?? {}, name) ?? null }])),
   };
 }
@@ -159,10 +190,21 @@ async function becomes(
 ): Promise<boolean> {
   const until = Date.now() + target.settlesWithinMs;
   for (let ms = 100; ; ms *= 2) {
-    if (isReached(target, verb, spec, await entryOf(target, account, signal))) return true;
+    if (isReached(target, verb, spec, await entryFor(target, spec, account, signal))) return true;
     if (Date.now() >= until) return false;
     await pause(Math.min(ms, until - Date.now()), signal);
   }
+}
+
+/** The account as it is; null = it is gone, where that is how one is off. */
+function entryFor(
+  target: Target,
+  { until }: SwitchSpec,
+  account: Account,
+  signal?: AbortSignal,
+): Promise<Entry | null> {
+  const [id = ''] = account.identities.user ?? [];
+  return until === 'gone' ? readEntry(target, id, signal) : entryOf(target, account, signal);
 }
 
 /** Is the account as this verb leaves it? */
@@ -170,8 +212,10 @@ function isReached(
   { catalog }: Target,
   verb: AccessVerb,
   { until }: SwitchSpec,
-  { account, raw }: Entry,
+  entry: Entry | null,
 ): boolean {
+  if (entry === null || until === 'gone') return entry === null;
+  const { account, raw } = entry;
   if (until !== undefined) return isSo(raw, until);
   switch (verb) {
     case 'block':

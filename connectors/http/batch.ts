@@ -20,6 +20,7 @@ import type { Move } from './claims.js';
 import { type Held, readItems } from './items.js';
 import { type Compared, intended, lastSend } from './mark.js';
 import { carryOut, isDone, type Moved } from './moves.js';
+import { pause } from './pause.js';
 import type { Target } from './target.js';
 
 export async function applyBatch(
@@ -29,6 +30,7 @@ export async function applyBatch(
   signal?: AbortSignal,
 ): Promise<Done> {
   const spec = target.category(work.category);
+  if (spec.switch?.when === 'with') return carriedAlong(target, work, witness, signal);
   const owners = ownersOf(target, spec, work);
   const keys = listOf(work.keys).slice(0, sizeOf(target, spec));
   const rows = await readItems(target, work.category, keys, [...owners, ...takersOf(work)], signal);
@@ -62,6 +64,53 @@ export async function applyBatch(
   const each = keys.map((key, n) => byKey.get(key) ?? { done: false, exception: early[n]!, read: false });
   return { ...intent, effect: effectOf(work, each), sure: each.some(({ read }) => read) ? 'read' : 'asked' };
 }
+
+/** What the switch has taken along: nothing is sent, and what is read is what became of it. */
+async function carriedAlong(
+  target: Target,
+  work: Batch,
+  witness: Witness,
+  signal?: AbortSignal,
+): Promise<Done> {
+  const { identity } = target.category(work.category).owner;
+  const values = valuesOf(work.accounts, identity);
+  const intent = await intended(target, witness, signal, {
+    took: work.count,
+    owners: { values, perKey: null },
+    compared: 'read',
+  });
+  const until = Date.now() + target.settlesWithinMs;
+  for (let ms = 100; ; ms *= 2) {
+    const each = await asTheyCame(target, work, values, signal);
+    const missing = each.some(({ exception }) => exception?.kind === 'failed');
+    if (!missing || Date.now() >= until) return { ...intent, effect: effectOf(work, each), sure: 'read' };
+    await pause(Math.min(ms, until - Date.now()), signal);
+  }
+}
+
+async function asTheyCame(
+  target: Target,
+  work: Batch,
+  owners: readonly string[],
+  signal?: AbortSignal,
+): Promise<Moved[]> {
+  const keys = listOf(work.keys);
+  const rows = await readItems(target, work.category, keys, [...owners, ...takersOf(work)], signal);
+  return rows.map((row, n): Moved => {
+    const key = keys[n]!;
+    const not = (kind: ItemException['kind'], why: string): Moved => ({
+      done: false,
+      exception: { key, kind, why },
+      read: true,
+    });
+    if (row === null) return not('gone', WHY_GONE);
+    if (isDone({ to: takerOf(work, n) }, row, owners)) return { done: true, exception: null, read: true };
+    if (row.owners.some(owner => owners.includes(owner))) return not('failed', WHY_LEFT_BEHIND);
+    return not('taken', WHY_TAKEN);
+  });
+}
+
+const WHY_LEFT_BEHIND = 'the switch was to take it along, and it is still the leaver’s';
 
 /** What became of a batch whose end nobody saw. Items that are as it would have left them count as done by it. */
 export async function readBatch(target: Target, work: Batch, signal?: AbortSignal): Promise<Fate> {

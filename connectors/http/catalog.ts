@@ -6,7 +6,7 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { AS_PEOPLE_WRITE, FOLDS } from '../../domain/fold.js';
-import { absence, categoryShape, headShape, name, verbShape } from '../catalog/head.js';
+import { absence, categoryShape, headShape, name, verb, verbShape } from '../catalog/head.js';
 import { DURATION } from '../duration.js';
 import { OUTCOMES } from './outcome.js';
 
@@ -64,6 +64,14 @@ const outcome = z.strictObject({
   says: z.string().min(1).optional(),
 });
 const outcomes = z.array(outcome).default([]);
+
+/** The categories that the switch takes along: whoever takes one stands in its calls as `{to.category}`. */
+export const carriedIn = ({ categories }: HttpCatalog): string[] =>
+  Object.keys(categories).filter(name => categories[name]!.switch?.when === 'with');
+
+/** Does switching somebody off take their account away? */
+export const isOffGone = ({ deactivate }: HttpCatalog): boolean =>
+  deactivate?.by === 'system' && deactivate.until === 'gone';
 
 export const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
@@ -252,7 +260,8 @@ const category = z.strictObject({
 /** How the system changes access: calls in their order, and what is true of the account afterwards. */
 const switchShape = {
   calls: z.array(call).min(1),
-  until: conditions.optional(),
+  /** `gone`: whoever is switched off has no account any more. */
+  until: z.union([z.literal('gone'), conditions]).optional(),
   /** Parts of the account that the reverse wants back, as `{kept.name}`. */
   keep: z.record(name, pointer).default({}),
 };
@@ -260,6 +269,15 @@ const switchShape = {
 const observe = {
   observe: z.strictObject({ ...callShape, until: conditions }).optional(),
 };
+/** What else ends with an account: it is done once this holds of the account, or of what a probe answers. */
+const seen = { until: conditions.optional(), ...observe };
+/** `switch`: deactivating the account ends it as well, as `reason` says. */
+const ending = z
+  .union([
+    ...verb({ calls: z.array(call).min(1), ...seen }, seen).options,
+    z.strictObject({ by: z.literal('switch'), reason: z.string().min(1) }),
+  ])
+  .optional();
 
 const rate = z.strictObject({ requests: z.int().min(1), per: duration });
 const budget = z.strictObject({
@@ -380,6 +398,13 @@ export const catalogSchema = z.strictObject({
     .prefault({}),
   categories: z.record(name, category),
   ...verbShape(switchShape, observe),
+  /** All of somebody's at once, where nothing lists them one by one: see `verbs.ts` for when each is done. */
+  sessions: ending,
+  tokens: ending,
+  memberships: ending,
+  licence: ending,
+  /** Said, shown, and done by no offboarding. */
+  erase: ending,
 });
 
 export type HttpCatalog = z.infer<typeof catalogSchema>;
@@ -389,8 +414,16 @@ export type FindSpec = z.infer<typeof find>;
 export type ReadSpec = z.infer<typeof read>;
 export type WriteSpec = z.infer<typeof write>;
 export type BulkSpec = z.infer<typeof bulk>;
-export type CategorySpec = HttpCatalog['categories'][string];
+export type CategorySpec = HttpCatalog['categories'][string] & {
+  /** Its only item is the account itself, until this holds: a verb as a category (`verbs.ts`). */
+  account?: EndingSpec;
+};
 export type SwitchSpec = Extract<NonNullable<HttpCatalog['block']>, { by: 'system' }>;
+/** When a verb counts as done; neither: nothing shows it. */
+export type EndingSpec = Pick<
+  Extract<NonNullable<HttpCatalog['sessions']>, { by: 'person' }>,
+  'until' | 'observe'
+>;
 export type AuthSpec = HttpCatalog['auth'];
 
 /** The method and path of a call; the rules see to it that there is exactly one. */

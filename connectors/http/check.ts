@@ -36,7 +36,8 @@ async function misfits(target: Target, signal?: AbortSignal): Promise<Problem[]>
 }
 
 async function problemsOf(target: Target, signal?: AbortSignal): Promise<Problem[]> {
-  const { people, categories } = target.catalog;
+  const { people } = target.catalog;
+  const { categories } = target;
   const problems = await collected(
     target,
     [

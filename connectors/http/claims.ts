@@ -56,5 +56,6 @@ export function fillingOf(
   const all = to === null || to === undefined ? stay : [...stay, to];
   const version =
     write?.compare !== undefined && write.compare !== 'etag' ? textAt(held.raw, write.compare.version) : null;
-  return { values: { key, from, to: taker, owners: all, version }, item: held.raw };
+  const user = spec.account ? { user: from } : {};
+  return { values: { key, from, to: taker, owners: all, version, ...user }, item: held.raw };
 }

@@ -6,14 +6,14 @@
  */
 
 import { localBudgets } from '../catalog/budgets.js';
-import { accessOf, commonFacts } from '../catalog/head.js';
+import { accessOf, byHandOf, commonFacts } from '../catalog/head.js';
 import type { ConnectOptions } from '../catalog/kind.js';
 import type { LoadedCatalog } from '../catalog/loaded.js';
 import type { Connector, Effects } from '../connector.js';
 import { applyAccess, giveAccessBack, readAccess } from './access.js';
 import { Boundary } from './address.js';
 import { applyBatch, giveBack, readBatch } from './batch.js';
-import type { HttpCatalog } from './catalog.js';
+import { type HttpCatalog, isOffGone } from './catalog.js';
 import { check } from './check.js';
 import { Client } from './client.js';
 import { inventory, pages, shown } from './items.js';
@@ -21,6 +21,7 @@ import { landed } from './mark.js';
 import { guards, readAccount, resolveAccounts } from './people.js';
 import { ineligible } from './successors.js';
 import { Target } from './target.js';
+import { shows, undoneIn } from './verbs.js';
 
 export function httpConnector(loaded: LoadedCatalog<HttpCatalog>, options: ConnectOptions): Connector {
   const { catalog, file } = loaded;
@@ -31,11 +32,16 @@ export function httpConnector(loaded: LoadedCatalog<HttpCatalog>, options: Conne
     catalogBody: file.digests.body,
     catalogDigest: file.digests.does,
     wholeCatalogDigest: file.digests.whole,
-    categories: Object.entries(catalog.categories).map(([category, spec]) => ({
+    categories: Object.entries(target.categories).map(([category, spec]) => ({
       ...commonFacts(category, spec),
       identity: spec.owner.identity,
+      ...(spec.account && { ofAccount: true as const }),
+      ...(shows(spec.account) && { observed: true as const }),
     })),
     access: accessOf(catalog, 'nobody'),
+    offIsGone: isOffGone(catalog),
+    byHand: byHandOf(catalog),
+    undone: undoneIn(catalog),
     resolveAccounts: (sought, pinned, signal) => resolveAccounts(target, sought, pinned, signal),
     readAccount: (account, signal) => readAccount(target, account, signal),
     guards: (accounts, signal) => guards(target, accounts, signal),

@@ -4,17 +4,19 @@
  * many at a time, or from their list.
  */
 import { valuesOf } from '../../domain/accounts.js';
+import { HandoverFailure } from '../../domain/failure.js';
 import { fingerprintOf } from '../../domain/keys.js';
 import type { Account, CategoryInventory, ItemKey } from '../../domain/model.js';
 import { linkFields } from '../catalog/head.js';
 import type { Item, ItemPage, KeyPage } from '../connector.js';
 import { keysOf } from '../keys.js';
 import { type ReadPage, type Walked, walk, walkAll } from '../walk.js';
-import type { CategorySpec, ListSpec } from './catalog.js';
+import type { CategorySpec, EndingSpec, ListSpec } from './catalog.js';
 import { requestOf } from './catalog.js';
 import { pagesOf, Unreadable } from './listing.js';
-import { asProblem } from './people.js';
+import { asProblem, readEntry } from './people.js';
 import { listAt, nameOf, textAt, textsAt, valueAt } from './pointer.js';
+import { isSeen } from './probe.js';
 import type { Target } from './target.js';
 import { placeholdersIn } from './template.js';
 
@@ -97,6 +99,7 @@ function listOf<T extends Named>(
   signal?: AbortSignal,
 ): ReadPage<T> {
   const spec = target.category(category);
+  if (spec.account) return accountOf(target, category, spec.account, owner ?? '', as, signal);
   const read = pagesOf({
     client: target.client,
     spec: spec.list,
@@ -108,6 +111,32 @@ function listOf<T extends Named>(
     const page = await read(cursor);
     return { ...page, items: page.items.map(raw => as(itemFrom(spec, raw, null, owner))) };
   };
+}
+
+/** The account itself, for as long as what is to end with it has not ended. */
+function accountOf<T extends Named>(
+  target: Target,
+  category: string,
+  spec: EndingSpec,
+  user: string,
+  as: (item: Held) => T,
+  signal?: AbortSignal,
+): ReadPage<T> {
+  return async () => {
+    const entry = await readEntry(target, user, signal);
+    const doing = `looking whether ${category} of an account have ended`;
+    const ended =
+      entry === null ||
+      (await isSeen(target, spec, { id: user, raw: entry.raw }, doing, signal).catch(asUnreadable));
+    const item = (): T => as({ key: user, owners: [user], raw: entry!.raw, etag: null });
+    return { items: ended ? [] : [item()], next: null };
+  };
+}
+
+/** An answer that is none says neither: what passes is thrown as it is. */
+function asUnreadable(error: unknown): never {
+  if (error instanceof HandoverFailure && error.kind === 'configuration') throw new Unreadable(error.message);
+  throw error;
 }
 
 /**

@@ -25,7 +25,8 @@ export const mayBeCut = ({ page, total }: ListSpec): boolean =>
   page.by === 'none' && page.most === undefined && page.whole === undefined && total === undefined;
 
 /** Said of a list that may have been cut. */
-export const MAY_BE_CUT = 'in one answer, and neither a total nor page.most nor page.whole says that it is all';
+export const MAY_BE_CUT =
+  'in one answer, and neither a total nor page.most nor page.whole says that it is all';
 
 /** Where the next page is, as one text: `walk` notices one that comes twice. */
 type Cursor = string;

@@ -83,10 +83,14 @@ async function sendOne(
     claim = claimOf(await target.client.write(call, until, signal));
     // What was begun and not finished is nobody's guess: it is read again like a lost reply.
     if (n > 0 && claim.kind === 'unsent') return { kind: 'lost', why: claim.failure.message, at: Date.now() };
+    // Sessions and keys that are not there need not be ended.
+    if (claim.kind === 'gone' && target.category(category).account) claim = GONE_IS_ENDED;
     if (claim.kind !== 'accepted') return claim;
   }
   return claim;
 }
+
+const GONE_IS_ENDED: Claim = { kind: 'accepted', says: 'that there is nothing', pending: false };
 
 function headersOf({ compare, idempotency }: WriteSpec, move: Move): Record<string, string> {
   const { held, key, from, to } = move;

@@ -2,16 +2,17 @@
  * Who somebody is here, by every way of the catalog at once. Searches are compared whole and on our side, and
  * "nobody" is believed only where the search has found somebody who is known to be there.
  */
-import { valuesOf } from '../../domain/accounts.js';
+import { setOf, valuesOf } from '../../domain/accounts.js';
 import { folded, isBlank } from '../../domain/fold.js';
 import type { Account, Identities, Known, Other, Sought } from '../../domain/model.js';
 import { own } from '../../domain/own.js';
 import type { AccountResolution, Guard } from '../connector.js';
 import { walk } from '../walk.js';
-import type { FindSpec } from './catalog.js';
+import { type FindSpec, isOffGone } from './catalog.js';
 import { isSo } from './condition.js';
 import { pagesOf, Unreadable } from './listing.js';
 import { textAt, textsAt, valueAt } from './pointer.js';
+import { isSeen } from './probe.js';
 import type { Target } from './target.js';
 
 /** What was proved counts for so long: systems are upgraded. */
@@ -37,10 +38,13 @@ export async function resolveAccounts(
   const remembered = own(sought.remembered, 'user') ?? [];
   const former = remembered.filter(id => !sure.some(one => idOf(one) === id));
   const { user } = pinned;
+  const offIsGone = isOffGone(target.catalog);
   if (user?.length === 0)
     return { kind: 'absent', expected, others: sure.map(one => other(one, 'it fits as well')) };
   const chosen = user === undefined ? sure : await entriesOf(target, user, signal);
-  if (user !== undefined && chosen.length < user.length)
+  // Somebody may have named an account that never was; one that was theirs is gone because it is off.
+  const missing = (user ?? []).filter(id => !chosen.some(one => idOf(one) === id));
+  if (missing.some(id => !(offIsGone && former.includes(id))))
     return { kind: 'ambiguous', identity: 'user', candidates: [] };
   if (user === undefined && sure.length > 1)
     return {
@@ -70,7 +74,7 @@ export async function resolveAccounts(
       .filter(one => !chosen.some(each => idOf(each) === idOf(one)))
       .map(one => other(one, "it was this person's in an earlier plan, and nothing says so any more")),
   ];
-  const vanished = gone.map(
+  const vanished = setOf([...gone, ...missing]).map(
     (id): Account => ({ identities: { user: [id] }, active: false, blocked: false, label: id, gone: true }),
   );
   const accounts = [...chosen.map(({ account }) => account), ...vanished];
@@ -85,10 +89,13 @@ export async function resolveAccounts(
   return { kind: 'found', accounts, others, strangers };
 }
 
-/** The account as it is now. Throws `rejected` when it has vanished. */
+/** The account as it is now. Throws `rejected` when it has vanished, unless that is how one is off here. */
 export async function readAccount(target: Target, account: Account, signal?: AbortSignal): Promise<Account> {
-  const { account: now } = await entryOf(target, account, signal);
-  return { ...now, identities: account.identities };
+  const [id = ''] = account.identities.user ?? [];
+  const off = isOffGone(target.catalog);
+  const entry = off ? await readEntry(target, id, signal) : await entryOf(target, account, signal);
+  if (entry === null) return { ...account, active: false, blocked: false, gone: true };
+  return { ...entry.account, identities: account.identities };
 }
 
 export async function entryOf(target: Target, account: Account, signal?: AbortSignal): Promise<Entry> {
@@ -216,7 +223,8 @@ async function entriesOf(target: Target, ids: readonly string[], signal?: AbortS
   return read.flatMap(entry => entry ?? []);
 }
 
-async function readEntry(target: Target, id: string, signal?: AbortSignal): Promise<Entry | null> {
+/** Null = there is no such account. */
+export async function readEntry(target: Target, id: string, signal?: AbortSignal): Promise<Entry | null> {
   const { read } = target.catalog.people;
   const call = { spec: read, filling: { values: { user: id } }, doing: 'reading an account' };
   const { answer, outcome } = await target.client.read(call, signal);
@@ -235,11 +243,9 @@ async function readEntry(target: Target, id: string, signal?: AbortSignal): Prom
 async function observed(target: Target, entry: Entry, signal?: AbortSignal): Promise<Entry> {
   const isDone = async (verb: 'block' | 'deactivate'): Promise<boolean> => {
     const spec = target.catalog[verb];
-    if (spec?.by !== 'person' || !spec.observe) return false;
-    const filling = { values: { user: idOf(entry) } };
-    const call = { spec: spec.observe, filling, doing: `looking whether somebody did ${verb} an account` };
-    const { body } = await target.client.demand(call, signal);
-    return saysSomething(body) && isSo(body, spec.observe.until);
+    if (spec?.by !== 'person') return false;
+    const about = { id: idOf(entry), raw: entry.raw };
+    return isSeen(target, spec, about, `looking whether somebody did ${verb} an account`, signal);
   };
   const { active, blocked } = entry.account;
   const account = {
@@ -249,12 +255,6 @@ async function observed(target: Target, entry: Entry, signal?: AbortSignal): Pro
   };
   return { ...entry, account };
 }
-
-/** An answer without anything in it would fulfil every condition that something is not there. */
-const saysSomething = (body: unknown): boolean =>
-  body !== undefined &&
-  body !== null &&
-  (typeof body !== 'object' || Array.isArray(body) || Object.keys(body).length > 0);
 
 /** Lists often show less of an account than reading it does; what says whether it is active decides. */
 async function asEntry(target: Target, raw: unknown, signal?: AbortSignal): Promise<Entry> {

@@ -6,6 +6,7 @@ import {
   type CallSpec,
   type CategorySpec,
   callsOf,
+  carriedIn,
   type HttpCatalog,
   type ListSpec,
   METHODS,
@@ -13,6 +14,7 @@ import {
 } from './catalog.js';
 import { isInPath } from './items.js';
 import { placeholdersIn } from './template.js';
+import { ENDINGS, type Ending, shows } from './verbs.js';
 
 export function httpRules(catalog: HttpCatalog, report: Report): void {
   const { connect, people, auth } = catalog;
@@ -33,6 +35,27 @@ export function httpRules(catalog: HttpCatalog, report: Report): void {
     if (spec?.by === 'system') verbs(catalog, calls, verb, spec, report);
     if (spec?.by === 'person' && spec.observe) calls.check([verb, 'observe'], spec.observe, ['user']);
   }
+  for (const verb of [...ENDINGS, 'erase'] as const) ending(catalog, calls, verb, report);
+}
+
+function ending(catalog: HttpCatalog, calls: Calls, verb: Ending | 'erase', report: Report): void {
+  const spec = catalog[verb];
+  if (spec === undefined) return;
+  if (catalog.categories[verb] !== undefined)
+    report([verb], `there is a category ${verb} as well: give either, one by one or all at once`);
+  if (spec.by === 'switch' && (catalog.deactivate ?? { by: 'nobody' }).by === 'nobody')
+    report([verb, 'by'], 'there is no deactivate that could end it');
+  if (spec.by === 'nobody' || spec.by === 'switch') return;
+  if (spec.until !== undefined && spec.observe !== undefined)
+    report([verb, 'observe'], 'give either until (of the account) or observe (by a call of its own)');
+  if (spec.observe) calls.check([verb, 'observe'], spec.observe, ['user'], ['user']);
+  if (spec.by !== 'system') return;
+  for (const [n, call] of spec.calls.entries()) calls.check([verb, 'calls', n], call, ['user', 'ITEM']);
+  if (!shows(spec) && verb !== 'erase')
+    report(
+      [verb],
+      'nothing says when it is done: give until or observe; where nothing shows it, its calls belong to deactivate',
+    );
 }
 
 function category(
@@ -71,13 +94,23 @@ function category(
   }
   if (spec.read !== 'list')
     calls.check(at('read'), spec.read, ['key', 'keys'], [spec.read.many === undefined ? 'key' : 'keys']);
-  const effect = ['transfer', 'remove', 'revoke', 'clear'].includes(spec.do);
+  const carried = spec.switch?.when === 'with';
+  const effect = ['transfer', 'remove', 'revoke', 'clear'].includes(spec.do) && !carried;
   const writes = callsOf(spec.write);
+  if (
+    carried &&
+    !(catalog.deactivate?.by === 'system' && placeholdersIn(catalog.deactivate.calls).includes(`to.${name}`))
+  )
+    report(
+      at('switch', 'when'),
+      `the switch takes nothing to anybody: who takes these over must stand in a call under deactivate, as {to.${name}}`,
+    );
   if (effect && writes.length === 0 && !spec.bulk)
     report(at(), `do: ${spec.do} needs write, or bulk: how an item is changed`);
   if (!effect)
     for (const key of ['write', 'bulk', 'restore', 'unread'] as const)
-      if (spec[key] !== undefined) report(at(key), `${key} has no meaning with do: ${spec.do}`);
+      if (spec[key] !== undefined)
+        report(at(key), `${key} has no meaning with ${carried ? 'when: with' : `do: ${spec.do}`}`);
   if (spec.write !== undefined && spec.bulk) report(at('bulk'), 'give either write or bulk');
   for (const [n, write] of writes.entries()) {
     const place = Array.isArray(spec.write) ? at('write', n) : at('write');
@@ -92,7 +125,7 @@ function category(
     if (results?.job) calls.check(at('bulk', 'results', 'job'), results.job, ['job']);
   }
   if (spec.restore) calls.check(at('restore'), spec.restore, ['key', 'from', 'ITEM']);
-  if (spec.owner.at.includes('*') && spec.do === 'transfer' && !mentions(spec, ['owners', 'from']))
+  if (spec.owner.at.includes('*') && effect && spec.do === 'transfer' && !mentions(spec, ['owners', 'from']))
     report(
       at('write'),
       'an item has several owners: send {owners}, all that it then has, or take {from} out by itself',
@@ -108,8 +141,13 @@ function verbs(
 ): void {
   const inverse = verb === 'unblock' ? catalog.block : verb === 'reactivate' ? catalog.deactivate : undefined;
   const kept = inverse?.by === 'system' ? Object.keys(inverse.keep).map(name => `kept.${name}`) : [];
+  const takers = verb === 'deactivate' ? carriedIn(catalog).map(name => `to.${name}`) : [];
   for (const [n, call] of spec.calls.entries())
-    calls.check([verb, 'calls', n], call, ['user', 'random', 'ITEM', ...kept]);
+    calls.check([verb, 'calls', n], call, ['user', 'random', 'ITEM', ...kept, ...takers]);
+  if (spec.until === 'gone' && verb !== 'deactivate')
+    report([verb, 'until'], `an account that is gone is off: until: gone belongs to deactivate`);
+  if (spec.until === 'gone' && catalog.reactivate?.by === 'system')
+    report(['reactivate'], 'there is no account any more that could be switched on (deactivate.until: gone)');
   if (verb === 'block' && spec.until === undefined && catalog.people.blocked === undefined)
     report([verb], 'nothing says how a blocked account reads: give people.blocked, or until');
 }

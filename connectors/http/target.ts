@@ -5,6 +5,7 @@ import type { CatalogFile } from '../catalog/loaded.js';
 import { millisecondsOf } from '../duration.js';
 import type { CategorySpec, HttpCatalog } from './catalog.js';
 import type { Client } from './client.js';
+import { verbCategories } from './verbs.js';
 
 export class Target {
   readonly landsWithinMs: number;
@@ -13,6 +14,8 @@ export class Target {
   writeMs = 0;
   /** What was proved of searches and filters, and until when that counts. */
   readonly proved = new Map<string, number>();
+  /** The catalog's own, and the verbs that are one each. */
+  readonly categories: Readonly<Record<string, CategorySpec>>;
 
   constructor(
     readonly catalog: HttpCatalog,
@@ -20,6 +23,7 @@ export class Target {
     readonly client: Client,
   ) {
     this.landsWithinMs = millisecondsOf(catalog.connect.lands_within);
+    this.categories = { ...catalog.categories, ...verbCategories(catalog) };
     this.settlesWithinMs = millisecondsOf(catalog.connect.settles_within);
   }
 
@@ -28,7 +32,7 @@ export class Target {
   }
 
   category(name: string): CategorySpec {
-    const spec = own(this.catalog.categories, name);
+    const spec = own(this.categories, name);
     if (!spec) throw this.failure('configuration', `the catalog has no category ${name}`);
     return spec;
   }

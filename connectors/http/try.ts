@@ -16,11 +16,15 @@ import { filledBody } from './fill.js';
 import { type Held, held, proveFilter, readItems } from './items.js';
 import { MAY_BE_CUT, mayBeCut } from './listing.js';
 import { entryOf, resolveAccounts, selfOf } from './people.js';
+import { isSeen } from './probe.js';
 import { HIDDEN, Redaction } from './redact.js';
 import type { Target } from './target.js';
 import { type Filling, fillPath } from './template.js';
+import { ENDINGS, type Ending, shows } from './verbs.js';
 
-const VERBS = ['block', 'unblock', 'deactivate', 'reactivate'] as const;
+const SWITCHES = ['block', 'unblock', 'deactivate', 'reactivate'] as const;
+const VERBS = [...SWITCHES, ...ENDINGS, 'erase'] as const;
+type Verb = (typeof VERBS)[number];
 /** Nobody reads more of an answer than this on a screen. */
 const MOST_SHOWN = 1_500;
 
@@ -82,7 +86,7 @@ async function tryPart(
   const accounts = await found(target, person, understood);
   if (what === 'people' || accounts.length === 0) return;
   if (what in categories) await tryCategory(target, what, accounts, understood, calls);
-  else await tryVerb(target, what as (typeof VERBS)[number], accounts[0]!, understood, calls);
+  else await tryVerb(target, what as Verb, accounts[0]!, understood, calls);
 }
 
 async function found(target: Target, person: Known, understood: string[]): Promise<readonly Account[]> {
@@ -163,21 +167,20 @@ const taker = (disposition: string): string | undefined =>
 
 async function tryVerb(
   target: Target,
-  verb: (typeof VERBS)[number],
+  verb: Verb,
   account: Account,
   understood: string[],
   calls: TriedCall[],
 ): Promise<void> {
   const spec = target.catalog[verb];
-  if (spec?.by !== 'system') {
-    understood.push(
-      `The system does not ${verb} accounts: ${spec ? `${spec.by} does` : 'the catalog says nothing'}.`,
-    );
-    return;
-  }
+  understood.push(`${verb}: ${whoDoes(spec)}`);
+  if (spec === undefined || spec.by === 'nobody' || spec.by === 'switch') return;
   const { raw } = await entryOf(target, account);
+  if (verb === 'erase') understood.push('No offboarding does it.');
+  else if (!isSwitch(verb)) await tryWhetherDone(target, verb, account, raw, understood);
+  if (spec.by !== 'system') return;
   const kept = Object.fromEntries(
-    VERBS.flatMap(one => {
+    SWITCHES.flatMap(one => {
       const other = target.catalog[one];
       return other?.by === 'system' ? Object.keys(other.keep) : [];
     }).map(name => [`kept.${name}`, '(as it was)'] as const),
@@ -185,6 +188,37 @@ async function tryVerb(
   const user = valuesOf([account], 'user')[0] ?? '';
   for (const call of spec.calls)
     calls.push(unsent(target, call, { values: { user, random: HIDDEN, ...kept }, item: raw }));
+}
+
+const isSwitch = (verb: Verb): verb is (typeof SWITCHES)[number] =>
+  (SWITCHES as readonly string[]).includes(verb);
+
+/** "a person does it, at https://... (seats are counted by hand)." */
+function whoDoes(spec: HttpCatalog[Verb]): string {
+  if (spec === undefined) return 'the catalog says nothing.';
+  if (spec.by === 'system') return 'the system does it.';
+  if (spec.by === 'switch') return `it ends with the switch (${spec.reason}).`;
+  if (spec.by === 'nobody') return `nobody does it (${spec.reason}).`;
+  const where = spec.page === undefined ? '' : `, at ${spec.page}`;
+  return `a person does it${where}${spec.reason === undefined ? '' : ` (${spec.reason})`}.`;
+}
+
+/** Is it done already? Asked as a run would. */
+async function tryWhetherDone(
+  target: Target,
+  verb: Ending,
+  account: Account,
+  raw: unknown,
+  understood: string[],
+): Promise<void> {
+  const { account: spec } = target.category(verb);
+  if (!shows(spec))
+    understood.push('Nothing shows when it is done: whoever does it acknowledges it, and nobody checks.');
+  else {
+    const id = valuesOf([account], 'user')[0] ?? '';
+    const done = await isSeen(target, spec!, { id, raw }, `looking whether ${verb} have ended`);
+    understood.push(done ? 'It reads as done.' : 'It reads as not done yet.');
+  }
 }
 
 /** A call that would write, as it would be sent. */

@@ -6,7 +6,7 @@
  * switches and switch-rows (access), mark and fate (what became of a transaction), restore, check, failures.
  */
 
-import { accessOf, commonFacts } from '../catalog/head.js';
+import { accessOf, byHandOf, commonFacts } from '../catalog/head.js';
 import type { ConnectOptions } from '../catalog/kind.js';
 import type { LoadedCatalog } from '../catalog/loaded.js';
 import type { CategoryFacts, Connector } from '../connector.js';
@@ -57,6 +57,7 @@ export function createPostgresConnector(
     // Where the catalog does not say how, somebody does it by hand: everything in a database can be done
     // there somehow.
     access: accessOf(catalog, 'person'),
+    byHand: byHandOf(catalog),
     directory: {
       roles: {
         operator: catalog.people.roles?.operator !== undefined,

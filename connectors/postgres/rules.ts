@@ -14,6 +14,12 @@ export function postgresRules(catalog: Catalog, report: Report): void {
   people(catalog, report);
   for (const [name, spec] of Object.entries(catalog.categories)) category(catalog, name, spec, report);
   switches(catalog, report);
+  for (const [name, { switch: around }] of Object.entries(catalog.categories))
+    if (around?.when === 'with')
+      report(
+        ['categories', name, 'switch', 'when'],
+        'nothing is handed to a switch in a database: before, or after where only that works',
+      );
   for (const { path, condition, scalar } of conditionsOf(catalog)) {
     const mistake = mistakeIn(condition);
     if (mistake) report(path, `the ${scalar ? 'expression' : 'condition'} cannot be used: ${mistake}`);

@@ -40,7 +40,7 @@ export function deactivations(app: FastifyInstance, gateway: Gateway): void {
     schema: {
       operationId: 'deactivate',
       summary:
-        'May this person be switched off now? Where they still hold something an offboarding is started instead.',
+        'Switch this person off: by an offboarding, which has nothing to hand over where nothing is left, and asks its approvers all the same.',
       security: [{ bearer: [] }],
       headers: idempotency,
       body: z.strictObject({
@@ -48,31 +48,34 @@ export function deactivations(app: FastifyInstance, gateway: Gateway): void {
         successor: z.string().min(1).max(320).default('manager').describe('As in a request.'),
       }),
       response: {
-        200: z
-          .looseObject({ go: z.literal(true), sentence: z.string() })
-          .describe('Nothing is left: switch them off in your own system.'),
         202: z
-          .looseObject({ go: z.literal(false), sentence: z.string() })
-          .describe('Do not: an offboarding is under way, and switches them off at its end.'),
-        409: z.looseObject({ go: z.literal(false), sentence: z.string() }).describe('Do not, and why.'),
+          .looseObject({ clear: z.boolean(), sentence: z.string() })
+          .describe('An offboarding is under way, and switches them off at its end.'),
+        409: z
+          .looseObject({ clear: z.boolean(), sentence: z.string() })
+          .describe('None could be started, and why.'),
         ...FAILURES,
       },
     },
     handler: async ({ body, caller, headers }, reply) => {
       const { user: who, successor } = body as { user: string; successor: string };
       const held = await behind.ask<Holdings>({ ask: 'owns', user: who });
-      if (held.clear) {
-        const sentence = `${held.name} holds nothing that anybody would miss: go ahead.`;
-        return reply.code(200).send({ go: true, sentence, ...held });
-      }
       const request = { user: `id:${held.id}`, successor };
       const { code, answer } = await startFor(gateway, caller, request, keyOf(headers, caller));
+      const what = held.clear
+        ? `${held.name} holds nothing that anybody would miss`
+        : `${held.name} still holds something`;
       const why = 'reason' in answer ? answer.reason : answer.next;
-      const sentence =
-        code === 409
-          ? `${held.name} still holds something, and no offboarding could be started: ${why}`
-          : `${held.name} still holds something: an offboarding ${code === 200 ? 'is under way already' : 'was started'}, and switches them off at its end. ${why}`;
-      return reply.code(code === 409 ? 409 : 202).send({ go: false, sentence, ...held, offboarding: answer });
+      if (code === 409) {
+        const sentence = `${what}, and no offboarding could be started: ${why}`;
+        return reply.code(409).send({ sentence, ...held, offboarding: answer });
+      }
+      const begun = code === 200 ? 'is under way already' : 'was started';
+      const end = held.clear
+        ? 'has nothing to hand over, and switches them off as soon as it is approved'
+        : 'switches them off at its end';
+      const sentence = `${what}: an offboarding ${begun}, and ${end}. ${why}`;
+      return reply.code(202).send({ sentence, ...held, offboarding: answer });
     },
   });
 }

@@ -9,7 +9,8 @@ import { FAILURES } from '../answers.js';
 import { RUN } from '../asked.js';
 import { runNamed } from '../door.js';
 import type { Gateway } from '../gateway.js';
-import { type Known, ownRun } from '../roles.js';
+import { isLeaverOf } from '../leaver.js';
+import { type Known, OWN_RUN, ownRun } from '../roles.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -136,9 +137,11 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
   /** A run may be forgotten by Temporal, while the store knows it for years. */
   async function offboardingNamed(caller: Known, given: string): Promise<string> {
     const workflowId = await runNamed(gateway, given);
-    const objection = await isTheirOwn(caller, workflowId);
+    const offboarding = async (): Promise<string> =>
+      UUID.test(given) ? given.toLowerCase() : behind.offboardingOf(workflowId);
+    const objection = await isTheirOwn(caller, workflowId, offboarding);
     if (objection) throw new Problem('refused', objection);
-    return UUID.test(given) ? given.toLowerCase() : behind.offboardingOf(workflowId);
+    return offboarding();
   }
 
   /** What a sweep finds becomes addenda to the certificate of the offboarding before it. */
@@ -148,18 +151,34 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
     return kindOf(ids, workflowId) === 'sweep' ? workflowId.slice(ids.sweeps.length) : named;
   }
 
-  /** Every run under a workflow id is of one person, whom the newest of them or the directory knows best. */
-  async function isTheirOwn(caller: Known, workflowId: string): Promise<string | null> {
+  /**
+   * Every run under a workflow id is of one person, whom the newest of them or the directory knows best; where
+   * both have forgotten them, their plans do.
+   */
+  async function isTheirOwn(
+    caller: Known,
+    workflowId: string,
+    offboarding: () => Promise<string>,
+  ): Promise<string | null> {
     const { as } = caller;
     if (!as) return null;
     if (workflowId === behind.ids.offboarding(as.id)) return ownRun(caller, { leaver: as });
     const known = await gateway.statuses.of(workflowId).catch(unlessForgotten);
     if (known) return ownRun(caller, known.status);
-    if (kindOf(behind.ids, workflowId) === 'sweep')
-      return isTheirOwn(caller, await behind.workflowOf(workflowId.slice(behind.ids.sweeps.length)));
+    if (kindOf(behind.ids, workflowId) === 'sweep') {
+      const before = workflowId.slice(behind.ids.sweeps.length);
+      return isTheirOwn(caller, await behind.workflowOf(before), async () => before);
+    }
     const id = workflowId.slice(behind.ids.offboardings.length);
     const leaver = await behind.ask<Decider>({ ask: 'person', who: `id:${id}` }).catch(unlessForgotten);
-    return leaver && ownRun(caller, { leaver });
+    if (leaver) return ownRun(caller, { leaver });
+    const plans = await behind.plans(await offboarding());
+    return isLeaverOf(
+      plans.map(one => one.plan),
+      as,
+    )
+      ? OWN_RUN
+      : null;
   }
 }
 

@@ -2,17 +2,24 @@
 import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { problemOf } from '../../client/problem.js';
+import { Problem, problemOf } from '../../client/problem.js';
 import { FAILURES } from '../answers.js';
 import { RUN } from '../asked.js';
+import { Stranger } from '../callers.js';
 import { seen } from '../door.js';
 import type { Gateway } from '../gateway.js';
+import { forbidden, ownRun } from '../roles.js';
 import { follow } from '../statuses.js';
 
 /** Proxies close what is silent for longer. */
 const SIGN_OF_LIFE_MS = 15_000;
 /** Then the browser connects anew, and is asked who it is anew. */
 const LONGEST_MS = 10 * 60_000;
+/**
+ * So often it is asked whether whoever follows still may. Asking the directory is a question to a worker, which
+ * Temporal Cloud bills; the rest costs nothing there.
+ */
+const STILL_MS = 10_000;
 
 export function progress(app: FastifyInstance, gateway: Gateway): void {
   app.get('/offboardings/:run/progress', {
@@ -44,6 +51,12 @@ export function progress(app: FastifyInstance, gateway: Gateway): void {
         if (reply.raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)) return;
         await once(reply.raw, 'drain', { signal: gone.signal }).catch(() => {});
       };
+      const still = setInterval(async () => {
+        const why = await hasLost(gateway, request.headers.authorization, workflowId);
+        if (why === null || gone.signal.aborted) return;
+        void send('trouble', { error: why });
+        gone.abort();
+      }, STILL_MS);
       try {
         // After a lost connection a browser waits this long.
         reply.raw.write('retry: 2000\n\n');
@@ -56,9 +69,27 @@ export function progress(app: FastifyInstance, gateway: Gateway): void {
         await send('trouble', { error: problemOf(error).message });
       } finally {
         clearTimeout(enough);
+        clearInterval(still);
         clearInterval(alive);
         reply.raw.end();
       }
     },
   });
+}
+
+/** Why somebody who follows a run may not go on; null = they may, or nobody can say just now. */
+async function hasLost(
+  { callers, statuses }: Gateway,
+  header: string | undefined,
+  workflowId: string,
+): Promise<string | null> {
+  try {
+    const caller = await callers.known(await callers.bearer(header));
+    await caller.again?.();
+    const { status } = await statuses.of(workflowId);
+    return forbidden(caller, 'followOffboarding') ?? ownRun(caller, status);
+  } catch (error) {
+    if (error instanceof Stranger) return error.message;
+    return error instanceof Problem && error.kind === 'refused' ? error.message : null;
+  }
 }

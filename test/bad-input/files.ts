@@ -214,7 +214,7 @@ export const CONFIGURATIONS: [title: string, from: string, to: string, says: str
     '  batch: 4',
     '  batches: 4',
     'handover.yaml:10 policy: has no key "batches"; known are approvals, confirmation, decisions, ' +
-      'requesterMayApprove, successorMayApproveAlone, drift, coverage, observedWithinMinutes, rounds, waiting, clocks, sweep, batch',
+      'requesterMayApprove, successorMayApproveAlone, drift, coverage, observedWithinMinutes, looksAfterMinutes, rounds, waiting, clocks, sweep, batch',
   ],
   [
     'more than everything',

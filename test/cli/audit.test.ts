@@ -754,6 +754,17 @@ describe('a changed byte is named', () => {
   });
 });
 
+test('the certificate is laid out for reading, and as JSON it is one line', async () => {
+  const { code, out } = await cli('certificate', run.run);
+  expect(code).toBe(0);
+  expect(out).toMatch(/^Certificate, .* UTC, SHA-256 [0-9a-f]{64}\n\{\n {2}"/);
+  expect(out).toContain('\n    "name": "Alice Anders"');
+  const [line] = (await cli('certificate', run.run, '--json')).json();
+  expect(line).toMatchObject({ number: 0, offboarding: run.offboardingId });
+  expect(out).toContain(String(line!.digest));
+  expect(JSON.parse(out.slice(out.indexOf('\n')))).toEqual(line!.body);
+});
+
 test('who owned an item, when it moved, to whom, and on whose word', async () => {
   const moved = await cli('who-owned', key(4), '--category', 'crm/accounts');
   expect(moved.code).toBe(0);

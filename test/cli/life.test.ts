@@ -65,7 +65,7 @@ test('a request with a mistake is told at once and starts nothing', async () => 
   }
   expect(await cli('start', alice())).toMatchObject({
     code: 2,
-    err: expect.stringContaining("'--by <you>'"),
+    err: expect.stringContaining('--by <you>'),
   });
   expect(await cli('status', run())).toMatchObject({ code: 4 });
 });

@@ -433,7 +433,15 @@ const CASES: [name: string, from: string | RegExp, to: string, lines: string[]][
     'what needs an inactive account, before the switch',
     '    key: [id]',
     '    key: [id]\n    switch: { needs: inactive }',
-    ['crm.yaml:18:15 categories.tasks.switch.needs: before the switch the account is active: when: after'],
+    ['crm.yaml:18:15 categories.tasks.switch.needs: until the switch the account is active: when: after'],
+  ],
+  [
+    'what goes along with a switch, which a database has no room for',
+    '    key: [id]',
+    '    key: [id]\n    switch: { when: with }',
+    [
+      'crm.yaml:18:15 categories.tasks.switch.when: nothing is handed to a switch in a database: before, or after where only that works',
+    ],
   ],
   [
     'a deadline that counts from nothing',

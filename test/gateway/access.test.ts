@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Problem } from '../../client/problem.js';
 import { DECISIONS } from '../../domain/request.js';
 import { ACCESS, type Operation } from '../../gateway/roles.js';
-import { madeUp, PLAN } from './made-up.js';
+import { madeUp, PLAN, plan } from './made-up.js';
 
 let gateway: Awaited<ReturnType<typeof madeUp>>;
 beforeAll(async () => {
@@ -55,7 +55,9 @@ const call = (operation: Operation, run: string, token: string | null) => {
   }
 };
 
-const OPERATIONS = (Object.keys(ACCESS) as Operation[]).filter(one => one !== 'followOffboarding');
+const OPERATIONS = Object.keys(ACCESS) as Operation[];
+/** Somebody else's run. One that goes on would be followed for minutes. */
+const another = (operation: Operation): string => (operation === 'followOffboarding' ? '50' : '40');
 /** Token → the roles that it comes to. */
 const CALLERS: Record<string, string[]> = {
   'olivia-token': ['operator'],
@@ -68,7 +70,7 @@ const CALLERS: Record<string, string[]> = {
 describe.each(Object.entries(CALLERS))('%s', (token, roles) => {
   test.each(OPERATIONS)('%s', async operation => {
     const may = roles.some(role => (ACCESS[operation] as readonly string[]).includes(role));
-    const answer = await call(operation, '40', token);
+    const answer = await call(operation, another(operation), token);
     if (may) expect(answer.statusCode, answer.body).toBeLessThan(300);
     else {
       expect(answer.statusCode, answer.body).toBe(403);
@@ -86,7 +88,7 @@ const DOCUMENTS: string[] = [
 const ABOUT_A_RUN = OPERATIONS.filter(
   one =>
     (DECISIONS as readonly string[]).includes(one) ||
-    ['showOffboarding', 'listItems', ...DOCUMENTS].includes(one),
+    ['showOffboarding', 'followOffboarding', 'listItems', ...DOCUMENTS].includes(one),
 );
 
 test.each(ABOUT_A_RUN)('the leaver gets nothing of their own run: %s', async operation => {
@@ -102,6 +104,30 @@ test.each(ABOUT_A_RUN)('nor by a second account of theirs: %s', async operation 
   expect(answer.statusCode, answer.body).toBe(403);
 });
 
+test.each(DOCUMENTS as Operation[])(
+  'where Temporal and the directory have forgotten both, their plan knows them: %s',
+  async operation => {
+    const forgotten = async (): Promise<never> => {
+      throw new Problem('not-found', 'There is no such thing any more.');
+    };
+    const { app, call: ask } = await madeUp({
+      behind: { status: forgotten, glance: forgotten, plans: async () => [{ plan, made: '2026-11-01' }] },
+      gone: ['id:17'],
+    });
+    const path = {
+      listPlans: 'plans',
+      listMoved: 'moved',
+      showCertificate: 'certificate',
+      downloadAudit: 'audit',
+    };
+    const at = `/offboardings/17/${path[operation as keyof typeof path]}`;
+    for (const token of ['alias-token', 'address-token'])
+      expect((await ask('GET', at, token)).json().error, token).toContain('not shown to you');
+    expect((await ask('GET', at, 'priya-token')).statusCode).toBe(200);
+    await app.close();
+  },
+);
+
 test.each(OPERATIONS)(
   'without a credential, with a wrong one, or switched off, nobody may: %s',
   async operation => {
@@ -111,7 +137,7 @@ test.each(OPERATIONS)(
       ['ines-token', 403],
       ['unknown-token', 403],
     ] as const) {
-      const answer = await call(operation, '40', token);
+      const answer = await call(operation, another(operation), token);
       // Guessing is slowed down after a while.
       expect([code, ...(code === 401 ? [429] : [])], `${operation} ${token} ${answer.body}`).toContain(
         answer.statusCode,
@@ -166,6 +192,26 @@ describe('while no worker answers', () => {
     ]);
   });
 
+  test.each(['alice-token', 'address-token'])(
+    'the leaver is known by the plan, and refused: %s',
+    async token => {
+      const {
+        app,
+        call: ask,
+        reached,
+      } = await madeUp({
+        behind: { ask: away, status: away, plans: async () => [{ plan, made: '2026-11-01' }] },
+      });
+      for (const name of DECISIONS) {
+        const body = BODIES[name] ?? {};
+        const answer = await ask('POST', `/offboardings/offboarding%2F17/decisions/${name}`, token, body);
+        expect(answer.statusCode, `${name} ${answer.body}`).toBe(403);
+      }
+      expect(reached.left).toEqual([]);
+      await app.close();
+    },
+  );
+
   test.each([
     ['somebody else’s name', 'priya-token', { by: 'olivia@example.com', plan: PLAN }, 403],
     ['a token that only looks', 'viewer-token', { plan: PLAN }, 403],
@@ -203,6 +249,6 @@ test('every route is in the table, and every operation has a route', () => {
     paths: Record<string, Record<string, { operationId: string }>>;
   };
   const ids = Object.values(described.paths).flatMap(path => Object.values(path).map(one => one.operationId));
-  const open = ['health', 'ready', 'openapi', 'receiveWebhook'];
+  const open = ['health', 'ready', 'openapi', 'waysIn', 'receiveLogout', 'receiveWebhook'];
   expect(ids.filter(id => !open.includes(id)).sort()).toEqual(Object.keys(ACCESS).sort());
 });

@@ -59,11 +59,12 @@ export function withGateway(more: (config: Config) => void = () => {}): (config:
   };
 }
 
-export function useGateway(small: SmallWorld): Front {
+/** @param env what the gateway alone is given besides */
+export function useGateway(small: SmallWorld, env: Record<string, string> = {}): Front {
   const front = { folder, keys } as Front;
   const given: Record<string, string> = {};
   beforeAll(async () => {
-    front.gateway = await startGateway(small.world.config, small.world.env);
+    front.gateway = await startGateway(small.world.config, { ...small.world.env, ...env });
   });
   beforeEach(() => {
     const lines = Object.values(small.cast).map(({ who, id }) => {

@@ -2,12 +2,14 @@
 import { Problem } from '../../client/problem.js';
 import { idsOf } from '../../domain/ids.js';
 import type { Inquiry } from '../../domain/inquiry.js';
-import { type Decider, isSame, type Participant } from '../../domain/people.js';
+import { type Decider, isSame, markOf, type Participant } from '../../domain/people.js';
+import type { Plan } from '../../domain/plan.js';
 import type { Behind } from '../../gateway/behind.js';
 import { callersOf } from '../../gateway/callers.js';
 import type { Caller, Role } from '../../gateway/roles.js';
 import { createServer, type ServerOptions } from '../../gateway/server.js';
 import { unsigned } from '../../gateway/sign.js';
+import { sha256 } from '../../store/digest.js';
 import type { Status } from '../../workflows/messages.js';
 
 export const decider = (id: string, more: Partial<Decider> = {}): Decider => ({
@@ -25,6 +27,12 @@ export const decider = (id: string, more: Partial<Decider> = {}): Decider => ({
 export const PEOPLE: Record<string, Decider> = {
   'alice@example.com': decider('17', { human: 'H17', operator: true, approver: true }),
   'alice-admin@example.com': decider('18', { human: 'H17', operator: true, approver: true }),
+  // An entry that no number ties to the leaver: their plan knows its address as theirs.
+  'alice.a@example.com': decider('19', {
+    operator: true,
+    approver: true,
+    marks: [markOf(sha256('email alice.a@example.com'))],
+  }),
   'olivia@example.com': decider('20', { operator: true }),
   'priya@example.com': decider('21', { approver: true }),
   'bob@example.com': decider('22'),
@@ -39,6 +47,7 @@ export const PEOPLE: Record<string, Decider> = {
 export const TOKENS: Record<string, { person: string | null; roles: readonly Role[] | 'directory' }> = {
   'alice-token': { person: 'alice@example.com', roles: 'directory' },
   'alias-token': { person: 'alice-admin@example.com', roles: 'directory' },
+  'address-token': { person: 'alice.a@example.com', roles: 'directory' },
   'olivia-token': { person: 'olivia@example.com', roles: 'directory' },
   'priya-token': { person: 'priya@example.com', roles: 'directory' },
   'bob-token': { person: 'bob@example.com', roles: 'directory' },
@@ -51,6 +60,15 @@ export const TOKENS: Record<string, { person: string | null; roles: readonly Rol
 
 export const OFFBOARDING = '11111111-2222-4333-8444-555555555555';
 export const PLAN = 'ab'.repeat(32);
+
+/** As the store keeps it: the leaver has two addresses in the helpdesk. */
+export const plan = {
+  leaver: { id: '17', name: 'Person 17', human: 'H17' },
+  accounts: [
+    { system: 'crm', accounts: [{ identities: { id: ['17'], email: ['Alice@example.com'] } }] },
+    { system: 'desk', accounts: [{ identities: { login: ['alice', 'alice.a@example.com'] } }] },
+  ],
+} as unknown as Plan;
 
 export const status = (more: Partial<Status> = {}): Status =>
   ({
@@ -78,7 +96,11 @@ export interface Reached {
 }
 
 export async function madeUp(
-  options: Omit<Partial<ServerOptions>, 'behind'> & { behind?: Partial<Behind> } = {},
+  options: Omit<Partial<ServerOptions>, 'behind'> & {
+    behind?: Partial<Behind>;
+    /** Whom the directory has no longer. */
+    gone?: string[];
+  } = {},
 ) {
   const reached: Reached = { decided: [], left: [], started: [], asked: [], looks: 0 };
   const deliveries = new Map<string, string | null>();
@@ -103,6 +125,7 @@ export async function madeUp(
         deliveries.delete(`${source} ${id}`);
       },
     },
+    logouts: { take: async () => true, hasEnded: async () => false },
     async start(request, id) {
       reached.started.push({ request: request as Record<string, unknown>, id });
       return {
@@ -141,9 +164,13 @@ export async function madeUp(
     async status(workflowId) {
       reached.looks += 1;
       const id = workflowId.replace('offboarding/', '');
-      if (!['17', '40', '41'].includes(id))
+      if (!['17', '40', '41', '50'].includes(id))
         throw new Problem('not-found', `There is no offboarding under ${workflowId}.`);
-      return status(id === '17' ? {} : { workflowId, leaver: { id, name: `Person ${id}`, human: id } });
+      return status({
+        workflowId,
+        ...(id !== '17' && { leaver: { id, name: `Person ${id}`, human: id } }),
+        ...(id === '50' && { state: 'closed' }),
+      });
     },
     glance: async () => ({ moment: '1', live: null }),
     offboardingOf: async () => OFFBOARDING,
@@ -154,7 +181,8 @@ export async function madeUp(
         case 'person': {
           const found =
             PEOPLE[inquiry.who] ?? Object.values(PEOPLE).find(one => `id:${one.id}` === inquiry.who);
-          if (!found) throw new Problem('not-found', `Nobody in the directory is "${inquiry.who}".`);
+          if (!found || options.gone?.includes(inquiry.who))
+            throw new Problem('not-found', `Nobody in the directory is "${inquiry.who}".`);
           return found as T;
         }
         case 'names':

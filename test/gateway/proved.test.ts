@@ -345,13 +345,11 @@ test('the guard says what somebody still holds, and how to start', async () => {
   expect(held).toMatchObject({ status: 200, body: { clear: false, name: 'Alice Anders' } });
   const free = await front.call('oscar', 'POST', '/deactivations/check', { user: mail(small, 'dora') });
   expect(free.body).toMatchObject({ clear: true, holds: [], open: [] });
-  const going = await front.call('oscar', 'POST', '/deactivations', { user: mail(small, 'dora') });
-  expect(going).toMatchObject({ status: 200, body: { go: true } });
   const stopped = await front.call('oscar', 'POST', '/deactivations', { user: mail(small, 'alice') });
   expect(stopped).toMatchObject({
     status: 202,
     body: {
-      go: false,
+      clear: false,
       sentence: expect.stringContaining('an offboarding was started'),
       offboarding: { answer: 'started' },
     },
@@ -361,4 +359,35 @@ test('the guard says what somebody still holds, and how to start', async () => {
   expect(again.body.sentence).toContain('is under way already');
   const nobody = await front.call('oscar', 'POST', '/deactivations/check', { user: 'x@small.example' });
   expect(nobody).toMatchObject({ status: 404, body: { error: expect.stringContaining('Nobody in') } });
+});
+
+test('who holds nothing is switched off by an offboarding of nothing, once it is approved', async () => {
+  const answer = await front.call('oscar', 'POST', '/deactivations', { user: mail(small, 'dora') });
+  expect(answer).toMatchObject({
+    status: 202,
+    body: {
+      clear: true,
+      sentence: expect.stringContaining(
+        'has nothing to hand over, and switches them off as soon as it is approved',
+      ),
+      offboarding: { answer: 'started' },
+    },
+  });
+  const { workflowId, offboardingId } = answer.body.offboarding as Record<string, string>;
+  const run = { run: workflowId!, offboardingId: offboardingId! };
+  small.started.add(run.run);
+  await planned(small, run);
+  const statusOf = async () =>
+    (await small.db.crm.query('select status from people where id = $1', [small.cast.dora.id])).rows[0]
+      .status;
+  expect(await statusOf()).toBe('active');
+  await front.acknowledge(run);
+  const { plan } = await look(run);
+  expect(
+    await front.call('priya', 'POST', `${path(run)}/decisions/approve`, { plan: plan.digest }),
+  ).toMatchObject({
+    status: 200,
+  });
+  expect((await ended(small, run)).outcome).toBe('completed');
+  expect(await statusOf()).toBe('inactive');
 });

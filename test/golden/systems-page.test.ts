@@ -8,13 +8,16 @@ import { KINDS } from '../../connectors/registry.js';
 
 const FOLDER = fileURLToPath(new URL('../../systems/', import.meta.url));
 const PAGE = fileURLToPath(new URL('../../docs/systems.md', import.meta.url));
-const VERBS = ['block', 'unblock', 'deactivate', 'reactivate'] as const;
+const SWITCHES = ['block', 'unblock', 'deactivate', 'reactivate'] as const;
+const ENDINGS = ['sessions', 'tokens', 'memberships', 'licence', 'erase'] as const;
 const DISPOSITIONS = ['transfer', 'remove', 'revoke', 'clear', 'acknowledge', 'keep'] as const;
 
 const INTRO = `# Systems
 
 What the catalogs of [systems/](../systems/README.md) can do, verb by verb: by the **system** itself, by a
-**person** with a link to the place, or by **nobody**. This page is made from the catalogs
+**person** with a link to the place, or by **nobody**; what else ends with an account may end with the
+**switch** itself, and where nothing is said there is nothing of the kind, or it is a category. \`erase\` is
+only said: no offboarding does it. This page is made from the catalogs
 (\`test/golden/systems-page.test.ts\`).
 
 `;
@@ -25,14 +28,16 @@ async function page(): Promise<string> {
     .filter(name => name.endsWith('.yaml'))
     .sort())
     catalogs.push([file, (await loadCatalog(`${FOLDER}${file}`, KINDS)).catalog]);
-  const by = (catalog: Head, verb: (typeof VERBS)[number]): string =>
+  const by = (catalog: Head, verb: (typeof SWITCHES)[number]): string =>
     catalog[verb]?.by ?? (catalog.kind === 'postgres' ? 'person' : 'nobody');
+  const ends = (catalog: Head, verb: (typeof ENDINGS)[number]): string =>
+    (catalog as Partial<Record<typeof verb, { by: string }>>)[verb]?.by ?? '';
   const counts = (catalog: Head, one: (typeof DISPOSITIONS)[number]): string => {
     const count = Object.values(catalog.categories).filter(spec => spec.do === one).length;
     return count === 0 ? '' : String(count);
   };
   const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  const head = ['catalog', 'kind', ...VERBS, ...DISPOSITIONS, 'run against'];
+  const head = ['catalog', 'kind', ...SWITCHES, ...ENDINGS, ...DISPOSITIONS, 'run against'];
   const table = [
     row(head),
     row(head.map(() => '---')),
@@ -40,7 +45,8 @@ async function page(): Promise<string> {
       row([
         `[${catalog.title}](../systems/${file})`,
         catalog.kind,
-        ...VERBS.map(verb => by(catalog, verb)),
+        ...SWITCHES.map(verb => by(catalog, verb)),
+        ...ENDINGS.map(verb => ends(catalog, verb)),
         ...DISPOSITIONS.map(one => counts(catalog, one)),
         catalog.run_against ?? 'the demo',
       ]),

@@ -54,6 +54,32 @@ describe.each<[what: string, change: (text: string) => string, says: RegExp]>([
     /parameters that a system does not know are ignored in silence: give under proof/,
   ],
   [
+    'what the switch is to take along, and takes to nobody',
+    text => text.replace('    title: Things\n', '    title: Things\n    switch: { when: with }\n'),
+    /categories\.things\.switch\.when: the switch takes nothing to anybody: .* as \{to\.things\}[\s\S]*categories\.things\.write: write has no meaning with when: with/,
+  ],
+  [
+    'a switch that names the taker of what it does not take along',
+    text => text.replace("json: { status: 'off' }", "json: { status: 'off', to: '{to.things}' }"),
+    /deactivate\.calls\.0\.json: \{to\.things\} is not known here/,
+  ],
+  [
+    'what is removed along with the switch',
+    text =>
+      text.replace('    title: Seats\n', '    title: Seats\n    switch: { when: with, within: 1 day }\n'),
+    /switch\.within: a deadline counts from the switch[\s\S]*seats\.switch\.when: the switch takes items to a successor, and do: remove names none/,
+  ],
+  [
+    'an account that comes back from where it is gone',
+    text => text.replace(/(deactivate: .*\}\])( \})/, '$1, until: gone$2'),
+    /reactivate: there is no account any more that could be switched on/,
+  ],
+  [
+    'a block that takes the account away',
+    text => text.replace(/(\nblock: .*\}\])( \})/, '$1, until: gone$2'),
+    /block\.until: an account that is gone is off: until: gone belongs to deactivate/,
+  ],
+  [
     'no way to change what is handed over',
     text => text.replace(/ {4}write: \{ put.*\n/, ''),
     /categories\.things: do: transfer needs write, or bulk/,

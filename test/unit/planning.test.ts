@@ -59,6 +59,7 @@ function system(name: string, more: Partial<SystemFacts> = {}): SystemFacts {
       rule('teams', { do: 'remove' }),
       rule('history', { do: 'keep', reason: 'history stays' }),
     ],
+    blockedBy: 'system',
     switchedOffBy: 'system',
     accounts: [account()],
     others: [],
@@ -123,9 +124,9 @@ describe('systems', () => {
   });
 });
 
-describe('the mode', () => {
-  const off = account({ active: false });
+const off = account({ active: false });
 
+describe('the mode', () => {
   test('falls back to execute-only where everybody’s account is off, or where there is none, and says why', () => {
     expect(draftOf(facts([system('crm', { accounts: [off] })]))).toMatchObject({
       mode: 'execute-only',
@@ -218,6 +219,49 @@ describe('steps', () => {
       ],
     ]);
     expect(draft.steps.map(one => one.id)).toEqual(['crm/history', 'crm/deactivate']);
+  });
+});
+
+describe('around the switch', () => {
+  const active = rule('tasks', { needsActive: true });
+  const along = rule('tasks', { afterSwitch: { withinDays: null, carried: true } });
+  const unplanned = { departure: 'unplanned' } as const;
+
+  test.each<[string, CategoryRule, Partial<SystemFacts>, Partial<FullOrder>, RegExp | null]>([
+    [
+      'what needs an active account, before a block',
+      active,
+      {},
+      unplanned,
+      /an unplanned departure blocks it/,
+    ],
+    ['what needs an active account, where nobody blocks', active, { blockedBy: 'nobody' }, unplanned, null],
+    [
+      'what needs an active account, once it is off',
+      active,
+      { accounts: [off] },
+      {},
+      /it is not\. Switch it on/,
+    ],
+    ['what goes along with the switch', along, {}, {}, null],
+    [
+      'what goes along with the switch, once it is off',
+      along,
+      { accounts: [off] },
+      {},
+      /the account is off already/,
+    ],
+    [
+      'what goes along with a switch that is not made',
+      along,
+      {},
+      { mode: 'execute-only' },
+      /does not switch it off/,
+    ],
+  ])('%s', (_what, category, more, request, says) => {
+    const one = system('hr', { categories: [category], inventory: [held('tasks', 3)], ...more });
+    const { findings } = draftOf(facts([one, system('crm')], request));
+    expect(findings.map(({ message }) => message)).toEqual(says ? [expect.stringMatching(says)] : []);
   });
 });
 

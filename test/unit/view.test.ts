@@ -102,6 +102,16 @@ describe('the messages to paste', () => {
     },
   );
 
+  test('every step that failed can be skipped, the first of many', () => {
+    const leftover = { digest: '0f1e2d3c4b5a6978', count: 2, sample: [] };
+    const names = ['crm/tasks', 'crm/teams', 'crm/a', 'crm/b', 'crm/c', 'crm/d'];
+    const failed = Object.fromEntries(names.map(id => [id, progress({ state: 'failed', leftover })]));
+    const offered = nextMessages(runIn('needs-attention', { steps: failed }));
+    expect(offered.flatMap(({ message, json }) => (message === 'skip' ? json.step : []))).toEqual(
+      names.slice(0, 5),
+    );
+  });
+
   test.each(STATES)('%s: there is a way on, unless the run is busy or closed', state => {
     expect(nextMessages(runIn(state)).length > 0).toBe(!['preparing', 'closing', 'closed'].includes(state));
   });

@@ -26,10 +26,12 @@ import { isStopping, mode, type Run, remainingItems, taking } from '../../domain
 import { acceptedItems } from '../../domain/stays.js';
 import { gotOn, TROUBLED, withTold, withTrouble } from '../../domain/trouble.js';
 import { dueAt, waitingNow, waitingOn, waitingView } from '../../domain/waiting.js';
+import { watchNow } from '../../domain/watch.js';
 import { type Inbox, openInbox } from '../inbox.js';
 import { STATUS, type Status } from '../messages.js';
 import type { Attempt } from '../proxies.js';
 import { ringBells, ringClocks } from './bells.js';
+import { watchHands } from './watch.js';
 
 /** What came of a chapter: an event, and what is going on now, in a sentence. */
 export interface Happening {
@@ -128,6 +130,7 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
     Object.assign(run, news);
     changes += 1;
     run.waiting = waitingNow(run, new Date().toISOString());
+    run.watch = watchNow(run, new Date().toISOString());
     if (scope && wantsToStop(run)) scope.cancel();
     if (!shown.soon) void Promise.resolve().then(show);
     shown.soon = true;
@@ -200,6 +203,12 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
     expired: () => change({ turn: taking(run, { kind: 'expire' }) }),
   });
   ringClocks(run, whenChanged, { note: inbox.note, missed: missed => change({ missed }) });
+
+  watchHands(run, whenChanged, {
+    note: inbox.note,
+    change,
+    blind: sentence => change({ troubles: withTrouble(run.troubles, 'lookIfDone', sentence) }),
+  });
 
   // Others may have had their turn between the moment that was waited for and this one.
   const settled = async (): Promise<void> => {

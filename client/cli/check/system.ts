@@ -16,7 +16,7 @@ export async function checkSystem(
   const { config } = await reach.installation();
   if (problems.length > 0) {
     const mend =
-      'Mend the catalog, or the rights of the role it connects as; running workers take a corrected catalog up by themselves.';
+      'Mend the catalog, or the rights of whom it connects as; running workers take a corrected catalog up by themselves.';
     return problems.map(({ where, message }, n) => ({
       what: system,
       state: 'problem',

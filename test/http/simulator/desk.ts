@@ -50,6 +50,8 @@ export interface Lies {
   settlesAfterMs?: number;
   /** Sends every list to this address. */
   redirects?: string;
+  /** It does not say what somebody has besides: this. */
+  hides?: string;
   /** Claims so many more than it has. */
   total?: number;
 }
@@ -66,12 +68,21 @@ export class Desk {
   /** Every change that took effect, in order. */
   readonly log: string[] = [];
   readonly refused = new Map<string, string>();
+  /** Things that a switch forgets. */
+  readonly leftBehind = new Set<string>();
+  /** Sessions, tokens, seats of a plan: what somebody has besides, by "id what", and how many. */
+  readonly besides = new Map<string, number>();
   lies: Lies = {};
   weather: Weather = { throttled: 0, lost: 0, reset: 0 };
   random: () => number = Math.random;
   beforePage: (category: string) => Promise<void> = async () => {};
   /** How often something went wrong, by what. */
   readonly struck: Record<string, number> = {};
+  /**
+   * A call of this ("id what") that would end something never gets its answer, and has happened all the same or
+   * has not; `reached` is told.
+   */
+  hangs: { held: string; happens: boolean; reached(): void } | null = null;
   calls = 0;
   latencyMs = 1;
   readonly token = TOKEN;
@@ -131,6 +142,13 @@ export class Desk {
     if (this.#strikes('throttled', this.weather.throttled)) return this.#throttle(response);
     const lost = writes && this.#strikes('lost', this.weather.lost);
     const answer = (): Answer => this.#answer(request, url, body);
+    const [, , , who, what] = url.pathname.split('/').map(decodeURIComponent);
+    if (writes && this.hangs?.held === `${who} ${what}`) {
+      const { happens, reached } = this.hangs;
+      this.hangs = null;
+      if (happens) answer();
+      return reached();
+    }
     if (writes && this.#fault) return this.#goneWrong(request, response, answer);
     if (request.method === 'GET' && /^\/api\/(things|seats)$/.test(url.pathname)) {
       await this.beforePage(url.pathname.split('/').at(-1)!);
@@ -181,13 +199,13 @@ export class Desk {
     const [, , what = '', ...rest] = url.pathname.split('/').map(decodeURIComponent);
     const key = rest.join('/');
     if (what === 'me') return [200, { user: this.#shownMember(this.members.get(CALLER)!) }];
-    if (what === 'users') return this.#users(request, url, key, body as { status?: Member['status'] });
+    if (what === 'users') return this.#users(request, url, key, body as Switching);
     if (what === 'things' || what === 'seats')
       return this.#items(request, url, what, key, body as Partial<Thing>);
     return [404, { error: 'no_such_place' }];
   }
 
-  #users(request: IncomingMessage, url: URL, id: string, body: { status?: Member['status'] }): Answer {
+  #users(request: IncomingMessage, url: URL, id: string, body: Switching): Answer {
     if (id === '') {
       const wanted = (url.searchParams.get('search') ?? '').toLowerCase();
       const found = [...this.members.values()].filter(
@@ -195,17 +213,50 @@ export class Desk {
       );
       return [200, { users: found.map(one => this.#shownMember(one)), total: found.length }];
     }
-    const member = this.members.get(id);
+    const [who = '', what] = id.split('/');
+    const member = this.members.get(who);
     if (!member) return [404, { error: 'not_found' }];
+    if (what !== undefined) return this.#besides(request, `${who} ${what}`);
     if (request.method === 'PATCH' && body.status !== undefined) {
       const refusal = this.refused.get(`status ${id}`);
       if (refusal) return [422, { error: refusal }];
       if (!this.lies.changesNothing && member.status !== body.status) {
         member.status = body.status;
         this.log.push(`${id} is ${body.status}`);
+        this.#takeAlong(id, body.things_to);
       }
     }
+    if (request.method === 'DELETE') {
+      this.members.delete(id);
+      this.log.push(`${id} is gone`);
+      this.#takeAlong(id, url.searchParams.get('things_to') ?? undefined);
+      return [204, undefined];
+    }
     return [200, { user: this.#shownMember(member) }];
+  }
+
+  /** Switching somebody off hands their things over by the way, to whom the call names. */
+  #takeAlong(from: string, to: string | null | undefined): void {
+    if (to === undefined) return;
+    for (const { key, owner } of [...this.list('things').values()]) {
+      if (owner !== from || this.leftBehind.has(key)) continue;
+      this.put('things', key, to);
+      this.log.push(`things ${key}: ${from} → ${to}, along with the switch`);
+    }
+  }
+
+  #besides(request: IncomingMessage, held: string): Answer {
+    const count = this.besides.get(held) ?? 0;
+    if (request.method === 'GET' && this.lies.hides === held) return [503, { error: 'away' }];
+    if (request.method === 'GET') return [200, { count }];
+    const refusal = this.refused.get(held);
+    if (refusal) return [422, { error: refusal }];
+    if (count === 0) return [404, { error: 'not_found' }];
+    if (!this.lies.changesNothing) {
+      this.besides.delete(held);
+      this.log.push(`${held} ended`);
+    }
+    return [204, undefined];
   }
 
   /** Like Redmine it shows a key that nobody has asked for. */
@@ -260,6 +311,11 @@ export class Desk {
     const items = held.slice((page - 1) * size, page * size);
     return [200, { items, total: held.length + (this.lies.total ?? 0), size }];
   }
+}
+
+interface Switching {
+  status?: Member['status'];
+  things_to?: string | null;
 }
 
 type Answer = [status: number, body: unknown, headers?: Record<string, string>];

@@ -212,7 +212,8 @@ function adopt(desk: Desk, plan: Plan, reopened: readonly string[]): Happening {
   const { run } = desk;
   const unseen = [...reopened, ...othersUnseen(run.plan, plan)];
   const acknowledgements = Object.fromEntries(
-    Object.entries(run.acknowledgements).filter(([subject]) => !unseen.includes(subject)),
+    // What was only seen done is seen again by the plan itself: where it is not any more, people are asked.
+    Object.entries(run.acknowledgements).filter(([subject, { by }]) => by && !unseen.includes(subject)),
   );
   const steps = Object.fromEntries(
     plan.steps

@@ -1,0 +1,92 @@
+/**
+ * Who takes a decision: the run itself, on the sender's word; or a gateway in front of it, which knows who is
+ * logged in. Which one says the command line, else the policy.
+ */
+import { randomUUID } from 'node:crypto';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { type DecisionName, parseDecision } from '../../domain/request.js';
+import type { DecisionAnswer, State } from '../../workflows/messages.js';
+import { readStatus } from '../follow.js';
+import { type GatewayClient, gatewayAddress, gatewayClient } from '../gateway.js';
+import { loginsOf } from '../logins.js';
+import { Problem } from '../problem.js';
+import type { Told, Unanswered } from '../runs.js';
+import { readSweep } from '../sweeps.js';
+import { findRun, type LiveRun } from '../which-run.js';
+import type { Session } from './command.js';
+import { said } from './command.js';
+
+export interface Addressee {
+  run: Pick<LiveRun, 'workflowId' | 'status' | 'kind'>;
+  status(): Promise<State>;
+  /** Null where the run has closed. @param id of an earlier answer that was unknown */
+  send(
+    name: DecisionName,
+    payload: Record<string, unknown>,
+    id: string | undefined,
+  ): Promise<DecisionAnswer | Unanswered | Told | null>;
+}
+
+/** The gateway that is named, or that the policy asks for; null = what is decided goes straight to its run. */
+export async function gatewayFor(
+  { reach, terminal }: Session,
+  named: string | undefined,
+): Promise<GatewayClient | null> {
+  const at = (address: string): GatewayClient =>
+    gatewayClient(gatewayAddress(address), loginsOf(terminal.io.env));
+  if (named !== undefined) return at(named);
+  const { config } = await reach.installation();
+  if (config.policy.decisions !== 'verified') return null;
+  if (config.gateway?.address !== undefined) return at(config.gateway.address);
+  throw new Problem(
+    'usage',
+    `Under "decisions: verified" what is only said to be yours does not count, and ${config.file} does not say where the gateway is: write it there (gateway.address), or name it with --gateway.`,
+  );
+}
+
+/** Throws a `Problem` where there is no such run, or nobody may see it. */
+export async function addresseeOf(
+  session: Session,
+  run: string,
+  gateway: GatewayClient | null,
+): Promise<Addressee> {
+  return gateway ? behind(gateway, run) : straight(session, await findRun(session.reach, run));
+}
+
+function straight({ reach }: Session, run: LiveRun): Addressee {
+  return {
+    run,
+    status: () => (run.kind === 'sweep' ? readSweep(reach, run) : readStatus(reach, run)),
+    async send(name, payload, id) {
+      const decision = { ...payload, by: said(payload.by as string | undefined) };
+      const parsed = parseDecision(name, decision);
+      if (!parsed.ok) throw new Problem('usage', parsed.sentence);
+      if (run.status !== 'RUNNING') return null;
+      const offboardings = await reach.offboardings();
+      try {
+        return await offboardings.decide(run.workflowId, name, decision, { id, timeoutMs: reach.patienceMs });
+      } catch (error) {
+        // It closed between our look and our message.
+        if (error instanceof WorkflowNotFoundError) return null;
+        throw error;
+      }
+    },
+  };
+}
+
+async function behind(gateway: GatewayClient, given: string): Promise<Addressee> {
+  const path = `/offboardings/${encodeURIComponent(given)}`;
+  const look = async (): Promise<State> => (await gateway.call('GET', path)).body.status as State;
+  return {
+    // It finds what is meant by itself, and judges whether it has closed.
+    run: { workflowId: given, status: 'RUNNING', kind: 'offboarding' },
+    status: look,
+    async send(name, payload, id = randomUUID()) {
+      const { body } = await gateway.call('POST', `${path}/decisions/${name}`, payload, {
+        'idempotency-key': id,
+      });
+      const answer = body as unknown as DecisionAnswer | Unanswered | Told;
+      return answer.verdict === 'unknown' ? { ...answer, id } : answer;
+    },
+  };
+}

@@ -1,0 +1,178 @@
+/**
+ * What the call that switches somebody off hands over by the way, over HTTP; and a system in which whoever is off
+ * has no account any more.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { tree } from '../../domain/tree.js';
+import { BOB } from '../contract/harness.js';
+import { agree, ended, handOver, must, planned, start, waitFor } from '../small-world/drive.js';
+import { useSmallWorld } from '../small-world/world.js';
+import { catalogOf } from './harness.js';
+import { CALLER, Desk } from './simulator/desk.js';
+
+const ALICE = 'agent 17';
+const OFF = "deactivate: { calls: [{ patch: '/users/{user}', json: { status: 'off' } }] }";
+const WRITE = "    write: { put: '/things/{key}', json: { owner: '{to}' }, compare: etag }\n";
+
+/** What goes along when somebody is switched off, and when they are removed. */
+const gifts = await Desk.open();
+const guests = await Desk.open();
+const desks = { gifts, guests };
+const dir = await mkdtemp(join(tmpdir(), 'handover-with-'));
+const small = useSmallWorld({
+  // The checker knows what the crm and the desk hold; here the systems themselves say in what order things came.
+  check: false,
+  change: config => {
+    for (const name of Object.keys(desks))
+      config.systems[name] = {
+        catalog: join(dir, `${name}.yaml`),
+        connect: { base: { file: join(dir, `${name}.base`) }, token: { file: join(dir, `${name}.token`) } },
+      };
+  },
+});
+
+/** A catalog of one of them, with each text replaced by another. */
+function catalog(name: string, ...changes: readonly (readonly [from: string, to: string])[]) {
+  const all = [
+    ['system: desk', `system: ${name}`],
+    ['    title: Things\n', `    title: Things of ${name}\n    switch: { when: with }\n`],
+    ...changes,
+  ] as const;
+  return all.reduce(
+    (text, [from, to]) => {
+      if (!text.includes(from)) throw new Error(`The catalog has no "${from}".`);
+      return text.replace(from, to);
+    },
+    catalogOf({ compare: 'etag' }),
+  );
+}
+
+beforeAll(async () => {
+  const catalogs = {
+    gifts: catalog(
+      'gifts',
+      [WRITE, ''],
+      [
+        OFF,
+        "deactivate: { calls: [{ patch: '/users/{user}', json: { status: 'off', things_to: '{to.things}' } }] }",
+      ],
+    ),
+    guests: `${catalog(
+      'guests',
+      [WRITE, ''],
+      [OFF, "deactivate: { calls: [{ delete: '/users/{user}?things_to={to.things}' }], until: gone }"],
+      [
+        "reactivate: { calls: [{ patch: '/users/{user}', json: { status: active } }] }",
+        'reactivate: { by: nobody, reason: whoever was removed has to be invited anew }',
+      ],
+    )}sessions: { calls: [{ delete: '/users/{user}/sessions' }], observe: { get: '/users/{user}/sessions', until: { at: /count, equals: 0 } } }
+`,
+  };
+  for (const [name, desk] of Object.entries(desks)) {
+    await writeFile(join(dir, `${name}.yaml`), catalogs[name as keyof typeof desks]);
+    await writeFile(join(dir, `${name}.base`), desk.base);
+    await writeFile(join(dir, `${name}.token`), desk.token);
+  }
+});
+beforeEach(() => {
+  const { alice, maya } = small.cast;
+  for (const desk of Object.values(desks)) {
+    desk.list('things').clear();
+    desk.leftBehind.clear();
+    desk.besides.clear();
+    desk.join(ALICE, alice.name, alice.email);
+    desk.join(BOB, maya.name, maya.email);
+    desk.join(CALLER, 'Handover', 'handover@small.example');
+    desk.log.length = 0;
+  }
+});
+afterAll(async () => {
+  for (const desk of Object.values(desks)) await desk.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+function give(desk: Desk, ...numbers: number[]): void {
+  for (const n of numbers) desk.put('things', `thing-${n}`, ALICE);
+}
+
+test('what goes along with the switch is in the plan, goes to whom the plan names, and is looked at afterwards', async () => {
+  give(gifts, 1, 2, 3);
+  const started = await start(small);
+  const plan = await planned(small, started);
+  expect(plan.findings).toEqual([]);
+  expect(tree(plan).join('\n')).toContain('↳ moves with the switch');
+  await agree(small, started);
+  const status = await ended(small, started);
+  expect(status).toMatchObject({
+    outcome: 'completed',
+    steps: { 'gifts/things': { state: 'completed', changed: 3, evidence: 'read' } },
+  });
+  const along = [1, 2, 3].map(n => `things thing-${n}: ${ALICE} → ${BOB}, along with the switch`);
+  expect(gifts.log[0]).toBe(`${ALICE} is off`);
+  expect(gifts.log.slice(1).sort()).toEqual(along);
+});
+
+test('what came after the plan goes along as well, and has its receipt', async () => {
+  give(gifts, 1, 2);
+  const started = await start(small);
+  await planned(small, started);
+  give(gifts, 3);
+  await agree(small, started);
+  const status = await ended(small, started);
+  expect(status).toMatchObject({
+    outcome: 'completed',
+    steps: { 'gifts/things': { state: 'completed', changed: 3, arrived: 1 } },
+  });
+});
+
+test('what a switch forgets is found, by name, and the run is not at its end before somebody has moved it', async () => {
+  give(gifts, 1, 2, 3);
+  gifts.leftBehind.add('thing-2');
+  const { status, ...started } = await handOver(small);
+  expect(status.state).toBe('needs-attention');
+  expect(status.steps['gifts/things']).toMatchObject({ state: 'failed', changed: 2, remaining: 1 });
+  expect(status.steps['gifts/things']!.message).toContain(
+    'thing-2: the switch was to take it along, and it is still the leaver’s',
+  );
+  gifts.put('things', 'thing-2', BOB);
+  await must(small, started, 'retry', 'olivia');
+  expect(await ended(small, started)).toMatchObject({ outcome: 'completed' });
+});
+
+test('it goes to one person: two are refused when the plan is made, and so is one item for somebody else', async () => {
+  give(gifts, 1, 2);
+  const { maya, priya } = small.cast;
+  gifts.join('agent 20', priya.name, priya.email);
+  const several = await start(small, {
+    successors: { 'gifts/things': { 'round-robin': [maya.email, priya.email] } },
+  });
+  const { findings } = await planned(small, several);
+  expect(findings.map(({ message }) => message).join()).toMatch(
+    /Things of gifts \(gifts\/things\) goes to one person along with the switch, and it is shared out/,
+  );
+  await must(small, several, 'amend', 'olivia', {
+    successors: { 'gifts/things': maya.email },
+    overrides: { 'gifts/things': { 'thing-1': priya.email } },
+  });
+  await waitFor(small, several, ({ findings }) =>
+    findings.some(({ message }) =>
+      message.includes('goes to one person along with the switch, so "thing-1" cannot have a successor'),
+    ),
+  );
+});
+
+test('whoever is off has no account any more: that is no news, and what went along is where it belongs', async () => {
+  give(guests, 1, 2);
+  const { status } = await handOver(small);
+  expect(status).toMatchObject({
+    outcome: 'completed',
+    access: { guests: 'deactivated' },
+    steps: { 'guests/things': { state: 'completed', changed: 2 } },
+  });
+  expect(tree(status).join('\n')).not.toContain('no longer exists');
+  expect(guests.log[0]).toBe(`${ALICE} is gone`);
+  expect([...guests.list('things').values()].map(({ owner }) => owner)).toEqual([BOB, BOB]);
+});
