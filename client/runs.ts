@@ -18,6 +18,7 @@ import {
 import { ApplicationFailure } from '@temporalio/common';
 import type { ArchiveReport } from '../domain/archive.js';
 import { DEFAULT_INSTALLATION, foreignId, type Ids, idsOf, type Kind, kindOf } from '../domain/ids.js';
+import { LAST, priorityOf } from '../domain/priority.js';
 import type { DecisionName, OffboardingRequest } from '../domain/request.js';
 import type { SweepStatus } from '../domain/sweep-view.js';
 import { updatesFull } from '../runtime/temporal.js';
@@ -113,6 +114,7 @@ export class Offboardings {
       taskQueue: this.taskQueue,
       workflowId: this.ids.request(randomUUID()),
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
+      priority: priorityOf(request),
       args: [request],
     }) as Promise<RequestAnswer>;
   }
@@ -134,6 +136,7 @@ export class Offboardings {
         workflowId,
         workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
         workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+        priority: priorityOf(request),
         args: [request],
       });
     } catch (error) {
@@ -230,6 +233,7 @@ export class Offboardings {
     return this.temporal.workflow.execute(ARCHIVE_CLOSED, {
       taskQueue: this.taskQueue,
       workflowId: this.ids.look(randomUUID()),
+      priority: LAST,
       args: [request],
     }) as Promise<ArchiveReport>;
   }

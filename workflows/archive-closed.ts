@@ -4,6 +4,7 @@
  */
 import { ApplicationFailure, continueAsNew, workflowInfo } from '@temporalio/workflow';
 import { type ArchiveReport, added, NOTHING_ARCHIVED } from '../domain/archive.js';
+import { LAST } from '../domain/priority.js';
 import { parseArchiveRequest } from '../domain/request.js';
 import { isContinued } from './continued.js';
 import { ask, long } from './proxies.js';
@@ -22,7 +23,9 @@ export async function archiveClosed(request?: unknown, earlier?: unknown): Promi
   let report = sofar?.report ?? NOTHING_ARCHIVED;
   for (;;) {
     const { everything = false, workflowId = null } = asked.value;
-    const part = await ask(long.archiveClosed, 'Keep what has closed', { began, everything, workflowId });
+    const look = { began, everything, workflowId };
+    // A schedule gives its workflows no priority.
+    const part = await ask(long.archiveClosed, 'Keep what has closed', look, LAST);
     // The next one begins anew; what this one did is done.
     if (!part.ok) throw ApplicationFailure.nonRetryable(part.sentence, part.kind);
     report = added(report, part.value.report);

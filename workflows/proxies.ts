@@ -10,6 +10,7 @@ import {
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.js';
 import { type FailureKind, isFailureKind } from '../domain/failure.js';
+import type { Priority } from '../domain/priority.js';
 import { summary } from '../domain/summary.js';
 
 const retry: ActivityOptions['retry'] = {
@@ -97,6 +98,14 @@ interface Verb<I, O> {
  * Does something by an activity, under a summary that people read in the Temporal UI. What fails for good is
  * a value.
  */
-export function ask<I, O>(verb: Verb<I, O>, says: string, input: I): Promise<Attempt<O>> {
-  return attempt(() => verb.executeWithOptions({ summary: summary(says) }, [input]));
+export function ask<I, O>(
+  verb: Verb<I, O>,
+  says: string,
+  input: I,
+  /** Where it is another than the workflow's. */
+  priority?: Priority,
+): Promise<Attempt<O>> {
+  return attempt(() =>
+    verb.executeWithOptions({ summary: summary(says), ...(priority && { priority }) }, [input]),
+  );
 }

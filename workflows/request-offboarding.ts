@@ -8,6 +8,7 @@ import { ParentClosePolicy, setCurrentDetails, startChild, uuid4, workflowInfo }
 import type { Identified } from '../activities/people.js';
 import { idsOf } from '../domain/ids.js';
 import { type Decider, mayRequest, type Participant } from '../domain/people.js';
+import { priorityOf } from '../domain/priority.js';
 import { momentsIn, type Order, parseRequest } from '../domain/request.js';
 import { contentOf, unsealed } from '../domain/statement.js';
 import { summary } from '../domain/summary.js';
@@ -84,6 +85,7 @@ async function start({ order, body, statement, leaver, requester }: Asked): Prom
       parentClosePolicy: ParentClosePolicy.ABANDON,
       workflowTaskTimeout: TASK_TIMEOUT,
       memo: { offboardingId },
+      priority: priorityOf(order),
       staticSummary: summary(`Offboarding of ${leaver.name}`),
       staticDetails: `Asked for by ${requester.name}. ${order.note ?? ''}`.slice(0, 1000),
     });

@@ -65,12 +65,13 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
         ended(sweep, 'ended', 'The last round is over.');
         break;
       }
-      change(sweep, { state: 'waiting', due: new Date(next).toISOString() });
       const isLong = sweep.round - before >= ROUNDS || workflowInfo().continueAsNewSuggested;
+      // Before the next round is announced: a fresh execution counts from the last one that is over.
       if (isLong) {
         await inbox.settled();
         await continueAsNew<typeof sweepStragglers>(input, sweep);
       }
+      change(sweep, { state: 'waiting', due: new Date(next).toISOString() });
       const summary = `Until round ${sweep.round + 1} of the sweep`;
       await condition(() => sweep.turn !== null, Math.max(1, next - Date.now()), { summary });
       await took(sweep, inbox);

@@ -3,6 +3,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, startChild, uuid4 } from '@temporalio/workflow';
 import { DEFAULT_INSTALLATION, idsOf, installationOf } from '../../../domain/ids.js';
 import { patienceFor } from '../../../domain/patience.js';
+import { LAST } from '../../../domain/priority.js';
 import type { Run } from '../../../domain/run.js';
 import { summary } from '../../../domain/summary.js';
 import { type SweepInput, sweepOf } from '../../../domain/sweep.js';
@@ -35,7 +36,7 @@ export async function beginSweep(run: Run): Promise<void> {
       args: [input],
       parentClosePolicy: ParentClosePolicy.ABANDON,
       memo: { offboardingId: input.sweepId },
-      priority: { priorityKey: LAST },
+      priority: LAST,
       staticSummary: summary(`Sweep after the offboarding of ${run.leaver.name}`),
     });
   } catch (error) {
@@ -43,6 +44,3 @@ export async function beginSweep(run: Run): Promise<void> {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
   }
 }
-
-/** Behind everything that somebody waits for. */
-const LAST = 5;
