@@ -81,61 +81,55 @@ async function carriedAlong(
   });
   const until = Date.now() + target.settlesWithinMs;
   for (let ms = 100; ; ms *= 2) {
-    const each = await asTheyCame(target, work, values, signal);
+    const each = await asTheyRead(target, work, values, LEFT_BEHIND, signal);
     const missing = each.some(({ exception }) => exception?.kind === 'failed');
     if (!missing || Date.now() >= until) return { ...intent, effect: effectOf(work, each), sure: 'read' };
     await pause(Math.min(ms, until - Date.now()), signal);
   }
 }
 
-async function asTheyCame(
+/**
+ * Each item as it reads now: as the batch would have left it, or why not.
+ * @param left what is said of those that are still the leaver's
+ */
+async function asTheyRead(
   target: Target,
   work: Batch,
   owners: readonly string[],
+  left: Pick<ItemException, 'kind' | 'why'>,
   signal?: AbortSignal,
 ): Promise<Moved[]> {
   const keys = listOf(work.keys);
   const rows = await readItems(target, work.category, keys, [...owners, ...takersOf(work)], signal);
   return rows.map((row, n): Moved => {
-    const key = keys[n]!;
     const not = (kind: ItemException['kind'], why: string): Moved => ({
       done: false,
-      exception: { key, kind, why },
+      exception: { key: keys[n]!, kind, why },
       read: true,
     });
-    if (row === null) return not('gone', WHY_GONE);
     if (isDone({ to: takerOf(work, n) }, row, owners)) return { done: true, exception: null, read: true };
-    if (row.owners.some(owner => owners.includes(owner))) return not('failed', WHY_LEFT_BEHIND);
+    if (row === null) return not('gone', WHY_GONE);
+    if (row.owners.some(owner => owners.includes(owner))) return not(left.kind, left.why);
     return not('taken', WHY_TAKEN);
   });
 }
 
-const WHY_LEFT_BEHIND = 'the switch was to take it along, and it is still the leaver’s';
+const LEFT_BEHIND = {
+  kind: 'failed',
+  why: 'the switch was to take it along, and it is still the leaver’s',
+} as const;
+const BROKEN_OFF = { kind: 'missed', why: 'the effect broke off before it came to it' } as const;
 
 /** What became of a batch whose end nobody saw. Items that are as it would have left them count as done by it. */
 export async function readBatch(target: Target, work: Batch, signal?: AbortSignal): Promise<Fate> {
   const spec = target.category(work.category);
-  const keys = listOf(work.keys);
   const owners = valuesOf(work.accounts, spec.owner.identity);
   if (spec.unread !== undefined)
     return {
       kind: 'unknown',
       why: `What was changed in ${work.category} cannot be read again: ${spec.unread}.`,
     };
-  const rows = await readItems(target, work.category, keys, [...owners, ...takersOf(work)], signal);
-  const each = rows.map((row, n): Moved => {
-    const key = keys[n]!;
-    const not = (kind: ItemException['kind'], why: string): Moved => ({
-      done: false,
-      exception: { key, kind, why },
-      read: true,
-    });
-    if (isDone({ to: takerOf(work, n) }, row, owners)) return { done: true, exception: null, read: true };
-    if (row === null) return not('gone', WHY_GONE);
-    if (row.owners.some(owner => owners.includes(owner)))
-      return not('missed', 'the effect broke off before it came to it');
-    return not('taken', WHY_TAKEN);
-  });
+  const each = await asTheyRead(target, work, owners, BROKEN_OFF, signal);
   if (!each.some(({ done }) => done)) return { kind: 'did-not', sure: 'read' };
   const effect = effectOf(work, each);
   return { kind: effect.exceptions.length > 0 ? 'partly' : 'happened', effect, sure: 'read' };

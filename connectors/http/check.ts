@@ -9,6 +9,7 @@ import { proveFilter, readItems, sampleOf } from './items.js';
 import { MAY_BE_CUT, mayBeCut } from './listing.js';
 import { asProblem, proveSearches, selfOf } from './people.js';
 import type { Target } from './target.js';
+import { placeholdersIn } from './template.js';
 
 /** What was found is remembered for so long: a plan asks before every look. */
 const KNOWN_FOR_MS = 5 * 60_000;
@@ -84,7 +85,7 @@ async function tryCategory(
 }
 
 /** Does the call ask for nobody by name, so that people are picked out of it on our side? */
-const isListOfEverybody = (find: FindSpec): boolean => !JSON.stringify(find).includes('{value}');
+const isListOfEverybody = (find: FindSpec): boolean => !placeholdersIn(find).includes('value');
 
 function doubtsOf(target: Target): Problem[] {
   const { categories, connect, people } = target.catalog;
