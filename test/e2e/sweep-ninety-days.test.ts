@@ -61,7 +61,7 @@ async function lived(
   const looks: number[] = [];
   const told: Life['told'] = [];
   const activities = {
-    openSweep: async () => ({ refused: null }),
+    openSweep: async () => ({ refused: null, bombs: [] }),
     async sweepLook(): Promise<SweepLook> {
       const day = await today();
       looks.push(day);
