@@ -9,6 +9,7 @@ import { actsBefore, MOST_HOURS } from '../domain/bombs.js';
 import { changeNotes } from '../domain/changes.js';
 import type { Danger, Foresight } from '../domain/consequences.js';
 import type { Covered } from '../domain/coverage.js';
+import { movesAt } from '../domain/dates.js';
 import type { Batch } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
@@ -126,15 +127,13 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   const before = await deps.store.plans.before(offboardingId, revision);
   const overridesDigest = sha256(canonicalJson(order.overrides ?? {}));
   const { policy, standing, zone } = await deps.rules();
-  const dates = datesOf(order, zone);
-  notes.push(...actsBefore(steps, movesAt(dates)));
   const given = {
     offboardingId,
     revision,
     manifest,
     leaver,
     order,
-    ...dates,
+    ...datesOf(order, zone),
     policy,
     overridesDigest,
     named: Object.fromEntries(Object.entries(book.named).sort()),
@@ -146,15 +145,10 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     steps: foreseen.steps,
     systems: withDangers(draft.systems, foreseen.dangers),
   });
+  notes.push(...actsBefore(steps, movesAt(next)));
   const changes = before ? changeNotes(before, next) : [];
   const plan = await deps.store.plans.save({ ...next, notes: [...changes, ...notes] }, input.runId, catalogs);
   return announce(deps, input, plan);
-}
-
-/** When items move; null = as soon as approved. */
-function movesAt({ effectiveAt, handoverAt }: ReturnType<typeof datesOf>): string | null {
-  if (handoverAt === 'approval') return null;
-  return (handoverAt ?? effectiveAt)?.at ?? null;
 }
 
 function datesOf(
