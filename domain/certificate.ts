@@ -96,6 +96,8 @@ export function certificateOf(
     plan: plan ? { revision: plan.revision, digest: plan.digest } : null,
     accounts: plan?.accounts ?? [],
     access: run.access,
+    /** Blocks that another offboarding of the same person had made when this one looked. */
+    earlierBlocks: run.earlierBlocks ?? [],
     /** When each system was read last: accounts, access and counts are as they were seen then. */
     observed: run.observed ?? {},
     steps: (plan?.steps ?? []).map(step => certified(run, step, receipts)),

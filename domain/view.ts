@@ -18,7 +18,14 @@ import { type NextMessage, nextMessages } from './next.js';
 import { own } from './own.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
 import { isEffect, type PlanStep } from './plan.js';
-import { type Acknowledgement, type Approval, isWaived, type Run, type StepProgress } from './run.js';
+import {
+  type Acknowledgement,
+  type Approval,
+  isWaived,
+  type Run,
+  type StepProgress,
+  sayEarlierBlocks,
+} from './run.js';
 import { type WaitingView, waitingView } from './waiting.js';
 import { clockOf, items, minuteOf, number } from './words.js';
 
@@ -125,6 +132,7 @@ export function viewOf(run: Run): View {
     alerts: [
       ...(isOver(run.state) ? [] : Object.values(run.troubles ?? {})),
       ...bombAlerts(run),
+      ...(isOver(run.state) ? [] : sayEarlierBlocks(run)),
       ...(run.flood ? [sayFlood(run.flood)] : []),
     ],
     notes: isOver(run.state) ? [] : (plan?.notes ?? []),

@@ -45,13 +45,13 @@ export function offboardingsOf(pool: Pool): Offboardings {
         `select o."order" from handover.open_runs r join handover.offboardings o on o.id = r.offboarding where r.leaver = $1`,
         [leaver],
       );
-      return orderIn(rows[0]);
+      return orderIn(rows[0]?.order);
     },
     async orderOf(id) {
       const { rows } = await pool.query('select "order" from handover.offboardings where id::text = $1', [
         id,
       ]);
-      return orderIn(rows[0]);
+      return orderIn(rows[0]?.order);
     },
     async workflowOf(id) {
       const { rows } = await pool.query('select workflow from handover.offboardings where id::text = $1', [
@@ -62,8 +62,9 @@ export function offboardingsOf(pool: Pool): Offboardings {
   };
 }
 
-function orderIn(row: { order: string } | undefined): Order | null {
-  if (!row) return null;
-  const order = parseRequest(JSON.parse(row.order));
+/** An order as it is stored; null where this version cannot read it. */
+export function orderIn(text: string | undefined): Order | null {
+  if (text === undefined) return null;
+  const order = parseRequest(JSON.parse(text));
   return order.ok ? order.value : null;
 }
