@@ -95,7 +95,7 @@ export function certificateOf(
   { run, runId, outcome, sentence }: Closing,
   receipts: readonly ReceiptSummary[],
   chain: { seq: number; hash: string } | null,
-  earlier: readonly Earlier[] = [],
+  earlier: readonly Earlier[],
 ) {
   const { plan } = run;
   return {

@@ -79,7 +79,11 @@ describe.skipIf(!python)('Temporal on a disk whose power is cut', () => {
 
   async function verified({ offboardingId }: Started): Promise<string[]> {
     const { store, temporal } = small.world.worker.deps;
-    const known = { offboarding: offboardingId, workflow: await store.offboardings.workflowOf(offboardingId), at: '' };
+    const known = {
+      offboarding: offboardingId,
+      workflow: await store.offboardings.workflowOf(offboardingId),
+      at: '',
+    };
     return verify(await gather(store, known, async () => temporal)).breaks;
   }
 
@@ -160,7 +164,9 @@ describe.skipIf(!python)('Temporal on a disk whose power is cut', () => {
     expect(await verified(second)).toEqual([]);
     // Of the first there is what the store has, and nothing else: an audit names what is missing.
     const { archive, runs } = small.world.worker.deps.store;
-    expect(await verified(first)).toEqual([expect.stringMatching(/^handover.archives run .*no archive of it/)]);
+    expect(await verified(first)).toEqual([
+      expect.stringMatching(/^handover.archives run .*no archive of it/),
+    ]);
     const [certificate] = await archive.certificates(second.offboardingId);
     expect(certificate!.body).toMatchObject({
       earlier: [{ offboarding: first.offboardingId, outcome: null }],
