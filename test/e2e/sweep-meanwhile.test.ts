@@ -119,7 +119,8 @@ test('an account that appears anew is for people: nobody approved what becomes o
     expect(says(open, 'desk/account')).toMatch(/Nothing is moved there/);
     await small.db.desk.query(newTicket(985_005));
     await land(small, 985_006);
-    await sweep.until(now => now.moved === 1);
+    const after = await sweep.until(now => now.moved === 1 && now.state === 'waiting');
+    expect(after.open.map(({ subject }) => subject)).toEqual(['desk/account']);
     expect(await ticketsOf(alice.desk!)).toEqual([985_005]);
   } finally {
     await small.db.desk.query('delete from agents where id = 117');
