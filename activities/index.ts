@@ -3,6 +3,7 @@ import { blockAccess, restoreAccess } from './access.js';
 import { resolveAccounts } from './accounts.js';
 import { archiveClosed } from './archive.js';
 import { asActivities } from './attempt.js';
+import { lookAtBombs } from './bombs.js';
 import { deactivate } from './deactivate.js';
 import { asOfNow, type Deps } from './deps.js';
 import { answerInquiry } from './inquire.js';
@@ -42,6 +43,7 @@ export function createActivities(deps: Deps) {
       planRound: bind(deps, planRound),
       closeRound: bind(deps, closeRound),
       endSweep: bind(deps, endSweep),
+      lookAtBombs: bind(deps, lookAtBombs),
       settleLedger: bind(deps, settleLedger),
       closeRun: bind(deps, closeRun),
       archiveClosed: bind(deps, archiveClosed),

@@ -179,6 +179,8 @@ function certified(run: Run, step: PlanStep, receipts: readonly ReceiptSummary[]
     /** It was done after the switch, and what it held was proved then. */
     ...(step.late && { late: { ...step.late, until: lateUntil(run, step) } }),
     baseline: step.baseline,
+    /** When what it held acts by itself, by the hour. */
+    ...(step.bombs && { bombs: step.bombs }),
     successors: takers(step, (progress?.arrived ?? 0) > 0),
     ...progress,
     /** Rows that are in no step: what was foreseen, and what happened to them. */

@@ -261,6 +261,8 @@ export interface Run {
   clocks?: ClockLimits;
   /** Clocks that were missed, and how often people were told. */
   missed?: Partial<Record<ClockName, number>>;
+  /** People were told of what acts by itself until then and is still the leaver's; ISO 8601. */
+  bombsTold?: string;
   certificate: string | null;
 }
 

@@ -30,7 +30,7 @@ import { watchNow } from '../../domain/watch.js';
 import { type Inbox, openInbox } from '../inbox.js';
 import { STATUS, type Status } from '../messages.js';
 import type { Attempt } from '../proxies.js';
-import { ringBells, ringClocks } from './bells.js';
+import { ringBells, ringBombs, ringClocks } from './bells.js';
 import { watchHands } from './watch.js';
 
 /** What came of a chapter: an event, and what is going on now, in a sentence. */
@@ -203,6 +203,7 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
     expired: () => change({ turn: taking(run, { kind: 'expire' }) }),
   });
   ringClocks(run, whenChanged, { note: inbox.note, missed: missed => change({ missed }) });
+  ringBombs(run, whenChanged, { note: inbox.note, told: until => change({ bombsTold: until }) });
 
   watchHands(run, whenChanged, {
     note: inbox.note,
