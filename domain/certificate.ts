@@ -76,11 +76,26 @@ export function listed(receipt: ReceiptSummary) {
   };
 }
 
-/** @param chain head of the chain, its last entry included */
+/** An offboarding of the same person that was asked for before. */
+export interface Earlier {
+  offboarding: string;
+  /** ISO 8601. */
+  requested: string;
+  /** Null: its run is open. */
+  closed: string | null;
+  /** As its newest certificate has it; null = it has none, or it was purged. */
+  outcome: string | null;
+}
+
+/**
+ * @param chain head of the chain, its last entry included
+ * @param earlier newest first
+ */
 export function certificateOf(
   { run, runId, outcome, sentence }: Closing,
   receipts: readonly ReceiptSummary[],
   chain: { seq: number; hash: string } | null,
+  earlier: readonly Earlier[],
 ) {
   const { plan } = run;
   return {
@@ -114,6 +129,8 @@ export function certificateOf(
     times: run.times,
     /** Of a sudden departure: from when each clock ran, by when it had to be, and when it was. */
     clocks: clocksOf(run),
+    /** Other offboardings of this person, before this one: what they moved is not counted here. */
+    earlier,
     chain,
   };
 }

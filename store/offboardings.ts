@@ -17,6 +17,16 @@ export interface NewOffboarding {
   order: Order;
 }
 
+/** One line of the store's about an offboarding, or about a sweep. */
+export interface Known {
+  offboarding: string;
+  /** Temporal's workflow id. */
+  workflow: string;
+  requested: Date;
+  /** Null: its run is open. */
+  closed: Date | null;
+}
+
 export interface Offboardings {
   /** Keeps what the offboarding is to do by now; its first word makes the row. */
   ordered(offboarding: NewOffboarding): Promise<void>;
@@ -29,6 +39,8 @@ export interface Offboardings {
   orderOf(id: string): Promise<Order | null>;
   /** Temporal's workflow id; null when the store does not know the offboarding. */
   workflowOf(id: string): Promise<string | null>;
+  /** What this human being was the leaver of before, newest first; sweeps are among them. */
+  before(id: string): Promise<Known[]>;
 }
 
 export function offboardingsOf(pool: Pool): Offboardings {
@@ -58,6 +70,18 @@ export function offboardingsOf(pool: Pool): Offboardings {
         id,
       ]);
       return (rows[0]?.workflow as string | undefined) ?? null;
+    },
+    async before(id) {
+      const { rows } = await pool.query<Known>(
+        `select earlier.id as offboarding, earlier.workflow, earlier.requested, earlier.closed
+           from handover.offboardings this
+           join handover.offboardings earlier
+             on (earlier.human = this.human or earlier.leaver = this.leaver) and earlier.requested < this.requested
+          where this.id::text = $1
+          order by earlier.requested desc, earlier.id`,
+        [id],
+      );
+      return rows;
     },
   };
 }
