@@ -2,7 +2,8 @@
 import { activityInfo } from '@temporalio/activity';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
-import { type Principals, type SignalPlace, senderOf, type Trace } from '../domain/principal.js';
+import { HandoverFailure } from '../domain/failure.js';
+import { foreignWork, type Principals, type SignalPlace, senderOf, type Trace } from '../domain/principal.js';
 import { contentOf, type Letter, unsealed } from '../domain/statement.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
@@ -48,6 +49,26 @@ export async function askTemporal(
     ? { event }
     : { objection: `it says it is from "${by}", and Temporal says that "${principal}" sent it` };
 }
+
+/**
+ * The verb, refused where somebody who is no worker has worked on the run. An answer of theirs may have said that
+ * decisions are proved, and only what has the connections to the targets cannot be answered in its place.
+ */
+export function ofOurWorkers<I, O>(
+  verb: (deps: Deps, input: I) => Promise<O>,
+): (deps: Deps, input: I) => Promise<O> {
+  return async (deps, input) => {
+    const { principals, policy } = await deps.rules();
+    if (principals && policy.decisions === 'verified') {
+      const foreign = foreignWork(await readHistory(deps), principals);
+      if (foreign) throw new HandoverFailure('rejected', `Nothing is changed, because ${foreign}: ${MEND}`);
+    }
+    return verb(deps, input);
+  };
+}
+
+const MEND =
+  'let nobody but workers poll its task queue, name their principals (temporal.principals.workers), and begin anew.';
 
 function digestOf(payload: unknown): string {
   return contentOf(unsealed(payload).body).content;

@@ -50,16 +50,12 @@ const PERSONAL = 'jwt';
 export function senderOf(
   history: readonly Trace[],
   { name, nth, content }: SignalPlace & { name: string },
-  { workers }: Principals,
+  principals: Principals,
   contentOf: (payload: unknown) => string,
 ): { event: number; principal: string } | { doubt: string } {
-  const stranger = history.find(
-    ({ kind, by }) => kind === 'worked' && by !== null && !(isPersonal(by) && workers.includes(by.name)),
-  );
-  if (stranger)
-    return {
-      doubt: `event ${stranger.id} of this run is the work of "${stranger.by!.name}", which is no worker of the configuration, so that nothing Temporal says about this run is believed`,
-    };
+  const { workers } = principals;
+  const foreign = foreignWork(history, principals);
+  if (foreign !== null) return { doubt: foreign };
   const signal = history.filter(trace => trace.kind === 'signal' && trace.name === name)[nth - 1] as
     | Signal
     | undefined;
@@ -73,6 +69,19 @@ export function senderOf(
   if (!isPersonal(by)) return { doubt: `Temporal says "${by.type}/${by.name}" sent it, which is no person` };
   if (workers.includes(by.name)) return { doubt: `Temporal says a worker sent it ("${by.name}")` };
   return { event, principal: by.name };
+}
+
+/**
+ * Whoever may poll can answer in a worker's place, and say that anything is proved. Why nothing is believed of a
+ * run with this history, as a clause without names; null = all work on it was the workers' own.
+ */
+export function foreignWork(history: readonly Trace[], { workers }: Principals): string | null {
+  const isOurs = ({ by }: Trace): boolean => by !== null && isPersonal(by) && workers.includes(by.name);
+  const foreign = history.find(trace => trace.kind === 'worked' && !isOurs(trace));
+  if (!foreign) return null;
+  return foreign.by
+    ? `event ${foreign.id} of this run's history is the work of somebody who is no worker of the configuration`
+    : `Temporal does not say who did the work of event ${foreign.id} of this run's history`;
 }
 
 function isPersonal({ type, name }: Principal): boolean {
