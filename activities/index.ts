@@ -10,6 +10,7 @@ import { answerInquiry } from './inquire.js';
 import { look, lookOnceMore } from './look.js';
 import { makePlan } from './make-plan.js';
 import { identify, introduce, openRequest, standing } from './people.js';
+import { ofOurWorkers } from './principals.js';
 import { closeRun, record, settleLedger } from './record.js';
 import { runSteps, stepsSoFar } from './run-steps.js';
 import { closeRound, endSweep, openSweep, planRound, sweepLook } from './sweep.js';
@@ -34,9 +35,9 @@ export function createActivities(deps: Deps) {
       look: bind(deps, look),
       lookOnceMore: bind(deps, lookOnceMore),
       makePlan: bind(deps, makePlan),
-      runSteps: bind(deps, runSteps),
+      runSteps: bind(deps, ofOurWorkers(runSteps)),
       stepsSoFar: bind(deps, stepsSoFar),
-      deactivate: bind(deps, deactivate),
+      deactivate: bind(deps, ofOurWorkers(deactivate)),
       record: bind(deps, record),
       openSweep: bind(deps, openSweep),
       sweepLook: bind(deps, sweepLook),
