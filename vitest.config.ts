@@ -1,6 +1,6 @@
 // Tests run against real servers, started once for all test files by test/support/global-setup.ts. Tests that
-// need more than npm can install (Redmine, WordPress, Keycloak) or take long on purpose (faults) have
-// configurations of their own.
+// need more than npm can install (Redmine, WordPress, Keycloak, schemathesis) or take long on purpose (faults)
+// have configurations of their own.
 
 import { configDefaults, defineConfig } from 'vitest/config';
 
@@ -9,7 +9,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: [
       ...configDefaults.exclude,
-      ...['redmine', 'wordpress', 'keycloak', 'faults'].map(folder => `test/${folder}/**`),
+      ...['redmine', 'wordpress', 'keycloak', 'schemathesis', 'faults'].map(folder => `test/${folder}/**`),
     ],
     globalSetup: ['test/support/global-setup.ts'],
     // Temporal's worker holds native threads: a process per file, so that one cannot disturb the next.
