@@ -5,6 +5,7 @@ import { archiveClosed } from './archive.js';
 import { asActivities } from './attempt.js';
 import { deactivate } from './deactivate.js';
 import { asOfNow, type Deps } from './deps.js';
+import { endGiveBack, openGiveBack, placeMoment, planGiveBack, returnSteps } from './give-back.js';
 import { answerInquiry } from './inquire.js';
 import { look, lookOnceMore } from './look.js';
 import { makePlan } from './make-plan.js';
@@ -42,6 +43,11 @@ export function createActivities(deps: Deps) {
       planRound: bind(deps, planRound),
       closeRound: bind(deps, closeRound),
       endSweep: bind(deps, endSweep),
+      openGiveBack: bind(deps, openGiveBack),
+      placeMoment: bind(deps, placeMoment),
+      planGiveBack: bind(deps, planGiveBack),
+      returnSteps: bind(deps, returnSteps),
+      endGiveBack: bind(deps, endGiveBack),
       settleLedger: bind(deps, settleLedger),
       closeRun: bind(deps, closeRun),
       archiveClosed: bind(deps, archiveClosed),
