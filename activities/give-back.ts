@@ -16,7 +16,7 @@ import { keysOf, listOf, numbersOf, sharesOf } from '../store/keys.js';
 import type { Receipt } from '../store/ledger.js';
 import type { OpenPage } from '../store/manifests.js';
 import type { Catalog } from '../store/plans.js';
-import { scheduled, showProgress, stopping, whenAbandoned } from './attempt.js';
+import { brokenOff, outOfPatience, scheduled, showProgress, stopping, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { giveBack, settle, settleAll } from './effects.js';
 import { planOf } from './look.js';
@@ -430,7 +430,15 @@ export async function returnSteps(
     const problem = isOther
       ? `The catalog of ${connector.title} has changed since this plan was made: send "retry" to have it planned again.`
       : (away ?? refused[id] ?? null);
-    steps[id] = await returnStep(deps, { connector, plan, step, until, problem });
+    const returning: Returning = { connector, plan, step, until, problem };
+    try {
+      steps[id] = await returnStep(deps, returning);
+    } catch (error) {
+      // One step's hopeless failure must not take its neighbours' results with it.
+      const isHopeless = error instanceof HandoverFailure && outOfPatience(error.kind, deps.patience);
+      if (!isHopeless || brokenOff(error)) throw error;
+      steps[id] = await returned(deps, returning, 'failed', error.message);
+    }
     if (steps[id].state === 'unfinished') break;
   }
   return { steps };

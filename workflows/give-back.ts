@@ -176,7 +176,7 @@ async function givingBack(back: GiveBack): Promise<void> {
   const failed = steps.flatMap(({ step }) =>
     back.steps[step]?.state === 'failed' ? (back.steps[step].message ?? step) : [],
   );
-  if (failed.length > 0) return park(back, `${sayReturned(back)} ${failed.join(' ')}`);
+  if (failed.length > 0) return park(back, `${sayReturned(back)} ${[...new Set(failed)].join(' ')}`);
   ended(back, 'given-back', `${sayReturned(back)}${sayStays(holdings)}`);
 }
 

@@ -1,9 +1,9 @@
 /** A cover as a test sees it: what comes after its run, and what people decide about that. */
 import type { GiveBackStatus } from '../../domain/give-back-view.js';
+import type { Status } from '../../workflows/messages.js';
 import type { Who } from '../small-world/cast.js';
 import { handOver, mail, type Started } from '../small-world/drive.js';
 import type { SmallWorld } from '../small-world/world.js';
-import type { Status } from '../../workflows/messages.js';
 
 /** Far enough that nothing happens by itself. */
 export const LATER = '2030-03-31T18:00[Europe/Berlin]';
