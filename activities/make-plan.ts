@@ -31,6 +31,7 @@ import {
 import {
   draftOf,
   type Facts,
+  type Given,
   type Named,
   overridesMissing,
   planFrom,
@@ -151,10 +152,31 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   return announce(deps, input, plan);
 }
 
-function datesOf(
+type Dates = Pick<Given, 'effectiveAt' | 'handoverAt' | 'giveBackAt'>;
+
+function datesOf(order: Pick<Order, 'effectiveAt' | 'handoverAt' | 'giveBackAt'>, zone: string): Dates {
+  const dates = departureOf(order, zone);
+  if (order.giveBackAt === undefined) return { ...dates, giveBackAt: null };
+  const back = mustBe(order.giveBackAt, zone);
+  const moves = dates.handoverAt ?? dates.effectiveAt;
+  const isEarly = moves !== null && moves !== 'approval' && back.at <= moves.at;
+  if (isEarly)
+    throw new HandoverFailure(
+      'rejected',
+      `Items would be given back (${back.says}) before they move (${moves.says}): send "amend" with other dates.`,
+    );
+  if (Date.parse(back.at) <= Date.now())
+    throw new HandoverFailure(
+      'rejected',
+      `Items would be given back at a moment that is over (${back.says}): send "amend" with another "giveBackAt".`,
+    );
+  return { ...dates, giveBackAt: back };
+}
+
+function departureOf(
   { effectiveAt, handoverAt }: Pick<Order, 'effectiveAt' | 'handoverAt'>,
   zone: string,
-): { effectiveAt: When | null; handoverAt: When | 'approval' | null } {
+): Omit<Dates, 'giveBackAt'> {
   const ends = effectiveAt === undefined ? null : mustBe(effectiveAt, zone);
   if (handoverAt === undefined) return { effectiveAt: ends, handoverAt: null };
   if (handoverAt === 'now') return { effectiveAt: ends, handoverAt: ends === null ? null : 'approval' };

@@ -109,6 +109,9 @@ export interface Plan {
   /** When items move, where that is another moment; `approval` = as soon as approved. */
   handoverAt?: string | 'approval';
   handoverSays?: string;
+  /** Of a cover: when what moved is given back. */
+  giveBackAt?: string;
+  giveBackSays?: string;
   accounts: SystemAccounts[];
   /** Systems of this plan in order, with the digest of the catalog that was used. */
   systems: {
@@ -137,10 +140,34 @@ export interface Plan {
   named?: Record<string, string>;
   /** What whoever approves should know beside the steps, as sentences. */
   notes: string[];
+  /**
+   * Of a plan that gives back: the plan whose effects they are, and per step, page by page, of which receipt
+   * the keys are.
+   */
+  givesBack?: { of: string; from: Record<string, GivenFrom[]>; holdings: Holding[] };
   /** In an outline: everybody who gains items by it, each entry once. */
   gainers?: Participant[];
   /** SHA-256 over the canonical JSON of everything above. Set once, by the store. */
   digest: string;
+}
+
+/** The receipt of an effect that is given back. */
+export interface GivenFrom {
+  manifest: string;
+  page: number;
+  part: number;
+}
+
+/** What a cover still holds of one step, and what it does not hold any more. */
+export interface Holding {
+  step: string;
+  system: string;
+  title: string;
+  /** Who has it, and how many go back from them. */
+  from: { label: string; count: number }[];
+  count: number;
+  /** Those that stay where they are, by reason. */
+  stays: { why: string; count: number }[];
 }
 
 /** The name under which an absent account is acknowledged. */

@@ -35,7 +35,7 @@ export interface NewReceipt extends ReceiptId, Intent {
   offboarding: string;
   /** How many keys of the page stand before those of this part. */
   first: number;
-  did: Batch['do'] | AccessVerb;
+  did: Batch['do'] | AccessVerb | 'give-back';
   /** Identities of the accounts whose items these were, or of the one that was switched. */
   accounts: readonly Identities[];
   takers: (string | null)[];
