@@ -212,6 +212,8 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
     }
     case 'closed':
       return `closed as ${text('outcome')}: ${text('sentence')}`;
+    case 'given-back':
+      return `given back as ${text('outcome')}: ${text('sentence')}`;
     case 'settled': {
       const [one] = (body.receipts ?? []) as {
         step?: string;
