@@ -76,7 +76,10 @@ describe.skipIf(noServer)('on a Temporal that passes principals on', async () =>
     const { entries } = await small.world.worker.deps.store.audit.read(run.offboardingId);
     const approvals = entries.filter(({ body }) => body.message === 'approve');
     expect(approvals.map(({ body }) => body.identity)).toEqual([VERIFIED, VERIFIED]);
-    const { rows } = await small.db.store.query('select body::text from handover.certificates');
+    const { rows } = await small.db.store.query(
+      'select body from handover.certificate_bodies where offboarding = $1',
+      [run.offboardingId],
+    );
     expect(rows.at(-1)!.body).toMatch(/"verified","by":"Temporal \(event \d+\)"/);
   });
 
