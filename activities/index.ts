@@ -3,8 +3,10 @@ import { blockAccess, restoreAccess } from './access.js';
 import { resolveAccounts } from './accounts.js';
 import { archiveClosed } from './archive.js';
 import { asActivities } from './attempt.js';
+import { lookAtBombs } from './bombs.js';
 import { deactivate } from './deactivate.js';
 import { asOfNow, type Deps } from './deps.js';
+import { endGiveBack, openGiveBack, placeMoment, planGiveBack, returnSteps } from './give-back.js';
 import { answerInquiry } from './inquire.js';
 import { look, lookOnceMore } from './look.js';
 import { makePlan } from './make-plan.js';
@@ -43,6 +45,12 @@ export function createActivities(deps: Deps) {
       planRound: bind(deps, planRound),
       closeRound: bind(deps, closeRound),
       endSweep: bind(deps, endSweep),
+      lookAtBombs: bind(deps, lookAtBombs),
+      openGiveBack: bind(deps, openGiveBack),
+      placeMoment: bind(deps, placeMoment),
+      planGiveBack: bind(deps, planGiveBack),
+      returnSteps: bind(deps, returnSteps),
+      endGiveBack: bind(deps, endGiveBack),
       settleLedger: bind(deps, settleLedger),
       closeRun: bind(deps, closeRun),
       archiveClosed: bind(deps, archiveClosed),

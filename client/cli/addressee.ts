@@ -8,8 +8,10 @@ import { type DecisionName, parseDecision } from '../../domain/request.js';
 import type { DecisionAnswer, State } from '../../workflows/messages.js';
 import { readStatus } from '../follow.js';
 import { type GatewayClient, gatewayAddress, gatewayClient } from '../gateway.js';
+import { readGiveBack } from '../give-backs.js';
 import { loginsOf } from '../logins.js';
 import { Problem } from '../problem.js';
+import type { Reach } from '../reach.js';
 import type { Told, Unanswered } from '../runs.js';
 import { readSweep } from '../sweeps.js';
 import { findRun, type LiveRun } from '../which-run.js';
@@ -54,10 +56,16 @@ export async function addresseeOf(
   return gateway ? behind(gateway, run) : straight(session, await findRun(session.reach, run));
 }
 
+const READ: Record<LiveRun['kind'], (reach: Reach, run: LiveRun) => Promise<State>> = {
+  offboarding: readStatus,
+  sweep: readSweep,
+  'give-back': readGiveBack,
+};
+
 function straight({ reach }: Session, run: LiveRun): Addressee {
   return {
     run,
-    status: () => (run.kind === 'sweep' ? readSweep(reach, run) : readStatus(reach, run)),
+    status: (): Promise<State> => READ[run.kind](reach, run),
     async send(name, payload, id) {
       const decision = { ...payload, by: said(payload.by as string | undefined) };
       const parsed = parseDecision(name, decision);
