@@ -1,5 +1,5 @@
 /**
- * Which run is meant by what people call it: a workflow id (of a sweep as well), an offboarding id, or its leaver's
+ * Which run is meant by what people call it: a workflow id (of what comes after one as well), an offboarding id, or its leaver's
  * directory id, e-mail or login.
  */
 import { Problem } from '../client/problem.js';
@@ -37,7 +37,7 @@ export function calledOf(behind: Behind, now: () => number = Date.now): RunCalle
       if (!kindOf(ids, given))
         throw new Problem(
           'usage',
-          `"${given}" is no offboarding: they are called ${ids.offboarding('<directory id>')}, and sweeps ${ids.sweep('<offboarding id>')}.`,
+          `"${given}" is no offboarding: they are called ${ids.offboarding('<directory id>')}, sweeps ${ids.sweep('<offboarding id>')}, and give-backs ${ids.giveBack('<offboarding id>')}.`,
         );
       return given;
     }

@@ -129,7 +129,7 @@ export interface Told {
   audit: AuditRow[];
   head: { seq: number; hash: string } | null;
   certificates: { number: number; digest: string; body: string }[];
-  /** What sweeps did afterwards: receipts and pages of their own. */
+  /** What sweeps and give-backs did afterwards: receipts and pages of their own. */
   swept: { receipts: ReceiptRow[]; pages: PageRow[] };
 }
 
@@ -207,9 +207,10 @@ export async function gather(db: Db, before: Before): Promise<Evidence> {
   };
 }
 
-/** The sweeps that addenda of an offboarding name. */
-const SWEEPS = `array(
-  select (body::json ->> 'sweep')::uuid from handover.certificate_bodies where offboarding = $1 and body::json ->> 'sweep' is not null)`;
+/** What comes after an offboarding: the sweeps that its addenda name, and what gives back under its id. */
+const AFTER = `array(
+  select (body::json ->> 'sweep')::uuid from handover.certificate_bodies where offboarding = $1 and body::json ->> 'sweep' is not null
+  union select id from handover.offboardings where workflow like '%give-back/' || $1::text)`;
 
 /** Every offboarding of the people that lived here before. */
 async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told[]> {
@@ -270,11 +271,11 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
           )[0] ?? null,
         swept: {
           receipts: await all<ReceiptRow>(
-            `select * from handover.receipts where offboarding = any(${SWEEPS})`,
+            `select * from handover.receipts where offboarding = any(${AFTER})`,
             of,
           ),
           pages: await all<PageRow>(
-            `select p.* from handover.manifest_pages p join handover.manifests m on m.id = p.manifest where m.offboarding = any(${SWEEPS})`,
+            `select p.* from handover.manifest_pages p join handover.manifests m on m.id = p.manifest where m.offboarding = any(${AFTER})`,
             of,
           ),
         },

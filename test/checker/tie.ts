@@ -22,6 +22,8 @@ export interface Tied extends Evidence {
   effects: Effect[];
   /** What happened in a transaction of the engine's to rows that its receipt does not name, whoever did it. */
   besides: Besides[];
+  /** Transactions that gave back what a cover held. */
+  givenBack: ReadonlySet<bigint>;
 }
 
 export type Besides = Pick<Effect, 'event' | 'run' | 'receipt' | 'ground' | 'plan'>;
@@ -45,6 +47,7 @@ export function tie(evidence: Evidence, say: Say): Tied {
     const later = swept.find(({ receipt }) => transactionOf(receipt) === event.txid);
     if (later) {
       checkSwept(event, later, say);
+      if (later.receipt.did === 'give-back') checkGivenBack(evidence.events, event, later, say);
       continue;
     }
     const found = byTransaction.get(event.txid)?.[0];
@@ -77,7 +80,13 @@ export function tie(evidence: Evidence, say: Say): Tied {
       page: pages.get(pageName(run.offboarding, receipt)) ?? null,
     });
   }
-  return { ...evidence, effects, besides };
+  const givenBack = swept.filter(({ receipt }) => receipt.did === 'give-back');
+  return {
+    ...evidence,
+    effects,
+    besides,
+    givenBack: new Set(givenBack.map(one => transactionOf(one.receipt))),
+  };
 }
 
 function planOf(run: Told, { manifest }: ReceiptRow): PlanRow | null {
@@ -104,12 +113,36 @@ function pageName(offboarding: string, page: { manifest: string; step: string; p
   return [offboarding, page.manifest, page.step, page.page].join(' ');
 }
 
-/** A sweep changes what its pages name, and only on the leaver. */
+/** A give-back takes only what the engine gave away and nobody has touched since, and gives it to the leaver. */
+function checkGivenBack(
+  events: readonly Event[],
+  event: Event,
+  { run, receipt }: { run: Told; receipt: ReceiptRow },
+  say: Say,
+): void {
+  const ground = GROUND.find(one => one.step === receipt.step);
+  if (!ground || event.table !== ground.table) return;
+  if (!leaverIn(run, event.system).has(event.new?.[ground.owner] ?? null))
+    say('I1', `${nameOf(event)} was given back to somebody it was not taken from`);
+  const last = events
+    .filter(
+      one =>
+        one.system === event.system &&
+        one.table === event.table &&
+        one.key === event.key &&
+        one.seq < event.seq &&
+        one.new?.[ground.owner] !== one.old?.[ground.owner],
+    )
+    .at(-1);
+  if (!last?.engine) say('I3', `${nameOf(event)} was given back, and somebody else had changed it since`);
+}
+
+/** A sweep, or a give-back, changes what its pages name. */
 function checkSwept(event: Event, { run, receipt }: { run: Told; receipt: ReceiptRow }, say: Say): void {
   const ground = GROUND.find(one => one.step === receipt.step);
   const page = run.swept.pages.find(
     one => one.manifest === receipt.manifest && one.step === receipt.step && one.page === receipt.page,
   );
   if (!ground || event.table !== ground.table || !page?.keys.includes(event.key))
-    say('I6', `${nameOf(event)} was changed by a sweep, and its page of ${receipt.step} does not name it`);
+    say('I6', `${nameOf(event)} was changed after its run, and the page of ${receipt.step} does not name it`);
 }
