@@ -329,7 +329,8 @@ export function checkChain(run: Pick<Told, 'audit' | 'head'>, say: Say): void {
       say('I9', `${name} does not give its hash`);
     previous = row.hash;
   });
-  if (run.head?.seq !== run.audit.length || run.head.hash !== previous)
+  const head = run.head ?? { seq: 0, hash: GENESIS };
+  if (head.seq !== run.audit.length || head.hash !== previous)
     say('I9', 'the chain does not end where its head says');
 }
 
