@@ -4,7 +4,17 @@
  */
 import type { Connector, Inside, Witness } from '../connectors/connector.js';
 import type { Bounds } from '../domain/consequences.js';
-import type { AccessChange, AccessVerb, Fate, Intent, Mark, Work } from '../domain/effect.js';
+import type {
+  AccessChange,
+  AccessVerb,
+  Batch,
+  Done,
+  Fate,
+  Intent,
+  Mark,
+  Undoing,
+  Work,
+} from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account } from '../domain/model.js';
 import { type NewReceipt, type Receipt, ReceiptExists, type ReceiptId } from '../store/ledger.js';
@@ -96,7 +106,9 @@ async function workOf(deps: Deps, receipt: Receipt): Promise<Work> {
       `The receipt of ${receipt.step} page ${receipt.page} has no page in its manifest: nobody can say what it was about.`,
     );
   }
-  return { kind: 'batch', category, do: did, accounts, ...part, count: took, takers };
+  // What is given back goes from the cover to whoever had it, wherever it is read again.
+  const does = did === 'give-back' ? 'transfer' : did;
+  return { kind: 'batch', category, do: does, accounts, ...part, count: took, takers };
 }
 
 function isAccess(did: Receipt['did']): did is AccessVerb {
@@ -132,10 +144,58 @@ export interface Performed {
  * @param done marks of earlier effects of the step whose answers came: they are written down along with the next receipt, and so is this
  *   one's with the one after it. What is in there at the end is the caller's to write down.
  */
-export async function perform(
+export function perform(
   deps: Deps,
   connector: Connector,
   work: Work,
+  place: Place,
+  done: Mark[],
+  proving?: Proving,
+): Promise<Performed> {
+  const sending: Sending = {
+    send: witness => connector.apply(work, witness, whenAbandoned()),
+    receipt: intent => receiptOf(place, work, intent),
+  };
+  return once(deps, connector, sending, place, done, proving);
+}
+
+/**
+ * Gives back what an effect did, as far as it is still as that left it, exactly once, with a receipt of its
+ * own.
+ * @param accounts from whom it comes, as identities
+ * @param done see `perform`
+ */
+export function giveBack(
+  deps: Deps,
+  connector: Connector,
+  undoing: Undoing & { work: Batch },
+  accounts: NewReceipt['accounts'],
+  place: Place,
+  done: Mark[],
+): Promise<Performed> {
+  const sending: Sending = {
+    send: witness => connector.restore(undoing, witness, whenAbandoned()),
+    receipt: intent => ({
+      ...place,
+      ...intent,
+      did: 'give-back',
+      accounts,
+      takers: [...undoing.owners.values],
+    }),
+  };
+  return once(deps, connector, sending, place, done);
+}
+
+/** What is sent, and the receipt that it gets. */
+interface Sending {
+  send(witness: Witness): Promise<Done>;
+  receipt(intent: Intent): NewReceipt;
+}
+
+async function once(
+  deps: Deps,
+  connector: Connector,
+  sending: Sending,
   place: Place,
   done: Mark[],
   proving?: Proving,
@@ -147,7 +207,7 @@ export async function perform(
       proving?.sending();
       const earlier = done.splice(0);
       try {
-        await ledger.begin(receiptOf(place, work, intent), earlier, scheduled());
+        await ledger.begin(sending.receipt(intent), earlier, scheduled());
       } catch (error) {
         done.push(...earlier);
         throw error;
@@ -157,7 +217,7 @@ export async function perform(
     ...(proving && { prove: inside => proving.prove(inside) }),
   };
   try {
-    const { mark, took, effect, sure } = await connector.apply(work, witness, whenAbandoned());
+    const { mark, took, effect, sure } = await sending.send(witness);
     // What was known beforehand and has been confirmed can wait for the next receipt.
     if (sent?.effect && sure === 'asked') done.push(mark);
     else await ledger.end({ ...place, mark }, { state: 'done', sure, effect: sent?.effect ? null : effect });
@@ -175,7 +235,7 @@ export async function perform(
     const changed = await (faster ? settled : settled!.catch(() => null));
     if (receipt && changed !== null) return { took: receipt.took, changed, byUs: !faster, elsewhere: true };
     if (!faster) throw error;
-    return perform(deps, connector, work, place, done, proving);
+    return once(deps, connector, sending, place, done, proving);
   }
 }
 

@@ -42,6 +42,7 @@ const WORDS: { [N in keyof typeof decisionSchemas]: { [F in keyof Fields<N>]-?: 
     departure: after('--departure'),
     effectiveAt: after('--at'),
     handoverAt: after('--handover-at'),
+    giveBackAt: after('--give-back-at'),
     systems: value => [value].flat().flatMap(system => ['--system', word(system)]),
     note,
   },

@@ -17,6 +17,7 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ArchiveReport } from '../domain/archive.js';
+import type { GiveBackStatus } from '../domain/give-back-view.js';
 import { DEFAULT_INSTALLATION, foreignId, type Ids, idsOf, type Kind, kindOf } from '../domain/ids.js';
 import { LAST, priorityOf } from '../domain/priority.js';
 import type { DecisionName, OffboardingRequest } from '../domain/request.js';
@@ -26,6 +27,7 @@ import {
   ARCHIVE_CLOSED,
   type ArchiveRequest,
   type DecisionAnswer,
+  GIVE_BACK,
   NOT_YET,
   OFFBOARD_USER,
   REFUSED,
@@ -207,6 +209,11 @@ export class Offboardings {
     return this.#status<SweepStatus>(run, runId);
   }
 
+  /** The same of a give-back. @param run its workflow id */
+  async giveBack(run: string, runId?: string): Promise<GiveBackStatus> {
+    return this.#status<GiveBackStatus>(run, runId);
+  }
+
   async #status<S>(run: string, runId?: string): Promise<S> {
     const until = Date.now() + NOT_YET_FOR_MS;
     for (;;) {
@@ -267,12 +274,13 @@ export class Offboardings {
     return null;
   }
 
-  /** Offboardings and sweeps by a visibility query on the search attributes, newest first. */
+  /** Offboardings and what comes after them by a visibility query on the search attributes, newest first. */
   async *list(query = ''): AsyncIterable<Listed> {
-    const { offboardings, sweeps } = this.ids;
+    const { offboardings, sweeps, giveBacks } = this.ids;
     const ours =
       `((WorkflowType = "${OFFBOARD_USER}" and WorkflowId STARTS_WITH "${offboardings}")` +
-      ` or (WorkflowType = "${SWEEP_STRAGGLERS}" and WorkflowId STARTS_WITH "${sweeps}"))`;
+      ` or (WorkflowType = "${SWEEP_STRAGGLERS}" and WorkflowId STARTS_WITH "${sweeps}")` +
+      ` or (WorkflowType = "${GIVE_BACK}" and WorkflowId STARTS_WITH "${giveBacks}"))`;
     const where = query ? `${ours} and (${query})` : ours;
     for await (const run of this.temporal.workflow.list({ query: where })) {
       // A condition with brackets of its own may have led further.
@@ -291,12 +299,12 @@ export class Offboardings {
         leaver: kind === 'offboarding' ? run.workflowId.slice(offboardings.length) : (leaver ?? null),
         state:
           run.status.name === 'RUNNING' || run.status.name === 'COMPLETED'
-            ? String(attribute('OffboardingState') ?? (kind === 'sweep' ? 'waiting' : 'preparing'))
+            ? String(attribute('OffboardingState') ?? (kind === 'offboarding' ? 'preparing' : 'waiting'))
             : run.status.name.toLowerCase(),
         outcome: (attribute('OffboardingOutcome') as string | undefined) ?? null,
         waitingOn:
           run.status.name === 'RUNNING' ? String(attribute('OffboardingWaitingOn') ?? 'nobody') : 'nobody',
-        mode: kind === 'sweep' ? 'sweep' : String(attribute('OffboardingMode') ?? ''),
+        mode: kind !== 'offboarding' ? kind : String(attribute('OffboardingMode') ?? ''),
         remaining: Number(attribute('OffboardingRemaining') ?? 0),
         accepted: Number(attribute('OffboardingAccepted') ?? 0),
         due: due instanceof Date ? due.toISOString() : null,

@@ -4,7 +4,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { foreignId, type Ids, idsOf, type Kind } from '../domain/ids.js';
 import type { Person } from '../domain/model.js';
-import { OFFBOARD_USER, SWEEP_STRAGGLERS } from '../workflows/messages.js';
+import { GIVE_BACK, OFFBOARD_USER, SWEEP_STRAGGLERS } from '../workflows/messages.js';
 import { clean } from './clean.js';
 import { Problem } from './problem.js';
 import { queryOf, type Reach } from './reach.js';
@@ -16,11 +16,15 @@ export interface LiveRun {
   runId: string;
   /** RUNNING, COMPLETED, TERMINATED, ... */
   status: string;
-  /** Of a sweep its own id. */
+  /** Of what comes after an offboarding its own id. */
   offboardingId: string | null;
 }
 
-const KINDS: Readonly<Record<string, Kind>> = { [OFFBOARD_USER]: 'offboarding', [SWEEP_STRAGGLERS]: 'sweep' };
+const KINDS: Readonly<Record<string, Kind>> = {
+  [OFFBOARD_USER]: 'offboarding',
+  [SWEEP_STRAGGLERS]: 'sweep',
+  [GIVE_BACK]: 'give-back',
+};
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

@@ -42,8 +42,22 @@ export function sayNextDate(run: Pick<Run, 'plan' | 'steps'>): string | null {
   return next === run.plan!.effectiveAt ? accessEnds(run.plan!) : (run.plan!.handoverSays ?? minuteOf(next));
 }
 
+/** When what a cover holds is given back, for people; null = it is no cover. */
+export function comesBack({
+  giveBackAt,
+  giveBackSays,
+}: Pick<Plan, 'giveBackAt' | 'giveBackSays'>): string | null {
+  return giveBackSays ?? (giveBackAt === undefined ? null : minuteOf(giveBackAt));
+}
+
 /** "items move 2026-12-20 18:00 UTC, access ends 2026-12-24 18:00 UTC"; null = all of it once it is approved. */
 export function sayDates(plan: DatesOfPlan): string | null {
+  const back = comesBack(plan);
+  if (back !== null) {
+    const moves = movesAt(plan);
+    const when = moves === null ? 'as soon as it is approved' : (sayMoves(plan) ?? minuteOf(moves));
+    return `items move ${when}, and are given back ${back}`;
+  }
   const ends = accessEnds(plan);
   const { handoverAt, handoverSays } = plan;
   if (handoverAt === undefined) return ends && `access ends ${ends}`;
@@ -52,4 +66,11 @@ export function sayDates(plan: DatesOfPlan): string | null {
   return `items move ${moves}, access ends ${ends ?? 'then'}`;
 }
 
-export type DatesOfPlan = Pick<Plan, 'effectiveAt' | 'effectiveSays' | 'handoverAt' | 'handoverSays'>;
+function sayMoves({ handoverAt, handoverSays, effectiveSays }: DatesOfPlan): string | undefined {
+  return handoverAt === undefined ? effectiveSays : handoverSays;
+}
+
+export type DatesOfPlan = Pick<
+  Plan,
+  'effectiveAt' | 'effectiveSays' | 'handoverAt' | 'handoverSays' | 'giveBackAt' | 'giveBackSays'
+>;

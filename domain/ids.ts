@@ -17,6 +17,10 @@ export interface Ids {
   sweep(offboardingId: string): string;
   /** What the ids of all sweeps of this installation begin with, and of no other. */
   sweeps: string;
+  /** What gives back after a cover: one for each offboarding that asks for it. */
+  giveBack(offboardingId: string): string;
+  /** What the ids of all of these of this installation begin with, and of no other. */
+  giveBacks: string;
   /** A look at what has closed that somebody asked for. */
   look(uuid: string): string;
   /** A question of the gateway's that a worker answers. */
@@ -33,6 +37,8 @@ export function idsOf(installation: string): Ids {
     offboardings: `${own}offboarding/`,
     sweep: offboardingId => `${own}sweep/${offboardingId}`,
     sweeps: `${own}sweep/`,
+    giveBack: offboardingId => `${own}give-back/${offboardingId}`,
+    giveBacks: `${own}give-back/`,
     request: uuid => `${own}request/${uuid}`,
     look: uuid => `${own}archive/${uuid}`,
     inquiry: uuid => `${own}inquiry/${uuid}`,
@@ -41,7 +47,7 @@ export function idsOf(installation: string): Ids {
 }
 
 /** What ids of the default installation begin with: another one of this name would own them as well. */
-const TAKEN = ['offboarding', 'request', 'inquiry', 'archive', 'archive-closed', 'sweep'];
+const TAKEN = ['offboarding', 'request', 'inquiry', 'archive', 'archive-closed', 'sweep', 'give-back'];
 
 /** Names are in ids and in searches, so they are plain. Says which may be used; null = this one may. */
 export function wrongInstallation(name: string): string | null {
@@ -52,7 +58,7 @@ export function wrongInstallation(name: string): string | null {
     : null;
 }
 
-/** Whose offboarding or sweep a workflow id names; null = it is no id of either. */
+/** Whose offboarding, or what comes after one, a workflow id names; null = it is no id of these. */
 export function installationOf(workflowId: string): string | null {
   if (kindOf(idsOf(DEFAULT_INSTALLATION), workflowId)) return DEFAULT_INSTALLATION;
   const [name = ''] = workflowId.split('/', 1);
@@ -60,22 +66,40 @@ export function installationOf(workflowId: string): string | null {
 }
 
 /** What can be listed, shown and decided about. */
-export type Kind = 'offboarding' | 'sweep';
+export type Kind = 'offboarding' | 'sweep' | 'give-back';
 
-/** What a workflow id of this installation names; null = neither, or another one's. */
+/** What a workflow id of this installation names; null = none of these, or another one's. */
 export function kindOf(
-  { offboardings, sweeps }: Pick<Ids, 'offboardings' | 'sweeps'>,
+  { offboardings, sweeps, giveBacks }: Pick<Ids, 'offboardings' | 'sweeps' | 'giveBacks'>,
   workflowId: string,
 ): Kind | null {
   if (workflowId.startsWith(offboardings)) return 'offboarding';
-  return workflowId.startsWith(sweeps) ? 'sweep' : null;
+  if (workflowId.startsWith(sweeps)) return 'sweep';
+  return workflowId.startsWith(giveBacks) ? 'give-back' : null;
 }
+
+/** The offboarding that this comes after, by its id; null = it comes after none. */
+export function comesAfter(
+  ids: Pick<Ids, 'offboardings' | 'sweeps' | 'giveBacks'>,
+  workflowId: string,
+): string | null {
+  const kind = kindOf(ids, workflowId);
+  if (kind === 'sweep') return workflowId.slice(ids.sweeps.length);
+  return kind === 'give-back' ? workflowId.slice(ids.giveBacks.length) : null;
+}
+
+/** With its article, as a sentence needs it. */
+export const A_KIND: Record<Kind, string> = {
+  offboarding: 'an offboarding',
+  sweep: 'a sweep',
+  'give-back': 'a give-back',
+};
 
 /** Says so where a workflow id is of another installation; null = it is not. */
 export function foreignId({ installation }: Ids, workflowId: string): string | null {
   const whose = installationOf(workflowId);
   if (whose === null || whose === installation) return null;
-  const what = kindOf(idsOf(whose), workflowId) === 'sweep' ? 'a sweep' : 'an offboarding';
+  const what = A_KIND[kindOf(idsOf(whose), workflowId)!];
   return `${workflowId} is ${what} of the installation "${whose}", and this one is "${installation}".`;
 }
 

@@ -343,6 +343,7 @@ export function applyAmendment(order: Order, changes: Amendment): Order {
     departure: said('departure') ?? 'planned',
     effectiveAt: effectiveAt === 'now' ? undefined : effectiveAt,
     handoverAt: said('handoverAt'),
+    giveBackAt: said('giveBackAt'),
     successor: said('successor'),
     systems: said('systems'),
     successors: merged(order.successors, changes.successors),

@@ -7,7 +7,7 @@ import { existing, sayOther } from './accounts.js';
 import type { Assignment } from './assign.js';
 import type { Consequence, Danger } from './consequences.js';
 import { HandoverFailure } from './failure.js';
-import type { Departure, Disposition, Mode, Successor, SystemAccounts } from './model.js';
+import type { Bomb, Departure, Disposition, Mode, Successor, SystemAccounts } from './model.js';
 import type { Participant } from './people.js';
 import type { Policy } from './policy.js';
 
@@ -61,6 +61,8 @@ export interface PlanStep {
   page: string | null;
   /** When the first of these items acts by itself. */
   firesAt: string | null;
+  /** When they act, by the hour, as far as that is still to come; absent where none does. */
+  bombs?: Bomb[];
   /** Why a category is kept or left to people, where the catalog says. */
   reason: string | null;
   /** They act in the person's name by themselves. */
@@ -107,6 +109,9 @@ export interface Plan {
   /** When items move, where that is another moment; `approval` = as soon as approved. */
   handoverAt?: string | 'approval';
   handoverSays?: string;
+  /** Of a cover: when what moved is given back. */
+  giveBackAt?: string;
+  giveBackSays?: string;
   accounts: SystemAccounts[];
   /** Systems of this plan in order, with the digest of the catalog that was used. */
   systems: {
@@ -135,10 +140,34 @@ export interface Plan {
   named?: Record<string, string>;
   /** What whoever approves should know beside the steps, as sentences. */
   notes: string[];
+  /**
+   * Of a plan that gives back: the plan whose effects they are, and per step, page by page, of which receipt
+   * the keys are.
+   */
+  givesBack?: { of: string; from: Record<string, GivenFrom[]>; holdings: Holding[] };
   /** In an outline: everybody who gains items by it, each entry once. */
   gainers?: Participant[];
   /** SHA-256 over the canonical JSON of everything above. Set once, by the store. */
   digest: string;
+}
+
+/** The receipt of an effect that is given back. */
+export interface GivenFrom {
+  manifest: string;
+  page: number;
+  part: number;
+}
+
+/** What a cover still holds of one step, and what it does not hold any more. */
+export interface Holding {
+  step: string;
+  system: string;
+  title: string;
+  /** Who has it, and how many go back from them. */
+  from: { label: string; count: number }[];
+  count: number;
+  /** Those that stay where they are, by reason. */
+  stays: { why: string; count: number }[];
 }
 
 /** The name under which an absent account is acknowledged. */

@@ -290,11 +290,12 @@ function stepOf(
   order: Order,
 ): PlanStep {
   // Somebody who stays keeps groups and tokens, unless the catalog says otherwise; only what they own moves.
-  const stays =
-    order.mode === 'execute-only' &&
-    !rule.goesOnRoleChange &&
-    (rule.do === 'remove' || rule.do === 'revoke' || rule.do === 'clear' || rule.ofAccount === true) &&
-    !rule.inflow;
+  const isTaken =
+    rule.do === 'remove' || rule.do === 'revoke' || rule.do === 'clear' || rule.ofAccount === true;
+  // Whoever comes back wants all of it as it was: only what can be given back is touched.
+  const comesBack = order.giveBackAt !== undefined;
+  const isGivenBack = comesBack ? rule.inflow && rule.do === 'remove' : rule.inflow || rule.goesOnRoleChange;
+  const stays = order.mode === 'execute-only' && isTaken && !isGivenBack;
   const disposition = stays ? 'keep' : rule.do;
   return {
     id: `${system}/${rule.category}`,
@@ -631,6 +632,8 @@ export interface Given {
   effectiveAt: When | null;
   /** Null = when access ends. */
   handoverAt: When | 'approval' | null;
+  /** Null = it is no cover. */
+  giveBackAt: When | null;
   policy: Policy;
   overridesDigest: string;
   named: Plan['named'];
@@ -656,6 +659,7 @@ export function planFrom(given: Given, draft: Omit<Draft, 'findings'>): Omit<Pla
     effectiveAt: given.effectiveAt?.at ?? null,
     ...(given.effectiveAt && { effectiveSays: given.effectiveAt.says }),
     ...handoverOf(given),
+    ...(given.giveBackAt && { giveBackAt: given.giveBackAt.at, giveBackSays: given.giveBackAt.says }),
     accounts: draft.accounts,
     systems: draft.systems,
     steps: orderSteps(withMembershipEdges(draft.steps)),

@@ -103,7 +103,8 @@ const systems = z
   .array(text.min(1, 'name a system'))
   .min(1, 'name at least one system, or leave the key out for all of them');
 
-export const requestSchema = z.strictObject({
+/** What a request may say, key by key; what does not go together `requestSchema` says. */
+export const requestShape = z.strictObject({
   user: person,
   requestedBy: person,
   successor: successorRule.optional(),
@@ -114,11 +115,32 @@ export const requestSchema = z.strictObject({
   effectiveAt: moment.optional(),
   /** When items move, where that is before access ends; `now` = as soon as approved. */
   handoverAt: momentOrNow.optional(),
+  /** Of a cover: when what moved is given back to whoever was away. */
+  giveBackAt: moment.optional(),
   systems: systems.optional(),
   /** System → identity → id or ids, where a person has several accounts or none that can be recognised. */
   identities: identities.optional(),
   note,
 });
+export const requestSchema = requestShape.superRefine((order, context) => {
+  const problem = notGivenBack(order);
+  if (problem) context.addIssue({ code: 'custom', path: ['giveBackAt'], message: problem });
+});
+
+/** Why nothing of this can be given back on a date; null = it can, or nobody wants that. */
+function notGivenBack({
+  giveBackAt,
+  mode,
+  departure,
+}: Pick<z.infer<typeof requestShape>, 'giveBackAt' | 'mode' | 'departure'>): string | null {
+  if (giveBackAt === undefined) return null;
+  if (mode !== 'execute-only')
+    return `a cover is for somebody who comes back: it needs "mode": "execute-only", and the mode is "${mode}"`;
+  return departure === 'unplanned'
+    ? 'a cover leaves sign-in as it is, and "departure": "unplanned" blocks it: leave that out'
+    : null;
+}
+
 /** What a caller sends. */
 export type OffboardingRequest = z.input<typeof requestSchema>;
 /** The same with its defaults filled in. */
@@ -187,6 +209,7 @@ export const decisionSchemas = {
     departure: departure.nullable().optional(),
     effectiveAt: momentOrNow.nullable().optional(),
     handoverAt: momentOrNow.nullable().optional(),
+    giveBackAt: momentOrNow.nullable().optional(),
     systems: systems.nullable().optional(),
     note,
   }),
@@ -344,8 +367,9 @@ function isObject(value: unknown): value is Record<string, unknown> {
 export function momentsIn(said: {
   effectiveAt?: string | null | undefined;
   handoverAt?: string | null | undefined;
+  giveBackAt?: string | null | undefined;
 }): string[] {
-  return [said.effectiveAt, said.handoverAt].filter(
+  return [said.effectiveAt, said.handoverAt, said.giveBackAt].filter(
     one => typeof one === 'string' && one !== 'now',
   ) as string[];
 }

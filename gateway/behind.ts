@@ -24,6 +24,7 @@ import type { Logouts } from '../store/logouts.js';
 import type { Store } from '../store/store.js';
 import {
   type DecisionAnswer,
+  GIVE_BACK,
   OFFBOARD_USER,
   type RequestAnswer,
   type State,
@@ -50,7 +51,7 @@ export interface Behind {
   /** Leaves it with the run, for whenever a worker comes to it. */
   leave(workflowId: string, name: string, payload: unknown): Promise<void>;
   list(query: string): AsyncIterable<Listed>;
-  /** Of an offboarding or a sweep. */
+  /** Of an offboarding or what comes after one. */
   status(workflowId: string): Promise<State>;
   glance(workflowId: string): Promise<Glance>;
   /** The id of the newest run under a workflow id: what a statement names, and what its trail is kept under. */
@@ -71,7 +72,7 @@ export interface Behind {
 }
 
 /** What is decided about. */
-const OURS: readonly string[] = [OFFBOARD_USER, SWEEP_STRAGGLERS];
+const OURS: readonly string[] = [OFFBOARD_USER, SWEEP_STRAGGLERS, GIVE_BACK];
 
 /** A person waits for the answer. */
 const PATIENCE_MS = 15_000;
@@ -103,11 +104,11 @@ export function behindOf(temporal: Client, store: Store, config: Config): Behind
       within(PATIENCE_MS, () => offboardings.tell(workflowId, name, payload)),
     list: query => offboardings.list(query),
     status: workflowId =>
-      within<State>(PATIENCE_MS, () =>
-        kindOf(ids, workflowId) === 'sweep'
-          ? offboardings.sweep(workflowId)
-          : offboardings.status(workflowId),
-      ),
+      within<State>(PATIENCE_MS, () => {
+        const kind = kindOf(ids, workflowId);
+        if (kind === 'sweep') return offboardings.sweep(workflowId);
+        return kind === 'give-back' ? offboardings.giveBack(workflowId) : offboardings.status(workflowId);
+      }),
     glance: workflowId => within(PATIENCE_MS, () => offboardings.glance(workflowId)),
     async offboardingOf(workflowId) {
       const run = await within(PATIENCE_MS, () => offboardings.handle(workflowId).describe()).catch(notThere);

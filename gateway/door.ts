@@ -59,7 +59,7 @@ const isDecision = (may: string): may is DecisionName => (DECISIONS as readonly 
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Which run is meant: a directory id, a workflow id (of a sweep as well), an offboarding id, or an e-mail. */
+/** Which run is meant: a directory id, a workflow id (of what comes after one as well), an offboarding id, or an e-mail. */
 export async function runNamed(gateway: Gateway, given: string): Promise<string> {
   const { behind } = gateway;
   if (UUID.test(given)) return behind.workflowOf(given.toLowerCase());
@@ -69,7 +69,7 @@ export async function runNamed(gateway: Gateway, given: string): Promise<string>
     if (!kindOf(behind.ids, given))
       throw new Problem(
         'usage',
-        `"${given}" is no offboarding: they are called ${behind.ids.offboarding('<directory id>')}, and sweeps ${behind.ids.sweep('<offboarding id>')}.`,
+        `"${given}" is no offboarding: they are called ${behind.ids.offboarding('<directory id>')}, sweeps ${behind.ids.sweep('<offboarding id>')}, and give-backs ${behind.ids.giveBack('<offboarding id>')}.`,
       );
     return given;
   }

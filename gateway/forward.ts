@@ -2,7 +2,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { Problem } from '../client/problem.js';
 import { type DecisionName, parseDecision, parseRequest } from '../domain/request.js';
-import { isSweep } from '../workflows/messages.js';
+import { trailOf } from '../workflows/messages.js';
 import { inNameOf } from './asked.js';
 import type { Behind, Sent } from './behind.js';
 import type { Gateway } from './gateway.js';
@@ -114,7 +114,7 @@ export async function decideFor(
   if (objection) throw new Problem('refused', objection);
   const by = decision.by as string;
   const sealed = await gateway.seal(decision, {
-    run: isSweep(status) ? status.sweepId : status.offboardingId,
+    run: trailOf(status),
     message: name,
     by,
     how: caller.how,

@@ -3,6 +3,8 @@
  * the workflows themselves.
  */
 import type { Clock } from '../domain/clocks.js';
+import type { GiveBack } from '../domain/give-back.js';
+import type { GiveBackStatus } from '../domain/give-back-view.js';
 import type { Finding, Outcome, RunState, StepState } from '../domain/model.js';
 import type { ClockName } from '../domain/patience.js';
 import type { Participant } from '../domain/people.js';
@@ -16,6 +18,7 @@ export const REQUEST_OFFBOARDING = 'requestOffboarding';
 export const OFFBOARD_USER = 'offboardUser';
 export const ARCHIVE_CLOSED = 'archiveClosed';
 export const SWEEP_STRAGGLERS = 'sweepStragglers';
+export const GIVE_BACK = 'giveBack';
 export const INQUIRE = 'inquire';
 
 export const STATUS = 'status';
@@ -68,7 +71,7 @@ export const REFUSED = 'refused';
 export interface DecisionAnswer {
   verdict: 'accepted' | 'refused';
   sentence: string;
-  state: RunState | Sweep['state'];
+  state: RunState | Sweep['state'] | GiveBack['state'];
   plan: string | null;
 }
 
@@ -108,8 +111,25 @@ export interface Status extends Run {
   next: { message: DecisionName; json: Record<string, unknown>; why: string }[];
 }
 
-/** What the query `status` answers in an offboarding, or in the sweep after one. */
-export type State = Status | SweepStatus;
+/** What the query `status` answers in an offboarding, or in what comes after one. */
+export type State = Status | Afterwards;
+
+/** Of what comes after an offboarding, under an id of its own. */
+export type Afterwards = SweepStatus | GiveBackStatus;
+
+/** The id under which its chain and its receipts are kept, and which a statement names. */
+export function trailOf(state: State): string {
+  if (isSweep(state)) return state.sweepId;
+  return isGiveBack(state) ? state.giveBackId : state.offboardingId;
+}
+
+export function isRun(state: State): state is Status {
+  return !('kind' in state);
+}
+
+export function isGiveBack(state: State): state is GiveBackStatus {
+  return 'kind' in state && state.kind === 'give-back';
+}
 
 export function isSweep(state: State): state is SweepStatus {
   return 'kind' in state && state.kind === 'sweep';

@@ -149,6 +149,7 @@ const AMENDABLE = [
   'departure',
   'effectiveAt',
   'handoverAt',
+  'giveBackAt',
   'systems',
 ] as const satisfies (keyof Order)[];
 

@@ -233,6 +233,7 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
       const when = [
         request.handoverAt ? `, items move ${String(request.handoverAt)}` : '',
         request.effectiveAt ? `, access ends ${String(request.effectiveAt)}` : '',
+        request.giveBackAt ? `, given back ${String(request.giveBackAt)}` : '',
       ].join('');
       return `asked for by ${String(request.requestedBy)} (${identityOf(body.identity)}) for ${String(request.user)}: ${String(request.mode)}, ${String(request.departure)}${when}`;
     }

@@ -8,8 +8,10 @@ import { type DecisionName, parseDecision } from '../../domain/request.js';
 import type { DecisionAnswer, State } from '../../workflows/messages.js';
 import { readStatus } from '../follow.js';
 import { type GatewayClient, gatewayAddress, gatewayClient } from '../gateway.js';
+import { readGiveBack } from '../give-backs.js';
 import { loginsOf } from '../logins.js';
 import { Problem } from '../problem.js';
+import type { Reach } from '../reach.js';
 import type { Told, Unanswered } from '../runs.js';
 import { readSweep } from '../sweeps.js';
 import { findRun, type LiveRun } from '../which-run.js';
@@ -38,6 +40,7 @@ export async function gatewayFor(
   const { config } = await reach.installation();
   if (config.policy.decisions !== 'verified') return null;
   if (config.gateway?.address !== undefined) return at(config.gateway.address);
+  if (config.temporal.principals) return null;
   throw new Problem(
     'usage',
     `Under "decisions: verified" what is only said to be yours does not count, and ${config.file} does not say where the gateway is: write it there (gateway.address), or name it with --gateway.`,
@@ -53,17 +56,29 @@ export async function addresseeOf(
   return gateway ? behind(gateway, run) : straight(session, await findRun(session.reach, run));
 }
 
+const READ: Record<LiveRun['kind'], (reach: Reach, run: LiveRun) => Promise<State>> = {
+  offboarding: readStatus,
+  sweep: readSweep,
+  'give-back': readGiveBack,
+};
+
 function straight({ reach }: Session, run: LiveRun): Addressee {
   return {
     run,
-    status: () => (run.kind === 'sweep' ? readSweep(reach, run) : readStatus(reach, run)),
+    status: (): Promise<State> => READ[run.kind](reach, run),
     async send(name, payload, id) {
       const decision = { ...payload, by: said(payload.by as string | undefined) };
       const parsed = parseDecision(name, decision);
       if (!parsed.ok) throw new Problem('usage', parsed.sentence);
       if (run.status !== 'RUNNING') return null;
       const offboardings = await reach.offboardings();
+      const { config } = await reach.installation();
       try {
+        // An update's event names the worker that took it; a signal's names us, where Temporal passes that on.
+        if (config.policy.decisions === 'verified' && config.temporal.principals) {
+          await offboardings.tell(run.workflowId, name, decision);
+          return { verdict: 'sent', sentence: SENT };
+        }
         return await offboardings.decide(run.workflowId, name, decision, { id, timeoutMs: reach.patienceMs });
       } catch (error) {
         // It closed between our look and our message.
@@ -73,6 +88,9 @@ function straight({ reach }: Session, run: LiveRun): Addressee {
     },
   };
 }
+
+const SENT =
+  'It was sent as a signal, so that Temporal itself says whose it is; nobody answers one. What came of it stands in the status.';
 
 async function behind(gateway: GatewayClient, given: string): Promise<Addressee> {
   const path = `/offboardings/${encodeURIComponent(given)}`;

@@ -4,10 +4,12 @@
  * about a plan name its digest: nothing is approved that was not looked at.
  */
 import type { Command } from '@commander-js/extra-typings';
+import { GIVE_BACK_DECISIONS } from '../../domain/give-back.js';
+import { A_KIND, type Kind } from '../../domain/ids.js';
 import type { DecisionName } from '../../domain/request.js';
 import { openAcknowledgements } from '../../domain/run.js';
-import { isSweepDecision, SWEEP_DECISIONS } from '../../domain/sweep.js';
-import { isSweep } from '../../workflows/messages.js';
+import { SWEEP_DECISIONS } from '../../domain/sweep.js';
+import { isGiveBack, isSweep } from '../../workflows/messages.js';
 import { clean } from '../clean.js';
 import { commandLine, decisionLine } from '../printed.js';
 import { Problem } from '../problem.js';
@@ -23,7 +25,7 @@ import {
 } from './command.js';
 import { EXIT } from './exit.js';
 import { amendmentOf, overridesFile, overridesOf, withOrderOptions } from './order-options.js';
-import { showRun } from './show.js';
+import { showGiveBack, showRun } from './show.js';
 import type { Terminal } from './terminal.js';
 
 const RUN = 'workflow id, directory id, offboarding id, e-mail or login';
@@ -147,10 +149,11 @@ function said(
 async function complete(session: Session, given: Said): Promise<number> {
   const { name, run, all, options } = given;
   const to = await addresseeOf(session, run, await gatewayFor(session, options.gateway));
-  if (to.run.kind === 'sweep' && !isSweepDecision(name))
+  const taken = TAKEN[to.run.kind];
+  if (taken && !taken.includes(name))
     throw new Problem(
       'usage',
-      `A sweep takes ${SWEEP_DECISIONS.join(', ')}; "${name}" is for an offboarding.`,
+      `${capital(A_KIND[to.run.kind])} takes ${taken.join(', ')}; "${name}" is for an offboarding.`,
     );
   const payload =
     given.overridesFile === undefined
@@ -162,6 +165,13 @@ async function complete(session: Session, given: Said): Promise<number> {
   if (category.length === 0) return nothingOpen(session, to);
   return decide(session, to, name, { ...payload, category }, options);
 }
+
+/** What others than an offboarding take; null = all of it. */
+const TAKEN: Record<Kind, readonly DecisionName[] | null> = {
+  offboarding: null,
+  sweep: SWEEP_DECISIONS,
+  'give-back': GIVE_BACK_DECISIONS,
+};
 
 const PLANNED: ReadonlySet<DecisionName> = new Set(['approve', 'reject', 'execute']);
 
@@ -199,8 +209,8 @@ async function closed(terminal: Terminal, to: Addressee): Promise<number> {
     () => '',
   );
   const sentence =
-    kind === 'sweep'
-      ? `The sweep ${workflowId} is over${how}: nothing can be decided any more.`
+    kind !== 'offboarding'
+      ? `The ${kind} ${workflowId} is over${how}: nothing can be decided any more.`
       : `The offboarding ${workflowId} is closed${how}: nothing can be decided any more. If something is left to do, start a new one.`;
   terminal.json({ run: workflowId, verdict: 'refused', sentence });
   terminal.warn(sentence);
@@ -217,17 +227,23 @@ async function refuseToGuess(
   const status = await to.status();
   const { workflowId } = to.run;
   if (isSweep(status)) throw new Problem('usage', `A sweep takes ${SWEEP_DECISIONS.join(', ')}.`);
-  if (!status.plan) {
+  const plan = isGiveBack(status) ? status.back : status.plan;
+  if (!plan) {
     const look = commandLine('status', workflowId);
     throw new Problem('refused', `There is no plan to ${name}: ${clean(status.sentence)} Look with: ${look}`);
   }
-  showRun(terminal, to.run, status);
-  const digest = status.plan.digest.slice(0, 12);
+  if (isGiveBack(status)) showGiveBack(terminal, to.run, status);
+  else showRun(terminal, to.run, status);
+  const digest = plan.digest.slice(0, 12);
   const again = decisionLine(workflowId, { message: name, json: { ...payload, plan: digest } });
   throw new Problem(
     'usage',
-    `"${name}" is for one plan, and yours was not named. The plan is now revision ${status.plan.revision}, ${digest}. If that is the one you looked at, repeat: ${again}`,
+    `"${name}" is for one plan, and yours was not named. The plan is now revision ${plan.revision}, ${digest}. If that is the one you looked at, repeat: ${again}`,
   );
+}
+
+function capital(words: string): string {
+  return `${words[0]!.toUpperCase()}${words.slice(1)}`;
 }
 
 async function openSubjects({ terminal }: Session, to: Addressee): Promise<string[]> {
@@ -236,6 +252,7 @@ async function openSubjects({ terminal }: Session, to: Addressee): Promise<strin
     for (const { subject, says } of state.open) terminal.say(clean(`${subject}: ${says}`));
     return state.open.map(({ subject }) => subject);
   }
+  if (isGiveBack(state)) return [];
   const open = openAcknowledgements(state);
   for (const item of open) {
     const page = item.page ? ` ${item.page}` : '';

@@ -5,7 +5,7 @@
 import type { Command } from '@commander-js/extra-typings';
 import Table from 'cli-table3';
 import { soughtBy } from '../../domain/accounts.js';
-import { idsOf } from '../../domain/ids.js';
+import { A_KIND, idsOf } from '../../domain/ids.js';
 import type { Account } from '../../domain/model.js';
 import type { Plan } from '../../domain/plan.js';
 import { clockOf } from '../../domain/words.js';
@@ -128,10 +128,10 @@ async function accountsOf(
   const { system, title } = connector;
   const workflow = isOffboardingId(who) ? null : await workflowOf(reach, who);
   const run = workflow ? await describe(reach, workflow.workflowId) : await findRun(reach, who);
-  if (run?.kind === 'sweep')
+  if (run && run.kind !== 'offboarding')
     throw new Problem(
       'usage',
-      `${run.workflowId} is a sweep: name the person, or the offboarding before it.`,
+      `${run.workflowId} is ${A_KIND[run.kind]}: name the person, or the offboarding before it.`,
     );
   const plan =
     run?.status === 'RUNNING' || (run && isOffboardingId(who)) ? (await readStatus(reach, run)).plan : null;

@@ -1,6 +1,7 @@
 /** `handover list`: the runs by what they wait for, from Temporal's visibility. */
 import type { Command } from '@commander-js/extra-typings';
 import Table from 'cli-table3';
+import { GIVE_BACK_STATES } from '../../domain/give-back.js';
 import { LIFECYCLE } from '../../domain/lifecycle.js';
 import { WAITS_FOR_PEOPLE } from '../../domain/patience.js';
 import type { WaitingOn } from '../../domain/run.js';
@@ -14,12 +15,12 @@ import { type Context, inSession, newCommand, type Session, wholeNumber } from '
 import { EXIT } from './exit.js';
 import { shorten } from './terminal.js';
 
-/** Those of runs, and of sweeps beside them. */
-const STATES = [...new Set([...Object.keys(LIFECYCLE), ...SWEEP_STATES])];
+/** Those of runs, and of what comes after them. */
+const STATES = [...new Set([...Object.keys(LIFECYCLE), ...SWEEP_STATES, ...GIVE_BACK_STATES])];
 const WAITING: readonly WaitingOn[] = ['nobody', 'date', ...WAITS_FOR_PEOPLE];
 
 export function registerList(program: Command, context: Context): void {
-  const command = newCommand('list', 'the runs and the sweeps after them, newest first')
+  const command = newCommand('list', 'the runs and what comes after them, newest first')
     .option('--open', 'only runs that are not closed')
     .option('--state <state>', `one of ${STATES.join(', ')}`)
     .option('--waiting-on <what>', `one of ${WAITING.join(', ')}`)
@@ -72,6 +73,12 @@ async function list({ reach, terminal }: Session, options: ListOptions): Promise
   return EXIT.done;
 }
 
+const AFTER: Record<Listed['kind'], string> = {
+  offboarding: '',
+  sweep: 'sweep after',
+  'give-back': 'give-back to',
+};
+
 /** Columns of equal width without lines: cut and sort them with the usual tools. */
 function table(runs: readonly Listed[], bold: boolean): string[] {
   const rows = new Table({
@@ -81,14 +88,14 @@ function table(runs: readonly Listed[], bold: boolean): string[] {
     style: { 'padding-left': 0, 'padding-right': 2, head: bold ? ['bold'] : [], border: [] },
   });
   for (const run of runs) {
-    const isSweep = run.kind === 'sweep';
+    const isRun = run.kind === 'offboarding';
     rows.push([
       shorten(clean(run.workflowId), 60),
       run.outcome ?? run.state,
       run.waitingOn === 'nobody' ? '' : run.waitingOn,
-      isSweep ? '' : String(run.closed ? run.remaining + run.accepted : run.remaining),
+      isRun ? String(run.closed ? run.remaining + run.accepted : run.remaining) : '',
       minute(run.due),
-      isSweep && run.leaver ? clean(`sweep after id:${run.leaver}`) : run.mode,
+      !isRun && run.leaver ? clean(`${AFTER[run.kind]} id:${run.leaver}`) : run.mode,
       minute(run.started),
       minute(run.closed),
     ]);

@@ -20,6 +20,7 @@ export interface OrderOptions {
   planned?: true | undefined;
   at?: string | undefined;
   handoverAt?: string | undefined;
+  giveBackAt?: string | undefined;
   system?: string[] | undefined;
   note?: string | undefined;
 }
@@ -59,6 +60,7 @@ export function withOrderOptions<A extends unknown[], O extends Record<string, u
       'when access ends: 2026-12-24 (its end), 2026-12-24T18:00[Europe/Berlin]; "now" in amend',
     )
     .option('--handover-at <when>', 'when items move, where that is earlier; "now": once approved')
+    .option('--give-back-at <when>', 'of a cover (--mode execute-only): when what moved is given back')
     .option('--system <name>', 'only this system, repeatable', collect)
     .option('--note <text>', 'what others should know');
 }
@@ -87,6 +89,7 @@ export function orderOf(options: OrderOptions): Record<string, unknown> {
     departure,
     effectiveAt: options.at,
     handoverAt: options.handoverAt,
+    giveBackAt: options.giveBackAt,
     systems: options.system,
     note: options.note,
   };
@@ -140,6 +143,7 @@ const FIELD_OF: Record<string, string> = {
   mode: 'mode',
   at: 'effectiveAt',
   handoverAt: 'handoverAt',
+  giveBackAt: 'giveBackAt',
   system: 'systems',
 };
 

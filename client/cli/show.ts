@@ -1,5 +1,6 @@
 /** A run on the screen: the tree, and the commands that fit now. */
 
+import { type GiveBackStatus, giveBackView } from '../../domain/give-back-view.js';
 import { type SweepStatus, sweepView } from '../../domain/sweep-view.js';
 import { type Piece, treeLines } from '../../domain/tree.js';
 import { type View, viewOf } from '../../domain/view.js';
@@ -18,6 +19,10 @@ export function showSweep(terminal: Terminal, run: Ended, sweep: SweepStatus): v
   show(terminal, run, sweep, sweepView(sweep));
 }
 
+export function showGiveBack(terminal: Terminal, run: Ended, back: GiveBackStatus): void {
+  show(terminal, run, back, giveBackView(back));
+}
+
 function show(terminal: Terminal, run: Ended, status: Shown, view: View): void {
   for (const line of treeLines(view))
     terminal.say(line.map(piece => painted(piece, terminal.colours)).join(''));
@@ -29,7 +34,7 @@ function show(terminal: Terminal, run: Ended, status: Shown, view: View): void {
 
 type Ended = Pick<LiveRun, 'workflowId' | 'status' | 'kind'>;
 
-/** What a run and a sweep have in common on the screen. */
+/** What a run and what comes after it have in common on the screen. */
 type Shown = Pick<Status, 'workflowId' | 'refused' | 'next'>;
 
 /** A run that ended without its own doing: its state is the last one it had. */
@@ -38,6 +43,8 @@ export function endedInTemporal({ kind, status, workflowId }: Ended): string | n
   const word = status.toLowerCase().replaceAll('_', ' ');
   if (kind === 'sweep')
     return `This sweep was ended in Temporal (${word}): nothing is looked for any more. What it did is in "${commandLine('audit', workflowId)}".`;
+  if (kind === 'give-back')
+    return `This give-back was ended in Temporal (${word}): what the cover holds stays there. What it did is in "${commandLine('audit', workflowId)}".`;
   return `This run was ended in Temporal (${word}): nothing more happens in it. Start anew with "handover start"; what it did is in "${commandLine('audit', workflowId)}".`;
 }
 

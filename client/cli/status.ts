@@ -2,18 +2,28 @@
 import type { Command } from '@commander-js/extra-typings';
 import { clean } from '../clean.js';
 import { readStatus } from '../follow.js';
+import { giveBackAfter, readGiveBack } from '../give-backs.js';
 import { Problem } from '../problem.js';
 import { readSweep, sweepAfter } from '../sweeps.js';
 import { findRun, type LiveRun } from '../which-run.js';
 import { type Context, inSession, newCommand, type Session } from './command.js';
 import { EXIT } from './exit.js';
-import { showRun, showSweep } from './show.js';
+import { showGiveBack, showRun, showSweep } from './show.js';
 import { watch } from './watch.js';
 
 /** What a run that goes on waits for in a system; nobody needs to ask a closed one. */
 async function waitsOf({ reach }: Session, run: LiveRun): Promise<string | null> {
   if (run.status !== 'RUNNING') return null;
   return (await reach.offboardings()).waits(run.workflowId).catch(() => null);
+}
+
+async function oneGiveBack({ reach, terminal }: Session, run: LiveRun, watched: boolean): Promise<number> {
+  if (watched)
+    throw new Problem('usage', 'A give-back waits for its date and for people: leave --watch out.');
+  const back = await readGiveBack(reach, run);
+  terminal.json({ ...back, temporal: run.status });
+  showGiveBack(terminal, run, back);
+  return EXIT.done;
 }
 
 async function oneSweep({ reach, terminal }: Session, run: LiveRun, watched: boolean): Promise<number> {
@@ -40,17 +50,21 @@ export function registerStatus(program: Command, context: Context): void {
         const { reach, terminal } = session;
         const run = await findRun(reach, given);
         if (run.kind === 'sweep') return oneSweep(session, run, options.watch === true);
+        if (run.kind === 'give-back') return oneGiveBack(session, run, options.watch === true);
         if (options.watch) return watch(session, run);
         const status = await readStatus(reach, run);
         const waits = await waitsOf(session, run);
         const after = await sweepAfter(reach, status);
+        const back = await giveBackAfter(reach, status);
         terminal.json({
           ...status,
           temporal: run.status,
           ...(waits && { waits }),
+          ...(back && { giveBack: { ...back.back, temporal: back.run.status } }),
           ...(after && { sweep: { ...after.sweep, temporal: after.run.status } }),
         });
         showRun(terminal, run, status);
+        if (back) showGiveBack(terminal, back.run, back.back);
         if (after) showSweep(terminal, after.run, after.sweep);
         if (waits) terminal.say(clean(`Waits for: ${waits}`));
         return EXIT.done;

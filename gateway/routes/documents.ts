@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
 import { changesSince } from '../../domain/changes.js';
-import { kindOf } from '../../domain/ids.js';
+import { comesAfter } from '../../domain/ids.js';
 import type { Decider } from '../../domain/people.js';
 import { FAILURES } from '../answers.js';
 import { RUN } from '../asked.js';
@@ -69,10 +69,21 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
             z.object({
               step: z.string(),
               key: z.string(),
+              from: z.looseObject({ id: z.string(), name: z.string() }),
               to: z.object({ personId: z.string().nullable(), label: z.string() }).nullable(),
               at: z.string().nullable(),
               fate: z.enum(['moved', 'removed', 'revoked', 'cleared', 'unsettled', 'not-moved']),
               why: z.string().nullable(),
+              receipt: z
+                .object({
+                  page: z.number(),
+                  mark: z.string(),
+                  from: z.string().nullable(),
+                  to: z.string().nullable(),
+                  digest: z.string(),
+                })
+                .nullable()
+                .describe('The owner before and after, as the system stores it.'),
             }),
           ),
           next: z.number().nullable(),
@@ -121,7 +132,7 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
       summary: 'Everything that was recorded, as JSON lines, oldest first.',
       security: [{ bearer: [] }],
       params: RUN,
-      response: { 200: z.string().describe('application/x-ndjson'), ...FAILURES },
+      response: { 200: { content: { 'application/x-ndjson': { schema: z.string() } } }, ...FAILURES },
     },
     handler: async ({ params, caller }, reply) => {
       const offboarding = await offboardingNamed(caller, (params as { run: string }).run);
@@ -144,11 +155,11 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
     return offboarding();
   }
 
-  /** What a sweep finds becomes addenda to the certificate of the offboarding before it. */
+  /** What a sweep finds, and what is given back, becomes addenda to the certificate of the offboarding before it. */
   async function before(named: string): Promise<string> {
     const { ids } = behind;
     const workflowId = await behind.workflowOf(named);
-    return kindOf(ids, workflowId) === 'sweep' ? workflowId.slice(ids.sweeps.length) : named;
+    return comesAfter(ids, workflowId) ?? named;
   }
 
   /**
@@ -165,8 +176,8 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
     if (workflowId === behind.ids.offboarding(as.id)) return ownRun(caller, { leaver: as });
     const known = await gateway.statuses.of(workflowId).catch(unlessForgotten);
     if (known) return ownRun(caller, known.status);
-    if (kindOf(behind.ids, workflowId) === 'sweep') {
-      const before = workflowId.slice(behind.ids.sweeps.length);
+    const before = comesAfter(behind.ids, workflowId);
+    if (before !== null) {
       return isTheirOwn(caller, await behind.workflowOf(before), async () => before);
     }
     const id = workflowId.slice(behind.ids.offboardings.length);

@@ -3,30 +3,36 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
 import type { Listed } from '../../client/runs.js';
+import { GIVE_BACK_STATES, type GiveBack } from '../../domain/give-back.js';
 import type { Named } from '../../domain/inquiry.js';
 import { LIFECYCLE } from '../../domain/lifecycle.js';
 import type { RunState } from '../../domain/model.js';
 import { WAITS_FOR_PEOPLE } from '../../domain/patience.js';
 import { isSame } from '../../domain/people.js';
-import { requestSchema } from '../../domain/request.js';
+import { requestShape } from '../../domain/request.js';
 import type { WaitingOn } from '../../domain/run.js';
 import { SWEEP_STATES, type Sweep } from '../../domain/sweep.js';
 import { isSweep } from '../../workflows/messages.js';
-import { FAILURES } from '../answers.js';
-import { idempotency, keyOf, RUN } from '../asked.js';
+import { FAILURES, FAILURES_OF_A_BODY } from '../answers.js';
+import { idempotency, keyOf, RUN, runIn } from '../asked.js';
 import { seen } from '../door.js';
 import { startFor } from '../forward.js';
 import type { Gateway } from '../gateway.js';
 import { type Known, ownRun } from '../roles.js';
 
-type ListedState = RunState | Sweep['state'];
-const STATES = [...new Set([...Object.keys(LIFECYCLE), ...SWEEP_STATES])] as [ListedState, ...ListedState[]];
+type ListedState = RunState | Sweep['state'] | GiveBack['state'];
+const STATES = [...new Set([...Object.keys(LIFECYCLE), ...SWEEP_STATES, ...GIVE_BACK_STATES])] as [
+  ListedState,
+  ...ListedState[],
+];
 const WAITING = ['nobody', 'date', ...WAITS_FOR_PEOPLE] as unknown as [WaitingOn, ...WaitingOn[]];
 
 const listed = z.object({
   kind: z
-    .enum(['offboarding', 'sweep'])
-    .describe('A sweep looks for what still lands on somebody after their switch.'),
+    .enum(['offboarding', 'sweep', 'give-back'])
+    .describe(
+      'A sweep looks for what still lands on somebody after their switch; a give-back returns what a cover holds.',
+    ),
   run: z.string().describe('Workflow id.'),
   leaver: z.object({ id: z.string(), name: z.string().nullable() }),
   state: z.string(),
@@ -52,7 +58,7 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
     config: { may: 'listOffboardings' },
     schema: {
       operationId: 'listOffboardings',
-      summary: 'The runs and the sweeps after them, newest first, page by page.',
+      summary: 'The runs and what comes after them, newest first, page by page.',
       security: [{ bearer: [] }],
       querystring: z.strictObject({
         open: z.enum(['true', 'false']).optional().describe('Only runs that are open, or only closed ones.'),
@@ -72,6 +78,7 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
         ...FAILURES,
       },
     },
+    links: { 200: runIn('/runs/0/run') },
     handler: async ({ query, caller }) => {
       const asked = query as {
         open?: 'true' | 'false';
@@ -125,7 +132,7 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
       summary: 'Ask for the offboarding of one person. You are the one who asks.',
       security: [{ bearer: [] }],
       headers: idempotency,
-      body: requestSchema
+      body: requestShape
         .omit({ requestedBy: true })
         .extend({ requestedBy: z.string().optional().describe('Only you; it may be left out.') }),
       response: {
@@ -133,9 +140,10 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
         201: requestAnswer,
         202: requestAnswer.describe('No worker has answered yet: the request stands.'),
         409: requestAnswer.describe('Nothing was started, and why.'),
-        ...FAILURES,
+        ...FAILURES_OF_A_BODY,
       },
     },
+    links: { 200: runIn('/workflowId'), 201: runIn('/workflowId') },
     handler: async ({ body, caller, headers }, reply) => {
       const { code, answer } = await startFor(
         gateway,

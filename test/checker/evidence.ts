@@ -136,6 +136,8 @@ export interface Told {
   certificates: { number: number; digest: string; body: string }[];
   /** What came after the switch, each with plans, receipts and a chain of its own. */
   sweeps: Sweep[];
+  /** What gives back the cover afterwards: receipts and pages of its own. */
+  givenBack: { receipts: ReceiptRow[]; pages: PageRow[] };
 }
 
 /** A sweep as the store tells it. */
@@ -231,6 +233,9 @@ const SWEEPS = `
 
 type All = <R>(sql: string, values: unknown[]) => Promise<R[]>;
 
+/** What gives back what a cover held, under the offboarding's id. */
+const GIVE_BACKS = `array(select id from handover.offboardings where workflow like '%give-back/' || $1::text)`;
+
 /** Every offboarding of the people that lived here before. */
 async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told[]> {
   const people = [...before.crm[PEOPLE.crm.table]!.keys()];
@@ -256,6 +261,16 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
           record.plans.flatMap(row => row.plan.systems.map(one => one.catalog)),
         ]),
         sweeps: await Promise.all(sweeps.map(async ({ id }) => ({ id, ...(await recordOf(all, id)) }))),
+        givenBack: {
+          receipts: await all<ReceiptRow>(
+            `select * from handover.receipts where offboarding = any(${GIVE_BACKS})`,
+            [offboarding],
+          ),
+          pages: await all<PageRow>(
+            `select p.* from handover.manifest_pages p join handover.manifests m on m.id = p.manifest where m.offboarding = any(${GIVE_BACKS})`,
+            [offboarding],
+          ),
+        },
         certificates: await all(
           `select number, digest, body from handover.certificates join handover.certificate_bodies using (offboarding, number)
             where offboarding = $1 order by number`,

@@ -265,14 +265,14 @@ function checkNothingLeft(tied: Tied, run: Told, switches: Effect[], say: Say): 
     const held = heldBy(tied.now, ground, leaverIn(run, ground.system)).filter(
       key => !waived.get(ground.step)?.has(plainKey(key)),
     );
-    const left = held.filter(key => !landedLater(tied.events, ground, key, off?.event ?? null));
+    const left = held.filter(key => !landedLater(tied, ground, key, off?.event ?? null));
     if (off && left.length > 0)
       say(
         'I7',
         `the leaver is switched off in ${ground.system} and still holds ${left.length} of ${ground.step} (${left[0]})`,
       );
     const claimed = report?.steps.find(one => one.id === ground.step);
-    const unexplained = held.filter(key => !landedLater(tied.events, ground, key, last ?? null));
+    const unexplained = held.filter(key => !landedLater(tied, ground, key, last ?? null));
     if (
       report &&
       claimed &&
@@ -311,13 +311,13 @@ function heldBy(now: Tied['now'], ground: Ground, owners: ReadonlySet<string | n
 }
 
 /** Somebody else put it there after `mark`, perhaps in the same breath. */
-function landedLater(events: Event[], ground: Ground, key: string, mark: Event | null): boolean {
+function landedLater({ events, givenBack }: Tied, ground: Ground, key: string, mark: Event | null): boolean {
   if (!mark) return false;
   const later = (one: Event): boolean =>
     one.txid === mark.txid || (one.system === mark.system ? one.seq > mark.seq : one.txid > mark.txid);
   return events.some(
     one =>
-      !one.engine &&
+      (!one.engine || givenBack.has(one.txid)) &&
       one.system === ground.system &&
       one.table === ground.table &&
       one.key === key &&

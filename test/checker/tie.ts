@@ -25,6 +25,8 @@ export interface Tied extends Evidence {
   /** What sweeps changed: plan and page are the sweep's own. */
   swept: SweptEffect[];
   sweptBesides: Besides[];
+  /** Transactions that gave back what a cover held. */
+  givenBack: ReadonlySet<bigint>;
 }
 
 export type SweptEffect = Effect & { sweep: Sweep };
@@ -42,8 +44,21 @@ export function tie(evidence: Evidence, say: Say): Tied {
       }
   for (const [txid, receipts] of byTransaction)
     if (receipts.length > 1) say('I6', `transaction ${txid} stands in ${receipts.length} receipts`);
-  const tied: Tied = { ...evidence, effects: [], besides: [], swept: [], sweptBesides: [] };
+  const givenBack = evidence.runs.flatMap(run => run.givenBack.receipts.map(receipt => ({ run, receipt })));
+  const tied: Tied = {
+    ...evidence,
+    effects: [],
+    besides: [],
+    swept: [],
+    sweptBesides: [],
+    givenBack: new Set(givenBack.map(({ receipt }) => transactionOf(receipt))),
+  };
   for (const event of evidence.events.filter(one => one.engine)) {
+    const back = givenBack.find(({ receipt }) => transactionOf(receipt) === event.txid);
+    if (back) {
+      checkGivenBack(evidence.events, event, back, say);
+      continue;
+    }
     const found = byTransaction.get(event.txid)?.[0];
     if (!found || found.receipt.step.split('/')[0] !== event.system) {
       say('I6', `${nameOf(event)} was changed by the engine, and no receipt says so`);
@@ -80,7 +95,7 @@ interface Origin {
 }
 
 export function pageOf(
-  { pages }: Pick<Told, 'pages'>,
+  { pages }: { pages: readonly PageRow[] },
   { manifest, step, page }: Pick<ReceiptRow, 'manifest' | 'step' | 'page'>,
 ): PageRow | null {
   return pages.find(one => one.manifest === manifest && one.step === step && one.page === page) ?? null;
@@ -104,4 +119,33 @@ export function leaverIn(run: Told, system: SystemName): Set<string | null> {
   const there = run.plans.at(-1)?.plan.accounts.find(one => one.system === system);
   if (!there) return new Set(run.known[system]);
   return new Set(there.accounts.flatMap(account => account.identities.user ?? []));
+}
+
+/**
+ * A give-back takes what its pages name, only what the engine gave away and nobody has touched since, and gives it
+ * to the leaver.
+ */
+function checkGivenBack(
+  events: readonly Event[],
+  event: Event,
+  { run, receipt }: { run: Told; receipt: ReceiptRow },
+  say: Say,
+): void {
+  const ground = GROUND.find(one => one.step === receipt.step);
+  if (!ground || event.table !== ground.table || !pageOf(run.givenBack, receipt)?.keys.includes(event.key))
+    say('I6', `${nameOf(event)} was changed after its run, and the page of ${receipt.step} does not name it`);
+  if (!ground || event.table !== ground.table) return;
+  if (!leaverIn(run, event.system).has(event.new?.[ground.owner] ?? null))
+    say('I1', `${nameOf(event)} was given back to somebody it was not taken from`);
+  const last = events
+    .filter(
+      one =>
+        one.system === event.system &&
+        one.table === event.table &&
+        one.key === event.key &&
+        one.seq < event.seq &&
+        one.new?.[ground.owner] !== one.old?.[ground.owner],
+    )
+    .at(-1);
+  if (!last?.engine) say('I3', `${nameOf(event)} was given back, and somebody else had changed it since`);
 }

@@ -339,6 +339,7 @@ test('the same facts give the same plan, whatever order they come in', () => {
           order: asked.order,
           effectiveAt: null,
           handoverAt: null,
+          giveBackAt: null,
           policy: policySchema.parse({}),
           overridesDigest: 'x',
           named: {},

@@ -1,6 +1,6 @@
 /** The steps in order. What fails stops only what depends on it; then the run parks and waits for people. */
 import type { RunStepsInput, StepsResult } from '../../../activities/run-steps.js';
-import { accessEnds } from '../../../domain/dates.js';
+import { accessEnds, comesBack } from '../../../domain/dates.js';
 import { lateSteps } from '../../../domain/late.js';
 import { type Group, nextGroup, stuckSteps } from '../../../domain/order.js';
 import type { PlanStep } from '../../../domain/plan.js';
@@ -55,6 +55,8 @@ export async function execute(desk: Desk): Promise<Happening> {
   }
   if (switches)
     return { event: 'handed-over', says: `${handedOver(run)}. Proving it before anybody is switched off.` };
+  const back = comesBack(run.plan!);
+  if (back !== null) return close('completed', `${handedOver(run)} as cover until ${back}.`);
   const active = notSwitchedOff(run);
   const reminder = ` The person is still active in ${active.join(', ')}; start a run with "execute-and-deactivate" to switch them off later.`;
   return close('completed', `${handedOver(run)}.${active.length > 0 ? reminder : ''}`);

@@ -1,0 +1,132 @@
+/** Cover: handed over now, and given back on a date that can be changed, as far as the cover still holds it. */
+import { beforeEach, expect, test } from 'vitest';
+import { useSmallWorld } from '../small-world/world.js';
+import { cover, LATER, ownersIn } from './covers.js';
+
+const small = useSmallWorld();
+
+// What a successor had as well was taken away as a row: whoever gives it back inserts it again.
+beforeEach(() => small.db.desk.query(`grant insert on watchers to ${small.role}`));
+
+test('what the cover still holds is planned, approved and given back on the date', async () => {
+  const before = await ownersIn(small, 'accounts', 'owner_id');
+  const { status, back } = await cover(small);
+  expect(status).toMatchObject({
+    outcome: 'completed',
+    sentence: expect.stringContaining('as cover until 2030-03-31 18:00 Europe/Berlin'),
+  });
+  const between = await ownersIn(small, 'accounts', 'owner_id');
+  const moved = [...before].filter(([key, owner]) => between.get(key) !== owner);
+  expect(moved.length).toBeGreaterThan(2);
+  expect(await back.status()).toMatchObject({ state: 'waiting', due: '2030-03-31T16:00:00.000Z' });
+  expect(await back.send('amend', 'olivia', { giveBackAt: 'now' })).toMatchObject({ verdict: 'accepted' });
+  const planned = await back.agree();
+  expect(planned.back!.holdings).toContainEqual(
+    expect.objectContaining({
+      step: 'crm/accounts',
+      count: moved.length,
+      from: [{ label: small.cast.maya.name, count: moved.length }],
+      stays: [],
+    }),
+  );
+  expect(await back.result()).toMatchObject({ state: 'closed', outcome: 'given-back', addenda: [1] });
+  expect(await ownersIn(small, 'accounts', 'owner_id')).toEqual(before);
+});
+
+test('what somebody else has by now stays with them, and is counted in the plan or when it comes to it', async () => {
+  const before = await ownersIn(small, 'accounts', 'owner_id');
+  const { back } = await cover(small);
+  const between = await ownersIn(small, 'accounts', 'owner_id');
+  const [early, late, ...others] = [...before.keys()].filter(key => between.get(key) !== before.get(key));
+  const { id: victor } = small.cast.victor;
+  const take = (key: string) =>
+    small.db.crm.query('update accounts set owner_id = $2 where id = $1', [key, victor]);
+  await take(early!);
+  await back.send('amend', 'olivia', { giveBackAt: 'now' });
+  const planned = await back.until(({ state }) => state === 'awaiting-approval');
+  expect(planned.back!.holdings).toContainEqual(
+    expect.objectContaining({
+      step: 'crm/accounts',
+      count: others.length + 1,
+      stays: [{ why: expect.stringContaining('somebody else has it'), count: 1 }],
+    }),
+  );
+  await take(late!);
+  await back.agree();
+  expect(await back.result()).toMatchObject({
+    outcome: 'given-back',
+    sentence: expect.stringContaining('1 item had moved on meanwhile.'),
+    steps: { 'crm/accounts': { state: 'completed', changed: others.length, taken: 1 } },
+  });
+  const after = await ownersIn(small, 'accounts', 'owner_id');
+  for (const key of others) expect(after.get(key)).toBe(before.get(key));
+  for (const key of [early!, late!]) expect(after.get(key)).toBe(String(victor));
+});
+
+test('who comes back, who asked and who changed the date approve nothing; nobody approves a plan that is old', async () => {
+  const { back } = await cover(small);
+  await back.send('amend', 'olivia', { giveBackAt: 'now' });
+  const { back: plan } = await back.until(({ state }) => state === 'awaiting-approval');
+  const approve = { plan: plan!.digest };
+  for (const who of ['alice', 'alias', 'olivia', 'maya'] as const)
+    expect(await back.send('approve', who, approve)).toMatchObject({ verdict: 'refused' });
+  expect(await back.send('approve', 'priya', { plan: 'a'.repeat(12) })).toMatchObject({
+    verdict: 'refused',
+    sentence: expect.stringContaining('the plan is now revision 1'),
+  });
+  expect(await back.send('amend', 'olivia', { giveBackAt: LATER })).toMatchObject({ verdict: 'accepted' });
+  expect(await back.until(({ state }) => state === 'waiting')).toMatchObject({ back: null });
+  expect(await back.send('approve', 'priya', approve)).toMatchObject({
+    verdict: 'refused',
+    sentence: expect.stringContaining('it waits for its date'),
+  });
+  expect(await back.send('cancel', 'olivia')).toMatchObject({ verdict: 'accepted' });
+  expect(await back.result()).toMatchObject({ outcome: 'cancelled', steps: {} });
+});
+
+test('whoever was away and is no longer active is given nothing', async () => {
+  const { back } = await cover(small);
+  const between = await ownersIn(small, 'accounts', 'owner_id');
+  await small.db.crm.query(`update people set status = 'inactive' where id = $1`, [small.cast.alice.id]);
+  await back.send('amend', 'olivia', { giveBackAt: 'now' });
+  expect(await back.result()).toMatchObject({
+    outcome: 'not-back',
+    sentence: 'Alice Anders is not active in the directory: nothing is given back.',
+  });
+  expect(await ownersIn(small, 'accounts', 'owner_id')).toEqual(between);
+});
+
+test('what a right is missing for parks it by name, and is planned and approved again once that is mended', async () => {
+  const { back } = await cover(small);
+  await small.db.desk.query(`revoke insert on watchers from ${small.role}`);
+  await back.send('amend', 'olivia', { giveBackAt: 'now' });
+  await back.agree();
+  const parked = await back.until(({ state }) => state === 'needs-attention');
+  expect(parked.sentence).toContain('permission denied for table watchers');
+  expect(parked.steps).toMatchObject({
+    'crm/accounts': { state: 'completed' },
+    'desk/watchers': { state: 'failed', changed: 0 },
+  });
+  await small.db.desk.query(`grant insert on watchers to ${small.role}`);
+  expect(await back.send('retry', 'olivia')).toMatchObject({ verdict: 'accepted' });
+  const again = await back.agree();
+  expect(again.back!.holdings.filter(({ count }) => count > 0).map(({ step }) => step)).toEqual([
+    'desk/watchers',
+  ]);
+  expect(await back.result()).toMatchObject({ outcome: 'given-back' });
+});
+
+test('a give-back that somebody starts by hand does nothing', async () => {
+  const { back, offboardingId } = await cover(small);
+  const { kind: _, ...state } = await back.status();
+  await back.send('cancel', 'olivia');
+  await back.result();
+  const { temporal, ids, taskQueue } = small.world.offboardings;
+  const forged = { ...state, giveBackId: crypto.randomUUID(), requester: state.amendedBy[0] ?? state.leaver };
+  const started = await temporal.workflow.start('giveBack', {
+    workflowId: ids.giveBack(offboardingId),
+    taskQueue,
+    args: [forged],
+  });
+  await expect(started.result()).rejects.toThrow();
+});

@@ -1,0 +1,44 @@
+/** What comes after a cover: on its date, what it still holds is given back. */
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ParentClosePolicy, startChild, uuid4 } from '@temporalio/workflow';
+import { comesBack } from '../../../domain/dates.js';
+import type { GiveBackInput } from '../../../domain/give-back.js';
+import { DEFAULT_INSTALLATION, idsOf, installationOf } from '../../../domain/ids.js';
+import { LAST } from '../../../domain/priority.js';
+import { changedItems, type Run } from '../../../domain/run.js';
+import { summary } from '../../../domain/summary.js';
+import { GIVE_BACK } from '../../messages.js';
+
+/** Starts the give-back of a cover that has moved anything. */
+export async function beginGiveBack(run: Run): Promise<void> {
+  const { plan, certificate } = run;
+  if (plan?.giveBackAt === undefined || certificate === null || changedItems(run) === 0) return;
+  const { id, name, human, marks } = run.leaver;
+  const input: GiveBackInput = {
+    giveBackId: uuid4(),
+    offboardingId: run.offboardingId,
+    of: run.workflowId,
+    leaver: { id, name, human, ...(marks && { marks }) },
+    requester: run.requester,
+    amendedBy: run.amendedBy,
+    humans: run.humans ?? {},
+    plan: plan.digest,
+    policy: plan.policy,
+    due: plan.giveBackAt,
+    dueSays: comesBack(plan)!,
+  };
+  const { giveBack } = idsOf(installationOf(run.workflowId) ?? DEFAULT_INSTALLATION);
+  try {
+    await startChild(GIVE_BACK, {
+      workflowId: giveBack(run.offboardingId),
+      args: [input],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      memo: { offboardingId: input.giveBackId },
+      priority: LAST,
+      staticSummary: summary(`Gives back to ${name} what a cover holds`),
+    });
+  } catch (error) {
+    // A run that was reset after its end has started it before.
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
