@@ -125,9 +125,15 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
         invariant: 'I12',
         message: `the run closed as ${operated.status.outcome}: ${operated.status.sentence}`,
       });
-    // Whoever resets a run after its last step may have it closed twice; its sweep is the same one.
+    const { outcome, access, order } = operated.status;
+    const isOff = Object.values(access).includes('deactivated');
+    if (schedule.sweep && outcome === 'completed' && !isOff)
+      findings.push({
+        invariant: 'I14',
+        message: `nobody was switched off: ${order.mode}, ${JSON.stringify(access)}`,
+      });
     const swept =
-      schedule.sweep && operated.status.outcome === 'completed'
+      schedule.sweep && isOff
         ? await sweepThrough(world, schedule.sweep, started.offboardingId, Date.now() + SWEEP_WITHIN_MS)
         : null;
     findings.push(...(swept?.findings ?? []));
