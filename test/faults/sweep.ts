@@ -38,10 +38,19 @@ export async function sweepThrough(
   );
   const landing = landAll(world, keys, schedule.pauses, deadline);
   const struck: Struck[] = [];
+  let round = 0;
   for (const fault of schedule.faults) {
-    // Something was found before, and something comes after: the fault is in the middle of the work.
-    const before = await receiptsOf(world, deadline);
-    while ((await status()).state !== 'sweeping' && !over()) await pause(20);
+    // In the middle of the work: something was handed over before, and each strikes another round.
+    let before = 0;
+    for (;;) {
+      const now = await status();
+      before = await receiptsOf(world, deadline);
+      if ((before > 0 && now.state === 'sweeping' && now.round > round) || over()) {
+        round = now.round;
+        break;
+      }
+      await pause(20);
+    }
     const proof = await strike(world, { ...fault, at: 1 }, id, over);
     struck.push({ fault: `sweep: ${describe({ ...fault, at: 1 })}`, receipts: [before, 0], ...proof });
   }
