@@ -506,7 +506,8 @@ async function returnPage(
   const undoing = {
     work,
     owners: { values: receipt.owners.values, perKey: part.owners && sharesOf(at.map(n => part.owners![n]!)) },
-    before: receipt.images === null ? [] : await ledger.before(receipt.images),
+    // What was purged is missing: the item says so.
+    before: receipt.images === null ? [] : (await ledger.before(receipt.images)).filter(one => one !== null),
     effect: { ...receipt.effect, exceptions: [] },
   };
   const values = receipt.takers.filter(value => value !== null);
