@@ -93,8 +93,8 @@ export async function restoreAccess(deps: Deps, input: AccessInput): Promise<Acc
 
 async function restoreIn(deps: Deps, input: AccessInput): Promise<AccessResult> {
   const connector = await deps.systems.get(input.system);
-  const moved = await notTheirs(deps, connector, input);
-  if (moved) return { access: 'blocked', ours: [], message: moved };
+  const kept = (await reliedOn(deps, connector, input)) ?? (await notTheirs(deps, connector, input));
+  if (kept) return { access: 'blocked', ours: [], message: kept };
   const before = await readAll(connector, input.accounts);
   const on = before.filter(({ active }) => active);
   const off = before.filter(({ active }) => !active).map(sayAccount);
@@ -114,6 +114,25 @@ async function restoreIn(deps: Deps, input: AccessInput): Promise<AccessResult> 
   if (says) return { access: 'blocked', ours, message: says };
   await recordAccess(deps, input, 'open');
   return { access: 'open', ours, message: null };
+}
+
+/**
+ * Another open run of the same person (by another entry of theirs) that wants them kept out, as a sentence: a
+ * block is never lifted under somebody else's feet.
+ */
+async function reliedOn(
+  deps: Deps,
+  connector: Connector,
+  { leaverId, offboardingId }: AccessInput,
+): Promise<string | null> {
+  const found = await findOne(deps, `id:${leaverId}`);
+  if ('sentence' in found) return null;
+  for (const { offboarding, workflow } of await deps.store.runs.leaving([found.person], offboardingId)) {
+    const order = await deps.store.offboardings.orderOf(offboarding);
+    if (order && order.departure !== 'unplanned') continue;
+    return `${connector.title}: another sudden departure of the same person is open (${workflow}) and needs the block: it is left as it is, and that one's to give back.`;
+  }
+  return null;
 }
 
 /** Why these accounts are no longer the leaver's to be given back, as a sentence. */

@@ -5,10 +5,11 @@
 
 import { inOrder } from '../domain/accounts.js';
 import { foreignId } from '../domain/ids.js';
-import type { Finding, Person, SystemAccounts } from '../domain/model.js';
+import type { Account, Finding, Person, SystemAccounts } from '../domain/model.js';
 import type { ClockLimits, PatienceOfWaits } from '../domain/patience.js';
 import { mayRequest, type Participant, type Signer } from '../domain/people.js';
 import type { Order } from '../domain/request.js';
+import type { EarlierBlock } from '../domain/run.js';
 import type { Letter } from '../domain/statement.js';
 import { isFinal, OUTAGE_MS, scheduled, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
@@ -41,8 +42,10 @@ export interface ResolvedAccounts {
   accounts: SystemAccounts[];
   /** Those, and what is theirs for certain where something else of theirs is a question: to be remembered. */
   seen: SystemAccounts[];
-  /** Those of them whose block is ours, by this run or an earlier one. */
+  /** Those of them whose block is ours, by this run or an earlier one that is over. */
   blockedByUs: SystemAccounts[];
+  /** Blocks that others of the same person's offboardings have made. */
+  earlierBlocks: EarlierBlock[];
   findings: Finding[];
   /** How long people are waited for until a plan pins a policy. */
   patience: PatienceOfWaits;
@@ -62,6 +65,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
       accounts: [],
       seen: [],
       blockedByUs: [],
+      earlierBlocks: [],
       findings: [],
       patience,
       clocks,
@@ -110,6 +114,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
       accounts: [],
       seen: [],
       blockedByUs: [],
+      earlierBlocks: [],
       findings: unknown.map(system => ({
         code: 'system-unreachable',
         system,
@@ -129,11 +134,12 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
     clocks,
     accounts: each.flatMap(one => one.found ?? []),
     seen: each.flatMap(one => one.found ?? one.sure ?? []),
-    blockedByUs: await ours(
+    ...(await blocksOf(
       deps,
       person,
+      input.offboardingId,
       each.flatMap(one => one.found ?? []),
-    ),
+    )),
     findings: each.flatMap(one => one.findings),
   };
 }
@@ -173,20 +179,37 @@ async function peopleOf(
   return { person: found.person, leaver, requester: { ...requester, identity: proof.identity } };
 }
 
-/** Whose block it is says the ledger; that it still stands, the reading. */
-async function ours(deps: Deps, person: Person, all: readonly SystemAccounts[]): Promise<SystemAccounts[]> {
+/**
+ * Whose block it is says the ledger; that it still stands, the reading. One that an open run of the same person
+ * has made (they may have several entries in the directory) is that run's to give back.
+ */
+async function blocksOf(
+  deps: Deps,
+  person: Person,
+  offboardingId: string,
+  all: readonly SystemAccounts[],
+): Promise<Pick<ResolvedAccounts, 'blockedByUs' | 'earlierBlocks'>> {
   const blocks = await deps.store.ledger.blocked(person);
-  return all.flatMap(({ system, accounts }) => {
-    const blocked = accounts.filter(
-      account =>
-        account.active &&
-        account.blocked &&
-        blocks.some(
-          one => one.system === system && one.identities.user?.[0] === account.identities.user?.[0],
-        ),
-    );
-    return blocked.length > 0 ? [{ system, accounts: blocked }] : [];
-  });
+  const open = blocks.length > 0 ? await deps.store.runs.leaving([person], offboardingId) : [];
+  const blockedByUs: SystemAccounts[] = [];
+  const earlierBlocks: EarlierBlock[] = [];
+  for (const { system, accounts } of all) {
+    const ours: Account[] = [];
+    for (const account of accounts.filter(({ active, blocked }) => active && blocked)) {
+      const [user] = account.identities.user ?? [];
+      const block = blocks.find(one => one.system === system && one.identities.user?.[0] === user);
+      if (!block) continue;
+      const { offboarding, at, by } = block;
+      const running = open.find(one => one.offboarding === offboarding)?.workflow ?? null;
+      // Several accounts of one system are one block to people.
+      const isKnown = earlierBlocks.some(one => one.system === system && one.offboarding === offboarding);
+      if (offboarding !== offboardingId && !isKnown)
+        earlierBlocks.push({ system, at, offboarding, by, open: running });
+      if (running === null) ours.push(account);
+    }
+    if (ours.length > 0) blockedByUs.push({ system, accounts: ours });
+  }
+  return { blockedByUs, earlierBlocks };
 }
 
 /** One system out of reach must not hide what the others say. */

@@ -4,6 +4,7 @@ import type { Connector } from '../connectors/connector.js';
 import type { FailureKind } from '../domain/failure.js';
 import type { Ids } from '../domain/ids.js';
 import type { Policy } from '../domain/policy.js';
+import type { Principals } from '../domain/principal.js';
 import type { StandingRule } from '../domain/rules.js';
 import type { StatementKey } from '../domain/statement.js';
 import type { Store } from '../store/store.js';
@@ -26,6 +27,8 @@ export interface Rules {
   roles: { operators: readonly string[] | 'directory'; approvers: readonly string[] | 'directory' };
   /** Whose statements prove who sent a message. */
   statements: readonly StatementKey[];
+  /** How Temporal itself proves who sent a signal; null = it does not. */
+  principals: Principals | null;
   /** Time zone (IANA) of moments that do not say theirs. */
   zone: string;
 }

@@ -3,6 +3,7 @@ import { blockAccess, restoreAccess } from './access.js';
 import { resolveAccounts } from './accounts.js';
 import { archiveClosed } from './archive.js';
 import { asActivities } from './attempt.js';
+import { lookAtBombs } from './bombs.js';
 import { deactivate } from './deactivate.js';
 import { asOfNow, type Deps } from './deps.js';
 import { endGiveBack, openGiveBack, placeMoment, planGiveBack, returnSteps } from './give-back.js';
@@ -10,6 +11,7 @@ import { answerInquiry } from './inquire.js';
 import { look, lookOnceMore } from './look.js';
 import { makePlan } from './make-plan.js';
 import { identify, introduce, openRequest, standing } from './people.js';
+import { ofOurWorkers } from './principals.js';
 import { closeRun, record, settleLedger } from './record.js';
 import { runSteps, stepsSoFar } from './run-steps.js';
 import { closeRound, endSweep, openSweep, planRound, sweepLook } from './sweep.js';
@@ -34,15 +36,16 @@ export function createActivities(deps: Deps) {
       look: bind(deps, look),
       lookOnceMore: bind(deps, lookOnceMore),
       makePlan: bind(deps, makePlan),
-      runSteps: bind(deps, runSteps),
+      runSteps: bind(deps, ofOurWorkers(runSteps)),
       stepsSoFar: bind(deps, stepsSoFar),
-      deactivate: bind(deps, deactivate),
+      deactivate: bind(deps, ofOurWorkers(deactivate)),
       record: bind(deps, record),
       openSweep: bind(deps, openSweep),
       sweepLook: bind(deps, sweepLook),
       planRound: bind(deps, planRound),
       closeRound: bind(deps, closeRound),
       endSweep: bind(deps, endSweep),
+      lookAtBombs: bind(deps, lookAtBombs),
       openGiveBack: bind(deps, openGiveBack),
       placeMoment: bind(deps, placeMoment),
       planGiveBack: bind(deps, planGiveBack),

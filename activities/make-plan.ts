@@ -5,9 +5,11 @@
 import type { Connector, Foreseen } from '../connectors/connector.js';
 import { accountsIn, existing } from '../domain/accounts.js';
 import { type Cause, tooFew } from '../domain/approvers.js';
+import { actsBefore, MOST_HOURS } from '../domain/bombs.js';
 import { changeNotes } from '../domain/changes.js';
 import type { Danger, Foresight } from '../domain/consequences.js';
 import type { Covered } from '../domain/coverage.js';
+import { movesAt } from '../domain/dates.js';
 import type { Batch } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { CategoryInventory, Finding, ItemKey, Person, SystemAccounts } from '../domain/model.js';
@@ -111,7 +113,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
   for (const step of draft.steps) {
     showProgress({ planning: step.id });
     const filled = await fill(deps, { input, order, draft: step, leaver, book, manifest });
-    steps.push(filled.step);
+    steps.push(await withBombs(deps, input, filled.step));
     findings.push(...filled.findings);
     notes.push(...(filled.notes ?? []));
   }
@@ -144,6 +146,7 @@ export async function makePlan(deps: Deps, input: MakePlanInput): Promise<MadePl
     steps: foreseen.steps,
     systems: withDangers(draft.systems, foreseen.dangers),
   });
+  notes.push(...actsBefore(steps, movesAt(next)));
   const changes = before ? changeNotes(before, next) : [];
   const plan = await deps.store.plans.save({ ...next, notes: [...changes, ...notes] }, input.runId, catalogs);
   return announce(deps, input, plan);
@@ -321,6 +324,16 @@ interface Filling {
   leaver: Person;
   book: SuccessorBook;
   manifest: string;
+}
+
+/** A step with the moments at which its items act by themselves; also where they are kept. */
+async function withBombs(deps: Deps, input: MakePlanInput, step: PlanStep): Promise<PlanStep> {
+  if (step.firesAt === null || step.phase === 'deactivate') return step;
+  const connector = await deps.systems.get(step.system);
+  const options = { after: new Date().toISOString(), hours: MOST_HOURS };
+  const accounts = accountsIn(input.accounts, step.system);
+  const bombs = (await connector.bombs?.(accounts, step.category, options, whenAbandoned())) ?? [];
+  return bombs.length > 0 ? { ...step, bombs } : step;
 }
 
 /** Successors and manifest of one step. */

@@ -97,7 +97,9 @@ async function isOpen(deps: Deps, run: OpenRun): Promise<boolean> {
     .describe()
     .catch(error => (error instanceof WorkflowNotFoundError ? null : Promise.reject(error)));
   if (description?.status.name === 'RUNNING') return true;
-  if (description?.closeTime) await deps.store.ledger.fence(run.offboarding, description.closeTime);
+  // Of what Temporal has forgotten (deleted, or its file fell back), an attempt may still be under way.
+  const ended = description ? description.closeTime : new Date();
+  if (ended) await deps.store.ledger.fence(run.offboarding, ended);
   await deps.store.runs.close(run.offboarding);
   return false;
 }

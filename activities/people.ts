@@ -17,6 +17,7 @@ import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { whenIs } from './moments.js';
 import { leaving, naming, sayNaming } from './open-runs.js';
+import { historyReader } from './principals.js';
 import { type Proof, prove } from './prove.js';
 
 /**
@@ -112,7 +113,8 @@ export async function identify(
   // One after the other: a flood of messages must not take every connection to the directory.
   for (const one of who) found.push(await identified(deps, one));
   const proofs: Proof[] = [];
-  for (const letter of letters) proofs.push(await prove(deps, letter));
+  const history = historyReader(deps);
+  for (const letter of letters) proofs.push(await prove(deps, letter, history));
   const unclear = await unclearOf(deps, moments);
   return { found, proofs, beside: (await peopleById(deps, beside)).map(participant), unclear };
 }

@@ -1,9 +1,11 @@
 /**
  * Proves who sent a message: the statement that a gateway signed beside it is checked against the keys of the
- * configuration, against the message itself, and against having been used before.
+ * configuration, against the message itself, and against having been used before. Of a signal without one
+ * Temporal itself is asked, where the configuration says that it knows.
  */
 import { decodeProtectedHeader, errors, importSPKI, jwtVerify } from 'jose';
 import type { Identity } from '../domain/people.js';
+import type { Trace } from '../domain/principal.js';
 import {
   CLOCK_SKEW_S,
   type Claims,
@@ -14,17 +16,15 @@ import {
   type StatementKey,
 } from '../domain/statement.js';
 import type { Deps } from './deps.js';
+import { askTemporal, historyReader, type TemporalsWord } from './principals.js';
 
 export type Proof = { ok: true; identity: Identity } | { ok: false; sentence: string };
 
-export async function prove(deps: Deps, letter: Letter): Promise<Proof> {
-  const { statements, policy } = await deps.rules();
+/** @param history of the run that asks, read only where it says something */
+export async function prove(deps: Deps, letter: Letter, history = historyReader(deps)): Promise<Proof> {
+  const { statements } = await deps.rules();
   const { name: message, run, by, use, seal } = letter;
-  if (!seal) {
-    return policy.decisions === 'verified' && run !== null
-      ? { ok: false, sentence: UNPROVED }
-      : { ok: true, identity: { kind: 'claimed' } };
-  }
+  if (!seal) return unsealedProof(deps, letter, history);
   const read = await signed(seal.statement, statements);
   if ('objection' in read) return refused(letter, read.objection);
   const { claims, key } = read;
@@ -42,8 +42,29 @@ export async function prove(deps: Deps, letter: Letter): Promise<Proof> {
   };
 }
 
-const UNPROVED =
-  'Decisions count here only where it is proved whose they are (policy: "decisions: verified"), and this one merely says so. Send it through the gateway, signed in.';
+/** Without a statement: Temporal's word, where there is one; else it is claimed. */
+async function unsealedProof(deps: Deps, letter: Letter, history: () => Promise<Trace[]>): Promise<Proof> {
+  const { principals, policy } = await deps.rules();
+  const { name, run, signal } = letter;
+  const word: TemporalsWord | null =
+    principals && signal ? await askTemporal(deps, principals, { ...letter, signal }, history) : null;
+  if (word && 'event' in word)
+    return { ok: true, identity: { kind: 'verified', by: `Temporal (event ${word.event})` } };
+  if (word && 'objection' in word)
+    return {
+      ok: false,
+      sentence: `Nothing proves whose "${name}" this is: ${word.objection}. Send it in your own name.`,
+    };
+  if (policy.decisions !== 'verified' || run === null) return { ok: true, identity: { kind: 'claimed' } };
+  const why = word ? `of this one nothing proves it, because ${word.doubt}` : 'this one merely says so';
+  const instead = principals
+    ? 'Send it as a signal in Temporal, or through the gateway'
+    : 'Send it through the gateway';
+  return { ok: false, sentence: `${ONLY_PROVED}, and ${why}. ${instead}, signed in.` };
+}
+
+const ONLY_PROVED =
+  'Decisions count here only where it is proved whose they are (policy: "decisions: verified")';
 
 function refused({ name }: Letter, objection: string): Proof {
   return {

@@ -1,9 +1,11 @@
 /** Writes down what people decided and how a run ended. */
-import { type Closing, certificateOf, closingEntry } from '../domain/certificate.js';
+import { type Closing, certificateOf, closingEntry, type Earlier } from '../domain/certificate.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { SummedFlood } from '../domain/flood.js';
+import { kindOf } from '../domain/ids.js';
 import type { Identity } from '../domain/people.js';
 import type { Plan } from '../domain/plan.js';
+import type { Run } from '../domain/run.js';
 import { isFinal, scheduled } from './attempt.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
@@ -105,10 +107,28 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
     },
   ]);
   const chain = await store.audit.read(run.offboardingId);
-  const body = certificateOf({ ...input, run }, receipts, chain.head);
+  const body = certificateOf({ ...input, run }, receipts, chain.head, await earlier(deps, run));
   const certificate = await certify(deps, run.offboardingId, input.runId, body);
   await store.runs.close(run.offboardingId);
   return { certificate: certificate.digest };
+}
+
+async function earlier({ ids, store }: Deps, { offboardingId }: Run): Promise<Earlier[]> {
+  const before = (await store.offboardings.before(offboardingId)).filter(
+    ({ workflow }) => kindOf(ids, workflow) === 'offboarding',
+  );
+  return Promise.all(
+    before.map(async ({ offboarding, requested, closed }) => {
+      const certificates = await store.archive.certificates(offboarding);
+      const ending = certificates.findLast(({ body }) => typeof body?.run === 'string');
+      return {
+        offboarding,
+        requested: requested.toISOString(),
+        closed: closed?.toISOString() ?? null,
+        outcome: (ending?.body?.outcome as string | undefined) ?? null,
+      };
+    }),
+  );
 }
 
 /** What the run carries of its plan is an outline; the certificate names everybody. */

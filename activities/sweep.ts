@@ -4,6 +4,7 @@
  * was found: they have pages, receipts and a chain of the sweep's own. May run twice at any point.
  */
 import { accountsIn } from '../domain/accounts.js';
+import { type StepBomb, toWatch } from '../domain/bombs.js';
 import { listed } from '../domain/certificate.js';
 import type { ItemKey } from '../domain/model.js';
 import { isEffect, type Plan, type PlanStep, takersInTurn } from '../domain/plan.js';
@@ -14,6 +15,7 @@ import {
   type Due,
   type Found,
   foundIn,
+  lastDay,
   type Question,
   type SweepInput,
   type SweepOutcome,
@@ -43,8 +45,8 @@ type Named = SweepInput & { workflowId: string };
  */
 export async function openSweep(
   { ids, store }: Deps,
-  { sweepId, offboardingId, workflowId, plan: digest, leaver: { id: leaver, human } }: Named,
-): Promise<{ refused: string | null }> {
+  { sweepId, offboardingId, workflowId, plan: digest, policy, began, leaver: { id: leaver, human } }: Named,
+): Promise<{ refused: string | null; bombs: StepBomb[] }> {
   const certificates = await store.archive.certificates(offboardingId);
   // The body of the certificate may be purged, its digest stays; a run that was reset has a second one.
   const isClosed = certificates.some(({ number, body }) =>
@@ -53,12 +55,16 @@ export async function openSweep(
   const owner = await store.offboardings.workflowOf(sweepId);
   if (!isClosed || workflowId !== ids.sweep(offboardingId) || (owner !== null && owner !== workflowId)) {
     const refused = `${workflowId} comes after no offboarding that was closed with the plan ${digest.slice(0, 12)}: a sweep is started by the offboarding before it.`;
-    return { refused };
+    return { refused, bombs: [] };
   }
   const order = await store.offboardings.orderOf(offboardingId);
   if (order) await store.offboardings.ordered({ id: sweepId, workflow: workflowId, leaver, human, order });
-  return { refused: null };
+  const plan = await store.plans.find(digest);
+  const { watched } = plan ? toWatch(plan, new Date().toISOString(), lastDay(policy, began)) : NOTHING;
+  return { refused: null, bombs: watched };
 }
+
+const NOTHING = { watched: [] };
 
 /** What has landed on the leaver since, in every system of the plan. */
 export async function sweepLook(deps: Deps, input: SweepInput): Promise<SweepLook> {

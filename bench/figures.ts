@@ -12,6 +12,7 @@
 import { parseArgs } from 'node:util';
 import { decisionToDone } from './decision-to-done/figure.js';
 import { discoverFigure } from './discover/figure.js';
+import { gateway } from './gateway/figure.js';
 import { growth } from './growth/figure.js';
 import { type Figure, type Line, missed } from './harness/figure.js';
 import { table } from './harness/table.js';
@@ -35,6 +36,7 @@ const FIGURES: Record<string, Figure> = {
   growth,
   'http-by-hand': httpByHand,
   waiting,
+  gateway,
 };
 
 const { values, positionals } = parseArgs({

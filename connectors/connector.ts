@@ -13,6 +13,7 @@ import type { AccessVerb, Batch, Done, Fate, Intended, Intent, Undoing, Work } f
 import type { KeySpan, Keys } from '../domain/keys.js';
 import type {
   Account,
+  Bomb,
   CategoryInventory,
   Disposition,
   Identities,
@@ -28,7 +29,7 @@ export interface Connector
   extends Facts,
     Reader,
     Effects,
-    Partial<Loads & Groups & Eligibility & Search & Check & Coverage & Consequences> {
+    Partial<Loads & Groups & Eligibility & Search & Check & Coverage & Consequences & Firing> {
   /** Where the system says who people are. */
   readonly directory?: Directory;
   close(): Promise<void>;
@@ -331,6 +332,27 @@ export interface Search {
     options: { after?: ItemKey; limit: number },
     signal?: AbortSignal,
   ): Promise<ItemPage>;
+}
+
+/** Items that act by themselves at a moment, where the catalog says which one (`fires_at`). */
+export interface Firing {
+  /** When those of the accounts act after `after` (ISO 8601), by the hour, the first `hours` of them. */
+  bombs(
+    accounts: readonly Account[],
+    category: string,
+    options: { after: string; hours: number },
+    signal?: AbortSignal,
+  ): Promise<Bomb[]>;
+  /**
+   * Whose these items are now and when they act; what is not there any more is left out. `among`: values that
+   * the owners may have, for a system that lists items only by whose they are.
+   */
+  keepers(
+    category: string,
+    keys: readonly ItemKey[],
+    among: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<{ key: ItemKey; owner: string | null; firesAt: string | null }[]>;
 }
 
 /** Something the live system says against the catalog, or against a right that is missing. */

@@ -76,11 +76,26 @@ export function listed(receipt: ReceiptSummary) {
   };
 }
 
-/** @param chain head of the chain, its last entry included */
+/** An offboarding of the same person that was asked for before. */
+export interface Earlier {
+  offboarding: string;
+  /** ISO 8601. */
+  requested: string;
+  /** Null: its run is open. */
+  closed: string | null;
+  /** As its newest certificate has it; null = it has none, or it was purged. */
+  outcome: string | null;
+}
+
+/**
+ * @param chain head of the chain, its last entry included
+ * @param earlier newest first
+ */
 export function certificateOf(
   { run, runId, outcome, sentence }: Closing,
   receipts: readonly ReceiptSummary[],
   chain: { seq: number; hash: string } | null,
+  earlier: readonly Earlier[],
 ) {
   const { plan } = run;
   return {
@@ -96,6 +111,8 @@ export function certificateOf(
     plan: plan ? { revision: plan.revision, digest: plan.digest } : null,
     accounts: plan?.accounts ?? [],
     access: run.access,
+    /** Blocks that another offboarding of the same person had made when this one looked. */
+    earlierBlocks: run.earlierBlocks ?? [],
     /** When each system was read last: accounts, access and counts are as they were seen then. */
     observed: run.observed ?? {},
     steps: (plan?.steps ?? []).map(step => certified(run, step, receipts)),
@@ -112,6 +129,8 @@ export function certificateOf(
     times: run.times,
     /** Of a sudden departure: from when each clock ran, by when it had to be, and when it was. */
     clocks: clocksOf(run),
+    /** Other offboardings of this person, before this one: what they moved is not counted here. */
+    earlier,
     chain,
   };
 }
@@ -162,6 +181,8 @@ function certified(run: Run, step: PlanStep, receipts: readonly ReceiptSummary[]
     /** It was done after the switch, and what it held was proved then. */
     ...(step.late && { late: { ...step.late, until: lateUntil(run, step) } }),
     baseline: step.baseline,
+    /** When what it held acts by itself, by the hour. */
+    ...(step.bombs && { bombs: step.bombs }),
     successors: takers(step, (progress?.arrived ?? 0) > 0),
     ...progress,
     /** Rows that are in no step: what was foreseen, and what happened to them. */

@@ -10,12 +10,17 @@ import { number } from './words.js';
 /** Why a value is not looked at, as a clause in which "it" is that value; null = it may come in. */
 export function objection(given: unknown): string | null {
   if (isDeep(given)) return `it is nested deeper than ${MESSAGE.depth} levels, and nothing here needs that`;
-  const { length } = JSON.stringify(given) ?? '';
+  const said = JSON.stringify(given) ?? '';
+  const { length } = said;
   if (length > MESSAGE.characters)
     return `it is ${number(length)} long, at most ${number(MESSAGE.characters)} characters travel inline`;
+  if (NUL.test(said)) return 'it has a NUL character in it (\\u0000), which no database can keep';
   const dropped = droppedKey(given);
   return dropped && `"${clip(dropped.join('.'))}" is no name that anything can have`;
 }
+
+/** As JSON writes it; behind a backslash that is itself written, it is no more than those letters. */
+const NUL = /(?<!\\)(?:\\\\)*\\u0000/;
 
 /** Level by level: whoever called itself for each would run out of stack before the message does. */
 function isDeep(given: unknown): boolean {

@@ -121,7 +121,7 @@ function stepLine(step: StepView): string {
       return `${line}${step.page ? ` ([open](${step.page}))` : ''}`;
     }
     case 'kept':
-      return plain(`${number(step.count)} ${step.title}`);
+      return plain(`${number(step.count)} ${step.title}${due}`);
     case 'switch': {
       const state =
         step.state === 'queued' && !step.says ? '' : `: ${step.state}${step.says ? ` (${step.says})` : ''}`;

@@ -70,6 +70,14 @@ export type Outcome =
  */
 export type ItemKey = string;
 
+/** Items that act by themselves within one hour (`fires_at`): the first few of them, and how many there are. */
+export interface Bomb {
+  /** When the first one acts; ISO 8601. */
+  at: string;
+  keys: ItemKey[];
+  count: number;
+}
+
 /** Someone in the directory. */
 export interface Person {
   /** The directory's immutable id. */

@@ -2,13 +2,15 @@
  * What a certificate does not vouch for, as sentences: printed in it, so that nobody takes its silence for an
  * answer.
  */
+import { toWatch } from './bombs.js';
 import { evidenceOf } from './evidence.js';
 import { own } from './own.js';
 import type { Identity } from './people.js';
 import { deactivateId, isEffect, sayUndone } from './plan.js';
 import type { Run } from './run.js';
 import { stays } from './stays.js';
-import { number } from './words.js';
+import { lastDay, sweepOf } from './sweep.js';
+import { minuteOf, number } from './words.js';
 
 interface Receipt {
   step: string;
@@ -23,6 +25,7 @@ export function notCovered(run: Run, receipts: readonly Receipt[]): string[] {
     ...placesOf(run),
     ...systemsOf(run),
     ...stepsOf(run, receipts),
+    ...bombsOf(run),
     ...stays(run)
       .filter(({ how }) => how === 'acknowledged')
       .map(
@@ -88,6 +91,23 @@ function stepsOf(run: Run, receipts: readonly Receipt[]): string[] {
       ...(evidence === 'read' ? [`${step.id}: some effects were only read to be so, not asked for.`] : []),
       ...(evidence === 'unsettled' ? [`${step.id}: what became of some effects is not known.`] : []),
     ];
+  });
+}
+
+/** What acts by itself when nobody looks any more. */
+function bombsOf(run: Run): string[] {
+  const { plan, times } = run;
+  const off = times.deactivated;
+  const policy = off === null ? null : sweepOf(plan!.policy);
+  const until = policy && lastDay(policy, off!);
+  // What has acted by the time the run ends is no news.
+  const { beyond } = toWatch(plan!, off ?? times.requested, until);
+  const steps = [...new Set(beyond.map(({ step }) => step))];
+  return steps.map(id => {
+    const theirs = beyond.filter(({ step }) => step === id);
+    const many = theirs.reduce((sum, { count }) => sum + count, 0);
+    const why = until === null ? 'there is no sweep' : `the sweep ends by ${minuteOf(until)}`;
+    return `${id}: ${number(many)} ${many === 1 ? 'acts' : 'act'} by ${many === 1 ? 'itself' : 'themselves'} from ${minuteOf(theirs[0]!.at)} on, and nobody looks then whose ${many === 1 ? 'it is' : 'they are'}: ${why}.`;
   });
 }
 

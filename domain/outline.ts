@@ -35,6 +35,8 @@ function outlined(step: PlanStep, all: readonly PlanStep[]): PlanStep {
   // What every plan has is not carried: see `waitsFor`.
   const implied = new Set(waitsFor({ ...step, after: [] }, all));
   const bare: PlanStep = { ...step, after: step.after.filter(id => !implied.has(id)) };
+  // Of an hour, people are shown the first item.
+  if (step.bombs) bare.bombs = step.bombs.map(bomb => ({ ...bomb, keys: bomb.keys.slice(0, 1) }));
   if (assignment.kind === 'match') bare.assignment = { ...assignment, map: {} };
   if (assignment.kind === 'least-loaded') bare.assignment = { ...assignment, loads: [] };
   if (successors.length <= MOST_SHOWN) return bare;

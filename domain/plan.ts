@@ -7,7 +7,7 @@ import { existing, sayOther } from './accounts.js';
 import type { Assignment } from './assign.js';
 import type { Consequence, Danger } from './consequences.js';
 import { HandoverFailure } from './failure.js';
-import type { Departure, Disposition, Mode, Successor, SystemAccounts } from './model.js';
+import type { Bomb, Departure, Disposition, Mode, Successor, SystemAccounts } from './model.js';
 import type { Participant } from './people.js';
 import type { Policy } from './policy.js';
 
@@ -61,6 +61,8 @@ export interface PlanStep {
   page: string | null;
   /** When the first of these items acts by itself. */
   firesAt: string | null;
+  /** When they act, by the hour, as far as that is still to come; absent where none does. */
+  bombs?: Bomb[];
   /** Why a category is kept or left to people, where the catalog says. */
   reason: string | null;
   /** They act in the person's name by themselves. */

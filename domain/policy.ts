@@ -25,8 +25,8 @@ export const policySchema = z.strictObject({
   confirmation: z.boolean().default(false),
   /**
    * Does a decision count when its sender merely says who they are (`claimed`), or only where a signed
-   * statement proves it (`verified`)? Without a word: verified where the configuration names the keys of a
-   * gateway, since only then anything can be proved.
+   * statement or Temporal itself proves it (`verified`)? Without a word: verified where the configuration
+   * names the keys of a gateway or Temporal's principals, since only then anything can be proved.
    */
   decisions: z.enum(['claimed', 'verified']).default('claimed'),
   /** May the person who asked for the run approve it as well? Four eyes say no. */

@@ -1,6 +1,7 @@
 /**
- * What goes first where workers have more to do than they can. Activities have the priority of their workflow.
- * A run keeps the one that it was started with, also where it is amended to another departure.
+ * What goes first where workers have more to do than they can. Activities have the priority of their workflow,
+ * unless it says otherwise: an execution keeps the one that it was started with for its own tasks, also where
+ * it is amended to another departure, and so does the one that goes on from it.
  */
 
 /** Temporal's priority: 1 goes first, 3 is what holds without a word, 5 goes last. */

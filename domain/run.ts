@@ -30,7 +30,7 @@ import type { Came, Kept } from './proof.js';
 import type { Order } from './request.js';
 import type { Letter } from './statement.js';
 import type { Troubles } from './trouble.js';
-import { items } from './words.js';
+import { items, minuteOf } from './words.js';
 
 export interface StepProgress {
   state: StepState;
@@ -82,6 +82,17 @@ export interface Acknowledgement {
 }
 
 export type Access = 'unknown' | 'absent' | 'open' | 'blocked' | 'deactivated' | 'was-inactive';
+
+export interface EarlierBlock {
+  system: string;
+  /** ISO 8601. */
+  at: string;
+  offboarding: string;
+  /** Who had asked for that offboarding; null where nobody can say. */
+  by: string | null;
+  /** Its workflow id while it is open: the block is its own to give back. Null: it is ours by now. */
+  open: string | null;
+}
 
 export interface Proof {
   at: string;
@@ -217,6 +228,8 @@ export interface Run {
   seenAccounts: SystemAccounts[];
   /** Accounts whose block is ours, by this run or an earlier one: only these are given back. */
   blockedByUs: SystemAccounts[];
+  /** Blocks that stand and that another offboarding of the same person has made; absent where there are none. */
+  earlierBlocks?: EarlierBlock[];
   /** Why sign-in could not be blocked, by system. */
   blockProblems: Record<string, string>;
   /** What each system showed when the leaver was switched off there: inside the switch, or just before it. */
@@ -261,6 +274,8 @@ export interface Run {
   clocks?: ClockLimits;
   /** Clocks that were missed, and how often people were told. */
   missed?: Partial<Record<ClockName, number>>;
+  /** People were told of what acts by itself until then and is still the leaver's; ISO 8601. */
+  bombsTold?: string;
   certificate: string | null;
 }
 
@@ -450,6 +465,22 @@ export function blockedSystems(run: Pick<Run, 'access' | 'blockedByUs'>): string
   return Object.entries(run.access)
     .filter(([system, access]) => (access === 'blocked' || access === 'open') && isOurs(system))
     .map(([system]) => system);
+}
+
+/** Who has blocked sign-in before this run, when, and whose it is to give back. */
+export function sayEarlierBlocks({
+  access,
+  earlierBlocks = [],
+}: Pick<Run, 'access' | 'earlierBlocks'>): string[] {
+  return earlierBlocks.flatMap(({ system, at, by, open }) => {
+    if (access[system] !== 'blocked' && access[system] !== 'open') return [];
+    const whose = by === null ? '' : `, that ${by} had asked for`;
+    const then =
+      open === null
+        ? 'it is this run\'s to give back ("cancel" with "access": "restore")'
+        : `that one is open (${open}), and it is its own to give back`;
+    return `Sign-in in ${system} was blocked at ${minuteOf(at)} by another offboarding of the same person${whose}: ${then}.`;
+  });
 }
 
 export function stepOf(run: Pick<Run, 'plan'>, id: string): PlanStep | undefined {

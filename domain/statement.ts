@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { canonicalJson } from './plan.js';
+import type { SignalPlace } from './principal.js';
 import { sha256 } from './sha256.js';
 
 /** The key under which a message carries its statement. */
@@ -64,6 +65,8 @@ export interface Letter {
   use: string;
   /** What came with it as a proof, and what that must be about; absent where nothing came. */
   seal?: { statement: string; content: string; plan: string | null };
+  /** Where it stands in the run's history; absent where it did not come as a signal. */
+  signal?: SignalPlace;
 }
 
 /** A message as it really came: what its statement must fit. */

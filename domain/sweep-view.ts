@@ -73,7 +73,7 @@ function waitingOf(sweep: Sweep): WaitingView | null {
 }
 
 export function sweepView(sweep: Sweep): View {
-  const { leaver, outcome, state, round, moved, addenda, due, open, of, refused } = sweep;
+  const { leaver, outcome, state, round, moved, addenda, due, open, bombs, of, refused } = sweep;
   const rounds = `${round === 1 ? '1 round' : `${round} rounds`} so far, ${items(moved)} caught and handed over`;
   const added = addenda.length > 0 ? `; addenda to the certificate: ${addenda.join(', ')}` : '';
   return {
@@ -93,6 +93,11 @@ export function sweepView(sweep: Sweep): View {
     notes: [
       `${rounds}${added}.`,
       ...(due && !outcome ? [`The next round begins ${clockOf(due)} (UTC).`] : []),
+      ...(bombs.length > 0 && !outcome
+        ? [
+            `What acts by itself is looked at just before: the next, in ${bombs[0]!.step}, ${clockOf(bombs[0]!.at)} (UTC).`,
+          ]
+        : []),
       `It comes after ${of}.`,
     ],
     systems: [],

@@ -3,6 +3,7 @@
  * activities look.
  */
 import { z } from 'zod';
+import type { StepBomb } from './bombs.js';
 import { uncoveredIn } from './coverage.js';
 import { driftLimit } from './drift.js';
 import type { Sender } from './judge.js';
@@ -47,6 +48,12 @@ export function nextMoment({ rhythm }: SweepPolicy, began: string, after: number
   return null;
 }
 
+/** When the rhythm is over; ISO 8601. */
+export function lastDay({ rhythm }: SweepPolicy, began: string): string {
+  const days = Math.max(...rhythm.map(({ forDays }) => forDays));
+  return new Date(instant(began) + days * DAY_MS).toISOString();
+}
+
 export type SweepOutcome = 'ended' | 'finished' | 'cancelled' | 'switched-on-again' | 'stood-aside';
 
 /** Something that no approved rule settles, put to people under its subject. */
@@ -60,6 +67,8 @@ export interface Question {
   frozen?: string;
   /** It is told to everybody at once. */
   escalates?: true;
+  /** Of something that acts once, at its moment: no later round takes it back. */
+  stays?: true;
 }
 
 /** The same, since when it waits. */
@@ -129,6 +138,8 @@ export interface Sweep extends SweepInput {
   /** Numbers of the addenda that it has written. */
   addenda: number[];
   open: OpenQuestion[];
+  /** What acts by itself and is looked at just before, the next first. */
+  bombs: StepBomb[];
   /** Subject → the mark of what people have acknowledged. */
   acknowledged: Record<string, string>;
   /** Since when people are asked something, and how often they were told; null = nobody is asked. */
@@ -341,7 +352,8 @@ export function beyondRule(plan: Plan, step: PlanStep, count: number): string | 
 
 /** The questions as they stand after a round: what people have acknowledged is not asked again. */
 export function asked(sweep: Sweep, questions: readonly Question[], now: string): OpenQuestion[] {
-  return questions
+  const staying = sweep.open.filter(({ stays }) => stays);
+  return [...staying.filter(one => questions.every(({ subject }) => subject !== one.subject)), ...questions]
     .filter(({ subject, mark }) => sweep.acknowledged[subject] !== mark)
     .map(question => {
       const before = sweep.open.find(one => one.subject === question.subject && one.mark === question.mark);

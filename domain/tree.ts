@@ -88,7 +88,7 @@ function stepPieces(step: StepView): Piece[] {
     }
     case 'kept': {
       const why = step.reason ? ` (${step.reason})` : '';
-      return [piece('kept', `  ${number(step.count)} ${step.title}: kept${why}`)];
+      return [piece('kept', `  ${number(step.count)} ${step.title}: kept${due}${why}`)];
     }
     case 'switch': {
       const says = step.says ? ` (${step.says})` : '';

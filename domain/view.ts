@@ -4,6 +4,7 @@
  * to read a rendered text to know what it says.
  */
 import { accountsIn, sayAccount, sayOther } from './accounts.js';
+import { bombAlerts } from './bombs.js';
 import { sayClocks } from './clocks.js';
 import { type Danger, sayConsequence, sayDanger } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
@@ -17,7 +18,14 @@ import { type NextMessage, nextMessages } from './next.js';
 import { own } from './own.js';
 import { identityWords, type Refusal, type Signer } from './people.js';
 import { isEffect, type PlanStep } from './plan.js';
-import { type Acknowledgement, type Approval, isWaived, type Run, type StepProgress } from './run.js';
+import {
+  type Acknowledgement,
+  type Approval,
+  isWaived,
+  type Run,
+  type StepProgress,
+  sayEarlierBlocks,
+} from './run.js';
 import { type WaitingView, waitingView } from './waiting.js';
 import { clockOf, items, minuteOf, number } from './words.js';
 
@@ -123,6 +131,8 @@ export function viewOf(run: Run): View {
     findings: run.findings.map(finding => finding.message),
     alerts: [
       ...(isOver(run.state) ? [] : Object.values(run.troubles ?? {})),
+      ...bombAlerts(run),
+      ...(isOver(run.state) ? [] : sayEarlierBlocks(run)),
       ...(run.flood ? [sayFlood(run.flood)] : []),
     ],
     notes: isOver(run.state) ? [] : (plan?.notes ?? []),
@@ -203,7 +213,7 @@ function stepView(run: Run, step: PlanStep): StepView {
     id: step.id,
     title: step.actsAs ? `${step.title}, acting in their name` : step.title,
     count: step.baseline.count,
-    firesAt: step.firesAt ? minuteOf(step.firesAt) : null,
+    firesAt: firstMoment(step),
     evidence: evidenceNow(run, step),
     besides: [...(late === null ? [] : [late]), ...(step.elsewhere ?? []).map(sayConsequence)],
   };
@@ -233,6 +243,12 @@ function stepView(run: Run, step: PlanStep): StepView {
     counted: progress && isEffect(step) ? countedWords(progress) : null,
     says: waiver ? `${left}: ${waiver.reason}` : (progress?.message ?? null),
   };
+}
+
+/** When the first of its items acts by itself: the next that is to come, where that is known. */
+function firstMoment({ firesAt, bombs }: PlanStep): string | null {
+  const at = bombs?.[0]?.at ?? firesAt;
+  return at === null ? null : minuteOf(at);
 }
 
 function settledWords(seen: Acknowledgement | undefined): string | null {

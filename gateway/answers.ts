@@ -31,6 +31,13 @@ export const FAILURES = {
   503: failure.describe('Temporal, the store, or a worker does not answer: asking again is safe.'),
 };
 
+/** The same, where a body is sent. */
+export const FAILURES_OF_A_BODY = {
+  ...FAILURES,
+  413: failure.describe('The body is too long.'),
+  415: failure.describe('The body is of a type that is not read here.'),
+};
+
 /**
  * JSON that nothing here can stumble over: brackets within brackets would exhaust the stack of whatever reads
  * them later.
@@ -50,16 +57,30 @@ export function readJson(app: FastifyInstance): void {
   });
 }
 
-export function answerFailures(app: FastifyInstance): void {
-  const strangers = app.createRateLimit({ max: 30, timeWindow: '1 minute' });
+/** @param guesses so many of one address are refused one by one in a minute, before all of them are */
+export function answerFailures(app: FastifyInstance, guesses = 30): void {
+  const strangers = app.createRateLimit({ max: guesses, timeWindow: '1 minute' });
 
-  app.setNotFoundHandler((request, reply) => {
-    say(
-      reply,
-      404,
-      'not-found',
-      `There is nothing at ${request.method} ${path(request)}: see /openapi.json.`,
-    );
+  const routes: { shape: RegExp; methods: string[] }[] = [];
+  app.addHook('onRoute', ({ url, method }) => {
+    const shape = new RegExp(`^${url.replace(/:[a-z]+/g, '[^/]+')}$`);
+    routes.push({ shape, methods: [method].flat() });
+  });
+  // Before a body is read: what there is none of is none whatever is sent there.
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.is404) return;
+    const [at] = request.url.split('?', 1) as [string];
+    const taken = [...new Set(routes.filter(one => one.shape.test(at)).flatMap(one => one.methods))];
+    const where = at.slice(0, 200);
+    if (taken.length === 0)
+      return say(
+        reply,
+        404,
+        'not-found',
+        `There is nothing at ${request.method} ${where}: see /openapi.json.`,
+      );
+    reply.header('allow', taken.join(', '));
+    return say(reply, 405, 'usage', `${request.method} does nothing at ${where}: use ${taken.join(' or ')}.`);
   });
 
   app.setErrorHandler(async (error: FastifyError, request, reply) => {
@@ -67,7 +88,12 @@ export function answerFailures(app: FastifyInstance): void {
       // Counted per address: whoever guesses is slowed down.
       const limit = await strangers(request);
       if (!limit.isAllowed && limit.isExceeded)
-        return say(reply, 429, 'too-many', 'Too many attempts from here: wait a minute.');
+        return say(
+          reply.header('retry-after', limit.ttlInSeconds),
+          429,
+          'too-many',
+          'Too many attempts from here: wait a minute.',
+        );
       reply.header('www-authenticate', 'Bearer realm="handover"');
       return say(reply, 401, 'stranger', error.message);
     }
@@ -92,9 +118,12 @@ export function answerFailures(app: FastifyInstance): void {
 
   // Everything that is given is read with zod, and what is wrong with it said in our own words.
   app.setValidatorCompiler(({ schema, httpPart }) => given => {
+    const what = WHAT[httpPart ?? ''] ?? 'the request';
+    // A body passed it when it was read.
+    const why = httpPart === 'body' ? null : objection(given);
+    if (why !== null) return { error: new Error(`Cannot read ${what}: ${why}.`) };
     const read = (schema as z.ZodType).safeParse(given);
     if (read.success) return { value: read.data };
-    const what = WHAT[httpPart ?? ''] ?? 'the request';
     const said = mistakesOf(read.error.issues, given, schema as z.ZodType).slice(0, 5);
     const each = said.map(
       one => `${one.path.length > 0 ? `"${one.path.map(String).join('.')}"` : 'it'} ${one.says}`,
@@ -126,8 +155,4 @@ function framework(error: FastifyError, request: FastifyRequest): string {
     default:
       return error.code === undefined ? error.message : `The request cannot be read: ${error.message}.`;
   }
-}
-
-function path(request: FastifyRequest): string {
-  return request.url.split('?', 1)[0]!.slice(0, 200);
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { Problem } from '../client/problem.js';
+import { DECISIONS } from '../domain/request.js';
 import { type Known, personOf } from './roles.js';
 
 export const RUN = z.object({
@@ -13,6 +14,16 @@ export const RUN = z.object({
       'A directory id (17), an offboarding id (a uuid), a workflow id (offboarding%2F17, sweep%2F<offboarding id>, give-back%2F<offboarding id>) or an e-mail.',
     ),
 });
+
+/**
+ * For the description: what can be asked next about a run that an answer names.
+ * @param at where, as a JSON pointer
+ */
+export function runIn(at: string): Record<string, { operationId: string; parameters: { run: string } }> {
+  const next = ['showOffboarding', 'listPlans', 'listMoved', 'downloadAudit', ...DECISIONS];
+  const parameters = { run: `$response.body#${at}` };
+  return Object.fromEntries(next.map(operationId => [operationId, { operationId, parameters }]));
+}
 
 /** A header that makes asking again safe. */
 export const idempotency = z.looseObject({

@@ -39,6 +39,8 @@ export interface ServerOptions {
   logoutIn?: Gateway['logoutIn'];
   logger?: FastifyBaseLogger;
   version?: string;
+  /** So many strangers a minute are told so from one address; 30 unless told. */
+  guesses?: number;
 }
 
 /** An override of 200 items is far smaller. */
@@ -51,7 +53,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     // A whole request must have come by then, so that nobody holds a connection open byte by byte.
     requestTimeout: 30_000,
     connectionTimeout: 60_000,
-    routerOptions: { maxParamLength: 400 },
+    // No address of a request that Node reads at all is longer: how long a part may be, its route says.
+    routerOptions: { maxParamLength: 16_384 },
     // What a caller calls a request is nothing that we log.
     requestIdHeader: false,
   });
@@ -84,7 +87,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     transform: createJsonSchemaTransform({ zodToJsonConfig: { unrepresentable: 'any' } }),
   });
   readJson(app);
-  answerFailures(app);
+  answerFailures(app, options.guesses);
   doorOf(app, gateway);
   // No answer of ours may lie in a cache: each is about a person.
   app.addHook('onSend', async (_request, reply) => {

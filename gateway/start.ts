@@ -13,7 +13,7 @@ import { behindOf } from './behind.js';
 import { callersOf, type Recognise } from './callers.js';
 import { type Checks, type Issuer, issuerOf, logoutsBy } from './oidc.js';
 import { recheckOf } from './recheck.js';
-import { createServer } from './server.js';
+import { createServer, type ServerOptions } from './server.js';
 import { sealWith, unsigned } from './sign.js';
 import { openTokens } from './tokens.js';
 import { openWebhooks } from './webhooks/webhook.js';
@@ -32,7 +32,7 @@ export interface RunningGateway {
 export async function startGateway(
   config: Config,
   env: NodeJS.ProcessEnv,
-  options: { logger?: Logger; listen?: string } = {},
+  options: { logger?: Logger; listen?: string } & Pick<ServerOptions, 'guesses'> = {},
 ): Promise<RunningGateway> {
   const { gateway } = config;
   if (!gateway)
@@ -81,6 +81,7 @@ export async function startGateway(
       ...(webhooks && { webhooks }),
       version: version(),
       ...(options.logger && { logger: options.logger }),
+      ...(options.guesses && { guesses: options.guesses }),
     });
     const { host, port } = placeOf(options.listen ?? gateway.listen);
     const url = await app.listen({ host, port }).catch((error: NodeJS.ErrnoException) => {

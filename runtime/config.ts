@@ -211,6 +211,17 @@ const configSchema = z.strictObject({
       taskQueue: z.string().optional(),
       /** Where people open the Temporal UI. */
       ui: z.string().optional(),
+      /** The server passes on whom it let in (docs/approval-tools.md): that proves who sent a signal. */
+      principals: z
+        .strictObject({
+          /** What the name of a principal is in the directory. */
+          person: z.enum(['id', 'email', 'login']),
+          /** The names of the workers' own, so that none of them is taken for a person. */
+          workers: z
+            .array(z.string().min(1, 'name a principal, as the token of a worker says it (sub)'))
+            .min(1, 'name the principal of the workers at least'),
+        })
+        .optional(),
     })
     .prefault({}),
   successors: z.array(standingRuleSchema).default([]),
@@ -270,7 +281,10 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
   }
   const { temporal, installation: name } = result.data;
   const saidDecisions = (given as { policy?: { decisions?: unknown } }).policy?.decisions !== undefined;
-  const decisions = result.data.gateway && !saidDecisions ? 'verified' : result.data.policy.decisions;
+  const decisions =
+    (result.data.gateway || temporal.principals) && !saidDecisions
+      ? 'verified'
+      : result.data.policy.decisions;
   const config: Config = {
     ...result.data,
     policy: { ...result.data.policy, decisions },

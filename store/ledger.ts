@@ -22,6 +22,7 @@ import { imagesOf, readImages } from './before-images.js';
 import { inTransaction, type Pool, type Queryable } from './database.js';
 import { sha256 } from './digest.js';
 import { numbersOf, sharesOf } from './keys.js';
+import { orderIn } from './offboardings.js';
 
 export interface ReceiptId {
   manifest: string;
@@ -84,6 +85,17 @@ export interface StepTotals {
   exceptions: ItemException[];
 }
 
+/** A block that nobody of ours has taken back. */
+export interface StandingBlock {
+  system: string;
+  identities: Identities;
+  offboarding: string;
+  /** ISO 8601. */
+  at: string;
+  /** Who had asked for that offboarding, as they wrote it; null where this version cannot read that. */
+  by: string | null;
+}
+
 export interface Ledger {
   /**
    * Stores an intent, and says of earlier intents of the step, by their marks, that they are done as
@@ -116,7 +128,7 @@ export interface Ledger {
   /** What happened besides in one step of a plan, those effects included whose answer has not come. */
   elsewhere(manifest: string, step: string): Promise<Elsewhere[]>;
   /** Accounts of this human being whose access we changed last by a block, over all their offboardings. */
-  blocked(leaver: { id: string; human: string }): Promise<{ system: string; identities: Identities }[]>;
+  blocked(leaver: { id: string; human: string }): Promise<StandingBlock[]>;
   /** What the last such change of access kept of this account, over all offboardings; empty = nothing is kept. */
   keptOf(system: string, did: AccessVerb, user: string): Promise<unknown[]>;
   /** Sums over what is done in one step, every revision of the plan included. */
@@ -258,9 +270,9 @@ export function ledgerOf(pool: Pool): Ledger {
     },
     async blocked({ id, human }) {
       const { rows } = await pool.query(
-        `select system, accounts from (
+        `select system, accounts, offboarding, at, "order" from (
            select distinct on (split_part(r.step, '/', 1), r.accounts::json -> 0 ->> 'user')
-                  split_part(r.step, '/', 1) as system, r.accounts, r.did
+                  split_part(r.step, '/', 1) as system, r.accounts, r.did, r.offboarding, r.at, o."order"
              from handover.receipts r join handover.offboardings o on o.id = r.offboarding
             where (o.leaver = $1 or o.human = $2) and r.manifest = r.offboarding and r.state = 'done' and r.changed > 0
             order by 1, r.accounts::json -> 0 ->> 'user', r.at desc) as last
@@ -270,6 +282,9 @@ export function ledgerOf(pool: Pool): Ledger {
       return rows.map(row => ({
         system: row.system as string,
         identities: (JSON.parse(row.accounts as string) as Identities[])[0]!,
+        offboarding: row.offboarding as string,
+        at: (row.at as Date).toISOString(),
+        by: orderIn(row.order as string)?.requestedBy ?? null,
       }));
     },
     async keptOf(system, did, user) {

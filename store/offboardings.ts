@@ -17,6 +17,16 @@ export interface NewOffboarding {
   order: Order;
 }
 
+/** One line of the store's about an offboarding, or about a sweep. */
+export interface Known {
+  offboarding: string;
+  /** Temporal's workflow id. */
+  workflow: string;
+  requested: Date;
+  /** Null: its run is open. */
+  closed: Date | null;
+}
+
 export interface Offboardings {
   /** Keeps what the offboarding is to do by now; its first word makes the row. */
   ordered(offboarding: NewOffboarding): Promise<void>;
@@ -29,6 +39,8 @@ export interface Offboardings {
   orderOf(id: string): Promise<Order | null>;
   /** Temporal's workflow id; null when the store does not know the offboarding. */
   workflowOf(id: string): Promise<string | null>;
+  /** What this human being was the leaver of before, newest first; sweeps are among them. */
+  before(id: string): Promise<Known[]>;
 }
 
 export function offboardingsOf(pool: Pool): Offboardings {
@@ -45,13 +57,13 @@ export function offboardingsOf(pool: Pool): Offboardings {
         `select o."order" from handover.open_runs r join handover.offboardings o on o.id = r.offboarding where r.leaver = $1`,
         [leaver],
       );
-      return orderIn(rows[0]);
+      return orderIn(rows[0]?.order);
     },
     async orderOf(id) {
       const { rows } = await pool.query('select "order" from handover.offboardings where id::text = $1', [
         id,
       ]);
-      return orderIn(rows[0]);
+      return orderIn(rows[0]?.order);
     },
     async workflowOf(id) {
       const { rows } = await pool.query('select workflow from handover.offboardings where id::text = $1', [
@@ -59,11 +71,24 @@ export function offboardingsOf(pool: Pool): Offboardings {
       ]);
       return (rows[0]?.workflow as string | undefined) ?? null;
     },
+    async before(id) {
+      const { rows } = await pool.query<Known>(
+        `select earlier.id as offboarding, earlier.workflow, earlier.requested, earlier.closed
+           from handover.offboardings this
+           join handover.offboardings earlier
+             on (earlier.human = this.human or earlier.leaver = this.leaver) and earlier.requested < this.requested
+          where this.id::text = $1
+          order by earlier.requested desc, earlier.id`,
+        [id],
+      );
+      return rows;
+    },
   };
 }
 
-function orderIn(row: { order: string } | undefined): Order | null {
-  if (!row) return null;
-  const order = parseRequest(JSON.parse(row.order));
+/** An order as it is stored; null where this version cannot read it. */
+export function orderIn(text: string | undefined): Order | null {
+  if (text === undefined) return null;
+  const order = parseRequest(JSON.parse(text));
   return order.ok ? order.value : null;
 }

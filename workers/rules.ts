@@ -42,13 +42,14 @@ async function versionOf(file: string): Promise<string> {
 }
 
 function rulesOf(config: Config, trusts: readonly StatementKey[]): Rules {
-  const { policy, successors, roles, zone } = config;
+  const { policy, successors, roles, zone, temporal } = config;
   const { operators, approvers } = roles;
   return {
     policy,
     standing: successors,
     roles: { operators: lowered(operators), approvers: lowered(approvers) },
     statements: [...statementKeys(config), ...trusts],
+    principals: temporal.principals ?? null,
     zone,
   };
 }

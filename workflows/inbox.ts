@@ -97,6 +97,8 @@ export interface Inbox {
 interface Letter {
   name: string;
   payload: unknown;
+  /** A signal is the n-th of its name in this execution; absent: it is none, or no message of ours. */
+  nth?: number;
   answer?: (answer: Answer) => void;
 }
 
@@ -113,9 +115,14 @@ export function openInbox<Decision extends { name: string; by: string }>(rules: 
 
   const isSettled = (): boolean =>
     letters.length === 0 && !judging && trail.isWritten() && allHandlersFinished();
+  // Counted as they come, so that each is found in the history again. A fresh execution has a history of its
+  // own, and counts anew; one that goes on from a reset has what was before in its own, and replays it.
+  const came = new Map(Object.keys(rules.messages).map(name => [name, 0]));
   const enqueue = (name: string, payload: unknown): void => {
     taken.signals += 1;
-    letters.push({ name, payload });
+    const before = came.get(name);
+    if (before !== undefined) came.set(name, before + 1);
+    letters.push({ name, payload, ...(before !== undefined && { nth: before + 1 }) });
   };
   const enqueueAndAnswer = (name: string, payload: unknown): Promise<Answer> => {
     taken.updates += 1;
@@ -260,6 +267,7 @@ function letterOf<Decision extends { name: string; by: string }>(
     by: parsed.ok ? parsed.value.by : '',
     use: `${workflowInfo().runId} ${number}`,
     ...(statement !== undefined && { seal: { statement, ...contentOf(body) } }),
+    ...(letter.nth !== undefined && { signal: { nth: letter.nth, content: contentOf(body).content } }),
   };
 }
 

@@ -90,6 +90,14 @@ export async function attempt<T>(call: () => Promise<T>): Promise<Attempt<T>> {
   }
 }
 
+/** The workflow's own where nobody has said otherwise; each workflow has a copy of this module. */
+let goesAs: Priority | undefined;
+
+/** Whatever is asked from now on goes as urgently as this, whatever the workflow was started with. */
+export function goAs(priority: Priority | undefined): void {
+  goesAs = priority;
+}
+
 interface Verb<I, O> {
   executeWithOptions(options: ActivityOptions, args: [I]): Promise<O>;
 }
@@ -102,8 +110,8 @@ export function ask<I, O>(
   verb: Verb<I, O>,
   says: string,
   input: I,
-  /** Where it is another than the workflow's. */
-  priority?: Priority,
+  /** Where it is another than the workflow's, or than what `goAs` says. */
+  priority = goesAs,
 ): Promise<Attempt<O>> {
   return attempt(() =>
     verb.executeWithOptions({ summary: summary(says), ...(priority && { priority }) }, [input]),

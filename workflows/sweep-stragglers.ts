@@ -15,6 +15,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { StepResult } from '../activities/run-steps.js';
+import { type BombSeen, isAlone, nextWatch, type StepBomb, saySeen } from '../domain/bombs.js';
 import { instant } from '../domain/request.js';
 import {
   asked,
@@ -37,7 +38,7 @@ import { WAITS } from '../domain/waiting.js';
 import { isContinued } from './continued.js';
 import { type Inbox, openInbox } from './inbox.js';
 import { REFUSED, STATUS } from './messages.js';
-import { ask, long, quick } from './proxies.js';
+import { ask, long, quick, watching } from './proxies.js';
 
 /** Rounds of one execution, so that a history stays small. */
 const ROUNDS = 30;
@@ -59,22 +60,35 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
     const inbox = inboxOf(sweep);
     ringBells(sweep, inbox);
     const before = sweep.round;
+    let watches = 0;
     while (!sweep.outcome) {
       const next = nextMoment(input.policy, input.began, Math.max(Date.now(), lastMoment(sweep)));
-      if (next === null) {
+      const watch = nextWatch(sweep.bombs);
+      if (next === null && watch === null) {
         ended(sweep, 'ended', 'The last round is over.');
         break;
       }
-      const isLong = sweep.round - before >= ROUNDS || workflowInfo().continueAsNewSuggested;
+      const isLong = sweep.round - before + watches >= ROUNDS || workflowInfo().continueAsNewSuggested;
       // Before the next round is announced: a fresh execution counts from the last one that is over.
       if (isLong) {
         await inbox.settled();
         await continueAsNew<typeof sweepStragglers>(input, sweep);
       }
-      change(sweep, { state: 'waiting', due: new Date(next).toISOString() });
-      const summary = `Until round ${sweep.round + 1} of the sweep`;
-      await condition(() => sweep.turn !== null, Math.max(1, next - Date.now()), { summary });
-      await took(sweep, inbox);
+      const isWatch = watch !== null && (next === null || watch.at < next);
+      change(sweep, { state: 'waiting', due: next === null ? null : new Date(next).toISOString() });
+      const at = isWatch ? watch.at : next!;
+      const summary = isWatch
+        ? `Until ${watch.bombs[0]!.step} is about to act by itself`
+        : `Until round ${sweep.round + 1} of the sweep`;
+      await condition(() => sweep.turn !== null, Math.max(1, at - Date.now()), { summary });
+      if (!isWatch || sweep.turn !== null) {
+        await took(sweep, inbox);
+        continue;
+      }
+      watches += 1;
+      // The round that was announced is still to come.
+      change(sweep, { due: null });
+      await watchOver(sweep, inbox, watch.bombs);
     }
     const { sweepId, offboardingId, workflowId, outcome, sentence } = sweep;
     await inbox.settled();
@@ -102,6 +116,57 @@ async function opened(sweep: Sweep): Promise<void> {
   });
   const why = known.ok ? known.value.refused : known.sentence;
   if (why !== null) throw ApplicationFailure.nonRetryable(why, REFUSED);
+  if (known.ok) change(sweep, { bombs: known.value.bombs });
+}
+
+/**
+ * Just before something acts by itself: who owns it? What is still the leaver's is not left to the next round,
+ * and what nobody would answer is put to people at once.
+ */
+async function watchOver(sweep: Sweep, inbox: Inbox, bombs: readonly StepBomb[]): Promise<void> {
+  change(sweep, { bombs: sweep.bombs.filter(one => !bombs.includes(one)) });
+  const first = await lookAt(sweep, bombs);
+  const theirs = first.seen.filter(({ keeper }) => keeper.kind === 'leaver').map(({ step }) => step);
+  if (theirs.length > 0) await round(sweep, inbox);
+  if (sweep.outcome) return;
+  const again = bombs.filter(({ step }) => theirs.includes(step));
+  const last = again.length > 0 ? await lookAt(sweep, again) : { seen: [] };
+  const seen = [...first.seen.filter(({ step }) => !theirs.includes(step)), ...last.seen];
+  const alone = seen.filter(isAlone);
+  const now = new Date().toISOString();
+  const questions: OpenQuestion[] = [
+    ...alone.map(one => ({
+      subject: `${one.step}/${one.key}`,
+      says: saySeen(one),
+      mark: one.at,
+      since: now,
+    })),
+    ...[first, last].flatMap(({ problem }) =>
+      problem ? [{ subject: bombs[0]!.step, says: problem, mark: bombs[0]!.at, since: now }] : [],
+    ),
+  ].map(one => ({ ...one, stays: true as const }));
+  const says = seen.length > 0 ? saySeen(seen[0]!) : sweep.sentence;
+  const more = seen.length > 1 ? ` And ${seen.length - 1} more were looked at.` : '';
+  change(sweep, { sentence: `${says}${more}` });
+  if (questions.length === 0) return;
+  const others = sweep.open.filter(one => questions.every(({ subject }) => subject !== one.subject));
+  change(sweep, { open: [...others, ...questions], waits: sweep.waits ?? { since: now, told: 0 } });
+  tell(sweep, inbox, 'bomb', [...WAITS.attention.audience, ...WAITS.attention.escalation], questions);
+}
+
+/** `problem`: why nobody can say whose they are. */
+async function lookAt(
+  sweep: Sweep,
+  bombs: readonly StepBomb[],
+): Promise<{ seen: BombSeen[]; problem?: string }> {
+  const { sweepId, plan } = sweep;
+  const says = `Who owns what acts by itself from ${bombs[0]!.at} on?`;
+  const answer = await ask(watching.lookAtBombs, says, { sweepId, plan, bombs: [...bombs] });
+  if (answer.ok) return answer.value;
+  return {
+    seen: [],
+    problem: `Whose ${bombs[0]!.keys.join(', ')} are could not be seen: ${answer.sentence}`,
+  };
 }
 
 /** What people decided, or the next round. */
@@ -186,6 +251,7 @@ function begun(input: SweepInput): Sweep {
     moved: 0,
     addenda: [],
     open: [],
+    bombs: [],
     acknowledged: {},
     waits: null,
     turn: null,

@@ -5,7 +5,7 @@ import { identityWords } from '../../domain/people.js';
 import { number } from '../../domain/words.js';
 import type { AuditEntry } from '../../store/audit.js';
 import type { ReceiptRow } from '../../store/trail.js';
-import type { Evidence } from './evidence.js';
+import type { AfterEvidence, Evidence } from './evidence.js';
 import type { Happening } from './history.js';
 
 /** Every single thing that was recorded, oldest first. */
@@ -15,15 +15,8 @@ export function timeline(evidence: Evidence): Happening[] {
     ...evidence.receipts.map(fromReceipt),
     ...evidence.archives.flatMap(row => row.history?.happenings(row.run) ?? []),
     ...evidence.live.flatMap(one => one.history.happenings(one.run)),
-    ...evidence.archives.map(
-      (row): Happening => ({
-        at: row.at,
-        kind: 'archived',
-        source: 'archive',
-        sentence: `the history of run ${row.run} is kept: ${row.events} events, ${row.status.toLowerCase()}, digest ${row.digest.slice(0, 12)}`,
-        details: { run: row.run, events: row.events, status: row.status, digest: row.digest },
-      }),
-    ),
+    ...evidence.archives.map(fromArchive),
+    ...evidence.afterwards.flatMap(fromAfter),
     ...evidence.certificates.map(
       (row): Happening => ({
         at: row.at,
@@ -37,13 +30,54 @@ export function timeline(evidence: Evidence): Happening[] {
   return all.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
 }
 
-/** For reading: receipts of one step become one line, and Temporal's bookkeeping is left out. */
+/** What a sweep or a give-back did, each line with its id, and told to be its own. */
+function fromAfter({ kind, id, chain, receipts, archives }: AfterEvidence): Happening[] {
+  const all = [
+    ...chain.entries.map(fromChain),
+    ...receipts.map(fromReceipt),
+    ...archives.flatMap(row => row.history?.happenings(row.run) ?? []),
+    ...archives.map(fromArchive),
+  ];
+  return all.map(one => ({
+    ...one,
+    sentence: SPEAKS_OF_ITSELF.has(one.kind) ? one.sentence : `${kind}: ${one.sentence}`,
+    details: { ...one.details, ...(kind === 'sweep' ? { sweep: id } : { giveBack: id }) },
+  }));
+}
+
+/** Sentences that speak of the sweep, or the give-back, by themselves. */
+const SPEAKS_OF_ITSELF = new Set(['quiet-round', 'swept', 'sweep-ended', 'given-back']);
+
+function fromArchive(row: Evidence['archives'][number]): Happening {
+  return {
+    at: row.at,
+    kind: 'archived',
+    source: 'archive',
+    sentence: `the history of run ${row.run} is kept: ${row.events} events, ${row.status.toLowerCase()}, digest ${row.digest.slice(0, 12)}`,
+    details: { run: row.run, events: row.events, status: row.status, digest: row.digest },
+  };
+}
+
+/**
+ * For reading: receipts of one step become one line, and so do rounds in a row that found nothing; Temporal's
+ * bookkeeping is left out.
+ */
 export function condensed(happenings: readonly Happening[]): Happening[] {
   const shown: Happening[] = [];
   const batches = new Map<string, Happening>();
+  let quiet: Happening | null = null;
   for (const one of happenings) {
+    if (one.kind === 'quiet-round') {
+      if (quiet) {
+        addRound(quiet, one);
+        continue;
+      }
+      quiet = { ...one, details: { ...one.details } };
+      shown.push(quiet);
+      continue;
+    }
     if (one.kind === 'receipt') {
-      const step = String(one.details.step);
+      const step = stepOf(one);
       const earlier = batches.get(step);
       if (earlier) {
         add(earlier, one);
@@ -55,12 +89,17 @@ export function condensed(happenings: readonly Happening[]): Happening[] {
       continue;
     }
     // What comes after a step's verdict is another turn of it.
-    if (one.kind.startsWith('step-')) batches.delete(String(one.details.step));
+    if (one.kind.startsWith('step-')) batches.delete(stepOf(one));
     if (one.kind === 'message' || (one.kind === 'work' && BOOKKEEPING.has(String(one.details.activity))))
       continue;
+    quiet = null;
     shown.push(one);
   }
   return shown;
+}
+
+function stepOf({ details }: Happening): string {
+  return `${String(details.sweep ?? details.giveBack ?? '')} ${String(details.step)}`;
 }
 
 /** Activities whose result the chain tells in its own words. */
@@ -73,7 +112,17 @@ const BOOKKEEPING = new Set([
   'makePlan',
   'runSteps',
   'deactivate',
+  'openSweep',
+  'sweepLook',
+  'planRound',
+  'closeRound',
+  'endSweep',
 ]);
+
+function addRound(line: Happening, { details }: Happening): void {
+  line.details.last = details.round;
+  line.sentence = `rounds ${String(line.details.round)} to ${String(details.round)} of the sweep found nothing`;
+}
 
 function add(line: Happening, receipt: Happening): void {
   const { details } = line;
@@ -223,6 +272,14 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
       }[];
       return `after the close: ${one?.mark} of ${one?.step} was found ${one?.state} (${one?.sure})`;
     }
+    case 'quiet-round':
+      return `round ${text('round')} of the sweep found nothing`;
+    case 'swept':
+      return roundWords(body);
+    case 'addendum':
+      return `addendum ${text('number')} to the certificate: ${number(Number(body.moved))} handed over by round ${text('round')} of the sweep`;
+    case 'sweep-ended':
+      return `the sweep is over as ${text('outcome')} after round ${text('rounds')}, ${number(Number(body.moved))} handed over in all: ${text('sentence')}`;
     case 'purged':
       if (body.images) return `rows as they were before were taken away by ${text('by')}: ${text('why')}`;
       return body.certificates
@@ -241,6 +298,21 @@ function identityOf(given: unknown): string {
 
 function list(given: unknown): string {
   return Array.isArray(given) ? given.map(String).join(' and ') : 'nobody';
+}
+
+function roundWords(body: Record<string, unknown>): string {
+  const steps = (body.steps ?? []) as { step?: string; state?: string; successors?: string[] }[];
+  const questions = (body.questions ?? []) as { says?: string }[];
+  const said = [
+    ...steps.map(one => {
+      const to = one.successors && one.successors.length > 0 ? ` to ${list(one.successors)}` : '';
+      return `${stepWords(String(one.state), one as Record<string, unknown>)}${to}`;
+    }),
+    // Handed over before by a round that could not say so.
+    ...(steps.length === 0 && Number(body.moved) > 0 ? [`${number(Number(body.moved))} changed`] : []),
+    ...questions.map(({ says }) => `for people: ${String(says)}`),
+  ];
+  return `round ${String(body.round)} of the sweep: ${said.join('; ') || 'nothing was handed over'}`;
 }
 
 function stepWords(state: string, body: Record<string, unknown>): string {

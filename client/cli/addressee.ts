@@ -40,6 +40,7 @@ export async function gatewayFor(
   const { config } = await reach.installation();
   if (config.policy.decisions !== 'verified') return null;
   if (config.gateway?.address !== undefined) return at(config.gateway.address);
+  if (config.temporal.principals) return null;
   throw new Problem(
     'usage',
     `Under "decisions: verified" what is only said to be yours does not count, and ${config.file} does not say where the gateway is: write it there (gateway.address), or name it with --gateway.`,
@@ -71,7 +72,13 @@ function straight({ reach }: Session, run: LiveRun): Addressee {
       if (!parsed.ok) throw new Problem('usage', parsed.sentence);
       if (run.status !== 'RUNNING') return null;
       const offboardings = await reach.offboardings();
+      const { config } = await reach.installation();
       try {
+        // An update's event names the worker that took it; a signal's names us, where Temporal passes that on.
+        if (config.policy.decisions === 'verified' && config.temporal.principals) {
+          await offboardings.tell(run.workflowId, name, decision);
+          return { verdict: 'sent', sentence: SENT };
+        }
         return await offboardings.decide(run.workflowId, name, decision, { id, timeoutMs: reach.patienceMs });
       } catch (error) {
         // It closed between our look and our message.
@@ -81,6 +88,9 @@ function straight({ reach }: Session, run: LiveRun): Addressee {
     },
   };
 }
+
+const SENT =
+  'It was sent as a signal, so that Temporal itself says whose it is; nobody answers one. What came of it stands in the status.';
 
 async function behind(gateway: GatewayClient, given: string): Promise<Addressee> {
   const path = `/offboardings/${encodeURIComponent(given)}`;

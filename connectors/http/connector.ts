@@ -16,7 +16,7 @@ import { applyBatch, giveBack, readBatch } from './batch.js';
 import { type HttpCatalog, isOffGone } from './catalog.js';
 import { check } from './check.js';
 import { Client } from './client.js';
-import { inventory, pages, shown } from './items.js';
+import { bombs, inventory, keepers, pages, shown } from './items.js';
 import { landed } from './mark.js';
 import { guards, readAccount, resolveAccounts } from './people.js';
 import { ineligible } from './successors.js';
@@ -51,6 +51,8 @@ export function httpConnector(loaded: LoadedCatalog<HttpCatalog>, options: Conne
     items: (accounts, category, asked, signal) => shown(target, accounts, category, asked, signal),
     search: (accounts, category, search, asked, signal) =>
       shown(target, accounts, category, { ...asked, search }, signal),
+    bombs: (accounts, category, asked, signal) => bombs(target, accounts, category, asked, signal),
+    keepers: (category, keys, among, signal) => keepers(target, category, keys, among, signal),
     ineligible: (accounts, category, taker, keys, signal) =>
       ineligible(target, accounts, category, taker, keys, signal),
     ...effectsOf(target),

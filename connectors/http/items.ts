@@ -4,9 +4,10 @@
  * many at a time, or from their list.
  */
 import { valuesOf } from '../../domain/accounts.js';
+import { byHour } from '../../domain/bombs.js';
 import { HandoverFailure } from '../../domain/failure.js';
 import { fingerprintOf } from '../../domain/keys.js';
-import type { Account, CategoryInventory, ItemKey } from '../../domain/model.js';
+import type { Account, Bomb, CategoryInventory, ItemKey } from '../../domain/model.js';
 import { linkFields } from '../catalog/head.js';
 import type { Item, ItemPage, KeyPage } from '../connector.js';
 import { keysOf } from '../keys.js';
@@ -277,12 +278,7 @@ export async function inventory(
 ): Promise<CategoryInventory[]> {
   const all: CategoryInventory[] = [];
   for (const category of categories) {
-    const { fires_at: at } = target.category(category);
-    const asFiring = (item: Held): Named & { firesAt: string | null } => ({
-      ...asNamed(item),
-      firesAt: at === undefined ? null : momentOf(textAt(item.raw, at)),
-    });
-    const walked = await held(target, category, accounts, asFiring, signal);
+    const walked = await held(target, category, accounts, asFiring(target, category), signal);
     const items = walked.complete ? walked.items : [];
     all.push({
       category,
@@ -294,6 +290,48 @@ export async function inventory(
     });
   }
   return all;
+}
+
+/** An item, and when it acts by itself. */
+function asFiring(target: Target, category: string): (item: Held) => Named & { firesAt: string | null } {
+  const { fires_at: at } = target.category(category);
+  return item => ({ ...asNamed(item), firesAt: at === undefined ? null : momentOf(textAt(item.raw, at)) });
+}
+
+/** The first hours after `after` in which something of theirs acts by itself. */
+export async function bombs(
+  target: Target,
+  accounts: readonly Account[],
+  category: string,
+  { after, hours }: { after: string; hours: number },
+  signal?: AbortSignal,
+): Promise<Bomb[]> {
+  if (target.category(category).fires_at === undefined) return [];
+  const all = await whole(target, category, accounts, asFiring(target, category), signal);
+  return byHour(
+    all.flatMap(({ key, firesAt }) => (firesAt !== null && firesAt > after ? { key, at: firesAt } : [])),
+  ).slice(0, hours);
+}
+
+/** Whose these items are now, and when they act. */
+export async function keepers(
+  target: Target,
+  category: string,
+  keys: readonly ItemKey[],
+  among: readonly string[],
+  signal?: AbortSignal,
+): Promise<{ key: ItemKey; owner: string | null; firesAt: string | null }[]> {
+  const { fires_at: at } = target.category(category);
+  const found = await readItems(target, category, keys, among, signal);
+  return found.flatMap(item =>
+    item === null
+      ? []
+      : {
+          key: item.key,
+          owner: item.owners[0] ?? null,
+          firesAt: at === undefined ? null : momentOf(textAt(item.raw, at)),
+        },
+  );
 }
 
 /** No page is larger than what one effect takes: two pages can be moved side by side, and the parts of one cannot. */

@@ -11,6 +11,7 @@ import type { ConnectOptions } from '../catalog/kind.js';
 import type { LoadedCatalog } from '../catalog/loaded.js';
 import type { CategoryFacts, Connector } from '../connector.js';
 import { guards, readAccount, resolveAccounts } from './accounts.js';
+import { bombs, keepers } from './bombs.js';
 import type { Catalog } from './catalog.js';
 import { change } from './change.js';
 import { check } from './check.js';
@@ -79,6 +80,8 @@ export function createPostgresConnector(
     search: (accounts, category, search, options, signal) =>
       items(target, accounts, category, { ...options, search }, signal),
     groups: (category, name, signal) => groupsNamed(target, category, name, signal),
+    bombs: (accounts, category, options, signal) => bombs(target, accounts, category, options, signal),
+    keepers: (category, keys, _among, signal) => keepers(target, category, keys, signal),
     load: (category, takers, signal) => load(target, category, takers, signal),
     ineligible: (accounts, category, taker, keys, signal) =>
       ineligible(target, accounts, category, taker, keys, signal),

@@ -2,8 +2,8 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Holdings } from '../../domain/inquiry.js';
-import { FAILURES } from '../answers.js';
-import { idempotency, keyOf } from '../asked.js';
+import { FAILURES_OF_A_BODY } from '../answers.js';
+import { idempotency, keyOf, runIn } from '../asked.js';
 import { startFor } from '../forward.js';
 import type { Gateway } from '../gateway.js';
 
@@ -30,7 +30,7 @@ export function deactivations(app: FastifyInstance, gateway: Gateway): void {
       summary: 'Does this person still own work?',
       security: [{ bearer: [] }],
       body: z.strictObject({ user }),
-      response: { 200: holdings, ...FAILURES },
+      response: { 200: holdings, ...FAILURES_OF_A_BODY },
     },
     handler: async ({ body }) => behind.ask<Holdings>({ ask: 'owns', user: (body as { user: string }).user }),
   });
@@ -54,9 +54,10 @@ export function deactivations(app: FastifyInstance, gateway: Gateway): void {
         409: z
           .looseObject({ clear: z.boolean(), sentence: z.string() })
           .describe('None could be started, and why.'),
-        ...FAILURES,
+        ...FAILURES_OF_A_BODY,
       },
     },
+    links: { 202: runIn('/offboarding/workflowId') },
     handler: async ({ body, caller, headers }, reply) => {
       const { user: who, successor } = body as { user: string; successor: string };
       const held = await behind.ask<Holdings>({ ask: 'owns', user: who });

@@ -3,7 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { DECISIONS, type DecisionName, decisionSchemas } from '../../domain/request.js';
-import { FAILURES } from '../answers.js';
+import { FAILURES_OF_A_BODY } from '../answers.js';
 import { idempotency, keyOf, RUN } from '../asked.js';
 import { runNamed, seen } from '../door.js';
 import { decideFor, leaveFor } from '../forward.js';
@@ -45,7 +45,7 @@ export function decisions(app: FastifyInstance, gateway: Gateway): void {
           200: answer,
           202: answer.describe('No verdict yet: it stands in the run later.'),
           409: answer.describe('Refused, recorded, and nothing was changed.'),
-          ...FAILURES,
+          ...FAILURES_OF_A_BODY,
         },
       },
       handler: async (request, reply) => {

@@ -69,10 +69,21 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
             z.object({
               step: z.string(),
               key: z.string(),
+              from: z.looseObject({ id: z.string(), name: z.string() }),
               to: z.object({ personId: z.string().nullable(), label: z.string() }).nullable(),
               at: z.string().nullable(),
               fate: z.enum(['moved', 'removed', 'revoked', 'cleared', 'unsettled', 'not-moved']),
               why: z.string().nullable(),
+              receipt: z
+                .object({
+                  page: z.number(),
+                  mark: z.string(),
+                  from: z.string().nullable(),
+                  to: z.string().nullable(),
+                  digest: z.string(),
+                })
+                .nullable()
+                .describe('The owner before and after, as the system stores it.'),
             }),
           ),
           next: z.number().nullable(),
@@ -121,7 +132,7 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
       summary: 'Everything that was recorded, as JSON lines, oldest first.',
       security: [{ bearer: [] }],
       params: RUN,
-      response: { 200: z.string().describe('application/x-ndjson'), ...FAILURES },
+      response: { 200: { content: { 'application/x-ndjson': { schema: z.string() } } }, ...FAILURES },
     },
     handler: async ({ params, caller }, reply) => {
       const offboarding = await offboardingNamed(caller, (params as { run: string }).run);

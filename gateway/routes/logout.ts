@@ -5,7 +5,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
-import { FAILURES } from '../answers.js';
+import { FAILURES_OF_A_BODY } from '../answers.js';
 import type { Gateway } from '../gateway.js';
 
 export function logout(app: FastifyInstance, { behind, logoutIn }: Gateway): void {
@@ -27,7 +27,7 @@ export function logout(app: FastifyInstance, { behind, logoutIn }: Gateway): voi
           .max(16_384)
           .describe('A JWT of the issuer, as the specification says.'),
       }),
-      response: { 200: z.object({ ended: z.literal(true) }), ...FAILURES },
+      response: { 200: z.object({ ended: z.literal(true) }), ...FAILURES_OF_A_BODY },
     },
     handler: async request => {
       const logout = await logoutIn((request.body as { logout_token: string }).logout_token);

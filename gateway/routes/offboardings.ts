@@ -13,8 +13,8 @@ import { requestShape } from '../../domain/request.js';
 import type { WaitingOn } from '../../domain/run.js';
 import { SWEEP_STATES, type Sweep } from '../../domain/sweep.js';
 import { isSweep } from '../../workflows/messages.js';
-import { FAILURES } from '../answers.js';
-import { idempotency, keyOf, RUN } from '../asked.js';
+import { FAILURES, FAILURES_OF_A_BODY } from '../answers.js';
+import { idempotency, keyOf, RUN, runIn } from '../asked.js';
 import { seen } from '../door.js';
 import { startFor } from '../forward.js';
 import type { Gateway } from '../gateway.js';
@@ -78,6 +78,7 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
         ...FAILURES,
       },
     },
+    links: { 200: runIn('/runs/0/run') },
     handler: async ({ query, caller }) => {
       const asked = query as {
         open?: 'true' | 'false';
@@ -139,9 +140,10 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
         201: requestAnswer,
         202: requestAnswer.describe('No worker has answered yet: the request stands.'),
         409: requestAnswer.describe('Nothing was started, and why.'),
-        ...FAILURES,
+        ...FAILURES_OF_A_BODY,
       },
     },
+    links: { 200: runIn('/workflowId'), 201: runIn('/workflowId') },
     handler: async ({ body, caller, headers }, reply) => {
       const { code, answer } = await startFor(
         gateway,

@@ -21,6 +21,11 @@ const LONGEST_MS = 10 * 60_000;
  */
 const STILL_MS = 10_000;
 
+const event = z.looseObject({
+  event: z.enum(['status', 'end', 'trouble']).optional().describe('None: no more than a sign of life.'),
+  data: z.string().optional().describe('JSON.'),
+});
+
 export function progress(app: FastifyInstance, gateway: Gateway): void {
   app.get('/offboardings/:run/progress', {
     config: { may: 'followOffboarding' },
@@ -29,7 +34,7 @@ export function progress(app: FastifyInstance, gateway: Gateway): void {
       summary: 'Server-sent events: `status` whenever something changes, `end` when the run has closed.',
       security: [{ bearer: [] }],
       params: RUN,
-      response: { 200: z.string().describe('text/event-stream'), ...FAILURES },
+      response: { 200: { content: { 'text/event-stream': { schema: event } } }, ...FAILURES },
     },
     handler: async (request, reply) => {
       const { workflowId } = await seen(gateway, request, (request.params as { run: string }).run);

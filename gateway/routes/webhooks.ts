@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
 import { canonicalJson } from '../../domain/plan.js';
 import { DECISIONS } from '../../domain/request.js';
-import { FAILURES } from '../answers.js';
+import { FAILURES_OF_A_BODY } from '../answers.js';
 import { inNameOf } from '../asked.js';
 import { Stranger } from '../callers.js';
 import { runNamed } from '../door.js';
@@ -36,7 +36,9 @@ export function webhooks(app: FastifyInstance, gateway: Gateway): void {
       operationId: 'receiveWebhook',
       summary: 'What a tool sends by itself; signed as the file of webhooks says.',
       params: z.object({ name: z.string().min(1).max(40) }),
-      response: { 200: answer, 202: answer, 409: answer, 422: answer, ...FAILURES },
+      consumes: ['application/json', 'application/x-www-form-urlencoded'],
+      body: z.unknown().describe('As the tool sends it; whatever its type is called.'),
+      response: { 200: answer, 202: answer, 409: answer, 422: answer, ...FAILURES_OF_A_BODY },
     },
     handler: async (request, reply) => {
       const { name } = request.params as { name: string };

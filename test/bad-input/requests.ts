@@ -125,6 +125,11 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
     'Cannot read the request: "__proto__" is no name that anything can have.',
   ],
   [
+    'a NUL in a name',
+    { user: 'alice\0', requestedBy: 'olivia' },
+    'Cannot read the request: it has a NUL character in it (\\u0000), which no database can keep.',
+  ],
+  [
     'an unknown mode',
     { ...ok, mode: 'delete' },
     'Cannot read the request: "mode" cannot be "delete": allowed are "execute-and-deactivate", "execute-only", "preview".',

@@ -94,6 +94,28 @@ categories:
     expect(await changed(byMail, request)).toMatchObject({ changed: 2, exceptions: [] });
   });
 
+  test('says by the hour when something acts by itself, and whose some items are now', async () => {
+    const after = '2030-01-10T12:00:00.000Z';
+    expect(await connector.bombs!([alice], 'tasks', { after, hours: 2 })).toEqual([
+      { at: '2030-01-11T00:00:00.000Z', keys: ['10'], count: 1 },
+      { at: '2030-01-13T00:00:00.000Z', keys: ['12'], count: 1 },
+    ]);
+    await bench.db.query(
+      `update tasks set due = '2030-02-01T08:00Z'::timestamptz + id * interval '1 min' where id <= 40`,
+    );
+    const [hour] = await connector.bombs!([alice], 'tasks', { after: '2030-02-01T00:00:00Z', hours: 1 });
+    expect(hour).toEqual({ at: '2030-02-01T08:02:00.000Z', keys: ['2', '4', '6', '8', '10'], count: 20 });
+    expect(await connector.bombs!([alice], 'notes', { after, hours: 2 })).toEqual([]);
+    expect(await connector.bombs!([account(ALICE)], 'documents', { after, hours: 2 })).toEqual([]);
+    // 91 is done, and 5000 was never there: neither is in the category.
+    expect(await connector.keepers!('tasks', ['91', '3', '5000', '2'], [])).toEqual([
+      { key: '3', owner: '2', firesAt: '2030-02-01T08:03:00.000Z' },
+      { key: '2', owner: '1', firesAt: '2030-02-01T08:02:00.000Z' },
+    ]);
+    expect(await connector.keepers!('notes', ['1'], [])).toEqual([{ key: '1', owner: '1', firesAt: null }]);
+    await bench.db.query(`update tasks set due = '2030-01-01Z'::timestamptz + id * interval '1 day'`);
+  });
+
   test('is one snapshot: what is given away while it is taken counts once', async () => {
     const before = (await connector.inventory([alice], ['notes']))[0]!.fingerprint;
     await bench.db.query('UPDATE notes SET id = id + 1000');

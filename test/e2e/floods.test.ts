@@ -98,3 +98,24 @@ test('updates of megabytes and thousands of decisions while it executes: it goes
   expect(all.length).toBeGreaterThan(1);
   expect(await failedTasks(small.world.worker.deps.temporal, run)).toEqual([]);
 }, 300_000);
+
+test('more than Temporal takes while a batch runs: it ends the run, and whoever asks again begins where it stood', async () => {
+  await small.refill({ tickets: 40 });
+  const slow = await trap(small.db.desk, 'tickets', 'perform pg_sleep(0.5);');
+  const run = await start(small);
+  await planned(small, run);
+  await agree(small, run);
+  await waitFor(small, run, one => one.steps['desk/tickets']?.state === 'running');
+  const monster = { by: mail(small, 'olivia'), note: 'x'.repeat(1_900_000) };
+  const all = Array.from({ length: 60 }, () => offboardings().tell(run.run, 'pause', monster));
+  await Promise.allSettled(all);
+  const status = async () => (await offboardings().handle(run.run).describe()).status.name;
+  await expect.poll(status, { timeout: 30_000 }).toBe('TERMINATED');
+  await slow.mend();
+  await offboardings().archive();
+  const second = await start(small);
+  expect(second.offboardingId).not.toBe(run.offboardingId);
+  await planned(small, second);
+  await agree(small, second);
+  expect(await ended(small, second)).toMatchObject({ outcome: 'completed' });
+}, 300_000);

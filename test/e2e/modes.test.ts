@@ -275,6 +275,15 @@ test('a block outlives its run and is remembered: a later run gives it back', as
   await must(small, second, 'cancel', 'olivia', { access: 'restore' });
   expect(await result(second)).toMatchObject({ access: { crm: 'open', desk: 'open' } });
   expect(await statusOf()).toEqual(['active', 'active']);
+  const [certificate] = await small.world.worker.deps.store.archive.certificates(second.offboardingId);
+  expect(certificate!.body!.earlier).toEqual([
+    {
+      offboarding: first.offboardingId,
+      outcome: 'cancelled',
+      requested: expect.any(String),
+      closed: expect.any(String),
+    },
+  ]);
 });
 
 test('an old receipt is no block: what somebody has unblocked is read, and blocked again', async () => {

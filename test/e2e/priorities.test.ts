@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { LAST, priorityOf } from '../../domain/priority.js';
 import { connectTemporal } from '../../runtime/temporal.js';
-import { mail } from '../small-world/drive.js';
+import { mail, must, planned, start, waitFor } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 
 /** What the one slot for activities did, in its order: whose plan, or a look at what has closed. */
@@ -78,6 +78,38 @@ test('the last to be asked for is the first to be planned, and looks come last',
   expect(looked.length, done.join(' ')).toBeLessThanOrEqual(4);
   await temporal.connection.close();
 });
+
+test('a run that is amended asks for all the rest as urgently as it is by then, and back again', async () => {
+  gate = Promise.resolve();
+  const { offboardings } = small.world;
+  const run = await start(small);
+  await planned(small, run);
+  for (const [revision, departure] of ['unplanned', 'planned'].entries()) {
+    await must(small, run, 'amend', 'olivia', { departure });
+    await waitFor(
+      small,
+      run,
+      ({ plan, state }) => plan?.revision === revision + 2 && state === 'awaiting-approval',
+    );
+  }
+  await must(small, run, 'cancel', 'olivia', { access: 'restore' });
+  await offboardings.result(run.run);
+  const { events } = await offboardings.handle(run.run).fetchHistory();
+  const asked = events!.flatMap(({ activityTaskScheduledEventAttributes: one }) =>
+    one ? [[one.activityType!.name, one.priority?.priorityKey || 3]] : [],
+  );
+  const plans = asked.filter(([name]) => name === 'makePlan');
+  expect(plans).toEqual([
+    ['makePlan', 3],
+    ['makePlan', 1],
+    ['makePlan', 3],
+  ]);
+  expect(asked.filter(([name]) => name === 'blockAccess')).toEqual([
+    ['blockAccess', 1],
+    ['blockAccess', 1],
+  ]);
+  expect(asked.at(-1)).toEqual([expect.any(String), 3]);
+}, 60_000);
 
 test('the front door knows no request yet, and whatever is no sudden departure is planned', () => {
   for (const request of [undefined, null, 'alice', {}, { departure: 'planned' }, { departure: 7 }])

@@ -3,16 +3,17 @@ import { expect, test } from 'vitest';
 import { cliOf } from '../cli/cli.js';
 import { handOver, mail } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
-import { land, soon, sweepOf } from './sweeps.js';
+import { land, long, sweepOf } from './sweeps.js';
 
 // The test tampers on purpose.
-const small = useSmallWorld({ change: soon, check: false });
+const small = useSmallWorld({ change: long, check: false });
 
 test('the command line shows a sweep and decides; the audit holds addenda and the chain of the sweep', async () => {
   const { run, offboardingId } = await handOver(small);
   const sweep = await sweepOf(small, offboardingId);
   const cli = await cliOf(small);
   try {
+    await sweep.until(now => now.round === 2 && now.state === 'waiting');
     await land(small, 940_001);
     await sweep.until(now => now.moved === 1);
     const shown = await cli('sweep', run, '--json');
@@ -21,6 +22,20 @@ test('the command line shows a sweep and decides; the audit holds addenda and th
     expect(await cli('sweep', run, '--acknowledge', 'crm/nothing', ...by)).toMatchObject({ code: 3 });
     expect(await cli('sweep', run, '--stop', 'enough', ...by)).toMatchObject({ code: 0 });
     await sweep.result();
+    const told = await cli('audit', run);
+    expect(told.err).toBe('');
+    const { name } = small.cast.maya;
+    const lines = [
+      /addendum .*addendum 1 to the certificate: 1 handed over by round \d+ of the sweep/,
+      /receipt .*sweep: crm\/accounts: 1 changed in 1 batch/,
+      new RegExp(`swept .*round \\d+ of the sweep: crm/accounts: completed \\(1 changed\\) to ${name}`),
+      /decision .*sweep: Olivia Owner \(id:\d+\), claimed: finish.* Said: enough/,
+      /sweep-ended .*the sweep is over as finished after round \d+, 1 handed over in all: Ended by Olivia/,
+    ];
+    for (const line of lines) expect(told.out).toMatch(line);
+    // Rounds in a row that found nothing are one line.
+    expect(told.out.match(/of the sweep found nothing/g)?.length ?? 0).toBeLessThanOrEqual(3);
+    expect(told.out).toMatch(/quiet-round .*rounds 1 to 2 of the sweep found nothing/);
     const intact = await cli('audit', run, '--verify');
     expect([intact.code, intact.out + intact.err]).toEqual([0, expect.anything()]);
     for (const [tamper, named] of [

@@ -6,7 +6,9 @@ import { randomUUID } from 'node:crypto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { LookAtBombsInput } from '../../activities/bombs.js';
 import type { CloseRoundInput, SweepLook } from '../../activities/sweep.js';
+import type { BombSeen, Keeper } from '../../domain/bombs.js';
 import { idsOf } from '../../domain/ids.js';
 import type { Sweep, SweepInput, SweepPolicy } from '../../domain/sweep.js';
 import { findTestServer } from '../../runtime/embedded/temporal-cli.js';
@@ -41,6 +43,8 @@ interface Life {
   sweep: Sweep;
   /** Days after the switch, of every look. */
   looks: number[];
+  /** Days of the looks at what is about to act, and at what. */
+  watched: [day: number, keys: string[]][];
   /** Notices with their day and whether approvers are told. */
   told: [notice: string, day: number, approvers: boolean][];
   /** Events of each execution, oldest first. */
@@ -51,6 +55,8 @@ interface Life {
 async function lived(
   policy: SweepPolicy,
   found: (day: number) => Partial<SweepLook> = () => ({}),
+  /** Days after the switch on which something acts by itself, and whose it is when that is looked at. */
+  acting: { days: number[]; keeper(day: number, again: boolean): Keeper } | null = null,
 ): Promise<Life> {
   const offboardingId = randomUUID();
   const workflowId = idsOf('handover').sweep(offboardingId);
@@ -59,9 +65,25 @@ async function lived(
   const today = async (): Promise<number> =>
     Math.round((((await env.currentTimeMs()) - began) / DAY) * 100) / 100;
   const looks: number[] = [];
+  const watched: Life['watched'] = [];
   const told: Life['told'] = [];
+  const bombs = (acting?.days ?? []).map(day => ({
+    step: 'desk/callbacks',
+    at: new Date(began + day * DAY).toISOString(),
+    keys: [`call-${day}`],
+    count: 1,
+  }));
   const activities = {
-    openSweep: async () => ({ refused: null }),
+    openSweep: async () => ({ refused: null, bombs }),
+    async lookAtBombs(input: LookAtBombsInput): Promise<{ seen: BombSeen[] }> {
+      const day = await today();
+      const keys = input.bombs.flatMap(one => one.keys);
+      const again = watched.some(([, before]) => before.join() === keys.join());
+      watched.push([day, keys]);
+      const keeper = acting!.keeper(day, again);
+      const as = { step: 'desk/callbacks', title: 'Callbacks', keeper };
+      return { seen: input.bombs.map(({ keys: [key], at }) => ({ ...as, key: key!, at })) };
+    },
     async sweepLook(): Promise<SweepLook> {
       const day = await today();
       looks.push(day);
@@ -102,7 +124,7 @@ async function lived(
   const sweep = (await worker.runUntil(
     env.client.workflow.execute('sweepStragglers', { taskQueue, workflowId, args: [input] }),
   )) as Sweep;
-  return { sweep, looks, told, lengths: await lengthsOf(workflowId) };
+  return { sweep, looks, watched, told, lengths: await lengthsOf(workflowId) };
 }
 
 /** The server knows no list: each execution names the one before it. */
@@ -167,4 +189,44 @@ test('somebody who is switched on again on day 40 ends it then', async () => {
   const { sweep, looks } = await lived(SHIPPED, day => ({ again: day >= 40 ? ['crm'] : [] }));
   expect(looks.at(-1)).toBeCloseTo(42, 0);
   expect(sweep).toMatchObject({ outcome: 'switched-on-again' });
+}, 60_000);
+
+const MAYA: Keeper = { kind: 'somebody', name: 'Maya', active: true };
+const HOUR = 1 / 24;
+
+test('what acts by itself is looked at an hour before, also after the last round, and no round is missed', async () => {
+  const days = [10, 10 + HOUR / 2, 88];
+  const { sweep, looks, watched, told } = await lived(SHIPPED, () => ({}), { days, keeper: () => MAYA });
+  expect(watched.map(([day, keys]) => [day, keys.length])).toEqual([
+    [expect.closeTo(10 - HOUR, 1), 2],
+    [expect.closeTo(88 - HOUR, 1), 1],
+  ]);
+  expect(looks.map(Math.round)).toEqual(WEEKS);
+  expect(told).toEqual([]);
+  expect(sweep).toMatchObject({ outcome: 'ended', bombs: [], open: [], round: WEEKS.length });
+}, 60_000);
+
+test("one that is still the leaver's brings a round forward; one that nobody answers waits for people until the end", async () => {
+  const days = [10, 20];
+  const { sweep, looks, watched, told } = await lived(SHIPPED, () => ({}), {
+    days,
+    keeper: (day, again) =>
+      day > 15 ? { ...MAYA, active: false } : again ? MAYA : { kind: 'leaver', name: 'Alice Anders' },
+  });
+  expect(watched.map(([day]) => Math.round(day))).toEqual([10, 10, 20]);
+  expect(looks.map(Math.round)).toEqual([1, 2, 3, 4, 5, 6, 7, 10, ...WEEKS.slice(7)]);
+  expect(sweep.open).toMatchObject([{ subject: 'desk/callbacks/call-20', stays: true }]);
+  expect(told.slice(0, 2).map(([notice, day, approvers]) => [notice, Math.round(day), approvers])).toEqual([
+    ['bomb', 20, true],
+    ['waits', 20, false],
+  ]);
+}, 60_000);
+
+test('a hundred moments go on in fresh executions, none of them long, and none is lost', async () => {
+  const days = Array.from({ length: 100 }, (_, n) => 1.1 + n / 2);
+  const { sweep, watched, lengths } = await lived(SHIPPED, () => ({}), { days, keeper: () => MAYA });
+  expect(watched.flatMap(([, keys]) => keys)).toEqual(days.map(day => `call-${day}`));
+  expect(sweep).toMatchObject({ outcome: 'ended', round: WEEKS.length, bombs: [] });
+  expect(lengths.length).toBeGreaterThanOrEqual(3);
+  expect(Math.max(...lengths)).toBeLessThan(31 * EVENTS);
 }, 60_000);

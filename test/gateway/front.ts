@@ -60,11 +60,15 @@ export function withGateway(more: (config: Config) => void = () => {}): (config:
 }
 
 /** @param env what the gateway alone is given besides */
-export function useGateway(small: SmallWorld, env: Record<string, string> = {}): Front {
+export function useGateway(
+  small: SmallWorld,
+  env: Record<string, string> = {},
+  options: Parameters<typeof startGateway>[2] = {},
+): Front {
   const front = { folder, keys } as Front;
   const given: Record<string, string> = {};
   beforeAll(async () => {
-    front.gateway = await startGateway(small.world.config, { ...small.world.env, ...env });
+    front.gateway = await startGateway(small.world.config, { ...small.world.env, ...env }, options);
   });
   beforeEach(() => {
     const lines = Object.values(small.cast).map(({ who, id }) => {

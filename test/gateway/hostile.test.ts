@@ -89,6 +89,7 @@ test.each([
   ['a form', 'plan=1', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
   ['nothing at all', '', { 'content-type': 'application/json' }, 400],
   ['too much', 'x'.repeat(300 * 1024), { 'content-type': 'application/json' }, 413],
+  ['a NUL', '{"plan": "abcdefabcdef", "note": "a\\u0000b"}', { 'content-type': 'application/json' }, 400],
   [
     'a bomb of brackets',
     '['.repeat(100_000) + ']'.repeat(100_000),
@@ -149,6 +150,30 @@ test('paths, queries and credentials of any kind get an answer of ours', async (
   expect(gateway.reached.decided).toEqual([]);
 });
 
+test.each([
+  '/offboardings/%00',
+  `/offboardings/${'4'.repeat(401)}`,
+  '/offboardings/40/items/crm/%00',
+  '/offboardings?leaver=%00',
+  '/offboardings?leaver=1%22%20or%201=1',
+])('%s is no address', async url => {
+  const { statusCode, body } = await gateway.call('GET', url, 'olivia-token');
+  unharmed(statusCode, body, url);
+  expect(statusCode).toBe(400);
+});
+
+test.each([
+  ['PUT', '/offboardings/40', 'GET, HEAD'],
+  ['QUERY', '/offboardings', 'GET, HEAD, POST'],
+  ['GET', '/offboardings/40/decisions/approve', 'POST'],
+  ['DELETE', '/health?now', 'GET, HEAD'],
+] as const)('%s does nothing at %s: what does is said', async (method, url, allow) => {
+  const answer = await gateway.app.inject({ method: method as 'PUT', url });
+  unharmed(answer.statusCode, answer.body, url);
+  expect(answer.statusCode).toBe(405);
+  expect(answer.headers.allow).toBe(allow);
+});
+
 test('what looks harmless to a browser stays harmless: no page, no script, no cache, no other origin', async () => {
   const answer = await gateway.call('GET', '/offboardings/40', 'olivia-token', undefined, {
     origin: 'https://evil.example',
@@ -164,7 +189,8 @@ test('what looks harmless to a browser stays harmless: no page, no script, no ca
     url: '/offboardings',
     headers: { origin: 'https://evil.example', 'access-control-request-method': 'POST' },
   });
-  expect(asked.statusCode).toBe(404);
+  expect(asked.statusCode).toBe(405);
+  expect(asked.headers.allow).toBe('GET, HEAD, POST');
 });
 
 test('whoever guesses tokens is slowed down, and whoever has one is not', async () => {

@@ -1,6 +1,6 @@
 /** A disk that forgets what was not synced, and is cut off the power: forgetful.py, mounted by FUSE. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 export interface Disk {
   /** Where it is mounted. */
   path: string;
+  /** What was written up to now into the files that lie in it is kept, as if the disk had come round to it. */
+  sync(): Promise<void>;
   /** What was not synced is gone, and whoever has files open there reads and writes no more. */
   cut(): Promise<void>;
   /** Mounted again, with what is left. */
@@ -51,6 +53,12 @@ export async function forgetfulDisk(python: string): Promise<Disk> {
   await mount();
   return {
     path,
+    async sync() {
+      for (const name of await readdir(path)) {
+        const file = await open(join(path, name));
+        await file.sync().finally(() => file.close());
+      }
+    },
     cut,
     again: mount,
     async remove() {

@@ -75,6 +75,7 @@ export async function startEngine(redmine: Connector): Promise<Engine> {
         standing: [],
         roles: { operators: 'directory', approvers: 'directory' },
         statements: [],
+        principals: null,
         zone: 'UTC',
       }),
       temporal: client,

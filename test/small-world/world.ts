@@ -13,7 +13,8 @@ import { startWorld, type World, type WorldOptions } from '../support/world.js';
 import { type Cast, newCast } from './cast.js';
 import { build, fill, SIZES, type Sizes } from './seed.js';
 
-export interface SmallWorldOptions extends Partial<Pick<WorldOptions, 'wrap' | 'worker' | 'patience'>> {
+export interface SmallWorldOptions
+  extends Partial<Pick<WorldOptions, 'wrap' | 'worker' | 'patience' | 'env'>> {
   sizes?: Partial<Sizes>;
   change?: (config: Config) => void;
   /** False where a test file tampers on purpose. */
@@ -68,6 +69,7 @@ export function useSmallWorld(options: SmallWorldOptions = {}): SmallWorld {
       },
       patience: { ...PATIENCE, ...options.patience },
       change: options.change,
+      env: options.env,
       wrap: options.wrap,
       worker: options.worker,
     });

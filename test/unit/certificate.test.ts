@@ -26,7 +26,7 @@ const closing = (run = runIn('closed')) => ({
   sentence: 'Done.',
 });
 const stepIn = (id: string, run = runIn('closed'), receipts = [receipt('crm/tasks')]) =>
-  certificateOf(closing(run), receipts, { seq: 4, hash: 'h' }).steps.find(one => one.id === id);
+  certificateOf(closing(run), receipts, { seq: 4, hash: 'h' }, []).steps.find(one => one.id === id);
 
 describe('how sure we are of a step', () => {
   test.each<[string, Partial<ReceiptSummary>[], string | null]>([
@@ -88,7 +88,7 @@ describe('how sure we are of a step', () => {
     expect(known('crm/mailbox', { ...run, acknowledgements: {} })).toBe('observed');
     expect(known('crm/deactivate', runIn('closed'))).toBeNull();
     const observed = { crm: NOW };
-    expect(certificateOf(closing({ ...run, observed }), [], null).observed).toEqual(observed);
+    expect(certificateOf(closing({ ...run, observed }), [], null, []).observed).toEqual(observed);
   });
 });
 
@@ -99,7 +99,7 @@ describe('what a certificate does not vouch for is printed in it', () => {
     'crm/deactivate': progress({ state: 'completed' }),
   };
   const said = (more: Partial<Run> = {}, receipts = [receipt('crm/tasks')]) =>
-    certificateOf(closing(runIn('closed', { steps, ...more })), receipts, null).notCovered;
+    certificateOf(closing(runIn('closed', { steps, ...more })), receipts, null, []).notCovered;
   const proofs = { crm: { at: NOW, within: true, kept: [] } };
   const covered = {
     kind: 'read' as const,
@@ -202,7 +202,7 @@ describe('what a certificate does not vouch for is printed in it', () => {
       acknowledgements: {},
     });
     expect(sure).toEqual([]);
-    expect(certificateOf(closing(runIn('preparing')), [], null).notCovered).toHaveLength(1);
+    expect(certificateOf(closing(runIn('preparing')), [], null, []).notCovered).toHaveLength(1);
   });
 });
 
@@ -236,7 +236,7 @@ test('what became of a step stands beside what was planned', () => {
 });
 
 test('a run that never had a plan has a certificate all the same', () => {
-  expect(certificateOf(closing(runIn('preparing')), [], null)).toMatchObject({
+  expect(certificateOf(closing(runIn('preparing')), [], null, [])).toMatchObject({
     plan: null,
     steps: [],
     accounts: [],

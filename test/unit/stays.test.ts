@@ -62,7 +62,7 @@ describe('what stays', () => {
         '2 items acknowledged by Olivia; 40 items kept as the approved plan says)',
     );
     const closing = { run: all, runId: 'r', outcome: 'completed' as const, sentence: handedOver(all) };
-    expect(certificateOf(closing, [], null).stays).toEqual(stays(all));
+    expect(certificateOf(closing, [], null, []).stays).toEqual(stays(all));
   });
 
   test('is told apart where the person only changes role and keeps what others lose', () => {

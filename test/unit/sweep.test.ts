@@ -278,6 +278,7 @@ function sweep(more: Partial<Sweep> = {}): Sweep {
     moved: 3,
     addenda: [1, 2],
     open: [{ ...APPROVALS, since: NOW }],
+    bombs: [],
     acknowledged: {},
     waits: { since: NOW, told: 1 },
     turn: null,

@@ -3,6 +3,7 @@
  * says when and to whom, durable timers wait for it, and the trail keeps that it rang.
  */
 import { CancellationScope, condition } from '@temporalio/workflow';
+import { nextBombBell, sayBombs, toldOfBombs } from '../../domain/bombs.js';
 import { missedSentence, nextClockBell } from '../../domain/clocks.js';
 import { DAY_MS } from '../../domain/request.js';
 import type { Run, Waiting } from '../../domain/run.js';
@@ -63,6 +64,32 @@ export function ringClocks(
         since: clock.from,
       });
       missed({ ...run.missed, [clock.clock]: again + 1 });
+    }
+  };
+  void CancellationScope.nonCancellable(loop);
+}
+
+/** Says what acts by itself while the run waits and it is still the leaver's, a day before, until the workflow completes. */
+export function ringBombs(
+  run: Run,
+  whenChanged: (question: () => boolean) => () => boolean,
+  { note, told }: { note: Inbox['note']; told(until: string): void },
+): void {
+  const loop = async (): Promise<void> => {
+    for (;;) {
+      await condition(whenChanged(() => nextBombBell(run) !== null));
+      const bell = nextBombBell(run)!;
+      const other = whenChanged(() => JSON.stringify(nextBombBell(run)) !== JSON.stringify(bell));
+      if (!(await isTime(bell, 'Is it moved before it acts by itself?', other))) continue;
+      note({
+        notice: 'bomb',
+        on: run.waiting?.on ?? run.state,
+        state: run.state,
+        audience: ['operators', 'requester', 'approvers'],
+        sentence: sayBombs(run, bell.bombs).join(' '),
+        since: run.since,
+      });
+      told(toldOfBombs(bell));
     }
   };
   void CancellationScope.nonCancellable(loop);

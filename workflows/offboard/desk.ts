@@ -11,6 +11,7 @@ import {
   setCurrentDetails,
   setHandler,
   upsertSearchAttributes,
+  workflowInfo,
 } from '@temporalio/workflow';
 import { besideOf } from '../../domain/approvers.js';
 import { clocksOf, lateClocks } from '../../domain/clocks.js';
@@ -21,6 +22,7 @@ import { details } from '../../domain/markdown.js';
 import type { Outcome } from '../../domain/model.js';
 import { nextMessages } from '../../domain/next.js';
 import { met } from '../../domain/people.js';
+import { priorityOf } from '../../domain/priority.js';
 import { type Decision, type DecisionName, momentsIn, parseDecision } from '../../domain/request.js';
 import { isStopping, mode, type Run, remainingItems, taking } from '../../domain/run.js';
 import { acceptedItems } from '../../domain/stays.js';
@@ -29,8 +31,8 @@ import { dueAt, waitingNow, waitingOn, waitingView } from '../../domain/waiting.
 import { watchNow } from '../../domain/watch.js';
 import { type Inbox, openInbox } from '../inbox.js';
 import { STATUS, type Status } from '../messages.js';
-import type { Attempt } from '../proxies.js';
-import { ringBells, ringClocks } from './bells.js';
+import { type Attempt, goAs } from '../proxies.js';
+import { ringBells, ringBombs, ringClocks } from './bells.js';
 import { watchHands } from './watch.js';
 
 /** What came of a chapter: an event, and what is going on now, in a sentence. */
@@ -97,6 +99,15 @@ const MESSAGES: Record<DecisionName, string> = {
   cancel: 'Stop at the next safe boundary; with a block in place say {"access": "keep" | "restore"}',
 };
 
+/**
+ * An execution keeps the priority that it was started with, and so does the one that goes on from it. What it
+ * asks for goes as its order says by now.
+ */
+function hurry({ order }: Run): void {
+  const now = priorityOf(order);
+  goAs(now.priorityKey === workflowInfo().priority?.priorityKey ? undefined : now);
+}
+
 /** Installs every message before the first await, and starts the decision loop. */
 export function openDesk(run: Run, renewal: Renewal): Desk {
   const shown = { attributes: '', soon: false };
@@ -128,6 +139,7 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
   // events.
   const change = (news: Partial<Run>): void => {
     Object.assign(run, news);
+    if (news.order) hurry(run);
     changes += 1;
     run.waiting = waitingNow(run, new Date().toISOString());
     run.watch = watchNow(run, new Date().toISOString());
@@ -197,12 +209,14 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
   });
   const isDue = (): boolean => renewal.isDue(inbox.taken);
   show();
+  hurry(run);
   ringBells(run, whenChanged, {
     note: inbox.note,
     rang: waiting => change({ waiting }),
     expired: () => change({ turn: taking(run, { kind: 'expire' }) }),
   });
   ringClocks(run, whenChanged, { note: inbox.note, missed: missed => change({ missed }) });
+  ringBombs(run, whenChanged, { note: inbox.note, told: until => change({ bombsTold: until }) });
 
   watchHands(run, whenChanged, {
     note: inbox.note,

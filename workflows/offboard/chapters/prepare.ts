@@ -127,7 +127,7 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts> | 
     }),
   );
   if (!resolved?.ok || resolved.value.objection) return resolved;
-  const { leaver, accounts, seen, blockedByUs, patience, clocks } = resolved.value;
+  const { leaver, accounts, seen, blockedByUs, earlierBlocks, patience, clocks } = resolved.value;
   // Workers of before said nothing of how they are known.
   const requester = { ...run.requester, ...resolved.value.requester };
   const access = Object.fromEntries(
@@ -146,6 +146,7 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts> | 
     accounts,
     seenAccounts: union(run.seenAccounts, seen),
     blockedByUs,
+    ...(earlierBlocks.length > 0 || run.earlierBlocks ? { earlierBlocks } : {}),
   });
   return resolved;
 }
