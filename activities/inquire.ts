@@ -22,7 +22,8 @@ import type { Plan } from '../domain/plan.js';
 import { resolveIn } from './accounts.js';
 import { outOfPatience, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { directoryOf, findOne, identified, participant } from './people.js';
+import { directoryOf, findOne } from './directory.js';
+import { identified, participant } from './people.js';
 import { recogniserOf } from './recognise.js';
 
 export async function answerInquiry(deps: Deps, { id }: { id: string }): Promise<{ asked: string }> {
