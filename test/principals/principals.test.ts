@@ -18,6 +18,8 @@ if (noServer) console.warn(noServer);
 
 const WORKER = 'handover-worker';
 const MALLORY = 'mallory@small.example';
+/** A command of a workflow, as the proto numbers them. */
+const SIGNAL_EXTERNAL = 12;
 const VERIFIED = { kind: 'verified', by: expect.stringMatching(/^Temporal \(event \d+\)$/) };
 
 describe.skipIf(noServer)('on a Temporal that passes principals on', async () => {
@@ -173,7 +175,7 @@ describe.skipIf(noServer)('on a Temporal that passes principals on', async () =>
         taskToken,
         commands: [
           {
-            commandType: 'COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION' as never,
+            commandType: SIGNAL_EXTERNAL,
             signalExternalWorkflowExecutionCommandAttributes: {
               namespace,
               execution: { workflowId: run.run },
