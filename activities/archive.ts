@@ -1,6 +1,6 @@
 /**
- * One look at what has closed. Every closed run or sweep of this installation whose history is not stored yet gets it
- * stored; whatever it had under way gets no receipt any more (a terminated run could not say so), and what
+ * One look at what has closed. Every closed run of this installation, and of what comes after one, whose history is
+ * not stored yet gets it stored; whatever it had under way gets no receipt any more (a terminated run could not say so), and what
  * became of effects that nobody saw end is asked. What fails is tried again by the next look, and holds up
  * nothing else.
  */
@@ -8,9 +8,10 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { type ArchiveReport, added, lookSince, NOTHING_ARCHIVED } from '../domain/archive.js';
-import { installationOf, kindOf } from '../domain/ids.js';
+import { comesAfter, installationOf, kindOf } from '../domain/ids.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
+import { tellReturned } from './give-back.js';
 import { reconcileRegister } from './open-runs.js';
 import { tellEnd } from './sweep.js';
 
@@ -32,7 +33,7 @@ export interface ArchivedPart {
 type Closed = Omit<WorkflowExecutionInfo, 'raw'>;
 
 /** Of which the histories are stored. */
-const KEPT = ['offboardUser', 'sweepStragglers'];
+const KEPT = ['offboardUser', 'sweepStragglers', 'giveBack'];
 /** Histories that one activity stores: a few seconds of work, which a worker that dies loses nothing of. */
 const PART = 100;
 /** How many that failed before are tried again in one look. */
@@ -75,7 +76,7 @@ async function* closedRuns(
   ];
   if (workflowId === null) {
     conditions.push(
-      `(WorkflowId STARTS_WITH "${ids.offboardings}" or WorkflowId STARTS_WITH "${ids.sweeps}")`,
+      `(${[ids.offboardings, ids.sweeps, ids.giveBacks].map(one => `WorkflowId STARTS_WITH "${one}"`).join(' or ')})`,
     );
     const since = everything ? null : lookSince(await store.looks.last());
     if (since) conditions.push(`CloseTime > "${since.toISOString()}"`);
@@ -125,19 +126,24 @@ async function keep(deps: Deps, run: Closed, report: ArchiveReport): Promise<boo
     // Whoever starts a workflow by hand may say that it is any offboarding: the store knows which it is.
     const known = await store.offboardings.workflowOf(offboarding);
     if (known !== null && known !== workflowId) return false;
-    const isSweep = kindOf(deps.ids, workflowId) === 'sweep';
-    // The first thing that a sweep does is to have the store know it.
-    if (isSweep && known === null) return false;
+    const offboardingId = comesAfter(deps.ids, workflowId);
+    // The first thing that what comes after an offboarding does is to have the store know it.
+    if (offboardingId !== null && known === null) return false;
     // An execution that went on in a fresh one had come to rest, and ended nothing.
     const ended = run.status.name !== 'CONTINUED_AS_NEW';
     if (ended && run.closeTime) await store.ledger.fence(offboarding, run.closeTime);
     if (ended && !(await isOpen(deps, workflowId, offboarding))) {
-      if (isSweep) {
-        const offboardingId = workflowId.slice(deps.ids.sweeps.length);
-        const sentence = `It was ended in Temporal (${run.status.name.toLowerCase()}).`;
-        const named = { sweepId: offboarding, offboardingId, workflowId };
-        await tellEnd(deps, { ...named, outcome: 'broken-off', sentence });
-      } else await store.runs.close(offboarding);
+      if (offboardingId === null) await store.runs.close(offboarding);
+      else {
+        const end = {
+          offboardingId,
+          workflowId,
+          outcome: 'broken-off',
+          sentence: `It was ended in Temporal (${run.status.name.toLowerCase()}).`,
+        } as const;
+        if (kindOf(deps.ids, workflowId) === 'sweep') await tellEnd(deps, { ...end, sweepId: offboarding });
+        else await tellReturned(deps, { ...end, giveBackId: offboarding });
+      }
     }
     const history = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();
     const saved = await store.archive.save({

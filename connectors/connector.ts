@@ -292,7 +292,7 @@ export interface Effects {
   /**
    * Gives back what an effect changed, compare-and-set on what we wrote: what is no longer so is reported as
    * `taken` and left alone, and what cannot be given back (a deleted row whose secret columns nobody kept) as
-   * `failed`, with the reason. Nothing but the contract calls it yet: undo comes later.
+   * `failed`, with the reason.
    */
   restore(undoing: Undoing, witness: Witness, signal?: AbortSignal): Promise<Done>;
 }

@@ -6,7 +6,7 @@
 import { gunzipSync } from 'node:zlib';
 import { type Client, isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { idsOf, installationOf } from '../../domain/ids.js';
+import { type Ids, idsOf, installationOf, type Kind, kindOf } from '../../domain/ids.js';
 import { digestIn, isReference } from '../../domain/overrides.js';
 import { archiveDigest } from '../../store/archive.js';
 import { type ChainVerdict, PURGED } from '../../store/audit.js';
@@ -57,8 +57,8 @@ export interface Evidence {
     parsed: Record<string, unknown> | null;
     gone: 'purged' | 'missing' | null;
   })[];
-  /** What came after the switch: each sweep that an addendum names, or that the store knows. */
-  sweeps: SweepEvidence[];
+  /** What came afterwards: each sweep and give-back that an addendum names, or that the store knows. */
+  afterwards: AfterEvidence[];
   archives: (Omit<ArchiveRow, 'history'> & { actual: string; history: History | null })[];
   /** Open, or closed and not yet archived: as Temporal has them. */
   live: { run: string; history: History }[];
@@ -70,27 +70,29 @@ export interface Evidence {
   missing: string | null;
 }
 
-/** The subjects of these entries name sweeps too, and stay where a body was purged. */
-async function sweepsOf(
+/** The subjects of these entries name them too, and stay where a body was purged. */
+async function afterwardsOf(
   { audit, trail }: Store,
   { entries }: ChainVerdict,
   { offboarding, workflow }: KnownOffboarding,
-): Promise<SweepEvidence[]> {
+): Promise<AfterEvidence[]> {
   const named = entries.filter(({ kind }) => kind === 'addendum').map(({ subject }) => subject.split(' ')[3]);
   const installation = workflow && installationOf(workflow);
-  const id = installation ? idsOf(installation).sweep(offboarding) : null;
-  const known = id === null ? [] : await trail.ofWorkflow(id);
+  const ids = installation ? idsOf(installation) : null;
+  const after = ids ? [ids.sweep(offboarding), ids.giveBack(offboarding)] : [];
+  const known = (await Promise.all(after.map(id => trail.ofWorkflow(id)))).flat();
   return Promise.all(
     [...new Set([...named, ...known.map(one => one.offboarding)])]
-      .filter(sweep => sweep !== undefined)
-      .map(async sweep => ({
-        sweep,
-        chain: await audit.read(sweep),
-        links: await trail.links(sweep),
-        plans: await trail.plans(sweep),
-        receipts: await trail.receipts(sweep),
-        fence: (await trail.loose(sweep)).fence,
-        archives: keptOf(await trail.archives(sweep, null)),
+      .filter(id => id !== undefined)
+      .map(async id => ({
+        id,
+        kind: kindOfAfter(ids, (await trail.known(id))?.workflow ?? null),
+        chain: await audit.read(id),
+        links: await trail.links(id),
+        plans: await trail.plans(id),
+        receipts: await trail.receipts(id),
+        fence: (await trail.loose(id)).fence,
+        archives: keptOf(await trail.archives(id, null)),
       })),
   );
 }
@@ -104,9 +106,16 @@ function keptOf(archives: readonly ArchiveRow[]): Evidence['archives'] {
   }));
 }
 
-/** The parts of a sweep that an audit reads. */
-export interface SweepEvidence {
-  sweep: string;
+/** An older store does not know all of them. */
+function kindOfAfter(ids: Ids | null, workflowId: string | null): Kind {
+  return (ids && workflowId && kindOf(ids, workflowId)) || 'sweep';
+}
+
+/** The parts of a sweep, or of a give-back, that an audit reads. */
+export interface AfterEvidence {
+  kind: Kind;
+  /** Its own id. */
+  id: string;
   chain: ChainVerdict;
   links: { seq: number; hash: string }[];
   plans: PlanRow[];
@@ -187,7 +196,7 @@ export async function gather(
     frozen: await trail.frozen(shown),
     shown,
     certificates: parsedCertificates,
-    sweeps: await sweepsOf(store, chain, known),
+    afterwards: await afterwardsOf(store, chain, known),
     archives: ours,
     live: histories.filter(({ run }) => !archived.has(run)),
     known: histories.filter(({ run }) => archived.has(run)),

@@ -5,7 +5,7 @@ import { identityWords } from '../../domain/people.js';
 import { number } from '../../domain/words.js';
 import type { AuditEntry } from '../../store/audit.js';
 import type { ReceiptRow } from '../../store/trail.js';
-import type { Evidence, SweepEvidence } from './evidence.js';
+import type { AfterEvidence, Evidence } from './evidence.js';
 import type { Happening } from './history.js';
 
 /** Every single thing that was recorded, oldest first. */
@@ -16,7 +16,7 @@ export function timeline(evidence: Evidence): Happening[] {
     ...evidence.archives.flatMap(row => row.history?.happenings(row.run) ?? []),
     ...evidence.live.flatMap(one => one.history.happenings(one.run)),
     ...evidence.archives.map(fromArchive),
-    ...evidence.sweeps.flatMap(fromSweep),
+    ...evidence.afterwards.flatMap(fromAfter),
     ...evidence.certificates.map(
       (row): Happening => ({
         at: row.at,
@@ -30,23 +30,31 @@ export function timeline(evidence: Evidence): Happening[] {
   return all.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
 }
 
-/** What a sweep did after the switch, each line with the sweep's id, and told to be the sweep's. */
-function fromSweep({ sweep, chain, receipts, archives }: SweepEvidence): Happening[] {
+/** What a sweep or a give-back did afterwards, each line with its id, and told to be of it. */
+function fromAfter({ kind, id, chain, receipts, archives }: AfterEvidence): Happening[] {
   const all = [
     ...chain.entries.map(fromChain),
     ...receipts.map(fromReceipt),
     ...archives.flatMap(row => row.history?.happenings(row.run) ?? []),
     ...archives.map(fromArchive),
   ];
-  return all.map(one => ({
-    ...one,
-    sentence: SWEEPS_OWN.has(one.kind) ? one.sentence : `sweep: ${one.sentence}`,
-    details: { ...one.details, sweep },
-  }));
+  return all.map(one => {
+    const details = { ...one.details, after: { kind, id } };
+    return {
+      ...one,
+      sentence: OF_ITSELF.has(one.kind) ? one.sentence : told(details, one.sentence),
+      details,
+    };
+  });
 }
 
-/** Sentences that speak of the sweep by themselves. */
-const SWEEPS_OWN = new Set(['quiet-round', 'swept', 'sweep-ended']);
+/** Sentences that say by themselves what they are of. */
+const OF_ITSELF = new Set(['quiet-round', 'swept', 'sweep-ended', 'given-back']);
+
+/** A sentence, told to be of a sweep or a give-back where it is. */
+function told({ after }: Happening['details'], sentence: string): string {
+  return after ? `${(after as { kind: string }).kind}: ${sentence}` : sentence;
+}
 
 function fromArchive(row: Evidence['archives'][number]): Happening {
   return {
@@ -99,7 +107,7 @@ export function condensed(happenings: readonly Happening[]): Happening[] {
 }
 
 function stepOf({ details }: Happening): string {
-  return `${String(details.sweep ?? '')} ${String(details.step)}`;
+  return `${(details.after as { id?: string } | undefined)?.id ?? ''} ${String(details.step)}`;
 }
 
 /** Activities whose result the chain tells in its own words. */
@@ -117,6 +125,10 @@ const BOOKKEEPING = new Set([
   'planRound',
   'closeRound',
   'endSweep',
+  'openGiveBack',
+  'planGiveBack',
+  'returnSteps',
+  'endGiveBack',
 ]);
 
 function addRound(line: Happening, { details }: Happening): void {
@@ -136,11 +148,8 @@ function add(line: Happening, receipt: Happening): void {
   ]);
   details.batches = Number(details.batches) + 1;
   if (receipt.details.state === 'intended') details.state = 'intended';
-  line.sentence = receiptWords(
-    details as unknown as Batch,
-    String(details.mark),
-    String(receipt.details.mark),
-  );
+  const words = receiptWords(details as unknown as Batch, String(details.mark), String(receipt.details.mark));
+  line.sentence = told(details, words);
 }
 
 interface Batch {
@@ -261,6 +270,8 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
     }
     case 'closed':
       return `closed as ${text('outcome')}: ${text('sentence')}`;
+    case 'given-back':
+      return `given back as ${text('outcome')}: ${text('sentence')}`;
     case 'settled': {
       const [one] = (body.receipts ?? []) as {
         step?: string;

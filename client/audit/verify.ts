@@ -21,7 +21,14 @@ import { sha256 } from '../../store/digest.js';
 import { sharesOf } from '../../store/keys.js';
 import { type Receipt, receiptDigest, SETTLED } from '../../store/ledger.js';
 import type { ReceiptRow } from '../../store/trail.js';
-import { type Evidence, type PlanBody, purgedCertificates, purgedImages, runsNamed } from './evidence.js';
+import {
+  type AfterEvidence,
+  type Evidence,
+  type PlanBody,
+  purgedCertificates,
+  purgedImages,
+  runsNamed,
+} from './evidence.js';
 
 export interface Verdict {
   ok: boolean;
@@ -68,7 +75,7 @@ export function verify(evidence: Evidence): Verdict {
     ...keySets(evidence),
     ...certificates(evidence),
     ...addenda(evidence),
-    ...sweeps(evidence),
+    ...comingAfter(evidence),
     ...histories(evidence),
     ...runs(evidence),
   ];
@@ -84,7 +91,7 @@ export function verify(evidence: Evidence): Verdict {
       images: evidence.images.length,
       keySets: evidence.frozen.length,
       certificates: evidence.certificates.length,
-      histories: evidence.archives.length + evidence.sweeps.flatMap(({ archives }) => archives).length,
+      histories: evidence.archives.length + evidence.afterwards.flatMap(({ archives }) => archives).length,
     },
     notYetArchived: evidence.live.filter(one => one.history.status !== 'RUNNING').map(one => one.run),
     purged: evidence.chain.entries.filter(entry => entry.gone === 'purged').map(entry => entry.seq),
@@ -645,20 +652,20 @@ function certified(evidence: Evidence): string[] {
   return breaks;
 }
 
-/** What sweeps have added, by the entries behind the closing one. */
-function addendaTold({ chain }: Evidence): { seq: number; number: number; digest: string; sweep: string }[] {
+/** What came afterwards and was added, by the entries behind the closing one. */
+function addendaTold({ chain }: Evidence): { seq: number; number: number; digest: string; by: string }[] {
   return chain.entries.flatMap(({ seq, kind, subject }) => {
     if (kind !== 'addendum') return [];
-    const [, number, digest = '', sweep = ''] = subject.split(' ');
-    return [{ seq, number: Number(number), digest, sweep }];
+    const [, number, digest = '', by = ''] = subject.split(' ');
+    return [{ seq, number: Number(number), digest, by }];
   });
 }
 
-/** An addendum is there as the chain has it, cites the certificate, and says what its sweep's chain says. */
+/** An addendum is there as the chain has it, cites the certificate, and says what the chain that it is of says. */
 function addenda(evidence: Evidence): string[] {
   const breaks: string[] = [];
   const [first] = evidence.certificates;
-  for (const { seq, number, digest, sweep } of addendaTold(evidence)) {
+  for (const { seq, number, digest, by } of addendaTold(evidence)) {
     const name = `handover.certificates number ${number}`;
     const row = evidence.certificates.find(one => one.number === number);
     if (row?.digest !== digest) {
@@ -667,50 +674,65 @@ function addenda(evidence: Evidence): string[] {
       continue;
     }
     if (!row.parsed) continue;
-    const { certificate, sweepChain, round, moved, sweep: by } = row.parsed;
-    if (by !== sweep) breaks.push(`${name}: it is of the sweep ${String(by)}, entry ${seq} names ${sweep}.`);
+    const { certificate, round, moved, sweep, giveBack } = row.parsed;
+    const told = evidence.afterwards.find(one => one.id === by);
+    const whose = told ? nameOfAfter(told) : by;
+    if (by !== (sweep ?? giveBack))
+      breaks.push(`${name}: it is of ${String(sweep ?? giveBack)}, entry ${seq} names ${by}.`);
     if (certificate !== first?.digest)
       breaks.push(`${name}: it cites ${short(String(certificate))}, which is not the certificate.`);
-    const told = evidence.sweeps.find(one => one.sweep === sweep);
-    const head = sweepChain as { seq: number; hash: string } | null;
+    const head = (row.parsed.sweepChain ?? row.parsed.giveBackChain) as { seq: number; hash: string } | null;
     const link = told?.links.find(one => one.seq === head?.seq);
     if (!head || link?.hash !== head.hash)
-      breaks.push(`${name}: entry ${head?.seq ?? 0} of the sweep ${sweep} is missing or has another hash.`);
+      breaks.push(`${name}: entry ${head?.seq ?? 0} of ${whose} is missing or has another hash.`);
     const entry = told?.chain.entries.find(
-      one => one.kind === 'swept' && one.body.round === round && one.body.plan === row.parsed!.plan,
+      ({ kind, body }) =>
+        TELLS.includes(kind) &&
+        body.plan === row.parsed!.plan &&
+        (sweep === undefined || body.round === round),
     );
     if (!entry?.gone && entry?.body.moved !== moved)
       breaks.push(
-        `${name}: it says that ${String(moved)} were moved, its round says ${String(entry?.body.moved)}.`,
+        `${name}: it says that ${String(moved)} were moved, its entry says ${String(entry?.body.moved)}.`,
       );
   }
   return breaks;
 }
 
-/** A sweep's own chain, plans and receipts: what no round lists never happened by our hand. */
-function sweeps(evidence: Evidence): string[] {
-  return evidence.sweeps.flatMap(({ sweep, chain: own, plans: made, receipts: rows, fence, archives }) => {
-    const breaks = own.breaks.map(sentence => `handover.audit of the sweep ${sweep}: ${sentence}`);
-    const isOver = own.entries.some(({ kind }) => kind === 'sweep-ended');
+/** Entries of what comes afterwards that list receipts; and those behind which nothing gets one any more. */
+const TELLS = ['swept', 'given-back'];
+const ENDS = ['sweep-ended', 'given-back'];
+
+function nameOfAfter({ kind, id }: AfterEvidence): string {
+  return `the ${kind} ${id}`;
+}
+
+/** The chain, plans and receipts of what came afterwards: what no entry lists never happened by our hand. */
+function comingAfter(evidence: Evidence): string[] {
+  return evidence.afterwards.flatMap(after => {
+    const { chain: own, plans: made, receipts: rows, fence, archives } = after;
+    const name = nameOfAfter(after);
+    const breaks = own.breaks.map(sentence => `handover.audit of ${name}: ${sentence}`);
+    const isOver = own.entries.some(({ kind }) => ENDS.includes(kind));
     if (isOver && fence === null)
-      breaks.push(`handover.audit_heads: the sweep ${sweep} is over, and its fence is missing.`);
+      breaks.push(`handover.audit_heads: ${name} is over, and its fence is missing.`);
     for (const row of archives) breaks.push(...asStored(row));
     for (const { digest, body } of made)
       if (sha256(body) !== digest)
-        breaks.push(`handover.plans ${short(digest)} of the sweep ${sweep}: its body gives another digest.`);
-    const rounds = own.entries.filter(({ kind }) => kind === 'swept');
-    const listed = rounds.flatMap(({ body, gone }) => (gone ? [] : ((body.receipts ?? []) as Listed[])));
+        breaks.push(`handover.plans ${short(digest)} of ${name}: its body gives another digest.`);
+    const tells = own.entries.filter(({ kind }) => TELLS.includes(kind));
+    const listed = tells.flatMap(({ body, gone }) => (gone ? [] : ((body.receipts ?? []) as Listed[])));
     for (const row of rows) {
       if (digestOf(row) !== row.digest)
-        breaks.push(`${receiptName(row)} of the sweep ${sweep}: its content gives another digest.`);
+        breaks.push(`${receiptName(row)} of ${name}: its content gives another digest.`);
       const isTold = listed.some(one => isSame(row, one) && one.digest === row.digest);
-      if (!isTold && isOver && rounds.every(({ gone }) => !gone))
-        breaks.push(`${receiptName(row)} of the sweep ${sweep}: no round lists it.`);
+      if (!isTold && isOver && tells.every(({ gone }) => !gone))
+        breaks.push(`${receiptName(row)} of ${name}: no entry lists it.`);
     }
     for (const one of listed)
       if (!rows.some(row => isSame(row, one) && row.digest === one.digest))
         breaks.push(
-          `handover.receipts ${one.step} page ${one.page} of the sweep ${sweep}: a round lists it, and it is missing or has another digest.`,
+          `handover.receipts ${one.step} page ${one.page} of ${name}: an entry lists it, and it is missing or has another digest.`,
         );
     return breaks;
   });

@@ -1,5 +1,7 @@
 /** Cover: handed over now, and given back on a date that can be changed, as far as the cover still holds it. */
+import { randomUUID } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
+import { connectTemporal } from '../../runtime/temporal.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { cover, LATER, ownersIn } from './covers.js';
 
@@ -38,9 +40,9 @@ test('what somebody else has by now stays with them, and is counted in the plan 
   const { back } = await cover(small);
   const between = await ownersIn(small, 'accounts', 'owner_id');
   const [early, late, ...others] = [...before.keys()].filter(key => between.get(key) !== before.get(key));
-  const { id: victor } = small.cast.victor;
+  const { id: bob } = small.cast.bob;
   const take = (key: string) =>
-    small.db.crm.query('update accounts set owner_id = $2 where id = $1', [key, victor]);
+    small.db.crm.query('update accounts set owner_id = $2 where id = $1', [key, bob]);
   await take(early!);
   await back.send('amend', 'olivia', { giveBackAt: 'now' });
   const planned = await back.until(({ state }) => state === 'awaiting-approval');
@@ -60,7 +62,7 @@ test('what somebody else has by now stays with them, and is counted in the plan 
   });
   const after = await ownersIn(small, 'accounts', 'owner_id');
   for (const key of others) expect(after.get(key)).toBe(before.get(key));
-  for (const key of [early!, late!]) expect(after.get(key)).toBe(String(victor));
+  for (const key of [early!, late!]) expect(after.get(key)).toBe(String(bob));
 });
 
 test('who comes back, who asked and who changed the date approve nothing; nobody approves a plan that is old', async () => {
@@ -105,7 +107,7 @@ test('what a right is missing for parks it by name, and is planned and approved 
   expect(parked.sentence).toContain('permission denied for table watchers');
   expect(parked.steps).toMatchObject({
     'crm/accounts': { state: 'completed' },
-    'desk/watchers': { state: 'failed', changed: 0 },
+    'desk/watchers': { state: 'failed' },
   });
   await small.db.desk.query(`grant insert on watchers to ${small.role}`);
   expect(await back.send('retry', 'olivia')).toMatchObject({ verdict: 'accepted' });
@@ -116,17 +118,31 @@ test('what a right is missing for parks it by name, and is planned and approved 
   expect(await back.result()).toMatchObject({ outcome: 'given-back' });
 });
 
-test('a give-back that somebody starts by hand does nothing', async () => {
+test('one that somebody starts by hand is refused, and touches nothing of what it names', async () => {
   const { back, offboardingId } = await cover(small);
-  const { kind: _, ...state } = await back.status();
+  const { giveBackId: _, ...own } = await back.status();
   await back.send('cancel', 'olivia');
   await back.result();
-  const { temporal, ids, taskQueue } = small.world.offboardings;
-  const forged = { ...state, giveBackId: crypto.randomUUID(), requester: state.amendedBy[0] ?? state.leaver };
-  const started = await temporal.workflow.start('giveBack', {
-    workflowId: ids.giveBack(offboardingId),
-    taskQueue,
-    args: [forged],
-  });
-  await expect(started.result()).rejects.toThrow();
+  const { offboardings, config } = small.world;
+  const temporal = await connectTemporal(config.temporal);
+  const begin = async (more: object, workflowId = offboardings.ids.giveBack(offboardingId)) => {
+    const handle = await temporal.workflow.start('giveBack', {
+      taskQueue: config.temporal.taskQueue,
+      workflowId,
+      args: [{ ...own, giveBackId: randomUUID(), ...more }],
+    });
+    const error = await handle.result().then(
+      () => null,
+      (failed: Error) => failed.cause as Error,
+    );
+    return error?.message;
+  };
+  const refused = expect.stringContaining('a give-back is started by the offboarding before it');
+  // Whoever asks for it approves nothing: they must be who the certificate says.
+  expect(await begin({ requester: { ...own.requester, id: '1' } })).toEqual(refused);
+  expect(await begin({ policy: { ...own.policy, requesterMayApprove: true } })).toEqual(refused);
+  expect(await begin({ due: '2026-01-01T00:00:00.000Z' })).toEqual(refused);
+  expect(await begin({}, offboardings.ids.giveBack(randomUUID()))).toEqual(refused);
+  expect(await begin({ plan: 'none' })).toEqual(expect.stringContaining('by nobody by hand'));
+  await temporal.connection.close();
 });
