@@ -78,5 +78,15 @@ function crashingConnector(connector: Connector, pass: Pass): Connector {
       pass(name, 'b');
       return done;
     },
+    async restore(undoing, witness, signal) {
+      pass('restore', 'a');
+      const intend: typeof witness.intend = async intent => {
+        await witness.intend(intent);
+        pass('restore', 'r');
+      };
+      const done = await connector.restore(undoing, { intend }, signal);
+      pass('restore', 'b');
+      return done;
+    },
   };
 }
