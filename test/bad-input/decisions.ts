@@ -150,7 +150,7 @@ export const DECISIONS: [name: string, title: string, given: unknown, sentence: 
     'a key of the request that cannot be amended',
     { by: 'olivia', user: 'bob' },
     'Cannot read "amend": it has no key "user"; known are by, successor, successors, overrides, ' +
-      'identities, mode, departure, effectiveAt, handoverAt, systems, note.',
+      'identities, mode, departure, effectiveAt, handoverAt, giveBackAt, systems, note.',
   ],
   [
     'amend',

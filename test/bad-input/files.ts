@@ -150,7 +150,7 @@ export const CONFIGURATIONS: [title: string, from: string, to: string, says: str
     'version: 1',
     'version: 1\ninstallation: offboarding',
     'handover.yaml:3 installation: cannot be "offboarding": ids begin with this word, so no installation is ' +
-      'named like it; taken are offboarding, request, inquiry, archive, archive-closed, sweep',
+      'named like it; taken are offboarding, request, inquiry, archive, archive-closed, sweep, give-back',
   ],
   ['no directory', 'directory: crm\n', '', 'handover.yaml:2 directory: is missing: a text is needed'],
   [

@@ -103,20 +103,20 @@ export const REQUESTS: [title: string, given: unknown, sentence: string][] = [
     'a key with a slip of the pen',
     { ...ok, sucessor: 'bob' },
     'Cannot read the request: it has no key "sucessor"; known are user, requestedBy, successor, ' +
-      'successors, overrides, mode, departure, effectiveAt, handoverAt, systems, identities, note.',
+      'successors, overrides, mode, departure, effectiveAt, handoverAt, giveBackAt, systems, identities, note.',
   ],
   [
     'keys of another tool',
     { ...ok, email: 'a@x', dry_run: true, transferTo: 'bob' },
     'Cannot read the request: it has no key "email", "dry_run", "transferTo"; known are user, ' +
-      'requestedBy, successor, successors, overrides, mode, departure, effectiveAt, handoverAt, systems, identities, ' +
+      'requestedBy, successor, successors, overrides, mode, departure, effectiveAt, handoverAt, giveBackAt, systems, identities, ' +
       'note.',
   ],
   [
     'seven unknown keys',
     { ...ok, a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7 },
     'Cannot read the request: it has no key "a", "b", "c", "d", "e" and 2 more; known are user, ' +
-      'requestedBy, successor, successors, overrides, mode, departure, effectiveAt, handoverAt, systems, identities, ' +
+      'requestedBy, successor, successors, overrides, mode, departure, effectiveAt, handoverAt, giveBackAt, systems, identities, ' +
       'note.',
   ],
   [
