@@ -4,9 +4,9 @@ import { sayAccount } from '../domain/accounts.js';
 import type { Account } from '../domain/model.js';
 import { isFinal, OUTAGE_MS, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { findOne } from './directory.js';
 import { switchAccounts } from './effects.js';
 import { readAll } from './look.js';
-import { findOne } from './people.js';
 import { recogniserOf } from './recognise.js';
 
 export interface AccessInput {

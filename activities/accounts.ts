@@ -13,7 +13,8 @@ import type { EarlierBlock } from '../domain/run.js';
 import type { Letter } from '../domain/statement.js';
 import { isFinal, OUTAGE_MS, scheduled, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { findOne, identified, participant } from './people.js';
+import { findOne } from './directory.js';
+import { identified, participant } from './people.js';
 import { prove } from './prove.js';
 import { pinnedIn, type Recogniser, recogniserOf } from './recognise.js';
 

@@ -10,8 +10,8 @@ import type { Plan, PlanStep } from '../domain/plan.js';
 import type { SweepInput } from '../domain/sweep.js';
 import { isFinal, OUTAGE_MS, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { findOne } from './directory.js';
 import { planOf } from './look.js';
-import { findOne } from './people.js';
 
 export interface LookAtBombsInput extends Pick<SweepInput, 'sweepId' | 'plan'> {
   bombs: StepBomb[];

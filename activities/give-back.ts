@@ -18,11 +18,11 @@ import type { OpenPage } from '../store/manifests.js';
 import type { Catalog } from '../store/plans.js';
 import { brokenOff, outOfPatience, scheduled, showProgress, stopping, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { findOne } from './directory.js';
 import { giveBack, settle, settleAll } from './effects.js';
 import { planOf } from './look.js';
 import { whenIs } from './moments.js';
 import { beginSteps, leaving } from './open-runs.js';
-import { findOne } from './people.js';
 import { accountsMoved, leaverNow, Recogniser } from './recognise.js';
 
 /** A give-back as its activities know it. */

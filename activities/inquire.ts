@@ -4,6 +4,7 @@ import { existing } from '../domain/accounts.js';
 import { uncovered } from '../domain/coverage.js';
 import { HandoverFailure } from '../domain/failure.js';
 import {
+  type Called,
   type Holdings,
   type Inquiry,
   type InquiryAnswer,
@@ -21,7 +22,8 @@ import type { Plan } from '../domain/plan.js';
 import { resolveIn } from './accounts.js';
 import { outOfPatience, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { directoryOf, findOne, identified, participant } from './people.js';
+import { directoryOf, findOne } from './directory.js';
+import { identified, participant } from './people.js';
 import { recogniserOf } from './recognise.js';
 
 export async function answerInquiry(deps: Deps, { id }: { id: string }): Promise<{ asked: string }> {
@@ -37,6 +39,8 @@ async function answered(deps: Deps, inquiry: Inquiry): Promise<InquiryAnswer<unk
     switch (inquiry.ask) {
       case 'person':
         return await person(deps, inquiry.who);
+      case 'called':
+        return { ok: true, value: await called(deps, inquiry.word) };
       case 'names':
         return { ok: true, value: await names(deps, inquiry) };
       case 'items':
@@ -55,6 +59,15 @@ async function person(deps: Deps, who: string): Promise<InquiryAnswer<unknown>> 
   const found = await identified(deps, who);
   if (found.kind === 'one') return { ok: true, value: found.person };
   return { ok: false, kind: found.kind === 'many' ? 'usage' : 'not-found', sentence: found.sentence };
+}
+
+async function called(deps: Deps, word: string): Promise<Called[]> {
+  const directory = await directoryOf(deps);
+  const asked = (['id', 'login'] as const).map(by =>
+    directory.findPeople({ by, value: word }, whenAbandoned()),
+  );
+  const found = (await Promise.all(asked)).flat();
+  return [...new Map(found.map(({ id, name }) => [id, { id, name }])).values()];
 }
 
 async function names(deps: Deps, { ids, beside }: Extract<Inquiry, { ask: 'names' }>): Promise<Named> {

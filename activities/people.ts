@@ -1,6 +1,4 @@
 /** Who somebody is: looked up in the directory, never guessed. Two matches are two matches. */
-import type { Directory, PersonQuery } from '../connectors/connector.js';
-import { HandoverFailure } from '../domain/failure.js';
 import type { Person } from '../domain/model.js';
 import {
   barredBy,
@@ -15,6 +13,7 @@ import type { Letter } from '../domain/statement.js';
 import { sha256 } from '../store/digest.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { directoryOf, whoIs } from './directory.js';
 import { whenIs } from './moments.js';
 import { leaving, naming, sayNaming } from './open-runs.js';
 import { historyReader } from './principals.js';
@@ -34,51 +33,6 @@ export type Identified =
   | { kind: 'many'; sentence: string }
   /** What came with the message does not prove whose it is. */
   | { kind: 'unproved'; sentence: string };
-
-/** `id:17`, an e-mail (anything with an @) or a login. */
-export function queryOf(who: string): PersonQuery {
-  if (who.startsWith('id:')) return { by: 'id', value: who.slice(3) };
-  return who.includes('@') ? { by: 'email', value: who } : { by: 'login', value: who };
-}
-
-export async function findOne(
-  deps: Deps,
-  who: string,
-): Promise<{ person: Person } | { sentence: string; many: boolean }> {
-  const directory = await directoryOf(deps);
-  const query = queryOf(who);
-  const found = await directory.findPeople(query, whenAbandoned());
-  if (found.length === 1) return { person: found[0]! };
-  const how = SAYS[query.by];
-  if (found.length === 0) {
-    return {
-      many: false,
-      sentence: `Nobody in ${directory.title} has the ${how} "${query.value}". Check the spelling, or name the person as "id:<directory id>".`,
-    };
-  }
-  const candidates = found
-    .map(person => `${person.name} (id:${person.id}${person.active ? '' : ', inactive'})`)
-    .join(', ');
-  return {
-    many: true,
-    sentence: `"${query.value}" fits ${found.length} people in ${directory.title}: ${candidates}. Name one of them by id.`,
-  };
-}
-
-export const SAYS: Record<PersonQuery['by'], string> = {
-  id: 'id',
-  email: 'e-mail',
-  login: 'login',
-  number: 'person number',
-};
-
-/** The system that says who people are. */
-export async function directoryOf(deps: Deps): Promise<Directory & { title: string }> {
-  const { title, directory } = await deps.systems.get(deps.systems.directory);
-  if (!directory)
-    throw new HandoverFailure('configuration', `${title} cannot say who people are: it is no directory.`);
-  return { ...directory, title };
-}
 
 export interface IdentifyInput {
   /** Who people say they are: each an e-mail, a login, or "id:<directory id>". */
@@ -121,11 +75,7 @@ export async function identify(
 
 /** Identifies one person: a decider, a leaver or a requester. */
 export async function identified(deps: Deps, who: string): Promise<Identified> {
-  const found = await findOne(deps, who).catch((error: unknown) => {
-    // A name that the directory cannot even be asked for says nothing about the others beside it.
-    if (!(error instanceof HandoverFailure) || error.kind !== 'rejected') throw error;
-    return { many: false, sentence: error.message };
-  });
+  const found = await whoIs(deps, who);
   if ('sentence' in found) return { kind: found.many ? 'many' : 'none', sentence: found.sentence };
   const person = await deciderOf(deps, found.person);
   return { kind: 'one', person, installation: deps.ids.installation, identity: { kind: 'claimed' } };

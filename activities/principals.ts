@@ -3,11 +3,18 @@ import { activityInfo } from '@temporalio/activity';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
 import { HandoverFailure } from '../domain/failure.js';
-import { foreignWork, type Principals, type SignalPlace, senderOf, type Trace } from '../domain/principal.js';
+import {
+  foreignWork,
+  NOT_THERE,
+  type Principals,
+  type SignalPlace,
+  senderOf,
+  type Trace,
+} from '../domain/principal.js';
 import { contentOf, type Letter, unsealed } from '../domain/statement.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { directoryOf, findOne } from './people.js';
+import { directoryOf, whoIs } from './directory.js';
 
 /**
  * What Temporal says about a letter: it is theirs (the event that says so), it is somebody else's, or it does
@@ -30,14 +37,12 @@ export async function askTemporal(
   { name, by, signal }: Letter & { signal: SignalPlace },
   history: () => Promise<Trace[]>,
 ): Promise<TemporalsWord> {
-  const sent = senderOf(await history(), { name, ...signal }, principals, digestOf);
+  const sent = senderOf(await history(), { name, nth: signal.nth }, principals);
   if ('doubt' in sent) return sent;
-  const { event, principal } = sent;
-  // Who `by` is was looked up already, and is refused where nobody or more than one person is.
-  const said = await findOne(deps, by);
-  if ('sentence' in said) return { doubt: 'nobody knows whom it says it is from' };
-  const directory = await directoryOf(deps);
-  const found = await directory.findPeople({ by: principals.person, value: principal }, whenAbandoned());
+  const { event, principal, payload } = sent;
+  if ((await digestOf(deps, payload as Payloads)) !== signal.content) return { doubt: NOT_THERE };
+  const said = await whoIs(deps, by);
+  if ('sentence' in said) return { doubt: 'it names nobody' };
   const { id, email, known } = said.person;
   const theirs = [
     { by: 'id', value: id },
@@ -45,9 +50,13 @@ export async function askTemporal(
     ...known.filter(one => one.by !== 'id'),
   ];
   const isTheirs = theirs.some(one => one.by === principals.person && one.value === principal);
-  return isTheirs && found.length === 1 && found[0]!.id === id
+  if (!isTheirs)
+    return { objection: `it says it is from "${by}", and Temporal says that "${principal}" sent it` };
+  const directory = await directoryOf(deps);
+  const found = await directory.findPeople({ by: principals.person, value: principal }, whenAbandoned());
+  return found.length === 1 && found[0]!.id === id
     ? { event }
-    : { objection: `it says it is from "${by}", and Temporal says that "${principal}" sent it` };
+    : { doubt: `"${principal}", who sent it, may be more than one person of the directory` };
 }
 
 /**
@@ -70,32 +79,31 @@ export function ofOurWorkers<I, O>(
 const MEND =
   'let nobody but workers poll its task queue, name their principals (temporal.principals.workers), and begin anew.';
 
-function digestOf(payload: unknown): string {
-  return contentOf(unsealed(payload).body).content;
+type Payloads = temporal.api.common.v1.IPayloads | null | undefined;
+
+/** As the workflow made one of what it was given. */
+async function digestOf({ temporal }: Deps, payloads: Payloads): Promise<string> {
+  const [payload] = await decodeArrayFromPayloads(temporal.options.loadedDataConverter, payloads?.payloads);
+  return contentOf(unsealed(payload).body ?? null).content;
 }
 
 async function readHistory({ temporal }: Deps): Promise<Trace[]> {
   const { workflowId, runId } = activityInfo().workflowExecution!;
   const { events } = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();
-  const traces = await Promise.all((events ?? []).map(event => traceOf(temporal, event)));
-  return traces.filter(trace => trace !== null);
+  return (events ?? []).flatMap(event => traceOf(event) ?? []);
 }
 
 /** Of `WorkflowTaskFailedCause`: a reset ended it. */
 const RESET = 20;
 
-async function traceOf(
-  { options: { loadedDataConverter } }: Deps['temporal'],
-  event: temporal.api.history.v1.IHistoryEvent,
-): Promise<Trace | null> {
+function traceOf(event: temporal.api.history.v1.IHistoryEvent): Trace | null {
   const { principal } = event;
   const by = principal ? { type: principal.type ?? '', name: principal.name ?? '' } : null;
   const at = { id: Number(event.eventId), by };
   const signal = event.workflowExecutionSignaledEventAttributes;
   if (signal) {
-    const [payload] = await decodeArrayFromPayloads(loadedDataConverter, signal.input?.payloads);
     const fromWorkflow = Boolean(signal.externalWorkflowExecution);
-    return { ...at, kind: 'signal', name: signal.signalName ?? '', fromWorkflow, payload };
+    return { ...at, kind: 'signal', name: signal.signalName ?? '', fromWorkflow, payload: signal.input };
   }
   if (event.workflowTaskFailedEventAttributes?.cause === RESET) return { ...at, kind: 'reset' };
   if (event.workflowTaskScheduledEventAttributes) return { ...at, kind: 'scheduled' };

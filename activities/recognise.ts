@@ -11,7 +11,7 @@ import type { Plan } from '../domain/plan.js';
 import type { Order } from '../domain/request.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
-import { directoryOf, findOne, SAYS } from './people.js';
+import { directoryOf, findOne, SAYS } from './directory.js';
 
 export type Recognised =
   | { kind: 'found'; accounts: SystemAccounts }

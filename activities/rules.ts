@@ -4,7 +4,7 @@ import type { Order } from '../domain/request.js';
 import { ruleFor, type StandingRule } from '../domain/rules.js';
 import { sha256 } from '../store/digest.js';
 import type { Deps } from './deps.js';
-import { findOne } from './people.js';
+import { findOne } from './directory.js';
 
 /** Digests: a step that nobody has a rule for is left out. */
 export function rulesUsed(

@@ -27,10 +27,10 @@ import type { Receipt } from '../store/ledger.js';
 import type { OpenPage, RoundSet } from '../store/manifests.js';
 import { brokenOff, outOfPatience, showProgress, stopping, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { findOne } from './directory.js';
 import { perform, settle } from './effects.js';
 import { planOf } from './look.js';
 import { beginSteps } from './open-runs.js';
-import { findOne } from './people.js';
 import { accountsMoved, leaverNow } from './recognise.js';
 import { refusedSuccessors } from './successors.js';
 

@@ -29,8 +29,9 @@ import {
 } from '../domain/successors.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { directoryOf, findOne } from './directory.js';
 import { leaving } from './open-runs.js';
-import { directoryOf, findOne, participant } from './people.js';
+import { participant } from './people.js';
 import { type Recognised, Recogniser } from './recognise.js';
 
 export class SuccessorBook {

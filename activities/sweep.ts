@@ -24,10 +24,10 @@ import type { AuditEntry } from '../store/audit.js';
 import { keysOf, listOf, sharesOf } from '../store/keys.js';
 import { scheduled, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { findOne } from './directory.js';
 import { settleAll } from './effects.js';
 import { lookOnceMore, planOf } from './look.js';
 import { leaving } from './open-runs.js';
-import { findOne } from './people.js';
 import type { StepResult } from './run-steps.js';
 import { refusedSuccessors } from './successors.js';
 

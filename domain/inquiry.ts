@@ -5,12 +5,19 @@
 export type Inquiry =
   /** Who this is, and what they may do now. */
   | { ask: 'person'; who: string }
+  /** Whose directory id or login this word is: nobody's, one person's, or several people's. */
+  | { ask: 'called'; word: string }
   /** What people are called, and who of them is the same human being as somebody (a directory id). */
   | { ask: 'names'; ids: readonly string[]; beside: string | null }
   /** Items of one step of a plan, as they are now. */
   | ItemsInquiry
   /** Does this person still hold anything? */
   | { ask: 'owns'; user: string };
+
+export interface Called {
+  id: string;
+  name: string;
+}
 
 export interface ItemsInquiry {
   ask: 'items';

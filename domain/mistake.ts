@@ -82,7 +82,8 @@ function allowed(issue: Issue): string {
         ? (NEEDED[issue.expected] ?? issue.message)
         : issue.message;
     case 'too_small':
-      return issue.message.startsWith('Too small') ? `at least ${issue.minimum} is allowed` : issue.message;
+      if (!issue.message.startsWith('Too small')) return issue.message;
+      return `${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum} is allowed`;
     case 'too_big':
       return issue.message.startsWith('Too big') ? `at most ${issue.maximum} is allowed` : issue.message;
     default:

@@ -80,8 +80,7 @@ export const policySchema = z.strictObject({
     })
     .prefault({}),
   /**
-   * How often, and for how long after the switch, what still lands on the leaver is looked for; `off`: never,
-   * which is what holds without a word: lists, the archive and the gateway do not know sweeps yet.
+   * How often, and for how long after the switch, what still lands on the leaver is looked for; `off`: never.
    * `returns`: how often the same item may come back before it is left alone and people are told.
    */
   sweep: z
@@ -102,7 +101,7 @@ export const policySchema = z.strictObject({
       ],
       { error: 'it is "off", or a rhythm: { rhythm: [{ everyDays: 1, forDays: 7 }], returns: 3 }' },
     )
-    .default('off'),
+    .prefault({}),
   /**
    * Keys of one page, and so of one batch at most. Measured: larger gains nothing, smaller pays more round
    * trips.

@@ -29,7 +29,7 @@ export interface SignalPlace {
 
 /** An event of a history, as far as it says who did what. */
 export type Trace = { id: number; by: Principal | null } & (
-  | { kind: 'signal'; name: string; fromWorkflow: boolean; payload: unknown }
+  | { kind: 'signal'; name: string; fromWorkflow: boolean /** As it travels. */; payload: unknown }
   /** A workflow task that a reset ended: signals that follow were sent again, by whoever reset the run. */
   | { kind: 'reset' }
   /** A workflow task was scheduled: what a reset sends again comes before. */
@@ -40,35 +40,36 @@ export type Trace = { id: number; by: Principal | null } & (
 
 type Signal = Extract<Trace, { kind: 'signal' }>;
 
+/** Of a signal that is another one than what was judged, or none. */
+export const NOT_THERE = 'the history of this run has no such signal in its place';
+
 /** What type of principal a person's token makes. */
 const PERSONAL = 'jwt';
 
 /**
- * Who sent this signal, by Temporal's own word; or why it does not say, as a clause that follows "because".
- * @param contentOf the digest of a signal's payload
+ * Who sent this signal, by Temporal's own word, and what stands in its place; or why it does not say, as a
+ * clause that follows "because".
  */
 export function senderOf(
   history: readonly Trace[],
-  { name, nth, content }: SignalPlace & { name: string },
+  { name, nth }: { name: string; nth: number },
   principals: Principals,
-  contentOf: (payload: unknown) => string,
-): { event: number; principal: string } | { doubt: string } {
+): { event: number; principal: string; payload: unknown } | { doubt: string } {
   const { workers } = principals;
   const foreign = foreignWork(history, principals);
   if (foreign !== null) return { doubt: foreign };
   const signal = history.filter(trace => trace.kind === 'signal' && trace.name === name)[nth - 1] as
     | Signal
     | undefined;
-  if (!signal || contentOf(signal.payload) !== content)
-    return { doubt: `the history of this run has no such signal in its place (${name}, number ${nth})` };
-  const { id: event, by } = signal;
+  if (!signal) return { doubt: NOT_THERE };
+  const { id: event, by, payload } = signal;
   if (signal.fromWorkflow) return { doubt: 'a workflow sent it, and no person' };
   if (isSentAgain(history, signal))
     return { doubt: 'a reset of this run sent it again, and Temporal names whoever reset it' };
   if (!by) return { doubt: 'Temporal does not say who sent it' };
   if (!isPersonal(by)) return { doubt: `Temporal says "${by.type}/${by.name}" sent it, which is no person` };
   if (workers.includes(by.name)) return { doubt: `Temporal says a worker sent it ("${by.name}")` };
-  return { event, principal: by.name };
+  return { event, principal: by.name, payload };
 }
 
 /**

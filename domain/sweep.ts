@@ -281,7 +281,7 @@ export function foundIn(
     if (sight.catalogChanged || sight.accountsChanged.length > 0) continue;
     for (const look of sight.steps) {
       const step = plan.steps.find(one => one.id === look.step)!;
-      if (isEffect(step) && look.unwaived > 0 && waived[step.id] === undefined)
+      if (isEffect(step) && !step.late?.carried && look.unwaived > 0 && waived[step.id] === undefined)
         due.push({ step: step.id, count: look.unwaived });
       else questions.push(...aboutStep(step, look));
     }
@@ -336,7 +336,10 @@ function aboutStep(step: PlanStep, look: StepLook): Question[] {
       },
     ];
   if (!isEffect(step) || look.unwaived === 0) return [];
-  const says = `${step.title} (${step.id}): ${look.unwaived} are there that the approved skip does not cover.`;
+  const came = `${step.title} (${step.id}): ${look.unwaived}`;
+  const says = step.late?.carried
+    ? `${came} came after the switch, and nothing but the switch hands them over: people do it by hand.`
+    : `${came} are there that the approved skip does not cover.`;
   return [{ subject: step.id, says, mark: String(look.unwaived) }];
 }
 

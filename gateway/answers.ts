@@ -102,7 +102,7 @@ export function answerFailures(app: FastifyInstance, guesses = 30): void {
     if (statusCode === 429) return say(reply, 429, 'too-many', 'Too many requests: wait a moment.');
     if (statusCode === 413) return say(reply, 413, 'usage', 'That is too long for one request.');
     if (statusCode && statusCode >= 400 && statusCode < 500)
-      return say(reply, statusCode, 'usage', error.validation ? error.message : framework(error, request));
+      return say(reply, statusCode, 'usage', framework(error, request));
     const problem = problemOf(error);
     if (problem.kind === 'unexpected') {
       request.log.error({ err: problem.cause ?? problem }, 'A request could not be answered.');
@@ -122,6 +122,8 @@ export function answerFailures(app: FastifyInstance, guesses = 30): void {
     // A body passed it when it was read.
     const why = httpPart === 'body' ? null : objection(given);
     if (why !== null) return { error: new Error(`Cannot read ${what}: ${why}.`) };
+    const empty = httpPart === 'querystring' && emptyIn(given as Record<string, unknown>);
+    if (empty) return { error: new Error(`Cannot read ${what}: "${empty}" is empty; leave it out.`) };
     const read = (schema as z.ZodType).safeParse(given);
     if (read.success) return { value: read.data };
     const said = mistakesOf(read.error.issues, given, schema as z.ZodType).slice(0, 5);
@@ -132,6 +134,11 @@ export function answerFailures(app: FastifyInstance, guesses = 30): void {
   });
   // Answers are described by their schemas, and tested against them; they are not made by them.
   app.setSerializerCompiler(() => answer => JSON.stringify(answer));
+}
+
+/** Read as a number, nothing at all would be 0. */
+function emptyIn(query: Record<string, unknown>): string | undefined {
+  return Object.keys(query).find(key => String(query[key]).trim() === '');
 }
 
 const WHAT: Record<string, string> = {
@@ -152,7 +159,11 @@ function framework(error: FastifyError, request: FastifyRequest): string {
   switch (error.code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return `A body is JSON (application/json); given was "${String(request.headers['content-type']).slice(0, 80)}".`;
+    // What our own readers say, below.
+    case 'FST_ERR_VALIDATION':
+    case undefined:
+      return error.message;
     default:
-      return error.code === undefined ? error.message : `The request cannot be read: ${error.message}.`;
+      return `The request cannot be read: ${error.message.replace(/\.$/, '')}.`;
   }
 }

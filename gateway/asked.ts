@@ -11,7 +11,7 @@ export const RUN = z.object({
     .min(1)
     .max(400)
     .describe(
-      'A directory id (17), an offboarding id (a uuid), a workflow id (offboarding%2F17, sweep%2F<offboarding id>, give-back%2F<offboarding id>) or an e-mail.',
+      'Of its leaver a directory id (17, or id:17), an e-mail or a login; or an offboarding id (a uuid), or a workflow id (offboarding%2F17, sweep%2F<offboarding id>, give-back%2F<offboarding id>).',
     ),
 });
 

@@ -127,7 +127,7 @@ export function behindOf(temporal: Client, store: Store, config: Config): Behind
       inquire(
         { temporal, taskQueue, ids, inquiries: store.inquiries },
         inquiry,
-        inquiry.ask === 'person' ? PATIENCE_MS : undefined,
+        inquiry.ask === 'person' || inquiry.ask === 'called' ? PATIENCE_MS : undefined,
       ),
     async audit(offboarding) {
       const known = await store.trail.known(offboarding);

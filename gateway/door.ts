@@ -1,8 +1,6 @@
 /** The door: every route says which operation it is, and is opened only to whoever may. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../client/problem.js';
-import { foreignId, kindOf } from '../domain/ids.js';
-import type { Decider } from '../domain/people.js';
 import { DECISIONS, type DecisionName } from '../domain/request.js';
 import type { Gateway } from './gateway.js';
 import { type Caller, forbidden, type Known, type Operation, ownRun, type Unseen } from './roles.js';
@@ -57,36 +55,13 @@ const STARTS: ReadonlySet<string> = new Set<Operation>(['startOffboarding', 'dea
 const isAway = (error: unknown): boolean => error instanceof Problem && error.kind === 'out-of-reach';
 const isDecision = (may: string): may is DecisionName => (DECISIONS as readonly string[]).includes(may);
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-/** Which run is meant: a directory id, a workflow id (of what comes after one as well), an offboarding id, or an e-mail. */
-export async function runNamed(gateway: Gateway, given: string): Promise<string> {
-  const { behind } = gateway;
-  if (UUID.test(given)) return behind.workflowOf(given.toLowerCase());
-  if (given.includes('/')) {
-    const foreign = foreignId(behind.ids, given);
-    if (foreign) throw new Problem('usage', foreign);
-    if (!kindOf(behind.ids, given))
-      throw new Problem(
-        'usage',
-        `"${given}" is no offboarding: they are called ${behind.ids.offboarding('<directory id>')}, sweeps ${behind.ids.sweep('<offboarding id>')}, and give-backs ${behind.ids.giveBack('<offboarding id>')}.`,
-      );
-    return given;
-  }
-  if (given.includes('@')) {
-    const person = await behind.ask<Decider>({ ask: 'person', who: given });
-    return behind.ids.offboarding(person.id);
-  }
-  return behind.ids.offboarding(given.replace(/^id:/, ''));
-}
-
 /** The run, as far as this caller may see it. */
 export async function seen(
   gateway: Gateway,
   request: FastifyRequest,
   given: string,
 ): Promise<Seen & { workflowId: string }> {
-  const workflowId = await runNamed(gateway, given);
+  const workflowId = await gateway.called(given);
   // By its id alone, so that nobody learns whether there is an offboarding of their own.
   const { as } = request.caller;
   if (as && workflowId === gateway.behind.ids.offboarding(as.id))

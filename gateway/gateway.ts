@@ -2,6 +2,7 @@
 import type { WayIn } from '../client/device-login.js';
 import type { Logout } from '../store/logouts.js';
 import type { Behind } from './behind.js';
+import type { RunCalled } from './called.js';
 import type { Callers } from './callers.js';
 import type { Seal } from './sign.js';
 import type { Statuses } from './statuses.js';
@@ -10,6 +11,7 @@ import type { Webhook } from './webhooks/webhook.js';
 export interface Gateway {
   behind: Behind;
   callers: Callers;
+  called: RunCalled;
   seal: Seal;
   statuses: Statuses;
   /** By the name in their address. */

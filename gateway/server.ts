@@ -10,6 +10,7 @@ import { createJsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { WayIn } from '../client/device-login.js';
 import { answerFailures, readJson } from './answers.js';
 import type { Behind } from './behind.js';
+import { calledOf } from './called.js';
 import type { Callers } from './callers.js';
 import { doorOf } from './door.js';
 import type { Gateway } from './gateway.js';
@@ -62,6 +63,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const gateway: Gateway = {
     behind,
     callers,
+    called: calledOf(behind),
     seal,
     statuses: statusesOf(behind),
     webhooks: options.webhooks ?? new Map(),

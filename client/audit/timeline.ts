@@ -30,7 +30,7 @@ export function timeline(evidence: Evidence): Happening[] {
   return all.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
 }
 
-/** What a sweep or a give-back did, each line with its id, and told to be its own. */
+/** What a sweep or a give-back did afterwards, each line with its id, and told to be of it. */
 function fromAfter({ kind, id, chain, receipts, archives }: AfterEvidence): Happening[] {
   const all = [
     ...chain.entries.map(fromChain),
@@ -38,15 +38,23 @@ function fromAfter({ kind, id, chain, receipts, archives }: AfterEvidence): Happ
     ...archives.flatMap(row => row.history?.happenings(row.run) ?? []),
     ...archives.map(fromArchive),
   ];
-  return all.map(one => ({
-    ...one,
-    sentence: SPEAKS_OF_ITSELF.has(one.kind) ? one.sentence : `${kind}: ${one.sentence}`,
-    details: { ...one.details, ...(kind === 'sweep' ? { sweep: id } : { giveBack: id }) },
-  }));
+  return all.map(one => {
+    const details = { ...one.details, after: { kind, id } };
+    return {
+      ...one,
+      sentence: OF_ITSELF.has(one.kind) ? one.sentence : told(details, one.sentence),
+      details,
+    };
+  });
 }
 
-/** Sentences that speak of the sweep, or the give-back, by themselves. */
-const SPEAKS_OF_ITSELF = new Set(['quiet-round', 'swept', 'sweep-ended', 'given-back']);
+/** Sentences that say by themselves what they are of. */
+const OF_ITSELF = new Set(['quiet-round', 'swept', 'sweep-ended', 'given-back']);
+
+/** A sentence, told to be of a sweep or a give-back where it is. */
+function told({ after }: Happening['details'], sentence: string): string {
+  return after ? `${(after as { kind: string }).kind}: ${sentence}` : sentence;
+}
 
 function fromArchive(row: Evidence['archives'][number]): Happening {
   return {
@@ -99,7 +107,7 @@ export function condensed(happenings: readonly Happening[]): Happening[] {
 }
 
 function stepOf({ details }: Happening): string {
-  return `${String(details.sweep ?? details.giveBack ?? '')} ${String(details.step)}`;
+  return `${(details.after as { id?: string } | undefined)?.id ?? ''} ${String(details.step)}`;
 }
 
 /** Activities whose result the chain tells in its own words. */
@@ -140,11 +148,8 @@ function add(line: Happening, receipt: Happening): void {
   ]);
   details.batches = Number(details.batches) + 1;
   if (receipt.details.state === 'intended') details.state = 'intended';
-  line.sentence = receiptWords(
-    details as unknown as Batch,
-    String(details.mark),
-    String(receipt.details.mark),
-  );
+  const words = receiptWords(details as unknown as Batch, String(details.mark), String(receipt.details.mark));
+  line.sentence = told(details, words);
 }
 
 interface Batch {

@@ -40,6 +40,18 @@ export async function whatNext({ installation, told, cast, screen, staysUp }: Wh
   if (item) row('Who had this item?', checkoutLine('who-owned', ...item));
   screen.line();
 
+  if (told.done && told.workflowId) {
+    screen.line(
+      c.bold(`Something lands on ${cast.leaver.name} all the same`) +
+        c.dim(' (the sweep looks every day; ask it to look now)'),
+    );
+    const by = emailOf(cast.operator);
+    row('An integration does it', `npm run demo:integration -- ${emailOf(cast.leaver)}`);
+    row('The sweep catches it', checkoutLine('sweep', told.workflowId, '--now', '--by', by));
+    row('What became of it', checkoutLine('sweep', told.workflowId));
+    screen.line();
+  }
+
   const next = await nextPerson(installation, cast);
   if (next) {
     const request = { user: emailOf(next), requestedBy: emailOf(cast.operator) };
@@ -51,6 +63,8 @@ export async function whatNext({ installation, told, cast, screen, staysUp }: Wh
     row('  paste as input', JSON.stringify(request));
     row('Or by command', checkoutLine('start', request.user, '--by', request.requestedBy));
     row('', checkoutLine('status', request.user, '--watch'));
+    const fast = ['start', request.user, '--by', request.requestedBy, '--unplanned'];
+    row('Or at once, unplanned', `${checkoutLine(...fast)} ${c.dim('(sign-in is cut within seconds)')}`);
     const { url, token } = installation.gateway;
     row('Or through the gateway', c.cyan(`${url}/openapi.json`));
     if (token) row('  with this token', token);

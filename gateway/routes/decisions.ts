@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { DECISIONS, type DecisionName, decisionSchemas } from '../../domain/request.js';
 import { FAILURES_OF_A_BODY } from '../answers.js';
 import { idempotency, keyOf, RUN } from '../asked.js';
-import { runNamed, seen } from '../door.js';
+import { seen } from '../door.js';
 import { decideFor, leaveFor } from '../forward.js';
 import type { Gateway } from '../gateway.js';
 
@@ -53,7 +53,7 @@ export function decisions(app: FastifyInstance, gateway: Gateway): void {
         const body = request.body as Record<string, unknown>;
         const id = keyOf(request.headers, request.unseen ?? request.caller);
         if (request.unseen) {
-          const workflowId = await runNamed(gateway, run);
+          const workflowId = await gateway.called(run);
           return reply
             .code(202)
             .send(await leaveFor(gateway, request.unseen, { workflowId, name, body, id }));

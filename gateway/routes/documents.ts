@@ -7,12 +7,10 @@ import { comesAfter } from '../../domain/ids.js';
 import type { Decider } from '../../domain/people.js';
 import { FAILURES } from '../answers.js';
 import { RUN } from '../asked.js';
-import { runNamed } from '../door.js';
+import { UUID } from '../called.js';
 import type { Gateway } from '../gateway.js';
 import { isLeaverOf } from '../leaver.js';
 import { type Known, OWN_RUN, ownRun } from '../roles.js';
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export function documents(app: FastifyInstance, gateway: Gateway): void {
   const { behind } = gateway;
@@ -147,7 +145,7 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
 
   /** A run may be forgotten by Temporal, while the store knows it for years. */
   async function offboardingNamed(caller: Known, given: string): Promise<string> {
-    const workflowId = await runNamed(gateway, given);
+    const workflowId = await gateway.called(given);
     const offboarding = async (): Promise<string> =>
       UUID.test(given) ? given.toLowerCase() : behind.offboardingOf(workflowId);
     const objection = await isTheirOwn(caller, workflowId, offboarding);

@@ -8,7 +8,6 @@ import { DECISIONS } from '../../domain/request.js';
 import { FAILURES_OF_A_BODY } from '../answers.js';
 import { inNameOf } from '../asked.js';
 import { Stranger } from '../callers.js';
-import { runNamed } from '../door.js';
 import { decideFor, startFor } from '../forward.js';
 import type { Gateway } from '../gateway.js';
 import { forbidden } from '../roles.js';
@@ -158,7 +157,7 @@ async function carryOut(
     const did = code < 300 ? 'started' : 'refused';
     return { code, body: { did, sentence: 'reason' in answer ? answer.reason : answer.next, ...answer } };
   }
-  const workflowId = await runNamed(gateway, meaning.run);
+  const workflowId = await gateway.called(meaning.run);
   const own = inNameOf(caller, meaning.body, 'by');
   // The same event may come under several names: a decision on one plan by one person is one decision.
   const same = PER_PLAN.has(meaning.name) ? canonicalJson([workflowId, meaning.name, own]) : delivery;

@@ -217,6 +217,31 @@ export const CONFIGURATIONS: [title: string, from: string, to: string, says: str
       'requesterMayApprove, successorMayApproveAlone, drift, coverage, observedWithinMinutes, looksAfterMinutes, rounds, waiting, clocks, sweep, batch',
   ],
   [
+    'a sweep now and then',
+    '  sweep: off',
+    '  sweep: sometimes',
+    'handover.yaml:13 policy.sweep: cannot be "sometimes": it is "off", or a rhythm: ' +
+      '{ rhythm: [{ everyDays: 1, forDays: 7 }], returns: 3 }',
+  ],
+  [
+    'a sweep without a rhythm',
+    '  sweep: off',
+    '  sweep: { rhythm: [] }',
+    'handover.yaml:13 policy.sweep.rhythm: cannot be []: at least 1 is allowed',
+  ],
+  [
+    'a sweep without a pause',
+    '  sweep: off',
+    '  sweep: { rhythm: [{ everyDays: 0, forDays: 7 }] }',
+    'handover.yaml:13 policy.sweep.rhythm.0.everyDays: cannot be 0: more than 0 is allowed',
+  ],
+  [
+    'a sweep with another word',
+    '  sweep: off',
+    '  sweep: { every: 1 }',
+    'handover.yaml:13 policy.sweep: has no key "every"; known are rhythm, returns',
+  ],
+  [
     'more than everything',
     'percent: 5',
     'percent: 500',

@@ -9,6 +9,7 @@ import type { Db } from './evidence.js';
 import { type Before, gather } from './evidence.js';
 import { checkDeactivation, checkKept, checkMoves, checkRows } from './reality.js';
 import { checkApprovedSet, checkAudit, checkLedger } from './record.js';
+import { checkSweeps } from './sweeps.js';
 import { tie } from './tie.js';
 import type { Say, Violation } from './violation.js';
 
@@ -26,5 +27,6 @@ export async function checkInvariants(db: Db, before: Before): Promise<Violation
   checkDeactivation(tied, say);
   checkAudit(tied, say);
   checkClaims(tied, say);
+  checkSweeps(tied, say);
   return violations;
 }

@@ -2,12 +2,12 @@
  * The checker is believed only because it catches lies: each of them told once, in a transaction that is
  * rolled back.
  */
-import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { handOver } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { checkInvariants } from './check.js';
 import type { Db } from './evidence.js';
+import { unseen, withLie } from './lie.js';
 import type { Violation } from './violation.js';
 
 const small = useSmallWorld({ once: true, check: false });
@@ -16,9 +16,6 @@ beforeAll(async () => {
   expect(status.outcome).toBe('completed');
 });
 
-/** Behind the witness' back. */
-const unseen = (table: string, sql: string): string =>
-  `alter table public.${table} disable trigger zz_witness; ${sql}; alter table public.${table} enable trigger zz_witness`;
 const asEngine = (sql: string): string => `set local application_name = 'handover'; ${sql}`;
 const told = (words: string): string =>
   `(offboarding, seq) in (select offboarding, seq from handover.audit_bodies where body like '%${words}%')`;
@@ -567,7 +564,7 @@ test('a run that went well has nothing to be said against it', async () => {
 test.each(
   LIES.map(([invariant, says, what, where, sql, more]) => [invariant, what, says, where, sql, more] as const),
 )('%s: %s', async (invariant, _what, says, where, sql, more) => {
-  const violations = await withLie(where, sql, more);
+  const violations = await withLie(small, where, sql, more);
   expect(violations.filter(one => one.invariant === invariant).map(one => one.message)).toContainEqual(
     expect.stringMatching(says),
   );
@@ -581,6 +578,7 @@ test('I7: the order of effects is read from transaction ids, over all databases'
     )
   ).rows;
   const violations = await withLie(
+    small,
     'desk',
     `update moves_seen set txid = '9999999999' where txid = '${last}'`,
     {
@@ -601,6 +599,7 @@ test.each([
   const forgets = (words: string, instead: string): string =>
     `update handover.plans set body = replace(body, '${words}', '${instead}')`;
   const violations = await withLie(
+    small,
     'crm',
     `${unseen('accounts', `update accounts set owner_id = ${alias} where name = 'Bob''s 0'`)};
      ${unseen('people', `delete from people where id = ${alias}`)}`,
@@ -615,7 +614,7 @@ test.each([
 
 describe('what a certificate admits is no lie', () => {
   const invariants = async (where: keyof Db, sql: string, admits: string): Promise<string[]> =>
-    (await withLie(where, sql, { store: certified(admits) })).map(one => one.invariant);
+    (await withLie(small, where, sql, { store: certified(admits) })).map(one => one.invariant);
 
   test('a place that it names as not covered', async () => {
     const plays = `create table plays (id int primary key, who bigint); insert into plays values (1, ${ALICE})`;
@@ -636,27 +635,3 @@ describe('what a certificate admits is no lie', () => {
     );
   });
 });
-
-async function withLie(
-  where: keyof Db,
-  sql: string,
-  more: Partial<Record<keyof Db, string>> = {},
-): Promise<Violation[]> {
-  const clients = {} as Record<keyof Db, pg.PoolClient>;
-  for (const name of ['crm', 'desk', 'store'] as const) clients[name] = await small.db[name].connect();
-  try {
-    for (const client of Object.values(clients)) await client.query('begin');
-    // Our own tables refuse changes; who has the database has them all the same.
-    await clients.store.query('set local session_replication_role = replica');
-    for (const [name, lie] of Object.entries({ ...more, [where]: sql })) {
-      await clients[name as keyof Db].query(lie);
-      await clients[name as keyof Db].query(`set local application_name = 'checker'`);
-    }
-    return await checkInvariants(clients, small.before);
-  } finally {
-    for (const client of Object.values(clients)) {
-      await client.query('rollback');
-      client.release();
-    }
-  }
-}

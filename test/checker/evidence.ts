@@ -48,7 +48,12 @@ export interface PlanRow {
       late?: { withinDays: number | null };
       elsewhere?: { table: string; does: string; count: number | null; by: string }[];
     }[];
-    policy: { approvals: number; confirmation: boolean; drift: { floor: number; percent: number } };
+    policy: {
+      approvals: number;
+      confirmation: boolean;
+      drift: { floor: number; percent: number };
+      sweep?: 'off' | { returns: number };
+    };
   };
 }
 
@@ -129,8 +134,21 @@ export interface Told {
   audit: AuditRow[];
   head: { seq: number; hash: string } | null;
   certificates: { number: number; digest: string; body: string }[];
-  /** What sweeps and give-backs did afterwards: receipts and pages of their own. */
-  swept: { receipts: ReceiptRow[]; pages: PageRow[] };
+  /** What came after the switch, each with plans, receipts and a chain of its own. */
+  sweeps: Sweep[];
+  /** What gives back the cover afterwards: receipts and pages of its own. */
+  givenBack: { receipts: ReceiptRow[]; pages: PageRow[] };
+}
+
+/** A sweep as the store tells it. */
+export interface Sweep {
+  id: string;
+  plans: PlanRow[];
+  pages: PageRow[];
+  receipts: ReceiptRow[];
+  images: ImageRow[];
+  audit: AuditRow[];
+  head: { seq: number; hash: string } | null;
 }
 
 export interface Evidence {
@@ -207,10 +225,16 @@ export async function gather(db: Db, before: Before): Promise<Evidence> {
   };
 }
 
-/** What comes after an offboarding: the sweeps that its addenda name, and what gives back under its id. */
-const AFTER = `array(
-  select (body::json ->> 'sweep')::uuid from handover.certificate_bodies where offboarding = $1 and body::json ->> 'sweep' is not null
-  union select id from handover.offboardings where workflow like '%give-back/' || $1::text)`;
+/** Sweeps of an offboarding: those that the store knows under its id, and those that addenda name. */
+const SWEEPS = `
+  select id from handover.offboardings where workflow ~ ('(^|/)sweep/' || $1::text || '$')
+  union select (body::json ->> 'sweep')::uuid from handover.certificate_bodies
+    where offboarding = $1::uuid and number > 0 and body::json ->> 'sweep' is not null`;
+
+type All = <R>(sql: string, values: unknown[]) => Promise<R[]>;
+
+/** What gives back what a cover held, under the offboarding's id. */
+const GIVE_BACKS = `array(select id from handover.offboardings where workflow like '%give-back/' || $1::text)`;
 
 /** Every offboarding of the people that lived here before. */
 async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told[]> {
@@ -223,70 +247,81 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
   const requested = rows
     .map(row => ({ offboarding: row.offboarding as string, leaver: JSON.parse(row.body).leaver as string }))
     .filter(({ leaver }) => people.includes(leaver));
-  const all = async <R>(sql: string, values: unknown[]): Promise<R[]> =>
-    (await store.query(sql, values)).rows as R[];
+  const all: All = async <R>(sql: string, values: unknown[]) => (await store.query(sql, values)).rows as R[];
   return Promise.all(
     requested.map(async ({ offboarding, leaver }): Promise<Told> => {
-      const of = [offboarding];
-      const plans = await all<{ digest: string; body: string }>(
-        'select digest, body from handover.plans where offboarding = $1 order by made',
-        of,
-      );
-      const parsed = plans.map(row => ({ ...row, plan: JSON.parse(row.body) as PlanRow['plan'] }));
+      const record = await recordOf(all, offboarding);
+      const sweeps = await all<{ id: string }>(SWEEPS, [offboarding]);
       return {
         offboarding,
         leaver,
         known: { crm: entriesOf(before, leaver), desk: agentsOf(before, leaver) },
-        plans: parsed,
+        ...record,
         catalogs: await all('select digest, system, body from handover.catalogs where digest = any($1)', [
-          parsed.flatMap(row => row.plan.systems.map(one => one.catalog)),
+          record.plans.flatMap(row => row.plan.systems.map(one => one.catalog)),
         ]),
-        pages: await all<PageRow>(
-          `select manifest, step, page, round, origin, count, keys, assignment, digest,
-                  json_build_array(manifest, step, page, round, origin, count, key_order, low, high, fingerprint)::text as told,
-                  keys::text as keys_told, coalesce(assignment::text, '') as assignment_told
-             from handover.manifest_pages where manifest = any($1) order by step collate "C", page`,
-          [parsed.map(row => row.plan.manifest)],
-        ),
-        receipts: await all<ReceiptRow>(
-          'select * from handover.receipts where offboarding = $1 order by at, step, page, part',
-          of,
-        ),
-        images: await all<ImageRow>(
-          `select * from handover.before_images where images in (select before_images from handover.receipts where offboarding = $1)
-            order by images, n`,
-          of,
-        ),
-        audit: await all<AuditRow>(
-          `select audit.*, salt, body from handover.audit join handover.audit_bodies using (offboarding, seq)
-            where offboarding = $1 order by seq`,
-          of,
-        ),
-        head:
-          (
-            await all<{ seq: number; hash: string }>(
-              'select seq, hash from handover.audit_heads where offboarding = $1',
-              of,
-            )
-          )[0] ?? null,
-        swept: {
+        sweeps: await Promise.all(sweeps.map(async ({ id }) => ({ id, ...(await recordOf(all, id)) }))),
+        givenBack: {
           receipts: await all<ReceiptRow>(
-            `select * from handover.receipts where offboarding = any(${AFTER})`,
-            of,
+            `select * from handover.receipts where offboarding = any(${GIVE_BACKS})`,
+            [offboarding],
           ),
           pages: await all<PageRow>(
-            `select p.* from handover.manifest_pages p join handover.manifests m on m.id = p.manifest where m.offboarding = any(${AFTER})`,
-            of,
+            `select p.* from handover.manifest_pages p join handover.manifests m on m.id = p.manifest where m.offboarding = any(${GIVE_BACKS})`,
+            [offboarding],
           ),
         },
         certificates: await all(
           `select number, digest, body from handover.certificates join handover.certificate_bodies using (offboarding, number)
             where offboarding = $1 order by number`,
-          of,
+          [offboarding],
         ),
       };
     }),
   );
+}
+
+/** What an offboarding and a sweep have alike: plans with their pages, receipts, and a chain. */
+async function recordOf(
+  all: All,
+  id: string,
+): Promise<Pick<Told, 'plans' | 'pages' | 'receipts' | 'images' | 'audit' | 'head'>> {
+  const plans = await all<{ digest: string; body: string }>(
+    'select digest, body from handover.plans where offboarding = $1 order by made',
+    [id],
+  );
+  const parsed = plans.map(row => ({ ...row, plan: JSON.parse(row.body) as PlanRow['plan'] }));
+  return {
+    plans: parsed,
+    pages: await all<PageRow>(
+      `select manifest, step, page, round, origin, count, keys, assignment, digest,
+              json_build_array(manifest, step, page, round, origin, count, key_order, low, high, fingerprint)::text as told,
+              keys::text as keys_told, coalesce(assignment::text, '') as assignment_told
+         from handover.manifest_pages where manifest = any($1) order by step collate "C", page`,
+      [parsed.map(row => row.plan.manifest)],
+    ),
+    receipts: await all<ReceiptRow>(
+      'select * from handover.receipts where offboarding = $1 order by at, step, page, part',
+      [id],
+    ),
+    images: await all<ImageRow>(
+      `select * from handover.before_images where images in (select before_images from handover.receipts where offboarding = $1)
+        order by images, n`,
+      [id],
+    ),
+    audit: await all<AuditRow>(
+      `select audit.*, salt, body from handover.audit join handover.audit_bodies using (offboarding, seq)
+        where offboarding = $1 order by seq`,
+      [id],
+    ),
+    head:
+      (
+        await all<{ seq: number; hash: string }>(
+          'select seq, hash from handover.audit_heads where offboarding = $1',
+          [id],
+        )
+      )[0] ?? null,
+  };
 }
 
 /** Every entry of the same human being. */

@@ -20,7 +20,10 @@ import type { Say } from './violation.js';
  * I1: the rows of every table are those from before, plus and minus what others added and removed, minus what
  * a step removes.
  */
-export function checkRows({ before, now, events, effects, besides }: Tied, say: Say): void {
+export function checkRows(tied: Tied, say: Say): void {
+  const { before, now, events } = tied;
+  const effects = [...tied.effects, ...tied.swept];
+  const besides = [...tied.besides, ...tied.sweptBesides];
   for (const system of SYSTEMS)
     for (const table of Object.keys(TABLES[system])) {
       const here = events.filter(event => event.system === system && event.table === table);
@@ -92,9 +95,9 @@ export function plainKey(key: string): string {
  * I3 none stolen, I4 none moved twice, I5 right target, I10 what others did stays, and no other column is
  * touched (I15).
  */
-export function checkMoves({ effects, events, now }: Tied, say: Say): void {
+export function checkMoves({ effects, swept, events, now }: Tied, say: Say): void {
   const last = new Map<string, Effect>();
-  for (const effect of effects) {
+  for (const effect of [...effects, ...swept]) {
     const { event, ground, run, plan, page, receipt } = effect;
     if (!ground) {
       checkSwitch(effect, say);
@@ -178,7 +181,10 @@ function cameBack(
 /**
  * I15: what is kept, and what belongs to nobody's plan, is byte for byte as before, but for what others did.
  */
-export function checkKept({ before, now, events, effects, besides }: Tied, say: Say): void {
+export function checkKept(tied: Tied, say: Say): void {
+  const { before, now, events } = tied;
+  const effects = [...tied.effects, ...tied.swept];
+  const besides = [...tied.besides, ...tied.sweptBesides];
   const touched = new Set(
     [...events.filter(event => !event.engine), ...[...effects, ...besides].map(({ event }) => event)].map(
       event => nameOf(event),

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { GROUND, type SystemName } from '../small-world/ground.js';
 import type { AuditRow, PageRow, PlanRow, ReceiptRow, Told } from './evidence.js';
 import { plainKey, reportOf } from './reality.js';
-import { leaverIn, nameOf, type Tied } from './tie.js';
+import { type Effect, leaverIn, nameOf, type Tied } from './tie.js';
 import type { Say } from './violation.js';
 
 /**
@@ -58,11 +58,11 @@ export function checkLedger({ effects, runs }: Tied, say: Say): void {
   }
 }
 
-function checkReceipt(
+export function checkReceipt(
   run: Told,
   receipt: ReceiptRow,
   page: PageRow,
-  seen: Tied['effects'],
+  seen: readonly Effect[],
   name: string,
   say: Say,
 ): void {
@@ -279,9 +279,7 @@ const AFTER_THE_END = new Set(['refusal', 'flood', 'notice', 'purged', 'settled'
  * and none besides, and the pages of its manifests as they were sealed.
  */
 function checkEnd(run: Told, say: Say): void {
-  for (const page of run.pages)
-    if (sha256(`${page.told}\n${page.keys_told}\n${page.assignment_told}`) !== page.digest)
-      say('I9', `page ${page.page} of ${page.step} does not give its digest`);
+  checkPages(run, say);
   const ends = run.audit.filter(({ kind }) => kind === 'closed');
   const last = ends.at(-1);
   if (!last) return;
@@ -310,7 +308,13 @@ function checkEnd(run: Told, say: Say): void {
   }
 }
 
-function checkChain(run: Told, say: Say): void {
+export function checkPages({ pages }: Pick<Told, 'pages'>, say: Say): void {
+  for (const page of pages)
+    if (sha256(`${page.told}\n${page.keys_told}\n${page.assignment_told}`) !== page.digest)
+      say('I9', `page ${page.page} of ${page.step} does not give its digest`);
+}
+
+export function checkChain(run: Pick<Told, 'audit' | 'head'>, say: Say): void {
   let previous = GENESIS;
   run.audit.forEach((row: AuditRow, n) => {
     const name = `entry ${row.seq} (${row.subject})`;
@@ -325,12 +329,13 @@ function checkChain(run: Told, say: Say): void {
       say('I9', `${name} does not give its hash`);
     previous = row.hash;
   });
-  if (run.head?.seq !== run.audit.length || run.head.hash !== previous)
+  const head = run.head ?? { seq: 0, hash: GENESIS };
+  if (head.seq !== run.audit.length || head.hash !== previous)
     say('I9', 'the chain does not end where its head says');
 }
 
 /** What an undo needs lies in rows of its own, which the receipt names by their digests. */
-function checkImages(run: Told, receipt: ReceiptRow, name: string, say: Say): void {
+export function checkImages(run: Pick<Told, 'images'>, receipt: ReceiptRow, name: string, say: Say): void {
   if (receipt.before_images === null) return;
   const rows = run.images.filter(row => row.images === receipt.before_images);
   if (sha256(rows.map(row => row.digest).join('\n')) !== receipt.before_images)
@@ -340,7 +345,7 @@ function checkImages(run: Told, receipt: ReceiptRow, name: string, say: Say): vo
       say('I9', `a row as it was before ${name} was changed`);
 }
 
-function receiptDigest(r: ReceiptRow): string {
+export function receiptDigest(r: ReceiptRow): string {
   return sha256(
     canonical([
       r.offboarding,
@@ -374,6 +379,6 @@ function canonical(value: unknown): string {
   return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
 }
 
-function sha256(text: string): string {
+export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }

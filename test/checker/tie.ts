@@ -3,7 +3,7 @@
  * step, by which page.
  */
 import { GROUND, type Ground, PEOPLE, type SystemName } from '../small-world/ground.js';
-import type { Event, Evidence, PageRow, PlanRow, ReceiptRow, Told } from './evidence.js';
+import type { Event, Evidence, PageRow, PlanRow, ReceiptRow, Sweep, Told } from './evidence.js';
 import type { Say } from './violation.js';
 
 export interface Effect {
@@ -22,32 +22,41 @@ export interface Tied extends Evidence {
   effects: Effect[];
   /** What happened in a transaction of the engine's to rows that its receipt does not name, whoever did it. */
   besides: Besides[];
+  /** What sweeps changed: plan and page are the sweep's own. */
+  swept: SweptEffect[];
+  sweptBesides: Besides[];
   /** Transactions that gave back what a cover held. */
   givenBack: ReadonlySet<bigint>;
 }
 
+export type SweptEffect = Effect & { sweep: Sweep };
+
 export type Besides = Pick<Effect, 'event' | 'run' | 'receipt' | 'ground' | 'plan'>;
 
 export function tie(evidence: Evidence, say: Say): Tied {
-  const byTransaction = new Map<bigint, { run: Told; receipt: ReceiptRow }[]>();
+  const byTransaction = new Map<bigint, Origin[]>();
   for (const run of evidence.runs)
-    for (const receipt of run.receipts) {
-      const txid = transactionOf(receipt);
-      byTransaction.set(txid, [...(byTransaction.get(txid) ?? []), { run, receipt }]);
-    }
+    for (const from of [run, ...run.sweeps])
+      for (const receipt of from.receipts) {
+        const txid = transactionOf(receipt);
+        const origin = { run, sweep: 'id' in from ? from : null, receipt };
+        byTransaction.set(txid, [...(byTransaction.get(txid) ?? []), origin]);
+      }
   for (const [txid, receipts] of byTransaction)
     if (receipts.length > 1) say('I6', `transaction ${txid} stands in ${receipts.length} receipts`);
-  const pages = new Map(
-    evidence.runs.flatMap(run => run.pages.map(page => [pageName(run.offboarding, page), page])),
-  );
-  const effects: Effect[] = [];
-  const besides: Besides[] = [];
-  const swept = evidence.runs.flatMap(run => run.swept.receipts.map(receipt => ({ run, receipt })));
+  const givenBack = evidence.runs.flatMap(run => run.givenBack.receipts.map(receipt => ({ run, receipt })));
+  const tied: Tied = {
+    ...evidence,
+    effects: [],
+    besides: [],
+    swept: [],
+    sweptBesides: [],
+    givenBack: new Set(givenBack.map(({ receipt }) => transactionOf(receipt))),
+  };
   for (const event of evidence.events.filter(one => one.engine)) {
-    const later = swept.find(({ receipt }) => transactionOf(receipt) === event.txid);
-    if (later) {
-      checkSwept(event, later, say);
-      if (later.receipt.did === 'give-back') checkGivenBack(evidence.events, event, later, say);
+    const back = givenBack.find(({ receipt }) => transactionOf(receipt) === event.txid);
+    if (back) {
+      checkGivenBack(evidence.events, event, back, say);
       continue;
     }
     const found = byTransaction.get(event.txid)?.[0];
@@ -55,14 +64,15 @@ export function tie(evidence: Evidence, say: Say): Tied {
       say('I6', `${nameOf(event)} was changed by the engine, and no receipt says so`);
       continue;
     }
-    const { run, receipt } = found;
+    const { run, sweep, receipt } = found;
+    const from = sweep ?? run;
     const verb = receipt.manifest === receipt.offboarding ? receipt.step.split('/')[1]! : null;
     const ground = verb === null ? (GROUND.find(one => one.step === receipt.step) ?? null) : null;
     const tables =
       verb === null ? [ground?.table] : [PEOPLE[event.system].table, ...PEOPLE[event.system].alsoDeletes];
-    const plan = planOf(run, receipt);
+    const plan = planOf(from, receipt);
     if (!tables.includes(event.table)) {
-      besides.push({ event, run, receipt, ground, plan });
+      (sweep ? tied.sweptBesides : tied.besides).push({ event, run, receipt, ground, plan });
       if (event.op !== 'delete' || ground?.takesAlong?.table !== event.table)
         say(
           'I15',
@@ -70,27 +80,29 @@ export function tie(evidence: Evidence, say: Say): Tied {
         );
       continue;
     }
-    effects.push({
-      event,
-      run,
-      receipt,
-      ground,
-      verb,
-      plan,
-      page: pages.get(pageName(run.offboarding, receipt)) ?? null,
-    });
+    const effect = { event, run, receipt, ground, verb, plan, page: pageOf(from, receipt) };
+    if (sweep) tied.swept.push({ ...effect, sweep });
+    else tied.effects.push(effect);
   }
-  const givenBack = swept.filter(({ receipt }) => receipt.did === 'give-back');
-  return {
-    ...evidence,
-    effects,
-    besides,
-    givenBack: new Set(givenBack.map(one => transactionOf(one.receipt))),
-  };
+  return tied;
 }
 
-function planOf(run: Told, { manifest }: ReceiptRow): PlanRow | null {
-  return run.plans.find(one => one.plan.manifest === manifest) ?? null;
+/** Who did something, in which transaction; a sweep does it for the run that it comes after. */
+interface Origin {
+  run: Told;
+  sweep: Sweep | null;
+  receipt: ReceiptRow;
+}
+
+export function pageOf(
+  { pages }: { pages: readonly PageRow[] },
+  { manifest, step, page }: Pick<ReceiptRow, 'manifest' | 'step' | 'page'>,
+): PageRow | null {
+  return pages.find(one => one.manifest === manifest && one.step === step && one.page === page) ?? null;
+}
+
+function planOf({ plans }: Pick<Told, 'plans'>, { manifest }: ReceiptRow): PlanRow | null {
+  return plans.find(one => one.plan.manifest === manifest) ?? null;
 }
 
 export function nameOf(event: Event): string {
@@ -109,11 +121,10 @@ export function leaverIn(run: Told, system: SystemName): Set<string | null> {
   return new Set(there.accounts.flatMap(account => account.identities.user ?? []));
 }
 
-function pageName(offboarding: string, page: { manifest: string; step: string; page: number }): string {
-  return [offboarding, page.manifest, page.step, page.page].join(' ');
-}
-
-/** A give-back takes only what the engine gave away and nobody has touched since, and gives it to the leaver. */
+/**
+ * A give-back takes what its pages name, only what the engine gave away and nobody has touched since, and gives it
+ * to the leaver.
+ */
 function checkGivenBack(
   events: readonly Event[],
   event: Event,
@@ -121,6 +132,8 @@ function checkGivenBack(
   say: Say,
 ): void {
   const ground = GROUND.find(one => one.step === receipt.step);
+  if (!ground || event.table !== ground.table || !pageOf(run.givenBack, receipt)?.keys.includes(event.key))
+    say('I6', `${nameOf(event)} was changed after its run, and the page of ${receipt.step} does not name it`);
   if (!ground || event.table !== ground.table) return;
   if (!leaverIn(run, event.system).has(event.new?.[ground.owner] ?? null))
     say('I1', `${nameOf(event)} was given back to somebody it was not taken from`);
@@ -135,14 +148,4 @@ function checkGivenBack(
     )
     .at(-1);
   if (!last?.engine) say('I3', `${nameOf(event)} was given back, and somebody else had changed it since`);
-}
-
-/** A sweep, or a give-back, changes what its pages name. */
-function checkSwept(event: Event, { run, receipt }: { run: Told; receipt: ReceiptRow }, say: Say): void {
-  const ground = GROUND.find(one => one.step === receipt.step);
-  const page = run.swept.pages.find(
-    one => one.manifest === receipt.manifest && one.step === receipt.step && one.page === receipt.page,
-  );
-  if (!ground || event.table !== ground.table || !page?.keys.includes(event.key))
-    say('I6', `${nameOf(event)} was changed after its run, and the page of ${receipt.step} does not name it`);
 }

@@ -36,6 +36,7 @@ const EVERY_FIELD: Record<DecisionName, Record<string, unknown>> = {
     departure: 'unplanned',
     effectiveAt: '2026-12-24T18:00:00+01:00',
     handoverAt: 'now',
+    giveBackAt: '2027-03-29T18:00[Europe/Berlin]',
     systems: ['crm', 'desk'],
   },
   pause: NOTE,

@@ -48,7 +48,7 @@ const CONFIG = `version: 1
 directory: app
 systems: { app: { catalog: app.yaml, connection: APP_URL } }
 store: { connection: HANDOVER_STORE_URL }
-policy: { coverage: advisory, batch: BATCH }
+policy: { coverage: advisory, batch: BATCH, sweep: off }
 `;
 
 export const OFF = 'deactivate: { set: { active: false }, verify: not users.active }';

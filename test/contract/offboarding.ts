@@ -42,7 +42,7 @@ systems:
   desk: { catalog: desk.yaml, connect: { ${connect} } }
   office: { catalog: office.yaml, connect: { name: { file: office-name } } }
 store: { connection: HANDOVER_STORE_URL }
-policy: { batch: 6, drift: { floor: 3, percent: 5 }${policy} }
+policy: { batch: 6, sweep: off, drift: { floor: 3, percent: 5 }${policy} }
 `;
 
 /** Alice and Bob in the directory; in the desk they are who they are in every world. */

@@ -2,8 +2,10 @@
  * `handover demo` as a person meets it: real processes, real servers, one state directory that the tests use
  * one after the other, as somebody would who starts the demo again and again.
  */
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { type Demo, keepStateDir, listenOn, processesOf, startDemo } from './demo-process.js';
 
@@ -70,6 +72,18 @@ test('a second start goes on from what is there, on other ports where its own ar
       runs: { run: string }[];
     };
     expect(runs.map(({ run }) => run)).toContain(workflowId);
+    // Something lands on Alice all the same, and the sweep catches it.
+    expect(demo.output()).toContain('npm run demo:integration -- alice@demo.example');
+    const node = async (...args: string[]) =>
+      (await promisify(execFile)(process.execPath, args, { env: { ...process.env, HANDOVER_STATE: dir } }))
+        .stdout;
+    const given = await node('--import', 'tsx', 'examples/demo/integration.ts', 'alice@demo.example');
+    expect(given.match(/task \d+/g)).toHaveLength(3);
+    const sweep = (...more: string[]) => node('bin/handover.mjs', 'sweep', 'offboarding/1017', ...more);
+    await sweep('--now', '--by', 'olivia@demo.example');
+    await expect
+      .poll(() => sweep(), { timeout: 60_000, interval: 1_000 })
+      .toContain('Round 1 caught 3 and handed over by the approved rules.');
     for (const port of Object.values(ports)) expect(demo.output()).toContain(`Port ${port} is taken`);
     expect(await environmentOf(dir)).toMatchObject({
       env: { HANDOVER_STORE_URL: expect.stringContaining('postgres://') },

@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import pg from 'pg';
 import { Offboardings } from '../../client/runs.js';
-import { readConfig } from '../../runtime/config.js';
+import { DAY_MS } from '../../domain/request.js';
+import { type Config, readConfig } from '../../runtime/config.js';
 import { connectTemporal } from '../../runtime/temporal.js';
 import { type Before, snapshot } from '../checker/evidence.js';
 import { type Cast, newCast } from '../small-world/cast.js';
@@ -16,7 +17,7 @@ import { build, fill, SIZES } from '../small-world/seed.js';
 import { type Fleet, newFleet } from './fleet.js';
 import { impatientBundle } from './impatient-bundle.js';
 import { type Link, openLink } from './link.js';
-import type { LinkName, Schedule } from './schedule.js';
+import type { LinkName, Schedule, SweepSchedule } from './schedule.js';
 import type { FaultServers } from './servers.js';
 
 export type DatabaseName = 'crm' | 'desk' | 'store';
@@ -48,7 +49,7 @@ const WATCHED: Record<DatabaseName, RegExp> = {
 /** @param configFile the small world's, or a copy of it that may be edited while workers run */
 export async function openFaultWorld(
   servers: FaultServers,
-  schedule: Pick<Schedule, 'storeApart' | 'items' | 'delayMs' | 'batch' | 'patient'>,
+  schedule: Pick<Schedule, 'storeApart' | 'items' | 'delayMs' | 'batch' | 'patient' | 'sweep'>,
   configFile = 'test/small-world/handover.yaml',
 ): Promise<FaultWorld> {
   const tag = randomBytes(5).toString('hex');
@@ -101,6 +102,7 @@ export async function openFaultWorld(
     batch: schedule.batch,
     drift: { floor: 1_000_000, percent: 100 },
     rounds: 10,
+    sweep: schedule.sweep ? rhythmOf(schedule.sweep) : 'off',
   };
   config.temporal = {
     ...config.temporal,
@@ -143,6 +145,11 @@ export async function openFaultWorld(
       await asSuperuser(servers.postgres.url('postgres'), `drop role if exists ${role}`).catch(() => {});
     },
   };
+}
+
+/** For longer than any schedule takes. */
+function rhythmOf({ everyMs }: SweepSchedule): Config['policy']['sweep'] {
+  return { rhythm: [{ everyDays: everyMs / DAY_MS, forDays: 1 }], returns: 3 };
 }
 
 async function asSuperuser(connectionString: string, statement: string): Promise<void> {

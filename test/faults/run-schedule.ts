@@ -21,6 +21,7 @@ import { HEARTBEAT_TIMEOUT_MS } from './impatient-interceptor.js';
 import { insist, operate, type Parking, request, statusOf } from './operator.js';
 import { describe, type Fault, type Schedule } from './schedule.js';
 import type { FaultServers } from './servers.js';
+import { type Swept, sweepThrough } from './sweep.js';
 import { type Deed, startWriters } from './writers.js';
 
 export interface Outcome {
@@ -44,8 +45,13 @@ export interface Outcome {
   endedAfterMs: number;
   /** Milliseconds of building the world, of the run, of judging it. */
   spent: [number, number, number];
+  /** What happened after the switch; null = nobody looked. */
+  swept: Omit<Swept, 'findings'> | null;
   findings: Finding[];
 }
+
+/** A quick activity whose worker was killed is tried again after a minute. */
+const SWEEP_WITHIN_MS = 400_000;
 
 const DEEDS: readonly Deed[] = [
   'take',
@@ -119,6 +125,18 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
         invariant: 'I12',
         message: `the run closed as ${operated.status.outcome}: ${operated.status.sentence}`,
       });
+    const { outcome, access, order } = operated.status;
+    const isOff = Object.values(access).includes('deactivated');
+    if (schedule.sweep && outcome === 'completed' && !isOff)
+      findings.push({
+        invariant: 'I14',
+        message: `nobody was switched off: ${order.mode}, ${JSON.stringify(access)}`,
+      });
+    const swept =
+      schedule.sweep && isOff
+        ? await sweepThrough(world, schedule.sweep, started.offboardingId, Date.now() + SWEEP_WITHIN_MS)
+        : null;
+    findings.push(...(swept?.findings ?? []));
     // What has closed is archived by a look; the schedule's may be minutes away.
     await insist(Date.now() + 60_000, 'a look at what has closed', () => world.offboardings.archive());
     findings.push(
@@ -152,6 +170,7 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
       searched: secrets.searched,
       seconds: Math.round((Date.now() - began) / 100) / 10,
       endedAfterMs: operated.closedAt - healed,
+      swept: swept && withoutFindings(swept),
       spent: [ready - began, operated.closedAt - ready, Date.now() - operated.closedAt],
       findings,
     };
@@ -259,4 +278,8 @@ function watchReceipts(connectionString: string): Progress {
       stopped = true;
     },
   };
+}
+
+function withoutFindings({ findings: _, ...swept }: Swept): Omit<Swept, 'findings'> {
+  return swept;
 }

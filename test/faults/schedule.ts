@@ -56,6 +56,17 @@ export interface Schedule {
   /** The shipped heartbeat timeout instead of the short one. */
   patient: boolean;
   faults: Fault[];
+  /** What lands on the leaver after the switch, and what dies then; without it nobody looks. */
+  sweep?: SweepSchedule;
+}
+
+export interface SweepSchedule {
+  /** Milliseconds between two rounds. */
+  everyMs: number;
+  /** Moments at which something lands on the leaver, in milliseconds after the one before. */
+  pauses: number[];
+  /** Each strikes in a round, one after the other. */
+  faults: FaultKind[];
 }
 
 type Draw = (d: Dice) => FaultKind;
@@ -101,6 +112,7 @@ export function drawSchedule(seed: number): Schedule {
   const d = dice(seed);
   const batch = d.pick([25, 50, 100]);
   const batches = d.whole(50, 120);
+  const sweep = drawSweep(dice(seed).fork(2_000));
   return {
     seed,
     batch,
@@ -113,6 +125,24 @@ export function drawSchedule(seed: number): Schedule {
       ...drawFault(d),
       at: 0.03 + Math.round(d.next() * 85) / 100,
     })).sort((a, b) => a.at - b.at),
+    ...(sweep && { sweep }),
+  };
+}
+
+/** Half of all schedules go on after the switch. */
+function drawSweep(d: Dice): SweepSchedule | null {
+  if (d.chance(0.5)) return null;
+  const faults: Draw[] = [
+    d => ({ kind: 'kill-worker', downMs: d.whole(0, 500) }),
+    d => ({ kind: 'kill-worker', downMs: d.whole(0, 500) }),
+    d => ({ kind: 'kill-postgres', downMs: d.whole(0, 800) }),
+    d => ({ kind: 'kill-temporal', downMs: d.whole(0, 800) }),
+    () => ({ kind: 'terminate-sessions' }),
+  ];
+  return {
+    everyMs: d.whole(700, 2_000),
+    pauses: Array.from({ length: d.whole(8, 25) }, () => d.whole(0, 1_500)),
+    faults: Array.from({ length: d.whole(1, 3) }, () => d.pick(faults)(d)),
   };
 }
 

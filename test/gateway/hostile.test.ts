@@ -156,6 +156,8 @@ test.each([
   '/offboardings/40/items/crm/%00',
   '/offboardings?leaver=%00',
   '/offboardings?leaver=1%22%20or%201=1',
+  '/offboardings?limit=',
+  '/offboardings/40/moved?after=%20',
 ])('%s is no address', async url => {
   const { statusCode, body } = await gateway.call('GET', url, 'olivia-token');
   unharmed(statusCode, body, url);

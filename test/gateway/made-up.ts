@@ -185,6 +185,12 @@ export async function madeUp(
             throw new Problem('not-found', `Nobody in the directory is "${inquiry.who}".`);
           return found as T;
         }
+        case 'called': {
+          const found = Object.entries(PEOPLE).filter(
+            ([email, { id }]) => id === inquiry.word || email.startsWith(`${inquiry.word}@`),
+          );
+          return found.map(([, { id, name }]) => ({ id, name })) as T;
+        }
         case 'names':
           return {
             names: Object.fromEntries(inquiry.ids.map(id => [id, `Person ${id}`])),

@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { details } from '../../domain/markdown.js';
 import type { Run } from '../../domain/run.js';
-import { tree } from '../../domain/tree.js';
+import type { Sweep } from '../../domain/sweep.js';
+import { sweepDetails, sweepView } from '../../domain/sweep-view.js';
+import { tree, treeLines } from '../../domain/tree.js';
 
 const FOLDER = fileURLToPath(new URL('./pictures/', import.meta.url));
 
@@ -20,9 +22,18 @@ export class Album {
 
   /** Draws the run as it is at this moment. */
   add(title: string, run: Run): void {
+    this.#page(title, tree(run), details(run));
+  }
+
+  addSweep(title: string, sweep: Sweep): void {
+    const lines = treeLines(sweepView(sweep)).map(line => line.map(({ text }) => text).join(''));
+    this.#page(title, lines, sweepDetails(sweep));
+  }
+
+  #page(title: string, lines: readonly string[], inTemporal: string): void {
     const rule = '─'.repeat(Math.max(3, 100 - title.length));
     this.pages.push(
-      `── ${title} ${rule}\n\n${tree(run).join('\n')}\n\n${details(run).replace(/^/gm, '    ').trimEnd()}`,
+      `── ${title} ${rule}\n\n${lines.join('\n')}\n\n${inTemporal.replace(/^/gm, '    ').trimEnd()}`,
     );
   }
 

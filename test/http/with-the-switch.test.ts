@@ -6,9 +6,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { policySchema } from '../../domain/policy.js';
 import { tree } from '../../domain/tree.js';
 import { BOB } from '../contract/harness.js';
-import { agree, ended, handOver, must, planned, start, waitFor } from '../small-world/drive.js';
+import { sweepOf } from '../e2e/sweeps.js';
+import { agree, ended, handOver, mail, must, planned, start, waitFor } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { catalogOf } from './harness.js';
 import { CALLER, Desk } from './simulator/desk.js';
@@ -26,6 +28,7 @@ const small = useSmallWorld({
   // The checker knows what the crm and the desk hold; here the systems themselves say in what order things came.
   check: false,
   change: config => {
+    config.policy.sweep = policySchema.parse({}).sweep;
     for (const name of Object.keys(desks))
       config.systems[name] = {
         catalog: join(dir, `${name}.yaml`),
@@ -126,6 +129,27 @@ test('what came after the plan goes along as well, and has its receipt', async (
     outcome: 'completed',
     steps: { 'gifts/things': { state: 'completed', changed: 3, arrived: 1 } },
   });
+});
+
+test('what comes after the switch is for people: nothing but the switch could hand it over', async () => {
+  give(gifts, 1);
+  const { status, offboardingId } = await handOver(small);
+  expect(status.outcome).toBe('completed');
+  const sweep = await sweepOf(small, offboardingId);
+  give(gifts, 4, 5);
+  const { offboardings } = small.world;
+  const by = mail(small, 'olivia');
+  await offboardings.decide(offboardings.ids.sweep(offboardingId), 'retry', { by });
+  const { open, moved } = await sweep.until(now => now.open.length > 0);
+  expect([open, moved]).toMatchObject([
+    [
+      {
+        subject: 'gifts/things',
+        says: 'Things of gifts (gifts/things): 2 came after the switch, and nothing but the switch hands them over: people do it by hand.',
+      },
+    ],
+    0,
+  ]);
 });
 
 test('what a switch forgets is found, by name, and the run is not at its end before somebody has moved it', async () => {

@@ -72,6 +72,10 @@ ${dictionary('closed', closed)}
 ${dictionary('people', people)}
 ${dictionary('plans', plans)}
 ${dictionary('webhooks', ['signed', 'known'])}
+# Nothing can hold a NUL, and no schema says so: test/gateway/hostile.test.ts sends some.
+[generation]
+allow-x00 = false
+
 [parameters]
 "path.run" = ${often('runs')}
 "body.user" = ${often('people')}

@@ -18,9 +18,9 @@ const worked = (by: Principal | null = worker): Told => ({ kind: 'worked', by })
 const reset = (by: Principal): Told => ({ kind: 'reset', by });
 
 /** Events are numbered from 1, as in a history. */
-function ask(told: readonly Told[], nth = 1, content = 'this', name = 'approve') {
+function ask(told: readonly Told[], nth = 1, name = 'approve') {
   const history = told.map((trace, n) => ({ ...trace, id: n + 1 }) as Trace);
-  return senderOf(history, { name, nth, content }, PRINCIPALS, payload => String(payload));
+  return senderOf(history, { name, nth }, PRINCIPALS);
 }
 
 describe('a signal is its sender’s', () => {
@@ -28,6 +28,7 @@ describe('a signal is its sender’s', () => {
     expect(ask([scheduled(), worked(), signal(priya), scheduled(priya)])).toEqual({
       event: 3,
       principal: 'priya@example.com',
+      payload: 'this',
     });
   });
 
@@ -41,9 +42,9 @@ describe('a signal is its sender’s', () => {
       signal(mallory),
       scheduled(mallory),
     ];
-    expect(ask(history, 1, 'that')).toEqual({ event: 3, principal: mallory.name });
-    expect(ask(history, 2)).toEqual({ event: 5, principal: priya.name });
-    expect(ask(history, 3)).toEqual({ event: 6, principal: mallory.name });
+    expect(ask(history, 1)).toEqual({ event: 3, principal: mallory.name, payload: 'that' });
+    expect(ask(history, 2)).toMatchObject({ event: 5, principal: priya.name });
+    expect(ask(history, 3)).toMatchObject({ event: 6, principal: mallory.name });
   });
 
   test('also where it came before any task was scheduled, as with signal-with-start', () => {
@@ -115,12 +116,11 @@ describe('nothing says whose it is', () => {
     expect(ask(history)).toEqual({ doubt: expect.stringContaining(doubt) });
   });
 
-  test.each<[string, number, string, string]>([
-    ['in its place nothing stands', 2, 'this', 'approve'],
-    ['in its place something else stands', 1, 'that', 'approve'],
-    ['it has another name', 1, 'this', 'reject'],
-  ])('where %s', (_, nth, content, name) => {
-    expect(ask([signal(priya)], nth, content, name)).toEqual({
+  test.each<[string, number, string]>([
+    ['in its place nothing stands', 2, 'approve'],
+    ['it has another name', 1, 'reject'],
+  ])('where %s', (_, nth, name) => {
+    expect(ask([signal(priya)], nth, name)).toEqual({
       doubt: expect.stringContaining('no such signal in its place'),
     });
   });

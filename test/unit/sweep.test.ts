@@ -172,6 +172,18 @@ function readWhole(one: Sight): Sight {
   return { ...one, inventory, steps: [...one.steps, ...rest.map(({ id }) => looked(id))] };
 }
 
+test('what nothing but the switch hands over is for people', () => {
+  const carried = { withinDays: null, carried: true as const };
+  const steps = SMALL.steps.map(step => (step.id === 'crm/tasks' ? { ...step, late: carried } : step));
+  const one = readWhole(sight({ steps: [looked('crm/tasks', { unwaived: 2 })] }));
+  expect(foundIn({ ...SMALL, steps }, [one], [], { off: ['crm'], waived: {} })).toMatchObject({
+    due: [],
+    questions: [
+      { subject: 'crm/tasks', says: expect.stringContaining('2 came after the switch'), mark: '2' },
+    ],
+  });
+});
+
 describe('what a look makes', () => {
   const off = { off: ['crm'], waived: {} };
   const onAgain = { identities: { user: ['1'] }, active: true, blocked: false };
