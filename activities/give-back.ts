@@ -11,7 +11,7 @@ import { HandoverFailure } from '../domain/failure.js';
 import type { BackPlan, GiveBackInput, GiveBackOutcome, Returned } from '../domain/give-back.js';
 import type { Account, ItemKey, Person, Successor } from '../domain/model.js';
 import type { When } from '../domain/moment.js';
-import { type GivenFrom, type Holding, type Plan, type PlanStep } from '../domain/plan.js';
+import type { GivenFrom, Holding, Plan, PlanStep } from '../domain/plan.js';
 import { keysOf, listOf, numbersOf, sharesOf } from '../store/keys.js';
 import type { Receipt } from '../store/ledger.js';
 import type { OpenPage } from '../store/manifests.js';
