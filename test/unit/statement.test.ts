@@ -7,6 +7,7 @@ import {
   CLOCK_SKEW_S,
   contentOf,
   type Letter,
+  misfit,
   STATEMENT_TYPE,
   unsealed,
   VALID_FOR_S,
@@ -142,6 +143,13 @@ test.each<[string, string | Promise<string>, RegExp, Partial<Letter>?, object?]>
   expect(proof).toMatchObject({ ok: false, sentence: expect.stringMatching(says) });
   // It is not used up: whoever had it for something else may still send it there.
   expect([...used]).toEqual([]);
+});
+
+test('what is over proves nothing, whoever else looked at its time', () => {
+  const { content, plan } = contentOf(BODY);
+  const sent = { installation: 'small', run: RUN, message: 'approve', by: 'id:21', plan, content };
+  expect(misfit(claims(), sent, now)).toBeNull();
+  expect(misfit(claims(), sent, now + VALID_FOR_S + 120)).toMatch(/^its statement was valid until 2/);
 });
 
 test('clocks that differ by less than a minute do no harm', async () => {
