@@ -66,7 +66,7 @@ const made = (
   claims: object,
   { alg = 'RS256', key = privateKey as Parameters<SignJWT['sign']>[0], kid = 'one' } = {},
 ) =>
-  new SignJWT({ iss: issuer, aud: AUDIENCE, email: 'olivia@example.com', ...claims })
+  new SignJWT({ iss: issuer, aud: AUDIENCE, email: 'olivia@example.com', email_verified: true, ...claims })
     .setProtectedHeader({ alg, kid })
     .setIssuedAt()
     .setExpirationTime('5m')
@@ -105,7 +105,33 @@ test('what another key signed, is for others, is over, or is signed with a secre
 
 test('a token that does not say who it is, or whose address nobody confirmed, is refused with a sentence', async () => {
   await expect(recognise()(await made({ email: undefined }))).rejects.toThrow('its claim "email" is missing');
-  await expect(recognise()(await made({ email_verified: false }))).rejects.toThrow('is not verified');
+  for (const email_verified of [false, undefined, null, 'true', 1])
+    await expect(recognise()(await made({ email_verified })), String(email_verified)).rejects.toThrow(
+      'is not verified',
+    );
+  // An address is one whatever the claim is called.
+  const upn = { person: 'upn', names: 'email' as const };
+  const claims = { upn: 'olivia@example.com', email_verified: undefined };
+  await expect(recognise(upn)(await made(claims))).rejects.toThrow('is not verified');
+  // An issuer may say nothing of it, where the configuration answers for that; what it denies stays denied.
+  const assumed = { ...upn, emailVerified: 'assumed' as const };
+  expect(await recognise(assumed)(await made(claims))).toMatchObject({ person: 'olivia@example.com' });
+  await expect(recognise(assumed)(await made({ ...claims, email_verified: false }))).rejects.toThrow(
+    'is not verified',
+  );
+});
+
+test('a name that somebody chose at their issuer is no id and no address, unless the configuration says so', async () => {
+  const login = recognise({ person: 'preferred_username' });
+  expect(await login(await made({ preferred_username: 'olivia' }))).toMatchObject({ person: 'olivia' });
+  for (const name of ['id:21', ' id:21', 'ID:21', 'priya@example.com', 'priya\n', ' '])
+    await expect(login(await made({ preferred_username: name })), name).rejects.toThrow(
+      'its claim "preferred_username"',
+    );
+  await expect(recognise()(await made({ email: 'id:21' }))).rejects.toThrow('is no e-mail address');
+  await expect(recognise()(await made({ email: 'id:a@b' }))).rejects.toThrow('is no e-mail address');
+  const ids = recognise({ person: 'employee', names: 'id' });
+  expect(await ids(await made({ employee: '21' }))).toMatchObject({ person: 'id:21' });
 });
 
 test('an issuer that does not answer is no reason to let anybody in, nor to say that nobody is known', async () => {
