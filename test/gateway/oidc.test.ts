@@ -1,11 +1,18 @@
 /** People by their login: a certified provider's tokens, and what is no such token. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 // @ts-expect-error: it brings no types of its own
 import { Provider } from 'oidc-provider';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Problem } from '../../client/problem.js';
+import { callersOf, type Recognise } from '../../gateway/callers.js';
 import { issuerOf } from '../../gateway/oidc.js';
+import { newToken, openTokens } from '../../gateway/tokens.js';
+import { madeUp, PEOPLE } from './made-up.js';
 
 const AUDIENCE = 'urn:handover';
 const { privateKey } = await generateKeyPair('RS256', { extractable: true });
@@ -143,4 +150,59 @@ test('an issuer that does not answer is no reason to let anybody in, nor to say 
     jwks: 'http://127.0.0.1:9/jwks',
   });
   await expect(away(await made({}))).rejects.toThrow('cannot be read: ask again');
+});
+
+/** A gateway that knows people by their logins here, and by whatever else is named. */
+const gatewayWith = async (away: boolean, ...others: Recognise[]) => {
+  const ask = async <T>({ who }: { who?: string }): Promise<T> => {
+    if (away) throw new Problem('out-of-reach', 'No worker answered.');
+    return (PEOPLE[who!] ?? Object.values(PEOPLE).find(one => `id:${one.id}` === who)) as T;
+  };
+  return madeUp({
+    behind: { ask: ask as never },
+    callers: callersOf({ ask: ask as never }, [...others, recognise()]),
+  });
+};
+
+describe('one way in that is out of order closes no other', () => {
+  test('a file of tokens that cannot be read', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'handover-tokens-'));
+    const file = join(folder, 'tokens.yaml');
+    const { token, sha256 } = newToken();
+    const good = `tokens:\n  - { name: priya, sha256: ${sha256}, person: priya@example.com }\n`;
+    writeFileSync(file, good);
+    const faults: string[] = [];
+    const tokens = await openTokens(file, { onFault: error => faults.push(error.message) });
+    const { app, call } = await gatewayWith(false, tokens.find);
+    const login = await made({});
+    const answers = async () => ({
+      login: (await call('GET', '/me', login)).statusCode,
+      token: await call('GET', '/me', token),
+    });
+    expect((await answers()).token.json()).toMatchObject({ name: 'Person 21' });
+    for (const broken of ['tokens: [', `${good}  - { name: priya }\n`, 'hello', '', null]) {
+      if (broken === null) rmSync(file);
+      else writeFileSync(file, broken);
+      for (let n = 0; n < 3; n++) {
+        const { login: status, token: answer } = await answers();
+        expect(status, String(broken)).toBe(200);
+        expect(answer.statusCode, String(broken)).toBe(503);
+        expect(answer.json().error).toContain('The file of tokens cannot be read');
+        // Where it lies, and what stands in it, is for the log.
+        expect(answer.json().error).not.toContain(file);
+      }
+      expect(faults.splice(0), String(broken)).toEqual([expect.stringContaining(file)]);
+    }
+    writeFileSync(file, good);
+    expect((await answers()).token.statusCode).toBe(200);
+    await app.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  test('keys of an issuer that cannot be read, where another audience of the same issuer has its own', async () => {
+    const away = recognise({ jwks: 'http://127.0.0.1:9/jwks' });
+    const { app, call } = await gatewayWith(false, away);
+    expect((await call('GET', '/me', await made({}))).statusCode).toBe(200);
+    await app.close();
+  });
 });
