@@ -12,7 +12,7 @@ import { Problem } from '../../client/problem.js';
 import { callersOf, type Recognise } from '../../gateway/callers.js';
 import { issuerOf } from '../../gateway/oidc.js';
 import { newToken, openTokens } from '../../gateway/tokens.js';
-import { madeUp, PEOPLE } from './made-up.js';
+import { madeUp, PEOPLE, PLAN } from './made-up.js';
 
 const AUDIENCE = 'urn:handover';
 const { privateKey } = await generateKeyPair('RS256', { extractable: true });
@@ -163,6 +163,41 @@ const gatewayWith = async (away: boolean, ...others: Recognise[]) => {
     callers: callersOf({ ask: ask as never }, [...others, recognise()]),
   });
 };
+
+describe('two people of one issuer who send the same Idempotency-Key are two messages', () => {
+  const key = { 'idempotency-key': '1' };
+  const both = () => Promise.all(['olivia', 'priya'].map(who => made({ email: `${who}@example.com` })));
+
+  test('to a run', async () => {
+    const { app, call, reached } = await gatewayWith(false);
+    const [olivia, priya] = await both();
+    await call(
+      'POST',
+      '/offboardings/offboarding%2F40/decisions/acknowledge',
+      olivia!,
+      { category: 'crm/mailbox' },
+      key,
+    );
+    await call('POST', '/offboardings/offboarding%2F40/decisions/reject', priya!, { plan: PLAN }, key);
+    expect(new Set(reached.decided.map(({ id }) => id)).size).toBe(2);
+    await app.close();
+  });
+
+  test('left with a run while no worker answers', async () => {
+    const { app, call, reached } = await gatewayWith(true);
+    const [olivia, priya] = await both();
+    await call(
+      'POST',
+      '/offboardings/offboarding%2F40/decisions/acknowledge',
+      olivia!,
+      { category: 'crm/mailbox' },
+      key,
+    );
+    await call('POST', '/offboardings/offboarding%2F40/decisions/reject', priya!, { plan: PLAN }, key);
+    expect(reached.left.map(({ name }) => name)).toEqual(['acknowledge', 'reject']);
+    await app.close();
+  });
+});
 
 describe('one way in that is out of order closes no other', () => {
   test('a file of tokens that cannot be read', async () => {
