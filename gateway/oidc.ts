@@ -25,8 +25,11 @@ const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
 const CLOCK_SKEW_S = 60;
 const PATIENCE_MS = 5_000;
 
-/** Is a token still good? Throws a `Problem`, out of reach, where nobody says. */
-export type Recheck = (token: string, sub: string | undefined) => Promise<boolean>;
+/**
+ * Is a token still good? Throws a `Problem`, out of reach, where nobody says.
+ * @param atMostMs so old an answer may be; 0 = it is asked now
+ */
+export type Recheck = (token: string, sub: string | undefined, atMostMs: number) => Promise<boolean>;
 
 /** What is asked of a token whose signature is good. */
 export interface Checks {
@@ -56,8 +59,8 @@ export function issuerOf(issuer: Issuer, { hasEnded, recheck }: Checks = {}): Re
       person,
       roles: issuer.roles === undefined ? 'directory' : granted(issuer, payload),
       ...(recheck && {
-        again: async () => {
-          if (!(await recheck(bearer, payload.sub)))
+        again: async atMostMs => {
+          if (!(await recheck(bearer, payload.sub, atMostMs)))
             throw new Stranger(`${issuer.issuer} says that your login is no longer good: log in again.`);
         },
       }),

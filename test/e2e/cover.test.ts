@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
 import { connectTemporal } from '../../runtime/temporal.js';
+import { record } from '../replay/histories.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { cover, LATER, ownersIn } from './covers.js';
 
@@ -21,6 +22,11 @@ test('what the cover still holds is planned, approved and given back on the date
   const moved = [...before].filter(([key, owner]) => between.get(key) !== owner);
   expect(moved.length).toBeGreaterThan(2);
   expect(await back.status()).toMatchObject({ state: 'waiting', due: '2030-03-31T16:00:00.000Z' });
+  // Summer begins in between: the clocks there are meant.
+  const earlier = { giveBackAt: '2028-03-26T18:00[Europe/Berlin]' };
+  expect(await back.send('amend', 'olivia', earlier)).toMatchObject({ verdict: 'accepted' });
+  await back.until(({ due }) => due === '2028-03-26T16:00:00.000Z');
+  expect(await back.send('amend', 'olivia', { giveBackAt: 'soon' })).toMatchObject({ verdict: 'refused' });
   expect(await back.send('amend', 'olivia', { giveBackAt: 'now' })).toMatchObject({ verdict: 'accepted' });
   const planned = await back.agree();
   expect(planned.back!.holdings).toContainEqual(
@@ -33,6 +39,7 @@ test('what the cover still holds is planned, approved and given back on the date
   );
   expect(await back.result()).toMatchObject({ state: 'closed', outcome: 'given-back', addenda: [1] });
   expect(await ownersIn(small, 'accounts', 'owner_id')).toEqual(before);
+  await record('give-back', small.world.offboardings.handle(back.id), [small.password]);
 });
 
 test('what somebody else has by now stays with them, and is counted in the plan or when it comes to it', async () => {
