@@ -19,6 +19,7 @@ import {
   type Question,
   type SweepInput,
   type SweepOutcome,
+  sweptIn,
 } from '../domain/sweep.js';
 import type { AuditEntry } from '../store/audit.js';
 import { keysOf, listOf, sharesOf } from '../store/keys.js';
@@ -71,7 +72,7 @@ export async function sweepLook(deps: Deps, input: SweepInput): Promise<SweepLoo
   const plan = await planOf(deps, input.plan);
   const aside = (await leaving(deps, [plan.leaver], input.offboardingId)).size > 0;
   if (aside) return { aside, again: [], due: [], questions: [] };
-  const { sights, unread } = await lookOnceMore(deps, input);
+  const { sights, unread } = await lookOnceMore(deps, input, sweptIn(plan, input));
   return { aside, ...foundIn(plan, sights, unread, input) };
 }
 

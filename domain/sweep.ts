@@ -9,7 +9,7 @@ import { driftLimit } from './drift.js';
 import type { Sender } from './judge.js';
 import type { Sight, StepLook, Unread } from './look.js';
 import { isSame, type Participant, type Refusal } from './people.js';
-import { isEffect, type Plan, type PlanStep } from './plan.js';
+import { deactivateId, isEffect, type Plan, type PlanStep } from './plan.js';
 import type { Policy } from './policy.js';
 import { cameIn, keptIn, sayObstacle } from './proof.js';
 import {
@@ -20,6 +20,7 @@ import {
   instant,
   messageParser,
 } from './request.js';
+import type { Run } from './run.js';
 import { type Audience, ringing, WAITS } from './waiting.js';
 
 export type SweepPolicy = Exclude<Policy['sweep'], 'off'>;
@@ -27,6 +28,29 @@ export type SweepPolicy = Exclude<Policy['sweep'], 'off'>;
 /** The policy of a plan, where it wants a sweep at all; plans of earlier versions want none. */
 export function sweepOf(policy: { sweep?: Policy['sweep'] }): SweepPolicy | null {
   return policy.sweep === undefined || policy.sweep === 'off' ? null : policy.sweep;
+}
+
+/**
+ * Systems in which a run that ended like this has left every account off; none where nobody is to be looked
+ * after: whoever cancels means the person to stay.
+ */
+export function offAfter({ outcome, access }: Pick<Run, 'outcome' | 'access'>): string[] {
+  const systems = Object.keys(access);
+  if (outcome === 'cancelled' || systems.every(system => access[system] !== 'deactivated')) return [];
+  return systems.filter(system => access[system] === 'deactivated' || access[system] === 'was-inactive');
+}
+
+/**
+ * Systems of the plan that a sweep looks after: not those that it was to switch off and did not, where the
+ * leaver still works with what comes to them.
+ */
+export function sweptIn(
+  { accounts, steps }: Pick<Plan, 'accounts' | 'steps'>,
+  { off }: Pick<SweepInput, 'off'>,
+): string[] {
+  return accounts
+    .map(({ system }) => system)
+    .filter(system => off.includes(system) || steps.every(({ id }) => id !== deactivateId(system)));
 }
 
 /**
@@ -270,13 +294,13 @@ export function foundIn(
   unread: readonly Unread[],
   { off, waived }: Pick<SweepInput, 'off' | 'waived'>,
 ): Found {
-  const systems = plan.accounts.map(({ system }) => system);
+  const systems = sweptIn(plan, { off });
   const again = sights
     .filter(({ system, accounts }) => off.includes(system) && accounts.some(account => account.active))
     .map(({ system }) => system);
   const due: Due[] = [];
   const questions: Question[] = [];
-  for (const sight of sights) {
+  for (const sight of sights.filter(({ system }) => systems.includes(system))) {
     questions.push(...aboutSystem(plan, sight));
     if (sight.catalogChanged || sight.accountsChanged.length > 0) continue;
     for (const look of sight.steps) {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import type { Sweep } from '../../domain/sweep.js';
-import { handOver, mail } from '../small-world/drive.js';
+import { agree, ended, handOver, mail, must, planned, start } from '../small-world/drive.js';
 import { newTicket } from '../small-world/mischief.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { land, long, ownerOf, sweepOf } from './sweeps.js';
@@ -126,4 +126,49 @@ test('an account that appears anew is for people: nobody approved what becomes o
     await small.db.desk.query('delete from agents where id = 117');
   }
   await sweep.until(now => now.moved === 2 && now.open.length === 0);
+});
+
+/** Everything is handed over, and the switch fails in the CRM alone; then `decide` ends the run. */
+async function offInTheDeskAlone(decision: 'cancel' | 'finish', more: object): Promise<string> {
+  const { crm } = small.db;
+  await crm.query(
+    `create or replace function public.not_her() returns trigger language plpgsql as
+       $$ begin if new.status is distinct from old.status then raise exception 'not today'; end if; return new; end $$`,
+  );
+  await crm.query(
+    'create trigger not_her before update on public.people for each row execute function public.not_her()',
+  );
+  try {
+    const run = await start(small);
+    await planned(small, run);
+    await agree(small, run);
+    const parked = await ended(small, run);
+    expect(parked.access).toMatchObject({ desk: 'deactivated' });
+    expect(parked.access.crm).not.toBe('deactivated');
+    await must(small, run, decision, 'olivia', { ...more });
+    await small.world.offboardings.result(run.run);
+    return run.offboardingId;
+  } finally {
+    await crm.query('drop trigger not_her on public.people');
+    await crm.query('drop function public.not_her');
+  }
+}
+
+test('after a run that was closed with a system left on, what comes there stays', async () => {
+  const offboardingId = await offInTheDeskAlone('finish', { reason: 'the CRM is for Monday' });
+  const sweep = await sweepOf(small, offboardingId);
+  await land(small, 985_007);
+  await small.db.desk.query(newTicket(985_008));
+  await sweep.until(now => now.moved === 1);
+  const { round } = await sweep.status();
+  const after = await sweep.until(now => now.round > round + 1);
+  expect(after).toMatchObject({ moved: 1, open: [] });
+  expect(await ticketsOf(small.cast.maya.desk!)).toEqual([985_008]);
+  expect(await ownerOf(small, 985_007)).toBe(small.cast.alice.id);
+});
+
+test('a run that was cancelled has no sweep', async () => {
+  const offboardingId = await offInTheDeskAlone('cancel', {});
+  const { offboardings } = small.world;
+  await expect(offboardings.handle(offboardings.ids.sweep(offboardingId)).describe()).rejects.toThrow();
 });

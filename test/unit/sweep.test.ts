@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Sight, StepLook } from '../../domain/look.js';
 import { policySchema } from '../../domain/policy.js';
+import type { Run } from '../../domain/run.js';
 import {
   apartFromReturning,
   asked,
@@ -11,6 +12,7 @@ import {
   judgeSweep,
   nextMoment,
   nextSweepBell,
+  offAfter,
   parseSweepDecision,
   type Question,
   type Sweep,
@@ -120,6 +122,16 @@ describe('the rhythm', () => {
   });
 });
 
+test.each<[Run['outcome'], Run['access'], string[]]>([
+  ['completed', { crm: 'deactivated', desk: 'was-inactive', chat: 'absent' }, ['crm', 'desk']],
+  ['completed-partially', { crm: 'deactivated', desk: 'blocked', chat: 'open' }, ['crm']],
+  ['completed-partially', { crm: 'open', desk: 'was-inactive' }, []],
+  // Whoever cancels means the person to stay, also where the account is off by then.
+  ['cancelled', { crm: 'deactivated', desk: 'open' }, []],
+])('after a run that is %s, with %j', (outcome, access, off) => {
+  expect(offAfter({ outcome, access })).toEqual(off);
+});
+
 describe('what comes back', () => {
   const times = new Map([
     ['once', 1],
@@ -227,14 +239,27 @@ describe('what a look makes', () => {
     expect(foundIn(SMALL, [readWhole(one)], [], off)).toMatchObject(expected);
   });
 
-  test('an account that nobody switched off may be on', () => {
-    const one = readWhole(sight({ accounts: [onAgain] }));
-    expect(foundIn(SMALL, [one], [], { off: [], waived: {} }).again).toEqual([]);
+  test('where the leaver was to be switched off and was not, everything is theirs', () => {
+    const steps = [looked('crm/tasks', { unwaived: 2 }), looked('crm/mailbox', { arrived: 2, frozen })];
+    const one = readWhole(sight({ accounts: [onAgain], steps, catalogChanged: true }));
+    const on = { off: ['desk'], waived: {} };
+    const nothing = { again: [], due: [], questions: [] };
+    for (const seen of [one, { ...one, catalogChanged: false }])
+      expect(foundIn(SMALL, [seen], [], on)).toEqual(nothing);
+    expect(foundIn(SMALL, [], [{ system: 'crm', why: 'it does not answer' }], on)).toEqual(nothing);
+  });
+
+  test('where nothing was to be switched off, the rules count', () => {
+    const steps = SMALL.steps.filter(({ phase }) => phase !== 'deactivate');
+    const one = readWhole(sight({ steps: [looked('crm/tasks', { unwaived: 2 })] }));
+    expect(foundIn({ ...SMALL, steps }, [one], [], { off: ['desk'], waived: {} }).due).toEqual([
+      { step: 'crm/tasks', count: 2 },
+    ]);
   });
 
   test('what goes beyond an approved skip is asked, never moved', () => {
     const one = readWhole(sight({ steps: [looked('crm/tasks', { unwaived: 2 })] }));
-    const { due, questions } = foundIn(SMALL, [one], [], { off: [], waived: { 'crm/tasks': LEFT } });
+    const { due, questions } = foundIn(SMALL, [one], [], { ...off, waived: { 'crm/tasks': LEFT } });
     expect(due).toEqual([]);
     expect(questions[0]).toMatchObject({
       subject: 'crm/tasks',

@@ -6,7 +6,7 @@ import { patienceFor } from '../../../domain/patience.js';
 import { LAST } from '../../../domain/priority.js';
 import type { Run } from '../../../domain/run.js';
 import { summary } from '../../../domain/summary.js';
-import { type SweepInput, sweepOf } from '../../../domain/sweep.js';
+import { offAfter, type SweepInput, sweepOf } from '../../../domain/sweep.js';
 import { SWEEP_STRAGGLERS } from '../../messages.js';
 import { seenKeys, waivedKeys } from './look-again.js';
 
@@ -14,7 +14,7 @@ import { seenKeys, waivedKeys } from './look-again.js';
 export async function beginSweep(run: Run): Promise<void> {
   const { plan } = run;
   const policy = plan && sweepOf(plan.policy);
-  const off = Object.keys(run.access).filter(system => run.access[system] === 'deactivated');
+  const off = offAfter(run);
   if (!policy || off.length === 0) return;
   const input: SweepInput = {
     sweepId: uuid4(),
