@@ -3,6 +3,7 @@
  * long its histories grow. What it would find is made up here; what it does with it is tested on real systems.
  */
 import { randomUUID } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -176,6 +177,18 @@ test('what nobody answers is told, reminded and escalated for ninety days, and h
   ]);
 }, 60_000);
 
+test('a round that cannot look is put to people, is written down, and the next one answers it', async () => {
+  const away = (day: number): Partial<SweepLook> => {
+    if (day === 2 || day === 3)
+      throw ApplicationFailure.nonRetryable('The directory is away.', 'unreachable');
+    return {};
+  };
+  const { sweep, looks, told } = await lived(SHIPPED, away);
+  expect(looks.length).toBe(18);
+  expect(told).toEqual([['waits', 2, false]]);
+  expect(sweep).toMatchObject({ outcome: 'ended', open: [], waits: null });
+});
+
 test('a rhythm of hours goes on in fresh executions, none of them long, and no round is lost or doubled', async () => {
   const { sweep, looks, lengths } = await lived({ rhythm: [{ everyDays: 0.5, forDays: 90 }], returns: 3 });
   expect(looks).toEqual(Array.from({ length: 180 }, (_, n) => (n + 1) / 2));
@@ -186,7 +199,8 @@ test('a rhythm of hours goes on in fresh executions, none of them long, and no r
 }, 60_000);
 
 test('somebody who is switched on again on day 40 ends it then', async () => {
-  const { sweep, looks } = await lived(SHIPPED, day => ({ again: day >= 40 ? ['crm'] : [] }));
+  const { sweep, looks, told } = await lived(SHIPPED, day => ({ again: day >= 40 ? ['crm'] : [] }));
+  expect(told).toEqual([['switched-on-again', expect.closeTo(42, 0), true]]);
   expect(looks.at(-1)).toBeCloseTo(42, 0);
   expect(sweep).toMatchObject({ outcome: 'switched-on-again' });
 }, 60_000);

@@ -6,6 +6,7 @@ import type { Run } from '../../domain/run.js';
 import {
   apartFromReturning,
   asked,
+  askedWithout,
   beyondRule,
   foundIn,
   isSweepInput,
@@ -18,6 +19,7 @@ import {
   type Sweep,
   type SweepDecision,
   type SweepPolicy,
+  stillSeen,
   sweepOf,
 } from '../../domain/sweep.js';
 import { nextSweepMessages, sweepDetails, sweepStatus, sweepView } from '../../domain/sweep-view.js';
@@ -167,6 +169,8 @@ function sight(more: Partial<Sight> = {}): Sight {
   };
 }
 
+const FROZEN = { digest: LEFT, count: 2, sample: ['4', '5'] };
+
 const SMALL = plan({ steps: plan().steps.filter(({ phase }) => phase !== 'keep') });
 
 /** Every step of the plan was read, and what is not named holds nothing. */
@@ -199,7 +203,6 @@ test('what nothing but the switch hands over is for people', () => {
 describe('what a look makes', () => {
   const off = { off: ['crm'], waived: {} };
   const onAgain = { identities: { user: ['1'] }, active: true, blocked: false };
-  const frozen = { digest: LEFT, count: 2, sample: ['4', '5'] };
 
   test.each<[string, Sight, object]>([
     ['nothing', sight(), { due: [], questions: [], again: [] }],
@@ -210,7 +213,7 @@ describe('what a look makes', () => {
     ],
     [
       'what people settle by hand is asked, with its keys',
-      sight({ steps: [looked('crm/mailbox', { arrived: 2, frozen })] }),
+      sight({ steps: [looked('crm/mailbox', { arrived: 2, frozen: FROZEN })] }),
       { due: [], questions: [expect.objectContaining({ subject: 'crm/mailbox', frozen: LEFT })] },
     ],
     [
@@ -229,7 +232,7 @@ describe('what a look makes', () => {
         questions: [
           expect.objectContaining({
             subject: 'crm/account',
-            says: 'A second account (9) is there. Nothing is moved there.',
+            says: 'A second account (9) is there. Nothing is moved there. What came stays: 2 in crm/tasks.',
           }),
         ],
       },
@@ -240,7 +243,10 @@ describe('what a look makes', () => {
   });
 
   test('where the leaver was to be switched off and was not, everything is theirs', () => {
-    const steps = [looked('crm/tasks', { unwaived: 2 }), looked('crm/mailbox', { arrived: 2, frozen })];
+    const steps = [
+      looked('crm/tasks', { unwaived: 2 }),
+      looked('crm/mailbox', { arrived: 2, frozen: FROZEN }),
+    ];
     const one = readWhole(sight({ accounts: [onAgain], steps, catalogChanged: true }));
     const on = { off: ['desk'], waived: {} };
     const nothing = { again: [], due: [], questions: [] };
@@ -270,7 +276,11 @@ describe('what a look makes', () => {
   test('a system out of reach is asked about once, with the reason', () => {
     const { questions } = foundIn(SMALL, [], [{ system: 'crm', why: 'it does not answer' }], off);
     expect(questions).toEqual([
-      { subject: 'crm', says: 'crm could not be read: it does not answer', mark: 'unread' },
+      {
+        subject: 'crm',
+        says: 'crm could not be read: it does not answer',
+        mark: 'unread: it does not answer',
+      },
     ]);
   });
 
@@ -374,6 +384,71 @@ describe('what people decide', () => {
     expect(asked(after, [APPROVALS, ACCOUNT], NOW)).toEqual([]);
     const other = { ...ACCOUNT, mark: 'third', says: 'A third account.' };
     expect(asked(after, [APPROVALS, other], NOW)).toEqual([{ ...other, since: NOW }]);
+  });
+
+  test('a finding that was gone is asked again, also where it looks the same', () => {
+    const day = (one: Sweep, questions: readonly Question[]): Sweep => ({
+      ...one,
+      open: asked(one, questions, NOW),
+      acknowledged: stillSeen(one, questions),
+    });
+    const first = day(sweep({ open: [] }), [ACCOUNT]);
+    const seen = {
+      ...first,
+      ...judgeSweep(first, { ...acknowledge, category: 'crm/account' }, olivia).changes,
+    };
+    const still = day(seen, [ACCOUNT]);
+    expect(still.open).toEqual([]);
+    expect(day(still, [ACCOUNT]).open).toEqual([]);
+    expect(day(day(still, []), [ACCOUNT]).open).toMatchObject([ACCOUNT]);
+    const other = { ...ACCOUNT, mark: 'third' };
+    expect(day(day(still, [other]), [ACCOUNT]).open).toMatchObject([ACCOUNT]);
+  });
+
+  test.each<[string, string, boolean]>([
+    ['its system is out of reach', 'crm', true],
+    ['its catalog has changed', 'crm/catalog', true],
+    ['its account has changed', 'crm/account', true],
+    ['another category cannot be read', 'crm/tasks', false],
+    ['another system is out of reach', 'desk', false],
+  ])('what nobody can look at, because %s, is neither there nor gone', (_says, subject, stays) => {
+    const acknowledged = { 'crm/mailbox': LEFT };
+    const found = stillSeen(sweep({ acknowledged }), [{ subject, says: '', mark: 'unread: away' }]);
+    expect(found).toEqual(stays ? acknowledged : {});
+  });
+
+  test('another reason, another catalog, other items are other questions', () => {
+    const off = { off: ['crm'], waived: { 'crm/tasks': LEFT } };
+    const unread = (why: string) => foundIn(SMALL, [], [{ system: 'crm', why }], off).questions[0]!.mark;
+    expect(unread('it restarts')).not.toBe(unread('our credential is refused'));
+    const came = [
+      looked('crm/tasks', { unwaived: 2 }),
+      looked('crm/mailbox', { arrived: 1, frozen: FROZEN }),
+    ];
+    const about = { system: 'crm', steps: ['crm/tasks', 'crm/mailbox'] };
+    const changed = foundIn(SMALL, [sight({ catalogChanged: true, steps: came })], [], off).questions;
+    expect(changed).toMatchObject([
+      { about, says: expect.stringContaining('What came stays: 2 in crm/tasks, 1 in crm/mailbox.') },
+    ]);
+    const beyond = foundIn(SMALL, [readWhole(sight({ steps: [came[0]!] }))], [], off).questions;
+    expect(beyond).toMatchObject([{ about: { system: 'crm', steps: ['crm/tasks'] } }]);
+  });
+
+  test('a round that did not come about is asked beside all the rest, once for each reason', () => {
+    const away = { says: 'Round 3 could not look: it is away.', mark: 'it is away.' };
+    const before = sweep({ open: [{ ...APPROVALS, since: NOW }] });
+    const later = '2026-11-25T00:00:00.000Z';
+    const open = askedWithout(before, away, later);
+    const ours = { subject: 'round', ...away, since: later };
+    expect(open).toEqual([{ ...APPROVALS, since: NOW }, ours]);
+    const again = { says: 'Round 4 could not look: it is away.', mark: 'it is away.' };
+    expect(askedWithout({ ...before, open }, again, NOW)).toEqual([open[0], { ...ours, ...again }]);
+    const { changes } = judgeSweep({ ...before, open }, { ...acknowledge, category: 'round' }, olivia);
+    expect(askedWithout({ ...before, ...changes }, again, NOW)).toEqual([open[0]]);
+    const refused = { says: 'Round 5 could not look: refused.', mark: 'refused.' };
+    expect(askedWithout({ ...before, ...changes }, refused, NOW)).toMatchObject([open[0], refused]);
+    // A round that does come about answers it.
+    expect(asked({ ...before, open }, [APPROVALS], NOW)).toEqual([open[0]]);
   });
 
   test('a question that stays keeps its date', () => {
