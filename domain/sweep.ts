@@ -160,6 +160,8 @@ export interface Sweep extends SweepInput {
   round: number;
   /** When the next one begins; ISO 8601, null = never. */
   due: string | null;
+  /** It goes on in a fresh execution, and the round that is due is still to come. */
+  ahead?: boolean;
   moved: number;
   /** Numbers of the addenda that it has written. */
   addenda: number[];

@@ -38,7 +38,7 @@ import {
 } from '../domain/sweep.js';
 import { type SweepStatus, sweepDetails, sweepStatus, sweepWaitsOn } from '../domain/sweep-view.js';
 import { WAITS } from '../domain/waiting.js';
-import { isContinued } from './continued.js';
+import { isContinued, isLongLived } from './continued.js';
 import { type Inbox, openInbox } from './inbox.js';
 import { REFUSED, STATUS } from './messages.js';
 import { ask, long, quick, watching } from './proxies.js';
@@ -65,13 +65,15 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
     const before = sweep.round;
     let watches = 0;
     while (!sweep.outcome) {
-      const next = nextMoment(input.policy, input.began, Math.max(Date.now(), lastMoment(sweep)));
+      const next = sweep.ahead
+        ? lastMoment(sweep)
+        : nextMoment(input.policy, input.began, Math.max(Date.now(), lastMoment(sweep)));
       const watch = nextWatch(sweep.bombs);
       if (next === null && watch === null) {
         ended(sweep, 'ended', 'The last round is over.');
         break;
       }
-      const isLong = sweep.round - before + watches >= ROUNDS || workflowInfo().continueAsNewSuggested;
+      const isLong = sweep.round - before + watches >= ROUNDS || isLongLived(inbox.taken);
       // Before the next round is announced: a fresh execution counts from the last one that is over.
       if (isLong) {
         await inbox.settled();
@@ -83,7 +85,12 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
       const summary = isWatch
         ? `Until ${watch.bombs[0]!.step} is about to act by itself`
         : `Until round ${sweep.round + 1} of the sweep`;
-      await condition(() => sweep.turn !== null, Math.max(1, at - Date.now()), { summary });
+      const isAwake = (): boolean => sweep.turn !== null || isLongLived(inbox.taken);
+      const isEarly = await condition(isAwake, Math.max(1, at - Date.now()), { summary });
+      // A flood is not gathered until the next round, which may be a week away and is still to come.
+      const isFlooded = isEarly && sweep.turn === null;
+      sweep.ahead = isFlooded && next !== null;
+      if (isFlooded) continue;
       if (!isWatch || sweep.turn !== null) {
         await took(sweep, inbox);
         continue;
@@ -251,6 +258,7 @@ function begun(input: SweepInput): Sweep {
     sentence: 'Waits for its first round.',
     round: 0,
     due: null,
+    ahead: false,
     moved: 0,
     addenda: [],
     open: [],

@@ -3,6 +3,7 @@
  * long its histories grow. What it would find is made up here; what it does with it is tested on real systems.
  */
 import { randomUUID } from 'node:crypto';
+import type { WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
@@ -11,6 +12,7 @@ import type { LookAtBombsInput } from '../../activities/bombs.js';
 import type { CloseRoundInput, SweepLook } from '../../activities/sweep.js';
 import type { BombSeen, Keeper } from '../../domain/bombs.js';
 import { idsOf } from '../../domain/ids.js';
+import { LONG_LIVED } from '../../domain/limits.js';
 import type { Sweep, SweepInput, SweepPolicy } from '../../domain/sweep.js';
 import { findTestServer } from '../../runtime/embedded/temporal-cli.js';
 import { searchAttributes } from '../../runtime/search-attributes.js';
@@ -58,6 +60,8 @@ async function lived(
   found: (day: number) => Partial<SweepLook> = () => ({}),
   /** Days after the switch on which something acts by itself, and whose it is when that is looked at. */
   acting: { days: number[]; keeper(day: number, again: boolean): Keeper } | null = null,
+  /** What others do before the first day is over. */
+  meanwhile: (sweep: WorkflowHandle) => Promise<void> = async () => {},
 ): Promise<Life> {
   const offboardingId = randomUUID();
   const workflowId = idsOf('handover').sweep(offboardingId);
@@ -122,9 +126,15 @@ async function lived(
     seen: {},
     began: new Date(began).toISOString(),
   };
-  const sweep = (await worker.runUntil(
-    env.client.workflow.execute('sweepStragglers', { taskQueue, workflowId, args: [input] }),
-  )) as Sweep;
+  const sweep = (await worker.runUntil(async () => {
+    const handle = await env.client.workflow.start('sweepStragglers', {
+      taskQueue,
+      workflowId,
+      args: [input],
+    });
+    await meanwhile(handle);
+    return handle.result();
+  })) as Sweep;
   return { sweep, looks, watched, told, lengths: await lengthsOf(workflowId) };
 }
 
@@ -197,6 +207,19 @@ test('a rhythm of hours goes on in fresh executions, none of them long, and no r
   // Thirty rounds, and what opens and ends an execution.
   expect(Math.max(...lengths)).toBeLessThan(31 * EVENTS);
 }, 60_000);
+
+test('a flood between two rounds is lived within: it goes on in a fresh execution, and no round is lost', async () => {
+  let sent = 0;
+  const { sweep, looks, lengths } = await lived(SHIPPED, undefined, null, async handle => {
+    const next = async (): Promise<void> => {
+      while (sent++ < LONG_LIVED.signals + 500) await handle.signal('retry', { nobody: true });
+    };
+    await Promise.all(Array.from({ length: 50 }, next));
+  });
+  expect(lengths.length).toBeGreaterThan(1);
+  expect(looks.map(Math.round)).toEqual(WEEKS);
+  expect(sweep).toMatchObject({ outcome: 'ended', decided: LONG_LIVED.signals + 500, round: WEEKS.length });
+}, 180_000);
 
 test('somebody who is switched on again on day 40 ends it then', async () => {
   const { sweep, looks, told } = await lived(SHIPPED, day => ({ again: day >= 40 ? ['crm'] : [] }));
