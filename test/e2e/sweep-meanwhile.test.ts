@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import type { Sweep } from '../../domain/sweep.js';
+import { connectTemporal } from '../../runtime/temporal.js';
 import { agree, ended, handOver, mail, must, planned, start } from '../small-world/drive.js';
 import { newTicket } from '../small-world/mischief.js';
 import { useSmallWorld } from '../small-world/world.js';
@@ -171,6 +172,39 @@ test('after a run that was closed with a system left on, what comes there stays'
   expect(after).toMatchObject({ moved: 1, open: [] });
   expect(await ticketsOf(small.cast.maya.desk!)).toEqual([985_008]);
   expect(await ownerOf(small, 985_007)).toBe(small.cast.alice.id);
+});
+
+test('whatever else runs under its id when the run closes gives way, and people are told', async () => {
+  const run = await start(small);
+  await planned(small, run);
+  const { offboardings, config } = small.world;
+  const id = offboardings.ids.sweep(run.offboardingId);
+  const temporal = await connectTemporal(config.temporal);
+  const intruder = await temporal.workflow.start('whatever', {
+    taskQueue: 'nobody-polls',
+    workflowId: id,
+    // As the sweep has one: it proves nothing.
+    memo: { offboardingId: run.offboardingId },
+  });
+  await agree(small, run);
+  expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+  // A handle without a run's id asks about the newest.
+  const then = temporal.workflow.getHandle(id, intruder.firstExecutionRunId);
+  expect((await then.describe()).status.name).toBe('TERMINATED');
+  await temporal.connection.close();
+  const sweep = await sweepOf(small, run.offboardingId);
+  await land(small, 985_009);
+  await sweep.until(now => now.moved === 1);
+  const { rows } = await small.db.store.query(
+    `select body from handover.audit join handover.audit_bodies using (offboarding, seq)
+      where offboarding = $1 and kind = 'notice' order by seq desc limit 1`,
+    [run.offboardingId],
+  );
+  expect(JSON.parse(rows[0].body as string)).toMatchObject({
+    notice: 'id-taken',
+    audience: ['operators', 'requester', 'approvers'],
+    sentence: expect.stringContaining('"whatever"'),
+  });
 });
 
 test('a run that was cancelled has no sweep', async () => {

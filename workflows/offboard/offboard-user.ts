@@ -35,8 +35,8 @@ export async function offboardUser(input?: unknown): Promise<Report> {
   return CancellationScope.nonCancellable(async () => {
     await live(desk);
     const report = await certify(desk);
-    await beginSweep(desk.run);
-    await beginGiveBack(desk.run);
+    await beginSweep(desk);
+    await beginGiveBack(desk);
     await desk.settled();
     // The very last: from here on nothing of the run is open.
     desk.happened({ event: 'certified', says: desk.run.sentence });

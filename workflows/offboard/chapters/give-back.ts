@@ -1,16 +1,16 @@
 /** What comes after a cover: on its date, what it still holds is given back. */
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { ParentClosePolicy, startChild, uuid4 } from '@temporalio/workflow';
+import { uuid4 } from '@temporalio/workflow';
 import { comesBack } from '../../../domain/dates.js';
 import type { GiveBackInput } from '../../../domain/give-back.js';
 import { DEFAULT_INSTALLATION, idsOf, installationOf } from '../../../domain/ids.js';
-import { LAST } from '../../../domain/priority.js';
-import { changedItems, type Run } from '../../../domain/run.js';
-import { summary } from '../../../domain/summary.js';
+import { changedItems } from '../../../domain/run.js';
 import { GIVE_BACK } from '../../messages.js';
+import type { Desk } from '../desk.js';
+import { begin } from './after.js';
 
 /** Starts the give-back of a cover that has moved anything. */
-export async function beginGiveBack(run: Run): Promise<void> {
+export async function beginGiveBack(desk: Desk): Promise<void> {
+  const { run } = desk;
   const { plan, certificate } = run;
   if (plan?.giveBackAt === undefined || certificate === null || changedItems(run) === 0) return;
   const { id, name, human, marks } = run.leaver;
@@ -28,17 +28,11 @@ export async function beginGiveBack(run: Run): Promise<void> {
     dueSays: comesBack(plan)!,
   };
   const { giveBack } = idsOf(installationOf(run.workflowId) ?? DEFAULT_INSTALLATION);
-  try {
-    await startChild(GIVE_BACK, {
-      workflowId: giveBack(run.offboardingId),
-      args: [input],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      memo: { offboardingId: input.giveBackId },
-      priority: LAST,
-      staticSummary: summary(`Gives back to ${name} what a cover holds`),
-    });
-  } catch (error) {
-    // A run that was reset after its end has started it before.
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-  }
+  await begin(desk, {
+    type: GIVE_BACK,
+    workflowId: giveBack(run.offboardingId),
+    id: input.giveBackId,
+    input,
+    says: `Gives back to ${name} what a cover holds`,
+  });
 }
