@@ -4,15 +4,14 @@
  * became of effects that nobody saw end is asked. What fails is tried again by the next look, and holds up
  * nothing else.
  */
-import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/common';
+import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { type ArchiveReport, added, lookSince, NOTHING_ARCHIVED } from '../domain/archive.js';
 import { comesAfter, installationOf, kindOf } from '../domain/ids.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
 import { tellReturned } from './give-back.js';
-import { reconcileRegister } from './open-runs.js';
+import { described, reconcileRegister } from './open-runs.js';
 import { tellEnd } from './sweep.js';
 
 export interface ArchiveClosedInput {
@@ -192,13 +191,4 @@ function fail(report: ArchiveReport, workflowId: string, why: string): void {
 async function isOpen(deps: Deps, workflowId: string, offboarding: string): Promise<boolean> {
   const newest = await described(deps.temporal, workflowId);
   return newest?.status.name === 'RUNNING' && newest.memo?.offboardingId === offboarding;
-}
-
-async function described(temporal: Client, workflowId: string, runId?: string): Promise<Closed | null> {
-  try {
-    return await temporal.workflow.getHandle(workflowId, runId).describe();
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return null;
-    throw error;
-  }
 }

@@ -1,6 +1,7 @@
 /** The verbs of the activities, with their dependencies bound. Workflows import the type alone. */
 import { blockAccess, restoreAccess } from './access.js';
 import { resolveAccounts } from './accounts.js';
+import { makeRoom } from './after.js';
 import { archiveClosed } from './archive.js';
 import { asActivities } from './attempt.js';
 import { lookAtBombs } from './bombs.js';
@@ -40,6 +41,7 @@ export function createActivities(deps: Deps) {
       stepsSoFar: bind(deps, stepsSoFar),
       deactivate: bind(deps, ofOurWorkers(deactivate)),
       record: bind(deps, record),
+      makeRoom: bind(deps, makeRoom),
       openSweep: bind(deps, openSweep),
       sweepLook: bind(deps, sweepLook),
       planRound: bind(deps, planRound),

@@ -123,16 +123,21 @@ export interface LookOnceMoreInput {
   seen: Record<string, string>;
 }
 
-/** The last act of a run: every system of the plan as it is when all accounts have been switched off. */
+/**
+ * The last act of a run: every system of the plan as it is when all accounts have been switched off.
+ * @param within only these
+ */
 export async function lookOnceMore(
   deps: Deps,
   input: LookOnceMoreInput,
+  within?: readonly string[],
 ): Promise<{ sights: Sight[]; unread: Unread[] }> {
   const plan = await planOf(deps, input.plan);
   const leaver = await leaverNow(deps, plan);
   const sights: Sight[] = [];
   const unread: Unread[] = [];
   for (const { system, accounts } of plan.accounts) {
+    if (within && !within.includes(system)) continue;
     try {
       const connector = await deps.systems.get(system);
       const sight = await see(deps, connector, plan, { ...input, accounts }, leaver);

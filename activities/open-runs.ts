@@ -3,6 +3,7 @@
  * whoever meets an entry that stands in somebody's way asks Temporal whether that run is open at all, and
  * strikes it off when it is not.
  */
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import type { Person, Successor } from '../domain/model.js';
 import type { OpenRun } from '../store/open-runs.js';
@@ -92,14 +93,25 @@ export async function reconcileRegister(deps: Deps): Promise<void> {
 
 /** False: the run has closed, and is no longer in the register. */
 async function isOpen(deps: Deps, run: OpenRun): Promise<boolean> {
-  const description = await deps.temporal.workflow
-    .getHandle(run.workflow)
-    .describe()
-    .catch(error => (error instanceof WorkflowNotFoundError ? null : Promise.reject(error)));
+  const description = await described(deps.temporal, run.workflow);
   if (description?.status.name === 'RUNNING') return true;
   // Of what Temporal has forgotten (deleted, or its file fell back), an attempt may still be under way.
   const ended = description ? description.closeTime : new Date();
   if (ended) await deps.store.ledger.fence(run.offboarding, ended);
   await deps.store.runs.close(run.offboarding);
   return false;
+}
+
+/** What Temporal says of an execution, the newest under its id where none is named; null = it knows none. */
+export async function described(
+  temporal: Client,
+  workflowId: string,
+  runId?: string,
+): Promise<WorkflowExecutionDescription | null> {
+  try {
+    return await temporal.workflow.getHandle(workflowId, runId).describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
 }

@@ -19,6 +19,7 @@ import {
   type Question,
   type SweepInput,
   type SweepOutcome,
+  sweptIn,
 } from '../domain/sweep.js';
 import type { AuditEntry } from '../store/audit.js';
 import { keysOf, listOf, sharesOf } from '../store/keys.js';
@@ -77,8 +78,40 @@ export async function sweepLook(deps: Deps, input: SweepInput): Promise<SweepLoo
   const plan = await planOf(deps, input.plan);
   const aside = (await leaving(deps, [plan.leaver], input.offboardingId)).size > 0;
   if (aside) return { aside, again: [], due: [], questions: [] };
-  const { sights, unread } = await lookOnceMore(deps, input);
-  return { aside, ...foundIn(plan, sights, unread, input) };
+  const { sights, unread } = await lookOnceMore(deps, input, sweptIn(plan, input));
+  const found = foundIn(plan, sights, unread, input);
+  const questions: Question[] = [];
+  for (const question of found.questions) questions.push(await marked(deps, plan, input, question));
+  return { aside, ...found, questions };
+}
+
+/** A question with the very catalog and items that it is about in its mark: as many others are another one. */
+async function marked(
+  deps: Deps,
+  plan: Plan,
+  { waived }: SweepInput,
+  { about, ...question }: Question,
+): Promise<Question> {
+  if (!about) return question;
+  const connector = await deps.systems.get(about.system);
+  const accounts = accountsIn(plan.accounts, about.system);
+  const options = { size: plan.policy.batch, signal: whenAbandoned() };
+  const marks = [question.mark, connector.catalogDigest];
+  for (const step of plan.steps.filter(({ id }) => about.steps.includes(id))) {
+    const keys: ItemKey[] = [];
+    const skipped = waived[step.id];
+    for await (const page of connector.pages(accounts, step.category, options)) {
+      const { keys: some } = skipped ? await deps.store.manifests.beyond(page.keys, skipped) : page;
+      keys.push(...listOf(some));
+    }
+    marks.push(await markOf(deps, keys));
+  }
+  return { ...question, mark: marks.join(' ') };
+}
+
+/** Exactly these, in whatever order a system names them. */
+async function markOf({ store }: Deps, keys: readonly ItemKey[]): Promise<string> {
+  return (await store.manifests.freeze(keysOf([...keys].sort()))).digest;
 }
 
 export interface PlanRoundInput extends Named {
@@ -130,7 +163,8 @@ export async function planRound(deps: Deps, input: PlanRoundInput): Promise<Plan
       ('sentence' in leaver ? leaver.sentence : await refusalOf(deps, approved, step, leaver.person));
     const shared = problem === null ? await sharesIn(deps, approved, step, moving) : { problem };
     if ('problem' in shared) {
-      questions.push({ subject: id, says: shared.problem, mark: `${moving.length}: ${shared.problem}` });
+      const mark = `${await markOf(deps, moving)}: ${shared.problem}`;
+      questions.push({ subject: id, says: shared.problem, mark });
       continue;
     }
     steps.push(await written(deps, approved, step, manifest, moving, shared.takers));
@@ -257,6 +291,8 @@ export interface CloseRoundInput extends Pick<Named, 'sweepId' | 'offboardingId'
   results: Record<string, StepResult>;
   /** What people are asked now that they were not asked before. */
   questions: Question[];
+  /** How many findings still stand that people were asked about before. */
+  stands: number;
 }
 
 /**
@@ -270,6 +306,7 @@ export async function closeRound(
 ): Promise<{ addendum: number | null; moved: number }> {
   const { archive, audit } = deps.store;
   const { sweepId, offboardingId, round, made, results, questions } = input;
+  const stands = input.stands > 0 && { stands: input.stands };
   const plan = made === null ? null : await planOf(deps, made);
   const before = (await audit.read(sweepId)).entries;
   // A sweep that was reset comes to the same number again, with another plan.
@@ -285,7 +322,9 @@ export async function closeRound(
     const successors = plan?.steps.find(one => one.id === step)?.successors.map(({ label }) => label) ?? [];
     return { step, state, message, changed, taken, gone, failed, successors };
   });
-  const found = isQuiet ? { round } : { round, plan: made, moved, steps, questions, receipts };
+  const found = isQuiet
+    ? { round, ...stands }
+    : { round, plan: made, moved, steps, questions, ...stands, receipts };
   await audit.append(sweepId, [{ subject, kind: isQuiet ? 'quiet-round' : 'swept', body: found }]);
   // What an earlier attempt has written is what counts.
   const { entries, head } = await audit.read(sweepId);
@@ -365,7 +404,14 @@ export async function tellEnd(
   const rounds = entries.filter(({ subject }) => subject.startsWith('round ')).length;
   const isOwing = (await untold(deps, sweepId, entries)).length > 0;
   const last = isOwing
-    ? await closeRound(deps, { ...named, round: rounds + 1, made: null, results: {}, questions: [] })
+    ? await closeRound(deps, {
+        ...named,
+        round: rounds + 1,
+        made: null,
+        results: {},
+        questions: [],
+        stands: 0,
+      })
     : nothing;
   const told = (await audit.read(sweepId)).entries.filter(({ kind }) => kind === 'swept');
   const moved = told.reduce((sum, { body }) => sum + Number(body.moved ?? 0), 0);

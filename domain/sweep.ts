@@ -9,7 +9,7 @@ import { driftLimit } from './drift.js';
 import type { Sender } from './judge.js';
 import type { Sight, StepLook, Unread } from './look.js';
 import { isSame, type Participant, type Refusal } from './people.js';
-import { isEffect, type Plan, type PlanStep } from './plan.js';
+import { deactivateId, isEffect, type Plan, type PlanStep } from './plan.js';
 import type { Policy } from './policy.js';
 import { cameIn, keptIn, sayObstacle } from './proof.js';
 import {
@@ -20,6 +20,7 @@ import {
   instant,
   messageParser,
 } from './request.js';
+import type { Run } from './run.js';
 import { type Audience, ringing, WAITS } from './waiting.js';
 
 export type SweepPolicy = Exclude<Policy['sweep'], 'off'>;
@@ -27,6 +28,29 @@ export type SweepPolicy = Exclude<Policy['sweep'], 'off'>;
 /** The policy of a plan, where it wants a sweep at all; plans of earlier versions want none. */
 export function sweepOf(policy: { sweep?: Policy['sweep'] }): SweepPolicy | null {
   return policy.sweep === undefined || policy.sweep === 'off' ? null : policy.sweep;
+}
+
+/**
+ * Systems in which a run that ended like this has left every account off; none where nobody is to be looked
+ * after: whoever cancels means the person to stay.
+ */
+export function offAfter({ outcome, access }: Pick<Run, 'outcome' | 'access'>): string[] {
+  const systems = Object.keys(access);
+  if (outcome === 'cancelled' || systems.every(system => access[system] !== 'deactivated')) return [];
+  return systems.filter(system => access[system] === 'deactivated' || access[system] === 'was-inactive');
+}
+
+/**
+ * Systems of the plan that a sweep looks after: not those that it was to switch off and did not, where the
+ * leaver still works with what comes to them.
+ */
+export function sweptIn(
+  { accounts, steps }: Pick<Plan, 'accounts' | 'steps'>,
+  { off }: Pick<SweepInput, 'off'>,
+): string[] {
+  return accounts
+    .map(({ system }) => system)
+    .filter(system => off.includes(system) || steps.every(({ id }) => id !== deactivateId(system)));
 }
 
 /**
@@ -61,8 +85,10 @@ export interface Question {
   /** A step, or a system and what about it. */
   subject: string;
   says: string;
-  /** Acknowledged once, the same one is not asked again. */
+  /** Acknowledged once, the same one is not asked again for as long as every round finds it. */
   mark: string;
+  /** Whoever looks adds to the mark which catalog, and which items of these steps, it is about. */
+  about?: { system: string; steps: string[] };
   /** The keys that people are shown, frozen under this digest. */
   frozen?: string;
   /** It is told to everybody at once. */
@@ -134,6 +160,8 @@ export interface Sweep extends SweepInput {
   round: number;
   /** When the next one begins; ISO 8601, null = never. */
   due: string | null;
+  /** It goes on in a fresh execution, and the round that is due is still to come. */
+  ahead?: boolean;
   moved: number;
   /** Numbers of the addenda that it has written. */
   addenda: number[];
@@ -270,13 +298,13 @@ export function foundIn(
   unread: readonly Unread[],
   { off, waived }: Pick<SweepInput, 'off' | 'waived'>,
 ): Found {
-  const systems = plan.accounts.map(({ system }) => system);
+  const systems = sweptIn(plan, { off });
   const again = sights
     .filter(({ system, accounts }) => off.includes(system) && accounts.some(account => account.active))
     .map(({ system }) => system);
   const due: Due[] = [];
   const questions: Question[] = [];
-  for (const sight of sights) {
+  for (const sight of sights.filter(({ system }) => systems.includes(system))) {
     questions.push(...aboutSystem(plan, sight));
     if (sight.catalogChanged || sight.accountsChanged.length > 0) continue;
     for (const look of sight.steps) {
@@ -289,31 +317,51 @@ export function foundIn(
       const now = sight.inventory.find(one => `${sight.system}/${one.category}` === kept.step);
       if (kept.untouched || !now?.complete) continue;
       const says = `${kept.step} is kept, and has changed: ${kept.before} items before, ${kept.now} now.`;
-      questions.push({ subject: kept.step, says, mark: now.fingerprint });
+      questions.push({ subject: kept.step, says, mark: `${kept.now}: ${now.fingerprint}` });
     }
   }
   for (const { where, count } of cameIn({ plan, systems, looks: sights, unread })) {
     const isAsked = questions.some(({ subject }) => subject === where || subject.startsWith(`${where}/`));
     if (count !== null || isAsked) continue;
-    const why = unread.find(({ system }) => system === where)?.why;
+    const why = unread.find(({ system }) => system === where)?.why ?? problemWith(sights, where);
     const says = `${where} could not be read${why ? `: ${why}` : '.'}`;
-    questions.push({ subject: where, says, mark: 'unread' });
+    questions.push({ subject: where, says, mark: `unread: ${why ?? ''}` });
   }
   return { again, due, questions };
+}
+
+/** Why a category could not be read, where its system says so. */
+function problemWith(sights: readonly Sight[], step: string): string | null {
+  const all = sights.flatMap(({ system, inventory }) => inventory.map(one => ({ system, ...one })));
+  return all.find(({ system, category }) => `${system}/${category}` === step)?.problem ?? null;
 }
 
 function aboutSystem(plan: Plan, sight: Sight): Question[] {
   const { system } = sight;
   const questions: Question[] = [];
+  const staying = sight.steps.filter(({ step, unwaived, frozen }) =>
+    plan.steps.some(one => one.id === step && isEffect(one)) ? unwaived > 0 : frozen !== null,
+  );
+  const counts = staying.map(
+    ({ step, unwaived, arrived, frozen }) => `${frozen ? arrived : unwaived} in ${step}`,
+  );
+  const there = counts.length > 0 ? ` What came stays: ${counts.join(', ')}.` : '';
+  const about = { system, steps: staying.map(({ step }) => step) };
   if (sight.catalogChanged)
     questions.push({
       subject: `${system}/catalog`,
-      says: `The catalog of ${system} has changed since the plan was approved: nothing is moved there.`,
+      says: `The catalog of ${system} has changed since the plan was approved: nothing is moved there.${there}`,
       mark: 'changed',
+      about,
     });
   if (sight.accountsChanged.length > 0) {
     const says = sight.accountsChanged.join(' ');
-    questions.push({ subject: `${system}/account`, says: `${says} Nothing is moved there.`, mark: says });
+    questions.push({
+      subject: `${system}/account`,
+      says: `${says} Nothing is moved there.${there}`,
+      mark: says,
+      about,
+    });
   }
   const open = uncoveredIn(plan, sight);
   if (open !== null)
@@ -340,7 +388,8 @@ function aboutStep(step: PlanStep, look: StepLook): Question[] {
   const says = step.late?.carried
     ? `${came} came after the switch, and nothing but the switch hands them over: people do it by hand.`
     : `${came} are there that the approved skip does not cover.`;
-  return [{ subject: step.id, says, mark: String(look.unwaived) }];
+  const about = { system: step.system, steps: [step.id] };
+  return [{ subject: step.id, says, mark: String(look.unwaived), about }];
 }
 
 /** Why these items do not follow the approved rule, as a sentence; null = they do. */
@@ -362,6 +411,34 @@ export function asked(sweep: Sweep, questions: readonly Question[], now: string)
       const before = sweep.open.find(one => one.subject === question.subject && one.mark === question.mark);
       return { ...question, since: before?.since ?? now };
     });
+}
+
+/** Under which a round that did not come about is put to people. */
+export const ROUND = 'round';
+
+/** What is asked after a round that did not come about: that as well, and all that was asked before. */
+export function askedWithout(sweep: Sweep, question: Omit<Question, 'subject'>, now: string): OpenQuestion[] {
+  const isOther = ({ subject }: Question): boolean => subject !== ROUND;
+  const others = sweep.open.filter(isOther);
+  return [...others, ...asked(sweep, [{ subject: ROUND, ...question }], now).filter(one => !isOther(one))];
+}
+
+/**
+ * What stays acknowledged after a round that has found these: a finding that was gone, or was another one, is
+ * asked again. What nobody could look at is neither there nor gone.
+ */
+export function stillSeen({ acknowledged }: Sweep, questions: readonly Question[]): Sweep['acknowledged'] {
+  const isFound = (subject: string, mark: string): boolean =>
+    questions.some(one => one.subject === subject && one.mark === mark);
+  const isHidden = (subject: string): boolean => {
+    const [system] = subject.split('/');
+    const whole = [system, `${system}/catalog`, `${system}/account`];
+    return !whole.includes(subject) && questions.some(one => whole.includes(one.subject));
+  };
+  const still = Object.entries(acknowledged).filter(
+    ([subject, mark]) => isFound(subject, mark) || isHidden(subject),
+  );
+  return Object.fromEntries(still);
 }
 
 /** Which of these keys are handed over, and which have come back too often and are left alone. */

@@ -37,12 +37,11 @@ import {
   giveBackWaitsOn,
   nextBackBell,
 } from '../domain/give-back-view.js';
-import { LONG_LIVED } from '../domain/limits.js';
 import { met } from '../domain/people.js';
 import type { Holding } from '../domain/plan.js';
 import { DAY_MS, instant } from '../domain/request.js';
 import { items } from '../domain/words.js';
-import { isContinued } from './continued.js';
+import { isContinued, isLongLived } from './continued.js';
 import { type Inbox, openInbox } from './inbox.js';
 import { REFUSED, STATUS } from './messages.js';
 import { ask, long, quick } from './proxies.js';
@@ -96,7 +95,9 @@ async function waiting(back: GiveBack, inbox: Inbox): Promise<void> {
   const ms = instant(back.due) - Date.now();
   const summary = `Until ${back.dueSays}`;
   if (ms > 0)
-    await condition(() => back.turn !== null || isLong(), Math.min(ms, LONGEST_TIMER_MS), { summary });
+    await condition(() => back.turn !== null || isLongLived(inbox.taken), Math.min(ms, LONGEST_TIMER_MS), {
+      summary,
+    });
   if (await turned(back)) return;
   if (instant(back.due) <= Date.now()) change(back, { state: 'planning' });
 }
@@ -126,12 +127,13 @@ async function planning(back: GiveBack): Promise<void> {
 }
 
 /** Approvals for this plan: as many, and by whom, as the policy wants. */
-async function approval(back: GiveBack): Promise<void> {
+async function approval(back: GiveBack, inbox: Inbox): Promise<void> {
   // What was said of approvals that count no more stays to be read.
   if (back.waits === null) say(back, `${items(plannedBack(back.back!))} would go back: waits for approval.`);
   wait(back, 'approval');
-  await condition(() => back.turn !== null || backQuorum(back).met);
-  if (await turned(back)) return;
+  await breathe(back, inbox);
+  await condition(() => back.turn !== null || backQuorum(back).met || isLongLived(inbox.taken));
+  if ((await turned(back)) || !backQuorum(back).met) return;
   const now = await ask(quick.standing, 'May those who approved still do so?', {
     offboardingId: back.giveBackId,
     leaverId: back.leaver.id,
@@ -186,9 +188,10 @@ function broken(before: Returned | undefined, message: string): Returned {
 }
 
 /** Something did not go through: people mend it and have it planned again, or end it as it is. */
-async function attention(back: GiveBack): Promise<void> {
+async function attention(back: GiveBack, inbox: Inbox): Promise<void> {
   wait(back, 'attention');
-  await condition(() => back.turn !== null);
+  await breathe(back, inbox);
+  await condition(() => back.turn !== null || isLongLived(inbox.taken));
   await turned(back);
 }
 
@@ -329,14 +332,9 @@ function inputOf(back: GiveBack): GiveBackInput {
   return { giveBackId, offboardingId, of, leaver, requester, amendedBy, humans, plan, policy, due, dueSays };
 }
 
-function isLong(): boolean {
-  const { continueAsNewSuggested, historyLength } = workflowInfo();
-  return continueAsNewSuggested || historyLength > LONG_LIVED.events;
-}
-
-/** Histories have an end: while it waits for its date, it goes on in a fresh execution. */
+/** Histories have an end: while it waits for its date or for people, it goes on in a fresh execution. */
 async function breathe(back: GiveBack, inbox: Inbox): Promise<void> {
-  if (!isLong()) return;
+  if (!isLongLived(inbox.taken)) return;
   await inbox.settled();
   if (back.turn === null) await continueAsNew<typeof giveBack>(inputOf(back), back);
 }

@@ -19,6 +19,7 @@ import { type BombSeen, isAlone, nextWatch, type StepBomb, saySeen } from '../do
 import { instant } from '../domain/request.js';
 import {
   asked,
+  askedWithout,
   type Due,
   isEnd,
   isSweepInput,
@@ -28,14 +29,16 @@ import {
   type OpenQuestion,
   parseSweepDecision,
   type Question,
+  ROUND,
   type Sweep,
   type SweepDecision,
   type SweepInput,
   type SweepOutcome,
+  stillSeen,
 } from '../domain/sweep.js';
 import { type SweepStatus, sweepDetails, sweepStatus, sweepWaitsOn } from '../domain/sweep-view.js';
 import { WAITS } from '../domain/waiting.js';
-import { isContinued } from './continued.js';
+import { isContinued, isLongLived } from './continued.js';
 import { type Inbox, openInbox } from './inbox.js';
 import { REFUSED, STATUS } from './messages.js';
 import { ask, long, quick, watching } from './proxies.js';
@@ -62,13 +65,15 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
     const before = sweep.round;
     let watches = 0;
     while (!sweep.outcome) {
-      const next = nextMoment(input.policy, input.began, Math.max(Date.now(), lastMoment(sweep)));
+      const next = sweep.ahead
+        ? lastMoment(sweep)
+        : nextMoment(input.policy, input.began, Math.max(Date.now(), lastMoment(sweep)));
       const watch = nextWatch(sweep.bombs);
       if (next === null && watch === null) {
         ended(sweep, 'ended', 'The last round is over.');
         break;
       }
-      const isLong = sweep.round - before + watches >= ROUNDS || workflowInfo().continueAsNewSuggested;
+      const isLong = sweep.round - before + watches >= ROUNDS || isLongLived(inbox.taken);
       // Before the next round is announced: a fresh execution counts from the last one that is over.
       if (isLong) {
         await inbox.settled();
@@ -80,7 +85,12 @@ export async function sweepStragglers(input: SweepInput, carried?: Sweep): Promi
       const summary = isWatch
         ? `Until ${watch.bombs[0]!.step} is about to act by itself`
         : `Until round ${sweep.round + 1} of the sweep`;
-      await condition(() => sweep.turn !== null, Math.max(1, at - Date.now()), { summary });
+      const isAwake = (): boolean => sweep.turn !== null || isLongLived(inbox.taken);
+      const isEarly = await condition(isAwake, Math.max(1, at - Date.now()), { summary });
+      // A flood is not gathered until the next round, which may be a week away and is still to come.
+      const isFlooded = isEarly && sweep.turn === null;
+      sweep.ahead = isFlooded && next !== null;
+      if (isFlooded) continue;
       if (!isWatch || sweep.turn !== null) {
         await took(sweep, inbox);
         continue;
@@ -225,7 +235,7 @@ function tell(
   inbox: Inbox,
   notice: string,
   audience: readonly string[],
-  questions: readonly OpenQuestion[],
+  questions: readonly Pick<OpenQuestion, 'says'>[],
 ): void {
   const said = questions.slice(0, 10).map(({ says }) => says);
   const more = questions.length > said.length ? ` And ${questions.length - said.length} more.` : '';
@@ -248,6 +258,7 @@ function begun(input: SweepInput): Sweep {
     sentence: 'Waits for its first round.',
     round: 0,
     due: null,
+    ahead: false,
     moved: 0,
     addenda: [],
     open: [],
@@ -274,7 +285,8 @@ async function round(sweep: Sweep, inbox: Inbox): Promise<void> {
     `Round ${number}: what has landed on ${sweep.leaver.name}?`,
     input,
   );
-  if (!looked.ok) return noted(sweep, `Round ${number} could not look: ${looked.sentence}`);
+  if (!looked.ok)
+    return failed(sweep, inbox, `Round ${number} could not look: ${looked.sentence}`, looked.sentence);
   const { aside, again, due, questions } = looked.value;
   if (aside)
     return ended(
@@ -282,17 +294,17 @@ async function round(sweep: Sweep, inbox: Inbox): Promise<void> {
       'stood-aside',
       'Another offboarding of the same person is open: it looks after them now.',
     );
-  if (again.length > 0)
-    return ended(
-      sweep,
-      'switched-on-again',
-      `${sweep.leaver.name} was switched on again in ${again.join(', ')}: the sweep ends.`,
-    );
+  const { audience, escalation } = WAITS.attention;
+  if (again.length > 0) {
+    const says = `${sweep.leaver.name} was switched on again in ${again.join(', ')}: the sweep ends.`;
+    tell(sweep, inbox, 'switched-on-again', [...audience, ...escalation], [{ says }]);
+    return ended(sweep, 'switched-on-again', says);
+  }
   const caught = due.length > 0 ? await handOver(sweep, input, due) : NOTHING;
-  if ('sentence' in caught) return noted(sweep, caught.sentence);
   const { made, results } = caught;
   const now = new Date().toISOString();
-  const open = asked(sweep, [...questions, ...caught.questions], now);
+  const all = [...questions, ...caught.questions];
+  const open = asked(sweep, all, now);
   const fresh = open.filter(
     one => !sweep.open.some(({ subject, mark }) => subject === one.subject && mark === one.mark),
   );
@@ -305,14 +317,35 @@ async function round(sweep: Sweep, inbox: Inbox): Promise<void> {
     made,
     results,
     questions: fresh.map(({ subject, says, mark }) => ({ subject, says, mark })),
+    stands: all.length - fresh.length,
   });
-  change(sweep, { open, waits: open.length === 0 ? null : (sweep.waits ?? { since: now, told: 0 }) });
+  change(sweep, {
+    open: asked(sweep, all, now),
+    acknowledged: stillSeen(sweep, all),
+    waits: sweep.waits ?? { since: now, told: 0 },
+  });
   const everybody = fresh.filter(({ escalates }) => escalates);
-  const { audience, escalation } = WAITS.attention;
   if (everybody.length > 0) tell(sweep, inbox, 'escalation', [...audience, ...escalation], everybody);
-  if (!closed.ok) return noted(sweep, `Round ${number} could not be written down: ${closed.sentence}`);
+  if (!closed.ok) {
+    const says = `Round ${number} could not be written down: ${closed.sentence}`;
+    return failed(sweep, inbox, says, closed.sentence);
+  }
   added(sweep, closed.value);
-  noted(sweep, sayRound(number, closed.value.moved, open.length));
+  const seen = all.filter(({ subject, mark }) => sweep.acknowledged[subject] === mark).length;
+  noted(sweep, sayRound(number, closed.value.moved, sweep.open.length, seen));
+}
+
+/** A round that did not come about is put to people like whatever a round finds. */
+function failed(sweep: Sweep, inbox: Inbox, says: string, why: string): void {
+  const now = new Date().toISOString();
+  const isKnown = sweep.open.some(({ subject, mark }) => subject === ROUND && mark === why);
+  const open = askedWithout(sweep, { says, mark: why }, now);
+  const others = sweep.waits;
+  change(sweep, { open, waits: others ?? { since: now, told: 0 }, sentence: says });
+  // Whoever is told about something else would hear of it with the next reminder only.
+  const news = open.filter(({ subject }) => subject === ROUND);
+  if (others && others.told > 0 && !isKnown && news.length > 0)
+    tell(sweep, inbox, 'waits', WAITS.attention.audience, news);
 }
 
 /** Counts what was written down; the same addendum only once. */
@@ -330,12 +363,12 @@ interface Caught {
 
 const NOTHING: Caught = { made: null, results: {}, questions: [] };
 
-/** Hands over what follows a rule; a sentence where that could not even be planned. */
+/** Hands over what follows a rule; a question where that could not even be planned. */
 async function handOver(
   { sweepId, workflowId, round: number }: Sweep,
   input: SweepInput,
   due: readonly Due[],
-): Promise<Caught | { sentence: string }> {
+): Promise<Caught> {
   const { runId } = workflowInfo();
   const planned = await ask(long.planRound, `Round ${number}: what follows which rule?`, {
     ...input,
@@ -344,7 +377,10 @@ async function handOver(
     round: number,
     due: [...due],
   });
-  if (!planned.ok) return { sentence: `Round ${number} could not be planned: ${planned.sentence}` };
+  if (!planned.ok) {
+    const says = `Round ${number} could not be planned: ${planned.sentence}`;
+    return { ...NOTHING, questions: [{ subject: ROUND, says, mark: planned.sentence }] };
+  }
   const { plan: made, systems, aside, questions } = planned.value;
   const caught: Caught = { made, results: {}, questions: [...questions] };
   const mark = `failed ${number}`;
@@ -377,10 +413,11 @@ async function handOver(
   return caught;
 }
 
-function sayRound(number: number, moved: number, open: number): string {
+function sayRound(number: number, moved: number, open: number, seen: number): string {
   const caught =
     moved > 0 ? `caught ${moved} and handed over by the approved rules` : 'found nothing to hand over';
-  return `Round ${number} ${caught}${open > 0 ? `; ${open} for people` : ''}.`;
+  const asks = open > 0 ? `; ${open} for people` : '';
+  return `Round ${number} ${caught}${asks}${seen > 0 ? `; ${seen} that people have seen` : ''}.`;
 }
 
 function inputOf(sweep: Sweep): SweepInput {

@@ -75,7 +75,7 @@ export function condensed(happenings: readonly Happening[]): Happening[] {
   const batches = new Map<string, Happening>();
   let quiet: Happening | null = null;
   for (const one of happenings) {
-    if (one.kind === 'quiet-round') {
+    if (one.kind === 'quiet-round' && !one.details.stands) {
       if (quiet) {
         addRound(quiet, one);
         continue;
@@ -282,7 +282,7 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
       return `after the close: ${one?.mark} of ${one?.step} was found ${one?.state} (${one?.sure})`;
     }
     case 'quiet-round':
-      return `round ${text('round')} of the sweep found nothing`;
+      return `round ${text('round')} of the sweep found nothing${body.stands ? ` new; what people were asked before stands: ${text('stands')}` : ''}`;
     case 'swept':
       return roundWords(body);
     case 'addendum':

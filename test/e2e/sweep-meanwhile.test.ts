@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import type { Sweep } from '../../domain/sweep.js';
-import { handOver, mail } from '../small-world/drive.js';
+import { connectTemporal } from '../../runtime/temporal.js';
+import { agree, ended, handOver, mail, must, planned, start } from '../small-world/drive.js';
 import { newTicket } from '../small-world/mischief.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { land, long, ownerOf, sweepOf } from './sweeps.js';
@@ -102,9 +103,15 @@ test('a changed catalog moves nothing in its system, where its plan is unknown, 
   // Seen once, it is not asked again; as it was, the rules count again.
   expect(await decide('acknowledge', { category: 'desk/catalog' })).toMatchObject({ verdict: 'accepted' });
   await calm();
+  await sweep.until(now => now.sentence.includes('; 1 that people have seen'));
+  // As many, and not the same.
+  await small.db.desk.query(
+    `update tickets set assignee_id = ${small.cast.maya.desk} where number = 985003; ${newTicket(985_013)}`,
+  );
+  expect(says(await asked('desk/catalog'), 'desk/catalog')).toContain('What came stays: 1 in desk/tickets');
   await writeFile(catalog, ORIGINAL);
-  await sweep.until(now => now.moved === 2);
-  expect(await ticketsOf(small.cast.maya.desk!)).toEqual([985_003]);
+  await sweep.until(now => now.moved === 2 && now.open.length === 0);
+  expect((await ticketsOf(small.cast.maya.desk!)).sort()).toEqual([985_003, 985_013]);
 });
 
 test('an account that appears anew is for people: nobody approved what becomes of it', async () => {
@@ -126,4 +133,82 @@ test('an account that appears anew is for people: nobody approved what becomes o
     await small.db.desk.query('delete from agents where id = 117');
   }
   await sweep.until(now => now.moved === 2 && now.open.length === 0);
+});
+
+/** Everything is handed over, and the switch fails in the CRM alone; then `decide` ends the run. */
+async function offInTheDeskAlone(decision: 'cancel' | 'finish', more: object): Promise<string> {
+  const { crm } = small.db;
+  await crm.query(
+    `create or replace function public.not_her() returns trigger language plpgsql as
+       $$ begin if new.status is distinct from old.status then raise exception 'not today'; end if; return new; end $$`,
+  );
+  await crm.query(
+    'create trigger not_her before update on public.people for each row execute function public.not_her()',
+  );
+  try {
+    const run = await start(small);
+    await planned(small, run);
+    await agree(small, run);
+    const parked = await ended(small, run);
+    expect(parked.access).toMatchObject({ desk: 'deactivated' });
+    expect(parked.access.crm).not.toBe('deactivated');
+    await must(small, run, decision, 'olivia', { ...more });
+    await small.world.offboardings.result(run.run);
+    return run.offboardingId;
+  } finally {
+    await crm.query('drop trigger not_her on public.people');
+    await crm.query('drop function public.not_her');
+  }
+}
+
+test('after a run that was closed with a system left on, what comes there stays', async () => {
+  const offboardingId = await offInTheDeskAlone('finish', { reason: 'the CRM is for Monday' });
+  const sweep = await sweepOf(small, offboardingId);
+  await land(small, 985_007);
+  await small.db.desk.query(newTicket(985_008));
+  await sweep.until(now => now.moved === 1);
+  const { round } = await sweep.status();
+  const after = await sweep.until(now => now.round > round + 1);
+  expect(after).toMatchObject({ moved: 1, open: [] });
+  expect(await ticketsOf(small.cast.maya.desk!)).toEqual([985_008]);
+  expect(await ownerOf(small, 985_007)).toBe(small.cast.alice.id);
+});
+
+test('whatever else runs under its id when the run closes gives way, and people are told', async () => {
+  const run = await start(small);
+  await planned(small, run);
+  const { offboardings, config } = small.world;
+  const id = offboardings.ids.sweep(run.offboardingId);
+  const temporal = await connectTemporal(config.temporal);
+  const intruder = await temporal.workflow.start('whatever', {
+    taskQueue: 'nobody-polls',
+    workflowId: id,
+    // As the sweep has one: it proves nothing.
+    memo: { offboardingId: run.offboardingId },
+  });
+  await agree(small, run);
+  expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
+  // A handle without a run's id asks about the newest.
+  const then = temporal.workflow.getHandle(id, intruder.firstExecutionRunId);
+  expect((await then.describe()).status.name).toBe('TERMINATED');
+  await temporal.connection.close();
+  const sweep = await sweepOf(small, run.offboardingId);
+  await land(small, 985_009);
+  await sweep.until(now => now.moved === 1);
+  const { rows } = await small.db.store.query(
+    `select body from handover.audit join handover.audit_bodies using (offboarding, seq)
+      where offboarding = $1 and kind = 'notice' order by seq desc limit 1`,
+    [run.offboardingId],
+  );
+  expect(JSON.parse(rows[0].body as string)).toMatchObject({
+    notice: 'id-taken',
+    audience: ['operators', 'requester', 'approvers'],
+    sentence: expect.stringContaining('"whatever"'),
+  });
+});
+
+test('a run that was cancelled has no sweep', async () => {
+  const offboardingId = await offInTheDeskAlone('cancel', {});
+  const { offboardings } = small.world;
+  await expect(offboardings.handle(offboardings.ids.sweep(offboardingId)).describe()).rejects.toThrow();
 });

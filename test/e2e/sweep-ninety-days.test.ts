@@ -3,6 +3,8 @@
  * long its histories grow. What it would find is made up here; what it does with it is tested on real systems.
  */
 import { randomUUID } from 'node:crypto';
+import type { WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -10,6 +12,7 @@ import type { LookAtBombsInput } from '../../activities/bombs.js';
 import type { CloseRoundInput, SweepLook } from '../../activities/sweep.js';
 import type { BombSeen, Keeper } from '../../domain/bombs.js';
 import { idsOf } from '../../domain/ids.js';
+import { LONG_LIVED } from '../../domain/limits.js';
 import type { Sweep, SweepInput, SweepPolicy } from '../../domain/sweep.js';
 import { findTestServer } from '../../runtime/embedded/temporal-cli.js';
 import { searchAttributes } from '../../runtime/search-attributes.js';
@@ -57,6 +60,8 @@ async function lived(
   found: (day: number) => Partial<SweepLook> = () => ({}),
   /** Days after the switch on which something acts by itself, and whose it is when that is looked at. */
   acting: { days: number[]; keeper(day: number, again: boolean): Keeper } | null = null,
+  /** What others do before the first day is over. */
+  meanwhile: (sweep: WorkflowHandle) => Promise<void> = async () => {},
 ): Promise<Life> {
   const offboardingId = randomUUID();
   const workflowId = idsOf('handover').sweep(offboardingId);
@@ -121,9 +126,15 @@ async function lived(
     seen: {},
     began: new Date(began).toISOString(),
   };
-  const sweep = (await worker.runUntil(
-    env.client.workflow.execute('sweepStragglers', { taskQueue, workflowId, args: [input] }),
-  )) as Sweep;
+  const sweep = (await worker.runUntil(async () => {
+    const handle = await env.client.workflow.start('sweepStragglers', {
+      taskQueue,
+      workflowId,
+      args: [input],
+    });
+    await meanwhile(handle);
+    return handle.result();
+  })) as Sweep;
   return { sweep, looks, watched, told, lengths: await lengthsOf(workflowId) };
 }
 
@@ -176,6 +187,18 @@ test('what nobody answers is told, reminded and escalated for ninety days, and h
   ]);
 }, 60_000);
 
+test('a round that cannot look is put to people, is written down, and the next one answers it', async () => {
+  const away = (day: number): Partial<SweepLook> => {
+    if (day === 2 || day === 3)
+      throw ApplicationFailure.nonRetryable('The directory is away.', 'unreachable');
+    return {};
+  };
+  const { sweep, looks, told } = await lived(SHIPPED, away);
+  expect(looks.length).toBe(18);
+  expect(told).toEqual([['waits', 2, false]]);
+  expect(sweep).toMatchObject({ outcome: 'ended', open: [], waits: null });
+});
+
 test('a rhythm of hours goes on in fresh executions, none of them long, and no round is lost or doubled', async () => {
   const { sweep, looks, lengths } = await lived({ rhythm: [{ everyDays: 0.5, forDays: 90 }], returns: 3 });
   expect(looks).toEqual(Array.from({ length: 180 }, (_, n) => (n + 1) / 2));
@@ -185,8 +208,26 @@ test('a rhythm of hours goes on in fresh executions, none of them long, and no r
   expect(Math.max(...lengths)).toBeLessThan(31 * EVENTS);
 }, 60_000);
 
+test('a flood between two rounds is lived within: it goes on in a fresh execution, and no round is lost', async () => {
+  let sent = 0;
+  const { sweep, looks, lengths } = await lived(SHIPPED, undefined, null, async handle => {
+    const next = async (): Promise<void> => {
+      while (sent++ < LONG_LIVED.signals + 500) await handle.signal('retry', { nobody: true });
+    };
+    await Promise.all(Array.from({ length: 50 }, next));
+    // While the first round is still a day away.
+    await expect
+      .poll(async () => (await lengthsOf(handle.workflowId)).length, { timeout: 60_000 })
+      .toBeGreaterThan(1);
+  });
+  expect(lengths.length).toBe(2);
+  expect(looks.map(Math.round)).toEqual(WEEKS);
+  expect(sweep).toMatchObject({ outcome: 'ended', decided: LONG_LIVED.signals + 500, round: WEEKS.length });
+}, 180_000);
+
 test('somebody who is switched on again on day 40 ends it then', async () => {
-  const { sweep, looks } = await lived(SHIPPED, day => ({ again: day >= 40 ? ['crm'] : [] }));
+  const { sweep, looks, told } = await lived(SHIPPED, day => ({ again: day >= 40 ? ['crm'] : [] }));
+  expect(told).toEqual([['switched-on-again', expect.closeTo(42, 0), true]]);
   expect(looks.at(-1)).toBeCloseTo(42, 0);
   expect(sweep).toMatchObject({ outcome: 'switched-on-again' });
 }, 60_000);

@@ -2,20 +2,24 @@
 import { describe, expect, test } from 'vitest';
 import type { Sight, StepLook } from '../../domain/look.js';
 import { policySchema } from '../../domain/policy.js';
+import type { Run } from '../../domain/run.js';
 import {
   apartFromReturning,
   asked,
+  askedWithout,
   beyondRule,
   foundIn,
   isSweepInput,
   judgeSweep,
   nextMoment,
   nextSweepBell,
+  offAfter,
   parseSweepDecision,
   type Question,
   type Sweep,
   type SweepDecision,
   type SweepPolicy,
+  stillSeen,
   sweepOf,
 } from '../../domain/sweep.js';
 import { nextSweepMessages, sweepDetails, sweepStatus, sweepView } from '../../domain/sweep-view.js';
@@ -120,6 +124,16 @@ describe('the rhythm', () => {
   });
 });
 
+test.each<[Run['outcome'], Run['access'], string[]]>([
+  ['completed', { crm: 'deactivated', desk: 'was-inactive', chat: 'absent' }, ['crm', 'desk']],
+  ['completed-partially', { crm: 'deactivated', desk: 'blocked', chat: 'open' }, ['crm']],
+  ['completed-partially', { crm: 'open', desk: 'was-inactive' }, []],
+  // Whoever cancels means the person to stay, also where the account is off by then.
+  ['cancelled', { crm: 'deactivated', desk: 'open' }, []],
+])('after a run that is %s, with %j', (outcome, access, off) => {
+  expect(offAfter({ outcome, access })).toEqual(off);
+});
+
 describe('what comes back', () => {
   const times = new Map([
     ['once', 1],
@@ -155,6 +169,8 @@ function sight(more: Partial<Sight> = {}): Sight {
   };
 }
 
+const FROZEN = { digest: LEFT, count: 2, sample: ['4', '5'] };
+
 const SMALL = plan({ steps: plan().steps.filter(({ phase }) => phase !== 'keep') });
 
 /** Every step of the plan was read, and what is not named holds nothing. */
@@ -187,7 +203,6 @@ test('what nothing but the switch hands over is for people', () => {
 describe('what a look makes', () => {
   const off = { off: ['crm'], waived: {} };
   const onAgain = { identities: { user: ['1'] }, active: true, blocked: false };
-  const frozen = { digest: LEFT, count: 2, sample: ['4', '5'] };
 
   test.each<[string, Sight, object]>([
     ['nothing', sight(), { due: [], questions: [], again: [] }],
@@ -198,7 +213,7 @@ describe('what a look makes', () => {
     ],
     [
       'what people settle by hand is asked, with its keys',
-      sight({ steps: [looked('crm/mailbox', { arrived: 2, frozen })] }),
+      sight({ steps: [looked('crm/mailbox', { arrived: 2, frozen: FROZEN })] }),
       { due: [], questions: [expect.objectContaining({ subject: 'crm/mailbox', frozen: LEFT })] },
     ],
     [
@@ -217,7 +232,7 @@ describe('what a look makes', () => {
         questions: [
           expect.objectContaining({
             subject: 'crm/account',
-            says: 'A second account (9) is there. Nothing is moved there.',
+            says: 'A second account (9) is there. Nothing is moved there. What came stays: 2 in crm/tasks.',
           }),
         ],
       },
@@ -227,14 +242,30 @@ describe('what a look makes', () => {
     expect(foundIn(SMALL, [readWhole(one)], [], off)).toMatchObject(expected);
   });
 
-  test('an account that nobody switched off may be on', () => {
-    const one = readWhole(sight({ accounts: [onAgain] }));
-    expect(foundIn(SMALL, [one], [], { off: [], waived: {} }).again).toEqual([]);
+  test('where the leaver was to be switched off and was not, everything is theirs', () => {
+    const steps = [
+      looked('crm/tasks', { unwaived: 2 }),
+      looked('crm/mailbox', { arrived: 2, frozen: FROZEN }),
+    ];
+    const one = readWhole(sight({ accounts: [onAgain], steps, catalogChanged: true }));
+    const on = { off: ['desk'], waived: {} };
+    const nothing = { again: [], due: [], questions: [] };
+    for (const seen of [one, { ...one, catalogChanged: false }])
+      expect(foundIn(SMALL, [seen], [], on)).toEqual(nothing);
+    expect(foundIn(SMALL, [], [{ system: 'crm', why: 'it does not answer' }], on)).toEqual(nothing);
+  });
+
+  test('where nothing was to be switched off, the rules count', () => {
+    const steps = SMALL.steps.filter(({ phase }) => phase !== 'deactivate');
+    const one = readWhole(sight({ steps: [looked('crm/tasks', { unwaived: 2 })] }));
+    expect(foundIn({ ...SMALL, steps }, [one], [], { off: ['desk'], waived: {} }).due).toEqual([
+      { step: 'crm/tasks', count: 2 },
+    ]);
   });
 
   test('what goes beyond an approved skip is asked, never moved', () => {
     const one = readWhole(sight({ steps: [looked('crm/tasks', { unwaived: 2 })] }));
-    const { due, questions } = foundIn(SMALL, [one], [], { off: [], waived: { 'crm/tasks': LEFT } });
+    const { due, questions } = foundIn(SMALL, [one], [], { ...off, waived: { 'crm/tasks': LEFT } });
     expect(due).toEqual([]);
     expect(questions[0]).toMatchObject({
       subject: 'crm/tasks',
@@ -245,7 +276,11 @@ describe('what a look makes', () => {
   test('a system out of reach is asked about once, with the reason', () => {
     const { questions } = foundIn(SMALL, [], [{ system: 'crm', why: 'it does not answer' }], off);
     expect(questions).toEqual([
-      { subject: 'crm', says: 'crm could not be read: it does not answer', mark: 'unread' },
+      {
+        subject: 'crm',
+        says: 'crm could not be read: it does not answer',
+        mark: 'unread: it does not answer',
+      },
     ]);
   });
 
@@ -349,6 +384,71 @@ describe('what people decide', () => {
     expect(asked(after, [APPROVALS, ACCOUNT], NOW)).toEqual([]);
     const other = { ...ACCOUNT, mark: 'third', says: 'A third account.' };
     expect(asked(after, [APPROVALS, other], NOW)).toEqual([{ ...other, since: NOW }]);
+  });
+
+  test('a finding that was gone is asked again, also where it looks the same', () => {
+    const day = (one: Sweep, questions: readonly Question[]): Sweep => ({
+      ...one,
+      open: asked(one, questions, NOW),
+      acknowledged: stillSeen(one, questions),
+    });
+    const first = day(sweep({ open: [] }), [ACCOUNT]);
+    const seen = {
+      ...first,
+      ...judgeSweep(first, { ...acknowledge, category: 'crm/account' }, olivia).changes,
+    };
+    const still = day(seen, [ACCOUNT]);
+    expect(still.open).toEqual([]);
+    expect(day(still, [ACCOUNT]).open).toEqual([]);
+    expect(day(day(still, []), [ACCOUNT]).open).toMatchObject([ACCOUNT]);
+    const other = { ...ACCOUNT, mark: 'third' };
+    expect(day(day(still, [other]), [ACCOUNT]).open).toMatchObject([ACCOUNT]);
+  });
+
+  test.each<[string, string, boolean]>([
+    ['its system is out of reach', 'crm', true],
+    ['its catalog has changed', 'crm/catalog', true],
+    ['its account has changed', 'crm/account', true],
+    ['another category cannot be read', 'crm/tasks', false],
+    ['another system is out of reach', 'desk', false],
+  ])('what nobody can look at, because %s, is neither there nor gone', (_says, subject, stays) => {
+    const acknowledged = { 'crm/mailbox': LEFT };
+    const found = stillSeen(sweep({ acknowledged }), [{ subject, says: '', mark: 'unread: away' }]);
+    expect(found).toEqual(stays ? acknowledged : {});
+  });
+
+  test('another reason, another catalog, other items are other questions', () => {
+    const off = { off: ['crm'], waived: { 'crm/tasks': LEFT } };
+    const unread = (why: string) => foundIn(SMALL, [], [{ system: 'crm', why }], off).questions[0]!.mark;
+    expect(unread('it restarts')).not.toBe(unread('our credential is refused'));
+    const came = [
+      looked('crm/tasks', { unwaived: 2 }),
+      looked('crm/mailbox', { arrived: 1, frozen: FROZEN }),
+    ];
+    const about = { system: 'crm', steps: ['crm/tasks', 'crm/mailbox'] };
+    const changed = foundIn(SMALL, [sight({ catalogChanged: true, steps: came })], [], off).questions;
+    expect(changed).toMatchObject([
+      { about, says: expect.stringContaining('What came stays: 2 in crm/tasks, 1 in crm/mailbox.') },
+    ]);
+    const beyond = foundIn(SMALL, [readWhole(sight({ steps: [came[0]!] }))], [], off).questions;
+    expect(beyond).toMatchObject([{ about: { system: 'crm', steps: ['crm/tasks'] } }]);
+  });
+
+  test('a round that did not come about is asked beside all the rest, once for each reason', () => {
+    const away = { says: 'Round 3 could not look: it is away.', mark: 'it is away.' };
+    const before = sweep({ open: [{ ...APPROVALS, since: NOW }] });
+    const later = '2026-11-25T00:00:00.000Z';
+    const open = askedWithout(before, away, later);
+    const ours = { subject: 'round', ...away, since: later };
+    expect(open).toEqual([{ ...APPROVALS, since: NOW }, ours]);
+    const again = { says: 'Round 4 could not look: it is away.', mark: 'it is away.' };
+    expect(askedWithout({ ...before, open }, again, NOW)).toEqual([open[0], { ...ours, ...again }]);
+    const { changes } = judgeSweep({ ...before, open }, { ...acknowledge, category: 'round' }, olivia);
+    expect(askedWithout({ ...before, ...changes }, again, NOW)).toEqual([open[0]]);
+    const refused = { says: 'Round 5 could not look: refused.', mark: 'refused.' };
+    expect(askedWithout({ ...before, ...changes }, refused, NOW)).toMatchObject([open[0], refused]);
+    // A round that does come about answers it.
+    expect(asked({ ...before, open }, [APPROVALS], NOW)).toEqual([open[0]]);
   });
 
   test('a question that stays keeps its date', () => {

@@ -70,6 +70,8 @@ export interface Desk {
   stopped(): boolean;
   /** Waits until every message that came has been judged. */
   settled(): Promise<void>;
+  /** Tells the trail something that nobody decided. */
+  note: Inbox['note'];
 }
 
 /** How a run whose history has grown too long goes on. `begin` never comes back. */
@@ -289,6 +291,7 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
     },
     stopped: () => isStopping(run),
     settled,
+    note: inbox.note,
   };
   return desk;
 }

@@ -8,13 +8,12 @@ import { CancellationScope, continueAsNew, workflowInfo } from '@temporalio/work
 import { objection } from '../../domain/door.js';
 import { DEFAULT_INSTALLATION, idsOf, installationOf } from '../../domain/ids.js';
 import { isOutcome, isOver } from '../../domain/lifecycle.js';
-import { LONG_LIVED } from '../../domain/limits.js';
 import type { RunState } from '../../domain/model.js';
 import type { Participant, Signer } from '../../domain/people.js';
 import { type Order, parsePeople, parseRequest } from '../../domain/request.js';
 import { newRun, type Run } from '../../domain/run.js';
 import { contentOf, type Letter } from '../../domain/statement.js';
-import { isContinued } from '../continued.js';
+import { isContinued, isLongLived } from '../continued.js';
 import type { OffboardUserInput, Report } from '../messages.js';
 import { certify } from './chapters/close.js';
 import { deactivate } from './chapters/deactivate.js';
@@ -119,16 +118,7 @@ function unproved(
  */
 function renewal(run: Run): Renewal {
   return {
-    isDue({ signals, updates }) {
-      const { continueAsNewSuggested, historyLength, historySize } = workflowInfo();
-      return (
-        continueAsNewSuggested ||
-        historyLength > LONG_LIVED.events ||
-        historySize > LONG_LIVED.history ||
-        signals > LONG_LIVED.signals ||
-        updates > LONG_LIVED.updates
-      );
-    },
+    isDue: isLongLived,
     begin() {
       const { offboardingId, order, leaver, requester } = run;
       return continueAsNew<typeof offboardUser>({ offboardingId, order, leaver, requester, carried: run });

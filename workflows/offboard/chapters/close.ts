@@ -39,8 +39,8 @@ export async function certify(desk: Desk): Promise<Report> {
     return reportOf(run);
   }
   desk.change({ certificate: closed.value.certificate });
-  if (sweep) await beginSweep(run, sweep);
-  if (back) await beginGiveBack(run, back);
+  if (sweep) await beginSweep(desk, sweep);
+  if (back) await beginGiveBack(desk, back);
   return reportOf(run);
 }
 

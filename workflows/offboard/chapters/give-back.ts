@@ -1,13 +1,12 @@
 /** What comes after a cover: on its date, what it still holds is given back. */
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { ParentClosePolicy, startChild, uuid4 } from '@temporalio/workflow';
+import { uuid4 } from '@temporalio/workflow';
 import { comesBack } from '../../../domain/dates.js';
 import type { GiveBackInput } from '../../../domain/give-back.js';
 import { DEFAULT_INSTALLATION, idsOf, installationOf } from '../../../domain/ids.js';
-import { LAST } from '../../../domain/priority.js';
 import { changedItems, type Run } from '../../../domain/run.js';
-import { summary } from '../../../domain/summary.js';
 import { GIVE_BACK } from '../../messages.js';
+import type { Desk } from '../desk.js';
+import { begin } from './after.js';
 
 /** What is to be given back after this run; null where it is no cover, or has moved nothing. */
 export function giveBackAfter(run: Run): GiveBackInput | null {
@@ -30,20 +29,14 @@ export function giveBackAfter(run: Run): GiveBackInput | null {
 }
 
 /** Starts the give-back that the closing entry has announced. */
-export async function beginGiveBack(run: Run, input: GiveBackInput): Promise<void> {
-  const { name } = run.leaver;
+export async function beginGiveBack(desk: Desk, input: GiveBackInput): Promise<void> {
+  const { run } = desk;
   const { giveBack } = idsOf(installationOf(run.workflowId) ?? DEFAULT_INSTALLATION);
-  try {
-    await startChild(GIVE_BACK, {
-      workflowId: giveBack(run.offboardingId),
-      args: [input],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      memo: { offboardingId: input.giveBackId },
-      priority: LAST,
-      staticSummary: summary(`Gives back to ${name} what a cover holds`),
-    });
-  } catch (error) {
-    // A run that was reset after its end has started it before.
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-  }
+  await begin(desk, {
+    type: GIVE_BACK,
+    workflowId: giveBack(run.offboardingId),
+    id: input.giveBackId,
+    input,
+    says: `Gives back to ${run.leaver.name} what a cover holds`,
+  });
 }

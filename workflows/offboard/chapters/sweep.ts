@@ -1,20 +1,19 @@
 /** What comes after a run that has switched somebody off: a sweep for whatever still lands on them. */
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { ParentClosePolicy, startChild, uuid4 } from '@temporalio/workflow';
+import { uuid4 } from '@temporalio/workflow';
 import { DEFAULT_INSTALLATION, idsOf, installationOf } from '../../../domain/ids.js';
 import { patienceFor } from '../../../domain/patience.js';
-import { LAST } from '../../../domain/priority.js';
 import type { Run } from '../../../domain/run.js';
-import { summary } from '../../../domain/summary.js';
-import { type SweepInput, sweepOf } from '../../../domain/sweep.js';
+import { offAfter, type SweepInput, sweepOf } from '../../../domain/sweep.js';
 import { SWEEP_STRAGGLERS } from '../../messages.js';
+import type { Desk } from '../desk.js';
+import { begin } from './after.js';
 import { seenKeys, waivedKeys } from './look-again.js';
 
 /** What a sweep after this run is to look after; null where nobody was switched off or the policy wants none. */
 export function sweepAfter(run: Run): SweepInput | null {
   const { plan } = run;
   const policy = plan && sweepOf(plan.policy);
-  const off = Object.keys(run.access).filter(system => run.access[system] === 'deactivated');
+  const off = offAfter(run);
   if (!policy || off.length === 0) return null;
   return {
     sweepId: uuid4(),
@@ -32,19 +31,14 @@ export function sweepAfter(run: Run): SweepInput | null {
 }
 
 /** Starts the sweep that the closing entry has announced. */
-export async function beginSweep(run: Run, input: SweepInput): Promise<void> {
+export async function beginSweep(desk: Desk, input: SweepInput): Promise<void> {
+  const { run } = desk;
   const { sweep } = idsOf(installationOf(run.workflowId) ?? DEFAULT_INSTALLATION);
-  try {
-    await startChild(SWEEP_STRAGGLERS, {
-      workflowId: sweep(run.offboardingId),
-      args: [input],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      memo: { offboardingId: input.sweepId },
-      priority: LAST,
-      staticSummary: summary(`Sweep after the offboarding of ${run.leaver.name}`),
-    });
-  } catch (error) {
-    // A run that was reset after its end has started it before.
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-  }
+  await begin(desk, {
+    type: SWEEP_STRAGGLERS,
+    workflowId: sweep(run.offboardingId),
+    id: input.sweepId,
+    input,
+    says: `Sweep after the offboarding of ${run.leaver.name}`,
+  });
 }
