@@ -9,12 +9,12 @@ import { changedItems, type Run } from '../../../domain/run.js';
 import { summary } from '../../../domain/summary.js';
 import { GIVE_BACK } from '../../messages.js';
 
-/** Starts the give-back of a cover that has moved anything. */
-export async function beginGiveBack(run: Run): Promise<void> {
-  const { plan, certificate } = run;
-  if (plan?.giveBackAt === undefined || certificate === null || changedItems(run) === 0) return;
+/** What is to be given back after this run; null where it is no cover, or has moved nothing. */
+export function giveBackAfter(run: Run): GiveBackInput | null {
+  const { plan } = run;
+  if (plan?.giveBackAt === undefined || changedItems(run) === 0) return null;
   const { id, name, human, marks } = run.leaver;
-  const input: GiveBackInput = {
+  return {
     giveBackId: uuid4(),
     offboardingId: run.offboardingId,
     of: run.workflowId,
@@ -27,6 +27,11 @@ export async function beginGiveBack(run: Run): Promise<void> {
     due: plan.giveBackAt,
     dueSays: comesBack(plan)!,
   };
+}
+
+/** Starts the give-back that the closing entry has announced. */
+export async function beginGiveBack(run: Run, input: GiveBackInput): Promise<void> {
+  const { name } = run.leaver;
   const { giveBack } = idsOf(installationOf(run.workflowId) ?? DEFAULT_INSTALLATION);
   try {
     await startChild(GIVE_BACK, {

@@ -10,13 +10,13 @@ import { type SweepInput, sweepOf } from '../../../domain/sweep.js';
 import { SWEEP_STRAGGLERS } from '../../messages.js';
 import { seenKeys, waivedKeys } from './look-again.js';
 
-/** Starts the sweep, where somebody was switched off and the policy wants one. */
-export async function beginSweep(run: Run): Promise<void> {
+/** What a sweep after this run is to look after; null where nobody was switched off or the policy wants none. */
+export function sweepAfter(run: Run): SweepInput | null {
   const { plan } = run;
   const policy = plan && sweepOf(plan.policy);
   const off = Object.keys(run.access).filter(system => run.access[system] === 'deactivated');
-  if (!policy || off.length === 0) return;
-  const input: SweepInput = {
+  if (!policy || off.length === 0) return null;
+  return {
     sweepId: uuid4(),
     offboardingId: run.offboardingId,
     of: run.workflowId,
@@ -29,6 +29,10 @@ export async function beginSweep(run: Run): Promise<void> {
     seen: seenKeys(run),
     began: run.times.deactivated ?? new Date().toISOString(),
   };
+}
+
+/** Starts the sweep that the closing entry has announced. */
+export async function beginSweep(run: Run, input: SweepInput): Promise<void> {
   const { sweep } = idsOf(installationOf(run.workflowId) ?? DEFAULT_INSTALLATION);
   try {
     await startChild(SWEEP_STRAGGLERS, {
