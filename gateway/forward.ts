@@ -21,7 +21,7 @@ export async function startFor(
   id: string,
 ): Promise<{
   code: 200 | 201 | 202 | 409;
-  answer: Started | { answer: 'unknown'; next: string; id: string };
+  answer: Started | { answer: 'unknown'; next: string };
 }> {
   const request = inNameOf(caller, body, 'requestedBy');
   const parsed = parseRequest(request);
@@ -29,10 +29,13 @@ export async function startFor(
   const by = request.requestedBy as string;
   const sealed = await gateway.seal(request, { run: null, message: 'request', by, how: caller.how });
   const answer = await gateway.behind.start(sealed, id);
-  if ('verdict' in answer)
-    return { code: 202, answer: { answer: 'unknown', next: answer.sentence, id: answer.id } };
+  if ('verdict' in answer) return { code: 202, answer: { answer: 'unknown', next: UNANSWERED } };
   return { code: STARTED[answer.answer], answer };
 }
+
+/** What is asked under, Temporal knows; callers know what they sent. */
+const UNANSWERED =
+  'No answer yet: perhaps no worker is running, and it may still count. Send it again as it was, with the same Idempotency-Key, and it counts once.';
 
 /** Under which decisions that were left are remembered; no webhook is called so. */
 const LEFT = 'left with its run';
@@ -95,6 +98,8 @@ export interface Deciding {
   id: string;
 }
 
+type Decided = Exclude<Awaited<ReturnType<Behind['decide']>>, { verdict: 'unknown' }>;
+
 const DECIDED = { accepted: 200, refused: 409, unknown: 202, sent: 202 } as const;
 
 /** The run itself judges it; here it is only made sure that it is nobody's own. */
@@ -102,7 +107,7 @@ export async function decideFor(
   gateway: Gateway,
   caller: Known,
   { workflowId, name, body, id }: Deciding,
-): Promise<{ code: 200 | 202 | 409; answer: Awaited<ReturnType<Behind['decide']>> }> {
+): Promise<{ code: 200 | 202 | 409; answer: Decided | { verdict: 'unknown'; sentence: string } }> {
   // It may have been left with its run while no worker answered.
   const before = (await gateway.behind.deliveries.answerTo(LEFT, id)) as Sent | null;
   if (before) return { code: DECIDED[before.verdict], answer: before };
@@ -123,5 +128,7 @@ export async function decideFor(
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     return { verdict: 'refused' as const, sentence: CLOSED, state: 'closed' as const, plan: null };
   });
+  if (answer.verdict === 'unknown')
+    return { code: 202, answer: { verdict: 'unknown', sentence: UNANSWERED } };
   return { code: DECIDED[answer.verdict], answer };
 }

@@ -273,6 +273,25 @@ describe('an Idempotency-Key', () => {
   });
 });
 
+test('what has no verdict yet says how to ask again, and names no id that nobody here knows', async () => {
+  const unanswered = async (...given: unknown[]) => {
+    const id = String(given.at(-1));
+    return { verdict: 'unknown' as const, sentence: `Ask again with the same id ${id}.`, id };
+  };
+  const { app, call } = await madeUp({ behind: { decide: unanswered, start: unanswered } });
+  for (const [url, body, token] of [
+    ['/offboardings/40/decisions/approve', { plan: PLAN }, 'priya-token'],
+    ['/offboardings', { user: 'alice@example.com', successor: 'manager' }, 'olivia-token'],
+  ] as const) {
+    const answer = await call('POST', url, token, body, { 'idempotency-key': 'HR-10' });
+    expect(answer.statusCode).toBe(202);
+    const { id, sentence, next } = answer.json();
+    expect(id, url).toBeUndefined();
+    expect(sentence ?? next, url).toContain('the same Idempotency-Key');
+  }
+  await app.close();
+});
+
 test('every route is in the table, and every operation has a route', () => {
   const described = gateway.app.swagger() as unknown as {
     paths: Record<string, Record<string, { operationId: string }>>;
