@@ -11,15 +11,18 @@ import type { Account } from '../domain/model.js';
 import { deactivateId, type Plan, type PlanStep } from '../domain/plan.js';
 import { mostAge } from '../domain/policy.js';
 import { judgeProof, type Kept, keptIn, type Verdict } from '../domain/proof.js';
+import { objectionToArrivals } from '../domain/rounds.js';
 import type { Proof } from '../domain/run.js';
 import { joined } from '../store/keys.js';
 import type { RoundSet } from '../store/manifests.js';
 import { scheduled, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { findOne } from './directory.js';
 import { switchAccounts, switchedBefore } from './effects.js';
 import { planOf, readAll, see } from './look.js';
-import { claimDeactivation } from './open-runs.js';
+import { beginSteps, claimDeactivation } from './open-runs.js';
 import { leaverNow } from './recognise.js';
+import { refusedSuccessors } from './successors.js';
 
 export interface DeactivateInput {
   offboardingId: string;
@@ -74,13 +77,14 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
     } else {
       const inTheWay = await claim(deps, input, plan);
       if (inTheWay) return { kind: 'refused', message: inTheWay };
-      for (const step of along) await noteArrivals(deps, connector, plan, step, accounts);
       proof = { at: new Date().toISOString(), within: false, kept: await proveIt() };
       const active = (await readAll(connector, accounts)).filter(account => account.active);
       wasActive = active.length > 0;
       // All of one person's accounts or none: what forbids one of them is asked before the first is switched.
       const guards = await connector.guards(active, whenAbandoned());
       if (guards.length > 0) return { kind: 'refused', message: guards.map(one => one.message).join(' ') };
+      const objection = wasActive ? await objectionToCarry(deps, connector, plan, along, accounts) : null;
+      if (objection) return { kind: 'refused', message: objection };
       const switched = await switchAccounts(deps, effect, {
         prove: async inside => {
           proof = { at: new Date().toISOString(), within: true, kept: await proveIt(inside) };
@@ -110,21 +114,59 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
   return { kind: 'deactivated', bySomebodyElse: !changed && !wasActive, proof };
 }
 
-/** What goes along with the switch gets its pages before: afterwards nobody could say that it was the leaver's. */
+/**
+ * Why the switch may not take along what it would, as a sentence; null = it may. It is the last moment to ask
+ * who takes it over and whether more has come than was approved: the call moves whatever there is. They are
+ * registered, so that nobody switches them off meanwhile.
+ */
+async function objectionToCarry(
+  deps: Deps,
+  connector: Connector,
+  plan: Plan,
+  along: readonly PlanStep[],
+  accounts: readonly Account[],
+): Promise<string | null> {
+  if (along.length === 0) return null;
+  const leaver = await findOne(deps, `id:${plan.leaver.id}`);
+  if ('sentence' in leaver) return leaver.sentence;
+  const takersOf = (step: PlanStep) => (along.includes(step) ? step.successors : []);
+  const refused = await refusedSuccessors(deps, connector, plan, accounts, leaver.person, takersOf);
+  const starting = along.map(step => ({ id: step.id, takers: takersOf(step) }));
+  const late = refused.length > 0 ? {} : await beginSteps(deps, plan.offboardingId, starting);
+  for (const step of along) {
+    const refusal = refused.find(one => one.step === step.id);
+    const objection =
+      (refusal && `${refusal.sentence} Send "amend" with another successor.`) ??
+      late[step.id] ??
+      (await noteArrivals(deps, connector, plan, step, accounts));
+    if (objection) return `${step.id} goes along with the switch. ${objection}`;
+  }
+  return null;
+}
+
+/**
+ * What goes along with the switch gets its pages before: afterwards nobody could say that it was the leaver's.
+ * Says in a sentence why it may not go along.
+ */
 async function noteArrivals(
   { store: { manifests } }: Deps,
   connector: Connector,
   { manifest, policy }: Plan,
-  { id, category }: PlanStep,
+  step: PlanStep,
   accounts: readonly Account[],
-): Promise<void> {
+): Promise<string | null> {
+  const { id, category } = step;
   const options = { size: policy.batch, signal: whenAbandoned() };
   const held = await joined(connector.pages(accounts, category, options));
   const { arrived } = await manifests.sort(manifest, id, held.keys);
-  if (arrived.count === 0) return;
+  if (arrived.count === 0) return null;
+  const arrivedBefore = await manifests.arrivedSoFar(manifest, id);
+  const objection = objectionToArrivals({ step, policy, arrived: arrived.count, arrivedBefore });
+  if (objection) return objection;
   const round = 1 + (await manifests.roundsFrom(manifest, id, 0));
   const sets: RoundSet[] = [{ ...arrived, assignment: null, origin: 'arrived' }];
   await manifests.addRound(manifest, id, round, sets, policy.batch);
+  return null;
 }
 
 /** A look that took too long to be worth anything is taken again by the next attempt. */

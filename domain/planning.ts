@@ -361,14 +361,15 @@ export interface Takers {
 
 /**
  * The step with those who take it over. What holds nothing needs nobody: it says who takes what may come
- * later, where the rule can say so, and is no reason to ask anybody anything.
+ * later, where the rule can say so, and is no reason to ask anybody anything, unless it goes along with the
+ * switch.
  */
 export function withTakers(
   step: PlanStep,
   takers: Takers | null,
 ): { step: PlanStep; findings: Finding[]; notes: string[] } {
   const empty = step.baseline.count === 0;
-  // The switch names one person, whatever there is by then.
+  // The switch names one person, whatever there is by then: what comes until it must not go to nobody.
   if (step.late?.carried && takers?.assignment.kind !== 'one')
     return { step, findings: [oneTakesAll(step, takers?.rule)], notes: [] };
   // Shared out item by item, the two would go different ways.
@@ -376,7 +377,7 @@ export function withTakers(
     return { step, findings: [sharedOut(step, takers.rule)], notes: [] };
   if (takers === null) return { step, findings: empty ? [] : [nobodyTakes(step)], notes: [] };
   const refused = takers.refusals.length > 0;
-  if (refused && !empty)
+  if (refused && (!empty || step.late?.carried))
     return { step, findings: takers.refusals.map(refusal => refusedTaker(step, refusal)), notes: [] };
   const { rule, assignment } = takers;
   const successors = refused ? [] : takers.successors;

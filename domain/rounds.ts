@@ -39,7 +39,7 @@ export interface Standing {
 export type NextRound = { kind: 'round'; round: number } | { kind: 'stop'; why: string };
 
 export function nextRound(standing: Standing): NextRound {
-  const { step, policy, retries, opened, left, arrived, arrivedBefore, refused } = standing;
+  const { policy, retries, opened, left, refused } = standing;
   const byOperator = retries > 0 && opened === 0;
   // A lock passes by itself: what is held is tried again and again, and counts as refused only in the end.
   const waits = refused.locked > 0 && standing.patient && opened < ROUNDS_PER_RETRY - 10;
@@ -51,18 +51,24 @@ export function nextRound(standing: Standing): NextRound {
       `${left} items are still there after ${opened} rounds: something keeps giving them to the leaver. Stop that, then send "retry".`,
     );
   }
-  const limit = driftLimit(policy, step.baseline.count);
-  if (arrivedBefore + arrived > limit) {
-    return stop(
-      `${arrivedBefore + arrived} new items have come since the plan was approved, more than the ${limit} that may follow it. Send "amend" to have a new plan approved.`,
-    );
-  }
-  if (arrived > 0 && step.do === 'transfer' && step.successors.length === 0) {
-    return stop(
-      `${arrived} new items have come and the plan names nobody to take them over. Send "amend" with a successor.`,
-    );
-  }
+  const objection = objectionToArrivals(standing);
+  if (objection) return stop(objection);
   return { kind: 'round', round: firstRound(retries) + opened + (retries > 0 ? 0 : 1) };
+}
+
+/** Why what came after the approval may not follow it, as a sentence; null = it may. */
+export function objectionToArrivals({
+  step,
+  policy,
+  arrived,
+  arrivedBefore,
+}: Pick<Standing, 'step' | 'policy' | 'arrived' | 'arrivedBefore'>): string | null {
+  const limit = driftLimit(policy, step.baseline.count);
+  if (arrivedBefore + arrived > limit)
+    return `${arrivedBefore + arrived} new items have come since the plan was approved, more than the ${limit} that may follow it. Send "amend" to have a new plan approved.`;
+  if (arrived > 0 && step.do === 'transfer' && step.successors.length === 0)
+    return `${arrived} new items have come and the plan names nobody to take them over. Send "amend" with a successor.`;
+  return null;
 }
 
 function stop(why: string): NextRound {

@@ -18,6 +18,20 @@ export function isSo(document: unknown, conditions: Condition | readonly Conditi
   return all.every(one => isSoAt(document, one));
 }
 
+/**
+ * The first pointer at which there is nothing although a value is asked for: then nobody can tell. Null = all
+ * can be judged. Whoever asks whether there is a value (`exists`) says what none means.
+ */
+export function unsaid(document: unknown, conditions: Condition | readonly Condition[]): string | null {
+  const all = Array.isArray(conditions) ? (conditions as readonly Condition[]) : [conditions as Condition];
+  const lacking = all.find(({ at, exists }) => {
+    // A list with nothing in it says that there is nothing.
+    const [place = ''] = at.split('/*');
+    return exists === undefined && valuesAt(document, place).every(one => one === null || one === undefined);
+  });
+  return lacking?.at ?? null;
+}
+
 function isSoAt(document: unknown, { at, equals, holds, exists }: Condition): boolean {
   const found = valuesAt(document, at);
   if (exists !== undefined && found.some(isThere) !== exists) return false;

@@ -9,7 +9,7 @@ import { own } from '../../domain/own.js';
 import type { AccountResolution, Guard } from '../connector.js';
 import { walk } from '../walk.js';
 import { type FindSpec, isOffGone } from './catalog.js';
-import { isSo } from './condition.js';
+import { isSo, unsaid } from './condition.js';
 import { pagesOf, Unreadable } from './listing.js';
 import { textAt, textsAt, valueAt } from './pointer.js';
 import { isSeen } from './probe.js';
@@ -134,7 +134,9 @@ export async function guards(
     ).catch(asProblem);
     if (!walked.complete)
       throw target.failure('transient', `who the owners are could not be read whole: ${walked.problem}`);
-    const active = walked.items.filter(one => isSo(one, people.active)).map(one => textAt(one, people.key));
+    const active: (string | null)[] = [];
+    for (const one of walked.items)
+      if (await isActive(target, one, signal)) active.push(textAt(one, people.key));
     const leaving = entries.map(idOf);
     if (active.some(id => leaving.includes(id!)) && active.every(id => leaving.includes(id!)))
       found.push({
@@ -143,6 +145,13 @@ export async function guards(
       });
   }
   return found;
+}
+
+/** As the list says, and where it shows less than reading the account does, as that says. */
+async function isActive(target: Target, raw: unknown, signal?: AbortSignal): Promise<boolean> {
+  const { people } = target.catalog;
+  if (unsaid(raw, people.active) === null) return isSo(raw, people.active);
+  return (await readEntry(target, keyOf(target, raw), signal))?.account.active ?? false;
 }
 
 /** Every account that bears one of these values, whole and in the catalog's own fold. */
@@ -215,7 +224,8 @@ export async function selfOf(target: Target, signal?: AbortSignal): Promise<Entr
   const self = target.catalog.people.self!;
   const call = { spec: self, filling: { values: {} }, doing: 'asking who we are' };
   const { body } = await target.client.demand(call, signal);
-  return entryFrom(target, valueAt(body, self.at));
+  // Whether we are active needs no saying: we call with it.
+  return entryFrom(target, valueAt(body, self.at), []);
 }
 
 async function entriesOf(target: Target, ids: readonly string[], signal?: AbortSignal): Promise<Entry[]> {
@@ -262,13 +272,26 @@ async function asEntry(target: Target, raw: unknown, signal?: AbortSignal): Prom
   return (await readEntry(target, id, signal)) ?? entryFrom(target, raw);
 }
 
-function entryFrom(target: Target, raw: unknown): Entry {
+/** @param certain what it must say, for anybody to believe it */
+function entryFrom(
+  target: Target,
+  raw: unknown,
+  certain: readonly ('active' | 'blocked')[] = ['active', 'blocked'],
+): Entry {
   const { people, identities } = target.catalog;
   const id = keyOf(target, raw);
   const label = people.name === undefined ? null : textAt(raw, people.name);
   const further = Object.entries(identities)
     .map(([name, at]) => [name, textsAt(raw, at).filter(one => !isBlank(one))] as const)
     .filter(([, values]) => values.length > 0);
+  for (const part of certain) {
+    const lacking = people[part] && unsaid(raw, people[part]);
+    if (lacking)
+      throw target.failure(
+        'configuration',
+        `the account ${id} has nothing at ${lacking}, where it should say whether it is ${part}, so nobody can tell: what it means that there is nothing is said with exists (${target.file.where(['people', part])})`,
+      );
+  }
   const blocked = people.blocked !== undefined && isSo(raw, people.blocked);
   const account: Account = {
     identities: { user: [id], ...Object.fromEntries(further) },

@@ -331,3 +331,35 @@ describe('what is never done or said', () => {
     await expect(connect().readAccount(account('../things'))).rejects.toMatchObject({ kind: 'rejected' });
   });
 });
+
+describe('an account', () => {
+  test('lacks the very field that says whether it is active: nobody calls that switched off', async () => {
+    await world.fill({});
+    const connector = connect();
+    // It has another name since the last upgrade, or is shown to administrators alone.
+    (desk.members.get(ALICE) as { status?: string }).status = undefined;
+    const says = {
+      kind: 'configuration',
+      message: expect.stringContaining(
+        'the account 1 has nothing at /status, where it should say whether it is active',
+      ),
+    };
+    await expect(connector.readAccount(account(ALICE))).rejects.toMatchObject(says);
+    const switching = connector.apply(
+      { kind: 'access', verb: 'deactivate', account: account(ALICE) },
+      silent,
+    );
+    await expect(switching).rejects.toMatchObject(says);
+    expect(desk.log).toEqual([]);
+    const meant = connect(text =>
+      text
+        .replace(
+          'active: { at: /status, equals: [active, suspended] }',
+          'active: { at: /status, exists: true }',
+        )
+        .replace('  blocked: { at: /status, equals: suspended }\n', '')
+        .replace(/^(un)?block: .*\n/gm, ''),
+    );
+    expect(await meant.readAccount(account(ALICE))).toMatchObject({ active: false });
+  });
+});

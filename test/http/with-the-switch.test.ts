@@ -188,6 +188,57 @@ test('it goes to one person: two are refused when the plan is made, and so is on
   );
 });
 
+test('a category with nothing in it needs somebody who may take what comes until the switch', async () => {
+  const { alice } = small.cast;
+  gifts.members.delete(BOB);
+  const started = await start(small);
+  const { findings } = await planned(small, started);
+  expect(findings).toMatchObject([{ code: 'successor-refused', step: 'gifts/things' }]);
+  expect(findings[0]!.message).toMatch(/Things of gifts \(gifts\/things\): .* has no account in Desk/);
+  expect(gifts.members.get(ALICE)).toMatchObject({ email: alice.email, status: 'active' });
+});
+
+test('right before the switch it is asked once more who takes things along, and how many more than were approved', async () => {
+  const { crm } = small.db;
+  small.world.config.policy.drift = { floor: 10, percent: 5 };
+  give(gifts, 1, 2);
+  await crm.query(
+    `create or replace function public.not_now() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$;
+     create trigger not_now before update on public.fields for each row execute function public.not_now()`,
+  );
+  const { status: parked, ...started } = await handOver(small);
+  expect(parked).toMatchObject({ state: 'needs-attention', steps: { 'gifts/things': { state: 'queued' } } });
+  await crm.query('drop trigger not_now on public.fields');
+
+  // They leave between the look before the steps, which asks as well, and the proof.
+  let reads = 0;
+  gifts.beforePage = async category => {
+    if (category === 'things' && ++reads > 1) gifts.members.get(BOB)!.status = 'off';
+  };
+  await must(small, started, 'retry', 'olivia');
+  const nobody = await ended(small, started);
+  expect(nobody.steps['gifts/deactivate']).toMatchObject({ state: 'failed' });
+  expect(nobody.steps['gifts/deactivate']!.message).toMatch(
+    /^gifts\/things goes along with the switch\. .* is not active in Desk/,
+  );
+
+  gifts.beforePage = async () => {};
+  gifts.members.get(BOB)!.status = 'active';
+  give(gifts, ...Array.from({ length: 40 }, (_, n) => n + 3));
+  await must(small, started, 'retry', 'olivia');
+  const flood = await ended(small, started);
+  expect(flood.steps['gifts/deactivate']!.message).toBe(
+    'gifts/things goes along with the switch. 40 new items have come since the plan was approved, more than the 10 that may follow it. Send "amend" to have a new plan approved.',
+  );
+  expect(gifts.log).toEqual([]);
+
+  await must(small, started, 'amend', 'olivia', { note: 'all of them' });
+  await waitFor(small, started, ({ state, revision }) => state === 'awaiting-approval' && revision === 2);
+  await agree(small, started);
+  expect(await ended(small, started)).toMatchObject({ outcome: 'completed' });
+  expect([...gifts.list('things').values()].filter(({ owner }) => owner === BOB)).toHaveLength(42);
+});
+
 test('whoever is off has no account any more: that is no news, and what went along is where it belongs', async () => {
   give(guests, 1, 2);
   const { status } = await handOver(small);

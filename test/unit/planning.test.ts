@@ -409,6 +409,14 @@ describe('who takes over', () => {
     });
   });
 
+  test('and whoever may not take what goes along with the switch is refused, whatever there is', () => {
+    const along = { ...none, late: { withinDays: null, carried: true as const } };
+    const refused = takers({ assignment: { kind: 'one' }, refusals: ['Bob is not active.'] });
+    expect(withTakers(along, refused).findings).toMatchObject([
+      { code: 'successor-refused', message: 'tasks (crm/tasks): Bob is not active.' },
+    ]);
+  });
+
   test('and what is tied to another category cannot be shared out item by item', () => {
     const tied = { ...bare, successorOf: 'deals' };
     expect(withTakers(tied, takers()).findings.map(one => one.message)).toEqual([
