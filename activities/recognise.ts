@@ -114,7 +114,13 @@ export async function recogniserOf(
 
 /** The leaver of a plan as the directory knows them now; a sentence where it no longer does. */
 export type LeaverNow =
-  | { person: Person; recogniser: Recogniser; order: Order | null }
+  | {
+      person: Person;
+      recogniser: Recogniser;
+      order: Order | null;
+      /** Systems in which a switch of this run was sent, and is not known to have come to nothing. */
+      switched(): Promise<Set<string>>;
+    }
   | { sentence: string };
 
 /** Looked up once for as many systems as are looked at together. */
@@ -124,7 +130,21 @@ export async function leaverNow(deps: Deps, plan: Plan): Promise<LeaverNow> {
     deps.store.offboardings.orderOf(plan.offboardingId),
   ]);
   if ('sentence' in found) return { sentence: found.sentence };
-  return { person: found.person, recogniser: await recogniserOf(deps, found.person), order };
+  return {
+    person: found.person,
+    recogniser: await recogniserOf(deps, found.person),
+    order,
+    switched: () => switchedIn(deps, plan),
+  };
+}
+
+async function switchedIn({ store: { ledger } }: Deps, { offboardingId }: Plan): Promise<Set<string>> {
+  const changed = Object.entries(await ledger.changed(offboardingId)).filter(([, count]) => count > 0);
+  const steps = [
+    ...changed.map(([step]) => step),
+    ...(await ledger.unsettled(offboardingId)).map(({ step }) => step),
+  ];
+  return new Set(steps.filter(step => step.endsWith('/deactivate')).map(step => step.split('/')[0]!));
 }
 
 /**
@@ -136,13 +156,17 @@ export async function accountsMoved(connector: Connector, plan: Plan, leaver: Le
   const planned = plan.accounts.find(one => one.system === system);
   if (!planned) return [];
   if ('sentence' in leaver) return [leaver.sentence];
-  const { recogniser, order } = leaver;
+  const { recogniser, order, switched } = leaver;
   const users = existing(planned.accounts).flatMap(({ identities }) => identities.user ?? []);
   const pinned = { ...(order && pinnedIn(order, system)), ...(users.length > 0 ? { user: users } : {}) };
   const now = await recogniser.in(connector, pinned);
   switch (now.kind) {
     case 'found':
-      return accountsChanged(planned, now.accounts, connector.offIsGone);
+      return accountsChanged(
+        planned,
+        now.accounts,
+        connector.offIsGone === true && (await switched()).has(system),
+      );
     case 'absent':
       return accountsChanged(planned, { system, accounts: [], others: now.others });
     case 'ambiguous': {

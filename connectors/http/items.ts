@@ -13,9 +13,9 @@ import type { Item, ItemPage, KeyPage } from '../connector.js';
 import { keysOf } from '../keys.js';
 import { type ReadPage, type Walked, walk, walkAll } from '../walk.js';
 import type { CategorySpec, EndingSpec, ListSpec } from './catalog.js';
-import { requestOf } from './catalog.js';
+import { isOffGone, requestOf } from './catalog.js';
 import { pagesOf, Unreadable } from './listing.js';
-import { asProblem, readEntry } from './people.js';
+import { asProblem, proveSight, readEntry } from './people.js';
 import { listAt, nameOf, textAt, textsAt, valueAt } from './pointer.js';
 import { isSeen } from './probe.js';
 import type { Target } from './target.js';
@@ -166,6 +166,11 @@ export async function proveFilter(
   const known = items.map(raw => itemFrom(spec, raw, null, null)).find(({ owners }) => owners.length > 0);
   if (items.length > 0 && !known)
     return 'of the first things that `proof` lists none has an owner on whom the filter could be proved: let it list some that have one';
+  // Nor does anybody who may no longer see anything.
+  if (!known && isOffGone(target.catalog)) {
+    await proveSight(target, '', signal);
+    return null;
+  }
   if (known) {
     const page = await listOf(target, category, known.owners[0]!, asNamed, signal)(null);
     if (!page.items.some(one => one.owners.includes(known.owners[0]!)))

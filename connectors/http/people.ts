@@ -233,20 +233,61 @@ async function entriesOf(target: Target, ids: readonly string[], signal?: AbortS
   return read.flatMap(entry => entry ?? []);
 }
 
-/** Null = there is no such account. */
+/**
+ * Null = there is no such account. Where that is how one is off, it is believed only of a system that shows
+ * somebody at this moment: to a credential that may no longer see people everybody is gone.
+ */
 export async function readEntry(target: Target, id: string, signal?: AbortSignal): Promise<Entry | null> {
-  const { read } = target.catalog.people;
-  const call = { spec: read, filling: { values: { user: id } }, doing: 'reading an account' };
+  const raw = await readRaw(target, id, signal);
+  if (raw === null) {
+    if (isOffGone(target.catalog)) await proveSight(target, id, signal);
+    return null;
+  }
+  const entry = entryFrom(target, raw);
+  if (idOf(entry) !== id)
+    throw target.client.failure(
+      'configuration',
+      readingOf(target, id),
+      'it answered with somebody else than was asked for',
+    );
+  return observed(target, entry, signal);
+}
+
+async function readRaw(target: Target, id: string, signal?: AbortSignal): Promise<unknown> {
+  const call = readingOf(target, id);
   const { answer, outcome } = await target.client.read(call, signal);
   if (outcome.kind === 'gone') return null;
   if (outcome.kind !== 'ok') throw target.client.failure('rejected', call, `it answered ${outcome.says}`);
   // JSON-RPC has no 404: nobody is an empty list.
-  const raw = valueAt(answer.body, read.at);
-  if (raw === undefined || raw === null || raw === false) return null;
-  const entry = entryFrom(target, raw);
-  if (idOf(entry) !== id)
-    throw target.client.failure('configuration', call, 'it answered with somebody else than was asked for');
-  return observed(target, entry, signal);
+  const raw = valueAt(answer.body, target.catalog.people.read.at);
+  return raw === undefined || raw === false ? null : raw;
+}
+
+const readingOf = ({ catalog }: Target, id: string) => ({
+  spec: catalog.people.read,
+  filling: { values: { user: id } },
+  doing: 'reading an account',
+});
+
+/** The same call shows somebody who is there for certain. Throws a `configuration` failure where it does not. */
+export async function proveSight(target: Target, id: string, signal?: AbortSignal): Promise<void> {
+  for (const one of await certain(target, signal))
+    if (one !== id && (await readRaw(target, one, signal)) !== null) return;
+  const { known } = target.catalog.people;
+  const who = known ? 'the person of people.known' : 'our own account (people.self)';
+  const says = `it shows no account ${id}, and not ${who} either, who is there: our credential may no longer see people, so nobody counts as gone`;
+  throw target.failure('configuration', `${says} (${target.file.where(['people'])})`);
+}
+
+/** Ids of those who are there. Whoever is named says more than we do: one may always see oneself. */
+async function certain(target: Target, signal?: AbortSignal): Promise<string[]> {
+  const { known, self, find } = target.catalog.people;
+  if (!known) return self ? [idOf(await selfOf(target, signal))] : [];
+  const value = target.client.filled(known.value);
+  const found: string[] = [];
+  for (const spec of find.filter(({ by }) => by === known.by))
+    for (const raw of await matching(target, spec, value, signal)) found.push(keyOf(target, raw));
+  return found;
 }
 
 /** What a person does there is seen where the catalog says, if the account itself does not show it. */

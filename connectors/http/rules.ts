@@ -146,6 +146,11 @@ function verbs(
     calls.check([verb, 'calls', n], call, ['user', 'random', 'ITEM', ...kept, ...takers]);
   if (spec.until === 'gone' && verb !== 'deactivate')
     report([verb, 'until'], `an account that is gone is off: until: gone belongs to deactivate`);
+  if (spec.until === 'gone' && !catalog.people.self && !catalog.people.known)
+    report(
+      [verb, 'until'],
+      'to a credential that may no longer see people everybody is gone: name people.self, or somebody under people.known, who must be found before that is believed',
+    );
   if (spec.until === 'gone' && catalog.reactivate?.by === 'system')
     report(['reactivate'], 'there is no account any more that could be switched on (deactivate.until: gone)');
   if (verb === 'block' && spec.until === undefined && catalog.people.blocked === undefined)

@@ -10,7 +10,7 @@ import { createConnector, KINDS } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
 import type { Batch } from '../../domain/effect.js';
 import type { Account } from '../../domain/model.js';
-import { ALICE, BOB, CAROL } from '../contract/harness.js';
+import { ALICE, BOB, CAROL, EMAIL } from '../contract/harness.js';
 import { catalogOf, deskWorld } from './harness.js';
 import { Desk } from './simulator/desk.js';
 
@@ -333,6 +333,25 @@ describe('what is never done or said', () => {
 });
 
 describe('an account', () => {
+  test('is not there, and neither is anybody else: to a credential that sees nobody nobody is gone', async () => {
+    await world.fill({});
+    const connector = connect(text =>
+      text
+        .replace('  find:', `  known: { by: email, value: ${EMAIL.bob} }\n  find:`)
+        .replace(/^deactivate: .*$/m, "deactivate: { calls: [{ delete: '/users/{user}' }], until: gone }")
+        .replace(/^reactivate: .*$/m, 'reactivate: { by: nobody, reason: invited anew }'),
+    );
+    desk.members.delete(ALICE);
+    expect(await connector.readAccount(account(ALICE))).toMatchObject({ active: false, gone: true });
+    expect(await lookAt(connector)).toMatchObject({ complete: true, count: 0 });
+    desk.members.delete(BOB);
+    await expect(connector.readAccount(account(ALICE))).rejects.toMatchObject({
+      kind: 'configuration',
+      message: expect.stringContaining('nobody counts as gone'),
+    });
+    await expect(lookAt(connector)).rejects.toThrow('nobody counts as gone');
+  });
+
   test('lacks the very field that says whether it is active: nobody calls that switched off', async () => {
     await world.fill({});
     const connector = connect();

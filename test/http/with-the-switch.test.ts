@@ -251,3 +251,14 @@ test('whoever is off has no account any more: that is no news, and what went alo
   expect(guests.log[0]).toBe(`${ALICE} is gone`);
   expect([...guests.list('things').values()].map(({ owner }) => owner)).toEqual([BOB, BOB]);
 });
+
+test('whoever is gone although this run has not switched them off is a question for people', async () => {
+  const started = await start(small);
+  await planned(small, started);
+  guests.members.delete(ALICE);
+  await agree(small, started);
+  const again = await waitFor(small, started, ({ revision, state }) => revision > 1 || state === 'closed');
+  expect(again).toMatchObject({ state: 'awaiting-approval', approvals: [] });
+  expect(tree(again).join('\n')).toContain('no longer exists');
+  expect(guests.log).toEqual([]);
+});
