@@ -14,12 +14,15 @@ import type { Letter } from '../domain/statement.js';
 import { isFinal, OUTAGE_MS, scheduled, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { findOne } from './directory.js';
+import { foreignTo } from './ownership.js';
 import { identified, participant } from './people.js';
 import { prove } from './prove.js';
 import { pinnedIn, type Recogniser, recogniserOf } from './recognise.js';
 
 export interface ResolveAccountsInput {
   offboardingId: string;
+  /** See `Owner`. */
+  first: string;
   workflowId: string;
   leaver: Participant;
   requester: Signer;
@@ -55,7 +58,8 @@ export interface ResolvedAccounts {
 }
 
 export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): Promise<ResolvedAccounts> {
-  const people = await peopleOf(deps, input);
+  const foreign = await foreignTo(deps, input);
+  const people = foreign === null ? await peopleOf(deps, input) : { objection: foreign };
   const { waiting: patience, clocks } = (await deps.rules()).policy;
   if ('objection' in people) {
     const { leaver, requester } = input;
@@ -97,6 +101,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
       kind: 'requested',
       body: {
         workflow: input.workflowId,
+        first: input.first,
         leaver: input.leaver.id,
         request: input.order,
         identity: requester.identity,

@@ -11,7 +11,7 @@ import { HandoverFailure } from '../domain/failure.js';
 import type { BackPlan, GiveBackInput, GiveBackOutcome, Returned } from '../domain/give-back.js';
 import type { Account, ItemKey, Person, Successor } from '../domain/model.js';
 import type { When } from '../domain/moment.js';
-import { canonicalJson, type GivenFrom, type Holding, type Plan, type PlanStep } from '../domain/plan.js';
+import type { GivenFrom, Holding, Plan, PlanStep } from '../domain/plan.js';
 import { keysOf, listOf, numbersOf, sharesOf } from '../store/keys.js';
 import type { Receipt } from '../store/ledger.js';
 import type { OpenPage } from '../store/manifests.js';
@@ -23,36 +23,26 @@ import { giveBack, settle, settleAll } from './effects.js';
 import { planOf } from './look.js';
 import { whenIs } from './moments.js';
 import { beginSteps, leaving } from './open-runs.js';
+import { isAnnounced } from './ownership.js';
 import { accountsMoved, leaverNow, Recogniser } from './recognise.js';
 
 /** A give-back as its activities know it. */
 type Named = GiveBackInput & { workflowId: string };
 
 /**
- * Makes the give-back known to the store under its own id. Says so where it comes after no cover that was
- * closed with this very plan: somebody has started it by hand, and whatever it names is none of its own.
+ * Makes the give-back known to the store under its own id. Says so where no cover has announced it, with just
+ * this input, as it closed: somebody has started it by hand, and whatever it names is none of its own.
  */
-export async function openGiveBack({ ids, store }: Deps, input: Named): Promise<{ refused: string | null }> {
-  const { giveBackId, offboardingId, workflowId, plan: digest, leaver, requester, policy, due } = input;
-  const certificates = await store.archive.certificates(offboardingId);
-  // The body of the certificate may be purged, its digest stays; a run that was reset has a second one.
-  const isClosed = certificates.some(({ number, body }) =>
-    body === null
-      ? number === 0
-      : (body.plan as { digest?: string } | null)?.digest === digest &&
-        (body.requester as { id?: string } | null)?.id === requester.id,
-  );
+export async function openGiveBack(
+  deps: Deps,
+  { workflowId, ...input }: Named,
+): Promise<{ refused: string | null }> {
+  const { ids, store } = deps;
+  const { giveBackId, offboardingId, leaver } = input;
   const owner = await store.offboardings.workflowOf(giveBackId);
-  const plan = isClosed ? await store.plans.find(digest) : null;
-  const isOurs =
-    plan?.giveBackAt === due &&
-    canonicalJson(plan.policy) === canonicalJson(policy) &&
-    plan.offboardingId === offboardingId &&
-    plan.leaver.id === leaver.id &&
-    workflowId === ids.giveBack(offboardingId) &&
-    (owner === null || owner === workflowId);
-  if (!isOurs) {
-    const refused = `${workflowId} comes after no cover that was closed with the plan ${digest.slice(0, 12)}: a give-back is started by the offboarding before it.`;
+  const isOurs = workflowId === ids.giveBack(offboardingId) && (owner === null || owner === workflowId);
+  if (!isOurs || !(await isAnnounced(deps, offboardingId, 'give-back', giveBackId, input))) {
+    const refused = `${workflowId} comes after no cover that has announced it as it closed: a give-back is started by the offboarding before it.`;
     return { refused };
   }
   const order = await store.offboardings.orderOf(offboardingId);

@@ -9,6 +9,7 @@ import type { Run } from '../domain/run.js';
 import { isFinal, scheduled } from './attempt.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
+import { itsOwn, type Owner } from './ownership.js';
 
 /** A message and its verdict. */
 export interface DecisionEntry {
@@ -54,8 +55,7 @@ export interface FloodEntry extends SummedFlood {
 
 export type TrailEntry = DecisionEntry | NoticeEntry | FloodEntry;
 
-export interface RecordInput {
-  offboardingId: string;
+export interface RecordInput extends Owner {
   /** Temporal run id: a reset begins to count anew. */
   runId: string;
   /** In the order in which they came about. */
@@ -63,7 +63,9 @@ export interface RecordInput {
 }
 
 /** Adds to the audit trail. Recorded twice, it is there once. */
-export async function record(deps: Deps, { offboardingId, runId, entries }: RecordInput): Promise<void> {
+export async function record(deps: Deps, input: RecordInput): Promise<void> {
+  const { offboardingId, runId, entries } = input;
+  await itsOwn(deps, input);
   await deps.store.audit.append(
     offboardingId,
     entries.map(entry => {
@@ -78,20 +80,22 @@ export async function record(deps: Deps, { offboardingId, runId, entries }: Reco
  * Settles what nobody saw end, and says how many items each step really changed, as far as anybody knows: what
  * its system does not tell is pending, and settled later.
  */
-export async function settleLedger(
-  deps: Deps,
-  input: { offboardingId: string },
-): Promise<{ changed: Record<string, number> }> {
+export async function settleLedger(deps: Deps, input: Owner): Promise<{ changed: Record<string, number> }> {
+  await itsOwn(deps, input);
   await settleAll(deps, input.offboardingId).catch(error => leavePending(deps, error));
   return { changed: await deps.store.ledger.changed(input.offboardingId) };
 }
 
 /** A run that was reset after its end closes a second time, and says so in an addendum. */
-export type CloseRunInput = Closing;
+export interface CloseRunInput extends Closing {
+  /** See `Owner`. */
+  first: string;
+}
 
 /** Writes the certificate, once, and frees the register. */
 export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ certificate: string }> {
   const { store } = deps;
+  await itsOwn(deps, { offboardingId: input.run.offboardingId, first: input.first });
   const run = { ...input.run, plan: await wholePlan(deps, input.run.plan) };
   // What the closing entry lists is all there is: an attempt that was left behind gets no receipt from here
   // on.

@@ -29,6 +29,7 @@ import { findOne } from './directory.js';
 import { settleAll } from './effects.js';
 import { lookOnceMore, planOf } from './look.js';
 import { leaving } from './open-runs.js';
+import { isAnnounced } from './ownership.js';
 import type { StepResult } from './run-steps.js';
 import { refusedSuccessors } from './successors.js';
 
@@ -41,25 +42,30 @@ export interface SweepLook extends Found {
 type Named = SweepInput & { workflowId: string };
 
 /**
- * Makes the sweep known to the store under its own id. Says so where it comes after no offboarding that was
- * closed with this very plan: somebody has started it by hand, and whatever it names is none of its own.
+ * Makes the sweep known to the store under its own id. Says so where no offboarding has announced it, with just
+ * this input, as it closed: somebody has started it by hand, and whatever it names is none of its own.
  */
 export async function openSweep(
-  { ids, store }: Deps,
-  { sweepId, offboardingId, workflowId, plan: digest, policy, began, leaver: { id: leaver, human } }: Named,
+  deps: Deps,
+  { workflowId, ...input }: Named,
 ): Promise<{ refused: string | null; bombs: StepBomb[] }> {
-  const certificates = await store.archive.certificates(offboardingId);
-  // The body of the certificate may be purged, its digest stays; a run that was reset has a second one.
-  const isClosed = certificates.some(({ number, body }) =>
-    body === null ? number === 0 : (body.plan as { digest?: string } | null)?.digest === digest,
-  );
+  const { ids, store } = deps;
+  const { sweepId, offboardingId, plan: digest, policy, began, leaver } = input;
   const owner = await store.offboardings.workflowOf(sweepId);
-  if (!isClosed || workflowId !== ids.sweep(offboardingId) || (owner !== null && owner !== workflowId)) {
-    const refused = `${workflowId} comes after no offboarding that was closed with the plan ${digest.slice(0, 12)}: a sweep is started by the offboarding before it.`;
+  const isOurs = workflowId === ids.sweep(offboardingId) && (owner === null || owner === workflowId);
+  if (!isOurs || !(await isAnnounced(deps, offboardingId, 'sweep', sweepId, input))) {
+    const refused = `${workflowId} comes after no offboarding that has announced it as it closed: a sweep is started by the offboarding before it.`;
     return { refused, bombs: [] };
   }
   const order = await store.offboardings.orderOf(offboardingId);
-  if (order) await store.offboardings.ordered({ id: sweepId, workflow: workflowId, leaver, human, order });
+  if (order)
+    await store.offboardings.ordered({
+      id: sweepId,
+      workflow: workflowId,
+      leaver: leaver.id,
+      human: leaver.human,
+      order,
+    });
   const plan = await store.plans.find(digest);
   const { watched } = plan ? toWatch(plan, new Date().toISOString(), lastDay(policy, began)) : NOTHING;
   return { refused: null, bombs: watched };

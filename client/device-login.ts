@@ -3,17 +3,21 @@
  * 8628). A person confirms it in a browser, wherever that is; what they type there is never seen here.
  */
 import type { Configuration, TokenEndpointResponse } from 'openid-client';
+import { z } from 'zod';
 import type { Login } from './logins.js';
 import { Problem } from './problem.js';
 
 /** How a gateway says that people log in. */
-export interface WayIn {
-  issuer: string;
-  /** Which the provider knows the command line as; it has no secret. */
-  client: string;
-  scope: string;
-  resource: string | null;
-}
+const wayIn = z.object({
+  issuer: z.string(),
+  client: z.string().describe('Which the provider knows the command line as; it has no secret.'),
+  scope: z.string(),
+  resource: z.string().nullable(),
+});
+export type WayIn = z.infer<typeof wayIn>;
+
+/** What a gateway answers to whoever asks how to log in. */
+export const waysIn = z.object({ issuers: z.array(wayIn) });
 
 /** What a person needs in order to confirm it. */
 export interface Asked {

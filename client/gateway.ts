@@ -1,6 +1,6 @@
 /** A gateway, called in the name of who is logged in there. */
 import { z } from 'zod';
-import { isHere, refreshed, type WayIn } from './device-login.js';
+import { isHere, refreshed, type WayIn, waysIn } from './device-login.js';
 import type { Login, Logins } from './logins.js';
 import { commandLine } from './printed.js';
 import { Problem, type ProblemKind } from './problem.js';
@@ -23,17 +23,6 @@ export interface GatewayClient {
 }
 
 const failure = z.object({ error: z.string(), kind: z.string() });
-const waysIn = z.object({
-  issuers: z.array(
-    z.object({
-      issuer: z.string(),
-      client: z.string(),
-      scope: z.string(),
-      resource: z.string().nullable(),
-    }),
-  ),
-});
-
 /** A worker is asked who we are, and then a run: both within this. */
 const PATIENCE_MS = 60_000;
 /** A token that ends on its way is of no use. */

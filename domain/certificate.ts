@@ -11,8 +11,9 @@ import { lateUntil } from './late.js';
 import type { Outcome } from './model.js';
 import { notCovered } from './not-covered.js';
 import { own } from './own.js';
-import { isEffect, type PlanStep } from './plan.js';
+import { canonicalJson, isEffect, type PlanStep } from './plan.js';
 import { departure, mode, type Run } from './run.js';
+import { sha256 } from './sha256.js';
 import { stays } from './stays.js';
 
 /** What the certificate and the chain's last entry need to know of a receipt. */
@@ -39,12 +40,27 @@ export interface SealedManifest {
   digest: string | null;
 }
 
+/** A workflow that an offboarding starts as it closes: only that one, with just that input, comes after it. */
+export interface Announced {
+  kind: 'sweep' | 'give-back';
+  /** Its own id. */
+  id: string;
+  /** SHA-256 over its input as canonical JSON. */
+  input: string;
+}
+
+export function announced(kind: Announced['kind'], id: string, input: object): Announced {
+  return { kind, id, input: sha256(canonicalJson(input)) };
+}
+
 export interface Closing {
   run: Run;
   /** Temporal run id. */
   runId: string;
   outcome: Outcome;
   sentence: string;
+  /** What comes after it. */
+  after: Announced[];
 }
 
 /**
@@ -53,11 +69,11 @@ export interface Closing {
  * nobody had seen end.
  */
 export function closingEntry(
-  { outcome, sentence }: Closing,
+  { outcome, sentence, after }: Pick<Closing, 'outcome' | 'sentence' | 'after'>,
   receipts: readonly ReceiptSummary[],
   manifests: readonly SealedManifest[],
 ) {
-  return { outcome, sentence, receipts: receipts.map(listed), manifests };
+  return { outcome, sentence, after, receipts: receipts.map(listed), manifests };
 }
 
 /** A receipt as the chain lists it: its digest, and what the digest is not over. */

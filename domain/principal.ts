@@ -56,8 +56,6 @@ export function senderOf(
   principals: Principals,
 ): { event: number; principal: string; payload: unknown } | { doubt: string } {
   const { workers } = principals;
-  const foreign = foreignWork(history, principals);
-  if (foreign !== null) return { doubt: foreign };
   const signal = history.filter(trace => trace.kind === 'signal' && trace.name === name)[nth - 1] as
     | Signal
     | undefined;
@@ -69,7 +67,8 @@ export function senderOf(
   if (!by) return { doubt: 'Temporal does not say who sent it' };
   if (!isPersonal(by)) return { doubt: `Temporal says "${by.type}/${by.name}" sent it, which is no person` };
   if (workers.includes(by.name)) return { doubt: `Temporal says a worker sent it ("${by.name}")` };
-  return { event, principal: by.name, payload };
+  const foreign = foreignWork(history, principals);
+  return foreign === null ? { event, principal: by.name, payload } : { doubt: foreign };
 }
 
 /**

@@ -138,7 +138,7 @@ export function answerFailures(app: FastifyInstance, guesses = 30): void {
 
 /** Read as a number, nothing at all would be 0. */
 function emptyIn(query: Record<string, unknown>): string | undefined {
-  return Object.keys(query).find(key => String(query[key]).trim() === '');
+  return Object.keys(query).find(key => query[key] === '');
 }
 
 const WHAT: Record<string, string> = {

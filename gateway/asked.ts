@@ -2,7 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { Problem } from '../client/problem.js';
+import { canonicalJson } from '../domain/plan.js';
 import { DECISIONS } from '../domain/request.js';
+import { sha256 } from '../store/digest.js';
 import { type Known, personOf } from './roles.js';
 
 export const RUN = z.object({
@@ -31,13 +33,21 @@ export const idempotency = z.looseObject({
     .string()
     .regex(/^[\x21-\x7e]{1,128}$/, 'use 1 to 128 printable characters without spaces')
     .optional()
-    .describe('Sent again with the same key, nothing happens twice.'),
+    .describe('Sent again with the same key and the same words, nothing happens twice.'),
 });
 
-/** Never another caller's: each has keys of their own. */
-export function keyOf(headers: unknown, caller: Pick<Known, 'name'>): string {
+/**
+ * What makes a message the same when it is sent again: who sends it, what it asks for (of which run), its words,
+ * and the key. Nobody shares a key with anybody else, and it loses no second message.
+ * @param message the operation, the run's workflow id where there is one, and the body
+ */
+export function keyOf(
+  headers: unknown,
+  { name, person }: Pick<Known, 'name' | 'person'>,
+  ...message: unknown[]
+): string {
   const key = (headers as { 'idempotency-key'?: string })['idempotency-key'];
-  return key === undefined ? randomUUID() : `${caller.name} ${key}`.replace(/[^A-Za-z0-9._-]+/g, '-');
+  return key === undefined ? randomUUID() : sha256(canonicalJson([name, person, key, ...message]));
 }
 
 /**

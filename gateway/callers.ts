@@ -65,10 +65,18 @@ export function callersOf(
           ? 'Say who you are: send "Authorization: Bearer <token>".'
           : 'The Authorization header is no "Bearer <token>".',
       );
+    let away: Problem | null = null;
     for (const recognise of ways) {
-      const caller = await recognise(given);
-      if (caller) return caller;
+      try {
+        const caller = await recognise(given);
+        if (caller) return caller;
+      } catch (error) {
+        // One way in that is out of order closes no other.
+        if (!(error instanceof Problem) || error.kind !== 'out-of-reach') throw error;
+        away ??= error;
+      }
     }
+    if (away) throw away;
     throw new Stranger('That token is not known here, or no longer valid.');
   };
 

@@ -29,7 +29,7 @@ export function doorOf(app: FastifyInstance, { callers }: Gateway): void {
     const may = request.routeOptions.config.may;
     if (!may || may === 'open' || may === 'signed') return;
     const caller = await callers.bearer(request.headers.authorization);
-    if (isDecision(may) || STARTS.has(may)) await caller.again?.();
+    await caller.again?.(isDecision(may) || STARTS.has(may) ? 0 : LOOKED_AT_MS);
     try {
       request.caller = await callers.known(caller);
     } catch (error) {
@@ -50,6 +50,8 @@ function unseenOf({ person, roles, ...caller }: Caller, may: Operation, away: un
   return { ...caller, person, roles };
 }
 
+/** So long somebody may still look after their identity provider has disabled them. */
+const LOOKED_AT_MS = 60_000;
 const STARTS: ReadonlySet<string> = new Set<Operation>(['startOffboarding', 'deactivate']);
 
 const isAway = (error: unknown): boolean => error instanceof Problem && error.kind === 'out-of-reach';

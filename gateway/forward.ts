@@ -46,7 +46,7 @@ export async function leaveFor(gateway: Gateway, caller: Unseen, deciding: Decid
   const { id, name } = deciding;
   const delivery = await deliveries.take(LEFT, id);
   if (delivery.kind === 'answered') return delivery.answer as Sent;
-  if (delivery.kind === 'under-way') return left(name);
+  if (delivery.kind !== 'first') return left(name);
   try {
     await leave(gateway, caller, deciding);
   } catch (error) {

@@ -25,8 +25,11 @@ const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
 const CLOCK_SKEW_S = 60;
 const PATIENCE_MS = 5_000;
 
-/** Is a token still good? Throws a `Problem`, out of reach, where nobody says. */
-export type Recheck = (token: string, sub: string | undefined) => Promise<boolean>;
+/**
+ * Is a token still good? Throws a `Problem`, out of reach, where nobody says.
+ * @param atMostMs so old an answer may be; 0 = it is asked now
+ */
+export type Recheck = (token: string, sub: string | undefined, atMostMs: number) => Promise<boolean>;
 
 /** What is asked of a token whose signature is good. */
 export interface Checks {
@@ -49,28 +52,53 @@ export function issuerOf(issuer: Issuer, { hasEnded, recheck }: Checks = {}): Re
     const { payload } = read;
     if (await hasEnded?.(sessionIn(issuer, payload)))
       throw new Stranger(`That login was ended by ${issuer.issuer}: log in again.`);
-    const person = payload[issuer.person];
-    // An address that nobody has confirmed is whatever its owner typed.
-    const unconfirmed = issuer.person === 'email' && payload.email_verified === false;
-    if (typeof person !== 'string' || person === '' || unconfirmed)
-      throw new Problem(
-        'refused',
-        `The token of ${issuer.issuer} does not say who this is: its claim "${issuer.person}" is ${unconfirmed ? 'not verified' : 'missing'}.`,
-      );
+    const person = personIn(issuer, payload);
     return {
       name: `login at ${issuer.issuer}`,
       how: `a login at ${issuer.issuer}`,
       person,
       roles: issuer.roles === undefined ? 'directory' : granted(issuer, payload),
       ...(recheck && {
-        again: async () => {
-          if (!(await recheck(bearer, payload.sub)))
+        again: async atMostMs => {
+          if (!(await recheck(bearer, payload.sub, atMostMs)))
             throw new Stranger(`${issuer.issuer} says that your login is no longer good: log in again.`);
         },
       }),
     };
   };
 }
+
+/**
+ * Whom the claim names, as the directory is asked for them. It is taken for nothing but what the configuration
+ * says that it holds: where people choose a name at their issuer, they could call themselves like somebody
+ * else's id or address. Throws a `Problem` where it names nobody for certain.
+ */
+function personIn({ issuer, person: claim, names, emailVerified }: Issuer, payload: JWTPayload): string {
+  const refuse = (why: string): Problem =>
+    new Problem('refused', `The token of ${issuer} does not say who this is: its claim "${claim}" ${why}.`);
+  const said = payload[claim];
+  if (typeof said !== 'string' || said === '') throw refuse('is missing, or no text');
+  const shown = `is "${said.slice(0, 80)}", which`;
+  if (/^\s|\s$|\p{Cc}/u.test(said)) throw refuse(`${shown} has blanks around it or control characters in it`);
+  switch (names ?? (claim === 'email' ? 'email' : 'login')) {
+    case 'id':
+      return `id:${said}`;
+    case 'email': {
+      if (!said.includes('@') || isId(said)) throw refuse(`${shown} is no e-mail address`);
+      // An address that nobody has confirmed is whatever its owner typed.
+      const { email_verified: verified } = payload;
+      const isAssumed = emailVerified === 'assumed' && verified === undefined;
+      if (verified !== true && !isAssumed) throw refuse('is not verified (email_verified)');
+      return said;
+    }
+    case 'login':
+      if (said.includes('@') || isId(said))
+        throw refuse(`${shown} is no login; "names" in the configuration says what the claim holds`);
+      return said;
+  }
+}
+
+const isId = (said: string): boolean => /^id:/i.test(said);
 
 const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 /** Many providers name no type, or the one of every JWT. */

@@ -20,8 +20,11 @@ export interface Caller {
   person: string | null;
   /** `directory`: whatever the directory gives them. */
   roles: readonly Role[] | 'directory';
-  /** Asks whoever let them in once more. Throws `Stranger` where it would not now. */
-  again?: () => Promise<void>;
+  /**
+   * Asks whoever let them in once more, unless it said yes so short ago. Throws `Stranger` where it would not now,
+   * and a `Problem` where it does not answer.
+   */
+  again?: (atMostMs: number) => Promise<void>;
 }
 
 /** Somebody whom no worker could look up just now. */

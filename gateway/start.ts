@@ -46,7 +46,8 @@ export async function startGateway(
       'No key signs (gateway.sign is not there): whatever is decided here stays claimed, and nothing counts where the policy says "decisions: verified".',
     );
   const seal = key ? await sealWith(key, config.installation) : unsigned;
-  const tokens = gateway.tokens ? await openTokens(besideConfig(config, gateway.tokens)) : null;
+  const onFault = (err: Error): void => options.logger?.error({ err }, 'No token counts any more.');
+  const tokens = gateway.tokens ? await openTokens(besideConfig(config, gateway.tokens), { onFault }) : null;
   const rechecks = gateway.oidc.map(issuer => recheckFor(issuer, config, env));
   if (!tokens && gateway.oidc.length === 0)
     notes.push('Nobody can come in: name a file of tokens (gateway.tokens) or an issuer (gateway.oidc).');

@@ -6,6 +6,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { Problem } from '../client/problem.js';
 import { mistakesOf } from '../domain/mistake.js';
 import { type Caller, ROLES } from './roles.js';
 
@@ -32,18 +33,41 @@ export interface Tokens {
   find(given: string): Promise<Caller | null>;
 }
 
-/** Reads the file once, so that a mistake in it is said when the gateway starts. */
-export async function openTokens(path: string, now: () => number = Date.now): Promise<Tokens> {
+/**
+ * Reads the file once, so that a mistake in it is said when the gateway starts. While it cannot be read later
+ * on, nobody knows whose token still counts, and none does: `find` throws a `Problem`, out of reach.
+ * @param onFault is told so once, with what is wrong
+ */
+export async function openTokens(
+  path: string,
+  { now = Date.now, onFault }: { now?: () => number; onFault?: (error: Error) => void } = {},
+): Promise<Tokens> {
   let known = await readTokens(path);
+  let broken: string | null = null;
+  const current = async (): Promise<Token[]> => {
+    let version = 'none';
+    try {
+      version = await versionOf(path);
+      if (version !== known.version) known = await readTokens(path);
+      broken = null;
+      return known.tokens;
+    } catch (error) {
+      if (version !== broken) onFault?.(error as Error);
+      broken = version;
+      throw new Problem(
+        'out-of-reach',
+        'The file of tokens cannot be read, and until it can no token counts: whoever runs the gateway finds in its log why.',
+        { cause: error },
+      );
+    }
+  };
   return {
     async find(given) {
-      const version = await versionOf(path);
-      if (version !== known.version) known = await readTokens(path);
+      const tokens = await current();
       const digest = createHash('sha256').update(given).digest();
       let found: Token | null = null;
       // All of them, always: how long it takes tells nothing about where a digest differs.
-      for (const one of known.tokens)
-        if (timingSafeEqual(digest, Buffer.from(one.sha256, 'hex'))) found = one;
+      for (const one of tokens) if (timingSafeEqual(digest, Buffer.from(one.sha256, 'hex'))) found = one;
       if (!found || (found.until && Date.parse(found.until) <= now())) return null;
       return {
         name: `token "${found.name}"`,
@@ -58,7 +82,7 @@ export async function openTokens(path: string, now: () => number = Date.now): Pr
 /** Throws an Error with one line per mistake. */
 export async function readTokens(path: string): Promise<{ version: string; tokens: Token[] }> {
   const version = await versionOf(path);
-  const given: unknown = parse(await readFile(path, 'utf8'));
+  const given = yamlIn(path, await readFile(path, 'utf8'));
   const read = tokensFile.safeParse(given);
   if (!read.success)
     throw new Error(
@@ -76,6 +100,15 @@ export async function readTokens(path: string): Promise<{ version: string; token
   const twice = names.find((name, n) => names.indexOf(name) !== n);
   if (twice) throw new Error(`${path}: two tokens are called "${twice}": whose each is must be told apart.`);
   return { version, tokens };
+}
+
+function yamlIn(path: string, text: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    // The rest of it shows the lines: somebody may have put a token there.
+    throw new Error(`${path}: ${(error as Error).message.split('\n', 1)[0]}`);
+  }
 }
 
 async function versionOf(path: string): Promise<string> {

@@ -122,6 +122,13 @@ const gateway = z
           jwks: z.url().optional(),
           /** The claim that names the person as the directory knows them. */
           person: z.string().min(1).default('email'),
+          /** What that claim holds. Default: an e-mail where it is called so, else a login. */
+          names: z.enum(['email', 'login', 'id']).optional(),
+          /**
+           * An e-mail counts where the token says `email_verified: true`. `assumed`: where it says nothing of it
+           * as well, since nobody there chooses an address.
+           */
+          emailVerified: z.enum(['claimed', 'assumed']).optional(),
           /** Where the claim with roles lies, with dots: realm_access.roles. Without it the directory says. */
           roles: z.string().min(1).optional(),
           /** Value of that claim → role here. */

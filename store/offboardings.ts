@@ -39,6 +39,11 @@ export interface Offboardings {
   orderOf(id: string): Promise<Order | null>;
   /** Temporal's workflow id; null when the store does not know the offboarding. */
   workflowOf(id: string): Promise<string | null>;
+  /**
+   * Under which workflow id an offboarding, sweep or give-back runs, and the first execution (Temporal run id)
+   * of an offboarding, as its chain has it; null when the store does not know it.
+   */
+  ownerOf(id: string): Promise<{ workflow: string; first: string | null } | null>;
   /** What this human being was the leaver of before, newest first; sweeps are among them. */
   before(id: string): Promise<Known[]>;
 }
@@ -70,6 +75,20 @@ export function offboardingsOf(pool: Pool): Offboardings {
         id,
       ]);
       return (rows[0]?.workflow as string | undefined) ?? null;
+    },
+    async ownerOf(id) {
+      const { rows } = await pool.query<{ workflow: string; body: string | null }>(
+        `select o.workflow, b.body
+           from handover.offboardings o
+           left join handover.audit a on a.offboarding = o.id and a.subject = 'requested'
+           left join handover.audit_bodies b on b.offboarding = a.offboarding and b.seq = a.seq
+          where o.id::text = $1`,
+        [id],
+      );
+      const row = rows[0];
+      if (!row) return null;
+      const first = row.body === null ? null : (JSON.parse(row.body) as { first?: string }).first;
+      return { workflow: row.workflow, first: first ?? null };
     },
     async before(id) {
       const { rows } = await pool.query<Known>(

@@ -39,7 +39,8 @@ export function openTrail(id: string, failed: (sentence: string | null) => void)
       await condition(() => unrecorded.length > 0);
       recording = true;
       const entries = unrecorded.splice(0, fitting(unrecorded));
-      const input = { offboardingId: id, runId: workflowInfo().runId, entries };
+      const { runId, firstExecutionRunId: first } = workflowInfo();
+      const input = { offboardingId: id, runId, first, entries };
       const written = await ask(quick.record, saysOf(entries), input);
       const missing = entries.length === 1 ? 'One entry' : `${entries.length} entries`;
       failed(written.ok ? null : `${missing} of the audit trail could not be written: ${written.sentence}`);

@@ -286,6 +286,8 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
     case 'swept':
       return roundWords(body);
     case 'addendum':
+      if (body.giveBack)
+        return `addendum ${text('number')} to the certificate: ${number(Number(body.moved))} given back after the cover`;
       return `addendum ${text('number')} to the certificate: ${number(Number(body.moved))} handed over by round ${text('round')} of the sweep`;
     case 'sweep-ended':
       return `the sweep is over as ${text('outcome')} after round ${text('rounds')}, ${number(Number(body.moved))} handed over in all: ${text('sentence')}`;

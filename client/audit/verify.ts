@@ -12,6 +12,7 @@
  */
 
 import { isDeepStrictEqual } from 'node:util';
+import type { Announced } from '../../domain/certificate.js';
 import type { Elsewhere } from '../../domain/consequences.js';
 import type { Identities, ItemException } from '../../domain/model.js';
 import { canonicalJson } from '../../domain/plan.js';
@@ -709,10 +710,16 @@ function nameOfAfter({ kind, id }: AfterEvidence): string {
 
 /** The chain, plans and receipts of what came afterwards: what no entry lists never happened by our hand. */
 function comingAfter(evidence: Evidence): string[] {
+  const endings = closings(evidence);
   return evidence.afterwards.flatMap(after => {
     const { chain: own, plans: made, receipts: rows, fence, archives } = after;
     const name = nameOfAfter(after);
     const breaks = own.breaks.map(sentence => `handover.audit of ${name}: ${sentence}`);
+    const isAnnounced = endings.some(
+      ({ body, gone }) => gone || ((body.after ?? []) as Announced[]).some(({ id }) => id === after.id),
+    );
+    if (!isAnnounced)
+      breaks.push(`handover.audit of ${name}: the offboarding did not announce it as it closed.`);
     const isOver = own.entries.some(({ kind }) => ENDS.includes(kind));
     if (isOver && fence === null)
       breaks.push(`handover.audit_heads: ${name} is over, and its fence is missing.`);

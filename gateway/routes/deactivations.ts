@@ -62,7 +62,12 @@ export function deactivations(app: FastifyInstance, gateway: Gateway): void {
       const { user: who, successor } = body as { user: string; successor: string };
       const held = await behind.ask<Holdings>({ ask: 'owns', user: who });
       const request = { user: `id:${held.id}`, successor };
-      const { code, answer } = await startFor(gateway, caller, request, keyOf(headers, caller));
+      const { code, answer } = await startFor(
+        gateway,
+        caller,
+        request,
+        keyOf(headers, caller, 'deactivate', request),
+      );
       const what = held.clear
         ? `${held.name} holds nothing that anybody would miss`
         : `${held.name} still holds something`;

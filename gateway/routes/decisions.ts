@@ -6,8 +6,9 @@ import { DECISIONS, type DecisionName, decisionSchemas } from '../../domain/requ
 import { FAILURES_OF_A_BODY } from '../answers.js';
 import { idempotency, keyOf, RUN } from '../asked.js';
 import { seen } from '../door.js';
-import { decideFor, leaveFor } from '../forward.js';
+import { type Deciding, decideFor, leaveFor } from '../forward.js';
 import type { Gateway } from '../gateway.js';
+import type { Known, Unseen } from '../roles.js';
 
 const answer = z.looseObject({
   verdict: z.enum(['accepted', 'refused', 'unknown', 'sent']),
@@ -51,20 +52,17 @@ export function decisions(app: FastifyInstance, gateway: Gateway): void {
       handler: async (request, reply) => {
         const { run } = request.params as { run: string };
         const body = request.body as Record<string, unknown>;
-        const id = keyOf(request.headers, request.unseen ?? request.caller);
-        if (request.unseen) {
+        const deciding = (by: Known | Unseen, workflowId: string): Deciding => {
+          const id = keyOf(request.headers, by, name, workflowId, body);
+          return { workflowId, name, body, id };
+        };
+        const { unseen, caller } = request;
+        if (unseen) {
           const workflowId = await gateway.called(run);
-          return reply
-            .code(202)
-            .send(await leaveFor(gateway, request.unseen, { workflowId, name, body, id }));
+          return reply.code(202).send(await leaveFor(gateway, unseen, deciding(unseen, workflowId)));
         }
         const { workflowId } = await seen(gateway, request, run);
-        const { code, answer: said } = await decideFor(gateway, request.caller, {
-          workflowId,
-          name,
-          body,
-          id,
-        });
+        const { code, answer: said } = await decideFor(gateway, caller, deciding(caller, workflowId));
         return reply.code(code).send(said);
       },
     });

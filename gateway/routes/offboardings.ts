@@ -149,7 +149,7 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
         gateway,
         caller,
         body as Record<string, unknown>,
-        keyOf(headers, caller),
+        keyOf(headers, caller, 'start', body),
       );
       return reply.code(code).send(answer);
     },

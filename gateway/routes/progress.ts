@@ -90,7 +90,7 @@ async function hasLost(
 ): Promise<string | null> {
   try {
     const caller = await callers.known(await callers.bearer(header));
-    await caller.again?.();
+    await caller.again?.(STILL_MS);
     const { status } = await statuses.of(workflowId);
     return forbidden(caller, 'followOffboarding') ?? ownRun(caller, status);
   } catch (error) {

@@ -1,10 +1,10 @@
 /** What tools send by themselves: signed, once, and turned into a start or a decision by a mapping. */
-import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
 import { canonicalJson } from '../../domain/plan.js';
 import { DECISIONS } from '../../domain/request.js';
+import { sha256 } from '../../store/digest.js';
 import { FAILURES_OF_A_BODY } from '../answers.js';
 import { inNameOf } from '../asked.js';
 import { Stranger } from '../callers.js';
@@ -20,6 +20,9 @@ const answer = z.looseObject({
   sentence: z.string(),
 });
 type Answer = z.infer<typeof answer>;
+
+/** Schemes that refuse what was sent too long ago. */
+const DATED: ReadonlySet<string> = new Set(['standard', 'slack']);
 
 /** Slack takes an answer for lost after three seconds, and sends the same again. */
 const SLACK_MS = 2_500;
@@ -47,12 +50,18 @@ export function webhooks(app: FastifyInstance, gateway: Gateway): void {
       const signedId = await checked(gateway, hook, request, raw);
       const body = bodyOf(raw, String(request.headers['content-type'] ?? ''), request.headers);
       if (!body) throw new Problem('usage', 'The body is no JSON.');
-      const id = signedId ?? deliveryOf(hook.mapping, body);
-      if (id === null || typeof id === 'object')
-        return reply
-          .code(422)
-          .send({ did: 'refused', sentence: id?.sentence ?? 'It has no name of its own.' });
-      const delivery = await gateway.behind.deliveries.take(name, id);
+      // A body that nothing names is its own name.
+      const named = signedId ?? deliveryOf(hook.mapping, body) ?? sha256(raw);
+      if (typeof named === 'object') return reply.code(422).send({ did: 'refused', ...named });
+      const undated = !DATED.has(hook.signed.scheme);
+      // What is kept for ever is no word of the tool's: it might name somebody.
+      const id = undated ? sha256(named) : named;
+      const delivery = await gateway.behind.deliveries.take(name, id, { undated });
+      if (delivery.kind === 'past')
+        return reply.code(409).send({
+          did: 'ignored',
+          sentence: 'The same delivery came more than a week ago, and each counts once.',
+        });
       if (delivery.kind === 'under-way')
         return reply
           .code(202)
@@ -182,5 +191,5 @@ const SAYS = {
 } as const;
 
 function idOf({ name }: Webhook, what: string): string {
-  return `webhook-${name}-${createHash('sha256').update(what).digest('hex').slice(0, 32)}`;
+  return `webhook-${name}-${sha256(what).slice(0, 32)}`;
 }

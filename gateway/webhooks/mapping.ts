@@ -60,7 +60,7 @@ const oneCase = z
   });
 
 export const mappingSchema = z.strictObject({
-  /** What tells two deliveries apart, where the scheme does not. */
+  /** What tells two deliveries apart, where the scheme does not. Without it the body does. */
   delivery: value.optional(),
   /** What it is about at all: anything else is ignored, without an error. */
   about: when.default({}),

@@ -53,7 +53,7 @@ const slack: Check = (secrets, headers, body, nowS) => {
 
 /**
  * X-Hub-Signature, as Jira signs (https://developer.atlassian.com/cloud/jira/platform/webhooks): hex over the
- * body alone. It has no time in it, so that a delivery is told apart by what the mapping names.
+ * body alone. It has no time in it: a delivery is told apart by its body, or by what the mapping names there.
  */
 const hub: Check = (secrets, headers, body) => {
   const given = one(headers, 'x-hub-signature-256') ?? one(headers, 'x-hub-signature');

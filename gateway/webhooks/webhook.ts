@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { mistakesOf } from '../../domain/mistake.js';
 import { droppedKey } from '../../domain/own.js';
 import { type Config, secretOf, source } from '../../runtime/config.js';
-import { type Body, type Mapping, mappingSchema } from './mapping.js';
+import { type Body, type Mapping, mappingSchema, type Value } from './mapping.js';
 import { SCHEMES, type Scheme } from './signatures.js';
 
 const signed = z.union(
@@ -31,13 +31,29 @@ const signed = z.union(
 );
 
 const webhook = mappingSchema.extend({ signed }).superRefine((given, context) => {
-  if (given.delivery === undefined && (given.signed.scheme === 'hub' || given.signed.scheme === 'token'))
-    context.addIssue({
-      code: 'custom',
-      path: ['delivery'],
-      message: `say what tells two deliveries apart: nothing in the scheme "${given.signed.scheme}" does`,
-    });
+  const { scheme } = given.signed;
+  const issue = (path: PropertyKey[], message: string): void =>
+    context.addIssue({ code: 'custom', path, message });
+  if (given.delivery === undefined && scheme === 'token')
+    issue(['delivery'], 'say what tells two deliveries apart: nothing in the scheme "token" does');
+  // Whoever has recorded a signed body could send it again with other headers beside it.
+  if (scheme !== 'token')
+    for (const path of headersIn(given))
+      issue(path, `the scheme "${scheme}" signs no header: name something in the body (at)`);
 });
+
+/** Where a value is to stand in a header. */
+function headersIn({ delivery, cases }: Mapping): PropertyKey[][] {
+  const values: { path: PropertyKey[]; is: Value | undefined }[] = [
+    { path: ['delivery'], is: delivery },
+    ...cases.flatMap(({ run, by, fields }, n) => [
+      { path: ['cases', n, 'run'], is: run },
+      { path: ['cases', n, 'by'], is: by },
+      ...Object.entries(fields).map(([name, is]) => ({ path: ['cases', n, 'fields', name], is })),
+    ]),
+  ];
+  return values.flatMap(({ path, is }) => (is && 'header' in is ? [path] : []));
+}
 
 const webhooksFile = z.strictObject({
   webhooks: z.record(

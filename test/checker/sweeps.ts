@@ -33,7 +33,13 @@ interface Round {
   receipts: Pick<ReceiptRow, 'step' | 'page' | 'part' | 'state' | 'changed' | 'digest'>[];
 }
 
-type Addendum = Round & { sweep: string; offboarding: string; certificate: string | null };
+type Addendum = Round & {
+  sweep: string;
+  /** In its place, where a give-back wrote it. */
+  giveBack?: string;
+  offboarding: string;
+  certificate: string | null;
+};
 
 interface Numbered {
   number: number;
@@ -61,7 +67,9 @@ function checkNumbers(run: Told, say: Say): void {
   const first = addenda[0]?.number ?? 0;
   for (const [n, { number, digest, body }] of addenda.entries()) {
     if (number !== first + n) say('I9', `addendum ${number} stands where addendum ${first + n} should`);
-    if (!run.sweeps.some(({ id }) => id === body.sweep))
+    // A give-back is held against what it names where its rows are tied to it.
+    const isOfBack = body.giveBack !== undefined;
+    if (!isOfBack && !run.sweeps.some(({ id }) => id === body.sweep))
       say('I9', `addendum ${number} is of no sweep that the store knows`);
     if (body.offboarding !== run.offboarding || body.certificate !== run.certificates[0]?.digest)
       say('I9', `addendum ${number} does not cite the certificate that it is added to`);

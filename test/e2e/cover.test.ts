@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
 import { LONG_LIVED } from '../../domain/limits.js';
 import { connectTemporal } from '../../runtime/temporal.js';
+import { record } from '../replay/histories.js';
 import { agree, ended, planned, start } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { backOf, cover, LATER, ownersIn } from './covers.js';
@@ -23,6 +24,11 @@ test('what the cover still holds is planned, approved and given back on the date
   const moved = [...before].filter(([key, owner]) => between.get(key) !== owner);
   expect(moved.length).toBeGreaterThan(2);
   expect(await back.status()).toMatchObject({ state: 'waiting', due: '2030-03-31T16:00:00.000Z' });
+  // Summer begins in between: the clocks there are meant.
+  const earlier = { giveBackAt: '2028-03-26T18:00[Europe/Berlin]' };
+  expect(await back.send('amend', 'olivia', earlier)).toMatchObject({ verdict: 'accepted' });
+  await back.until(({ due }) => due === '2028-03-26T16:00:00.000Z');
+  expect(await back.send('amend', 'olivia', { giveBackAt: 'soon' })).toMatchObject({ verdict: 'refused' });
   expect(await back.send('amend', 'olivia', { giveBackAt: 'now' })).toMatchObject({ verdict: 'accepted' });
   const planned = await back.agree();
   expect(planned.back!.holdings).toContainEqual(
@@ -35,6 +41,7 @@ test('what the cover still holds is planned, approved and given back on the date
   );
   expect(await back.result()).toMatchObject({ state: 'closed', outcome: 'given-back', addenda: [1] });
   expect(await ownersIn(small, 'accounts', 'owner_id')).toEqual(before);
+  await record('give-back', small.world.offboardings.handle(back.id), [small.password]);
 });
 
 test('what somebody else has by now stays with them, and is counted in the plan or when it comes to it', async () => {
@@ -166,7 +173,7 @@ test('a flood while it waits for approval is lived within: it goes on in a fresh
   expect(waiting).toMatchObject({ state: 'awaiting-approval', waits: { on: 'approval', told: 1 } });
   await back.agree();
   expect(await back.result()).toMatchObject({ outcome: 'given-back' });
-}, 240_000);
+}, 300_000);
 
 test('whatever else runs under its id when the run closes gives way', async () => {
   const run = await start(small, { mode: 'execute-only', giveBackAt: LATER });

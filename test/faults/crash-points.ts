@@ -8,6 +8,7 @@
  *                c  its result has been reported: dies when the next activity begins, or a quarter of a
  *                   second later
  *   batch        a  before the batch's transaction      batch:r:3
+ *   restore      the same where an effect is given back
  *   switch       r  the receipt is stored as intended, COMMIT is not sent   (blocks and deactivations are
  *                   switches)
  *                b  after COMMIT, before anything is done with its answer
@@ -25,7 +26,7 @@ export function crashPoint(
   const [name, point, nth] = order?.split(':') ?? [];
   if (order !== undefined && !(name && /^[abcr]$/.test(point ?? '') && Number(nth) > 0))
     throw new Error(
-      `HANDOVER_CRASH_AT is "${order}"; it must be <activity|batch|switch>:<a|b|c|r>:<n>, such as runSteps:b:1.`,
+      `HANDOVER_CRASH_AT is "${order}"; it must be <activity|batch|restore|switch>:<a|b|c|r>:<n>, such as runSteps:b:1.`,
     );
   let passes = 0;
   return (passing, at) => {
@@ -76,6 +77,16 @@ function crashingConnector(connector: Connector, pass: Pass): Connector {
       };
       const done = await connector.apply(work, { intend }, signal);
       pass(name, 'b');
+      return done;
+    },
+    async restore(undoing, witness, signal) {
+      pass('restore', 'a');
+      const intend: typeof witness.intend = async intent => {
+        await witness.intend(intent);
+        pass('restore', 'r');
+      };
+      const done = await connector.restore(undoing, { intend }, signal);
+      pass('restore', 'b');
       return done;
     },
   };

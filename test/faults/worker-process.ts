@@ -25,7 +25,7 @@ export interface WorkerProcessOptions extends Omit<WorkerOrder, 'cacheDir'> {
   cacheDir?: string;
   /** The connections that the configuration names. */
   env: Record<string, string>;
-  /** `<activity|batch|switch>:<point>:<n>`, see crash-points.ts. */
+  /** `<activity|batch|restore|switch>:<point>:<n>`, see crash-points.ts. */
   crashAt?: string;
   /** How long it may take to say that it is ready. */
   readyWithinMs?: number;

@@ -244,6 +244,35 @@ test('nobody decides or asks in somebody else’s name', async () => {
   expect(asked.statusCode).toBe(403);
 });
 
+describe('an Idempotency-Key', () => {
+  test('is one message of one caller: said otherwise, about another run, or by another route, it is another', async () => {
+    const { app, call, reached } = await madeUp();
+    const post = (url: string, body: object, token = 'admin-token') =>
+      call('POST', url, token, body, { 'idempotency-key': 'HR-10' });
+    const decide = (run: string, name: string, body: object) =>
+      post(`/offboardings/${run}/decisions/${name}`, body);
+    const other = 'cd'.repeat(32);
+    const messages = [
+      () => decide('40', 'approve', { plan: PLAN }),
+      () => decide('40', 'approve', { plan: other }),
+      () => decide('40', 'reject', { plan: PLAN }),
+      () => decide('41', 'approve', { plan: PLAN }),
+      () => post('/offboardings', { user: 'alice@example.com', successor: 'manager' }),
+      () => post('/offboardings', { user: 'priya@example.com', successor: 'manager' }),
+      () => post('/offboardings', { user: 'alice@example.com', successor: 'manager' }, 'olivia-token'),
+      () => post('/deactivations', { user: 'alice@example.com' }),
+    ];
+    const ids = () => [...reached.decided, ...reached.started].map(({ id }) => id);
+    for (const send of messages) expect((await send()).statusCode, String(send)).toBeLessThan(300);
+    expect(new Set(ids()).size).toBe(messages.length);
+    // Sent again, each is what it was, also where its run is called otherwise.
+    for (const send of messages) await send();
+    await decide('offboarding%2F40', 'approve', { plan: PLAN });
+    expect(new Set(ids()).size).toBe(messages.length);
+    await app.close();
+  });
+});
+
 test('every route is in the table, and every operation has a route', () => {
   const described = gateway.app.swagger() as unknown as {
     paths: Record<string, Record<string, { operationId: string }>>;

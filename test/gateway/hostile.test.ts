@@ -1,13 +1,17 @@
 /** Hundreds of odd, oversized and hostile requests: each gets an answer of ours, and none changes anything. */
 import { randomBytes } from 'node:crypto';
+import { type AddressInfo, connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DECISIONS } from '../../domain/request.js';
 import { madeUp, PLAN, TOKENS } from './made-up.js';
 
 let gateway: Awaited<ReturnType<typeof madeUp>>;
+let port: number;
 beforeAll(async () => {
   gateway = await madeUp();
+  await gateway.app.listen({ host: '127.0.0.1', port: 0 });
+  ({ port } = gateway.app.server.address() as AddressInfo);
 });
 afterAll(() => gateway.app.close());
 
@@ -157,7 +161,7 @@ test.each([
   '/offboardings?leaver=%00',
   '/offboardings?leaver=1%22%20or%201=1',
   '/offboardings?limit=',
-  '/offboardings/40/moved?after=%20',
+  '/offboardings/40/moved?after=',
 ])('%s is no address', async url => {
   const { statusCode, body } = await gateway.call('GET', url, 'olivia-token');
   unharmed(statusCode, body, url);
@@ -174,6 +178,104 @@ test.each([
   unharmed(answer.statusCode, answer.body, url);
   expect(answer.statusCode).toBe(405);
   expect(answer.headers.allow).toBe(allow);
+});
+
+/** What is sent as it stands, byte by byte: clients would never send it. */
+function raw(port: number, lines: string[], body = Buffer.alloc(0)): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+      socket.end(body);
+    });
+    let said = '';
+    socket.setEncoding('utf8').on('data', piece => {
+      said += piece;
+    });
+    socket.on('close', () => resolve(said)).on('error', reject);
+  });
+}
+
+const POST = 'POST /offboardings/40/decisions/approve HTTP/1.1';
+const HEAD = ['Host: gateway', 'Authorization: Bearer priya-token', 'Content-Type: application/json'];
+const GOOD = `{"plan":"${PLAN}"}`;
+const HIDDEN = `0\r\n\r\n${POST}\r\nHost: gateway\r\nAuthorization: Bearer priya-token\r\n`;
+
+test.each<[string, string[], (string | Buffer)?]>([
+  ['two lengths', [POST, ...HEAD, 'Content-Length: 4', 'Content-Length: 90'], GOOD],
+  ['a length and pieces', [POST, ...HEAD, 'Content-Length: 4', 'Transfer-Encoding: chunked'], HIDDEN],
+  ['pieces of an unknown kind', [POST, ...HEAD, 'Transfer-Encoding: chunked, identity'], HIDDEN],
+  ['pieces written oddly', [POST, ...HEAD, 'Transfer-Encoding : chunked'], HIDDEN],
+  ['pieces without an end', [POST, ...HEAD, 'Transfer-Encoding: chunked'], 'ffffffff\r\n{'],
+  ['a size that is none', [POST, ...HEAD, 'Transfer-Encoding: chunked'], '-5\r\n{}\r\n0\r\n\r\n'],
+  ['a length below nothing', [POST, ...HEAD, 'Content-Length: -1'], GOOD],
+  ['a header in two lines', [POST, ...HEAD, 'X-Folded: a', ' b: c', 'Content-Length: 2'], '{}'],
+  ['a header without a name', [POST, ...HEAD, ': nothing', 'Content-Length: 2'], '{}'],
+  ['a lone carriage return in a header', [POST, ...HEAD, 'X-A: b\rContent-Length: 2'], '{}'],
+  ['a NUL in a header', [POST, ...HEAD, 'X-A: b\0c', 'Content-Length: 2'], '{}'],
+  ['no host', [POST, ...HEAD.slice(1), `Content-Length: ${GOOD.length}`], GOOD],
+  ['two hosts', [POST, ...HEAD, 'Host: other', 'Content-Length: 2'], '{}'],
+  ['two who they are', [POST, ...HEAD, 'Authorization: Bearer admin-token', 'Content-Length: 2'], '{}'],
+  ['headers without an end', [POST, ...HEAD, `X-Long: ${'x'.repeat(40_000)}`]],
+  ['another version', ['GET /health HTTP/9.9', 'Host: gateway']],
+  ['another way of addressing', ['GET http://elsewhere.example/offboardings/40 HTTP/1.1', 'Host: elsewhere']],
+  ['a tunnel', ['CONNECT database:5432 HTTP/1.1', 'Host: database:5432']],
+  ['an upgrade', ['GET /offboardings/40 HTTP/1.1', 'Host: gateway', 'Connection: Upgrade', 'Upgrade: h2c']],
+  [
+    'bytes that are no text',
+    [POST, ...HEAD, 'Content-Length: 14'],
+    Buffer.from('7b22706c616e223a22c328ff227d', 'hex'),
+  ],
+  ['half a character', [POST, ...HEAD, 'Content-Length: 16'], '{"plan":"\\ud800"}'],
+  ['a number beyond all', [POST, ...HEAD, 'Content-Length: 14'], '{"plan":1e999}'],
+  ['two of the same key', [POST, ...HEAD, 'Content-Length: 36'], '{"plan":"abcdefabcdef","plan":"zzz"}'],
+  ['a mark before the text', [POST, ...HEAD, `Content-Length: ${GOOD.length + 3}`], `\ufeff${GOOD}`],
+])('sent as it stands: %s', async (what, lines, body = '') => {
+  const said = await raw(port, lines, Buffer.from(body));
+  // Whatever else hides behind it is no second request.
+  expect(said, what).not.toMatch(/HTTP\/1\.1 [235]/);
+  expect(gateway.reached.decided).toEqual([]);
+});
+
+test('the same without anything odd is a decision', async () => {
+  const said = await raw(port, [POST, ...HEAD, `Content-Length: ${GOOD.length}`], Buffer.from(GOOD));
+  expect(said).toMatch(/^HTTP\/1\.1 200/);
+  expect(gateway.reached.decided.splice(0)).toHaveLength(1);
+});
+
+test.each([
+  '/offboardings/40/../../health',
+  '/offboardings/40/decisions/..%2fapprove',
+  '/offboardings/%2e%2e%2f%2e%2e%2fetc%2fpasswd',
+  '/offboardings/..%5c..%5cetc',
+  '//offboardings/40',
+  '/offboardings//40',
+  '/offboardings/40;admin=true',
+  '/OFFBOARDINGS/40',
+  '/offboardings/40%',
+  '/offboardings/%ff%fe',
+  '/offboardings/%c0%ae%c0%ae',
+  '/offboardings/__proto__',
+  '/offboardings/constructor/items/__proto__/toString',
+  '/webhooks/__proto__',
+  '/webhooks/constructor',
+  '/offboardings?limit=1e400',
+  '/offboardings?limit=0x10',
+  '/offboardings?limit=99999999999999999999',
+  '/offboardings?limit=1&limit=2',
+  '/offboardings?__proto__[admin]=1',
+  '/offboardings?constructor.prototype.admin=1',
+  '/offboardings/40/moved?after=-0.5',
+])('%s leads nowhere', async url => {
+  for (const [method, token] of [
+    ['GET', 'tool-token'],
+    ['POST', 'admin-token'],
+  ] as const) {
+    const { statusCode } = await gateway.call(method, url, token, method === 'POST' ? {} : undefined);
+    expect([statusCode, url]).not.toEqual([500, url]);
+    if (method === 'POST') expect(statusCode, url).toBeGreaterThanOrEqual(400);
+  }
+  expect(gateway.reached.decided).toEqual([]);
+  expect(gateway.reached.started).toEqual([]);
 });
 
 test('what looks harmless to a browser stays harmless: no page, no script, no cache, no other origin', async () => {

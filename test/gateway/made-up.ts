@@ -228,7 +228,7 @@ export async function madeUp(
       headers: { ...(token && { authorization: `Bearer ${token}` }), ...headers },
       ...(body !== undefined && { payload: body as object }),
     });
-  return { app, call, reached };
+  return { app, call, reached, deliveries: behind.deliveries };
 }
 
 const byId = (id: string | null): Participant =>

@@ -31,6 +31,8 @@ export interface TestProvider {
   lifetime: number;
   /** It answers nothing but 503. */
   away: boolean;
+  /** So often it was asked whether a token is still good. */
+  asked: number;
   /** Nothing of theirs is good any more. */
   disable(email: string): void;
   enable(email: string): void;
@@ -46,7 +48,7 @@ export interface TestProvider {
 export async function startProvider(): Promise<TestProvider> {
   const { privateKey } = await generateKeyPair('RS256', { extractable: true });
   const jwk = { ...(await exportJWK(privateKey)), use: 'sig', alg: 'RS256', kid: 'one' };
-  const made = { lifetime: 3_600, away: false };
+  const made = { lifetime: 3_600, away: false, asked: 0 };
   let callback: (request: IncomingMessage, answer: ServerResponse) => void;
   const server = createServer((request, answer) =>
     made.away ? answer.writeHead(503).end() : callback(request, answer),
@@ -101,7 +103,17 @@ export async function startProvider(): Promise<TestProvider> {
   });
   // It introspects no JWT by itself, as Keycloak does: this answers as RFC 7662 wants, from the same accounts.
   provider.use(async (ctx: Asking, next: () => Promise<void>) => {
+    if (ctx.path === '/me') {
+      // Nor does it show anything for a token that is for somebody else; Keycloak does.
+      made.asked += 1;
+      const { sub } = decodeJwt(ctx.req.headers.authorization!.replace(/^Bearer /, ''));
+      ctx.status = disabled.has(sub!) ? 401 : 200;
+      if (ctx.status === 401) ctx.set('www-authenticate', 'Bearer error="invalid_token"');
+      ctx.body = disabled.has(sub!) ? { error: 'invalid_token' } : { sub };
+      return;
+    }
     if (ctx.path !== '/token/introspection') return next();
+    made.asked += 1;
     const given = new URLSearchParams(await textOf(ctx.req));
     if (given.get('client_secret') !== INTROSPECTION.secret) {
       ctx.status = 401;
@@ -147,6 +159,7 @@ interface Asking {
   req: IncomingMessage;
   status: number;
   body: unknown;
+  set(header: string, value: string): void;
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {

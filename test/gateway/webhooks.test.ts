@@ -9,6 +9,7 @@ import { main } from '../../client/cli/main.js';
 import { type Mapping, mappingSchema, meaningOf } from '../../gateway/webhooks/mapping.js';
 import { SCHEMES } from '../../gateway/webhooks/signatures.js';
 import { readWebhooks, type Webhook } from '../../gateway/webhooks/webhook.js';
+import type { Deliveries } from '../../store/deliveries.js';
 import { madeUp, PLAN } from './made-up.js';
 
 // https://github.com/standard-webhooks/standard-webhooks, libraries/javascript/src/webhook.test.ts
@@ -230,8 +231,23 @@ test.each([
   ['a pointer that is none', 'cases: [{ decide: pause, run: { at: run }, by: { is: x } }]', 'JSON pointer'],
   [
     'no name of its own for a delivery',
-    'signed: { scheme: hub, secrets: [A] }\n    cases: [{ decide: pause, run: { at: /run }, by: { is: x } }]',
+    'signed: { scheme: token, tokens: [a] }\n    cases: [{ decide: pause, run: { at: /run }, by: { is: x } }]',
     'say what tells two deliveries apart',
+  ],
+  [
+    'a name for deliveries that nothing signs',
+    'signed: { scheme: hub, secrets: [A] }\n    delivery: { header: X-Delivery }\n    cases: [{ decide: pause, run: { at: /run }, by: { is: x } }]',
+    'signs no header',
+  ],
+  [
+    'a person whom nothing signs',
+    'cases: [{ decide: pause, run: { at: /run }, by: { header: X-User } }]',
+    'signs no header',
+  ],
+  [
+    'a word that nothing signs',
+    'cases: [{ decide: pause, run: { at: /run }, by: { is: x }, fields: { note: { header: X-Note } } }]',
+    'signs no header',
   ],
   [
     'a secret in the file',
@@ -250,6 +266,8 @@ test.each([
   expect(error).not.toContain('s3cret');
 });
 
+const HUB_SECRET = 'a secret of a tool that signs no time';
+
 describe('at the door', () => {
   let gateway: Awaited<ReturnType<typeof madeUp>>;
   const hooks = new Map<string, Webhook>([
@@ -265,6 +283,7 @@ describe('at the door', () => {
         signed: { scheme: 'token', tokens: ['tool-token'] },
       },
     ],
+    ['jira', { name: 'jira', mapping: EXAMPLES.jira!, signed: { scheme: 'hub', secrets: [HUB_SECRET] } }],
   ]);
   beforeAll(async () => {
     gateway = await madeUp({ webhooks: hooks });
@@ -362,6 +381,53 @@ describe('at the door', () => {
       'What tells one delivery from another is missing',
     );
   });
+
+  test('what says nothing of when it was sent counts once for ever, whatever is said beside it', async () => {
+    const taken: Parameters<Deliveries['take']>[] = [];
+    let past = false;
+    const made = await madeUp({
+      webhooks: hooks,
+      behind: {
+        deliveries: {
+          ...gateway.deliveries,
+          async take(...given) {
+            taken.push(given);
+            return past ? { kind: 'past' } : gateway.deliveries.take(...given);
+          },
+        },
+      },
+    });
+    const body = bodyOf('jira') as { issue: { fields: Record<string, string> } };
+    body.issue.fields.customfield_10042 = 'offboarding/40';
+    body.issue.fields.customfield_10043 = PLAN;
+    const raw = JSON.stringify(body);
+    const post = (delivery: string, payload = raw) =>
+      made.app.inject({
+        method: 'POST',
+        url: '/webhooks/jira',
+        headers: {
+          'content-type': 'application/json',
+          'x-atlassian-webhook-identifier': delivery,
+          'x-hub-signature': `sha256=${createHmac('sha256', HUB_SECRET).update(payload).digest('hex')}`,
+        },
+        payload,
+      });
+    for (const delivery of ['one', 'another'])
+      expect((await post(delivery)).json(), delivery).toMatchObject({ did: 'decided' });
+    expect(made.reached.decided).toHaveLength(1);
+    // What its tool signs anew is another one.
+    await post('one', `${raw} `);
+    expect(made.reached.decided).toHaveLength(2);
+    expect(new Set(taken.map(([, , how]) => how?.undated))).toEqual(new Set([true]));
+    past = true;
+    expect(await post('one')).toMatchObject({ statusCode: 409 });
+    expect((await post('one')).json()).toMatchObject({
+      did: 'ignored',
+      sentence: expect.stringContaining('each counts once'),
+    });
+    expect(made.reached.decided).toHaveLength(2);
+    await made.app.close();
+  });
 });
 
 test('try-webhook says what a body would do, and sends nothing', async () => {
@@ -376,17 +442,18 @@ test('try-webhook says what a body would do, and sends nothing', async () => {
     });
     return { code, out: out.join('') };
   };
-  const header = ['--header', 'X-Atlassian-Webhook-Identifier: 1'];
-  const good = await run('jira', 'examples/webhooks/bodies/jira.json', ...header);
+  const good = await run('jira', 'examples/webhooks/bodies/jira.json');
   expect(good).toMatchObject({
     code: 0,
     out: expect.stringContaining('Case 1 fits: "approve" for offboarding/17, by priya@example.com.'),
   });
-  expect(await run('jira', 'examples/webhooks/bodies/jira.json')).toMatchObject({
+  const flow = ['power-automate', 'examples/webhooks/bodies/power-automate.json'];
+  expect(await run(...flow, '--header', 'x-ms-workflow-run-id: 1')).toMatchObject({ code: 0 });
+  expect(await run(...flow)).toMatchObject({
     code: 3,
-    out: expect.stringContaining('the header x-atlassian-webhook-identifier'),
+    out: expect.stringContaining('the header x-ms-workflow-run-id'),
   });
-  expect(await run('jira', 'examples/webhooks/bodies/slack.json', ...header)).toMatchObject({
+  expect(await run('jira', 'examples/webhooks/bodies/slack.json')).toMatchObject({
     code: 0,
     out: expect.stringContaining('Ignored:'),
   });

@@ -5,6 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { LOOK_EVERY_MS } from '../../domain/archive.js';
+import { policySchema } from '../../domain/policy.js';
+import { nextMoment, type SweepPolicy } from '../../domain/sweep.js';
 import { type Recorded, recorded } from './histories.js';
 
 const histories = new Map(recorded().map(one => [one.path, one]));
@@ -24,7 +26,11 @@ const BILLED = new Set([
 ]);
 
 function actionsIn({ history }: Recorded): number {
-  return history.events.reduce((sum, event) => {
+  return actionsOf(history.events);
+}
+
+function actionsOf(events: Recorded['history']['events']): number {
+  return events.reduce((sum, event) => {
     const type = String(event.eventType).replace('EVENT_TYPE_', '');
     const started = event.activityTaskStartedEventAttributes as { attempt?: number } | undefined;
     return sum + (started ? (started.attempt ?? 1) : BILLED.has(type) ? 1 : 0);
@@ -46,6 +52,26 @@ describe('docs/deploying.md says what Temporal Cloud bills', () => {
     ['nothing to do', () => asked('nothing-to-do')],
   ])('%s', (words, count) => {
     expect(docs).toContain(`| ${words} | ${count()} |`);
+  });
+
+  test('a round of a sweep that finds nothing, and those of the shipped rhythm', () => {
+    const { events } = histories.get('sweep')!.history;
+    const looks = events.flatMap((event, n) => {
+      const { activityType } = (event.activityTaskScheduledEventAttributes ?? {}) as {
+        activityType?: { name?: string };
+      };
+      return activityType?.name === 'sweepLook' ? [n] : [];
+    });
+    const [from, to] = looks.slice(-2);
+    const round = actionsOf(events.slice(from, to));
+    const policy = policySchema.parse({}).sweep as SweepPolicy;
+    const began = '2026-01-01T00:00:00.000Z';
+    let rounds = 0;
+    for (let at = nextMoment(policy, began, Date.parse(began)); at !== null; rounds++)
+      at = nextMoment(policy, began, at);
+    expect(docs).toContain(
+      `a round that finds nothing is ${round} actions, and the shipped rhythm has ${rounds} rounds`,
+    );
   });
 
   test('the look at what has closed, every five minutes', () => {

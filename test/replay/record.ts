@@ -13,7 +13,12 @@ import { startVitest } from 'vitest/node';
 import { recorded } from './histories.js';
 
 /** The tests that keep the history of each run, one per path. */
-const PATHS = ['test/golden/runs.test.ts', 'test/e2e/long-lived.test.ts', 'test/e2e/sweep.test.ts'];
+const PATHS = [
+  'test/golden/runs.test.ts',
+  'test/e2e/long-lived.test.ts',
+  'test/e2e/sweep.test.ts',
+  'test/e2e/cover.test.ts',
+];
 
 process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
 process.env.HANDOVER_RECORD = '1';

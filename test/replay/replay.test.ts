@@ -69,6 +69,7 @@ describe('the recordings', () => {
         'went-on-and-ended',
         'archive-closed',
         'sweep',
+        'give-back',
         'front-door-started',
         'front-door-already-running',
         'front-door-not-started',

@@ -24,6 +24,7 @@ const closing = (run = runIn('closed')) => ({
   runId: 'r-1',
   outcome: 'completed' as const,
   sentence: 'Done.',
+  after: [],
 });
 const stepIn = (id: string, run = runIn('closed'), receipts = [receipt('crm/tasks')]) =>
   certificateOf(closing(run), receipts, { seq: 4, hash: 'h' }, []).steps.find(one => one.id === id);

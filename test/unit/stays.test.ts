@@ -61,7 +61,13 @@ describe('what stays', () => {
       'Everything is handed over but what was accepted to stay (1,200 items skipped, approved by Priya; ' +
         '2 items acknowledged by Olivia; 40 items kept as the approved plan says)',
     );
-    const closing = { run: all, runId: 'r', outcome: 'completed' as const, sentence: handedOver(all) };
+    const closing = {
+      run: all,
+      runId: 'r',
+      outcome: 'completed' as const,
+      sentence: handedOver(all),
+      after: [],
+    };
     expect(certificateOf(closing, [], null, []).stays).toEqual(stays(all));
   });
 

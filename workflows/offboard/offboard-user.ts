@@ -20,9 +20,7 @@ import { deactivate } from './chapters/deactivate.js';
 import { decided } from './chapters/decided.js';
 import { attention, execute } from './chapters/execute.js';
 import { approval, correction, date } from './chapters/gates.js';
-import { beginGiveBack } from './chapters/give-back.js';
 import { prepare } from './chapters/prepare.js';
-import { beginSweep } from './chapters/sweep.js';
 import { type Desk, type Happening, openDesk, type Renewal } from './desk.js';
 
 export async function offboardUser(input?: unknown): Promise<Report> {
@@ -35,8 +33,6 @@ export async function offboardUser(input?: unknown): Promise<Report> {
   return CancellationScope.nonCancellable(async () => {
     await live(desk);
     const report = await certify(desk);
-    await beginSweep(desk);
-    await beginGiveBack(desk);
     await desk.settled();
     // The very last: from here on nothing of the run is open.
     desk.happened({ event: 'certified', says: desk.run.sentence });

@@ -1,13 +1,16 @@
 /** The end of every run: access as it was asked for, the certificate, the report. */
 import { workflowInfo } from '@temporalio/workflow';
+import { announced } from '../../../domain/certificate.js';
 import { deactivateId } from '../../../domain/plan.js';
 import { doneSoFar, type Run, type StepProgress } from '../../../domain/run.js';
 import type { Report } from '../../messages.js';
 import { ask, quick } from '../../proxies.js';
 import type { Desk } from '../desk.js';
 import { blockNote, offNote } from './decided.js';
+import { beginGiveBack, giveBackAfter } from './give-back.js';
+import { beginSweep, sweepAfter } from './sweep.js';
 
-/** Ends what is half-way, writes the certificate, and says how it ended. */
+/** Ends what is half-way, writes the certificate, starts what comes after it, and says how it ended. */
 export async function certify(desk: Desk): Promise<Report> {
   const { run } = desk;
   if (run.outcome !== 'completed') await settle(desk);
@@ -18,14 +21,26 @@ export async function certify(desk: Desk): Promise<Report> {
   }
   // What was decided stands in the chain before its closing entry, behind which nothing counts.
   await desk.settled();
+  const [sweep, back] = [sweepAfter(run), giveBackAfter(run)];
+  const { runId, firstExecutionRunId: first } = workflowInfo();
   const closed = await ask(quick.closeRun, `Certificate: ${run.outcome}`, {
     run,
-    runId: workflowInfo().runId,
+    runId,
+    first,
     outcome: run.outcome!,
     sentence: run.sentence,
+    after: [
+      ...(sweep ? [announced('sweep', sweep.sweepId, sweep)] : []),
+      ...(back ? [announced('give-back', back.giveBackId, back)] : []),
+    ],
   });
-  if (closed.ok) desk.change({ certificate: closed.value.certificate });
-  else desk.change({ sentence: `${run.sentence} The certificate could not be written: ${closed.sentence}` });
+  if (!closed.ok) {
+    desk.change({ sentence: `${run.sentence} The certificate could not be written: ${closed.sentence}` });
+    return reportOf(run);
+  }
+  desk.change({ certificate: closed.value.certificate });
+  if (sweep) await beginSweep(desk, sweep);
+  if (back) await beginGiveBack(desk, back);
   return reportOf(run);
 }
 
@@ -73,7 +88,10 @@ async function restore(desk: Desk): Promise<string[]> {
 /** What the ledger says, also of an activity whose answer never came. */
 async function settle(desk: Desk): Promise<void> {
   const { run } = desk;
-  const settled = await ask(quick.settleLedger, 'What was really done', { offboardingId: run.offboardingId });
+  const settled = await ask(quick.settleLedger, 'What was really done', {
+    offboardingId: run.offboardingId,
+    first: workflowInfo().firstExecutionRunId,
+  });
   if (!settled.ok) return;
   const steps = Object.entries(run.steps).map(([id, step]) => [
     id,

@@ -118,6 +118,7 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts> | 
   const resolved = await interruptible(desk, () =>
     ask(quick.resolveAccounts, says, {
       offboardingId: run.offboardingId,
+      first: workflowInfo().firstExecutionRunId,
       workflowId: run.workflowId,
       leaver: run.leaver,
       requester: run.requester,
