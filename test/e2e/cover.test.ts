@@ -1,10 +1,12 @@
 /** Cover: handed over now, and given back on a date that can be changed, as far as the cover still holds it. */
 import { randomUUID } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
+import { LONG_LIVED } from '../../domain/limits.js';
 import { connectTemporal } from '../../runtime/temporal.js';
 import { record } from '../replay/histories.js';
+import { agree, ended, planned, start } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
-import { cover, LATER, ownersIn } from './covers.js';
+import { backOf, cover, LATER, ownersIn } from './covers.js';
 
 const small = useSmallWorld();
 
@@ -152,4 +154,37 @@ test('one that somebody starts by hand is refused, and touches nothing of what i
   expect(await begin({}, offboardings.ids.giveBack(randomUUID()))).toEqual(refused);
   expect(await begin({ plan: 'none' })).toEqual(expect.stringContaining('by nobody by hand'));
   await temporal.connection.close();
+});
+
+test('a flood while it waits for approval is lived within: it goes on in a fresh execution', async () => {
+  const { back } = await cover(small);
+  await back.send('amend', 'olivia', { giveBackAt: 'now' });
+  const { offboardings } = small.world;
+  const handle = offboardings.handle(back.id);
+  await back.until(({ state }) => state === 'awaiting-approval');
+  const { runId: first } = await handle.describe();
+  let sent = 0;
+  const next = async (): Promise<void> => {
+    while (sent++ < LONG_LIVED.signals + 100) await offboardings.tell(back.id, 'no-such-message', {});
+  };
+  await Promise.all(Array.from({ length: 50 }, next));
+  await expect.poll(async () => (await handle.describe()).runId, { timeout: 120_000 }).not.toBe(first);
+  const waiting = await back.status();
+  expect(waiting).toMatchObject({ state: 'awaiting-approval', waits: { on: 'approval', told: 1 } });
+  await back.agree();
+  expect(await back.result()).toMatchObject({ outcome: 'given-back' });
+}, 300_000);
+
+test('whatever else runs under its id when the run closes gives way', async () => {
+  const run = await start(small, { mode: 'execute-only', giveBackAt: LATER });
+  await planned(small, run);
+  const { offboardings, config } = small.world;
+  const temporal = await connectTemporal(config.temporal);
+  const workflowId = offboardings.ids.giveBack(run.offboardingId);
+  await temporal.workflow.start('whatever', { taskQueue: 'nobody-polls', workflowId });
+  await agree(small, run);
+  await ended(small, run);
+  await temporal.connection.close();
+  const back = await backOf(small, run.offboardingId).until(({ state }) => state === 'waiting');
+  expect(back.due).toBe('2030-03-31T16:00:00.000Z');
 });
