@@ -22,6 +22,7 @@ import { lookFigure } from './look/figure.js';
 import { million, scattered } from './million/figure.js';
 import { perRow } from './per-row/figure.js';
 import { smallRuns } from './small-runs/figure.js';
+import { start } from './start/figure.js';
 import { waiting } from './waiting/figure.js';
 
 const FIGURES: Record<string, Figure> = {
@@ -37,6 +38,7 @@ const FIGURES: Record<string, Figure> = {
   'http-by-hand': httpByHand,
   waiting,
   gateway,
+  start,
 };
 
 const { values, positionals } = parseArgs({

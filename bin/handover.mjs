@@ -1,10 +1,21 @@
 #!/usr/bin/env node
 // The command line. The sources are TypeScript and run as they are: tsx translates them while they load,
 // whatever the current folder.
-import { register } from 'tsx/esm/api';
+import { readFileSync } from 'node:fs';
 
-register({ tsconfig: false });
-const { main } = await import('../client/cli/main.ts');
-const code = await main(process.argv.slice(2));
-// Set, not exit(): what is still on its way to a pipe must arrive.
-if (code !== 0) process.exitCode = code;
+const args = process.argv.slice(2);
+if (
+  args.length === 1 &&
+  ['--help', '-h', 'help'].includes(args[0]) &&
+  (process.stdout.columns ?? 110) >= 110
+) {
+  // Written down by `npm run write:help`: whoever only asks what there is need not wait until sources are translated.
+  process.stdout.write(readFileSync(new URL('./help.txt', import.meta.url)));
+} else {
+  const { register } = await import('tsx/esm/api');
+  register({ tsconfig: false });
+  const { main } = await import('../client/cli/main.ts');
+  const code = await main(args);
+  // Set, not exit(): what is still on its way to a pipe must arrive.
+  if (code !== 0) process.exitCode = code;
+}

@@ -11,7 +11,7 @@ import type { Terminal } from './terminal.js';
 
 export function registerArchive(program: Command, context: Context): void {
   program.addCommand(
-    newCommand('archive', 'store the histories of what has closed now, instead of within five minutes')
+    newCommand('archive')
       .argument('[run]', 'only the runs of this person')
       .action((given, options) =>
         inSession(context, options, async ({ reach, terminal }) => {

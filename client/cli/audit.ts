@@ -18,7 +18,7 @@ import type { Terminal } from './terminal.js';
 
 export function registerAudit(program: Command, context: Context): void {
   program.addCommand(
-    newCommand('audit', 'the trail of one offboarding as a timeline, held against every digest')
+    newCommand('audit')
       .argument(
         '<run>',
         'workflow id, directory id, offboarding id, e-mail or login; of several offboardings the newest',

@@ -9,7 +9,7 @@ import { EXIT } from './exit.js';
 
 export function registerCertificate(program: Command, context: Context): void {
   program.addCommand(
-    newCommand('certificate', 'the closing document of an offboarding, with its addenda')
+    newCommand('certificate')
       .argument('<run>', 'workflow id, directory id, offboarding id, e-mail or login')
       .action((run, options) => inSession(context, options, session => certificate(session, run))),
   );

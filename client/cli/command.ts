@@ -4,6 +4,7 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import { Problem } from '../problem.js';
 import { Reach } from '../reach.js';
+import { saysOf } from './commands.js';
 import { type Io, Terminal } from './terminal.js';
 
 /** What all commands share: where they write, and how the command line ends if nothing is thrown. */
@@ -21,9 +22,9 @@ export interface SharedOptions {
 }
 
 /** A command with the options that all of them take. */
-export function newCommand(name: string, description: string) {
+export function newCommand(name: string) {
   return new Command(name)
-    .description(description)
+    .description(saysOf(name))
     .option('--json', 'JSON on stdout, nothing else')
     .option(
       '--config <file>',

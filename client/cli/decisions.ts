@@ -52,20 +52,20 @@ export function registerDecisions(program: Command, context: Context): void {
 /** One command per decision; what to do with what was said is up to the caller. */
 export function decisionCommands(act: (said: Said) => Promise<void>): Command[] {
   return [
-    aboutPlan('approve', 'agree with one plan, as an approver; with --step, with a skip')
+    aboutPlan('approve')
       .option('--step <id>', 'the skip of this step')
       .option('--keys <digest>', 'with --step: the digest of the keys that it leaves, as the status shows it')
       .action((run, digest, options) => {
         const { plan = digest, step, keys } = options;
         return act(said('approve', run, options, { plan, step, keys }));
       }),
-    aboutPlan('reject', 'close the run without any change, as an approver').action((run, digest, options) =>
+    aboutPlan('reject').action((run, digest, options) =>
       act(said('reject', run, options, { plan: options.plan ?? digest })),
     ),
-    aboutPlan('execute', 'the final confirmation, where the policy wants one').action(
-      (run, digest, options) => act(said('execute', run, options, { plan: options.plan ?? digest })),
+    aboutPlan('execute').action((run, digest, options) =>
+      act(said('execute', run, options, { plan: options.plan ?? digest })),
     ),
-    decision('acknowledge', 'say that you have seen what must be done by hand')
+    decision('acknowledge')
       .argument('<run>', RUN)
       .argument('[category...]', 'system/category, or system/account for a missing account')
       .option('--all', 'everything that is still open')
@@ -77,12 +77,7 @@ export function decisionCommands(act: (said: Said) => Promise<void>): Command[] 
           );
         return act({ ...said('acknowledge', run, options, { category }), all: options.all === true });
       }),
-    withOrderOptions(
-      newCommand(
-        'amend',
-        'change successors, overrides, identities, mode, departure or date: a new plan',
-      ).argument('<run>', RUN),
-    )
+    withOrderOptions(newCommand('amend').argument('<run>', RUN))
       .option('--departure <how>', 'planned or unplanned')
       .addHelpText(
         'after',
@@ -94,27 +89,27 @@ export function decisionCommands(act: (said: Said) => Promise<void>): Command[] 
       .action((run, options) =>
         act({ ...said('amend', run, options, amendmentOf(options)), overridesFile: overridesFile(options) }),
       ),
-    aboutRun('pause', 'stop after the batch in hand', act),
-    aboutRun('resume', 'go on after a pause', act),
-    aboutRun('retry', 'prepare again, or run again what is not done yet', act),
-    decision('skip', 'leave the items of a failed step with the leaver, once an approver agrees')
+    aboutRun('pause', act),
+    aboutRun('resume', act),
+    aboutRun('retry', act),
+    decision('skip')
       .argument('<run>', RUN)
       .argument('<step>', 'system/category')
       .requiredOption('--reason <text>', 'why the items may stay')
       .action((run, step, options) => act(said('skip', run, options, { step, reason: options.reason }))),
-    decision('finish', 'close a parked run as completed-partially')
+    decision('finish')
       .argument('<run>', RUN)
       .requiredOption('--reason <text>', 'why the run ends here')
       .action((run, options) => act(said('finish', run, options, { reason: options.reason }))),
-    decision('cancel', 'stop at the next safe boundary')
+    decision('cancel')
       .argument('<run>', RUN)
       .option('--access <keep|restore>', 'what becomes of a blocked sign-in')
       .action((run, options) => act(said('cancel', run, options, { access: options.access }))),
   ] as unknown as Command[];
 }
 
-function decision(name: DecisionName, description: string) {
-  return newCommand(name, description)
+function decision(name: DecisionName) {
+  return newCommand(name)
     .addOption(byOption())
     .addOption(gatewayOption())
     .option('--note <text>', 'what others should know')
@@ -122,15 +117,15 @@ function decision(name: DecisionName, description: string) {
 }
 
 /** A decision about one plan, which the sender has looked at. */
-function aboutPlan(name: DecisionName, description: string) {
-  return decision(name, description)
+function aboutPlan(name: DecisionName) {
+  return decision(name)
     .argument('<run>', RUN)
     .argument('[digest]', 'the digest of the plan that you looked at, at least its first 12 characters')
     .option('--plan <digest>', 'the same');
 }
 
-function aboutRun(name: DecisionName, description: string, act: (said: Said) => Promise<void>) {
-  return decision(name, description)
+function aboutRun(name: DecisionName, act: (said: Said) => Promise<void>) {
+  return decision(name)
     .argument('<run>', RUN)
     .action((run, options) => act(said(name, run, options, {})));
 }

@@ -2,13 +2,12 @@
  * `handover dev`: Handover on this machine for your own systems, or for the demo's, without the scripted run.
  */
 import type { Command } from '@commander-js/extra-typings';
+import { saysOf } from './commands.js';
 
 export function registerDev(program: Command): void {
   program
     .command('dev')
-    .description(
-      'start Temporal, PostgreSQL and a worker on this machine, for your own handover.yaml or the demo',
-    )
+    .description(saysOf('dev'))
     .option(
       '--config <file>',
       'the configuration (default: HANDOVER_CONFIG, then ./handover.yaml, then the demo)',

@@ -15,10 +15,7 @@ import type { Terminal } from './terminal.js';
 
 export function registerDiscover(program: Command, context: Context): void {
   program.addCommand(
-    newCommand(
-      'discover',
-      'find every column that can hold a person, and draft a catalog or what one leaves out',
-    )
+    newCommand('discover')
       .argument(
         '<system>',
         'a system of the configuration, an environment variable that holds a connection (CRM_URL), or a postgres:// URL',

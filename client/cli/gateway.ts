@@ -9,7 +9,7 @@ import { EXIT } from './exit.js';
 
 export function registerGateway(program: Command, context: Context): void {
   program.addCommand(
-    newCommand('gateway', 'run the HTTP service for approval tools and operators')
+    newCommand('gateway')
       .option('--listen <host:port>', "where, instead of the configuration's gateway.listen")
       .option('--new-key <id>', 'only make a pair of keys for statements, and show what to write')
       .option('--out <folder>', 'where a new pair goes', 'keys')

@@ -22,7 +22,7 @@ import { shorten } from './terminal.js';
 
 export function registerItems(program: Command, context: Context): void {
   program.addCommand(
-    newCommand('items', 'what a person holds in one category now, with the successor of each item')
+    newCommand('items')
       .argument('<run|user>', 'a run, or anybody in the directory')
       .argument('<category>', 'system/category, such as workspace/open_tasks')
       .option('--search <text>', 'only items with this in their label or key')

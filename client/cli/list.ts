@@ -20,7 +20,7 @@ const STATES = [...new Set([...Object.keys(LIFECYCLE), ...SWEEP_STATES, ...GIVE_
 const WAITING: readonly WaitingOn[] = ['nobody', 'date', ...WAITS_FOR_PEOPLE];
 
 export function registerList(program: Command, context: Context): void {
-  const command = newCommand('list', 'the runs and what comes after them, newest first')
+  const command = newCommand('list')
     .option('--open', 'only runs that are not closed')
     .option('--state <state>', `one of ${STATES.join(', ')}`)
     .option('--waiting-on <what>', `one of ${WAITING.join(', ')}`)

@@ -14,7 +14,7 @@ import { EXIT } from './exit.js';
 
 export function registerLogin(program: Command, context: Context): void {
   program.addCommand(
-    newCommand('login', 'log in at a gateway, so that what you decide there is proved to be yours')
+    newCommand('login')
       .addOption(gatewayOption())
       .option('--issuer <url>', 'where, if the gateway takes logins of several')
       .addHelpText(
@@ -35,7 +35,7 @@ XDG_CONFIG_HOME (~/.config), and is renewed by itself for as long as the identit
       ),
   );
   program.addCommand(
-    newCommand('logout', 'end a login, here and at the identity provider')
+    newCommand('logout')
       .addOption(gatewayOption())
       .action(options =>
         inSession(context, options, async session =>

@@ -5,33 +5,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from '@commander-js/extra-typings';
-import { clean } from '../clean.js';
-import { problemOf } from '../problem.js';
-import { registerArchive } from './archive.js';
-import { registerAudit } from './audit.js';
-import { registerCertificate } from './certificate.js';
-import { registerCheck } from './check/check.js';
 import type { Context } from './command.js';
-import { registerDecisions } from './decisions.js';
-import { registerDemo } from './demo.js';
-import { registerDev } from './dev.js';
-import { registerDiscover } from './discover.js';
+import { FILES, type Summary } from './commands.js';
 import { EXIT, EXIT_OF, EXIT_WORDS } from './exit.js';
-import { registerGateway } from './gateway.js';
-import { registerItems } from './items.js';
-import { registerList } from './list.js';
-import { registerLogin } from './login.js';
-import { registerMoved } from './moved.js';
-import { registerOwns } from './owns.js';
-import { registerPurge } from './purge.js';
-import { registerStart } from './start.js';
-import { registerStatus } from './status.js';
-import { registerSweep } from './sweep.js';
-import { type Io, Terminal } from './terminal.js';
-import { registerTry } from './try.js';
-import { registerTryWebhook } from './try-webhook.js';
-import { registerWhoOwned } from './who-owned.js';
-import { registerWorker } from './worker.js';
+import type { Io } from './terminal.js';
 
 /** Runs one command line; resolves with the exit code and never throws. */
 export async function main(args: readonly string[], given: Partial<Io> = {}): Promise<number> {
@@ -45,16 +22,25 @@ export async function main(args: readonly string[], given: Partial<Io> = {}): Pr
   if (io.stdout === process.stdout) endWithThePipe();
   const context: Context = { io, exit: EXIT.done };
   try {
-    const program = createProgram(context);
+    const program = await createProgram(context, wanted(args));
     await program.parseAsync([...args], { from: 'user' });
     return context.exit;
   } catch (error) {
-    return failed(error, args, io);
+    return await failed(error, args, io);
   }
 }
 
-/** Every command there is. */
-export function createProgram(context: Context): Command {
+/** The words that may name a command. */
+function wanted(args: readonly string[]): string[] {
+  return args.filter(one => !one.startsWith('-')).slice(0, 2);
+}
+
+/**
+ * Every command there is.
+ * @param whole which of them are needed with all that they take, their names; of the others help is enough. None
+ *   said: all of them.
+ */
+export async function createProgram(context: Context, whole?: readonly string[]): Promise<Command> {
   const { io } = context;
   const program = new Command('handover')
     .description(
@@ -67,32 +53,23 @@ export function createProgram(context: Context): Command {
     .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
     .exitOverride()
     .addHelpText('after', HELP);
-  registerStart(program, context);
-  registerList(program, context);
-  registerStatus(program, context);
-  registerItems(program, context);
-  registerDecisions(program, context);
-  registerLogin(program, context);
-  registerAudit(program, context);
-  registerMoved(program, context);
-  registerCertificate(program, context);
-  registerSweep(program, context);
-  registerArchive(program, context);
-  registerWhoOwned(program, context);
-  registerOwns(program, context);
-  registerPurge(program, context);
-  registerCheck(program, context);
-  registerDiscover(program, context);
-  registerTry(program, context);
-  registerWorker(program);
-  registerGateway(program, context);
-  registerTryWebhook(program, context);
-  registerDev(program);
-  registerDemo(program);
+  for (const { commands, load } of FILES) {
+    if (whole === undefined || Object.keys(commands).some(name => whole.includes(name)))
+      (await load())(program, context);
+    else
+      for (const [name, { takes, says }] of Object.entries(commands))
+        program.addCommand(summaryOf(name, { takes, says }));
+  }
   // Commands that were made elsewhere write where this one writes, and throw where they would end the
   // process.
   for (const command of program.commands) command.copyInheritedSettings(program);
   return program;
+}
+
+/** A command as far as the help of all commands shows it. */
+function summaryOf(name: string, { takes, says }: Summary): Command {
+  const command = new Command(name).description(says).option('--debug') as Command;
+  return takes === '' ? command : (command.arguments(takes) as unknown as Command);
 }
 
 const HELP = `
@@ -105,7 +82,8 @@ ${Object.entries(EXIT_WORDS)
   .map(([code, words]) => `  ${code}  ${words}`)
   .join('\n')}`;
 
-function failed(error: unknown, args: readonly string[], io: Io): number {
+async function failed(error: unknown, args: readonly string[], io: Io): Promise<number> {
+  const { Terminal } = await import('./terminal.js');
   const terminal = new Terminal(io, args.includes('--json'));
   if (error instanceof CommanderError) {
     // Commander has said what is wrong already; help and version are no mistakes.
@@ -113,6 +91,7 @@ function failed(error: unknown, args: readonly string[], io: Io): number {
     terminal.json({ error: error.message, exit: EXIT.usage });
     return EXIT.usage;
   }
+  const [{ clean }, { problemOf }] = await Promise.all([import('../clean.js'), import('../problem.js')]);
   const problem = problemOf(error);
   terminal.json({ error: problem.message, exit: EXIT_OF[problem.kind] });
   for (const line of problem.message.split('\n')) terminal.warn(clean(line));

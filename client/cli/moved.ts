@@ -16,7 +16,7 @@ import { shorten } from './terminal.js';
 
 export function registerMoved(program: Command, context: Context): void {
   program.addCommand(
-    newCommand('moved', 'what moved to whom, item by item, and what was left alone and why')
+    newCommand('moved')
       .argument('<run>', 'workflow id, directory id, offboarding id, e-mail or login')
       .option('--csv', 'all of it as CSV, which spreadsheets open without running anything in it')
       .option('--after <n>', 'go on behind so many items', '0')

@@ -10,7 +10,7 @@ import { EXIT } from './exit.js';
 
 export function registerOwns(program: Command, context: Context): void {
   program.addCommand(
-    newCommand('owns', 'does this person still own work? Exit code 0: nothing is left; 5: something is')
+    newCommand('owns')
       .argument('<person>', 'e-mail, login or id:<directory id>')
       .action((person, options) => inSession(context, options, session => owns(session, person))),
   );

@@ -11,7 +11,7 @@ import { EXIT } from './exit.js';
 
 export function registerPurge(program: Command, context: Context): void {
   program.addCommand(
-    newCommand('purge', 'take what an offboarding says about people away for good; its digests stay')
+    newCommand('purge')
       .argument('<run>', 'as for audit; of several offboardings the newest')
       .addOption(byOption().makeOptionMandatory())
       .requiredOption('--reason <text>', 'why: the chain keeps it')

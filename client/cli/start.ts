@@ -25,10 +25,7 @@ import { watch } from './watch.js';
 
 export function registerStart(program: Command, context: Context): void {
   const command = withOrderOptions(
-    newCommand('start', 'ask for the offboarding of a person').argument(
-      '<user>',
-      'e-mail, login or id:<directory id>',
-    ),
+    newCommand('start').argument('<user>', 'e-mail, login or id:<directory id>'),
   )
     .addOption(byOption())
     .addOption(gatewayOption())

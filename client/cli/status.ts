@@ -39,7 +39,7 @@ async function oneSweep({ reach, terminal }: Session, run: LiveRun, watched: boo
 }
 
 export function registerStatus(program: Command, context: Context): void {
-  const command = newCommand('status', 'one run as a tree: its steps, what it waits for, what fits now')
+  const command = newCommand('status')
     .argument('<run>', 'workflow id, directory id, offboarding id, e-mail or login')
     .option(
       '--watch',

@@ -21,10 +21,7 @@ interface SweepOptions {
 
 export function registerSweep(program: Command, context: Context): void {
   program.addCommand(
-    newCommand(
-      'sweep',
-      'what has landed on somebody since they were switched off, and what is asked about it',
-    )
+    newCommand('sweep')
       .argument(
         '<run>',
         'of the offboarding before it: workflow id, directory id, offboarding id, e-mail or login',

@@ -10,7 +10,7 @@ import { EXIT } from './exit.js';
 
 export function registerTryWebhook(program: Command, context: Context): void {
   program.addCommand(
-    newCommand('try-webhook', 'say what a webhook with this body would start or decide; nothing is sent')
+    newCommand('try-webhook')
       .argument('<name>', 'the webhook in the file of webhooks')
       .argument('<body>', 'a file with the body as the tool sends it')
       .option('--file <webhooks>', 'the file of webhooks, instead of the one that gateway.webhooks names')

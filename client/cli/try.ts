@@ -13,7 +13,7 @@ import type { Terminal } from './terminal.js';
 
 export function registerTry(program: Command, context: Context): void {
   program.addCommand(
-    newCommand('try', 'one part of a catalog on the live system: calls, answers, and what was understood')
+    newCommand('try')
       .argument('<system>', 'a system of the configuration whose kind makes calls (http)')
       .argument(
         '<what>',

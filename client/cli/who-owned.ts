@@ -9,7 +9,7 @@ import { EXIT } from './exit.js';
 
 export function registerWhoOwned(program: Command, context: Context): void {
   program.addCommand(
-    newCommand('who-owned', 'who owned an item, when it moved, to whom, and who decided it')
+    newCommand('who-owned')
       .argument('<item>', 'its key (several columns as JSON: \'["4711","de"]\'), or system/category/key')
       .option('--system <name>', 'only in this system')
       .option('--category <system/category>', 'only in this category')

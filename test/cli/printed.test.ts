@@ -245,9 +245,9 @@ function under(folder: string, ending: RegExp): string[] {
 
 const NAMED = /(?:["'`(]|^ *(?:\$ )?|bin\/|run )handover(?:\.mjs)? (?:-- )?([a-z][a-z-]*)([^"'`\n#|)]*)/gm;
 
-test('no sentence, page or example names a command or an option that does not exist', () => {
+test('no sentence, page or example names a command or an option that does not exist', async () => {
   const io = { stdout: { write: () => {} }, stderr: { write: () => {} }, env: {}, cwd: ROOT };
-  const program = createProgram({ io, exit: 0 });
+  const program = await createProgram({ io, exit: 0 });
   const options = new Map(
     program.commands.map(one => [one.name(), new Set(one.options.map(option => option.long))] as const),
   );

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createProgram, main } from '../../client/cli/main.js';
 import { planned, start } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { type Cli, cliOf, jsonLines } from './cli.js';
@@ -51,6 +52,19 @@ test('it works from any folder, finds ./handover.yaml and HANDOVER_CONFIG, and r
     code: 0,
     out: expect.stringContaining('What fits now'),
   });
+});
+
+test('the help that is written down is that of the commands as they are', async () => {
+  let out = '';
+  const io = { stdout: { columns: 110, write: (text: string) => (out += text) } };
+  expect(await main(['--help'], io as Parameters<typeof main>[1])).toBe(0);
+  expect((await sh(`node ${BIN} --help`, cli.dir)).out, 'npm run write:help').toBe(out);
+  const whole = await createProgram({ io: { ...io, stderr: io.stdout, env: {}, cwd: '' } as never, exit: 0 });
+  const summed = await createProgram(
+    { io: { ...io, stderr: io.stdout, env: {}, cwd: '' } as never, exit: 0 },
+    [],
+  );
+  expect(summed.helpInformation()).toBe(whole.helpInformation());
 });
 
 test('help lists every command with the exit codes, and a wrong command is bad usage', async () => {

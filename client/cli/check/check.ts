@@ -20,10 +20,7 @@ import { checkTemporal } from './temporal.js';
 
 export function registerCheck(program: Command, context: Context): void {
   program.addCommand(
-    newCommand(
-      'check',
-      'try everything that the configuration names, and say how to mend what is wrong',
-    ).action(options =>
+    newCommand('check').action(options =>
       inSession(context, options, async session => {
         const installation = await session.reach.installation();
         const findings = await checkAll(session, installation);
