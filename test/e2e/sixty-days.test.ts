@@ -287,6 +287,10 @@ test('sixty days of clean-up, while people, workers and catalogs come and go', {
         { timeout: 20_000 },
       )
       .toMatch(new RegExp(`^✓ Verified, .* ${executions.length} archived histories\\.$`, 'm'));
+    // What was moved before the successor left is told as well.
+    const { out } = await cli('moved', run.offboardingId, '--limit', '200');
+    expect(out.match(/ crm\/accounts .* moved +Maya Manager$/gm)).toHaveLength(9);
+    expect(out.match(/ desk\/tickets .* moved +Bob Brook$/gm)).toHaveLength(9);
   } finally {
     await cli.remove();
   }
