@@ -188,7 +188,7 @@ test('one that somebody starts by hand is refused, and touches nothing of what i
   };
   const ids = offboardings.ids;
   const other = '00000000-0000-4000-8000-000000000001';
-  const refused = /comes after no offboarding that was closed with the plan/;
+  const refused = /comes after no offboarding that has announced it as it closed/;
   expect(await begin(ids.sweep(other), {})).toMatch(refused);
   expect(await begin(ids.sweep(other), { offboardingId: other })).toMatch(refused);
   await offboardings.handle(ids.sweep(run.offboardingId)).cancel();
