@@ -4,7 +4,7 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import { Problem } from '../problem.js';
 import { Reach } from '../reach.js';
-import { saysOf } from './commands.js';
+import { COMMANDS, type CommandName } from './commands.js';
 import { type Io, Terminal } from './terminal.js';
 
 /** What all commands share: where they write, and how the command line ends if nothing is thrown. */
@@ -22,9 +22,9 @@ export interface SharedOptions {
 }
 
 /** A command with the options that all of them take. */
-export function newCommand(name: string) {
+export function newCommand(name: CommandName) {
   return new Command(name)
-    .description(saysOf(name))
+    .description(COMMANDS[name].says)
     .option('--json', 'JSON on stdout, nothing else')
     .option(
       '--config <file>',

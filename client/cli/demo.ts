@@ -2,14 +2,14 @@
  * `handover demo`: everything on this machine, and one person handed over and switched off before your eyes.
  */
 import type { Command } from '@commander-js/extra-typings';
-import { saysOf } from './commands.js';
+import { COMMANDS } from './commands.js';
 
 const ALICE = 'alice@demo.example';
 
 export function registerDemo(program: Command): void {
   program
     .command('demo')
-    .description(saysOf('demo'))
+    .description(COMMANDS.demo.says)
     .option('--once', 'end when the run is over: exit code 0 if it completed')
     .option('--fresh', 'forget an earlier demo first')
     .option('--user <email>', 'offboard somebody else of the demo (examples/demo/README.md)', ALICE)

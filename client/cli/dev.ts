@@ -2,12 +2,12 @@
  * `handover dev`: Handover on this machine for your own systems, or for the demo's, without the scripted run.
  */
 import type { Command } from '@commander-js/extra-typings';
-import { saysOf } from './commands.js';
+import { COMMANDS } from './commands.js';
 
 export function registerDev(program: Command): void {
   program
     .command('dev')
-    .description(saysOf('dev'))
+    .description(COMMANDS.dev.says)
     .option(
       '--config <file>',
       'the configuration (default: HANDOVER_CONFIG, then ./handover.yaml, then the demo)',

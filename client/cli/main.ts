@@ -6,7 +6,8 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import type { Context } from './command.js';
-import { FILES, type Summary } from './commands.js';
+import { FILES } from './command-files.js';
+import { COMMANDS, type CommandName, type Summary } from './commands.js';
 import { EXIT, EXIT_OF, EXIT_WORDS } from './exit.js';
 import type { Io } from './terminal.js';
 
@@ -54,11 +55,8 @@ export async function createProgram(context: Context, whole?: readonly string[])
     .exitOverride()
     .addHelpText('after', HELP);
   for (const { commands, load } of FILES) {
-    if (whole === undefined || Object.keys(commands).some(name => whole.includes(name)))
-      (await load())(program, context);
-    else
-      for (const [name, { takes, says }] of Object.entries(commands))
-        program.addCommand(summaryOf(name, { takes, says }));
+    if (whole === undefined || commands.some(name => whole.includes(name))) (await load())(program, context);
+    else for (const name of commands) program.addCommand(summaryOf(name));
   }
   // Commands that were made elsewhere write where this one writes, and throw where they would end the
   // process.
@@ -67,7 +65,8 @@ export async function createProgram(context: Context, whole?: readonly string[])
 }
 
 /** A command as far as the help of all commands shows it. */
-function summaryOf(name: string, { takes, says }: Summary): Command {
+function summaryOf(name: CommandName): Command {
+  const { takes, says }: Summary = COMMANDS[name];
   const command = new Command(name).description(says).option('--debug') as Command;
   return takes === '' ? command : (command.arguments(takes) as unknown as Command);
 }

@@ -1,11 +1,11 @@
 /** `handover worker`: a worker for a deployed installation. */
 import type { Command } from '@commander-js/extra-typings';
-import { saysOf } from './commands.js';
+import { COMMANDS } from './commands.js';
 
 export function registerWorker(program: Command): void {
   program
     .command('worker')
-    .description(saysOf('worker'))
+    .description(COMMANDS.worker.says)
     .option('--config <file>', 'the configuration (default: HANDOVER_CONFIG, then ./handover.yaml)')
     .option('--prepare', 'only build the workflow bundle for later starts, as container images do')
     .addHelpText(
