@@ -1,8 +1,8 @@
 /**
- * One look at what has closed. Every closed run of this installation, and of what comes after one, whose history is
- * not stored yet gets it stored; whatever it had under way gets no receipt any more (a terminated run could not say so), and what
- * became of effects that nobody saw end is asked. What fails is tried again by the next look, and holds up
- * nothing else.
+ * One look at what has closed. Every closed run of this installation, and of what comes after one, whose history
+ * is not stored yet gets it stored; whatever it had under way gets no receipt any more (a terminated run could
+ * not say so), and what became of effects that nobody saw end is asked. What fails is tried again by the next
+ * look, and holds up nothing else.
  */
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';

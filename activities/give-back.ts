@@ -23,38 +23,18 @@ import { giveBack, settle, settleAll } from './effects.js';
 import { planOf } from './look.js';
 import { whenIs } from './moments.js';
 import { beginSteps, leaving } from './open-runs.js';
-import { isAnnounced } from './ownership.js';
+import { openAfter } from './ownership.js';
 import { accountsMoved, leaverNow, Recogniser } from './recognise.js';
 
 /** A give-back as its activities know it. */
 type Named = GiveBackInput & { workflowId: string };
 
-/**
- * Makes the give-back known to the store under its own id. Says so where no cover has announced it, with just
- * this input, as it closed: somebody has started it by hand, and whatever it names is none of its own.
- */
+/** Opens the give-back, or says why not. */
 export async function openGiveBack(
   deps: Deps,
   { workflowId, ...input }: Named,
 ): Promise<{ refused: string | null }> {
-  const { ids, store } = deps;
-  const { giveBackId, offboardingId, leaver } = input;
-  const owner = await store.offboardings.workflowOf(giveBackId);
-  const isOurs = workflowId === ids.giveBack(offboardingId) && (owner === null || owner === workflowId);
-  if (!isOurs || !(await isAnnounced(deps, offboardingId, 'give-back', giveBackId, input))) {
-    const refused = `${workflowId} comes after no cover that has announced it as it closed: a give-back is started by the offboarding before it.`;
-    return { refused };
-  }
-  const order = await store.offboardings.orderOf(offboardingId);
-  if (order)
-    await store.offboardings.ordered({
-      id: giveBackId,
-      workflow: workflowId,
-      leaver: leaver.id,
-      human: leaver.human,
-      order,
-    });
-  return { refused: null };
+  return { refused: await openAfter(deps, 'give-back', input.giveBackId, workflowId, input) };
 }
 
 /** When a moment is that somebody has written. */

@@ -2,15 +2,17 @@
  * Whose an offboarding id is. Anybody who may start a workflow may write any id into its input, also that of
  * somebody else's run: what an execution writes down, settles or closes must be its own.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { activityInfo } from '@temporalio/activity';
 import { type Announced, announced } from '../domain/certificate.js';
 import { HandoverFailure } from '../domain/failure.js';
+import type { Participant } from '../domain/people.js';
 import type { Deps } from './deps.js';
 
 /** Of which execution an activity is asked to write. */
 export interface Owner {
   offboardingId: string;
-  /** The first execution's Temporal run id: a fresh execution and a reset keep it, a new start has its own. */
+  /** The first execution's Temporal run id: fresh executions and resets keep it, a new start has its own. */
   first: string;
 }
 
@@ -32,21 +34,48 @@ export async function itsOwn(deps: Deps, owner: Owner): Promise<void> {
   if (sentence !== null) throw new HandoverFailure('rejected', sentence);
 }
 
+/** What a workflow that comes after an offboarding is started with. */
+export interface AfterInput {
+  offboardingId: string;
+  leaver: Pick<Participant, 'id' | 'human'>;
+}
+
 /**
- * Has the offboarding announced this, with just this input, as it closed? Whatever else is started after an
- * offboarding was started by somebody by hand. A run that was reset after its end has closed more than once.
+ * Makes what comes after an offboarding known to the store under its own id. Answers with a sentence where the
+ * offboarding has not announced it, with just this input, as it closed: somebody has started it by hand, and
+ * whatever it names is none of its own.
  */
-export async function isAnnounced(
-  { store }: Deps,
-  offboardingId: string,
+export async function openAfter(
+  deps: Deps,
   kind: Announced['kind'],
   id: string,
-  input: object,
-): Promise<boolean> {
+  workflowId: string,
+  input: AfterInput,
+): Promise<string | null> {
+  const { ids, store } = deps;
+  const { offboardingId, leaver } = input;
+  const expected = { sweep: ids.sweep, 'give-back': ids.giveBack }[kind](offboardingId);
+  const owner = await store.offboardings.workflowOf(id);
+  const isOurs = workflowId === expected && (owner === null || owner === workflowId);
+  if (!isOurs || !(await isAnnounced(deps, offboardingId, announced(kind, id, input))))
+    return `${workflowId} comes after no offboarding that has announced it as it closed: a ${kind} is started by the offboarding before it.`;
+  const order = await store.offboardings.orderOf(offboardingId);
+  if (order)
+    await store.offboardings.ordered({
+      id,
+      workflow: workflowId,
+      leaver: leaver.id,
+      human: leaver.human,
+      order,
+    });
+  return null;
+}
+
+/** A run that was reset after its end has closed more than once. */
+async function isAnnounced({ store }: Deps, offboardingId: string, what: Announced): Promise<boolean> {
   const { entries } = await store.audit.read(offboardingId);
-  const { input: digest } = announced(kind, id, input);
   return entries
-    .filter(entry => entry.kind === 'closed')
+    .filter(({ kind }) => kind === 'closed')
     .flatMap(({ body }) => (body.after ?? []) as Announced[])
-    .some(one => one.kind === kind && one.id === id && one.input === digest);
+    .some(one => isDeepStrictEqual(one, what));
 }

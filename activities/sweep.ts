@@ -29,7 +29,7 @@ import { findOne } from './directory.js';
 import { settleAll } from './effects.js';
 import { lookOnceMore, planOf } from './look.js';
 import { leaving } from './open-runs.js';
-import { isAnnounced } from './ownership.js';
+import { openAfter } from './ownership.js';
 import type { StepResult } from './run-steps.js';
 import { refusedSuccessors } from './successors.js';
 
@@ -41,37 +41,17 @@ export interface SweepLook extends Found {
 /** A sweep as its activities know it. */
 type Named = SweepInput & { workflowId: string };
 
-/**
- * Makes the sweep known to the store under its own id. Says so where no offboarding has announced it, with just
- * this input, as it closed: somebody has started it by hand, and whatever it names is none of its own.
- */
+/** Opens the sweep, or says why not; what is to act by itself it looks at just before. */
 export async function openSweep(
   deps: Deps,
   { workflowId, ...input }: Named,
 ): Promise<{ refused: string | null; bombs: StepBomb[] }> {
-  const { ids, store } = deps;
-  const { sweepId, offboardingId, plan: digest, policy, began, leaver } = input;
-  const owner = await store.offboardings.workflowOf(sweepId);
-  const isOurs = workflowId === ids.sweep(offboardingId) && (owner === null || owner === workflowId);
-  if (!isOurs || !(await isAnnounced(deps, offboardingId, 'sweep', sweepId, input))) {
-    const refused = `${workflowId} comes after no offboarding that has announced it as it closed: a sweep is started by the offboarding before it.`;
-    return { refused, bombs: [] };
-  }
-  const order = await store.offboardings.orderOf(offboardingId);
-  if (order)
-    await store.offboardings.ordered({
-      id: sweepId,
-      workflow: workflowId,
-      leaver: leaver.id,
-      human: leaver.human,
-      order,
-    });
-  const plan = await store.plans.find(digest);
-  const { watched } = plan ? toWatch(plan, new Date().toISOString(), lastDay(policy, began)) : NOTHING;
-  return { refused: null, bombs: watched };
+  const refused = await openAfter(deps, 'sweep', input.sweepId, workflowId, input);
+  const plan = refused === null ? await deps.store.plans.find(input.plan) : null;
+  if (!plan) return { refused, bombs: [] };
+  const { watched } = toWatch(plan, new Date().toISOString(), lastDay(input.policy, input.began));
+  return { refused, bombs: watched };
 }
-
-const NOTHING = { watched: [] };
 
 /** What has landed on the leaver since, in every system of the plan. */
 export async function sweepLook(deps: Deps, input: SweepInput): Promise<SweepLook> {

@@ -9,7 +9,7 @@ if (
   ['--help', '-h', 'help'].includes(args[0]) &&
   (process.stdout.columns ?? 110) >= 110
 ) {
-  // Written down by `npm run write:help`: whoever only asks what there is need not wait until sources are translated.
+  // Written down by `npm run write:help`: who only asks what there is need not wait for sources to be translated.
   process.stdout.write(readFileSync(new URL('./help.txt', import.meta.url)));
 } else {
   const { register } = await import('tsx/esm/api');

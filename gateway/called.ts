@@ -1,6 +1,6 @@
 /**
- * Which run is meant by what people call it: a workflow id (of what comes after one as well), an offboarding id, or its leaver's
- * directory id, e-mail or login.
+ * Which run is meant by what people call it: a workflow id (of what comes after one as well), an offboarding id,
+ * or its leaver's directory id, e-mail or login.
  */
 import { Problem } from '../client/problem.js';
 import { foreignId, kindOf } from '../domain/ids.js';

@@ -23,6 +23,17 @@ async function flood(run: Started, times: number, of: (n: number) => [name: stri
   await Promise.all(Array.from({ length: 50 }, next));
 }
 
+/** A run in the middle of a batch that takes long enough for everything to come meanwhile; and what is to come. */
+async function atWork(tickets: number) {
+  await small.refill({ tickets });
+  const slow = await trap(small.db.desk, 'tickets', 'perform pg_sleep(0.5);');
+  const run = await start(small);
+  await planned(small, run);
+  await agree(small, run);
+  await waitFor(small, run, one => one.steps['desk/tickets']?.state === 'running');
+  return { run, slow, monster: { by: mail(small, 'olivia'), note: 'x'.repeat(1_900_000) } };
+}
+
 test.each([
   ['under an unknown name', () => ['no-such-message', { by: mail(small, 'olivia') }] as [string, unknown]],
   [
@@ -72,14 +83,7 @@ test('as many updates as Temporal takes: the next decision goes as a signal and 
 }, 180_000);
 
 test('updates of megabytes and thousands of decisions while it executes: it goes on in fresh executions', async () => {
-  // Long enough for all of them to come while it executes.
-  await small.refill({ tickets: 80 });
-  const slow = await trap(small.db.desk, 'tickets', 'perform pg_sleep(0.5);');
-  const run = await start(small);
-  await planned(small, run);
-  await agree(small, run);
-  await waitFor(small, run, one => one.steps['desk/tickets']?.state === 'running');
-  const monster = { by: mail(small, 'olivia'), note: 'x'.repeat(1_900_000) };
+  const { run, slow, monster } = await atWork(80);
   // Fifty megabytes within one batch end any execution, whatever its workflow does: it stops between two.
   for (let n = 0; n < 30; n++) {
     await offboardings().tell(run.run, 'pause', monster);
@@ -100,13 +104,7 @@ test('updates of megabytes and thousands of decisions while it executes: it goes
 }, 300_000);
 
 test('more than Temporal takes while a batch runs: it ends the run, and whoever asks again begins where it stood', async () => {
-  await small.refill({ tickets: 40 });
-  const slow = await trap(small.db.desk, 'tickets', 'perform pg_sleep(0.5);');
-  const run = await start(small);
-  await planned(small, run);
-  await agree(small, run);
-  await waitFor(small, run, one => one.steps['desk/tickets']?.state === 'running');
-  const monster = { by: mail(small, 'olivia'), note: 'x'.repeat(1_900_000) };
+  const { run, slow, monster } = await atWork(40);
   const all = Array.from({ length: 60 }, () => offboardings().tell(run.run, 'pause', monster));
   await Promise.allSettled(all);
   const status = async () => (await offboardings().handle(run.run).describe()).status.name;

@@ -58,15 +58,20 @@ async function kept(offboardingId: string): Promise<unknown> {
   };
 }
 
-async function verified(run: string): Promise<void> {
+/** Exit code and words of an audit. */
+async function audited(run: string): Promise<[code: number, said: string]> {
   await small.world.offboardings.archive(run);
   const cli = await cliOf(small);
   try {
     const { code, out, err } = await cli('audit', run, '--verify');
-    expect([code, out + err]).toEqual([0, expect.stringContaining('Verified')]);
+    return [code, out + err];
   } finally {
     await cli.remove();
   }
+}
+
+async function verified(run: string): Promise<void> {
+  expect(await audited(run)).toEqual([0, expect.stringContaining('Verified')]);
 }
 
 test('with the id of a run that waits: nothing of that run is touched, not even by a letter that came along', async () => {
@@ -149,9 +154,10 @@ test.each([
   const id = randomUUID();
   const leaver = { id: small.cast.alice.id, name: 'Alice', human: small.cast.alice.id };
   const { policy } = (await small.world.worker.deps.store.plans.find(plan!.digest))!;
+  const workflowId = kind === 'sweep' ? ids.sweep(run.offboardingId) : ids.giveBack(run.offboardingId);
   const forged = await byHand(
     type,
-    kind === 'sweep' ? ids.sweep(run.offboardingId) : ids.giveBack(run.offboardingId),
+    workflowId,
     {
       ...(kind === 'sweep'
         ? {
@@ -185,4 +191,11 @@ test.each([
   const { rows } = await small.db.store.query('select from handover.receipts where offboarding = $1', [id]);
   expect(rows).toEqual([]);
   await verified(run.run);
+  // Where somebody makes the store know it all the same, an audit names it.
+  await small.db.store.query(
+    `insert into handover.offboardings (id, workflow, leaver, human, "order")
+     select $1, $2, leaver, human, "order" from handover.offboardings where id = $3`,
+    [id, workflowId, run.offboardingId],
+  );
+  expect(await audited(run.run)).toEqual([7, expect.stringContaining('did not announce it as it closed')]);
 });

@@ -166,34 +166,25 @@ const gatewayWith = async (away: boolean, ...others: Recognise[]) => {
 
 describe('two people of one issuer who send the same Idempotency-Key are two messages', () => {
   const key = { 'idempotency-key': '1' };
-  const both = () => Promise.all(['olivia', 'priya'].map(who => made({ email: `${who}@example.com` })));
+  async function both(call: Awaited<ReturnType<typeof gatewayWith>>['call']): Promise<void> {
+    const [olivia, priya] = await Promise.all(
+      ['olivia', 'priya'].map(who => made({ email: `${who}@example.com` })),
+    );
+    const decisions = '/offboardings/offboarding%2F40/decisions';
+    await call('POST', `${decisions}/acknowledge`, olivia!, { category: 'crm/mailbox' }, key);
+    await call('POST', `${decisions}/reject`, priya!, { plan: PLAN }, key);
+  }
 
   test('to a run', async () => {
     const { app, call, reached } = await gatewayWith(false);
-    const [olivia, priya] = await both();
-    await call(
-      'POST',
-      '/offboardings/offboarding%2F40/decisions/acknowledge',
-      olivia!,
-      { category: 'crm/mailbox' },
-      key,
-    );
-    await call('POST', '/offboardings/offboarding%2F40/decisions/reject', priya!, { plan: PLAN }, key);
+    await both(call);
     expect(new Set(reached.decided.map(({ id }) => id)).size).toBe(2);
     await app.close();
   });
 
   test('left with a run while no worker answers', async () => {
     const { app, call, reached } = await gatewayWith(true);
-    const [olivia, priya] = await both();
-    await call(
-      'POST',
-      '/offboardings/offboarding%2F40/decisions/acknowledge',
-      olivia!,
-      { category: 'crm/mailbox' },
-      key,
-    );
-    await call('POST', '/offboardings/offboarding%2F40/decisions/reject', priya!, { plan: PLAN }, key);
+    await both(call);
     expect(reached.left.map(({ name }) => name)).toEqual(['acknowledge', 'reject']);
     await app.close();
   });

@@ -70,6 +70,9 @@ describe.skipIf(!python)('Temporal on a disk whose power is cut', () => {
     await disk.again();
     await startServer(port);
     expect(server.port).toBe(port);
+    gates.openAll();
+    await gates.quiet();
+    await small.world.restartWorker();
   }
 
   async function events({ run }: Started): Promise<number> {
@@ -105,9 +108,6 @@ describe.skipIf(!python)('Temporal on a disk whose power is cut', () => {
     expect(moved).toBeGreaterThan(0);
     const before = await events(run);
     await powerCut();
-    gates.openAll();
-    await gates.quiet();
-    await small.world.restartWorker();
     expect(await events(run)).toBeLessThan(before);
     expect(await planned(small, run)).toMatchObject({ state: 'awaiting-approval', approvals: [] });
     await over(run);
@@ -123,9 +123,6 @@ describe.skipIf(!python)('Temporal on a disk whose power is cut', () => {
     await off.arrived;
     const before = await events(run);
     await powerCut();
-    gates.openAll();
-    await gates.quiet();
-    await small.world.restartWorker();
     expect(await events(run)).toBeLessThan(before);
     await over(run);
   });
@@ -139,7 +136,6 @@ describe.skipIf(!python)('Temporal on a disk whose power is cut', () => {
     expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
     const moved = await moves(small);
     await powerCut();
-    await small.world.restartWorker();
     await over(run);
     expect(await moves(small)).toBe(moved);
     expect(await verified(run)).toEqual([]);
@@ -153,9 +149,6 @@ describe.skipIf(!python)('Temporal on a disk whose power is cut', () => {
     await gate.arrived;
     expect(await moves(small)).toBeGreaterThan(0);
     await powerCut();
-    gates.openAll();
-    await gates.quiet();
-    await small.world.restartWorker();
     await expect(events(first)).rejects.toThrow(/not found/);
     const second = await start(small);
     expect(second.offboardingId).not.toBe(first.offboardingId);

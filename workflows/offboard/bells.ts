@@ -69,7 +69,10 @@ export function ringClocks(
   void CancellationScope.nonCancellable(loop);
 }
 
-/** Says what acts by itself while the run waits and it is still the leaver's, a day before, until the workflow completes. */
+/**
+ * Says a day before what acts by itself while the run waits and it is still the leaver's, until the workflow
+ * completes.
+ */
 export function ringBombs(
   run: Run,
   whenChanged: (question: () => boolean) => () => boolean,
