@@ -6,6 +6,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { gather } from '../../client/audit/evidence.js';
 import { verify } from '../../client/audit/verify.js';
@@ -21,7 +22,8 @@ import { type Disk, forgetfulDisk } from './forgetful.js';
 
 const python = process.env.HANDOVER_POWER_CUT;
 
-describe.skipIf(!python)('Temporal on a disk whose power is cut', () => {
+// What the dead server had handed out comes again when its time is over.
+describe.skipIf(!python)('Temporal on a disk whose power is cut', { timeout: 300_000 }, () => {
   const gates = new Gates();
   let disk: Disk;
   let server: TemporalServer;
@@ -61,23 +63,40 @@ describe.skipIf(!python)('Temporal on a disk whose power is cut', () => {
     await expect.poll(blocked, { timeout: 20_000 }).toBe('0');
   }
 
-  /** The machine is gone at once, with its worker; target and store are elsewhere. */
-  async function powerCut(): Promise<void> {
+  /** What is on the disk by now is what a power cut leaves, as far as SQLite does not sync anew. */
+  async function keep(): Promise<void> {
+    await checkpoint();
+    await disk.sync();
+  }
+
+  /**
+   * The machine is gone at once, with its worker; target and store are elsewhere. Answers with how many events of
+   * the run were forgotten; all of them where Temporal knows it no longer.
+   */
+  async function powerCut(run: Started): Promise<number> {
     const { port } = server;
+    const before = await events(run);
     await disk.cut();
     server.kill('SIGKILL');
     await server.exited;
     await disk.again();
     await startServer(port);
     expect(server.port).toBe(port);
+    const forgotten = before - (await events(run));
     gates.openAll();
     await gates.quiet();
     await small.world.restartWorker();
+    return forgotten;
   }
 
+  /** None where Temporal does not know it. */
   async function events({ run }: Started): Promise<number> {
-    const { historyLength } = await small.world.offboardings.handle(run).describe();
-    return historyLength;
+    try {
+      return (await small.world.offboardings.handle(run).describe()).historyLength;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return 0;
+      throw error;
+    }
   }
 
   async function verified({ offboardingId }: Started): Promise<string[]> {
@@ -91,7 +110,7 @@ describe.skipIf(!python)('Temporal on a disk whose power is cut', () => {
   }
 
   async function over(run: Started): Promise<void> {
-    const status = await driveToEnd(small, run);
+    const status = await driveToEnd(small, run, 120_000);
     expect(status.outcome).toBe('completed');
     expect(await stillHeld(small)).toBe(0);
     expect(await leaverIs(small)).toEqual(['inactive', 'inactive']);
@@ -100,15 +119,13 @@ describe.skipIf(!python)('Temporal on a disk whose power is cut', () => {
   test('approved and half moved: it waits for its approval again', async () => {
     const run = await start(small);
     await planned(small, run);
-    await disk.sync();
+    await keep();
     const gate = gates.close('runSteps', 'after', 2);
     await agree(small, run);
     await gate.arrived;
     const moved = await moves(small);
     expect(moved).toBeGreaterThan(0);
-    const before = await events(run);
-    await powerCut();
-    expect(await events(run)).toBeLessThan(before);
+    expect(await powerCut(run)).toBeGreaterThan(0);
     expect(await planned(small, run)).toMatchObject({ state: 'awaiting-approval', approvals: [] });
     await over(run);
   });
@@ -117,13 +134,11 @@ describe.skipIf(!python)('Temporal on a disk whose power is cut', () => {
     const gate = gates.close('runSteps', 'before', 1);
     const run = await agreed(small);
     await gate.arrived;
-    await disk.sync();
+    await keep();
     const off = gates.close('deactivate', 'after', 2);
     gate.open();
     await off.arrived;
-    const before = await events(run);
-    await powerCut();
-    expect(await events(run)).toBeLessThan(before);
+    expect(await powerCut(run)).toBeGreaterThan(0);
     await over(run);
   });
 
@@ -131,25 +146,24 @@ describe.skipIf(!python)('Temporal on a disk whose power is cut', () => {
     const gate = gates.close('runSteps', 'before', 1);
     const run = await agreed(small);
     await gate.arrived;
-    await disk.sync();
+    await keep();
     gate.open();
     expect(await ended(small, run)).toMatchObject({ outcome: 'completed' });
     const moved = await moves(small);
-    await powerCut();
+    expect(await powerCut(run)).toBeGreaterThan(0);
     await over(run);
     expect(await moves(small)).toBe(moved);
     expect(await verified(run)).toEqual([]);
   });
 
   test('forgotten altogether, half moved: whoever asks again begins where it stood', async () => {
-    await checkpoint();
-    await disk.sync();
+    await keep();
     const gate = gates.close('runSteps', 'after', 1);
     const first = await agreed(small);
     await gate.arrived;
     expect(await moves(small)).toBeGreaterThan(0);
-    await powerCut();
-    await expect(events(first)).rejects.toThrow(/not found/);
+    await powerCut(first);
+    expect(await events(first)).toBe(0);
     const second = await start(small);
     expect(second.offboardingId).not.toBe(first.offboardingId);
     await planned(small, second);

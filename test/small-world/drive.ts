@@ -49,8 +49,8 @@ export function planned(small: SmallWorld, started: Started): Promise<Status> {
 }
 
 /** Waits until the run has closed, parked, or gone back to its people. */
-export function atRest(small: SmallWorld, started: Started): Promise<Status> {
-  return waitFor(small, started, status => AT_REST.includes(status.state));
+export function atRest(small: SmallWorld, started: Started, timeoutMs?: number): Promise<Status> {
+  return waitFor(small, started, status => AT_REST.includes(status.state), timeoutMs);
 }
 
 export async function ended(small: SmallWorld, started: Started): Promise<Status> {

@@ -81,9 +81,9 @@ export const STATES = {
 export type StateName = keyof typeof STATES;
 
 /** What people would do next, whatever the run waits for, until it is closed. */
-export async function driveToEnd(small: SmallWorld, run: Started): Promise<Status> {
+export async function driveToEnd(small: SmallWorld, run: Started, timeoutMs?: number): Promise<Status> {
   for (let turn = 0; turn < 12; turn++) {
-    const status = await atRest(small, run);
+    const status = await atRest(small, run, timeoutMs);
     switch (status.state) {
       case 'closed':
         await small.world.offboardings.result(run.run);
