@@ -1,4 +1,6 @@
 /** How whatever goes wrong is answered: one shape, one sentence, and nothing that helps an attacker. */
+import { maxHeaderSize, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { clean } from '../client/clean.js';
@@ -28,6 +30,7 @@ export const FAILURES = {
   403: failure.describe('It is known who asks, and they may not.'),
   404: failure.describe('There is no such thing.'),
   429: failure.describe('Too many, too fast.'),
+  431: failure.describe('The address and the headers are too long together.'),
   503: failure.describe('Temporal, the store, or a worker does not answer: asking again is safe.'),
 };
 
@@ -56,6 +59,33 @@ export function readJson(app: FastifyInstance): void {
     return why === null ? done(null, given) : refuse(`Cannot read the body: ${why}.`);
   });
 }
+
+/**
+ * What Node gives up on before it is a request: nobody gets to see it but the socket.
+ * @param code of Node's own error
+ */
+export function answerUnreadable({ code }: { code?: string }, socket: Duplex): void {
+  const [status, error] = UNREADABLE[code ?? ''] ?? [400, 'This is no HTTP request that can be read.'];
+  const body = JSON.stringify({ error, kind: 'usage' } satisfies z.infer<typeof failure>);
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'content-type: application/json',
+    'cache-control: no-store',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  // Whoever has hung up gets none.
+  if (code !== 'ECONNRESET' && socket.writable) socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  else socket.destroy();
+}
+
+const UNREADABLE: Record<string, [status: number, sentence: string]> = {
+  HPE_HEADER_OVERFLOW: [
+    431,
+    `The address and the headers of a request are at most ${maxHeaderSize / 1024} KiB together.`,
+  ],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request did not come whole in time.'],
+};
 
 /** @param guesses so many of one address are refused one by one in a minute, before all of them are */
 export function answerFailures(app: FastifyInstance, guesses = 30): void {

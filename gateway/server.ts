@@ -8,7 +8,7 @@ import swagger from '@fastify/swagger';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { createJsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { WayIn } from '../client/device-login.js';
-import { answerFailures, readJson } from './answers.js';
+import { answerFailures, answerUnreadable, readJson } from './answers.js';
 import type { Behind } from './behind.js';
 import { calledOf } from './called.js';
 import type { Callers } from './callers.js';
@@ -56,6 +56,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     connectionTimeout: 60_000,
     // No address of a request that Node reads at all is longer: how long a part may be, its route says.
     routerOptions: { maxParamLength: 16_384 },
+    clientErrorHandler: answerUnreadable,
     // What a caller calls a request is nothing that we log.
     requestIdHeader: false,
   });

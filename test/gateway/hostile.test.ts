@@ -236,6 +236,17 @@ test.each<[string, string[], (string | Buffer)?]>([
   expect(gateway.reached.decided).toEqual([]);
 });
 
+test.each([
+  ['a head beyond all', [POST, ...HEAD, `X-Long: ${'x'.repeat(40_000)}`], 431, /at most 16 KiB together/],
+  ['an address beyond all', [`GET /health?${'x'.repeat(40_000)} HTTP/1.1`, 'Host: gateway'], 431, /16 KiB/],
+  ['no HTTP at all', ['SSH-2.0-client'], 400, /no HTTP request/],
+] as const)('%s is refused with a sentence as well', async (what, lines, status, sentence) => {
+  const [head, body] = (await raw(port, [...lines])).split('\r\n\r\n') as [string, string];
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  unharmed(status, body, what);
+  expect(JSON.parse(body)).toMatchObject({ error: expect.stringMatching(sentence), kind: 'usage' });
+});
+
 test('the same without anything odd is a decision', async () => {
   const said = await raw(port, [POST, ...HEAD, `Content-Length: ${GOOD.length}`], Buffer.from(GOOD));
   expect(said).toMatch(/^HTTP\/1\.1 200/);

@@ -82,6 +82,10 @@ allow-x00 = false
 "body.plan" = ${often('plans')}
 "path.name" = { dictionary = "webhooks", probability = 0.7 }
 
+# It may also be refused for its length alone, before anything of it is read.
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, 431]
+
 # What no schema says: which token counts (400, by OpenID's specification), which day there is (2026-02-30) and
 # which are over, which fields a mapping wants of a webhook (422).
 [[operations]]
