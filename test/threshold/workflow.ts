@@ -20,7 +20,11 @@ interface Activities {
 }
 
 const activity = (cancellationType?: ActivityCancellationType): Activities =>
-  proxyActivities<Activities>({ startToCloseTimeout: '1 minute', retry: { maximumAttempts: 1 }, cancellationType });
+  proxyActivities<Activities>({
+    startToCloseTimeout: '1 minute',
+    retry: { maximumAttempts: 1 },
+    cancellationType,
+  });
 
 /** By name: what is begun, and whether time passes before it is cancelled. */
 const BEGUN: Record<string, { begin: () => Promise<unknown>; passes: boolean }> = {
@@ -42,9 +46,11 @@ const BEGUN: Record<string, { begin: () => Promise<unknown>; passes: boolean }> 
 
 /** Begins something when it is told, cancels it, and says what came of it. */
 export async function cancels(what: string): Promise<string> {
-  let told = 0;
-  setHandler(defineSignal('go'), () => void (told += 1));
-  await condition(() => told === 1);
+  let isTold = false;
+  setHandler(defineSignal('go'), () => {
+    isTold = true;
+  });
+  await condition(() => isTold);
   const { begin, passes } = BEGUN[what]!;
   try {
     await CancellationScope.cancellable(async () => {
