@@ -18,7 +18,7 @@ import { dice } from './dice.js';
 import { type FaultWorld, openFaultWorld } from './fault-world.js';
 import { pause, strike } from './faults.js';
 import { HEARTBEAT_TIMEOUT_MS } from './impatient-interceptor.js';
-import { insist, operate, type Parking, request, statusOf } from './operator.js';
+import { insist, type Operated, operate, type Parking, request, statusOf } from './operator.js';
 import { describe, type Fault, type Schedule } from './schedule.js';
 import type { FaultServers } from './servers.js';
 import { type Swept, sweepThrough } from './sweep.js';
@@ -103,19 +103,23 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
       atRest = true;
       return { ...struck, healed: Date.now() };
     });
-    const operated = await operate(world, started, deadline, () => atRest).catch(async (error: Error) => {
-      const status = await statusOf(world, started.run).catch(() => null);
-      const outputs = world.fleet.all.map(
-        (worker, n) => `worker ${n} ${JSON.stringify(worker.exit())}: ${worker.output().slice(-1_500)}`,
-      );
-      throw new Error(
-        `${error.message}; ${JSON.stringify({ state: status?.state, steps: status?.steps })}; ${outputs.join('\n')}`,
-      );
-    });
+    const toItsEnd = (): Promise<Operated> =>
+      operate(world, started, deadline, () => atRest).catch(async (error: Error) => {
+        const status = await statusOf(world, started.run).catch(() => null);
+        const outputs = world.fleet.all.map(
+          (worker, n) => `worker ${n} ${JSON.stringify(worker.exit())}: ${worker.output().slice(-1_500)}`,
+        );
+        throw new Error(
+          `${error.message}; ${JSON.stringify({ state: status?.state, steps: status?.steps })}; ${outputs.join('\n')}`,
+        );
+      });
+    const first = await toItsEnd();
     closed = true;
     const { struck, healed } = await storm;
-    // Whoever resets a run after its last step lets it begin again, with nothing left to do.
+    // Whoever resets a run after its last step lets it begin again, with nothing left to do; and where that took
+    // as long as the run, it was seen at its end before it went back to its people.
     const isReset = schedule.faults.some(({ kind }) => kind === 'reset-run');
+    const operated = isReset ? await toItsEnd() : first;
     const ends = new Set(isReset ? ['completed', 'nothing-to-do'] : ['completed']);
     await writers.stop();
     const receipts = progress.receipts();
@@ -126,7 +130,10 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
         message: `the run closed as ${operated.status.outcome}: ${operated.status.sentence}`,
       });
     const { outcome, access, order } = operated.status;
-    const isOff = Object.values(access).includes('deactivated');
+    // A run that began again finds them off already; the sweep is the one that began before.
+    const isOff = [first, operated].some(({ status }) =>
+      Object.values(status.access).includes('deactivated'),
+    );
     if (schedule.sweep && outcome === 'completed' && !isOff)
       findings.push({
         invariant: 'I14',
@@ -166,7 +173,7 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
       writes,
       unanswered: writers.unanswered(),
       moved: progress.changed(),
-      parked: operated.parked,
+      parked: isReset ? [...first.parked, ...operated.parked] : operated.parked,
       searched: secrets.searched,
       seconds: Math.round((Date.now() - began) / 100) / 10,
       endedAfterMs: operated.closedAt - healed,
