@@ -44,7 +44,9 @@ async function blockIn(deps: Deps, input: AccessInput): Promise<AccessResult> {
   const { changed: ours, problems } = await switchAccounts(deps, { ...input, verb: 'block' });
   if (problems.length > 0) return { access: 'open', ours, message: problems.join(' ') };
   // An old receipt, or a success that was none, is no block: what is said of it is what can be read.
-  const open = (await readAll(deps, connector, input.accounts)).filter(({ active, blocked }) => active && !blocked);
+  const open = (await readAll(deps, connector, input.accounts)).filter(
+    ({ active, blocked }) => active && !blocked,
+  );
   if (open.length > 0) {
     const which = open.map(sayAccount).join('; ');
     const message = `${connector.title}: reading shows that sign-in is not blocked: ${which}. Look at it there, then send "retry".`;

@@ -184,11 +184,7 @@ class NotProven extends Error {
   }
 }
 
-async function anyActive(
-  deps: Deps,
-  connector: Connector,
-  accounts: readonly Account[],
-): Promise<boolean> {
+async function anyActive(deps: Deps, connector: Connector, accounts: readonly Account[]): Promise<boolean> {
   return (await readAll(deps, connector, accounts)).some(account => account.active);
 }
 

@@ -301,10 +301,11 @@ export function ledgerOf(pool: Pool): Ledger {
       return last?.did === 'block';
     },
     async keptOf(system, did, user) {
-      const [last] = await select(
-        `step = $1 and did = $2 and ${OF_ACCOUNT} = $3 order by at desc limit 1`,
-        [`${system}/${did}`, did, user],
-      );
+      const [last] = await select(`step = $1 and did = $2 and ${OF_ACCOUNT} = $3 order by at desc limit 1`, [
+        `${system}/${did}`,
+        did,
+        user,
+      ]);
       return last?.images ? (await readImages(pool, last.images)).filter(image => image !== null) : [];
     },
     async totals(offboarding, step) {

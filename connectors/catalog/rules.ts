@@ -143,7 +143,10 @@ function blockedBySwitch(catalog: Head, report: Report): void {
   const does = (verb: 'deactivate' | 'reactivate') => catalog[verb]?.by === 'system';
   if (!does('deactivate')) report(['block', 'by'], 'there is no deactivate by the system that could block');
   else if (!does('reactivate'))
-    report(['block'], 'a block must be reversible: what the switch blocks is given back by reactivate, which is missing');
+    report(
+      ['block'],
+      'a block must be reversible: what the switch blocks is given back by reactivate, which is missing',
+    );
   if (catalog.unblock)
     report(['unblock'], 'what the switch blocks is given back by reactivate: leave unblock out');
 }

@@ -38,7 +38,10 @@ export function httpRules(catalog: HttpCatalog, report: Report): void {
   }
   const [carried] = carriedIn(catalog);
   if (isBlockOff(catalog) && carried !== undefined)
-    report(['block', 'by'], `the switch hands ${carried} over, which nobody has approved when a block is made`);
+    report(
+      ['block', 'by'],
+      `the switch hands ${carried} over, which nobody has approved when a block is made`,
+    );
   for (const verb of [...ENDINGS, 'erase'] as const) ending(catalog, calls, verb, report);
 }
 

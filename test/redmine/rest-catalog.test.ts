@@ -286,12 +286,22 @@ test('a sudden departure over REST: blocked, handed over, switched off and swept
     const [late] = closed;
     await world.rest.put(`/issues/${late!.id}.json`, { issue: { status_id: world.statuses.open } });
     expect((await asRedmineSays(String(late!.id))).assigned_to?.id).toBe(dave.id);
-    await run.sweep.until(({ addenda }) => addenda.length > 0);
+    await run.sweep.until(({ moved }) => moved > 0);
     expect((await asRedmineSays(String(late!.id))).assigned_to?.id).toBe(peggy);
-    expect(await run.sweep.finish()).toMatchObject({ outcome: 'finished', moved: 1, addenda: [1] });
-    expect(await run.addenda()).toMatchObject([
-      { number: 1, moved: 1, steps: [{ step: 'redmine/open_issues', changed: 1 }] },
-    ]);
+    // It was a closed one of theirs, and these are kept: people are told. A round may see that before the other.
+    expect(await run.sweep.finish()).toMatchObject({
+      outcome: 'finished',
+      moved: 1,
+      open: [{ subject: 'redmine/closed_issues' }],
+    });
+    const addenda = await run.addenda();
+    expect(addenda.map(({ number }) => number)).toEqual(addenda.map((_, n) => n + 1));
+    expect(addenda).toContainEqual(
+      expect.objectContaining({
+        moved: 1,
+        steps: [expect.objectContaining({ step: 'redmine/open_issues', changed: 1 })],
+      }),
+    );
     await isShut();
   } finally {
     await there.stop();

@@ -69,7 +69,7 @@ export interface Departure {
     /** It is ended by the operator. */
     finish(): Promise<Sweep>;
   };
-  /** Bodies of the addenda to its certificate, in their order. */
+  /** The addenda to its certificate, in their order: their numbers, and what stands in them. */
   addenda(): Promise<Record<string, unknown>[]>;
 }
 
@@ -176,10 +176,10 @@ function departureOf(
     },
     async addenda() {
       const { rows } = await db.store!.query(
-        'select body from handover.certificate_bodies where offboarding = $1 and number > 0 order by number',
+        'select number, body from handover.certificate_bodies where offboarding = $1 and number > 0 order by number',
         [offboardingId],
       );
-      return rows.map(row => JSON.parse(row.body as string) as Record<string, unknown>);
+      return rows.map(row => ({ number: row.number, ...JSON.parse(row.body as string) }));
     },
   };
 }
