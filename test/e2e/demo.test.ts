@@ -4,8 +4,8 @@ import { seedDemo } from '../../examples/demo/seed.js';
 import { type DemoOutreach, openOutreach } from '../demo/outreach.js';
 import type { Sweep } from '../../domain/sweep.js';
 import type { Status } from '../../workflows/messages.js';
-import { EACH_SECOND } from '../support/staffed.js';
 import { startWorld, type World } from '../support/world.js';
+import { EACH_SECOND } from './sweeps.js';
 
 const TOMAS = 1021;
 
@@ -124,7 +124,7 @@ test('a sudden departure is blocked, handed over, switched off and swept: each a
     .toMatchObject({ moved: 1, addenda: [1] });
   expect(await account()).toMatchObject({ tasks: 0 });
   const { rows } = await world.db.workspace!.query(
-    'select status from users join tasks on assignee_id = users.id where tasks.id = $1',
+    'select users.status from users join tasks on assignee_id = users.id where tasks.id = $1',
     [late.id],
   );
   expect(rows).toEqual([{ status: 'active' }]);

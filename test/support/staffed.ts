@@ -9,11 +9,9 @@ import { expect } from 'vitest';
 import type { OffboardingRequest } from '../../domain/request.js';
 import type { Sweep } from '../../domain/sweep.js';
 import type { Status } from '../../workflows/messages.js';
+import { EACH_SECOND } from '../e2e/sweeps.js';
 import { startWorld, type World } from './world.js';
 
-const SECOND = 1 / 86_400;
-/** A round each second, for as long as a test may take. */
-export const EACH_SECOND = { rhythm: [{ everyDays: SECOND, forDays: 600 * SECOND }], returns: 3 };
 const IN_TIME = { everyMs: 50, timeoutMs: 90_000 };
 
 export interface Employee {
