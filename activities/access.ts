@@ -44,7 +44,9 @@ async function blockIn(deps: Deps, input: AccessInput): Promise<AccessResult> {
   const { changed: ours, problems } = await switchAccounts(deps, { ...input, verb: 'block' });
   if (problems.length > 0) return { access: 'open', ours, message: problems.join(' ') };
   // An old receipt, or a success that was none, is no block: what is said of it is what can be read.
-  const open = (await readAll(connector, input.accounts)).filter(({ active, blocked }) => active && !blocked);
+  const open = (await readAll(deps, connector, input.accounts)).filter(
+    ({ active, blocked }) => active && !blocked,
+  );
   if (open.length > 0) {
     const which = open.map(sayAccount).join('; ');
     const message = `${connector.title}: reading shows that sign-in is not blocked: ${which}. Look at it there, then send "retry".`;
@@ -95,11 +97,11 @@ async function restoreIn(deps: Deps, input: AccessInput): Promise<AccessResult> 
   const connector = await deps.systems.get(input.system);
   const kept = (await reliedOn(deps, connector, input)) ?? (await notTheirs(deps, connector, input));
   if (kept) return { access: 'blocked', ours: [], message: kept };
-  const before = await readAll(connector, input.accounts);
+  const before = await readAll(deps, connector, input.accounts);
   const on = before.filter(({ active }) => active);
   const off = before.filter(({ active }) => !active).map(sayAccount);
   const { changed: ours, problems } = await switchAccounts(deps, { ...input, accounts: on, verb: 'unblock' });
-  const still = (await readAll(connector, on))
+  const still = (await readAll(deps, connector, on))
     .filter(({ active, blocked }) => !active || blocked)
     .map(sayAccount);
   const { title } = connector;

@@ -78,7 +78,7 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
       const inTheWay = await claim(deps, input, plan);
       if (inTheWay) return { kind: 'refused', message: inTheWay };
       proof = { at: new Date().toISOString(), within: false, kept: await proveIt() };
-      const active = (await readAll(connector, accounts)).filter(account => account.active);
+      const active = (await readAll(deps, connector, accounts)).filter(account => account.active);
       wasActive = active.length > 0;
       // All of one person's accounts or none: what forbids one of them is asked before the first is switched.
       const guards = await connector.guards(active, whenAbandoned());
@@ -99,7 +99,7 @@ export async function deactivate(deps: Deps, input: DeactivateInput): Promise<De
     const { verdict } = error;
     return verdict.kind === 'refused' ? { kind: 'refused', message: verdict.message } : verdict;
   }
-  if (await anyActive(connector, accounts)) {
+  if (await anyActive(deps, connector, accounts)) {
     const subject = accounts.length === 1 ? 'the account' : `one of the ${accounts.length} accounts`;
     const message = `${connector.title} reported success, but reading shows that ${subject} is still active. Look at it there, then send "retry".`;
     return { kind: 'refused', message };
@@ -184,8 +184,8 @@ class NotProven extends Error {
   }
 }
 
-async function anyActive(connector: Connector, accounts: readonly Account[]): Promise<boolean> {
-  return (await readAll(connector, accounts)).some(account => account.active);
+async function anyActive(deps: Deps, connector: Connector, accounts: readonly Account[]): Promise<boolean> {
+  return (await readAll(deps, connector, accounts)).some(account => account.active);
 }
 
 /**

@@ -4,22 +4,24 @@
  */
 import type { Connector, Inside, Witness } from '../connectors/connector.js';
 import type { Bounds } from '../domain/consequences.js';
-import type {
-  AccessChange,
-  AccessVerb,
-  Batch,
-  Done,
-  Fate,
-  Intent,
-  Mark,
-  Undoing,
-  Work,
+import {
+  ACCESS_VERBS,
+  type AccessChange,
+  type AccessVerb,
+  type Batch,
+  type Done,
+  type Fate,
+  type Intent,
+  type Mark,
+  type Undoing,
+  type Work,
 } from '../domain/effect.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { Account } from '../domain/model.js';
 import { type NewReceipt, type Receipt, ReceiptExists, type ReceiptId } from '../store/ledger.js';
 import { outOfPatience, scheduled, whenAbandoned, within } from './attempt.js';
 import type { Deps } from './deps.js';
+import { isBlockedByUs } from './our-blocks.js';
 
 /**
  * Settles every intent of an offboarding that nobody saw end, also those of plans that were replaced. Throws
@@ -112,7 +114,7 @@ async function workOf(deps: Deps, receipt: Receipt): Promise<Work> {
 }
 
 function isAccess(did: Receipt['did']): did is AccessVerb {
-  return did === 'block' || did === 'unblock' || did === 'deactivate' || did === 'reactivate';
+  return (ACCESS_VERBS as readonly string[]).includes(did);
 }
 
 /** What must hold of an access change. Where one of them throws, nothing is changed. */
@@ -307,11 +309,14 @@ export async function switchAccounts(deps: Deps, input: SwitchInput, proving?: P
   return switched;
 }
 
-/** What the change that this one takes back kept of the account. */
-async function keptBy(deps: Deps, system: string, verb: AccessVerb, { identities }: Account) {
-  const [user] = identities.user ?? [];
-  const undone = verb === 'unblock' ? 'block' : verb === 'reactivate' ? 'deactivate' : null;
-  return undone && user !== undefined ? deps.store.ledger.keptOf(system, undone, user) : undefined;
+/** What the change that this one takes back, or makes final, kept of the account. */
+async function keptBy(deps: Deps, connector: Connector, verb: AccessVerb, account: Account) {
+  const [user] = account.identities.user ?? [];
+  const before = { unblock: 'block', reactivate: 'deactivate', deactivate: 'block', block: null } as const;
+  const did = before[verb];
+  if (did === null || user === undefined) return undefined;
+  if (verb === 'deactivate' && !(await isBlockedByUs(deps, connector, account))) return undefined;
+  return deps.store.ledger.keptOf(connector.system, did, user);
 }
 
 /** True where it was changed, now or by an earlier attempt. */
@@ -327,7 +332,7 @@ async function switchAccount(
   const before = earlier && (await settle(deps, connector, earlier));
   if (before !== null) return before > 0;
   const done: Mark[] = [];
-  const undoes = await keptBy(deps, system, verb, account);
+  const undoes = await keptBy(deps, connector, verb, account);
   const work: Work = {
     kind: 'access',
     verb,

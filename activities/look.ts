@@ -24,6 +24,7 @@ import { joined } from '../store/keys.js';
 import type { Shown } from '../store/manifests.js';
 import { outOfPatience, whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
+import { withOurBlocks } from './our-blocks.js';
 import { accountsMoved, type LeaverNow, leaverNow } from './recognise.js';
 import { changedRules } from './rules.js';
 import { refusedSuccessors } from './successors.js';
@@ -96,7 +97,7 @@ export async function see(
       plan.systems.find(s => s.system === connector.system)?.catalog !== connector.catalogDigest,
     accountsChanged: plan && leaver ? await accountsMoved(connector, plan, leaver) : [],
     ...(inside === connector && { coverage: await coverageOf(connector, input.accounts, plan) }),
-    accounts: await readAll(inside, input.accounts),
+    accounts: await readAll(deps, connector, input.accounts, inside),
   };
 }
 
@@ -153,11 +154,14 @@ export async function lookOnceMore(
 }
 
 /** The accounts as they are now. */
-export function readAll(
-  connector: Pick<Inside, 'readAccount'>,
+export async function readAll(
+  deps: Deps,
+  connector: Connector,
   accounts: readonly Account[],
+  inside: Inside = connector,
 ): Promise<Account[]> {
-  return Promise.all(accounts.map(account => connector.readAccount(account, whenAbandoned())));
+  const read = await Promise.all(accounts.map(account => inside.readAccount(account, whenAbandoned())));
+  return withOurBlocks(deps, connector, read);
 }
 
 export async function planOf(deps: Deps, digest: string): Promise<Plan> {

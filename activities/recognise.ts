@@ -12,6 +12,7 @@ import type { Order } from '../domain/request.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
 import { directoryOf, findOne, SAYS } from './directory.js';
+import { withOurBlocks } from './our-blocks.js';
 
 export type Recognised =
   | { kind: 'found'; accounts: SystemAccounts }
@@ -54,7 +55,8 @@ export class Recogniser {
     const { accounts, others, strangers } = found;
     const said = await Promise.all(strangers.map(one => this.#whose(connector, one)));
     const warnings = said.filter(warning => warning !== null);
-    return { kind: 'found', accounts: { system, accounts: inOrder(accounts), others, warnings } };
+    const known = inOrder(await withOurBlocks(this.deps, connector, accounts));
+    return { kind: 'found', accounts: { system, accounts: known, others, warnings } };
   }
 
   /** What somebody named although no rule says that it is this person's; null where the directory says so. */

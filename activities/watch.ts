@@ -44,7 +44,7 @@ async function isDone(deps: Deps, plan: Plan, subject: string): Promise<boolean>
   const connector = await deps.systems.get(system);
   const accounts = accountsIn(plan.accounts, system);
   if (subject === deactivateId(system))
-    return (await readAll(connector, existing(accounts))).every(({ active }) => !active);
+    return (await readAll(deps, connector, existing(accounts))).every(({ active }) => !active);
   const { category } = plan.steps.find(({ id }) => id === subject)!;
   const [held] = await connector.inventory(accounts, [category], whenAbandoned());
   if (!held?.complete) throw new HandoverFailure('rejected', held?.problem ?? `${subject} was not read.`);

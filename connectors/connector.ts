@@ -52,6 +52,8 @@ export interface Facts {
   readonly access: Readonly<Record<AccessVerb, By>>;
   /** Whoever is switched off here has no account any more: one that is gone is off, and no news. */
   readonly offIsGone?: boolean;
+  /** A block reads as off here: only the ledger knows which accounts that are off we have merely blocked. */
+  readonly blockIsOff?: boolean;
   /** Where and how a person does it, verb by verb, as far as the catalog says; `{user}` stands for the account. */
   readonly byHand?: Readonly<Partial<Record<AccessVerb, ByHand>>>;
   /** What of an account no offboarding ends here. */

@@ -7,7 +7,8 @@ import type { Keys, Shares } from './keys.js';
 import type { Account, Disposition, ItemException } from './model.js';
 
 /** Changes of who may sign in. `block` is reversible and no deactivation. */
-export type AccessVerb = 'block' | 'unblock' | 'deactivate' | 'reactivate';
+export const ACCESS_VERBS = ['block', 'unblock', 'deactivate', 'reactivate'] as const;
+export type AccessVerb = (typeof ACCESS_VERBS)[number];
 
 /** A batch of items of one category, changed compare-and-set on their old owner. */
 export interface Batch {
@@ -38,7 +39,8 @@ export interface AccessChange {
   besides?: Bounds;
   /**
    * For `unblock` and `reactivate`: what the change that is taken back kept (`Intent.before`), where the
-   * ledger has it. A system that only knows how to set does without.
+   * ledger has it. A system that only knows how to set does without. For `deactivate`, where a block reads as
+   * off: what our block kept that still stands, be it nothing; absent where none does.
    */
   undoes?: readonly unknown[];
   /** For `deactivate`: who takes what it carries along, by category, as in a batch. */

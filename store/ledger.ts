@@ -7,6 +7,7 @@
 import { listed } from '../domain/certificate.js';
 import { type Elsewhere, summed } from '../domain/consequences.js';
 import {
+  ACCESS_VERBS,
   type AccessVerb,
   type Batch,
   type Effect,
@@ -129,6 +130,8 @@ export interface Ledger {
   elsewhere(manifest: string, step: string): Promise<Elsewhere[]>;
   /** Accounts of this human being whose access we changed last by a block, over all their offboardings. */
   blocked(leaver: { id: string; human: string }): Promise<StandingBlock[]>;
+  /** Is a block what we did last to the access of this account, over all offboardings? */
+  isBlocked(system: string, user: string): Promise<boolean>;
   /** What the last such change of access kept of this account, over all offboardings; empty = nothing is kept. */
   keptOf(system: string, did: AccessVerb, user: string): Promise<unknown[]>;
   /** Sums over what is done in one step, every revision of the plan included. */
@@ -143,6 +146,8 @@ export interface Ledger {
   purge(offboarding: string, said: { by: string; why: string }): Promise<number>;
 }
 
+/** Changes of access that happened, and whose: they stand under the offboarding itself, with one account each. */
+const OF_ACCOUNT = `manifest = offboarding and state = 'done' and changed > 0 and accounts::json -> 0 -> 'user' ->> 0`;
 const EFFECT = 'changed, merged, per_taker, owners, owner_of, exceptions, elsewhere, before_images, digest';
 
 export function ledgerOf(pool: Pool): Ledger {
@@ -287,12 +292,20 @@ export function ledgerOf(pool: Pool): Ledger {
         by: orderIn(row.order as string)?.requestedBy ?? null,
       }));
     },
+    async isBlocked(system, user) {
+      const steps = ACCESS_VERBS.map(verb => `${system}/${verb}`);
+      const [last] = await select(`step = any($1) and ${OF_ACCOUNT} = $2 order by at desc limit 1`, [
+        steps,
+        user,
+      ]);
+      return last?.did === 'block';
+    },
     async keptOf(system, did, user) {
-      const [last] = await select(
-        `step = $1 and did = $2 and manifest = offboarding and state = 'done' and changed > 0
-           and accounts::json -> 0 -> 'user' ->> 0 = $3 order by at desc limit 1`,
-        [`${system}/${did}`, did, user],
-      );
+      const [last] = await select(`step = $1 and did = $2 and ${OF_ACCOUNT} = $3 order by at desc limit 1`, [
+        `${system}/${did}`,
+        did,
+        user,
+      ]);
       return last?.images ? (await readImages(pool, last.images)).filter(image => image !== null) : [];
     },
     async totals(offboarding, step) {

@@ -139,8 +139,10 @@ export type CategoryHead = z.infer<
   z.ZodObject<ReturnType<typeof categoryShape<z.ZodString, z.ZodType<string | Computed>>>>
 >;
 
+/** `switch`: of a kind whose block may be the very switch that deactivates; others say what ends with it. */
 export type VerbHead =
   | { by: 'system' }
+  | { by: 'switch'; reason: string }
   | { by: 'person'; page?: string; reason?: string }
   | { by: 'nobody'; reason: string };
 
@@ -174,12 +176,19 @@ export function commonFacts(category: string, spec: CategoryHead): Omit<Category
 const daysOf = (within: string | undefined): number | null =>
   within === undefined ? null : Number.parseInt(within, 10);
 
+/** Does the system know one way to be off, which a block takes as well? */
+export const isBlockOff = ({ block }: Head): boolean => block?.by === 'switch';
+
 /** Who changes access, verb by verb; `otherwise` where the catalog says nothing. */
 export function accessOf(catalog: Head, otherwise: By): Record<Verb, By> {
-  const by = (verb: Verb): By => catalog[verb]?.by ?? otherwise;
+  const by = (verb: Verb): By => {
+    const said = catalog[verb]?.by ?? otherwise;
+    return said === 'switch' ? 'system' : said;
+  };
   return {
     block: by('block'),
-    unblock: by('unblock'),
+    // What is blocked by the switch is given back by its reverse.
+    unblock: isBlockOff(catalog) ? by('reactivate') : by('unblock'),
     deactivate: by('deactivate'),
     reactivate: by('reactivate'),
   };

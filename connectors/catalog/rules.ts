@@ -2,7 +2,7 @@
 
 import { own } from '../../domain/own.js';
 import type { CategoryHead, Computed, Head } from './head.js';
-import { linkFields } from './head.js';
+import { isBlockOff, linkFields } from './head.js';
 import { didYouMean } from './nearest.js';
 
 export type Path = (string | number)[];
@@ -132,7 +132,21 @@ function shownFields(spec: CategoryHead): [Path, string | Computed][] {
 function verbs(catalog: Head, report: Report): void {
   const can = (verb: 'block' | 'unblock' | 'deactivate' | 'reactivate') =>
     catalog[verb] !== undefined && catalog[verb].by !== 'nobody';
+  if (isBlockOff(catalog)) return blockedBySwitch(catalog, report);
   if (can('block') && !can('unblock')) report(['block'], 'a block must be reversible: unblock is missing');
   if (can('unblock') && !can('block')) report(['unblock'], 'there is no block to undo');
   if (can('reactivate') && !can('deactivate')) report(['reactivate'], 'there is no deactivate to undo');
+}
+
+/** A block that is the very switch: there must be one, and a way back. */
+function blockedBySwitch(catalog: Head, report: Report): void {
+  const does = (verb: 'deactivate' | 'reactivate') => catalog[verb]?.by === 'system';
+  if (!does('deactivate')) report(['block', 'by'], 'there is no deactivate by the system that could block');
+  else if (!does('reactivate'))
+    report(
+      ['block'],
+      'a block must be reversible: what the switch blocks is given back by reactivate, which is missing',
+    );
+  if (catalog.unblock)
+    report(['unblock'], 'what the switch blocks is given back by reactivate: leave unblock out');
 }

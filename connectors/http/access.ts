@@ -14,8 +14,9 @@ import {
 import type { HandoverFailure } from '../../domain/failure.js';
 import type { Account, ItemException } from '../../domain/model.js';
 import { own } from '../../domain/own.js';
+import { isBlockOff } from '../catalog/head.js';
 import type { Witness } from '../connector.js';
-import { type CallSpec, carriedIn, type SwitchSpec } from './catalog.js';
+import { type CallSpec, carriedIn, type SwitchSpec, switchSpec } from './catalog.js';
 import { claimOf } from './claims.js';
 import { isSo } from './condition.js';
 import { intended, lastSend } from './mark.js';
@@ -43,7 +44,9 @@ export async function applyAccess(
   const entry = await entryFor(target, spec, work.account, signal);
   const about = { took: 1, owners: NO_OWNERS };
   // Somebody else has done it. Were it sent all the same and its answer lost, it would pass for ours.
-  if (entry === null || isReached(target, work.verb, spec, entry)) {
+  const isThere = isReached(target, work.verb, spec, entry);
+  const isOurs = isThere && isOurBlock(target, work);
+  if (entry === null || (isThere && !isOurs)) {
     const effect = effectOf(0);
     const intent = await intended(target, witness, signal, { ...about, effect });
     // Whoever did it may have left them signed in.
@@ -55,7 +58,7 @@ export async function applyAccess(
     if (forbidden.length > 0)
       throw target.failure('rejected', forbidden.map(({ message }) => message).join(' '));
   }
-  const before = keptOf(spec, entry);
+  const before = isOurs ? [...work.undoes!] : keptOf(spec, entry);
   const intent = await intended(target, witness, signal, { ...about, before });
   const until = lastSend(target, intent);
   await send(
@@ -235,10 +238,14 @@ function keptOf(spec: SwitchSpec, { raw }: Entry): unknown[] {
 }
 
 function switchOf(target: Target, verb: AccessVerb): SwitchSpec {
-  const spec = target.catalog[verb];
-  if (spec?.by !== 'system')
+  const spec = switchSpec(target.catalog, verb);
+  if (spec === undefined)
     throw target.failure('configuration', `the catalog does not say how to ${verb} an account`);
   return spec;
 }
+
+/** Is a block of ours made final? It reads as off already, and what was there before only the block knows. */
+const isOurBlock = ({ catalog }: Target, { verb, undoes }: AccessChange): boolean =>
+  isBlockOff(catalog) && verb === 'deactivate' && undoes !== undefined;
 
 const effectOf = (changed: number): Effect => ({ changed, merged: 0, perTaker: [], exceptions: [] });

@@ -6,7 +6,16 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { AS_PEOPLE_WRITE, FOLDS } from '../../domain/fold.js';
-import { absence, categoryShape, headShape, name, verb, verbShape } from '../catalog/head.js';
+import {
+  absence,
+  categoryShape,
+  headShape,
+  isBlockOff,
+  name,
+  type Verb,
+  verb,
+  verbShape,
+} from '../catalog/head.js';
 import { DURATION } from '../duration.js';
 import { OUTCOMES } from './outcome.js';
 
@@ -68,6 +77,14 @@ const outcomes = z.array(outcome).default([]);
 /** The categories that the switch takes along: whoever takes one stands in its calls as `{to.category}`. */
 export const carriedIn = ({ categories }: HttpCatalog): string[] =>
   Object.keys(categories).filter(name => categories[name]!.switch?.when === 'with');
+
+/** How the system makes a change of access; a block by the switch is made, and given back, as the switch is. */
+export function switchSpec(catalog: HttpCatalog, verb: Verb): SwitchSpec | undefined {
+  const { deactivate, reactivate } = catalog;
+  const asOff = { block: deactivate, unblock: reactivate, deactivate, reactivate };
+  const spec = isBlockOff(catalog) ? asOff[verb] : catalog[verb];
+  return spec?.by === 'system' ? spec : undefined;
+}
 
 /** Does switching somebody off take their account away? */
 export const isOffGone = ({ deactivate }: HttpCatalog): boolean =>
@@ -271,12 +288,10 @@ const observe = {
 };
 /** What else ends with an account: it is done once this holds of the account, or of what a probe answers. */
 const seen = { until: conditions.optional(), ...observe };
+const bySwitch = z.strictObject({ by: z.literal('switch'), reason: z.string().min(1) });
 /** `switch`: deactivating the account ends it as well, as `reason` says. */
 const ending = z
-  .union([
-    ...verb({ calls: z.array(call).min(1), ...seen }, seen).options,
-    z.strictObject({ by: z.literal('switch'), reason: z.string().min(1) }),
-  ])
+  .union([...verb({ calls: z.array(call).min(1), ...seen }, seen).options, bySwitch])
   .optional();
 
 const rate = z.strictObject({ requests: z.int().min(1), per: duration });
@@ -398,6 +413,8 @@ export const catalogSchema = z.strictObject({
     .prefault({}),
   categories: z.record(name, category),
   ...verbShape(switchShape, observe),
+  /** `switch`: one can only be off here, so a block is that; that it is ours and not final says the ledger. */
+  block: z.union([...verb(switchShape, observe).options, bySwitch]).optional(),
   /** All of somebody's at once, where nothing lists them one by one: see `verbs.ts` for when each is done. */
   sessions: ending,
   tokens: ending,
@@ -418,7 +435,7 @@ export type CategorySpec = HttpCatalog['categories'][string] & {
   /** Its only item is the account itself, until this holds: a verb as a category (`verbs.ts`). */
   account?: EndingSpec;
 };
-export type SwitchSpec = Extract<NonNullable<HttpCatalog['block']>, { by: 'system' }>;
+export type SwitchSpec = Extract<NonNullable<HttpCatalog['deactivate']>, { by: 'system' }>;
 /** When a verb counts as done; neither: nothing shows it. */
 export type EndingSpec = Pick<
   Extract<NonNullable<HttpCatalog['sessions']>, { by: 'person' }>,

@@ -6,7 +6,7 @@
  */
 
 import { localBudgets } from '../catalog/budgets.js';
-import { accessOf, byHandOf, commonFacts } from '../catalog/head.js';
+import { accessOf, byHandOf, commonFacts, isBlockOff } from '../catalog/head.js';
 import type { ConnectOptions } from '../catalog/kind.js';
 import type { LoadedCatalog } from '../catalog/loaded.js';
 import type { Connector, Effects } from '../connector.js';
@@ -40,6 +40,7 @@ export function httpConnector(loaded: LoadedCatalog<HttpCatalog>, options: Conne
     })),
     access: accessOf(catalog, 'nobody'),
     offIsGone: isOffGone(catalog),
+    blockIsOff: isBlockOff(catalog),
     byHand: byHandOf(catalog),
     undone: undoneIn(catalog),
     resolveAccounts: (sought, pinned, signal) => resolveAccounts(target, sought, pinned, signal),

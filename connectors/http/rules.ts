@@ -1,4 +1,5 @@
 /** Rules between the parts of an HTTP catalog that no schema can say. */
+import { isBlockOff } from '../catalog/head.js';
 import { didYouMean } from '../catalog/nearest.js';
 import type { Path, Report } from '../catalog/rules.js';
 import { millisecondsOf } from '../duration.js';
@@ -35,6 +36,12 @@ export function httpRules(catalog: HttpCatalog, report: Report): void {
     if (spec?.by === 'system') verbs(catalog, calls, verb, spec, report);
     if (spec?.by === 'person' && spec.observe) calls.check([verb, 'observe'], spec.observe, ['user']);
   }
+  const [carried] = carriedIn(catalog);
+  if (isBlockOff(catalog) && carried !== undefined)
+    report(
+      ['block', 'by'],
+      `the switch hands ${carried} over, which nobody has approved when a block is made`,
+    );
   for (const verb of [...ENDINGS, 'erase'] as const) ending(catalog, calls, verb, report);
 }
 

@@ -9,7 +9,7 @@ import type { Account, Identities, Known } from '../../domain/model.js';
 import type { ConnectOptions, Tried, TriedCall, TryRequest } from '../catalog/kind.js';
 import type { LoadedCatalog } from '../catalog/loaded.js';
 import { didYouMean } from '../catalog/nearest.js';
-import { type CallSpec, callsOf, type HttpCatalog, requestOf } from './catalog.js';
+import { type CallSpec, callsOf, type HttpCatalog, requestOf, switchSpec } from './catalog.js';
 import { fillingOf, type Move } from './claims.js';
 import { openTarget } from './connector.js';
 import { filledBody } from './fill.js';
@@ -172,8 +172,9 @@ async function tryVerb(
   understood: string[],
   calls: TriedCall[],
 ): Promise<void> {
-  const spec = target.catalog[verb];
-  understood.push(`${verb}: ${whoDoes(spec)}`);
+  const said = target.catalog[verb];
+  const spec = isSwitch(verb) ? (switchSpec(target.catalog, verb) ?? said) : said;
+  understood.push(`${verb}: ${whoDoes(said ?? spec, verb)}`);
   if (spec === undefined || spec.by === 'nobody' || spec.by === 'switch') return;
   const { raw } = await entryOf(target, account);
   if (verb === 'erase') understood.push('No offboarding does it.');
@@ -194,10 +195,13 @@ const isSwitch = (verb: Verb): verb is (typeof SWITCHES)[number] =>
   (SWITCHES as readonly string[]).includes(verb);
 
 /** "a person does it, at https://... (seats are counted by hand)." */
-function whoDoes(spec: HttpCatalog[Verb]): string {
+function whoDoes(spec: HttpCatalog[Verb], verb: Verb): string {
   if (spec === undefined) return 'the catalog says nothing.';
   if (spec.by === 'system') return 'the system does it.';
-  if (spec.by === 'switch') return `it ends with the switch (${spec.reason}).`;
+  if (spec.by === 'switch')
+    return verb === 'block'
+      ? `the system does it as it deactivates (${spec.reason}).`
+      : `it ends with the switch (${spec.reason}).`;
   if (spec.by === 'nobody') return `nobody does it (${spec.reason}).`;
   const where = spec.page === undefined ? '' : `, at ${spec.page}`;
   return `a person does it${where}${spec.reason === undefined ? '' : ` (${spec.reason})`}.`;

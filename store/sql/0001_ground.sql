@@ -142,6 +142,8 @@ create table handover.receipts (
 );
 create index receipts_of on handover.receipts (offboarding, step);
 create index receipts_owed on handover.receipts (offboarding) where state = 'intended';
+-- Changes of access, which are few among all effects: what was done last to an account is asked over all offboardings.
+create index receipts_of_access on handover.receipts (step) where manifest = offboarding;
 
 -- Rows of the target as they were. A set is named by a digest over the digests of its rows, so a body can be purged one day and the
 -- receipt still verifies; with the salt goes what could be guessed from a digest.

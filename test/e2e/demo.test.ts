@@ -2,7 +2,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seedDemo } from '../../examples/demo/seed.js';
 import { type DemoOutreach, openOutreach } from '../demo/outreach.js';
+import type { Sweep } from '../../domain/sweep.js';
+import type { Status } from '../../workflows/messages.js';
 import { startWorld, type World } from '../support/world.js';
+import { EACH_SECOND } from './sweeps.js';
+
+const TOMAS = 1021;
 
 let outreach: DemoOutreach;
 let world: World;
@@ -68,4 +73,60 @@ test('a leaver is handed over and switched off, and nothing is left', async () =
   );
   expect(hers.length).toBeGreaterThan(0);
   expect(new Set(hers.map(({ status }) => status))).toEqual(new Set(['sent']));
+});
+
+test('a sudden departure is blocked, handed over, switched off and swept: each as the tables say', async () => {
+  const { offboardings } = world;
+  world.config.policy.sweep = EACH_SECOND;
+  const one = async (sql: string): Promise<Record<string, unknown>> =>
+    (await world.db.workspace!.query(sql, [TOMAS])).rows[0];
+  const account = () =>
+    one(`select status, (select count(*)::int from sessions where user_id = users.id) as sessions,
+           (select count(*)::int from tasks where assignee_id = users.id and status <> 'done') as tasks
+           from users where id = $1`);
+  const before = await account();
+  expect(before).toEqual({ status: 'active', sessions: expect.any(Number), tasks: expect.any(Number) });
+  expect(before.tasks).toBeGreaterThan(0);
+  await world.db.workspace!.query(
+    `insert into sessions (id, user_id, device, last_seen_at) values ('left open', $1, 'phone', now())`,
+    [TOMAS],
+  );
+  const answer = await offboardings.request({
+    user: 'tomas@demo.example',
+    requestedBy: 'olivia@demo.example',
+    departure: 'unplanned',
+  });
+  if (answer.answer !== 'started') throw new Error(JSON.stringify(answer));
+  const run = answer.workflowId;
+  const until = (is: (status: Status) => boolean) => offboardings.waitFor(run, is, { timeoutMs: 60_000 });
+  const planned = await until(({ state }) => state !== 'preparing');
+  expect([planned.state, planned.findings]).toEqual(['awaiting-approval', []]);
+  expect(await account()).toEqual({ status: 'suspended', sessions: 0, tasks: before.tasks });
+
+  const decided = async (name: 'acknowledge' | 'approve', by: string, more: object) =>
+    expect(await offboardings.decide(run, name, { by, ...more })).toMatchObject({ verdict: 'accepted' });
+  const { category } = planned.next.find(({ message }) => message === 'acknowledge')!.json;
+  await decided('acknowledge', 'olivia@demo.example', { category });
+  await decided('approve', 'priya@demo.example', { plan: planned.plan!.digest });
+  const done = await until(({ state }) => ['closed', 'needs-attention'].includes(state));
+  expect(done.outcome, done.sentence).toBe('completed');
+  expect(await account()).toEqual({ status: 'inactive', sessions: 0, tasks: 0 });
+
+  // An integration that still knows the old owner.
+  const late = await one(
+    `update tasks set assignee_id = $1
+      where id = (select min(id) from tasks where status <> 'done' and assignee_id <> $1) returning id::text`,
+  );
+  expect(await account()).toMatchObject({ tasks: 1 });
+  const sweep = offboardings.handle(offboardings.ids.sweep(answer.offboardingId));
+  await expect
+    .poll(() => sweep.query<Sweep>('status'), { timeout: 60_000 })
+    .toMatchObject({ moved: 1, addenda: [1] });
+  expect(await account()).toMatchObject({ tasks: 0 });
+  const { rows } = await world.db.workspace!.query(
+    'select users.status from users join tasks on assignee_id = users.id where tasks.id = $1',
+    [late.id],
+  );
+  expect(rows).toEqual([{ status: 'active' }]);
+  await sweep.terminate('seen');
 });

@@ -55,8 +55,10 @@ export async function ownerOf(small: SmallWorld, id: number): Promise<string> {
   return rows[0].owner as string;
 }
 
-/** A round each second, for as long as a test may take. */
+/** As a policy says it: a round each second, for as long as a test may take. */
+export const EACH_SECOND = { rhythm: [{ everyDays: SECOND, forDays: 600 * SECOND }], returns: 3 };
+
 export function long(config: Config): void {
   soon(config);
-  config.policy.sweep = { rhythm: [{ everyDays: SECOND, forDays: 600 * SECOND }], returns: 3 };
+  config.policy.sweep = EACH_SECOND;
 }

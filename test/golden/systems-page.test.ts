@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { loadCatalog } from '../../connectors/catalog/file.js';
-import type { Head } from '../../connectors/catalog/head.js';
+import { type Head, isBlockOff } from '../../connectors/catalog/head.js';
 import { KINDS } from '../../connectors/registry.js';
 
 const FOLDER = fileURLToPath(new URL('../../systems/', import.meta.url));
@@ -16,7 +16,7 @@ const INTRO = `# Systems
 
 What the catalogs of [systems/](../systems/README.md) can do, verb by verb: by the **system** itself, by a
 **person** with a link to the place, or by **nobody**; what else ends with an account may end with the
-**switch** itself, and where nothing is said there is nothing of the kind, or it is a category. \`erase\` is
+**switch** itself, and a block may be the switch; where nothing is said there is nothing of the kind, or it is a category. \`erase\` is
 only said: no offboarding does it. This page is made from the catalogs
 (\`test/golden/systems-page.test.ts\`).
 
@@ -29,7 +29,7 @@ async function page(): Promise<string> {
     .sort())
     catalogs.push([file, (await loadCatalog(`${FOLDER}${file}`, KINDS)).catalog]);
   const by = (catalog: Head, verb: (typeof SWITCHES)[number]): string =>
-    catalog[verb]?.by ?? (catalog.kind === 'postgres' ? 'person' : 'nobody');
+    (verb === 'unblock' && isBlockOff(catalog) ? 'switch' : catalog[verb]?.by) ?? (catalog.kind === 'postgres' ? 'person' : 'nobody');
   const ends = (catalog: Head, verb: (typeof ENDINGS)[number]): string =>
     (catalog as Partial<Record<typeof verb, { by: string }>>)[verb]?.by ?? '';
   const counts = (catalog: Head, one: (typeof DISPOSITIONS)[number]): string => {

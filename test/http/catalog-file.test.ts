@@ -16,6 +16,8 @@ test('the desk of the tests has none', () => {
   expect(readCatalog(catalogOf(), 'desk.yaml', KINDS)).toMatchObject({ ok: true });
 });
 
+const BY_SWITCH = 'block: { by: switch, reason: one is on or off }\n';
+
 describe.each<[what: string, change: (text: string) => string, says: RegExp]>([
   [
     'an unknown key',
@@ -78,6 +80,35 @@ describe.each<[what: string, change: (text: string) => string, says: RegExp]>([
     'a block that takes the account away',
     text => text.replace(/(\nblock: .*\}\])( \})/, '$1, until: gone$2'),
     /block\.until: an account that is gone is off: until: gone belongs to deactivate/,
+  ],
+  [
+    'a block by a switch that there is not',
+    text =>
+      text.replace(
+        /block: .*\nunblock: .*\ndeactivate: .*\nreactivate: .*\n/,
+        'block: { by: switch, reason: one is on or off }\n',
+      ),
+    /block\.by: there is no deactivate by the system that could block/,
+  ],
+  [
+    'a block by a switch from which there is no way back',
+    text => text.replace(/block: .*\nunblock: .*\n/, BY_SWITCH).replace(/reactivate: .*\n/, ''),
+    /block: a block must be reversible: what the switch blocks is given back by reactivate, which is missing/,
+  ],
+  [
+    'a way back of its own for a block by the switch',
+    text => text.replace(/block: .*\n/, BY_SWITCH),
+    /unblock: what the switch blocks is given back by reactivate: leave unblock out/,
+  ],
+  [
+    'a block by a switch that hands things over',
+    text =>
+      text
+        .replace(/block: .*\nunblock: .*\n/, BY_SWITCH)
+        .replace('    title: Things\n', '    title: Things\n    switch: { when: with }\n')
+        .replace(/ {4}write: \{ put.*\n/, '')
+        .replace("json: { status: 'off' }", "json: { status: 'off', things_to: '{to.things}' }"),
+    /^desk\.yaml:\d+:\d+ block\.by: the switch hands things over, which nobody has approved when a block is made$/,
   ],
   [
     'no way to change what is handed over',

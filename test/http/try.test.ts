@@ -113,6 +113,23 @@ test('a switch is shown and not sent', async () => {
   expect(desk.members.get(ALICE)!.status).toBe('active');
 });
 
+test('a block that is the switch shows what the switch would send', async () => {
+  const plain = await readFile(join(dir, 'desk.yaml'), 'utf8');
+  const byIt = 'block: { by: switch, reason: one is on or off }\n';
+  await writeFile(join(dir, 'desk.yaml'), plain.replace(/block: .*\nunblock: .*\n/, byIt));
+  try {
+    const { code, said } = await handover('try', 'desk', 'block', '--person', 'id:1');
+    expect(code, said).toBe(0);
+    expect(said).toContain('block: the system does it as it deactivates (one is on or off).');
+    expect(said).toMatch(/would send PATCH .*\/users\/1\n {2}\{"status":"off"\}/);
+    const back = await handover('try', 'desk', 'unblock', '--person', 'id:1');
+    expect(back.said).toContain('unblock: the system does it.');
+    expect(back.said).toMatch(/would send PATCH .*\/users\/1\n {2}\{"status":"active"\}/);
+  } finally {
+    await writeFile(join(dir, 'desk.yaml'), plain);
+  }
+});
+
 test('a verb: who does it, whether it is done, and what would be sent', async () => {
   const plain = await readFile(join(dir, 'desk.yaml'), 'utf8');
   const seen = (what: string): string =>

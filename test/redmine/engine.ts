@@ -13,6 +13,7 @@ import { DEFAULT_INSTALLATION, idsOf } from '../../domain/ids.js';
 import type { RunState } from '../../domain/model.js';
 import { policySchema } from '../../domain/policy.js';
 import type { DecisionName, OffboardingRequest } from '../../domain/request.js';
+import type { Sweep } from '../../domain/sweep.js';
 import { openStore } from '../../store/store.js';
 import {
   type DecisionAnswer,
@@ -43,9 +44,12 @@ export interface OffboardingRun {
   settled(state?: RunState): Promise<Status>;
   decide(name: DecisionName, decision: Record<string, unknown>): Promise<DecisionAnswer>;
   report(): Promise<Report>;
+  /** What comes after its switch: as it is once it has handed something over, and then ended by somebody. */
+  swept(by: string): Promise<Sweep>;
 }
 
-export async function startEngine(redmine: Connector): Promise<Engine> {
+/** @param policy as in a configuration */
+export async function startEngine(redmine: Connector, policy: object = {}): Promise<Engine> {
   Runtime.install({
     logger: {
       log: () => {},
@@ -71,7 +75,7 @@ export async function startEngine(redmine: Connector): Promise<Engine> {
       ids: idsOf(DEFAULT_INSTALLATION),
       systems: { names: [redmine.system], directory: redmine.system, get: async () => redmine },
       rules: async () => ({
-        policy: policySchema.parse({}),
+        policy: policySchema.parse(policy),
         standing: [],
         roles: { operators: 'directory', approvers: 'directory' },
         statements: [],
@@ -94,7 +98,8 @@ export async function startEngine(redmine: Connector): Promise<Engine> {
       });
       if (answer.answer !== 'started')
         throw new Error(`The offboarding was not started: ${JSON.stringify(answer)}`);
-      return runOf(client.workflow.getHandle(answer.workflowId));
+      const sweep = idsOf(DEFAULT_INSTALLATION).sweep(answer.offboardingId);
+      return runOf(client.workflow.getHandle(answer.workflowId), client.workflow.getHandle(sweep));
     },
     stop: async () => {
       worker.shutdown();
@@ -105,7 +110,7 @@ export async function startEngine(redmine: Connector): Promise<Engine> {
   };
 }
 
-function runOf(handle: WorkflowHandle): OffboardingRun {
+function runOf(handle: WorkflowHandle, sweep: WorkflowHandle): OffboardingRun {
   return {
     settled: async state => {
       const ends: RunState[] = [...(state ? [state] : WAITING), 'needs-attention', 'closed'];
@@ -127,5 +132,16 @@ function runOf(handle: WorkflowHandle): OffboardingRun {
         .executeUpdate<DecisionAnswer, [unknown]>(name, { args: [decision] })
         .catch((error: unknown) => refusedAnswer(error) ?? Promise.reject(error)),
     report: () => handle.result() as Promise<Report>,
+    async swept(by) {
+      const deadline = Date.now() + SETTLES_WITHIN_MS;
+      for (;;) {
+        const now = await sweep.query<Sweep>(STATUS);
+        if (now.moved > 0) break;
+        if (Date.now() > deadline) throw new Error(`The sweep has caught nothing: ${JSON.stringify(now)}`);
+        await new Promise(resolve => setTimeout(resolve, 100));
+      }
+      await sweep.executeUpdate('finish', { args: [{ by, reason: 'seen' }] });
+      return (await sweep.result()) as Sweep;
+    },
   };
 }

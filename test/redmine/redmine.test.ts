@@ -10,6 +10,7 @@ import { postgres } from '../../connectors/postgres/kind.js';
 import { createConnector, discoverSystem } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
 import type { Account } from '../../domain/model.js';
+import { EACH_SECOND } from '../e2e/sweeps.js';
 import { createTestDatabase } from '../support/servers.js';
 import { startEngine } from './engine.js';
 import { complaintsAfterOffboarding, issuesOf, refusedFor, withEveryProjectOpen } from './judge.js';
@@ -17,6 +18,7 @@ import { prepareRedmine } from './redmine.js';
 import { type RedmineWorld, startRedmineWorld } from './redmine-world.js';
 import { restAs } from './rest.js';
 import { type Role, roleFromTheDocs } from './role.js';
+import { answersTo, goesOn, signIn } from './sign-in.js';
 import type { Snapshot } from './snapshot.js';
 
 const CATALOG = new URL('../../systems/redmine.yaml', import.meta.url).pathname;
@@ -226,17 +228,28 @@ describe('the catalog', () => {
   });
 });
 
-test('one leaver is offboarded through the database, and Redmine itself confirms every part of it', async () => {
+test('a sudden departure through the database: Redmine itself confirms block, clean-up, switch-off and sweep', async () => {
   const [seen] = issuesOf(before, false);
   const version = await lockVersion(seen!.id);
-  const engine = await startEngine(redmine);
+  const { apiKey, login } = world.leaver;
+  const waysIn = async () => ({
+    ...(await answersTo(world.baseUrl, { login, password: 'alice-password', apiKey })),
+    session: await goesOn(world.baseUrl, session),
+    form: (await signIn(world.baseUrl, login, 'alice-password')) !== null,
+  });
+  const session = (await signIn(world.baseUrl, login, 'alice-password'))!;
+  expect(await waysIn()).toEqual({ password: 200, apiKey: 200, session: true, form: true });
+  const shut = { password: 401, apiKey: 401, session: false, form: false };
+  const held = await counts();
+  const engine = await startEngine(redmine, { sweep: EACH_SECOND });
   try {
     const run = await engine.request({
       user: world.leaver.email,
       requestedBy: 'olivia@example.com',
       successor: 'bob@example.com',
+      departure: 'unplanned',
     });
-    // One successor for everything: Bob may not have most of it, and nothing was written.
+    // One successor for everything: Bob may not have most of it, and nothing was written but the block.
     const refused = await run.settled();
     expect(refused.state).toBe('needs-correction');
     const mayNot = refused.findings.filter(({ code }) => code === 'successor-refused');
@@ -245,7 +258,9 @@ test('one leaver is offboarded through the database, and Redmine itself confirms
       'redmine/open_issues',
       'redmine/project_default_assignee',
     ]);
-    expect((await counts()).open_issues).toBe(issuesOf(before, false).length);
+    expect(refused.access).toEqual({ redmine: 'blocked' });
+    expect(await waysIn()).toEqual(shut);
+    expect(await counts()).toEqual(held);
 
     const byProject = { match: { attribute: 'project', map: successorsByProject() } };
     const successors = Object.fromEntries(mayNot.map(({ step }) => [step, byProject]));
@@ -269,29 +284,43 @@ test('one leaver is offboarded through the database, and Redmine itself confirms
       access: { redmine: 'deactivated' },
     });
     expect(await run.report()).toMatchObject({ outcome: 'completed' });
+    expect(await waysIn()).toEqual(shut);
+
+    // Whoever had an issue open in a browser is stopped from saving the old assignee again: Redmine answers
+    // 422, and no word.
+    const stale = { issue: { subject: 'Saved from an old page', lock_version: version } };
+    expect(await world.rest.send('PUT', `/issues/${seen!.id}.json`, stale)).toEqual({
+      status: 422,
+      body: { errors: [] },
+    });
+    expect(await complaintsAfterOffboarding(world, before)).toEqual([]);
+    expect(await counts()).toMatchObject({
+      open_issues: 0,
+      category_assignees: 0,
+      project_default_assignee: 0,
+      shared_queries: 0,
+      watchers: 0,
+      groups: 0,
+      tokens: 0,
+      private_queries: 2,
+      closed_issues: issuesOf(before, true).length,
+    });
+
+    // Nothing can be given to somebody locked; but an issue that is opened again is theirs as it was.
+    const late = issuesOf(before, true).find(({ project }) => project === world.projects.website)!;
+    await world.rest.put(`/issues/${late.id}.json`, { issue: { status_id: world.statuses.open } });
+    expect(await run.swept('olivia@example.com')).toMatchObject({
+      outcome: 'finished',
+      moved: 1,
+      open: [{ subject: 'redmine/closed_issues' }],
+    });
+    const shown = z.object({ issue: z.object({ assigned_to: z.object({ id: z.number() }) }) });
+    const { issue } = await world.rest.get(`/issues/${late.id}.json`, shown);
+    expect(issue.assigned_to.id).toBe(world.person('bob').id);
+    expect(await waysIn()).toEqual(shut);
   } finally {
     await engine.stop();
   }
-
-  // Whoever had an issue open in a browser is stopped from saving the old assignee again: Redmine answers
-  // 422, and no word.
-  const stale = { issue: { subject: 'Saved from an old page', lock_version: version } };
-  expect(await world.rest.send('PUT', `/issues/${seen!.id}.json`, stale)).toEqual({
-    status: 422,
-    body: { errors: [] },
-  });
-  expect(await complaintsAfterOffboarding(world, before)).toEqual([]);
-  expect(await counts()).toMatchObject({
-    open_issues: 0,
-    category_assignees: 0,
-    project_default_assignee: 0,
-    shared_queries: 0,
-    watchers: 0,
-    groups: 0,
-    tokens: 0,
-    private_queries: 2,
-    closed_issues: issuesOf(before, true).length,
-  });
 });
 
 const successorsByProject = (): Record<string, string> =>

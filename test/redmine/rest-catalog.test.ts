@@ -11,7 +11,9 @@ import { createConnector, KINDS } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
 import type { Batch } from '../../domain/effect.js';
 import type { Account } from '../../domain/model.js';
+import { startStaffed } from '../support/staffed.js';
 import { type RedmineWorld, startRedmineWorld } from './redmine-world.js';
+import { answersTo, goesOn, signIn } from './sign-in.js';
 
 const CATALOG = new URL('../../systems/redmine-rest.yaml', import.meta.url).pathname;
 
@@ -44,6 +46,7 @@ const issue = z.object({
 });
 const asRedmineSays = async (key: string) => (await world.rest.get(`/issues/${key}.json`, issue)).issue;
 
+const person = z.object({ id: z.number() });
 const summary = z.object({ id: z.number(), project: z.object({ id: z.number() }) });
 
 /** Open issues of somebody, by Redmine, with their projects. */
@@ -214,4 +217,93 @@ describe('what Redmine says, and is not so', () => {
     expect(answer.status).toBe(401);
     await redmine.restore({ work, ...done }, silent);
   });
+});
+
+test('a sudden departure over REST: blocked, handed over, switched off and swept, as Redmine itself says', async () => {
+  const dave = { ...world.person('dave'), password: 'dave-password' };
+  const peggy = world.person('peggy').id;
+  const current = z.object({ user: z.object({ api_key: z.string() }) });
+  const basic = `Basic ${Buffer.from(`${dave.login}:${dave.password}`).toString('base64')}`;
+  const shown = await fetch(`${world.baseUrl}/users/current.json`, { headers: { Authorization: basic } });
+  const apiKey = current.parse(await shown.json()).user.api_key;
+  const waysIn = () => answersTo(world.baseUrl, { ...dave, apiKey });
+  const session = (await signIn(world.baseUrl, dave.login, dave.password))!;
+  expect([await waysIn(), await goesOn(world.baseUrl, session)]).toEqual([
+    { password: 200, apiKey: 200 },
+    true,
+  ]);
+  const isShut = async (): Promise<void> => {
+    expect(await waysIn()).toEqual({ password: 401, apiKey: 401 });
+    expect(await goesOn(world.baseUrl, session)).toBe(false);
+    expect(await signIn(world.baseUrl, dave.login, dave.password)).toBeNull();
+  };
+  const isLocked = async (): Promise<boolean> => {
+    const locked = await world.rest.list(`/users.json?status=3&name=${dave.login}`, 'users', person);
+    return locked.some(({ id }) => id === dave.id);
+  };
+  const theirs = await openIssues('dave');
+  const closed = await world.rest.list(
+    `/issues.json?assigned_to_id=${dave.id}&status_id=closed&sort=id`,
+    'issues',
+    summary,
+  );
+  expect(theirs.length).toBeGreaterThan(10);
+
+  const there = await startStaffed(
+    { name: 'redmine', catalog: CATALOG },
+    { base: world.baseUrl, key: world.adminKey },
+    [
+      { name: 'Dave', email: dave.email, manager: world.person('peggy').email },
+      { name: 'Peggy', email: world.person('peggy').email },
+      { name: 'Olivia', email: world.person('olivia').email, role: 'operator' },
+      { name: 'Victor', email: world.person('victor').email, role: 'approver' },
+    ],
+  );
+  try {
+    // Blocked, and nothing else: what they have is still theirs.
+    const run = await there.depart({ user: dave.email, successor: 'manager', departure: 'unplanned' });
+    const planned = await run.planned();
+    expect(planned.state, planned.findings.map(({ message }) => message).join('\n')).toBe(
+      'awaiting-approval',
+    );
+    expect(planned.access).toEqual({ redmine: 'blocked', staff: 'blocked' });
+    expect((await run.happened()).slice(0, 4)).toEqual(['requested', 'access', 'access', 'planned']);
+    expect(Date.parse(planned.times.blocked!) - Date.parse(planned.times.sudden!)).toBeLessThan(10_000);
+    await isShut();
+    expect(await openIssues('dave')).toEqual(theirs);
+
+    // Handed over, and switched off.
+    await run.agree();
+    const ended = await run.ended();
+    expect(ended.outcome, ended.sentence).toBe('completed');
+    expect(ended.access).toEqual({ redmine: 'deactivated', staff: 'deactivated' });
+    await isShut();
+    expect(await isLocked()).toBe(true);
+    expect(await openIssues('dave')).toEqual([]);
+    for (const { id } of theirs) expect((await asRedmineSays(String(id))).assigned_to?.id).toBe(peggy);
+
+    // Redmine gives nothing to somebody locked, but an issue that is opened again is theirs as before.
+    const [late] = closed;
+    await world.rest.put(`/issues/${late!.id}.json`, { issue: { status_id: world.statuses.open } });
+    expect((await asRedmineSays(String(late!.id))).assigned_to?.id).toBe(dave.id);
+    await run.sweep.until(({ moved }) => moved > 0);
+    expect((await asRedmineSays(String(late!.id))).assigned_to?.id).toBe(peggy);
+    // It was a closed one of theirs, and these are kept: people are told. A round may see that before the other.
+    expect(await run.sweep.finish()).toMatchObject({
+      outcome: 'finished',
+      moved: 1,
+      open: [{ subject: 'redmine/closed_issues' }],
+    });
+    const addenda = await run.addenda();
+    expect(addenda.map(({ number }) => number)).toEqual(addenda.map((_, n) => n + 1));
+    expect(addenda).toContainEqual(
+      expect.objectContaining({
+        moved: 1,
+        steps: [expect.objectContaining({ step: 'redmine/open_issues', changed: 1 })],
+      }),
+    );
+    await isShut();
+  } finally {
+    await there.stop();
+  }
 });

@@ -1,9 +1,6 @@
 // A real application that nobody here wrote, over its REST API: what it says and is not so, and somebody who is
 // handed over in it. Afterwards WordPress itself is asked, by people who sign in.
 
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadCatalog } from '../../connectors/catalog/file.js';
@@ -13,8 +10,7 @@ import { createConnector, KINDS } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
 import type { Batch } from '../../domain/effect.js';
 import type { Account } from '../../domain/model.js';
-import type { Status } from '../../workflows/messages.js';
-import { startWorld } from '../support/world.js';
+import { startStaffed } from '../support/staffed.js';
 import { startWordPress, type WordPress } from './wordpress.js';
 
 const CATALOG = fileURLToPath(new URL('../../systems/wordpress.yaml', import.meta.url));
@@ -116,15 +112,26 @@ const batch = (category: string, keys: string[], from: string, to: string): Batc
 const lookAt = async (category: string, login: string) =>
   (await wordpress.inventory([account(login)], [category]))[0]!;
 
-/** Can somebody sign in with this password: on the login page, as people do? */
-async function signsIn(login: string, password: string): Promise<boolean> {
+/** A session begun on the login page, as people do, as its cookies; null = WordPress does not let them in. */
+async function signIn(login: string, password: string): Promise<string | null> {
   const answer = await fetch(`${site.baseUrl}/wp-login.php`, {
     method: 'POST',
     redirect: 'manual',
     headers: { Cookie: 'wordpress_test_cookie=WP%20Cookie%20check' },
     body: new URLSearchParams({ log: login, pwd: password, testcookie: '1', 'wp-submit': 'Log In' }),
   });
-  return answer.status === 302 && /wordpress_logged_in_/.test(answer.headers.get('set-cookie') ?? '');
+  const cookies = answer.headers.getSetCookie().map(one => one.split(';')[0]);
+  const isIn = answer.status === 302 && cookies.some(one => one?.startsWith('wordpress_logged_in_'));
+  return isIn ? cookies.join('; ') : null;
+}
+
+const signsIn = async (login: string, password: string): Promise<boolean> =>
+  (await signIn(login, password)) !== null;
+
+/** Does the page on one's own account open in this session? */
+async function goesOn(session: string): Promise<boolean> {
+  const page = `${site.baseUrl}/wp-admin/profile.php`;
+  return (await fetch(page, { redirect: 'manual', headers: { Cookie: session } })).status === 200;
 }
 
 test('the catalog fits a WordPress as Debian ships it', async () => {
@@ -261,97 +268,90 @@ describe('what WordPress says, and is not so', () => {
     expect(await as('GET', `/users/${ids.carol}?context=edit`)).toMatchObject({ roles: ['editor'] });
   });
 
+  test('a block is all that WordPress has, and is given back with the role; a new password is chosen by mail', async () => {
+    const block = { kind: 'access', verb: 'block', account: account('pal') } as const;
+    const done = await wordpress.apply(block, silent);
+    expect(done).toMatchObject({ effect: { changed: 1 }, before: [{ roles: ['author'] }] });
+    expect(await signsIn('pal', 'pal-pw-1')).toBe(false);
+    await wordpress.apply({ ...block, verb: 'unblock', undoes: done.before! }, silent);
+    expect(await as('GET', `/users/${ids.pal}?context=edit`)).toMatchObject({ roles: ['author'] });
+    expect(await signsIn('pal', 'pal-pw-1')).toBe(false);
+  });
+
   test('the account that we call with is never switched off', async () => {
     const admin: Account = { identities: { user: ['1'] }, active: true, blocked: false };
     expect(await wordpress.guards([admin])).toMatchObject([{ kind: 'own-credential' }]);
   });
 });
 
-const STAFF = `
-version: 1
-system: staff
-title: Staff
-kind: postgres
-people:
-  table: public.staff
-  key: id
-  name: name
-  email: email
-  match: [{ by: email, column: email }]
-  active: staff.active
-  manager: manager
-  roles: { operator: staff.role = 'operator', approver: staff.role = 'approver' }
-categories: {}
-deactivate: { set: { active: false }, verify: not staff.active }
-reactivate: { set: { active: true }, verify: staff.active }
-`;
-
-test('a whole offboarding: directory in PostgreSQL, work in WordPress', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'handover-wordpress-run-'));
-  await writeFile(join(dir, 'staff.yaml'), STAFF);
-  await copyFile(CATALOG, join(dir, 'wordpress.yaml'));
-  await writeFile(
-    join(dir, 'handover.yaml'),
-    `version: 1
-directory: staff
-systems:
-  staff: { catalog: staff.yaml, connection: STAFF_URL }
-  wordpress: { catalog: wordpress.yaml, connect: { base: WP_BASE, user: WP_USER, password: WP_PASSWORD } }
-store: { connection: HANDOVER_STORE_URL }
-`,
-  );
-  const { base, user, password } = connection();
-  const world = await startWorld({
-    config: join(dir, 'handover.yaml'),
-    env: { WP_BASE: base, WP_USER: user, WP_PASSWORD: password },
-    seed: async () => {},
-  });
+test('a sudden departure: blocked, handed over, switched off and swept, as WordPress itself says', async () => {
+  const there = await startStaffed({ name: 'wordpress', catalog: CATALOG }, connection(), [
+    { name: 'Alice', email: 'alice@acme.test', manager: 'bob@acme.test' },
+    { name: 'Bob', email: 'bob@acme.test' },
+    { name: 'Olivia', email: 'olivia@acme.test', role: 'operator' },
+    { name: 'Priya', email: 'priya@acme.test', role: 'approver' },
+  ]);
   try {
-    await world.db.staff!.query(
-      `create table staff (id int primary key, name text not null, email text, active boolean not null default true, manager int, role text);
-       insert into staff values (1, 'Alice', 'alice@acme.test', true, 2, null), (2, 'Bob', 'bob@acme.test', true, null, null),
-         (3, 'Olivia', 'olivia@acme.test', true, null, 'operator'), (4, 'Priya', 'priya@acme.test', true, null, 'approver')`,
-    );
     await posts('alice', 3);
     const [draft] = await posts('alice', 1, { status: 'draft' });
     const page = await as<Thing>('POST', '/pages', { title: 'About', status: 'publish', author: ids.alice });
     const key = await as<{ password: string }>('POST', `/users/${ids.alice}/application-passwords`, {
       name: 'phone',
     });
+    const session = (await signIn('alice', 'alice-pw-1'))!;
+    const waysIn = async () => ({
+      form: await signsIn('alice', 'alice-pw-1'),
+      session: await goesOn(session),
+      applicationPassword: (await ask('GET', '/users/me', undefined, `alice:${key.password}`)).status,
+    });
+    expect(await waysIn()).toEqual({ form: true, session: true, applicationPassword: 200 });
+    const shut = { form: false, session: false, applicationPassword: 401 };
     const held = (await lookAt('posts', 'alice')).count;
     const others = (await lookAt('posts', 'bob')).count;
 
-    const answer = await world.offboardings.request({
-      user: 'alice@acme.test',
-      requestedBy: 'olivia@acme.test',
-      successor: 'manager',
-    });
-    if (answer.answer !== 'started') throw new Error(JSON.stringify(answer));
-    const until = (ends: (status: Status) => boolean) =>
-      world.offboardings.waitFor(answer.workflowId, ends, { everyMs: 100, timeoutMs: 60_000 });
-    const planned = await until(({ state }) => state !== 'preparing');
+    // Blocked, and nothing else: what they have is still theirs.
+    const run = await there.depart({ user: 'alice@acme.test', successor: 'manager', departure: 'unplanned' });
+    const planned = await run.planned();
     expect(planned.state, planned.findings.map(one => one.message).join('\n')).toBe('awaiting-approval');
+    expect(planned.access).toEqual({ staff: 'blocked', wordpress: 'blocked' });
+    expect((await run.happened()).slice(0, 4)).toEqual(['requested', 'access', 'access', 'planned']);
+    expect(planned.plan).toMatchObject({ mode: 'execute-and-deactivate', modeReason: null });
     expect(planned.plan!.steps.find(({ id }) => id === 'wordpress/posts')!.baseline.count).toBe(held);
-    await world.offboardings.decide(answer.workflowId, 'approve', {
-      by: 'priya@acme.test',
-      plan: planned.plan!.digest,
-    });
-    const ended = await until(({ state }) => state === 'closed' || state === 'needs-attention');
-    expect(ended.outcome, ended.sentence).toBe('completed');
+    expect(await waysIn()).toEqual(shut);
+    expect(await authorOf(Number(draft))).toBe(ids.alice);
+    expect(await authorOf(page.id, 'pages')).toBe(ids.alice);
 
-    // WordPress itself.
+    // Handed over, and switched off.
+    await run.agree();
+    const ended = await run.ended();
+    expect(ended.outcome, ended.sentence).toBe('completed');
+    expect(ended.access).toEqual({ staff: 'deactivated', wordpress: 'deactivated' });
     expect((await lookAt('posts', 'bob')).count).toBe(others + held);
     expect(await authorOf(Number(draft))).toBe(ids.bob);
     expect(await authorOf(page.id, 'pages')).toBe(ids.bob);
     expect(await as('GET', `/users/${ids.alice}?context=edit`)).toMatchObject({ roles: [] });
-    expect((await ask('GET', '/users/me', undefined, `alice:${key.password}`)).status).toBe(401);
-    expect(await signsIn('alice', 'alice-pw-1')).toBe(false);
+    expect(await waysIn()).toEqual(shut);
     expect(await signsIn('bob', 'bob-pw-1')).toBe(true);
+    const { ledger } = there.world.worker.deps.store;
+    // What the block found is what an undo of the switch would give back.
+    expect(await ledger.keptOf('wordpress', 'deactivate', String(ids.alice))).toEqual([
+      { roles: ['editor'] },
+    ]);
+
+    // WordPress takes somebody without a role as author: an integration goes on writing.
+    const [late] = await posts('alice', 1);
+    expect(await authorOf(Number(late))).toBe(ids.alice);
+    await run.sweep.until(({ moved }) => moved > 0);
+    expect(await authorOf(Number(late))).toBe(ids.bob);
+    expect(await run.sweep.finish()).toMatchObject({ outcome: 'finished', moved: 1, addenda: [1] });
+    expect(await run.addenda()).toMatchObject([
+      { number: 1, moved: 1, steps: [{ step: 'wordpress/posts', changed: 1 }] },
+    ]);
+    expect(await waysIn()).toEqual(shut);
     // Nothing of our credential is in what is remembered.
-    const { rows } = await world.db.store!.query('select body from handover.audit_bodies');
-    expect(JSON.stringify(rows)).not.toContain(password);
+    const { rows } = await there.world.db.store!.query('select body from handover.audit_bodies');
+    expect(JSON.stringify(rows)).not.toContain(connection().password);
   } finally {
-    await world.stop();
-    await rm(dir, { recursive: true, force: true });
+    await there.stop();
   }
 });
