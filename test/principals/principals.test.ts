@@ -5,11 +5,12 @@ import {
   decodeArrayFromPayloads,
   encodeToPayloads,
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { run as runProgram } from '../../runtime/embedded/run.js';
 import { findTemporalCli } from '../../runtime/embedded/temporal-cli.js';
 import { connectTemporal } from '../../runtime/temporal.js';
 import type { Status } from '../../workflows/messages.js';
+import { cliOf } from '../cli/cli.js';
 import { ended, mail, planned, type Started, start, waitFor } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { asSomebody, noServer, startAuthorizingServer } from './server.js';
@@ -116,6 +117,25 @@ describe.skipIf(noServer)('on a Temporal that passes principals on', async () =>
     );
     const { approvals } = await waitFor(small, run, status => status.approvals.length === 2);
     expect(approvals.map(({ by }) => by.identity)).toEqual([VERIFIED, VERIFIED]);
+  });
+
+  test('so they are from our own, which signals where nobody would see whose an update is', async () => {
+    const run = await begun();
+    const cli = await cliOf(small);
+    onTestFinished(() => cli.remove());
+    const says = async (subject: string, by: string) => {
+      const token = asSomebody(await server.token(subject));
+      return cli.onTerminal(token, 'approve', run.run, run.approve.plan, '--by', by);
+    };
+    expect(await says(priya(), priya())).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('It was sent as a signal'),
+    });
+    // It cannot say what came of this: that stands in the status.
+    expect((await says(MALLORY, daniel())).code).toBe(0);
+    expect(await refusal(run)).toContain(`Temporal says that "${MALLORY}" sent it`);
+    const { approvals } = await small.world.offboardings.status(run.run);
+    expect(approvals).toMatchObject([{ by: { name: 'Priya Approver', identity: VERIFIED } }]);
   });
 
   test('who signals in another’s name is refused, and so is whoever is in no directory', async () => {

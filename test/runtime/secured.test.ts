@@ -1,12 +1,17 @@
 /** Temporal as people have it: certificates, API keys, profiles; and what we say where we are not let in. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { register } from '../../deploy/register.js';
 import { readConfig } from '../../runtime/config.js';
 import { profileOf } from '../../runtime/profile.js';
 import { connectTemporal, type Place } from '../../runtime/temporal.js';
+import { cliOf } from '../cli/cli.js';
 import { planned, start } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { behindApiKey, behindCertificates, certificate, keyOf, type Secured } from '../support/secured.js';
@@ -67,6 +72,33 @@ describe('a worker and a command', () => {
     60_000,
   );
 });
+
+test('a worker begins by saying what it serves and how it is let in, and ends in order', async () => {
+  const cli = await cliOf(small);
+  onTestFinished(() => cli.remove());
+  await cli.writeConfig('handover.yaml', config => {
+    config.temporal.address = keys.address;
+  });
+  const handover = fileURLToPath(new URL('../../bin/handover.mjs', import.meta.url));
+  const worker = spawn(process.execPath, [handover, 'worker'], {
+    cwd: cli.dir,
+    env: { ...process.env, ...cli.env, ...byKey(KEY) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void worker.kill('SIGKILL'));
+  const ended = once(worker, 'exit');
+  const said: string[] = [];
+  for await (const line of createInterface({ input: worker.stdout })) {
+    said.push(line);
+    if (line.includes('This worker takes work.')) worker.kill('SIGTERM');
+  }
+  expect(await ended, said.join('\n')).toEqual([0, null]);
+  expect(said.find(line => line.includes('This worker takes work.'))).toContain(
+    `"temporal":"${keys.address}, with TLS and an API key"`,
+  );
+  expect(said.join()).not.toContain(KEY);
+  expect(said.at(-1)).toContain('Stopped in order.');
+}, 120_000);
 
 test.each([
   [
