@@ -72,12 +72,14 @@ function harmless(name: string | null | undefined): string {
 }
 
 /**
- * Whether a worker that took a run up only because somebody asks it something reads on behind its last task: what
- * has come since belongs to a task that has not begun. It would be taken by itself there, and together with all
- * else of that task when the run is replayed: in another order, so that no worker could take the run up any more.
- * Every task begins at a time of its own, and what was read ahead has that of the task before it, and more of the
- * history behind it. With no more of it, the same task goes on: what is cancelled before it was handed out ends at
- * once, by the core's own word.
+ * Whether a worker that took a run up only because somebody asks it something reads on behind its last task:
+ * what has come since belongs to a task that has not begun. It would be taken by itself there, and together
+ * with all else of that task when the run is replayed: in another order, so that no worker could take the run
+ * up any more. Every task begins at a time of its own. What was read ahead has that of the task before it,
+ * and more of the history behind it; with no more of it, the same task goes on, as where something is
+ * cancelled before it was handed out, which ends at once by the core's own word. A task that the server has
+ * forgotten meanwhile (an update's, which is no part of the history before it is done) may read ahead as
+ * well: what it says is not taken.
  */
 function readsAhead(now: Activation, before: Activation): boolean {
   const isFurther = Number(now.historyLength ?? 0) > Number(before.historyLength ?? 0);
