@@ -42,12 +42,15 @@ export interface SweepLook extends Found {
 /** A sweep as its activities know it. */
 type Named = SweepInput & { workflowId: string };
 
-/** Opens the sweep, or says why not; what is to act by itself it looks at just before. */
+/**
+ * Opens the sweep, or says why not; what is to act by itself it looks at just before.
+ * @param first see `Owner`
+ */
 export async function openSweep(
   deps: Deps,
-  { workflowId, ...input }: Named,
+  { workflowId, first, ...input }: Named & { first: string },
 ): Promise<{ refused: string | null; bombs: StepBomb[] }> {
-  const refused = await openAfter(deps, 'sweep', input.sweepId, workflowId, input);
+  const refused = await openAfter(deps, 'sweep', input.sweepId, { workflowId, first }, input);
   const plan = refused === null ? await deps.store.plans.find(input.plan) : null;
   if (!plan) return { refused, bombs: [] };
   const { watched } = toWatch(plan, new Date().toISOString(), lastDay(input.policy, input.began));

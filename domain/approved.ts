@@ -135,7 +135,7 @@ export function stepsDropped(
     .toReversed()
     .flatMap(({ plan }) => plan.steps)
     .filter(step => {
-      if (known.has(step.id) || !isEffect(step)) return false;
+      if (known.has(step.id) || !(isEffect(step) || step.phase === 'deactivate')) return false;
       known.add(step.id);
       return doneUnder(step.id, plans, receipts).length > 0;
     });

@@ -180,12 +180,12 @@ test('an amendment after the switch is a plan for what is left: approved anew, a
     const done = steps.filter(({ under }) => under.length > 0);
     expect(done.map(({ id, under }) => [id, ...under.map(({ revision }) => revision)])).toEqual([
       ['app/tasks', 1],
-      ['app/deactivate', 1],
       ['app/pages', 2],
+      ['app/deactivate', 1],
     ]);
     expect(done.map(({ successors }) => successors.map(({ label, items }) => [label, items]))).toEqual([
       [['Bob', 5]],
-      [],
       [['Carol', 5]],
+      [],
     ]);
   }));
