@@ -32,9 +32,9 @@ type Named = GiveBackInput & { workflowId: string };
 /** Opens the give-back, or says why not. */
 export async function openGiveBack(
   deps: Deps,
-  { workflowId, ...input }: Named,
+  { workflowId, first, ...input }: Named & { first: string },
 ): Promise<{ refused: string | null }> {
-  return { refused: await openAfter(deps, 'give-back', input.giveBackId, workflowId, input) };
+  return { refused: await openAfter(deps, 'give-back', input.giveBackId, { workflowId, first }, input) };
 }
 
 /** When a moment is that somebody has written. */

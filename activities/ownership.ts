@@ -42,14 +42,14 @@ export interface AfterInput {
 
 /**
  * Makes what comes after an offboarding known to the store under its own id. Answers with a sentence where the
- * offboarding has not announced it, with just this input, as it closed: somebody has started it by hand, and
- * whatever it names is none of its own.
+ * offboarding has not announced it, with just this input, as it closed, or where another start has opened it
+ * before: somebody has started it by hand. A fresh execution and a reset keep the first execution's id.
  */
 export async function openAfter(
   deps: Deps,
   kind: Announced['kind'],
   id: string,
-  workflowId: string,
+  { workflowId, first }: { workflowId: string; first: string },
   input: AfterInput,
 ): Promise<string | null> {
   const { ids, store } = deps;
@@ -68,7 +68,11 @@ export async function openAfter(
       human: leaver.human,
       order,
     });
-  return null;
+  // Whoever comes first stands in its chain; of two that say so at once as well.
+  await store.audit.append(id, [{ subject: 'opened', kind: 'opened', body: { of: offboardingId, first } }]);
+  return (await foreignTo(deps, { offboardingId: id, first })) === null
+    ? null
+    : `${workflowId} was begun before, and a ${kind} is begun once: this one does nothing. To have the earlier execution go on, reset it in Temporal.`;
 }
 
 /** A run that was reset after its end has closed more than once. */

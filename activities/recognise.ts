@@ -7,7 +7,7 @@ import { accountsChanged, existing, identitiesOf, inOrder, setOf } from '../doma
 import type { Identities, Known, Other, Person, Sought, SystemAccounts } from '../domain/model.js';
 import { own } from '../domain/own.js';
 import { looksLike } from '../domain/people.js';
-import type { Plan } from '../domain/plan.js';
+import { deactivateId, type Plan } from '../domain/plan.js';
 import type { Order } from '../domain/request.js';
 import { whenAbandoned } from './attempt.js';
 import type { Deps } from './deps.js';
@@ -120,8 +120,8 @@ export type LeaverNow =
       person: Person;
       recogniser: Recogniser;
       order: Order | null;
-      /** Systems in which a switch of this run was sent, and is not known to have come to nothing. */
-      switched(): Promise<Set<string>>;
+      /** Accounts there that this run has sent a switch for that is not known to have come to nothing. */
+      switched(system: string): Promise<string[]>;
     }
   | { sentence: string };
 
@@ -136,17 +136,23 @@ export async function leaverNow(deps: Deps, plan: Plan): Promise<LeaverNow> {
     person: found.person,
     recogniser: await recogniserOf(deps, found.person),
     order,
-    switched: () => switchedIn(deps, plan),
+    switched: system => switchedIn(deps, plan, system),
   };
 }
 
-async function switchedIn({ store: { ledger } }: Deps, { offboardingId }: Plan): Promise<Set<string>> {
-  const changed = Object.entries(await ledger.changed(offboardingId)).filter(([, count]) => count > 0);
-  const steps = [
-    ...changed.map(([step]) => step),
-    ...(await ledger.unsettled(offboardingId)).map(({ step }) => step),
-  ];
-  return new Set(steps.filter(step => step.endsWith('/deactivate')).map(step => step.split('/')[0]!));
+/** Accounts that this run has switched off there, or may have: their user ids. */
+async function switchedIn(
+  { store: { ledger } }: Deps,
+  { offboardingId }: Plan,
+  system: string,
+): Promise<string[]> {
+  const receipts = await ledger.all(offboardingId);
+  return receipts
+    .filter(({ step, state, effect }) => {
+      const isTold = state === 'intended' || (state === 'done' && (effect?.changed ?? 0) > 0);
+      return step === deactivateId(system) && isTold;
+    })
+    .flatMap(({ accounts }) => accounts.flatMap(({ user }) => user ?? []));
 }
 
 /**
@@ -167,7 +173,7 @@ export async function accountsMoved(connector: Connector, plan: Plan, leaver: Le
       return accountsChanged(
         planned,
         now.accounts,
-        connector.offIsGone === true && (await switched()).has(system),
+        connector.offIsGone === true ? await switched(system) : [],
       );
     case 'absent':
       return accountsChanged(planned, { system, accounts: [], others: now.others });

@@ -1,4 +1,5 @@
 /** Writes down what people decided and how a run ended. */
+import { type Approved, approvalsIn } from '../domain/approved.js';
 import { type Closing, certificateOf, closingEntry, type Earlier } from '../domain/certificate.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { SummedFlood } from '../domain/flood.js';
@@ -6,6 +7,7 @@ import { kindOf } from '../domain/ids.js';
 import type { Identity } from '../domain/people.js';
 import type { Plan } from '../domain/plan.js';
 import type { Run } from '../domain/run.js';
+import type { AuditEntry } from '../store/audit.js';
 import { isFinal, scheduled } from './attempt.js';
 import type { Deps } from './deps.js';
 import { settleAll } from './effects.js';
@@ -111,10 +113,23 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
     },
   ]);
   const chain = await store.audit.read(run.offboardingId);
-  const body = certificateOf({ ...input, run }, receipts, chain.head, await earlier(deps, run));
+  const plans = await plansWith(deps, run, chain.entries);
+  const body = certificateOf({ ...input, run }, receipts, chain.head, await earlier(deps, run), plans);
   const certificate = await certify(deps, run.offboardingId, input.runId, body);
   await store.runs.close(run.offboardingId);
   return { certificate: certificate.digest };
+}
+
+/** Every plan of an offboarding, with who had approved it. */
+async function plansWith({ store }: Deps, run: Run, entries: readonly AuditEntry[]): Promise<Approved[]> {
+  const all = await store.plans.all(run.offboardingId);
+  const standing = new Set(run.approvals.map(({ by }) => by.id));
+  return all.map(({ plan, made }) => {
+    const given = approvalsIn(entries, plan);
+    // Of the last plan the run knows whose approval fell away again.
+    const isLast = plan.digest === run.plan?.digest && standing.size > 0;
+    return { plan, made, approvals: isLast ? given.filter(({ by }) => standing.has(by.id ?? '')) : given };
+  });
 }
 
 async function earlier({ ids, store }: Deps, { offboardingId }: Run): Promise<Earlier[]> {

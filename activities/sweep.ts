@@ -4,8 +4,9 @@
  * was found: they have pages, receipts and a chain of the sweep's own. May run twice at any point.
  */
 import { accountsIn } from '../domain/accounts.js';
+import { doneUnder, gainedIn } from '../domain/approved.js';
 import { type StepBomb, toWatch } from '../domain/bombs.js';
-import { listed } from '../domain/certificate.js';
+import { listed, type ReceiptSummary } from '../domain/certificate.js';
 import type { ItemKey } from '../domain/model.js';
 import { isEffect, type Plan, type PlanStep, takersInTurn } from '../domain/plan.js';
 import { takersOfArrivals } from '../domain/rounds.js';
@@ -41,12 +42,15 @@ export interface SweepLook extends Found {
 /** A sweep as its activities know it. */
 type Named = SweepInput & { workflowId: string };
 
-/** Opens the sweep, or says why not; what is to act by itself it looks at just before. */
+/**
+ * Opens the sweep, or says why not; what is to act by itself it looks at just before.
+ * @param first see `Owner`
+ */
 export async function openSweep(
   deps: Deps,
-  { workflowId, ...input }: Named,
+  { workflowId, first, ...input }: Named & { first: string },
 ): Promise<{ refused: string | null; bombs: StepBomb[] }> {
-  const refused = await openAfter(deps, 'sweep', input.sweepId, workflowId, input);
+  const refused = await openAfter(deps, 'sweep', input.sweepId, { workflowId, first }, input);
   const plan = refused === null ? await deps.store.plans.find(input.plan) : null;
   if (!plan) return { refused, bombs: [] };
   const { watched } = toWatch(plan, new Date().toISOString(), lastDay(input.policy, input.began));
@@ -292,14 +296,16 @@ export async function closeRound(
   // A sweep that was reset comes to the same number again, with another plan.
   const isOther = before.some(one => one.subject === `round ${round}` && (one.body.plan ?? null) !== made);
   const subject = isOther && made !== null ? `round ${round} ${made}` : `round ${round}`;
-  const receipts = await untold(deps, sweepId, before);
+  const all = await deps.store.ledger.all(sweepId);
+  const receipts = untold(all, before);
   const moved = receipts.reduce(
     (sum, { state, changed }) => sum + (state === 'done' ? (changed ?? 0) : 0),
     0,
   );
   const isQuiet = made === null && questions.length === 0 && receipts.length === 0;
   const steps = Object.entries(results).map(([step, { state, message, changed, taken, gone, failed }]) => {
-    const successors = plan?.steps.find(one => one.id === step)?.successors.map(({ label }) => label) ?? [];
+    const under = doneUnder(step, plan ? [{ plan, made: '', approvals: [] }] : [], all);
+    const successors = gainedIn(under).map(({ label }) => label);
     return { step, state, message, changed, taken, gone, failed, successors };
   });
   const found = isQuiet
@@ -337,19 +343,17 @@ export async function closeRound(
 }
 
 /** Effects of the sweep that no round has told of yet, and of which it is known what became of them. */
-async function untold(
-  { store }: Deps,
-  sweepId: string,
+function untold(
+  receipts: readonly ReceiptSummary[],
   entries: readonly AuditEntry[],
-): Promise<ReturnType<typeof listed>[]> {
+): ReturnType<typeof listed>[] {
   const rounds = entries.filter(({ kind }) => kind === 'swept');
   // Where the body of one was purged, nobody knows any more what it told.
   if (rounds.some(({ gone }) => gone)) return [];
   const told = new Set(
     rounds.flatMap(({ body }) => (body.receipts as { digest: string }[]).map(({ digest }) => digest)),
   );
-  const all = (await store.ledger.all(sweepId)).map(listed);
-  return all.filter(({ state, digest }) => state !== 'intended' && !told.has(digest));
+  return receipts.map(listed).filter(({ state, digest }) => state !== 'intended' && !told.has(digest));
 }
 
 export interface EndSweepInput extends Pick<Named, 'sweepId' | 'offboardingId' | 'workflowId'> {
@@ -382,7 +386,7 @@ export async function tellEnd(
   if (entries.some(({ kind }) => kind === 'sweep-ended')) return nothing;
   await settleAll(deps, sweepId);
   const rounds = entries.filter(({ subject }) => subject.startsWith('round ')).length;
-  const isOwing = (await untold(deps, sweepId, entries)).length > 0;
+  const isOwing = untold(await deps.store.ledger.all(sweepId), entries).length > 0;
   const last = isOwing
     ? await closeRound(deps, {
         ...named,

@@ -57,17 +57,22 @@ export function identitiesOf(accounts: readonly Account[]): Identities {
 /**
  * How somebody's accounts in a system differ from those of the plan, as sentences; empty = they do not. What
  * a plan names as left out is known, and what has vanished from that list is no news.
- * @param removed this run has switched them off there, and whoever is off has no account any more. One that
- *   is gone without that is a question: somebody else removed it, or it is merely out of sight
+ * @param removed user ids of the accounts that this run has switched off there, where whoever is off has none
+ *   any more. One that is gone without that is a question: somebody else removed it, or it is merely out of
+ *   sight
  */
-export function accountsChanged(planned: SystemAccounts, now: SystemAccounts, removed = false): string[] {
+export function accountsChanged(
+  planned: SystemAccounts,
+  now: SystemAccounts,
+  removed: readonly string[] = [],
+): string[] {
   const { system } = planned;
   const news: string[] = [];
   const key = ({ identities }: Account): string =>
     identities.user?.[0] ?? sayAccount({ identities } as Account);
   for (const account of now.accounts) {
     const before = planned.accounts.find(one => key(one) === key(account));
-    if (before && account.gone && (before.gone || removed)) continue;
+    if (before && account.gone && (before.gone || removed.includes(key(account)))) continue;
     if (before) news.push(...valuesChanged(system, before, account));
     else if (!planned.others?.some(({ id }) => id === key(account)))
       news.push(`${system}: there is an account that the plan does not know: ${sayAccount(account)}.`);

@@ -2,6 +2,7 @@
  * The closing document as a value: who decided what, what became of every step, and how sure we are of it. It
  * says nothing that is not in the run, in the receipts or in the proofs.
  */
+import { type Approved, doneUnder, gainedIn, stepsDropped } from './approved.js';
 import { clocksOf } from './clocks.js';
 import { type Elsewhere, sayDanger, summed } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
@@ -18,6 +19,8 @@ import { stays } from './stays.js';
 
 /** What the certificate and the chain's last entry need to know of a receipt. */
 export interface ReceiptSummary {
+  /** Whose page it is about; of an account, which has none, the offboarding itself. */
+  manifest: string;
   step: string;
   page: number;
   part: number;
@@ -26,7 +29,7 @@ export interface ReceiptSummary {
   sure: Sure | null;
   mark: string;
   /** Null while it is not known. */
-  effect: { changed: number; elsewhere?: readonly Elsewhere[] } | null;
+  effect: { changed: number; perTaker: readonly number[]; elsewhere?: readonly Elsewhere[] } | null;
   digest: string;
   /** Which of the attempts that came to nothing it is; 0 = it stands. */
   aborted: number;
@@ -106,14 +109,18 @@ export interface Earlier {
 /**
  * @param chain head of the chain, its last entry included
  * @param earlier newest first
+ * @param plans every plan that was made, oldest first
  */
 export function certificateOf(
   { run, runId, outcome, sentence }: Closing,
   receipts: readonly ReceiptSummary[],
   chain: { seq: number; hash: string } | null,
   earlier: readonly Earlier[],
+  plans: readonly Approved[],
 ) {
   const { plan } = run;
+  const approvals = plans.flatMap(one => one.approvals);
+  const dropped = stepsDropped(plan, plans, receipts);
   return {
     run: runId,
     offboarding: run.offboardingId,
@@ -131,9 +138,13 @@ export function certificateOf(
     earlierBlocks: run.earlierBlocks ?? [],
     /** When each system was read last: accounts, access and counts are as they were seen then. */
     observed: run.observed ?? {},
-    steps: (plan?.steps ?? []).map(step => certified(run, step, receipts)),
+    steps: [
+      ...(plan?.steps ?? []).map(step => certified(run, step, receipts, plans)),
+      ...dropped.map(step => ({ ...certified(run, step, receipts, plans), dropped: true as const })),
+    ],
     acknowledgements: run.acknowledgements,
-    approvals: run.approvals,
+    /** Of every plan; what was done under which of them stands at the steps. */
+    approvals,
     confirmedBy: run.confirmedBy,
     waivers: run.waivers,
     stays: stays(run),
@@ -141,7 +152,7 @@ export function certificateOf(
     afterwards: run.afterwards,
     coverage: certifiedCoverage(run),
     danger: dangerOf(run),
-    notCovered: notCovered(run, receipts),
+    notCovered: notCovered(run, receipts, approvals),
     times: run.times,
     /** Of a sudden departure: from when each clock ran, by when it had to be, and when it was. */
     clocks: clocksOf(run),
@@ -184,8 +195,14 @@ function certifiedCoverage(run: Run) {
   );
 }
 
-function certified(run: Run, step: PlanStep, receipts: readonly ReceiptSummary[]) {
-  const progress = run.steps[step.id];
+function certified(
+  run: Run,
+  step: PlanStep,
+  receipts: readonly ReceiptSummary[],
+  plans: readonly Approved[],
+) {
+  const progress = run.steps[step.id] ?? run.dropped?.[step.id];
+  const under = doneUnder(step.id, plans, receipts);
   const isOurs = isEffect(step) || step.phase === 'deactivate';
   const ours = receipts.filter(receipt => receipt.step === step.id);
   const effects = isOurs ? evidenceOf(ours) : null;
@@ -199,7 +216,9 @@ function certified(run: Run, step: PlanStep, receipts: readonly ReceiptSummary[]
     baseline: step.baseline,
     /** When what it held acts by itself, by the hour. */
     ...(step.bombs && { bombs: step.bombs }),
-    successors: takers(step, (progress?.arrived ?? 0) > 0),
+    /** Who got what, over all plans; and plan by plan, with who had approved it. */
+    successors: gainedIn(under),
+    under,
     ...progress,
     /** Rows that are in no step: what was foreseen, and what happened to them. */
     ...((step.elsewhere || besides.length > 0) && {
@@ -209,18 +228,4 @@ function certified(run: Run, step: PlanStep, receipts: readonly ReceiptSummary[]
     /** Of what was changed by our hand; of a switch beside that the account was seen to be off. */
     effects,
   };
-}
-
-/**
- * Who gained items; and where something came after the plan, everybody who may have got some of it by the
- * rule.
- */
-function takers(step: PlanStep, late: boolean) {
-  return step.successors
-    .map((successor, n) => ({
-      label: successor.label,
-      personId: successor.personId,
-      items: step.counts[n] ?? 0,
-    }))
-    .filter(taker => late || taker.items > 0);
 }

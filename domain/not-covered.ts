@@ -2,6 +2,7 @@
  * What a certificate does not vouch for, as sentences: printed in it, so that nobody takes its silence for an
  * answer.
  */
+import type { GivenApproval } from './approved.js';
 import { toWatch } from './bombs.js';
 import { evidenceOf } from './evidence.js';
 import { own } from './own.js';
@@ -18,7 +19,12 @@ interface Receipt {
   sure: 'asked' | 'read' | null;
 }
 
-export function notCovered(run: Run, receipts: readonly Receipt[]): string[] {
+/** @param approvals of every plan of the run */
+export function notCovered(
+  run: Run,
+  receipts: readonly Receipt[],
+  approvals: readonly Pick<GivenApproval, 'by'>[],
+): string[] {
   const { plan } = run;
   if (!plan) return ['There was no plan, so nothing was looked at beyond what is said here.'];
   return [
@@ -32,7 +38,7 @@ export function notCovered(run: Run, receipts: readonly Receipt[]): string[] {
         ({ step, count, by }) =>
           `${step}: ${count} still there; what becomes of them is attested by ${by[0]} alone.`,
       ),
-    ...decisionsOf(run),
+    ...decisionsOf(run, approvals),
   ];
 }
 
@@ -111,9 +117,9 @@ function bombsOf(run: Run): string[] {
   });
 }
 
-function decisionsOf(run: Run): string[] {
+function decisionsOf(run: Run, approved: readonly Pick<GivenApproval, 'by'>[]): string[] {
   const signed = [
-    ...run.approvals.map(({ by }) => by),
+    ...approved.map(({ by }) => by),
     ...Object.values(run.acknowledgements).flatMap(({ by }) => by ?? []),
     ...Object.values(run.waivers).flatMap(({ approvals }) => approvals.map(({ by }) => by)),
   ];

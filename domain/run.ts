@@ -37,6 +37,8 @@ export interface StepProgress {
   /** What is being done right now, or why the step failed: a sentence. */
   message: string | null;
   changed: number;
+  /** Of `changed`, what was done under earlier plans; absent = nothing. */
+  before?: number;
   taken: number;
   gone: number;
   failed: number;
@@ -218,6 +220,8 @@ export interface Run {
   /** Manual categories that gained keys since they were acknowledged: what people are shown now. */
   shown: Record<string, { frozen: string; count: number }>;
   steps: Record<string, StepProgress>;
+  /** Steps of earlier plans under which something was done and that this plan has no more. */
+  dropped?: Record<string, StepProgress>;
   waivers: Record<string, Waiver>;
   access: Record<string, Access>;
   /** System → when it was looked at last: access and counts are as they were seen then. ISO 8601. */
@@ -437,13 +441,13 @@ export function openAcknowledgements(
 }
 
 /** Items that were handed over, removed or revoked so far, and accounts that were switched off. */
-export function changedItems(run: Pick<Run, 'steps'>): number {
-  return Object.values(run.steps).reduce((sum, step) => sum + step.changed, 0);
+export function changedItems(run: Pick<Run, 'steps' | 'dropped'>): number {
+  return Object.values({ ...run.dropped, ...run.steps }).reduce((sum, step) => sum + step.changed, 0);
 }
 
 /** For endings before everything is done: never "nothing" when something moved. Accounts are told of elsewhere. */
-export function doneSoFar(run: Pick<Run, 'steps'>): string {
-  const switches = Object.entries(run.steps).filter(([id]) => isDeactivation(id));
+export function doneSoFar(run: Pick<Run, 'steps' | 'dropped'>): string {
+  const switches = Object.entries({ ...run.dropped, ...run.steps }).filter(([id]) => isDeactivation(id));
   const done = changedItems(run) - changedItems({ steps: Object.fromEntries(switches) });
   return done > 0 ? `${items(done)} had been handed over and stay there.` : 'Nothing was handed over.';
 }

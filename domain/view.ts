@@ -270,7 +270,10 @@ export function takers(step: PlanStep): string {
 
 function countedWords(progress: StepProgress): string | null {
   const words: string[] = [];
-  if (progress.changed > 0) words.push(`${number(progress.changed)} done`);
+  const { changed, before = 0 } = progress;
+  const earlier =
+    before > 0 ? `, ${before === changed ? 'all' : number(before)} of it under an earlier plan` : '';
+  if (changed > 0) words.push(`${number(changed)} done${earlier}`);
   if (progress.arrived > 0) words.push(`${number(progress.arrived)} came later`);
   if (progress.taken > 0) words.push(`${number(progress.taken)} taken by others`);
   if (progress.gone > 0) words.push(`${number(progress.gone)} gone`);

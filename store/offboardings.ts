@@ -40,8 +40,8 @@ export interface Offboardings {
   /** Temporal's workflow id; null when the store does not know the offboarding. */
   workflowOf(id: string): Promise<string | null>;
   /**
-   * Under which workflow id an offboarding, sweep or give-back runs, and the first execution (Temporal run id)
-   * of an offboarding, as its chain has it; null when the store does not know it.
+   * Under which workflow id an offboarding, sweep or give-back runs, and its first execution (Temporal run id),
+   * as its chain has it; null when the store does not know it.
    */
   ownerOf(id: string): Promise<{ workflow: string; first: string | null } | null>;
   /** What this human being was the leaver of before, newest first; sweeps are among them. */
@@ -80,7 +80,7 @@ export function offboardingsOf(pool: Pool): Offboardings {
       const { rows } = await pool.query<{ workflow: string; body: string | null }>(
         `select o.workflow, b.body
            from handover.offboardings o
-           left join handover.audit a on a.offboarding = o.id and a.subject = 'requested'
+           left join handover.audit a on a.offboarding = o.id and a.subject in ('requested', 'opened')
            left join handover.audit_bodies b on b.offboarding = a.offboarding and b.seq = a.seq
           where o.id::text = $1`,
         [id],

@@ -85,6 +85,7 @@ async function opened(back: GiveBack): Promise<void> {
   const known = await ask(quick.openGiveBack, 'Which cover does this come after?', {
     ...inputOf(back),
     workflowId: back.workflowId,
+    first: workflowInfo().firstExecutionRunId,
   });
   const why = known.ok ? known.value.refused : known.sentence;
   if (why !== null) throw ApplicationFailure.nonRetryable(why, REFUSED);

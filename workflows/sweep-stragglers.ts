@@ -123,6 +123,7 @@ async function opened(sweep: Sweep): Promise<void> {
   const known = await ask(quick.openSweep, 'Which offboarding does this come after?', {
     ...inputOf(sweep),
     workflowId,
+    first: workflowInfo().firstExecutionRunId,
   });
   const why = known.ok ? known.value.refused : known.sentence;
   if (why !== null) throw ApplicationFailure.nonRetryable(why, REFUSED);

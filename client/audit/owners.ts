@@ -2,8 +2,9 @@
  * Who owned one item: every manifest page that names it, with the receipt of its move and the decisions
  * behind the plan.
  */
+import { approvalsIn } from '../../domain/approved.js';
 import type { ItemException } from '../../domain/model.js';
-import { type Identity, identityWords } from '../../domain/people.js';
+import { identityWords } from '../../domain/people.js';
 import type { Plan, PlanStep } from '../../domain/plan.js';
 import type { Store } from '../../store/store.js';
 import type { ItemTrace } from '../../store/trail.js';
@@ -56,7 +57,13 @@ export async function ownersOf(store: Store, key: string, step: string | null): 
     if (!row) continue;
     const plan = JSON.parse(row.body) as Plan;
     const known = await trail.known(row.offboarding);
-    const approvedBy = await approvalsOf(store, row.offboarding, row.digest);
+    const { entries } = await store.audit.read(row.offboarding);
+    const approvedBy = approvalsIn(entries, row).map(({ by, at }) => ({
+      name: by.name,
+      id: by.id,
+      at,
+      identity: identityWords(by.identity),
+    }));
     passages.push({
       ...passageOf(key, trace, plan),
       offboarding: row.offboarding,
@@ -130,29 +137,4 @@ function between(
 
 function exceptionOf(text: string, key: string): ItemException | undefined {
   return (JSON.parse(text) as ItemException[]).find(exception => exception.key === key);
-}
-
-async function approvalsOf(
-  store: Store,
-  offboarding: string,
-  plan: string,
-): Promise<Passage['plan']['approvedBy']> {
-  const { entries } = await store.audit.read(offboarding);
-  return entries.flatMap(({ kind, at, body }) => {
-    const { message, decider, payload, identity } = body as {
-      message?: string;
-      decider?: { id: string; name: string } | null;
-      payload?: { step?: string };
-      identity?: Identity;
-    };
-    if (kind !== 'decision' || message !== 'approve' || payload?.step || body.plan !== plan) return [];
-    return [
-      {
-        name: decider?.name ?? String(body.by),
-        id: decider?.id ?? null,
-        at,
-        identity: identityWords(identity ?? { kind: 'claimed' }),
-      },
-    ];
-  });
 }

@@ -281,6 +281,8 @@ function chainWords({ kind, subject, body, gone }: AuditEntry): string {
       }[];
       return `after the close: ${one?.mark} of ${one?.step} was found ${one?.state} (${one?.sure})`;
     }
+    case 'opened':
+      return `begun as the offboarding had announced it, by run ${text('first')}`;
     case 'quiet-round':
       return `round ${text('round')} of the sweep found nothing${body.stands ? ` new; what people were asked before stands: ${text('stands')}` : ''}`;
     case 'swept':

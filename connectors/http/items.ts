@@ -125,6 +125,8 @@ function accountOf<T extends Named>(
 ): ReadPage<T> {
   return async () => {
     const entry = await readEntry(target, user, signal);
+    // Without an account nothing of it is left, if that is what it means that the system shows none.
+    if (entry === null && !isOffGone(target.catalog)) await proveSight(target, user, signal);
     const doing = `looking whether ${category} of an account has ended`;
     const ended =
       entry === null ||
@@ -167,15 +169,13 @@ export async function proveFilter(
   if (items.length > 0 && !known)
     return 'of the first things that `proof` lists none has an owner on whom the filter could be proved: let it list some that have one';
   // Nor does anybody who may no longer see anything.
-  if (!known && isOffGone(target.catalog)) {
+  if (!known) {
     await proveSight(target, '', signal);
     return null;
   }
-  if (known) {
-    const page = await listOf(target, category, known.owners[0]!, asNamed, signal)(null);
-    if (!page.items.some(one => one.owners.includes(known.owners[0]!)))
-      return `${known.owners[0]} owns the item ${known.key}, and the filtered list does not show it as theirs: the system does not understand the filter, or the list lacks the field of its owner`;
-  }
+  const page = await listOf(target, category, known.owners[0]!, asNamed, signal)(null);
+  if (!page.items.some(one => one.owners.includes(known.owners[0]!)))
+    return `${known.owners[0]} owns the item ${known.key}, and the filtered list does not show it as theirs: the system does not understand the filter, or the list lacks the field of its owner`;
   target.proved.set(`filter of ${category}`, Date.now() + PROVED_FOR_MS);
   return null;
 }

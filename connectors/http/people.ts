@@ -269,13 +269,20 @@ const readingOf = ({ catalog }: Target, id: string) => ({
   doing: 'reading an account',
 });
 
-/** The same call shows somebody who is there for certain. Throws a `configuration` failure where it does not. */
+/**
+ * The same call shows somebody who is there for certain. Throws a `configuration` failure where it does not.
+ * @param id whom it does not show; empty = nothing was listed
+ */
 export async function proveSight(target: Target, id: string, signal?: AbortSignal): Promise<void> {
   for (const one of await certain(target, signal))
     if (one !== id && (await readRaw(target, one, signal)) !== null) return;
-  const { known } = target.catalog.people;
+  const { known, self } = target.catalog.people;
   const who = known ? 'the person of people.known' : 'our own account (people.self)';
-  const says = `it shows no account ${id}, and not ${who} either, who is there: our credential may no longer see people, so nobody counts as gone`;
+  const none = id === '' ? 'it lists nothing at all' : `it shows no account ${id}`;
+  const says =
+    known || self
+      ? `${none}, and not ${who} either, who is there: our credential may no longer see people, so nobody counts as gone`
+      : `${none}, and nobody is named who must be there (people.self or people.known), so that it cannot be told from a credential that sees nobody`;
   throw target.failure('configuration', `${says} (${target.file.where(['people'])})`);
 }
 

@@ -22,7 +22,8 @@ interface Candidate {
   name: string;
   human: string | null;
   known: Known[];
-  active: boolean;
+  /** Null: the catalog's condition says neither yes nor no. */
+  active: boolean | null;
   blocked: boolean;
 }
 
@@ -49,6 +50,12 @@ export function resolveAccounts(
       const search = new PeopleSearch(target, tx, people, binding.binder);
       const { sure, near, named } = await search.find(sought, pinned);
       const chosen = pinned.user === undefined ? sure : named.filter(({ id }) => pinned.user!.includes(id));
+      const asAccount = ({ id, label, active, blocked }: Candidate): Account => ({
+        identities: { user: [id] },
+        active: certainly(target, id, active),
+        blocked,
+        label,
+      });
       if (pinned.user === undefined && !areOneHuman(sure))
         return {
           kind: 'ambiguous',
@@ -82,7 +89,7 @@ export function resolveAccounts(
       }
       const accounts: Account[] = chosen.map(({ id, label, active, blocked }) => ({
         identities: values.held.get(id)!,
-        active,
+        active: certainly(target, id, active),
         blocked,
         label,
         ...(values.current.has(id) && { current: values.current.get(id) }),
@@ -134,13 +141,6 @@ const without = <C extends Candidate>(some: readonly C[], others: readonly Candi
 /** Whose a value is, the directory may know by any of its kinds. */
 const asKnown = (value: string): Known[] =>
   (['email', 'login', 'number'] as const).map(by => ({ by, value }));
-
-const asAccount = ({ id, label, active, blocked }: Candidate): Account => ({
-  identities: { user: [id] },
-  active,
-  blocked,
-  label,
-});
 
 const asCandidate = ({ id, label }: Candidate): { id: string; label: string } => ({ id, label });
 
@@ -286,7 +286,7 @@ class PeopleSearch {
       `SELECT ${key}::text AS id, coalesce(${alias}.${quote(name.name)}::text, '') || ' (' || ${key}::text || ')' AS label,
               coalesce(${alias}.${quote(name.name)}::text, '') AS name,
               ${human ? `btrim(${alias}.${quote(human.name)}::text)` : 'NULL::text'} AS human, ${knownSql(this.people)} AS known,
-              (${active}) IS TRUE AS active, ${blocked === undefined ? 'false' : `(${blocked}) IS TRUE`} AS blocked,
+              (${active}) AS active, ${blocked === undefined ? 'false' : `(${blocked}) IS TRUE`} AS blocked,
               ${holds(any('sure'))} AS sure, ${holds(any('near'))} AS near, ${holds(any('named'))} AS named
          FROM ${from}
         WHERE (${all.join(' OR ')})${andWhen(when)}
@@ -562,15 +562,27 @@ export async function readState(
   account: Account,
 ): Promise<Account> {
   const { active, blocked } = target.catalog.people;
-  const [row] = await tx.repeated<{ active: boolean; blocked: boolean }>(
-    `SELECT (${active}) IS TRUE AS active, ${blocked === undefined ? 'false' : `(${blocked}) IS TRUE`} AS blocked
+  const [row] = await tx.repeated<{ active: boolean | null; blocked: boolean }>(
+    `SELECT (${active}) AS active, ${blocked === undefined ? 'false' : `(${blocked}) IS TRUE`} AS blocked
        FROM ${people.from} WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
     [keyOf(account)],
   );
   if (!row && account.gone) return account;
   if (!row) throw vanished(target, account);
   const { gone: _gone, ...there } = account;
-  return { ...there, active: row.active, blocked: row.blocked };
+  return { ...there, active: certainly(target, keyOf(account), row.active), blocked: row.blocked };
+}
+
+/**
+ * What is unknown to the database is not off. A block is another matter: where nothing says that one stands,
+ * access is open, which claims nothing.
+ */
+function certainly(target: Target, id: string | null | undefined, active: boolean | null): boolean {
+  if (active !== null) return active;
+  throw new HandoverFailure(
+    'configuration',
+    `${target.system}: of the account ${id ?? '(none)'} nobody can tell whether it is active: people.active (${target.catalog.people.active}) says neither yes nor no there, since what it reads is NULL. Say in the catalog what that means (with "is true", "is not true" or coalesce), or fill it in`,
+  );
 }
 
 export const vanished = (target: Target, account: Account): HandoverFailure =>

@@ -313,7 +313,8 @@ async function mustBeAllowed(
   account: Account,
 ): Promise<void> {
   const [already] = await tx.query<{ inactive: boolean }>(
-    `SELECT (${target.catalog.people.active}) IS NOT TRUE AS inactive FROM ${people.from}
+    // Of whom it is unknown the guards are asked.
+    `SELECT (${target.catalog.people.active}) IS FALSE AS inactive FROM ${people.from}
       WHERE ${people.alias}.${quote(people.key.name)} ${people.key.equals} $1::text::${people.key.type}`,
     [keyOf(account)],
   );

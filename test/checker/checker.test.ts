@@ -180,6 +180,21 @@ const LIES: Lie[] = [
     `update handover.certificate_bodies set body = regexp_replace(body, '"changed":9', '"changed":8')`,
   ],
   [
+    'I6',
+    /desk\/tickets under plan 1: .* got 8, the witness saw 9/,
+    'the certificate names a successor for less than they got',
+    'store',
+    `update handover.certificate_bodies set body = regexp_replace(body, '("id":"desk/tickets".*?"under":.*?"items":)9', '\\18')`,
+  ],
+  [
+    'I6',
+    /desk\/tickets under plan 1: approved by Nobody, the trail says Priya/,
+    'the certificate names another approver',
+    'store',
+    `update handover.certificate_bodies
+        set body = replace(body, '"approvedBy":["Priya Approver"]', '"approvedBy":["Nobody"]')`,
+  ],
+  [
     'I7',
     /still holds/,
     'the leaver is switched off and holds something',

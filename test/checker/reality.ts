@@ -336,7 +336,19 @@ export interface Certificate {
   /** Null until somebody was switched off. */
   afterwards: { came: { where: string; count: number | null }[]; onAgain: string[] } | null;
   notCovered: string[];
-  steps: { id: string; state?: string; changed?: number; arrived?: number; message?: string | null }[];
+  steps: {
+    id: string;
+    state?: string;
+    changed?: number;
+    arrived?: number;
+    message?: string | null;
+    under: {
+      digest: string;
+      approvedBy: string[];
+      changed: number;
+      successors: { personId: string | null; items: number }[];
+    }[];
+  }[];
 }
 
 export function reportOf(run: Told): Certificate | null {

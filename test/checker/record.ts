@@ -5,9 +5,46 @@
 import { createHash } from 'node:crypto';
 import { GROUND, type SystemName } from '../small-world/ground.js';
 import type { AuditRow, PageRow, PlanRow, ReceiptRow, Told } from './evidence.js';
-import { plainKey, reportOf } from './reality.js';
+import { type Certificate, plainKey, reportOf } from './reality.js';
 import { type Effect, leaverIn, nameOf, type Tied } from './tie.js';
 import type { Say } from './violation.js';
+
+/** I6: who is said to have got how much, under which plan and approved by whom, by the witness and the trail. */
+function checkUnder(report: Certificate, run: Told, effects: readonly Effect[], say: Say): void {
+  for (const { plan, digest } of run.plans)
+    for (const { id, do: does, successors } of plan.steps) {
+      const seen = effects.filter(
+        one => one.run === run && one.ground?.step === id && one.plan?.digest === digest,
+      );
+      const said = report.steps.find(step => step.id === id)?.under.find(one => one.digest === digest);
+      const what = `the certificate says of ${id} under plan ${plan.revision}`;
+      if (does !== 'transfer' || (seen.length === 0 && !said)) continue;
+      if ((said?.changed ?? 0) !== seen.length)
+        say('I6', `${what}: ${said?.changed ?? 0} changed, the witness saw ${seen.length}`);
+      const owner = GROUND.find(({ step }) => step === id)!.owner;
+      const by = approversOf(run, digest).join(', ');
+      if (said && said.approvedBy.toSorted().join(', ') !== by)
+        say('I6', `${what}: approved by ${said.approvedBy.join(', ')}, the trail says ${by}`);
+      for (const personId of new Set(successors.map(one => one.personId))) {
+        const values = successors.filter(one => one.personId === personId).map(({ value }) => value);
+        // What was merged left no row with the successor's value.
+        const got = seen.filter(({ event }) => event.new && values.includes(event.new[owner] ?? null)).length;
+        const items = said?.successors.find(one => one.personId === personId)?.items ?? 0;
+        const merged = seen.filter(({ event }) => event.op === 'delete').length;
+        if (items < got || items > got + merged)
+          say('I6', `${what}: ${personId} got ${items}, the witness saw ${got}`);
+      }
+    }
+}
+
+/** Names of those who approved a plan, in order. */
+function approversOf(run: Told, digest: string): string[] {
+  const bodies = run.audit.filter(row => row.kind === 'decision').map(row => JSON.parse(row.body));
+  const approved = bodies.filter(
+    body => body.accepted && body.message === 'approve' && body.plan === digest && !body.payload.step,
+  );
+  return [...new Set(approved.map(body => body.decider.name as string))].sort();
+}
 
 /**
  * I6: what the witness saw of a transaction is exactly the page's keys without the receipt's exceptions, both
@@ -55,6 +92,8 @@ export function checkLedger({ effects, runs }: Tied, say: Say): void {
       if (step.changed !== undefined && step.changed !== moved && !step.id.endsWith('/deactivate'))
         say('I6', `the certificate says ${step.changed} of ${step.id}, the witness saw ${moved}`);
     }
+    // What was done after a reset stands in the certificate of the second ending.
+    if (report && run.certificates.length === 1) checkUnder(report, run, effects, say);
   }
 }
 

@@ -493,6 +493,25 @@ describe('accounts', () => {
       message: 'crm: the account 77 no longer exists in public.users',
     });
   });
+
+  test('are never off because nothing is filled in: of these nobody can tell', async () => {
+    const unsure = bench.connector(YAML.replace('users.status <> 3', "users.badge <> 'off'"));
+    const unknown = {
+      kind: 'configuration',
+      message: expect.stringContaining(
+        "crm: of the account 1 nobody can tell whether it is active: people.active (users.badge <> 'off') says neither yes nor no there, since what it reads is NULL",
+      ),
+    };
+    expect(await failureOf(unsure.readAccount(account(ALICE)))).toEqual(unknown);
+    const alice = person('d1', 'alice@example.com');
+    expect(await failureOf(unsure.resolveAccounts(alice, {}))).toEqual(unknown);
+    expect(await failureOf(unsure.resolveAccounts(alice, { user: ['1'] }))).toEqual(unknown);
+    // Whoever is unknown and somebody else is none of their business.
+    await bench.db.query(`UPDATE users SET badge = 'on' WHERE id = 1`);
+    expect(await unsure.resolveAccounts(alice, {})).toMatchObject({ accounts: [{ active: true }] });
+    await bench.db.query(`UPDATE users SET badge = 'off' WHERE id = 1`);
+    expect(await unsure.readAccount(account(ALICE))).toMatchObject({ active: false });
+  });
 });
 
 describe('guards', () => {

@@ -171,4 +171,21 @@ test('an amendment after the switch is a plan for what is left: approved anew, a
     expect(await it.agree()).toMatchObject({ state: 'closed', outcome: 'completed' });
     expect(await it.rows('select distinct owner_id::int from pages')).toEqual([[5]]);
     expect((await it.receipts()).filter(({ step }) => step === 'app/deactivate')).toHaveLength(1);
+    // What was done before the amendment was done under the plan before it.
+    const { steps, approvals } = (await it.certificate()) as {
+      steps: { id: string; successors: { label: string; items: number }[]; under: { revision: number }[] }[];
+      approvals: { plan: { revision: number } }[];
+    };
+    expect(approvals.map(({ plan }) => plan.revision)).toEqual([1, 2]);
+    const done = steps.filter(({ under }) => under.length > 0);
+    expect(done.map(({ id, under }) => [id, ...under.map(({ revision }) => revision)])).toEqual([
+      ['app/tasks', 1],
+      ['app/pages', 2],
+      ['app/deactivate', 1],
+    ]);
+    expect(done.map(({ successors }) => successors.map(({ label, items }) => [label, items]))).toEqual([
+      [['Bob', 5]],
+      [['Carol', 5]],
+      [],
+    ]);
   }));

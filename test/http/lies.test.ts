@@ -352,6 +352,25 @@ describe('an account', () => {
     await expect(lookAt(connector)).rejects.toThrow('nobody counts as gone');
   });
 
+  test('shows nobody at all: nothing that it does not list, and no session, is over', async () => {
+    await world.fill({});
+    const connector = connect(text =>
+      text
+        .replace('  find:', `  known: { by: email, value: ${EMAIL.bob} }\n  find:`)
+        .concat(
+          "\nsessions: { calls: [{ post: '/users/{user}/sessions/end' }], until: { at: /sessions, equals: 0 } }\n",
+        ),
+    );
+    const look = async () => (await connector.inventory([account(ALICE)], ['sessions']))[0]!;
+    desk.members.delete(ALICE);
+    // Somebody else removed it: without an account there are no sessions, and nobody owns a thing.
+    expect(await look()).toMatchObject({ complete: true, count: 0 });
+    expect(await lookAt(connector)).toMatchObject({ complete: true, count: 0 });
+    desk.members.delete(BOB);
+    await expect(look()).rejects.toThrow('our credential may no longer see people');
+    await expect(lookAt(connector)).rejects.toThrow('our credential may no longer see people');
+  });
+
   test('lacks the very field that says whether it is active: nobody calls that switched off', async () => {
     await world.fill({});
     const connector = connect();

@@ -113,3 +113,11 @@ test('how accounts differ from those of a plan is said by name; what was left ou
   ]);
   expect(existing([gone, one])).toEqual([one]);
 });
+
+test('of two accounts that are gone only the one that this run has switched off is no news', () => {
+  const [ours, others] = [account({ user: ['17'] }), account({ user: ['18'] }, { label: 'Ann (18)' })];
+  const planned = { system: 'crm', accounts: [ours, others] };
+  const now = { ...planned, accounts: planned.accounts.map(one => ({ ...one, gone: true as const })) };
+  expect(accountsChanged(planned, now, ['17'])).toEqual(['crm: the account Ann (18) no longer exists.']);
+  expect(accountsChanged(planned, now, ['17', '18'])).toEqual([]);
+});

@@ -186,6 +186,7 @@ describe('a certificate says that nobody looks', () => {
         }),
       },
       [],
+      [],
     ).filter(line => line.includes('nobody looks then'));
 
   test.each([

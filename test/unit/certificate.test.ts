@@ -1,19 +1,22 @@
 /** The certificate says what is in the run and its receipts, and how sure we are of it. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Approved, GivenApproval } from '../../domain/approved.js';
 import { certificateOf, closingEntry, type ReceiptSummary } from '../../domain/certificate.js';
 import { evidenceOf } from '../../domain/evidence.js';
+import type { Plan } from '../../domain/plan.js';
 import type { Run } from '../../domain/run.js';
 import { bob, NOW, order, plan, priya, progress, runIn, tasks } from './made-up.js';
 
 const receipt = (step: string, more: Partial<ReceiptSummary> = {}): ReceiptSummary => ({
+  manifest: plan().manifest,
   step,
   page: 1,
   part: 1,
   state: 'done',
   sure: 'asked',
   mark: '700',
-  effect: { changed: 3 },
+  effect: { changed: 3, perTaker: [3] },
   digest: 'd',
   aborted: 0,
   at: NOW,
@@ -26,8 +29,17 @@ const closing = (run = runIn('closed')) => ({
   sentence: 'Done.',
   after: [],
 });
+const plans = ({ plan: last, approvals }: Run): Approved[] =>
+  last ? [{ plan: last, made: NOW, approvals: approvals.map(({ by }) => ({ ...given('', last), by })) }] : [];
+const given = (name: string, { revision, digest }: Plan): GivenApproval => ({
+  by: { id: name.toLowerCase(), name, identity: { kind: 'claimed' } },
+  at: NOW,
+  plan: { revision, digest },
+});
 const stepIn = (id: string, run = runIn('closed'), receipts = [receipt('crm/tasks')]) =>
-  certificateOf(closing(run), receipts, { seq: 4, hash: 'h' }, []).steps.find(one => one.id === id);
+  certificateOf(closing(run), receipts, { seq: 4, hash: 'h' }, [], plans(run)).steps.find(
+    one => one.id === id,
+  );
 
 describe('how sure we are of a step', () => {
   test.each<[string, Partial<ReceiptSummary>[], string | null]>([
@@ -89,7 +101,7 @@ describe('how sure we are of a step', () => {
     expect(known('crm/mailbox', { ...run, acknowledgements: {} })).toBe('observed');
     expect(known('crm/deactivate', runIn('closed'))).toBeNull();
     const observed = { crm: NOW };
-    expect(certificateOf(closing({ ...run, observed }), [], null, []).observed).toEqual(observed);
+    expect(certificateOf(closing({ ...run, observed }), [], null, [], []).observed).toEqual(observed);
   });
 });
 
@@ -100,7 +112,9 @@ describe('what a certificate does not vouch for is printed in it', () => {
     'crm/deactivate': progress({ state: 'completed' }),
   };
   const said = (more: Partial<Run> = {}, receipts = [receipt('crm/tasks')]) =>
-    certificateOf(closing(runIn('closed', { steps, ...more })), receipts, null, []).notCovered;
+    of(runIn('closed', { steps, ...more }), receipts);
+  const of = (run: Run, receipts: ReceiptSummary[]): string[] =>
+    certificateOf(closing(run), receipts, null, [], plans(run)).notCovered;
   const proofs = { crm: { at: NOW, within: true, kept: [] } };
   const covered = {
     kind: 'read' as const,
@@ -203,7 +217,7 @@ describe('what a certificate does not vouch for is printed in it', () => {
       acknowledgements: {},
     });
     expect(sure).toEqual([]);
-    expect(certificateOf(closing(runIn('preparing')), [], null, []).notCovered).toHaveLength(1);
+    expect(certificateOf(closing(runIn('preparing')), [], null, [], []).notCovered).toHaveLength(1);
   });
 });
 
@@ -211,17 +225,68 @@ describe('who took over', () => {
   const carol = { ...tasks.successors[0]!, personId: 'carol', label: 'Carol' };
   const shared = { ...tasks, successors: [...tasks.successors, carol], counts: [3, 0] };
 
-  test('is who gained items', () => {
-    const run = runIn('closed', { plan: plan({ steps: [shared] }) });
-    expect(stepIn('crm/tasks', run)?.successors).toEqual([{ label: bob.name, personId: bob.id, items: 3 }]);
+  const run = runIn('closed', { plan: plan({ steps: [shared] }) });
+  const got = (...perTaker: number[]) =>
+    receipt('crm/tasks', { effect: { changed: perTaker.reduce((a, b) => a + b), perTaker } });
+
+  test('is who gained items, by the receipts and not by the plan', () => {
+    const taken = [{ label: 'Carol', personId: 'carol', items: 2 }];
+    expect(stepIn('crm/tasks', run, [got(0, 2)])?.successors).toEqual(taken);
   });
 
-  test('and whoever the rule names, where something came later', () => {
-    const run = runIn('closed', {
-      plan: plan({ steps: [shared] }),
-      steps: { 'crm/tasks': progress({ arrived: 1 }) },
+  test('is nobody where nothing was done, whomever the plan names', () => {
+    const aborted = { ...got(3, 0), state: 'aborted' as const };
+    expect(stepIn('crm/tasks', run, [aborted])).toMatchObject({ successors: [], under: [] });
+  });
+
+  test('is said plan by plan, with who had approved each', () => {
+    const first = { ...plan({ steps: [shared] }), revision: 1, digest: 'one', manifest: 'm-1' };
+    const second = { ...first, revision: 2, digest: 'two', manifest: 'm-2', steps: [tasks] };
+    const both: Approved[] = [
+      { plan: first, made: NOW, approvals: [given('Priya', first)] },
+      { plan: second, made: NOW, approvals: [given('Dan', second)] },
+    ];
+    const done = [
+      { ...got(1, 2), manifest: 'm-1' },
+      { ...got(4), manifest: 'm-2' },
+    ];
+    const body = certificateOf(closing(runIn('closed', { plan: second })), done, null, [], both);
+    expect(body.approvals.map(({ by, plan: { revision } }) => [by.name, revision])).toEqual([
+      ['Priya', 1],
+      ['Dan', 2],
+    ]);
+    expect(body.steps.find(({ id }) => id === 'crm/tasks')).toMatchObject({
+      successors: [
+        { label: bob.name, items: 5 },
+        { label: 'Carol', items: 2 },
+      ],
+      under: [
+        { revision: 1, digest: 'one', approvedBy: ['Priya'], changed: 3 },
+        { revision: 2, digest: 'two', approvedBy: ['Dan'], changed: 4, successors: [{ items: 4 }] },
+      ],
     });
-    expect(stepIn('crm/tasks', run)?.successors.map(one => one.label)).toEqual(['Bob', 'Carol']);
+    // What the last plan has no more was done all the same.
+    const dropped = certificateOf(
+      closing(runIn('closed', { plan: { ...second, steps: [] } })),
+      done.slice(0, 1),
+      null,
+      [],
+      [both[0]!, { ...both[1]!, plan: { ...second, steps: [] } }],
+    );
+    expect(dropped.steps).toMatchObject([{ id: 'crm/tasks', dropped: true, under: [{ revision: 1 }] }]);
+  });
+
+  test('an account that was switched was switched under the plan that stood then', () => {
+    const one = { ...plan(), revision: 1, digest: 'one', manifest: 'm-1' };
+    const two = { ...one, revision: 2, digest: 'two', manifest: 'm-2' };
+    const both: Approved[] = [
+      { plan: one, made: '2026-01-01T00:00:00.000Z', approvals: [] },
+      { plan: two, made: '2026-01-03T00:00:00.000Z', approvals: [] },
+    ];
+    const at = '2026-01-02T00:00:00.000Z';
+    const off = receipt('crm/deactivate', { manifest: 'o-1', at, effect: { changed: 1, perTaker: [] } });
+    const body = certificateOf(closing(runIn('closed', { plan: two })), [off], null, [], both);
+    expect(body.steps.find(({ id }) => id === 'crm/deactivate')?.under).toMatchObject([{ revision: 1 }]);
   });
 });
 
@@ -237,7 +302,7 @@ test('what became of a step stands beside what was planned', () => {
 });
 
 test('a run that never had a plan has a certificate all the same', () => {
-  expect(certificateOf(closing(runIn('preparing')), [], null, [])).toMatchObject({
+  expect(certificateOf(closing(runIn('preparing')), [], null, [], [])).toMatchObject({
     plan: null,
     steps: [],
     accounts: [],

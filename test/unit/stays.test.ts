@@ -68,7 +68,7 @@ describe('what stays', () => {
       sentence: handedOver(all),
       after: [],
     };
-    expect(certificateOf(closing, [], null, []).stays).toEqual(stays(all));
+    expect(certificateOf(closing, [], null, [], []).stays).toEqual(stays(all));
   });
 
   test('is told apart where the person only changes role and keeps what others lose', () => {

@@ -225,6 +225,7 @@ function adopt(desk: Desk, plan: Plan, reopened: readonly string[]): Happening {
   desk.change({
     plan,
     steps,
+    ...droppedBy(run, steps),
     acknowledgements,
     shown: {},
     held: {},
@@ -255,9 +256,17 @@ function othersUnseen(before: Plan | null, { accounts }: Plan): string[] {
 
 /** What an earlier revision did stays counted; what it left is queued again. */
 function carried(run: Run, id: string, baseline: number): Run['steps'][string] {
-  const earlier = run.steps[id];
-  if (!earlier) return queuedStep();
+  const known = run.steps[id] ?? run.dropped?.[id];
+  if (!known) return queuedStep();
+  const earlier = known.changed > 0 ? { ...known, before: known.changed } : known;
   // A deactivation that the new plan names again is to be done again: somebody switched the account back on.
   if (earlier.state === 'completed' && baseline === 0 && !isDeactivation(id)) return earlier;
   return { ...earlier, state: 'queued', message: null, remaining: null, leftover: null };
+}
+
+/** What was done in steps that the new plan has no more is still done. */
+function droppedBy(run: Run, steps: Run['steps']): Pick<Run, 'dropped'> {
+  const all = Object.entries({ ...run.dropped, ...run.steps });
+  const dropped = all.filter(([id, { changed }]) => !steps[id] && changed > 0);
+  return dropped.length > 0 || run.dropped ? { dropped: Object.fromEntries(dropped) } : {};
 }
