@@ -115,8 +115,9 @@ export const requestShape = z.strictObject({
   effectiveAt: moment.optional(),
   /** When items move, where that is before access ends; `now` = as soon as approved. */
   handoverAt: momentOrNow.optional(),
-  /** Of a cover: when what moved is given back to whoever was away. */
-  giveBackAt: moment.optional(),
+  giveBackAt: moment
+    .optional()
+    .describe('Of a cover ("mode": "execute-only"): when what moved is given back to whoever was away.'),
   systems: systems.optional(),
   /** System → identity → id or ids, where a person has several accounts or none that can be recognised. */
   identities: identities.optional(),
@@ -209,7 +210,10 @@ export const decisionSchemas = {
     departure: departure.nullable().optional(),
     effectiveAt: momentOrNow.nullable().optional(),
     handoverAt: momentOrNow.nullable().optional(),
-    giveBackAt: momentOrNow.nullable().optional(),
+    giveBackAt: momentOrNow
+      .nullable()
+      .optional()
+      .describe('Of a cover, and of its give-back: when what moved is given back; "now" = at once.'),
     systems: systems.nullable().optional(),
     note,
   }),

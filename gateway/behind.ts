@@ -2,18 +2,13 @@
  * What stands behind the gateway: Temporal, the store, and workers that answer for the systems. An interface,
  * so that everything in front of it is tested without them.
  */
-import {
-  type Client,
-  isGrpcServiceError,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-} from '@temporalio/client';
+import { type Client, isGrpcServiceError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { gather } from '../client/audit/evidence.js';
 import type { Happening } from '../client/audit/history.js';
 import { type MovedPage, movedIn } from '../client/audit/moved.js';
 import { timeline } from '../client/audit/timeline.js';
 import { inquire } from '../client/inquire.js';
-import { Problem } from '../client/problem.js';
+import { Problem, problemOf } from '../client/problem.js';
 import { type Glance, type Listed, Offboardings, type Unanswered } from '../client/runs.js';
 import { type Ids, kindOf } from '../domain/ids.js';
 import type { Inquiry } from '../domain/inquiry.js';
@@ -111,7 +106,9 @@ export function behindOf(temporal: Client, store: Store, config: Config): Behind
       }),
     glance: workflowId => within(PATIENCE_MS, () => offboardings.glance(workflowId)),
     async offboardingOf(workflowId) {
-      const run = await within(PATIENCE_MS, () => offboardings.handle(workflowId).describe()).catch(notThere);
+      const run = await within(PATIENCE_MS, () => offboardings.handle(workflowId).describe()).catch(
+        unlessForgotten,
+      );
       const id = run && OURS.includes(run.type) ? run.memo?.offboardingId : undefined;
       if (typeof id === 'string') return id;
       const [newest] = await store.trail.ofWorkflow(workflowId);
@@ -165,7 +162,8 @@ function isOverfull(error: unknown): boolean {
   return isGrpcServiceError(cause) && Number(cause.code) === 8;
 }
 
-function notThere(error: unknown): null {
-  if (error instanceof WorkflowNotFoundError) return null;
+/** For `catch`: null where nobody knows of it (any more). Neither Temporal nor the directory keeps everybody for ever. */
+export function unlessForgotten(error: unknown): null {
+  if (problemOf(error).kind === 'not-found') return null;
   throw error;
 }

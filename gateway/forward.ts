@@ -1,6 +1,7 @@
 /** Hands on what a caller asks for, in their own name and signed. */
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { Problem } from '../client/problem.js';
+import { kindOf } from '../domain/ids.js';
 import { type DecisionName, parseDecision, parseRequest } from '../domain/request.js';
 import { trailOf } from '../workflows/messages.js';
 import { inNameOf } from './asked.js';
@@ -83,12 +84,17 @@ async function leave(
   if (isLeaverOf(plans, namedAs(person))) throw new Problem('refused', OWN_RUN);
   const sealed = await gateway.seal(decision, { run, message: name, by: person, how });
   await gateway.behind.leave(workflowId, name, sealed).catch((error: unknown) => {
-    if (error instanceof WorkflowNotFoundError) throw new Problem('refused', CLOSED, { cause: error });
+    if (error instanceof WorkflowNotFoundError)
+      throw new Problem('refused', over(gateway, workflowId), { cause: error });
     throw error;
   });
 }
 
-const CLOSED = 'The offboarding is closed: nothing can be decided any more.';
+function over({ behind }: Gateway, workflowId: string): string {
+  const kind = kindOf(behind.ids, workflowId) ?? 'offboarding';
+  const what = kind === 'offboarding' ? 'offboarding is closed' : `${kind} is over`;
+  return `The ${what}: nothing can be decided any more.`;
+}
 
 export interface Deciding {
   workflowId: string;
@@ -126,7 +132,12 @@ export async function decideFor(
   });
   const answer = await gateway.behind.decide(workflowId, name, sealed, id).catch((error: unknown) => {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
-    return { verdict: 'refused' as const, sentence: CLOSED, state: 'closed' as const, plan: null };
+    return {
+      verdict: 'refused' as const,
+      sentence: over(gateway, workflowId),
+      state: 'closed' as const,
+      plan: null,
+    };
   });
   if (answer.verdict === 'unknown')
     return { code: 202, answer: { verdict: 'unknown', sentence: UNANSWERED } };

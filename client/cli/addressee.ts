@@ -6,14 +6,13 @@ import { randomUUID } from 'node:crypto';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { type DecisionName, parseDecision } from '../../domain/request.js';
 import type { DecisionAnswer, State } from '../../workflows/messages.js';
+import { readGiveBack, readSweep } from '../afterwards.js';
 import { readStatus } from '../follow.js';
 import { type GatewayClient, gatewayAddress, gatewayClient } from '../gateway.js';
-import { readGiveBack } from '../give-backs.js';
 import { loginsOf } from '../logins.js';
 import { Problem } from '../problem.js';
 import type { Reach } from '../reach.js';
 import type { Told, Unanswered } from '../runs.js';
-import { readSweep } from '../sweeps.js';
 import { findRun, type LiveRun } from '../which-run.js';
 import type { Session } from './command.js';
 import { said } from './command.js';
@@ -53,7 +52,10 @@ export async function addresseeOf(
   run: string,
   gateway: GatewayClient | null,
 ): Promise<Addressee> {
-  return gateway ? behind(gateway, run) : straight(session, await findRun(session.reach, run));
+  // It finds what is meant by itself, and what kind of run that is.
+  return gateway
+    ? addresseeBehind(gateway, { workflowId: run, kind: 'offboarding' })
+    : straight(session, await findRun(session.reach, run));
 }
 
 const READ: Record<LiveRun['kind'], (reach: Reach, run: LiveRun) => Promise<State>> = {
@@ -92,12 +94,15 @@ function straight({ reach }: Session, run: LiveRun): Addressee {
 const SENT =
   'It was sent as a signal, so that Temporal itself says whose it is; nobody answers one. What came of it stands in the status.';
 
-async function behind(gateway: GatewayClient, given: string): Promise<Addressee> {
-  const path = `/offboardings/${encodeURIComponent(given)}`;
+/** @param run whatever it is called at the gateway, which judges whether it has closed */
+export function addresseeBehind(
+  gateway: GatewayClient,
+  run: Pick<LiveRun, 'workflowId' | 'kind'>,
+): Addressee {
+  const path = `/offboardings/${encodeURIComponent(run.workflowId)}`;
   const look = async (): Promise<State> => (await gateway.call('GET', path)).body.status as State;
   return {
-    // It finds what is meant by itself, and judges whether it has closed.
-    run: { workflowId: given, status: 'RUNNING', kind: 'offboarding' },
+    run: { ...run, status: 'RUNNING' },
     status: look,
     async send(name, payload, id = randomUUID()) {
       const { body } = await gateway.call('POST', `${path}/decisions/${name}`, payload, {

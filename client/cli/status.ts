@@ -1,10 +1,9 @@
 /** `handover status`: one run as a tree, now or as it goes on. */
 import type { Command } from '@commander-js/extra-typings';
+import { readGiveBack, readSweep, whatFollows } from '../afterwards.js';
 import { clean } from '../clean.js';
 import { readStatus } from '../follow.js';
-import { giveBackAfter, readGiveBack } from '../give-backs.js';
 import { Problem } from '../problem.js';
-import { readSweep, sweepAfter } from '../sweeps.js';
 import { findRun, type LiveRun } from '../which-run.js';
 import { type Context, inSession, newCommand, type Session } from './command.js';
 import { EXIT } from './exit.js';
@@ -54,18 +53,18 @@ export function registerStatus(program: Command, context: Context): void {
         if (options.watch) return watch(session, run);
         const status = await readStatus(reach, run);
         const waits = await waitsOf(session, run);
-        const after = await sweepAfter(reach, status);
-        const back = await giveBackAfter(reach, status);
+        const sweep = await whatFollows(reach, status, 'sweep', readSweep);
+        const back = await whatFollows(reach, status, 'give-back', readGiveBack);
         terminal.json({
           ...status,
           temporal: run.status,
           ...(waits && { waits }),
-          ...(back && { giveBack: { ...back.back, temporal: back.run.status } }),
-          ...(after && { sweep: { ...after.sweep, temporal: after.run.status } }),
+          ...(back && { giveBack: { ...back.state, temporal: back.run.status } }),
+          ...(sweep && { sweep: { ...sweep.state, temporal: sweep.run.status } }),
         });
         showRun(terminal, run, status);
-        if (back) showGiveBack(terminal, back.run, back.back);
-        if (after) showSweep(terminal, after.run, after.sweep);
+        if (back) showGiveBack(terminal, back.run, back.state);
+        if (sweep) showSweep(terminal, sweep.run, sweep.state);
         if (waits) terminal.say(clean(`Waits for: ${waits}`));
         return EXIT.done;
       }),

@@ -1,11 +1,13 @@
 /** `handover sweep`: what still lands on somebody who was switched off, and what is asked about it. */
 import { type Command, Option } from '@commander-js/extra-typings';
+import type { Kind } from '../../domain/ids.js';
 import type { DecisionOf } from '../../domain/request.js';
 import type { SweepDecision } from '../../domain/sweep.js';
+import { isSweep } from '../../workflows/messages.js';
+import type { GatewayClient } from '../gateway.js';
 import { Problem } from '../problem.js';
-import { readSweep } from '../sweeps.js';
-import { describe, findRun, type LiveRun, offboardingNamed } from '../which-run.js';
-import { addresseeOf, gatewayFor } from './addressee.js';
+import { describe, offboardingNamed } from '../which-run.js';
+import { type Addressee, addresseeBehind, addresseeOf, gatewayFor } from './addressee.js';
 import { type Context, gatewayOption, inSession, newCommand, type Session } from './command.js';
 import { decide } from './decisions.js';
 import { EXIT } from './exit.js';
@@ -41,27 +43,44 @@ export function registerSweep(program: Command, context: Context): void {
 type Unsigned = { [N in SweepDecision['name']]: Omit<DecisionOf<N>, 'by'> }[SweepDecision['name']];
 
 async function sweep(session: Session, given: string, options: SweepOptions): Promise<number> {
-  const { reach, terminal } = session;
-  const run = await sweepNamed(session, given);
+  const { terminal } = session;
   const decision = decisionOf(options);
+  // Looking goes straight there, as `status` does, unless a gateway is named.
+  const isThrough = decision !== null || options.gateway !== undefined;
+  const gateway = isThrough ? await gatewayFor(session, options.gateway) : null;
+  const to = gateway ? await behind(gateway, given) : await straight(session, given);
   if (decision) {
     const { name, ...more } = decision;
-    const to = await addresseeOf(session, run.workflowId, await gatewayFor(session, options.gateway));
     return decide(session, to, name, { ...(options.by && { by: options.by }), ...more }, {});
   }
-  const state = await readSweep(reach, run);
-  terminal.json({ ...state, temporal: run.status });
-  showSweep(terminal, run, state);
+  const state = await to.status();
+  if (!isSweep(state)) throw new Error(`${to.run.workflowId} is no sweep`);
+  terminal.json({ ...state, ...(!gateway && { temporal: to.run.status }) });
+  showSweep(terminal, to.run, state);
   return state.waitingOn === 'nobody' ? EXIT.done : EXIT.waiting;
 }
 
 /** Of several offboardings of one person the sweep after the newest. */
-async function sweepNamed({ reach }: Session, given: string): Promise<LiveRun> {
+async function straight(session: Session, given: string): Promise<Addressee> {
+  const { reach } = session;
   const { ids } = await reach.offboardings();
-  if (given.startsWith(ids.sweeps)) return findRun(reach, given);
-  const run = await describe(reach, ids.sweep(await offboardingNamed(reach, given)));
-  if (run) return run;
-  throw new Problem(
+  if (given.startsWith(ids.sweeps)) return addresseeOf(session, given, null);
+  const id = ids.sweep(await offboardingNamed(reach, given));
+  if (!(await describe(reach, id))) throw none(given);
+  return addresseeOf(session, id, null);
+}
+
+/** The same where nothing but the gateway is in reach: it knows what came after whom. */
+async function behind(gateway: GatewayClient, given: string): Promise<Addressee> {
+  const { body } = await gateway.call('GET', `/offboardings/${encodeURIComponent(given)}/certificate`);
+  const after = body.after as { kind: Kind; run: string }[];
+  const its = after.find(({ kind }) => kind === 'sweep');
+  if (!its) throw none(given);
+  return addresseeBehind(gateway, { workflowId: its.run, kind: 'sweep' });
+}
+
+function none(given: string): Problem {
+  return new Problem(
     'not-found',
     `There is no sweep after the offboarding of "${given}": one begins where somebody was switched off and the ` +
       'policy of that plan gives it a rhythm (docs/sweep.md).',

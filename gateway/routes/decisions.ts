@@ -17,16 +17,17 @@ const answer = z.looseObject({
 
 const SUMMARY: Record<DecisionName, string> = {
   approve: 'Approve a plan, or the skip of a step. You are the one who decides.',
-  reject: 'Reject a plan: the run closes.',
+  reject: 'Reject a plan: the run closes. Of a give-back: everything stays where it is.',
   acknowledge: 'Say that you have seen what must be done by hand.',
-  amend: 'Change successors, overrides, identities, mode, departure or date: a new plan.',
+  amend:
+    'Change successors, overrides, identities, mode, departure or dates: a new plan. Of a give-back: its date.',
   execute: 'Give the final confirmation, where the policy wants one.',
   pause: 'Stop after the batch in hand.',
   resume: 'Go on after a pause.',
-  retry: 'Prepare again, or run again what is not done yet.',
+  retry: 'Prepare again, or run again what is not done yet. Of a sweep: the next round begins now.',
   skip: 'Leave the items of a failed step with the leaver, once an approver agrees.',
-  finish: 'Close a parked run as completed-partially.',
-  cancel: 'Stop at the next safe boundary.',
+  finish: 'Close a parked run as completed-partially. Of what comes after one: it ends as it is.',
+  cancel: 'Stop at the next safe boundary. Of a give-back: nothing more is given back.',
 };
 
 export function decisions(app: FastifyInstance, gateway: Gateway): void {

@@ -5,8 +5,10 @@ import { Problem } from '../../client/problem.js';
 import { changesSince } from '../../domain/changes.js';
 import { comesAfter } from '../../domain/ids.js';
 import type { Decider } from '../../domain/people.js';
+import { AFTER, whatFollowed } from '../after.js';
 import { FAILURES } from '../answers.js';
 import { RUN } from '../asked.js';
+import { unlessForgotten } from '../behind.js';
 import { UUID } from '../called.js';
 import type { Gateway } from '../gateway.js';
 import { isLeaverOf } from '../leaver.js';
@@ -109,6 +111,7 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
           certificates: z.array(
             z.object({ number: z.number(), digest: z.string(), at: z.string(), body: z.unknown() }),
           ),
+          after: AFTER,
         }),
         ...FAILURES,
       },
@@ -119,7 +122,7 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
       const certificates = await behind.certificates(offboarding);
       if (certificates.length === 0)
         throw new Problem('not-found', 'There is no certificate yet: a run gets it when it closes.');
-      return { offboarding, certificates };
+      return { offboarding, certificates, after: await whatFollowed(behind, offboarding) };
     },
   });
 
@@ -189,10 +192,4 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
       ? OWN_RUN
       : null;
   }
-}
-
-/** Neither Temporal nor the directory keeps everybody for ever. */
-function unlessForgotten(error: unknown): null {
-  if (error instanceof Problem && error.kind === 'not-found') return null;
-  throw error;
 }

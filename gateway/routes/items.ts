@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
 import type { ItemsShown } from '../../domain/inquiry.js';
-import { isRun } from '../../workflows/messages.js';
+import { isGiveBack, isRun } from '../../workflows/messages.js';
 import { FAILURES } from '../answers.js';
 import { RUN } from '../asked.js';
 import { seen } from '../door.js';
@@ -54,7 +54,9 @@ export function items(app: FastifyInstance, gateway: Gateway): void {
       const { run, system, category } = request.params as { run: string; system: string; category: string };
       const { search, sort, after, limit } = request.query as z.output<typeof query>;
       const { status } = await seen(gateway, request, run);
-      const plan = isRun(status) ? status.plan?.digest : status.plan;
+      const plan = isRun(status)
+        ? status.plan?.digest
+        : (isGiveBack(status) && status.back?.digest) || status.plan;
       if (!plan) throw new Problem('not-found', `There is no plan yet: ${status.sentence}`);
       return gateway.behind.ask<ItemsShown>({
         ask: 'items',

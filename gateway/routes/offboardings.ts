@@ -12,7 +12,8 @@ import { isSame } from '../../domain/people.js';
 import { requestShape } from '../../domain/request.js';
 import type { WaitingOn } from '../../domain/run.js';
 import { SWEEP_STATES, type Sweep } from '../../domain/sweep.js';
-import { isSweep } from '../../workflows/messages.js';
+import { isRun, isSweep } from '../../workflows/messages.js';
+import { AFTER, whatFollowed } from '../after.js';
 import { FAILURES, FAILURES_OF_A_BODY } from '../answers.js';
 import { idempotency, keyOf, RUN, runIn } from '../asked.js';
 import { seen } from '../door.js';
@@ -167,13 +168,16 @@ export function offboardings(app: FastifyInstance, gateway: Gateway): void {
           at: z.string(),
           status: z.looseObject({ state: z.string(), sentence: z.string(), offboardingId: z.string() }),
           live: z.looseObject({}).nullable(),
+          after: AFTER,
         }),
         ...FAILURES,
       },
     },
     handler: async request => {
       const { at, status, live } = await seen(gateway, request, (request.params as { run: string }).run);
-      return { at, status, live };
+      const isOver = isRun(status) && status.state === 'closed';
+      const after = isOver ? await whatFollowed(behind, status.offboardingId) : [];
+      return { at, status, live, after };
     },
   });
 
