@@ -77,6 +77,7 @@ export async function planGiveBack(deps: Deps, input: PlanGiveBackInput): Promis
   const steps: PlanStep[] = [];
   const holdings: Holding[] = [];
   const from: Record<string, GivenFrom[]> = {};
+  const holders: Record<string, Successor[]> = {};
   const catalogs = new Map<string, Catalog>();
   for (const { step, receipts } of effects.values()) {
     const connector = await deps.systems.get(step.system);
@@ -94,6 +95,7 @@ export async function planGiveBack(deps: Deps, input: PlanGiveBackInput): Promis
     holdings.push(written.holding);
     if (written.from.length === 0) continue;
     from[step.id] = written.from;
+    holders[step.id] = step.successors;
     steps.push(returning(step, approved, written.holding.count));
   }
   if (steps.length === 0) return { kind: 'planned', back: null, holdings };
@@ -110,7 +112,7 @@ export async function planGiveBack(deps: Deps, input: PlanGiveBackInput): Promis
     })),
     steps: steps.map(step => ({ ...step, after: step.after.filter(id => ids.includes(id)) })),
     notes: [`Gives back what the cover of the plan ${approved.digest} still holds.`],
-    givesBack: { of: approved.digest, from, holdings },
+    givesBack: { of: approved.digest, from, holders, holdings },
   };
   const plan = await store.plans.save(next, runId, [...catalogs.values()]);
   await store.audit.append(giveBackId, [

@@ -144,7 +144,13 @@ export interface Plan {
    * Of a plan that gives back: the plan whose effects they are, and per step, page by page, of which receipt
    * the keys are.
    */
-  givesBack?: { of: string; from: Record<string, GivenFrom[]>; holdings: Holding[] };
+  givesBack?: {
+    of: string;
+    from: Record<string, GivenFrom[]>;
+    /** Step → whom its items go back from, as they took them over. */
+    holders: Record<string, Successor[]>;
+    holdings: Holding[];
+  };
   /** In an outline: everybody who gains items by it, each entry once. */
   gainers?: Participant[];
   /** SHA-256 over the canonical JSON of everything above. Set once, by the store. */

@@ -48,4 +48,4 @@ export async function movedIn(
 
 /** Accounts that were switched have receipts too, and one that came to nothing moved nothing. */
 const isAboutItems = ({ state, did }: ReceiptRow): boolean =>
-  state !== 'aborted' && ['transfer', 'remove', 'revoke', 'clear'].includes(did);
+  state !== 'aborted' && ['transfer', 'remove', 'revoke', 'clear', 'give-back'].includes(did);

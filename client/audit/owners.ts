@@ -4,7 +4,7 @@
  */
 import type { ItemException } from '../../domain/model.js';
 import { type Identity, identityWords } from '../../domain/people.js';
-import type { Plan } from '../../domain/plan.js';
+import type { Plan, PlanStep } from '../../domain/plan.js';
 import type { Store } from '../../store/store.js';
 import type { ItemTrace } from '../../store/trail.js';
 
@@ -12,12 +12,22 @@ import type { ItemTrace } from '../../store/trail.js';
 export interface Passed {
   step: string;
   key: string;
-  from: { id: string; name: string };
+  /** `id`: null where it is no person. */
+  from: { id: string | null; name: string };
   /** Null where nobody takes over. */
   to: { personId: string | null; label: string } | null;
   /** When it moved; null when it did not. */
   at: string | null;
-  fate: 'moved' | 'removed' | 'revoked' | 'cleared' | 'planned' | 'unsettled' | 'not-moved' | 'acknowledged';
+  fate:
+    | 'moved'
+    | 'removed'
+    | 'revoked'
+    | 'cleared'
+    | 'given-back'
+    | 'planned'
+    | 'unsettled'
+    | 'not-moved'
+    | 'acknowledged';
   /** Why it was not moved. */
   why: string | null;
   /** The owner column before and after, as the system stores it. */
@@ -60,12 +70,13 @@ export async function ownersOf(store: Store, key: string, step: string | null): 
 export function passageOf(key: string, trace: ItemTrace, plan: Plan): Passed {
   const step = plan.steps.find(one => one.id === trace.step);
   const { receipt } = trace;
-  const successor = step?.do === 'transfer' ? step.successors[trace.taker] : undefined;
+  const { from, to } = between(trace, plan, step);
   const exception = receipt ? exceptionOf(receipt.exceptions, key) : undefined;
   const fate = ((): Passed['fate'] => {
     if (!receipt) return step?.phase === 'manual' ? 'acknowledged' : 'planned';
     if (receipt.state === 'intended') return 'unsettled';
     if (exception) return 'not-moved';
+    if (plan.givesBack) return 'given-back';
     switch (step?.do) {
       case 'revoke':
         return 'revoked';
@@ -78,8 +89,8 @@ export function passageOf(key: string, trace: ItemTrace, plan: Plan): Passed {
   return {
     step: trace.step,
     key,
-    from: plan.leaver,
-    to: successor ? { personId: successor.personId, label: successor.label } : null,
+    from,
+    to,
     at: receipt?.at ?? null,
     fate,
     why: exception
@@ -94,6 +105,26 @@ export function passageOf(key: string, trace: ItemTrace, plan: Plan): Passed {
           digest: receipt.digest,
         }
       : null,
+  };
+}
+
+/** From whom it goes to whom. What is given back goes from whoever covered, or from nobody where a row was taken away. */
+function between(
+  { step: id, taker, owner }: ItemTrace,
+  { leaver, givesBack }: Plan,
+  step: PlanStep | undefined,
+): Pick<Passed, 'from' | 'to'> {
+  if (givesBack) {
+    const holder = givesBack.holders[id]?.find(({ value }) => value === owner);
+    return {
+      from: { id: holder?.personId ?? null, name: holder?.label ?? owner ?? 'nobody' },
+      to: { personId: leaver.id, label: leaver.name },
+    };
+  }
+  const successor = step?.do === 'transfer' ? step.successors[taker] : undefined;
+  return {
+    from: leaver,
+    to: successor ? { personId: successor.personId, label: successor.label } : null,
   };
 }
 

@@ -88,6 +88,7 @@ const WORDS: Record<Passed['fate'], string> = {
   removed: 'removed',
   revoked: 'revoked',
   cleared: 'cleared',
+  'given-back': 'given back',
   planned: 'planned',
   unsettled: 'sent, and nobody has settled yet whether it happened',
   'not-moved': 'left alone',

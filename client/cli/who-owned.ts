@@ -52,16 +52,18 @@ function stepFilter(system: string | undefined, category: string | undefined): s
 
 function tell(passage: Passage): string[] {
   const { step, key, from, to, at, fate, plan, why } = passage;
-  const target = to ? `${to.label}${to.personId ? ` (id:${to.personId})` : ''}` : 'nobody';
+  const target = to ? called(to.label, to.personId) : 'nobody';
+  const holder = called(from.name, from.id);
   const WORDS: Record<Passage['fate'], string> = {
-    moved: `${time(at)} from ${from.name} (id:${from.id}) to ${target}`,
-    removed: `${time(at)} taken from ${from.name} (id:${from.id}), who held it until then`,
+    moved: `${time(at)} from ${holder} to ${target}`,
+    removed: `${time(at)} taken from ${holder}, who held it until then`,
     revoked: `${time(at)} revoked, as one of ${from.name}'s (id:${from.id})`,
-    cleared: `${time(at)} cleared of ${from.name} (id:${from.id}), who held it until then`,
-    planned: `held by ${from.name} (id:${from.id}) on ${time(plan.made)}; planned for ${target}, not moved`,
-    unsettled: `${time(at)} from ${from.name} (id:${from.id}) to ${target}: sent, but nobody has settled yet whether it happened`,
-    'not-moved': `${time(at)} not moved from ${from.name} (id:${from.id}): ${why ?? 'no reason recorded'}`,
-    acknowledged: `held by ${from.name} (id:${from.id}) on ${time(plan.made)}; left to people, not moved by Handover`,
+    cleared: `${time(at)} cleared of ${holder}, who held it until then`,
+    'given-back': `${time(at)} given back by ${holder} to ${target}`,
+    planned: `held by ${holder} on ${time(plan.made)}; planned for ${target}, not moved`,
+    unsettled: `${time(at)} from ${holder} to ${target}: sent, but nobody has settled yet whether it happened`,
+    'not-moved': `${time(at)} not moved from ${holder}: ${why ?? 'no reason recorded'}`,
+    acknowledged: `held by ${holder} on ${time(plan.made)}; left to people, not moved by Handover`,
   };
   const approvals = plan.approvedBy.map(one => `${one.name} ${time(one.at)} (${one.identity})`);
   return [
@@ -75,6 +77,10 @@ function tell(passage: Passage): string[] {
         ]
       : []),
   ];
+}
+
+function called(name: string, id: string | null): string {
+  return id === null ? name : `${name} (id:${id})`;
 }
 
 /** Only a transfer writes somebody into it; what else happens to it is the catalog's to say. */

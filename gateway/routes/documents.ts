@@ -69,10 +69,18 @@ export function documents(app: FastifyInstance, gateway: Gateway): void {
             z.object({
               step: z.string(),
               key: z.string(),
-              from: z.looseObject({ id: z.string(), name: z.string() }),
+              from: z.looseObject({ id: z.string().nullable(), name: z.string() }),
               to: z.object({ personId: z.string().nullable(), label: z.string() }).nullable(),
               at: z.string().nullable(),
-              fate: z.enum(['moved', 'removed', 'revoked', 'cleared', 'unsettled', 'not-moved']),
+              fate: z.enum([
+                'moved',
+                'removed',
+                'revoked',
+                'cleared',
+                'given-back',
+                'unsettled',
+                'not-moved',
+              ]),
               why: z.string().nullable(),
               receipt: z
                 .object({

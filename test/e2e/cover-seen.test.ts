@@ -43,6 +43,13 @@ test('the command line lists, shows and decides it; the audit holds its chain an
     expect(await cli('approve', back.id, digest, '--by', mail(small, 'priya'))).toMatchObject({ code: 0 });
     const { giveBackId } = await back.result();
     expect(await archived(giveBackId)).toEqual(['COMPLETED']);
+    const owned = (await cli('moved', back.id, '--json')).json() as { step: string; key: string }[];
+    const { key } = owned.find(({ step }) => step === 'crm/accounts')!;
+    const { maya, alice } = small.cast;
+    const from = `${maya.name} (id:${maya.id})`;
+    const past = await cli('who-owned', key, '--category', 'crm/accounts');
+    expect(past.out).toContain(`given back by ${from} to ${alice.name} (id:${alice.id})`);
+    expect((await cli('moved', back.id)).out).toMatch(/crm\/accounts +\S+ +given back +Alice Anders/);
     const told = await cli('audit', run);
     expect(told.out).toMatch(/addendum 1 to the certificate: \d+ given back after the cover/);
     expect(told.out).toMatch(/given back as given-back/);
