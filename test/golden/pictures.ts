@@ -7,11 +7,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
+import type { GiveBack } from '../../domain/give-back.js';
+import { giveBackDetails, giveBackView } from '../../domain/give-back-view.js';
 import { details } from '../../domain/markdown.js';
 import type { Run } from '../../domain/run.js';
 import type { Sweep } from '../../domain/sweep.js';
 import { sweepDetails, sweepView } from '../../domain/sweep-view.js';
 import { tree, treeLines } from '../../domain/tree.js';
+import type { View } from '../../domain/view.js';
 
 const FOLDER = fileURLToPath(new URL('./pictures/', import.meta.url));
 
@@ -26,8 +29,11 @@ export class Album {
   }
 
   addSweep(title: string, sweep: Sweep): void {
-    const lines = treeLines(sweepView(sweep)).map(line => line.map(({ text }) => text).join(''));
-    this.#page(title, lines, sweepDetails(sweep));
+    this.#page(title, linesOf(sweepView(sweep)), sweepDetails(sweep));
+  }
+
+  addGiveBack(title: string, back: GiveBack): void {
+    this.#page(title, linesOf(giveBackView(back)), giveBackDetails(back));
   }
 
   #page(title: string, lines: readonly string[], inTemporal: string): void {
@@ -51,6 +57,10 @@ export class Album {
       `${this.name}: if this is as it should be, draw it anew (see test/golden/pictures.ts)`,
     ).toBe(readFileSync(file, 'utf8'));
   }
+}
+
+function linesOf(view: View): string[] {
+  return treeLines(view).map(line => line.map(({ text }) => text).join(''));
 }
 
 /** Ids, digests and moments differ from run to run; nothing else may. */

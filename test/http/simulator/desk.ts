@@ -83,11 +83,14 @@ export class Desk {
    * has not; `reached` is told.
    */
   hangs: { held: string; happens: boolean; reached(): void } | null = null;
+  /** After so many more writes it dies: the last of them has happened, and nobody is told. Null = it lives. */
+  diesAfter: number | null = null;
   calls = 0;
   latencyMs = 1;
   readonly token = TOKEN;
 
   #fault: { how: Fault; n: number; end: NodeJS.Timeout | null } | null = null;
+  #port = 0;
   readonly #shown = new Map<string, { until: number; was: Thing | null }>();
 
   private constructor(private readonly server: Server) {}
@@ -98,11 +101,21 @@ export class Desk {
     server.on('request', (request, response) => void desk.#serve(request, response));
     server.keepAliveTimeout = 30_000;
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+    desk.#port = (server.address() as AddressInfo).port;
     return desk;
   }
 
   get base(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/api`;
+    return `http://127.0.0.1:${this.#port}/api`;
+  }
+
+  /** Dead: nobody listens at its address until it rises, and what it knew is still so. */
+  get isDead(): boolean {
+    return !this.server.listening;
+  }
+
+  async rise(): Promise<void> {
+    await new Promise<void>(resolve => this.server.listen(this.#port, '127.0.0.1', resolve));
   }
 
   async close(): Promise<void> {
@@ -155,6 +168,11 @@ export class Desk {
       if (this.lies.redirects) return send(response, [302, undefined, { Location: this.lies.redirects }]);
     }
     const given = answer();
+    if (writes && this.diesAfter !== null && --this.diesAfter === 0) {
+      this.diesAfter = null;
+      this.server.close();
+      return this.server.closeAllConnections();
+    }
     if (lost) request.socket.destroy();
     else send(response, given);
   }
