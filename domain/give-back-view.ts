@@ -1,5 +1,5 @@
 /** What people are shown of a give-back: the same answer to `status`, and the same view, as an offboarding has. */
-import { backQuorum, broughtBack, type GiveBack, plannedBack, sayHolders } from './give-back.js';
+import { backQuorum, broughtBack, type GiveBack, plannedBack, sayHolders, sayStaying } from './give-back.js';
 import { markdown } from './markdown.js';
 import type { NextMessage } from './next.js';
 import { patienceFor } from './patience.js';
@@ -40,6 +40,7 @@ export function giveBackWaitsOn({ state, waits }: Pick<GiveBack, 'state' | 'wait
 export function nextGiveBackMessages({ state, back, outcome }: GiveBack): NextMessage[] {
   if (outcome) return [];
   const by = '';
+  const plan = back?.digest.slice(0, 12) ?? '';
   const cancel: NextMessage = {
     message: 'cancel',
     json: { by },
@@ -58,10 +59,10 @@ export function nextGiveBackMessages({ state, back, outcome }: GiveBack): NextMe
       return [
         {
           message: 'approve',
-          json: { by, plan: back?.digest ?? '' },
+          json: { by, plan },
           why: 'an approver: give it back like this',
         },
-        { message: 'reject', json: { by, plan: back?.digest ?? '' }, why: 'an approver: leave everything' },
+        { message: 'reject', json: { by, plan }, why: 'an approver: leave everything' },
         otherDate,
         cancel,
       ];
@@ -167,7 +168,7 @@ function linesOf({ back: plan, steps }: GiveBack): string[] {
   if (!plan) return [];
   const whole = `Plan ${plan.revision} ${plan.digest.slice(0, 12)}: ${items(plannedBack(plan))} go back; ${items(broughtBack(steps))} are back.`;
   const each = plan.holdings.map(holding => {
-    const stays = holding.stays.map(({ why, count }) => `; ${items(count)} stay: ${why}`).join('');
+    const stays = holding.stays.map(({ why, count }) => `; ${sayStaying(count)}: ${why}`).join('');
     const from = holding.count > 0 ? ` from ${sayHolders(holding)}` : '';
     const done = steps[holding.step];
     const became = done ? ` (${done.state}${done.message ? `: ${done.message}` : ''})` : '';

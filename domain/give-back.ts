@@ -319,8 +319,15 @@ export function broughtBack(steps: GiveBack['steps']): number {
   return Object.values(steps).reduce((sum, { changed }) => sum + changed, 0);
 }
 
-/** "Bob 12, Carol 3" */
+/** "4 items stay" */
+export function sayStaying(count: number): string {
+  return `${items(count)} ${count === 1 ? 'stays' : 'stay'}`;
+}
+
+/** "Bob", or "Bob 12, Carol 3" */
 export function sayHolders({ from }: Holding): string {
+  const [only, ...more] = from;
+  if (only && more.length === 0) return only.label;
   return from.map(({ label, count }) => `${label} ${number(count)}`).join(', ');
 }
 

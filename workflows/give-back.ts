@@ -28,6 +28,7 @@ import {
   type Returned,
   recountedBack,
   sayReturned,
+  sayStaying,
 } from '../domain/give-back.js';
 import {
   asksOf,
@@ -357,7 +358,7 @@ function wait(back: GiveBack, on: 'approval' | 'attention'): void {
 
 function sayStays(holdings: readonly Holding[]): string {
   const each = holdings.flatMap(({ title, stays }) =>
-    stays.map(({ why, count }) => `${title}: ${items(count)} stay (${why}).`),
+    stays.map(({ why, count }) => `${title}: ${sayStaying(count)} (${why}).`),
   );
   return each.map(one => ` ${one}`).join('');
 }

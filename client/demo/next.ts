@@ -65,6 +65,8 @@ export async function whatNext({ installation, told, cast, screen, staysUp }: Wh
     row('', checkoutLine('status', request.user, '--watch'));
     const fast = ['start', request.user, '--by', request.requestedBy, '--unplanned'];
     row('Or at once, unplanned', `${checkoutLine(...fast)} ${c.dim('(sign-in is cut within seconds)')}`);
+    const cover = [...fast.slice(0, 4), '--mode', 'execute-only', '--give-back-at', inThreeMonths()];
+    row('Or only covered', `${checkoutLine(...cover)} ${c.dim('(goes back then, or when you say)')}`);
     const { url, token } = installation.gateway;
     row('Or through the gateway', c.cyan(`${url}/openapi.json`));
     if (token) row('  with this token', token);
@@ -76,6 +78,10 @@ export async function whatNext({ installation, told, cast, screen, staysUp }: Wh
       `Everything stays up until Ctrl-C; what happened is kept in ${shown(installation.stateDir)} for the next start (--fresh forgets it).`,
     ),
   );
+}
+
+function inThreeMonths(): string {
+  return new Date(Date.now() + 90 * 86_400_000).toISOString().slice(0, 10);
 }
 
 /** A run that waits for people: what they can send, as the Temporal UI takes it. */

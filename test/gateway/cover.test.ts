@@ -78,7 +78,7 @@ test('a cover is asked for and found behind its run; its date is changed, its ow
   const { status } = await look(id);
   expect(status).toMatchObject({
     waitsFor: { audience: expect.arrayContaining(['approvers']) },
-    next: [{ message: 'approve', json: { plan: status.back!.digest } }, {}, {}, {}],
+    next: [{ message: 'approve', json: { plan: status.back!.digest.slice(0, 12) } }, {}, {}, {}],
     back: { holdings: expect.arrayContaining([expect.objectContaining({ count: moved })]) },
   });
   const plans = await front.call('oscar', 'GET', `${path(id)}/plans`);
