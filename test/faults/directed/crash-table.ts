@@ -7,7 +7,13 @@ import type { Deps } from '../../../activities/deps.js';
 import { createActivities } from '../../../activities/index.js';
 
 /** What people do meanwhile. Each story passes other activities. */
-export type Story = 'handed over' | 'archived' | 'blocked and given back' | 'asked for twice';
+export type Story =
+  | 'handed over'
+  | 'archived'
+  | 'blocked and given back'
+  | 'asked for twice'
+  | 'swept'
+  | 'covered and given back';
 
 interface Turns {
   story: Story;
@@ -18,9 +24,10 @@ interface Turns {
 /**
  * They change nothing anywhere, and no story of ours has them. `stepsSoFar` is asked only where a worker
  * died while its run was to stop: what it finds is claimed by test/e2e/messages. `answerInquiry` looks
- * something up for whoever waits at a gateway, and is asked again where no answer comes.
+ * something up for whoever waits at a gateway, and is asked again where no answer comes. `lookAtBombs` and
+ * `lookIfDone` look again at a later moment in any case.
  */
-export const IN_NO_STORY = ['stepsSoFar', 'answerInquiry'];
+export const IN_NO_STORY = ['stepsSoFar', 'answerInquiry', 'lookAtBombs', 'lookIfDone'];
 
 /** Activity → the turns at which to die. An activity that is missing here fails the test. */
 export const TURNS: Record<string, Turns> = {
@@ -42,8 +49,22 @@ export const TURNS: Record<string, Turns> = {
   settleLedger: { story: 'blocked and given back', at: [1] },
   closeRun: { story: 'handed over', at: [1] },
   archiveClosed: { story: 'archived', at: [1] },
+  makeRoom: { story: 'swept', at: [1] },
+  openSweep: { story: 'swept', at: [1] },
+  // Two rounds: one finds something, one does not; and two systems in each.
+  sweepLook: { story: 'swept', at: [1, 3] },
+  planRound: { story: 'swept', at: [1] },
+  closeRound: { story: 'swept', at: [1] },
+  endSweep: { story: 'swept', at: [1] },
+  openGiveBack: { story: 'covered and given back', at: [1] },
+  placeMoment: { story: 'covered and given back', at: [1] },
+  planGiveBack: { story: 'covered and given back', at: [1] },
+  // A system at a time.
+  returnSteps: { story: 'covered and given back', at: [1, 2] },
+  endGiveBack: { story: 'covered and given back', at: [1] },
 };
 
+const RESTORES: Turns = { story: 'covered and given back', at: [1, 3] };
 const BATCHES: Turns = { story: 'handed over', at: [1, 7, 13] };
 const SWITCHES: Turns[] = [
   { story: 'handed over', at: [1, 2] },
@@ -62,6 +83,7 @@ export const activityNames = Object.keys(createActivities({ patience: {} } as De
 export const CRASHES: Crash[] = [
   ...Object.entries(TURNS).flatMap(([name, turns]) => crashes(name, ['a', 'b', 'c'], turns)),
   ...crashes('batch', ['a', 'r', 'b'], BATCHES),
+  ...crashes('restore', ['a', 'r', 'b'], RESTORES),
   ...SWITCHES.flatMap(turns => crashes('switch', ['a', 'r', 'b'], turns)),
 ];
 

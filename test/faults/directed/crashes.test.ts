@@ -3,7 +3,9 @@
  * turn of every activity, batch and switch. Another worker brings the run to its end; the checker finds each
  * item moved once and each effect receipted.
  */
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { backOf, LATER, ownersIn } from '../../e2e/covers.js';
+import { land, long, ownerOf, sweepOf } from '../../e2e/sweeps.js';
 import {
   acknowledgeAll,
   mail,
@@ -22,13 +24,18 @@ import { shortBundle } from './short-bundle.js';
 import { stillHeld } from './states.js';
 
 const small = useSmallWorld();
+
+beforeEach(() => small.db.desk.query(`grant insert on watchers to ${small.role}`));
 const KILLED = { code: null, signal: 'SIGKILL' };
 let bundle: string;
 let mortal: WorkerProcess | null = null;
 /** Whoever takes over from it, also where a test did not live to see that. */
 let takeover: Promise<unknown> = Promise.resolve();
 
+let policy: typeof small.world.config.policy;
+
 beforeAll(async () => {
+  policy = structuredClone(small.world.config.policy);
   bundle = await shortBundle();
   await small.world.worker.stop();
 });
@@ -36,6 +43,8 @@ afterEach(async () => {
   await mortal?.stop(5_000);
   await takeover;
   mortal = null;
+  // One story has a sweep of its own.
+  small.world.config.policy = structuredClone(policy);
   // The next test begins without a worker.
   await small.world.worker.stop();
 });
@@ -91,6 +100,33 @@ const STORIES: Record<Story, () => Promise<Started>> = {
     await small.world.offboardings.result(run.run);
     return run;
   },
+  async swept() {
+    const run = await STORIES['handed over']();
+    const sweep = await sweepOf(small, run.offboardingId);
+    await land(small, 995_001);
+    await sweep.until(({ moved, state }) => moved === 1 && state === 'waiting');
+    expect(await ownerOf(small, 995_001)).toBe(String(small.cast.maya.id));
+    const { offboardings } = small.world;
+    const stop = { by: mail(small, 'olivia'), reason: 'that is enough' };
+    await offboardings.tell(offboardings.ids.sweep(run.offboardingId), 'finish', stop);
+    expect(await sweep.result()).toMatchObject({ outcome: 'finished', moved: 1, addenda: [1] });
+    return run;
+  },
+  async 'covered and given back'() {
+    const before = await ownersIn(small, 'accounts', 'owner_id');
+    const run = await start(small, { mode: 'execute-only', giveBackAt: LATER });
+    await agreePatiently(run);
+    await small.world.offboardings.result(run.run);
+    expect(await ownersIn(small, 'accounts', 'owner_id')).not.toEqual(before);
+    const back = backOf(small, run.offboardingId);
+    await back.send('amend', 'olivia', { giveBackAt: '2028-03-26T18:00[Europe/Berlin]' });
+    await back.until(({ due }) => due === '2028-03-26T16:00:00.000Z');
+    await back.send('amend', 'olivia', { giveBackAt: 'now' });
+    await back.agree();
+    expect(await back.result()).toMatchObject({ outcome: 'given-back', addenda: [1] });
+    expect(await ownersIn(small, 'accounts', 'owner_id')).toEqual(before);
+    return run;
+  },
 };
 
 async function agreePatiently(run: Started): Promise<void> {
@@ -108,6 +144,7 @@ describe('a worker dies, and another one goes on', () => {
   test.each((LONG ? CRASHES : oneOfEach(CRASHES)).map(crash => [crash.at, crash.story] as const))(
     'at %s, while somebody is %s',
     async (at, story) => {
+      if (story === 'swept') long(small.world.config);
       const { death } = await mortalWorker(at);
       const run = await STORIES[story]();
       expect(await death).toEqual(KILLED);
@@ -117,6 +154,9 @@ describe('a worker dies, and another one goes on', () => {
         expect(await leaverIs(small)).toEqual(['active', 'active']);
         // Three accounts (two in the CRM) blocked and unblocked, and two sessions ended: each once.
         expect(await moves(small)).toBe(8);
+      } else if (story === 'covered and given back') {
+        expect(report).toMatchObject({ outcome: 'completed', access: { crm: 'open', desk: 'open' } });
+        expect(await leaverIs(small)).toEqual(['active', 'active']);
       } else {
         expect(report).toMatchObject({
           outcome: 'completed',
