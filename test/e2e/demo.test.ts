@@ -1,9 +1,9 @@
 /** The main job on the demo workspace: one person handed over and switched off. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { seedDemo } from '../../examples/demo/seed.js';
-import { type DemoOutreach, openOutreach } from '../demo/outreach.js';
 import type { Sweep } from '../../domain/sweep.js';
+import { seedDemo } from '../../examples/demo/seed.js';
 import type { Status } from '../../workflows/messages.js';
+import { type DemoOutreach, openOutreach } from '../demo/outreach.js';
 import { startWorld, type World } from '../support/world.js';
 import { EACH_SECOND } from './sweeps.js';
 

@@ -29,7 +29,8 @@ async function page(): Promise<string> {
     .sort())
     catalogs.push([file, (await loadCatalog(`${FOLDER}${file}`, KINDS)).catalog]);
   const by = (catalog: Head, verb: (typeof SWITCHES)[number]): string =>
-    (verb === 'unblock' && isBlockOff(catalog) ? 'switch' : catalog[verb]?.by) ?? (catalog.kind === 'postgres' ? 'person' : 'nobody');
+    (verb === 'unblock' && isBlockOff(catalog) ? 'switch' : catalog[verb]?.by) ??
+    (catalog.kind === 'postgres' ? 'person' : 'nobody');
   const ends = (catalog: Head, verb: (typeof ENDINGS)[number]): string =>
     (catalog as Partial<Record<typeof verb, { by: string }>>)[verb]?.by ?? '';
   const counts = (catalog: Head, one: (typeof DISPOSITIONS)[number]): string => {

@@ -28,7 +28,10 @@ const small = useSmallWorld({
 beforeAll(async () => {
   const catalog = catalogOf({ lacks: ['block', 'unblock'] })
     .replace('system: desk\ntitle: Desk', 'system: pages\ntitle: Pages')
-    .replace('  active: { at: /status, equals: [active, suspended] }\n', '  active: { at: /status, equals: active }\n')
+    .replace(
+      '  active: { at: /status, equals: [active, suspended] }\n',
+      '  active: { at: /status, equals: active }\n',
+    )
     .replace('  blocked: { at: /status, equals: suspended }\n', '')
     .replace(
       "deactivate: { calls: [{ patch: '/users/{user}', json: { status: 'off' } }] }",
