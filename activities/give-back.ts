@@ -414,7 +414,11 @@ export async function returnSteps(
     if (steps[id].state === 'unfinished') break;
   }
   const ended = Object.entries(steps).filter(([, { state }]) => state !== 'unfinished');
-  await finishSteps(deps, plan.offboardingId, Object.fromEntries(ended.map(([id, { state }]) => [id, state])));
+  await finishSteps(
+    deps,
+    plan.offboardingId,
+    Object.fromEntries(ended.map(([id, { state }]) => [id, state])),
+  );
   return { steps };
 }
 
