@@ -20,9 +20,10 @@ import { brokenOff, outOfPatience, scheduled, showProgress, stopping, whenAbando
 import type { Deps } from './deps.js';
 import { findOne } from './directory.js';
 import { giveBack, settle, settleAll } from './effects.js';
+import { freshly } from './freshly.js';
 import { planOf } from './look.js';
 import { whenIs } from './moments.js';
-import { beginSteps, leaving } from './open-runs.js';
+import { beginSteps, finishSteps, leaving } from './open-runs.js';
 import { openAfter } from './ownership.js';
 import { accountsMoved, leaverNow, Recogniser } from './recognise.js';
 
@@ -388,9 +389,8 @@ export async function returnSteps(
   const connector = await deps.systems.get(input.system);
   const until = Date.now() + SLICE_MS;
   const steps: Record<string, Returned> = {};
-  const isOther = plan.systems.find(one => one.system === input.system)?.catalog !== connector.catalogDigest;
+  const problemNow = freshly(() => problemWith(deps, plan, connector, input.offboardingId));
   const taker = takerOf(plan.leaver);
-  const away = await notBack(deps, plan, input.offboardingId);
   const refused = await beginSteps(
     deps,
     plan.offboardingId,
@@ -399,12 +399,12 @@ export async function returnSteps(
   for (const id of input.steps) {
     const step = plan.steps.find(one => one.id === id);
     if (!step) throw new HandoverFailure('rejected', `Plan ${plan.revision} has no step "${id}".`);
-    const problem = isOther
-      ? `The catalog of ${connector.title} has changed since this plan was made: send "retry" to have it planned again.`
-      : (away ?? refused[id] ?? null);
-    const returning: Returning = { connector, plan, step, until, problem };
+    const returning: Returning = { connector, plan, step, until, problemNow };
     try {
-      steps[id] = await returnStep(deps, returning);
+      steps[id] =
+        refused[id] === undefined
+          ? await returnStep(deps, returning)
+          : await returned(deps, returning, 'failed', refused[id]);
     } catch (error) {
       // One step's hopeless failure must not take its neighbours' results with it.
       const isHopeless = error instanceof HandoverFailure && outOfPatience(error.kind, deps.patience);
@@ -413,7 +413,28 @@ export async function returnSteps(
     }
     if (steps[id].state === 'unfinished') break;
   }
+  const ended = Object.entries(steps).filter(([, { state }]) => state !== 'unfinished');
+  await finishSteps(
+    deps,
+    plan.offboardingId,
+    Object.fromEntries(ended.map(([id, { state }]) => [id, state])),
+  );
   return { steps };
+}
+
+/** Why nothing may go back in this system by now, as a sentence; null = it may. */
+async function problemWith(
+  deps: Deps,
+  plan: Plan,
+  { system, title, catalogDigest }: Connector,
+  offboardingId: string,
+): Promise<string | null> {
+  if (plan.systems.find(one => one.system === system)?.catalog !== catalogDigest)
+    return `The catalog of ${title} has changed since this plan was made: send "retry" to have it planned again.`;
+  const away = await notBack(deps, plan, offboardingId);
+  if (away !== null) return away;
+  const problems = await problemsIn(deps, plan, [system]);
+  return problems.length > 0 ? `${problems.join(' ')} Mend it and send "retry".` : null;
 }
 
 interface Returning {
@@ -421,21 +442,23 @@ interface Returning {
   plan: Plan;
   step: PlanStep;
   until: number;
-  problem: string | null;
+  /** See `problemWith`: weeks may lie between the plan and its approval. */
+  problemNow: () => Promise<string | null>;
 }
 
 async function returnStep(deps: Deps, returning: Returning): Promise<Returned> {
-  const { connector, plan, step, problem } = returning;
+  const { connector, plan, step, problemNow } = returning;
   const { ledger, manifests } = deps.store;
   const id = { manifest: plan.manifest, step: step.id };
   for (const owed of await ledger.intended(plan.manifest, [step.id])) await settle(deps, connector, owed);
-  if (problem !== null) return returned(deps, returning, 'failed', problem);
   const done: Mark[] = [];
   let stopped = false;
   try {
     for (const page of await manifests.open(plan.manifest, step.id)) {
       stopped = stopping() || Date.now() > returning.until;
       if (stopped) break;
+      const problem = await problemNow();
+      if (problem !== null) throw new HandoverFailure('rejected', problem);
       await returnPage(deps, returning, page, done);
       showProgress({ givingBack: step.id, page: page.page });
     }

@@ -3,8 +3,11 @@
  * whoever meets an entry that stands in somebody's way asks Temporal whether that run is open at all, and
  * strikes it off when it is not.
  */
+import { activityInfo } from '@temporalio/activity';
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
+import { HandoverFailure } from '../domain/failure.js';
+import { comesAfter } from '../domain/ids.js';
 import type { Person, Successor } from '../domain/model.js';
 import type { OpenRun } from '../store/open-runs.js';
 import type { Deps } from './deps.js';
@@ -27,10 +30,14 @@ export async function leaving(
   return gone;
 }
 
-/** Open runs that are to hand items over to this leaver; as long as one does, nobody switches them off. */
+/**
+ * Open runs that are to hand items over to this leaver; as long as one does, nobody switches them off. What
+ * comes after a run is registered for the minutes in which it hands over, and waited for at the switch.
+ */
 export async function naming(deps: Deps, leaver: string, except: string): Promise<OpenRun[]> {
   const open: OpenRun[] = [];
-  for (const run of await deps.store.runs.naming(leaver, except)) if (await isOpen(deps, run)) open.push(run);
+  for (const run of await deps.store.runs.naming(leaver, except))
+    if (comesAfter(deps.ids, run.workflow) === null && (await isOpen(deps, run))) open.push(run);
   return open;
 }
 
@@ -42,11 +49,16 @@ export function sayNaming({ workflow }: Pick<OpenRun, 'workflow'>): string {
 /**
  * Claims the right to switch the leaver off: two runs never work against each other. Returns the open run
  * that still hands items over to this leaver, or null when the claim stands.
+ * @throws HandoverFailure while what comes after another run hands something over to them: it is asked again
  */
 export async function claimDeactivation(deps: Deps, offboardingId: string): Promise<OpenRun | null> {
   for (;;) {
     const inTheWay = await deps.store.runs.claimDeactivation(offboardingId);
-    if (!inTheWay || (await isOpen(deps, inTheWay))) return inTheWay;
+    if (!inTheWay) return null;
+    if (!(await isOpen(deps, inTheWay))) continue;
+    if (comesAfter(deps.ids, inTheWay.workflow) === null) return inTheWay;
+    const says = `${inTheWay.workflow} is handing items over to this leaver at the moment.`;
+    throw new HandoverFailure('locked', `${says} Send "retry" once it is through.`);
   }
 }
 
@@ -67,7 +79,7 @@ export async function beginSteps(
   );
   if (Object.keys(successors).length === 0) return {};
   const late = new Map<string, OpenRun>();
-  for (const run of await deps.store.runs.beginSteps(offboardingId, successors))
+  for (const run of await deps.store.runs.beginSteps(offboardingId, successors, after(deps)))
     if (await isOpen(deps, run)) late.set(run.leaver, run);
   return Object.fromEntries(
     steps.flatMap(step => {
@@ -78,6 +90,26 @@ export async function beginSteps(
       return [[step.id, sentence]];
     }),
   );
+}
+
+/**
+ * Strikes off whoever takes over in steps that have ended as these say. Where a run has failed at one it may go
+ * on with it, and they stay; what comes after a run registers them anew in its next round or plan.
+ */
+export async function finishSteps(
+  deps: Deps,
+  offboardingId: string,
+  ended: Readonly<Record<string, string>>,
+): Promise<void> {
+  const isAfter = after(deps) !== null;
+  const through = Object.keys(ended).filter(id => isAfter || ended[id] === 'completed');
+  if (through.length > 0) await deps.store.runs.finishSteps(offboardingId, through);
+}
+
+/** The id of the workflow that asks, where it comes after an offboarding: nothing else opens it in the register. */
+function after({ ids }: Deps): string | null {
+  const { workflowId } = activityInfo().workflowExecution!;
+  return comesAfter(ids, workflowId) === null ? null : workflowId;
 }
 
 /** Strikes off every run that has closed without saying so, or that Temporal has forgotten. */

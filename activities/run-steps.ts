@@ -29,8 +29,9 @@ import { brokenOff, outOfPatience, showProgress, stopping, whenAbandoned } from 
 import type { Deps } from './deps.js';
 import { findOne } from './directory.js';
 import { perform, settle } from './effects.js';
+import { freshly } from './freshly.js';
 import { planOf } from './look.js';
-import { beginSteps } from './open-runs.js';
+import { beginSteps, finishSteps } from './open-runs.js';
 import { accountsMoved, leaverNow } from './recognise.js';
 import { refusedSuccessors } from './successors.js';
 
@@ -103,7 +104,7 @@ async function runEach(
   runs: readonly Running[],
   results: Record<string, StepResult>,
 ): Promise<void> {
-  const moved = await movedBy(runs[0]!);
+  const moved = await runs[0]!.slice.moved();
   const starting = runs.map(({ step }) => ({ id: step.id, takers: gaining(step) }));
   const objections = await beginSteps(deps, input.offboardingId, starting);
   const owed = await deps.store.ledger.intended(plan.manifest, input.steps);
@@ -137,8 +138,8 @@ async function conclude(
   results: Readonly<Record<string, StepResult>>,
 ): Promise<void> {
   const ended = Object.entries(results).filter(([, { state }]) => state !== 'unfinished');
-  const completed = ended.filter(([, { state }]) => state === 'completed').map(([id]) => id);
-  if (completed.length > 0) await deps.store.runs.finishSteps(offboardingId, completed);
+  const states = Object.fromEntries(ended.map(([id, { state }]) => [id, state]));
+  await finishSteps(deps, offboardingId, states);
   const entries = ended.map(([step, result]) => ({
     subject: `step ${step} ${digest.slice(0, 12)}.${retries} ${result.state}`,
     kind: `step-${result.state}`,
@@ -174,7 +175,8 @@ async function runningSteps(deps: Deps, input: RunStepsInput): Promise<{ plan: P
   const plan = await planOf(deps, input.plan);
   const connector = await deps.systems.get(input.system);
   const accounts = accountsIn(plan.accounts, input.system);
-  const slice: Slice = { deadline: Date.now() + SLICE_MS, known: null, totals: {} };
+  const moved = freshly(() => movedBy(deps, connector, plan));
+  const slice: Slice = { deadline: Date.now() + SLICE_MS, moved, totals: {} };
   const runs = input.steps.map((id): Running => {
     const step = plan.steps.find(one => one.id === id) ?? unknownStep(plan, id);
     return {
@@ -199,29 +201,18 @@ function unknownStep(plan: Plan, id: string): never {
 }
 
 /**
- * What was known of the leaver's accounts this long ago is asked again before the next effect. Each time takes
- * a few statements: nothing beside a batch of thousands, and much beside one of ten.
- */
-const KNOWN_FOR_MS = 5_000;
-
-/**
  * Since the plan was made the leaver has become somebody else here, or more, as a sentence; null = they have
  * not.
  */
-function movedBy({ deps, connector, plan, slice }: Running): Promise<string | null> {
-  if (slice.known && Date.now() - slice.known.at < KNOWN_FOR_MS) return slice.known.moved;
-  const ask = async (): Promise<string | null> => {
-    const moved = await accountsMoved(connector, plan, await leaverNow(deps, plan));
-    return moved.length > 0 ? `${moved.join(' ')} ${NEW_PLAN}` : null;
-  };
-  slice.known = { at: Date.now(), moved: ask() };
-  return slice.known.moved;
+async function movedBy(deps: Deps, connector: Connector, plan: Plan): Promise<string | null> {
+  const moved = await accountsMoved(connector, plan, await leaverNow(deps, plan));
+  return moved.length > 0 ? `${moved.join(' ')} ${NEW_PLAN}` : null;
 }
 
 interface Slice {
   deadline: number;
-  /** Whether the leaver is still who the plan says, and when that was asked. */
-  known: { at: number; moved: Promise<string | null> } | null;
+  /** See `movedBy`. */
+  moved: () => Promise<string | null>;
   totals: Record<string, { changed: number; of: number }>;
 }
 
@@ -319,7 +310,7 @@ async function movePages(run: Running, done: Mark[]): Promise<boolean> {
       if (stopping() || Date.now() > slice.deadline) stopped = pages.length > 0;
       const page = stopped ? undefined : next(pages);
       if (!page) return;
-      const moved = await movedBy(run);
+      const moved = await slice.moved();
       if (moved) throw new HandoverFailure('rejected', moved);
       total.changed += await movePage(run, page, done);
       showProgress({ steps: slice.totals, current: step.id });

@@ -6,6 +6,7 @@ import { inTransaction, type Pool } from './database.js';
 import { LeftBehind } from './ledger.js';
 
 export interface OpenRun {
+  /** Directory id. Nobody leaves by what comes after an offboarding: its own id stands here, and as `human`. */
   leaver: string;
   /** Same value = same human being. */
   human: string;
@@ -34,8 +35,13 @@ export interface OpenRuns {
    * Adds who takes over in steps that are about to run, beside those who are registered for them already.
    * Returns the runs by which one of them is being switched off already; whoever is not among these cannot be
    * switched off any more until the step is finished.
+   * @param after workflow id of what comes after an offboarding: it is in the register only while it hands over
    */
-  beginSteps(offboarding: string, successors: Record<string, string[]>): Promise<OpenRun[]>;
+  beginSteps(
+    offboarding: string,
+    successors: Record<string, string[]>,
+    after?: string | null,
+  ): Promise<OpenRun[]>;
   /** Its successors are no longer waited for. */
   finishSteps(offboarding: string, steps: readonly string[]): Promise<void>;
   /**
@@ -81,7 +87,13 @@ export function openRunsOf(pool: Pool): OpenRuns {
         JSON.stringify(successors),
       ]);
     },
-    async beginSteps(offboarding, successors) {
+    async beginSteps(offboarding, successors, after = null) {
+      if (after !== null)
+        await pool.query(
+          `insert into handover.open_runs (leaver, human, offboarding, workflow, preview)
+           values ($1::uuid::text, $1::uuid::text, $1, $2, false) on conflict do nothing`,
+          [offboarding, after],
+        );
       // Waits for whoever claims a deactivation, and is waited for.
       const { rows } = await pool.query(
         `with mine as (
@@ -100,6 +112,11 @@ export function openRunsOf(pool: Pool): OpenRuns {
       await pool.query(
         'update handover.open_runs set successors = successors - $2::text[] where offboarding = $1',
         [offboarding, steps],
+      );
+      await pool.query(
+        `delete from handover.open_runs
+          where offboarding = $1 and leaver = offboarding::text and successors = '{}'`,
+        [offboarding],
       );
     },
     claimDeactivation: offboarding =>

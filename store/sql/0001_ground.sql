@@ -26,7 +26,7 @@ create index offboardings_of on handover.offboardings (leaver);
 
 -- Open runs: who is leaving and who is to take over, so that two runs never work against each other.
 create table handover.open_runs (
-  leaver         text primary key,              -- directory id
+  leaver         text primary key,              -- directory id; of a sweep or a give-back its own id
   human          text not null,                 -- the same for two directory entries of one human being
   offboarding    uuid not null unique,
   workflow       text not null,                 -- Temporal workflow id
