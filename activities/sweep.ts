@@ -6,7 +6,8 @@
 import { accountsIn } from '../domain/accounts.js';
 import { doneUnder, gainedIn } from '../domain/approved.js';
 import { type StepBomb, toWatch } from '../domain/bombs.js';
-import { listed, type ReceiptSummary } from '../domain/certificate.js';
+import { listed } from '../domain/certificate.js';
+import type { ReceiptSummary } from '../domain/effect.js';
 import type { ItemKey } from '../domain/model.js';
 import { isEffect, type Plan, type PlanStep, takersInTurn } from '../domain/plan.js';
 import { takersOfArrivals } from '../domain/rounds.js';

@@ -2,7 +2,7 @@
  * What was truly approved, and what was done under it. A run may have several plans, and each has approvals of
  * its own: an amendment voids them for what comes, and what was done before it was done under the plan before.
  */
-import type { ReceiptSummary } from './certificate.js';
+import type { ReceiptSummary } from './effect.js';
 import type { Identity } from './people.js';
 import { isEffect, type Plan, type PlanStep } from './plan.js';
 

@@ -4,9 +4,9 @@
  */
 import { type Approved, doneUnder, gainedIn, stepsDropped } from './approved.js';
 import { clocksOf } from './clocks.js';
-import { type Elsewhere, sayDanger, summed } from './consequences.js';
+import { sayDanger, summed } from './consequences.js';
 import { demandsCoverage, sayCovered } from './coverage.js';
-import type { Sure } from './effect.js';
+import type { ReceiptSummary } from './effect.js';
 import { evidenceNow, evidenceOf } from './evidence.js';
 import { lateUntil } from './late.js';
 import type { Outcome } from './model.js';
@@ -16,25 +16,6 @@ import { canonicalJson, isEffect, type PlanStep } from './plan.js';
 import { departure, mode, type Run } from './run.js';
 import { sha256 } from './sha256.js';
 import { stays } from './stays.js';
-
-/** What the certificate and the chain's last entry need to know of a receipt. */
-export interface ReceiptSummary {
-  /** Whose page it is about; of an account, which has none, the offboarding itself. */
-  manifest: string;
-  step: string;
-  page: number;
-  part: number;
-  state: 'intended' | 'done' | 'aborted';
-  /** How it is known what became of it; null while it is not known. */
-  sure: Sure | null;
-  mark: string;
-  /** Null while it is not known. */
-  effect: { changed: number; perTaker: readonly number[]; elsewhere?: readonly Elsewhere[] } | null;
-  digest: string;
-  /** Which of the attempts that came to nothing it is; 0 = it stands. */
-  aborted: number;
-  at: string;
-}
 
 /** What seals the pages of a manifest (`Manifests.seals`). */
 export interface SealedManifest {

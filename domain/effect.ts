@@ -146,3 +146,22 @@ export interface Undoing {
 /** Why an item was left alone, whatever kind of system it is in. */
 export const WHY_GONE = 'it no longer exists';
 export const WHY_TAKEN = 'somebody else owns it now';
+
+/** What the certificate and the chain's last entry need to know of a receipt. */
+export interface ReceiptSummary {
+  /** Whose page it is about; of an account, which has none, the offboarding itself. */
+  manifest: string;
+  step: string;
+  page: number;
+  part: number;
+  state: 'intended' | 'done' | 'aborted';
+  /** How it is known what became of it; null while it is not known. */
+  sure: Sure | null;
+  mark: string;
+  /** Null while it is not known. */
+  effect: { changed: number; perTaker: readonly number[]; elsewhere?: readonly Elsewhere[] } | null;
+  digest: string;
+  /** Which of the attempts that came to nothing it is; 0 = it stands. */
+  aborted: number;
+  at: string;
+}

@@ -4,17 +4,7 @@
  */
 import { approvalsIn } from '../../domain/approved.js';
 import type { ItemException } from '../../domain/model.js';
-
-<<<<<<< HEAD
-
 import { identityWords } from '../../domain/people.js';
-
-=======
-
-import { type Identity, identityWords } from '../../domain/people.js';
-
->>>>>>> coverall
-
 import type { Plan, PlanStep } from '../../domain/plan.js';
 import type { Store } from '../../store/store.js';
 import type { ItemTrace } from '../../store/trail.js';

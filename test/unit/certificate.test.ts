@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Approved, GivenApproval } from '../../domain/approved.js';
-import { certificateOf, closingEntry, type ReceiptSummary } from '../../domain/certificate.js';
+import { certificateOf, closingEntry } from '../../domain/certificate.js';
+import type { ReceiptSummary } from '../../domain/effect.js';
 import { evidenceOf } from '../../domain/evidence.js';
 import type { Plan } from '../../domain/plan.js';
 import type { Run } from '../../domain/run.js';
