@@ -35,7 +35,7 @@ beforeAll(async () => {
     .replace('  blocked: { at: /status, equals: suspended }\n', '')
     .replace(
       "deactivate: { calls: [{ patch: '/users/{user}', json: { status: 'off' } }] }",
-      "deactivate: { calls: [{ patch: '/users/{user}', json: { status: 'off' } }], keep: { email: /email } }",
+      "deactivate: { calls: [{ patch: '/users/{user}', json: { status: 'off' } }], keep: { status: /status } }",
     );
   await writeFile(join(dir, 'pages.yaml'), `${catalog}block: { by: switch, reason: one is on or off }\n`);
   await writeFile(join(dir, 'base'), desk.base);
@@ -78,7 +78,7 @@ test('whoever is blocked there is no former employee: things move, and only then
   const { ledger } = small.world.worker.deps.store;
   expect(await ledger.isBlocked('pages', ALICE)).toBe(false);
   // The switch keeps what the block has kept, for whoever gives it back.
-  expect(await ledger.keptOf('pages', 'deactivate', ALICE)).toEqual([{ email: small.cast.alice.email }]);
+  expect(await ledger.keptOf('pages', 'deactivate', ALICE)).toEqual([{ status: 'active' }]);
 });
 
 test('it is given back with the run, or by a later one that knows whose block it is', async () => {
