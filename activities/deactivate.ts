@@ -151,17 +151,18 @@ async function objectionToCarry(
 async function noteArrivals(
   { store: { manifests } }: Deps,
   connector: Connector,
-  { manifest, policy }: Plan,
+  plan: Plan,
   step: PlanStep,
   accounts: readonly Account[],
 ): Promise<string | null> {
+  const { manifest, policy } = plan;
   const { id, category } = step;
   const options = { size: policy.batch, signal: whenAbandoned() };
   const held = await joined(connector.pages(accounts, category, options));
   const { arrived } = await manifests.sort(manifest, id, held.keys);
   if (arrived.count === 0) return null;
   const arrivedBefore = await manifests.arrivedSoFar(manifest, id);
-  const objection = objectionToArrivals({ step, policy, arrived: arrived.count, arrivedBefore });
+  const objection = objectionToArrivals({ step, plan, arrived: arrived.count, arrivedBefore });
   if (objection) return objection;
   const round = 1 + (await manifests.roundsFrom(manifest, id, 0));
   const sets: RoundSet[] = [{ ...arrived, assignment: null, origin: 'arrived' }];

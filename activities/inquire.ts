@@ -220,12 +220,14 @@ async function holdings(deps: Deps, user: string): Promise<InquiryAnswer<Holding
     if (place) open.push(place);
   }
   const { id, name } = person;
+  const clear = isClear({ holds, open });
   return {
     ok: true,
     value: {
       id,
       name,
-      clear: isClear({ holds, open }),
+      clear,
+      needsApproval: !(clear && policy.nothingLeft === 'deactivates'),
       holds,
       open,
       start: JSON.stringify({ user: `id:${id}`, requestedBy: '', successor: 'manager' }),

@@ -414,7 +414,7 @@ async function openRound(run: Running, left: KeySet, opened: number): Promise<st
   const { again, arrived } = await manifests.sort(plan.manifest, step.id, left.keys);
   const next = nextRound({
     step,
-    policy: plan.policy,
+    plan,
     retries,
     opened,
     left: left.count,

@@ -6,7 +6,7 @@ import { type Decider, type Humans, isSame, type Participant, type Signer } from
 import type { Plan } from './plan.js';
 import type { Policy } from './policy.js';
 import type { Decision } from './request.js';
-import { type Approval, gainers, isWaived, quorum, type Run } from './run.js';
+import { type Approval, gainers, isApproved, isWaived, quorum, type Run } from './run.js';
 
 /** What an approval is about: who leaves, who asked for it, and who has changed what was asked since. */
 export interface Cause {
@@ -110,7 +110,8 @@ export function recounted(run: Run, now: Readonly<Record<string, Decider | null>
       return false;
     });
   const approvals = standing(run.approvals);
-  const { met: stands, missing } = quorum(run, policy, approvals);
+  const { missing } = quorum(run, policy, approvals);
+  const stands = isApproved({ ...run, approvals }, run.plan!);
   if (!stands && missing) lost.add(`${missing[0]!.toUpperCase()}${missing.slice(1)}.`);
   else if (!stands && approvals.length === run.approvals.length)
     lost.add('Approvals that were counted as two turned out to be of one person.');

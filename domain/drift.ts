@@ -5,8 +5,7 @@
 import { accountsIn } from './accounts.js';
 import { type Covered, uncoveredIn } from './coverage.js';
 import type { Account } from './model.js';
-import { isEffect, type Plan } from './plan.js';
-import type { Policy } from './policy.js';
+import { asksNobody, isEffect, type Plan, type PlanStep } from './plan.js';
 
 export interface SeenWorld {
   system: string;
@@ -44,7 +43,7 @@ export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): stri
     for (const look of system.steps) {
       const step = plan.steps.find(one => one.id === look.step);
       if (!step || !isEffect(step)) continue;
-      const limit = driftLimit(plan.policy, step.baseline.count);
+      const limit = driftLimit(plan, step);
       if (look.arrived > limit) {
         reasons.push(
           `${look.arrived} new ${step.title} (${step.id}) have come since the plan was made; up to ${limit} may follow it without asking.`,
@@ -67,7 +66,8 @@ export function reasonsToAskAgain(plan: Plan, world: readonly SeenWorld[]): stri
     : perSystem;
 }
 
-/** How many new items a category may gain before people are asked again. */
-export function driftLimit(policy: Policy, baseline: number): number {
-  return Math.max(policy.drift.floor, Math.floor((baseline * policy.drift.percent) / 100));
+/** How many new items a category may gain before people are asked again: none where nobody has been. */
+export function driftLimit(plan: Plan, { baseline }: Pick<PlanStep, 'baseline'>): number {
+  const { floor, percent } = plan.policy.drift;
+  return asksNobody(plan) ? 0 : Math.max(floor, Math.floor((baseline.count * percent) / 100));
 }

@@ -61,6 +61,8 @@ export interface Holdings {
   name: string;
   /** Nothing at all is left, and everything could be looked at: switching off needs no offboarding. */
   clear: boolean;
+  /** Not where it is clear and the policy wants none then (`nothingLeft`). */
+  needsApproval: boolean;
   /** Categories that hold something, or could not be read (`count` null). What is kept is left out. */
   holds: { step: string; title: string; do: string; count: number | null }[];
   /** What could not be decided, as sentences: each of them means that it is not clear. */

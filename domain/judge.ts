@@ -16,6 +16,7 @@ import {
   changedItems,
   doneSoFar,
   failedSteps,
+  isApproved,
   isWaived,
   openAcknowledgements,
   quorum,
@@ -197,7 +198,7 @@ const RULES: {
     const { policy } = run.plan!;
     if (!policy.confirmation)
       return refuse('This policy wants no second confirmation: the approvals start the run.');
-    if (!quorum(run, policy).met)
+    if (!isApproved(run, run.plan!))
       return refuse('The plan is not approved yet: "execute" confirms an approved plan.');
     const open = openAcknowledgements(run);
     if (open.length > 0) return refuse(`Still to be acknowledged: ${quote(open.map(item => item.subject))}.`);

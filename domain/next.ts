@@ -1,7 +1,7 @@
 /** The messages that fit a run now, ready to paste. What is empty in them is left to a person to fill in. */
 import { isOver } from './lifecycle.js';
 import type { DecisionName } from './request.js';
-import { failedSteps, isWaived, openAcknowledgements, quorum, type Run } from './run.js';
+import { failedSteps, isApproved, isWaived, openAcknowledgements, quorum, type Run } from './run.js';
 import { items } from './words.js';
 
 /** Of many failed steps, so many can be pasted; the others are skipped by the same words. */
@@ -32,12 +32,12 @@ function fitting(run: Run): NextMessage[] {
           json: { by, category: open.length === 1 ? open[0] : open },
           why: 'seen, and handled or left as it is',
         });
-      const approvals = run.plan && quorum(run, run.plan.policy);
-      if (approvals && !approvals.met)
+      const { missing } = run.plan ? quorum(run, run.plan.policy) : { missing: null };
+      if (run.plan && !isApproved(run, run.plan))
         messages.push({
           message: 'approve',
           json: { by, plan },
-          why: `by an approver who neither asked for it nor leaves${approvals.missing ? `; ${approvals.missing}` : ''}`,
+          why: `by an approver who neither asked for it nor leaves${missing ? `; ${missing}` : ''}`,
         });
       else if (run.plan?.policy.confirmation && open.length === 0)
         messages.push({ message: 'execute', json: { by, plan }, why: 'the final confirmation' });

@@ -329,6 +329,23 @@ export function toAcknowledge(
   return [...manual, ...absent, ...others, ...byHand];
 }
 
+/**
+ * A plan that needs nobody's approval: it only switches somebody off who holds nothing, that destroys nothing,
+ * and its policy wants none then. Nothing may come to it either; what is to be acknowledged still is.
+ */
+export function asksNobody({ policy, mode, steps, systems }: Whole): boolean {
+  const isIdle = ({ phase, do: does, baseline }: PlanStep): boolean =>
+    phase === 'deactivate' || does === 'keep' || baseline.count === 0;
+  return (
+    policy.nothingLeft === 'deactivates' &&
+    mode === 'execute-and-deactivate' &&
+    steps.every(isIdle) &&
+    systems.every(({ danger = [] }) => danger.length === 0)
+  );
+}
+
+type Whole = Pick<Plan, 'policy' | 'mode' | 'steps' | 'systems'>;
+
 /** What of an account stays as it is, as a sentence each. */
 export function sayUndone({ title, undone = [] }: Plan['systems'][number]): string[] {
   return undone.map(({ verb, why }) => `${title}: ${verb} ${UNDONE[verb] ?? 'is not done'} (${why}).`);

@@ -21,6 +21,11 @@ const coverage = z.enum(['required', 'advisory']);
 export const policySchema = z.strictObject({
   /** How many different approvers a plan needs. */
   approvals: z.number().int().min(1).max(10).default(1),
+  /**
+   * Is somebody who holds nothing switched off without anybody's approval? Without a word: no one is. What
+   * comes to them meanwhile is put to people, and what is to be acknowledged is so all the same.
+   */
+  nothingLeft: z.enum(['asks', 'deactivates']).optional(),
   /** A second message, `execute`, after the approvals (the final confirmation of a wizard). */
   confirmation: z.boolean().default(false),
   /**

@@ -7,8 +7,7 @@
 import { assigner, continued } from './assign.js';
 import { driftLimit } from './drift.js';
 import type { ItemException, ItemKey, Successor } from './model.js';
-import type { PlanStep } from './plan.js';
-import type { Policy } from './policy.js';
+import type { Plan, PlanStep } from './plan.js';
 
 const ROUNDS_PER_RETRY = 100;
 
@@ -20,7 +19,7 @@ export function firstRound(retries: number): number {
 /** Where a step stands when something is still there after its pages were done. */
 export interface Standing {
   step: Pick<PlanStep, 'do' | 'baseline' | 'successors'>;
-  policy: Policy;
+  plan: Plan;
   /** How often an operator has sent `retry` for this plan. */
   retries: number;
   /** How many rounds this plan, or this retry of it, has had. */
@@ -39,14 +38,14 @@ export interface Standing {
 export type NextRound = { kind: 'round'; round: number } | { kind: 'stop'; why: string };
 
 export function nextRound(standing: Standing): NextRound {
-  const { policy, retries, opened, left, refused } = standing;
+  const { plan, retries, opened, left, refused } = standing;
   const byOperator = retries > 0 && opened === 0;
   // A lock passes by itself: what is held is tried again and again, and counts as refused only in the end.
   const waits = refused.locked > 0 && standing.patient && opened < ROUNDS_PER_RETRY - 10;
   if (!byOperator && !waits && refused.failed + refused.ineligible + refused.locked > 0)
     return stop(refusedItems(refused));
   // An operator's retry has a round of its own before the automatic ones.
-  if (!waits && opened >= policy.rounds + (retries > 0 ? 1 : 0)) {
+  if (!waits && opened >= plan.policy.rounds + (retries > 0 ? 1 : 0)) {
     return stop(
       `${left} items are still there after ${opened} rounds: something keeps giving them to the leaver. Stop that, then send "retry".`,
     );
@@ -59,11 +58,11 @@ export function nextRound(standing: Standing): NextRound {
 /** Why what came after the approval may not follow it, as a sentence; null = it may. */
 export function objectionToArrivals({
   step,
-  policy,
+  plan,
   arrived,
   arrivedBefore,
-}: Pick<Standing, 'step' | 'policy' | 'arrived' | 'arrivedBefore'>): string | null {
-  const limit = driftLimit(policy, step.baseline.count);
+}: Pick<Standing, 'step' | 'plan' | 'arrived' | 'arrivedBefore'>): string | null {
+  const limit = driftLimit(plan, step);
   if (arrivedBefore + arrived > limit)
     return `${arrivedBefore + arrived} new items have come since the plan was approved, more than the ${limit} that may follow it. Send "amend" to have a new plan approved.`;
   if (arrived > 0 && step.do === 'transfer' && step.successors.length === 0)

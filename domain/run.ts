@@ -24,7 +24,7 @@ import {
   type Refusal,
   type Signer,
 } from './people.js';
-import { gaining, isDeactivation, type Plan, type PlanStep, toAcknowledge } from './plan.js';
+import { asksNobody, gaining, isDeactivation, type Plan, type PlanStep, toAcknowledge } from './plan.js';
 import type { Policy } from './policy.js';
 import type { Came, Kept } from './proof.js';
 import type { Order } from './request.js';
@@ -408,6 +408,15 @@ export function quorum(
     ? 'everyone who approved so far gains items by this plan: one more person must approve'
     : null;
   return { met: have >= need && !onlySuccessors, have, need, missing: have < need ? more : others };
+}
+
+/**
+ * Whether a run's plan has the approvals that it needs, which may be none (`asksNobody`): but two persons it
+ * takes wherever nothing proves who asked.
+ */
+export function isApproved(run: Run, plan: Plan): boolean {
+  const { policy } = plan;
+  return (asksNobody(plan) && !isUnknown(run.requester, policy)) || quorum(run, policy).met;
 }
 
 /** Whoever asked may be somebody else, and their approval would be their own. */

@@ -394,7 +394,7 @@ function aboutStep(step: PlanStep, look: StepLook): Question[] {
 
 /** Why these items do not follow the approved rule, as a sentence; null = they do. */
 export function beyondRule(plan: Plan, step: PlanStep, count: number): string | null {
-  const limit = driftLimit(plan.policy, step.baseline.count);
+  const limit = driftLimit(plan, step);
   if (count > limit)
     return `${step.title} (${step.id}): ${count} came at once, more than the ${limit} that may follow the approved plan.`;
   if (step.do === 'transfer' && step.successors.length === 0)

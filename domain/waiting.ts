@@ -9,7 +9,7 @@ import { lateSteps, lateUntil } from './late.js';
 import { isOver } from './lifecycle.js';
 import { type PatienceOfWaits, patienceFor, type WaitForPeople } from './patience.js';
 import { DAY_MS, instant } from './request.js';
-import { openAcknowledgements, quorum, type Run, type Waiting, type WaitingOn } from './run.js';
+import { isApproved, openAcknowledgements, type Run, type Waiting, type WaitingOn } from './run.js';
 import { minuteOf } from './words.js';
 
 export type Audience = 'requester' | 'operators' | 'approvers';
@@ -92,7 +92,7 @@ export function waitingOn(run: Run): WaitingOn {
 /** What the plan still lacks before it may be carried out. */
 export function missingFor(run: Run): 'acknowledgement' | 'approval' | 'confirmation' | 'nobody' {
   if (openAcknowledgements(run).length > 0) return 'acknowledgement';
-  if (run.plan && !quorum(run, run.plan.policy).met) return 'approval';
+  if (run.plan && !isApproved(run, run.plan)) return 'approval';
   return run.plan?.policy.confirmation && run.confirmedBy === null ? 'confirmation' : 'nobody';
 }
 

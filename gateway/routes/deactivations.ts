@@ -13,6 +13,11 @@ export const holdings = z.object({
   id: z.string(),
   name: z.string(),
   clear: z.boolean().describe('Nothing is left, and everything could be looked at.'),
+  needsApproval: z
+    .boolean()
+    .describe(
+      'Not where it is clear and the policy wants none then (nothingLeft): they can be switched off at once.',
+    ),
   holds: z.array(
     z.object({ step: z.string(), title: z.string(), do: z.string(), count: z.number().nullable() }),
   ),
@@ -40,7 +45,7 @@ export function deactivations(app: FastifyInstance, gateway: Gateway): void {
     schema: {
       operationId: 'deactivate',
       summary:
-        'Switch this person off: by an offboarding, which has nothing to hand over where nothing is left, and asks its approvers all the same.',
+        'Switch this person off: by an offboarding, at once where nothing is left and the policy wants no approval then (nothingLeft).',
       security: [{ bearer: [] }],
       headers: idempotency,
       body: z.strictObject({
@@ -77,8 +82,11 @@ export function deactivations(app: FastifyInstance, gateway: Gateway): void {
         return reply.code(409).send({ sentence, ...held, offboarding: answer });
       }
       const begun = code === 200 ? 'is under way already' : 'was started';
+      const when = held.needsApproval
+        ? 'as soon as it is approved'
+        : 'at once, since nobody need approve that';
       const end = held.clear
-        ? 'has nothing to hand over, and switches them off as soon as it is approved'
+        ? `has nothing to hand over, and switches them off ${when}`
         : 'switches them off at its end';
       const sentence = `${what}: an offboarding ${begun}, and ${end}. ${why}`;
       return reply.code(202).send({ sentence, ...held, offboarding: answer });

@@ -51,6 +51,7 @@ export interface PlanRow {
     policy: {
       approvals: number;
       confirmation: boolean;
+      nothingLeft?: 'asks' | 'deactivates';
       drift: { floor: number; percent: number };
       sweep?: 'off' | { returns: number };
     };

@@ -197,11 +197,18 @@ export function checkApprovedSet({ effects, runs, before, events }: Tied, say: S
         )
           say('I8', `${step.id}: ${arrived.size} came later, the report says ${told}`);
       }
-      if (mine.length > 0) checkApprovals(run, digest, plan.policy, say);
+      if (mine.length > 0) checkApprovals(run, digest, plan.policy, plan.policy.approvals, say);
     }
     const switched = effects.filter(effect => effect.run === run && effect.verb === 'deactivate');
-    if (switched.length > 0)
-      checkApprovals(run, run.plans.at(-1)!.digest, run.plans.at(-1)!.plan.policy, say);
+    if (switched.length === 0) continue;
+    const { digest, plan } = run.plans.at(-1)!;
+    const { policy } = plan;
+    // Nothing but the switch, of somebody who holds nothing: then a policy may want nobody's approval.
+    const isIdle = plan.steps.every(
+      step => step.phase === 'deactivate' || step.do === 'keep' || step.baseline.count === 0,
+    );
+    const unasked = isIdle && run.pages.length === 0 && policy.nothingLeft === 'deactivates';
+    checkApprovals(run, digest, policy, unasked ? 0 : policy.approvals, say);
   }
 }
 
@@ -211,8 +218,13 @@ function arrivedInAll(run: Told, step: string): number {
     .reduce((sum, page) => sum + page.keys.length, 0);
 }
 
-function checkApprovals(run: Told, digest: string, policy: PlanRow['plan']['policy'], say: Say): void {
-  const needed = policy.approvals;
+function checkApprovals(
+  run: Told,
+  digest: string,
+  policy: PlanRow['plan']['policy'],
+  needed: number,
+  say: Say,
+): void {
   const decisions = run.audit
     .filter(row => row.kind === 'decision')
     .map(

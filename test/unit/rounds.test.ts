@@ -9,7 +9,7 @@ import {
   sharesArrivals,
   takersOfArrivals,
 } from '../../domain/rounds.js';
-import { step } from './made-up.js';
+import { plan, step } from './made-up.js';
 
 const policy = policySchema.parse({ rounds: 3, drift: { floor: 10, percent: 5 } });
 const none = { failed: 0, ineligible: 0, locked: 0, exceptions: [] };
@@ -19,7 +19,7 @@ function standing(more: Partial<Standing> = {}): Standing {
   const given = step('crm/tasks', { baseline: { count: 1_000, fingerprint: '7' } });
   return {
     step: given,
-    policy,
+    plan: plan({ policy }),
     retries: 0,
     opened: 0,
     left: 2,

@@ -1,6 +1,7 @@
 /** What a run says about itself: who has approved, what is left, whom it waits for. */
 import { describe, expect, test } from 'vitest';
 import { mayRequest } from '../../domain/people.js';
+import type { Plan } from '../../domain/plan.js';
 import { type Policy, policySchema } from '../../domain/policy.js';
 import {
   acknowledgeable,
@@ -8,6 +9,7 @@ import {
   departure,
   doneSoFar,
   failedSteps,
+  isApproved,
   mode,
   notSwitchedOff,
   openAcknowledgements,
@@ -19,8 +21,11 @@ import {
 import {
   alice,
   bob,
+  closedTasks,
   decider,
+  mailbox,
   NOW,
+  off,
   olivia,
   order,
   plan,
@@ -33,6 +38,35 @@ import {
 
 const policy = (more: Partial<Policy> = {}): Policy => policySchema.parse(more);
 const approvedBy = (...people: Run['approvals'][number]['by'][]) => people.map(by => ({ by, at: NOW }));
+
+describe('where nothing is left', () => {
+  const idle = { ...tasks, baseline: { count: 0, fingerprint: '0' }, counts: [0] };
+  const lenient = policy({ nothingLeft: 'deactivates' });
+  const nothing = { policy: lenient, steps: [idle, closedTasks, off] };
+  const losing = { table: 'notes', does: 'destroys', count: 3, by: 'a cascade' } as never;
+  test.each<[string, boolean, Partial<Plan>, Partial<Run>?]>([
+    ['nobody need approve, where the policy says so', true, nothing],
+    ['somebody must, where it does not', false, { ...nothing, policy: policy() }],
+    ['or says that it asks', false, { ...nothing, policy: policy({ nothingLeft: 'asks' }) }],
+    ['or something is left', false, { ...nothing, steps: [tasks, off] }],
+    ['or somebody has to settle something by hand', false, { ...nothing, steps: [idle, mailbox, off] }],
+    ['or nobody is to be switched off', false, { ...nothing, mode: 'execute-only' }],
+    [
+      'or the switch itself destroys something',
+      false,
+      { ...nothing, systems: [{ ...plan().systems[0]!, danger: [losing] }] },
+    ],
+    [
+      'or nothing proves who asked',
+      false,
+      { ...nothing, policy: policy({ nothingLeft: 'deactivates', decisions: 'verified' }) },
+      { requester: { ...olivia, identity: { kind: 'claimed' } } },
+    ],
+  ])('%s', (_what, approved, more, run = {}) => {
+    const its = plan(more);
+    expect(isApproved(runIn('awaiting-approval', { plan: its, approvals: [], ...run }), its)).toBe(approved);
+  });
+});
 
 describe('quorum', () => {
   test.each([

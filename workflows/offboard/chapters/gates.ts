@@ -27,9 +27,10 @@ export async function approval(desk: Desk): Promise<Happening> {
   if (isLater(desk))
     return {
       event: 'approved-for-later',
-      says: `Approved: ${sayDates(run.plan!)}.`,
+      says: `${run.approvals.length > 0 ? 'Approved' : 'Nobody need approve it'}: ${sayDates(run.plan!)}.`,
     };
-  return { event: 'approved', says: 'Approved. Looking once more before anything is changed.' };
+  const says = run.approvals.length > 0 ? 'Approved.' : 'Nothing is left, and the policy asks nobody then.';
+  return { event: 'approved', says: `${says} Looking once more before anything is changed.` };
 }
 
 /** Waits for the date in pieces, looks a day before it, and again on it (when execution starts). */
