@@ -17,7 +17,7 @@ export default defineConfig({
     // Temporal's worker holds native threads: a process per file, so that one cannot disturb the next.
     pool: 'forks',
     // Two cores are what the smallest machine has; the servers need some of them as well.
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // Ending the servers in order; they are ended without it as well, a little less politely.
