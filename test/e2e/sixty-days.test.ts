@@ -239,7 +239,11 @@ test('sixty days of clean-up, while people, workers and catalogs come and go', {
     outcome: 'completed',
     access: { crm: 'deactivated', desk: 'deactivated' },
     plan: { revision: 3, digest: amended.plan!.digest },
-    approvals: [{ by: { name: 'Daniel Approver' } }],
+    approvals: [
+      { by: { name: 'Priya Approver' }, plan: { revision: 1 } },
+      { by: { name: 'Daniel Approver' }, plan: { revision: 2 } },
+      { by: { name: 'Daniel Approver' }, plan: { revision: 3 } },
+    ],
     acknowledgements: { 'crm/approvals': { by: { name: 'Olivia Owner' } } },
     steps: expect.arrayContaining([
       expect.objectContaining({ id: 'crm/accounts', state: 'completed', changed: 9 }),
