@@ -250,6 +250,8 @@ describe('on the command line, of people who have nothing but a login at the gat
     expect(await as('olivia', 'amend', back.id, '--give-back-at', 'soon')).toMatchObject({ code: 2 });
     expect(await as('olivia', 'amend', giveBackId, '--give-back-at', 'now')).toMatchObject({ code: 0 });
     await back.until(({ state }) => state === 'awaiting-approval');
+    // What the gateway shows is up to a second old.
+    await new Promise(resolve => setTimeout(resolve, 1_500));
     const shown = await as('priya', 'approve', back.id);
     expect(shown).toMatchObject({ code: 2, out: expect.stringContaining('items from Maya Manager') });
     const again = /repeat: handover (.*)$/m.exec(shown.err)![1]!.split(' ');
