@@ -162,7 +162,7 @@ function isOverfull(error: unknown): boolean {
   return isGrpcServiceError(cause) && Number(cause.code) === 8;
 }
 
-/** For `catch`: null where nobody knows of it (any more). Neither Temporal nor the directory keeps everybody for ever. */
+/** For `catch`: null where nobody knows of it. Neither Temporal nor the directory keeps everybody for ever. */
 export function unlessForgotten(error: unknown): null {
   if (problemOf(error).kind === 'not-found') return null;
   throw error;

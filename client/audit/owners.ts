@@ -115,7 +115,10 @@ export function passageOf(key: string, trace: ItemTrace, plan: Plan): Passed {
   };
 }
 
-/** From whom it goes to whom. What is given back goes from whoever covered, or from nobody where a row was taken away. */
+/**
+ * From whom it goes to whom. What is given back goes from whoever covered, or from nobody where a row was taken
+ * away.
+ */
 function between(
   { step: id, taker, owner }: ItemTrace,
   { leaver, givesBack }: Plan,

@@ -1,6 +1,6 @@
 /** Every activity of a give-back runs twice, twice at once, or dies on the way: each item is given back once. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { startWorkerProcess } from '../faults/worker-process.js';
+import { untilItDies } from '../faults/worker-process.js';
 import { type Verb, WAYS } from '../small-world/repeated.js';
 import { type SmallWorld, useSmallWorld } from '../small-world/world.js';
 import { cover, ownersIn } from './covers.js';
@@ -65,14 +65,7 @@ describe('a worker that dies', () => {
         by: small.cast.priya.email,
         plan: plan!.digest,
       });
-      const { config, env } = small.world;
-      const mortal = await startWorkerProcess({ config, env, crashAt });
-      try {
-        expect(await mortal.exited).toMatchObject({ signal: 'SIGKILL' });
-      } finally {
-        await mortal.stop();
-        await small.world.restartWorker();
-      }
+      await untilItDies(small.world, crashAt);
       await givenBackOnce(small, done, before, moved);
     },
   );

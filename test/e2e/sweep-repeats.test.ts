@@ -1,6 +1,6 @@
 /** Every activity of a sweep runs twice with its first result lost, or twice at once: found and moved once. */
 import { describe, expect, test } from 'vitest';
-import { startWorkerProcess } from '../faults/worker-process.js';
+import { untilItDies } from '../faults/worker-process.js';
 import { handOver } from '../small-world/drive.js';
 import { type Verb, WAYS } from '../small-world/repeated.js';
 import { useSmallWorld } from '../small-world/world.js';
@@ -18,15 +18,8 @@ describe('a worker that dies in a round', () => {
     async crashAt => {
       const { offboardingId } = await handOver(small);
       await small.world.worker.stop();
-      const { config, env } = small.world;
       await land(small, 960_001);
-      const mortal = await startWorkerProcess({ config, env, crashAt });
-      try {
-        expect(await mortal.exited).toMatchObject({ signal: 'SIGKILL' });
-      } finally {
-        await mortal.stop();
-        await small.world.restartWorker();
-      }
+      await untilItDies(small.world, crashAt);
       const after = await (await sweepOf(small, offboardingId)).result();
       expect(after).toMatchObject({ moved: 1, addenda: [1] });
       expect(await ownerOf(small, 960_001)).toBe(String(small.cast.maya.id));

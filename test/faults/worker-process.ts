@@ -93,6 +93,24 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
   return worker;
 }
 
+/** A worker takes the place of a world's own until it dies at this point; throws where it ends in another way. */
+export async function untilItDies(world: Mortal, crashAt: string): Promise<void> {
+  const { config, env } = world;
+  const worker = await startWorkerProcess({ config, env, crashAt });
+  try {
+    const exit = await worker.exited;
+    if (exit.signal !== 'SIGKILL') throw new Error(`It did not die at ${crashAt}:\n${worker.output()}`);
+  } finally {
+    await worker.stop();
+    await world.restartWorker();
+  }
+}
+
+type Mortal = Pick<WorkerProcessOptions, 'config'> & {
+  env: Record<string, string>;
+  restartWorker(): Promise<unknown>;
+};
+
 function watch(child: ChildProcess): WorkerProcess {
   let output = '';
   let exit: WorkerExit | null = null;

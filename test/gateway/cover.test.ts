@@ -49,7 +49,7 @@ async function covered(): Promise<{ run: Started; back: Back; id: string }> {
   return { run, back, id: back.id };
 }
 
-test('a cover is asked for and found behind its run; its date is changed, its own plan shown and approved', async () => {
+test('a cover is asked for and found behind its run; its date is changed, its plan shown and approved', async () => {
   const before = await ownersIn(small, 'accounts', 'owner_id');
   const { run, back, id } = await covered();
   const between = await ownersIn(small, 'accounts', 'owner_id');
@@ -123,7 +123,7 @@ test('a cover is asked for and found behind its run; its date is changed, its ow
   });
 });
 
-test('who may not, may not: a role at the door, whoever comes back, who asked, and whoever only says who they are', async () => {
+test('who may not, may not: by role, whoever comes back, who asked, whoever only says who they are', async () => {
   const { back, id } = await covered();
   // At the door: an approver changes no date, an operator approves nothing, and the leaver is shown nothing.
   for (const [who, name, body] of [
@@ -251,7 +251,12 @@ describe('on the command line, of people who have nothing but a login at the gat
     expect(await as('olivia', 'amend', giveBackId, '--give-back-at', 'now')).toMatchObject({ code: 0 });
     await back.until(({ state }) => state === 'awaiting-approval');
     // What the gateway shows is up to a second old.
-    await new Promise(resolve => setTimeout(resolve, 1_500));
+    await expect
+      .poll(
+        async () =>
+          (await front.call('priya', 'GET', `/offboardings/${encodeURIComponent(back.id)}`)).body.status,
+      )
+      .toMatchObject({ state: 'awaiting-approval' });
     const shown = await as('priya', 'approve', back.id);
     expect(shown).toMatchObject({ code: 2, out: expect.stringContaining('items from Maya Manager') });
     const again = /repeat: handover (.*)$/m.exec(shown.err)![1]!.split(' ');

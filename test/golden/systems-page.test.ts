@@ -16,8 +16,8 @@ const INTRO = `# Systems
 
 What the catalogs of [systems/](../systems/README.md) can do, verb by verb: by the **system** itself, by a
 **person** with a link to the place, or by **nobody**; what else ends with an account may end with the
-**switch** itself, and a block may be the switch; where nothing is said there is nothing of the kind, or it is a category. \`erase\` is
-only said: no offboarding does it. This page is made from the catalogs
+**switch** itself, and a block may be the switch; where nothing is said there is nothing of the kind, or
+it is a category. \`erase\` is only said: no offboarding does it. This page is made from the catalogs
 (\`test/golden/systems-page.test.ts\`).
 
 `;

@@ -12,7 +12,7 @@ import { tree } from '../../domain/tree.js';
 import { BOB } from '../contract/harness.js';
 import { agree, ended, handOver, must, planned, type Started, start, waitFor } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
-import { catalogOf } from './harness.js';
+import { catalogOf, fromFiles } from './harness.js';
 import { CALLER, Desk } from './simulator/desk.js';
 
 const ALICE = 'agent 17';
@@ -22,14 +22,8 @@ const small = useSmallWorld({
   // The checker knows what the crm and the desk hold; here the system itself says in what order things came.
   check: false,
   change: config => {
-    config.systems.pages = {
-      catalog: join(dir, 'pages.yaml'),
-      connect: { base: { file: join(dir, 'base') }, token: { file: join(dir, 'token') } },
-    };
-    config.systems.board = {
-      catalog: join(dir, 'board.yaml'),
-      connect: { base: { file: join(dir, 'board-base') }, token: { file: join(dir, 'token') } },
-    };
+    config.systems.pages = fromFiles(dir, 'pages');
+    config.systems.board = fromFiles(dir, 'board', 'board-base');
   },
 });
 /** Nobody can be switched off there but by hand. */

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { BOB } from '../contract/harness.js';
 import { agree, ended, must, planned, type Started, start } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
-import { catalogOf } from './harness.js';
+import { catalogOf, fromFiles } from './harness.js';
 import { CALLER, Desk } from './simulator/desk.js';
 
 const ALICE = 'agent 17';
@@ -18,10 +18,7 @@ const dir = await mkdtemp(join(tmpdir(), 'handover-block-'));
 const small = useSmallWorld({
   check: false,
   change: config => {
-    config.systems.pages = {
-      catalog: join(dir, 'pages.yaml'),
-      connect: { base: { file: join(dir, 'base') }, token: { file: join(dir, 'token') } },
-    };
+    config.systems.pages = fromFiles(dir, 'pages');
   },
 });
 
@@ -63,7 +60,7 @@ async function blocked(): Promise<Started> {
   return run;
 }
 
-test('whoever is blocked there is no former employee: things move, and only then the block becomes the switch', async () => {
+test('whoever is blocked there is no former employee: things move, and then the block becomes the switch', async () => {
   const run = await blocked();
   const { plan } = await small.world.offboardings.status(run.run);
   expect(plan).toMatchObject({ mode: 'execute-and-deactivate', modeReason: null });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { BOB } from '../contract/harness.js';
 import { type Back, cover } from '../e2e/covers.js';
-import { startWorkerProcess } from '../faults/worker-process.js';
+import { untilItDies } from '../faults/worker-process.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { catalogOf } from './harness.js';
 import { CALLER, Desk } from './simulator/desk.js';
@@ -157,14 +157,7 @@ test.each(['restore:a:2', 'restore:r:2'])(
     await small.world.worker.stop();
     const approval = { by: small.cast.priya.email, plan: plan!.digest };
     await small.world.offboardings.tell(back.id, 'approve', approval);
-    const { config, env } = small.world;
-    const mortal = await startWorkerProcess({ config, env, crashAt });
-    try {
-      expect(await mortal.exited).toMatchObject({ signal: 'SIGKILL' });
-    } finally {
-      await mortal.stop();
-      await small.world.restartWorker();
-    }
+    await untilItDies(small.world, crashAt);
     await givenBack(back);
   },
 );

@@ -1,4 +1,5 @@
 /** The simulated desk as the two suites want it: filled, read and disturbed in its own way. */
+import { join } from 'node:path';
 import {
   ALICE,
   BOB,
@@ -30,6 +31,12 @@ export function deskHarness({ connect = '{}', compare, ...given }: DeskOptions =
 }
 
 /** A catalog of the desk. */
+/** A system of a configuration whose catalog, address and token stand in files of this folder. */
+export function fromFiles(dir: string, name: string, base = 'base') {
+  const file = (which: string) => ({ file: join(dir, which) });
+  return { catalog: join(dir, `${name}.yaml`), connect: { base: file(base), token: file('token') } };
+}
+
 export function catalogOf({
   connect = '{}',
   compare,

@@ -10,7 +10,7 @@ import { BOB } from '../contract/harness.js';
 import { type Fleet, newFleet } from '../faults/fleet.js';
 import { agree, planned, start } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
-import { catalogOf } from './harness.js';
+import { catalogOf, fromFiles } from './harness.js';
 import { CALLER, Desk } from './simulator/desk.js';
 
 const ALICE = 'agent 17';
@@ -22,10 +22,7 @@ const small = useSmallWorld({
   // The checker knows what the crm and the desk hold; here the system itself says what happened.
   check: false,
   change: config => {
-    config.systems.pages = {
-      catalog: join(dir, 'pages.yaml'),
-      connect: { base: { file: join(dir, 'base') }, token: { file: join(dir, 'token') } },
-    };
+    config.systems.pages = fromFiles(dir, 'pages');
   },
 });
 

@@ -41,8 +41,8 @@ unblock: { set: { barred: false }, verify: not staff.barred }
 deactivate: { set: { active: false }, verify: not staff.active }
 reactivate: { set: { active: true }, verify: staff.active }
 `;
-const TABLE =
-  'create table staff (id serial primary key, name text not null, email text, active boolean not null default true, barred boolean not null default false, manager int, role text)';
+const TABLE = `create table staff (id serial primary key, name text not null, email text, manager int, role text,
+     active boolean not null default true, barred boolean not null default false)`;
 
 export interface Staffed {
   world: World;
