@@ -46,6 +46,8 @@ export interface NoticeEntry {
   sentence: string;
   /** Since when the run waits for them; ISO 8601. */
   since: string | null;
+  /** Whose approvals of a plan count no more from here on, by directory id. */
+  recount?: { plan: string; lost: string[] };
 }
 
 /** Refused messages in such numbers that they are counted instead of told one by one. */
@@ -123,13 +125,7 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
 /** Every plan of an offboarding, with who had approved it. */
 async function plansWith({ store }: Deps, run: Run, entries: readonly AuditEntry[]): Promise<Approved[]> {
   const all = await store.plans.all(run.offboardingId);
-  const standing = new Set(run.approvals.map(({ by }) => by.id));
-  return all.map(({ plan, made }) => {
-    const given = approvalsIn(entries, plan);
-    // Of the last plan the run knows whose approval fell away again.
-    const isLast = plan.digest === run.plan?.digest && standing.size > 0;
-    return { plan, made, approvals: isLast ? given.filter(({ by }) => standing.has(by.id ?? '')) : given };
-  });
+  return all.map(({ plan, made }) => ({ plan, made, approvals: approvalsIn(entries, plan) }));
 }
 
 async function earlier({ ids, store }: Deps, { offboardingId }: Run): Promise<Earlier[]> {

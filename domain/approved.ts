@@ -45,25 +45,29 @@ interface Entry {
   body: Readonly<Record<string, unknown>>;
 }
 
-/** Accepted approvals of a plan; those of a skip are the skip's own. Of one person the first counts. */
+/**
+ * Accepted approvals of a plan that still count; those of a skip are the skip's own. Of one person the first
+ * counts.
+ * @param entries as the chain has them, in order
+ */
 export function approvalsIn(entries: readonly Entry[], { revision, digest }: PlanName): GivenApproval[] {
-  const given = entries.flatMap(({ kind, at, body }): GivenApproval[] => {
-    const { message, by, decider, payload, identity } = body as {
+  const standing = new Map<string | null, GivenApproval>();
+  for (const { kind, at, body } of entries) {
+    const { message, by, decider, payload, identity, recount } = body as {
       message?: string;
       by?: unknown;
       decider?: { id: string; name: string } | null;
       payload?: { step?: string };
       identity?: Identity;
+      recount?: { plan: string; lost: string[] };
     };
-    if (kind !== 'decision' || message !== 'approve' || payload?.step || body.plan !== digest) return [];
-    const who = {
-      id: decider?.id ?? null,
-      name: decider?.name ?? String(by),
-      identity: identity ?? { kind: 'claimed' },
-    } as const;
-    return [{ by: who, at, plan: { revision, digest } }];
-  });
-  return given.filter((one, n) => given.findIndex(({ by }) => by.id === one.by.id) === n);
+    if (kind === 'notice' && recount?.plan === digest) for (const id of recount.lost) standing.delete(id);
+    if (kind !== 'decision' || message !== 'approve' || payload?.step || body.plan !== digest) continue;
+    const id = decider?.id ?? null;
+    const who = { id, name: decider?.name ?? String(by), identity: identity ?? { kind: 'claimed' } } as const;
+    if (!standing.has(id)) standing.set(id, { by: who, at, plan: { revision, digest } });
+  }
+  return [...standing.values()];
 }
 
 /** A plan whole, with who had approved it. */

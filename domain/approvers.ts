@@ -122,6 +122,24 @@ export function recounted(run: Run, now: Readonly<Record<string, Decider | null>
   return { approvals, waivers: Object.fromEntries(waivers), stands, lost: [...lost] };
 }
 
+/** What the trail keeps of approvals that count no more. Null = all of them still do. */
+export function fallen(
+  plan: string,
+  before: readonly Approval[],
+  { approvals, lost }: Pick<Recount, 'approvals' | 'lost'>,
+) {
+  const people = before.filter(one => !approvals.includes(one)).map(({ by }) => by.id);
+  if (people.length === 0) return null;
+  return {
+    notice: 'recounted',
+    on: 'approval',
+    audience: ['operators', 'requester', 'approvers'],
+    sentence: lost.join(' '),
+    since: null,
+    recount: { plan, lost: people },
+  };
+}
+
 /**
  * Directory ids of everybody whom the sender of a decision must not turn out to be: of an approval, whoever
  * took part or gains.

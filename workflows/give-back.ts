@@ -14,6 +14,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import { fallen } from '../domain/approvers.js';
 import {
   backQuorum,
   broughtBack,
@@ -144,6 +145,8 @@ async function approval(back: GiveBack, inbox: Inbox): Promise<void> {
   if (await turned(back)) return;
   if (!now.ok) return park(back, `Nobody could say whether those who approved still may: ${now.sentence}`);
   const { approvals, lost } = recountedBack(back, now.value.people);
+  const notice = fallen(back.back!.digest, back.approvals, { approvals, lost });
+  if (notice) inbox.note({ ...notice, state: back.state });
   change(back, { approvals });
   if (!backQuorum(back).met) return say(back, lost.join(' '));
   change(back, { state: 'giving-back' });

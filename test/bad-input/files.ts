@@ -213,7 +213,7 @@ export const CONFIGURATIONS: [title: string, from: string, to: string, says: str
     'a policy by another name',
     '  batch: 4',
     '  batches: 4',
-    'handover.yaml:10 policy: has no key "batches"; known are approvals, confirmation, decisions, ' +
+    'handover.yaml:10 policy: has no key "batches"; known are approvals, nothingLeft, confirmation, decisions, ' +
       'requesterMayApprove, successorMayApproveAlone, drift, coverage, observedWithinMinutes, looksAfterMinutes, rounds, waiting, clocks, sweep, batch',
   ],
   [

@@ -22,7 +22,7 @@ function checkUnder(report: Certificate, run: Told, effects: readonly Effect[], 
       if ((said?.changed ?? 0) !== seen.length)
         say('I6', `${what}: ${said?.changed ?? 0} changed, the witness saw ${seen.length}`);
       const owner = GROUND.find(({ step }) => step === id)!.owner;
-      const by = approversOf(run, digest).join(', ');
+      const by = [...approversOf(run, digest).values()].sort().join(', ');
       if (said && said.approvedBy.toSorted().join(', ') !== by)
         say('I6', `${what}: approved by ${said.approvedBy.join(', ')}, the trail says ${by}`);
       for (const personId of new Set(successors.map(one => one.personId))) {
@@ -37,13 +37,16 @@ function checkUnder(report: Certificate, run: Told, effects: readonly Effect[], 
     }
 }
 
-/** Names of those who approved a plan, in order. */
-function approversOf(run: Told, digest: string): string[] {
-  const bodies = run.audit.filter(row => row.kind === 'decision').map(row => JSON.parse(row.body));
-  const approved = bodies.filter(
-    body => body.accepted && body.message === 'approve' && body.plan === digest && !body.payload.step,
-  );
-  return [...new Set(approved.map(body => body.decider.name as string))].sort();
+/** Whose approvals of a plan still counted in the end: directory id → name. */
+function approversOf(run: Told, digest: string): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const { kind, body } of run.audit.map(row => ({ kind: row.kind, body: JSON.parse(row.body) }))) {
+    if (kind === 'notice' && body.recount?.plan === digest)
+      for (const id of body.recount.lost) names.delete(id);
+    if (kind === 'decision' && body.message === 'approve' && body.plan === digest && !body.payload.step)
+      names.set(body.decider.id, body.decider.name);
+  }
+  return names;
 }
 
 /**
@@ -233,16 +236,13 @@ function checkApprovals(
           message: string;
           accepted: boolean;
           plan: string | null;
-          decider: { id: string } | null;
-          payload: { step?: string };
         },
     )
     .filter(body => body.accepted && body.plan === digest);
-  const approvals = decisions.filter(body => body.message === 'approve' && !body.payload.step);
   if (policy.confirmation && !decisions.some(body => body.message === 'execute'))
     say('I7', `plan ${digest.slice(0, 12)} was carried out without the confirmation that its policy wants`);
   // Whatever else must be there before a plan is carried out belongs here as well.
-  const people = new Set(approvals.map(body => body.decider?.id));
+  const people = approversOf(run, digest);
   if (people.size < needed)
     say(
       'I7',

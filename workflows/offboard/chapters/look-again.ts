@@ -1,6 +1,6 @@
 /** Compares the world with the approved plan. What moved too far goes back to the people who approved it. */
 import type { Standing } from '../../../activities/people.js';
-import { concerned, recounted } from '../../../domain/approvers.js';
+import { concerned, fallen, recounted } from '../../../domain/approvers.js';
 import { reasonsToAskAgain } from '../../../domain/drift.js';
 import { coverageIn, type Look, type Sight, sayUnread, type Unread } from '../../../domain/look.js';
 import { met } from '../../../domain/people.js';
@@ -135,6 +135,8 @@ function recount(desk: Desk, { people }: Standing): string | null {
     ),
   });
   const { approvals, waivers, stands, lost } = recounted(run, people);
+  const notice = fallen(run.plan!.digest, run.approvals, { approvals, lost });
+  if (notice) desk.note({ ...notice, state: run.state });
   desk.change({ approvals, waivers, ...(stands ? {} : { confirmedBy: null }) });
   return stands ? null : lost.join(' ');
 }
