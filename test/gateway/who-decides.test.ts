@@ -10,7 +10,7 @@ import { expect, test } from 'vitest';
 import { DECISIONS, type DecisionName } from '../../domain/request.js';
 import type { Status } from '../../workflows/messages.js';
 import type { Who } from '../small-world/cast.js';
-import { mail, planned, type Started } from '../small-world/drive.js';
+import { ended, mail, planned, type Started } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { useGateway, withGateway } from './front.js';
 
@@ -149,4 +149,5 @@ test('every decision by everybody, in every way: only those whose it is are not 
     const said = await send!(run, who, name);
     expect(said, `${who} ${name}`).toMatchObject({ accepted: true, says: expect.stringMatching(says) });
   }
+  expect(await ended(small, run)).toMatchObject({ outcome: 'cancelled' });
 }, 120_000);
