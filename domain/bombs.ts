@@ -81,8 +81,8 @@ export interface BombBell {
 /** The next moment at which people must hear of one; null = the run moves them, or nothing is left to say. */
 export function nextBombBell(run: Waiting): BombBell | null {
   if (!isWaiting(run)) return null;
-  const told = run.bombsTold ? instant(run.bombsTold) : 0;
-  const all = openBombs(run).filter(({ at }) => instant(at) > told);
+  const told = run.bombsTold ?? {};
+  const all = openBombs(run).filter(one => one.count > (told[hourOf(one)] ?? 0));
   const [first] = all;
   if (!first) return null;
   const at = instant(first.at) - TOLD_BEFORE_MS;
@@ -95,9 +95,16 @@ function isWaiting({ state, pausedBy }: Waiting): boolean {
   return pausedBy !== null || (state !== 'executing' && state !== 'deactivating');
 }
 
-/** The last moment that a notice has named. */
-export function toldOfBombs({ bombs }: BombBell): string {
-  return bombs.at(-1)!.at;
+const hourOf = ({ step, at }: StepBomb): string => `${step} ${at.slice(0, 13)}`;
+
+/**
+ * What people have been told of, with this. A later plan may have more that acts in the same hour, or earlier:
+ * it is told then. What is no longer open is forgotten.
+ */
+export function toldOfBombs(run: Waiting, { bombs }: BombBell): NonNullable<Run['bombsTold']> {
+  const open = new Set(openBombs(run).map(hourOf));
+  const before = Object.entries(run.bombsTold ?? {}).filter(([hour]) => open.has(hour));
+  return Object.fromEntries([...before, ...bombs.map(one => [hourOf(one), one.count] as const)]);
 }
 
 /** What of it people have been told of and is still so, as sentences for the status. */
@@ -106,7 +113,7 @@ export function bombAlerts(run: Waiting): string[] {
   if (!told || isOver(run.state)) return [];
   return sayBombs(
     run,
-    openBombs(run).filter(({ at }) => instant(at) <= instant(told)),
+    openBombs(run).filter(one => told[hourOf(one)] !== undefined),
   );
 }
 

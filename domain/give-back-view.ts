@@ -37,7 +37,7 @@ export function giveBackWaitsOn({ state, waits }: Pick<GiveBack, 'state' | 'wait
 }
 
 /** Messages that fit now, ready to paste: `by` and what else is empty is left to fill in. */
-export function nextGiveBackMessages({ state, back, outcome }: GiveBack): NextMessage[] {
+export function nextGiveBackMessages({ state, back, outcome, turn }: GiveBack): NextMessage[] {
   if (outcome) return [];
   const by = '';
   const plan = back?.digest.slice(0, 12) ?? '';
@@ -54,6 +54,7 @@ export function nextGiveBackMessages({ state, back, outcome }: GiveBack): NextMe
     json: { by, giveBackAt: '' },
     why: 'on another date, or "now"',
   };
+  if (turn?.kind === 'date') return [otherDate, cancel];
   switch (state) {
     case 'awaiting-approval':
       return [

@@ -171,6 +171,9 @@ const ROLE: Record<Taken, 'operator' | 'approver'> = {
   cancel: 'operator',
 };
 
+/** What is said of the plan that stands, or asks for the next one. */
+const ABOUT_A_PLAN: ReadonlySet<Taken> = new Set(['approve', 'reject', 'retry']);
+
 /**
  * May this person decide this now, and what does it change? Whoever comes back gains by it: they decide
  * nothing, and the rules of an approval are those of the plan before.
@@ -197,6 +200,10 @@ export function judgeGiveBack(back: GiveBack, decision: GiveBackDecision, who: S
     turn: { kind: 'end', outcome, says },
   });
   const notNow = (): Verdict => refuse(`"${decision.name}" does not fit now: ${STATE_SAYS[back.state]}.`);
+  if (back.turn?.kind === 'date' && ABOUT_A_PLAN.has(decision.name))
+    return refuse(
+      'The date was changed just now: what the cover holds then is planned, and decided about, anew.',
+    );
   switch (decision.name) {
     case 'approve':
       return approved(back, decision.plan, who, now);
@@ -219,6 +226,7 @@ export function judgeGiveBack(back: GiveBack, decision: GiveBackDecision, who: S
           { id: who.id, name: who.name, human: who.human },
         ],
         approvals: [],
+        waits: null,
       });
     }
     case 'retry':

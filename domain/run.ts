@@ -278,8 +278,8 @@ export interface Run {
   clocks?: ClockLimits;
   /** Clocks that were missed, and how often people were told. */
   missed?: Partial<Record<ClockName, number>>;
-  /** People were told of what acts by itself until then and is still the leaver's; ISO 8601. */
-  bombsTold?: string;
+  /** People were told of what acts by itself and is still the leaver's: step and hour → how many act then. */
+  bombsTold?: Record<string, number>;
   certificate: string | null;
 }
 

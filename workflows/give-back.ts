@@ -204,18 +204,20 @@ async function attention(back: GiveBack, inbox: Inbox): Promise<void> {
 async function turned(back: GiveBack): Promise<boolean> {
   const { turn } = back;
   if (turn === null) return false;
-  change(back, { turn: null });
   switch (turn.kind) {
     case 'date':
+      // It stands until it is placed: whatever is decided meanwhile is decided knowing of it.
       await moved(back, turn.at);
       break;
     case 'retry':
-      change(back, { state: 'planning' });
+      change(back, { state: instant(back.due) > Date.now() ? 'waiting' : 'planning' });
       break;
     case 'end':
       ended(back, turn.outcome, `${turn.says}${broughtBack(back.steps) > 0 ? ` ${sayReturned(back)}` : ''}`);
       break;
   }
+  // Another one may have come meanwhile, and is next.
+  if (back.turn === turn) change(back, { turn: null });
   return true;
 }
 

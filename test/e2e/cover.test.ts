@@ -127,6 +127,23 @@ test('what a right is missing for parks it by name, and is planned and approved 
   expect(await back.result()).toMatchObject({ outcome: 'given-back' });
 });
 
+test('whoever was suspended since the plan is given nothing; a date set then is kept, whatever is said at once', async () => {
+  const { back } = await cover(small);
+  const between = await ownersIn(small, 'accounts', 'owner_id');
+  await back.send('amend', 'olivia', { giveBackAt: 'now' });
+  await back.until(({ state }) => state === 'awaiting-approval');
+  await small.db.crm.query(`update people set status = 'suspended' where id = $1`, [small.cast.alice.id]);
+  await back.agree();
+  const parked = await back.until(({ state }) => state === 'needs-attention');
+  expect(parked.sentence).toContain('Alice');
+  expect(await ownersIn(small, 'accounts', 'owner_id')).toEqual(between);
+  // In one breath, in whichever order they come.
+  const date = back.send('amend', 'olivia', { giveBackAt: LATER });
+  await Promise.all([date, back.send('retry', 'olivia')]);
+  expect(await date).toMatchObject({ verdict: 'accepted' });
+  await back.until(({ state, due }) => state === 'waiting' && due === '2030-03-31T16:00:00.000Z');
+});
+
 test('one that somebody starts by hand is refused, and touches nothing of what it names', async () => {
   const { back, offboardingId } = await cover(small);
   const { giveBackId: _, ...own } = await back.status();

@@ -69,7 +69,7 @@ describe('while a run waits', () => {
     for (let bell = nextBombBell(run); bell !== null; bell = nextBombBell(run)) {
       const hours = (ms: number): number => (ms - Date.parse(NOW)) / HOUR;
       heard.push([hours(bell.at), bell.bombs.map(({ at }) => hours(Date.parse(at)))]);
-      run.bombsTold = toldOfBombs(bell);
+      run.bombsTold = toldOfBombs(run, bell);
     }
     expect(heard).toEqual([
       [6, [30, 50]],
@@ -78,7 +78,21 @@ describe('while a run waits', () => {
     ]);
   });
 
-  const told = { bombsTold: later(30) };
+  test('a later plan may have one that acts earlier, or more in the same hour: those are told as well', () => {
+    const run = waiting([bomb(30)]);
+    run.bombsTold = toldOfBombs(run, nextBombBell(run)!);
+    expect(nextBombBell(run)).toBeNull();
+    const again = waiting([bomb(10), bomb(30, 2), bomb(50)], { bombsTold: run.bombsTold });
+    for (const hours of [[10, 30], [50]]) {
+      const bell = nextBombBell(again)!;
+      expect(bell.bombs.map(({ at }) => at)).toEqual(hours.map(later));
+      again.bombsTold = toldOfBombs(again, bell);
+    }
+    expect(nextBombBell(again)).toBeNull();
+    expect(nextBombBell(waiting([bomb(50)], { bombsTold: again.bombsTold }))).toBeNull();
+  });
+
+  const told = { bombsTold: { [`crm/tasks ${later(30).slice(0, 13)}`]: 1 } };
   test.each<[string, Run, number]>([
     ["it is still the leaver's", waiting([bomb(30), bomb(50)], told), 1],
     ['nobody has been told yet', waiting([bomb(30)]), 0],

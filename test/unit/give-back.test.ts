@@ -175,6 +175,22 @@ test('another date voids what was approved, and whoever sets it approves nothing
   expect(judged('amend', { amendedBy: [oscar] }).changes.amendedBy).toHaveLength(1);
 });
 
+test('while a date is being changed nothing is decided about the plan before', () => {
+  const turn = { kind: 'date', at: '2031-01-01' } as const;
+  for (const state of ['awaiting-approval', 'needs-attention'] as const) {
+    for (const name of ['approve', 'reject', 'retry'] as const)
+      expect(judged(name, { state, turn }), `${name}, ${state}`).toEqual({
+        accepted: false,
+        sentence: expect.stringContaining('The date was changed just now'),
+        changes: {},
+      });
+    for (const name of ['amend', 'cancel'] as const)
+      expect(judged(name, { state, turn }).accepted, `${name}, ${state}`).toBe(true);
+    const offered = nextGiveBackMessages(back({ state, turn })).map(({ message }) => message);
+    expect(offered).toEqual(['amend', 'cancel']);
+  }
+});
+
 test.each([
   ['reject', 'awaiting-approval', 'rejected', 'Rejected by Priya: not yet'],
   ['cancel', 'giving-back', 'cancelled', 'Cancelled by Oscar.'],

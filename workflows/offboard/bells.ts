@@ -76,7 +76,7 @@ export function ringClocks(
 export function ringBombs(
   run: Run,
   whenChanged: (question: () => boolean) => () => boolean,
-  { note, told }: { note: Inbox['note']; told(until: string): void },
+  { note, told }: { note: Inbox['note']; told(bombs: NonNullable<Run['bombsTold']>): void },
 ): void {
   const loop = async (): Promise<void> => {
     for (;;) {
@@ -92,7 +92,7 @@ export function ringBombs(
         sentence: sayBombs(run, bell.bombs).join(' '),
         since: run.since,
       });
-      told(toldOfBombs(bell));
+      told(toldOfBombs(run, bell));
     }
   };
   void CancellationScope.nonCancellable(loop);

@@ -218,7 +218,7 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
     expired: () => change({ turn: taking(run, { kind: 'expire' }) }),
   });
   ringClocks(run, whenChanged, { note: inbox.note, missed: missed => change({ missed }) });
-  ringBombs(run, whenChanged, { note: inbox.note, told: until => change({ bombsTold: until }) });
+  ringBombs(run, whenChanged, { note: inbox.note, told: bombsTold => change({ bombsTold }) });
 
   watchHands(run, whenChanged, {
     note: inbox.note,
