@@ -8,6 +8,7 @@ import { foreignId } from '../domain/ids.js';
 import type { Account, Finding, Person, SystemAccounts } from '../domain/model.js';
 import type { ClockLimits, PatienceOfWaits } from '../domain/patience.js';
 import { mayRequest, type Participant, type Signer } from '../domain/people.js';
+import { deactivateId } from '../domain/plan.js';
 import type { Order } from '../domain/request.js';
 import type { EarlierBlock } from '../domain/run.js';
 import type { Letter } from '../domain/statement.js';
@@ -50,6 +51,8 @@ export interface ResolvedAccounts {
   blockedByUs: SystemAccounts[];
   /** Blocks that others of the same person's offboardings have made. */
   earlierBlocks: EarlierBlock[];
+  /** Systems in which this offboarding has switched somebody off, which a run that was reset does not remember. */
+  switchedOff: string[];
   findings: Finding[];
   /** How long people are waited for until a plan pins a policy. */
   patience: PatienceOfWaits;
@@ -71,6 +74,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
       seen: [],
       blockedByUs: [],
       earlierBlocks: [],
+      switchedOff: [],
       findings: [],
       patience,
       clocks,
@@ -121,6 +125,7 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
       seen: [],
       blockedByUs: [],
       earlierBlocks: [],
+      switchedOff: [],
       findings: unknown.map(system => ({
         code: 'system-unreachable',
         system,
@@ -146,8 +151,18 @@ export async function resolveAccounts(deps: Deps, input: ResolveAccountsInput): 
       input.offboardingId,
       each.flatMap(one => one.found ?? []),
     )),
+    switchedOff: await switchedOffBy(deps, input.offboardingId, systems),
     findings: each.flatMap(one => one.findings),
   };
+}
+
+async function switchedOffBy(
+  { store }: Deps,
+  offboardingId: string,
+  systems: readonly string[],
+): Promise<string[]> {
+  const changed = await store.ledger.changed(offboardingId);
+  return systems.filter(system => (changed[deactivateId(system)] ?? 0) > 0);
 }
 
 /**

@@ -144,7 +144,7 @@ export async function planRound(deps: Deps, input: PlanRoundInput): Promise<Plan
     }
     if (moving.length === 0) continue;
     const problem =
-      beyondRule(approved, step, moving.length) ??
+      beyondRule(approved, input, step, moving.length) ??
       ('sentence' in leaver ? leaver.sentence : await refusalOf(deps, approved, step, leaver.person));
     const shared = problem === null ? await sharesIn(deps, approved, step, moving) : { problem };
     if ('problem' in shared) {

@@ -111,8 +111,10 @@ export interface SweepInput {
   /** Workflow id of that. */
   of: string;
   leaver: Participant;
-  /** Digest of the approved plan. */
+  /** Digest of the plan that the run ended with. */
   plan: string;
+  /** Whether it was approved; if not, all that comes goes to people. */
+  approved: boolean;
   policy: SweepPolicy;
   patience: { remindAfterDays: number; escalateAfterDays: number };
   /** Systems in which every account is off. */
@@ -130,6 +132,7 @@ const written = z.object({
   of: z.string().min(1),
   leaver: z.object({ id: z.string().min(1), name: z.string(), human: z.string().min(1) }),
   plan: z.string().regex(/^[0-9a-f]{64}$/),
+  approved: z.boolean(),
   policy: z.object({
     rhythm: z.array(z.object({ everyDays: z.number().positive(), forDays: z.number().positive() })).min(1),
     returns: z.number().int().min(1),
@@ -393,7 +396,14 @@ function aboutStep(step: PlanStep, look: StepLook): Question[] {
 }
 
 /** Why these items do not follow the approved rule, as a sentence; null = they do. */
-export function beyondRule(plan: Plan, step: PlanStep, count: number): string | null {
+export function beyondRule(
+  plan: Plan,
+  { approved }: Pick<SweepInput, 'approved'>,
+  step: PlanStep,
+  count: number,
+): string | null {
+  if (!approved)
+    return `${step.title} (${step.id}): ${count} came, and nobody approved the rules that the run ended with.`;
   const limit = driftLimit(plan, step);
   if (count > limit)
     return `${step.title} (${step.id}): ${count} came at once, more than the ${limit} that may follow the approved plan.`;

@@ -422,8 +422,9 @@ function sayRound(number: number, moved: number, open: number, seen: number): st
 }
 
 function inputOf(sweep: Sweep): SweepInput {
-  const { sweepId, offboardingId, of, leaver, plan, policy, patience, off, waived, seen, began } = sweep;
-  return { sweepId, offboardingId, of, leaver, plan, policy, patience, off, waived, seen, began };
+  const { sweepId, offboardingId, of, leaver, plan, approved, policy, patience, off, waived, seen, began } =
+    sweep;
+  return { sweepId, offboardingId, of, leaver, plan, approved, policy, patience, off, waived, seen, began };
 }
 
 function noted(sweep: Sweep, sentence: string): void {

@@ -162,6 +162,7 @@ test.each([
       ...(kind === 'sweep'
         ? {
             sweepId: id,
+            approved: true,
             policy: { rhythm: [{ everyDays: SECOND, forDays: 8 * SECOND }], returns: 1000 },
             patience: { remindAfterDays: 1, escalateAfterDays: 2 },
             off: [],

@@ -10,6 +10,7 @@ import { expect, test } from 'vitest';
 import { FLOOD } from '../../domain/limits.js';
 import { payloadConverterPath } from '../../runtime/temporal.js';
 import { workflowBundle as bundle } from '../../workers/bundle.js';
+import type { Status } from '../../workflows/messages.js';
 import {
   agree,
   atRest,
@@ -23,8 +24,23 @@ import {
 } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { bundleCache } from '../support/world.js';
+import { sweepOf } from './sweeps.js';
 
-const small = useSmallWorld();
+/** The next certificate is not written before this is over, and never by whoever was reset meanwhile. */
+let held: { reached(): void; released: Promise<void> } | null = null;
+
+const small = useSmallWorld({
+  wrap: activities => ({
+    ...activities,
+    async closeRun(input: Parameters<typeof activities.closeRun>[0]) {
+      const now = held;
+      held = null;
+      now?.reached();
+      if (now) return now.released.then(() => Promise.reject(new Error('It was reset meanwhile.')));
+      return activities.closeRun(input);
+    },
+  }),
+});
 
 const finished = ({ events }: Awaited<ReturnType<WorkflowHandle['fetchHistory']>>) =>
   (events ?? []).filter(event => event.workflowTaskCompletedEventAttributes).map(event => event.eventId!);
@@ -38,6 +54,18 @@ async function reset({ run }: Started, runId: string, task: Long): Promise<void>
     requestId: randomUUID(),
     reason: 'again',
   });
+}
+
+/** Decisions of before count again where they came behind the point of a reset; others are taken anew. */
+async function throughApproval(started: Started): Promise<Status> {
+  let status = await atRest(small, started);
+  for (let n = 0; status.state === 'awaiting-approval' && n < 20; n++) {
+    const category = status.next.find(({ message }) => message === 'acknowledge')?.json.category;
+    if (category) await decide(small, started, 'acknowledge', 'olivia', { category });
+    await decide(small, started, 'approve', 'priya', { plan: status.plan!.digest });
+    status = await atRest(small, started);
+  }
+  return status;
 }
 
 /** A worker that knows nothing of it could take it up. */
@@ -86,14 +114,7 @@ test('reset to every point, a run that has completed comes to an end again, and 
   const before = await moved();
   for (const task of tasks) {
     await reset(started, runId, task);
-    let status = await atRest(small, started);
-    // Decisions of before count again where they came behind the point; others are taken anew.
-    for (let n = 0; status.state === 'awaiting-approval' && n < 20; n++) {
-      const category = status.next.find(({ message }) => message === 'acknowledge')?.json.category;
-      if (category) await decide(small, started, 'acknowledge', 'olivia', { category });
-      await decide(small, started, 'approve', 'priya', { plan: status.plan!.digest });
-      status = await atRest(small, started);
-    }
+    const status = await throughApproval(started);
     expect(status, `reset to ${task}: ${status.sentence}`).toMatchObject({
       state: 'closed',
       outcome: expect.stringMatching(/^(completed|nothing-to-do)$/),
@@ -103,3 +124,29 @@ test('reset to every point, a run that has completed comes to an end again, and 
   }
   expect(await moved()).toEqual(before);
 }, 300_000);
+
+test('reset between the switch and its sweep, a run still knows that it switched somebody off, and has them looked after', async () => {
+  let release = (): void => {};
+  const released = new Promise<void>(resolve => {
+    release = resolve;
+  });
+  const reached = new Promise<void>(resolve => {
+    held = { reached: resolve, released };
+  });
+  const started = await start(small);
+  await planned(small, started);
+  await agree(small, started);
+  await reached;
+  const { offboardings } = small.world;
+  const handle = offboardings.handle(started.run);
+  const [, task] = finished(await handle.fetchHistory());
+  await reset(started, (await handle.describe()).runId, task!);
+  release();
+  await throughApproval(started);
+  expect(await offboardings.result(started.run)).toMatchObject({
+    outcome: expect.stringMatching(/^(completed|nothing-to-do)$/),
+    access: { crm: 'deactivated', desk: 'deactivated' },
+  });
+  const sweep = await sweepOf(small, started.offboardingId);
+  expect(await sweep.status()).toMatchObject({ state: 'waiting', off: ['crm', 'desk'] });
+}, 60_000);

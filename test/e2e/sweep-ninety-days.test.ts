@@ -119,6 +119,7 @@ async function lived(
     of: 'offboarding/17',
     leaver: { id: '17', name: 'Alice Anders', human: 'P1' },
     plan: 'a'.repeat(64),
+    approved: true,
     policy,
     patience: { remindAfterDays: 3, escalateAfterDays: 14 },
     off: ['crm'],

@@ -291,12 +291,17 @@ describe('what a look makes', () => {
     [400, 21, 'more than the 20 that may follow'],
   ])('of a category that held %i, %i at once', (baseline, count, says) => {
     const held = step('crm/tasks', { baseline: { count: baseline, fingerprint: '7' } });
-    const found = beyondRule(plan(), held, count);
+    const found = beyondRule(plan(), { approved: true }, held, count);
     expect(found).toEqual(says === null ? null : expect.stringContaining(says));
   });
 
   test('a category that had nobody to take it over is for people', () => {
-    expect(beyondRule(plan(), step('crm/tasks', { successors: [] }), 1)).toMatch(/names nobody/);
+    expect(beyondRule(plan(), { approved: true }, step('crm/tasks', { successors: [] }), 1)).toMatch(
+      /names nobody/,
+    );
+    expect(beyondRule(plan(), { approved: false }, step('crm/tasks'), 1)).toMatch(
+      /nobody approved the rules/,
+    );
   });
 });
 
@@ -310,6 +315,7 @@ function sweep(more: Partial<Sweep> = {}): Sweep {
     of: 'offboarding/alice',
     leaver: { id: alice.id, name: alice.name, human: alice.human },
     plan: DIGEST,
+    approved: true,
     policy: SHIPPED,
     patience: { remindAfterDays: 3, escalateAfterDays: 14 },
     off: ['crm'],

@@ -128,11 +128,14 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts> | 
     }),
   );
   if (!resolved?.ok || resolved.value.objection) return resolved;
-  const { leaver, accounts, seen, blockedByUs, earlierBlocks, patience, clocks } = resolved.value;
+  const { leaver, accounts, seen, blockedByUs, earlierBlocks, switchedOff, patience, clocks } =
+    resolved.value;
   // Workers of before said nothing of how they are known.
   const requester = { ...run.requester, ...resolved.value.requester };
+  const isOff = (system: string): boolean =>
+    run.access[system] === 'deactivated' || switchedOff.includes(system);
   const access = Object.fromEntries(
-    accounts.map((one): [string, Access] => [one.system, accessOf(run, one)]),
+    accounts.map((one): [string, Access] => [one.system, accessOf(one, isOff(one.system))]),
   );
   const humans = met(run.humans ?? {}, [leaver, requester]);
   desk.observed(accounts.map(({ system }) => system));
@@ -152,12 +155,15 @@ async function resolveAccounts(desk: Desk): Promise<Attempt<ResolvedAccounts> | 
   return resolved;
 }
 
-/** As it was read now: a block that somebody lifted is no block any more. */
-function accessOf(run: Run, { system, accounts: all }: SystemAccounts): Access {
+/**
+ * As it was read now: a block that somebody lifted is no block any more.
+ * @param byThisRun whether the last word of this run was to switch it off
+ */
+function accessOf({ accounts: all }: SystemAccounts, byThisRun: boolean): Access {
   const accounts = existing(all);
   if (accounts.length === 0) return 'absent';
   const on = accounts.filter(account => account.active);
-  if (on.length === 0) return run.access[system] === 'deactivated' ? 'deactivated' : 'was-inactive';
+  if (on.length === 0) return byThisRun ? 'deactivated' : 'was-inactive';
   return on.every(account => account.blocked) ? 'blocked' : 'open';
 }
 

@@ -2,7 +2,7 @@
 import { uuid4 } from '@temporalio/workflow';
 import { DEFAULT_INSTALLATION, idsOf, installationOf } from '../../../domain/ids.js';
 import { patienceFor } from '../../../domain/patience.js';
-import type { Run } from '../../../domain/run.js';
+import { isApproved, type Run } from '../../../domain/run.js';
 import { offAfter, type SweepInput, sweepOf } from '../../../domain/sweep.js';
 import { SWEEP_STRAGGLERS } from '../../messages.js';
 import type { Desk } from '../desk.js';
@@ -21,6 +21,7 @@ export function sweepAfter(run: Run): SweepInput | null {
     of: run.workflowId,
     leaver: run.leaver,
     plan: plan.digest,
+    approved: isApproved(run, plan),
     policy,
     patience: patienceFor(plan.policy.waiting, 'attention'),
     off,
