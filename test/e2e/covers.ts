@@ -39,7 +39,7 @@ export function backOf(small: SmallWorld, offboardingId: string): Back {
       const now = await status();
       if (is(now)) return now;
       if (Date.now() > end) throw new Error(`It never came to that: ${JSON.stringify(now)}`);
-      await new Promise(resolve => setTimeout(resolve, 50));
+      await new Promise(resolve => setTimeout(resolve, 150));
     }
   };
   const send: Back['send'] = async (name, by, more = {}) => {

@@ -30,6 +30,9 @@ import { sweepOf } from './sweeps.js';
 let held: { reached(): void; released: Promise<void> } | null = null;
 
 const small = useSmallWorld({
+  change: config => {
+    config.policy.sweep = { rhythm: [{ everyDays: 1, forDays: 7 }], returns: 3 };
+  },
   wrap: activities => ({
     ...activities,
     async closeRun(input: Parameters<typeof activities.closeRun>[0]) {

@@ -34,7 +34,7 @@ export async function sweepOf(
         const now = await status();
         if (is(now)) return now;
         if (Date.now() > end) throw new Error(`It never came to that: ${JSON.stringify(now)}`);
-        await new Promise(resolve => setTimeout(resolve, 50));
+        await new Promise(resolve => setTimeout(resolve, 150));
       }
     },
   };

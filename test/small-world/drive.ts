@@ -14,7 +14,7 @@ export interface Started {
   offboardingId: string;
 }
 
-const FAST = { everyMs: 25, timeoutMs: 30_000 };
+const FAST = { everyMs: 150, timeoutMs: 30_000 };
 const AT_REST = ['closed', 'needs-attention', 'needs-correction', 'awaiting-approval', 'scheduled'];
 
 export function mail(small: SmallWorld, who: Who): string {
