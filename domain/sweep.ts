@@ -366,6 +366,13 @@ function aboutSystem(plan: Plan, sight: Sight): Question[] {
       about,
     });
   }
+  const { switchOff, title, byHand } = plan.systems.find(one => one.system === system) ?? {};
+  if (switchOff === 'by-hand' && sight.accounts.some(({ active }) => active))
+    questions.push({
+      subject: deactivateId(system),
+      says: `${title}: the account is still on; it is to be switched off by hand${byHand?.page ? ` at ${byHand.page}` : ''}.`,
+      mark: 'on',
+    });
   const open = uncoveredIn(plan, sight);
   if (open !== null)
     questions.push({

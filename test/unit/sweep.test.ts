@@ -255,6 +255,46 @@ describe('what a look makes', () => {
     expect(foundIn(SMALL, [], [{ system: 'crm', why: 'it does not answer' }], on)).toEqual(nothing);
   });
 
+  test('who is to be switched off by hand is asked about until they are, beside whatever else comes', () => {
+    const [system] = SMALL.systems;
+    const systems = [
+      {
+        ...system!,
+        switchOff: 'by-hand' as const,
+        byHand: { page: 'https://crm.example/people/1', reason: null },
+      },
+    ];
+    const steps = SMALL.steps.filter(({ phase }) => phase !== 'deactivate');
+    const byHand = { ...SMALL, systems, steps };
+    const seen = (active: boolean) =>
+      foundIn(
+        byHand,
+        [
+          readWhole(
+            sight({ accounts: [{ ...onAgain, active }], steps: [looked('crm/tasks', { unwaived: 2 })] }),
+          ),
+        ],
+        [],
+        {
+          off: ['desk'],
+          waived: {},
+        },
+      );
+    expect(seen(true)).toMatchObject({
+      again: [],
+      due: [{ step: 'crm/tasks', count: 2 }],
+      questions: [
+        {
+          subject: 'crm/deactivate',
+          says: expect.stringMatching(
+            /still on; .* switched off by hand at https:\/\/crm.example\/people\/1\.$/,
+          ),
+        },
+      ],
+    });
+    expect(seen(false).questions).toEqual([]);
+  });
+
   test('where nothing was to be switched off, the rules count', () => {
     const steps = SMALL.steps.filter(({ phase }) => phase !== 'deactivate');
     const one = readWhole(sight({ steps: [looked('crm/tasks', { unwaived: 2 })] }));
