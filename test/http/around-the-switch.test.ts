@@ -10,6 +10,7 @@ import type { certificateOf } from '../../domain/certificate.js';
 import { toAcknowledge } from '../../domain/plan.js';
 import { tree } from '../../domain/tree.js';
 import { BOB } from '../contract/harness.js';
+import { EACH_SECOND, sweepOf } from '../e2e/sweeps.js';
 import { agree, ended, handOver, must, planned, type Started, start, waitFor } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { catalogOf, fromFiles } from './harness.js';
@@ -237,6 +238,27 @@ test('an account that a person switches off is seen to be off, and said to be', 
   expect(status).toMatchObject({ outcome: 'completed', access: { board: 'deactivated' } });
   expect(status.sentence).not.toContain('by hand');
   expect((await certified(run)).notCovered.join()).not.toContain('attested, not seen');
+});
+
+test('an account that a person is still to switch off is asked about by the sweep until it is off', async () => {
+  const { policy } = small.world.config;
+  policy.sweep = EACH_SECOND;
+  try {
+    const { alice } = small.cast;
+    board.join('a 1', alice.name, alice.email);
+    const { offboardingId, status } = await handOver(small);
+    expect(status).toMatchObject({ outcome: 'completed', access: { board: 'open', pages: 'deactivated' } });
+    const sweep = await sweepOf(small, offboardingId);
+    const byHand = {
+      subject: 'board/deactivate',
+      says: expect.stringContaining('https://board.example/people/a%201'),
+    };
+    expect((await sweep.until(({ round }) => round > 1)).open).toMatchObject([byHand]);
+    board.members.get('a 1')!.status = 'off';
+    await sweep.until(({ open }) => open.length === 0);
+  } finally {
+    policy.sweep = 'off';
+  }
 });
 
 test('what was seen done and is undone again is a question to people before the switch', async () => {
