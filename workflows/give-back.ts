@@ -9,9 +9,7 @@ import {
   condition,
   continueAsNew,
   defineQuery,
-  setCurrentDetails,
   setHandler,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import { fallen } from '../domain/approvers.js';
@@ -47,6 +45,7 @@ import { isContinued, isLongLived } from './continued.js';
 import { type Inbox, openInbox } from './inbox.js';
 import { REFUSED, STATUS } from './messages.js';
 import { ask, long, quick } from './proxies.js';
+import { show } from './shown.js';
 
 export async function giveBack(input: GiveBackInput, carried?: GiveBack): Promise<GiveBack> {
   if (!isGiveBackInput(input))
@@ -375,12 +374,14 @@ function change(back: GiveBack, news: Partial<GiveBack>): void {
   const { state, outcome, due, waits } = back;
   const asks = state === 'awaiting-approval' ? 'approval' : state === 'needs-attention' ? 'attention' : null;
   if (waits && (outcome || waits.on !== asks)) back.waits = null;
-  setCurrentDetails(giveBackDetails(back));
-  upsertSearchAttributes({
-    OffboardingState: [state],
-    OffboardingOutcome: outcome ? [outcome] : [],
-    OffboardingLeaver: [back.leaver.id.slice(0, 200)],
-    OffboardingWaitingOn: [outcome ? 'nobody' : giveBackWaitsOn(back)],
-    OffboardingDue: state === 'waiting' && !outcome ? [new Date(due)] : [],
+  show({
+    details: giveBackDetails(back),
+    attributes: {
+      OffboardingState: [state],
+      OffboardingOutcome: outcome ? [outcome] : [],
+      OffboardingLeaver: [back.leaver.id.slice(0, 200)],
+      OffboardingWaitingOn: [outcome ? 'nobody' : giveBackWaitsOn(back)],
+      OffboardingDue: state === 'waiting' && !outcome ? [new Date(due)] : [],
+    },
   });
 }

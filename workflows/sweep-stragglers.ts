@@ -9,9 +9,7 @@ import {
   condition,
   continueAsNew,
   defineQuery,
-  setCurrentDetails,
   setHandler,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { StepResult } from '../activities/run-steps.js';
@@ -42,6 +40,7 @@ import { isContinued, isLongLived } from './continued.js';
 import { type Inbox, openInbox } from './inbox.js';
 import { REFUSED, STATUS } from './messages.js';
 import { ask, long, quick, watching } from './proxies.js';
+import { show } from './shown.js';
 
 /** Rounds of one execution, so that a history stays small. */
 const ROUNDS = 30;
@@ -439,13 +438,15 @@ function ended(sweep: Sweep, outcome: SweepOutcome, sentence: string): void {
 function change(sweep: Sweep, news: Partial<Sweep>): void {
   Object.assign(sweep, news);
   if (sweep.open.length === 0) sweep.waits = null;
-  setCurrentDetails(sweepDetails(sweep));
   const { outcome, due } = sweep;
-  upsertSearchAttributes({
-    OffboardingState: [sweep.state],
-    OffboardingOutcome: outcome ? [outcome] : [],
-    OffboardingLeaver: [sweep.leaver.id.slice(0, 200)],
-    OffboardingWaitingOn: [sweepWaitsOn(sweep)],
-    OffboardingDue: due === null || outcome ? [] : [new Date(due)],
+  show({
+    details: sweepDetails(sweep),
+    attributes: {
+      OffboardingState: [sweep.state],
+      OffboardingOutcome: outcome ? [outcome] : [],
+      OffboardingLeaver: [sweep.leaver.id.slice(0, 200)],
+      OffboardingWaitingOn: [sweepWaitsOn(sweep)],
+      OffboardingDue: due === null || outcome ? [] : [new Date(due)],
+    },
   });
 }

@@ -8,9 +8,7 @@ import {
   condition,
   defineQuery,
   isCancellation,
-  setCurrentDetails,
   setHandler,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import { besideOf } from '../../domain/approvers.js';
@@ -32,6 +30,7 @@ import { watchNow } from '../../domain/watch.js';
 import { type Inbox, openInbox } from '../inbox.js';
 import { STATUS, type Status } from '../messages.js';
 import { type Attempt, goAs } from '../proxies.js';
+import { type Shown, show } from '../shown.js';
 import { ringBells, ringBombs, ringClocks } from './bells.js';
 import { watchHands } from './watch.js';
 
@@ -112,7 +111,7 @@ function hurry({ order }: Run): void {
 
 /** Installs every message before the first await, and starts the decision loop. */
 export function openDesk(run: Run, renewal: Renewal): Desk {
-  const shown = { attributes: '', soon: false };
+  let soon = false;
   let scope: CancellationScope | null = null;
   let changes = 0;
   /**
@@ -129,13 +128,9 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
     };
   };
 
-  const show = (): void => {
-    shown.soon = false;
-    setCurrentDetails(details(run));
-    const attributes = attributesOf(run);
-    if (JSON.stringify(attributes) === shown.attributes) return;
-    shown.attributes = JSON.stringify(attributes);
-    upsertSearchAttributes(attributes);
+  const showNow = (): void => {
+    soon = false;
+    show({ details: details(run), attributes: attributesOf(run) });
   };
   // Changes come in swarms. What they come to is shown once: it is rendered, and search attributes are
   // events.
@@ -146,8 +141,8 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
     run.waiting = waitingNow(run, new Date().toISOString());
     run.watch = watchNow(run, new Date().toISOString());
     if (scope && wantsToStop(run)) scope.cancel();
-    if (!shown.soon) void Promise.resolve().then(show);
-    shown.soon = true;
+    if (!soon) void Promise.resolve().then(showNow);
+    soon = true;
   };
 
   /** By the story: whatever it waited for has come. */
@@ -210,7 +205,7 @@ export function openDesk(run: Run, renewal: Renewal): Desk {
     now: () => ({ state: run.state, plan: run.plan?.digest ?? null }),
   });
   const isDue = (): boolean => renewal.isDue(inbox.taken);
-  show();
+  showNow();
   hurry(run);
   ringBells(run, whenChanged, {
     note: inbox.note,
@@ -306,7 +301,7 @@ function wantsToStop(run: Run): boolean {
 }
 
 /** Ids and words only: search attributes are never encrypted. */
-function attributesOf(run: Run): Record<string, string[] | number[] | Date[]> {
+function attributesOf(run: Run): Shown['attributes'] {
   const due = dueAt(run);
   return {
     OffboardingState: [run.state],
