@@ -12,7 +12,7 @@ import { lateUntil } from './late.js';
 import type { Outcome } from './model.js';
 import { notCovered } from './not-covered.js';
 import { own } from './own.js';
-import { canonicalJson, isEffect, type PlanStep } from './plan.js';
+import { asksNobody, canonicalJson, isEffect, type PlanStep } from './plan.js';
 import { departure, mode, type Run } from './run.js';
 import { sha256 } from './sha256.js';
 import { stays } from './stays.js';
@@ -126,6 +126,8 @@ export function certificateOf(
     acknowledgements: run.acknowledgements,
     /** Of every plan; what was done under which of them stands at the steps. */
     approvals,
+    /** False: the policy has nobody asked where nothing is left (`nothingLeft`). */
+    needsApproval: plan !== null && !asksNobody(plan),
     confirmedBy: run.confirmedBy,
     waivers: run.waivers,
     stays: stays(run),

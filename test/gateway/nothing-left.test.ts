@@ -36,6 +36,13 @@ test('nobody is asked to approve that somebody who holds nothing is switched off
   await front.acknowledge(run);
   const status = await ended(small, run);
   expect(status).toMatchObject({ outcome: 'completed', approvals: [] });
+  const certificate = await front.call(
+    'oscar',
+    'GET',
+    `/offboardings/${encodeURIComponent(run.run)}/certificate`,
+  );
+  const unasked = { body: { approvals: [], needsApproval: false } };
+  expect(certificate.body).toMatchObject({ certificates: [unasked] });
   expect(await isActive()).toBe(false);
 });
 
