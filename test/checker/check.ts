@@ -7,6 +7,7 @@ import { checkBesides } from './besides.js';
 import { checkClaims } from './claims.js';
 import type { Db } from './evidence.js';
 import { type Before, gather } from './evidence.js';
+import { checkGiveBacks } from './give-backs.js';
 import { checkDeactivation, checkKept, checkMoves, checkRows } from './reality.js';
 import { checkApprovedSet, checkAudit, checkLedger } from './record.js';
 import { checkSweeps } from './sweeps.js';
@@ -28,5 +29,6 @@ export async function checkInvariants(db: Db, before: Before): Promise<Violation
   checkAudit(tied, say);
   checkClaims(tied, say);
   checkSweeps(tied, say);
+  checkGiveBacks(tied, say);
   return violations;
 }

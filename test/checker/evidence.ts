@@ -48,8 +48,11 @@ export interface PlanRow {
       late?: { withinDays: number | null };
       elsewhere?: { table: string; does: string; count: number | null; by: string }[];
     }[];
+    /** Of a plan that gives back: whose effects, and what it shows of each step. */
+    givesBack?: { of: string; holdings: { step: string; from: { count: number }[]; count: number }[] };
     policy: {
       approvals: number;
+      requesterMayApprove?: boolean;
       confirmation: boolean;
       nothingLeft?: 'asks' | 'deactivates';
       drift: { floor: number; percent: number };
@@ -120,36 +123,36 @@ export interface AuditRow {
   hash: string;
 }
 
+/** What an offboarding has, and whatever comes after it: plans with their pages, receipts, and a chain. */
+interface Recorded {
+  plans: PlanRow[];
+  pages: PageRow[];
+  receipts: ReceiptRow[];
+  images: ImageRow[];
+  audit: AuditRow[];
+  head: { seq: number; hash: string } | null;
+}
+
 /** One offboarding as the store tells it. */
-export interface Told {
+export interface Told extends Recorded {
   offboarding: string;
   leaver: string;
   /** Who the leaver is in each system, for a run that never got as far as a plan. */
   known: Record<SystemName, readonly string[]>;
-  plans: PlanRow[];
   /** What the catalogs do that the plans name. */
   catalogs: { digest: string; system: string; body: string }[];
-  pages: PageRow[];
-  receipts: ReceiptRow[];
-  images: ImageRow[];
-  audit: AuditRow[];
-  head: { seq: number; hash: string } | null;
   certificates: { number: number; digest: string; body: string }[];
-  /** What came after the switch, each with plans, receipts and a chain of its own. */
-  sweeps: Sweep[];
-  /** What gives back the cover afterwards: receipts and pages of its own. */
-  givenBack: { receipts: ReceiptRow[]; pages: PageRow[] };
+  /** What came after the switch. */
+  sweeps: After[];
+  /** What gave back what a cover held. */
+  giveBacks: After[];
 }
 
-/** A sweep as the store tells it. */
-export interface Sweep {
+/** A sweep or a give-back as the store tells it. */
+export interface After extends Recorded {
   id: string;
-  plans: PlanRow[];
-  pages: PageRow[];
-  receipts: ReceiptRow[];
-  images: ImageRow[];
-  audit: AuditRow[];
-  head: { seq: number; hash: string } | null;
+  /** The store holds it for over. */
+  closed: boolean;
 }
 
 export interface Evidence {
@@ -226,16 +229,17 @@ export async function gather(db: Db, before: Before): Promise<Evidence> {
   };
 }
 
-/** Sweeps of an offboarding: those that the store knows under its id, and those that addenda name. */
-const SWEEPS = `
-  select id from handover.offboardings where workflow ~ ('(^|/)sweep/' || $1::text || '$')
-  union select (body::json ->> 'sweep')::uuid from handover.certificate_bodies
-    where offboarding = $1::uuid and number > 0 and body::json ->> 'sweep' is not null`;
+/**
+ * What came after an offboarding, under a word for it: what the store knows under the offboarding's id, and what
+ * addenda name.
+ */
+const AFTER = `
+  select id, exists (select from handover.offboardings o where o.id = named.id and o.closed is not null) as closed
+    from (select id from handover.offboardings where workflow ~ ('(^|/)' || $2::text || '/' || $1::text || '$')
+          union select (body::json ->> $3::text)::uuid from handover.certificate_bodies
+            where offboarding = $1::uuid and number > 0 and body::json ->> $3::text is not null) as named`;
 
 type All = <R>(sql: string, values: unknown[]) => Promise<R[]>;
-
-/** What gives back what a cover held, under the offboarding's id. */
-const GIVE_BACKS = `array(select id from handover.offboardings where workflow like '%give-back/' || $1::text)`;
 
 /** Every offboarding of the people that lived here before. */
 async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told[]> {
@@ -252,7 +256,10 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
   return Promise.all(
     requested.map(async ({ offboarding, leaver }): Promise<Told> => {
       const record = await recordOf(all, offboarding);
-      const sweeps = await all<{ id: string }>(SWEEPS, [offboarding]);
+      const after = async (word: string, name: string): Promise<After[]> => {
+        const found = await all<{ id: string; closed: boolean }>(AFTER, [offboarding, word, name]);
+        return Promise.all(found.map(async one => ({ ...one, ...(await recordOf(all, one.id)) })));
+      };
       return {
         offboarding,
         leaver,
@@ -261,17 +268,8 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
         catalogs: await all('select digest, system, body from handover.catalogs where digest = any($1)', [
           record.plans.flatMap(row => row.plan.systems.map(one => one.catalog)),
         ]),
-        sweeps: await Promise.all(sweeps.map(async ({ id }) => ({ id, ...(await recordOf(all, id)) }))),
-        givenBack: {
-          receipts: await all<ReceiptRow>(
-            `select * from handover.receipts where offboarding = any(${GIVE_BACKS})`,
-            [offboarding],
-          ),
-          pages: await all<PageRow>(
-            `select p.* from handover.manifest_pages p join handover.manifests m on m.id = p.manifest where m.offboarding = any(${GIVE_BACKS})`,
-            [offboarding],
-          ),
-        },
+        sweeps: await after('sweep', 'sweep'),
+        giveBacks: await after('give-back', 'giveBack'),
         certificates: await all(
           `select number, digest, body from handover.certificates join handover.certificate_bodies using (offboarding, number)
             where offboarding = $1 order by number`,
@@ -282,11 +280,7 @@ async function told(store: Pick<pg.Pool, 'query'>, before: Before): Promise<Told
   );
 }
 
-/** What an offboarding and a sweep have alike: plans with their pages, receipts, and a chain. */
-async function recordOf(
-  all: All,
-  id: string,
-): Promise<Pick<Told, 'plans' | 'pages' | 'receipts' | 'images' | 'audit' | 'head'>> {
+async function recordOf(all: All, id: string): Promise<Recorded> {
   const plans = await all<{ digest: string; body: string }>(
     'select digest, body from handover.plans where offboarding = $1 order by made',
     [id],

@@ -310,18 +310,18 @@ function heldBy(now: Tied['now'], ground: Ground, owners: ReadonlySet<string | n
     .map(row => keyOf(ground.system, ground.table, row));
 }
 
-/** Somebody else put it there after `mark`, perhaps in the same breath. */
-function landedLater({ events, givenBack }: Tied, ground: Ground, key: string, mark: Event | null): boolean {
+/** Somebody else, or a give-back, put it there after `mark`, perhaps in the same breath. */
+function landedLater({ events, returned }: Tied, ground: Ground, key: string, mark: Event | null): boolean {
   if (!mark) return false;
   const later = (one: Event): boolean =>
     one.txid === mark.txid || (one.system === mark.system ? one.seq > mark.seq : one.txid > mark.txid);
   return events.some(
     one =>
-      (!one.engine || givenBack.has(one.txid)) &&
       one.system === ground.system &&
       one.table === ground.table &&
       one.key === key &&
-      later(one),
+      later(one) &&
+      (!one.engine || returned.some(({ event }) => event === one)),
   );
 }
 

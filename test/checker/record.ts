@@ -38,7 +38,7 @@ function checkUnder(report: Certificate, run: Told, effects: readonly Effect[], 
 }
 
 /** Whose approvals of a plan still counted in the end: directory id → name. */
-function approversOf(run: Told, digest: string): Map<string, string> {
+export function approversOf(run: Pick<Told, 'audit'>, digest: string): Map<string, string> {
   const names = new Map<string, string>();
   for (const { kind, body } of run.audit.map(row => ({ kind: row.kind, body: JSON.parse(row.body) }))) {
     if (kind === 'notice' && body.recount?.plan === digest)
@@ -108,22 +108,7 @@ export function checkReceipt(
   name: string,
   say: Say,
 ): void {
-  const exceptions = JSON.parse(receipt.exceptions) as { key: string; kind: string; why: string }[];
-  const excepted = new Set(exceptions.map(exception => plainKey(exception.key)));
-  const keys = page.keys.slice(receipt.first, receipt.first + receipt.count).map(plainKey);
-  const claimed = new Set(keys.filter(key => !excepted.has(key)));
-  const moved = new Set(seen.map(effect => plainKey(effect.event.key)));
-  for (const key of claimed) if (!moved.has(key)) say('I6', `${name} claims ${key}, and nobody saw it move`);
-  for (const effect of seen)
-    if (!claimed.has(plainKey(effect.event.key)))
-      say('I6', `${nameOf(effect.event)} moved, and ${name} does not claim it`);
-  const onPage = new Set(keys);
-  for (const key of excepted)
-    if (!onPage.has(key)) say('I6', `${name} excepts ${key}, which is not on its page`);
-  for (const exception of exceptions)
-    if (!exception.why) say('I6', `${name} excepts ${exception.key} without a reason`);
-  if (receipt.changed !== moved.size)
-    say('I6', `${name} counts ${receipt.changed}, the witness saw ${moved.size}`);
+  checkItems(receipt, page, seen, name, say);
   if (
     receipt.merged !==
     seen.filter(effect => effect.event.op === 'delete' && effect.ground?.do === 'transfer').length
@@ -145,6 +130,32 @@ export function checkReceipt(
   const leaver = leaverIn(run, receipt.step.split('/')[0] as SystemName);
   for (const owner of receipt.owners) if (!leaver.has(owner)) say('I6', `${name} says they were ${owner}'s`);
   if (receipt.owners.length === 0) say('I6', `${name} does not say whose they were`);
+}
+
+/** What a receipt claims is what the witness saw of it, item by item; what it excepts is on its page, with a reason. */
+export function checkItems(
+  receipt: ReceiptRow,
+  page: PageRow,
+  seen: readonly Effect[],
+  name: string,
+  say: Say,
+): void {
+  const exceptions = JSON.parse(receipt.exceptions) as { key: string; kind: string; why: string }[];
+  const excepted = new Set(exceptions.map(exception => plainKey(exception.key)));
+  const keys = page.keys.slice(receipt.first, receipt.first + receipt.count).map(plainKey);
+  const claimed = new Set(keys.filter(key => !excepted.has(key)));
+  const moved = new Set(seen.map(effect => plainKey(effect.event.key)));
+  for (const key of claimed) if (!moved.has(key)) say('I6', `${name} claims ${key}, and nobody saw it move`);
+  for (const effect of seen)
+    if (!claimed.has(plainKey(effect.event.key)))
+      say('I6', `${nameOf(effect.event)} moved, and ${name} does not claim it`);
+  const onPage = new Set(keys);
+  for (const key of excepted)
+    if (!onPage.has(key)) say('I6', `${name} excepts ${key}, which is not on its page`);
+  for (const exception of exceptions)
+    if (!exception.why) say('I6', `${name} excepts ${exception.key} without a reason`);
+  if (receipt.changed !== moved.size)
+    say('I6', `${name} counts ${receipt.changed}, the witness saw ${moved.size}`);
 }
 
 /**
@@ -295,31 +306,39 @@ export function checkAudit({ runs, effects }: Tied, say: Say): void {
       )
         say('I9', `the trail says that the leaver was switched off in ${body.system}, and nobody saw it`);
     for (const closed of bodies('closed')) {
-      const listed = closed.receipts as Pick<
-        ReceiptRow,
-        'step' | 'page' | 'part' | 'state' | 'sure' | 'mark' | 'changed' | 'digest'
-      >[];
-      const same = (a: (typeof listed)[number], b: ReceiptRow): boolean =>
-        a.step === b.step &&
-        a.page === b.page &&
-        a.part === b.part &&
-        a.mark === b.mark &&
-        a.changed === b.changed &&
-        a.digest === b.digest &&
-        // What nobody could settle before the close has an end by now.
-        (a.state === 'intended' || (a.state === b.state && a.sure === b.sure));
-      for (const receipt of run.receipts)
-        if (!listed.some(one => same(one, receipt)))
-          say('I9', `the closing entry does not list the receipt of ${receipt.step} page ${receipt.page}`);
-      for (const one of listed)
-        if (!run.receipts.some(receipt => same(one, receipt)))
-          say('I9', `the closing entry lists ${one.step} page ${one.page}, and there is no such receipt`);
+      checkListed(closed.receipts as Listed[], run.receipts, 'the closing entry', say);
     }
     checkEnd(run, say);
     for (const certificate of run.certificates)
       if (sha256(certificate.body) !== certificate.digest)
         say('I9', `certificate ${certificate.number} does not give its digest`);
   }
+}
+
+type Listed = Pick<ReceiptRow, 'step' | 'page' | 'part' | 'state' | 'sure' | 'mark' | 'changed' | 'digest'>;
+
+/** An entry that ends something lists every receipt as it is, and none besides. */
+export function checkListed(
+  listed: readonly Listed[],
+  receipts: readonly ReceiptRow[],
+  entry: string,
+  say: Say,
+): void {
+  const same = (a: Listed, b: ReceiptRow): boolean =>
+    a.step === b.step &&
+    a.page === b.page &&
+    a.part === b.part &&
+    a.mark === b.mark &&
+    a.changed === b.changed &&
+    a.digest === b.digest &&
+    // What nobody could settle before the close has an end by now.
+    (a.state === 'intended' || (a.state === b.state && a.sure === b.sure));
+  for (const receipt of receipts)
+    if (!listed.some(one => same(one, receipt)))
+      say('I9', `${entry} does not list the receipt of ${receipt.step} page ${receipt.page}`);
+  for (const one of listed)
+    if (!receipts.some(receipt => same(one, receipt)))
+      say('I9', `${entry} lists ${one.step} page ${one.page}, and there is no such receipt`);
 }
 
 /** What may stand behind a closing entry: it counts for nothing, or tells what became of something listed there. */

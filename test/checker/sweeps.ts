@@ -4,7 +4,8 @@
  * (reality.ts); here is what a sweep owes besides: it begins after the switch, follows the approved plan, keeps
  * a ledger and a chain of its own, and tells everything once, in numbered addenda.
  */
-import type { AuditRow, ReceiptRow, Sweep, Told } from './evidence.js';
+import { bodiesOf, checkBegun, checkNothingBehind } from './after.js';
+import type { After, AuditRow, ReceiptRow, Told } from './evidence.js';
 import { plainKey, waivedKeys } from './reality.js';
 import { checkChain, checkImages, checkPages, checkReceipt, receiptDigest, sha256 } from './record.js';
 import { nameOf, pageOf, type SweptEffect, type Tied } from './tie.js';
@@ -15,6 +16,7 @@ export function checkSweeps(tied: Tied, say: Say): void {
     checkNumbers(run, say);
     for (const sweep of run.sweeps) {
       const swept = tied.swept.filter(one => one.sweep === sweep);
+      checkBegun(run, sweep, 'sweep', say);
       checkOrder(tied, run, sweep, swept, say);
       checkRules(tied, run, sweep, swept, say);
       checkSweptLedger(run, sweep, swept, say);
@@ -34,8 +36,8 @@ interface Round {
 }
 
 type Addendum = Round & {
-  sweep: string;
-  /** In its place, where a give-back wrote it. */
+  sweep?: string;
+  /** In its place, where a give-back wrote it: then it tells of no round (give-backs.ts). */
   giveBack?: string;
   offboarding: string;
   certificate: string | null;
@@ -54,12 +56,8 @@ function addendaOf(run: Told): Numbered[] {
     .map(({ number, digest, body }) => ({ number, digest, body: JSON.parse(body) as Addendum }));
 }
 
-function bodies<T>(audit: readonly AuditRow[], kind: string): T[] {
-  return audit.filter(row => row.kind === kind).map(row => JSON.parse(row.body) as T);
-}
-
 /** The entry that a sweep ends with; nothing of it is under way any more. */
-const endOf = ({ audit }: Sweep): AuditRow | undefined => audit.find(({ kind }) => kind === 'sweep-ended');
+const endOf = ({ audit }: After): AuditRow | undefined => audit.find(({ kind }) => kind === 'sweep-ended');
 
 /** I9: addenda are numbered without a gap, each cites the certificate, and the run's chain names each. */
 function checkNumbers(run: Told, say: Say): void {
@@ -67,17 +65,15 @@ function checkNumbers(run: Told, say: Say): void {
   const first = addenda[0]?.number ?? 0;
   for (const [n, { number, digest, body }] of addenda.entries()) {
     if (number !== first + n) say('I9', `addendum ${number} stands where addendum ${first + n} should`);
-    // A give-back is held against what it names where its rows are tied to it.
-    const isOfBack = body.giveBack !== undefined;
-    if (!isOfBack && !run.sweeps.some(({ id }) => id === body.sweep))
-      say('I9', `addendum ${number} is of no sweep that the store knows`);
+    if (body.sweep === undefined && body.giveBack === undefined)
+      say('I9', `addendum ${number} is of no sweep and of no give-back`);
     if (body.offboarding !== run.offboarding || body.certificate !== run.certificates[0]?.digest)
       say('I9', `addendum ${number} does not cite the certificate that it is added to`);
-    const named = bodies<{ number: number; digest: string; moved: number }>(run.audit, 'addendum');
+    const named = bodiesOf<{ number: number; digest: string; moved: number }>(run.audit, 'addendum');
     if (!named.some(one => one.number === number && one.digest === digest && one.moved === body.moved))
       say('I9', `addendum ${number} is not in the trail as it is`);
   }
-  for (const one of bodies<{ number: number }>(run.audit, 'addendum'))
+  for (const one of bodiesOf<{ number: number }>(run.audit, 'addendum'))
     if (!addenda.some(({ number }) => number === one.number))
       say('I9', `the trail names addendum ${one.number}, and there is none`);
 }
@@ -86,7 +82,7 @@ function checkNumbers(run: Told, say: Say): void {
 function checkOrder(
   { effects }: Tied,
   run: Told,
-  sweep: Sweep,
+  sweep: After,
   swept: readonly SweptEffect[],
   say: Say,
 ): void {
@@ -105,7 +101,7 @@ function checkOrder(
 function checkRules(
   { frozen, effects }: Tied,
   run: Told,
-  sweep: Sweep,
+  sweep: After,
   swept: readonly SweptEffect[],
   say: Say,
 ): void {
@@ -114,7 +110,7 @@ function checkRules(
   for (const { digest, plan, body } of sweep.plans) {
     const name = `plan ${digest.slice(0, 12)} of the sweep`;
     if (sha256(body) !== digest) say('I9', `${name} does not give its digest`);
-    const planned = bodies<{ digest: string; of: string }>(sweep.audit, 'planned');
+    const planned = bodiesOf<{ digest: string; of: string }>(sweep.audit, 'planned');
     if (!planned.some(one => one.digest === digest && one.of === approved.digest))
       say('I8', `${name} is not in its trail as one that follows the approved plan`);
     for (const step of plan.steps) {
@@ -155,7 +151,7 @@ function checkRules(
 }
 
 /** I6: a sweep's receipts are what the witness saw, item by item. */
-function checkSweptLedger(run: Told, sweep: Sweep, swept: readonly SweptEffect[], say: Say): void {
+function checkSweptLedger(run: Told, sweep: After, swept: readonly SweptEffect[], say: Say): void {
   checkChain(sweep, (invariant, message) => say(invariant, `the sweep's chain: ${message}`));
   checkPages(sweep, say);
   for (const receipt of sweep.receipts) {
@@ -175,9 +171,9 @@ function checkSweptLedger(run: Told, sweep: Sweep, swept: readonly SweptEffect[]
 }
 
 /** I9: what moved is told once, in an addendum, as the sweep's own chain tells it; and nothing else is told. */
-function checkTold(run: Told, sweep: Sweep, swept: readonly SweptEffect[], say: Say): void {
+function checkTold(run: Told, sweep: After, swept: readonly SweptEffect[], say: Say): void {
   const addenda = addendaOf(run).filter(({ body }) => body.sweep === sweep.id);
-  const rounds = bodies<Round>(sweep.audit, 'swept');
+  const rounds = bodiesOf<Round>(sweep.audit, 'swept');
   const same = (a: Round, b: Round): boolean =>
     (['round', 'plan', 'moved', 'steps', 'questions', 'receipts'] as const).every(
       key => JSON.stringify(a[key]) === JSON.stringify(b[key]),
@@ -211,14 +207,10 @@ function checkTold(run: Told, sweep: Sweep, swept: readonly SweptEffect[], say: 
   const { moved } = JSON.parse(end.body) as { moved: number };
   if (moved !== swept.length)
     say('I6', `the end of the sweep says that ${moved} were moved, the witness saw ${swept.length}`);
-  for (const { seq, kind, subject } of sweep.audit)
-    if (seq > end.seq && !AFTER_THE_END.has(kind))
-      say('I9', `entry ${seq} (${subject}) stands behind the end of its sweep`);
+  checkNothingBehind(sweep, end, 'sweep', say);
 }
 
 /** The addendum is written right after the entry: of the last one it may be about to be. */
-function isOver(sweep: Sweep, { round }: Round): boolean {
-  return endOf(sweep) !== undefined || bodies<Round>(sweep.audit, 'swept').at(-1)?.round !== round;
+function isOver(sweep: After, { round }: Round): boolean {
+  return endOf(sweep) !== undefined || bodiesOf<Round>(sweep.audit, 'swept').at(-1)?.round !== round;
 }
-
-const AFTER_THE_END = new Set(['refusal', 'flood', 'notice', 'purged', 'settled']);

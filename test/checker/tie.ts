@@ -3,7 +3,7 @@
  * step, by which page.
  */
 import { GROUND, type Ground, PEOPLE, type SystemName } from '../small-world/ground.js';
-import type { Event, Evidence, PageRow, PlanRow, ReceiptRow, Sweep, Told } from './evidence.js';
+import type { After, Event, Evidence, PageRow, PlanRow, ReceiptRow, Told } from './evidence.js';
 import type { Say } from './violation.js';
 
 export interface Effect {
@@ -25,55 +25,46 @@ export interface Tied extends Evidence {
   /** What sweeps changed: plan and page are the sweep's own. */
   swept: SweptEffect[];
   sweptBesides: Besides[];
-  /** Transactions that gave back what a cover held. */
-  givenBack: ReadonlySet<bigint>;
+  /** What give-backs changed: plan and page are the give-back's own. */
+  returned: ReturnedEffect[];
 }
 
-export type SweptEffect = Effect & { sweep: Sweep };
+export type SweptEffect = Effect & { sweep: After };
+export type ReturnedEffect = Effect & { back: After };
 
 export type Besides = Pick<Effect, 'event' | 'run' | 'receipt' | 'ground' | 'plan'>;
 
 export function tie(evidence: Evidence, say: Say): Tied {
   const byTransaction = new Map<bigint, Origin[]>();
   for (const run of evidence.runs)
-    for (const from of [run, ...run.sweeps])
-      for (const receipt of from.receipts) {
+    for (const origin of [
+      { run },
+      ...run.sweeps.map(sweep => ({ run, sweep })),
+      ...run.giveBacks.map(back => ({ run, back })),
+    ] satisfies Omit<Origin, 'receipt'>[])
+      for (const receipt of recordOf(origin).receipts) {
         const txid = transactionOf(receipt);
-        const origin = { run, sweep: 'id' in from ? from : null, receipt };
-        byTransaction.set(txid, [...(byTransaction.get(txid) ?? []), origin]);
+        byTransaction.set(txid, [...(byTransaction.get(txid) ?? []), { ...origin, receipt }]);
       }
   for (const [txid, receipts] of byTransaction)
     if (receipts.length > 1) say('I6', `transaction ${txid} stands in ${receipts.length} receipts`);
-  const givenBack = evidence.runs.flatMap(run => run.givenBack.receipts.map(receipt => ({ run, receipt })));
-  const tied: Tied = {
-    ...evidence,
-    effects: [],
-    besides: [],
-    swept: [],
-    sweptBesides: [],
-    givenBack: new Set(givenBack.map(({ receipt }) => transactionOf(receipt))),
-  };
+  const tied: Tied = { ...evidence, effects: [], besides: [], swept: [], sweptBesides: [], returned: [] };
   for (const event of evidence.events.filter(one => one.engine)) {
-    const back = givenBack.find(({ receipt }) => transactionOf(receipt) === event.txid);
-    if (back) {
-      checkGivenBack(evidence.events, event, back, say);
-      continue;
-    }
     const found = byTransaction.get(event.txid)?.[0];
     if (!found || found.receipt.step.split('/')[0] !== event.system) {
       say('I6', `${nameOf(event)} was changed by the engine, and no receipt says so`);
       continue;
     }
-    const { run, sweep, receipt } = found;
-    const from = sweep ?? run;
+    const { run, sweep, back, receipt } = found;
+    const from = recordOf(found);
     const verb = receipt.manifest === receipt.offboarding ? receipt.step.split('/')[1]! : null;
     const ground = verb === null ? (GROUND.find(one => one.step === receipt.step) ?? null) : null;
     const tables =
       verb === null ? [ground?.table] : [PEOPLE[event.system].table, ...PEOPLE[event.system].alsoDeletes];
     const plan = planOf(from, receipt);
     if (!tables.includes(event.table)) {
-      (sweep ? tied.sweptBesides : tied.besides).push({ event, run, receipt, ground, plan });
-      if (event.op !== 'delete' || ground?.takesAlong?.table !== event.table)
+      if (!back) (sweep ? tied.sweptBesides : tied.besides).push({ event, run, receipt, ground, plan });
+      if (back || event.op !== 'delete' || ground?.takesAlong?.table !== event.table)
         say(
           'I15',
           `${nameOf(event)} was changed in the transaction of ${receipt.step}, which has no business there`,
@@ -82,16 +73,22 @@ export function tie(evidence: Evidence, say: Say): Tied {
     }
     const effect = { event, run, receipt, ground, verb, plan, page: pageOf(from, receipt) };
     if (sweep) tied.swept.push({ ...effect, sweep });
+    else if (back) tied.returned.push({ ...effect, back });
     else tied.effects.push(effect);
   }
   return tied;
 }
 
-/** Who did something, in which transaction; a sweep does it for the run that it comes after. */
+/** Who did something, in which transaction; a sweep and a give-back do it for the run that they come after. */
 interface Origin {
   run: Told;
-  sweep: Sweep | null;
+  sweep?: After;
+  back?: After;
   receipt: ReceiptRow;
+}
+
+function recordOf({ run, sweep, back }: Omit<Origin, 'receipt'>): Told | After {
+  return sweep ?? back ?? run;
 }
 
 export function pageOf(
@@ -119,33 +116,4 @@ export function leaverIn(run: Told, system: SystemName): Set<string | null> {
   const there = run.plans.at(-1)?.plan.accounts.find(one => one.system === system);
   if (!there) return new Set(run.known[system]);
   return new Set(there.accounts.flatMap(account => account.identities.user ?? []));
-}
-
-/**
- * A give-back takes what its pages name, only what the engine gave away and nobody has touched since, and gives it
- * to the leaver.
- */
-function checkGivenBack(
-  events: readonly Event[],
-  event: Event,
-  { run, receipt }: { run: Told; receipt: ReceiptRow },
-  say: Say,
-): void {
-  const ground = GROUND.find(one => one.step === receipt.step);
-  if (!ground || event.table !== ground.table || !pageOf(run.givenBack, receipt)?.keys.includes(event.key))
-    say('I6', `${nameOf(event)} was changed after its run, and the page of ${receipt.step} does not name it`);
-  if (!ground || event.table !== ground.table) return;
-  if (!leaverIn(run, event.system).has(event.new?.[ground.owner] ?? null))
-    say('I1', `${nameOf(event)} was given back to somebody it was not taken from`);
-  const last = events
-    .filter(
-      one =>
-        one.system === event.system &&
-        one.table === event.table &&
-        one.key === event.key &&
-        one.seq < event.seq &&
-        one.new?.[ground.owner] !== one.old?.[ground.owner],
-    )
-    .at(-1);
-  if (!last?.engine) say('I3', `${nameOf(event)} was given back, and somebody else had changed it since`);
 }
