@@ -69,7 +69,9 @@ export async function planGiveBack(deps: Deps, input: PlanGiveBackInput): Promis
   const away = await notBack(deps, approved, offboardingId);
   if (away !== null) return { kind: 'not-back', sentence: away };
   await settleAll(deps, offboardingId, true);
+  await settleAll(deps, giveBackId);
   const effects = await effectsOf(deps, offboardingId);
+  const given = await givenBy(deps, giveBackId);
   const problems = await problemsIn(deps, approved, [
     ...new Set([...effects.values()].map(one => one.step.system)),
   ]);
@@ -92,7 +94,8 @@ export async function planGiveBack(deps: Deps, input: PlanGiveBackInput): Promis
       digest: connector.catalogDigest,
       body: connector.catalogBody,
     });
-    const written = await hold(deps, { connector, facts, step, receipts, manifest, approved });
+    const before = given.get(step.id) ?? NOTHING;
+    const written = await hold(deps, { connector, facts, step, receipts, given: before, manifest, approved });
     holdings.push(written.holding);
     if (written.from.length === 0) continue;
     from[step.id] = written.from;
@@ -192,11 +195,28 @@ async function effectsOf({ store }: Deps, offboardingId: string): Promise<Map<st
   return effects;
 }
 
+/** Step → keys that an earlier plan of this give-back has brought back: what has moved on since stays there. */
+async function givenBy(deps: Deps, giveBackId: string): Promise<Map<string, Set<ItemKey>>> {
+  const given = new Map<string, Set<ItemKey>>();
+  for (const receipt of await deps.store.ledger.all(giveBackId)) {
+    if (receipt.state !== 'done') continue;
+    const { keys, excepted } = await partOf(deps, receipt);
+    const known = given.get(receipt.step) ?? new Set();
+    for (const key of keys) if (!excepted.has(key)) known.add(key);
+    given.set(receipt.step, known);
+  }
+  return given;
+}
+
+const NOTHING: ReadonlySet<ItemKey> = new Set();
+
 interface Holder {
   connector: Connector;
   facts: CategoryFacts;
   step: PlanStep;
   receipts: readonly Receipt[];
+  /** What is given back already. */
+  given: ReadonlySet<ItemKey>;
   manifest: string;
   approved: Plan;
 }
@@ -207,7 +227,7 @@ const THERE_AGAIN = 'it is there again already';
 /** Writes the keys of one step that are still as the run left them, a page for each of its receipts. */
 async function hold(
   deps: Deps,
-  { connector, facts, step, receipts, manifest, approved }: Holder,
+  { connector, facts, step, receipts, given, manifest, approved }: Holder,
 ): Promise<{ holding: Holding; from: GivenFrom[] }> {
   const theirs = await keysHeld(connector, facts.category, accountsIn(approved.accounts, step.system));
   const held = new Map<string, Promise<Set<ItemKey>>>();
@@ -233,6 +253,8 @@ async function hold(
       seen.add(key);
       const value = receipt.takers[part.takers?.[n] ?? 0] ?? null;
       if (theirs.has(key)) more(stays, THERE_AGAIN);
+      // Whoever has it by now was given it since.
+      else if (given.has(key)) more(stays, MOVED_ON);
       // What has no owner, or was taken away, is compared when it is given back.
       else if (
         receipt.did === 'remove' ||

@@ -117,7 +117,10 @@ async function planning(back: GiveBack): Promise<void> {
   if (await turned(back)) return;
   if (!planned.ok) return park(back, `It could not be planned: ${planned.sentence}`);
   const { value } = planned;
-  if (value.kind === 'not-back') return ended(back, 'not-back', value.sentence);
+  if (value.kind === 'not-back') {
+    const before = broughtBack(back.steps) > 0 ? ` Before that: ${sayReturned(back)}` : '';
+    return ended(back, 'not-back', `${value.sentence}${before}`);
+  }
   if (value.kind === 'problem') return park(back, value.sentence);
   if (value.back === null) {
     const stays = sayStays(value.holdings);
