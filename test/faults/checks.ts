@@ -22,7 +22,11 @@ export interface Finding {
 const LIVELY_MS = 60_000;
 const WORKER_LIMIT_MIB = 1_500;
 
-export function checkLiveness(operated: Operated, healed: number, heartbeatTimeoutMs: number): Finding[] {
+export function checkLiveness(
+  operated: Pick<Operated, 'lastDecision' | 'closedAt'>,
+  healed: number,
+  heartbeatTimeoutMs: number,
+): Finding[] {
   const from = Math.max(healed, operated.lastDecision);
   const took = operated.closedAt - from;
   if (took <= heartbeatTimeoutMs + LIVELY_MS) return [];

@@ -49,7 +49,7 @@ const WATCHED: Record<DatabaseName, RegExp> = {
 /** @param configFile the small world's, or a copy of it that may be edited while workers run */
 export async function openFaultWorld(
   servers: FaultServers,
-  schedule: Pick<Schedule, 'storeApart' | 'items' | 'delayMs' | 'batch' | 'patient' | 'sweep'>,
+  schedule: Pick<Schedule, 'storeApart' | 'items' | 'delayMs' | 'batch' | 'patient' | 'sweep' | 'cover'>,
   configFile = 'test/small-world/handover.yaml',
 ): Promise<FaultWorld> {
   const tag = randomBytes(5).toString('hex');
@@ -69,6 +69,8 @@ export async function openFaultWorld(
   for (const name of names) await asSuperuser(home[name].url('postgres'), `create database ${name}_${tag}`);
   const db = each(name => poolOf(urls[name]));
   await build(db, role);
+  // What the successor had as well is taken away as a row: whoever gives it back inserts it again.
+  if (schedule.cover) await db.desk.query(`grant insert on watchers to ${role}`);
   const cast = newCast();
   await fill(db, cast, { ...SIZES, accounts: schedule.items });
   const before = await snapshot(db);

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Status } from '../../workflows/messages.js';
-import type { Cast, Who } from '../small-world/cast.js';
+import type { Who } from '../small-world/cast.js';
 import type { FaultWorld } from './fault-world.js';
 import { pause } from './faults.js';
 
@@ -25,12 +25,14 @@ export interface Operated {
   lastDecision: number;
 }
 
+/** @param more of the request */
 export async function request(
   { offboardings, cast }: FaultWorld,
   deadline: number,
+  more: Record<string, unknown> = {},
 ): Promise<{ run: string; offboardingId: string }> {
   const id = randomUUID();
-  const order = { user: cast.alice.email, requestedBy: cast.olivia.email, successor: 'manager' };
+  const order = { user: cast.alice.email, requestedBy: cast.olivia.email, successor: 'manager', ...more };
   const answer = await insist(deadline, 'the request', async () => {
     const said = await offboardings.ask(order, { id, timeoutMs: 5_000 });
     return 'answer' in said ? said : null;
@@ -40,7 +42,7 @@ export async function request(
 }
 
 /** A plan that still waits after so long is approved once more. */
-const AGAIN_MS = 5_000;
+export const AGAIN_MS = 5_000;
 
 /**
  * Sees the run to its end. `ready`: whether a parked run may be tried again by now (the world has come to
@@ -58,16 +60,7 @@ export async function operate(
   const approved = new Map<string, number>();
   let lastDecision = Date.now();
   const decide = async (name: string, by: Who, payload: Record<string, unknown>): Promise<void> => {
-    const id = randomUUID();
-    await insist(deadline, name, async () => {
-      const answer = await world.offboardings.decide(
-        run,
-        name,
-        { by: mailOf(world.cast, by), ...payload },
-        { id, timeoutMs: 5_000 },
-      );
-      return answer.verdict === 'unknown' ? null : answer;
-    });
+    await decideAs(world, run, name, by, payload, deadline);
     lastDecision = Date.now();
   };
   for (;;) {
@@ -92,6 +85,23 @@ export async function operate(
   }
 }
 
+/** Decides once, and asks until there is an answer. @param run workflow id, also of what comes after a run */
+export async function decideAs(
+  { offboardings, cast }: FaultWorld,
+  run: string,
+  name: string,
+  by: Who,
+  payload: Record<string, unknown>,
+  deadline: number,
+): Promise<void> {
+  const id = randomUUID();
+  await insist(deadline, name, async () => {
+    const body = { by: cast[by].email, ...payload };
+    const answer = await offboardings.decide(run, name, body, { id, timeoutMs: 5_000 });
+    return answer.verdict === 'unknown' ? null : answer;
+  });
+}
+
 export function statusOf({ temporal, offboardings }: FaultWorld, run: string): Promise<Status> {
   return temporal.connection.withDeadline(Date.now() + 5_000, () => offboardings.status(run));
 }
@@ -114,8 +124,4 @@ export async function insist<T>(deadline: number, what: string, ask: () => Promi
     if (Date.now() > deadline) throw new Error(`No answer to ${what} in time: ${why}`);
     await pause(100);
   }
-}
-
-function mailOf(cast: Cast, who: Who): string {
-  return cast[who].email;
 }

@@ -2,7 +2,6 @@
  * One schedule from the first request to the verdict: a run of the small world under faults, and everything
  * that can be said about it.
  */
-import pg from 'pg';
 import { checkInvariants } from '../checker/check.js';
 import {
   checkAcknowledged,
@@ -14,13 +13,15 @@ import {
   type Finding,
   type Struck,
 } from './checks.js';
+import { COVERED_UNTIL, type GivenBack, giveBackThrough } from './cover.js';
 import { dice } from './dice.js';
 import { type FaultWorld, openFaultWorld } from './fault-world.js';
-import { pause, strike } from './faults.js';
+import { pause } from './faults.js';
 import { HEARTBEAT_TIMEOUT_MS } from './impatient-interceptor.js';
 import { insist, type Operated, operate, type Parking, request, statusOf } from './operator.js';
-import { describe, type Fault, type Schedule } from './schedule.js';
+import type { Schedule } from './schedule.js';
 import type { FaultServers } from './servers.js';
+import { strikeAll, watchReceipts } from './storm.js';
 import { type Swept, sweepThrough } from './sweep.js';
 import { type Deed, startWriters } from './writers.js';
 
@@ -47,11 +48,13 @@ export interface Outcome {
   spent: [number, number, number];
   /** What happened after the switch; null = nobody looked. */
   swept: Omit<Swept, 'findings'> | null;
+  /** What happened as the cover gave back; null = it was none. */
+  givenBack: Omit<GivenBack, 'findings' | 'acknowledged'> | null;
   findings: Finding[];
 }
 
 /** A quick activity whose worker was killed is tried again after a minute. */
-const SWEEP_WITHIN_MS = 400_000;
+const AFTERWARDS_WITHIN_MS = 400_000;
 
 const DEEDS: readonly Deed[] = [
   'take',
@@ -77,21 +80,28 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
   const began = Date.now();
   const deadline = began + (options.withinMs ?? 240_000);
   const world = await openFaultWorld(options.servers, schedule);
-  const progress = watchReceipts(world.urls.store);
+  const progress = watchReceipts(world.urls.store, 'offboarding');
   const findings: Finding[] = [];
+  const keys = [...world.before.crm.accounts!]
+    .filter(([, row]) => row.owner_id === world.cast.alice.id)
+    .map(([key]) => key);
+  const heartbeatTimeoutMs = schedule.patient ? SHIPPED_HEARTBEAT_TIMEOUT_MS : HEARTBEAT_TIMEOUT_MS;
   const writers = startWriters({
     url: world.urls.crm,
     cast: world.cast,
-    keys: [...world.before.crm.accounts!]
-      .filter(([, row]) => row.owner_id === world.cast.alice.id)
-      .map(([key]) => key),
+    keys,
     count: schedule.writers,
     dice: dice(schedule.seed).fork(1_000),
     pauseMs: 80,
   });
   try {
     await world.fleet.start();
-    const started = await request(world, deadline);
+    const { cover } = schedule;
+    const started = await request(
+      world,
+      deadline,
+      cover && { mode: 'execute-only', giveBackAt: COVERED_UNTIL },
+    );
     const ready = Date.now();
     let atRest = false;
     let closed = false;
@@ -141,24 +151,24 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
       });
     const swept =
       schedule.sweep && isOff
-        ? await sweepThrough(world, schedule.sweep, started.offboardingId, Date.now() + SWEEP_WITHIN_MS)
+        ? await sweepThrough(world, schedule.sweep, started.offboardingId, Date.now() + AFTERWARDS_WITHIN_MS)
         : null;
-    findings.push(...(swept?.findings ?? []));
+    const covered = cover
+      ? await giveBackThrough(world, { ...schedule, cover }, started.offboardingId, keys, {
+          deadline: Date.now() + AFTERWARDS_WITHIN_MS,
+          heartbeatTimeoutMs,
+        })
+      : null;
+    findings.push(...(swept?.findings ?? []), ...(covered?.findings ?? []));
     // What has closed is archived by a look; the schedule's may be minutes away.
     await insist(Date.now() + 60_000, 'a look at what has closed', () => world.offboardings.archive());
-    findings.push(
-      ...checkLiveness(
-        operated,
-        healed,
-        schedule.patient ? SHIPPED_HEARTBEAT_TIMEOUT_MS : HEARTBEAT_TIMEOUT_MS,
-      ),
-      ...(await checkAtRest(world)),
-    );
+    findings.push(...checkLiveness(operated, healed, heartbeatTimeoutMs), ...(await checkAtRest(world)));
     await options.tamper?.(world);
     const secrets = await checkSecrets(world);
     findings.push(...secrets.findings, ...(await checkStopped(world)));
     findings.push(...(await checkInvariants(world.db, world.before)));
-    findings.push(...(await checkAcknowledged(world, writers.acknowledged)));
+    const acknowledged = [...writers.acknowledged, ...(covered?.acknowledged ?? [])];
+    findings.push(...(await checkAcknowledged(world, acknowledged)));
     const writes: Outcome['writes'] = {};
     for (const { deed } of writers.acknowledged) writes[deed] = (writes[deed] ?? 0) + 1;
     findings.push(...checkVacuity(struck, writes, DEEDS));
@@ -178,6 +188,7 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
       seconds: Math.round((Date.now() - began) / 100) / 10,
       endedAfterMs: operated.closedAt - healed,
       swept: swept && withoutFindings(swept),
+      givenBack: covered && figuresOf(covered),
       spent: [ready - began, operated.closedAt - ready, Date.now() - operated.closedAt],
       findings,
     };
@@ -188,105 +199,14 @@ export async function runSchedule(schedule: Schedule, options: RunOptions): Prom
   }
 }
 
-/**
- * Strikes where the schedule says. A fault does not wait for the one before it to heal, unless both need the
- * same hands: a dead database cannot be killed, and a worker that is being started cannot be stopped.
- */
-async function strikeAll(
-  world: FaultWorld,
-  faults: readonly Fault[],
-  run: string,
-  progress: Progress,
-  over: () => boolean,
-): Promise<{ struck: Struck[] }> {
-  const hands = new Map<string, Promise<unknown>>();
-  const struck: Promise<Struck>[] = [];
-  for (const fault of faults) {
-    const hand = HANDS[fault.kind] ?? `link ${'link' in fault ? fault.link : ''}`;
-    await hands.get(hand);
-    while ((progress.receipts() === 0 || progress.share() < fault.at) && !over()) await pause(10);
-    const receipts = progress.receipts();
-    const doing = strike(world, fault, run, over).then(
-      proof => ({ fault: describe(fault), receipts: [receipts, 0] as [number, number], ...proof }),
-      (error: Error) => ({
-        fault: describe(fault),
-        receipts: [receipts, 0] as [number, number],
-        happened: false,
-        seen: { error: error.message },
-      }),
-    );
-    struck.push(doing);
-    hands.set(hand, doing);
-  }
-  return { struck: await Promise.all(struck) };
-}
-
-const HANDS: Partial<Record<Fault['kind'], string>> = {
-  'kill-worker': 'workers',
-  'stop-worker': 'workers',
-  'kill-postgres': 'postgres',
-  'restart-postgres': 'postgres',
-  'terminate-sessions': 'postgres',
-  'kill-temporal': 'temporal',
-};
-
-interface Progress {
-  /** Committed or pending receipts of the big category. */
-  receipts(): number;
-  /** Of the approved batches, how many have a receipt. */
-  share(): number;
-  changed(): number;
-  stop(): void;
-}
-
-/** The newest known state of the ledger; while the store is down, the last one. */
-function watchReceipts(connectionString: string): Progress {
-  let receipts = 0;
-  let changed = 0;
-  let pages = 0;
-  let stopped = false;
-  const look = async (): Promise<void> => {
-    let client: pg.Client | null = null;
-    while (!stopped) {
-      try {
-        if (!client) {
-          client = new pg.Client({
-            connectionString,
-            application_name: 'observer',
-            connectionTimeoutMillis: 2_000,
-          });
-          client.on('error', () => {});
-          await client.connect();
-        }
-        const { rows } = await client.query(
-          `select count(*)::int as n, coalesce(sum(changed), 0)::int as changed,
-                  (select coalesce(max(page) + 1, 0)::int from handover.manifest_pages where step = 'crm/accounts' and round = 0) as pages
-             from handover.receipts where step = 'crm/accounts'`,
-        );
-        pages = rows[0].pages;
-        receipts = Math.max(receipts, rows[0].n);
-        changed = Math.max(changed, rows[0].changed);
-        await pause(15);
-      } catch {
-        // Down, or not migrated yet.
-        await client?.end().catch(() => {});
-        client = null;
-        await pause(50);
-      }
-    }
-    await client?.end().catch(() => {});
-  };
-  void look();
-  return {
-    receipts: () => receipts,
-    share: () => (pages === 0 ? 0 : Math.min(1, receipts / pages)),
-    changed: () => changed,
-    stop: () => {
-      stopped = true;
-    },
-  };
-}
-
 function withoutFindings({ findings: _, ...swept }: Swept): Omit<Swept, 'findings'> {
   return swept;
+}
+
+function figuresOf({
+  findings: _,
+  acknowledged: __,
+  ...covered
+}: GivenBack): NonNullable<Outcome['givenBack']> {
+  return covered;
 }

@@ -58,6 +58,8 @@ export interface Schedule {
   faults: Fault[];
   /** What lands on the leaver after the switch, and what dies then; without it nobody looks. */
   sweep?: SweepSchedule;
+  /** The leaver is only away: what dies while they are given back what the cover still holds. */
+  cover?: CoverSchedule;
 }
 
 export interface SweepSchedule {
@@ -67,6 +69,10 @@ export interface SweepSchedule {
   pauses: number[];
   /** Each strikes in a round, one after the other. */
   faults: FaultKind[];
+}
+
+export interface CoverSchedule {
+  faults: Fault[];
 }
 
 type Draw = (d: Dice) => FaultKind;
@@ -113,6 +119,7 @@ export function drawSchedule(seed: number): Schedule {
   const batch = d.pick([25, 50, 100]);
   const batches = d.whole(50, 120);
   const sweep = drawSweep(dice(seed).fork(2_000));
+  const cover = sweep ? null : drawCover(dice(seed).fork(3_000));
   return {
     seed,
     batch,
@@ -126,6 +133,7 @@ export function drawSchedule(seed: number): Schedule {
       at: 0.03 + Math.round(d.next() * 85) / 100,
     })).sort((a, b) => a.at - b.at),
     ...(sweep && { sweep }),
+    ...(cover && { cover }),
   };
 }
 
@@ -144,6 +152,18 @@ function drawSweep(d: Dice): SweepSchedule | null {
     pauses: Array.from({ length: d.whole(8, 25) }, () => d.whole(0, 1_500)),
     faults: Array.from({ length: d.whole(1, 3) }, () => d.pick(faults)(d)),
   };
+}
+
+/** Half of those that nobody is switched off in are a cover. */
+function drawCover(d: Dice): CoverSchedule | null {
+  if (d.chance(0.5)) return null;
+  const faults = Array.from({ length: d.whole(2, 4) }, () => {
+    let fault = drawFault(d);
+    // It goes on by itself where it was; what people do to its history is tried elsewhere (e2e/begun-once).
+    while (fault.kind === 'reset-run') fault = drawFault(d);
+    return { ...fault, at: 0.03 + Math.round(d.next() * 70) / 100 };
+  });
+  return { faults: faults.sort((a, b) => a.at - b.at) };
 }
 
 /**

@@ -21,6 +21,7 @@ export type Deed =
   | 'take'
   | 'take-for-successor'
   | 'give'
+  | 'give-to-successor'
   | 'give-back'
   | 'delete'
   | 'edit'
@@ -40,6 +41,10 @@ export interface WritersOptions {
   cast: Cast;
   keys: readonly string[];
   count: number;
+  /** Number of the first of them, where others were at work before; 0 unless said. */
+  first?: number;
+  /** Does something new come to the successor as well? */
+  toSuccessor?: boolean;
   dice: Dice;
   /** Between two statements of one writer. */
   pauseMs: number;
@@ -53,7 +58,7 @@ interface Work {
 }
 
 export function startWriters(options: WritersOptions): Writers {
-  const { cast, keys } = options;
+  const { cast, keys, first = 0, toSuccessor = false } = options;
   const acknowledged: Acknowledged[] = [];
   let unanswered = 0;
   let stopped = false;
@@ -65,6 +70,7 @@ export function startWriters(options: WritersOptions): Writers {
     'steal-from-successor': share(0.1),
     delete: share(0.05),
     give: share(0.04),
+    'give-to-successor': toSuccessor ? share(0.04) : 0,
     'give-back': share(0.04),
   };
   const may = (deed: keyof typeof left): boolean => left[deed] > 0;
@@ -73,6 +79,12 @@ export function startWriters(options: WritersOptions): Writers {
   const pass =
     'update public.accounts set owner_id = $2 where id = $1 and owner_id = $3 returning id::text as key';
 
+  const gift = (deed: 'give' | 'give-to-successor', owner: string): Work => {
+    left[deed]--;
+    const id = String(BigInt(alice.id) * 100n + 50_000_000n + BigInt(first * 100_000 + next++));
+    const sql = `insert into public.accounts (id, name, owner_id, region) values ($1, 'A gift', $2, 'emea') returning id::text as key`;
+    return { deed, op: 'insert', sql, values: [id, owner] };
+  };
   const draw = (d: Dice): Work => {
     const key = d.pick(keys);
     const dish = d.next();
@@ -91,12 +103,8 @@ export function startWriters(options: WritersOptions): Writers {
       };
     if (dish < 0.68 && may('give-back'))
       return { deed: 'give-back', op: 'update', sql: pass, values: [key, alice.id, maya.id] };
-    if (dish < 0.73 && may('give')) {
-      left.give--;
-      const id = String(BigInt(alice.id) * 100n + 50_000_000n + BigInt(next++));
-      const sql = `insert into public.accounts (id, name, owner_id, region) values ($1, 'A gift', $2, 'emea') returning id::text as key`;
-      return { deed: 'give', op: 'insert', sql, values: [id, alice.id] };
-    }
+    if (dish < 0.73 && may('give')) return gift('give', alice.id);
+    if (dish < 0.78 && may('give-to-successor')) return gift('give-to-successor', maya.id);
     const sql = 'update public.accounts set name = $2 where id = $1 returning id::text as key';
     return { deed: 'edit', op: 'update', sql, values: [key, `Edited ${d.whole(0, 1e9)}`] };
   };
@@ -104,7 +112,7 @@ export function startWriters(options: WritersOptions): Writers {
   const inHand = new Set<Promise<unknown>>();
   const writer = async (n: number): Promise<void> => {
     const d = options.dice.fork(n);
-    const by = `writer-${n}`;
+    const by = `writer-${first + n}`;
     let client: pg.Client | null = null;
     while (!stopped) {
       try {
@@ -115,7 +123,7 @@ export function startWriters(options: WritersOptions): Writers {
         const { rows } = await asked.finally(() => inHand.delete(asked));
         if (rows[0]) {
           acknowledged.push({ by, table: 'accounts', op, deed, key: rows[0].key, at: Date.now() });
-          if (deed !== 'edit' && deed !== 'give') left[deed]--;
+          if (deed !== 'edit' && op !== 'insert') left[deed]--;
         }
         await pause(options.pauseMs * (0.5 + d.next()));
       } catch {
