@@ -138,7 +138,7 @@ const LIES: Lie[] = [
     /the give-back's receipt of .* came to nothing, and .* moved/,
     'a receipt came to nothing, and something went back',
     'store',
-    `update handover.receipts set state = 'aborted' where offboarding in ${BACK}`,
+    `update handover.receipts set state = 'aborted', aborted = 1 where offboarding in ${BACK}`,
   ],
   [
     'I6',
@@ -338,8 +338,12 @@ const LIES: Lie[] = [
     /stands behind the end of its give-back/,
     'something was decided after its end',
     'store',
-    `update handover.audit set kind = 'decision' where offboarding in ${BACK} and kind = 'given-back';
-     update handover.audit set kind = 'given-back' where offboarding in ${BACK} and seq = 2`,
+    `insert into handover.audit
+       select offboarding, seq + 1, 'late', 'decision', at, body_digest, previous, hash from handover.audit
+        where offboarding in ${BACK} and kind = 'given-back';
+     insert into handover.audit_bodies
+       select offboarding, seq + 1, salt, '{}' from handover.audit_bodies join handover.audit using (offboarding, seq)
+        where offboarding in ${BACK} and kind = 'given-back'`,
   ],
   [
     'I9',
