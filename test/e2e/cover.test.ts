@@ -144,6 +144,47 @@ test('whoever was suspended since the plan is given nothing; a date set then is 
   await back.until(({ state, due }) => state === 'waiting' && due === '2030-03-31T16:00:00.000Z');
 });
 
+test('what was given back and came to the cover once more is not given back again with the rest', async () => {
+  const before = await ownersIn(small, 'accounts', 'owner_id');
+  const { back } = await cover(small);
+  const between = await ownersIn(small, 'accounts', 'owner_id');
+  const [passed] = [...before.keys()].filter(key => between.get(key) !== before.get(key));
+  await small.db.desk.query(`revoke insert on watchers from ${small.role}`);
+  await back.send('amend', 'olivia', { giveBackAt: 'now' });
+  await back.agree();
+  await back.until(({ state }) => state === 'needs-attention');
+  const { maya } = small.cast;
+  await small.db.crm.query('update accounts set owner_id = $2 where id = $1', [passed, maya.id]);
+  await small.db.desk.query(`grant insert on watchers to ${small.role}`);
+  expect(await back.send('retry', 'olivia')).toMatchObject({ verdict: 'accepted' });
+  const { back: plan } = await back.agree();
+  expect(plan!.holdings).toContainEqual(
+    expect.objectContaining({
+      step: 'crm/accounts',
+      count: 0,
+      stays: expect.arrayContaining([{ why: expect.stringContaining('somebody else has it'), count: 1 }]),
+    }),
+  );
+  expect(await back.result()).toMatchObject({ outcome: 'given-back' });
+  expect((await ownersIn(small, 'accounts', 'owner_id')).get(passed!)).toBe(maya.id);
+});
+
+test('whoever is no longer active when the rest is planned is told what was given back before', async () => {
+  const { back } = await cover(small);
+  await small.db.desk.query(`revoke insert on watchers from ${small.role}`);
+  await back.send('amend', 'olivia', { giveBackAt: 'now' });
+  await back.agree();
+  const parked = await back.until(({ state }) => state === 'needs-attention');
+  const returned = Object.values(parked.steps).reduce((sum, { changed }) => sum + changed, 0);
+  expect(returned).toBeGreaterThan(2);
+  await small.db.crm.query(`update people set status = 'inactive' where id = $1`, [small.cast.alice.id]);
+  expect(await back.send('retry', 'olivia')).toMatchObject({ verdict: 'accepted' });
+  expect(await back.result()).toMatchObject({
+    outcome: 'not-back',
+    sentence: expect.stringContaining(`nothing is given back. Before that: ${returned} items given back.`),
+  });
+});
+
 test('one that somebody starts by hand is refused, and touches nothing of what it names', async () => {
   const { back, offboardingId } = await cover(small);
   const { giveBackId: _, ...own } = await back.status();
