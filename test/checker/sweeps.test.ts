@@ -236,6 +236,20 @@ const LIES: Lie[] = [
   ],
   [
     'I9',
+    /the sweep was opened 0 times before it planned anything/,
+    'nothing has opened it',
+    'store',
+    `update handover.audit set kind = 'notice' where kind = 'opened'`,
+  ],
+  [
+    'I9',
+    /the run before the sweep has not announced it as it closed/,
+    'the run before did not begin it',
+    'store',
+    `update handover.audit_bodies set body = replace(body, '"kind":"sweep"', '"kind":"give-back"')`,
+  ],
+  [
+    'I9',
     /stands behind the end of its sweep/,
     'something is decided after its end',
     'store',

@@ -42,3 +42,13 @@ test('a seed always draws the same schedule, and another one another', () => {
   expect(drawSchedule(7)).toEqual(drawSchedule(7));
   expect(drawSchedule(7)).not.toEqual(drawSchedule(8));
 });
+
+test('about half of the schedules have a sweep, a quarter is a cover, and none is both', () => {
+  const all = Array.from({ length: 400 }, (_, n) => drawSchedule(n + 1));
+  const some = (is: (one: (typeof all)[number]) => boolean): number => all.filter(is).length / all.length;
+  expect(some(({ sweep }) => sweep !== undefined)).toBeCloseTo(0.5, 1);
+  expect(some(({ cover }) => cover !== undefined)).toBeCloseTo(0.25, 1);
+  expect(some(({ sweep, cover }) => sweep !== undefined && cover !== undefined)).toBe(0);
+  const faults = all.flatMap(({ cover }) => cover?.faults ?? []);
+  expect(new Set(faults.map(({ kind }) => kind)).size).toBe(12);
+});
