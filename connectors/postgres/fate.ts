@@ -29,7 +29,7 @@ export async function fateOf(
   const asked = await ask(target, work, intent, signal);
   if ('kind' in asked) return asked;
   return work.kind === 'batch'
-    ? readBatch(target, work, intent, asked.why, signal)
+    ? readBatch(target, work, intent, asked, signal)
     : readAccess(target, work, intent, asked.why, signal);
 }
 
@@ -39,13 +39,19 @@ const FATES: Record<string, Fate> = {
   'in progress': { kind: 'under-way' },
 };
 
-/** `why`: the database cannot tell. */
+/** The database cannot tell. */
+interface Untold {
+  why: string;
+  /** It says that the id was committed, and that may be somebody else's by now. */
+  committed?: true;
+}
+
 async function ask(
   target: Target,
   work: Work,
   { mark }: Intended,
   signal?: AbortSignal,
-): Promise<Fate | { why: string }> {
+): Promise<Fate | Untold> {
   const origin = originOf(mark);
   if (!origin) return { why: `it gave out no such thing as "${mark}"` };
   const options = { mode: 'glance', doing: 'asking what became of a transaction', signal } as const;
@@ -72,7 +78,7 @@ async function ask(
     if (said) return said;
     return (await bearsIt(target, work, origin.id, signal))
       ? FATES.committed!
-      : { why: 'it was started again since, and none of the rows bears the transaction' };
+      : { why: 'it was started again since, and none of the rows bears the transaction', committed: true };
   } catch (error) {
     // 22023: an id that this database has not given out yet: it lost what came after a backup.
     const state = sqlState((error as { cause?: unknown } | null)?.cause);
@@ -133,7 +139,7 @@ async function readBatch(
   target: Target,
   work: Batch,
   intent: Intended,
-  why: string,
+  { why, committed }: Untold,
   signal?: AbortSignal,
 ): Promise<Fate> {
   const { effect } = intent;
@@ -155,7 +161,9 @@ async function readBatch(
   });
   if (!rows || stays === 0) return unknown;
   if (work.do === 'transfer') {
-    if (rows.done === 0) return { kind: 'did-not', sure: 'read' };
+    // What others have passed on since looks the same as what never came: then all of it must still be there.
+    const isNot = rows.done === 0 && (!committed || rows.still >= stays);
+    if (isNot) return { kind: 'did-not', sure: 'read' };
     if (rows.done >= stays) return { kind: 'happened', effect: null, sure: 'read' };
     return unknown;
   }

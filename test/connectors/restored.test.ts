@@ -113,3 +113,15 @@ test('somebody else’s transaction under our id settles nothing: the rows are r
   await query('update tasks set owner_id = 2');
   expect(await connector.fateOf(work, intent)).toEqual({ kind: 'happened', effect: null, sure: 'read' });
 });
+
+test('what others have passed on since a crash is not taken for what never came', async () => {
+  const { work, intent } = await moved();
+  await stop('killed');
+  await start();
+  // Some of them back to whoever had them.
+  await query('update tasks set owner_id = case when id > 5 then 1 else 3 end');
+  expect(await connector.fateOf(work, intent)).toMatchObject({
+    kind: 'unknown',
+    why: expect.stringContaining('and its rows do not tell either'),
+  });
+});

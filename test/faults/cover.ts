@@ -52,7 +52,8 @@ export async function giveBackThrough(
     first: schedule.writers,
     toSuccessor: true,
     dice: dice(schedule.seed).fork(1_500),
-    pauseMs: 80,
+    // A row that nobody else has written tells what became of a batch when a database was killed.
+    pauseMs: 400,
   });
   try {
     while (!colleagues.acknowledged.some(({ deed }) => deed === 'steal-from-successor')) {
