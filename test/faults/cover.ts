@@ -101,6 +101,9 @@ export async function giveBackThrough(
   }
 }
 
+/** What has parked is tried again after so long, whatever else may come. */
+const PARKED_FOR_MS = 20_000;
+
 /** Sees it to its end. `ready`: whether what has parked may be tried again by now. */
 async function operate(
   world: FaultWorld,
@@ -140,7 +143,8 @@ async function operate(
       if (!known.has(name)) parked.push({ at: Date.now(), state, sentence });
       known.add(name);
       if (parked.length > 20) throw new Error(`The give-back parks again and again: ${sentence}`);
-      if (ready()) {
+      // A fault that waits for the work to go on would wait for ever.
+      if (ready() || Date.now() - parked.at(-1)!.at > PARKED_FOR_MS) {
         // What is taken from her as soon as she has it back would park it for ever.
         await colleagues.stop();
         await decide(`retry ${revision}`, 'olivia', 'retry', {});
