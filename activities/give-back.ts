@@ -187,6 +187,13 @@ async function effectsOf({ store }: Deps, offboardingId: string): Promise<Map<st
     ({ state, effect, did }) =>
       state === 'done' && effect !== null && effect.changed > 0 && (did === 'transfer' || did === 'remove'),
   );
+  const known = new Set(plans.map(({ manifest }) => manifest));
+  const orphan = receipts.find(({ manifest }) => !known.has(manifest));
+  if (orphan)
+    throw new HandoverFailure(
+      'rejected',
+      `The plan behind the receipt of ${orphan.step} page ${orphan.page} is missing, or was changed since: nobody can say what it was about. "handover audit" names it.`,
+    );
   for (const step of plans.flatMap(({ steps }) => steps)) {
     const its = receipts.filter(one => one.step === step.id);
     if (its.length > 0 && !effects.has(step.id)) effects.set(step.id, { step, receipts: its.reverse() });
