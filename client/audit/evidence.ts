@@ -187,11 +187,14 @@ async function afterwardsOf(
   const announced = entries.flatMap(({ kind, body }) =>
     kind === 'closed' ? ((body.after ?? []) as Announced[]) : [],
   );
+  const found = new Set([...named, ...known.map(one => one.offboarding)]);
+  found.delete(offboarding);
   return Promise.all(
-    [...new Set([...named, ...known.map(one => one.offboarding)])].map(async id => {
+    [...found].map(async id => {
       const one = await trail.known(id);
-      const kind =
-        announced.find(other => other.id === id)?.kind ?? kindUnder(one?.workflow ?? null) ?? 'sweep';
+      // Whatever the store says of it, it is no run, and nothing comes after it.
+      const said = announced.find(other => other.id === id)?.kind ?? kindUnder(one?.workflow ?? null);
+      const kind = said === 'give-back' ? said : 'sweep';
       // Where it must have run is known: what the store says about that is held against it.
       const ran = kind === 'sweep' ? ids?.sweep(offboarding) : ids?.giveBack(offboarding);
       const subject = { offboarding: id, workflow: ran ?? one?.workflow ?? null, at: one?.at ?? '' };

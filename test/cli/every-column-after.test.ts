@@ -17,7 +17,9 @@ let client: pg.Client;
 /** Made before anything is done to the tables. */
 const made: Partial<Record<'give-back' | 'sweep', After>> = {};
 
-const { order, times, unnamed } = CANNOT_BE_KNOWN;
+const { order, times, unnamed, another } = CANNOT_BE_KNOWN;
+// A second row under the id of a give-back is seen by whoever audits its run.
+const head = [/^audit_heads copied$/, another[1]] as const;
 
 beforeAll(async () => {
   made['give-back'] = await givenBack();
@@ -46,12 +48,10 @@ async function givenBack(): Promise<After> {
 async function swept(): Promise<After> {
   const run = await handOver(small);
   const sweep = await sweepOf(small, run.offboardingId);
-  const alice = mail(small, 'alice');
-  await small.db.desk.query(`insert into team_members select 'late', id from agents where email = $1`, [
-    alice,
-  ]);
+  const { alice } = small.cast;
+  await small.db.desk.query(`insert into team_members values ('late', $1)`, [alice.desk]);
   await small.db.crm.query(`insert into approvals (id, approver_id, subject) values (930001, $1, 'late')`, [
-    small.cast.alice.id,
+    alice.id,
   ]);
   for (const n of [1, 2, 3, 4, 5, 6]) await land(small, 940_000 + n);
   const { sweepId } = await sweep.until(({ moved, open }) => moved === 7 && open.length === 1);
@@ -78,10 +78,10 @@ describe.each(['give-back', 'sweep'] as const)('of a %s', kind => {
       id: run.id,
       shown: () => shown,
       audited,
-      cannotBeKnown: [order, times, unnamed],
+      cannotBeKnown: [order, times, unnamed, head],
       // What these hold is the run's as well, and is looked at there.
       without: ['catalogs', 'overrides', 'certificates', 'certificate_bodies', ...run.without],
-      most: 2,
+      brief: true,
     };
     await audited();
     await settled(tampering);
