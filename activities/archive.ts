@@ -137,6 +137,7 @@ async function keep(deps: Deps, run: Closed, report: ArchiveReport): Promise<boo
         const end = {
           offboardingId,
           workflowId,
+          runId,
           outcome: 'broken-off',
           sentence: `It was ended in Temporal (${run.status.name.toLowerCase()}).`,
         } as const;

@@ -3,6 +3,7 @@
  * the inverse of each effect (`restore`), compare-and-set on what that effect wrote. What somebody else has
  * by now stays with them. May run twice at any point, or two attempts at once.
  */
+import { activityInfo } from '@temporalio/activity';
 import type { CategoryFacts, Connector } from '../connectors/connector.js';
 import { accountsIn, existing } from '../domain/accounts.js';
 import { listed } from '../domain/certificate.js';
@@ -12,6 +13,7 @@ import type { BackPlan, GiveBackInput, GiveBackOutcome, Returned } from '../doma
 import type { Account, ItemKey, Person, Successor } from '../domain/model.js';
 import type { When } from '../domain/moment.js';
 import type { GivenFrom, Holding, Plan, PlanStep } from '../domain/plan.js';
+import type { AuditEntry } from '../store/audit.js';
 import { keysOf, listOf, numbersOf, sharesOf } from '../store/keys.js';
 import type { Receipt } from '../store/ledger.js';
 import type { OpenPage } from '../store/manifests.js';
@@ -24,7 +26,7 @@ import { freshly } from './freshly.js';
 import { planOf } from './look.js';
 import { whenIs } from './moments.js';
 import { beginSteps, finishSteps, leaving } from './open-runs.js';
-import { openAfter } from './ownership.js';
+import { type Ended, openAfter } from './ownership.js';
 import { accountsMoved, leaverNow, Recogniser } from './recognise.js';
 
 /** A give-back as its activities know it. */
@@ -188,6 +190,13 @@ async function effectsOf({ store }: Deps, offboardingId: string): Promise<Map<st
     ({ state, effect, did }) =>
       state === 'done' && effect !== null && effect.changed > 0 && (did === 'transfer' || did === 'remove'),
   );
+  const known = new Set(plans.map(({ manifest }) => manifest));
+  const orphan = receipts.find(({ manifest }) => !known.has(manifest));
+  if (orphan)
+    throw new HandoverFailure(
+      'rejected',
+      `The plan behind the receipt of ${orphan.step} page ${orphan.page} is missing, or was changed since: nobody can say what it was about. "handover audit" names it.`,
+    );
   for (const step of plans.flatMap(({ steps }) => steps)) {
     const its = receipts.filter(one => one.step === step.id);
     if (its.length > 0 && !effects.has(step.id)) effects.set(step.id, { step, receipts: its.reverse() });
@@ -601,7 +610,7 @@ export interface EndGiveBackInput extends Pick<Named, 'giveBackId' | 'offboardin
 /** The give-back is over: nothing of it gets a receipt from here on. Answers the number of its addendum. */
 export async function endGiveBack(deps: Deps, input: EndGiveBackInput): Promise<{ addendum: number }> {
   await deps.store.ledger.fence(input.giveBackId, scheduled());
-  return tellReturned(deps, input);
+  return tellReturned(deps, { ...input, runId: activityInfo().workflowExecution!.runId });
 }
 
 /**
@@ -611,9 +620,9 @@ export async function endGiveBack(deps: Deps, input: EndGiveBackInput): Promise<
  */
 export async function tellReturned(
   deps: Deps,
-  { giveBackId, offboardingId, workflowId, outcome, sentence }: EndGiveBackInput,
+  { giveBackId, offboardingId, workflowId, runId, outcome, sentence }: Ended<EndGiveBackInput>,
 ): Promise<{ addendum: number }> {
-  const { archive, audit, ledger, plans, runs } = deps.store;
+  const { archive, audit, ledger, manifests, plans, runs } = deps.store;
   await settleAll(deps, giveBackId);
   const receipts = (await ledger.all(giveBackId)).map(listed);
   const moved = receipts.reduce(
@@ -626,11 +635,15 @@ export async function tellReturned(
     const { changed, taken, gone, failed } = await ledger.totals(giveBackId, step);
     steps.push({ step, title, changed, taken, gone, failed });
   }
-  const body = { outcome, sentence, plan: last?.digest ?? null, moved, steps, receipts };
-  await audit.append(giveBackId, [{ subject: ENDED, kind: ENDED, body }]);
+  const seals = await manifests.seals(giveBackId);
+  const body = { outcome, sentence, plan: last?.digest ?? null, moved, steps, receipts, manifests: seals };
+  const isEnd = ({ kind }: AuditEntry): boolean => kind === ENDED;
+  // One that was reset after its end has done nothing more.
+  if (!(await audit.read(giveBackId)).entries.some(isEnd))
+    await audit.append(giveBackId, [{ subject: `${ENDED} ${runId}`, kind: ENDED, body }]);
   // What an earlier attempt has written is what counts.
   const { entries, head } = await audit.read(giveBackId);
-  const told = entries.find(({ kind }) => kind === ENDED)!;
+  const told = entries.find(isEnd)!;
   const [certificate] = await archive.certificates(offboardingId);
   const addendum = await archive.addendum(
     offboardingId,

@@ -40,6 +40,9 @@ export interface AfterInput {
   leaver: Pick<Participant, 'id' | 'human'>;
 }
 
+/** How it ended, and the execution (Temporal run id) that did. */
+export type Ended<Input> = Input & { runId: string };
+
 /**
  * Makes what comes after an offboarding known to the store under its own id. Answers with a sentence where the
  * offboarding has not announced it, with just this input, as it closed, or where another start has opened it
@@ -69,7 +72,8 @@ export async function openAfter(
       order,
     });
   // Whoever comes first stands in its chain; of two that say so at once as well.
-  await store.audit.append(id, [{ subject: 'opened', kind: 'opened', body: { of: offboardingId, first } }]);
+  const body = { of: offboardingId, first, workflow: workflowId, leaver: leaver.id, human: leaver.human };
+  await store.audit.append(id, [{ subject: 'opened', kind: 'opened', body }]);
   return (await foreignTo(deps, { offboardingId: id, first })) === null
     ? null
     : `${workflowId} was begun before, and a ${kind} is begun once: this one does nothing. To have the earlier execution go on, reset it in Temporal.`;

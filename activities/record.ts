@@ -100,7 +100,7 @@ export interface CloseRunInput extends Closing {
 export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ certificate: string }> {
   const { store } = deps;
   await itsOwn(deps, { offboardingId: input.run.offboardingId, first: input.first });
-  const run = { ...input.run, plan: await wholePlan(deps, input.run.plan) };
+  const { run } = input;
   // What the closing entry lists is all there is: an attempt that was left behind gets no receipt from here
   // on.
   await store.ledger.fence(run.offboardingId, scheduled());
@@ -116,7 +116,8 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
   ]);
   const chain = await store.audit.read(run.offboardingId);
   const plans = await plansWith(deps, run, chain.entries);
-  const body = certificateOf({ ...input, run }, receipts, chain.head, await earlier(deps, run), plans);
+  const whole = { ...run, plan: wholePlan(run.plan, plans) };
+  const body = certificateOf({ ...input, run: whole }, receipts, chain.head, await earlier(deps, run), plans);
   const certificate = await certify(deps, run.offboardingId, input.runId, body);
   await store.runs.close(run.offboardingId);
   return { certificate: certificate.digest };
@@ -146,9 +147,9 @@ async function earlier({ ids, store }: Deps, { offboardingId }: Run): Promise<Ea
   );
 }
 
-/** What the run carries of its plan is an outline; the certificate names everybody. */
-async function wholePlan({ store }: Deps, outline: Plan | null): Promise<Plan | null> {
-  return outline && ((await store.plans.find(outline.digest)) ?? outline);
+/** What the run carries of its plan is an outline; the certificate names everybody, as far as the store has it. */
+function wholePlan(outline: Plan | null, plans: readonly Approved[]): Plan | null {
+  return plans.find(({ plan }) => plan.digest === outline?.digest)?.plan ?? outline;
 }
 
 /** Longer than a transaction may sit idle: an attempt in the middle of one is waited for. */

@@ -3,6 +3,7 @@
  * on the leaver since, and writes down what came of it. The sweep's plans are the approved one, cut down to what
  * was found: they have pages, receipts and a chain of the sweep's own. May run twice at any point.
  */
+import { activityInfo } from '@temporalio/activity';
 import { accountsIn } from '../domain/accounts.js';
 import { doneUnder, gainedIn } from '../domain/approved.js';
 import { type StepBomb, toWatch } from '../domain/bombs.js';
@@ -31,7 +32,7 @@ import { findOne } from './directory.js';
 import { settleAll } from './effects.js';
 import { lookOnceMore, planOf } from './look.js';
 import { leaving } from './open-runs.js';
-import { openAfter } from './ownership.js';
+import { type Ended, openAfter } from './ownership.js';
 import type { StepResult } from './run-steps.js';
 import { refusedSuccessors } from './successors.js';
 
@@ -309,9 +310,11 @@ export async function closeRound(
     const successors = gainedIn(under).map(({ label }) => label);
     return { step, state, message, changed, taken, gone, failed, successors };
   });
+  const seals = plan ? await deps.store.manifests.seals(sweepId) : [];
+  const manifests = seals.filter(({ manifest }) => manifest === plan?.manifest);
   const found = isQuiet
     ? { round, ...stands }
-    : { round, plan: made, moved, steps, questions, ...stands, receipts };
+    : { round, plan: made, moved, steps, questions, ...stands, receipts, manifests };
   await audit.append(sweepId, [{ subject, kind: isQuiet ? 'quiet-round' : 'swept', body: found }]);
   // What an earlier attempt has written is what counts.
   const { entries, head } = await audit.read(sweepId);
@@ -368,26 +371,26 @@ export async function endSweep(
   input: EndSweepInput,
 ): Promise<{ addendum: number | null; moved: number }> {
   await deps.store.ledger.fence(input.sweepId, scheduled());
-  return tellEnd(deps, input);
+  return tellEnd(deps, { ...input, runId: activityInfo().workflowExecution!.runId });
 }
 
 /**
  * The end of a sweep behind its fence, also of one that ran no code at it: what it has handed over and nobody
- * wrote down becomes an addendum as well. Throws where a system does not say what became of an effect: whoever
- * asks again goes on from there.
+ * wrote down becomes an addendum as well. One that was reset after its end and has gone on ends again. Throws
+ * where a system does not say what became of an effect: whoever asks again goes on from there.
  */
 export async function tellEnd(
   deps: Deps,
-  { outcome, sentence, ...named }: EndSweepInput,
+  { outcome, sentence, runId, ...named }: Ended<EndSweepInput>,
 ): Promise<{ addendum: number | null; moved: number }> {
-  const { audit, runs } = deps.store;
+  const { audit, ledger, manifests, runs } = deps.store;
   const { sweepId } = named;
   const { entries } = await audit.read(sweepId);
   const nothing = { addendum: null, moved: 0 };
-  if (entries.some(({ kind }) => kind === 'sweep-ended')) return nothing;
+  if (isOver(entries)) return nothing;
   await settleAll(deps, sweepId);
   const rounds = entries.filter(({ subject }) => subject.startsWith('round ')).length;
-  const isOwing = untold(await deps.store.ledger.all(sweepId), entries).length > 0;
+  const isOwing = untold(await ledger.all(sweepId), entries).length > 0;
   const last = isOwing
     ? await closeRound(deps, {
         ...named,
@@ -400,9 +403,18 @@ export async function tellEnd(
     : nothing;
   const told = (await audit.read(sweepId)).entries.filter(({ kind }) => kind === 'swept');
   const moved = told.reduce((sum, { body }) => sum + Number(body.moved ?? 0), 0);
-  await audit.append(sweepId, [
-    { subject: 'sweep-ended', kind: 'sweep-ended', body: { outcome, sentence, rounds, moved } },
-  ]);
+  const body = { outcome, sentence, rounds, moved, manifests: await manifests.seals(sweepId) };
+  await audit.append(sweepId, [{ subject: `${ENDED} ${runId}`, kind: ENDED, body }]);
   await runs.close(sweepId);
   return last;
+}
+
+/** The kind of the entry with which a sweep ends. */
+const ENDED = 'sweep-ended';
+/** What a sweep that goes on after its end writes first. */
+const GOES_ON: readonly string[] = ['planned', 'swept', 'quiet-round'];
+
+function isOver(entries: readonly AuditEntry[]): boolean {
+  const last = entries.findLast(({ kind }) => kind === ENDED || GOES_ON.includes(kind));
+  return last?.kind === ENDED;
 }

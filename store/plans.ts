@@ -32,7 +32,10 @@ export interface Plans {
   made(offboarding: string, run: string, revision: number): Promise<Plan | null>;
   /** The newest plan of an offboarding with a lower revision. */
   before(offboarding: string, revision: number): Promise<Plan | null>;
-  /** All plans of an offboarding, oldest first, those of executions that were reset included. */
+  /**
+   * All plans of an offboarding, oldest first, those of executions that were reset included. One that no longer
+   * gives its digest is nobody's word, and is left out: an audit names it.
+   */
   all(offboarding: string): Promise<{ plan: Plan; made: string }[]>;
   /** Throws where the stored plan no longer gives its digest: nobody approved what it says now. */
   find(digest: string): Promise<Plan | null>;
@@ -106,7 +109,9 @@ export function plansOf(pool: Pool): Plans {
         'select digest, body, made from handover.plans where offboarding = $1 order by made, revision',
         [offboarding],
       );
-      return rows.map(row => ({ plan: planOf(row), made: (row.made as Date).toISOString() }));
+      return rows
+        .filter(isIntact)
+        .map(row => ({ plan: planOf(row), made: (row.made as Date).toISOString() }));
     },
     async find(digest) {
       const plan = known.get(digest) ?? (await first('digest = $1', [digest]));
@@ -142,8 +147,13 @@ export function plansOf(pool: Pool): Plans {
 /** Plans kept in memory: tens of kilobytes each, a few hundred at the most. */
 const KEPT = 50;
 
+/** Does a stored plan say what it said when people approved it? */
+export function isIntact({ digest, body }: { digest: string; body: string }): boolean {
+  return sha256(body) === digest;
+}
+
 function planOf(row: { digest: string; body: string }): Plan {
-  if (sha256(row.body) !== row.digest)
+  if (!isIntact(row))
     throw new Error(`The stored plan ${row.digest.slice(0, 12)} no longer gives its digest: it was changed.`);
   return { ...(JSON.parse(row.body) as Omit<Plan, 'digest'>), digest: row.digest };
 }

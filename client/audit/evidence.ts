@@ -1,12 +1,13 @@
 /**
  * Everything that is known about one offboarding, from wherever it lies: chain, plans, manifests, receipts,
  * certificates and archived histories in the store; the live history in Temporal until there is an archive.
- * Only reads.
+ * What came after it, a sweep or a give-back, has the same, and is read in the same way. Only reads.
  */
 import { gunzipSync } from 'node:zlib';
 import { type Client, isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { type Ids, idsOf, installationOf, type Kind, kindOf } from '../../domain/ids.js';
+import type { Announced } from '../../domain/certificate.js';
+import { idsOf, installationOf, type Kind, kindOf } from '../../domain/ids.js';
 import { digestIn, isReference } from '../../domain/overrides.js';
 import { archiveDigest } from '../../store/archive.js';
 import { type ChainVerdict, PURGED } from '../../store/audit.js';
@@ -25,9 +26,12 @@ import type {
   PlanRow,
   ReceiptRow,
 } from '../../store/trail.js';
+import { GIVE_BACK, OFFBOARD_USER, SWEEP_STRAGGLERS } from '../../workflows/messages.js';
 import { History } from './history.js';
 
 export interface Evidence {
+  kind: Kind;
+  /** Its own id, also of a sweep or a give-back. */
   offboarding: string;
   workflow: string | null;
   /** Other offboardings of the same person, newest first. */
@@ -58,7 +62,7 @@ export interface Evidence {
     gone: 'purged' | 'missing' | null;
   })[];
   /** What came afterwards: each sweep and give-back that an addendum names, or that the store knows. */
-  afterwards: AfterEvidence[];
+  afterwards: Evidence[];
   archives: (Omit<ArchiveRow, 'history'> & { actual: string; history: History | null })[];
   /** Open, or closed and not yet archived: as Temporal has them. */
   live: { run: string; history: History }[];
@@ -68,61 +72,6 @@ export interface Evidence {
   unasked: string | null;
   /** Why there is no history, where there is none. */
   missing: string | null;
-}
-
-/** The subjects of these entries name them too, and stay where a body was purged. */
-async function afterwardsOf(
-  { audit, trail }: Store,
-  { entries }: ChainVerdict,
-  { offboarding, workflow }: KnownOffboarding,
-): Promise<AfterEvidence[]> {
-  const named = entries.filter(({ kind }) => kind === 'addendum').map(({ subject }) => subject.split(' ')[3]);
-  const installation = workflow && installationOf(workflow);
-  const ids = installation ? idsOf(installation) : null;
-  const after = ids ? [ids.sweep(offboarding), ids.giveBack(offboarding)] : [];
-  const known = (await Promise.all(after.map(id => trail.ofWorkflow(id)))).flat();
-  return Promise.all(
-    [...new Set([...named, ...known.map(one => one.offboarding)])]
-      .filter(id => id !== undefined)
-      .map(async id => ({
-        id,
-        kind: kindOfAfter(ids, (await trail.known(id))?.workflow ?? null),
-        chain: await audit.read(id),
-        links: await trail.links(id),
-        plans: await trail.plans(id),
-        receipts: await trail.receipts(id),
-        fence: (await trail.loose(id)).fence,
-        archives: keptOf(await trail.archives(id, null)),
-      })),
-  );
-}
-
-/** Archived histories, unpacked, with the digests that they give now. */
-function keptOf(archives: readonly ArchiveRow[]): Evidence['archives'] {
-  return archives.map(({ history, ...row }) => ({
-    ...row,
-    actual: archiveDigest(row, history),
-    history: unpack(history),
-  }));
-}
-
-/** An older store does not know all of them. */
-function kindOfAfter(ids: Ids | null, workflowId: string | null): Kind {
-  return (ids && workflowId && kindOf(ids, workflowId)) || 'sweep';
-}
-
-/** The parts of a sweep, or of a give-back, that an audit reads. */
-export interface AfterEvidence {
-  kind: Kind;
-  /** Its own id. */
-  id: string;
-  chain: ChainVerdict;
-  links: { seq: number; hash: string }[];
-  plans: PlanRow[];
-  receipts: ReceiptRow[];
-  /** Until when nothing of it gets a receipt any more; null = it was never over. */
-  fence: string | null;
-  archives: Evidence['archives'];
 }
 
 /** The parts of a plan that an audit reads. */
@@ -138,11 +87,13 @@ export interface PlanBody {
 
 /**
  * @param temporal a rejection is no reason not to tell the rest
+ * @param kind of what `known` is, where its workflow id does not say so
  */
 export async function gather(
   store: Store,
   known: KnownOffboarding,
   temporal: () => Promise<Client>,
+  kind: Kind = kindUnder(known.workflow) ?? 'offboarding',
 ): Promise<Evidence> {
   const { trail } = store;
   const { offboarding, workflow } = known;
@@ -173,8 +124,9 @@ export async function gather(
   );
   const archived = new Set(ours.map(row => row.run));
   const named = runsNamed(chain, parsedPlans);
-  const { histories, unasked } = await askTemporal(temporal, known, [...named, ...archived]);
+  const { histories, unasked } = await askTemporal(temporal, kind, known, [...named, ...archived]);
   return {
+    kind,
     offboarding,
     workflow,
     others: others.filter(other => other.offboarding !== offboarding),
@@ -196,7 +148,7 @@ export async function gather(
     frozen: await trail.frozen(shown),
     shown,
     certificates: parsedCertificates,
-    afterwards: await afterwardsOf(store, chain, known),
+    afterwards: kind === 'offboarding' ? await afterwardsOf(store, chain, known, temporal) : [],
     archives: ours,
     live: histories.filter(({ run }) => !archived.has(run)),
     known: histories.filter(({ run }) => archived.has(run)),
@@ -206,6 +158,58 @@ export async function gather(
         ? null
         : (unasked ?? 'Temporal no longer has the history, and there is no archive of it.'),
   };
+}
+
+/** What a workflow id is of; null = nothing that this version knows. */
+function kindUnder(workflow: string | null): Kind | null {
+  const installation = workflow && installationOf(workflow);
+  return installation ? kindOf(idsOf(installation), workflow) : null;
+}
+
+/**
+ * The sweep and the give-back of an offboarding: those that the store knows under their ids, and those of which
+ * an addendum tells. The subjects of these entries name them too, and stay where a body was purged.
+ */
+async function afterwardsOf(
+  store: Store,
+  { entries }: ChainVerdict,
+  { offboarding, workflow }: KnownOffboarding,
+  temporal: () => Promise<Client>,
+): Promise<Evidence[]> {
+  const { trail } = store;
+  const installation = workflow && installationOf(workflow);
+  const ids = installation ? idsOf(installation) : null;
+  const after = ids ? [ids.sweep(offboarding), ids.giveBack(offboarding)] : [];
+  const known = (await Promise.all(after.map(id => trail.ofWorkflow(id)))).flat();
+  const named = entries.flatMap(({ kind, subject }) =>
+    kind === 'addendum' ? subject.split(' ').slice(3) : [],
+  );
+  const announced = entries.flatMap(({ kind, body }) =>
+    kind === 'closed' ? ((body.after ?? []) as Announced[]) : [],
+  );
+  const found = new Set([...named, ...known.map(one => one.offboarding)]);
+  found.delete(offboarding);
+  return Promise.all(
+    [...found].map(async id => {
+      const one = await trail.known(id);
+      // Whatever the store says of it, it is no run, and nothing comes after it.
+      const said = announced.find(other => other.id === id)?.kind ?? kindUnder(one?.workflow ?? null);
+      const kind = said === 'give-back' ? said : 'sweep';
+      // Where it must have run is known: what the store says about that is held against it.
+      const ran = kind === 'sweep' ? ids?.sweep(offboarding) : ids?.giveBack(offboarding);
+      const subject = { offboarding: id, workflow: ran ?? one?.workflow ?? null, at: one?.at ?? '' };
+      return gather(store, subject, temporal, kind);
+    }),
+  );
+}
+
+/** Archived histories, unpacked, with the digests that they give now. */
+function keptOf(archives: readonly ArchiveRow[]): Evidence['archives'] {
+  return archives.map(({ history, ...row }) => ({
+    ...row,
+    actual: archiveDigest(row, history),
+    history: unpack(history),
+  }));
 }
 
 /** What a request, or an amendment that was accepted, says by digest. */
@@ -218,17 +222,18 @@ function namedOverrides({ entries }: ChainVerdict): string[] {
   return [...new Set(references.map(digestIn))];
 }
 
+const NAMES_RUN = /^(?:decision|notice|flood|closed|sweep-ended|given-back) (\S+)/;
+
 /** Run ids that chain and plans speak of: of each there must be a history. */
 export function runsNamed({ entries }: ChainVerdict, plans: readonly Pick<PlanRow, 'run'>[]): Set<string> {
-  const told = entries.flatMap(
-    ({ subject }) => /^(?:decision|notice|flood|closed) (\S+)/.exec(subject)?.[1] ?? [],
-  );
+  const told = entries.flatMap(({ subject }) => NAMES_RUN.exec(subject)?.[1] ?? []);
   return new Set([...told, ...plans.map(({ run }) => run)]);
 }
 
 /** What Temporal has of an offboarding: of the runs that somebody names, and of others under its id. */
 async function askTemporal(
   temporal: () => Promise<Client>,
+  kind: Kind,
   { offboarding, workflow }: KnownOffboarding,
   named: readonly string[],
 ): Promise<{ histories: { run: string; history: History }[]; unasked: string | null }> {
@@ -239,7 +244,7 @@ async function askTemporal(
     // Lists follow late: who is named is asked for by name.
     const runs = new Set(named);
     for await (const run of client.workflow.list({
-      query: `WorkflowId = "${workflow}" and WorkflowType = "offboardUser"`,
+      query: `WorkflowId = "${workflow}" and WorkflowType = "${TYPES[kind]}"`,
     }))
       if (run.memo?.offboardingId === offboarding) runs.add(run.runId);
     for (const run of runs) {
@@ -255,6 +260,12 @@ async function askTemporal(
     };
   }
 }
+
+const TYPES: Record<Kind, string> = {
+  offboarding: OFFBOARD_USER,
+  sweep: SWEEP_STRAGGLERS,
+  'give-back': GIVE_BACK,
+};
 
 /** Forgotten, never there, or no run id at all. */
 function unknown(error: unknown): null {
@@ -282,7 +293,10 @@ export function purgedImages(chain: ChainVerdict): Set<string> {
   return new Set(said.flatMap(({ body }) => [body.images ?? []].flat().map(String)));
 }
 
-/** Digests of frozen keys that steps, acknowledgements and skips of this offboarding name. */
+/**
+ * Digests of frozen keys that steps, acknowledgements and skips of an offboarding name, and questions of a sweep:
+ * one about keys that people settle by hand has their digest for its mark.
+ */
 function shownKeys(
   chain: ChainVerdict,
   certificates: readonly { parsed: Record<string, unknown> | null }[],
@@ -291,6 +305,8 @@ function shownKeys(
   for (const { body } of chain.entries) {
     const { leftover } = body as { leftover?: { digest?: string } | null };
     if (leftover?.digest) digests.add(leftover.digest);
+    const { questions = [] } = body as { questions?: { mark?: string }[] };
+    for (const { mark } of questions) if (mark && /^[0-9a-f]{64}$/.test(mark)) digests.add(mark);
   }
   for (const { parsed } of certificates) {
     const { acknowledgements, waivers } = (parsed ?? {}) as {

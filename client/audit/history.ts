@@ -55,11 +55,15 @@ export class History {
     return CLOSES[typeOf(this.events.at(-1))] ?? 'RUNNING';
   }
 
-  /** Whose history this is, by the input that it started with. */
+  /** Whose history this is, by the input that it started with: what comes after an offboarding has its own id. */
   get offboarding(): string | null {
     const { input } = attributesOf(this.events[0]) as { input?: { payloads?: Payload[] } };
-    const given = decode(input?.payloads?.[0]) as { offboardingId?: unknown } | null;
-    return typeof given?.offboardingId === 'string' ? given.offboardingId : null;
+    const given = decode(input?.payloads?.[0]) as Record<
+      'sweepId' | 'giveBackId' | 'offboardingId',
+      unknown
+    > | null;
+    const id = given?.sweepId ?? given?.giveBackId ?? given?.offboardingId;
+    return typeof id === 'string' ? id : null;
   }
 
   /** When its last event came about; null while it is open. */

@@ -5,7 +5,7 @@
 import type { Plan } from '../../domain/plan.js';
 import type { Store } from '../../store/store.js';
 import type { ReceiptRow } from '../../store/trail.js';
-import { type Passed, passageOf } from './owners.js';
+import { type Passed, passageOf, planIn } from './owners.js';
 
 export interface MovedPage {
   items: Passed[];
@@ -23,8 +23,7 @@ export async function movedIn(
 ): Promise<MovedPage> {
   const plans = new Map<string, Promise<Plan | null>>();
   const planOf = (manifest: string): Promise<Plan | null> => {
-    const plan =
-      plans.get(manifest) ?? trail.planOf(manifest).then(row => row && (JSON.parse(row.body) as Plan));
+    const plan = plans.get(manifest) ?? trail.planOf(manifest).then(row => row && planIn(row));
     plans.set(manifest, plan);
     return plan;
   };

@@ -3,11 +3,13 @@
  * behind the plan.
  */
 import { approvalsIn } from '../../domain/approved.js';
+import { HandoverFailure } from '../../domain/failure.js';
 import type { ItemException } from '../../domain/model.js';
 import { identityWords } from '../../domain/people.js';
 import type { Plan, PlanStep } from '../../domain/plan.js';
+import { isIntact } from '../../store/plans.js';
 import type { Store } from '../../store/store.js';
-import type { ItemTrace } from '../../store/trail.js';
+import type { ItemTrace, PlanRow } from '../../store/trail.js';
 
 /** What became of one item. */
 export interface Passed {
@@ -47,6 +49,20 @@ export interface Passage extends Passed {
   };
 }
 
+/**
+ * A plan as people approved it.
+ * @throws HandoverFailure where it says something else by now: whatever is told by it would be a lie
+ */
+export function planIn({ digest, body, revision, offboarding }: PlanRow): Plan {
+  if (isIntact({ digest, body })) return JSON.parse(body) as Plan;
+  const plan = `The plan ${digest.slice(0, 12)} (revision ${revision} of offboarding ${offboarding})`;
+  const next = `See "handover audit ${offboarding} --verify".`;
+  throw new HandoverFailure(
+    'rejected',
+    `${plan} no longer gives its digest: it was changed, and nobody can say by it who owned what. ${next}`,
+  );
+}
+
 /** @param step `system/category`, or `system/` for a whole system; null = everywhere */
 export async function ownersOf(store: Store, key: string, step: string | null): Promise<Passage[]> {
   const { trail } = store;
@@ -55,7 +71,7 @@ export async function ownersOf(store: Store, key: string, step: string | null): 
     const row = await trail.planOf(trace.manifest);
     // Two attempts at a plan write two manifests; only one of them is ever carried out.
     if (!row) continue;
-    const plan = JSON.parse(row.body) as Plan;
+    const plan = planIn(row);
     const known = await trail.known(row.offboarding);
     const { entries } = await store.audit.read(row.offboarding);
     const approvedBy = approvalsIn(entries, row).map(({ by, at }) => ({

@@ -5,7 +5,7 @@ import { identityWords } from '../../domain/people.js';
 import { number } from '../../domain/words.js';
 import type { AuditEntry } from '../../store/audit.js';
 import type { ReceiptRow } from '../../store/trail.js';
-import type { AfterEvidence, Evidence } from './evidence.js';
+import type { Evidence } from './evidence.js';
 import type { Happening } from './history.js';
 
 /** Every single thing that was recorded, oldest first. */
@@ -31,15 +31,9 @@ export function timeline(evidence: Evidence): Happening[] {
 }
 
 /** What a sweep or a give-back did afterwards, each line with its id, and told to be of it. */
-function fromAfter({ kind, id, chain, receipts, archives }: AfterEvidence): Happening[] {
-  const all = [
-    ...chain.entries.map(fromChain),
-    ...receipts.map(fromReceipt),
-    ...archives.flatMap(row => row.history?.happenings(row.run) ?? []),
-    ...archives.map(fromArchive),
-  ];
-  return all.map(one => {
-    const details = { ...one.details, after: { kind, id } };
+function fromAfter(after: Evidence): Happening[] {
+  return timeline(after).map(one => {
+    const details = { ...one.details, after: { kind: after.kind, id: after.offboarding } };
     return {
       ...one,
       sentence: OF_ITSELF.has(one.kind) ? one.sentence : told(details, one.sentence),
