@@ -871,14 +871,18 @@ test('no page that holds an item is passed over, whatever the order of its keys'
     );
   }
   await client.query(`set session_replication_role = replica`);
-  await client.query(
-    `insert into handover.plans select $1, offboarding, run || 'x', revision, replace(body, (body::json ->> 'manifest'), $2) from handover.plans where offboarding = $3`,
-    ['x', manifest, run.offboardingId],
+  const made = await client.query(
+    `insert into handover.plans
+       select encode(sha256(convert_to(made_up, 'UTF8')), 'hex'), offboarding, run || 'x', revision, made_up
+         from handover.plans, replace(body, (body::json ->> 'manifest'), $1) as made_up where offboarding = $2
+       returning digest`,
+    [manifest, run.offboardingId],
   );
+  const { digest } = made.rows[0];
   await client.query('insert into handover.manifests (id, offboarding, plan) values ($1, $2, $3)', [
     manifest,
     run.offboardingId,
-    'x',
+    digest,
   ]);
   try {
     for (const one of keysets.flatMap(([, keys]) => keys)) {
@@ -886,7 +890,7 @@ test('no page that holds an item is passed over, whatever the order of its keys'
       expect(found, one).toMatchObject([{ fate: 'planned' }]);
     }
   } finally {
-    await client.query(`delete from handover.plans where digest = 'x'`);
+    await client.query('delete from handover.plans where digest = $1', [digest]);
     await client.query('delete from handover.manifests where id = $1', [manifest]);
     await client.query('delete from handover.manifest_pages where manifest = $1', [manifest]);
     await client.end();
