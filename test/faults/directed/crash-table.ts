@@ -13,6 +13,7 @@ export type Story =
   | 'blocked and given back'
   | 'asked for twice'
   | 'swept'
+  | 'swept under a taken id'
   | 'covered and given back';
 
 interface Turns {
@@ -49,9 +50,9 @@ export const TURNS: Record<string, Turns> = {
   settleLedger: { story: 'blocked and given back', at: [1] },
   closeRun: { story: 'handed over', at: [1] },
   archiveClosed: { story: 'archived', at: [1] },
-  makeRoom: { story: 'swept', at: [1] },
+  makeRoom: { story: 'swept under a taken id', at: [1] },
   openSweep: { story: 'swept', at: [1] },
-  // Two rounds: one finds something, one does not; and two systems in each.
+  // Three rounds at least: one finds something, others do not.
   sweepLook: { story: 'swept', at: [1, 3] },
   planRound: { story: 'swept', at: [1] },
   closeRound: { story: 'swept', at: [1] },
