@@ -172,8 +172,10 @@ test('on the command line: in the list, under its own ids and behind its run, wi
 test('one that somebody starts by hand is refused, and touches nothing of what it names', async () => {
   const { sweep, open, run } = await asked();
   const { offboardings, config } = small.world;
-  const { sweepId, offboardingId, of, leaver, plan, policy, patience, off, waived, seen, began } = open;
-  const input = { sweepId, offboardingId, of, leaver, plan, policy, patience, off, waived, seen, began };
+  const { sweepId, offboardingId, of, leaver, plan, approved, ...more } = open;
+  const { policy, patience, off, waived, seen, began } = more;
+  const about = { sweepId, offboardingId, of, leaver, plan, approved };
+  const input = { ...about, policy, patience, off, waived, seen, began };
   const temporal = await connectTemporal(config.temporal);
   const begin = async (workflowId: string, more: object) => {
     const handle = await temporal.workflow.start('sweepStragglers', {
@@ -195,5 +197,6 @@ test('one that somebody starts by hand is refused, and touches nothing of what i
   await sweep.result();
   expect(await begin(ids.sweep(offboardingId), { plan: 'b'.repeat(64) })).toMatch(refused);
   expect(await begin(ids.sweep(offboardingId), { sweepId: offboardingId })).toMatch(refused);
+  expect(await begin(ids.sweep(offboardingId), { approved: !approved })).toMatch(refused);
   await temporal.connection.close();
 });
