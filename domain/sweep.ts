@@ -367,12 +367,14 @@ function aboutSystem(plan: Plan, sight: Sight): Question[] {
     });
   }
   const { switchOff, title, byHand } = plan.systems.find(one => one.system === system) ?? {};
-  if (switchOff === 'by-hand' && sight.accounts.some(({ active }) => active))
+  if (switchOff === 'by-hand' && sight.accounts.some(({ active }) => active)) {
+    const where = byHand?.page ? ` at ${byHand.page}` : '';
     questions.push({
       subject: deactivateId(system),
-      says: `${title}: the account is still on; it is to be switched off by hand${byHand?.page ? ` at ${byHand.page}` : ''}.`,
+      says: `${title}: the account is still on; it is to be switched off by hand${where}.`,
       mark: 'on',
     });
+  }
   const open = uncoveredIn(plan, sight);
   if (open !== null)
     questions.push({

@@ -7,8 +7,7 @@ import { handOver } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { checkInvariants } from './check.js';
 import type { Db } from './evidence.js';
-import { unseen, withLie } from './lie.js';
-import type { Violation } from './violation.js';
+import { eachIsNamed, type Lie, retold, unseen, withLie } from './lie.js';
 
 const small = useSmallWorld({ once: true, check: false });
 beforeAll(async () => {
@@ -20,20 +19,10 @@ const asEngine = (sql: string): string => `set local application_name = 'handove
 const told = (words: string): string =>
   `(offboarding, seq) in (select offboarding, seq from handover.audit_bodies where body like '%${words}%')`;
 /** Says something else in the certificate, by a change of its JSON. */
-const certified = (change: string): string =>
-  `update handover.certificate_bodies set body = (select (${change})::text from (select body::jsonb as c) as now)`;
+const certified = (change: string): string => retold('certificate_bodies', change);
 const ALICE = `(select id from people where login = 'alice')`;
 const moved = (table: string): string =>
   `(select min(seq) from moves_seen where app = 'handover' and tbl = '${table}' and op = 'update')`;
-
-type Lie = [
-  invariant: Violation['invariant'],
-  says: RegExp,
-  what: string,
-  where: keyof Db,
-  sql: string,
-  more?: Partial<Record<keyof Db, string>>,
-];
 
 const LIES: Lie[] = [
   [
@@ -478,7 +467,7 @@ const LIES: Lie[] = [
     /no account in desk, and there is 17/,
     'the certificate denies an account',
     'store',
-    certified(`jsonb_set(c, '{access,desk}', '"absent"')`),
+    certified(`jsonb_set(a, '{access,desk}', '"absent"')`),
   ],
   [
     'I20',
@@ -486,7 +475,7 @@ const LIES: Lie[] = [
     'there is said to be nothing to do, and the leaver is active',
     'crm',
     unseen('people', `update people set status = 'active' where login = 'alice'`),
-    { store: certified(`jsonb_set(c, '{outcome}', '"nothing-to-do"')`) },
+    { store: certified(`jsonb_set(a, '{outcome}', '"nothing-to-do"')`) },
   ],
   [
     'I20',
@@ -494,35 +483,35 @@ const LIES: Lie[] = [
     'there is said to be nothing to hand over, and there is an item',
     'desk',
     unseen('tickets', 'update tickets set assignee_id = 17 where number = 3'),
-    { store: certified(`jsonb_set(c, '{outcome}', '"nothing-to-do"')`) },
+    { store: certified(`jsonb_set(a, '{outcome}', '"nothing-to-do"')`) },
   ],
   [
     'I21',
     /crm\/approvals: 2 stay with the leaver, and the certificate says 1/,
     'the certificate counts less than stays',
     'store',
-    certified(`jsonb_set(c, '{stays,0,count}', '1')`),
+    certified(`jsonb_set(a, '{stays,0,count}', '1')`),
   ],
   [
     'I21',
     /desk\/closed: 4 stay with the leaver, and the certificate says 0/,
     'the certificate leaves out what is kept',
     'store',
-    certified(`c #- '{stays,1}'`),
+    certified(`a #- '{stays,1}'`),
   ],
   [
     'I21',
     /the sentence says that nothing is left, and 9 items are/,
     'the last sentence says too much',
     'store',
-    certified(`jsonb_set(c, '{sentence}', '"Everything is handed over, nothing is left."')`),
+    certified(`jsonb_set(a, '{sentence}', '"Everything is handed over, nothing is left."')`),
   ],
   [
     'I21',
     /desk\/tickets: 3 are said to have come, the witness saw 0/,
     'the certificate tells of what never came',
     'store',
-    certified(`jsonb_set(c, '{afterwards,came}', '[{"where": "desk/tickets", "count": 3}]')`),
+    certified(`jsonb_set(a, '{afterwards,came}', '[{"where": "desk/tickets", "count": 3}]')`),
   ],
   [
     'I21',
@@ -540,7 +529,7 @@ const LIES: Lie[] = [
     /said to be on again in desk/,
     'the certificate says that an account is on again, and it is off',
     'store',
-    certified(`jsonb_set(c, '{afterwards,onAgain}', '["desk"]')`),
+    certified(`jsonb_set(a, '{afterwards,onAgain}', '["desk"]')`),
   ],
   [
     'I21',
@@ -554,7 +543,7 @@ const LIES: Lie[] = [
     /does not cover: crm\/approvals: 2 still there/,
     'what a person alone attests is not among what is not covered',
     'store',
-    certified(`c #- '{notCovered,0}'`),
+    certified(`a #- '{notCovered,0}'`),
   ],
   [
     'I21',
@@ -568,7 +557,7 @@ const LIES: Lie[] = [
     /the decision of Priya Approver is only claimed/,
     'a claimed decision is not among what is not covered',
     'store',
-    certified(`c #- '{notCovered,1}'`),
+    certified(`a #- '{notCovered,1}'`),
   ],
 ];
 
@@ -576,14 +565,7 @@ test('a run that went well has nothing to be said against it', async () => {
   expect(await checkInvariants(small.db, small.before)).toEqual([]);
 });
 
-test.each(
-  LIES.map(([invariant, says, what, where, sql, more]) => [invariant, what, says, where, sql, more] as const),
-)('%s: %s', async (invariant, _what, says, where, sql, more) => {
-  const violations = await withLie(small, where, sql, more);
-  expect(violations.filter(one => one.invariant === invariant).map(one => one.message)).toContainEqual(
-    expect.stringMatching(says),
-  );
-});
+eachIsNamed(small, LIES);
 
 test('I7: the order of effects is read from transaction ids, over all databases', async () => {
   // The last move of tickets gets the number of a transaction that began after everything.
@@ -635,7 +617,7 @@ describe('what a certificate admits is no lie', () => {
     const plays = `create table plays (id int primary key, who bigint); insert into plays values (1, ${ALICE})`;
     const line = '"Small CRM: public.plays.who can hold a person and stand in no catalog."';
     expect(
-      await invariants('crm', plays, `jsonb_set(c, '{notCovered}', (c -> 'notCovered') || '${line}')`),
+      await invariants('crm', plays, `jsonb_set(a, '{notCovered}', (a -> 'notCovered') || '${line}')`),
     ).not.toContain('I16');
   });
 
@@ -645,7 +627,7 @@ describe('what a certificate admits is no lie', () => {
       `insert into agents (id, name, email) values (99, 'A', 'alice@small.example')`,
     );
     const other = '[{"id": "99", "label": "A (99)", "why": "the same address"}]';
-    expect(await invariants('desk', agent, `jsonb_set(c, '{accounts,0,others}', '${other}')`)).not.toContain(
+    expect(await invariants('desk', agent, `jsonb_set(a, '{accounts,0,others}', '${other}')`)).not.toContain(
       'I17',
     );
   });

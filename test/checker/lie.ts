@@ -1,5 +1,6 @@
 /** A lie told in a transaction that is rolled back, and what the checker says to it. */
 import type pg from 'pg';
+import { expect, test } from 'vitest';
 import type { SmallWorld } from '../small-world/world.js';
 import { checkInvariants } from './check.js';
 import type { Db } from './evidence.js';
@@ -32,4 +33,34 @@ export async function withLie(
       client.release();
     }
   }
+}
+
+/** What is said of the lie, what it is, where it is told, and what must be told elsewhere for it to hold. */
+export type Lie = [
+  invariant: Violation['invariant'],
+  says: RegExp,
+  what: string,
+  where: keyof Db,
+  sql: string,
+  more?: Partial<Record<keyof Db, string>>,
+];
+
+/** A test for each of them: the checker names it. */
+export function eachIsNamed(small: SmallWorld, lies: readonly Lie[]): void {
+  test.each(
+    lies.map(
+      ([invariant, says, what, where, sql, more]) => [invariant, what, says, where, sql, more] as const,
+    ),
+  )('%s: %s', async (invariant, _what, says, where, sql, more) => {
+    const violations = await withLie(small, where, sql, more);
+    expect(violations.filter(one => one.invariant === invariant).map(one => one.message)).toContainEqual(
+      expect.stringMatching(says),
+    );
+  });
+}
+
+/** Says something else in the bodies that these conditions leave, by a change (`a`: the body) of their JSON. */
+export function retold(table: 'audit_bodies' | 'certificate_bodies', change: string, where = 'true'): string {
+  return `update handover.${table}
+    set body = (select (${change})::text from (select body::jsonb as a) as now) where ${where}`;
 }

@@ -18,7 +18,7 @@ let client: pg.Client;
 const made: Partial<Record<'give-back' | 'sweep', After>> = {};
 
 const { order, times, unnamed, another } = CANNOT_BE_KNOWN;
-// A second row under the id of a give-back is seen by whoever audits its run.
+// Of another offboarding's rows only a second one under the workflow id is seen by whoever audits the run.
 const head = [/^audit_heads copied$/, another[1]] as const;
 
 beforeAll(async () => {
@@ -95,9 +95,11 @@ describe.each(['give-back', 'sweep'] as const)('of a %s', kind => {
     );
     shown = evidence.afterwards[0]!.shown;
     const verdict = verify(evidence);
-    const [odd] = verdict.breaks.filter(sentence => !sentence.includes(` ${kind} ${run.id}`));
-    // What was emptied was the run's as well.
-    if (odd && verdict.breaks.length === 1) throw new Error(`It does not say of what: ${odd}`);
+    // What was emptied was the run's as well, and a made-up row has an id of its own: one of them at least says
+    // of what.
+    const [odd] = verdict.breaks;
+    if (odd && !verdict.breaks.some(sentence => sentence.includes(` of the ${kind} `)))
+      throw new Error(`It does not say of what: ${odd}`);
     return verdict;
   }
 

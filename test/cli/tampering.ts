@@ -138,7 +138,8 @@ async function unseen(
   return putBack(client, table, async () => {
     const { rowCount } = await client.query(statement);
     const differs = await client.query(
-      `select from ((table handover.${table} except all table public.kept) union all (table public.kept except all table handover.${table})) as d limit 1`,
+      `select from ((table handover.${table} except all table public.kept)
+                    union all (table public.kept except all table handover.${table})) as d limit 1`,
     );
     if (rowCount === 0 || differs.rowCount === 0) return `${what}: nothing was done`;
     const { breaks } = await audited();
@@ -170,8 +171,11 @@ export async function changeEveryColumn(tampering: Tampering): Promise<(string |
   for (const one of rows)
     await client.query(`alter table ${one.table} drop constraint if exists "${one.conname}" cascade`);
   await client.query(
-    `do $$ declare c record; begin for c in select table_name, column_name from information_schema.columns where table_schema = 'handover' and is_nullable = 'NO'
-      loop execute format('alter table handover.%I alter column %I drop not null', c.table_name, c.column_name); end loop; end $$`,
+    `do $$ declare c record; begin
+       for c in select table_name, column_name from information_schema.columns
+                 where table_schema = 'handover' and is_nullable = 'NO'
+       loop execute format('alter table handover.%I alter column %I drop not null', c.table_name, c.column_name);
+       end loop; end $$`,
   );
   const found: (string | null)[] = [];
   let tried = 0;

@@ -70,3 +70,16 @@ export async function ownersIn(
   const { rows } = await small.db.crm.query(`select id::text, ${column}::text as owner from ${table}`);
   return new Map(rows.map(row => [row.id as string, row.owner as string]));
 }
+
+/** Keys of the accounts that moved between two looks, in order. */
+export function movedBetween(
+  before: ReadonlyMap<string, string>,
+  now: ReadonlyMap<string, string>,
+): string[] {
+  return [...before.keys()].filter(key => now.get(key) !== before.get(key));
+}
+
+/** Somebody takes an account over, past Handover. */
+export async function takeOver(small: SmallWorld, key: string, who: Who): Promise<void> {
+  await small.db.crm.query('update accounts set owner_id = $2 where id = $1', [key, small.cast[who].id]);
+}

@@ -128,7 +128,7 @@ test('reset to every point, a run that has completed comes to an end again, and 
   expect(await moved()).toEqual(before);
 }, 300_000);
 
-test('reset between the switch and its sweep, a run still knows that it switched somebody off, and has them looked after', async () => {
+test('reset between its switch and its sweep, a run still has whoever it switched off looked after', async () => {
   let release = (): void => {};
   const released = new Promise<void>(resolve => {
     release = resolve;

@@ -81,7 +81,8 @@ export function watchReceipts(connectionString: string, of: 'offboarding' | 'giv
         const { rows } = await client.query(
           `with those as (select id from handover.offboardings where workflow ~ ('(^|/)' || $1 || '/'))
            select count(*)::int as n, coalesce(sum(changed), 0)::int as changed,
-                  (select count(distinct page)::int from handover.manifest_pages p join handover.manifests m on m.id = p.manifest
+                  (select count(distinct page)::int
+                     from handover.manifest_pages p join handover.manifests m on m.id = p.manifest
                     where step = 'crm/accounts' and round = 0 and m.offboarding in (table those)) as pages
              from handover.receipts where step = 'crm/accounts' and offboarding in (table those)`,
           [of],

@@ -82,7 +82,8 @@ export function startWriters(options: WritersOptions): Writers {
   const gift = (deed: 'give' | 'give-to-successor', owner: string): Work => {
     left[deed]--;
     const id = String(BigInt(alice.id) * 100n + 50_000_000n + BigInt(first * 100_000 + next++));
-    const sql = `insert into public.accounts (id, name, owner_id, region) values ($1, 'A gift', $2, 'emea') returning id::text as key`;
+    const sql = `insert into public.accounts (id, name, owner_id, region)
+      values ($1, 'A gift', $2, 'emea') returning id::text as key`;
     return { deed, op: 'insert', sql, values: [id, owner] };
   };
   const draw = (d: Dice): Work => {

@@ -1,6 +1,6 @@
 /** What comes after a cover, drawn at its rests: its date, its approval, its end with what others had by then. */
 import { beforeEach, expect, test } from 'vitest';
-import { cover, ownersIn } from '../e2e/covers.js';
+import { cover, movedBetween, ownersIn, takeOver } from '../e2e/covers.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { Album } from './pictures.js';
 
@@ -13,14 +13,12 @@ test('given back: waits for its date, is approved with something left out, parks
   const before = await ownersIn(small, 'accounts', 'owner_id');
   const { back } = await cover(small);
   const between = await ownersIn(small, 'accounts', 'owner_id');
-  const [early, late] = [...before.keys()].filter(key => between.get(key) !== before.get(key));
-  const take = (key: string) =>
-    small.db.crm.query('update accounts set owner_id = $2 where id = $1', [key, small.cast.bob.id]);
+  const [early, late] = movedBetween(before, between);
   album.addGiveBack('waits for its date', await back.status());
-  await take(early!);
+  await takeOver(small, early!, 'bob');
   await back.send('amend', 'olivia', { giveBackAt: 'now' });
   album.addGiveBack('waits for approval', await back.until(({ state }) => state === 'awaiting-approval'));
-  await take(late!);
+  await takeOver(small, late!, 'bob');
   await small.db.desk.query(`revoke insert on watchers from ${small.role}`);
   await back.agree();
   album.addGiveBack('parked', await back.until(({ state }) => state === 'needs-attention'));
