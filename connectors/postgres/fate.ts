@@ -4,9 +4,11 @@
  * a backup or a standby took over), the rows are read again, and the answer says so.
  *
  * A server that was started again since may have lost what it knew: after a crash it has not, with files of
- * yesterday in place it has, and gives the same ids out once more. So a commit counts there only where a row
- * that we changed still bears the id. Nothing of the kind is needed for a transaction that did not commit: if
- * the id is somebody else's, ours is lost.
+ * yesterday in place it has, and gives the same ids out once more. So a commit counts there only where the
+ * checkpoint with which the server came up lies behind the id (what is on disk then was given to nobody else),
+ * or, once another checkpoint has taken its place, where a row that we changed still bears the id. What neither
+ * can tell apart are files of yesterday that were used beyond the id and then started once more. Nothing of the
+ * kind is needed for a transaction that did not commit: if the id is somebody else's, ours is lost.
  */
 
 import { valuesOf } from '../../domain/accounts.js';
@@ -76,13 +78,39 @@ async function ask(
         : fate;
     });
     if (said) return said;
-    return (await bearsIt(target, work, origin.id, signal))
+    return (await cameUpBehind(target, origin.id, signal)) || (await bearsIt(target, work, origin.id, signal))
       ? FATES.committed!
       : { why: 'it was started again since, and none of the rows bears the transaction', committed: true };
   } catch (error) {
     // 22023: an id that this database has not given out yet: it lost what came after a backup.
     const state = sqlState((error as { cause?: unknown } | null)?.cause);
     if (state?.startsWith('22')) return { why: 'it has not given out such an id yet' };
+    throw error;
+  }
+}
+
+/**
+ * Had this id been given out already when the server came up? Its last checkpoint says so as long as it is the
+ * one of the start: that one alone has nothing between its beginning and itself. Until PostgreSQL 17 the others
+ * have nothing there either where the log is kept at its least.
+ */
+async function cameUpBehind(target: Target, id: string, signal?: AbortSignal): Promise<boolean> {
+  const options = { mode: 'glance', doing: 'reading with what the server came up', signal } as const;
+  const text = `SELECT c.redo_lsn OPERATOR(pg_catalog.=) c.checkpoint_lsn
+         AND (pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.<>) 'minimal'
+              OR pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000)
+       AS started, c.next_xid AS next
+  FROM pg_catalog.pg_control_checkpoint() AS c`;
+  try {
+    const [row] = await target.session.transaction(options, tx =>
+      tx.query<{ started: boolean; next: string }>(text),
+    );
+    const [epoch = '', next = ''] = row!.next.split(':');
+    return row!.started && BigInt(epoch) * 4_294_967_296n + BigInt(next) > BigInt(id);
+  } catch (error) {
+    // 42501, 42883: our role may not ask, or there is no such question.
+    if (['42501', '42883'].includes(sqlState((error as { cause?: unknown } | null)?.cause) ?? ''))
+      return false;
     throw error;
   }
 }

@@ -114,14 +114,41 @@ test('somebody else’s transaction under our id settles nothing: the rows are r
   expect(await connector.fateOf(work, intent)).toEqual({ kind: 'happened', effect: null, sure: 'read' });
 });
 
-test('what others have passed on since a crash is not taken for what never came', async () => {
+test('a commit before a crash is known even where others have written every row since', async () => {
   const { work, intent } = await moved();
   await stop('killed');
   await start();
   // Some of them back to whoever had them.
   await query('update tasks set owner_id = case when id > 5 then 1 else 3 end');
+  expect(await connector.fateOf(work, intent)).toEqual({ kind: 'happened', effect: null, sure: 'asked' });
+});
+
+test('once the server has forgotten with what it came up, what others have passed on is not taken for what never came', async () => {
+  const { work, intent } = await moved();
+  await stop('killed');
+  await start();
+  await query('update tasks set owner_id = case when id > 5 then 1 else 3 end');
+  await query('checkpoint');
   expect(await connector.fateOf(work, intent)).toMatchObject({
     kind: 'unknown',
     why: expect.stringContaining('and its rows do not tell either'),
   });
+});
+
+test('nor where our role may not ask with what it came up', async () => {
+  const { work, intent } = await moved();
+  await stop('killed');
+  await start();
+  await query('update tasks set owner_id = case when id > 5 then 1 else 3 end');
+  await query(`create role blind login password 'blind'; grant select on all tables in schema public to blind;
+    revoke execute on function pg_control_checkpoint() from public`);
+  const url = new URL(server.url('postgres'));
+  url.username = 'blind';
+  url.password = 'blind';
+  await connector.close();
+  connector = createConnector(CATALOG, {
+    connection: new Bundle('system "crm"', { url: url.href }),
+    log: () => {},
+  }) as WholeConnector;
+  expect(await connector.fateOf(work, intent)).toMatchObject({ kind: 'unknown' });
 });
