@@ -24,6 +24,7 @@ import {
 } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
 import { bundleCache } from '../support/world.js';
+import { backOf, LATER } from './covers.js';
 import { sweepOf } from './sweeps.js';
 
 /** The next certificate is not written before this is over, and never by whoever was reset meanwhile. */
@@ -128,7 +129,8 @@ test('reset to every point, a run that has completed comes to an end again, and 
   expect(await moved()).toEqual(before);
 }, 300_000);
 
-test('reset between its switch and its sweep, a run still has whoever it switched off looked after', async () => {
+/** All is done, but for its certificate: somebody resets the run to its beginning, which has forgotten all of it. */
+async function resetBeforeItsEnd(request: Record<string, unknown>): Promise<Started> {
   let release = (): void => {};
   const released = new Promise<void>(resolve => {
     release = resolve;
@@ -136,20 +138,48 @@ test('reset between its switch and its sweep, a run still has whoever it switche
   const reached = new Promise<void>(resolve => {
     held = { reached: resolve, released };
   });
-  const started = await start(small);
+  const started = await start(small, request);
   await planned(small, started);
   await agree(small, started);
   await reached;
-  const { offboardings } = small.world;
-  const handle = offboardings.handle(started.run);
+  const handle = small.world.offboardings.handle(started.run);
   const [first] = finished(await handle.fetchHistory());
   await reset(started, (await handle.describe()).runId, first!);
   release();
   await throughApproval(started);
+  return started;
+}
+
+test('reset between its switch and its sweep, a run still has whoever it switched off looked after', async () => {
+  const started = await resetBeforeItsEnd({});
+  const { offboardings } = small.world;
   expect(await offboardings.result(started.run)).toMatchObject({
     outcome: expect.stringMatching(/^(completed|nothing-to-do)$/),
     access: { crm: 'deactivated', desk: 'deactivated' },
   });
   const sweep = await sweepOf(small, started.offboardingId);
   expect(await sweep.status()).toMatchObject({ state: 'waiting', off: ['desk', 'crm'] });
+}, 60_000);
+
+test('reset between its last item and its end, a cover is still given back, although nothing is left to plan', async () => {
+  await small.db.desk.query(`grant insert on watchers to ${small.role}`);
+  const owners = () =>
+    small.db.desk.query('select id, assignee_id from tickets order by id').then(({ rows }) => rows);
+  const before = await owners();
+  const started = await resetBeforeItsEnd({ mode: 'execute-only', giveBackAt: LATER, systems: ['desk'] });
+  expect(await owners()).not.toEqual(before);
+  // Its end says what it had done.
+  expect(await small.world.offboardings.result(started.run)).toMatchObject({
+    outcome: 'nothing-to-do',
+    sentence: expect.stringContaining('15 items had been handed over and stay there.'),
+    steps: [
+      { id: 'desk/tickets', state: 'completed', message: null },
+      { id: 'desk/watchers', state: 'completed', message: null },
+    ],
+  });
+  const back = backOf(small, started.offboardingId);
+  await back.send('amend', 'olivia', { giveBackAt: 'now' });
+  await back.agree();
+  expect(await back.result()).toMatchObject({ outcome: 'given-back', addenda: [expect.any(Number)] });
+  expect(await owners()).toEqual(before);
 }, 60_000);

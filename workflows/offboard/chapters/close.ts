@@ -2,7 +2,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { announced } from '../../../domain/certificate.js';
 import { deactivateId } from '../../../domain/plan.js';
-import { doneSoFar, type Run, type StepProgress } from '../../../domain/run.js';
+import { changedItems, doneSoFar, type Run, type StepProgress } from '../../../domain/run.js';
 import type { Report } from '../../messages.js';
 import { ask, quick } from '../../proxies.js';
 import type { Desk } from '../desk.js';
@@ -15,9 +15,11 @@ export async function certify(desk: Desk): Promise<Report> {
   const { run } = desk;
   if (run.outcome !== 'completed') await settle(desk);
   if (run.outcome === 'cancelled') await endCancelled(desk);
+  if (run.outcome === 'nothing-to-do' && changedItems(run) > 0)
+    desk.change({ sentence: `${run.sentence} ${doneSoFar(run)}` });
   for (const [id, progress] of Object.entries(run.steps)) {
     if (progress.state === 'queued' || progress.state === 'running')
-      desk.change({ steps: { ...run.steps, [id]: { ...progress, ...brokenOff(progress) } } });
+      desk.change({ steps: { ...run.steps, [id]: { ...progress, ...leftAt(run, progress) } } });
   }
   // What was decided stands in the chain before its closing entry, behind which nothing counts.
   await desk.settled();
@@ -44,11 +46,12 @@ export async function certify(desk: Desk): Promise<Report> {
   return reportOf(run);
 }
 
-/** What was begun and not finished is not "not run". */
-function brokenOff({ changed }: StepProgress): Partial<StepProgress> {
-  return changed > 0
-    ? { state: 'failed', message: 'The run ended before this step was finished.' }
-    : { state: 'not-run' };
+/** What was begun and not finished is not "not run"; what a reset has made forget was done where nothing is left. */
+function leftAt({ outcome }: Run, { changed }: StepProgress): Partial<StepProgress> {
+  if (changed === 0) return { state: 'not-run' };
+  return outcome === 'nothing-to-do'
+    ? { state: 'completed', message: null }
+    : { state: 'failed', message: 'The run ended before this step was finished.' };
 }
 
 async function endCancelled(desk: Desk): Promise<void> {
