@@ -1,6 +1,14 @@
 /** Writes down what people decided and how a run ended. */
 import { type Approved, approvalsIn } from '../domain/approved.js';
-import { type Closing, certificateOf, closingEntry, type Earlier } from '../domain/certificate.js';
+import {
+  type Closing,
+  certificateOf,
+  closingEntry,
+  type Earlier,
+  type Recount,
+  recounted,
+  withCounts,
+} from '../domain/certificate.js';
 import { HandoverFailure } from '../domain/failure.js';
 import type { SummedFlood } from '../domain/flood.js';
 import { kindOf } from '../domain/ids.js';
@@ -96,16 +104,21 @@ export interface CloseRunInput extends Closing {
   first: string;
 }
 
-/** Writes the certificate, once, and frees the register. */
-export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ certificate: string }> {
+/** Writes the certificate, once, and frees the register. Answers as well what the run remembered wrongly. */
+export async function closeRun(
+  deps: Deps,
+  input: CloseRunInput,
+): Promise<{ certificate: string; counts: Recount }> {
   const { store } = deps;
   await itsOwn(deps, { offboardingId: input.run.offboardingId, first: input.first });
-  const { run } = input;
   // What the closing entry lists is all there is: an attempt that was left behind gets no receipt from here
   // on.
-  await store.ledger.fence(run.offboardingId, scheduled());
-  await settleAll(deps, run.offboardingId).catch(error => leavePending(deps, error));
-  const receipts = await store.ledger.all(run.offboardingId);
+  const { offboardingId } = input.run;
+  await store.ledger.fence(offboardingId, scheduled());
+  await settleAll(deps, offboardingId).catch(error => leavePending(deps, error));
+  const receipts = await store.ledger.all(offboardingId);
+  const counts = recounted(input.run, receipts);
+  const run = { ...input.run, ...withCounts(input.run, counts) };
   const manifests = await store.manifests.seals(run.offboardingId);
   await store.audit.append(run.offboardingId, [
     {
@@ -120,7 +133,7 @@ export async function closeRun(deps: Deps, input: CloseRunInput): Promise<{ cert
   const body = certificateOf({ ...input, run: whole }, receipts, chain.head, await earlier(deps, run), plans);
   const certificate = await certify(deps, run.offboardingId, input.runId, body);
   await store.runs.close(run.offboardingId);
-  return { certificate: certificate.digest };
+  return { certificate: certificate.digest, counts };
 }
 
 /** Every plan of an offboarding, with who had approved it. */

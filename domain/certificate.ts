@@ -13,7 +13,7 @@ import type { Outcome } from './model.js';
 import { notCovered } from './not-covered.js';
 import { own } from './own.js';
 import { asksNobody, canonicalJson, isEffect, type PlanStep } from './plan.js';
-import { departure, mode, type Run } from './run.js';
+import { departure, mode, type Run, type StepProgress } from './run.js';
 import { sha256 } from './sha256.js';
 import { stays } from './stays.js';
 
@@ -74,6 +74,33 @@ export function listed(receipt: ReceiptSummary) {
     digest: receipt.digest,
     at: receipt.at,
   };
+}
+
+/** What steps have changed where the run remembers another number, by step id. */
+export type Recount = Record<string, Pick<StepProgress, 'changed' | 'before'>>;
+
+/**
+ * Where the receipts say something else than the run: an attempt that a reset has left behind did its part as
+ * well, and what came of it may be known only at the end.
+ */
+export function recounted(run: Run, receipts: readonly ReceiptSummary[]): Recount {
+  const sum = (some: readonly ReceiptSummary[]): number =>
+    some.reduce((all, { effect }) => all + (effect?.changed ?? 0), 0);
+  const differs = Object.entries({ ...run.dropped, ...run.steps }).flatMap(([id, progress]) => {
+    const done = receipts.filter(({ step, state }) => step === id && state === 'done');
+    const changed = sum(done);
+    if (done.length === 0 || changed === progress.changed) return [];
+    const before = sum(done.filter(({ manifest }) => manifest !== run.plan?.manifest));
+    return [[id, { changed, ...(before > 0 && { before }) }] as const];
+  });
+  return Object.fromEntries(differs);
+}
+
+/** The steps of a run with these numbers. */
+export function withCounts({ steps, dropped }: Run, counts: Recount): Pick<Run, 'steps' | 'dropped'> {
+  const told = (some: Run['steps']): Run['steps'] =>
+    Object.fromEntries(Object.entries(some).map(([id, step]) => [id, { ...step, ...counts[id] }]));
+  return { steps: told(steps), ...(dropped && { dropped: told(dropped) }) };
 }
 
 /** An offboarding of the same person that was asked for before. */

@@ -1,6 +1,6 @@
 /** The end of every run: access as it was asked for, the certificate, the report. */
 import { workflowInfo } from '@temporalio/workflow';
-import { announced } from '../../../domain/certificate.js';
+import { announced, withCounts } from '../../../domain/certificate.js';
 import { deactivateId } from '../../../domain/plan.js';
 import { changedItems, doneSoFar, type Run, type StepProgress } from '../../../domain/run.js';
 import type { Report } from '../../messages.js';
@@ -40,7 +40,8 @@ export async function certify(desk: Desk): Promise<Report> {
     desk.change({ sentence: `${run.sentence} The certificate could not be written: ${closed.sentence}` });
     return reportOf(run);
   }
-  desk.change({ certificate: closed.value.certificate });
+  const { certificate, counts } = closed.value;
+  desk.change({ certificate, ...withCounts(run, counts) });
   if (sweep) await beginSweep(desk, sweep);
   if (back) await beginGiveBack(desk, back);
   return reportOf(run);
