@@ -4,23 +4,34 @@
 
 import { configDefaults, defineConfig } from 'vitest/config';
 
+const filesIn = (...folders: string[]): string[] => folders.map(folder => `test/${folder}/**/*.test.ts`);
+/** What talks to no server. */
+const PURE = filesIn('unit', 'shape');
+const ON_THEIR_OWN = filesIn('redmine', 'wordpress', 'keycloak', 'principals', 'schemathesis', 'faults');
+const exclude = [...configDefaults.exclude, ...ON_THEIR_OWN];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: [
-      ...configDefaults.exclude,
-      ...['redmine', 'wordpress', 'keycloak', 'principals', 'schemathesis', 'faults'].map(
-        folder => `test/${folder}/**`,
-      ),
-    ],
-    globalSetup: ['test/support/global-setup.ts'],
-    // Temporal's worker holds native threads: a process per file, so that one cannot disturb the next.
     pool: 'forks',
-    // Two cores are what the smallest machine has; the servers need some of them as well.
-    maxWorkers: 2,
+    // Two cores are what the smallest machine has. A third file has something to do while the others wait.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // Ending the servers in order; they are ended without it as well, a little less politely.
     teardownTimeout: 30_000,
+    projects: [
+      { extends: true, test: { name: 'pure', include: PURE, exclude, isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: 'servers',
+          include: ['test/**/*.test.ts'],
+          exclude: [...exclude, ...PURE],
+          globalSetup: ['test/support/global-setup.ts'],
+          // Temporal's worker holds native threads: a process per file, so that one cannot disturb the next.
+          isolate: true,
+        },
+      },
+    ],
   },
 });
