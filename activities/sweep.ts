@@ -290,8 +290,8 @@ export async function closeRound(
   deps: Deps,
   input: CloseRoundInput,
 ): Promise<{ addendum: number | null; moved: number }> {
-  const { archive, audit } = deps.store;
-  const { sweepId, offboardingId, round, made, results, questions } = input;
+  const { audit } = deps.store;
+  const { sweepId, round, made, results, questions } = input;
   const stands = input.stands > 0 && { stands: input.stands };
   const plan = made === null ? null : await planOf(deps, made);
   const before = (await audit.read(sweepId)).entries;
@@ -317,33 +317,54 @@ export async function closeRound(
     : { round, plan: made, moved, steps, questions, ...stands, receipts, manifests };
   await audit.append(sweepId, [{ subject, kind: isQuiet ? 'quiet-round' : 'swept', body: found }]);
   // What an earlier attempt has written is what counts.
-  const { entries, head } = await audit.read(sweepId);
-  const told = entries.find(one => one.subject === subject)!;
+  const told = (await audit.read(sweepId)).entries.find(one => one.subject === subject)!;
   if (told.kind === 'quiet-round') return { addendum: null, moved: 0 };
+  return addTo(deps, input, told);
+}
+
+/** Adds what a round has found to the certificate, and to the chain of the run before; twice, it is there once. */
+async function addTo(
+  { store: { archive, audit } }: Deps,
+  { sweepId, offboardingId, workflowId }: Pick<Named, 'sweepId' | 'offboardingId' | 'workflowId'>,
+  { body: told }: AuditEntry,
+): Promise<{ addendum: number; moved: number }> {
+  const { head } = await audit.read(sweepId);
   const [certificate] = await archive.certificates(offboardingId);
-  const addendum = await archive.addendum(
+  const { number, digest } = await archive.addendum(
     offboardingId,
     {
-      ...told.body,
+      ...told,
       sweep: sweepId,
-      workflow: input.workflowId,
+      workflow: workflowId,
       offboarding: offboardingId,
       certificate: certificate?.digest ?? null,
       sweepChain: head,
     },
-    one => one.sweep === sweepId && one.round === round && one.plan === told.body.plan,
+    one => one.sweep === sweepId && one.round === told.round && one.plan === told.plan,
   );
-  const body = {
-    number: addendum.number,
-    digest: addendum.digest,
-    sweep: sweepId,
-    round,
-    moved: told.body.moved,
-  };
+  const body = { number, digest, sweep: sweepId, round: told.round, moved: told.moved };
   await audit.append(offboardingId, [
-    { subject: `addendum ${addendum.number} ${addendum.digest} ${sweepId}`, kind: 'addendum', body },
+    { subject: `addendum ${number} ${digest} ${sweepId}`, kind: 'addendum', body },
   ]);
-  return { addendum: addendum.number, moved: Number(told.body.moved) };
+  return { addendum: number, moved: Number(told.moved) };
+}
+
+/** A sweep that was ended between the two has written down what a round came to, and added nothing. */
+async function addWhatIsOwed(
+  deps: Deps,
+  named: Pick<Named, 'sweepId' | 'offboardingId' | 'workflowId'>,
+): Promise<void> {
+  const { audit } = deps.store;
+  const { sweepId, offboardingId } = named;
+  const added = (await audit.read(offboardingId)).entries.filter(
+    ({ kind, subject }) => kind === 'addendum' && subject.endsWith(` ${sweepId}`),
+  );
+  // Where one was purged, nobody knows any more of which round it was.
+  if (added.some(({ gone }) => gone)) return;
+  const rounds = new Set(added.map(({ body }) => body.round));
+  for (const entry of (await audit.read(sweepId)).entries)
+    if (entry.kind === 'swept' && !entry.gone && !rounds.has(entry.body.round))
+      await addTo(deps, named, entry);
 }
 
 /** Effects of the sweep that no round has told of yet, and of which it is known what became of them. */
@@ -389,6 +410,7 @@ export async function tellEnd(
   const nothing = { addendum: null, moved: 0 };
   if (isOver(entries)) return nothing;
   await settleAll(deps, sweepId);
+  await addWhatIsOwed(deps, named);
   const rounds = entries.filter(({ subject }) => subject.startsWith('round ')).length;
   const isOwing = untold(await ledger.all(sweepId), entries).length > 0;
   const last = isOwing

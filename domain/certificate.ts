@@ -33,6 +33,9 @@ export interface Announced {
   input: string;
 }
 
+/** The notice that what was announced could not be started. */
+export const NOT_BEGUN = 'not-begun';
+
 export function announced(kind: Announced['kind'], id: string, input: object): Announced {
   return { kind, id, input: sha256(canonicalJson(input)) };
 }

@@ -167,8 +167,8 @@ function kindUnder(workflow: string | null): Kind | null {
 }
 
 /**
- * The sweep and the give-back of an offboarding: those that the store knows under their ids, and those of which
- * an addendum tells. The subjects of these entries name them too, and stay where a body was purged.
+ * The sweep and the give-back of an offboarding: those that the store knows under their ids, those of which an
+ * addendum tells, and what was announced and is not among them. The subjects of these entries name them too, and stay where a body was purged.
  */
 async function afterwardsOf(
   store: Store,
@@ -189,12 +189,19 @@ async function afterwardsOf(
   );
   const found = new Set([...named, ...known.map(one => one.offboarding)]);
   found.delete(offboarding);
+  const kindOfAfter = async (id: string): Promise<Announced['kind']> => {
+    // Whatever the store says of it, it is no run, and nothing comes after it.
+    const said =
+      announced.find(other => other.id === id)?.kind ?? kindUnder((await trail.known(id))?.workflow ?? null);
+    return said === 'give-back' ? said : 'sweep';
+  };
+  // A run that was reset announces another, which does not begin where one is there already.
+  const there = new Set(await Promise.all([...found].map(kindOfAfter)));
+  for (const one of announced) if (!there.has(one.kind)) found.add(one.id);
   return Promise.all(
     [...found].map(async id => {
       const one = await trail.known(id);
-      // Whatever the store says of it, it is no run, and nothing comes after it.
-      const said = announced.find(other => other.id === id)?.kind ?? kindUnder(one?.workflow ?? null);
-      const kind = said === 'give-back' ? said : 'sweep';
+      const kind = await kindOfAfter(id);
       // Where it must have run is known: what the store says about that is held against it.
       const ran = kind === 'sweep' ? ids?.sweep(offboarding) : ids?.giveBack(offboarding);
       const subject = { offboarding: id, workflow: ran ?? one?.workflow ?? null, at: one?.at ?? '' };
@@ -241,8 +248,10 @@ async function askTemporal(
   const histories = new Map<string, History>();
   try {
     const client = await temporal();
-    // Lists follow late: who is named is asked for by name.
+    // Lists follow late: who is named is asked for by name, and who has just begun by its id.
     const runs = new Set(named);
+    const newest = await client.workflow.getHandle(workflow).describe().catch(unknown);
+    if (newest?.memo?.offboardingId === offboarding) runs.add(newest.runId);
     for await (const run of client.workflow.list({
       query: `WorkflowId = "${workflow}" and WorkflowType = "${TYPES[kind]}"`,
     }))

@@ -13,7 +13,7 @@
  */
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Announced } from '../../domain/certificate.js';
+import { type Announced, NOT_BEGUN } from '../../domain/certificate.js';
 import type { Elsewhere } from '../../domain/consequences.js';
 import type { Kind } from '../../domain/ids.js';
 import type { Identities, ItemException } from '../../domain/model.js';
@@ -110,9 +110,50 @@ function breaksIn(evidence: Evidence): string[] {
   return [
     ...CHECKS.flatMap(check => check(evidence)),
     ...evidence.afterwards.flatMap(after =>
-      [...announcement(evidence, after), ...breaksIn(after)].map(sentence => saidOf(after, sentence)),
+      isNothing(after)
+        ? vanished(evidence, after)
+        : [...announcement(evidence, after), ...added(evidence, after), ...breaksIn(after)].map(sentence =>
+            saidOf(after, sentence),
+          ),
     ),
   ];
+}
+
+/** It was announced, and nothing more is known of it than what Temporal says. */
+function isNothing({ chain, row, receipts, plans }: Evidence): boolean {
+  return chain.entries.length + receipts.length + plans.length === 0 && row === null;
+}
+
+/** What was announced has begun, or the run says why not. It may be about to, or lie where nobody could ask. */
+function vanished(evidence: Evidence, after: Evidence): string[] {
+  const isOn = after.unasked !== null || after.live.some(({ history }) => history.status === 'RUNNING');
+  const isSaid = evidence.chain.entries.some(
+    ({ kind, body }) => kind === 'notice' && body.notice === NOT_BEGUN,
+  );
+  const named = addendaTold(evidence).some(({ by }) => by === after.offboarding);
+  if ((isOn || isSaid) && !named) return [];
+  return [
+    `handover.audit: ${nameOfAfter(after)} was announced, and there is nothing of it: it never began, or what it wrote was taken away.`,
+  ];
+}
+
+/** Whatever a sweep has found, and how a give-back ended, was added to the certificate. */
+function added(evidence: Evidence, after: Evidence): string[] {
+  const addenda = evidence.chain.entries.filter(
+    ({ kind, subject }) => kind === 'addendum' && subject.endsWith(` ${after.offboarding}`),
+  );
+  // A moment lies between the two.
+  const isOn = after.live.some(({ history }) => history.status === 'RUNNING');
+  const last = after.chain.entries.at(-1);
+  return after.chain.entries.flatMap(entry => {
+    if (entry.kind !== TELLS[after.kind] || entry.gone || (isOn && entry === last)) return [];
+    const isAdded = addenda.some(
+      ({ gone, body }) => gone || after.kind === 'give-back' || body.round === entry.body.round,
+    );
+    return isAdded
+      ? []
+      : [`handover.audit: entry ${entry.seq} (${entry.subject}) was never added to the certificate.`];
+  });
 }
 
 /** "the sweep 4711": of what a table's row is, where it is not the offboarding's. */

@@ -1,5 +1,5 @@
 /** What a sweep leaves behind: shown by the command line, held against itself by the audit. */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { cliOf } from '../cli/cli.js';
 import { handOver, mail } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
@@ -62,6 +62,73 @@ test('the command line shows a sweep and decides; the audit holds addenda and th
       expect(found.code).not.toBe(0);
       expect(found.out + found.err).toMatch(named);
     }
+  } finally {
+    await cli.remove();
+  }
+});
+
+test('what a sweep found and had no time to add to the certificate is named by the audit, and added by the next look', async () => {
+  const { run, offboardingId } = await handOver(small);
+  const sweep = await sweepOf(small, offboardingId);
+  const id = small.world.offboardings.ids.sweep(offboardingId);
+  const cli = await cliOf(small);
+  try {
+    const { sweepId } = await sweep.status();
+    await small.db.store.query(`create function no_addendum() returns trigger language plpgsql as $$
+        begin if new.number > 0 then raise exception 'not now'; end if; return new; end $$;
+      create trigger no_addendum before insert on handover.certificates for each row execute function no_addendum()`);
+    await land(small, 940_010);
+    const swept = `select count(*)::int as n from handover.audit where offboarding = $1 and kind = 'swept'`;
+    await vi.waitFor(
+      async () => expect((await small.db.store.query(swept, [sweepId])).rows).toEqual([{ n: 1 }]),
+      { timeout: 20_000, interval: 150 },
+    );
+    await small.world.offboardings.handle(id).terminate('in between');
+    await small.db.store.query('drop function no_addendum cascade');
+    const before = await cli('audit', run, '--verify');
+    expect(before.code).not.toBe(0);
+    expect(before.out + before.err).toMatch(/entry \d+ \(round \d+\) was never added to the certificate/);
+    await small.world.offboardings.archive(id);
+    await small.world.offboardings.archive(run);
+    const after = await cli('audit', run, '--verify');
+    expect([after.code, after.out + after.err]).toEqual([0, expect.stringMatching(/addend|certificate/)]);
+  } finally {
+    await small.db.store.query('drop function if exists no_addendum cascade');
+    await cli.remove();
+  }
+});
+
+test('what was announced is asked for, also where it never added anything', async () => {
+  const { run, offboardingId } = await handOver(small);
+  const sweep = await sweepOf(small, offboardingId);
+  const id = small.world.offboardings.ids.sweep(offboardingId);
+  const cli = await cliOf(small);
+  const verified = async () => {
+    const { code, out, err } = await cli('audit', run, '--verify');
+    return { code, says: out + err };
+  };
+  try {
+    // About to begin, in the middle, and over: nothing is missing.
+    expect(await verified()).toMatchObject({ code: 0 });
+    const { sweepId } = await sweep.until(({ round }) => round > 0);
+    expect(await verified()).toMatchObject({ code: 0 });
+    await small.world.offboardings.decide(id, 'finish', { by: mail(small, 'olivia'), reason: 'enough' });
+    await sweep.result();
+    for (const one of [id, run]) await small.world.offboardings.archive(one);
+    expect(await verified()).toMatchObject({ code: 0 });
+    const client = await small.db.store.connect();
+    try {
+      await client.query('set session_replication_role = replica');
+      for (const table of ['audit', 'audit_bodies', 'audit_heads', 'archives'])
+        await client.query(`delete from handover.${table} where offboarding = $1`, [sweepId]);
+      await client.query('delete from handover.offboardings where id = $1', [sweepId]);
+    } finally {
+      await client.query('set session_replication_role = origin');
+      client.release();
+    }
+    const { code, says } = await verified();
+    expect(code).not.toBe(0);
+    expect(says).toContain(`the sweep ${sweepId} was announced, and there is nothing of it`);
   } finally {
     await cli.remove();
   }

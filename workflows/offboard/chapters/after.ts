@@ -1,6 +1,7 @@
 /** Starts what comes after a run, under the one id that is kept for it, whatever else runs there. */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, startChild } from '@temporalio/workflow';
+import { NOT_BEGUN } from '../../../domain/certificate.js';
 import { LAST } from '../../../domain/priority.js';
 import { summary } from '../../../domain/summary.js';
 import { ask, quick } from '../../proxies.js';
@@ -29,7 +30,11 @@ export async function begin(desk: Desk, after: After): Promise<void> {
     if (room.value.taken) return;
     const other = room.value.terminated;
     if (other !== null)
-      tell(desk, `Another workflow ("${other}") ran under ${workflowId}, which is not its id: it was ended.`);
+      tell(
+        desk,
+        'id-taken',
+        `Another workflow ("${other}") ran under ${workflowId}, which is not its id: it was ended.`,
+      );
   }
   return inTheWay(desk, after, 'Something takes that id again and again.');
 }
@@ -55,11 +60,11 @@ async function started({ type, workflowId, id, input, says }: After): Promise<bo
 /** It never begins, and the run says so. */
 function inTheWay(desk: Desk, { workflowId }: After, why: string): void {
   const says = `${workflowId} could not be started, and nothing comes after this run: ${why}`;
-  tell(desk, says);
+  tell(desk, NOT_BEGUN, says);
   desk.say(`${desk.run.sentence} ${says}`);
 }
 
-function tell(desk: Desk, sentence: string): void {
+function tell(desk: Desk, notice: string, sentence: string): void {
   const audience = ['operators', 'requester', 'approvers'];
-  desk.note({ notice: 'id-taken', on: 'attention', state: desk.run.state, audience, sentence, since: null });
+  desk.note({ notice, on: 'attention', state: desk.run.state, audience, sentence, since: null });
 }
