@@ -1,9 +1,10 @@
 /** What a sweep leaves behind: shown by the command line, held against itself by the audit. */
+import { randomUUID } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import { cliOf } from '../cli/cli.js';
 import { handOver, mail } from '../small-world/drive.js';
 import { useSmallWorld } from '../small-world/world.js';
-import { land, long, sweepOf } from './sweeps.js';
+import { land, long, ownerOf, sweepOf } from './sweeps.js';
 
 // The test tampers on purpose.
 const small = useSmallWorld({ change: long, check: false });
@@ -129,6 +130,54 @@ test('what was announced is asked for, also where it never added anything', asyn
     const { code, says } = await verified();
     expect(code).not.toBe(0);
     expect(says).toContain(`the sweep ${sweepId} was announced, and there is nothing of it`);
+  } finally {
+    await cli.remove();
+  }
+});
+
+test('reset after its end and gone on, a sweep ends again, with all that it moved, and verifies', async () => {
+  const { run, offboardingId } = await handOver(small);
+  const sweep = await sweepOf(small, offboardingId);
+  const { offboardings } = small.world;
+  const id = offboardings.ids.sweep(offboardingId);
+  const end = async () => {
+    await offboardings.decide(id, 'finish', { by: mail(small, 'olivia'), reason: 'enough' });
+    return sweep.result();
+  };
+  const cli = await cliOf(small);
+  try {
+    await land(small, 940_020);
+    await sweep.until(({ moved }) => moved === 1);
+    expect(await end()).toMatchObject({ outcome: 'finished', moved: 1 });
+    const handle = offboardings.handle(id);
+    const { events } = await handle.fetchHistory();
+    const done = (events ?? []).filter(event => event.workflowTaskCompletedEventAttributes);
+    await small.world.worker.deps.temporal.workflowService.resetWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId: id, runId: (await handle.describe()).runId },
+      workflowTaskFinishEventId: done[1]!.eventId!,
+      requestId: randomUUID(),
+      reason: 'again',
+      // Or it would be ended again by what ended it.
+      resetReapplyExcludeTypes: [1, 2],
+    });
+    await land(small, 940_021);
+    await vi.waitFor(async () => expect(await ownerOf(small, 940_021)).toBe(String(small.cast.maya.id)), {
+      timeout: 20_000,
+      interval: 150,
+    });
+    await sweep.until(({ addenda }) => addenda.includes(2));
+    expect(await end()).toMatchObject({ outcome: 'finished' });
+    const { sweepId } = await sweep.status();
+    const { rows } = await small.db.store.query(
+      `select (b.body::json ->> 'moved')::int as moved from handover.audit a join handover.audit_bodies b using (offboarding, seq)
+        where offboarding = $1 and kind = 'sweep-ended' order by seq`,
+      [sweepId],
+    );
+    expect(rows).toEqual([{ moved: 1 }, { moved: 2 }]);
+    for (const one of [id, run]) await offboardings.archive(one);
+    const verified = await cli('audit', run, '--verify');
+    expect([verified.code, verified.out + verified.err]).toEqual([0, expect.anything()]);
   } finally {
     await cli.remove();
   }
