@@ -92,7 +92,7 @@ test('one that came back to the leaver brings the next round forward, and is han
 });
 
 test('one that nobody would answer is put to everybody at once, until somebody has seen it', async () => {
-  const soon = await snooze(1, HOUR + 4_000);
+  const soon = await snooze(1, HOUR + 10_000);
   const { offboardingId } = await handOver(small);
   const sweep = await sweepOf(small, offboardingId);
   await small.db.desk.query(`update agents set status = 'inactive' where id = $1`, [small.cast.maya.desk]);
