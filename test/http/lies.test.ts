@@ -8,7 +8,7 @@ import type { Connector } from '../../connectors/connector.js';
 import { keysOf } from '../../connectors/keys.js';
 import { createConnector, KINDS } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
-import type { Batch } from '../../domain/effect.js';
+import type { Batch, Fate, Intent } from '../../domain/effect.js';
 import type { Account } from '../../domain/model.js';
 import { ALICE, BOB, CAROL, EMAIL } from '../contract/harness.js';
 import { catalogOf, deskWorld } from './harness.js';
@@ -126,6 +126,28 @@ describe('a write', () => {
       kind: 'rejected',
       message: expect.stringContaining('nothing has changed'),
     });
+  });
+});
+
+describe('an effect whose end nobody saw', () => {
+  test('is not said to have moved what the successor had before it, nor does an undo take that away', async () => {
+    await world.fill({ things: { 'thing-0': ALICE, 'thing-1': BOB } });
+    const connector = connect(text =>
+      text.replace('timeout: 2s, lands_within: 4s', 'timeout: 500ms, lands_within: 1s'),
+    );
+    let intent: Intent | undefined;
+    const intend = async (one: Intent): Promise<void> => {
+      intent = one;
+    };
+    await connector.apply(batch(2), { intend });
+    await expect
+      .poll(async () => (await connector.fateOf(batch(2), intent!)).kind, { timeout: 5_000 })
+      .not.toBe('under-way');
+    const fate = (await connector.fateOf(batch(2), intent!)) as Extract<Fate, { kind: 'partly' }>;
+    expect(fate.effect).toMatchObject({ changed: 1, exceptions: [{ key: 'thing-1', kind: 'taken' }] });
+    const undoing = { work: batch(2), owners: intent!.owners, before: intent!.before, effect: fate.effect };
+    await connector.restore(undoing, silent);
+    expect(await world.owners('things')).toEqual({ 'thing-0': ALICE, 'thing-1': BOB });
   });
 });
 
