@@ -77,7 +77,10 @@ export interface Effect {
  */
 export interface OldOwners {
   values: readonly (string | null)[];
-  /** Which of the `values` each key had, in the order of the batch's keys; null = all had the first. */
+  /**
+   * Which of the `values` each key had, in the order of the batch's keys; null = all had the first. A number behind
+   * the last of them: none, when the effect began, so that it is about no such item.
+   */
   perKey: Shares | null;
 }
 

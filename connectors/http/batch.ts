@@ -8,6 +8,7 @@ import {
   type Done,
   type Effect,
   type Fate,
+  type Intended,
   type Undoing,
   WHY_GONE,
   WHY_TAKEN,
@@ -34,12 +35,11 @@ export async function applyBatch(
   const owners = ownersOf(target, spec, work);
   const keys = listOf(work.keys).slice(0, sizeOf(target, spec));
   const rows = await readItems(target, work.category, keys, [...owners, ...takersOf(work)], signal);
-  const whose = rows.map(row =>
-    Math.max(
-      0,
-      owners.findIndex(owner => row?.owners.includes(owner)),
-    ),
-  );
+  // None of them: whoever asks later what became of this does not take it for ours.
+  const whose = rows.map(row => {
+    const at = owners.findIndex(owner => row?.owners.includes(owner));
+    return at < 0 ? owners.length : at;
+  });
   const intent = await intended(target, witness, signal, {
     took: keys.length,
     owners: { values: owners, perKey: sharesOf(whose) },
@@ -120,8 +120,16 @@ const LEFT_BEHIND = {
 } as const;
 const BROKEN_OFF = { kind: 'missed', why: 'the effect broke off before it came to it' } as const;
 
-/** What became of a batch whose end nobody saw. Items that are as it would have left them count as done by it. */
-export async function readBatch(target: Target, work: Batch, signal?: AbortSignal): Promise<Fate> {
+/**
+ * What became of a batch whose end nobody saw. Items that are as it would have left them count as done by it, but
+ * for those that were nobody's of its owners when it began: nothing was sent for them.
+ */
+export async function readBatch(
+  target: Target,
+  work: Batch,
+  { owners: old }: Pick<Intended, 'owners'>,
+  signal?: AbortSignal,
+): Promise<Fate> {
   const spec = target.category(work.category);
   const owners = valuesOf(work.accounts, spec.owner.identity);
   if (spec.unread !== undefined)
@@ -129,7 +137,17 @@ export async function readBatch(target: Target, work: Batch, signal?: AbortSigna
       kind: 'unknown',
       why: `What was changed in ${work.category} cannot be read again: ${spec.unread}.`,
     };
-  const each = await asTheyRead(target, work, owners, BROKEN_OFF, signal);
+  const keys = listOf(work.keys);
+  const whose = old.perKey && numbersOf(old.perKey);
+  const each = (await asTheyRead(target, work, owners, BROKEN_OFF, signal)).map((one, n): Moved => {
+    const wasTheirs = whose === null || (whose[n] ?? 0) < old.values.length;
+    if (wasTheirs || !one.done) return one;
+    const exception: ItemException =
+      work.do === 'transfer'
+        ? { key: keys[n]!, kind: 'taken', why: WHY_TAKEN }
+        : { key: keys[n]!, kind: 'gone', why: WHY_GONE };
+    return { done: false, exception, read: true };
+  });
   if (!each.some(({ done }) => done)) return { kind: 'did-not', sure: 'read' };
   const effect = effectOf(work, each);
   return { kind: effect.exceptions.length > 0 ? 'partly' : 'happened', effect, sure: 'read' };

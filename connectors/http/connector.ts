@@ -83,7 +83,9 @@ function effectsOf(target: Target): Effects {
       if (intent.effect) return { kind: 'happened', effect: null, sure: 'read' };
       // It may still be on its way, and reading too early would say that it never arrived.
       if (Date.now() < landed(target, intent)) return { kind: 'under-way' };
-      return work.kind === 'batch' ? readBatch(target, work, signal) : readAccess(target, work, signal);
+      return work.kind === 'batch'
+        ? readBatch(target, work, intent, signal)
+        : readAccess(target, work, signal);
     },
     restore(undoing, witness, signal) {
       const { work, before, effect } = undoing;
