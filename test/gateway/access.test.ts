@@ -192,6 +192,22 @@ describe('while no worker answers', () => {
     ]);
   });
 
+  test('a decision that a gateway died over is not said to be left: it is sent again until it is', async () => {
+    const { app, call, reached, deliveries } = await madeUp({ behind: { ask: away, status: away } });
+    const key = { 'idempotency-key': 'a-click' };
+    const url = '/offboardings/offboarding%2F40/decisions/approve';
+    const { take } = deliveries;
+    deliveries.take = async () => ({ kind: 'under-way' });
+    const answer = await call('POST', url, 'priya-token', { plan: PLAN }, key);
+    expect(answer.statusCode).toBe(202);
+    expect(answer.json()).toMatchObject({ verdict: 'unknown', sentence: expect.stringContaining('again') });
+    // Two minutes later it is free again.
+    deliveries.take = take;
+    expect((await call('POST', url, 'priya-token', { plan: PLAN }, key)).json().verdict).toBe('sent');
+    expect(reached.left).toHaveLength(1);
+    await app.close();
+  });
+
   test.each(['alice-token', 'address-token'])(
     'the leaver is known by the plan, and refused: %s',
     async token => {

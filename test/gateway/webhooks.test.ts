@@ -10,7 +10,7 @@ import { type Mapping, mappingSchema, meaningOf } from '../../gateway/webhooks/m
 import { SCHEMES } from '../../gateway/webhooks/signatures.js';
 import { readWebhooks, type Webhook } from '../../gateway/webhooks/webhook.js';
 import type { Deliveries } from '../../store/deliveries.js';
-import { madeUp, PLAN } from './made-up.js';
+import { madeUp, PLAN, status } from './made-up.js';
 
 // https://github.com/standard-webhooks/standard-webhooks, libraries/javascript/src/webhook.test.ts
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -293,13 +293,14 @@ describe('at the door', () => {
   const click = (
     change: (body: Record<string, unknown>) => void = () => {},
     at = Math.floor(Date.now() / 1000),
+    app = gateway.app,
   ) => {
     const body = bodyOf('slack');
     (body.actions as { value: string }[])[0]!.value = JSON.stringify({ run: 'offboarding/40', plan: PLAN });
     change(body);
     const raw = `payload=${encodeURIComponent(JSON.stringify(body))}`;
     const signature = `v0=${createHmac('sha256', SLACK_SECRET).update(`v0:${at}:${raw}`).digest('hex')}`;
-    return gateway.app.inject({
+    return app.inject({
       method: 'POST',
       url: '/webhooks/slack',
       headers: {
@@ -327,6 +328,28 @@ describe('at the door', () => {
     });
     expect(decided).toHaveLength(2);
     expect(decided[1]!.id).toBe(decided[0]!.id);
+  });
+
+  test('what was refused, or fell, is judged anew when somebody clicks again', async () => {
+    const states = [
+      status({ since: '2026-11-27T10:00:00.000Z', refused: [] }),
+      status({
+        since: '2026-11-27T10:00:00.000Z',
+        refused: [
+          { at: '2026-11-27T10:05:00.000Z', message: 'approve', by: 'id:21', reason: 'You may not yet.' },
+        ],
+      }),
+      // The approval counted, and was found to count no more when the date had come.
+      status({ since: '2026-11-28T10:00:00.000Z', refused: [] }),
+    ].map(one => ({ ...one, leaver: { id: '40', name: 'Person 40', human: '40' } }));
+    const said = new Set<string>();
+    for (const now of states) {
+      const { app, reached } = await madeUp({ webhooks: hooks, behind: { status: async () => now } });
+      await click(() => {}, undefined, app);
+      said.add(reached.decided[0]!.id);
+      await app.close();
+    }
+    expect(said.size).toBe(3);
   });
 
   test('what is signed wrongly or too long ago, or means nothing, changes nothing', async () => {
