@@ -41,16 +41,27 @@ const UNANSWERED =
 /** Under which decisions that were left are remembered; no webhook is called so. */
 const LEFT = 'left with its run';
 
+/** Nobody knows yet what becomes of it. */
+interface Unknown {
+  verdict: 'unknown';
+  sentence: string;
+}
+
 /**
  * Leaves a decision with its run while no worker answers: one that comes looks up who sent it, and judges it then.
  * Sent again under the same id, it is left once.
  */
-export async function leaveFor(gateway: Gateway, caller: Unseen, deciding: Deciding): Promise<Sent> {
+export async function leaveFor(
+  gateway: Gateway,
+  caller: Unseen,
+  deciding: Deciding,
+): Promise<Sent | Unknown> {
   const { deliveries } = gateway.behind;
   const { id, name } = deciding;
   const delivery = await deliveries.take(LEFT, id);
   if (delivery.kind === 'answered') return delivery.answer as Sent;
-  if (delivery.kind !== 'first') return left(name);
+  // Whoever has it may fail, or die over it, and then it was never left.
+  if (delivery.kind !== 'first') return { verdict: 'unknown', sentence: UNANSWERED };
   try {
     await leave(gateway, caller, deciding);
   } catch (error) {
@@ -113,7 +124,7 @@ export async function decideFor(
   gateway: Gateway,
   caller: Known,
   { workflowId, name, body, id }: Deciding,
-): Promise<{ code: 200 | 202 | 409; answer: Decided | { verdict: 'unknown'; sentence: string } }> {
+): Promise<{ code: 200 | 202 | 409; answer: Decided | Unknown }> {
   // It may have been left with its run while no worker answered.
   const before = (await gateway.behind.deliveries.answerTo(LEFT, id)) as Sent | null;
   if (before) return { code: DECIDED[before.verdict], answer: before };
