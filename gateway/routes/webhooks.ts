@@ -3,8 +3,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Problem } from '../../client/problem.js';
 import { canonicalJson } from '../../domain/plan.js';
-import { DECISIONS } from '../../domain/request.js';
+import { DECISIONS, type DecisionName } from '../../domain/request.js';
 import { sha256 } from '../../store/digest.js';
+import { isRun } from '../../workflows/messages.js';
 import { FAILURES_OF_A_BODY } from '../answers.js';
 import { inNameOf } from '../asked.js';
 import { Stranger } from '../callers.js';
@@ -168,8 +169,16 @@ async function carryOut(
   }
   const workflowId = await gateway.called(meaning.run);
   const own = inNameOf(caller, meaning.body, 'by');
-  // The same event may come under several names: a decision on one plan by one person is one decision.
-  const same = PER_PLAN.has(meaning.name) ? canonicalJson([workflowId, meaning.name, own]) : delivery;
+  // The same event may come under several names: a decision on one plan by one person is one decision, for as
+  // long as it stands.
+  const same = PER_PLAN.has(meaning.name)
+    ? canonicalJson([
+        workflowId,
+        meaning.name,
+        own,
+        await lastFell(gateway, workflowId, meaning.name, own.by),
+      ])
+    : delivery;
   const { code, answer } = await decideFor(gateway, caller, {
     workflowId,
     name: meaning.name,
@@ -177,6 +186,22 @@ async function carryOut(
     id: idOf(hook, same),
   });
   return { code, body: { did: code < 300 ? 'decided' : 'refused', ...answer } };
+}
+
+/**
+ * Since when the run may judge such a decision otherwise than before: this person was refused, or it has begun
+ * to wait for approvals again. Temporal answers the same id with the same verdict for ever.
+ */
+async function lastFell(
+  { statuses }: Gateway,
+  workflowId: string,
+  name: DecisionName,
+  by: unknown,
+): Promise<(string | null)[]> {
+  const { status } = await statuses.of(workflowId);
+  const refused = status.refused?.findLast(one => one.message === name && one.by === by)?.at ?? null;
+  const waits = isRun(status) && status.state === 'awaiting-approval' ? (status.since ?? null) : null;
+  return [refused, waits];
 }
 
 const PER_PLAN: ReadonlySet<string> = new Set(
