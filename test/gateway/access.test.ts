@@ -1,5 +1,8 @@
 /** Who may call what: every operation, by everybody, about somebody else's run and about one's own. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { get } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Problem } from '../../client/problem.js';
 import { DECISIONS } from '../../domain/request.js';
 import { ACCESS, type Operation } from '../../gateway/roles.js';
@@ -170,6 +173,35 @@ test('what waits for me is what I can bring forward', async () => {
 test('a tool that is nobody looks, and starts and decides nothing', async () => {
   expect((await gateway.call('GET', '/offboardings/40', 'tool-token')).statusCode).toBe(200);
   expect((await gateway.call('POST', '/offboardings', 'tool-token', { user: 'x' })).statusCode).toBe(403);
+});
+
+test('whoever hangs up before their stream has begun leaves nothing running behind', async () => {
+  let looked = (): void => {};
+  const looking = new Promise<void>(resolve => {
+    looked = resolve;
+  });
+  const { app } = await madeUp({
+    behind: {
+      glance: async () => {
+        looked();
+        await pause(300);
+        return { moment: '1', live: null };
+      },
+    },
+  });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const every = vi.spyOn(globalThis, 'setInterval');
+  const ended = vi.spyOn(globalThis, 'clearInterval');
+  const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/offboardings/40/progress`;
+  const asking = get(url, { headers: { authorization: 'Bearer viewer-token' } }).on('error', () => {});
+  await looking;
+  asking.destroy();
+  await pause(1_000);
+  const begun = every.mock.results.map(({ value }) => value as unknown);
+  const stopped = ended.mock.calls.map(([timer]) => timer as unknown);
+  vi.restoreAllMocks();
+  expect(begun.filter(timer => !stopped.includes(timer))).toEqual([]);
+  await app.close();
 });
 
 describe('while no worker answers', () => {
