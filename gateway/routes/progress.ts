@@ -40,6 +40,8 @@ export function progress(app: FastifyInstance, gateway: Gateway): void {
       const { workflowId } = await seen(gateway, request, (request.params as { run: string }).run);
       const gone = new AbortController();
       reply.raw.on('close', () => gone.abort());
+      // Whoever hung up while it was looked whether they may has been told of already, and is not again.
+      if (reply.raw.destroyed) gone.abort();
       const enough = setTimeout(() => gone.abort(), LONGEST_MS);
       const alive = setInterval(() => reply.raw.write(': alive\n\n'), SIGN_OF_LIFE_MS);
       reply.hijack();
