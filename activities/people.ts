@@ -187,8 +187,13 @@ async function deciderOf(deps: Deps, person: Person): Promise<Decider> {
 
 async function isShared(deps: Deps, person: Person): Promise<boolean> {
   const directory = await directoryOf(deps);
-  const found = await directory.findPeople({ by: 'email', value: person.email! }, whenAbandoned());
-  return found.some(one => one.human !== person.human);
+  const written = person.email!;
+  // A directory may compare to the letter, and roles are given to addresses in small letters.
+  for (const value of new Set([written, written.toLowerCase()])) {
+    const found = await directory.findPeople({ by: 'email', value }, whenAbandoned());
+    if (found.some(one => one.human !== person.human)) return true;
+  }
+  return false;
 }
 
 /** What the open run of this leaver is to do by now; null when the store knows none. */
