@@ -13,6 +13,7 @@
 
 import { valuesOf } from '../../domain/accounts.js';
 import type { AccessChange, Batch, Fate, Intended, Work } from '../../domain/effect.js';
+import { HandoverFailure } from '../../domain/failure.js';
 import { parameterOf } from '../keys.js';
 import { keyOf } from './accounts.js';
 import { andWhen, type BoundCategory, ownedBy, ownedByAny, sameOwner } from './binding.js';
@@ -60,10 +61,15 @@ async function ask(
   try {
     const said = await target.session.transaction(options, async tx => {
       const { cluster, timeline } = tx.identity;
-      const [server] = await tx.query<Omit<Origin, 'id' | 'cluster'> & Row>(
-        `SELECT ${timeline} AS timeline, ${HERE}`,
+      const [server] = await tx.query<Omit<Origin, 'id' | 'cluster'> & { standby: boolean } & Row>(
+        `SELECT ${timeline} AS timeline, pg_catalog.pg_is_in_recovery() AS standby, ${HERE}`,
       );
-      const here = { cluster, ...server! };
+      const { standby, ...it } = server!;
+      if (standby) {
+        const why = 'a standby answers, which may not know yet what the primary knows';
+        throw new HandoverFailure('transient', `${target.system}: while ${options.doing}: ${why}`);
+      }
+      const here = { cluster, ...it };
       if (!isFrom(origin, here))
         return { why: 'it was restored from a backup, or another server took over, since' };
       const [row] = await tx.query<{ fate: string | null }>('SELECT pg_xact_status($1::xid8) AS fate', [

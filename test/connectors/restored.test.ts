@@ -3,7 +3,7 @@
  * timeline and database by every name, giving out the same transaction ids once more.
  */
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -151,4 +151,15 @@ test('nor where our role may not ask with what it came up', async () => {
     log: () => {},
   }) as WholeConnector;
   expect(await connector.fateOf(work, intent)).toMatchObject({ kind: 'unknown' });
+});
+
+test('a standby is not asked: what it does not know yet may have happened', async () => {
+  const { work, intent } = await moved();
+  await stop('in order');
+  await writeFile(join(dir, 'data', 'standby.signal'), '');
+  await start();
+  await expect(connector.fateOf(work, intent)).rejects.toMatchObject({
+    kind: 'transient',
+    message: expect.stringContaining('a standby answers'),
+  });
 });

@@ -25,6 +25,13 @@ const TEST_SETTINGS = {
   max_connections: '300',
 };
 
+/** Measured: a seventh less of the server's time than with a single run's settings, and no test waits longer. */
+const TEST_DYNAMIC_CONFIG = {
+  'history.transferProcessorMaxPollRPS': '100',
+  'history.timerProcessorMaxPollRPS': '100',
+  'history.visibilityProcessorMaxPollRPS': '100',
+};
+
 export async function startTestServers(say: (line: string) => void): Promise<TestServers> {
   const dir = await mkdtemp(join(tmpdir(), 'handover-test-'));
   // Root runs PostgreSQL as another user, who must be able to pass through.
@@ -36,6 +43,7 @@ export async function startTestServers(say: (line: string) => void): Promise<Tes
         cli: path,
         headless: true,
         searchAttributes,
+        dynamicConfig: TEST_DYNAMIC_CONFIG,
         logFile: join(dir, 'temporal.log'),
         say,
       }),
