@@ -168,9 +168,16 @@ export async function giveBack(
   const ownerOf = (n: number): string | null => owners.values[whose?.[n] ?? 0] ?? null;
   // Read before the intent: from then on time runs.
   const rows = work.do === 'transfer' ? await asTheyAre(target, work, places, signal) : [];
+  const isKept = new Set(places.flatMap(({ n }, i) => (isAsLeft(work, n, rows[i] ?? null) ? [n] : [])));
+  const takers = work.assignment && numbersOf(work.assignment);
+  // As above: none of them has what is no longer as we left it.
+  const held = all.map((_, n) => (isKept.has(n) ? (takers?.[n] ?? 0) : work.takers.length));
   const intent = await intended(target, witness, signal, {
     took: all.length,
-    owners: { values: work.takers, perKey: work.assignment },
+    owners: {
+      values: work.takers,
+      perKey: work.do === 'transfer' ? sharesOf(held) : work.assignment,
+    },
     compared: comparedBy(spec),
   });
   const until = lastSend(target, intent);
@@ -198,6 +205,12 @@ function asTheyAre(
   return readItems(target, work.category, keys, among, signal);
 }
 
+/** Is an item still with whoever was given it? */
+function isAsLeft(work: Batch, n: number, held: Held | null): held is Held {
+  const ours = takerOf(work, n) ?? null;
+  return held !== null && (ours === null ? held.owners.length === 0 : held.owners.includes(ours));
+}
+
 async function handBack(
   target: Target,
   work: Batch,
@@ -207,12 +220,9 @@ async function handBack(
   until: number,
   signal?: AbortSignal,
 ): Promise<Moved[]> {
-  const kept = (held: Held | null, ours: string | null): boolean =>
-    held !== null && (ours === null ? held.owners.length === 0 : held.owners.includes(ours));
   const moves = places.flatMap(({ key, n }, i): Move[] => {
     const held = rows[i] ?? null;
-    const ours = takerOf(work, n) ?? null;
-    return held !== null && kept(held, ours) ? [{ key, from: ours ?? '', to: ownerOf(n), held }] : [];
+    return isAsLeft(work, n, held) ? [{ key, from: takerOf(work, n) ?? '', to: ownerOf(n), held }] : [];
   });
   const moved = await carryOut(target, work.category, moves, takersOf(work), until, signal);
   const byKey = new Map(moves.map((move, n) => [move.key, moved[n]!] as const));

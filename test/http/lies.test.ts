@@ -149,6 +149,27 @@ describe('an effect whose end nobody saw', () => {
     await connector.restore(undoing, silent);
     expect(await world.owners('things')).toEqual({ 'thing-0': ALICE, 'thing-1': BOB });
   });
+
+  test('is not said to have given back what somebody else had returned before it', async () => {
+    await world.fill({ things: { 'thing-0': BOB, 'thing-1': ALICE } });
+    const connector = connect(text =>
+      text.replace('timeout: 2s, lands_within: 4s', 'timeout: 500ms, lands_within: 1s'),
+    );
+    let intent: Intent | undefined;
+    const intend = async (one: Intent): Promise<void> => {
+      intent = one;
+    };
+    const work = batch(2);
+    const effect = { changed: 2, merged: 0, perTaker: [2], exceptions: [] };
+    const undoing = { work, owners: { values: [ALICE], perKey: null }, before: [], effect };
+    await connector.restore(undoing, { intend });
+    const back: Batch = { ...work, accounts: [account(BOB)], takers: [ALICE] };
+    await expect
+      .poll(async () => (await connector.fateOf(back, intent!)).kind, { timeout: 5_000 })
+      .not.toBe('under-way');
+    const fate = (await connector.fateOf(back, intent!)) as Extract<Fate, { kind: 'partly' }>;
+    expect(fate.effect).toMatchObject({ changed: 1, exceptions: [{ key: 'thing-1', kind: 'taken' }] });
+  });
 });
 
 describe('a list', () => {
