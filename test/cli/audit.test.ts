@@ -648,15 +648,11 @@ describe('a changed byte is named', () => {
       });
       // Once Temporal has forgotten, nothing but the chain says that there was a history.
       const known = { offboarding: run.offboardingId, workflow: run.run, at: '' };
+      const gone = async () => {
+        throw new WorkflowNotFoundError('gone', run.run, undefined);
+      };
       const forgotten = {
-        workflow: {
-          list: () => [],
-          getHandle: () => ({
-            fetchHistory: async () => {
-              throw new WorkflowNotFoundError('gone', run.run, undefined);
-            },
-          }),
-        },
+        workflow: { list: () => [], getHandle: () => ({ describe: gone, fetchHistory: gone }) },
       };
       const evidence = await gather(deps.store, known, async () => forgotten as unknown as Client);
       expect(verify(evidence).breaks).toContainEqual(
