@@ -648,11 +648,11 @@ describe('a changed byte is named', () => {
       });
       // Once Temporal has forgotten, nothing but the chain says that there was a history.
       const known = { offboarding: run.offboardingId, workflow: run.run, at: '' };
-      const gone = async () => {
+      const forgets = async () => {
         throw new WorkflowNotFoundError('gone', run.run, undefined);
       };
       const forgotten = {
-        workflow: { list: () => [], getHandle: () => ({ describe: gone, fetchHistory: gone }) },
+        workflow: { list: () => [], getHandle: () => ({ describe: forgets, fetchHistory: forgets }) },
       };
       const evidence = await gather(deps.store, known, async () => forgotten as unknown as Client);
       expect(verify(evidence).breaks).toContainEqual(
