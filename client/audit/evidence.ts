@@ -168,7 +168,8 @@ function kindUnder(workflow: string | null): Kind | null {
 
 /**
  * The sweep and the give-back of an offboarding: those that the store knows under their ids, those of which an
- * addendum tells, and what was announced and is not among them. The subjects of these entries name them too, and stay where a body was purged.
+ * addendum tells, and what was announced and is not among them. An addendum's subject names its own, and stays
+ * where a body was purged.
  */
 async function afterwardsOf(
   store: Store,

@@ -139,16 +139,14 @@ function vanished(evidence: Evidence, after: Evidence): string[] {
 
 /** Whatever a sweep has found, and how a give-back ended, was added to the certificate. */
 function added(evidence: Evidence, after: Evidence): string[] {
-  const addenda = evidence.chain.entries.filter(
-    ({ kind, subject }) => kind === 'addendum' && subject.endsWith(` ${after.offboarding}`),
-  );
+  const addenda = addendaTold(evidence).filter(({ by }) => by === after.offboarding);
   // A moment lies between the two.
   const isOn = after.live.some(({ history }) => history.status === 'RUNNING');
   const last = after.chain.entries.at(-1);
   return after.chain.entries.flatMap(entry => {
     if (entry.kind !== TELLS[after.kind] || entry.gone || (isOn && entry === last)) return [];
     const isAdded = addenda.some(
-      ({ gone, body }) => gone || after.kind === 'give-back' || body.round === entry.body.round,
+      ({ entry: { gone, body } }) => gone || after.kind === 'give-back' || body.round === entry.body.round,
     );
     return isAdded
       ? []
@@ -762,11 +760,13 @@ function certified(evidence: Evidence): string[] {
 }
 
 /** What came afterwards and was added, by the entries behind the closing one. */
-function addendaTold({ chain }: Evidence): { seq: number; number: number; digest: string; by: string }[] {
-  return chain.entries.flatMap(({ seq, kind, subject }) => {
-    if (kind !== 'addendum') return [];
-    const [, number, digest = '', by = ''] = subject.split(' ');
-    return [{ seq, number: Number(number), digest, by }];
+function addendaTold({
+  chain,
+}: Evidence): { entry: AuditEntry; number: number; digest: string; by: string }[] {
+  return chain.entries.flatMap(entry => {
+    if (entry.kind !== 'addendum') return [];
+    const [, number, digest = '', by = ''] = entry.subject.split(' ');
+    return [{ entry, number: Number(number), digest, by }];
   });
 }
 
@@ -774,7 +774,12 @@ function addendaTold({ chain }: Evidence): { seq: number; number: number; digest
 function addenda(evidence: Evidence): string[] {
   const breaks: string[] = [];
   const [first] = evidence.certificates;
-  for (const { seq, number, digest, by } of addendaTold(evidence)) {
+  for (const {
+    entry: { seq },
+    number,
+    digest,
+    by,
+  } of addendaTold(evidence)) {
     const name = `handover.certificates number ${number}`;
     const row = evidence.certificates.find(one => one.number === number);
     if (row?.digest !== digest) {

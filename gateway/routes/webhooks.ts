@@ -176,7 +176,7 @@ async function carryOut(
         workflowId,
         meaning.name,
         own,
-        await lastFell(gateway, workflowId, meaning.name, own.by),
+        await judgedAnewSince(gateway, workflowId, meaning.name, own.by),
       ])
     : delivery;
   const { code, answer } = await decideFor(gateway, caller, {
@@ -192,7 +192,7 @@ async function carryOut(
  * Since when the run may judge such a decision otherwise than before: this person was refused, or it has begun
  * to wait for approvals again. Temporal answers the same id with the same verdict for ever.
  */
-async function lastFell(
+async function judgedAnewSince(
   { statuses }: Gateway,
   workflowId: string,
   name: DecisionName,

@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readCatalog } from '../../connectors/catalog/file.js';
-import type { Connector } from '../../connectors/connector.js';
+import type { Connector, Witness } from '../../connectors/connector.js';
 import { keysOf } from '../../connectors/keys.js';
 import { createConnector, KINDS } from '../../connectors/registry.js';
 import { Bundle } from '../../domain/bundle.js';
@@ -130,44 +130,43 @@ describe('a write', () => {
 });
 
 describe('an effect whose end nobody saw', () => {
-  test('is not said to have moved what the successor had before it, nor does an undo take that away', async () => {
-    await world.fill({ things: { 'thing-0': ALICE, 'thing-1': BOB } });
+  /** What the system says of it once it can no longer be under way, and its intent. */
+  async function lost(
+    effect: (connector: Connector, witness: Witness) => Promise<unknown>,
+    asked: Batch,
+  ): Promise<{ connector: Connector; intent: Intent; fate: Extract<Fate, { kind: 'partly' }> }> {
     const connector = connect(text =>
       text.replace('timeout: 2s, lands_within: 4s', 'timeout: 500ms, lands_within: 1s'),
     );
-    let intent: Intent | undefined;
-    const intend = async (one: Intent): Promise<void> => {
-      intent = one;
-    };
-    await connector.apply(batch(2), { intend });
+    let intent!: Intent;
+    await effect(connector, {
+      intend: async one => {
+        intent = one;
+      },
+    });
     await expect
-      .poll(async () => (await connector.fateOf(batch(2), intent!)).kind, { timeout: 5_000 })
-      .not.toBe('under-way');
-    const fate = (await connector.fateOf(batch(2), intent!)) as Extract<Fate, { kind: 'partly' }>;
+      .poll(async () => (await connector.fateOf(asked, intent)).kind, { timeout: 5_000 })
+      .toBe('partly');
+    const fate = (await connector.fateOf(asked, intent)) as Extract<Fate, { kind: 'partly' }>;
+    return { connector, intent, fate };
+  }
+
+  test('is not said to have moved what the successor had before it, nor does an undo take that away', async () => {
+    await world.fill({ things: { 'thing-0': ALICE, 'thing-1': BOB } });
+    const { connector, intent, fate } = await lost((it, witness) => it.apply(batch(2), witness), batch(2));
     expect(fate.effect).toMatchObject({ changed: 1, exceptions: [{ key: 'thing-1', kind: 'taken' }] });
-    const undoing = { work: batch(2), owners: intent!.owners, before: intent!.before, effect: fate.effect };
+    const undoing = { work: batch(2), owners: intent.owners, before: intent.before, effect: fate.effect };
     await connector.restore(undoing, silent);
     expect(await world.owners('things')).toEqual({ 'thing-0': ALICE, 'thing-1': BOB });
   });
 
   test('is not said to have given back what somebody else had returned before it', async () => {
     await world.fill({ things: { 'thing-0': BOB, 'thing-1': ALICE } });
-    const connector = connect(text =>
-      text.replace('timeout: 2s, lands_within: 4s', 'timeout: 500ms, lands_within: 1s'),
-    );
-    let intent: Intent | undefined;
-    const intend = async (one: Intent): Promise<void> => {
-      intent = one;
-    };
     const work = batch(2);
     const effect = { changed: 2, merged: 0, perTaker: [2], exceptions: [] };
     const undoing = { work, owners: { values: [ALICE], perKey: null }, before: [], effect };
-    await connector.restore(undoing, { intend });
     const back: Batch = { ...work, accounts: [account(BOB)], takers: [ALICE] };
-    await expect
-      .poll(async () => (await connector.fateOf(back, intent!)).kind, { timeout: 5_000 })
-      .not.toBe('under-way');
-    const fate = (await connector.fateOf(back, intent!)) as Extract<Fate, { kind: 'partly' }>;
+    const { fate } = await lost((it, witness) => it.restore(undoing, witness), back);
     expect(fate.effect).toMatchObject({ changed: 1, exceptions: [{ key: 'thing-1', kind: 'taken' }] });
   });
 });

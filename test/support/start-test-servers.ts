@@ -25,7 +25,7 @@ const TEST_SETTINGS = {
   max_connections: '300',
 };
 
-/** Measured: a seventh less of the server's time than with a single run's settings, and no test waits longer. */
+/** Measured on e2e/modes: a seventh less of the server's time than with a single run's settings, and no slower. */
 const TEST_DYNAMIC_CONFIG = {
   'history.transferProcessorMaxPollRPS': '100',
   'history.timerProcessorMaxPollRPS': '100',
